@@ -1,0 +1,96 @@
+//! What can go wrong inside the engine, as values that a caller can print in one line.
+
+use std::fmt;
+
+/// The result of anything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure of the engine. Every variant prints as one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller asked for something that does not exist or does not fit.
+    #[error("{0}")]
+    Invalid(Invalid),
+    /// The training loss stopped being a finite number.
+    #[error(
+        "training diverged: the loss became {loss} in step {step} (epoch {epoch}) at learning rate {rate:e}"
+    )]
+    Diverged {
+        /// Steps taken when it happened, counted from 1.
+        step: u64,
+        /// Epoch in which it happened, counted from 1.
+        epoch: u64,
+        /// The loss that was not finite.
+        loss: f64,
+        /// Learning rate of that step.
+        rate: f64,
+    },
+    /// A model or checkpoint file is not what it claims to be.
+    #[error("damaged model file: {0}")]
+    Damaged(String),
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What was found, what was expected, and what to do: the parts of one clear line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// What the message is about, such as `optimizer` or `layer 3 (dense)`.
+    pub subject: String,
+    /// What was found.
+    pub found: String,
+    /// What was expected.
+    pub expected: String,
+    /// What to do about it; may be empty.
+    pub remedy: String,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: found {}, expected {}",
+            self.subject, self.found, self.expected
+        )?;
+        if !self.remedy.is_empty() {
+            write!(f, "; {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// An [`Invalid`] without a remedy.
+    pub fn invalid(
+        subject: impl Into<String>,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        Error::Invalid(Invalid {
+            subject: subject.into(),
+            found: found.into(),
+            expected: expected.into(),
+            remedy: String::new(),
+        })
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        if let Error::Invalid(invalid) = &mut self {
+            invalid.remedy = remedy.into();
+        }
+        self
+    }
+
+    /// Puts `outer` in front of the subject: `optimizer adam` → `config: optimizer adam`.
+    #[must_use]
+    pub fn within(mut self, outer: impl fmt::Display) -> Self {
+        if let Error::Invalid(invalid) = &mut self {
+            invalid.subject = format!("{outer}: {}", invalid.subject);
+        }
+        self
+    }
+}
