@@ -20,7 +20,7 @@ pub enum Error {
         /// Steps taken when it happened, counted from 1.
         step: u64,
         /// Epoch in which it happened, counted from 1.
-        epoch: u64,
+        epoch: usize,
         /// The loss that was not finite.
         loss: f64,
         /// Learning rate of that step.

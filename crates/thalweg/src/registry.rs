@@ -330,25 +330,26 @@ impl Arguments {
     }
 }
 
-/// A row of a registry: its description and how it is made from validated settings.
-pub struct Entry<B> {
+/// A row of a registry: its description and how it is made from validated settings and, for a layer,
+/// the place where it stands.
+pub struct Entry<B, Place = ()> {
     /// What it is.
     pub description: Description,
     /// Makes it.
-    pub build: fn(&Arguments) -> Result<B>,
+    pub build: fn(&Arguments, &Place) -> Result<B>,
 }
 
 /// All entries of one kind.
-pub struct Registry<B: 'static> {
+pub struct Registry<B: 'static, Place: 'static = ()> {
     /// Kind in the singular, such as `optimizer`.
     pub kind: &'static str,
     /// The entries, in the order in which they are listed.
-    pub entries: &'static [&'static Entry<B>],
+    pub entries: &'static [&'static Entry<B, Place>],
 }
 
-impl<B> Registry<B> {
+impl<B, Place> Registry<B, Place> {
     /// The entry of that name, or an error that suggests the nearest.
-    pub fn find(&self, name: &str) -> Result<&'static Entry<B>> {
+    pub fn find(&self, name: &str) -> Result<&'static Entry<B, Place>> {
         (self.entries.iter().copied())
             .find(|entry| entry.description.name == name)
             .ok_or_else(|| {
@@ -367,9 +368,10 @@ impl<B> Registry<B> {
             .resolve(self.kind, choice)
     }
 
-    /// Validates the choice and makes it.
-    pub fn build(&self, choice: &Choice) -> Result<B> {
-        (self.find(&choice.name)?.build)(&self.resolve(choice)?)
+    /// Validates the choice and makes it for `place`.
+    pub fn build(&self, choice: &Choice, place: &Place) -> Result<B> {
+        let entry = self.find(&choice.name)?;
+        (entry.build)(&entry.description.resolve(self.kind, choice)?, place)
     }
 
     /// The descriptions of all entries.
@@ -408,6 +410,19 @@ pub fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -
         .filter(|&(distance, _)| distance <= 1 + found.chars().count() / 4)
         .map_or(String::new(), |(_, name)| format!("did you mean `{name}`?"))
 }
+
+/// Declares the entries of a folder: one line a file.
+macro_rules! entries {
+    ($(#[$doc:meta])* $name:ident: $kind:literal => $build:ty $(, $place:ty)?; $($file:ident),+ $(,)?) => {
+        $(mod $file;)+
+        $(#[$doc])*
+        pub static $name: $crate::registry::Registry<$build $(, $place)?> = $crate::registry::Registry {
+            kind: $kind,
+            entries: &[$(&$file::ENTRY),+],
+        };
+    };
+}
+pub(crate) use entries;
 
 #[cfg(test)]
 mod tests {

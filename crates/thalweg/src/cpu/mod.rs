@@ -1,0 +1,433 @@
+//! The engine for CPUs.
+
+mod buffer;
+mod pass;
+mod plan;
+mod team;
+
+use std::ops::Range;
+
+use buffer::{Buffer, Shared};
+use pass::{Pass, RowBlock, Update};
+use plan::{BLOCK_ROWS, Plan};
+use team::{Member, Team};
+
+use crate::dataset::{Dataset, Features};
+use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
+use crate::error::{Error, Result};
+use crate::kernels::Isa;
+use crate::losses::{AnyLoss, LOSSES};
+use crate::optimizers::{Chain, Constants, Time};
+use crate::precision::{Dtype, Precision};
+use crate::random::{Purpose, Stream};
+use crate::spec::{NetworkSpec, TrainingSpec};
+
+/// Makes an engine for the CPU, with freshly initialized parameters.
+///
+/// `threads` is the most that it uses; small steps run on fewer. Results do not depend on it.
+///
+/// # Errors
+/// If the specs do not fit, or the system refuses to start threads.
+pub fn engine(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+) -> Result<Box<dyn Engine>> {
+    let isa = Isa::detect();
+    Ok(match training.dtype {
+        Dtype::F32 => Box::new(CpuEngine::<f32>::new(network, training, threads, isa)?),
+        Dtype::F64 => Box::new(CpuEngine::<f64>::new(network, training, threads, isa)?),
+    })
+}
+
+/// A network in memory: θ, slots and derived values as the layers store them, and an arena for the rows
+/// of a batch. After it is made, a step allocates nothing.
+struct CpuEngine<T> {
+    isa: Isa,
+    plan: Plan,
+    loss: Box<dyn AnyLoss>,
+    chain: Chain,
+    team: Team,
+    /// Items that each member updates.
+    shares: Vec<Range<usize>>,
+    parameters: Buffer<T>,
+    derived: Buffer<T>,
+    slots: Buffer<T>,
+    arena: Buffer<T>,
+    values: Buffer<T>,
+    classes: Vec<u32>,
+    weights: Buffer<T>,
+    /// Room for one item's gradient, for each member.
+    gradients: Buffer<T>,
+    item_length: usize,
+    constants: Vec<Constants>,
+    /// Σ w·l of each row block, and ‖gradient‖² of each item.
+    block_losses: Vec<f64>,
+    item_squares: Vec<f64>,
+}
+
+impl<T: Precision> CpuEngine<T> {
+    fn new(
+        network: &NetworkSpec,
+        training: &TrainingSpec,
+        threads: usize,
+        isa: Isa,
+    ) -> Result<Self> {
+        let training = training.resolve()?;
+        let network = network.resolve()?;
+        let chain = Chain::build(&training.optimizer, training.l2)?;
+        let threads = threads.max(1);
+        let plan = Plan::new::<T>(
+            &network,
+            isa,
+            training.batch_size,
+            threads * BLOCK_ROWS,
+            chain.has_decay(),
+        )?;
+        let members = if plan.is_team_work() { threads } else { 1 };
+        let item_length = plan
+            .items
+            .iter()
+            .map(|item| item.range.len())
+            .max()
+            .unwrap_or(0)
+            .next_multiple_of(64);
+        let mut engine = Self {
+            isa,
+            loss: LOSSES.build(&network.loss, &())?,
+            team: Team::new(members)?,
+            shares: plan.share_items(members),
+            parameters: Buffer::new(plan.parameters),
+            derived: Buffer::new(plan.derived),
+            slots: Buffer::new(plan.parameters * chain.slots()),
+            arena: Buffer::new(plan.arena),
+            values: Buffer::new(plan.capacity * plan.outputs),
+            classes: vec![0; plan.capacity],
+            weights: Buffer::new(plan.capacity),
+            gradients: Buffer::new(item_length * members),
+            item_length,
+            constants: vec![[0.0; 4]; chain.0.len()],
+            block_losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
+            item_squares: vec![0.0; plan.items.len()],
+            chain,
+            plan,
+        };
+        engine.load(&engine.initial(training.seed))?;
+        Ok(engine)
+    }
+
+    /// Freshly drawn parameters.
+    fn initial(&self, seed: u64) -> State {
+        let mut parameters = Vec::new();
+        for (index, planned) in self.plan.layers.iter().enumerate() {
+            for segment in 0..planned.layer.segments().len() {
+                let substream = (index as u64) << 8 | segment as u64;
+                let mut random = Stream::new(seed, Purpose::Initialize, substream).sequence();
+                parameters.extend(planned.layer.initialize(segment, &mut random));
+            }
+        }
+        State {
+            parameters,
+            slots: Vec::new(),
+        }
+    }
+
+    /// Where each parameter stands in θ, in the order of [`State::parameters`].
+    fn places(&self) -> impl Iterator<Item = usize> {
+        let isa = self.isa;
+        self.plan.layers.iter().flat_map(move |planned| {
+            planned
+                .layer
+                .segments()
+                .into_iter()
+                .enumerate()
+                .flat_map(move |(segment, info)| {
+                    (0..info.len()).map(move |index| {
+                        planned.parameters.start
+                            + T::layer(&*planned.layer).locate(isa, segment, index)
+                    })
+                })
+        })
+    }
+
+    /// The engine's parts as a pass over a batch uses them, and what the members need besides.
+    fn split<'a>(&'a mut self, batch: &Batch<'a>) -> (Pass<'a, T>, Rest<'a, T>) {
+        let total = batch.total_weight();
+        let pass = Pass {
+            isa: self.isa,
+            plan: &self.plan,
+            loss: &*self.loss,
+            batch: *batch,
+            scale: if total > 0.0 { 1.0 / total } else { 0.0 },
+            arena: self.arena.share(),
+            values: self.values.share(),
+            classes: Shared::new(&mut self.classes),
+            weights: self.weights.share(),
+            parameters: self.parameters.share(),
+            derived: self.derived.share(),
+        };
+        let rest = Rest {
+            team: &mut self.team,
+            chain: &self.chain,
+            constants: &mut self.constants,
+            slots: self.slots.share(),
+            gradients: self.gradients.share(),
+            item_length: self.item_length,
+            shares: &self.shares,
+            block_losses: &mut self.block_losses,
+            item_squares: &mut self.item_squares,
+        };
+        (pass, rest)
+    }
+
+    fn check_batch(&self, batch: &Batch) -> Result<()> {
+        if batch.rows.len() > self.plan.capacity {
+            return Err(Error::invalid(
+                "batch",
+                format!("{} rows", batch.rows.len()),
+                format!("at most {}", self.plan.capacity),
+            ));
+        }
+        self.check_width(batch.features)
+    }
+
+    fn check_width(&self, features: &Features) -> Result<()> {
+        if features.width == self.plan.inputs {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "batch",
+            format!("{} features a row", features.width),
+            format!("{}, as the network takes", self.plan.inputs),
+        ))
+    }
+}
+
+/// What a step needs beside the [`Pass`].
+struct Rest<'a, T> {
+    team: &'a mut Team,
+    chain: &'a Chain,
+    constants: &'a mut [Constants],
+    slots: Shared<'a, T>,
+    gradients: Shared<'a, T>,
+    item_length: usize,
+    shares: &'a [Range<usize>],
+    block_losses: &'a mut [f64],
+    item_squares: &'a mut [f64],
+}
+
+impl<T: Precision> Engine for CpuEngine<T> {
+    fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
+        self.check_batch(batch)?;
+        let (pass, rest) = self.split(batch);
+        for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.0) {
+            *constants = stage.constants(time);
+        }
+        let update = Update {
+            chain: rest.chain,
+            constants: rest.constants,
+            rate: time.rate,
+            slots: rest.slots,
+        };
+        let blocks = batch.rows.len().div_ceil(pass.plan.block_rows);
+        let losses = Shared::new(rest.block_losses);
+        let squares = Shared::new(rest.item_squares);
+        let sum_losses = || {
+            // SAFETY: only called after the team has met, when nobody writes losses.
+            let losses = unsafe { losses.read(0..blocks) };
+            losses.iter().sum::<f64>() * pass.scale
+        };
+        let (gradients, shares, length) = (rest.gradients, rest.shares, rest.item_length);
+        rest.team.run(&|member: Member| {
+            pass.row_blocks(member, losses);
+            member.meet();
+            if !sum_losses().is_finite() {
+                return;
+            }
+            for index in shares[member.index].clone() {
+                let item = &pass.plan.items[index];
+                let start = member.index * length;
+                // SAFETY: each member has room of its own and items of its own, and all rows are done.
+                unsafe {
+                    let gradient = gradients.write(start..start + item.range.len());
+                    squares.write(index..index + 1)[0] = pass.update(item, &update, gradient);
+                }
+            }
+        });
+        let loss = sum_losses();
+        if !loss.is_finite() {
+            return Err(Error::Diverged {
+                step: time.step,
+                epoch: 0,
+                loss,
+                rate: time.rate,
+            });
+        }
+        let gradient_norm = self.item_squares.iter().sum::<f64>().sqrt();
+        Ok(StepReport {
+            loss,
+            gradient_norm,
+        })
+    }
+
+    fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
+        self.check_batch(batch)?;
+        let mut whole = vec![T::ZERO; self.plan.parameters];
+        let (pass, rest) = self.split(batch);
+        let losses = Shared::new(rest.block_losses);
+        rest.team.run(&|member| pass.row_blocks(member, losses));
+        for item in &pass.plan.items {
+            // SAFETY: the team has finished, so nobody writes to the arena.
+            unsafe { pass.gradient(item, &mut whole[item.range.clone()]) };
+        }
+        let blocks = batch.rows.len().div_ceil(pass.plan.block_rows);
+        let loss = rest.block_losses[..blocks].iter().sum::<f64>() * pass.scale;
+        Ok((
+            loss,
+            self.places().map(|place| whole[place].to_f64()).collect(),
+        ))
+    }
+
+    fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64> {
+        self.check_width(batch.features)?;
+        let (rows, outputs) = (batch.rows.len(), self.plan.outputs);
+        let mut losses = vec![0.0; rows.div_ceil(BLOCK_ROWS)];
+        let mut nothing = Vec::new();
+        let has_predictions = predictions.is_some();
+        let predictions = predictions.unwrap_or(&mut nothing);
+        predictions.clear();
+        predictions.resize(if has_predictions { rows * outputs } else { 0 }, 0.0);
+        {
+            let losses = Shared::new(&mut losses);
+            let predictions = Shared::new(predictions);
+            let link = self.loss.link();
+            let (pass, rest) = self.split(batch);
+            rest.team.run(&|member: Member| {
+                let blocks = rows.div_ceil(BLOCK_ROWS);
+                for index in (member.index..blocks).step_by(member.count()) {
+                    let start = index * BLOCK_ROWS;
+                    let block = RowBlock {
+                        rows: start..rows.min(start + BLOCK_ROWS),
+                        place: member.index * BLOCK_ROWS,
+                    };
+                    // SAFETY: each member works in rows of its own; parameters do not change.
+                    unsafe {
+                        let z = pass.forward(&block);
+                        if has_predictions {
+                            let range = block.rows.start * outputs..block.rows.end * outputs;
+                            let answers = predictions.write(range).chunks_exact_mut(outputs);
+                            let z = z.chunks_exact(crate::layers::stride(outputs));
+                            for (answer, z) in answers.zip(z) {
+                                for (answer, z) in answer.iter_mut().zip(z) {
+                                    *answer = z.to_f64();
+                                }
+                                link.apply(answer);
+                            }
+                        }
+                        if pass.batch.targets.is_some() {
+                            losses.write(index..index + 1)[0] = pass.loss(&block);
+                        }
+                    }
+                }
+            });
+        }
+        let total = batch.total_weight();
+        Ok(if total > 0.0 {
+            losses.iter().sum::<f64>() / total
+        } else {
+            0.0
+        })
+    }
+
+    fn predict(&mut self, features: &Features) -> Result<Vec<f64>> {
+        let mut predictions = Vec::new();
+        self.evaluate(&Batch::unlabelled(features), Some(&mut predictions))?;
+        Ok(predictions)
+    }
+
+    fn parameters(&self) -> Vec<ParameterInfo> {
+        let layers = self.plan.layers.iter().enumerate();
+        layers
+            .flat_map(|(index, planned)| {
+                planned
+                    .layer
+                    .segments()
+                    .into_iter()
+                    .map(move |segment| ParameterInfo {
+                        name: format!("layers.{index}.{}", segment.name),
+                        shape: segment.shape,
+                    })
+            })
+            .collect()
+    }
+
+    fn save(&self) -> State {
+        let copy = |buffer: &[T]| self.places().map(|place| buffer[place].to_f64()).collect();
+        State {
+            parameters: copy(&self.parameters),
+            slots: self
+                .slots
+                .chunks_exact(self.plan.parameters.max(1))
+                .map(copy)
+                .collect(),
+        }
+    }
+
+    fn load(&mut self, state: &State) -> Result<()> {
+        let places: Vec<usize> = self.places().collect();
+        let slots = self.chain.slots();
+        let fits = state.parameters.len() == places.len()
+            && (state.slots.is_empty() || state.slots.len() == slots)
+            && state.slots.iter().all(|slot| slot.len() == places.len());
+        if !fits {
+            return Err(Error::invalid(
+                "parameters",
+                format!(
+                    "{} values, {} slots",
+                    state.parameters.len(),
+                    state.slots.len()
+                ),
+                format!("{} values, {slots} slots of the same length", places.len()),
+            ));
+        }
+        let copy = |values: &[f64], buffer: &mut [T]| {
+            buffer.fill(T::ZERO);
+            for (place, value) in places.iter().zip(values) {
+                buffer[*place] = T::from_f64(*value);
+            }
+        };
+        copy(&state.parameters, &mut self.parameters);
+        self.slots.fill(T::ZERO);
+        for (slot, buffer) in state
+            .slots
+            .iter()
+            .zip(self.slots.chunks_exact_mut(self.plan.parameters.max(1)))
+        {
+            copy(slot, buffer);
+        }
+        let nothing = Features {
+            width: self.plan.inputs,
+            values: crate::dataset::Values::F32(Vec::new()),
+        };
+        let (pass, _) = self.split(&Batch {
+            features: &nothing,
+            targets: None,
+            weights: None,
+            rows: Rows::Range(0, 0),
+        });
+        for item in &pass.plan.items {
+            // SAFETY: only this thread works on the engine.
+            unsafe { pass.refresh(item, pass.parameters.read(item.range.clone())) };
+        }
+        Ok(())
+    }
+
+    fn check(&self, dataset: &Dataset) -> Result<()> {
+        engine::check(
+            dataset,
+            self.plan.inputs,
+            self.plan.outputs,
+            self.loss.comparison(),
+        )
+    }
+}

@@ -1,0 +1,361 @@
+//! One step, as every member of the team runs it.
+//!
+//! 1. Row blocks: gather, forward through all layers, loss, and back to every dz, with the block's
+//!    activations in the caches of one core. Blocks are dealt out to the members in turn.
+//! 2. The team meets.
+//! 3. Items of θ: the gradient over the whole batch, in the order of the rows; the optimizer; the descent;
+//!    derived values. Each item belongs to one member.
+//!
+//! Every number is computed by one thread in an order that the plan fixes, so the number of threads
+//! changes no bit.
+
+use std::ops::Range;
+
+use super::buffer::Shared;
+use super::plan::{Item, Plan};
+use super::team::Member;
+use crate::dataset::{Targets, Values};
+use crate::engine::Batch;
+use crate::kernels::{Isa, reduce};
+use crate::layers::{Block, Weights, stride};
+use crate::losses::{AnyLoss, LossRows, TargetRows};
+use crate::optimizers::{Chain, Constants, MAX_SLOTS, descend};
+use crate::precision::Precision;
+
+/// What a pass over a batch reads and writes.
+pub(super) struct Pass<'a, T> {
+    pub isa: Isa,
+    pub plan: &'a Plan,
+    pub loss: &'a dyn AnyLoss,
+    pub batch: Batch<'a>,
+    /// 1/Σw of the batch.
+    pub scale: f64,
+    /// Rows of activations, gradients and stashes: see `PlannedLayer`.
+    pub arena: Shared<'a, T>,
+    /// Gathered targets, in whichever form the dataset has them, and weights.
+    pub values: Shared<'a, T>,
+    pub classes: Shared<'a, u32>,
+    pub weights: Shared<'a, T>,
+    pub parameters: Shared<'a, T>,
+    pub derived: Shared<'a, T>,
+}
+
+/// How gradients become updates.
+pub(super) struct Update<'a, T> {
+    pub chain: &'a Chain,
+    pub constants: &'a [Constants],
+    pub rate: f64,
+    /// All slots of all stages, each as long as θ.
+    pub slots: Shared<'a, T>,
+}
+
+/// Consecutive rows of the batch, and where in the arena they are worked on.
+#[derive(Debug, Clone)]
+pub(super) struct RowBlock {
+    /// Positions in the batch.
+    pub rows: Range<usize>,
+    /// First row in the arena.
+    pub place: usize,
+}
+
+impl RowBlock {
+    fn values(&self, start: usize, stride: usize) -> Range<usize> {
+        let first = start + self.place * stride;
+        first..first + self.rows.len() * stride
+    }
+
+    fn places(&self, width: usize) -> Range<usize> {
+        self.place * width..(self.place + self.rows.len()) * width
+    }
+}
+
+impl<T: Precision> Pass<'_, T> {
+    fn block(&self, rows: usize) -> Block {
+        Block {
+            isa: self.isa,
+            rows,
+        }
+    }
+
+    /// Copies features, targets and weights of a block into the arena.
+    ///
+    /// # Safety
+    /// Nobody else works on these rows of the arena.
+    unsafe fn gather(&self, block: &RowBlock) {
+        let width = self.plan.inputs;
+        let stride = stride(width);
+        // SAFETY: the caller's promise.
+        let (x, classes, values, weights) = unsafe {
+            (
+                self.arena.write(block.values(0, stride)),
+                self.classes.write(block.places(1)),
+                self.values.write(match self.batch.targets {
+                    Some(Targets::Values { width, .. }) => block.places(*width),
+                    _ => 0..0,
+                }),
+                self.weights.write(match self.batch.weights {
+                    Some(_) => block.places(1),
+                    None => 0..0,
+                }),
+            )
+        };
+        fn convert<S: Copy, T>(
+            pass: &Batch,
+            rows: Range<usize>,
+            from: &[S],
+            width: usize,
+            to: &mut [T],
+            stride: usize,
+            value: impl Fn(S) -> T,
+        ) {
+            for (position, to) in rows.zip(to.chunks_exact_mut(stride)) {
+                let from = &from[pass.rows.at(position) * width..][..width];
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = value(*from);
+                }
+            }
+        }
+        let rows = || block.rows.clone();
+        match &self.batch.features.values {
+            Values::F32(from) => convert(&self.batch, rows(), from, width, x, stride, |v| {
+                T::from_f64(f64::from(v))
+            }),
+            Values::F64(from) => {
+                convert(&self.batch, rows(), from, width, x, stride, T::from_f64);
+            }
+            Values::U8 {
+                bytes,
+                scale,
+                offset,
+            } => {
+                let (scale, offset) = (T::from_f64((*scale).into()), T::from_f64((*offset).into()));
+                convert(&self.batch, rows(), bytes, width, x, stride, |byte| {
+                    T::from_f64(f64::from(byte)) * scale + offset
+                });
+            }
+        }
+        match self.batch.targets {
+            Some(Targets::Classes(from)) => {
+                convert(&self.batch, rows(), from, 1, classes, 1, |class| class);
+            }
+            Some(Targets::Values {
+                width,
+                values: from,
+            }) => {
+                convert(
+                    &self.batch,
+                    rows(),
+                    from,
+                    *width,
+                    values,
+                    *width,
+                    T::from_f64,
+                );
+            }
+            None => {}
+        }
+        if let Some(from) = self.batch.weights {
+            convert(&self.batch, rows(), from, 1, weights, 1, |w| {
+                T::from_f64(w.into())
+            });
+        }
+    }
+
+    /// Gathers a block and takes it through all layers. Returns what the last layer puts out.
+    ///
+    /// # Safety
+    /// Nobody else works on these rows of the arena, and nobody changes parameters.
+    pub unsafe fn forward(&self, block: &RowBlock) -> &[T] {
+        // SAFETY: the caller's promise; layers write only their own output and stash.
+        unsafe {
+            self.gather(block);
+            for planned in &self.plan.layers {
+                T::layer(&*planned.layer).forward(
+                    self.block(block.rows.len()),
+                    Weights {
+                        parameters: self.parameters.read(planned.parameters.clone()),
+                        derived: self.derived.read(planned.derived.clone()),
+                    },
+                    self.arena
+                        .read(block.values(planned.input, planned.input_stride)),
+                    self.arena
+                        .write(block.values(planned.output, planned.output_stride)),
+                    self.arena
+                        .write(block.values(planned.stash, planned.stash_stride)),
+                );
+            }
+            match self.plan.layers.last() {
+                Some(last) => self
+                    .arena
+                    .read(block.values(last.output, last.output_stride)),
+                None => &[],
+            }
+        }
+    }
+
+    /// Σ w·l of a block that went forward; leaves the gradient of the last layer's output in the arena.
+    ///
+    /// # Safety
+    /// Nobody else works on these rows of the arena.
+    pub unsafe fn loss(&self, block: &RowBlock) -> f64 {
+        let Some(last) = self.plan.layers.last() else {
+            return 0.0;
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let rows = LossRows {
+                isa: self.isa,
+                rows: block.rows.len(),
+                outputs: self.plan.outputs,
+                stride: last.output_stride,
+                z: self
+                    .arena
+                    .read(block.values(last.output, last.output_stride)),
+                targets: match self.batch.targets {
+                    Some(Targets::Classes(_)) => {
+                        TargetRows::Classes(self.classes.read(block.places(1)))
+                    }
+                    _ => TargetRows::Values(self.values.read(block.places(self.plan.outputs))),
+                },
+                weights: match self.batch.weights {
+                    Some(_) => Some(self.weights.read(block.places(1))),
+                    None => None,
+                },
+                scale: self.scale,
+            };
+            let dz = self
+                .arena
+                .write(block.values(last.gradient, last.output_stride));
+            T::loss(self.loss).value_grad(rows, dz)
+        }
+    }
+
+    /// Takes a block back through all layers.
+    ///
+    /// # Safety
+    /// Nobody else works on these rows of the arena, and nobody changes parameters.
+    unsafe fn backward(&self, block: &RowBlock) {
+        for (index, planned) in self.plan.layers.iter().enumerate().rev() {
+            let before = index.checked_sub(1).map(|before| &self.plan.layers[before]);
+            // SAFETY: the caller's promise; the gradients of two layers' outputs do not overlap.
+            unsafe {
+                T::layer(&*planned.layer).backward(
+                    self.block(block.rows.len()),
+                    Weights {
+                        parameters: self.parameters.read(planned.parameters.clone()),
+                        derived: self.derived.read(planned.derived.clone()),
+                    },
+                    self.arena
+                        .read(block.values(planned.output, planned.output_stride)),
+                    self.arena
+                        .read(block.values(planned.stash, planned.stash_stride)),
+                    self.arena
+                        .write(block.values(planned.gradient, planned.output_stride)),
+                    before.map(|before| {
+                        self.arena
+                            .write(block.values(before.gradient, before.output_stride))
+                    }),
+                );
+            }
+        }
+    }
+
+    /// Part 1 of a step: this member's row blocks. Leaves Σ w·l of each block in `losses`.
+    pub fn row_blocks(&self, member: Member, losses: Shared<f64>) {
+        let (rows, size) = (self.batch.rows.len(), self.plan.block_rows);
+        for index in (member.index..rows.div_ceil(size)).step_by(member.count()) {
+            let start = index * size;
+            let block = RowBlock {
+                rows: start..rows.min(start + size),
+                place: start,
+            };
+            // SAFETY: blocks do not overlap, each belongs to one member, and parameters change only
+            // after the team has met.
+            unsafe {
+                self.forward(&block);
+                losses.write(index..index + 1)[0] = self.loss(&block);
+                self.backward(&block);
+            }
+        }
+    }
+
+    /// The gradient of an item over the whole batch.
+    ///
+    /// # Safety
+    /// All rows went backward, and nobody writes to the arena.
+    pub unsafe fn gradient(&self, item: &Item, gradient: &mut [T]) {
+        let rows = self.batch.rows.len();
+        for planned in &self.plan.tiles[item.tiles.clone()] {
+            let layer = &self.plan.layers[planned.layer];
+            let start = self.plan.tile_start(planned) - item.range.start;
+            let all = RowBlock {
+                rows: 0..rows,
+                place: 0,
+            };
+            // SAFETY: the caller's promise.
+            unsafe {
+                T::layer(&*layer.layer).gradient(
+                    self.block(rows),
+                    &planned.tile,
+                    self.arena.read(all.values(layer.input, layer.input_stride)),
+                    self.arena
+                        .read(all.values(layer.gradient, layer.output_stride)),
+                    &mut gradient[start..start + planned.tile.length],
+                );
+            }
+        }
+    }
+
+    /// Part 3 of a step for one item, given room for its gradient. Returns ‖gradient‖².
+    ///
+    /// # Safety
+    /// As for [`Pass::gradient`]; nobody else touches the item's parameters, slots and derived values.
+    pub unsafe fn update(&self, item: &Item, update: &Update<T>, gradient: &mut [T]) -> f64 {
+        // SAFETY: the caller's promise; stages have slots of their own.
+        unsafe {
+            self.gradient(item, gradient);
+            let square = reduce::sum_of_squares(self.isa, gradient);
+            let parameters = self.parameters.write(item.range.clone());
+            let mut slot = 0;
+            for (stage, constants) in update.chain.0.iter().zip(update.constants) {
+                let stage = T::transform(&**stage);
+                let slots: [&mut [T]; MAX_SLOTS] = std::array::from_fn(|k| {
+                    if k >= stage.slots() {
+                        return Default::default();
+                    }
+                    let start = (slot + k) * self.plan.parameters;
+                    update
+                        .slots
+                        .write(start + item.range.start..start + item.range.end)
+                });
+                slot += stage.slots();
+                if item.decays || !stage.is_decay() {
+                    stage.apply(self.isa, constants, parameters, gradient, slots);
+                }
+            }
+            descend(self.isa, update.rate, parameters, gradient);
+            self.refresh(item, parameters);
+            square
+        }
+    }
+
+    /// Brings what is derived from an item's parameters up to date.
+    ///
+    /// # Safety
+    /// Nobody else touches the item's derived values.
+    pub unsafe fn refresh(&self, item: &Item, parameters: &[T]) {
+        for planned in &self.plan.tiles[item.tiles.clone()] {
+            let layer = &self.plan.layers[planned.layer];
+            let start = self.plan.tile_start(planned) - item.range.start;
+            // SAFETY: the layer's derived values are as many as it planned.
+            unsafe {
+                T::layer(&*layer.layer).refresh(
+                    self.isa,
+                    &planned.tile,
+                    &parameters[start..start + planned.tile.length],
+                    self.derived.as_mut_ptr().add(layer.derived.start),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The plan: every size and place, worked out once before training.
+//!
+//! Nothing here depends on the number of threads, so that nothing that is computed does.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::kernels::Isa;
+use crate::layers::{self, AnyLayer, Tile, stride};
+use crate::precision::Precision;
+use crate::spec::NetworkSpec;
+
+/// Rows in a block, at most: their activations stay in the caches of one core.
+pub(super) const BLOCK_ROWS: usize = 64;
+
+/// Neighbouring tiles are put together into items of up to this many parameters.
+const ITEM: usize = 4096;
+
+/// A step of fewer floating-point operations than this runs on one thread: about twice the cost of two
+/// meetings of the team.
+const TEAM_FLOPS: usize = 400_000;
+
+/// A layer and where its things lie.
+pub(super) struct PlannedLayer {
+    pub layer: Box<dyn AnyLayer>,
+    /// Values that a row takes in the input and in the output.
+    pub input_stride: usize,
+    pub output_stride: usize,
+    pub stash_stride: usize,
+    /// Where its rows begin in the arena: input, output, gradient of the output, stash. The gradient of
+    /// the input is that of the output of the layer before.
+    pub input: usize,
+    pub output: usize,
+    pub gradient: usize,
+    pub stash: usize,
+    /// Its part of θ and of the derived values.
+    pub parameters: Range<usize>,
+    pub derived: Range<usize>,
+}
+
+/// A tile, by layer.
+pub(super) struct PlannedTile {
+    pub layer: usize,
+    pub tile: Tile,
+}
+
+/// A contiguous piece of θ that one thread updates at once: gradient, optimizer, derived values.
+pub(super) struct Item {
+    /// Its place in θ.
+    pub range: Range<usize>,
+    /// Its tiles.
+    pub tiles: Range<usize>,
+    /// Whether decay acts on it.
+    pub decays: bool,
+}
+
+pub(super) struct Plan {
+    pub layers: Vec<PlannedLayer>,
+    pub tiles: Vec<PlannedTile>,
+    pub items: Vec<Item>,
+    /// Length of θ with padding.
+    pub parameters: usize,
+    pub derived: usize,
+    /// Length of the arena for the rows of a batch.
+    pub arena: usize,
+    /// Rows that the arena holds.
+    pub capacity: usize,
+    /// Rows of a block in a step.
+    pub block_rows: usize,
+    /// Floating-point operations of a step.
+    pub flops: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+}
+
+impl Plan {
+    /// Plans a network for batches of up to `batch_size` rows in an arena of at least `capacity` rows.
+    /// `split_decay` keeps parameters that decay apart from those that do not.
+    pub fn new<T: Precision>(
+        network: &NetworkSpec,
+        isa: Isa,
+        batch_size: usize,
+        capacity: usize,
+        split_decay: bool,
+    ) -> Result<Self> {
+        let capacity = capacity.max(batch_size);
+        let built = layers::build(network.inputs, &network.layers)?;
+        let mut plan = Plan {
+            layers: Vec::new(),
+            tiles: Vec::new(),
+            items: Vec::new(),
+            parameters: 0,
+            derived: 0,
+            arena: capacity * stride(network.inputs),
+            capacity,
+            block_rows: 0,
+            flops: 0,
+            inputs: network.inputs,
+            outputs: network.inputs,
+        };
+        let mut input = 0;
+        for layer in built {
+            let sizes = T::layer(&*layer).plan(isa);
+            let output_stride = stride(layer.outputs());
+            let mut rows_of = |stride: usize| {
+                let start = plan.arena;
+                plan.arena += capacity * stride;
+                start
+            };
+            let planned = PlannedLayer {
+                input_stride: stride(plan.outputs),
+                output_stride,
+                stash_stride: sizes.stash,
+                input,
+                output: rows_of(output_stride),
+                gradient: rows_of(output_stride),
+                stash: rows_of(sizes.stash),
+                parameters: plan.parameters..plan.parameters + sizes.parameters,
+                derived: plan.derived..plan.derived + sizes.derived,
+                layer,
+            };
+            // Forward, and twice as much back, but for the first layer's input.
+            let products = if plan.layers.is_empty() { 2 } else { 3 };
+            plan.flops += 2 * products * planned.layer.cost() * batch_size;
+            let index = plan.layers.len();
+            plan.tiles.extend(
+                sizes
+                    .tiles
+                    .into_iter()
+                    .map(|tile| PlannedTile { layer: index, tile }),
+            );
+            plan.parameters = planned.parameters.end;
+            // Layers begin on a cache line, so that no two threads write to the same one.
+            plan.derived = planned.derived.end.next_multiple_of(16);
+            plan.outputs = planned.layer.outputs();
+            input = planned.output;
+            plan.layers.push(planned);
+        }
+        plan.items = plan.group_tiles(split_decay);
+        plan.block_rows = plan.choose_block_rows(batch_size);
+        Ok(plan)
+    }
+
+    /// Where a tile begins in θ.
+    pub fn tile_start(&self, tile: &PlannedTile) -> usize {
+        self.layers[tile.layer].parameters.start + tile.tile.start
+    }
+
+    fn group_tiles(&self, split_decay: bool) -> Vec<Item> {
+        let mut items: Vec<Item> = Vec::new();
+        for (index, planned) in self.tiles.iter().enumerate() {
+            let start = self.tile_start(planned);
+            let end = start + planned.tile.length;
+            let segments = self.layers[planned.layer].layer.segments();
+            let decays = segments[planned.tile.segment].decays;
+            match items.last_mut() {
+                Some(item)
+                    if end - item.range.start <= ITEM
+                        && (item.decays == decays || !split_decay) =>
+                {
+                    item.range.end = end;
+                    item.tiles.end = index + 1;
+                }
+                _ => items.push(Item {
+                    range: start..end,
+                    tiles: index..index + 1,
+                    decays,
+                }),
+            }
+        }
+        items
+    }
+
+    /// Blocks of equal size, an even number of them where a second thread would help.
+    fn choose_block_rows(&self, batch_size: usize) -> usize {
+        let blocks = batch_size.div_ceil(BLOCK_ROWS);
+        let blocks = if self.is_team_work() {
+            blocks.next_multiple_of(2)
+        } else {
+            blocks
+        };
+        batch_size.div_ceil(blocks).next_multiple_of(4)
+    }
+
+    /// Whether a step is long enough for more than one thread.
+    pub fn is_team_work(&self) -> bool {
+        self.flops >= TEAM_FLOPS
+    }
+
+    /// Shares the items out: for each member a run of neighbours, of about equal length in θ.
+    pub fn share_items(&self, members: usize) -> Vec<Range<usize>> {
+        let mut first = 0;
+        (1..=members)
+            .map(|member| {
+                let limit = self.parameters * member / members;
+                let rest = &self.items[first..];
+                let middle = |item: &Item| (item.range.start + item.range.end) / 2;
+                let count = match member == members {
+                    true => rest.len(),
+                    false => rest.iter().take_while(|item| middle(item) < limit).count(),
+                };
+                let share = first..first + count;
+                first = share.end;
+                share
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,243 @@
+//! A persistent team of threads for steps that last microseconds.
+//!
+//! Threads are started once. Between jobs they spin for a short while, because the next step usually
+//! follows at once, and then sleep. A job is a closure that every member runs with its own number; the
+//! calling thread is member 0. Members can meet at a barrier inside a job.
+
+use std::cell::UnsafeCell;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+/// Looks at a flag before a waiting thread gives its core away: about 50 µs.
+const SPINS: u32 = 20_000;
+
+type Job = dyn Fn(Member) + Sync;
+
+/// The threads and what they share.
+pub(super) struct Team {
+    shared: Arc<SharedState>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct SharedState {
+    size: usize,
+    /// Counts jobs; a change starts one. The highest value ends the team.
+    started: AtomicU32,
+    finished: AtomicUsize,
+    job: UnsafeCell<Option<*const Job>>,
+    barrier: Barrier,
+    panicked: AtomicBool,
+    /// How long to spin; 0 where there are more members than cores.
+    spins: u32,
+}
+
+// SAFETY: `job` is written by the caller of `run` while all others wait for `started`, which orders it.
+unsafe impl Sync for SharedState {}
+// SAFETY: the pointer in `job` is only followed while `run` keeps its closure alive.
+unsafe impl Send for SharedState {}
+
+const STOP: u32 = u32::MAX;
+
+struct Barrier {
+    arrived: AtomicUsize,
+    generation: AtomicU32,
+}
+
+/// One thread's part in a job.
+#[derive(Clone, Copy)]
+pub(super) struct Member<'a> {
+    /// Its number, from 0.
+    pub index: usize,
+    shared: &'a SharedState,
+}
+
+/// Waits until `done`, spinning first.
+fn wait(spins: u32, done: impl Fn() -> bool) {
+    let mut looks = 0;
+    while !done() {
+        if looks < spins {
+            looks += 1;
+            std::hint::spin_loop();
+        } else {
+            thread::yield_now();
+        }
+    }
+}
+
+impl Member<'_> {
+    /// Members in the team.
+    pub fn count(&self) -> usize {
+        self.shared.size
+    }
+
+    /// Waits until every member has come here.
+    pub fn meet(&self) {
+        let shared = self.shared;
+        if shared.size == 1 {
+            return;
+        }
+        let barrier = &shared.barrier;
+        let generation = barrier.generation.load(Ordering::Relaxed);
+        if barrier.arrived.fetch_add(1, Ordering::AcqRel) + 1 == shared.size {
+            barrier.arrived.store(0, Ordering::Relaxed);
+            barrier
+                .generation
+                .store(generation.wrapping_add(1), Ordering::Release);
+        } else {
+            wait(shared.spins, || {
+                barrier.generation.load(Ordering::Acquire) != generation
+            });
+        }
+    }
+}
+
+impl Team {
+    /// Starts `size` − 1 threads.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn new(size: usize) -> io::Result<Self> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let shared = Arc::new(SharedState {
+            size: size.max(1),
+            started: AtomicU32::new(0),
+            finished: AtomicUsize::new(0),
+            job: UnsafeCell::new(None),
+            barrier: Barrier {
+                arrived: AtomicUsize::new(0),
+                generation: AtomicU32::new(0),
+            },
+            panicked: AtomicBool::new(false),
+            spins: if size <= cores { SPINS } else { 0 },
+        });
+        let mut team = Self {
+            shared,
+            threads: Vec::new(),
+        };
+        for index in 1..size {
+            let shared = Arc::clone(&team.shared);
+            let thread = thread::Builder::new()
+                .name(format!("thalweg-{index}"))
+                .spawn(move || work(&shared, index))?;
+            team.threads.push(thread);
+        }
+        Ok(team)
+    }
+
+    /// Runs `job` once on every member and returns when all have finished.
+    ///
+    /// # Panics
+    /// If the job panicked in a member.
+    pub fn run(&mut self, job: &(dyn Fn(Member) + Sync)) {
+        let shared = &*self.shared;
+        if shared.size > 1 {
+            // SAFETY: the lifetime is erased, but no member follows the pointer after it has counted
+            // itself as finished, and this function does not return before all have.
+            let job: *const Job =
+                unsafe { std::mem::transmute::<&(dyn Fn(Member) + Sync), _>(job) };
+            // SAFETY: the members wait for `started` and do not look at `job` now.
+            unsafe { *shared.job.get() = Some(job) };
+            shared.finished.store(0, Ordering::Relaxed);
+            let next = shared.started.load(Ordering::Relaxed).wrapping_add(1) % STOP;
+            shared.started.store(next, Ordering::Release);
+            for handle in &self.threads {
+                // Costs a few nanoseconds when the thread is awake.
+                handle.thread().unpark();
+            }
+        }
+        job(Member { index: 0, shared });
+        wait(shared.spins, || {
+            shared.finished.load(Ordering::Acquire) == shared.size - 1
+        });
+        assert!(
+            !shared.panicked.load(Ordering::Relaxed),
+            "a thread of the team panicked"
+        );
+    }
+}
+
+/// The life of a thread: wait for a job, do it, count.
+fn work(shared: &SharedState, index: usize) {
+    let mut seen = 0;
+    loop {
+        let mut looks = 0;
+        let started = loop {
+            let started = shared.started.load(Ordering::Acquire);
+            if started != seen {
+                break started;
+            }
+            if looks < shared.spins {
+                looks += 1;
+                std::hint::spin_loop();
+            } else {
+                thread::park();
+            }
+        };
+        if started == STOP {
+            return;
+        }
+        seen = started;
+        // SAFETY: `run` set the job before it changed `started` and keeps it alive until this member has
+        // counted itself as finished.
+        let job = unsafe { (*shared.job.get()).map(|job| &*job) };
+        let member = Member { index, shared };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            if let Some(job) = job {
+                job(member);
+            }
+        }));
+        if result.is_err() {
+            shared.panicked.store(true, Ordering::Relaxed);
+        }
+        shared.finished.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.shared.started.store(STOP, Ordering::Release);
+        for handle in self.threads.drain(..) {
+            handle.thread().unpark();
+            // A panic in a job was reported by `run` already.
+            let _ = handle.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_runs_every_job_and_meets_the_others() {
+        for size in [1, 2, 3, 5] {
+            let mut team = Team::new(size).unwrap();
+            let before = AtomicUsize::new(0);
+            for round in 1..=200 {
+                team.run(&|member: Member| {
+                    before.fetch_add(1, Ordering::Relaxed);
+                    member.meet();
+                    // Past the barrier everyone has counted, and nobody counts twice.
+                    assert_eq!(before.load(Ordering::Relaxed), round * member.count());
+                    member.meet();
+                });
+            }
+            assert_eq!(before.into_inner(), 200 * size);
+        }
+    }
+
+    #[test]
+    fn a_team_wakes_up_after_a_pause() {
+        let mut team = Team::new(2).unwrap();
+        let runs = AtomicUsize::new(0);
+        for _ in 0..3 {
+            team.run(&|_| {
+                runs.fetch_add(1, Ordering::Relaxed);
+            });
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert_eq!(runs.into_inner(), 6);
+    }
+}

@@ -1,0 +1,55 @@
+//! Sums over long slices, in an order that depends on the length alone.
+
+use super::isa::{Isa, Kernel};
+use super::simd::{Arch, Scalar};
+
+/// Partial sums that grow side by side.
+const LANES: usize = 64;
+
+/// Σ x².
+pub fn sum_of_squares<T: Scalar>(isa: Isa, values: &[T]) -> f64 {
+    struct SumOfSquares<'a, T>(&'a [T]);
+    impl<T: Scalar> Kernel for SumOfSquares<'_, T> {
+        type Output = f64;
+        #[inline(always)]
+        fn run<A: Arch>(self) -> f64 {
+            let mut sums = [T::ZERO; LANES];
+            let chunks = self.0.chunks_exact(LANES);
+            let rest = chunks.remainder();
+            for chunk in chunks {
+                for (sum, x) in sums.iter_mut().zip(chunk) {
+                    *sum = x.mul_add::<A>(*x, *sum);
+                }
+            }
+            for (sum, x) in sums.iter_mut().zip(rest) {
+                *sum = x.mul_add::<A>(*x, *sum);
+            }
+            let mut half = LANES / 2;
+            while half > 0 {
+                for i in 0..half {
+                    sums[i] += sums[i + half];
+                }
+                half /= 2;
+            }
+            sums[0].to_f64()
+        }
+    }
+    isa.run(SumOfSquares(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_of_squares_is_right_for_every_tail_on_every_path() {
+        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+            for length in 0..200 {
+                let values: Vec<f64> = (1..=length).map(f64::from).collect();
+                let n = f64::from(length);
+                let exact = n * (n + 1.0) * (2.0 * n + 1.0) / 6.0;
+                assert_eq!(sum_of_squares(isa, &values), exact);
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Vector registers: the little that kernels need of them, for every instruction set and precision.
+
+use std::fmt::{Debug, Display};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+/// An instruction set as a type, known where kernels are compiled.
+pub trait Arch: Copy + Send + Sync + 'static {
+    /// Vectors of single-precision numbers.
+    type F32: Vector<f32>;
+    /// Vectors of double-precision numbers.
+    type F64: Vector<f64>;
+    /// Vectors that a panel of packed weights is wide.
+    const PANEL_VECTORS: usize;
+    /// Whether a multiply-add is one instruction.
+    const FMA: bool;
+}
+
+/// A floating-point type that networks are computed in.
+pub trait Scalar:
+    Copy
+    + Default
+    + PartialOrd
+    + Debug
+    + Display
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+{
+    /// The vector of this type in an instruction set.
+    type Vector<A: Arch>: Vector<Self>;
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// Where eˣ is computed: below it is taken as 0, above it is ∞.
+    const EXP_DOMAIN: (Self, Self);
+
+    /// The nearest value of this type.
+    fn from_f64(x: f64) -> Self;
+    /// The same value in double precision.
+    fn to_f64(self) -> f64;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// `self·b + c`, fused where the instruction set has it.
+    fn mul_add<A: Arch>(self, b: Self, c: Self) -> Self;
+    /// eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1); returned as (eʳ − 1, 2ⁿ⁻¹), with x clamped to where 2ⁿ⁻¹ is
+    /// finite and normal.
+    fn exp_parts<A: Arch>(self) -> (Self, Self);
+    /// Natural logarithm of a positive normal number.
+    fn ln<A: Arch>(self) -> Self;
+
+    /// The larger of two numbers; the second if either is NaN.
+    #[inline(always)]
+    fn maximum(self, other: Self) -> Self {
+        if self > other { self } else { other }
+    }
+}
+
+/// A vector register.
+pub trait Vector<T>: Copy {
+    /// Values in it.
+    const LANES: usize;
+    /// All lanes the same.
+    fn splat(x: T) -> Self;
+    /// Reads `LANES` values.
+    ///
+    /// # Safety
+    /// `from` is valid for reading `LANES` values; any alignment.
+    unsafe fn load(from: *const T) -> Self;
+    /// Writes `LANES` values.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `LANES` values; any alignment.
+    unsafe fn store(self, to: *mut T);
+    /// `self·b + c` in every lane.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// 128-bit vectors as plain arrays, which compilers turn into SSE2 or NEON.
+#[derive(Debug, Clone, Copy)]
+pub struct Portable;
+
+impl Arch for Portable {
+    type F32 = Lanes<f32, 4>;
+    type F64 = Lanes<f64, 2>;
+    const PANEL_VECTORS: usize = 2;
+    const FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+}
+
+/// A vector as an array.
+#[derive(Debug, Clone, Copy)]
+pub struct Lanes<T, const N: usize>([T; N]);
+
+impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
+    const LANES: usize = N;
+    #[inline(always)]
+    fn splat(x: T) -> Self {
+        Self([x; N])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller vouches for N values.
+        Self(unsafe { from.cast::<[T; N]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: the caller vouches for N values.
+        unsafe { to.cast::<[T; N]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            self.0[i].mul_add::<Portable>(b.0[i], c.0[i])
+        }))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Arch, Vector};
+    use std::arch::x86_64::*;
+
+    /// x86-64-v4.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Avx512;
+    /// x86-64-v3.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Avx2;
+
+    impl Arch for Avx512 {
+        type F32 = __m512;
+        type F64 = __m512d;
+        const PANEL_VECTORS: usize = 4;
+        const FMA: bool = true;
+    }
+    impl Arch for Avx2 {
+        type F32 = __m256;
+        type F64 = __m256d;
+        const PANEL_VECTORS: usize = 2;
+        const FMA: bool = true;
+    }
+
+    macro_rules! vector {
+        ($vector:ty, $scalar:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $fma:ident) => {
+            // SAFETY (all blocks): these methods are inlined into kernels that `Isa::run` only calls
+            // where the machine has the instruction set; pointers are the caller's promise.
+            impl Vector<$scalar> for $vector {
+                const LANES: usize = $lanes;
+                #[inline(always)]
+                fn splat(x: $scalar) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $set1(x) }
+                }
+                #[inline(always)]
+                unsafe fn load(from: *const $scalar) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $load(from) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $scalar) {
+                    // SAFETY: see above.
+                    unsafe { $store(to, self) }
+                }
+                #[inline(always)]
+                fn mul_add(self, b: Self, c: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $fma(self, b, c) }
+                }
+            }
+        };
+    }
+    vector!(
+        __m512,
+        f32,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps
+    );
+    vector!(
+        __m512d,
+        f64,
+        8,
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_fmadd_pd
+    );
+    vector!(
+        __m256,
+        f32,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps
+    );
+    vector!(
+        __m256d,
+        f64,
+        4,
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        _mm256_fmadd_pd
+    );
+}
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Avx2, Avx512};

@@ -1,0 +1,170 @@
+//! Layers: explicit forward and backward passes over row blocks.
+//!
+//! A layer owns no parameters and no buffers. It says once what it needs ([`Geometry`], [`Layer::plan`]);
+//! the engine lays all of it out and hands it slices. In every buffer a row takes [`stride`] values; the
+//! padding is zero in gradients and never read in values.
+
+use crate::error::Result;
+use crate::kernels::Isa;
+use crate::random::Sequence;
+use crate::registry::entries;
+
+entries! {
+    /// All layers.
+    LAYERS: "layer" => Box<dyn AnyLayer>, Place;
+    dense,
+}
+
+/// Where a layer stands in its network.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Position, counted from 0.
+    pub index: usize,
+    /// Values a row that come in.
+    pub inputs: usize,
+}
+
+/// Rows in buffers are padded to a multiple of this many values.
+const ROW_MULTIPLE: usize = 16;
+
+/// Values that a row of `width` values takes in a buffer.
+pub fn stride(width: usize) -> usize {
+    width.next_multiple_of(ROW_MULTIPLE)
+}
+
+/// A tensor of parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Name within the layer, such as `weight`.
+    pub name: &'static str,
+    /// Shape in files and reports, such as \[outputs, inputs\].
+    pub shape: Vec<usize>,
+    /// Whether penalties and weight decay act on it (not on biases).
+    pub decays: bool,
+}
+
+impl Segment {
+    /// Number of parameters.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a layer is, whatever the precision.
+pub trait Geometry: Send + Sync {
+    /// Values a row that go out.
+    fn outputs(&self) -> usize;
+    /// Its parameters.
+    fn segments(&self) -> Vec<Segment>;
+    /// Draws the initial values of one segment, in the order of its shape.
+    fn initialize(&self, segment: usize, random: &mut Sequence) -> Vec<f64>;
+    /// Multiply-adds a row of the forward pass.
+    fn cost(&self) -> usize;
+}
+
+/// What a layer needs, in values of its precision.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Parameters as the layer stores them, with padding: the length of its part of θ.
+    pub parameters: usize,
+    /// Values derived from the parameters after each update, such as transposed weights.
+    pub derived: usize,
+    /// Values a row kept from the forward to the backward pass, beside the output.
+    pub stash: usize,
+    /// Contiguous pieces of the layer's part of θ whose gradients are computed on their own. They cover
+    /// it without gaps; a piece lies within one segment.
+    pub tiles: Vec<Tile>,
+}
+
+/// A contiguous piece of a layer's part of θ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tile {
+    /// Where it begins.
+    pub start: usize,
+    /// Its length.
+    pub length: usize,
+    /// The segment that it belongs to.
+    pub segment: usize,
+}
+
+/// What holds for all calls of a pass over a row block.
+#[derive(Debug, Clone, Copy)]
+pub struct Block {
+    /// Instruction set.
+    pub isa: Isa,
+    /// Rows in the block.
+    pub rows: usize,
+}
+
+/// A layer in the precision T.
+pub trait Layer<T>: Geometry {
+    /// Sizes, asked once.
+    fn plan(&self, isa: Isa) -> Plan;
+
+    /// Where parameter `index` of `segment` stands in the layer's part of θ.
+    fn locate(&self, isa: Isa, segment: usize, index: usize) -> usize;
+
+    /// Brings what is derived from the parameters of one tile up to date. Different tiles write different
+    /// values.
+    ///
+    /// # Safety
+    /// `derived` points to [`Plan::derived`] values, of which nobody else touches those of this tile.
+    unsafe fn refresh(&self, isa: Isa, tile: &Tile, tile_parameters: &[T], derived: *mut T);
+
+    /// x → y, for the rows of a block.
+    fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]);
+
+    /// dy → dx for the rows of a block. `dy` is changed into what [`Layer::gradient`] needs. `dx` is absent
+    /// for the first layer.
+    fn backward(
+        &self,
+        block: Block,
+        weights: Weights<T>,
+        y: &[T],
+        stash: &[T],
+        dy: &mut [T],
+        dx: Option<&mut [T]>,
+    );
+
+    /// The gradient of one tile from all rows of the batch, added up in the order of the rows.
+    fn gradient(&self, batch: Block, tile: &Tile, x: &[T], dy: &[T], gradient: &mut [T]);
+}
+
+/// The parameters of a layer and what is derived from them.
+#[derive(Debug, Clone, Copy)]
+pub struct Weights<'a, T> {
+    /// The layer's part of θ.
+    pub parameters: &'a [T],
+    /// See [`Plan::derived`].
+    pub derived: &'a [T],
+}
+
+/// A layer in either precision.
+pub trait AnyLayer: Layer<f32> + Layer<f64> {}
+impl<L: Layer<f32> + Layer<f64>> AnyLayer for L {}
+
+/// Makes the layers of a network, each for the width that the one before it puts out.
+///
+/// # Errors
+/// Names the layer that does not fit.
+pub fn build(inputs: usize, choices: &[crate::registry::Choice]) -> Result<Vec<Box<dyn AnyLayer>>> {
+    let mut place = Place { index: 0, inputs };
+    choices
+        .iter()
+        .map(|choice| {
+            let layer = LAYERS
+                .build(choice, &place)
+                .map_err(|e| e.within(format_args!("layer {}", place.index + 1)))?;
+            place = Place {
+                index: place.index + 1,
+                inputs: layer.outputs(),
+            };
+            Ok(layer)
+        })
+        .collect()
+}

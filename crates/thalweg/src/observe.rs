@@ -1,0 +1,93 @@
+//! What watches a run: observers that may stop it, and early stopping on the validation loss.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::StepReport;
+use crate::error::Result;
+use crate::train::Run;
+
+/// Whether training goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    Continue,
+    /// It ends here.
+    Stop,
+}
+
+/// What an epoch tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// Epochs done, this one included.
+    pub epoch: usize,
+    /// Mean loss of the epoch's batches, each before its update, weighted by their rows.
+    pub train_loss: f64,
+    /// Weighted mean loss of the validation rows after the epoch.
+    pub validation_loss: Option<f64>,
+    /// Learning rate of the last update.
+    #[serde(rename = "lr")]
+    pub learning_rate: f64,
+    /// Mean over the updates of the L2 norm of the gradient.
+    pub gradient_norm: f64,
+    /// Time of the epoch without evaluation.
+    pub seconds: f64,
+    /// Rows trained on per second of that time.
+    pub rows_per_second: f64,
+    /// Whether this is the best epoch so far.
+    #[serde(skip)]
+    pub is_best: bool,
+}
+
+/// Is told of everything that happens in a run.
+pub trait Observer {
+    /// After every update.
+    fn step(&mut self, _step: u64, _report: &StepReport) -> Flow {
+        Flow::Continue
+    }
+
+    /// After every epoch.
+    ///
+    /// # Errors
+    /// Ends the run with the observer's error.
+    fn epoch(&mut self, _run: &Run, _report: &EpochReport) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+}
+
+/// An observer that looks on.
+impl Observer for () {}
+
+/// The best epoch so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    /// Epochs that were done.
+    pub epoch: usize,
+    /// Its validation loss.
+    pub loss: f64,
+    /// θ, in the order of [`crate::engine::State::parameters`].
+    pub parameters: Vec<f64>,
+}
+
+/// Remembers the best epoch by validation loss, and stops when none was better for some time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EarlyStopping {
+    /// Epochs without a better one before training stops.
+    pub patience: Option<usize>,
+    /// The best epoch so far.
+    pub best: Option<Best>,
+}
+
+impl EarlyStopping {
+    /// Whether `loss` is better than all before.
+    pub fn is_best(&self, loss: f64) -> bool {
+        self.best.as_ref().is_none_or(|best| loss < best.loss)
+    }
+
+    /// Whether training should stop after `epoch`.
+    pub fn is_out_of_patience(&self, epoch: usize) -> bool {
+        match (&self.best, self.patience) {
+            (Some(best), Some(patience)) => epoch - best.epoch >= patience,
+            _ => false,
+        }
+    }
+}

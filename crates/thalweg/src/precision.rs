@@ -1,0 +1,59 @@
+//! Where the choice between f32 and f64 becomes a type.
+//!
+//! Entries of the registry are built without a precision and work in both: an `AnyLayer` is a `Layer<f32>`
+//! and a `Layer<f64>`. Code that is generic over the precision asks [`Precision`] for its own view.
+
+use serde::{Deserialize, Serialize};
+
+use crate::activations::{Activation, AnyActivation};
+use crate::kernels::Scalar;
+use crate::layers::{AnyLayer, Layer};
+use crate::losses::{AnyLoss, Loss};
+use crate::optimizers::{AnyTransform, Transform};
+
+/// The precision that a network is computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Double precision.
+    F64,
+}
+
+/// A scalar that the engine can be compiled for.
+pub trait Precision: Scalar {
+    /// Its name in specs and files.
+    const DTYPE: Dtype;
+    /// The layer in this precision.
+    fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self>;
+    /// The activation in this precision.
+    fn activation(activation: &dyn AnyActivation) -> &dyn Activation<Self>;
+    /// The loss in this precision.
+    fn loss(loss: &dyn AnyLoss) -> &dyn Loss<Self>;
+    /// The optimizer stage in this precision.
+    fn transform(transform: &dyn AnyTransform) -> &dyn Transform<Self>;
+}
+
+macro_rules! precision {
+    ($float:ident, $dtype:ident) => {
+        impl Precision for $float {
+            const DTYPE: Dtype = Dtype::$dtype;
+            fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self> {
+                layer
+            }
+            fn activation(activation: &dyn AnyActivation) -> &dyn Activation<Self> {
+                activation
+            }
+            fn loss(loss: &dyn AnyLoss) -> &dyn Loss<Self> {
+                loss
+            }
+            fn transform(transform: &dyn AnyTransform) -> &dyn Transform<Self> {
+                transform
+            }
+        }
+    };
+}
+precision!(f32, F32);
+precision!(f64, F64);

@@ -1,0 +1,132 @@
+//! What a network and a training run are, as plain data that the command line, config files, the model
+//! file and every engine share.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::layers::{self, LAYERS};
+use crate::losses::LOSSES;
+use crate::optimizers::{Chain, OPTIMIZERS};
+use crate::precision::Dtype;
+use crate::registry::{Choice, Setting};
+use crate::schedules::SCHEDULES;
+
+/// A network: its layers in order, and the loss that its output is judged by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSpec {
+    /// Values a row that come in.
+    pub inputs: usize,
+    /// The loss.
+    pub loss: Choice,
+    /// The layers, the output layer included.
+    pub layers: Vec<Choice>,
+}
+
+impl NetworkSpec {
+    /// A multi-layer perceptron: dense layers of the widths `hidden` with one activation, and a linear
+    /// output layer. No hidden layers make a linear model.
+    pub fn mlp(
+        inputs: usize,
+        hidden: &[usize],
+        activation: &str,
+        outputs: usize,
+        loss: Choice,
+    ) -> Self {
+        let dense =
+            |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
+        let activation = Setting::Text(activation.to_owned());
+        let layers = (hidden.iter())
+            .map(|&units| dense(units).with("activation", activation.clone()))
+            .chain([dense(outputs)])
+            .collect();
+        Self {
+            inputs,
+            loss,
+            layers,
+        }
+    }
+
+    /// The same with every default written out, validated: all names exist, all settings are in range,
+    /// all layers fit.
+    ///
+    /// # Errors
+    /// Names the layer, setting or loss that does not fit.
+    pub fn resolve(&self) -> Result<Self> {
+        if self.inputs == 0 {
+            return Err(Error::invalid("network", "no inputs", "at least 1"));
+        }
+        if self.layers.is_empty() {
+            return Err(Error::invalid(
+                "network",
+                "no layers",
+                "at least an output layer",
+            ));
+        }
+        layers::build(self.inputs, &self.layers)?;
+        let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
+        Ok(Self {
+            inputs: self.inputs,
+            layers: self.layers.iter().map(resolve).collect::<Result<_>>()?,
+            loss: LOSSES.resolve(&self.loss)?.into_choice(),
+        })
+    }
+}
+
+/// How a network is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSpec {
+    /// Base learning rate η₀.
+    pub learning_rate: f64,
+    /// Rows of a mini-batch.
+    pub batch_size: usize,
+    /// Passes over the training rows, unless training stops earlier.
+    pub epochs: usize,
+    /// Epochs without a better validation loss after which training stops; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// λ of the penalty λ/2·‖W‖².
+    #[serde(default)]
+    pub l2: f64,
+    /// Whether rows are shuffled before every epoch.
+    pub shuffle: bool,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Precision of all computations.
+    pub dtype: Dtype,
+    /// How gradients become updates.
+    pub optimizer: Choice,
+    /// How the learning rate changes.
+    pub schedule: Choice,
+}
+
+impl TrainingSpec {
+    /// The same with every default written out, validated.
+    ///
+    /// # Errors
+    /// Names what does not fit.
+    pub fn resolve(&self) -> Result<Self> {
+        let positive = |name: &str, value: f64| {
+            let valid = value.is_finite() && value > 0.0;
+            let error = || Error::invalid(name, value.to_string(), "a number > 0");
+            if valid { Ok(()) } else { Err(error()) }
+        };
+        positive("learning rate", self.learning_rate)?;
+        positive("batch size", self.batch_size as f64)?;
+        positive("epochs", self.epochs as f64)?;
+        if let Some(patience) = self.patience {
+            positive("patience", patience as f64)?;
+        }
+        if !(self.l2.is_finite() && self.l2 >= 0.0) {
+            return Err(Error::invalid("l2", self.l2.to_string(), "a number ≥ 0"));
+        }
+        Chain::build(&self.optimizer, self.l2)?;
+        SCHEDULES.build(&self.schedule, &())?;
+        Ok(Self {
+            optimizer: OPTIMIZERS.resolve(&self.optimizer)?.into_choice(),
+            schedule: SCHEDULES.resolve(&self.schedule)?.into_choice(),
+            ..self.clone()
+        })
+    }
+}
