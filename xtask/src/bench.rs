@@ -78,6 +78,22 @@ struct Outcome {
     series: Vec<Series>,
 }
 
+impl Outcome {
+    /// Contestants whose loss is far above the best one's: they do not do the same work.
+    fn unlearned(&self) -> Vec<&'static str> {
+        let best = self
+            .series
+            .iter()
+            .map(|one| one.loss)
+            .fold(f64::MAX, f64::min);
+        let behind = self
+            .series
+            .iter()
+            .filter(|one| one.loss > 1.15 * best + 0.02);
+        behind.map(|one| one.contestant).collect()
+    }
+}
+
 /// Measures, prints, and on a full run writes `bench/RESULTS.md`.
 pub fn run(options: &Options) -> Result<()> {
     check(cargo().args(["build", "--release", "--package", "xtask"]))?;
@@ -120,6 +136,15 @@ pub fn run(options: &Options) -> Result<()> {
     if options.quick || options.only.is_some() {
         println!("not a full run: bench/RESULTS.md stays as it is");
         return Ok(());
+    }
+    if let Some(outcome) = outcomes
+        .iter()
+        .find(|outcome| !outcome.unlearned().is_empty())
+    {
+        return Err(format!(
+            "{}: not everyone learned the same (see the losses), so bench/RESULTS.md stays as it is",
+            outcome.workload.name
+        ));
     }
     let results = root().join("bench").join("RESULTS.md");
     std::fs::write(

@@ -115,6 +115,12 @@ pub fn outcome(outcome: &Outcome, machine: &Machine) -> String {
             median / ours,
         );
     }
+    for name in outcome.unlearned() {
+        let _ = writeln!(
+            text,
+            "  {name} does not learn what the others learn: its speed does not count"
+        );
+    }
     text.pop();
     text
 }
@@ -226,6 +232,57 @@ mod tests {
         };
         assert_eq!(series(&[3.0, 1.0, 2.0]), (1.0, 2.0, 3.0));
         assert_eq!(series(&[4.0, 1.0, 2.0, 3.0]), (1.0, 2.5, 4.0));
+    }
+
+    #[test]
+    fn results_have_a_row_for_every_contestant_with_its_ratio() {
+        let series = |contestant, seconds: f64, loss| Series {
+            contestant,
+            seconds: vec![0.9 * seconds, seconds, 1.1 * seconds],
+            loss,
+        };
+        let outcome = Outcome {
+            workload: super::super::workloads::find("table-tiny").unwrap(),
+            rows: 49_984,
+            source: "a test".to_owned(),
+            series: vec![series("Thalweg", 0.01, 0.5), series("JAX", 0.04, 0.51)],
+        };
+        assert!(outcome.unlearned().is_empty());
+        let machine = Machine {
+            model: "CPU".to_owned(),
+            threads: 2,
+            peaks: BTreeMap::from([(1, 250.0), (2, 500.0)]),
+            versions: Vec::new(),
+            date: "2000-01-01".to_owned(),
+            commit: "abc".to_owned(),
+        };
+        let text = results(&[outcome], &machine, 3);
+        for row in [
+            "| table-tiny (49,984; 8-16-2; 32) | Thalweg | 4,998,400 (4,544,000–5,553,778) | – | 3.5 (1 %) | 0.50000 |",
+            "|  | JAX | 1,249,600 (1,136,000–1,388,444) | 4.00 | 0.9 (0 %) | 0.51000 |",
+        ] {
+            assert!(text.contains(row), "{row}\nis not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn who_does_not_learn_is_named() {
+        let series = |contestant, loss| Series {
+            contestant,
+            seconds: vec![1.0],
+            loss,
+        };
+        let outcome = Outcome {
+            workload: super::super::workloads::find("stochastic").unwrap(),
+            rows: 5000,
+            source: String::new(),
+            series: vec![
+                series("Thalweg", 0.9),
+                series("JAX", 0.5),
+                series("PyTorch", 0.52),
+            ],
+        };
+        assert_eq!(outcome.unlearned(), ["Thalweg"]);
     }
 
     #[test]
