@@ -13,6 +13,7 @@ of steps taken before this one (from 0), T all steps, p = e/E or t/T:
     cosine_restarts cosine with p = fractional part of e / period
     linear_warmup   η·min(1, (t + 1) / W), W warm-up steps                            (before a constant rate)
     warmup_cosine   linear_warmup for t < W, then cosine with p = (t − W) / (T − W)
+    warmup_times_cosine   min(1, (t + 1) / W) times cosine with p = t / T, not shifted
     inverse_sqrt    η·min((t + 1)^−½, (t + 1)·W^−3/2)·√W, so that the peak, at t + 1 = W, is η    (Vaswani et al. 2017)
     coslog4         η·(1 − cos(2π·log₂(1 + 15 p))) / 2                                (RealMLP, Holzmüller et al. 2024)
     linear_scaling  η·B_new / B_old                                                  (Goyal et al. 2017)
@@ -58,6 +59,7 @@ def golden():
         case("coslog4", "epochs", {}, lambda e: r * (1.0 - cos(2.0 * pi * log2(1.0 + 15.0 * e / ALL_EPOCHS))) / 2.0),
         case("linear_warmup", "steps", {"steps": w}, lambda t: r * min(1.0, (t + 1) / w)),
         case("warmup_cosine", "steps", {"steps": w, "minimum": 0.0}, lambda t: warmup_cosine(r, 0.0, t, w)),
+        case("warmup_times_cosine", "steps", {"steps": w, "minimum": 0.0}, lambda t: min(1.0, (t + 1) / w) * cosine(r, 0.0, t / ALL_STEPS)),
         case("inverse_sqrt", "steps", {"steps": w}, lambda t: r * min((t + 1) ** -0.5, (t + 1) * w**-1.5) * sqrt(w)),
     ]
     scaling = [{"rate": 0.1, "from": 256, "to": b, "value": 0.1 * b / 256} for b in (32, 256, 1000, 8192)]

@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use thalweg::dataset::{Dataset, Features, Targets, Values};
+
 use crate::Result;
 
-/// Rows, classes, and the parameters that every contestant starts from.
+/// Rows with their classes, and the parameters that every contestant starts from.
 #[derive(Debug)]
 pub struct Data {
-    /// Row-major, `rows × layers[0]`.
-    pub features: Vec<f32>,
-    /// One class a row.
-    pub classes: Vec<u32>,
+    /// The rows.
+    pub dataset: Dataset,
     /// Layer by layer: weight `[out, in]` row-major, bias `[out]`.
-    pub initial: Vec<(Vec<f32>, Vec<f32>)>,
+    pub initial: Vec<f64>,
 }
 
 impl Data {
@@ -23,25 +23,28 @@ impl Data {
         let mut classes = numbers(&folder.join("y.npy"), "<i4", u32::from_le_bytes)?;
         let mut initial = Vec::new();
         for (k, pair) in layers.windows(2).enumerate() {
-            let weight = folder.join(format!("weight{k}.npy"));
-            let bias = folder.join(format!("bias{k}.npy"));
-            let weight = numbers(&weight, "<f4", f32::from_le_bytes)?;
-            let bias = numbers(&bias, "<f4", f32::from_le_bytes)?;
-            if (weight.len(), bias.len()) != (pair[0] * pair[1], pair[1]) {
-                return Err(stale(folder));
+            for (name, length) in [("weight", pair[0] * pair[1]), ("bias", pair[1])] {
+                let path = folder.join(format!("{name}{k}.npy"));
+                let tensor = numbers(&path, "<f4", f32::from_le_bytes)?;
+                if tensor.len() != length {
+                    return Err(stale(folder));
+                }
+                initial.extend(tensor.into_iter().map(f64::from));
             }
-            initial.push((weight, bias));
         }
-        if features.len() < rows * layers[0] || classes.len() < rows {
+        let width = layers[0];
+        if features.len() < rows * width || classes.len() < rows {
             return Err(stale(folder));
         }
-        features.truncate(rows * layers[0]);
+        features.truncate(rows * width);
         classes.truncate(rows);
-        Ok(Self {
-            features,
-            classes,
-            initial,
-        })
+        let values = Values::F32(features);
+        let dataset = Dataset {
+            features: Features { width, values },
+            targets: Targets::Classes(classes),
+            weights: None,
+        };
+        Ok(Self { dataset, initial })
     }
 }
 

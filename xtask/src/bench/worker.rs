@@ -5,6 +5,8 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
 
+use thalweg::dataset::{Targets, Values};
+
 use super::contestant::Epoch;
 use super::data::Data;
 use super::workloads::{self, Workload};
@@ -45,34 +47,44 @@ pub fn serve(job: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Compiles the network of `workload` from `data.initial` and returns what trains one epoch over all rows
-/// (Adam 1e-3, batches of `workload.batch`, reshuffled) and gives the mean loss over its batches.
+/// Compiles the network of `workload`, loads `data.initial` into it, and returns what trains one epoch over
+/// all rows (Adam 1e-3, batches of `workload.batch`, reshuffled) and gives the mean loss over its batches.
+/// Between epochs its threads must sleep: the others are being timed.
 fn epochs(
-    workload: &Workload,
+    workload: &'static Workload,
     data: Data,
     _threads: usize,
-) -> Result<impl FnMut() -> Result<f64> + use<>> {
-    placeholder(workload.layers.to_vec(), data)
+) -> Result<impl FnMut() -> Result<f64>> {
+    Ok(placeholder(workload.layers, data))
 }
 
 /// Stands in until the engine can train: the loss of the initial network, without learning.
-fn placeholder(layers: Vec<usize>, data: Data) -> Result<impl FnMut() -> Result<f64>> {
-    Ok(move || {
+fn placeholder(layers: &'static [usize], data: Data) -> impl FnMut() -> Result<f64> {
+    move || {
+        let (Values::F32(features), Targets::Classes(classes)) =
+            (&data.dataset.features.values, &data.dataset.targets)
+        else {
+            return Err("the data are not single precision with classes".to_owned());
+        };
         let mut total = 0.0;
-        for (row, &class) in data.features.chunks_exact(layers[0]).zip(&data.classes) {
-            let mut x = row.to_vec();
-            for (k, (weight, bias)) in data.initial.iter().enumerate() {
-                let outputs = weight.chunks_exact(layers[k]).zip(bias);
-                let last = k + 2 == layers.len();
-                x = outputs
-                    .map(|(w, b)| w.iter().zip(&x).map(|(w, x)| w * x).sum::<f32>() + b)
-                    .map(|z| if last { z } else { z.max(0.0) })
+        for (row, &class) in features.chunks_exact(layers[0]).zip(classes) {
+            let mut x: Vec<f64> = row.iter().copied().map(f64::from).collect();
+            let mut rest = data.initial.as_slice();
+            for pair in layers.windows(2) {
+                let (weight, after) = rest.split_at(pair[0] * pair[1]);
+                let (bias, after) = after.split_at(pair[1]);
+                rest = after;
+                x = weight
+                    .chunks_exact(pair[0])
+                    .zip(bias)
+                    .map(|(w, b)| w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>() + b)
+                    .map(|z| if rest.is_empty() { z } else { z.max(0.0) })
                     .collect();
             }
-            let top = x.iter().copied().fold(f32::MIN, f32::max);
-            let sum: f32 = x.iter().map(|z| (z - top).exp()).sum();
-            total += f64::from(sum.ln() + top - x[class as usize]);
+            let top = x.iter().copied().fold(f64::MIN, f64::max);
+            let sum: f64 = x.iter().map(|z| (z - top).exp()).sum();
+            total += sum.ln() + top - x[class as usize];
         }
-        Ok(total / data.classes.len() as f64)
-    })
+        Ok(total / classes.len() as f64)
+    }
 }
