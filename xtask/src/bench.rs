@@ -13,6 +13,7 @@ mod workloads;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use contestant::{Contestant, Epoch};
 use workloads::{WORKLOADS, Workload};
@@ -20,6 +21,10 @@ use workloads::{WORKLOADS, Workload};
 use crate::Result;
 use crate::process::{cargo, check, command, output, root, target};
 use crate::python::Environment;
+
+/// Pause after every turn: thread pools spin for a while before they sleep (OpenBLAS about 0.1 s), and
+/// would take a core from the next contestant.
+const REST: Duration = Duration::from_millis(250);
 
 /// What the user asked for.
 pub struct Options {
@@ -199,6 +204,7 @@ fn measure(
     for _ in 0..=options.epochs() {
         for (contestant, epochs) in contestants.iter_mut().zip(&mut rounds) {
             epochs.push(contestant.epoch()?);
+            std::thread::sleep(REST);
         }
     }
     let series = contestants
