@@ -1,3 +1,53 @@
-//! Project tasks.
+//! Project tasks: `cargo xtask test | oracles | bench`.
 
-fn main() {}
+mod bench;
+mod oracles;
+mod process;
+mod python;
+mod test;
+
+use std::process::ExitCode;
+
+/// Tasks report what went wrong as one text, ready to print.
+type Result<T, E = String> = std::result::Result<T, E>;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  test                     formatting, lints, documentation, all tests, golden files
+  oracles [--with torch]   make the golden files of oracles/ again
+  bench   [--with torch] [--only NAME] [--quick]
+                           time Thalweg beside its peers; a full run writes bench/RESULTS.md
+                             --with torch  PyTorch as well (a large download)
+                             --only NAME   one workload, printed only
+                             --quick       few rows and epochs, printed only: does everything run?
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["test"] => test::run(),
+        ["oracles"] => oracles::make(false),
+        ["oracles", "--with", "torch"] => oracles::make(true),
+        ["bench", options @ ..] => bench::Options::parse(options).and_then(|o| bench::run(&o)),
+        // The two below are what `bench` starts, from a release build.
+        ["bench-worker", job @ ..] => bench::worker::serve(job),
+        ["bench-peak", threads] => bench::peak::print(threads),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

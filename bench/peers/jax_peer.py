@@ -1,0 +1,50 @@
+"""JAX with optax: the whole epoch, reshuffling included, is one compiled call that scans over the batches."""
+
+import functools
+
+import protocol
+
+job = protocol.job()
+
+import jax
+import jax.numpy as jnp
+import optax
+
+optimizer = optax.adam(1e-3)
+
+
+def loss(parameters, x, y):
+    for weight, bias in parameters[:-1]:
+        x = jax.nn.relu(x @ weight + bias)
+    weight, bias = parameters[-1]
+    return optax.softmax_cross_entropy_with_integer_labels(x @ weight + bias, y).mean()
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def run_epoch(state, x, y):
+    def step(carry, rows):
+        parameters, slots = carry
+        value, gradient = jax.value_and_grad(loss)(parameters, x[rows], y[rows])
+        updates, slots = optimizer.update(gradient, slots)
+        return (optax.apply_updates(parameters, updates), slots), value
+
+    parameters, slots, key = state
+    key, shuffle = jax.random.split(key)
+    order = jax.random.permutation(shuffle, x.shape[0]).reshape(-1, job.batch)
+    (parameters, slots), losses = jax.lax.scan(step, (parameters, slots), order)
+    return (parameters, slots, key), losses.mean()
+
+
+x, y = jnp.asarray(job.x), jnp.asarray(job.y)
+parameters = [(jnp.asarray(weight.T), jnp.asarray(bias)) for weight, bias in job.initial]
+state = (parameters, optimizer.init(parameters), jax.random.key(0))
+
+
+def epoch():
+    global state
+    state, mean = run_epoch(state, x, y)
+    jax.block_until_ready(state)
+    return mean
+
+
+protocol.serve(epoch)

@@ -1,0 +1,36 @@
+//! `cargo xtask oracles`: the golden files of `oracles/`, and the check of those that need only numpy.
+
+use crate::Result;
+use crate::process::check;
+use crate::python::Environment;
+
+fn environment(requirements: &str) -> Result<Environment> {
+    let name = format!("{requirements}-venv");
+    Environment::prepare(&name, &format!("oracles/requirements-{requirements}.txt"))
+}
+
+/// Makes the golden files again, those of PyTorch only when asked for.
+pub fn make(with_torch: bool) -> Result<()> {
+    let mut groups = vec![
+        ("closed_form", "closed-form"),
+        ("scikit_learn", "scikit-learn"),
+    ];
+    if with_torch {
+        groups.push(("pytorch", "pytorch"));
+    }
+    for (group, requirements) in groups {
+        let environment = environment(requirements)?;
+        check(environment.python().args(["oracles/make.py", group]))?;
+    }
+    Ok(())
+}
+
+/// Computes the closed forms afresh and compares them with the committed files.
+pub fn check_closed_forms() -> Result<()> {
+    let environment = environment("closed-form")?;
+    check(
+        environment
+            .python()
+            .args(["oracles/make.py", "closed_form", "--check"]),
+    )
+}
