@@ -66,8 +66,10 @@ impl Input {
     }
 }
 
+type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// The first bytes of `reader`, and a reader that begins with them again.
-fn peek<R: Read>(file: &str, mut reader: R) -> Result<(Vec<u8>, Chain<Cursor<Vec<u8>>, R>)> {
+fn peek<R: Read>(file: &str, mut reader: R) -> Result<(Vec<u8>, Peeked<R>)> {
     let mut head = Vec::new();
     (reader.by_ref().take(HEAD as u64).read_to_end(&mut head))
         .map_err(|source| Error::reading(file, source))?;

@@ -84,9 +84,35 @@ pub struct ReadOptions {
     /// Text files: cells that mean "missing", beside the usual ones (empty, `?`, `NA`, `NaN`, `null`, …).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// Text files: names that a header line is known to hold, which decides whether there is one.
+    /// Text files: the columns of the file on which a model was trained.
     #[serde(skip)]
-    pub expected_names: Vec<String>,
+    pub expected: Option<ExpectedColumns>,
+}
+
+/// The columns that a text file is expected to have: they tell a header line from data, and name the columns
+/// of a file without header.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExpectedColumns {
+    /// All names in order.
+    pub names: Vec<String>,
+    /// Those among them that may be absent together: the targets.
+    pub optional: Vec<String>,
+}
+
+impl ExpectedColumns {
+    /// The names of `width` columns without header: all, or all but the optional ones.
+    pub(crate) fn of_width(&self, width: usize) -> Option<Vec<String>> {
+        let needed = || {
+            self.names
+                .iter()
+                .filter(|name| !self.optional.contains(name))
+        };
+        if self.names.len() == width {
+            Some(self.names.clone())
+        } else {
+            (needed().count() == width).then(|| needed().cloned().collect())
+        }
+    }
 }
 
 /// What was read.

@@ -38,9 +38,9 @@ pub fn parse(cell: &str, missing: &[String]) -> Parsed {
 
 fn word(cell: &str) -> Parsed {
     let is = |word: &&str| cell.eq_ignore_ascii_case(word);
-    if MISSING_WORDS.iter().any(|word| is(word)) {
+    if MISSING_WORDS.iter().any(is) {
         Parsed::Missing
-    } else if ["inf", "infinity"].iter().any(|word| is(word)) {
+    } else if ["inf", "infinity"].iter().any(is) {
         Parsed::Number(f64::INFINITY)
     } else {
         Parsed::Text

@@ -51,8 +51,13 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         },
     };
     let header = options.header.unwrap_or_else(|| {
-        let mut expected = options.expected_names.clone();
-        expected.extend_from_slice(&options.names);
+        let mut expected = options.names.clone();
+        expected.extend(
+            options
+                .expected
+                .iter()
+                .flat_map(|e| e.names.iter().cloned()),
+        );
         dialect::header(sample, complete, delimiter, &options.missing, &expected)
     });
     records.delimiter = delimiter;
@@ -76,7 +81,9 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     let mut rows = 0;
     while let Some(record) = records.next()? {
         if builders.is_empty() {
-            let given = names.get_or_insert_with(|| numbered(record.cells.len()));
+            let width = record.cells.len();
+            let expected = || options.expected.as_ref()?.of_width(width);
+            let given = names.get_or_insert_with(|| expected().unwrap_or_else(|| numbered(width)));
             builders.resize_with(given.len(), ColumnBuilder::default);
         }
         if record.cells.len() != builders.len() {

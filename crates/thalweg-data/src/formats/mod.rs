@@ -76,7 +76,7 @@ fn find(input: &Input, options: &ReadOptions) -> Result<&'static Format> {
     let ending = Path::new(plain).extension().unwrap_or_default();
     let named = formats().find(|format| format.endings.iter().any(|e| ending == *e));
     let text = !input.head.contains(&0);
-    match named.or(formats().last().filter(|_| text)) {
+    match named.or(formats().next_back().filter(|_| text)) {
         Some(format) => Ok(format),
         None => Err(Error::invalid(
             Place::file(input.file.clone()),
