@@ -1,1 +1,42 @@
-//! Files to datasets.
+//! Files to datasets: formats, column types, preprocessing, splits.
+//!
+//! ```
+//! use thalweg_data::{PrepareOptions, ReadOptions, Source, Task, prepare, read};
+//!
+//! let source = Source::parse("builtin:iris")?;
+//! let loaded = read(&source, &ReadOptions::default())?;
+//! let prepared = prepare(&loaded, None, None, &PrepareOptions::default())?;
+//!
+//! assert_eq!(prepared.preprocessing.task(), Task::Multiclass);
+//! assert_eq!(prepared.preprocessing.classes(), ["setosa", "versicolor", "virginica"]);
+//! assert_eq!(prepared.train.features.width, 4);
+//! assert_eq!(prepared.train.rows(), 120);
+//! # Ok::<(), thalweg_data::Error>(())
+//! ```
+//!
+//! The way of the data: [`Source`] → [`read()`] → [`Table`] → [`Target`] → [`split()`](split::split) →
+//! [`Preprocessing`] → [`thalweg::dataset::Dataset`]; [`prepare()`] goes it in one call. Nothing here knows a
+//! layer, prints, or panics on input: errors and notes are values of one line each.
+
+pub mod builtin;
+mod csv;
+pub mod error;
+pub mod formats;
+mod input;
+pub mod prepare;
+pub mod preprocess;
+pub mod source;
+pub mod split;
+pub mod summary;
+pub mod table;
+pub mod target;
+
+pub use error::{Error, Note, Result};
+pub use input::Input;
+pub use prepare::{PrepareOptions, Prepared, prepare};
+pub use preprocess::{ClassWeight, Dtype, Encoding, FitOptions, Preprocessing, Scaling};
+pub use source::{ExpectedColumns, Loaded, ReadOptions, Source, read};
+pub use split::{Split, SplitOptions};
+pub use summary::summarize;
+pub use table::{Column, ColumnData, Kind, Table};
+pub use target::{Target, TargetOptions, Task};

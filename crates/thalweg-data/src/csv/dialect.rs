@@ -1,0 +1,183 @@
+//! What a text file leaves unsaid: its delimiter, and whether the first line holds names.
+
+use std::collections::HashSet;
+
+use super::builder::{Parsed, parse};
+use super::records::{Scan, scan};
+
+/// Candidates, the likelier first.
+const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+const RECORDS_FOR_DELIMITER: usize = 200;
+const RECORDS_FOR_HEADER: usize = 1000;
+
+/// The delimiter that cuts most records of the sample into the same number of cells, at least two; among
+/// equals the one that gives more cells. A comma when none does.
+pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
+    let mut best = (0.0, 1, b',');
+    for candidate in DELIMITERS {
+        let mut counts: Vec<usize> = Vec::new();
+        each_record(
+            sample,
+            complete,
+            candidate,
+            RECORDS_FOR_DELIMITER,
+            |cells| {
+                counts.push(cells.len());
+            },
+        );
+        counts.sort_unstable();
+        let Some(&median) = counts.get(counts.len() / 2) else {
+            continue;
+        };
+        let same = counts.iter().filter(|&&count| count == median).count();
+        let fraction = same as f64 / counts.len() as f64;
+        if median > 1 && (fraction, median) > (best.0, best.1) {
+            best = (fraction, median, candidate);
+        }
+    }
+    best.2
+}
+
+/// Calls `visit` with the cells of up to `limit` records of the sample.
+fn each_record(
+    sample: &[u8],
+    complete: bool,
+    delimiter: u8,
+    limit: usize,
+    mut visit: impl FnMut(&[String]),
+) {
+    let mut cells = Vec::new();
+    let mut rest = sample;
+    for _ in 0..limit {
+        if rest.is_empty() {
+            return;
+        }
+        // A record cut off by the end of the sample says nothing about the file.
+        let Scan::Record(length) = scan(rest, delimiter, complete, &mut cells) else {
+            return;
+        };
+        let (record, after) = rest.split_at(length);
+        rest = after;
+        let texts: Vec<String> = (cells.iter())
+            .map(|cell| String::from_utf8_lossy(&cell.bytes(record)).into_owned())
+            .collect();
+        if texts.len() > 1 || texts.iter().any(|text| !text.is_empty()) {
+            visit(&texts);
+        }
+    }
+}
+
+/// Whether the first record of the sample holds names rather than data.
+///
+/// Each column votes: text above numbers speaks for a header, a number above numbers against it, except
+/// where the numbers of the first line just count the columns (0, 1, 2, …). Without votes (a table of text)
+/// the first line is a header when its cells are distinct and never seen again in their columns.
+/// `expected` are names that a header would hold; if there are any, they decide.
+pub fn header(
+    sample: &[u8],
+    complete: bool,
+    delimiter: u8,
+    missing: &[String],
+    expected: &[String],
+) -> bool {
+    let mut records: Vec<Vec<String>> = Vec::new();
+    each_record(sample, complete, delimiter, RECORDS_FOR_HEADER, |cells| {
+        records.push(cells.to_vec());
+    });
+    let Some((first, rest)) = records.split_first() else {
+        return false;
+    };
+    if !expected.is_empty() {
+        let known = first.iter().filter(|&name| expected.contains(name)).count();
+        if 2 * known > first.len() {
+            return true;
+        }
+    }
+    let parsed: Vec<Parsed> = first.iter().map(|cell| parse(cell, missing)).collect();
+    let counts = counts_columns(&parsed);
+    let (mut votes_for, mut votes_against) = (0, 0);
+    for (j, top) in parsed.iter().enumerate() {
+        let mut numbers = 0;
+        let mut texts = 0;
+        for cell in rest.iter().filter_map(|record| record.get(j)) {
+            match parse(cell, missing) {
+                Parsed::Number(_) => numbers += 1,
+                Parsed::Text => texts += 1,
+                Parsed::Missing => {}
+            }
+        }
+        match top {
+            Parsed::Text if numbers > 0 && texts == 0 => votes_for += 1,
+            Parsed::Number(_) if !counts => votes_against += 1,
+            _ => {}
+        }
+    }
+    if votes_for + votes_against > 0 {
+        return votes_for > votes_against;
+    }
+    let distinct: HashSet<&String> = first.iter().collect();
+    let seen_again = |(j, name): (usize, &String)| rest.iter().any(|r| r.get(j) == Some(name));
+    distinct.len() == first.len()
+        && !(counts && parsed.iter().all(|p| matches!(p, Parsed::Number(_))))
+        && !first.iter().enumerate().any(seen_again)
+}
+
+/// Whether the numbers in the first line are at least two, and each is one more than the one before.
+fn counts_columns(parsed: &[Parsed]) -> bool {
+    let numbers: Vec<f64> = (parsed.iter())
+        .filter_map(|cell| match cell {
+            Parsed::Number(number) => Some(*number),
+            _ => None,
+        })
+        .collect();
+    numbers.len() > 1
+        && matches!(numbers.first(), Some(0.0 | 1.0))
+        && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0)
+        && parsed.iter().any(|cell| matches!(cell, Parsed::Text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has_header(text: &str) -> bool {
+        let delimiter = delimiter(text.as_bytes(), true);
+        header(text.as_bytes(), true, delimiter, &[], &[])
+    }
+
+    #[test]
+    fn delimiters_are_found_by_looking() {
+        for (text, expected) in [
+            ("a,b\n1,2\n", b','),
+            ("a\tb,c\n1\t2\n", b'\t'),
+            ("a;b\n1,5;2,5\n1;2\n", b';'),
+            ("a|b|c\n1|2|3\n", b'|'),
+            ("\"x;y;z\",b\n\"1;2;3\",2\n", b','),
+            ("alone\n1\n2\n", b','),
+        ] {
+            assert_eq!(delimiter(text.as_bytes(), true), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn headers_are_found_by_looking() {
+        for text in [
+            "age,sex\n1,M\n2,F\n",
+            "0,1,2,target\n5,6,7,a\n5,6,7,b\n",
+            ",x\n0,1\n1,2\n",
+            "color,shape\nred,round\nblue,square\n",
+            "2020,2021,name\n,,a\n",
+        ] {
+            assert_eq!(has_header(text), !text.starts_with("2020"), "{text:?}");
+        }
+        for text in [
+            "1,M\n2,F\n",
+            "M,0.4,15\nF,0.3,7\n",
+            "p,x\nq,y\np,x\n",
+            "1,2,3\n4,5,6\n",
+            "1,2,3\n",
+        ] {
+            assert!(!has_header(text), "{text:?}");
+        }
+    }
+}

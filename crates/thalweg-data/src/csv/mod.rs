@@ -1,0 +1,5 @@
+//! Delimited text: records, dialect, and typed columns.
+
+pub mod builder;
+pub mod dialect;
+pub mod records;

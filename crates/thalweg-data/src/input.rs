@@ -1,0 +1,77 @@
+//! An opened file, its compression already taken off.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Chain, Cursor, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::error::{Error, Place, Result};
+
+/// Bytes by which a format can be recognized.
+const HEAD: usize = 16;
+const BUFFER: usize = 1 << 18;
+
+/// The bytes of a file, decompressed when they begin as gzip does, whatever the file is called.
+pub struct Input {
+    /// The file, as the user named it.
+    pub file: String,
+    /// The first bytes (up to 16), which `reader` delivers again.
+    pub head: Vec<u8>,
+    /// All bytes.
+    pub reader: Box<dyn BufRead>,
+}
+
+impl Input {
+    /// Opens a file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let fail = |source| Error::reading(&name, source);
+        let file = File::open(path).map_err(fail)?;
+        if file.metadata().map_err(fail)?.is_dir() {
+            return Err(Error::invalid(Place::file(name), "a directory", "a file"));
+        }
+        Self::new(name, file)
+    }
+
+    /// Standard input.
+    pub fn stdin() -> Result<Self> {
+        Self::new("standard input".to_owned(), std::io::stdin())
+    }
+
+    /// Bytes in memory, under a name for messages.
+    pub fn bytes(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
+        Self::new(name.to_owned(), Cursor::new(bytes.into()))
+    }
+
+    fn new(file: String, reader: impl Read + 'static) -> Result<Self> {
+        let (head, reader) = peek(&file, reader)?;
+        let reader = BufReader::with_capacity(BUFFER, reader);
+        if !head.starts_with(&[0x1f, 0x8b]) {
+            let reader = Box::new(reader);
+            return Ok(Self { file, head, reader });
+        }
+        let (head, reader) = peek(&file, MultiGzDecoder::new(reader))?;
+        let reader = Box::new(BufReader::with_capacity(BUFFER, reader));
+        Ok(Self { file, head, reader })
+    }
+
+    /// Up to `limit` bytes from here on. Memory grows with what is really there, not with `limit`.
+    pub fn take(&mut self, limit: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        (self.reader.by_ref().take(limit).read_to_end(&mut bytes))
+            .map_err(|source| Error::reading(&self.file, source))?;
+        Ok(bytes)
+    }
+}
+
+type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// The first bytes of `reader`, and a reader that begins with them again.
+fn peek<R: Read>(file: &str, mut reader: R) -> Result<(Vec<u8>, Peeked<R>)> {
+    let mut head = Vec::new();
+    (reader.by_ref().take(HEAD as u64).read_to_end(&mut head))
+        .map_err(|source| Error::reading(file, source))?;
+    Ok((head.clone(), Cursor::new(head).chain(reader)))
+}

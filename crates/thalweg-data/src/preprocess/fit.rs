@@ -1,0 +1,415 @@
+//! Fitting: what each column becomes, from the training rows alone.
+
+use serde::{Deserialize, Serialize};
+use thalweg::dataset::{Targets, Values};
+
+use super::numeric::mean_and_deviation;
+use super::{Encoding, InputColumn, Numeric, Preprocessing, Scaling, TargetScaling};
+use crate::error::{Error, Note, Result, did_you_mean, quote, quote_list};
+use crate::table::{Block, Column, ColumnData, Kind, Table, TextColumn, truth};
+use crate::target::{Target, Task};
+
+/// Texts that never repeat in this many rows are identifiers.
+const ROWS_TO_JUDGE: usize = 10;
+/// Columns of these names that count the rows are identifiers.
+const COUNTER_NAMES: [&str; 8] = [
+    "id",
+    "index",
+    "instant",
+    "row",
+    "no",
+    "rownames",
+    "unnamed: 0",
+    "column_1",
+];
+
+/// How to fit; every field has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FitOptions {
+    /// How numbers are scaled.
+    pub scaling: Scaling,
+    /// Whether regression targets are standardized inside the model.
+    pub standardize_target: bool,
+    /// A column has at most this many categories; the rarest share one input.
+    pub max_categories: usize,
+    /// Columns that the network must not see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop: Vec<String>,
+    /// The column of row weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_weight: Option<String>,
+    /// Weights of the classes while training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weight: Option<ClassWeight>,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self {
+            scaling: Scaling::default(),
+            standardize_target: true,
+            max_categories: 100,
+            drop: Vec::new(),
+            sample_weight: None,
+            class_weight: None,
+        }
+    }
+}
+
+/// Weights of the classes while training; they multiply row weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeight {
+    /// n / (classes · rows of the class), as in scikit-learn.
+    Balanced,
+}
+
+impl Preprocessing {
+    /// Fits to the training rows `rows` of `table`.
+    ///
+    /// Constant and empty columns, identifiers, and the columns to drop are left out; notes say which.
+    ///
+    /// # Errors
+    /// When no column is left, a column to drop or of weights does not exist, a number is infinite, or a
+    /// weight is negative or not finite.
+    pub fn fit(
+        table: &Table,
+        target: Target,
+        options: &FitOptions,
+        rows: &[usize],
+    ) -> Result<(Self, Vec<Note>)> {
+        if rows.is_empty() {
+            return Err(Error::invalid(
+                table.place(),
+                "no training rows",
+                "at least one",
+            ));
+        }
+        let sample_weight = options
+            .sample_weight
+            .clone()
+            .or(table.roles.weights.clone());
+        for name in options.drop.iter().chain(&sample_weight) {
+            if table.column(name).is_none() {
+                let found = format!("no column {}", quote(name));
+                let expected = format!("one of {}", quote_list(table.names()));
+                return Err(Error::invalid(table.place(), found, expected)
+                    .remedy(did_you_mean(name, table.names())));
+            }
+        }
+        if let Some(name) = &sample_weight
+            && target.columns.contains(name)
+        {
+            let found = "the target as the column of weights";
+            return Err(Error::invalid(
+                table.place().column(name),
+                found,
+                "another column",
+            ));
+        }
+        let mut preprocessing = Self {
+            columns: table.names().map(str::to_owned).collect(),
+            inputs: Vec::new(),
+            dropped: options.drop.clone(),
+            target_scaling: Vec::new(),
+            class_weights: None,
+            target,
+            sample_weight,
+        };
+        let mut notes = Vec::new();
+        for column in &table.columns {
+            let name = &column.name;
+            if preprocessing.is_no_feature(name) {
+                continue;
+            }
+            match encoding(table, column, options, rows, &mut notes)? {
+                Ok(encoding) => preprocessing.inputs.push(InputColumn {
+                    name: name.clone(),
+                    encoding,
+                }),
+                Err(why) => {
+                    notes.push(Note::warning(format!(
+                        "column {} is left out: {why}",
+                        quote(name)
+                    )));
+                    preprocessing.dropped.push(name.clone());
+                }
+            }
+        }
+        if preprocessing.inputs.is_empty() {
+            return Err(Error::invalid(
+                table.place(),
+                "no usable feature",
+                "at least one column that varies",
+            )
+            .remedy("see the notes on the columns left out, and check the target"));
+        }
+        preprocessing.fit_target(table, options, rows, &mut notes)?;
+        Ok((preprocessing, notes))
+    }
+
+    /// Whether a raw column is target, weight or dropped.
+    pub(super) fn is_no_feature(&self, name: &str) -> bool {
+        self.target
+            .columns
+            .iter()
+            .chain(&self.dropped)
+            .chain(&self.sample_weight)
+            .any(|n| n == name)
+    }
+
+    fn fit_target(
+        &mut self,
+        table: &Table,
+        options: &FitOptions,
+        rows: &[usize],
+        notes: &mut Vec<Note>,
+    ) -> Result<()> {
+        match self.target.encode(table, rows)? {
+            Targets::Values { width, values } if self.target.task == Task::Regression => {
+                for (j, name) in self.target.columns.iter().enumerate() {
+                    let column: Vec<f64> = values.iter().skip(j).step_by(width).copied().collect();
+                    let (mean, deviation) = mean_and_deviation(&column);
+                    let constant = column.iter().all(|x| Some(x) == column.first());
+                    if constant {
+                        let text =
+                            format!("target {} is the same in all training rows", quote(name));
+                        notes.push(Note::warning(text));
+                    }
+                    self.target_scaling
+                        .push(match (options.standardize_target, constant) {
+                            (false, _) => TargetScaling {
+                                mean: 0.0,
+                                deviation: 1.0,
+                            },
+                            (true, true) => TargetScaling {
+                                mean,
+                                deviation: 1.0,
+                            },
+                            (true, false) => TargetScaling { mean, deviation },
+                        });
+                }
+            }
+            Targets::Values { .. } => {}
+            Targets::Classes(classes) => {
+                let mut counts = vec![0usize; self.target.classes.len()];
+                for class in classes {
+                    counts[class as usize] += 1;
+                }
+                let absent = self
+                    .target
+                    .classes
+                    .iter()
+                    .zip(&counts)
+                    .filter(|&(_, &n)| n == 0);
+                let absent: Vec<&str> = absent.map(|(class, _)| class.as_str()).collect();
+                if !absent.is_empty() {
+                    let text = format!("no training row of the classes {}", quote_list(absent));
+                    notes.push(Note::warning(text));
+                }
+                if options.class_weight == Some(ClassWeight::Balanced) {
+                    let present = counts.iter().filter(|&&n| n > 0).count();
+                    let weight = |&n: &usize| match n {
+                        0 => 1.0,
+                        n => rows.len() as f64 / (present * n) as f64,
+                    };
+                    self.class_weights = Some(counts.iter().map(weight).collect());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The encoding of a column, or why it is left out.
+fn encoding(
+    table: &Table,
+    column: &Column,
+    options: &FitOptions,
+    rows: &[usize],
+    notes: &mut Vec<Note>,
+) -> Result<Result<Encoding, String>> {
+    let why = |values: &[f64]| match values.iter().find(|x| !x.is_nan()) {
+        None => "it has no value in the training rows".to_owned(),
+        Some(_) => "it is constant in the training rows".to_owned(),
+    };
+    Ok(match &column.data {
+        ColumnData::Numeric(numbers) => {
+            check_finite(table, column, numbers)?;
+            if counts_rows(&column.name, numbers) {
+                return Ok(Err("it counts the rows".to_owned()));
+            }
+            let values: Vec<f64> = rows.iter().map(|&row| numbers[row]).collect();
+            let numeric = Numeric::fit(&values, options.scaling);
+            numeric.map(Encoding::Numeric).ok_or_else(|| why(&values))
+        }
+        ColumnData::Text(text) if column.kind() == Kind::Boolean => {
+            let truths = truths(text);
+            let values: Vec<f64> = rows.iter().map(|&row| truths[row]).collect();
+            let numeric = Numeric::fit(&values, Scaling::None).map(|mut numeric| {
+                // The median of as many true as false is neither.
+                numeric.fill = numeric.fill.floor();
+                numeric
+            });
+            numeric.map(Encoding::Boolean).ok_or_else(|| why(&values))
+        }
+        ColumnData::Text(text) => categorical(column, text, options, rows, notes),
+        ColumnData::Block(block) => self::block(table, column, block, options, rows)?,
+    })
+}
+
+/// 1 and 0 for true and false, NaN for missing.
+pub(super) fn truths(text: &TextColumn) -> Vec<f64> {
+    let value = |level: &String| truth(level).map_or(f64::NAN, |t| f64::from(u8::from(t)));
+    let of_level: Vec<f64> = text.levels.iter().map(value).collect();
+    let truth = |&code: &u32| of_level.get(code as usize).copied().unwrap_or(f64::NAN);
+    text.codes.iter().map(truth).collect()
+}
+
+pub(super) fn check_finite(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
+    match numbers.iter().position(|x| x.is_infinite()) {
+        None => Ok(()),
+        Some(row) => Err(Error::invalid(
+            table.cell(row, &column.name),
+            "an infinite value",
+            "a finite number",
+        )
+        .remedy("correct the cell or leave it empty")),
+    }
+}
+
+/// Whether a column is called like a row number and is one: n, n + 1, n + 2, ….
+fn counts_rows(name: &str, numbers: &[f64]) -> bool {
+    numbers.len() >= ROWS_TO_JUDGE
+        && COUNTER_NAMES
+            .iter()
+            .any(|word| name.eq_ignore_ascii_case(word))
+        && matches!(numbers.first(), Some(0.0 | 1.0))
+        && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0)
+}
+
+fn categorical(
+    column: &Column,
+    text: &TextColumn,
+    options: &FitOptions,
+    rows: &[usize],
+    notes: &mut Vec<Note>,
+) -> Result<Encoding, String> {
+    let mut counts = vec![0usize; text.levels.len()];
+    let mut present = 0;
+    for &row in rows {
+        if let Some(count) = counts.get_mut(text.codes[row] as usize) {
+            *count += 1;
+            present += 1;
+        }
+    }
+    let mut levels: Vec<(usize, &str)> = (counts.into_iter().zip(&text.levels))
+        .filter(|&(count, _)| count > 0)
+        .map(|(count, level)| (count, level.as_str()))
+        .collect();
+    match levels.len() {
+        0 => return Err("it has no value in the training rows".to_owned()),
+        1 if present == rows.len() => return Err("it is constant in the training rows".to_owned()),
+        n if n == present && n >= ROWS_TO_JUDGE => {
+            return Err("every value is a different text".to_owned());
+        }
+        _ => {}
+    }
+    // The most frequent first; the text decides ties, so that the order of the rows does not matter.
+    levels.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    if levels.len() > options.max_categories {
+        notes.push(Note::info(format!(
+            "column {} has {} categories: the {} most frequent keep an input each, the rest share one",
+            quote(&column.name),
+            levels.len(),
+            options.max_categories
+        )));
+        levels.truncate(options.max_categories);
+    }
+    let mut levels: Vec<String> = levels
+        .into_iter()
+        .map(|(_, level)| level.to_owned())
+        .collect();
+    levels.sort_unstable();
+    Ok(Encoding::Categorical { levels })
+}
+
+/// Bytes and tensors of several dimensions are images: one scale for all values. The rows of a matrix are
+/// scaled place by place.
+fn block(
+    table: &Table,
+    column: &Column,
+    block: &Block,
+    options: &FitOptions,
+    rows: &[usize],
+) -> Result<Result<Encoding, String>> {
+    let width = block.width();
+    let bytes = matches!(block.values, Values::U8 { .. });
+    let constant = || "it is constant in the training rows".to_owned();
+    if !bytes {
+        check_block(table, column, block, rows, block.shape.len() > 1)?;
+    }
+    if !bytes && block.shape.len() == 1 {
+        let mut places = Vec::with_capacity(width);
+        let mut values = vec![0.0; rows.len()];
+        for j in 0..width {
+            for (value, &row) in values.iter_mut().zip(rows) {
+                *value = block.value(row * width + j);
+            }
+            places.push(Numeric::fit(&values, options.scaling));
+        }
+        let encoding = Encoding::Matrix { places };
+        return Ok(if encoding.width() > 0 {
+            Ok(encoding)
+        } else {
+            Err(constant())
+        });
+    }
+    let (mut scale, mut offset) = (if bytes { 1.0 / 255.0 } else { 1.0 }, 0.0);
+    if options.scaling != Scaling::None {
+        let each = || {
+            rows.iter()
+                .flat_map(|&row| (row * width..(row + 1) * width).map(|i| block.value(i)))
+        };
+        let n = (rows.len() as f64 * width as f64).max(1.0);
+        let mean = each().sum::<f64>() / n;
+        let deviation = (each().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+        if deviation == 0.0 || !deviation.is_finite() {
+            return Ok(Err(constant()));
+        }
+        (scale, offset) = (1.0 / deviation, -mean / deviation);
+    }
+    Ok(Ok(Encoding::Image {
+        shape: block.shape.clone(),
+        scale,
+        offset,
+    }))
+}
+
+/// Refuses infinities, and missing values too where they cannot be filled.
+pub(super) fn check_block(
+    table: &Table,
+    column: &Column,
+    block: &Block,
+    rows: &[usize],
+    missing_too: bool,
+) -> Result<()> {
+    let width = block.width();
+    let bad = |i: usize| {
+        let x = block.value(i);
+        x.is_infinite() || (missing_too && x.is_nan())
+    };
+    for &row in rows {
+        if let Some(j) = (0..width).find(|j| bad(row * width + j)) {
+            let place = table.cell(row, &format!("{}[{j}]", column.name));
+            let found = if block.value(row * width + j).is_nan() {
+                "NaN"
+            } else {
+                "an infinite value"
+            };
+            return Err(Error::invalid(place, found, "a finite number").remedy("correct the array"));
+        }
+    }
+    Ok(())
+}

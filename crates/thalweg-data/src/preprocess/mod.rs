@@ -1,0 +1,188 @@
+//! Raw columns to network inputs: fitted on training rows, stored in the model file, applied to any table.
+
+mod apply;
+mod fit;
+mod numeric;
+
+use serde::{Deserialize, Serialize};
+
+pub use apply::Dtype;
+pub use fit::{ClassWeight, FitOptions};
+pub(crate) use numeric::mean_and_deviation;
+pub use numeric::{Numeric, Scaling};
+
+use crate::source::{ExpectedColumns, ReadOptions};
+use crate::target::{Target, Task};
+
+/// Everything between raw columns and the network, as fitted on the training rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preprocessing {
+    /// All columns of the training file, in its order.
+    pub columns: Vec<String>,
+    /// The columns that the network sees, in the order of its inputs.
+    pub inputs: Vec<InputColumn>,
+    /// Columns that it does not see: constant, empty, identifiers, or dropped by the user.
+    pub dropped: Vec<String>,
+    /// What is predicted.
+    pub target: Target,
+    /// Mean and standard deviation of each regression target; (0, 1) leaves it as it is.
+    pub target_scaling: Vec<TargetScaling>,
+    /// The column of row weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_weight: Option<String>,
+    /// Weight of each class while training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<Vec<f64>>,
+}
+
+/// The network learns (y − mean) / deviation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TargetScaling {
+    /// Mean of the training rows' targets.
+    pub mean: f64,
+    /// Their population standard deviation; 1 where it is 0.
+    pub deviation: f64,
+}
+
+/// A raw column and how it becomes network inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputColumn {
+    /// Name of the raw column.
+    pub name: String,
+    /// How it becomes inputs.
+    #[serde(flatten)]
+    pub encoding: Encoding,
+}
+
+/// How a raw column becomes network inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Encoding {
+    /// A number.
+    Numeric(Numeric),
+    /// true/yes as 1, false/no as 0, unscaled.
+    Boolean(Numeric),
+    /// One input for each category of the training rows, and one for all others and for missing ones.
+    Categorical {
+        /// The categories, sorted.
+        levels: Vec<String>,
+    },
+    /// Pixels or any tensor: every value times `scale` plus `offset`.
+    Image {
+        /// Shape of one row.
+        shape: Vec<usize>,
+        /// Multiplies a value.
+        scale: f64,
+        /// Is added after that.
+        offset: f64,
+    },
+    /// Rows of a matrix: each place is scaled as a numeric column of its own; `None` where it was constant.
+    Matrix {
+        /// One for each place of a raw row.
+        places: Vec<Option<Numeric>>,
+    },
+}
+
+impl Encoding {
+    /// Number of network inputs.
+    pub fn width(&self) -> usize {
+        match self {
+            Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.width(),
+            Encoding::Categorical { levels } => levels.len() + 1,
+            Encoding::Image { shape, .. } => shape
+                .iter()
+                .fold(1usize, |width, &n| width.saturating_mul(n)),
+            Encoding::Matrix { places } => places.iter().flatten().map(Numeric::width).sum(),
+        }
+    }
+}
+
+impl Preprocessing {
+    /// Number of network inputs.
+    pub fn input_width(&self) -> usize {
+        self.inputs.iter().map(|input| input.encoding.width()).sum()
+    }
+
+    /// Shape of the network's input: that of the images where the data are images, else `[input_width]`.
+    pub fn input_shape(&self) -> Vec<usize> {
+        match self.inputs.as_slice() {
+            [
+                InputColumn {
+                    encoding: Encoding::Image { shape, .. },
+                    ..
+                },
+            ] => shape.clone(),
+            _ => vec![self.input_width()],
+        }
+    }
+
+    /// A name for each network input: `age`, `age (missing)`, `sex=Male`, `sex (other)`, `X[3]`.
+    pub fn input_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for InputColumn { name, encoding } in &self.inputs {
+            let mut numeric = |name: String, numeric: &Numeric| {
+                names.push(name.clone());
+                if numeric.indicator {
+                    names.push(format!("{name} (missing)"));
+                }
+            };
+            match encoding {
+                Encoding::Numeric(n) | Encoding::Boolean(n) => numeric(name.clone(), n),
+                Encoding::Matrix { places } => {
+                    for (j, place) in places.iter().enumerate() {
+                        if let Some(place) = place {
+                            numeric(format!("{name}[{j}]"), place);
+                        }
+                    }
+                }
+                Encoding::Categorical { levels } => {
+                    names.extend(levels.iter().map(|level| format!("{name}={level}")));
+                    names.push(format!("{name} (other)"));
+                }
+                Encoding::Image { .. } => {
+                    names.extend((0..encoding.width()).map(|j| format!("{name}[{j}]")));
+                }
+            }
+        }
+        names
+    }
+
+    /// Number of network outputs.
+    pub fn output_width(&self) -> usize {
+        self.target.outputs()
+    }
+
+    /// The task.
+    pub fn task(&self) -> Task {
+        self.target.task
+    }
+
+    /// The class texts in the order of their indices; empty for other tasks.
+    pub fn classes(&self) -> &[String] {
+        &self.target.classes
+    }
+
+    /// The text of a class.
+    pub fn class(&self, index: usize) -> Option<&str> {
+        self.target.classes.get(index).map(String::as_str)
+    }
+
+    /// A regression output in the units of the file: `value` · deviation + mean of target `output`.
+    pub fn in_user_units(&self, output: usize, value: f64) -> f64 {
+        match self.target_scaling.get(output) {
+            Some(scaling) => value * scaling.deviation + scaling.mean,
+            None => value,
+        }
+    }
+
+    /// Options to read a file for `predict` or `evaluate`: as `options`, and knowing the training file's
+    /// columns, so that a file without header gets the right names.
+    #[must_use]
+    pub fn read_options(&self, mut options: ReadOptions) -> ReadOptions {
+        options.expected = Some(ExpectedColumns {
+            names: self.columns.clone(),
+            optional: self.target.columns.clone(),
+        });
+        options
+    }
+}

@@ -1,0 +1,255 @@
+//! Which rows train, which validate and which test.
+
+use serde::{Deserialize, Serialize};
+use thalweg::dataset::Targets;
+use thalweg::random::{Purpose, Stream};
+
+use crate::error::{Error, Note, Place, Result};
+
+/// How rows are split. Both fractions are of all rows; validation rows are drawn from those that are not
+/// test rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitOptions {
+    /// Fraction of the rows kept for the final test.
+    pub test_fraction: f64,
+    /// Fraction of the rows on which training is watched.
+    pub validation_fraction: f64,
+    /// Seed of the draw.
+    pub seed: u64,
+    /// Whether every part has the classes in the same proportion.
+    pub stratify: bool,
+}
+
+impl Default for SplitOptions {
+    fn default() -> Self {
+        Self {
+            test_fraction: 0.1,
+            validation_fraction: 0.1,
+            seed: 0,
+            stratify: true,
+        }
+    }
+}
+
+/// Row indices of each part, ascending. Every row is in exactly one part.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Split {
+    /// Rows to train on; never empty.
+    pub train: Vec<usize>,
+    /// Rows to watch training on.
+    pub validation: Vec<usize>,
+    /// Rows for the final test.
+    pub test: Vec<usize>,
+}
+
+/// Draws a split, by class where the targets are classes.
+///
+/// # Errors
+/// When a fraction is not in [0, 1) or the fractions leave no row to train on.
+pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
+    let rows = targets.rows();
+    for (name, fraction) in [
+        ("test fraction", options.test_fraction),
+        ("validation fraction", options.validation_fraction),
+    ] {
+        if !(0.0..1.0).contains(&fraction) {
+            let found = format!("a {name} of {fraction}");
+            return Err(Error::invalid(
+                Place::default(),
+                found,
+                "a number ≥ 0 and < 1",
+            ));
+        }
+    }
+    let share = |fraction: f64| (fraction * rows as f64).round() as usize;
+    let (test, validation) = (
+        share(options.test_fraction),
+        share(options.validation_fraction),
+    );
+    if test + validation >= rows {
+        let found = format!("{test} test and {validation} validation rows of {rows}");
+        return Err(
+            Error::invalid(Place::default(), found, "at least one row to train on")
+                .remedy("choose smaller fractions"),
+        );
+    }
+    let mut notes = Vec::new();
+    for (part, count, fraction) in [
+        ("test", test, options.test_fraction),
+        ("validation", validation, options.validation_fraction),
+    ] {
+        if count == 0 && fraction > 0.0 {
+            notes.push(Note::warning(format!(
+                "{rows} rows are too few for {part} rows: there are none"
+            )));
+        }
+    }
+
+    let mut order: Vec<usize> = (0..rows).collect();
+    (Stream::new(options.seed, Purpose::Split, 0).sequence()).shuffle(&mut order);
+    let strata = strata(targets, options, order, &mut notes);
+    let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
+    let for_test = allocate(&sizes, &sizes, test);
+    let left: Vec<usize> = sizes
+        .iter()
+        .zip(&for_test)
+        .map(|(size, taken)| size - taken)
+        .collect();
+    let for_validation = allocate(&sizes, &left, validation);
+    let mut split = Split::default();
+    for (rows, (test, validation)) in strata.iter().zip(for_test.into_iter().zip(for_validation)) {
+        let (test, rest) = rows.split_at(test);
+        let (validation, train) = rest.split_at(validation);
+        split.test.extend_from_slice(test);
+        split.validation.extend_from_slice(validation);
+        split.train.extend_from_slice(train);
+    }
+    for part in [&mut split.train, &mut split.validation, &mut split.test] {
+        part.sort_unstable();
+    }
+    Ok((split, notes))
+}
+
+/// The rows of each class in the order of `order`; all rows together where classes are not kept apart.
+fn strata(
+    targets: &Targets,
+    options: &SplitOptions,
+    order: Vec<usize>,
+    notes: &mut Vec<Note>,
+) -> Vec<Vec<usize>> {
+    let Targets::Classes(classes) = targets else {
+        return vec![order];
+    };
+    if !options.stratify {
+        return vec![order];
+    }
+    let count = classes.iter().max().map_or(0, |&class| class as usize + 1);
+    let mut strata = vec![Vec::new(); count];
+    for &row in &order {
+        strata[classes[row] as usize].push(row);
+    }
+    strata.retain(|rows| !rows.is_empty());
+    if strata.iter().any(|rows| rows.len() < 2) {
+        let text = "a class has only one row: rows are split at random, not by class";
+        notes.push(Note::warning(text));
+        return vec![order];
+    }
+    strata
+}
+
+/// Shares `total` among strata in proportion to their sizes (largest remainders), at most `available` each,
+/// and leaves every stratum a row as long as that is possible.
+fn allocate(sizes: &[usize], available: &[usize], total: usize) -> Vec<usize> {
+    let all: usize = sizes.iter().sum();
+    let quota = |i: usize| sizes[i] as f64 * total as f64 / all.max(1) as f64;
+    let mut shares: Vec<usize> = (0..sizes.len())
+        .map(|i| (quota(i).floor() as usize).min(available[i].saturating_sub(1)))
+        .collect();
+    let mut by_remainder: Vec<usize> = (0..sizes.len()).collect();
+    by_remainder.sort_by(|&a, &b| {
+        (quota(b).fract())
+            .total_cmp(&quota(a).fract())
+            .then(a.cmp(&b))
+    });
+    let mut left = total.saturating_sub(shares.iter().sum());
+    // The second pass may take the last row of a stratum.
+    for keep in [1, 0] {
+        let mut progress = true;
+        while left > 0 && progress {
+            progress = false;
+            for &i in &by_remainder {
+                if left > 0 && shares[i] + keep < available[i] {
+                    shares[i] += 1;
+                    left -= 1;
+                    progress = true;
+                }
+            }
+        }
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(targets: &Targets, options: &SplitOptions) -> (Split, Vec<Note>) {
+        split(targets, options).unwrap()
+    }
+
+    #[test]
+    fn every_row_is_in_one_part_and_classes_keep_their_proportions() {
+        let classes: Vec<u32> = (0..1000).map(|i| if i % 10 == 0 { 1 } else { 0 }).collect();
+        let (split, notes) = parts(&Targets::Classes(classes.clone()), &SplitOptions::default());
+        assert!(notes.is_empty());
+        let mut all = [
+            split.train.clone(),
+            split.validation.clone(),
+            split.test.clone(),
+        ]
+        .concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..1000).collect::<Vec<_>>());
+        for (part, ones) in [(split.train, 80), (split.validation, 10), (split.test, 10)] {
+            assert!(part.is_sorted());
+            assert_eq!(part.iter().filter(|&&row| classes[row] == 1).count(), ones);
+        }
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        let targets = Targets::Values {
+            width: 1,
+            values: vec![0.0; 100],
+        };
+        let of = |seed| {
+            parts(
+                &targets,
+                &SplitOptions {
+                    seed,
+                    ..Default::default()
+                },
+            )
+            .0
+        };
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+    }
+
+    #[test]
+    fn a_class_of_one_row_means_a_random_split_and_a_note() {
+        let targets = Targets::Classes(vec![0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        let (split, notes) = parts(&targets, &SplitOptions::default());
+        assert_eq!((split.test.len(), split.validation.len()), (1, 1));
+        assert!(notes[0].text.contains("only one row"));
+    }
+
+    #[test]
+    fn small_classes_keep_a_row_to_train_on() {
+        let targets = Targets::Classes([vec![0; 20], vec![1; 2]].concat());
+        let options = SplitOptions {
+            test_fraction: 0.4,
+            validation_fraction: 0.4,
+            ..Default::default()
+        };
+        let (split, _) = parts(&targets, &options);
+        assert!(split.train.iter().any(|&row| row >= 20));
+        assert_eq!((split.test.len(), split.validation.len()), (9, 9));
+    }
+
+    #[test]
+    fn fractions_that_leave_nothing_are_refused() {
+        let targets = Targets::Classes(vec![0, 1, 0, 1]);
+        for (test_fraction, validation_fraction) in
+            [(0.5, 0.5), (1.0, 0.0), (-0.1, 0.1), (f64::NAN, 0.1)]
+        {
+            let options = SplitOptions {
+                test_fraction,
+                validation_fraction,
+                ..Default::default()
+            };
+            assert!(split(&targets, &options).is_err());
+        }
+    }
+}

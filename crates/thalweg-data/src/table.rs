@@ -1,0 +1,275 @@
+//! A table in memory: named, typed columns of equal length.
+//!
+//! Images and NumPy matrices are one column of many values a row ([`ColumnData::Block`]); they are never
+//! taken apart into single columns.
+
+use thalweg::dataset::Values;
+
+use crate::error::Place;
+
+/// The code of a missing value in [`TextColumn::codes`].
+pub const MISSING: u32 = u32::MAX;
+
+/// Named, typed columns of equal length, and where they came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// The file, as the user named it, for messages.
+    pub file: String,
+    /// The columns, in the order of the file.
+    pub columns: Vec<Column>,
+    /// Number of rows.
+    pub rows: usize,
+    /// Where each row stands in a text file; `None` for files without lines.
+    pub lines: Option<Lines>,
+    /// What the format itself says about targets and weights.
+    pub roles: Roles,
+}
+
+/// What a format itself says about the meaning of columns: the labels of IDX, `y` of an `.npz` file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// The columns to predict.
+    pub target: Vec<String>,
+    /// Whether it holds classes (`Some(true)`), numbers (`Some(false)`), or must be looked at (`None`).
+    pub classes: Option<bool>,
+    /// The column of row weights.
+    pub weights: Option<String>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name, unique in the table.
+    pub name: String,
+    /// Its values.
+    pub data: ColumnData,
+}
+
+/// The values of a column, one (or one block) a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ColumnData {
+    /// Numbers; a missing one is NaN.
+    Numeric(Vec<f64>),
+    /// Text: categories, `true`/`false`, dates, identifiers.
+    Text(TextColumn),
+    /// Several numbers a row, such as the pixels of an image.
+    Block(Block),
+}
+
+/// A column of text as indices into its distinct values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TextColumn {
+    /// For each row the index of its text in `levels`, or [`MISSING`].
+    pub codes: Vec<u32>,
+    /// The distinct texts, in the order of first appearance.
+    pub levels: Vec<String>,
+}
+
+/// A column of several numbers a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Shape of one row, such as `[28, 28]` or `[13]`.
+    pub shape: Vec<usize>,
+    /// Row-major values.
+    pub values: Values,
+}
+
+impl TextColumn {
+    /// A column of these texts, none of them missing.
+    pub fn new(texts: &[String]) -> Self {
+        let mut builder = crate::csv::builder::ColumnBuilder::text();
+        for text in texts {
+            builder.push(text, &[]);
+        }
+        match builder.finish() {
+            ColumnData::Text(column) => column,
+            _ => Self::default(),
+        }
+    }
+}
+
+impl Block {
+    /// Values a row.
+    pub fn width(&self) -> usize {
+        self.shape
+            .iter()
+            .fold(1, |width, &n| width.saturating_mul(n))
+    }
+
+    /// Value `i` of the row-major storage, bytes unscaled.
+    #[inline]
+    pub fn value(&self, i: usize) -> f64 {
+        match &self.values {
+            Values::F32(values) => f64::from(values[i]),
+            Values::F64(values) => values[i],
+            Values::U8 { bytes, .. } => f64::from(bytes[i]),
+        }
+    }
+}
+
+/// What a column holds, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Numbers.
+    Numeric,
+    /// true/false, yes/no.
+    Boolean,
+    /// Any other text.
+    Categorical,
+    /// Several numbers a row.
+    Block,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Kind::Numeric => "numeric",
+            Kind::Boolean => "boolean",
+            Kind::Categorical => "categorical",
+            Kind::Block => "block",
+        })
+    }
+}
+
+impl Column {
+    /// What it holds. A text column is boolean when all of its texts say true or false.
+    pub fn kind(&self) -> Kind {
+        match &self.data {
+            ColumnData::Numeric(_) => Kind::Numeric,
+            ColumnData::Block(_) => Kind::Block,
+            ColumnData::Text(text) => {
+                let boolean = text.levels.iter().all(|level| truth(level).is_some());
+                if boolean && !text.levels.is_empty() {
+                    Kind::Boolean
+                } else {
+                    Kind::Categorical
+                }
+            }
+        }
+    }
+
+    /// The text of a row as messages show it; `None` where it is missing.
+    pub fn text(&self, row: usize) -> Option<String> {
+        match &self.data {
+            ColumnData::Numeric(values) => {
+                let value = *values.get(row)?;
+                (!value.is_nan()).then(|| number_text(value))
+            }
+            ColumnData::Text(text) => {
+                let code = *text.codes.get(row)?;
+                text.levels.get(code as usize).cloned()
+            }
+            ColumnData::Block(block) => Some(format!("{} values", block.width())),
+        }
+    }
+}
+
+/// `true`/`yes` and `false`/`no`, in any case.
+pub fn truth(text: &str) -> Option<bool> {
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    if is("true") || is("yes") {
+        Some(true)
+    } else if is("false") || is("no") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// A number as text: the shortest that reads back as the same number.
+pub fn number_text(value: f64) -> String {
+    if value == 0.0 {
+        "0".to_owned()
+    } else if value.abs() < 1e-5 || value.abs() >= 1e16 {
+        format!("{value:e}")
+    } else {
+        format!("{value}")
+    }
+}
+
+impl Table {
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The names of all columns.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// All rows, as the functions that take a selection of rows want them.
+    pub fn all_rows(&self) -> Vec<usize> {
+        (0..self.rows).collect()
+    }
+
+    /// The table as a whole, for messages.
+    pub fn place(&self) -> Place {
+        Place::file(self.file.clone())
+    }
+
+    /// A cell, for messages.
+    pub fn cell(&self, row: usize, column: &str) -> Place {
+        let mut place = self.place().column(column);
+        match &self.lines {
+            Some(lines) => place.line = Some(lines.of_row(row)),
+            None => place.row = Some(row as u64 + 1),
+        }
+        place
+    }
+}
+
+/// The line of each row. Only rows that do not follow on the line after the row before are stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lines {
+    /// (row, its line), sorted; rows in between stand on consecutive lines.
+    jumps: Vec<(usize, u64)>,
+}
+
+impl Lines {
+    /// Records that `row` starts on `line`. Rows must come in order.
+    pub fn push(&mut self, row: usize, line: u64) {
+        if self.jumps.is_empty() || self.of_row(row) != line {
+            self.jumps.push((row, line));
+        }
+    }
+
+    /// The line on which `row` starts, counted from 1.
+    pub fn of_row(&self, row: usize) -> u64 {
+        let after = self.jumps.partition_point(|&(start, _)| start <= row);
+        match after.checked_sub(1).and_then(|i| self.jumps.get(i)) {
+            Some(&(start, line)) => line + (row - start) as u64,
+            None => row as u64 + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_remembered_across_blank_lines_and_quoted_newlines() {
+        let mut lines = Lines::default();
+        let starts = [2, 3, 6, 7, 10];
+        for (row, &line) in starts.iter().enumerate() {
+            lines.push(row, line);
+        }
+        let read: Vec<u64> = (0..starts.len()).map(|row| lines.of_row(row)).collect();
+        assert_eq!(read, starts);
+        assert_eq!(lines.jumps.len(), 3);
+    }
+
+    #[test]
+    fn numbers_are_written_as_short_as_they_read_back() {
+        for (value, text) in [
+            (-0.0, "0"),
+            (1.0, "1"),
+            (0.1, "0.1"),
+            (1e300, "1e300"),
+            (-2.5, "-2.5"),
+        ] {
+            assert_eq!(number_text(value), text);
+        }
+    }
+}
