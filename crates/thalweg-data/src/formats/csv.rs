@@ -29,7 +29,7 @@ pub static ENTRY: Entry<&'static Format> = Entry {
         source: "RFC 4180",
         parameters: &[],
     },
-    build: |_| Ok(&FORMAT),
+    build: |_, ()| Ok(&FORMAT),
 };
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {

@@ -30,7 +30,7 @@ pub static ENTRY: Entry<&'static Format> = Entry {
         source: "LeCun, Cortes, Burges: the MNIST database of handwritten digits",
         parameters: &[],
     },
-    build: |_| Ok(&FORMAT),
+    build: |_, ()| Ok(&FORMAT),
 };
 
 fn element_size(kind: u8) -> Option<usize> {

@@ -49,7 +49,7 @@ fn build(entry: &'static Entry<&'static Format>) -> Option<&'static Format> {
         &thalweg::registry::Choice::new(entry.description.name),
     );
     arguments
-        .and_then(|arguments| (entry.build)(&arguments))
+        .and_then(|arguments| (entry.build)(&arguments, &()))
         .ok()
 }
 

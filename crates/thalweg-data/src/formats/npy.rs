@@ -36,7 +36,7 @@ pub static ENTRY: Entry<&'static Format> = Entry {
         source: "numpy.lib.format",
         parameters: &[],
     },
-    build: |_| Ok(&FORMAT),
+    build: |_, ()| Ok(&FORMAT),
 };
 
 const MAGIC: &[u8] = b"\x93NUMPY";

@@ -27,7 +27,7 @@ pub static ENTRY: Entry<&'static Format> = Entry {
         source: "numpy.savez",
         parameters: &[],
     },
-    build: |_| Ok(&FORMAT),
+    build: |_, ()| Ok(&FORMAT),
 };
 
 fn read(mut input: Input) -> Result<Loaded> {
