@@ -10,7 +10,7 @@ use thalweg::registry::Choice;
 use crate::common::*;
 use crate::instruction_sets;
 
-/// Value and gradient, with everything that is padding set to NaN.
+/// Value and gradient; everything that the loss must not read is NaN.
 fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> (f64, Vec<f64>) {
     let convert = |values: &[f64]| -> Vec<T> { values.iter().map(|v| T::from_f64(*v)).collect() };
     let (rows, outputs) = (
@@ -42,7 +42,7 @@ fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> (f64, Vec<
         values = convert(&floats(case, "targets"));
         TargetRows::Values(&values)
     };
-    let mut dz = vec![T::ZERO; rows * stride];
+    let mut dz = vec![T::from_f64(f64::NAN); rows * stride];
     let rows = LossRows {
         isa,
         rows,
