@@ -121,3 +121,28 @@ fn activations_have_no_nan_at_infinity_and_hand_nan_on() {
         check::<f64>(name);
     }
 }
+
+#[test]
+fn sigmoid_and_tanh_hold_their_identities() {
+    // Between −4 and 4, where the right sides keep their digits.
+    let x: Vec<f64> = (-400..=400).map(|i| f64::from(i) / 100.0).collect();
+    let half: Vec<f64> = x.iter().map(|x| x / 2.0).collect();
+    let build = |name| ACTIVATIONS.build(&Choice::new(name), &()).unwrap();
+    let [sigma, slope] = activate::<f64>(&*build("sigmoid"), Isa::Portable, &x);
+    let [tanh, tanh_slope] = activate::<f64>(&*build("tanh"), Isa::Portable, &half);
+    for i in 0..x.len() {
+        let s = sigma[i];
+        assert!(
+            relative_error(slope[i], s * (1.0 - s), 0.0) < 1e-14,
+            "σ′ = σ(1 − σ) at {}",
+            x[i]
+        );
+        let expected = 2.0 * s - 1.0;
+        assert!(
+            (tanh[i] - expected).abs() < 1e-15,
+            "tanh(x/2) = 2σ(x) − 1 at {}",
+            x[i]
+        );
+        assert!(relative_error(tanh_slope[i], 1.0 - tanh[i] * tanh[i], 0.0) < 1e-14);
+    }
+}
