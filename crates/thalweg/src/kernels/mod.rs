@@ -5,6 +5,7 @@ pub mod isa;
 pub mod math;
 pub mod reduce;
 pub mod simd;
+pub mod softmax;
 
 pub use isa::{Isa, Kernel};
 pub use simd::{Arch, Scalar};

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{Chain, Constants, MAX_SLOTS, Rule, Stage, Time};
+use super::{Chain, Constants, MAX_SLOTS, Rule, Stage, Time, power};
 use crate::kernels::{Arch, Scalar};
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 
@@ -38,7 +38,7 @@ impl fmt::Display for ScaleByAdam {
 impl Stage for ScaleByAdam {
     /// 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ).
     fn constants(&self, time: Time) -> Constants {
-        let correction = |beta: f64| 1.0 / (1.0 - libm::pow(beta, time.step as f64));
+        let correction = |beta| 1.0 / (1.0 - power(beta, time.step));
         [correction(self.beta1), correction(self.beta2), 0.0, 0.0]
     }
 }

@@ -161,6 +161,19 @@ impl fmt::Display for Chain {
     }
 }
 
+/// βⁿ by squaring: the same on every machine, and several times faster than a general power.
+pub(crate) fn power(mut beta: f64, mut n: u64) -> f64 {
+    let mut product = 1.0;
+    while n > 0 {
+        if n & 1 == 1 {
+            product *= beta;
+        }
+        beta *= beta;
+        n >>= 1;
+    }
+    product
+}
+
 /// θ ← θ − η·u over one strip.
 pub(crate) fn descend<T: Scalar>(isa: Isa, rate: f64, p: &mut [T], u: &[T]) {
     struct Descend<'a, T>(T, &'a mut [T], &'a [T]);
