@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thalweg::dataset::Targets;
 
 use crate::error::{Error, Note, Result, did_you_mean, quote, quote_list};
-use crate::table::{Column, ColumnData, MISSING, Table, number_text};
+use crate::table::{Column, ColumnData, MISSING, Table, number_text, truth};
 
 /// Names that mark a column as the target when no target is given.
 const TARGET_NAMES: [&str; 4] = ["target", "label", "class", "y"];
@@ -389,6 +389,9 @@ fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
     let number = |text: &String| text.parse::<f64>().ok().filter(|x| !x.is_nan());
     if classes.iter().all(|class| number(class).is_some()) {
         classes.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(a.cmp(b)));
+    } else if classes.iter().all(|class| truth(class).is_some()) {
+        // The class that says yes comes last, and so is the positive one of two.
+        classes.sort_by_key(|class| (truth(class), class.clone()));
     } else {
         classes.sort_unstable();
     }

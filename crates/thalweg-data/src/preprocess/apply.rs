@@ -73,10 +73,9 @@ impl Preprocessing {
             [column],
             Dtype::F32,
         ) = (self.inputs.as_slice(), columns.as_slice(), dtype)
-            && let ColumnData::Block(Block {
-                values: Values::U8 { bytes, .. },
-                ..
-            }) = &column.data
+            && let ColumnData::Block(block) = &column.data
+            && let Values::U8 { bytes, .. } = &block.values
+            && block.width() == width
         {
             let bytes = gather(bytes, width, rows);
             let (scale, offset) = (*scale as f32, *offset as f32);
@@ -94,8 +93,8 @@ impl Preprocessing {
         let values = match dtype {
             Dtype::F32 => Values::F32(dense(&bound, width, rows, |x| {
                 (x as f32).clamp(f32::MIN, f32::MAX)
-            })),
-            Dtype::F64 => Values::F64(dense(&bound, width, rows, |x| x.clamp(f64::MIN, f64::MAX))),
+            })?),
+            Dtype::F64 => Values::F64(dense(&bound, width, rows, |x| x.clamp(f64::MIN, f64::MAX))?),
         };
         Ok((Features { width, values }, notes))
     }
@@ -392,8 +391,18 @@ fn dense<T: Copy + Default>(
     width: usize,
     rows: &[usize],
     convert: impl Fn(f64) -> T,
-) -> Vec<T> {
-    let mut values = vec![T::default(); rows.len() * width];
+) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    let count = rows.len().checked_mul(width);
+    if count.is_none_or(|count| values.try_reserve_exact(count).is_err()) {
+        let found = format!(
+            "{} rows of {width} inputs, which do not fit into memory",
+            rows.len()
+        );
+        return Err(Error::invalid(Place::default(), found, "fewer of them")
+            .remedy("leave out text columns of many categories, or use fewer rows"));
+    }
+    values.resize(rows.len() * width, T::default());
     let one = convert(1.0);
     for (rows, values) in rows
         .chunks(ROW_BLOCK)
@@ -441,7 +450,7 @@ fn dense<T: Copy + Default>(
             }
         }
     }
-    values
+    Ok(values)
 }
 
 #[inline]

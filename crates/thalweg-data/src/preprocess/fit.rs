@@ -138,6 +138,20 @@ impl Preprocessing {
                 }
             }
         }
+        let with_indicator = |input: &&InputColumn| match &input.encoding {
+            Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.indicator,
+            Encoding::Matrix { places } => places.iter().flatten().any(|place| place.indicator),
+            _ => false,
+        };
+        let filled: Vec<&str> = (preprocessing.inputs.iter().filter(with_indicator))
+            .map(|input| input.name.as_str())
+            .collect();
+        if !filled.is_empty() {
+            let names = quote_list(filled);
+            notes.push(Note::info(format!(
+                "missing values become the median, and an input says so: {names}"
+            )));
+        }
         for (why, names) in left_out {
             let columns = if names.len() == 1 {
                 "column"
