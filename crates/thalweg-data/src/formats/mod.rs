@@ -86,3 +86,17 @@ fn find(input: &Input, options: &ReadOptions) -> Result<&'static Format> {
         .remedy("convert the file")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_is_listed_with_its_endings() {
+        let list = list();
+        assert_eq!(list.len(), FORMATS.entries.len());
+        for (name, summary, endings) in list {
+            assert!(!summary.is_empty() && !endings.is_empty(), "{name}");
+        }
+    }
+}
