@@ -1,6 +1,6 @@
 //! Applying a fitted preprocessing to a table: features, targets and weights of any selection of rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use thalweg::dataset::{Dataset, Features, Targets, Values};
@@ -27,6 +27,8 @@ impl Preprocessing {
     /// The network's inputs for `rows` of a raw table, whose columns may come in any order. Notes name
     /// columns that are not used.
     ///
+    /// Rows are indices below `table.rows`; they may repeat and come in any order.
+    ///
     /// # Errors
     /// When columns are missing, images have another size, or a numeric column holds text or infinities.
     pub fn features(
@@ -37,9 +39,9 @@ impl Preprocessing {
     ) -> Result<(Features, Vec<Note>)> {
         let columns = self.columns_of(table)?;
         let mut notes = Vec::new();
-        let used = |name: &str| columns.iter().any(|column| column.name == name);
+        let used: HashSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let extra: Vec<&str> = (table.names())
-            .filter(|name| !used(name) && !self.is_no_feature(name))
+            .filter(|name| !used.contains(name) && !self.is_no_feature(name))
             .collect();
         if !extra.is_empty() {
             let text = format!(
