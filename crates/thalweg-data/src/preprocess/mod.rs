@@ -1,6 +1,9 @@
 //! Raw columns to network inputs: fitted on training rows, stored in the model file, applied to any table.
 
 mod apply;
+mod bind;
+mod column;
+mod dense;
 mod fit;
 mod numeric;
 
