@@ -227,18 +227,14 @@ mod x86 {
                 #[inline(always)]
                 fn sum(self) -> $scalar {
                     // SAFETY: a vector is its lanes.
-                    fold(
-                        unsafe { std::mem::transmute::<Self, [$scalar; $lanes]>(self) },
-                        |a, b| a + b,
-                    )
+                    let lanes: [$scalar; $lanes] = unsafe { std::mem::transmute(self) };
+                    fold(lanes, |a, b| a + b)
                 }
                 #[inline(always)]
                 fn largest(self) -> $scalar {
                     // SAFETY: a vector is its lanes.
-                    fold(
-                        unsafe { std::mem::transmute::<Self, [$scalar; $lanes]>(self) },
-                        Scalar::maximum,
-                    )
+                    let lanes: [$scalar; $lanes] = unsafe { std::mem::transmute(self) };
+                    fold(lanes, Scalar::maximum)
                 }
             }
         };

@@ -1,0 +1,256 @@
+//! What to predict: the target columns, the task, and the classes.
+
+mod choose;
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use thalweg::dataset::Targets;
+
+use crate::error::{Error, Result, did_you_mean, quote, quote_list};
+use crate::table::{Column, ColumnData, MISSING, Table, number_text};
+
+/// What the network is to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// One or several numbers.
+    Regression,
+    /// One of two classes; one output.
+    Binary,
+    /// One of several classes; one output a class.
+    Multiclass,
+    /// Any of several labels, each in a 0/1 column of its own; one output a label.
+    Multilabel,
+}
+
+impl std::fmt::Display for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Task::Regression => "regression",
+            Task::Binary => "binary",
+            Task::Multiclass => "multiclass",
+            Task::Multilabel => "multilabel",
+        })
+    }
+}
+
+impl std::str::FromStr for Task {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [
+            Task::Regression,
+            Task::Binary,
+            Task::Multiclass,
+            Task::Multilabel,
+        ]
+        .into_iter()
+        .find(|task| task.to_string() == text)
+        .ok_or_else(|| {
+            let names = ["regression", "binary", "multiclass", "multilabel"];
+            let expected = format!("one of {}", names.join(", "));
+            Error::invalid(
+                Default::default(),
+                format!("task {}", quote(text)),
+                expected,
+            )
+            .remedy(did_you_mean(text, names))
+        })
+    }
+}
+
+/// What the user says about the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TargetOptions {
+    /// The target column, or several separated by commas.
+    ///
+    /// When absent: what the format says (`y` of an `.npz`, labels); else the only column named target,
+    /// label, class or y in any case (y does not count beside a column x: they are coordinates); else the
+    /// last column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// The task; inferred when absent.
+    ///
+    /// Text is a class. Numbers are classes when there are two distinct whole ones, or at most 20 distinct
+    /// whole ones that repeat at least three times on average; else they are regression targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+}
+
+/// The target columns, the task, and the classes in the order of their indices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Names of the target columns.
+    pub columns: Vec<String>,
+    /// The task.
+    pub task: Task,
+    /// The text of each class, sorted (numbers by value); empty for other tasks.
+    pub classes: Vec<String>,
+}
+
+impl Target {
+    /// Number of network outputs: one a target or label, one for two classes, else one a class.
+    pub fn outputs(&self) -> usize {
+        match self.task {
+            Task::Regression | Task::Multilabel => self.columns.len(),
+            Task::Binary => 1,
+            Task::Multiclass => self.classes.len(),
+        }
+    }
+
+    /// The targets of `rows`: class indices, or values in the units of the file.
+    ///
+    /// A class text that differs from a known class by a full stop at its end is that class (the official
+    /// test file of Adult writes `<=50K.` for `<=50K`).
+    ///
+    /// # Errors
+    /// When a column or a value is missing, or a value is no number or no known class.
+    pub fn encode(&self, table: &Table, rows: &[usize]) -> Result<Targets> {
+        match self.task {
+            Task::Binary | Task::Multiclass => {
+                let name = self.columns.first().map_or("", String::as_str);
+                self.encode_classes(table, find(table, name)?, rows)
+            }
+            Task::Regression | Task::Multilabel => {
+                let width = self.columns.len();
+                let mut values = vec![0.0; width * rows.len()];
+                for (j, name) in self.columns.iter().enumerate() {
+                    let numbers = numbers(table, find(table, name)?, self.task)?;
+                    for (i, &row) in rows.iter().enumerate() {
+                        values[i * width + j] = numbers[row];
+                    }
+                }
+                Ok(Targets::Values { width, values })
+            }
+        }
+    }
+
+    fn encode_classes(&self, table: &Table, column: &Column, rows: &[usize]) -> Result<Targets> {
+        let index: HashMap<&str, u32> = (self.classes.iter().map(String::as_str))
+            .zip(0u32..)
+            .collect();
+        let class_of = |text: &str| {
+            let dotted = || index.get(format!("{text}.").as_str());
+            let bare = || text.strip_suffix('.').and_then(|bare| index.get(bare));
+            let number = || index.get(number_text(text.parse().ok()?).as_str());
+            let found = index
+                .get(text)
+                .or_else(bare)
+                .or_else(dotted)
+                .or_else(number);
+            found.copied().unwrap_or(MISSING)
+        };
+        let mut classes: Vec<u32> = Vec::with_capacity(rows.len());
+        match &column.data {
+            ColumnData::Text(text) => {
+                let of_level: Vec<u32> = text.levels.iter().map(|level| class_of(level)).collect();
+                let class = |&row: &usize| {
+                    let level = text.codes[row] as usize;
+                    of_level.get(level).copied().unwrap_or(MISSING)
+                };
+                classes.extend(rows.iter().map(class));
+            }
+            ColumnData::Numeric(numbers) => {
+                let mut known: HashMap<u64, u32> = HashMap::new();
+                let mut class = |&row: &usize| {
+                    let number = numbers[row];
+                    *(known.entry(number.to_bits()))
+                        .or_insert_with(|| class_of(&number_text(number)))
+                };
+                classes.extend(rows.iter().map(&mut class));
+            }
+            ColumnData::Block(_) => return Err(no_target(table, column)),
+        }
+        if let Some(i) = classes.iter().position(|&class| class == MISSING) {
+            let known = quote_list(self.classes.iter().map(String::as_str));
+            let expected = format!("one of the classes {known}");
+            return Err(match column.text(rows[i]) {
+                None => missing(table, column, rows[i]),
+                Some(text) => {
+                    Error::invalid(table.cell(rows[i], &column.name), quote(&text), expected)
+                }
+            });
+        }
+        Ok(Targets::Classes(classes))
+    }
+}
+
+fn find<'a>(table: &'a Table, name: &str) -> Result<&'a Column> {
+    table.column(name).ok_or_else(|| {
+        let names = table.names();
+        let found = format!("no column {}", quote(name));
+        let mut remedy = did_you_mean(name, names.clone());
+        if remedy.is_empty() {
+            remedy = "choose the target among them".to_owned();
+        }
+        Error::invalid(
+            table.place(),
+            found,
+            format!("one of {}", quote_list(names)),
+        )
+        .remedy(remedy)
+    })
+}
+
+/// The numbers of a target column, all finite; for labels, 0 or 1.
+fn numbers<'a>(table: &Table, column: &'a Column, task: Task) -> Result<&'a [f64]> {
+    let expected = match task {
+        Task::Multilabel => "0 or 1",
+        _ => "a number",
+    };
+    let fits = |x: &f64| x.is_finite() && (task != Task::Multilabel || *x == 0.0 || *x == 1.0);
+    match &column.data {
+        ColumnData::Numeric(numbers) => match numbers.iter().position(|x| !fits(x)) {
+            None => Ok(numbers),
+            Some(row) if numbers[row].is_nan() => Err(missing(table, column, row)),
+            Some(row) => {
+                let found = quote(&column.text(row).unwrap_or_default());
+                Err(
+                    Error::invalid(table.cell(row, &column.name), found, expected)
+                        .remedy("correct the cell or remove the row"),
+                )
+            }
+        },
+        ColumnData::Text(_) => Err(not_a_number(table, column)
+            .unwrap_or_else(|| missing(table, column, 0))
+            .remedy("correct the cell, or choose another target or task")),
+        ColumnData::Block(_) => Err(no_target(table, column)),
+    }
+}
+
+/// The error for the first cell of a text column that is neither missing nor a number.
+pub(crate) fn not_a_number(table: &Table, column: &Column) -> Option<Error> {
+    let ColumnData::Text(text) = &column.data else {
+        return None;
+    };
+    let is_text: Vec<bool> = text
+        .levels
+        .iter()
+        .map(|l| l.parse::<f64>().is_err())
+        .collect();
+    let at = |&code: &u32| is_text.get(code as usize).copied().unwrap_or(false);
+    let row = text.codes.iter().position(at)?;
+    let found = quote(&column.text(row)?);
+    Some(Error::invalid(
+        table.cell(row, &column.name),
+        found,
+        "a number",
+    ))
+}
+
+fn missing(table: &Table, column: &Column, row: usize) -> Error {
+    Error::invalid(
+        table.cell(row, &column.name),
+        "a missing value",
+        "a target in every row",
+    )
+    .remedy("remove the rows without target")
+}
+
+fn no_target(table: &Table, column: &Column) -> Error {
+    let place = table.place().column(&column.name);
+    Error::invalid(place, "several numbers a row", "a column of targets")
+        .remedy("choose another target")
+}
