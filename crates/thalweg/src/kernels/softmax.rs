@@ -65,7 +65,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
             let row = |row: usize| (row * self.stride..(row + 1) * self.stride).step_by(lanes);
             // SAFETY: rows are whole vectors inside the block, and the mask is 16 values long.
             unsafe {
-                for i in 0..rows {
+                for (i, log_sum_exp) in log_sum_exp.iter_mut().enumerate() {
                     let mut largest = T::Vector::<A>::splat(minus_infinity);
                     let last = (i + 1) * self.stride - 16;
                     for at in row(i) {
@@ -77,7 +77,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
                         largest = value.max(largest);
                     }
                     let largest = largest.largest();
-                    log_sum_exp[i] = largest;
+                    *log_sum_exp = largest;
                     for at in row(i) {
                         let value = T::Vector::<A>::load(p.as_ptr().add(at));
                         value
