@@ -2,26 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
 use thalweg::dataset::{Dataset, Features, Targets, Values};
 
 use super::bind::bind;
 use super::dense::dense;
-use super::{Encoding, InputColumn, Preprocessing};
+use super::{Dtype, Encoding, InputColumn, Preprocessing};
 use crate::error::{Error, Note, Place, Result, did_you_mean, quote, quote_list};
 use crate::table::{Column, ColumnData, Table};
 use crate::target::{Task, not_a_number};
-
-/// Floating-point type of dense features.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dtype {
-    /// Single precision. Images of bytes stay bytes.
-    #[default]
-    F32,
-    /// Double precision.
-    F64,
-}
 
 impl Preprocessing {
     /// The network's inputs for `rows` of a raw table, whose columns may come in any order. Notes name

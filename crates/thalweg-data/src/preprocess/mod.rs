@@ -9,10 +9,10 @@ mod numeric;
 
 use serde::{Deserialize, Serialize};
 
-pub use apply::Dtype;
 pub use fit::{ClassWeight, FitOptions};
 pub(crate) use numeric::mean_and_deviation;
 pub use numeric::{Numeric, Scaling};
+pub use thalweg::precision::Dtype;
 
 use crate::source::{ExpectedColumns, ReadOptions};
 use crate::target::{Target, Task};
