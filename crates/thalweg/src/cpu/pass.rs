@@ -269,7 +269,7 @@ impl<T: Precision> Pass<'_, T> {
                     self.arena.read(all.values(layer.input, layer.input_stride)),
                     self.arena
                         .read(all.values(layer.gradient, layer.output_stride)),
-                    &mut gradient[start..start + planned.tile.length],
+                    &mut gradient[start..start + planned.tile.len()],
                 );
             }
         }
@@ -321,7 +321,7 @@ impl<T: Precision> Pass<'_, T> {
                 T::layer(&*layer.layer).refresh(
                     self.isa,
                     &planned.tile,
-                    &parameters[start..start + planned.tile.length],
+                    &parameters[start..start + planned.tile.len()],
                     self.derived.as_mut_ptr().add(layer.derived.start),
                 );
             }

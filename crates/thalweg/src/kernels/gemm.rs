@@ -104,7 +104,8 @@ impl<T: Scalar> Kernel for Product<'_, T> {
         let mut from = 0;
         loop {
             let depth = DEPTH.min(self.depth - from);
-            for first in (0..self.columns).step_by(panel) {
+            let mut first = 0;
+            while first < self.columns {
                 let width = panel.min(self.columns - first);
                 let place = |layout, rows| match layout {
                     Layout::Panels => (first * rows, width),
@@ -132,6 +133,7 @@ impl<T: Scalar> Kernel for Product<'_, T> {
                     };
                     strip.run::<A>(width / lanes);
                 }
+                first += panel;
             }
             from += depth;
             if from >= self.depth {
