@@ -69,7 +69,7 @@ impl<T: Scalar> Product<'_, T> {
     ///
     /// # Panics
     /// If an operand is too short for the sizes given: a mistake in the plan, not in any input.
-    pub fn run(self, isa: Isa) {
+    pub fn run(mut self, isa: Isa) {
         if self.rows == 0 || self.columns == 0 {
             return;
         }
@@ -90,11 +90,11 @@ impl<T: Scalar> Product<'_, T> {
         if let Start::Row(row) = self.start {
             assert!(row.len() >= self.columns);
         }
-        isa.run(self);
+        isa.run(&mut self);
     }
 }
 
-impl<T: Scalar> Kernel for Product<'_, T> {
+impl<T: Scalar> Kernel for &mut Product<'_, T> {
     type Output = ();
 
     #[inline(always)]
