@@ -15,8 +15,8 @@ use super::buffer::Shared;
 use super::plan::{Item, Plan};
 use super::team::Member;
 use crate::dataset::{Targets, Values};
-use crate::engine::Batch;
-use crate::kernels::{Isa, reduce};
+use crate::engine::{Batch, Rows};
+use crate::kernels::{Isa, gather, reduce};
 use crate::layers::{Block, Weights, stride};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
 use crate::optimizers::{Chain, Constants, MAX_SLOTS, descend};
@@ -99,65 +99,47 @@ impl<T: Precision> Pass<'_, T> {
                 }),
             )
         };
-        fn convert<S: Copy, T>(
-            pass: &Batch,
-            rows: Range<usize>,
-            from: &[S],
-            width: usize,
-            to: &mut [T],
-            stride: usize,
-            value: impl Fn(S) -> T,
-        ) {
-            for (position, to) in rows.zip(to.chunks_exact_mut(stride)) {
-                let from = &from[pass.rows.at(position) * width..][..width];
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = value(*from);
-                }
-            }
-        }
-        let rows = || block.rows.clone();
+        let row = |position| self.batch.rows.at(block.rows.start + position);
         match &self.batch.features.values {
-            Values::F32(from) => convert(&self.batch, rows(), from, width, x, stride, |v| {
-                T::from_f64(f64::from(v))
-            }),
-            Values::F64(from) => {
-                convert(&self.batch, rows(), from, width, x, stride, T::from_f64);
+            Values::F32(from) => {
+                gather::rows(from, width, row, x, stride, |v| T::from_f64(v.into()));
             }
+            Values::F64(from) => gather::rows(from, width, row, x, stride, T::from_f64),
             Values::U8 {
                 bytes,
                 scale,
                 offset,
             } => {
                 let (scale, offset) = (T::from_f64((*scale).into()), T::from_f64((*offset).into()));
-                convert(&self.batch, rows(), bytes, width, x, stride, |byte| {
-                    T::from_f64(f64::from(byte)) * scale + offset
-                });
+                let convert = |byte: u8| T::from_f64(byte.into()) * scale + offset;
+                gather::rows(bytes, width, row, x, stride, convert);
             }
         }
         match self.batch.targets {
-            Some(Targets::Classes(from)) => {
-                convert(&self.batch, rows(), from, 1, classes, 1, |class| class);
-            }
+            Some(Targets::Classes(from)) => gather::column(from, row, classes, |class| class),
             Some(Targets::Values {
                 width,
                 values: from,
             }) => {
-                convert(
-                    &self.batch,
-                    rows(),
-                    from,
-                    *width,
-                    values,
-                    *width,
-                    T::from_f64,
-                );
+                gather::rows(from, *width, row, values, *width, T::from_f64);
             }
             None => {}
         }
         if let Some(from) = self.batch.weights {
-            convert(&self.batch, rows(), from, 1, weights, 1, |w| {
-                T::from_f64(w.into())
-            });
+            gather::column(from, row, weights, |w| T::from_f64(w.into()));
+        }
+    }
+
+    /// Asks for the rows of block `index` of `rows` to be brought near.
+    fn prefetch(&self, rows: Rows, index: usize) {
+        let start = index * self.plan.block_rows;
+        let end = rows.len().min(start + self.plan.block_rows);
+        let rows = (start..end).map(|position| rows.at(position));
+        let width = self.plan.inputs;
+        match &self.batch.features.values {
+            Values::F32(from) => gather::prefetch(from, width, rows),
+            Values::F64(from) => gather::prefetch(from, width, rows),
+            Values::U8 { bytes, .. } => gather::prefetch(bytes, width, rows),
         }
     }
 
@@ -263,7 +245,8 @@ impl<T: Precision> Pass<'_, T> {
     /// Part 1 of a step: this member's row blocks. Leaves Σ w·l of each block in `losses`.
     pub fn row_blocks(&self, member: Member, losses: Shared<f64>) {
         let (rows, size) = (self.batch.rows.len(), self.plan.block_rows);
-        for index in (member.index..rows.div_ceil(size)).step_by(member.count()) {
+        let blocks = rows.div_ceil(size);
+        for index in (member.index..blocks).step_by(member.count()) {
             let start = index * size;
             let block = RowBlock {
                 rows: start..rows.min(start + size),
@@ -273,6 +256,11 @@ impl<T: Precision> Pass<'_, T> {
             // after the team has met.
             unsafe {
                 self.forward(&block);
+                // This member's next rows come in while it computes.
+                match index + member.count() {
+                    next if next < blocks => self.prefetch(self.batch.rows, next),
+                    _ => self.prefetch(self.batch.upcoming, member.index),
+                }
                 losses.write(index..index + 1)[0] = self.loss(&block);
                 self.backward(&block);
             }
@@ -300,7 +288,7 @@ impl<T: Precision> Pass<'_, T> {
                     self.arena.read(all.values(layer.input, layer.input_stride)),
                     self.arena
                         .read(all.values(layer.gradient, layer.output_stride)),
-                    &mut gradient[start..start + planned.tile.length],
+                    &mut gradient[start..start + planned.tile.len()],
                 );
             }
         }
@@ -352,7 +340,7 @@ impl<T: Precision> Pass<'_, T> {
                 T::layer(&*layer.layer).refresh(
                     self.isa,
                     &planned.tile,
-                    &parameters[start..start + planned.tile.length],
+                    &parameters[start..start + planned.tile.len()],
                     self.derived.as_mut_ptr().add(layer.derived.start),
                 );
             }
