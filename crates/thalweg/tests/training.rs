@@ -232,18 +232,23 @@ fn divergence_is_caught_in_the_step_where_the_loss_stops_being_finite() {
 #[test]
 fn a_step_that_diverges_leaves_the_engine_as_it_was() {
     for dtype in [Dtype::F32, Dtype::F64] {
-        for (hidden, last) in [("tanh", "sigmoid"), ("relu", "relu"), ("sigmoid", "tanh")] {
+        for (loss, hidden, last) in [
+            ("half_mse", "tanh", "sigmoid"),
+            ("mse", "relu", "relu"),
+            ("logistic", "sigmoid", "tanh"),
+            ("cross_entropy", "relu", "sigmoid"),
+        ] {
             for bad in [f64::NAN, f64::INFINITY] {
                 for threads in [1, 2] {
                     let layers = vec![dense(80, hidden), dense(33, hidden), dense(3, last)];
-                    let network = network(40, "half_mse", layers);
+                    let network = network(40, loss, layers);
                     let optimizer = Choice::new("adam");
                     let spec = TrainingSpec {
                         dtype,
                         optimizer,
                         ..descent(1e-3, 40, 1)
                     };
-                    let good = dataset("half_mse", 40, 3, 40, 5);
+                    let good = dataset(loss, 40, 3, 40, 5);
                     let mut broken = good.clone();
                     let thalweg::dataset::Values::F64(values) = &mut broken.features.values else {
                         panic!("f64")
@@ -256,7 +261,7 @@ fn a_step_that_diverges_leaves_the_engine_as_it_was() {
                     let mut other = cpu::engine(&network, &spec, threads).unwrap();
                     other.step(&Batch::all(&good), time(1)).unwrap();
 
-                    let case = format!("{dtype:?} {hidden} {last} {bad} on {threads}");
+                    let case = format!("{loss} {dtype:?} {hidden} {last} {bad} on {threads}");
                     match engine.step(&Batch::all(&broken), time(2)) {
                         Err(Error::Diverged { step: 2, .. }) => assert_eq!(engine.save(), before),
                         // Saturated or dead units have finite values even at infinity.
