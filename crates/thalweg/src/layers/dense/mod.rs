@@ -69,7 +69,15 @@ trait Storage<T: Precision> {
     /// As there.
     unsafe fn refresh(&self, sizes: Sizes, tile: &Tile, parameters: &[T], derived: *mut T);
     /// y = start + x·Wᵀ.
-    fn forward(&self, sizes: Sizes, rows: usize, w: &[T], start: Option<&[T]>, x: &[T], y: &mut [T]);
+    fn forward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        w: &[T],
+        start: Option<&[T]>,
+        x: &[T],
+        y: &mut [T],
+    );
     /// dx = dz·W.
     fn backward(&self, sizes: Sizes, rows: usize, weights: Weights<T>, dz: &[T], dx: &mut [T]);
     /// A tile of dW = dzᵀ·x.
@@ -108,7 +116,11 @@ impl Dense {
     }
 
     fn storage<T: Precision>(&self) -> &'static dyn Storage<T> {
-        if self.units <= FEW_UNITS { &unit_rows::UnitRows } else { &panels::Panels }
+        if self.units <= FEW_UNITS {
+            &unit_rows::UnitRows
+        } else {
+            &panels::Panels
+        }
     }
 
     fn activation<T: Precision>(&self) -> &dyn crate::activations::Activation<T> {
@@ -132,14 +144,18 @@ impl Geometry for Dense {
             shape: vec![self.units],
             decays: false,
         };
-        [weight].into_iter().chain(self.has_bias.then_some(bias)).collect()
+        [weight]
+            .into_iter()
+            .chain(self.has_bias.then_some(bias))
+            .collect()
     }
 
     fn initialize(&self, segment: usize, random: &mut Sequence) -> Vec<f64> {
         match segment {
             WEIGHT => {
                 let mut weights = vec![0.0; self.units * self.inputs];
-                self.initializer.fill(self.inputs, self.units, random, &mut weights);
+                self.initializer
+                    .fill(self.inputs, self.units, random, &mut weights);
                 weights
             }
             _ => vec![0.0; self.units],
@@ -166,7 +182,11 @@ impl<T: Precision> Layer<T> for Dense {
         Plan {
             parameters: weights + bias.as_ref().map_or(0, Tile::len),
             derived: storage.derived(sizes),
-            stash: if self.activation::<T>().keeps_input() { stride(self.units) } else { 0 },
+            stash: if self.activation::<T>().keeps_input() {
+                stride(self.units)
+            } else {
+                0
+            },
             tiles: storage.tiles(sizes).into_iter().chain(bias).collect(),
         }
     }
@@ -183,7 +203,8 @@ impl<T: Precision> Layer<T> for Dense {
         if tile.segment == WEIGHT && !self.is_first {
             // SAFETY: the caller's promise.
             unsafe {
-                self.storage::<T>().refresh(self.sizes::<T>(isa), tile, tile_parameters, derived);
+                self.storage::<T>()
+                    .refresh(self.sizes::<T>(isa), tile, tile_parameters, derived);
             }
         }
     }
@@ -213,14 +234,16 @@ impl<T: Precision> Layer<T> for Dense {
         let at = if activation.keeps_input() { stash } else { y };
         activation.backward(block.isa, at, &mut dy[..block.rows * stride(self.units)]);
         if let Some(dx) = dx {
-            self.storage::<T>().backward(self.sizes::<T>(block.isa), block.rows, weights, dy, dx);
+            self.storage::<T>()
+                .backward(self.sizes::<T>(block.isa), block.rows, weights, dy, dx);
         }
     }
 
     fn gradient(&self, batch: Block, tile: &Tile, x: &[T], dz: &[T], gradient: &mut [T]) {
         let sizes = self.sizes::<T>(batch.isa);
         if tile.segment == WEIGHT {
-            self.storage::<T>().gradient(sizes, batch.rows, tile, x, dz, gradient);
+            self.storage::<T>()
+                .gradient(sizes, batch.rows, tile, x, dz, gradient);
             return;
         }
         // db = 1ᵀ·dz.
@@ -229,7 +252,11 @@ impl<T: Precision> Layer<T> for Dense {
             rows: 1,
             columns: tile.columns,
             depth: batch.rows,
-            a: Strided { data: &one, row: 1, column: 0 },
+            a: Strided {
+                data: &one,
+                row: 1,
+                column: 0,
+            },
             b: dz,
             b_layout: Layout::Rows(stride(self.units)),
             start: Start::Zero,

@@ -42,7 +42,11 @@ impl<T: Precision> Storage<T> for Panels {
     }
 
     fn derived(&self, sizes: Sizes) -> usize {
-        if sizes.has_input_gradient { sizes.units * sizes.padded_inputs } else { 0 }
+        if sizes.has_input_gradient {
+            sizes.units * sizes.padded_inputs
+        } else {
+            0
+        }
     }
 
     unsafe fn refresh(&self, sizes: Sizes, tile: &Tile, parameters: &[T], derived: *mut T) {
@@ -59,12 +63,24 @@ impl<T: Precision> Storage<T> for Panels {
         }
     }
 
-    fn forward(&self, sizes: Sizes, rows: usize, w: &[T], start: Option<&[T]>, x: &[T], y: &mut [T]) {
+    fn forward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        w: &[T],
+        start: Option<&[T]>,
+        x: &[T],
+        y: &mut [T],
+    ) {
         Product {
             rows,
             columns: sizes.padded_units,
             depth: sizes.inputs,
-            a: Strided { data: x, row: stride(sizes.inputs), column: 1 },
+            a: Strided {
+                data: x,
+                row: stride(sizes.inputs),
+                column: 1,
+            },
             b: w,
             b_layout: Layout::Panels,
             start: start.map_or(Start::Zero, Start::Row),
@@ -79,7 +95,11 @@ impl<T: Precision> Storage<T> for Panels {
             rows,
             columns: sizes.padded_inputs,
             depth: sizes.units,
-            a: Strided { data: dz, row: stride(sizes.units), column: 1 },
+            a: Strided {
+                data: dz,
+                row: stride(sizes.units),
+                column: 1,
+            },
             b: weights.derived,
             b_layout: Layout::Panels,
             start: Start::Zero,
@@ -94,7 +114,11 @@ impl<T: Precision> Storage<T> for Panels {
             rows: tile.rows,
             columns: tile.columns,
             depth: rows,
-            a: Strided { data: &x[tile.row..], row: 1, column: stride(sizes.inputs) },
+            a: Strided {
+                data: &x[tile.row..],
+                row: 1,
+                column: stride(sizes.inputs),
+            },
             b: &dz[tile.column..],
             b_layout: Layout::Rows(stride(sizes.units)),
             start: Start::Zero,

@@ -48,7 +48,15 @@ impl<T: Precision> Storage<T> for UnitRows {
 
     unsafe fn refresh(&self, _: Sizes, _: &Tile, _: &[T], _: *mut T) {}
 
-    fn forward(&self, sizes: Sizes, rows: usize, w: &[T], start: Option<&[T]>, x: &[T], y: &mut [T]) {
+    fn forward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        w: &[T],
+        start: Option<&[T]>,
+        x: &[T],
+        y: &mut [T],
+    ) {
         Dots {
             rows,
             units: sizes.units,
@@ -68,7 +76,11 @@ impl<T: Precision> Storage<T> for UnitRows {
             rows,
             columns: sizes.padded_inputs,
             depth: sizes.units,
-            a: Strided { data: dz, row: stride(sizes.units), column: 1 },
+            a: Strided {
+                data: dz,
+                row: stride(sizes.units),
+                column: 1,
+            },
             b: weights.parameters,
             b_layout: Layout::Rows(sizes.padded_inputs),
             start: Start::Zero,
@@ -83,7 +95,11 @@ impl<T: Precision> Storage<T> for UnitRows {
             rows: tile.rows,
             columns: tile.columns,
             depth: rows,
-            a: Strided { data: &dz[tile.row..], row: 1, column: stride(sizes.units) },
+            a: Strided {
+                data: &dz[tile.row..],
+                row: 1,
+                column: stride(sizes.units),
+            },
             b: &x[tile.column..],
             b_layout: Layout::Rows(stride(sizes.inputs)),
             start: Start::Zero,
