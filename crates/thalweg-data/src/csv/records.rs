@@ -178,6 +178,14 @@ impl Records {
                     .remedy("save the file as UTF-8"),
             );
         }
+        if records.buffer.contains(&0) {
+            let place = Place::file(records.file);
+            return Err(Error::invalid(
+                place,
+                "binary data of no known format",
+                "text",
+            ));
+        }
         if records.buffer.starts_with(&[0xef, 0xbb, 0xbf]) {
             records.start = 3;
         }

@@ -1,5 +1,8 @@
 //! Fitting: what each column becomes, from the training rows alone.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use thalweg::dataset::{Targets, Values};
 
@@ -118,6 +121,7 @@ impl Preprocessing {
             sample_weight,
         };
         let mut notes = Vec::new();
+        let mut left_out: BTreeMap<LeftOut, Vec<&str>> = BTreeMap::new();
         for column in &table.columns {
             let name = &column.name;
             if preprocessing.is_no_feature(name) {
@@ -129,13 +133,19 @@ impl Preprocessing {
                     encoding,
                 }),
                 Err(why) => {
-                    notes.push(Note::warning(format!(
-                        "column {} is left out: {why}",
-                        quote(name)
-                    )));
+                    left_out.entry(why).or_default().push(name);
                     preprocessing.dropped.push(name.clone());
                 }
             }
+        }
+        for (why, names) in left_out {
+            let columns = if names.len() == 1 {
+                "column"
+            } else {
+                "columns"
+            };
+            let text = format!("left out: {columns} {}: {why}", quote_list(names));
+            notes.push(Note::warning(text));
         }
         if preprocessing.inputs.is_empty() {
             return Err(Error::invalid(
@@ -222,6 +232,26 @@ impl Preprocessing {
     }
 }
 
+/// Why the network does not see a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum LeftOut {
+    Constant,
+    Empty,
+    Identifier,
+    RowNumber,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LeftOut::Constant => "constant in the training rows",
+            LeftOut::Empty => "no value in the training rows",
+            LeftOut::Identifier => "every value is a different text",
+            LeftOut::RowNumber => "it counts the rows",
+        })
+    }
+}
+
 /// The encoding of a column, or why it is left out.
 fn encoding(
     table: &Table,
@@ -229,16 +259,16 @@ fn encoding(
     options: &FitOptions,
     rows: &[usize],
     notes: &mut Vec<Note>,
-) -> Result<Result<Encoding, String>> {
+) -> Result<Result<Encoding, LeftOut>> {
     let why = |values: &[f64]| match values.iter().find(|x| !x.is_nan()) {
-        None => "it has no value in the training rows".to_owned(),
-        Some(_) => "it is constant in the training rows".to_owned(),
+        None => LeftOut::Empty,
+        Some(_) => LeftOut::Constant,
     };
     Ok(match &column.data {
         ColumnData::Numeric(numbers) => {
             check_finite(table, column, numbers)?;
             if counts_rows(&column.name, numbers) {
-                return Ok(Err("it counts the rows".to_owned()));
+                return Ok(Err(LeftOut::RowNumber));
             }
             let values: Vec<f64> = rows.iter().map(|&row| numbers[row]).collect();
             let numeric = Numeric::fit(&values, options.scaling);
@@ -295,7 +325,7 @@ fn categorical(
     options: &FitOptions,
     rows: &[usize],
     notes: &mut Vec<Note>,
-) -> Result<Encoding, String> {
+) -> Result<Encoding, LeftOut> {
     let mut counts = vec![0usize; text.levels.len()];
     let mut present = 0;
     for &row in rows {
@@ -309,10 +339,10 @@ fn categorical(
         .map(|(count, level)| (count, level.as_str()))
         .collect();
     match levels.len() {
-        0 => return Err("it has no value in the training rows".to_owned()),
-        1 if present == rows.len() => return Err("it is constant in the training rows".to_owned()),
+        0 => return Err(LeftOut::Empty),
+        1 if present == rows.len() => return Err(LeftOut::Constant),
         n if n == present && n >= ROWS_TO_JUDGE => {
-            return Err("every value is a different text".to_owned());
+            return Err(LeftOut::Identifier);
         }
         _ => {}
     }
@@ -343,10 +373,9 @@ fn block(
     block: &Block,
     options: &FitOptions,
     rows: &[usize],
-) -> Result<Result<Encoding, String>> {
+) -> Result<Result<Encoding, LeftOut>> {
     let width = block.width();
     let bytes = matches!(block.values, Values::U8 { .. });
-    let constant = || "it is constant in the training rows".to_owned();
     if !bytes {
         check_block(table, column, block, rows, block.shape.len() > 1)?;
     }
@@ -363,7 +392,7 @@ fn block(
         return Ok(if encoding.width() > 0 {
             Ok(encoding)
         } else {
-            Err(constant())
+            Err(LeftOut::Constant)
         });
     }
     let (mut scale, mut offset) = (if bytes { 1.0 / 255.0 } else { 1.0 }, 0.0);
@@ -376,7 +405,7 @@ fn block(
         let mean = each().sum::<f64>() / n;
         let deviation = (each().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
         if deviation == 0.0 || !deviation.is_finite() {
-            return Ok(Err(constant()));
+            return Ok(Err(LeftOut::Constant));
         }
         (scale, offset) = (1.0 / deviation, -mean / deviation);
     }

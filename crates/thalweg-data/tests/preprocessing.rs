@@ -1,0 +1,557 @@
+//! From tables to network inputs and back.
+
+use proptest::prelude::*;
+use thalweg::dataset::{Features, Targets, Values};
+use thalweg_data::preprocess::InputColumn;
+use thalweg_data::*;
+
+fn table(text: &str) -> Table {
+    let input = Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
+    formats::read(input, &ReadOptions::default()).unwrap().train
+}
+
+fn fit(table: &Table, column: &str, options: &FitOptions) -> (Preprocessing, Vec<Note>) {
+    let options_of_target = TargetOptions {
+        column: Some(column.to_owned()),
+        task: None,
+    };
+    let (target, _) = Target::choose(table, &options_of_target).unwrap();
+    Preprocessing::fit(table, target, options, &table.all_rows()).unwrap()
+}
+
+fn values(features: Features) -> Vec<f64> {
+    match features.values {
+        Values::F64(values) => values,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn features(preprocessing: &Preprocessing, table: &Table) -> Vec<f64> {
+    values(
+        preprocessing
+            .features(table, &table.all_rows(), Dtype::F64)
+            .unwrap()
+            .0,
+    )
+}
+
+fn near(found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (a, b) in found.iter().zip(expected) {
+        assert!((a - b).abs() < 1e-12, "{found:?} is not {expected:?}");
+    }
+}
+
+const PEOPLE: &str = "age,city,ok,weight,income
+20,Rome,yes,1,100
+,Paris,no,2,200
+40,Rome,yes,1,150
+60,Oslo,,0.5,400
+";
+
+#[test]
+fn columns_become_inputs_as_computed_by_hand_and_by_scikit_learn() {
+    let people = table(PEOPLE);
+    let options = FitOptions {
+        sample_weight: Some("weight".to_owned()),
+        ..Default::default()
+    };
+    let (p, notes) = fit(&people, "income", &options);
+    assert!(notes.is_empty(), "{notes:?}");
+    let names = [
+        "age",
+        "age (missing)",
+        "city=Oslo",
+        "city=Paris",
+        "city=Rome",
+        "city (other)",
+        "ok",
+        "ok (missing)",
+    ];
+    assert_eq!(p.input_names(), names);
+    assert_eq!(p.input_width(), 8);
+    // StandardScaler on the three ages that are there; the median age, 40, is their mean, too.
+    let s = 1.224744871391589;
+    let expected = [
+        [-s, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0],
+        [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0],
+        [s, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0],
+    ];
+    near(&features(&p, &people), &expected.concat());
+
+    let (dataset, _) = p.dataset(&people, &[3, 0], Dtype::F64).unwrap();
+    assert_eq!(dataset.weights, Some(vec![0.5, 1.0]));
+    let Targets::Values { width: 1, values } = &dataset.targets else {
+        panic!("values")
+    };
+    // numpy: y = [100, 200, 150, 400]; (y - y.mean()) / y.std()
+    for (value, expected) in values.iter().zip([1.6464639, -0.98787834]) {
+        assert!((value - expected).abs() < 1e-7);
+    }
+    assert!((p.in_user_units(0, values[0]) - 400.0).abs() < 1e-9);
+}
+
+#[test]
+fn the_model_file_keeps_the_preprocessing_to_the_bit() {
+    let people = table(PEOPLE);
+    for scaling in [Scaling::Standard, Scaling::Robust, Scaling::None] {
+        let (p, _) = fit(
+            &people,
+            "income",
+            &FitOptions {
+                scaling,
+                ..Default::default()
+            },
+        );
+        let json = serde_json::to_string(&p).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Preprocessing>(&json).unwrap(),
+            p,
+            "{json}"
+        );
+    }
+}
+
+#[test]
+fn options_are_written_and_read() {
+    let options = PrepareOptions {
+        target: TargetOptions {
+            column: Some("y".to_owned()),
+            task: Some(Task::Binary),
+        },
+        fit: FitOptions {
+            class_weight: Some(ClassWeight::Balanced),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let json = serde_json::to_string(&options).unwrap();
+    assert_eq!(
+        serde_json::from_str::<PrepareOptions>(&json).unwrap(),
+        options
+    );
+    assert_eq!(
+        serde_json::from_str::<PrepareOptions>("{}").unwrap(),
+        PrepareOptions::default()
+    );
+    assert!(serde_json::from_str::<PrepareOptions>(r#"{"split": {"test_fracton": 1}}"#).is_err());
+}
+
+#[test]
+fn columns_are_found_by_name_in_any_order() {
+    let people = table(PEOPLE);
+    let (p, _) = fit(&people, "income", &FitOptions::default());
+    let other = table("extra,weight,ok,age,city\n7,1,no,40,Lima\n8,2,YES,20,?\n");
+    let (features, notes) = p.features(&other, &[0, 1], Dtype::F64).unwrap();
+    let values = values(features);
+    assert_eq!(notes.len(), 1);
+    assert_eq!(
+        notes[0].to_string(),
+        "note: t.csv: columns that the model does not know are ignored: \"extra\""
+    );
+    // Lima was never seen and the second city is missing: both are "other".
+    near(&values[..6], &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    near(&values[9 + 2..9 + 6], &[0.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn tables_that_do_not_fit_are_explained_in_one_line() {
+    let (p, _) = fit(&table(PEOPLE), "income", &FitOptions::default());
+    let message = |text: &str| {
+        p.features(&table(text), &[0], Dtype::F32)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        message("age,citi,weight\n1,a,1\n2,b,2\n"),
+        "t.csv: found 3 columns without \"city\", \"ok\", expected every column that the model was trained on; did you mean `citi`?"
+    );
+    assert_eq!(
+        message("age,city,ok,weight\n1,a,yes,1\nold,b,no,2\n"),
+        "t.csv:3: column \"age\": found \"old\", expected a number; correct the cell; the model knows this column as numeric"
+    );
+    assert!(
+        message("age,city,ok,weight\n1,a,yes,1\ninf,b,no,2\n")
+            .contains("t.csv:3: column \"age\": found an infinite value")
+    );
+    assert!(
+        message("age,city,ok,weight\n1,a,yes,1\n2,b,perhaps,2\n")
+            .contains("found \"perhaps\", expected true or false")
+    );
+    let no_target = p.dataset(
+        &table("age,city,ok,weight\n1,a,yes,1\n2,b,no,1\n"),
+        &[0],
+        Dtype::F32,
+    );
+    assert!(
+        no_target
+            .unwrap_err()
+            .to_string()
+            .contains("no column \"income\"")
+    );
+}
+
+#[test]
+fn numbers_match_the_categories_that_they_spell() {
+    // Among text, 1.0 is the category 1; in another file the column may be all numbers.
+    let (p, _) = fit(
+        &table("k,y\n1.0,5\nA,6\n2,9\n1,7.5\n"),
+        "y",
+        &FitOptions::default(),
+    );
+    assert_eq!(p.input_names(), ["k=1", "k=2", "k=A", "k (other)"]);
+    near(
+        &features(&p, &table("k,y\n2,1\n1,1\n3,1\n")),
+        &[0., 1., 0., 0., 1., 0., 0., 0., 0., 0., 0., 1.],
+    );
+}
+
+#[test]
+fn a_file_without_header_gets_the_names_of_the_training_file() {
+    let train = table("1,a,3.5\n2,b,4.5\n3,a,9.25\n");
+    let (p, _) = fit(&train, "column_1", &FitOptions::default());
+    let read = |text: &str| {
+        let input = Input::bytes("p.csv", text.as_bytes().to_vec()).unwrap();
+        formats::read(input, &p.read_options(ReadOptions::default()))
+            .unwrap()
+            .train
+    };
+    let names = |text| read(text).names().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(names("a,3.5\nb,1\n"), ["column_2", "column_3"]);
+    assert_eq!(
+        names("7,a,3.5\n8,b,1\n"),
+        ["column_1", "column_2", "column_3"]
+    );
+    assert_eq!(names("column_3,column_2\nb,1\n"), ["column_3", "column_2"]);
+}
+
+#[test]
+fn columns_without_information_are_left_out_with_a_note() {
+    let rows: String = (1..=12)
+        .map(|i| format!("{i},name{i},5,,{},{}\n", i * i, i % 2))
+        .collect();
+    let (p, notes) = fit(
+        &table(&format!("id,name,five,none,x,y\n{rows}")),
+        "y",
+        &FitOptions::default(),
+    );
+    let used: Vec<&str> = p.inputs.iter().map(|input| input.name.as_str()).collect();
+    assert_eq!(used, ["x"]);
+    let notes: Vec<String> = notes.iter().map(Note::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "warning: left out: column \"five\": constant in the training rows",
+            "warning: left out: column \"none\": no value in the training rows",
+            "warning: left out: column \"name\": every value is a different text",
+            "warning: left out: column \"id\": it counts the rows",
+        ]
+    );
+    // They may be absent when predicting.
+    features(&p, &table("x\n3\n"));
+    let nothing = table("five,y\n5,1\n5,2\n5,4.5\n");
+    let (target, _) = Target::choose(&nothing, &TargetOptions::default()).unwrap();
+    let error =
+        Preprocessing::fit(&nothing, target, &FitOptions::default(), &[0, 1, 2]).unwrap_err();
+    assert!(error.to_string().contains("no usable feature"));
+}
+
+#[test]
+fn the_rarest_categories_share_an_input() {
+    let options = FitOptions {
+        max_categories: 2,
+        ..Default::default()
+    };
+    let (p, notes) = fit(
+        &table("k,y\na,1.5\nb,2\nb,3\nc,4\nc,5\nd,6\n"),
+        "y",
+        &options,
+    );
+    assert_eq!(p.input_names(), ["k=b", "k=c", "k (other)"]);
+    assert!(
+        notes[0]
+            .text
+            .contains("has 4 categories: the 2 most frequent")
+    );
+}
+
+fn choose(text: &str, column: Option<&str>, task: Option<Task>) -> Result<(Target, Vec<Note>)> {
+    Target::choose(
+        &table(text),
+        &TargetOptions {
+            column: column.map(str::to_owned),
+            task,
+        },
+    )
+}
+
+#[test]
+fn the_target_is_found_by_its_name_or_is_the_last_column() {
+    let column = |text| choose(text, None, None).unwrap().0.columns.remove(0);
+    assert_eq!(column("a,Class,b\n1,0,1\n2,1,2\n"), "Class");
+    assert_eq!(column("a,class,target\n1,0,1\n2,1,2.5\n"), "target");
+    assert_eq!(column("x,y,price\n1,0,1\n2,1,2.5\n"), "price");
+    assert_eq!(column("y,a\n0,1\n1,2\n"), "y");
+}
+
+#[test]
+fn the_task_follows_from_the_values() {
+    let task = |values: &[&str]| {
+        let text: String = values.iter().map(|v| format!("1,{v}\n")).collect();
+        choose(&format!("a,t\n{text}"), None, None).unwrap().0.task
+    };
+    assert_eq!(task(&["a", "b", "a"]), Task::Binary);
+    assert_eq!(task(&["a", "b", "c"]), Task::Multiclass);
+    assert_eq!(task(&["0", "1", "1", "0"]), Task::Binary);
+    assert_eq!(task(&["-1", "1"]), Task::Binary);
+    assert_eq!(task(&["0.5", "1.5"]), Task::Regression);
+    assert_eq!(task(&["1", "2", "3"]), Task::Regression);
+    assert_eq!(
+        task(&["1", "2", "3", "1", "2", "3", "1", "2", "3"]),
+        Task::Multiclass
+    );
+    assert_eq!(task(&["yes", "No", "yes"]), Task::Binary);
+}
+
+#[test]
+fn classes_are_sorted_and_keep_their_text() {
+    let (target, _) = choose("a,t\n1,10\n2,9\n3,-1\n4,9\n", None, Some(Task::Multiclass)).unwrap();
+    assert_eq!(
+        (target.classes, target.task),
+        (vec!["-1".into(), "9".into(), "10".into()], Task::Multiclass)
+    );
+    let (target, _) = choose("a,t\n1,wolf\n2,ant\n3,cat\n", None, None).unwrap();
+    assert_eq!(target.classes, ["ant", "cat", "wolf"]);
+    assert_eq!(target.outputs(), 3);
+}
+
+#[test]
+fn impossible_targets_are_explained_in_one_line() {
+    let message = |text, column, task| choose(text, column, task).unwrap_err().to_string();
+    let abc = "aa,bb,cc\n1,2,3.5\n4,5,6\n";
+    assert_eq!(
+        message(abc, Some("bbb"), None),
+        "t.csv: found no column \"bbb\", expected one of \"aa\", \"bb\", \"cc\"; did you mean `bb`?"
+    );
+    assert_eq!(
+        message("a,t\n1,2.5\n\n2,?\n", None, None),
+        "t.csv:4: column \"t\": found a missing value, expected a target in every row; remove the rows without target"
+    );
+    assert!(
+        message("a,t\n1,2.5\n2,inf\n", None, None)
+            .starts_with("t.csv:3: column \"t\": found \"inf\", expected a number")
+    );
+    assert!(
+        message("a,t\n1,2.5\n2,many\n", None, Some(Task::Regression))
+            .starts_with("t.csv:3: column \"t\": found \"many\", expected a number")
+    );
+    assert!(
+        message("a,t\n1,x\n2,x\n", None, None)
+            .contains("found only the class \"x\", expected at least two")
+    );
+    assert!(message("a,t\n1,2\n", None, None).contains("1 row"));
+    assert!(
+        message("a,t\n1,x\n2,y\n3,z\n", None, Some(Task::Binary))
+            .contains("found 3 classes, expected two")
+    );
+    let names: String = (0..30).map(|i| format!("{i},n{i}\n")).collect();
+    assert!(message(&format!("a,t\n{names}"), None, None).contains("classes that repeat"));
+    let (target, _) = choose("a,t\n1,x\n2,y\n", None, None).unwrap();
+    let unseen = target
+        .encode(&table("a,t\n1,x\n2,q\n"), &[0, 1])
+        .unwrap_err();
+    assert_eq!(
+        unseen.to_string(),
+        "t.csv:3: column \"t\": found \"q\", expected one of the classes \"x\", \"y\""
+    );
+}
+
+#[test]
+fn several_targets_are_regressed_or_labelled_together() {
+    let text = "a,b,c\n1,0,1\n2,1,1\n3,0,0\n";
+    let (target, _) = choose(text, Some("b, c"), None).unwrap();
+    assert_eq!((target.task, target.outputs()), (Task::Regression, 2));
+    let (target, _) = choose(text, Some("b,c"), Some(Task::Multilabel)).unwrap();
+    let targets = target.encode(&table(text), &[1, 2]).unwrap();
+    assert_eq!(
+        targets,
+        Targets::Values {
+            width: 2,
+            values: vec![1.0, 1.0, 0.0, 0.0]
+        }
+    );
+    let error = choose("a,b,c\n1,0,1\n2,1,7\n", Some("b,c"), Some(Task::Multilabel)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("t.csv:3: column \"c\": found \"7\", expected 0 or 1")
+    );
+}
+
+#[test]
+fn row_and_class_weights_multiply_in_training_only() {
+    let text = table("a,w,t\n1,1,x\n2,1,x\n3,2,x\n4,3,y\n");
+    let options = FitOptions {
+        sample_weight: Some("w".to_owned()),
+        class_weight: Some(ClassWeight::Balanced),
+        ..Default::default()
+    };
+    let (p, _) = fit(&text, "t", &options);
+    let weights = |dataset: Result<(thalweg::dataset::Dataset, Vec<Note>)>| {
+        dataset.unwrap().0.weights.unwrap()
+    };
+    assert_eq!(weights(p.dataset(&text, &[2, 3], Dtype::F32)), [2.0, 3.0]);
+    // scikit-learn: compute_class_weight("balanced", y=[0, 0, 0, 1]) = [0.66666667, 2]
+    assert_eq!(
+        weights(p.training_dataset(&text, &[2, 3], Dtype::F32)),
+        [4.0 / 3.0, 6.0]
+    );
+    for bad in ["-1", "?", "inf", "x"] {
+        let text = table(&format!("a,w,t\n1,1,x\n2,{bad},y\n"));
+        let error = p
+            .dataset(&text, &[0, 1], Dtype::F32)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("t.csv:3: column \"w\": found"), "{error}");
+    }
+}
+
+#[test]
+fn builtin_sets_have_the_shapes_and_classes_of_scikit_learn() {
+    for (name, rows, width, classes) in [
+        ("digits", 1797, 61, 10),
+        ("iris", 150, 4, 3),
+        ("wine", 178, 13, 3),
+        ("breast-cancer", 569, 30, 2),
+        ("diabetes", 442, 10, 0),
+    ] {
+        let source = Source::parse(&format!("builtin:{name}")).unwrap();
+        let loaded = read(&source, &ReadOptions::default()).unwrap();
+        assert_eq!(loaded.train.rows, rows);
+        let (p, _) = fit(&loaded.train, "target", &FitOptions::default());
+        assert_eq!(
+            (p.input_width(), p.classes().len()),
+            (width, classes),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn standardized_wine_is_that_of_scikit_learn() {
+    let source = Source::parse("builtin:wine").unwrap();
+    let loaded = read(&source, &ReadOptions::default()).unwrap();
+    let (p, _) = fit(&loaded.train, "target", &FitOptions::default());
+    let values = features(&p, &loaded.train);
+    // StandardScaler().fit_transform(load_wine().data)
+    for (at, expected) in [
+        (0, 1.51861254),
+        (1, -0.5622498),
+        (2, 0.23205254),
+        (178 * 13 - 1, -0.5951604112),
+    ] {
+        assert!((values[at] - expected).abs() < 1e-7, "{at}: {}", values[at]);
+    }
+}
+
+#[test]
+fn numpy_archives_are_read_with_their_test_part_and_weights() {
+    let bytes = include_bytes!("small.npz").to_vec();
+    let loaded = formats::read(
+        Input::bytes("small.npz", bytes).unwrap(),
+        &ReadOptions::default(),
+    )
+    .unwrap();
+    let split = SplitOptions {
+        validation_fraction: 0.0,
+        ..Default::default()
+    };
+    let prepared = prepare(
+        &loaded,
+        None,
+        None,
+        &PrepareOptions {
+            split,
+            ..Default::default()
+        },
+    )
+    .unwrap();
+    assert_eq!(prepared.preprocessing.task(), Task::Binary);
+    assert_eq!(prepared.train.targets, Targets::Classes(vec![0, 1, 0]));
+    assert_eq!(prepared.train.weights, Some(vec![1.0, 2.0, 3.0]));
+    // X = [[0, 1], [2, 3], [4, 5]]: each column has mean 2 or 3 and deviation sqrt(8/3).
+    let s = 1.2247448713915890f64 as f32;
+    assert_eq!(
+        prepared.train.features.values,
+        Values::F32(vec![-s, -s, 0.0, 0.0, s, s])
+    );
+    let test = prepared.test.unwrap();
+    assert_eq!(test.targets, Targets::Classes(vec![1, 0]));
+    let narrow = loaded.test.map(|mut t| {
+        t.columns[0].data = ColumnData::Block(table::Block {
+            shape: vec![1],
+            values: Values::F32(vec![1.0, 2.0]),
+        });
+        prepared
+            .preprocessing
+            .features(&t, &[0], Dtype::F32)
+            .unwrap_err()
+            .to_string()
+    });
+    assert!(narrow.unwrap().contains("found 1 values a row, expected 2"));
+}
+
+#[test]
+fn a_summary_counts_what_is_there() {
+    let summaries = summarize(&table(PEOPLE));
+    let [age, city, ok, ..] = summaries.as_slice() else {
+        panic!("columns")
+    };
+    assert_eq!((age.missing, age.distinct), (1, Some(3)));
+    let numbers = age.numbers.unwrap();
+    assert_eq!((numbers.mean, numbers.min, numbers.max), (40.0, 20.0, 60.0));
+    assert_eq!(city.top[0], ("Rome".to_owned(), 2));
+    assert_eq!((ok.kind.as_str(), ok.missing), ("boolean", 1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn standardized_columns_have_mean_0_and_deviation_1_on_the_training_rows(
+        numbers in proptest::collection::vec(-1e6f64..1e6, 3..50),
+        constant in any::<bool>(),
+    ) {
+        prop_assume!(numbers.iter().any(|x| (x - numbers[0]).abs() > 1e-3));
+        let text: String = numbers.iter().enumerate().map(|(i, x)| format!("{x},{}\n", i as f64 + 0.5)).collect();
+        let people = table(&format!("x,y\n{text}"));
+        let (p, _) = fit(&people, "y", &FitOptions { standardize_target: constant, ..Default::default() });
+        let z = features(&p, &people);
+        let n = z.len() as f64;
+        let mean = z.iter().sum::<f64>() / n;
+        let variance = z.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / n;
+        prop_assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-6, "{mean} {variance}");
+    }
+}
+
+#[test]
+fn only_training_rows_are_looked_at() {
+    let text = table("x,k,y\n1,a,0.5\n3,b,1.5\n1000,c,2.5\n");
+    let (target, _) = Target::choose(&text, &TargetOptions::default()).unwrap();
+    let (p, _) = Preprocessing::fit(&text, target, &FitOptions::default(), &[0, 1]).unwrap();
+    let [
+        InputColumn {
+            encoding: Encoding::Numeric(x),
+            ..
+        },
+        InputColumn {
+            encoding: Encoding::Categorical { levels },
+            ..
+        },
+    ] = p.inputs.as_slice()
+    else {
+        panic!("{:?}", p.inputs)
+    };
+    assert_eq!((x.center, levels.len()), (2.0, 2));
+}
