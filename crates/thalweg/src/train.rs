@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
         let steps_per_epoch = self.steps_per_epoch();
         Progress {
             step: self.step,
-            steps: steps_per_epoch * self.spec.epochs as u64,
+            steps: steps_per_epoch.saturating_mul(self.spec.epochs as u64),
             steps_per_epoch,
         }
     }

@@ -5,7 +5,14 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use thalweg::dataset::{Targets, Values};
+use thalweg::cpu;
+use thalweg::dataset::Dataset;
+use thalweg::engine::State;
+use thalweg::observe::{EpochReport, Flow, Observer};
+use thalweg::precision::Dtype;
+use thalweg::registry::Choice;
+use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg::train::{Run, train};
 
 use super::contestant::Epoch;
 use super::data::Data;
@@ -49,42 +56,53 @@ pub fn serve(job: &[&str]) -> Result<()> {
 
 /// Compiles the network of `workload`, loads `data.initial` into it, and returns what trains one epoch over
 /// all rows (Adam 1e-3, batches of `workload.batch`, reshuffled) and gives the mean loss over its batches.
-/// Between epochs its threads must sleep: the others are being timed.
+/// Between epochs its threads sleep: the others are being timed.
 fn epochs(
     workload: &'static Workload,
     data: Data,
-    _threads: usize,
+    threads: usize,
 ) -> Result<impl FnMut() -> Result<f64>> {
-    Ok(placeholder(workload.layers, data))
+    let failed = |error: thalweg::Error| error.to_string();
+    let (&[inputs, ref hidden @ .., outputs], batch_size) = (workload.layers, workload.batch)
+    else {
+        return Err("bench-worker: a network needs inputs and outputs".to_owned());
+    };
+    let loss = Choice::new("cross_entropy");
+    let network = NetworkSpec::mlp(inputs, hidden, "relu", outputs, loss);
+    let spec = TrainingSpec {
+        learning_rate: 1e-3,
+        batch_size,
+        epochs: 1_000_000,
+        patience: None,
+        l2: 0.0,
+        shuffle: true,
+        seed: 0,
+        dtype: Dtype::F32,
+        optimizer: Choice::new("adam"),
+        schedule: Choice::new("constant"),
+    };
+    let mut engine = cpu::engine(&network, &spec, threads).map_err(failed)?;
+    let initial = State {
+        parameters: data.initial,
+        slots: Vec::new(),
+    };
+    engine.load(&initial).map_err(failed)?;
+    // The run lives as long as the process, and so do its rows.
+    let dataset: &'static Dataset = Box::leak(Box::new(data.dataset));
+    let mut run = Run::new(engine, &spec, dataset, None).map_err(failed)?;
+    Ok(move || {
+        let mut epoch = OneEpoch(f64::NAN);
+        train(&mut run, &mut epoch).map_err(failed)?;
+        Ok(epoch.0)
+    })
 }
 
-/// Stands in until the engine can train: the loss of the initial network, without learning.
-fn placeholder(layers: &'static [usize], data: Data) -> impl FnMut() -> Result<f64> {
-    move || {
-        let (Values::F32(features), Targets::Classes(classes)) =
-            (&data.dataset.features.values, &data.dataset.targets)
-        else {
-            return Err("the data are not single precision with classes".to_owned());
-        };
-        let mut total = 0.0;
-        for (row, &class) in features.chunks_exact(layers[0]).zip(classes) {
-            let mut x: Vec<f64> = row.iter().copied().map(f64::from).collect();
-            let mut rest = data.initial.as_slice();
-            for pair in layers.windows(2) {
-                let (weight, after) = rest.split_at(pair[0] * pair[1]);
-                let (bias, after) = after.split_at(pair[1]);
-                rest = after;
-                x = weight
-                    .chunks_exact(pair[0])
-                    .zip(bias)
-                    .map(|(w, b)| w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>() + b)
-                    .map(|z| if rest.is_empty() { z } else { z.max(0.0) })
-                    .collect();
-            }
-            let top = x.iter().copied().fold(f64::MIN, f64::max);
-            let sum: f64 = x.iter().map(|z| (z - top).exp()).sum();
-            total += sum.ln() + top - x[class as usize];
-        }
-        Ok(total / classes.len() as f64)
+/// Stops a run after an epoch and keeps its loss.
+struct OneEpoch(f64);
+
+impl Observer for OneEpoch {
+    fn epoch(&mut self, _: &Run, report: &EpochReport) -> thalweg::Result<Flow> {
+        self.0 = report.train_loss;
+        Ok(Flow::Stop)
     }
 }
