@@ -1,3 +1,46 @@
-//! The command line of Thalweg.
+//! The binary `thalweg`: from arguments to the crates that do the work, and back to lines and files.
 
-fn main() {}
+mod args;
+mod checkpoint;
+mod config;
+mod data;
+mod evaluate;
+mod exit;
+mod info;
+mod interrupt;
+mod list;
+mod log;
+mod model;
+mod predict;
+mod preset;
+mod progress;
+mod resolve;
+mod run_folder;
+mod scores;
+mod summary;
+mod terminal;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return args::report(&error),
+    };
+    let result = match cli.command {
+        Command::Train(args) => train::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::List(args) => list::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,402 @@
+//! From arguments, a config file and what the data are to a resolved config.
+
+use std::path::{Path, PathBuf};
+
+use thalweg::activations::ACTIVATIONS;
+use thalweg::error::Error;
+use thalweg::losses::{Comparison, LOSSES, Link};
+use thalweg::optimizers::OPTIMIZERS;
+use thalweg::precision::Dtype;
+use thalweg::registry::{Choice, Setting, unknown};
+use thalweg::schedules::SCHEDULES;
+use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_data::{ClassWeight, Prepared, Scaling, Source, SplitOptions, Task};
+
+use crate::args::TrainArgs;
+use crate::config::{Config, DataConfig};
+use crate::exit::{Failure, Result};
+use crate::preset::{self, Facts, Reason};
+
+/// What can be refused before any file is read.
+pub fn check(args: &TrainArgs) -> Result<()> {
+    for (flag, value) in [
+        ("--epochs", args.epochs),
+        ("--batch-size", args.batch_size),
+        ("--patience", args.patience),
+    ] {
+        if value == Some(0) {
+            return Err(Error::invalid(flag, "0", "a whole number ≥ 1").into());
+        }
+    }
+    if let Some(lr) = args.lr.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
+        return Err(Error::invalid("--lr", lr.to_string(), "a number > 0").into());
+    }
+    if let Some(l2) = args.l2.filter(|l2| !(l2.is_finite() && *l2 >= 0.0)) {
+        return Err(Error::invalid("--l2", l2.to_string(), "a number ≥ 0").into());
+    }
+    if let Some(name) = &args.activation {
+        ACTIVATIONS.find(name)?;
+    }
+    for (name, section) in [
+        (&args.loss, "loss"),
+        (&args.optimizer, "optimizer"),
+        (&args.schedule, "schedule"),
+    ] {
+        if let Some(name) = name {
+            validate(
+                section,
+                &with_settings(Choice::new(name), section, &args.set)?,
+            )?;
+        }
+    }
+    with_settings(Choice::new(""), "", &args.set)?;
+    hidden(args)?;
+    if args.no_validation && args.patience.is_some() {
+        let error = Error::invalid(
+            "--patience",
+            "no validation rows to watch",
+            "a validation part",
+        );
+        return Err(error
+            .remedy("leave out --patience or --no-validation")
+            .into());
+    }
+    Ok(())
+}
+
+fn validate(section: &str, choice: &Choice) -> Result<()> {
+    match section {
+        "loss" => LOSSES.resolve(choice)?,
+        "optimizer" => OPTIMIZERS.resolve(choice)?,
+        _ => SCHEDULES.resolve(choice)?,
+    };
+    Ok(())
+}
+
+/// The widths of `--hidden`.
+fn hidden(args: &TrainArgs) -> Result<Option<Vec<usize>>> {
+    let Some(text) = &args.hidden else {
+        return Ok(None);
+    };
+    if text == "none" {
+        return Ok(Some(Vec::new()));
+    }
+    let width = |part: &str| part.trim().parse().ok().filter(|&width: &usize| width > 0);
+    match text.split(',').map(width).collect() {
+        Some(widths) => Ok(Some(widths)),
+        None => Err(Error::invalid(
+            "--hidden",
+            format!("`{text}`"),
+            "widths ≥ 1 such as 128,64, or none",
+        )
+        .into()),
+    }
+}
+
+/// The choice with the `--set SECTION.NAME=VALUE` of its section.
+fn with_settings(mut choice: Choice, section: &str, settings: &[String]) -> Result<Choice> {
+    for setting in settings {
+        let parts = setting
+            .split_once('=')
+            .and_then(|(name, value)| Some((name.split_once('.')?, value)));
+        let Some(((of, name), value)) = parts else {
+            let error = Error::invalid(
+                "--set",
+                format!("`{setting}`"),
+                "NAME=VALUE such as optimizer.beta1=0.9",
+            );
+            return Err(error.into());
+        };
+        if !["loss", "optimizer", "schedule"].contains(&of) {
+            return Err(unknown("--set", of, ["loss", "optimizer", "schedule"]).into());
+        }
+        if of == section {
+            choice = choice.with(name, Setting::parse(value));
+        }
+    }
+    Ok(choice)
+}
+
+/// Where rows come from: the arguments over the config file over the defaults.
+pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
+    let mut data = match (base, &args.data) {
+        (Some(base), _) => base.data.clone(),
+        (None, Some(source)) => DataConfig {
+            source: source.clone(),
+            test: None,
+            validation: None,
+            read: Default::default(),
+            target: Default::default(),
+            split: SplitOptions::default(),
+            fit: Default::default(),
+        },
+        (None, None) => {
+            let error = Error::invalid("DATA", "nothing", "a file, a folder, or builtin:digits");
+            return Err(error
+                .remedy("or give --config FILE, or --resume with --out DIR")
+                .into());
+        }
+    };
+    if let Some(source) = &args.data {
+        data.source = match Source::parse(source)? {
+            Source::Path(path) => text(absolute(&path)?)?,
+            _ => source.clone(),
+        };
+    }
+    if let Some(path) = &args.test {
+        data.test = Some(absolute(path)?);
+    }
+    if let Some(fraction) = args.test_fraction {
+        (data.test, data.split.test_fraction) = (None, fraction);
+    }
+    if let Some(path) = &args.validation {
+        data.validation = Some(absolute(path)?);
+    }
+    if let Some(fraction) = args.validation_fraction {
+        (data.validation, data.split.validation_fraction) = (None, fraction);
+    }
+    if args.no_validation {
+        (data.validation, data.split.validation_fraction) = (None, 0.0);
+    }
+    args.read.apply(&mut data.read);
+    if let Some(path) = &args.labels {
+        data.read.labels = Some(absolute(path)?);
+    }
+    if args.target.is_some() {
+        data.target.column.clone_from(&args.target);
+        data.target.task = None;
+    }
+    data.target.task = args.task.or(data.target.task);
+    data.split.seed = args.seed.unwrap_or(data.split.seed);
+    if !args.drop.is_empty() {
+        data.fit.drop.clone_from(&args.drop);
+    }
+    if args.sample_weight.is_some() {
+        data.fit.sample_weight.clone_from(&args.sample_weight);
+    }
+    if args.class_weight.is_some() {
+        data.fit.class_weight = Some(ClassWeight::Balanced);
+    }
+    data.fit.scaling = args.scaling.unwrap_or(data.fit.scaling);
+    if args.no_standardize {
+        (data.fit.scaling, data.fit.standardize_target) = (Scaling::None, false);
+    }
+    check_fractions(&data)?;
+    Ok(data)
+}
+
+fn check_fractions(data: &DataConfig) -> Result<()> {
+    let test = if data.test.is_some() {
+        0.0
+    } else {
+        data.split.test_fraction
+    };
+    let validation = if data.validation.is_some() {
+        0.0
+    } else {
+        data.split.validation_fraction
+    };
+    for (flag, fraction) in [
+        ("--test-fraction", test),
+        ("--validation-fraction", validation),
+    ] {
+        if !(0.0..1.0).contains(&fraction) {
+            return Err(Error::invalid(flag, fraction.to_string(), "a number ≥ 0 and < 1").into());
+        }
+    }
+    if test + validation >= 1.0 {
+        let found = format!("{} together", test + validation);
+        let error = Error::invalid(
+            "--test-fraction and --validation-fraction",
+            found,
+            "less than 1",
+        );
+        return Err(error.remedy("leave rows to train on").into());
+    }
+    Ok(())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::input(format!("{}: {error}", path.display())))
+}
+
+fn text(path: PathBuf) -> Result<String> {
+    path.into_os_string().into_string().map_err(|path| {
+        Error::invalid("DATA", format!("{}", path.display()), "a path in UTF-8").into()
+    })
+}
+
+/// The whole config: the arguments over the config file or, without one, over the preset. Reasons are given
+/// for what the preset chose.
+pub fn config(
+    args: &TrainArgs,
+    base: Option<Config>,
+    data: DataConfig,
+    prepared: &Prepared,
+) -> Result<(Config, Vec<Reason>)> {
+    let preprocessing = &prepared.preprocessing;
+    let widths = hidden(args)?;
+    let facts = Facts {
+        task: preprocessing.task(),
+        rows: prepared.train.rows(),
+        has_validation: prepared.validation.is_some(),
+        optimizer: args.optimizer.as_deref(),
+        epochs: args.epochs,
+        hidden: widths.as_deref(),
+    };
+    let (mut config, mut reasons) = match base {
+        Some(base) => (base, Vec::new()),
+        None => from_preset(&facts, data.clone()),
+    };
+    config.data = data;
+    config.data.target.column = Some(preprocessing.target.columns.join(","));
+    config.data.target.task = Some(facts.task);
+
+    let network = &mut config.network;
+    network.inputs = preprocessing.input_width();
+    shape(
+        network,
+        widths.as_deref(),
+        args.activation.as_deref(),
+        preprocessing.output_width(),
+    );
+    let choose = |choice: &mut Choice, name: &Option<String>, section| -> Result<()> {
+        let chosen = name.as_ref().map_or_else(|| choice.clone(), Choice::new);
+        *choice = with_settings(chosen, section, &args.set)?;
+        Ok(())
+    };
+    choose(&mut network.loss, &args.loss, "loss")?;
+    let training = &mut config.training;
+    choose(&mut training.optimizer, &args.optimizer, "optimizer")?;
+    choose(&mut training.schedule, &args.schedule, "schedule")?;
+    training.learning_rate = args.lr.unwrap_or(training.learning_rate);
+    training.batch_size = args.batch_size.unwrap_or(training.batch_size);
+    training.epochs = args.epochs.unwrap_or(training.epochs);
+    training.patience = args
+        .patience
+        .or(training.patience)
+        .filter(|_| facts.has_validation);
+    training.l2 = args.l2.unwrap_or(training.l2);
+    training.shuffle &= !args.no_shuffle;
+    training.seed = args.seed.unwrap_or(training.seed);
+    training.dtype = args.dtype.unwrap_or(training.dtype);
+    if let Some(path) = &args.initial_weights {
+        config.initial_weights = Some(absolute(path)?);
+    }
+    config.network = config.network.resolve()?;
+    config.training = config.training.resolve()?;
+    check_loss(facts.task, &config.network.loss)?;
+    if args.patience.is_some() && !facts.has_validation {
+        let error = Error::invalid(
+            "--patience",
+            "no validation rows to watch",
+            "a validation part",
+        );
+        return Err(error
+            .remedy("leave out --patience, or choose a larger --validation-fraction")
+            .into());
+    }
+    reasons.retain(|reason| !is_set(args, reason.flag));
+    Ok((config, reasons))
+}
+
+/// Hidden layers of these widths with this activation, or those that are there; an output layer that fits.
+fn shape(
+    network: &mut NetworkSpec,
+    widths: Option<&[usize]>,
+    activation: Option<&str>,
+    outputs: usize,
+) {
+    let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
+    let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
+    if let Some(widths) = widths {
+        let old = network
+            .layers
+            .first()
+            .and_then(|layer| layer.settings.get("activation"))
+            .cloned();
+        let activation = old.unwrap_or(Setting::Text("relu".to_owned()));
+        let layer = |&units: &usize| dense(units).with("activation", activation.clone());
+        network.layers = widths.iter().map(layer).collect();
+    }
+    if let Some(activation) = activation {
+        for layer in &mut network.layers {
+            *layer = layer
+                .clone()
+                .with("activation", Setting::Text(activation.to_owned()));
+        }
+    }
+    network
+        .layers
+        .push(last.with("units", Setting::Integer(outputs as i64)));
+}
+
+fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
+    let preset = preset::auto(facts);
+    let training = TrainingSpec {
+        learning_rate: preset.learning_rate,
+        batch_size: preset.batch_size,
+        epochs: preset.epochs,
+        patience: preset.patience,
+        l2: 0.0,
+        shuffle: true,
+        seed: 0,
+        dtype: Dtype::F32,
+        optimizer: preset.optimizer,
+        schedule: preset.schedule,
+    };
+    // Inputs and outputs come from the data.
+    let network = NetworkSpec::mlp(1, &preset.hidden, preset.activation, 1, preset.loss);
+    (
+        Config {
+            initial_weights: None,
+            data,
+            network,
+            training,
+        },
+        preset.reasons,
+    )
+}
+
+/// Whether the user chose it.
+fn is_set(args: &TrainArgs, flag: &str) -> bool {
+    match flag {
+        "loss" => args.loss.is_some(),
+        "hidden" => args.hidden.is_some(),
+        "activation" => args.activation.is_some() || args.hidden.as_deref() == Some("none"),
+        "optimizer" => args.optimizer.is_some(),
+        "lr" => args.lr.is_some(),
+        "schedule" => args.schedule.is_some(),
+        "batch-size" => args.batch_size.is_some(),
+        "epochs" => args.epochs.is_some(),
+        "patience" => args.patience.is_some(),
+        _ => false,
+    }
+}
+
+/// A loss goes with a task when its predictions are what the task asks for.
+fn check_loss(task: Task, loss: &Choice) -> Result<()> {
+    let fits = |choice: &Choice| {
+        LOSSES.build(choice, &()).is_ok_and(|loss| match task {
+            Task::Regression => loss.link() == Link::Identity,
+            Task::Binary => {
+                loss.link() == Link::Sigmoid && loss.comparison() == Comparison::ValuesOrBinary
+            }
+            Task::Multiclass => {
+                loss.link() == Link::Softmax && loss.comparison() == Comparison::ValuesOrClasses
+            }
+            Task::Multilabel => loss.link() == Link::Sigmoid,
+        })
+    };
+    if fits(loss) {
+        return Ok(());
+    }
+    let names = LOSSES
+        .descriptions()
+        .into_iter()
+        .map(|description| description.name);
+    let fitting: Vec<&str> = names.filter(|name| fits(&Choice::new(*name))).collect();
+    let expected = format!("{} for the task {task}", fitting.join(" or "));
+    Err(Error::invalid("loss", format!("`{}`", loss.name), expected).into())
+}
