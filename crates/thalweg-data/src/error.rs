@@ -151,7 +151,7 @@ impl Error {
 }
 
 /// Something the user should know about although nothing failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Note {
     /// Whether it may spoil results, or only informs.
     pub warning: bool,

@@ -196,7 +196,10 @@ fn attach_labels(loaded: &mut Loaded, labels: &Path) -> Result<()> {
                 .remedy("give the images as DATA and the labels as --labels"),
         );
     }
+    let fractions = matches!(&data, ColumnData::Numeric(numbers)
+        if numbers.iter().any(|x| x.fract() != 0.0 && !x.is_nan()));
     add_target(&mut loaded.train, "label", data)?;
+    loaded.train.roles.classes = Some(!fractions);
     Ok(())
 }
 

@@ -252,4 +252,31 @@ mod tests {
             assert!(split(&targets, &options).is_err());
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None,
+            ..proptest::prelude::ProptestConfig::with_cases(300)
+        })]
+
+        #[test]
+        fn parts_have_the_sizes_asked_for_and_share_no_row(
+            classes in proptest::collection::vec(0u32..5, 2..200),
+            test_fraction in 0.0f64..0.5,
+            validation_fraction in 0.0f64..0.5,
+            seed in 0u64..100,
+        ) {
+            let rows = classes.len();
+            let options = SplitOptions { test_fraction, validation_fraction, seed, stratify: true };
+            let Ok((split, _)) = split(&Targets::Classes(classes), &options) else {
+                return Ok(());
+            };
+            let share = |fraction: f64| (fraction * rows as f64).round() as usize;
+            proptest::prop_assert_eq!(split.test.len(), share(test_fraction));
+            proptest::prop_assert_eq!(split.validation.len(), share(validation_fraction));
+            let mut all = [split.train, split.validation, split.test].concat();
+            all.sort_unstable();
+            proptest::prop_assert_eq!(all, (0..rows).collect::<Vec<_>>());
+        }
+    }
 }

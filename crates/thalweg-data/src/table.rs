@@ -6,6 +6,7 @@
 use thalweg::dataset::Values;
 
 use crate::error::Place;
+use crate::source::ExpectedColumns;
 
 /// The code of a missing value in [`TextColumn::codes`].
 pub const MISSING: u32 = u32::MAX;
@@ -196,6 +197,15 @@ impl Table {
     /// The names of all columns.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// What another file of the same kind (a test file) is expected to hold; see
+    /// [`ReadOptions::expected`](crate::ReadOptions::expected).
+    pub fn expected_columns(&self) -> ExpectedColumns {
+        ExpectedColumns {
+            names: self.names().map(str::to_owned).collect(),
+            optional: Vec::new(),
+        }
     }
 
     /// All rows, as the functions that take a selection of rows want them.

@@ -57,7 +57,11 @@ fn columns_become_inputs_as_computed_by_hand_and_by_scikit_learn() {
         ..Default::default()
     };
     let (p, notes) = fit(&people, "income", &options);
-    assert!(notes.is_empty(), "{notes:?}");
+    let notes: Vec<String> = notes.iter().map(Note::to_string).collect();
+    assert_eq!(
+        notes,
+        [r#"note: missing values become the median, and an input says so: "age", "ok""#]
+    );
     let names = [
         "age",
         "age (missing)",
@@ -481,7 +485,7 @@ fn numpy_archives_are_read_with_their_test_part_and_weights() {
     assert_eq!(prepared.train.targets, Targets::Classes(vec![0, 1, 0]));
     assert_eq!(prepared.train.weights, Some(vec![1.0, 2.0, 3.0]));
     // X = [[0, 1], [2, 3], [4, 5]]: each column has mean 2 or 3 and deviation sqrt(8/3).
-    let s = 1.2247448713915890f64 as f32;
+    let s = 1.224_744_9_f32;
     assert_eq!(
         prepared.train.features.values,
         Values::F32(vec![-s, -s, 0.0, 0.0, s, s])
@@ -554,4 +558,52 @@ fn only_training_rows_are_looked_at() {
         panic!("{:?}", p.inputs)
     };
     assert_eq!((x.center, levels.len()), (2.0, 2));
+}
+
+#[test]
+fn images_of_another_size_are_refused() {
+    let images = |side: usize| {
+        let pixels: Vec<u8> = (0..4 * side * side).map(|i| i as u8).collect();
+        let mut bytes = vec![0, 0, 8, 3, 0, 0, 0, 4];
+        bytes.extend_from_slice(&[0, 0, 0, side as u8, 0, 0, 0, side as u8]);
+        bytes.extend(pixels);
+        formats::read(
+            Input::bytes("t.idx", bytes).unwrap(),
+            &ReadOptions::default(),
+        )
+        .unwrap()
+        .train
+    };
+    let mut train = images(4);
+    train.columns.push(Column {
+        name: "label".to_owned(),
+        data: ColumnData::Numeric(vec![0.0, 1.0, 0.0, 1.0]),
+    });
+    let (p, _) = fit(&train, "label", &FitOptions::default());
+    assert_eq!(p.input_shape(), [4, 4]);
+    for dtype in [Dtype::F32, Dtype::F64] {
+        assert!(p.features(&train, &[0, 3], dtype).is_ok());
+        let error = p.features(&images(3), &[0], dtype).unwrap_err().to_string();
+        assert!(
+            error.contains("found rows of shape [3, 3], expected shape [4, 4]"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn decimal_commas_are_pointed_out() {
+    let input = Input::bytes("t.csv", b"a;b\n1,5;2\n2,25;3\n".to_vec()).unwrap();
+    let loaded = formats::read(input, &ReadOptions::default()).unwrap();
+    assert!(
+        loaded.notes[0]
+            .to_string()
+            .ends_with("write decimal points: columns \"a\"")
+    );
+}
+
+#[test]
+fn the_class_that_says_yes_is_the_positive_one() {
+    let (target, _) = choose("a,t\n1,YES\n2,no\n", None, None).unwrap();
+    assert_eq!(target.classes, ["no", "YES"]);
 }

@@ -7,28 +7,38 @@
 //! Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 //! Known answers: the Random123 distribution's `kat_vectors`.
 
+use crate::kernels::{Arch, Isa, Kernel};
+
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
 
+/// One round.
+#[inline(always)]
+fn round([c0, c1, c2, c3]: [u32; 4], [k0, k1]: [u32; 2]) -> [u32; 4] {
+    let p0 = u64::from(MULTIPLIER[0]) * u64::from(c0);
+    let p1 = u64::from(MULTIPLIER[1]) * u64::from(c2);
+    [
+        (p1 >> 32) as u32 ^ c1 ^ k0,
+        p1 as u32,
+        (p0 >> 32) as u32 ^ c3 ^ k1,
+        p0 as u32,
+    ]
+}
+
+/// The key of the next round.
+#[inline(always)]
+fn next_key([k0, k1]: [u32; 2]) -> [u32; 2] {
+    [k0.wrapping_add(WEYL[0]), k1.wrapping_add(WEYL[1])]
+}
+
 /// Ten rounds of Philox on one 128-bit counter under one 64-bit key.
-#[inline]
-pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let [mut c0, mut c1, mut c2, mut c3] = counter;
-    let [mut k0, mut k1] = key;
+pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..ROUNDS {
-        let p0 = u64::from(MULTIPLIER[0]) * u64::from(c0);
-        let p1 = u64::from(MULTIPLIER[1]) * u64::from(c2);
-        (c0, c1, c2, c3) = (
-            (p1 >> 32) as u32 ^ c1 ^ k0,
-            p1 as u32,
-            (p0 >> 32) as u32 ^ c3 ^ k1,
-            p0 as u32,
-        );
-        k0 = k0.wrapping_add(WEYL[0]);
-        k1 = k1.wrapping_add(WEYL[1]);
+        counter = round(counter, key);
+        key = next_key(key);
     }
-    [c0, c1, c2, c3]
+    counter
 }
 
 /// What random numbers are drawn for; streams of different purposes never overlap.
@@ -82,32 +92,68 @@ impl Stream {
         Sequence {
             stream: self,
             next: 0,
-            block: [0; 4],
-            used: 4,
+            words: [0; 4 * BLOCKS],
+            used: 4 * BLOCKS,
         }
     }
 }
+
+/// Blocks that a [`Sequence`] computes at a time, side by side in vector registers.
+const BLOCKS: usize = 16;
 
 /// A [`Stream`] read in order.
 #[derive(Debug, Clone)]
 pub struct Sequence {
     stream: Stream,
+    /// The block after those in `words`.
     next: u64,
-    block: [u32; 4],
+    words: [u32; 4 * BLOCKS],
     used: usize,
 }
 
 impl Sequence {
+    /// Computes the next blocks.
+    #[cold]
+    fn refill(&mut self) {
+        /// [`Stream::block`] for consecutive indices.
+        struct Blocks(Stream, u64);
+        impl Kernel for Blocks {
+            type Output = [u32; 4 * BLOCKS];
+            #[inline(always)]
+            fn run<A: Arch>(self) -> [u32; 4 * BLOCKS] {
+                let Blocks(stream, first) = self;
+                let index = |lane: usize| first.wrapping_add(lane as u64);
+                let mut lanes: [[u32; BLOCKS]; 4] = [
+                    std::array::from_fn(|lane| index(lane) as u32),
+                    std::array::from_fn(|lane| (index(lane) >> 32) as u32),
+                    [stream.substream; BLOCKS],
+                    [stream.purpose; BLOCKS],
+                ];
+                let mut key = stream.key;
+                for _ in 0..ROUNDS {
+                    let [c0, c1, c2, c3] = &mut lanes;
+                    for lane in 0..BLOCKS {
+                        let counter = [c0[lane], c1[lane], c2[lane], c3[lane]];
+                        [c0[lane], c1[lane], c2[lane], c3[lane]] = round(counter, key);
+                    }
+                    key = next_key(key);
+                }
+                std::array::from_fn(|word| lanes[word % 4][word / 4])
+            }
+        }
+        self.words = Isa::detect().run(Blocks(self.stream, self.next));
+        self.next = self.next.wrapping_add(BLOCKS as u64);
+        self.used = 0;
+    }
+
     /// 32 random bits.
     #[inline]
     pub fn next_u32(&mut self) -> u32 {
-        if self.used == 4 {
-            self.block = self.stream.block(self.next);
-            self.next += 1;
-            self.used = 0;
+        if self.used == self.words.len() {
+            self.refill();
         }
         self.used += 1;
-        self.block[self.used - 1]
+        self.words[self.used - 1]
     }
 
     /// 64 random bits.
@@ -172,6 +218,18 @@ mod tests {
             ),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
+    }
+
+    #[test]
+    fn a_sequence_reads_its_stream_block_by_block() {
+        let stream = Stream::new(5, Purpose::Synthesize, 3);
+        let mut sequence = stream.sequence();
+        for index in 0..100 {
+            assert_eq!(
+                std::array::from_fn(|_| sequence.next_u32()),
+                stream.block(index)
+            );
+        }
     }
 
     #[test]

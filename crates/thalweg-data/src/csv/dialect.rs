@@ -69,8 +69,8 @@ fn each_record(
 
 /// Whether the first record of the sample holds names rather than data.
 ///
-/// Each column votes: text above numbers speaks for a header, a number above numbers against it, except
-/// where the numbers of the first line just count the columns (0, 1, 2, …). Without votes (a table of text)
+/// Each column votes: text above numbers speaks for a header, a number in the first line against it. Numbers
+/// that just count the columns (0, 1, 2, … beside some text) are names, too. Without votes (a table of text)
 /// the first line is a header when its cells are distinct and never seen again in their columns.
 /// `expected` are names that a header would hold; if there are any, they decide.
 pub fn header(
@@ -94,7 +94,6 @@ pub fn header(
         }
     }
     let parsed: Vec<Parsed> = first.iter().map(|cell| parse(cell, missing)).collect();
-    let counts = counts_columns(&parsed);
     let (mut votes_for, mut votes_against) = (0, 0);
     for (j, top) in parsed.iter().enumerate() {
         let mut numbers = 0;
@@ -108,32 +107,35 @@ pub fn header(
         }
         match top {
             Parsed::Text if numbers > 0 && texts == 0 => votes_for += 1,
-            Parsed::Number(_) if !counts => votes_against += 1,
+            Parsed::Number(_) => votes_against += 1,
             _ => {}
         }
+    }
+    // Data that begin with 1, 2, … are likelier than with 0, 1, …, which is how pandas names columns.
+    if let Some(start) = counting(&parsed)
+        && (start == 0.0 || votes_for > 0)
+    {
+        return true;
     }
     if votes_for + votes_against > 0 {
         return votes_for > votes_against;
     }
     let distinct: HashSet<&String> = first.iter().collect();
     let seen_again = |(j, name): (usize, &String)| rest.iter().any(|r| r.get(j) == Some(name));
-    distinct.len() == first.len()
-        && !(counts && parsed.iter().all(|p| matches!(p, Parsed::Number(_))))
-        && !first.iter().enumerate().any(seen_again)
+    distinct.len() == first.len() && !first.iter().enumerate().any(seen_again)
 }
 
-/// Whether the numbers in the first line are at least two, and each is one more than the one before.
-fn counts_columns(parsed: &[Parsed]) -> bool {
+/// Where the numbers of a line start that has text too and whose numbers, at least two, go up by one each.
+fn counting(parsed: &[Parsed]) -> Option<f64> {
     let numbers: Vec<f64> = (parsed.iter())
         .filter_map(|cell| match cell {
             Parsed::Number(number) => Some(*number),
             _ => None,
         })
         .collect();
-    numbers.len() > 1
-        && matches!(numbers.first(), Some(0.0 | 1.0))
-        && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0)
-        && parsed.iter().any(|cell| matches!(cell, Parsed::Text))
+    let up = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
+    let text = parsed.iter().any(|cell| matches!(cell, Parsed::Text));
+    (numbers.len() > 1 && up && text).then(|| numbers[0])
 }
 
 #[cfg(test)]
@@ -164,15 +166,17 @@ mod tests {
         for text in [
             "age,sex\n1,M\n2,F\n",
             "0,1,2,target\n5,6,7,a\n5,6,7,b\n",
+            "id,2000,2001\n1,5,6\n2,5,7\n",
             ",x\n0,1\n1,2\n",
             "color,shape\nred,round\nblue,square\n",
-            "2020,2021,name\n,,a\n",
+            "a,b\n",
         ] {
-            assert_eq!(has_header(text), !text.starts_with("2020"), "{text:?}");
+            assert!(has_header(text), "{text:?}");
         }
         for text in [
             "1,M\n2,F\n",
             "M,0.4,15\nF,0.3,7\n",
+            "A,1,2\nB,5,1\n",
             "p,x\nq,y\np,x\n",
             "1,2,3\n4,5,6\n",
             "1,2,3\n",

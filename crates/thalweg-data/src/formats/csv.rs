@@ -8,10 +8,10 @@ use super::Format;
 use crate::csv::builder::ColumnBuilder;
 use crate::csv::dialect;
 use crate::csv::records::{Record, Records};
-use crate::error::{Error, Place, Result, quote};
+use crate::error::{Error, Note, Place, Result, quote, quote_list};
 use crate::input::Input;
 use crate::source::{Loaded, ReadOptions};
-use crate::table::{Column, Lines, Roles, Table};
+use crate::table::{Column, ColumnData, Lines, Roles, Table};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -128,13 +128,36 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         name,
         data: builder.finish(),
     };
-    Ok(Loaded::table(Table {
+    let columns: Vec<Column> = names.into_iter().zip(builders).map(column).collect();
+    let notes = decimal_commas(&columns).into_iter().collect();
+    let train = Table {
         file: records.file,
-        columns: names.into_iter().zip(builders).map(column).collect(),
+        columns,
         rows,
         lines: Some(lines),
         roles: Roles::default(),
-    }))
+    };
+    Ok(Loaded {
+        train,
+        test: None,
+        notes,
+    })
+}
+
+/// A warning when columns hold numbers with decimal commas, which are read as text.
+fn decimal_commas(columns: &[Column]) -> Option<Note> {
+    let number = |level: &String| {
+        level.matches(',').count() <= 1 && level.replace(',', ".").parse::<f64>().is_ok()
+    };
+    let names: Vec<&str> = (columns.iter())
+        .filter(|column| match &column.data {
+            ColumnData::Text(text) => text.levels.iter().all(number),
+            _ => false,
+        })
+        .map(|column| column.name.as_str())
+        .collect();
+    let text = "numbers with decimal commas are read as text; write decimal points: columns";
+    (!names.is_empty()).then(|| Note::warning(format!("{text} {}", quote_list(names))))
 }
 
 /// Names for columns without: `column_1`, `column_2`, ….
@@ -143,6 +166,11 @@ fn numbered(count: usize) -> Vec<String> {
 }
 
 fn header_names(record: &Record<'_>, place: &Place) -> Result<Vec<String>> {
+    if std::str::from_utf8(record.bytes).is_err() {
+        let place = place.clone().line(record.line);
+        let found = "names that are not UTF-8 text";
+        return Err(Error::invalid(place, found, "UTF-8 text").remedy("save the file as UTF-8"));
+    }
     let mut names = record.lossy();
     for (name, number) in names.iter_mut().zip(numbered(record.cells.len())) {
         if name.is_empty() {

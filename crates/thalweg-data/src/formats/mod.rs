@@ -8,7 +8,7 @@ mod zip;
 
 use std::path::Path;
 
-use thalweg::registry::{Entry, Registry};
+use thalweg::registry::{Choice, Description, Entry, Registry};
 
 use crate::error::{Error, Place, Result, did_you_mean, quote};
 use crate::input::Input;
@@ -32,9 +32,12 @@ pub static FORMATS: Registry<&'static Format> = Registry {
 
 /// The name, summary and file endings of every format.
 pub fn list() -> Vec<(&'static str, &'static str, &'static [&'static str])> {
-    let formats = [&idx::FORMAT, &npy::FORMAT, &npz::FORMAT, &csv::FORMAT];
-    (FORMATS.descriptions().into_iter().zip(formats))
-        .map(|(description, format)| (description.name, description.summary, format.endings))
+    let entries = FORMATS.entries.iter().copied();
+    entries
+        .filter_map(|entry| {
+            let Description { name, summary, .. } = entry.description;
+            Some((name, summary, build(entry)?.endings))
+        })
         .collect()
 }
 
@@ -44,10 +47,7 @@ pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
 }
 
 fn build(entry: &'static Entry<&'static Format>) -> Option<&'static Format> {
-    let arguments = (entry.description).resolve(
-        "format",
-        &thalweg::registry::Choice::new(entry.description.name),
-    );
+    let arguments = (entry.description).resolve("format", &Choice::new(entry.description.name));
     arguments
         .and_then(|arguments| (entry.build)(&arguments, &()))
         .ok()
@@ -84,5 +84,19 @@ fn find(input: &Input, options: &ReadOptions) -> Result<&'static Format> {
             format!("one of {}", names().collect::<Vec<_>>().join(", ")),
         )
         .remedy("convert the file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_is_listed_with_its_endings() {
+        let list = list();
+        assert_eq!(list.len(), FORMATS.entries.len());
+        for (name, summary, endings) in list {
+            assert!(!summary.is_empty() && !endings.is_empty(), "{name}");
+        }
     }
 }

@@ -1,30 +1,16 @@
-//! Fitting: what each column becomes, from the training rows alone.
+//! Fitting: the whole preprocessing from the training rows alone.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use thalweg::dataset::{Targets, Values};
+use thalweg::dataset::Targets;
 
+use super::column::{LeftOut, encoding};
 use super::numeric::mean_and_deviation;
-use super::{Encoding, InputColumn, Numeric, Preprocessing, Scaling, TargetScaling};
+use super::{Encoding, InputColumn, Preprocessing, Scaling, TargetScaling};
 use crate::error::{Error, Note, Result, did_you_mean, quote, quote_list};
-use crate::table::{Block, Column, ColumnData, Kind, Table, TextColumn, truth};
+use crate::table::Table;
 use crate::target::{Target, Task};
-
-/// Texts that never repeat in this many rows are identifiers.
-const ROWS_TO_JUDGE: usize = 10;
-/// Columns of these names that count the rows are identifiers.
-const COUNTER_NAMES: [&str; 8] = [
-    "id",
-    "index",
-    "instant",
-    "row",
-    "no",
-    "rownames",
-    "unnamed: 0",
-    "column_1",
-];
 
 /// How to fit; every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +124,20 @@ impl Preprocessing {
                 }
             }
         }
+        let with_indicator = |input: &&InputColumn| match &input.encoding {
+            Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.indicator,
+            Encoding::Matrix { places } => places.iter().flatten().any(|place| place.indicator),
+            _ => false,
+        };
+        let filled: Vec<&str> = (preprocessing.inputs.iter().filter(with_indicator))
+            .map(|input| input.name.as_str())
+            .collect();
+        if !filled.is_empty() {
+            let names = quote_list(filled);
+            notes.push(Note::info(format!(
+                "missing values become the median, and an input says so: {names}"
+            )));
+        }
         for (why, names) in left_out {
             let columns = if names.len() == 1 {
                 "column"
@@ -230,215 +230,4 @@ impl Preprocessing {
         }
         Ok(())
     }
-}
-
-/// Why the network does not see a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum LeftOut {
-    Constant,
-    Empty,
-    Identifier,
-    RowNumber,
-}
-
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            LeftOut::Constant => "constant in the training rows",
-            LeftOut::Empty => "no value in the training rows",
-            LeftOut::Identifier => "every value is a different text",
-            LeftOut::RowNumber => "it counts the rows",
-        })
-    }
-}
-
-/// The encoding of a column, or why it is left out.
-fn encoding(
-    table: &Table,
-    column: &Column,
-    options: &FitOptions,
-    rows: &[usize],
-    notes: &mut Vec<Note>,
-) -> Result<Result<Encoding, LeftOut>> {
-    let why = |values: &[f64]| match values.iter().find(|x| !x.is_nan()) {
-        None => LeftOut::Empty,
-        Some(_) => LeftOut::Constant,
-    };
-    Ok(match &column.data {
-        ColumnData::Numeric(numbers) => {
-            check_finite(table, column, numbers)?;
-            if counts_rows(&column.name, numbers) {
-                return Ok(Err(LeftOut::RowNumber));
-            }
-            let values: Vec<f64> = rows.iter().map(|&row| numbers[row]).collect();
-            let numeric = Numeric::fit(&values, options.scaling);
-            numeric.map(Encoding::Numeric).ok_or_else(|| why(&values))
-        }
-        ColumnData::Text(text) if column.kind() == Kind::Boolean => {
-            let truths = truths(text);
-            let values: Vec<f64> = rows.iter().map(|&row| truths[row]).collect();
-            let numeric = Numeric::fit(&values, Scaling::None).map(|mut numeric| {
-                // The median of as many true as false is neither.
-                numeric.fill = numeric.fill.floor();
-                numeric
-            });
-            numeric.map(Encoding::Boolean).ok_or_else(|| why(&values))
-        }
-        ColumnData::Text(text) => categorical(column, text, options, rows, notes),
-        ColumnData::Block(block) => self::block(table, column, block, options, rows)?,
-    })
-}
-
-/// 1 and 0 for true and false, NaN for missing.
-pub(super) fn truths(text: &TextColumn) -> Vec<f64> {
-    let value = |level: &String| truth(level).map_or(f64::NAN, |t| f64::from(u8::from(t)));
-    let of_level: Vec<f64> = text.levels.iter().map(value).collect();
-    let truth = |&code: &u32| of_level.get(code as usize).copied().unwrap_or(f64::NAN);
-    text.codes.iter().map(truth).collect()
-}
-
-pub(super) fn check_finite(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
-    match numbers.iter().position(|x| x.is_infinite()) {
-        None => Ok(()),
-        Some(row) => Err(Error::invalid(
-            table.cell(row, &column.name),
-            "an infinite value",
-            "a finite number",
-        )
-        .remedy("correct the cell or leave it empty")),
-    }
-}
-
-/// Whether a column is called like a row number and is one: n, n + 1, n + 2, ….
-fn counts_rows(name: &str, numbers: &[f64]) -> bool {
-    numbers.len() >= ROWS_TO_JUDGE
-        && COUNTER_NAMES
-            .iter()
-            .any(|word| name.eq_ignore_ascii_case(word))
-        && matches!(numbers.first(), Some(0.0 | 1.0))
-        && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0)
-}
-
-fn categorical(
-    column: &Column,
-    text: &TextColumn,
-    options: &FitOptions,
-    rows: &[usize],
-    notes: &mut Vec<Note>,
-) -> Result<Encoding, LeftOut> {
-    let mut counts = vec![0usize; text.levels.len()];
-    let mut present = 0;
-    for &row in rows {
-        if let Some(count) = counts.get_mut(text.codes[row] as usize) {
-            *count += 1;
-            present += 1;
-        }
-    }
-    let mut levels: Vec<(usize, &str)> = (counts.into_iter().zip(&text.levels))
-        .filter(|&(count, _)| count > 0)
-        .map(|(count, level)| (count, level.as_str()))
-        .collect();
-    match levels.len() {
-        0 => return Err(LeftOut::Empty),
-        1 if present == rows.len() => return Err(LeftOut::Constant),
-        n if n == present && n >= ROWS_TO_JUDGE => {
-            return Err(LeftOut::Identifier);
-        }
-        _ => {}
-    }
-    // The most frequent first; the text decides ties, so that the order of the rows does not matter.
-    levels.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    if levels.len() > options.max_categories {
-        notes.push(Note::info(format!(
-            "column {} has {} categories: the {} most frequent keep an input each, the rest share one",
-            quote(&column.name),
-            levels.len(),
-            options.max_categories
-        )));
-        levels.truncate(options.max_categories);
-    }
-    let mut levels: Vec<String> = levels
-        .into_iter()
-        .map(|(_, level)| level.to_owned())
-        .collect();
-    levels.sort_unstable();
-    Ok(Encoding::Categorical { levels })
-}
-
-/// Bytes and tensors of several dimensions are images: one scale for all values. The rows of a matrix are
-/// scaled place by place.
-fn block(
-    table: &Table,
-    column: &Column,
-    block: &Block,
-    options: &FitOptions,
-    rows: &[usize],
-) -> Result<Result<Encoding, LeftOut>> {
-    let width = block.width();
-    let bytes = matches!(block.values, Values::U8 { .. });
-    if !bytes {
-        check_block(table, column, block, rows, block.shape.len() > 1)?;
-    }
-    if !bytes && block.shape.len() == 1 {
-        let mut places = Vec::with_capacity(width);
-        let mut values = vec![0.0; rows.len()];
-        for j in 0..width {
-            for (value, &row) in values.iter_mut().zip(rows) {
-                *value = block.value(row * width + j);
-            }
-            places.push(Numeric::fit(&values, options.scaling));
-        }
-        let encoding = Encoding::Matrix { places };
-        return Ok(if encoding.width() > 0 {
-            Ok(encoding)
-        } else {
-            Err(LeftOut::Constant)
-        });
-    }
-    let (mut scale, mut offset) = (if bytes { 1.0 / 255.0 } else { 1.0 }, 0.0);
-    if options.scaling != Scaling::None {
-        let each = || {
-            rows.iter()
-                .flat_map(|&row| (row * width..(row + 1) * width).map(|i| block.value(i)))
-        };
-        let n = (rows.len() as f64 * width as f64).max(1.0);
-        let mean = each().sum::<f64>() / n;
-        let deviation = (each().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
-        if deviation == 0.0 || !deviation.is_finite() {
-            return Ok(Err(LeftOut::Constant));
-        }
-        (scale, offset) = (1.0 / deviation, -mean / deviation);
-    }
-    Ok(Ok(Encoding::Image {
-        shape: block.shape.clone(),
-        scale,
-        offset,
-    }))
-}
-
-/// Refuses infinities, and missing values too where they cannot be filled.
-pub(super) fn check_block(
-    table: &Table,
-    column: &Column,
-    block: &Block,
-    rows: &[usize],
-    missing_too: bool,
-) -> Result<()> {
-    let width = block.width();
-    let bad = |i: usize| {
-        let x = block.value(i);
-        x.is_infinite() || (missing_too && x.is_nan())
-    };
-    for &row in rows {
-        if let Some(j) = (0..width).find(|j| bad(row * width + j)) {
-            let place = table.cell(row, &format!("{}[{j}]", column.name));
-            let found = if block.value(row * width + j).is_nan() {
-                "NaN"
-            } else {
-                "an infinite value"
-            };
-            return Err(Error::invalid(place, found, "a finite number").remedy("correct the array"));
-        }
-    }
-    Ok(())
 }

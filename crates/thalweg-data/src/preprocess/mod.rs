@@ -1,15 +1,18 @@
 //! Raw columns to network inputs: fitted on training rows, stored in the model file, applied to any table.
 
 mod apply;
+mod bind;
+mod column;
+mod dense;
 mod fit;
 mod numeric;
 
 use serde::{Deserialize, Serialize};
 
-pub use apply::Dtype;
 pub use fit::{ClassWeight, FitOptions};
 pub(crate) use numeric::mean_and_deviation;
 pub use numeric::{Numeric, Scaling};
+pub use thalweg::precision::Dtype;
 
 use crate::source::{ExpectedColumns, ReadOptions};
 use crate::target::{Target, Task};

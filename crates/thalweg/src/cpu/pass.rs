@@ -16,7 +16,7 @@ use super::plan::{Item, Plan};
 use super::team::Member;
 use crate::dataset::{Targets, Values};
 use crate::engine::Batch;
-use crate::kernels::{Isa, reduce};
+use crate::kernels::{Isa, gather, reduce};
 use crate::layers::{Block, Weights, stride};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
 use crate::optimizers::{Chain, Constants, MAX_SLOTS, descend};
@@ -99,65 +99,34 @@ impl<T: Precision> Pass<'_, T> {
                 }),
             )
         };
-        fn convert<S: Copy, T>(
-            pass: &Batch,
-            rows: Range<usize>,
-            from: &[S],
-            width: usize,
-            to: &mut [T],
-            stride: usize,
-            value: impl Fn(S) -> T,
-        ) {
-            for (position, to) in rows.zip(to.chunks_exact_mut(stride)) {
-                let from = &from[pass.rows.at(position) * width..][..width];
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = value(*from);
-                }
-            }
-        }
-        let rows = || block.rows.clone();
+        let row = |position| self.batch.rows.at(block.rows.start + position);
         match &self.batch.features.values {
-            Values::F32(from) => convert(&self.batch, rows(), from, width, x, stride, |v| {
-                T::from_f64(f64::from(v))
-            }),
-            Values::F64(from) => {
-                convert(&self.batch, rows(), from, width, x, stride, T::from_f64);
+            Values::F32(from) => {
+                gather::rows(from, width, row, x, stride, |v| T::from_f64(v.into()));
             }
+            Values::F64(from) => gather::rows(from, width, row, x, stride, T::from_f64),
             Values::U8 {
                 bytes,
                 scale,
                 offset,
             } => {
                 let (scale, offset) = (T::from_f64((*scale).into()), T::from_f64((*offset).into()));
-                convert(&self.batch, rows(), bytes, width, x, stride, |byte| {
-                    T::from_f64(f64::from(byte)) * scale + offset
-                });
+                let convert = |byte: u8| T::from_f64(byte.into()) * scale + offset;
+                gather::rows(bytes, width, row, x, stride, convert);
             }
         }
         match self.batch.targets {
-            Some(Targets::Classes(from)) => {
-                convert(&self.batch, rows(), from, 1, classes, 1, |class| class);
-            }
+            Some(Targets::Classes(from)) => gather::rows(from, 1, row, classes, 1, |class| class),
             Some(Targets::Values {
                 width,
                 values: from,
             }) => {
-                convert(
-                    &self.batch,
-                    rows(),
-                    from,
-                    *width,
-                    values,
-                    *width,
-                    T::from_f64,
-                );
+                gather::rows(from, *width, row, values, *width, T::from_f64);
             }
             None => {}
         }
         if let Some(from) = self.batch.weights {
-            convert(&self.batch, rows(), from, 1, weights, 1, |w| {
-                T::from_f64(w.into())
-            });
+            gather::rows(from, 1, row, weights, 1, |w| T::from_f64(w.into()));
         }
     }
 

@@ -1,10 +1,12 @@
 //! Hot loops. Nothing here allocates, and (with the thread team) only here is code `unsafe`.
 
+pub mod gather;
 pub mod gemm;
 pub mod isa;
 pub mod math;
 pub mod reduce;
 pub mod simd;
+pub mod softmax;
 
 pub use isa::{Isa, Kernel};
 pub use simd::{Arch, Scalar};

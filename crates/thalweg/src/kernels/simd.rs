@@ -85,6 +85,27 @@ pub trait Vector<T>: Copy {
     unsafe fn store(self, to: *mut T);
     /// `self·b + c` in every lane.
     fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self + b` in every lane.
+    fn add(self, b: Self) -> Self;
+    /// The larger value in every lane; the second operand's where either is NaN.
+    fn max(self, b: Self) -> Self;
+    /// The sum of all lanes.
+    fn sum(self) -> T;
+    /// The largest of all lanes.
+    fn largest(self) -> T;
+}
+
+/// Combines the lanes by halves.
+#[inline(always)]
+fn fold<T: Copy, const N: usize>(mut lanes: [T; N], combine: impl Fn(T, T) -> T) -> T {
+    let mut half = N / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = combine(lanes[i], lanes[i + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// 128-bit vectors as plain arrays, which compilers turn into SSE2 or NEON.
@@ -124,11 +145,27 @@ impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
             self.0[i].mul_add::<Portable>(b.0[i], c.0[i])
         }))
     }
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + b.0[i]))
+    }
+    #[inline(always)]
+    fn max(self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i].maximum(b.0[i])))
+    }
+    #[inline(always)]
+    fn sum(self) -> T {
+        fold(self.0, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn largest(self) -> T {
+        fold(self.0, T::maximum)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Arch, Vector};
+    use super::{Arch, Scalar, Vector, fold};
     use std::arch::x86_64::*;
 
     /// x86-64-v4.
@@ -152,7 +189,7 @@ mod x86 {
     }
 
     macro_rules! vector {
-        ($vector:ty, $scalar:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $fma:ident) => {
+        ($vector:ty, $scalar:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident) => {
             // SAFETY (all blocks): these methods are inlined into kernels that `Isa::run` only calls
             // where the machine has the instruction set; pointers are the caller's promise.
             impl Vector<$scalar> for $vector {
@@ -177,6 +214,28 @@ mod x86 {
                     // SAFETY: see above.
                     unsafe { $fma(self, b, c) }
                 }
+                #[inline(always)]
+                fn add(self, b: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $add(self, b) }
+                }
+                #[inline(always)]
+                fn max(self, b: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $max(self, b) }
+                }
+                #[inline(always)]
+                fn sum(self) -> $scalar {
+                    // SAFETY: a vector is its lanes.
+                    let lanes: [$scalar; $lanes] = unsafe { std::mem::transmute(self) };
+                    fold(lanes, |a, b| a + b)
+                }
+                #[inline(always)]
+                fn largest(self) -> $scalar {
+                    // SAFETY: a vector is its lanes.
+                    let lanes: [$scalar; $lanes] = unsafe { std::mem::transmute(self) };
+                    fold(lanes, Scalar::maximum)
+                }
             }
         };
     }
@@ -187,7 +246,9 @@ mod x86 {
         _mm512_set1_ps,
         _mm512_loadu_ps,
         _mm512_storeu_ps,
-        _mm512_fmadd_ps
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_max_ps
     );
     vector!(
         __m512d,
@@ -196,7 +257,9 @@ mod x86 {
         _mm512_set1_pd,
         _mm512_loadu_pd,
         _mm512_storeu_pd,
-        _mm512_fmadd_pd
+        _mm512_fmadd_pd,
+        _mm512_add_pd,
+        _mm512_max_pd
     );
     vector!(
         __m256,
@@ -205,7 +268,9 @@ mod x86 {
         _mm256_set1_ps,
         _mm256_loadu_ps,
         _mm256_storeu_ps,
-        _mm256_fmadd_ps
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        _mm256_max_ps
     );
     vector!(
         __m256d,
@@ -214,7 +279,9 @@ mod x86 {
         _mm256_set1_pd,
         _mm256_loadu_pd,
         _mm256_storeu_pd,
-        _mm256_fmadd_pd
+        _mm256_fmadd_pd,
+        _mm256_add_pd,
+        _mm256_max_pd
     );
 }
 #[cfg(target_arch = "x86_64")]

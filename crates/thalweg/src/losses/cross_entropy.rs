@@ -4,7 +4,7 @@
 //! The largest logit is taken off before exponentials, so nothing overflows.
 
 use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows, TargetRows};
-use crate::kernels::{Arch, Kernel, math};
+use crate::kernels::softmax::Softmax;
 use crate::precision::Precision;
 use crate::registry::{Description, Entry};
 
@@ -22,90 +22,49 @@ impl LossKind for CrossEntropy {
     }
 }
 
-/// Values of a row that are worked on together.
-const CHUNK: usize = 16;
-
-/// Folds a chunk to one value by halves, which compilers do in a few vector instructions.
-#[inline(always)]
-fn fold<T: Copy>(mut chunk: [T; CHUNK], combine: impl Fn(T, T) -> T) -> T {
-    let mut half = CHUNK / 2;
-    while half > 0 {
-        for i in 0..half {
-            chunk[i] = combine(chunk[i], chunk[i + half]);
-        }
-        half /= 2;
-    }
-    chunk[0]
-}
-
 impl<T: Precision> Loss<T> for CrossEntropy {
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
-        rows.isa.run(Work(rows, dz))
-    }
-}
-
-struct Work<'a, T>(LossRows<'a, T>, &'a mut [T]);
-
-impl<T: Precision> Kernel for Work<'_, T> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run<A: Arch>(self) -> f64 {
-        let Work(rows, dz) = self;
-        let lowest = T::from_f64(f64::NEG_INFINITY);
+        /// Rows for which log Σ exp z is kept at a time.
+        const CHUNK: usize = 64;
+        let mut log_sum_exp = [T::ZERO; CHUNK];
+        let scale = T::from_f64(rows.scale);
         let mut sum = 0.0;
-        for row in 0..rows.rows {
-            let z = &rows.z[row * rows.stride..][..rows.stride];
-            let dz = &mut dz[row * rows.stride..][..rows.stride];
-            // The padding of `z` is not defined: −∞ there makes its exponentials 0.
-            for (chunk, (z, dz)) in
-                z.chunks_exact(CHUNK).zip(dz.chunks_exact_mut(CHUNK)).enumerate()
-            {
-                let outputs = rows.outputs - chunk * CHUNK;
-                for j in 0..CHUNK {
-                    dz[j] = if j < outputs { z[j] } else { lowest };
-                }
+        for first in (0..rows.rows).step_by(CHUNK) {
+            let count = CHUNK.min(rows.rows - first);
+            let block = first * rows.stride..(first + count) * rows.stride;
+            Softmax {
+                outputs: rows.outputs,
+                stride: rows.stride,
+                z: &rows.z[block.clone()],
+                scale,
+                weights: rows.weights.map(|weights| &weights[first..first + count]),
+                p: &mut dz[block],
+                log_sum_exp: &mut log_sum_exp[..count],
             }
-            let mut largest = [lowest; CHUNK];
-            for chunk in dz.chunks_exact(CHUNK) {
-                for j in 0..CHUNK {
-                    largest[j] = largest[j].maximum(chunk[j]);
-                }
-            }
-            let largest = fold(largest, T::maximum);
-            let mut total = [T::ZERO; CHUNK];
-            for chunk in dz.chunks_exact_mut(CHUNK) {
-                for j in 0..CHUNK {
-                    chunk[j] = math::exp::<A, T>(chunk[j] - largest);
-                    total[j] += chunk[j];
-                }
-            }
-            let total = fold(total, |a, b| a + b);
-
-            let weight = rows.weight(row);
-            let scale = weight * T::from_f64(rows.scale);
-            let normalize = scale / total;
-            for dz in &mut *dz {
-                *dz *= normalize;
-            }
-            let expected = match rows.targets {
-                TargetRows::Classes(classes) => {
-                    let class = classes[row] as usize;
-                    dz[class] -= scale;
-                    z[class]
-                }
-                TargetRows::Values(values) => {
-                    let y = &values[row * rows.outputs..][..rows.outputs];
-                    let mut expected = T::ZERO;
-                    for ((dz, z), y) in dz.iter_mut().zip(z).zip(y) {
-                        *dz -= scale * *y;
-                        expected += *y * *z;
+            .run(rows.isa);
+            for (row, log_sum_exp) in (first..first + count).zip(&log_sum_exp) {
+                let weight = rows.weight(row);
+                let z = &rows.z[row * rows.stride..][..rows.outputs];
+                let dz = &mut dz[row * rows.stride..][..rows.outputs];
+                // Σ y·z, and y off the gradient.
+                let expected = match rows.targets {
+                    TargetRows::Classes(classes) => {
+                        let class = classes[row] as usize;
+                        dz[class] -= weight * scale;
+                        z[class]
                     }
-                    expected
-                }
-            };
-            let value = total.ln::<A>() + (largest - expected);
-            sum += (weight * value).to_f64();
+                    TargetRows::Values(values) => {
+                        let y = &values[row * rows.outputs..][..rows.outputs];
+                        let mut expected = T::ZERO;
+                        for ((dz, z), y) in dz.iter_mut().zip(z).zip(y) {
+                            *dz -= weight * scale * *y;
+                            expected += *y * *z;
+                        }
+                        expected
+                    }
+                };
+                sum += (weight * (*log_sum_exp - expected)).to_f64();
+            }
         }
         sum
     }

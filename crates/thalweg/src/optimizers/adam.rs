@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{Chain, Constants, MAX_SLOTS, Rule, Stage, Time};
+use super::{Chain, Constants, MAX_SLOTS, Rule, Stage, Time, bias_correction};
 use crate::kernels::{Arch, Scalar};
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 
@@ -16,13 +16,16 @@ pub(super) struct ScaleByAdam {
     beta2: f64,
     epsilon: f64,
     epsilon_inside: bool,
+    log_betas: [f64; 2],
 }
 
 impl ScaleByAdam {
     pub(super) fn new(arguments: &Arguments) -> Self {
+        let (beta1, beta2) = (arguments.number("beta1"), arguments.number("beta2"));
         Self {
-            beta1: arguments.number("beta1"),
-            beta2: arguments.number("beta2"),
+            beta1,
+            beta2,
+            log_betas: [beta1, beta2].map(libm::log),
             epsilon: arguments.number("epsilon"),
             epsilon_inside: arguments.flag("epsilon_inside"),
         }
@@ -38,8 +41,8 @@ impl fmt::Display for ScaleByAdam {
 impl Stage for ScaleByAdam {
     /// 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ).
     fn constants(&self, time: Time) -> Constants {
-        let correction = |beta: f64| 1.0 / (1.0 - libm::pow(beta, time.step as f64));
-        [correction(self.beta1), correction(self.beta2), 0.0, 0.0]
+        let [first, second] = self.log_betas.map(|log_beta| bias_correction(log_beta, time.step));
+        [first, second, 0.0, 0.0]
     }
 }
 

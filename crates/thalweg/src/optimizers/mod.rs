@@ -7,7 +7,8 @@
 use std::fmt;
 
 use crate::error::Result;
-use crate::kernels::{Arch, Isa, Kernel, Scalar};
+use crate::kernels::simd::Portable;
+use crate::kernels::{Arch, Isa, Kernel, Scalar, math};
 use crate::registry::{Choice, entries};
 
 pub mod decay;
@@ -159,6 +160,16 @@ impl fmt::Display for Chain {
         }
         f.write_str("descend")
     }
+}
+
+/// 1/(1 − βᵗ): corrects a moving average for its start at 0. Takes log β, so that it costs one
+/// exponential, and none once βᵗ is below the precision.
+pub(crate) fn bias_correction(log_beta: f64, step: u64) -> f64 {
+    let exponent = log_beta * step as f64;
+    if exponent < -40.0 {
+        return 1.0;
+    }
+    -1.0 / math::exp_m1::<Portable, f64>(exponent)
 }
 
 /// θ ← θ − η·u over one strip.

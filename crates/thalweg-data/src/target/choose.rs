@@ -1,0 +1,238 @@
+//! Choosing what to predict where the user did not say: target columns, task, classes.
+
+use std::collections::HashSet;
+
+use super::{Target, TargetOptions, Task, find, missing, no_target};
+use crate::error::{Error, Note, Result, quote, quote_list};
+use crate::table::{Column, ColumnData, Table, number_text, truth};
+
+/// Names that mark a column as the target when no target is given.
+const TARGET_NAMES: [&str; 4] = ["target", "label", "class", "y"];
+/// Integers with at most this many distinct values are taken as classes.
+const MAX_INTEGER_CLASSES: usize = 20;
+/// Classes must repeat this often on average to be taken as classes unasked.
+const ROWS_A_CLASS: usize = 3;
+/// With this many rows, texts that never repeat are no classes.
+const ROWS_TO_JUDGE: usize = 20;
+
+impl Target {
+    /// Finds target, task and classes, and checks every row's target.
+    ///
+    /// # Errors
+    /// When the column does not exist, holds missing values, infinities, or text where numbers are needed,
+    /// when there is one class only, or fewer than two rows.
+    pub fn choose(table: &Table, options: &TargetOptions) -> Result<(Self, Vec<Note>)> {
+        let mut notes = Vec::new();
+        let names = target_names(table, options, &mut notes)?;
+        let columns: Vec<&Column> = (names.iter())
+            .map(|name| find(table, name))
+            .collect::<Result<_>>()?;
+        if table.columns.len() == columns.len() {
+            return Err(Error::invalid(
+                table.place(),
+                "only target columns",
+                "at least one column of features",
+            )
+            .remedy("choose another target"));
+        }
+        if table.rows < 2 {
+            return Err(Error::invalid(
+                table.place(),
+                "1 row",
+                "at least 2 rows to train on",
+            ));
+        }
+        let inferred = infer(table, &columns, &mut notes);
+        let task = options.task.unwrap_or(inferred);
+        let mut target = Self {
+            columns: names,
+            task,
+            classes: Vec::new(),
+        };
+        match (task, columns.as_slice()) {
+            (Task::Binary | Task::Multiclass, [column]) => {
+                target.classes = classes(table, column, task)?;
+            }
+            (Task::Binary | Task::Multiclass, _) => {
+                let found = format!("{} target columns", columns.len());
+                return Err(Error::invalid(
+                    table.place(),
+                    found,
+                    format!("one for the task {task}"),
+                )
+                .remedy("choose the task multilabel or regression"));
+            }
+            _ => {}
+        }
+        target.encode(table, &table.all_rows())?;
+        let classes = match target.classes.len() {
+            0 => String::new(),
+            n => format!(
+                ", {n} classes: {}",
+                quote_list(target.classes.iter().map(String::as_str))
+            ),
+        };
+        notes.push(Note::info(format!("task: {task}{classes}")));
+        Ok((target, notes))
+    }
+}
+
+fn target_names(
+    table: &Table,
+    options: &TargetOptions,
+    notes: &mut Vec<Note>,
+) -> Result<Vec<String>> {
+    if let Some(target) = &options.column {
+        // A name may itself contain commas.
+        if table.column(target).is_some() || !target.contains(',') {
+            return Ok(vec![target.clone()]);
+        }
+        let names: Vec<String> = target
+            .split(',')
+            .map(|name| name.trim().to_owned())
+            .collect();
+        let distinct: HashSet<&String> = names.iter().collect();
+        if distinct.len() < names.len() {
+            let found = format!("targets {}", quote(target));
+            return Err(Error::invalid(table.place(), found, "each column once"));
+        }
+        return Ok(names);
+    }
+    if !table.roles.target.is_empty() {
+        return Ok(table.roles.target.clone());
+    }
+    if let [
+        Column {
+            data: ColumnData::Block(_),
+            ..
+        },
+    ] = table.columns.as_slice()
+    {
+        return Err(Error::invalid(
+            table.place(),
+            "features without targets",
+            "features and targets",
+        )
+        .remedy("give --labels, or an .npz file with X and y"));
+    }
+    let is = |name: &str, word: &str| name.eq_ignore_ascii_case(word);
+    let coordinates = table.names().any(|name| is(name, "x"));
+    let named: Vec<&str> = (table.names())
+        .filter(|name| TARGET_NAMES.iter().any(|word| is(name, word)))
+        .filter(|name| !(coordinates && is(name, "y")))
+        .collect();
+    let (name, why) = match (named.as_slice(), table.names().last()) {
+        ([name], _) => (*name, "by its name"),
+        (_, Some(last)) => (last, "the last column"),
+        (_, None) => return Err(Error::invalid(table.place(), "no columns", "columns")),
+    };
+    notes.push(Note::info(format!(
+        "target: {} ({why}; --target chooses another)",
+        quote(name)
+    )));
+    Ok(vec![name.to_owned()])
+}
+
+fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Task {
+    let [column] = columns else {
+        let zero_or_one = |column: &&Column| match &column.data {
+            ColumnData::Numeric(numbers) => numbers.iter().all(|&x| x == 0.0 || x == 1.0),
+            _ => false,
+        };
+        return match table.roles.classes {
+            Some(true) if columns.iter().all(zero_or_one) => Task::Multilabel,
+            _ => Task::Regression,
+        };
+    };
+    let classes = |count: usize| {
+        if count == 2 {
+            Task::Binary
+        } else {
+            Task::Multiclass
+        }
+    };
+    match &column.data {
+        ColumnData::Text(text) => classes(text.levels.len()),
+        ColumnData::Block(_) => Task::Regression,
+        ColumnData::Numeric(numbers) => {
+            let count = distinct(numbers, MAX_INTEGER_CLASSES);
+            match table.roles.classes {
+                Some(true) => return classes(count),
+                Some(false) => return Task::Regression,
+                None => {}
+            }
+            let whole = numbers.iter().all(|x| x.is_nan() || x.fract() == 0.0);
+            if whole && count == 2 {
+                Task::Binary
+            } else if whole && count <= MAX_INTEGER_CLASSES && count * ROWS_A_CLASS <= table.rows {
+                notes.push(Note::info(format!(
+                    "the {count} whole numbers in {} are taken as classes; --task regression takes them as amounts",
+                    quote(&column.name)
+                )));
+                Task::Multiclass
+            } else {
+                Task::Regression
+            }
+        }
+    }
+}
+
+/// Number of distinct values other than NaN, or a number above `limit` when there are more.
+fn distinct(numbers: &[f64], limit: usize) -> usize {
+    let mut seen = HashSet::new();
+    for number in numbers.iter().filter(|number| !number.is_nan()) {
+        // -0 and 0 are one value.
+        seen.insert((number + 0.0).to_bits());
+        if seen.len() > limit {
+            break;
+        }
+    }
+    seen.len()
+}
+
+fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
+    let place = || table.place().column(&column.name);
+    let mut classes: Vec<String> = match &column.data {
+        ColumnData::Block(_) => return Err(no_target(table, column)),
+        ColumnData::Text(text) => text.levels.clone(),
+        ColumnData::Numeric(numbers) => {
+            let mut bits: Vec<f64> = numbers.iter().copied().filter(|x| !x.is_nan()).collect();
+            bits.sort_unstable_by(f64::total_cmp);
+            bits.dedup();
+            if let Some(infinite) = numbers.iter().position(|x| x.is_infinite()) {
+                let place = table.cell(infinite, &column.name);
+                return Err(Error::invalid(place, "an infinite value", "a class"));
+            }
+            bits.into_iter().map(number_text).collect()
+        }
+    };
+    let number = |text: &String| text.parse::<f64>().ok().filter(|x| !x.is_nan());
+    if classes.iter().all(|class| number(class).is_some()) {
+        classes.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(a.cmp(b)));
+    } else if classes.iter().all(|class| truth(class).is_some()) {
+        // The class that says yes comes last, and so is the positive one of two.
+        classes.sort_by_key(|class| (truth(class), class.clone()));
+    } else {
+        classes.sort_unstable();
+    }
+    match (task, classes.as_slice()) {
+        (_, []) => Err(missing(table, column, 0)),
+        (_, [only]) => Err(Error::invalid(
+            place(),
+            format!("only the class {}", quote(only)),
+            "at least two classes",
+        )
+        .remedy("choose another target or add rows of other classes")),
+        (Task::Binary, more) if more.len() > 2 => {
+            let found = format!("{} classes", more.len());
+            Err(Error::invalid(place(), found, "two for the task binary")
+                .remedy("choose the task multiclass"))
+        }
+        (_, all) if all.len() == table.rows && table.rows >= ROWS_TO_JUDGE => {
+            let found = format!("{} different values in {} rows", all.len(), table.rows);
+            Err(Error::invalid(place(), found, "classes that repeat")
+                .remedy("choose another target"))
+        }
+        _ => Ok(classes),
+    }
+}

@@ -1,0 +1,154 @@
+//! Softmax of many rows: p = eᶻ/Σ eᶻ, and log Σ eᶻ beside it.
+//!
+//! Each row is shifted by its largest value, so nothing overflows. Three sweeps over rows that stay in the
+//! first-level cache: shift, exponentiate (one flat loop), normalize.
+
+use super::isa::{Isa, Kernel};
+use super::math;
+use super::simd::{Arch, Scalar, Vector};
+
+/// Rows that are swept together.
+const ROWS: usize = 64;
+
+/// Rows of logits: `outputs` of every `stride` values, `stride` a multiple of [`Softmax::MULTIPLE`].
+#[derive(Debug)]
+pub struct Softmax<'a, T> {
+    /// Values of a row that count; the others are padding, finite in `z` and 0 in `p` afterwards.
+    pub outputs: usize,
+    /// Values that a row takes.
+    pub stride: usize,
+    /// Logits.
+    pub z: &'a [T],
+    /// Multiplies the probabilities of all rows.
+    pub scale: T,
+    /// Multiplies those of each row, if given.
+    pub weights: Option<&'a [T]>,
+    /// Receives scale·weight·softmax(z).
+    pub p: &'a mut [T],
+    /// Receives log Σ exp z of each row.
+    pub log_sum_exp: &'a mut [T],
+}
+
+impl<T: Scalar> Softmax<'_, T> {
+    /// What strides are multiples of: the lanes of the widest vector.
+    pub const MULTIPLE: usize = 16;
+
+    /// Computes them, one row for each element of `log_sum_exp`.
+    ///
+    /// # Panics
+    /// If a slice is too short: a mistake of the caller, not of any input.
+    pub fn run(self, isa: Isa) {
+        let rows = self.log_sum_exp.len();
+        assert!(self.stride.is_multiple_of(Self::MULTIPLE) && self.outputs <= self.stride);
+        assert!(self.outputs > self.stride - Self::MULTIPLE);
+        assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
+        assert!(self.weights.is_none_or(|weights| weights.len() >= rows));
+        isa.run(self);
+    }
+}
+
+impl<T: Scalar> Kernel for Softmax<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arch>(self) {
+        let lanes = T::Vector::<A>::LANES;
+        let minus_infinity = T::from_f64(f64::NEG_INFINITY);
+        // Added to the last values of a row: 0, and −∞ in the padding, where exp then gives 0.
+        let mut mask = [T::ZERO; 16];
+        mask[self.outputs - (self.stride - 16)..].fill(minus_infinity);
+        let mut totals = [T::ZERO; ROWS];
+        for (first, log_sum_exp) in (0..).step_by(ROWS).zip(self.log_sum_exp.chunks_mut(ROWS)) {
+            let rows = log_sum_exp.len();
+            let block = first * self.stride..(first + rows) * self.stride;
+            let (z, p) = (&self.z[block.clone()], &mut self.p[block]);
+            let row = |row: usize| (row * self.stride..(row + 1) * self.stride).step_by(lanes);
+            // SAFETY: rows are whole vectors inside the block, and the mask is 16 values long.
+            unsafe {
+                for (i, log_sum_exp) in log_sum_exp.iter_mut().enumerate() {
+                    let mut largest = T::Vector::<A>::splat(minus_infinity);
+                    let last = (i + 1) * self.stride - 16;
+                    for at in row(i) {
+                        let mut value = T::Vector::<A>::load(z.as_ptr().add(at));
+                        if at >= last {
+                            value = value.add(T::Vector::<A>::load(mask.as_ptr().add(at - last)));
+                        }
+                        value.store(p.as_mut_ptr().add(at));
+                        largest = value.max(largest);
+                    }
+                    let largest = largest.largest();
+                    *log_sum_exp = largest;
+                    for at in row(i) {
+                        let value = T::Vector::<A>::load(p.as_ptr().add(at));
+                        value
+                            .add(T::Vector::<A>::splat(-largest))
+                            .store(p.as_mut_ptr().add(at));
+                    }
+                }
+                for p in &mut *p {
+                    *p = math::exp::<A, T>(*p);
+                }
+                for i in 0..rows {
+                    let mut total = T::Vector::<A>::splat(T::ZERO);
+                    for at in row(i) {
+                        total = total.add(T::Vector::<A>::load(p.as_ptr().add(at)));
+                    }
+                    totals[i] = total.sum();
+                    let weight = self.weights.map_or(T::ONE, |weights| weights[first + i]);
+                    let factor = T::Vector::<A>::splat(weight * self.scale / totals[i]);
+                    for at in row(i) {
+                        let value = T::Vector::<A>::load(p.as_ptr().add(at));
+                        value
+                            .mul_add(factor, T::Vector::<A>::splat(T::ZERO))
+                            .store(p.as_mut_ptr().add(at));
+                    }
+                }
+            }
+            for (log_sum_exp, total) in log_sum_exp.iter_mut().zip(&totals) {
+                *log_sum_exp += total.ln::<A>();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_probabilities_on_every_path() {
+        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+            for outputs in 1usize..=40 {
+                for rows in [1, 3, 64, 65] {
+                    let stride = outputs.next_multiple_of(16);
+                    let logit = |i: usize| ((i * 37 % 101) as f64 - 50.0) * 0.3;
+                    let z: Vec<f64> = (0..rows * stride).map(logit).collect();
+                    let weights: Vec<f64> = (0..rows).map(|row| row as f64 + 0.5).collect();
+                    let mut p = vec![f64::NAN; rows * stride];
+                    let mut log_sum_exp = vec![0.0; rows];
+                    Softmax {
+                        outputs,
+                        stride,
+                        z: &z,
+                        scale: 2.0,
+                        weights: Some(&weights),
+                        p: &mut p,
+                        log_sum_exp: &mut log_sum_exp,
+                    }
+                    .run(isa);
+                    for row in 0..rows {
+                        let z = &z[row * stride..][..outputs];
+                        let p = &p[row * stride..][..stride];
+                        let total: f64 = z.iter().map(|z| z.exp()).sum();
+                        assert!((log_sum_exp[row] - total.ln()).abs() < 1e-12);
+                        for (p, z) in p.iter().zip(z) {
+                            let want = 2.0 * weights[row] * z.exp() / total;
+                            assert!((p - want).abs() <= 1e-14 * want.abs().max(1.0));
+                        }
+                        assert!(p[outputs..].iter().all(|p| *p == 0.0));
+                    }
+                }
+            }
+        }
+    }
+}
