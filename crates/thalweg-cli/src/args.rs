@@ -164,13 +164,28 @@ pub struct TrainArgs {
     )]
     pub lr: Option<f64>,
     /// Rows of a mini-batch
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Training",
+        allow_negative_numbers = true
+    )]
     pub batch_size: Option<usize>,
     /// Passes over the rows
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Training",
+        allow_negative_numbers = true
+    )]
     pub epochs: Option<usize>,
     /// Epochs without a better validation loss before training stops
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Training",
+        allow_negative_numbers = true
+    )]
     pub patience: Option<usize>,
     /// Penalty X/2·‖W‖² on the weights
     #[arg(
@@ -187,11 +202,11 @@ pub struct TrainArgs {
     #[arg(long, value_name = "TYPE", help_heading = "Training", value_parser = dtype)]
     pub dtype: Option<Dtype>,
     /// Seed of splits, weights and shuffles [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Training",
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true,
           value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// Threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N", help_heading = "Training", value_parser = threads)]
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
     /// How what is not set is chosen [default: auto]
     #[arg(long, value_name = "NAME", help_heading = "Training")]
@@ -333,7 +348,6 @@ pub enum ClassWeightArg {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Preset {
-    /// By what the data are
     Auto,
 }
 
@@ -399,7 +413,7 @@ pub fn report(error: &clap::Error) -> ExitCode {
             let _ = writeln!(
                 std::io::stderr(),
                 "thalweg: {}; see --help",
-                parts.join("; ")
+                parts.join("; ").replace("; [", " [")
             );
             ExitCode::from(2)
         }

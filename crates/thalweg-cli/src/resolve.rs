@@ -1,6 +1,6 @@
 //! From arguments, a config file and what the data are to a resolved config.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use thalweg::activations::ACTIVATIONS;
 use thalweg::error::Error;
@@ -138,19 +138,17 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
         }
     };
     if let Some(source) = &args.data {
-        data.source = match Source::parse(source)? {
-            Source::Path(path) => text(absolute(&path)?)?,
-            _ => source.clone(),
-        };
+        Source::parse(source)?;
+        data.source.clone_from(source);
     }
     if let Some(path) = &args.test {
-        data.test = Some(absolute(path)?);
+        data.test = Some(path.clone());
     }
     if let Some(fraction) = args.test_fraction {
         (data.test, data.split.test_fraction) = (None, fraction);
     }
     if let Some(path) = &args.validation {
-        data.validation = Some(absolute(path)?);
+        data.validation = Some(path.clone());
     }
     if let Some(fraction) = args.validation_fraction {
         (data.validation, data.split.validation_fraction) = (None, fraction);
@@ -160,7 +158,7 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
     }
     args.read.apply(&mut data.read);
     if let Some(path) = &args.labels {
-        data.read.labels = Some(absolute(path)?);
+        data.read.labels = Some(path.clone());
     }
     if args.target.is_some() {
         data.target.column.clone_from(&args.target);
@@ -216,15 +214,32 @@ fn check_fractions(data: &DataConfig) -> Result<()> {
     Ok(())
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path)
-        .map_err(|error| Failure::input(format!("{}: {error}", path.display())))
-}
-
-fn text(path: PathBuf) -> Result<String> {
-    path.into_os_string().into_string().map_err(|path| {
-        Error::invalid("DATA", format!("{}", path.display()), "a path in UTF-8").into()
-    })
+/// So that the config means the same in every folder.
+fn make_absolute(config: &mut Config) -> Result<()> {
+    let absolute = |path: &Path| {
+        let fail = |error| Failure::input(format!("{}: {error}", path.display()));
+        std::path::absolute(path).map_err(fail)
+    };
+    if let Source::Path(path) = Source::parse(&config.data.source)? {
+        config.data.source = absolute(&path)?
+            .into_os_string()
+            .into_string()
+            .map_err(|path| {
+                Error::invalid("DATA", path.display().to_string(), "a path in UTF-8")
+            })?;
+    }
+    let data = &mut config.data;
+    for path in [
+        &mut data.test,
+        &mut data.validation,
+        &mut data.read.labels,
+        &mut config.initial_weights,
+    ] {
+        if let Some(path) = path {
+            *path = absolute(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The whole config: the arguments over the config file or, without one, over the preset. Reasons are given
@@ -282,8 +297,9 @@ pub fn config(
     training.seed = args.seed.unwrap_or(training.seed);
     training.dtype = args.dtype.unwrap_or(training.dtype);
     if let Some(path) = &args.initial_weights {
-        config.initial_weights = Some(absolute(path)?);
+        config.initial_weights = Some(path.clone());
     }
+    make_absolute(&mut config)?;
     config.network = config.network.resolve()?;
     config.training = config.training.resolve()?;
     check_loss(facts.task, &config.network.loss)?;
