@@ -137,7 +137,8 @@ fn hidden(rows: usize) -> (Vec<usize>, &'static str) {
     }
 }
 
-fn learning_rate(optimizer: &str, linear: bool) -> (f64, &'static str) {
+/// A rate that suits most data with this optimizer.
+pub fn learning_rate(optimizer: &str, linear: bool) -> (f64, &'static str) {
     match (optimizer, linear) {
         ("adam" | "adamw" | "rmsprop", false) => (2e-3, "steps of about this size in each weight"),
         ("adam" | "adamw" | "rmsprop", true) => (1e-2, "a linear model bears larger steps"),
@@ -156,9 +157,12 @@ fn batch_size(rows: usize) -> usize {
     }
 }
 
+/// So many updates are enough for tables of any size; early stopping ends most runs before.
+const UPDATES: usize = 24_000;
+
 fn epochs(rows: usize, batch_size: usize) -> usize {
     let updates_an_epoch = rows.div_ceil(batch_size).max(1);
-    (12_000 / updates_an_epoch).clamp(20, 100)
+    (UPDATES / updates_an_epoch).clamp(20, 1000)
 }
 
 /// As `--hidden` takes them.

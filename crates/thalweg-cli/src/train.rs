@@ -15,7 +15,7 @@ use crate::exit::{Failure, Result};
 use crate::interrupt;
 use crate::log::{self, End, Log, Rows, Start};
 use crate::model::{Description, Model, Outcome};
-use crate::preset::Reason;
+use crate::preset::{self, Reason};
 use crate::progress::Progress;
 use crate::resolve;
 use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, RunFolder, unwritable};
@@ -222,7 +222,9 @@ fn train(
     }
     terminal.json(&end);
     match (failure, outcome.stopped_by.as_str()) {
-        (Some(error), _) => Err(Failure::Running(diverged(&error, has_model, &folder))),
+        (Some(error), _) => Err(Failure::Running(diverged(
+            &error, config, has_model, &folder,
+        ))),
         (None, "interrupted") => Err(Failure::Interrupted(format!(
             "interrupted; the best model so far is in {folder}; `thalweg train --resume --out {folder}` goes on"
         ))),
@@ -245,20 +247,19 @@ fn outcome(epochs: usize, best_epoch: usize, stopped_by: &str, rows: Rows) -> Ou
     }
 }
 
-/// What happened, what to try, and what is left.
-fn diverged(error: &Error, has_model: bool, folder: &RunFolder) -> String {
-    let remedy = match error {
-        Error::Diverged { rate, .. } => format!(
-            "; try --lr {:.0e}, and a tenth of that again if need be",
-            rate / 10.0
-        ),
-        _ => String::new(),
-    };
+/// What happened, what to try, and what is left. The rate to try is the preset's for this optimizer, or a
+/// tenth of the one that failed if that is smaller.
+fn diverged(error: &Error, config: &Config, has_model: bool, folder: &RunFolder) -> String {
+    let linear = config.network.layers.len() == 1;
+    let (usual, _) = preset::learning_rate(&config.training.optimizer.name, linear);
+    let rate = usual.min(config.training.learning_rate / 10.0);
+    let digits = (2.0 - rate.log10().floor()).clamp(0.0, 300.0) as usize;
+    let rate = format!("{rate:.digits$}");
     let left = match has_model {
         true => format!("the model of the best epoch before that is in {folder}"),
         false => format!("no epoch ended well, so there is no model; the log is in {folder}"),
     };
-    format!("{error}{remedy}; {left}")
+    format!("{error}; try --lr {}; {left}", rate.trim_end_matches('0'))
 }
 
 /// Judges and writes what training gave.
