@@ -180,3 +180,79 @@ pub fn values(
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use thalweg::precision::Dtype;
+    use thalweg::registry::Choice;
+    use thalweg_data::{PrepareOptions, ReadOptions, Source, prepare, read};
+
+    use super::*;
+
+    fn bytes() -> Vec<u8> {
+        let source = Source::parse("builtin:iris").unwrap();
+        let loaded = read(&source, &ReadOptions::default()).unwrap();
+        let prepared = prepare(&loaded, None, None, &PrepareOptions::default()).unwrap();
+        let network = NetworkSpec::mlp(4, &[8], "relu", 3, Choice::new("cross_entropy"));
+        let training = TrainingSpec {
+            learning_rate: 0.1,
+            batch_size: 8,
+            epochs: 1,
+            patience: None,
+            l2: 0.0,
+            shuffle: true,
+            seed: 0,
+            dtype: Dtype::F32,
+            optimizer: Choice::new("adam"),
+            schedule: Choice::new("constant"),
+        };
+        let engine = cpu::engine(&network, &training, 1).unwrap();
+        let rows = Rows {
+            train: 120,
+            validation: 15,
+            test: 15,
+        };
+        let outcome = Outcome {
+            epochs: 1,
+            best_epoch: 1,
+            stopped_by: "epochs".into(),
+            rows,
+        };
+        let description = Description {
+            kind: "model".into(),
+            network,
+            training,
+            preprocessing: prepared.preprocessing,
+            missing: Vec::new(),
+            outcome,
+            metrics: Map::new(),
+        };
+        description.to_bytes(&*engine).unwrap()
+    }
+
+    #[test]
+    fn no_damaged_header_and_no_truncated_file_is_taken_for_another_model() {
+        let whole = bytes();
+        let read = |bytes: &[u8]| Model::from_bytes(bytes, "m".into());
+        let contents =
+            |model: &Model| (model.file.metadata.clone(), model.engine(1).unwrap().save());
+        let intact = contents(&read(&whole).unwrap());
+        let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+        let flipped = (0..header).flat_map(|position| {
+            [0x01, 0x80, 0xff].map(|mask| {
+                let mut damaged = whole.clone();
+                damaged[position] ^= mask;
+                damaged
+            })
+        });
+        let cut = (0..whole.len().min(4096)).map(|length| whole[..length].to_vec());
+        for damaged in flipped.chain(cut) {
+            match read(&damaged) {
+                Err(Failure::Input(line)) => assert!(!line.contains(char::is_control), "{line:?}"),
+                // Another last digit can be another way to write the same number.
+                Ok(model) => assert_eq!(contents(&model), intact),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -52,9 +52,9 @@ pub struct Preset {
 pub fn auto(facts: &Facts) -> Preset {
     let (loss, loss_why) = loss(facts.task);
     let (hidden, hidden_why) = hidden(facts.rows);
-    let optimizer = "adamw";
+    let adamw = Choice::new("adamw").with("weight_decay", Setting::Number(WEIGHT_DECAY));
     let linear = facts.hidden.is_some_and(<[usize]>::is_empty);
-    let (learning_rate, rate_why) = learning_rate(facts.optimizer.unwrap_or(optimizer), linear);
+    let (learning_rate, rate_why) = learning_rate(facts.optimizer.unwrap_or(&adamw.name), linear);
     let schedule = Choice::new("linear_warmup").with("then", Setting::Text("cosine".to_owned()));
     let batch_size = batch_size(facts.rows);
     let epochs = epochs(facts.rows, batch_size);
@@ -73,8 +73,8 @@ pub fn auto(facts: &Facts) -> Preset {
     );
     say(
         "optimizer",
-        optimizer.to_owned(),
-        "Adam's steps suit most data untuned; its decay keeps weights small",
+        adamw.to_string(),
+        "Adam\'s steps suit most data untuned; decay keeps the weights small",
     );
     say("lr", learning_rate.to_string(), rate_why);
     say(
@@ -103,7 +103,7 @@ pub fn auto(facts: &Facts) -> Preset {
         loss: Choice::new(loss),
         hidden,
         activation: "relu",
-        optimizer: Choice::new(optimizer),
+        optimizer: adamw,
         learning_rate,
         schedule,
         batch_size,
@@ -164,6 +164,9 @@ fn epochs(rows: usize, batch_size: usize) -> usize {
     let updates_an_epoch = rows.div_ceil(batch_size).max(1);
     (UPDATES / updates_an_epoch).clamp(20, 1000)
 }
+
+/// Decoupled, so multiplied by the rate: 0.1 was as good as or better than 0.01 and 0.3 on nearly all sets.
+const WEIGHT_DECAY: f64 = 0.1;
 
 /// As `--hidden` takes them.
 pub fn widths(hidden: &[usize]) -> String {

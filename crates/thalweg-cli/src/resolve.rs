@@ -229,15 +229,14 @@ fn make_absolute(config: &mut Config) -> Result<()> {
             })?;
     }
     let data = &mut config.data;
-    for path in [
+    let paths = [
         &mut data.test,
         &mut data.validation,
         &mut data.read.labels,
         &mut config.initial_weights,
-    ] {
-        if let Some(path) = path {
-            *path = absolute(path)?;
-        }
+    ];
+    for path in paths.into_iter().flatten() {
+        *path = absolute(path)?;
     }
     Ok(())
 }
