@@ -15,6 +15,9 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// No rows.
+    pub const NONE: Self = Rows::Range(0, 0);
+
     /// Number of rows.
     #[inline]
     pub fn len(&self) -> usize {
@@ -50,6 +53,8 @@ pub struct Batch<'a> {
     pub weights: Option<&'a [f32]>,
     /// Which rows.
     pub rows: Rows<'a>,
+    /// The rows of the batch after this one, if known, so that they can be brought near in time. A hint.
+    pub upcoming: Rows<'a>,
 }
 
 impl<'a> Batch<'a> {
@@ -60,6 +65,7 @@ impl<'a> Batch<'a> {
             targets: Some(&dataset.targets),
             weights: dataset.weights.as_deref(),
             rows,
+            upcoming: Rows::NONE,
         }
     }
 
@@ -75,6 +81,7 @@ impl<'a> Batch<'a> {
             targets: None,
             weights: None,
             rows: Rows::Range(0, features.rows()),
+            upcoming: Rows::NONE,
         }
     }
 

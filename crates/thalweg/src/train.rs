@@ -75,14 +75,18 @@ pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
     while run.epoch < run.spec.epochs {
         run.shuffle();
         let mut sums = Sums::default();
-        for rows in run.order.chunks(run.spec.batch_size) {
+        let mut batches = run.order.chunks(run.spec.batch_size).peekable();
+        while let Some(rows) = batches.next() {
             let progress = run.progress();
             run.step += 1;
             let time = Time {
                 step: run.step,
                 rate: run.spec.learning_rate * run.schedule.factor(progress),
             };
-            let batch = Batch::new(run.training, Rows::Listed(rows));
+            let batch = Batch {
+                upcoming: batches.peek().map_or(Rows::NONE, |rows| Rows::Listed(rows)),
+                ..Batch::new(run.training, Rows::Listed(rows))
+            };
             let report = (run.engine.step(&batch, time)).map_err(|e| in_epoch(e, run.epoch + 1))?;
             sums.add(rows.len(), time.rate, &report);
             if observer.step(run.step, &report) == Flow::Stop {

@@ -10,6 +10,7 @@ pub struct Identity;
 
 impl Function for Identity {
     const SLOPE_FROM_VALUE: bool = true;
+    const IS_IDENTITY: bool = true;
 
     #[inline(always)]
     fn value<A: Arch, T: Scalar>(self, z: T) -> T {
@@ -17,8 +18,7 @@ impl Function for Identity {
     }
 
     #[inline(always)]
-    fn slope<A: Arch, T: Scalar>(self, y: T) -> T {
-        let _ = y;
+    fn slope<A: Arch, T: Scalar>(self, _: T) -> T {
         T::ONE
     }
 }

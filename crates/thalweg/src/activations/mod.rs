@@ -20,6 +20,8 @@ pub trait Function: Copy + Send + Sync + 'static {
     /// Whether the slope is exact from the value y = φ(z); otherwise it is computed from z, which then
     /// has to be kept.
     const SLOPE_FROM_VALUE: bool;
+    /// Whether φ changes nothing, so that there is nothing to do.
+    const IS_IDENTITY: bool = false;
     /// φ(z).
     fn value<A: Arch, T: Scalar>(self, z: T) -> T;
     /// φ′, from y or from z: see [`Function::SLOPE_FROM_VALUE`].
@@ -56,7 +58,9 @@ impl<T: Scalar, F: Function> Activation<T> for F {
                 }
             }
         }
-        isa.run(Forward(*self, values));
+        if !F::IS_IDENTITY {
+            isa.run(Forward(*self, values));
+        }
     }
 
     fn backward(&self, isa: Isa, at: &[T], gradient: &mut [T]) {
@@ -70,6 +74,8 @@ impl<T: Scalar, F: Function> Activation<T> for F {
                 }
             }
         }
-        isa.run(Backward(*self, at, gradient));
+        if !F::IS_IDENTITY {
+            isa.run(Backward(*self, at, gradient));
+        }
     }
 }

@@ -413,7 +413,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
             features: &nothing,
             targets: None,
             weights: None,
-            rows: Rows::Range(0, 0),
+            rows: Rows::NONE,
+            upcoming: Rows::NONE,
         });
         for item in &pass.plan.items {
             // SAFETY: only this thread works on the engine.

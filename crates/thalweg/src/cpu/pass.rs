@@ -15,7 +15,7 @@ use super::buffer::Shared;
 use super::plan::{Item, Plan};
 use super::team::Member;
 use crate::dataset::{Targets, Values};
-use crate::engine::Batch;
+use crate::engine::{Batch, Rows};
 use crate::kernels::{Isa, gather, reduce};
 use crate::layers::{Block, Weights, stride};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
@@ -116,7 +116,7 @@ impl<T: Precision> Pass<'_, T> {
             }
         }
         match self.batch.targets {
-            Some(Targets::Classes(from)) => gather::rows(from, 1, row, classes, 1, |class| class),
+            Some(Targets::Classes(from)) => gather::column(from, row, classes, |class| class),
             Some(Targets::Values {
                 width,
                 values: from,
@@ -126,7 +126,20 @@ impl<T: Precision> Pass<'_, T> {
             None => {}
         }
         if let Some(from) = self.batch.weights {
-            gather::rows(from, 1, row, weights, 1, |w| T::from_f64(w.into()));
+            gather::column(from, row, weights, |w| T::from_f64(w.into()));
+        }
+    }
+
+    /// Asks for the rows of block `index` of `rows` to be brought near.
+    fn prefetch(&self, rows: Rows, index: usize) {
+        let start = index * self.plan.block_rows;
+        let end = rows.len().min(start + self.plan.block_rows);
+        let rows = (start..end).map(|position| rows.at(position));
+        let width = self.plan.inputs;
+        match &self.batch.features.values {
+            Values::F32(from) => gather::prefetch(from, width, rows),
+            Values::F64(from) => gather::prefetch(from, width, rows),
+            Values::U8 { bytes, .. } => gather::prefetch(bytes, width, rows),
         }
     }
 
@@ -232,7 +245,8 @@ impl<T: Precision> Pass<'_, T> {
     /// Part 1 of a step: this member's row blocks. Leaves Σ w·l of each block in `losses`.
     pub fn row_blocks(&self, member: Member, losses: Shared<f64>) {
         let (rows, size) = (self.batch.rows.len(), self.plan.block_rows);
-        for index in (member.index..rows.div_ceil(size)).step_by(member.count()) {
+        let blocks = rows.div_ceil(size);
+        for index in (member.index..blocks).step_by(member.count()) {
             let start = index * size;
             let block = RowBlock {
                 rows: start..rows.min(start + size),
@@ -242,6 +256,11 @@ impl<T: Precision> Pass<'_, T> {
             // after the team has met.
             unsafe {
                 self.forward(&block);
+                // This member's next rows come in while it computes.
+                match index + member.count() {
+                    next if next < blocks => self.prefetch(self.batch.rows, next),
+                    _ => self.prefetch(self.batch.upcoming, member.index),
+                }
                 losses.write(index..index + 1)[0] = self.loss(&block);
                 self.backward(&block);
             }
@@ -269,7 +288,7 @@ impl<T: Precision> Pass<'_, T> {
                     self.arena.read(all.values(layer.input, layer.input_stride)),
                     self.arena
                         .read(all.values(layer.gradient, layer.output_stride)),
-                    &mut gradient[start..start + planned.tile.length],
+                    &mut gradient[start..start + planned.tile.len()],
                 );
             }
         }
@@ -321,7 +340,7 @@ impl<T: Precision> Pass<'_, T> {
                 T::layer(&*layer.layer).refresh(
                     self.isa,
                     &planned.tile,
-                    &parameters[start..start + planned.tile.length],
+                    &parameters[start..start + planned.tile.len()],
                     self.derived.as_mut_ptr().add(layer.derived.start),
                 );
             }

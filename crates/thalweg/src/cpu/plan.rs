@@ -150,7 +150,7 @@ impl Plan {
         let mut items: Vec<Item> = Vec::new();
         for (index, planned) in self.tiles.iter().enumerate() {
             let start = self.tile_start(planned);
-            let end = start + planned.tile.length;
+            let end = start + planned.tile.len();
             let segments = self.layers[planned.layer].layer.segments();
             let decays = segments[planned.tile.segment].decays;
             match items.last_mut() {

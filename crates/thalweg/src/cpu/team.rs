@@ -10,8 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// Looks at a flag before a waiting thread gives its core away: about 50 µs.
-const SPINS: u32 = 20_000;
+/// Looks at a flag before a waiting thread offers its core to others: about 10 µs. The one that it waits for
+/// may need that very core.
+const SPINS: u32 = 1_000;
+/// Offers before a thread without a job goes to sleep: about a millisecond.
+const YIELDS: u32 = 2_000;
 
 type Job = dyn Fn(Member) + Sync;
 
@@ -168,9 +171,11 @@ fn work(shared: &SharedState, index: usize) {
             if started != seen {
                 break started;
             }
+            looks += 1;
             if looks < shared.spins {
-                looks += 1;
                 std::hint::spin_loop();
+            } else if looks < shared.spins + YIELDS {
+                thread::yield_now();
             } else {
                 thread::park();
             }

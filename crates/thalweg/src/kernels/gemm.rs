@@ -69,7 +69,7 @@ impl<T: Scalar> Product<'_, T> {
     ///
     /// # Panics
     /// If an operand is too short for the sizes given: a mistake in the plan, not in any input.
-    pub fn run(self, isa: Isa) {
+    pub fn run(mut self, isa: Isa) {
         if self.rows == 0 || self.columns == 0 {
             return;
         }
@@ -90,11 +90,11 @@ impl<T: Scalar> Product<'_, T> {
         if let Start::Row(row) = self.start {
             assert!(row.len() >= self.columns);
         }
-        isa.run(self);
+        isa.run(&mut self);
     }
 }
 
-impl<T: Scalar> Kernel for Product<'_, T> {
+impl<T: Scalar> Kernel for &mut Product<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -104,7 +104,8 @@ impl<T: Scalar> Kernel for Product<'_, T> {
         let mut from = 0;
         loop {
             let depth = DEPTH.min(self.depth - from);
-            for first in (0..self.columns).step_by(panel) {
+            let mut first = 0;
+            while first < self.columns {
                 let width = panel.min(self.columns - first);
                 let place = |layout, rows| match layout {
                     Layout::Panels => (first * rows, width),
@@ -132,6 +133,7 @@ impl<T: Scalar> Kernel for Product<'_, T> {
                     };
                     strip.run::<A>(width / lanes);
                 }
+                first += panel;
             }
             from += depth;
             if from >= self.depth {

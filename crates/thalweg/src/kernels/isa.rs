@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use super::simd::{Arch, Portable, Scalar};
+use super::simd::{Arch, Portable, Scalar, Vector};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 
@@ -83,19 +83,19 @@ impl Isa {
     }
 
     /// Values in a vector register.
+    #[inline]
     pub fn lanes<T: Scalar>(self) -> usize {
-        struct Lanes<T>(std::marker::PhantomData<T>);
-        impl<T: Scalar> Kernel for Lanes<T> {
-            type Output = usize;
-            #[inline(always)]
-            fn run<A: Arch>(self) -> usize {
-                <T::Vector<A> as super::simd::Vector<T>>::LANES
-            }
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => T::Vector::<Avx512>::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => T::Vector::<Avx2>::LANES,
+            Isa::Portable => T::Vector::<Portable>::LANES,
         }
-        self.run(Lanes::<T>(std::marker::PhantomData))
     }
 
     /// Columns in a panel of packed weights (see `gemm`).
+    #[inline]
     pub fn panel<T: Scalar>(self) -> usize {
         let vectors = match self {
             #[cfg(target_arch = "x86_64")]

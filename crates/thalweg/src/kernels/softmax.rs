@@ -37,17 +37,17 @@ impl<T: Scalar> Softmax<'_, T> {
     ///
     /// # Panics
     /// If a slice is too short: a mistake of the caller, not of any input.
-    pub fn run(self, isa: Isa) {
+    pub fn run(mut self, isa: Isa) {
         let rows = self.log_sum_exp.len();
         assert!(self.stride.is_multiple_of(Self::MULTIPLE) && self.outputs <= self.stride);
         assert!(self.outputs > self.stride - Self::MULTIPLE);
         assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
         assert!(self.weights.is_none_or(|weights| weights.len() >= rows));
-        isa.run(self);
+        isa.run(&mut self);
     }
 }
 
-impl<T: Scalar> Kernel for Softmax<'_, T> {
+impl<T: Scalar> Kernel for &mut Softmax<'_, T> {
     type Output = ();
 
     #[inline(always)]

@@ -83,13 +83,6 @@ impl Dense {
 }
 
 impl Packing {
-    /// First unit and width of the panel that holds `position` of a matrix of `rows` rows packed over
-    /// `columns`, and how far into the panel the position is.
-    fn panel_at(&self, position: usize, rows: usize, columns: usize) -> (usize, usize, usize) {
-        let first = position / (self.panel * rows) * self.panel;
-        (first, self.panel.min(columns - first), position - first * rows)
-    }
-
     /// Position of (row, column) in a matrix of `rows` rows packed over `columns`.
     fn position(&self, row: usize, column: usize, rows: usize, columns: usize) -> usize {
         let first = column / self.panel * self.panel;
@@ -136,24 +129,28 @@ impl<T: Precision> Layer<T> for Dense {
     fn plan(&self, isa: Isa) -> Plan {
         let packing = self.packing::<T>(isa);
         let mut tiles = Vec::new();
-        for first in (0..packing.units).step_by(packing.panel) {
-            let width = packing.panel.min(packing.units - first);
+        for column in (0..packing.units).step_by(packing.panel) {
+            let columns = packing.panel.min(packing.units - column);
             // A multiple of 24 is a multiple of every register tile's height.
-            let rows = (TILE / width).next_multiple_of(24);
-            for input in (0..self.inputs).step_by(rows) {
-                tiles.push(Tile {
-                    start: first * self.inputs + input * width,
-                    length: rows.min(self.inputs - input) * width,
-                    segment: WEIGHT,
-                });
-            }
+            let rows = (TILE / columns).next_multiple_of(24);
+            tiles.extend((0..self.inputs).step_by(rows).map(|row| Tile {
+                start: column * self.inputs + row * columns,
+                segment: WEIGHT,
+                row,
+                rows: rows.min(self.inputs - row),
+                column,
+                columns,
+            }));
         }
         let bias = if self.has_bias { packing.units } else { 0 };
         if self.has_bias {
             tiles.push(Tile {
                 start: self.bias_start(&packing),
-                length: bias,
                 segment: BIAS,
+                row: 0,
+                rows: 1,
+                column: 0,
+                columns: bias,
             });
         }
         Plan {
@@ -180,16 +177,15 @@ impl<T: Precision> Layer<T> for Dense {
             return;
         }
         let packing = self.packing::<T>(isa);
-        let (first, width, offset) = packing.panel_at(tile.start, self.inputs, packing.units);
-        for (row, values) in tile_parameters.chunks_exact(width).enumerate() {
-            let input = offset / width + row;
+        let units = tile.columns.min(self.units - tile.column);
+        for (input, values) in (tile.row..).zip(tile_parameters.chunks_exact(tile.columns)) {
             let panel = input / packing.panel * packing.panel;
-            let panel_width = packing.panel.min(packing.inputs - panel);
-            let start = panel * self.units + first * panel_width + input - panel;
-            for (unit, value) in values.iter().take(self.units - first).enumerate() {
-                // SAFETY: `unit` is below `units` and `input` below `inputs`, so this is inside the
+            let width = packing.panel.min(packing.inputs - panel);
+            let start = panel * self.units + tile.column * width + input - panel;
+            for (unit, value) in values[..units].iter().enumerate() {
+                // SAFETY: the unit is below `units` and `input` below `inputs`, so this is inside the
                 // matrix [units, inputs] that was planned; only this tile writes these elements.
-                unsafe { *derived.add(start + unit * panel_width) = *value };
+                unsafe { *derived.add(start + unit * width) = *value };
             }
         }
     }
@@ -247,27 +243,22 @@ impl<T: Precision> Layer<T> for Dense {
     }
 
     fn gradient(&self, batch: Block, tile: &Tile, x: &[T], dz: &[T], gradient: &mut [T]) {
-        let packing = self.packing::<T>(batch.isa);
         let one = [T::ONE];
-        let (first, width, a);
-        if tile.segment == WEIGHT {
-            let offset;
-            (first, width, offset) = packing.panel_at(tile.start, self.inputs, packing.units);
-            a = Strided { data: &x[offset / width..], row: 1, column: stride(self.inputs) };
+        let a = if tile.segment == WEIGHT {
+            Strided { data: &x[tile.row..], row: 1, column: stride(self.inputs) }
         } else {
-            (first, width) = (0, packing.units);
-            a = Strided { data: &one, row: 1, column: 0 };
-        }
+            Strided { data: &one, row: 1, column: 0 }
+        };
         Product {
-            rows: tile.length / width,
-            columns: width,
+            rows: tile.rows,
+            columns: tile.columns,
             depth: batch.rows,
             a,
-            b: &dz[first..],
+            b: &dz[tile.column..],
             b_layout: Layout::Rows(stride(self.units)),
             start: Start::Zero,
             c: gradient,
-            c_layout: Layout::Rows(width),
+            c_layout: Layout::Rows(tile.columns),
         }
         .run(batch.isa);
     }

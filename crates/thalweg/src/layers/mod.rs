@@ -81,15 +81,33 @@ pub struct Plan {
     pub tiles: Vec<Tile>,
 }
 
-/// A contiguous piece of a layer's part of θ.
+/// A contiguous piece of a layer's part of θ: consecutive rows of a matrix, or a part of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tile {
     /// Where it begins.
     pub start: usize,
-    /// Its length.
-    pub length: usize,
     /// The segment that it belongs to.
     pub segment: usize,
+    /// First row, number of rows, and first and number of columns, as the layer counts them.
+    pub row: usize,
+    /// See `row`.
+    pub rows: usize,
+    /// See `row`.
+    pub column: usize,
+    /// See `row`.
+    pub columns: usize,
+}
+
+impl Tile {
+    /// Number of parameters, with padding.
+    pub fn len(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// What holds for all calls of a pass over a row block.

@@ -98,7 +98,8 @@ impl<T: Precision> LossRows<'_, T> {
         let mut sum = 0.0;
         for row in 0..self.rows {
             let z = &self.z[row * self.stride..][..self.outputs];
-            let dz = &mut dz[row * self.stride..][..self.outputs];
+            let (dz, padding) = dz[row * self.stride..][..self.stride].split_at_mut(self.outputs);
+            padding.fill(T::ZERO);
             let weight = self.weight(row);
             let mut value = T::ZERO;
             for (output, (z, dz)) in z.iter().zip(dz).enumerate() {
@@ -122,7 +123,8 @@ pub trait LossKind: Send + Sync {
 
 /// A loss in the precision T.
 pub trait Loss<T>: LossKind {
-    /// Σ w·l over the rows of a block, and into `dz` the gradient of the batch's weighted mean.
+    /// Σ w·l over the rows of a block, and into `dz` the gradient of the batch's weighted mean; 0 into its
+    /// padding, where a pass that diverged may have left what is not a number.
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64;
 }
 

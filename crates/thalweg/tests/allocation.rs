@@ -1,0 +1,181 @@
+//! After the first step, neither a step nor a batch of the training loop allocates.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::*;
+use thalweg::cpu;
+use thalweg::dataset::{Dataset, Features, Values};
+use thalweg::engine::{Batch, Rows, StepReport};
+use thalweg::losses::LOSSES;
+use thalweg::observe::{Flow, Observer};
+use thalweg::optimizers::{OPTIMIZERS, Time};
+use thalweg::precision::Dtype;
+use thalweg::registry::Choice;
+use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg::train::{Run, train};
+
+/// The system's allocator, counting how often memory is asked for, by any thread.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+fn allocations() -> u64 {
+    ALLOCATIONS.load(Ordering::SeqCst)
+}
+
+fn count() {
+    ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+}
+
+// SAFETY: every call is handed to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Hidden widths: none, few, and enough work for a team of threads.
+const HIDDEN: [&[usize]; 3] = [&[], &[5], &[70, 33]];
+const INPUTS: usize = 12;
+const ROWS: usize = 150;
+const BATCH: usize = 64;
+
+/// The same rows as f64, f32 or bytes.
+fn stored(values: &[f64], kind: usize) -> Features {
+    let values = match kind {
+        0 => Values::F64(values.to_vec()),
+        1 => Values::F32(values.iter().map(|v| *v as f32).collect()),
+        _ => Values::U8 {
+            bytes: values.iter().map(|v| (v.abs() * 80.0) as u8).collect(),
+            scale: 1.0 / 255.0,
+            offset: -0.5,
+        },
+    };
+    Features {
+        width: INPUTS,
+        values,
+    }
+}
+
+fn case(network: &NetworkSpec, dataset: &Dataset, spec: &TrainingSpec, threads: usize) {
+    let mut engine = cpu::engine(network, spec, threads).unwrap();
+    let order: Vec<u32> = (0..ROWS as u32).rev().collect();
+    let mut step = 0;
+    let mut steps = |start: usize, end: usize| {
+        for rows in [Rows::Listed(&order[start..end]), Rows::Range(start, end)] {
+            step += 1;
+            let time = Time {
+                step,
+                rate: spec.learning_rate,
+            };
+            engine.step(&Batch::new(dataset, rows), time).unwrap();
+        }
+    };
+    steps(0, BATCH);
+    let before = allocations();
+    for start in (0..ROWS).step_by(BATCH) {
+        // The last batch is short.
+        steps(start, ROWS.min(start + BATCH));
+    }
+    let count = allocations() - before;
+    assert_eq!(
+        count, 0,
+        "{network:?}, {spec:?}, {threads} threads: {count} allocations in 6 steps"
+    );
+}
+
+/// Notes the number of allocations after every step, in room of its own.
+struct Watch(Vec<(usize, u64)>);
+
+impl Observer for Watch {
+    fn step(&mut self, _: u64, _: &StepReport) -> Flow {
+        assert!(self.0.len() < self.0.capacity());
+        let epoch = self.0.len() / ROWS.div_ceil(BATCH);
+        self.0.push((epoch, allocations()));
+        Flow::Continue
+    }
+}
+
+fn loop_case(network: &NetworkSpec, dataset: &Dataset, spec: &TrainingSpec, threads: usize) {
+    let engine = cpu::engine(network, spec, threads).unwrap();
+    let mut run = Run::new(engine, spec, dataset, Some(dataset)).unwrap();
+    let mut watch = Watch(Vec::with_capacity(100));
+    let summary = train(&mut run, &mut watch).unwrap();
+    assert_eq!(watch.0.len() as u64, summary.steps);
+    let mut pairs = 0;
+    for pair in watch.0.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        assert_eq!(
+            pair[0].1, pair[1].1,
+            "{network:?}, {spec:?}, {threads} threads"
+        );
+        pairs += 1;
+    }
+    assert_eq!(pairs, spec.epochs * (ROWS.div_ceil(BATCH) - 1));
+}
+
+/// One test, since the count is that of the whole process.
+#[test]
+fn neither_a_step_nor_a_batch_of_the_training_loop_allocates() {
+    let before = allocations();
+    drop(std::hint::black_box(vec![1]));
+    assert_eq!(allocations() - before, 1, "the allocator does not count");
+
+    let mut cases = 0;
+    for loss in names(&LOSSES) {
+        for (outputs, hidden) in [1, 4]
+            .into_iter()
+            .flat_map(|o| HIDDEN.map(|hidden| (o, hidden)))
+        {
+            let network = NetworkSpec::mlp(INPUTS, hidden, "tanh", outputs, Choice::new(loss));
+            for optimizer in names(&OPTIMIZERS) {
+                for targets in targets(loss, outputs, ROWS, 3) {
+                    // Precision, storage, weights and decay meet in all combinations.
+                    cases += 1;
+                    let dataset = Dataset {
+                        features: stored(&normals(1, ROWS * INPUTS), cases % 3),
+                        targets,
+                        weights: (cases % 5 < 2).then(|| weights(ROWS, 2)),
+                    };
+                    let spec = TrainingSpec {
+                        optimizer: Choice::new(optimizer),
+                        schedule: Choice::new("cosine"),
+                        shuffle: true,
+                        l2: if cases % 7 < 3 { 0.1 } else { 0.0 },
+                        dtype: [Dtype::F32, Dtype::F64][cases % 2],
+                        ..descent(1e-3, BATCH, 3)
+                    };
+                    for threads in [1, 2] {
+                        case(&network, &dataset, &spec, threads);
+                        loop_case(&network, &dataset, &spec, threads);
+                    }
+                }
+            }
+        }
+    }
+    assert!(cases >= 210, "only {cases} cases");
+}

@@ -1,0 +1,110 @@
+//! Distributions of initial weights, from their closed forms.
+
+use thalweg::initializers::INITIALIZERS;
+use thalweg::precision::Dtype;
+use thalweg::registry::Setting;
+use thalweg::spec::TrainingSpec;
+
+use crate::common::*;
+
+enum Distribution {
+    /// On (−a, a): variance a²/3, fourth moment a⁴/5.
+    Uniform(f64),
+    /// Of this variance v: fourth moment 3v².
+    Normal(f64),
+    /// Always this.
+    Constant(f64),
+}
+use Distribution::{Constant, Normal, Uniform};
+
+#[test]
+fn initial_weights_have_the_distribution_of_their_initializer() {
+    let (fan_in, fan_out) = (300, 200);
+    let (i, o) = (fan_in as f64, fan_out as f64);
+    for name in names(&INITIALIZERS) {
+        let distribution = match name {
+            "glorot_uniform" => Uniform((6.0 / (i + o)).sqrt()),
+            "glorot_normal" => Normal(2.0 / (i + o)),
+            "he_uniform" => Uniform((6.0 / i).sqrt()),
+            "he_normal" => Normal(2.0 / i),
+            "zeros" => Constant(0.0),
+            name => panic!("initializer {name}: say in this test which distribution it has"),
+        };
+        let layer = dense(fan_out, "tanh").with("initializer", Setting::Text(name.into()));
+        let network = network(fan_in, "half_mse", vec![layer]);
+        let draw = |seed, dtype| {
+            let spec = TrainingSpec {
+                seed,
+                dtype,
+                ..descent(0.1, 1, 1)
+            };
+            engine(&network, &spec).save().parameters
+        };
+        let parameters = draw(1, Dtype::F64);
+        let (weights, biases) = parameters.split_at(fan_in * fan_out);
+        assert!(biases.iter().all(|b| *b == 0.0) && biases.len() == fan_out);
+        let single: Vec<f64> = parameters.iter().map(|p| f64::from(*p as f32)).collect();
+        assert_eq!(
+            draw(1, Dtype::F32),
+            single,
+            "{name}: precisions start at different places"
+        );
+
+        let n = weights.len() as f64;
+        let moment = |k: i32| weights.iter().map(|w| w.powi(k)).sum::<f64>() / n;
+        let largest = weights
+            .iter()
+            .fold(0.0, |largest: f64, w| largest.max(w.abs()));
+        let (variance, fourth) = match distribution {
+            Uniform(a) => {
+                assert!(
+                    largest <= a && largest > 0.999 * a,
+                    "{name}: largest {largest} of {a}"
+                );
+                (a * a / 3.0, a.powi(4) / 5.0)
+            }
+            Normal(v) => {
+                // The largest of 60,000 lies between 3.7 and 5.6 deviations, but for one in a thousand.
+                let deviations = largest / v.sqrt();
+                assert!(
+                    (3.7..5.6).contains(&deviations),
+                    "{name}: {deviations} deviations"
+                );
+                (v, 3.0 * v * v)
+            }
+            Constant(c) => {
+                assert!(weights.iter().all(|w| *w == c), "{name}");
+                continue;
+            }
+        };
+        assert_ne!(
+            weights,
+            &draw(2, Dtype::F64)[..weights.len()],
+            "{name} does not heed the seed"
+        );
+        // Within 4 standard errors.
+        let bound = |deviation: f64| 4.0 * deviation / n.sqrt();
+        assert!(
+            moment(1).abs() < bound(variance.sqrt()),
+            "{name}: mean {}",
+            moment(1)
+        );
+        let spread = (fourth - variance * variance).sqrt();
+        assert!(
+            (moment(2) - variance).abs() < bound(spread),
+            "{name}: variance {}",
+            moment(2)
+        );
+        assert!(
+            (moment(4) / fourth - 1.0).abs() < 0.05,
+            "{name}: fourth moment {}",
+            moment(4)
+        );
+        // Neighbours know nothing of each other.
+        let pairs = weights.windows(2).map(|w| w[0] * w[1]).sum::<f64>() / n;
+        assert!(
+            pairs.abs() < bound(variance),
+            "{name}: covariance of neighbours {pairs}"
+        );
+    }
+}

@@ -1,0 +1,19 @@
+//! The numbers of other programs: golden files of `oracles/`, made by code that shares nothing with this.
+//!
+//! A golden case is compared as soon as the registry has its entry and all its settings; an entry of a
+//! registry without a golden case fails.
+
+mod activations;
+#[path = "../common/mod.rs"]
+mod common;
+mod initializers;
+mod losses;
+mod networks;
+mod optimizers;
+mod schedules;
+
+use thalweg::kernels::Isa;
+
+fn instruction_sets() -> impl Iterator<Item = Isa> {
+    Isa::ALL.iter().copied().filter(|isa| isa.is_available())
+}

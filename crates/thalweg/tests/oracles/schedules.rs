@@ -1,0 +1,81 @@
+//! Learning rates.
+
+use serde_json::Value;
+use thalweg::registry::{Choice, Setting};
+use thalweg::schedules::{Progress, SCHEDULES};
+
+use crate::common::*;
+
+/// Our schedule for a golden case and what its points are counted in, if there is one that means the same.
+fn schedule_of(file: &str, case: &Value) -> Option<Choice> {
+    let settings = &case["settings"];
+    let rate = 0.1;
+    let total = case["total"].as_f64().unwrap_or(40.0);
+    let floor = |key: &str| Setting::Number(settings[key].as_f64().unwrap() / rate);
+    let fraction = || Setting::Number(number(settings, "steps") / total);
+    Some(match (file, case["schedule"].as_str().unwrap()) {
+        (_, "constant") => Choice::new("constant"),
+        (_, "exponential") => {
+            Choice::new("exponential").with("gamma", Setting::Number(number(settings, "gamma")))
+        }
+        ("closed_form", "cosine") => Choice::new("cosine").with("floor", floor("minimum")),
+        ("pytorch", "cosine") => Choice::new("cosine").with("floor", floor("eta_min")),
+        ("closed_form", "linear_warmup") => {
+            Choice::new("linear_warmup").with("fraction", fraction())
+        }
+        ("closed_form", "warmup_times_cosine") => Choice::new("linear_warmup")
+            .with("fraction", fraction())
+            .with("then", Setting::Text("cosine".into())),
+        // PyTorch's warm-up starts from a factor of its own; the others are not registered yet.
+        _ => return None,
+    })
+}
+
+#[test]
+fn learning_rates_of_every_schedule_are_those_of_the_oracles() {
+    let mut compared = Vec::new();
+    for (file, tolerance) in [("closed_form", 1e-14), ("pytorch", 1e-12)] {
+        let golden = golden(&format!("{file}/schedules.json"));
+        for case in list(&golden, "cases") {
+            let Some(choice) = schedule_of(file, case) else {
+                continue;
+            };
+            let schedule = SCHEDULES.build(&choice, &()).unwrap();
+            let values = floats(case, "values");
+            // PyTorch steps once an epoch. Epochs of 100 updates hit all points of the others.
+            let epoch = match case["unit"].as_str() {
+                Some("steps") => 1,
+                _ => 100,
+            };
+            let (at, total) = if file == "pytorch" {
+                ((0..values.len()).map(|k| k as f64).collect(), 40.0)
+            } else {
+                (floats(case, "at"), number(case, "total"))
+            };
+            let rates: Vec<f64> = (at.iter())
+                .map(|at| {
+                    let progress = Progress {
+                        step: (at * epoch as f64).round() as u64,
+                        steps: (total * epoch as f64) as u64,
+                        steps_per_epoch: epoch,
+                    };
+                    0.1 * schedule.factor(progress)
+                })
+                .collect();
+            let error = worst_error(&rates, &values, 1e-3);
+            assert!(
+                error <= tolerance,
+                "{file}: {choice}: {rates:?} is not {values:?} ({error:e})"
+            );
+            println!("{file}: {choice}: worst {error:.1e}");
+            compared.push(choice.name);
+        }
+    }
+    for name in names(&SCHEDULES) {
+        assert!(
+            compared.iter().any(|done| done == name),
+            "schedule {name} has no golden case"
+        );
+    }
+    assert!(compared.len() >= 8, "only {compared:?}");
+}
