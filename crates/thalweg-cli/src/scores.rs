@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use thalweg::dataset::{Dataset, Targets};
-use thalweg::engine::{Batch, Engine, Rows};
+use thalweg::engine::{Batch, Engine};
 use thalweg::losses::{LOSSES, Link};
 use thalweg::metrics::{Answers, best_constant, confusion, scores};
 use thalweg::registry::Choice;
@@ -54,14 +54,8 @@ impl<'a> Judge<'a> {
 
     /// The model in `engine` on a dataset.
     pub fn model(&self, engine: &mut dyn Engine, dataset: &Dataset) -> Result<Scores> {
-        let batch = Batch {
-            features: &dataset.features,
-            targets: Some(&dataset.targets),
-            weights: dataset.weights.as_deref(),
-            rows: Rows::Range(0, dataset.rows()),
-        };
         let mut predictions = Vec::new();
-        let loss = engine.evaluate(&batch, Some(&mut predictions))?;
+        let loss = engine.evaluate(&Batch::all(dataset), Some(&mut predictions))?;
         let mut scores = self.score(predictions, dataset)?;
         scores.loss = Some(loss);
         Ok(scores)
