@@ -29,6 +29,8 @@ pub struct Progress<'a> {
     pub owner: Owner<'a>,
     /// Epochs of the whole run.
     pub epochs: usize,
+    /// Updates of an epoch.
+    pub steps_per_epoch: u64,
     /// Seconds of training, earlier parts of the run included.
     pub seconds: f64,
     saved: Instant,
@@ -46,6 +48,7 @@ impl<'a> Progress<'a> {
         folder: &'a RunFolder,
         log: Log,
         owner: Owner<'a>,
+        steps_per_epoch: u64,
         seconds: f64,
     ) -> Self {
         Self {
@@ -54,6 +57,7 @@ impl<'a> Progress<'a> {
             log,
             owner,
             epochs: owner.config.training.epochs,
+            steps_per_epoch,
             seconds,
             saved: Instant::now(),
             pause: BETWEEN_CHECKPOINTS,
@@ -117,8 +121,10 @@ impl Observer for Progress<'_> {
             let rate = self.last.as_ref().map_or(String::new(), |last| {
                 format!("  {}/s", count(last.rows_per_second as usize, "row"))
             });
-            self.terminal
-                .advance(step, format!("loss {}{rate}", figure(report.loss)));
+            let epoch = step.saturating_sub(1) / self.steps_per_epoch.max(1) + 1;
+            let loss = figure(report.loss);
+            let message = format!("epoch {epoch}/{}  loss {loss}{rate}", self.epochs);
+            self.terminal.advance(step, message);
         }
         self.flow()
     }

@@ -5,7 +5,7 @@ use serde::ser::SerializeMap;
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine};
 use thalweg::losses::{LOSSES, Link};
-use thalweg::metrics::{Answers, best_constant, confusion, scores};
+use thalweg::metrics::{Answers, best_constant, confusion, is_better, scores};
 use thalweg::registry::Choice;
 use thalweg_data::{Preprocessing, Task};
 
@@ -22,6 +22,16 @@ pub struct Scores {
     pub metrics: Vec<(&'static str, f64)>,
     /// The confusion matrix, for classes.
     pub confusion: Option<Vec<Vec<f64>>>,
+}
+
+impl Scores {
+    /// Whether any metric is better than that of `other`.
+    pub fn beats(&self, other: &Scores) -> bool {
+        self.metrics.iter().any(|(name, score)| {
+            let same = other.metrics.iter().find(|(other, _)| other == name);
+            same.is_some_and(|(_, other)| is_better(name, *score, *other).unwrap_or(false))
+        })
+    }
 }
 
 impl Serialize for Scores {

@@ -5,7 +5,7 @@ use thalweg::dataset::Dataset;
 use thalweg::engine::Engine;
 use thalweg::error::Error;
 use thalweg::train::{Run, StoppedBy};
-use thalweg_data::{Prepared, Source};
+use thalweg_data::{Note, Prepared, Source};
 
 use crate::args::{TrainArgs, threads_or_all};
 use crate::checkpoint::Owner;
@@ -46,8 +46,12 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     if let (Some(out), Some(stored)) = (&args.out, &stored) {
         let folder = RunFolder::at(out);
         refuse_changes(stored, &config, &folder)?;
-        if is_finished(&folder) {
-            terminal.line(&format!("{folder} is finished: nothing to do"));
+        if let Some(end) = log::end(&folder).filter(|end| end["stopped_by"] != "interrupted") {
+            let why = end["stopped_by"].as_str().unwrap_or_default();
+            terminal.line(&format!(
+                "{folder} is finished (stopped by {why}): nothing to do"
+            ));
+            terminal.json(&end);
             return Ok(());
         }
     }
@@ -87,10 +91,6 @@ fn refuse_changes(stored: &Config, config: &Config, folder: &RunFolder) -> Resul
     Err(error
         .remedy("resume without other flags, or train into another --out")
         .into())
-}
-
-fn is_finished(folder: &RunFolder) -> bool {
-    log::end(folder).is_some_and(|end| end["stopped_by"] != "interrupted")
 }
 
 fn rows_of(dataset: Option<&Dataset>) -> usize {
@@ -165,10 +165,10 @@ fn train(
         }
     };
     terminal.line(&format!(
-        "{}, {} inputs, {} outputs, {}: {} to train, {} to validate, {} to test",
+        "{}, {}, {}, {}: {} to train, {} to validate, {} to test",
         prepared.preprocessing.task(),
-        start.inputs,
-        start.outputs,
+        count(start.inputs, "input"),
+        count(start.outputs, "output"),
         count(parameter_count, "parameter"),
         count(rows.train, "row"),
         rows.validation,
@@ -176,8 +176,9 @@ fn train(
     ));
 
     interrupt::listen()?;
-    terminal.start_bar(run.steps_per_epoch() * config.training.epochs as u64);
-    let mut progress = Progress::new(terminal, &folder, log, owner, seconds);
+    let steps_per_epoch = run.steps_per_epoch();
+    terminal.start_bar(steps_per_epoch * config.training.epochs as u64);
+    let mut progress = Progress::new(terminal, &folder, log, owner, steps_per_epoch, seconds);
     let result = thalweg::train::train(&mut run, &mut progress);
     progress.finish();
     let (mut outcome, failure) = match result {
@@ -349,6 +350,17 @@ impl<'a> Finish<'a> {
             .map(|(name, scores)| (name.as_str(), *scores))
             .collect();
         summary::print(self.terminal, &parts, self.reasons);
+        let judged = end
+            .test
+            .as_ref()
+            .or(end.validation.as_ref())
+            .or(end.train.as_ref());
+        if let (Some(judged), Some(constant)) = (judged, &end.best_constant)
+            && !judged.beats(constant)
+        {
+            let text = "the model is no better than the best constant: try a smaller --lr, or look at the columns";
+            self.terminal.note(&Note::warning(text));
+        }
     }
 }
 

@@ -15,6 +15,10 @@ impl Metric for Mae {
             answers.mean(|row| (answers.prediction(row)[j] - answers.value(row, j)).abs())
         })
     }
+
+    fn is_larger_better(&self) -> bool {
+        false
+    }
 }
 
 pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {

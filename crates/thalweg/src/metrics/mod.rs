@@ -30,6 +30,11 @@ entries! {
 pub trait Metric: Send + Sync {
     /// Its value, or `None` where it is not defined for these answers.
     fn score(&self, answers: &Answers) -> Option<f64>;
+
+    /// Whether a larger value is a better one; a smaller one is otherwise.
+    fn is_larger_better(&self) -> bool {
+        true
+    }
 }
 
 /// What is asked of a network.
@@ -204,4 +209,17 @@ pub fn scores(answers: &Answers) -> Vec<(&'static str, f64)> {
         .iter()
         .filter_map(|entry| score(entry))
         .collect()
+}
+
+/// Whether `score` of the metric `name` is better than `other`.
+///
+/// # Errors
+/// If there is no such metric.
+pub fn is_better(name: &str, score: f64, other: f64) -> Result<bool> {
+    let metric = METRICS.build(&crate::registry::Choice::new(name), &())?;
+    Ok(if metric.is_larger_better() {
+        score > other
+    } else {
+        score < other
+    })
 }

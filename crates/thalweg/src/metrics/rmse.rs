@@ -16,6 +16,10 @@ impl Metric for Rmse {
             answers.mean(square).map(f64::sqrt)
         })
     }
+
+    fn is_larger_better(&self) -> bool {
+        false
+    }
 }
 
 pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {
