@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::args::{EvaluateArgs, threads_or_all};
+use crate::args::EvaluateArgs;
 use crate::data::{feature_dtype, load_for};
 use crate::exit::Result;
 use crate::model::Model;
+use crate::parse::threads_or_all;
 use crate::scores::{Judge, Scores};
 use crate::terminal::{columns, count, figure};
 

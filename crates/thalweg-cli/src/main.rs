@@ -2,15 +2,18 @@
 
 mod args;
 mod checkpoint;
+mod choices;
 mod config;
 mod data;
 mod evaluate;
 mod exit;
+mod finish;
 mod info;
 mod interrupt;
 mod list;
 mod log;
 mod model;
+mod parse;
 mod predict;
 mod preset;
 mod progress;
@@ -30,7 +33,7 @@ use args::{Cli, Command};
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return args::report(&error),
+        Err(error) => return parse::report(&error),
     };
     let result = match cli.command {
         Command::Train(args) => train::run(&args),

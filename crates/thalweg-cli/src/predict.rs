@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use thalweg_data::table::number_text;
 use thalweg_data::{Preprocessing, Task};
 
-use crate::args::{PredictArgs, threads_or_all};
+use crate::args::PredictArgs;
 use crate::data::{feature_dtype, load_for};
 use crate::exit::{Failure, Result};
 use crate::model::Model;
+use crate::parse::threads_or_all;
 use crate::run_folder::{unwritable, write_atomically};
 
 /// The command.

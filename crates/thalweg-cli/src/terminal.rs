@@ -127,3 +127,47 @@ pub fn count(n: usize, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{grouped} {noun}{plural}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_about_five_digits() {
+        let shown = [0.0, 0.97222, -1.0, 51850.4, 1.5e-3, 1e-9, 1e20, f64::NAN].map(figure);
+        assert_eq!(
+            shown,
+            [
+                "0",
+                "0.97222",
+                "-1.0000",
+                "51850",
+                "0.001500",
+                "1.0000e-9",
+                "1.0000e20",
+                "NaN"
+            ]
+        );
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["", "π"], ["long", "12"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(columns(&rows), ["       π", "long  12"]);
+    }
+
+    #[test]
+    fn counts_are_grouped_and_in_the_right_number() {
+        let shown = [0, 1, 999, 1797, 1_234_567].map(|n| count(n, "row"));
+        assert_eq!(
+            shown,
+            [
+                "0 rows",
+                "1 row",
+                "999 rows",
+                "1,797 rows",
+                "1,234,567 rows"
+            ]
+        );
+    }
+}

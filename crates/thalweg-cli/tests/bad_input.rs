@@ -56,7 +56,7 @@ fn files_that_cannot_be_learned_from_are_explained_in_one_line() {
                 )
             })
             .into(),
-            "infinite",
+            r#"data.csv:11: column "y": found"#,
         ),
         (
             "--task regression --target y",

@@ -173,6 +173,37 @@ fn training_that_diverges_says_where_and_what_to_try() {
 }
 
 #[test]
+fn training_that_diverges_late_keeps_the_best_model() {
+    let place = Workplace::new();
+    // The rate rises from nearly nothing to far too much.
+    let flags =
+        "--optimizer sgd --lr 10 --schedule linear_warmup --set schedule.fraction=1 --epochs 5000";
+    let ended = place.run(&format!(
+        "train builtin:diabetes {flags} --patience 5000 --quiet --out a"
+    ));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let end = events(&place.text("a/log.jsonl")).pop().unwrap();
+    assert_eq!(end["stopped_by"], "diverged");
+    assert!(
+        end["epochs"].as_u64() >= end["best_epoch"].as_u64(),
+        "{end}"
+    );
+    assert!(end["test"]["r2"].as_f64().unwrap() > 0.2, "{end}");
+    assert_eq!(place.files("a"), FILES);
+    place.succeed("predict a builtin:diabetes");
+}
+
+#[test]
+fn a_model_that_has_learned_nothing_is_said_to() {
+    let place = Workplace::new();
+    let ended = place.succeed("train builtin:diabetes --lr 1e-12 --epochs 1");
+    assert!(
+        ended.stderr.contains("no better than the best constant"),
+        "{ended:?}"
+    );
+}
+
+#[test]
 fn weights_of_another_run_are_a_start() {
     let place = Workplace::new();
     let first = place.train("builtin:digits --epochs 5 --out a");
