@@ -1,3 +1,49 @@
-//! The command line of Thalweg.
+//! The binary `thalweg`: from arguments to the crates that do the work, and back to lines and files.
 
-fn main() {}
+mod args;
+mod checkpoint;
+mod choices;
+mod config;
+mod data;
+mod evaluate;
+mod exit;
+mod finish;
+mod info;
+mod interrupt;
+mod list;
+mod log;
+mod model;
+mod parse;
+mod predict;
+mod preset;
+mod progress;
+mod resolve;
+mod run_folder;
+mod scores;
+mod summary;
+mod terminal;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return parse::report(&error),
+    };
+    let result = match cli.command {
+        Command::Train(args) => train::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::List(args) => list::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

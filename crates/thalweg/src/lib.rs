@@ -12,6 +12,7 @@ pub mod initializers;
 pub mod kernels;
 pub mod layers;
 pub mod losses;
+pub mod metrics;
 pub mod model_file;
 pub mod observe;
 pub mod optimizers;

@@ -72,6 +72,10 @@ pub struct Checkpoint {
 /// [`Error::Diverged`] in the step where the loss stops being finite; the engine then has the parameters
 /// from before that step, and [`Run::best`] those of the best epoch.
 pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
+    // A resumed run may have been out of patience when it was interrupted.
+    if run.early_stopping.is_out_of_patience(run.epoch) {
+        return run.finish(StoppedBy::Patience);
+    }
     while run.epoch < run.spec.epochs {
         run.shuffle();
         let mut sums = Sums::default();

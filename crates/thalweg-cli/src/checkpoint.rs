@@ -1,0 +1,125 @@
+//! What a run needs to go on: the state at the end of an epoch, in a file like a model file.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thalweg::engine::{ParameterInfo, State};
+use thalweg::error::Error;
+use thalweg::model_file::ModelFile;
+use thalweg::observe::Best;
+use thalweg::train::Checkpoint;
+use thalweg_data::Preprocessing;
+
+use crate::config::Config;
+use crate::exit::{Failure, Result};
+use crate::model::{metadata, tensors, values};
+use crate::run_folder::{CHECKPOINT, RunFolder};
+
+/// What the file says beside its tensors.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    kind: String,
+    epoch: usize,
+    slots: usize,
+    best: Option<BestHeader>,
+    config: Config,
+    /// As fitted: other data would give another.
+    preprocessing: Preprocessing,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BestHeader {
+    epoch: usize,
+    loss: f64,
+}
+
+/// What a checkpoint belongs to.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    /// The run.
+    pub config: &'a Config,
+    /// What was fitted to its data.
+    pub preprocessing: &'a Preprocessing,
+    /// The tensors of its network.
+    pub parameters: &'a [ParameterInfo],
+}
+
+const BEST: &str = "best.";
+
+fn slot(index: usize) -> String {
+    format!("slots.{index}.")
+}
+
+impl Owner<'_> {
+    /// The bytes of a checkpoint file.
+    pub fn to_bytes(self, checkpoint: &Checkpoint) -> Result<Vec<u8>> {
+        let header = Header {
+            kind: "checkpoint".to_owned(),
+            epoch: checkpoint.epoch,
+            slots: checkpoint.state.slots.len(),
+            best: checkpoint.best.as_ref().map(|best| BestHeader {
+                epoch: best.epoch,
+                loss: best.loss,
+            }),
+            config: self.config.clone(),
+            preprocessing: self.preprocessing.clone(),
+        };
+        let mut all = tensors("", self.parameters, &checkpoint.state.parameters);
+        for (index, values) in checkpoint.state.slots.iter().enumerate() {
+            all.extend(tensors(&slot(index), self.parameters, values));
+        }
+        if let Some(best) = &checkpoint.best {
+            all.extend(tensors(BEST, self.parameters, &best.parameters));
+        }
+        let file = ModelFile {
+            dtype: self.config.training.dtype,
+            tensors: all,
+            metadata: metadata(&header)?,
+        };
+        Ok(file.to_bytes()?)
+    }
+
+    /// The checkpoint of a folder, if there is one and it belongs to this run.
+    pub fn read(self, folder: &RunFolder) -> Result<Option<Checkpoint>> {
+        let path = folder.file(CHECKPOINT);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::input(format!("{}: {error}", path.display()))),
+        };
+        let name = path.display().to_string();
+        let fail = |error: Error| Failure::input(format!("{name}: {error}"));
+        let file = ModelFile::from_bytes(&bytes).map_err(fail)?;
+        let header: Header = serde_json::from_value(Value::Object(file.metadata.clone()))
+            .map_err(|error| fail(Error::Damaged(error.to_string())))?;
+        if let Some((entry, theirs, ours)) = header.config.difference(self.config) {
+            let error = Error::invalid(format!("{name}: {entry}"), theirs, ours);
+            return Err(error
+                .remedy("train with these settings into another --out")
+                .into());
+        }
+        if header.preprocessing != *self.preprocessing {
+            let error = Error::invalid(&name, "a run on other data", "the data of this run");
+            return Err(error
+                .remedy("the file has changed: train into another --out")
+                .into());
+        }
+        let read = |prefix: &str| values(&file, prefix, self.parameters).map_err(fail);
+        Ok(Some(Checkpoint {
+            epoch: header.epoch,
+            state: State {
+                parameters: read("")?,
+                slots: (0..header.slots)
+                    .map(|index| read(&slot(index)))
+                    .collect::<Result<_>>()?,
+            },
+            best: match header.best {
+                Some(BestHeader { epoch, loss }) => Some(Best {
+                    epoch,
+                    loss,
+                    parameters: read(BEST)?,
+                }),
+                None => None,
+            },
+        }))
+    }
+}

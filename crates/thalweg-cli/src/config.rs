@@ -1,0 +1,108 @@
+//! A run as plain data, with everything resolved: what `config.toml` holds, and all that determines a model.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
+
+use crate::exit::{Failure, Result};
+
+/// A resolved run. The number of threads is not part of it, because results do not depend on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// A model whose weights training starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_weights: Option<PathBuf>,
+    /// Where rows come from and what becomes of them.
+    pub data: DataConfig,
+    /// The network.
+    pub network: NetworkSpec,
+    /// How it is trained.
+    pub training: TrainingSpec,
+}
+
+/// Where rows come from and what becomes of them. Paths are absolute, so that the file works anywhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// DATA, as on the command line.
+    pub source: String,
+    /// A file to test on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// A file to watch training on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<PathBuf>,
+    /// How files are read.
+    #[serde(default)]
+    pub read: ReadOptions,
+    /// Target and task.
+    #[serde(default)]
+    pub target: TargetOptions,
+    /// Rows kept for test and validation.
+    #[serde(default)]
+    pub split: SplitOptions,
+    /// Preprocessing.
+    #[serde(default)]
+    pub fit: FitOptions,
+}
+
+const HEAD: &str = "\
+# Everything that determines this model. `thalweg train --config THIS_FILE` trains it again, bit for bit.\n\n";
+
+impl Config {
+    /// Reads a config file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let fail = |what: String| {
+            Failure::input(format!(
+                "{}: {}",
+                path.display(),
+                what.trim().replace('\n', " ")
+            ))
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| fail(format!("cannot be read: {error}; check the path")))?;
+        toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let line = (error.span()).map(|span| text[..span.start].lines().count().max(1));
+            let place = line.map_or(String::new(), |line| format!("line {line}: "));
+            fail(format!("{place}{}", error.message()))
+        })
+    }
+
+    /// The contents of `config.toml`.
+    pub fn to_toml(&self) -> Result<String> {
+        let text = toml::to_string(self).map_err(|error| Failure::input(error.to_string()))?;
+        Ok(format!("{HEAD}{text}"))
+    }
+
+    /// The first entry in which `other` differs: its name, ours and theirs.
+    pub fn difference(&self, other: &Self) -> Option<(String, String, String)> {
+        let value = |config: &Self| serde_json::to_value(config).unwrap_or_default();
+        difference("", &value(self), &value(other))
+    }
+}
+
+fn difference(
+    name: &str,
+    ours: &serde_json::Value,
+    theirs: &serde_json::Value,
+) -> Option<(String, String, String)> {
+    use serde_json::Value::{Null, Object};
+    if ours == theirs {
+        return None;
+    }
+    if let (Object(a), Object(b)) = (ours, theirs) {
+        let of = |map: &serde_json::Map<_, _>, key: &String| map.get(key).cloned().unwrap_or(Null);
+        return a.keys().chain(b.keys()).find_map(|key| {
+            let name = if name.is_empty() {
+                key.clone()
+            } else {
+                format!("{name}.{key}")
+            };
+            difference(&name, &of(a, key), &of(b, key))
+        });
+    }
+    Some((name.to_owned(), ours.to_string(), theirs.to_string()))
+}

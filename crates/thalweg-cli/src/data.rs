@@ -1,0 +1,97 @@
+//! From the data part of a config to datasets.
+
+use std::path::Path;
+
+use thalweg::precision::Dtype;
+use thalweg_data::{
+    ExpectedColumns, Loaded, PrepareOptions, Prepared, Preprocessing, ReadOptions, Source, Table,
+    prepare,
+};
+
+use crate::args::ReadArgs;
+use crate::config::DataConfig;
+use crate::exit::Result;
+
+impl ReadArgs {
+    /// Overrides what these arguments set.
+    pub fn apply(&self, options: &mut ReadOptions) {
+        if self.header || self.no_header {
+            options.header = Some(self.header);
+        }
+        if self.delimiter.is_some() {
+            options.delimiter = self.delimiter;
+        }
+        for (given, option) in [
+            (&self.columns, &mut options.names),
+            (&self.missing, &mut options.missing),
+        ] {
+            if !given.is_empty() {
+                option.clone_from(given);
+            }
+        }
+    }
+}
+
+/// Reads everything that a training run names, and makes datasets of it.
+pub fn load(config: &DataConfig, dtype: Dtype) -> Result<Prepared> {
+    let loaded = thalweg_data::read(&Source::parse(&config.source)?, &config.read)?;
+    let part = |path: &Option<std::path::PathBuf>| {
+        path.as_deref()
+            .map(|path| read_part(path, config, &loaded.train))
+            .transpose()
+    };
+    let (validation, test) = (part(&config.validation)?, part(&config.test)?);
+    let options = PrepareOptions {
+        target: config.target.clone(),
+        split: config.split.clone(),
+        fit: config.fit.clone(),
+        dtype: feature_dtype(dtype),
+    };
+    Ok(prepare(
+        &loaded,
+        validation.as_ref(),
+        test.as_ref(),
+        &options,
+    )?)
+}
+
+/// A file beside the training file: read in the same way, knowing the training file's columns.
+fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table> {
+    let mut options = config.read.clone();
+    options.labels = None;
+    options.expected = Some(ExpectedColumns {
+        names: training.names().map(str::to_owned).collect(),
+        optional: Vec::new(),
+    });
+    Ok(thalweg_data::read(&Source::Path(path.to_owned()), &options)?.train)
+}
+
+/// The rows that a trained model is to answer. Where a source has an official test part, that is it.
+pub fn load_for(
+    preprocessing: &Preprocessing,
+    missing: &[String],
+    source: &str,
+    labels: Option<&Path>,
+    read: &ReadArgs,
+) -> Result<Loaded> {
+    let mut options = ReadOptions {
+        missing: missing.to_vec(),
+        labels: labels.map(Path::to_owned),
+        ..ReadOptions::default()
+    };
+    read.apply(&mut options);
+    let source = Source::parse(source)?;
+    let mut loaded = thalweg_data::read(&source, &preprocessing.read_options(options))?;
+    if let Some(test) = loaded.test.take() {
+        loaded.train = test;
+    }
+    Ok(loaded)
+}
+
+/// The data crate's name for a precision.
+pub fn feature_dtype(dtype: Dtype) -> thalweg_data::Dtype {
+    match dtype {
+        Dtype::F32 => thalweg_data::Dtype::F32,
+        Dtype::F64 => thalweg_data::Dtype::F64,
+    }
+}

@@ -1,0 +1,65 @@
+//! How the program ends: the line it leaves, and its exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The result of a command.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Why a command did not end well.
+#[derive(Debug)]
+pub enum Failure {
+    /// Bad arguments or bad input: exit code 2.
+    Input(String),
+    /// Failed while running: exit code 1.
+    Running(String),
+    /// Stopped by Ctrl-C, after what was to be saved was saved: exit code 130.
+    Interrupted(String),
+    /// Nobody reads our output any more (`| head`): no failure at all.
+    OutputClosed,
+}
+
+impl Failure {
+    /// Bad input, in one line.
+    pub fn input(line: impl std::fmt::Display) -> Self {
+        Failure::Input(line.to_string())
+    }
+
+    /// Says it on standard error, and gives the exit code.
+    pub fn report(self) -> ExitCode {
+        let (line, code) = match self {
+            Failure::Input(line) => (line, 2),
+            Failure::Running(line) => (line, 1),
+            Failure::Interrupted(line) => (line, 130),
+            Failure::OutputClosed => return ExitCode::SUCCESS,
+        };
+        // Standard error may be closed, too.
+        let _ = writeln!(io::stderr(), "thalweg: {line}");
+        ExitCode::from(code)
+    }
+}
+
+impl From<thalweg::Error> for Failure {
+    fn from(error: thalweg::Error) -> Self {
+        match error {
+            thalweg::Error::Invalid(_) | thalweg::Error::Damaged(_) => Failure::input(error),
+            other => Failure::Running(other.to_string()),
+        }
+    }
+}
+
+impl From<thalweg_data::Error> for Failure {
+    fn from(error: thalweg_data::Error) -> Self {
+        Failure::input(error)
+    }
+}
+
+/// Failures of writing to standard output.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::OutputClosed,
+            _ => Failure::Running(format!("standard output: {error}")),
+        }
+    }
+}

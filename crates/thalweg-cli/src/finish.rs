@@ -1,0 +1,140 @@
+//! After training: the model is judged and written, and the user is told.
+
+use thalweg::dataset::Dataset;
+use thalweg::engine::Engine;
+use thalweg::error::Error;
+use thalweg_data::{Note, Prepared};
+
+use crate::config::Config;
+use crate::exit::{Failure, Result};
+use crate::log::End;
+use crate::model::{Description, Outcome};
+use crate::preset::{self, Reason};
+use crate::run_folder::{MODEL, RunFolder};
+use crate::scores::{Judge, Scores, without_class_weights};
+use crate::summary;
+use crate::terminal::Terminal;
+
+/// Judges and writes what training gave.
+pub struct Finish<'a> {
+    pub config: &'a Config,
+    pub prepared: &'a Prepared,
+    pub outcome: &'a Outcome,
+    pub folder: &'a RunFolder,
+    pub terminal: &'a Terminal,
+    pub reasons: &'a [Reason],
+}
+
+impl<'a> Finish<'a> {
+    /// Writes the model, prints the summary, and gives the last event.
+    pub fn end(&self, engine: &mut dyn Engine, has_model: bool, seconds: f64) -> Result<End<'a>> {
+        let mut end = End {
+            event: "end",
+            epochs: self.outcome.epochs,
+            best_epoch: has_model.then_some(self.outcome.best_epoch),
+            stopped_by: &self.outcome.stopped_by,
+            seconds,
+            train: None,
+            validation: None,
+            test: None,
+            best_constant: None,
+            out: self.folder.to_string(),
+        };
+        if !has_model {
+            return Ok(end);
+        }
+        let Prepared {
+            preprocessing,
+            validation,
+            test,
+            ..
+        } = self.prepared;
+        let judge = Judge::new(preprocessing, &self.config.network.loss)?;
+        let training = without_class_weights(&self.prepared.train, preprocessing);
+        let mut score =
+            |part: Option<&Dataset>| part.map(|part| judge.model(engine, part)).transpose();
+        end.train = score(Some(&training))?;
+        end.validation = score(validation.as_ref())?;
+        end.test = score(test.as_ref())?;
+        let judged = test.as_ref().or(validation.as_ref()).unwrap_or(&training);
+        end.best_constant = Some(judge.constant(&training, judged)?);
+
+        let description = Description {
+            kind: "model".to_owned(),
+            network: self.config.network.clone(),
+            training: self.config.training.clone(),
+            preprocessing: preprocessing.clone(),
+            missing: self.config.data.read.missing.clone(),
+            outcome: self.outcome.clone(),
+            metrics: crate::model::metadata(&Metrics {
+                train: &end.train,
+                validation: &end.validation,
+                test: &end.test,
+                best_constant: &end.best_constant,
+            })?,
+        };
+        (self.folder.write(MODEL, &description.to_bytes(engine)?))
+            .map_err(|error| Failure::Running(error.to_string()))?;
+        self.print(&end);
+        Ok(end)
+    }
+
+    fn print(&self, end: &End) {
+        let epochs = self.config.training.epochs;
+        self.terminal
+            .line(&summary::ending(self.outcome, epochs, end.seconds));
+        let parts = [
+            ("test", &end.test),
+            ("best constant", &end.best_constant),
+            ("validation", &end.validation),
+            ("train", &end.train),
+        ];
+        let mut named: Vec<(String, &Scores)> = Vec::new();
+        for (name, scores) in parts {
+            match scores {
+                Some(scores) if name == "best constant" => named.push((name.to_owned(), scores)),
+                Some(scores) => named.push((summary::part(name, scores), scores)),
+                None => {}
+            }
+        }
+        let parts = named
+            .iter()
+            .map(|(name, scores)| (name.as_str(), *scores))
+            .collect();
+        summary::print(self.terminal, &parts, self.reasons);
+        let judged = end
+            .test
+            .as_ref()
+            .or(end.validation.as_ref())
+            .or(end.train.as_ref());
+        if let (Some(judged), Some(constant)) = (judged, &end.best_constant)
+            && !judged.beats(constant)
+        {
+            let text = "the model is no better than the best constant: try a smaller --lr, or look at the columns";
+            self.terminal.note(&Note::warning(text));
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Metrics<'a> {
+    train: &'a Option<Scores>,
+    validation: &'a Option<Scores>,
+    test: &'a Option<Scores>,
+    best_constant: &'a Option<Scores>,
+}
+
+/// What happened, what to try, and what is left. The rate to try is the preset's for this optimizer, or a
+/// tenth of the one that failed if that is smaller.
+pub fn diverged(error: &Error, config: &Config, has_model: bool, folder: &RunFolder) -> String {
+    let linear = config.network.layers.len() == 1;
+    let (usual, _) = preset::learning_rate(&config.training.optimizer.name, linear);
+    let rate = usual.min(config.training.learning_rate / 10.0);
+    let digits = (2.0 - rate.log10().floor()).clamp(0.0, 300.0) as usize;
+    let rate = format!("{rate:.digits$}");
+    let left = match has_model {
+        true => format!("the model of the best epoch before that is in {folder}"),
+        false => format!("no epoch ended well, so there is no model; the log is in {folder}"),
+    };
+    format!("{error}; try --lr {}; {left}", rate.trim_end_matches('0'))
+}

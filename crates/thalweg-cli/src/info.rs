@@ -1,0 +1,247 @@
+//! `thalweg info`: what a data file or a model holds.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use thalweg_data::summary::ColumnSummary;
+use thalweg_data::{Encoding, ReadOptions, Source, Table, summarize};
+
+use crate::args::InfoArgs;
+use crate::exit::Result;
+use crate::model::{Description, Model};
+use crate::run_folder::MODEL;
+use crate::terminal::{columns, count, figure};
+
+/// The command.
+pub fn run(args: &InfoArgs) -> Result<()> {
+    let path = Path::new(&args.subject);
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    if is_model(path) {
+        let model = Model::read(path)?;
+        if args.json {
+            serde_json::to_writer(&mut output, &model.description).map_err(io::Error::from)?;
+            writeln!(output)?;
+        } else {
+            for line in describe(&model)? {
+                writeln!(output, "{line}")?;
+            }
+        }
+        return Ok(output.flush()?);
+    }
+    let mut options = ReadOptions {
+        labels: args.labels.clone(),
+        ..ReadOptions::default()
+    };
+    args.read.apply(&mut options);
+    let loaded = thalweg_data::read(&Source::parse(&args.subject)?, &options)?;
+    for note in &loaded.notes {
+        let _ = writeln!(io::stderr(), "{note}");
+    }
+    let summaries = summarize(&loaded.train);
+    if args.json {
+        let line = Line {
+            rows: loaded.train.rows,
+            columns: &summaries,
+        };
+        serde_json::to_writer(&mut output, &line).map_err(io::Error::from)?;
+        writeln!(output)?;
+    } else {
+        for line in table(&loaded.train, loaded.test.as_ref(), &summaries) {
+            writeln!(output, "{line}")?;
+        }
+    }
+    Ok(output.flush()?)
+}
+
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    rows: usize,
+    columns: &'a [ColumnSummary],
+}
+
+/// A run folder, or a file that begins as safetensors files do: eight bytes of length, then an object.
+fn is_model(path: &Path) -> bool {
+    if path.is_dir() {
+        return path.join(MODEL).exists();
+    }
+    let mut head = [0; 9];
+    let named = path
+        .extension()
+        .is_some_and(|ending| ending == "safetensors");
+    let mut begin = || File::open(path)?.read_exact(&mut head);
+    path.is_file() && (named || (begin().is_ok() && head[5..] == [0, 0, 0, b'{']))
+}
+
+fn table(table: &Table, test: Option<&Table>, summaries: &[ColumnSummary]) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}, {}",
+        count(table.rows, "row"),
+        count(summaries.len(), "column")
+    )];
+    if let Some(test) = test {
+        lines.push(format!("and {} to test on", count(test.rows, "row")));
+    }
+    lines.push(String::new());
+    let head = ["column", "kind", "missing", "distinct"]
+        .map(str::to_owned)
+        .to_vec();
+    let row = |summary: &ColumnSummary| {
+        let distinct = match (&summary.shape, summary.distinct) {
+            (Some(shape), _) => shape
+                .iter()
+                .map(usize::to_string)
+                .collect::<Vec<_>>()
+                .join("×"),
+            (None, Some(distinct)) => distinct.to_string(),
+            (None, None) => "–".to_owned(),
+        };
+        vec![
+            short(&summary.name),
+            summary.kind.clone(),
+            summary.missing.to_string(),
+            distinct,
+        ]
+    };
+    let rows: Vec<Vec<String>> = [head]
+        .into_iter()
+        .chain(summaries.iter().map(row))
+        .collect();
+    let mut aligned = columns(&rows).into_iter();
+    lines.extend(aligned.next().map(|head| format!("{head}  values")));
+    lines.extend(
+        aligned
+            .zip(summaries)
+            .map(|(line, summary)| format!("{line}  {}", values(summary))),
+    );
+    lines
+}
+
+/// The range, or the most frequent texts.
+fn values(summary: &ColumnSummary) -> String {
+    if let Some(numbers) = &summary.numbers {
+        let [min, max, mean, deviation] =
+            [numbers.min, numbers.max, numbers.mean, numbers.deviation].map(figure);
+        return format!("{min} to {max}, mean {mean} ± {deviation}");
+    }
+    let top = summary
+        .top
+        .iter()
+        .map(|(text, count)| format!("{} ({count})", short(text)));
+    top.collect::<Vec<_>>().join(", ")
+}
+
+/// At most 24 characters, on one line.
+fn short(text: &str) -> String {
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = printable.take(24).collect();
+    if text.chars().count() > 24 {
+        short.push('…');
+    }
+    short
+}
+
+fn describe(model: &Model) -> Result<Vec<String>> {
+    let Description {
+        network,
+        training,
+        preprocessing,
+        outcome,
+        metrics,
+        ..
+    } = &model.description;
+    let parameters = model.engine(1)?.parameters();
+    let total: usize = parameters
+        .iter()
+        .map(|info| info.shape.iter().product::<usize>())
+        .sum();
+    let mut lines = vec![
+        format!(
+            "{} model, {}",
+            preprocessing.task(),
+            count(total, "parameter")
+        ),
+        format!("target     {}", preprocessing.target.columns.join(", ")),
+    ];
+    if !preprocessing.classes().is_empty() {
+        let classes: Vec<String> = preprocessing
+            .classes()
+            .iter()
+            .take(20)
+            .map(|class| short(class))
+            .collect();
+        let more = if preprocessing.classes().len() > 20 {
+            ", …"
+        } else {
+            ""
+        };
+        lines.push(format!("classes    {}{more}", classes.join(", ")));
+    }
+    lines.push(format!(
+        "\nnetwork    {} inputs, loss {}",
+        network.inputs, network.loss
+    ));
+    lines.extend(
+        network
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(i, layer)| format!("  layers.{i}  {layer}")),
+    );
+    lines.push(format!(
+        "\ntraining   {}, schedule {}",
+        training.optimizer, training.schedule
+    ));
+    lines.push(
+        format!(
+            "  lr {}, batch size {}, l2 {}, {:?}, seed {}",
+            training.learning_rate, training.batch_size, training.l2, training.dtype, training.seed
+        )
+        .replace("F32", "f32")
+        .replace("F64", "f64"),
+    );
+    lines.push(format!(
+        "  {} of {} epochs, stopped by {}; weights of epoch {}; rows: {} train, {} validation, {} test",
+        outcome.epochs, training.epochs, outcome.stopped_by, outcome.best_epoch,
+        outcome.rows.train, outcome.rows.validation, outcome.rows.test
+    ));
+    lines.push("\nmetrics".to_owned());
+    for part in ["test", "best_constant", "validation", "train"] {
+        if let Some(scores) = metrics.get(part).and_then(|scores| scores.as_object()) {
+            let score = |(name, value): (&String, &serde_json::Value)| {
+                format!("{name} {}", value.as_f64().map_or("–".to_owned(), figure))
+            };
+            lines.push(format!(
+                "  {part:<14}{}",
+                scores.iter().map(score).collect::<Vec<_>>().join(", ")
+            ));
+        }
+    }
+    lines.push("\ninputs".to_owned());
+    let row = |input: &thalweg_data::preprocess::InputColumn| {
+        let kind = match &input.encoding {
+            Encoding::Numeric(_) => "numeric".to_owned(),
+            Encoding::Boolean(_) => "boolean".to_owned(),
+            Encoding::Categorical { levels } => format!("categorical, {} levels", levels.len()),
+            Encoding::Image { shape, .. } => format!("image {shape:?}"),
+            Encoding::Matrix { places } => format!("matrix of {}", places.len()),
+        };
+        vec![
+            format!("  {}", short(&input.name)),
+            kind,
+            count(input.encoding.width(), "input"),
+        ]
+    };
+    lines.extend(columns(
+        &preprocessing.inputs.iter().map(row).collect::<Vec<_>>(),
+    ));
+    if !preprocessing.dropped.is_empty() {
+        let dropped: Vec<String> = preprocessing
+            .dropped
+            .iter()
+            .map(|name| short(name))
+            .collect();
+        lines.push(format!("  left out: {}", dropped.join(", ")));
+    }
+    Ok(lines)
+}

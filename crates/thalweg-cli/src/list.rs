@@ -1,0 +1,141 @@
+//! `thalweg list`: everything that can be named, from the registries.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use thalweg::registry::{Default, Description, unknown};
+
+use crate::args::ListArgs;
+use crate::exit::Result;
+
+/// The kinds, in the plural, and their entries.
+fn kinds() -> Vec<(&'static str, Vec<&'static Description>)> {
+    vec![
+        ("layers", thalweg::layers::LAYERS.descriptions()),
+        (
+            "activations",
+            thalweg::activations::ACTIVATIONS.descriptions(),
+        ),
+        ("losses", thalweg::losses::LOSSES.descriptions()),
+        ("optimizers", thalweg::optimizers::OPTIMIZERS.descriptions()),
+        ("schedules", thalweg::schedules::SCHEDULES.descriptions()),
+        (
+            "initializers",
+            thalweg::initializers::INITIALIZERS.descriptions(),
+        ),
+        ("metrics", thalweg::metrics::METRICS.descriptions()),
+        ("formats", thalweg_data::formats::FORMATS.descriptions()),
+    ]
+}
+
+/// The command.
+pub fn run(args: &ListArgs) -> Result<()> {
+    let mut kinds = kinds();
+    if let Some(wanted) = &args.kind {
+        let singular = |plural: &str| {
+            plural
+                .strip_suffix("es")
+                .unwrap_or(plural)
+                .trim_end_matches('s')
+                .to_owned()
+        };
+        let is_wanted = |plural: &str| plural == wanted || singular(plural) == singular(wanted);
+        if !kinds.iter().any(|(plural, _)| is_wanted(plural)) {
+            let names: Vec<&str> = kinds.iter().map(|(plural, _)| *plural).collect();
+            return Err(unknown("kind", wanted, names).into());
+        }
+        kinds.retain(|(plural, _)| is_wanted(plural));
+    }
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    if args.json {
+        let rows: Vec<Row> = kinds
+            .iter()
+            .flat_map(|(kind, all)| all.iter().map(|d| Row::new(kind, d)))
+            .collect();
+        serde_json::to_writer(&mut output, &rows).map_err(io::Error::from)?;
+        writeln!(output)?;
+        return Ok(output.flush()?);
+    }
+    for (i, (kind, descriptions)) in kinds.iter().enumerate() {
+        writeln!(
+            output,
+            "{}{}",
+            if i > 0 { "\n" } else { "" },
+            kind.to_uppercase()
+        )?;
+        for description in descriptions {
+            print(&mut output, description)?;
+        }
+    }
+    Ok(output.flush()?)
+}
+
+fn print(output: &mut impl Write, description: &Description) -> Result<()> {
+    let Description {
+        name,
+        summary,
+        equation,
+        source,
+        parameters,
+    } = description;
+    writeln!(output, "  {name:<16}{summary}")?;
+    let details: Vec<&str> = [*equation, *source]
+        .into_iter()
+        .filter(|text| !matches!(*text, "" | "–"))
+        .collect();
+    if !details.is_empty() {
+        writeln!(output, "  {:<16}{}", "", details.join("  · "))?;
+    }
+    for parameter in *parameters {
+        let default = parameter
+            .default
+            .setting()
+            .map_or("required".to_owned(), |setting| setting.to_string());
+        let (name, summary, domain) = (parameter.name, parameter.summary, parameter.domain);
+        writeln!(
+            output,
+            "  {:<16}  {name} = {default}: {summary} ({domain})",
+            ""
+        )?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Row {
+    kind: &'static str,
+    name: &'static str,
+    summary: &'static str,
+    equation: &'static str,
+    source: &'static str,
+    settings: Vec<SettingRow>,
+}
+
+#[derive(Serialize)]
+struct SettingRow {
+    name: &'static str,
+    summary: &'static str,
+    default: Option<thalweg::registry::Setting>,
+    required: bool,
+    domain: String,
+}
+
+impl Row {
+    fn new(kind: &'static str, description: &Description) -> Self {
+        let setting = |parameter: &thalweg::registry::Parameter| SettingRow {
+            name: parameter.name,
+            summary: parameter.summary,
+            default: parameter.default.setting(),
+            required: parameter.default == Default::Required,
+            domain: parameter.domain.to_string(),
+        };
+        Self {
+            kind,
+            name: description.name,
+            summary: description.summary,
+            equation: description.equation,
+            source: description.source,
+            settings: description.parameters.iter().map(setting).collect(),
+        }
+    }
+}

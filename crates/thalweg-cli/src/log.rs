@@ -1,0 +1,116 @@
+//! `log.jsonl`: what happened, one JSON object a line.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Value;
+use thalweg::observe::EpochReport;
+use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_data::Task;
+
+use crate::run_folder::{LOG, RunFolder};
+use crate::scores::Scores;
+
+/// The first line.
+#[derive(Serialize)]
+pub struct Start<'a> {
+    pub event: &'static str,
+    pub version: &'static str,
+    pub data: &'a str,
+    pub task: Task,
+    pub rows: Rows,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub parameters: usize,
+    pub threads: usize,
+    pub network: &'a NetworkSpec,
+    pub training: &'a TrainingSpec,
+}
+
+/// How many rows each part has.
+#[derive(Debug, Clone, Copy, Serialize, serde::Deserialize)]
+pub struct Rows {
+    pub train: usize,
+    pub validation: usize,
+    pub test: usize,
+}
+
+/// A line for each epoch.
+#[derive(Serialize)]
+pub struct Epoch<'a> {
+    pub event: &'static str,
+    #[serde(flatten)]
+    pub report: &'a EpochReport,
+}
+
+/// The last line, and the result of `--json`.
+#[derive(Serialize)]
+pub struct End<'a> {
+    pub event: &'static str,
+    pub epochs: usize,
+    pub best_epoch: Option<usize>,
+    pub stopped_by: &'a str,
+    pub seconds: f64,
+    pub train: Option<Scores>,
+    pub validation: Option<Scores>,
+    pub test: Option<Scores>,
+    pub best_constant: Option<Scores>,
+    pub out: String,
+}
+
+/// The open file.
+pub struct Log {
+    file: File,
+}
+
+impl Log {
+    /// Begins a log; what was there before is gone.
+    pub fn create(folder: &RunFolder) -> io::Result<Self> {
+        Ok(Self {
+            file: File::create(folder.file(LOG))?,
+        })
+    }
+
+    /// Opens a log to go on after `epochs` epochs: later lines are cut off. Gives the seconds that those
+    /// epochs took, too.
+    pub fn resume(folder: &RunFolder, epochs: usize) -> io::Result<(Self, f64)> {
+        let text = std::fs::read_to_string(folder.file(LOG))?;
+        let (mut kept, mut seconds) = (String::new(), 0.0);
+        for line in text.lines() {
+            // The last line may be half written.
+            let Ok(event) = serde_json::from_str::<Value>(line) else {
+                break;
+            };
+            let keep = match event["event"].as_str() {
+                Some("start") => true,
+                Some("epoch") => event["epoch"]
+                    .as_u64()
+                    .is_some_and(|epoch| epoch <= epochs as u64),
+                _ => false,
+            };
+            if keep {
+                kept.push_str(line);
+                kept.push('\n');
+                seconds += event["seconds"].as_f64().unwrap_or(0.0);
+            }
+        }
+        folder.write(LOG, kept.as_bytes())?;
+        let file = OpenOptions::new().append(true).open(folder.file(LOG))?;
+        Ok((Self { file }, seconds))
+    }
+
+    /// Adds a line.
+    pub fn write(&mut self, event: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_string(event)?;
+        line.push('\n');
+        self.file.write_all(line.as_bytes())
+    }
+}
+
+/// The last event of a folder's log, if it has ended.
+pub fn end(folder: &RunFolder) -> Option<Value> {
+    let text = std::fs::read_to_string(folder.file(LOG)).ok()?;
+    let last: Value = serde_json::from_str(text.lines().next_back()?).ok()?;
+    (last["event"] == "end").then_some(last)
+}

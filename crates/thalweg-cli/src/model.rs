@@ -1,0 +1,258 @@
+//! A trained model: network, preprocessing and how it came about, to a file and back.
+//!
+//! The file says nothing that differs between equal runs: no times, paths or thread counts.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thalweg::cpu;
+use thalweg::engine::{Engine, ParameterInfo, State};
+use thalweg::error::Error;
+use thalweg::model_file::{ModelFile, Tensor};
+use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_data::Preprocessing;
+
+use crate::exit::{Failure, Result};
+use crate::log::Rows;
+use crate::run_folder::MODEL;
+
+/// What a model file says beside its tensors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Description {
+    /// `model`.
+    pub kind: String,
+    /// The network.
+    pub network: NetworkSpec,
+    /// How it was trained.
+    pub training: TrainingSpec,
+    /// Raw columns to inputs and back: columns, classes, target.
+    pub preprocessing: Preprocessing,
+    /// Cells of text files that mean "missing".
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// How training went.
+    pub outcome: Outcome,
+    /// Loss and metrics of each part.
+    pub metrics: Map<String, Value>,
+}
+
+/// How training went.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Epochs done.
+    pub epochs: usize,
+    /// The epoch whose weights these are.
+    pub best_epoch: usize,
+    /// Why training ended.
+    pub stopped_by: String,
+    /// Rows of each part.
+    pub rows: Rows,
+}
+
+/// A model file that was read.
+#[derive(Debug)]
+pub struct Model {
+    /// Where it was.
+    pub path: PathBuf,
+    /// What it says.
+    pub description: Description,
+    file: ModelFile,
+}
+
+impl Description {
+    /// The bytes of the model file.
+    pub fn to_bytes(&self, engine: &dyn Engine) -> Result<Vec<u8>> {
+        let tensors = tensors("", &engine.parameters(), &engine.save().parameters);
+        let file = ModelFile {
+            dtype: self.training.dtype,
+            tensors,
+            metadata: metadata(self)?,
+        };
+        Ok(file.to_bytes()?)
+    }
+}
+
+impl Model {
+    /// Reads a model file, or that of a run folder.
+    pub fn read(path: &Path) -> Result<Self> {
+        let path = if path.is_dir() {
+            path.join(MODEL)
+        } else {
+            path.to_owned()
+        };
+        let bytes = std::fs::read(&path).map_err(|error| {
+            Failure::input(format!(
+                "{}: cannot be read: {error}; give a model file or a run folder",
+                path.display()
+            ))
+        })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// Reads the bytes of the model file at `path`.
+    pub fn from_bytes(bytes: &[u8], path: PathBuf) -> Result<Self> {
+        let name = path.display().to_string();
+        let fail = |error: Error| Failure::input(format!("{name}: {error}"));
+        let file = ModelFile::from_bytes(bytes).map_err(fail)?;
+        if file.metadata.get("kind").and_then(Value::as_str) != Some("model") {
+            return Err(Error::invalid(&name, "a checkpoint", "a model")
+                .remedy("finish the run by --resume")
+                .into());
+        }
+        let description = serde_json::from_value(Value::Object(file.metadata.clone()))
+            .map_err(|error| fail(Error::Damaged(error.to_string())))?;
+        Ok(Self {
+            path,
+            description,
+            file,
+        })
+    }
+
+    /// An engine with the model's weights.
+    pub fn engine(&self, threads: usize) -> Result<Box<dyn Engine>> {
+        let Description {
+            network, training, ..
+        } = &self.description;
+        let mut engine = cpu::engine(network, training, threads)?;
+        self.load_into(&mut *engine)?;
+        Ok(engine)
+    }
+
+    /// Gives the model's weights to an engine of the same network.
+    pub fn load_into(&self, engine: &mut dyn Engine) -> Result<()> {
+        let parameters = values(&self.file, "", &engine.parameters())
+            .map_err(|error| Failure::input(error.within(self.path.display())))?;
+        Ok(engine.load(&State {
+            parameters,
+            slots: Vec::new(),
+        })?)
+    }
+}
+
+/// `value` as the metadata of a file.
+pub fn metadata(value: &impl Serialize) -> Result<Map<String, Value>> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(Failure::Running(
+            "model file: the metadata are no object".to_owned(),
+        )),
+        Err(error) => Err(Failure::Running(format!("model file: {error}"))),
+    }
+}
+
+/// A flat vector as tensors, their names prefixed.
+pub fn tensors(prefix: &str, parameters: &[ParameterInfo], values: &[f64]) -> Vec<Tensor> {
+    let mut rest = values;
+    let mut take = |info: &ParameterInfo| {
+        let (values, after) = rest.split_at(info.shape.iter().product::<usize>().min(rest.len()));
+        rest = after;
+        Tensor {
+            name: format!("{prefix}{}", info.name),
+            shape: info.shape.clone(),
+            values: values.to_vec(),
+        }
+    };
+    parameters.iter().map(&mut take).collect()
+}
+
+/// The flat vector of a file's tensors.
+pub fn values(
+    file: &ModelFile,
+    prefix: &str,
+    parameters: &[ParameterInfo],
+) -> Result<Vec<f64>, Error> {
+    let mut all = Vec::new();
+    for info in parameters {
+        let name = format!("{prefix}{}", info.name);
+        match file.tensor(&name) {
+            Some(tensor) if tensor.shape == info.shape => all.extend_from_slice(&tensor.values),
+            found => {
+                let found = found.map_or("no tensor".to_owned(), |tensor| {
+                    format!("shape {:?}", tensor.shape)
+                });
+                return Err(
+                    Error::invalid(name, found, format!("shape {:?}", info.shape))
+                        .remedy("give a model of the same network"),
+                );
+            }
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use thalweg::precision::Dtype;
+    use thalweg::registry::Choice;
+    use thalweg_data::{PrepareOptions, ReadOptions, Source, prepare, read};
+
+    use super::*;
+
+    fn bytes() -> Vec<u8> {
+        let source = Source::parse("builtin:iris").unwrap();
+        let loaded = read(&source, &ReadOptions::default()).unwrap();
+        let prepared = prepare(&loaded, None, None, &PrepareOptions::default()).unwrap();
+        let network = NetworkSpec::mlp(4, &[8], "relu", 3, Choice::new("cross_entropy"));
+        let training = TrainingSpec {
+            learning_rate: 0.1,
+            batch_size: 8,
+            epochs: 1,
+            patience: None,
+            l2: 0.0,
+            shuffle: true,
+            seed: 0,
+            dtype: Dtype::F32,
+            optimizer: Choice::new("adam"),
+            schedule: Choice::new("constant"),
+        };
+        let engine = cpu::engine(&network, &training, 1).unwrap();
+        let rows = Rows {
+            train: 120,
+            validation: 15,
+            test: 15,
+        };
+        let outcome = Outcome {
+            epochs: 1,
+            best_epoch: 1,
+            stopped_by: "epochs".into(),
+            rows,
+        };
+        let description = Description {
+            kind: "model".into(),
+            network,
+            training,
+            preprocessing: prepared.preprocessing,
+            missing: Vec::new(),
+            outcome,
+            metrics: Map::new(),
+        };
+        description.to_bytes(&*engine).unwrap()
+    }
+
+    #[test]
+    fn no_damaged_header_and_no_truncated_file_is_taken_for_another_model() {
+        let whole = bytes();
+        let read = |bytes: &[u8]| Model::from_bytes(bytes, "m".into());
+        let contents =
+            |model: &Model| (model.file.metadata.clone(), model.engine(1).unwrap().save());
+        let intact = contents(&read(&whole).unwrap());
+        let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+        let flipped = (0..header).flat_map(|position| {
+            [0x01, 0x80, 0xff].map(|mask| {
+                let mut damaged = whole.clone();
+                damaged[position] ^= mask;
+                damaged
+            })
+        });
+        let cut = (0..whole.len().min(4096)).map(|length| whole[..length].to_vec());
+        for damaged in flipped.chain(cut) {
+            match read(&damaged) {
+                Err(Failure::Input(line)) => assert!(!line.contains(char::is_control), "{line:?}"),
+                // Another last digit can be another way to write the same number.
+                Ok(model) => assert_eq!(contents(&model), intact),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `thalweg predict`: a model's answers as CSV.
+
+use std::io::{self, Write};
+
+use thalweg_data::table::number_text;
+use thalweg_data::{Preprocessing, Task};
+
+use crate::args::PredictArgs;
+use crate::data::{feature_dtype, load_for};
+use crate::exit::{Failure, Result};
+use crate::model::Model;
+use crate::parse::threads_or_all;
+use crate::run_folder::{unwritable, write_atomically};
+
+/// The command.
+pub fn run(args: &PredictArgs) -> Result<()> {
+    let model = Model::read(&args.model)?;
+    let preprocessing = &model.description.preprocessing;
+    if args.proba && preprocessing.task() == Task::Regression {
+        let error = thalweg::Error::invalid(
+            "--proba",
+            "a regression model",
+            "a model of classes or labels",
+        );
+        return Err(error.into());
+    }
+    let loaded = load_for(
+        preprocessing,
+        &model.description.missing,
+        &args.data,
+        None,
+        &args.read,
+    )?;
+    let table = &loaded.train;
+    let dtype = feature_dtype(model.description.training.dtype);
+    let (features, notes) = preprocessing.features(table, &table.all_rows(), dtype)?;
+    for note in loaded.notes.iter().chain(&notes) {
+        let _ = writeln!(io::stderr(), "{note}");
+    }
+    let predictions = model
+        .engine(threads_or_all(args.threads))?
+        .predict(&features)?;
+    let answers = Answers {
+        preprocessing,
+        predictions: &predictions,
+        proba: args.proba,
+    };
+    match args
+        .output
+        .as_deref()
+        .filter(|path| path.as_os_str() != "-")
+    {
+        None => {
+            let mut output = io::BufWriter::new(io::stdout().lock());
+            answers.write(&mut output)?;
+            Ok(output.flush()?)
+        }
+        Some(path) => {
+            let mut bytes = Vec::new();
+            answers.write(&mut bytes)?;
+            write_atomically(path, &bytes).map_err(|error| unwritable(path, &error))
+        }
+    }
+}
+
+/// What the network put out, and how it is to be written.
+struct Answers<'a> {
+    preprocessing: &'a Preprocessing,
+    predictions: &'a [f64],
+    proba: bool,
+}
+
+impl Answers<'_> {
+    fn write(&self, output: &mut impl Write) -> Result<(), Failure> {
+        let header: Vec<String> = self.header().iter().map(|name| cell(name)).collect();
+        writeln!(output, "{}", header.join(","))?;
+        for row in self
+            .predictions
+            .chunks(self.preprocessing.output_width().max(1))
+        {
+            let cells: Vec<String> = self.cells(row).iter().map(|text| cell(text)).collect();
+            writeln!(output, "{}", cells.join(","))?;
+        }
+        Ok(())
+    }
+
+    /// The names of the targets; of probabilities of classes `TARGET=CLASS`.
+    fn header(&self) -> Vec<String> {
+        let target = &self.preprocessing.target;
+        match (self.proba, target.columns.as_slice()) {
+            (true, [name]) if !target.classes.is_empty() => target
+                .classes
+                .iter()
+                .map(|class| format!("{name}={class}"))
+                .collect(),
+            (_, names) => names.to_vec(),
+        }
+    }
+
+    fn cells(&self, row: &[f64]) -> Vec<String> {
+        let class = |index: usize| {
+            self.preprocessing
+                .class(index)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        match (self.preprocessing.task(), self.proba, row) {
+            (Task::Regression, ..) => {
+                let number = |(j, &value)| number_text(self.preprocessing.in_user_units(j, value));
+                row.iter().enumerate().map(number).collect()
+            }
+            (Task::Binary, true, [p]) => vec![number_text(1.0 - p), number_text(*p)],
+            (_, true, _) => row.iter().copied().map(number_text).collect(),
+            (Task::Multilabel, false, _) => row
+                .iter()
+                .map(|&p| if p >= 0.5 { "1" } else { "0" }.to_owned())
+                .collect(),
+            (Task::Binary | Task::Multiclass, false, _) => {
+                vec![class(thalweg::metrics::predicted_class(row))]
+            }
+        }
+    }
+}
+
+/// A cell of CSV, quoted where it must be.
+fn cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}

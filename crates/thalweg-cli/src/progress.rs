@@ -1,0 +1,173 @@
+//! Watches a training run: the log, the checkpoint, the bar, a line for some epochs, and Ctrl-C.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use thalweg::engine::StepReport;
+use thalweg::observe::{EpochReport, Flow, Observer};
+use thalweg::train::Run;
+
+use crate::checkpoint::Owner;
+use crate::exit::Failure;
+use crate::interrupt;
+use crate::log::{Epoch, Log};
+use crate::run_folder::{CHECKPOINT, RunFolder};
+use crate::terminal::{Terminal, count, figure};
+
+/// Checkpoints are at least this far apart, and writing them takes a small part of the time.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(2);
+const CHECKPOINT_SHARE: u32 = 20;
+const BETWEEN_FRAMES: Duration = Duration::from_millis(80);
+/// About as many epochs get a line.
+const LINES: usize = 20;
+
+/// The observer.
+pub struct Progress<'a> {
+    pub terminal: &'a Terminal,
+    pub folder: &'a RunFolder,
+    pub log: Log,
+    pub owner: Owner<'a>,
+    /// Epochs of the whole run.
+    pub epochs: usize,
+    /// Updates of an epoch.
+    pub steps_per_epoch: u64,
+    /// Seconds of training, earlier parts of the run included.
+    pub seconds: f64,
+    saved: Instant,
+    pause: Duration,
+    frame: Instant,
+    last: Option<EpochReport>,
+    /// Whether Ctrl-C ended the run.
+    pub interrupted: bool,
+}
+
+impl<'a> Progress<'a> {
+    /// Begins to watch.
+    pub fn new(
+        terminal: &'a Terminal,
+        folder: &'a RunFolder,
+        log: Log,
+        owner: Owner<'a>,
+        steps_per_epoch: u64,
+        seconds: f64,
+    ) -> Self {
+        Self {
+            terminal,
+            folder,
+            log,
+            owner,
+            epochs: owner.config.training.epochs,
+            steps_per_epoch,
+            seconds,
+            saved: Instant::now(),
+            pause: BETWEEN_CHECKPOINTS,
+            frame: Instant::now(),
+            last: None,
+            interrupted: false,
+        }
+    }
+
+    fn flow(&mut self) -> Flow {
+        self.interrupted |= interrupt::requested();
+        if self.interrupted {
+            Flow::Stop
+        } else {
+            Flow::Continue
+        }
+    }
+
+    fn save(&mut self, run: &Run) -> io::Result<()> {
+        let start = Instant::now();
+        let bytes = self
+            .owner
+            .to_bytes(&run.checkpoint())
+            .map_err(|failure| match failure {
+                Failure::Running(line) | Failure::Input(line) => io::Error::other(line),
+                _ => io::Error::other("no checkpoint"),
+            })?;
+        self.folder.write(CHECKPOINT, &bytes)?;
+        self.saved = Instant::now();
+        self.pause = BETWEEN_CHECKPOINTS.max(start.elapsed() * CHECKPOINT_SHARE);
+        Ok(())
+    }
+
+    fn line(&self, report: &EpochReport) {
+        let width = self.epochs.to_string().len();
+        let validation = report.validation_loss.map_or(String::new(), |loss| {
+            format!("  validation {}", figure(loss))
+        });
+        let best = if report.is_best { "  best" } else { "" };
+        self.terminal.line(&format!(
+            "epoch {:>width$}/{}  train {}{validation}{best}",
+            report.epoch,
+            self.epochs,
+            figure(report.train_loss)
+        ));
+    }
+
+    /// Takes the bar away, and shows the last epoch if it had no line.
+    pub fn finish(&mut self) {
+        self.terminal.clear_bar();
+        if let Some(report) = self.last.take() {
+            self.line(&report);
+        }
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn step(&mut self, step: u64, report: &StepReport) -> Flow {
+        if self.terminal.has_bar() && self.frame.elapsed() >= BETWEEN_FRAMES {
+            self.frame = Instant::now();
+            let rate = self.last.as_ref().map_or(String::new(), |last| {
+                format!("  {}/s", count(last.rows_per_second as usize, "row"))
+            });
+            let epoch = step.saturating_sub(1) / self.steps_per_epoch.max(1) + 1;
+            let loss = figure(report.loss);
+            let message = format!("epoch {epoch}/{}  loss {loss}{rate}", self.epochs);
+            self.terminal.advance(step, message);
+        }
+        self.flow()
+    }
+
+    fn epoch(&mut self, run: &Run, report: &EpochReport) -> thalweg::Result<Flow> {
+        self.seconds += report.seconds;
+        self.log.write(&Epoch {
+            event: "epoch",
+            report,
+        })?;
+        let flow = self.flow();
+        if flow == Flow::Stop || self.saved.elapsed() >= self.pause {
+            self.save(run)?;
+        }
+        self.last = Some(report.clone());
+        if report.epoch == 1 || report.epoch.is_multiple_of(stride(self.epochs)) {
+            self.line(report);
+            self.last = None;
+        }
+        Ok(flow)
+    }
+}
+
+/// 1, 2, 5, 10, 20, 50, …: the smallest that leaves at most about [`LINES`] lines.
+fn stride(epochs: usize) -> usize {
+    let mut stride = 1;
+    for factor in [2, 5, 10].iter().cycle() {
+        if epochs / stride <= LINES {
+            break;
+        }
+        let power = 10usize.pow(stride.ilog10());
+        stride = factor * power;
+    }
+    stride
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stride;
+
+    #[test]
+    fn long_runs_have_few_lines() {
+        let strides = [1, 20, 21, 60, 100, 200, 1000, 1_000_000].map(stride);
+        assert_eq!(strides, [1, 1, 2, 5, 5, 10, 50, 50_000]);
+    }
+}

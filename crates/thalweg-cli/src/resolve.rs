@@ -1,0 +1,288 @@
+//! From arguments, a config file and what the data are to a resolved config.
+
+use std::path::Path;
+
+use thalweg::error::Error;
+use thalweg::precision::Dtype;
+use thalweg::registry::{Choice, Setting};
+use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_data::{ClassWeight, Prepared, Scaling, Source, SplitOptions};
+
+use crate::args::TrainArgs;
+use crate::choices::{check_loss, hidden, with_settings};
+use crate::config::{Config, DataConfig};
+use crate::exit::{Failure, Result};
+use crate::preset::{self, Facts, Reason};
+
+/// Where rows come from: the arguments over the config file over the defaults.
+pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
+    let mut data = match (base, &args.data) {
+        (Some(base), _) => base.data.clone(),
+        (None, Some(source)) => DataConfig {
+            source: source.clone(),
+            test: None,
+            validation: None,
+            read: Default::default(),
+            target: Default::default(),
+            split: SplitOptions::default(),
+            fit: Default::default(),
+        },
+        (None, None) => {
+            let error = Error::invalid("DATA", "nothing", "a file, a folder, or builtin:digits");
+            return Err(error
+                .remedy("or give --config FILE, or --resume with --out DIR")
+                .into());
+        }
+    };
+    if let Some(source) = &args.data {
+        Source::parse(source)?;
+        data.source.clone_from(source);
+    }
+    if let Some(path) = &args.test {
+        data.test = Some(path.clone());
+    }
+    if let Some(fraction) = args.test_fraction {
+        (data.test, data.split.test_fraction) = (None, fraction);
+    }
+    if let Some(path) = &args.validation {
+        data.validation = Some(path.clone());
+    }
+    if let Some(fraction) = args.validation_fraction {
+        (data.validation, data.split.validation_fraction) = (None, fraction);
+    }
+    if args.no_validation {
+        (data.validation, data.split.validation_fraction) = (None, 0.0);
+    }
+    args.read.apply(&mut data.read);
+    if let Some(path) = &args.labels {
+        data.read.labels = Some(path.clone());
+    }
+    if args.target.is_some() {
+        data.target.column.clone_from(&args.target);
+        data.target.task = None;
+    }
+    data.target.task = args.task.or(data.target.task);
+    data.split.seed = args.seed.unwrap_or(data.split.seed);
+    if !args.drop.is_empty() {
+        data.fit.drop.clone_from(&args.drop);
+    }
+    if args.sample_weight.is_some() {
+        data.fit.sample_weight.clone_from(&args.sample_weight);
+    }
+    if args.class_weight.is_some() {
+        data.fit.class_weight = Some(ClassWeight::Balanced);
+    }
+    data.fit.scaling = args.scaling.unwrap_or(data.fit.scaling);
+    if args.no_standardize {
+        (data.fit.scaling, data.fit.standardize_target) = (Scaling::None, false);
+    }
+    check_fractions(&data)?;
+    Ok(data)
+}
+
+fn check_fractions(data: &DataConfig) -> Result<()> {
+    let test = if data.test.is_some() {
+        0.0
+    } else {
+        data.split.test_fraction
+    };
+    let validation = if data.validation.is_some() {
+        0.0
+    } else {
+        data.split.validation_fraction
+    };
+    for (flag, fraction) in [
+        ("--test-fraction", test),
+        ("--validation-fraction", validation),
+    ] {
+        if !(0.0..1.0).contains(&fraction) {
+            return Err(Error::invalid(flag, fraction.to_string(), "a number ≥ 0 and < 1").into());
+        }
+    }
+    if test + validation >= 1.0 {
+        let found = format!("{} together", test + validation);
+        let error = Error::invalid(
+            "--test-fraction and --validation-fraction",
+            found,
+            "less than 1",
+        );
+        return Err(error.remedy("leave rows to train on").into());
+    }
+    Ok(())
+}
+
+/// So that the config means the same in every folder.
+fn make_absolute(config: &mut Config) -> Result<()> {
+    let absolute = |path: &Path| {
+        let fail = |error| Failure::input(format!("{}: {error}", path.display()));
+        std::path::absolute(path).map_err(fail)
+    };
+    if let Source::Path(path) = Source::parse(&config.data.source)? {
+        config.data.source = absolute(&path)?
+            .into_os_string()
+            .into_string()
+            .map_err(|path| {
+                Error::invalid("DATA", path.display().to_string(), "a path in UTF-8")
+            })?;
+    }
+    let data = &mut config.data;
+    let paths = [
+        &mut data.test,
+        &mut data.validation,
+        &mut data.read.labels,
+        &mut config.initial_weights,
+    ];
+    for path in paths.into_iter().flatten() {
+        *path = absolute(path)?;
+    }
+    Ok(())
+}
+
+/// The whole config: the arguments over the config file or, without one, over the preset. Reasons are given
+/// for what the preset chose.
+pub fn config(
+    args: &TrainArgs,
+    base: Option<Config>,
+    data: DataConfig,
+    prepared: &Prepared,
+) -> Result<(Config, Vec<Reason>)> {
+    let preprocessing = &prepared.preprocessing;
+    let widths = hidden(args)?;
+    let facts = Facts {
+        task: preprocessing.task(),
+        rows: prepared.train.rows(),
+        has_validation: prepared.validation.is_some(),
+        optimizer: args.optimizer.as_deref(),
+        epochs: args.epochs,
+        hidden: widths.as_deref(),
+    };
+    let (mut config, mut reasons) = match base {
+        Some(base) => (base, Vec::new()),
+        None => from_preset(&facts, data.clone()),
+    };
+    config.data = data;
+    config.data.target.column = Some(preprocessing.target.columns.join(","));
+    config.data.target.task = Some(facts.task);
+
+    let network = &mut config.network;
+    network.inputs = preprocessing.input_width();
+    shape(
+        network,
+        widths.as_deref(),
+        args.activation.as_deref(),
+        preprocessing.output_width(),
+    );
+    let choose = |choice: &mut Choice, name: &Option<String>, section| -> Result<()> {
+        let chosen = name.as_ref().map_or_else(|| choice.clone(), Choice::new);
+        *choice = with_settings(chosen, section, &args.set)?;
+        Ok(())
+    };
+    choose(&mut network.loss, &args.loss, "loss")?;
+    let training = &mut config.training;
+    choose(&mut training.optimizer, &args.optimizer, "optimizer")?;
+    choose(&mut training.schedule, &args.schedule, "schedule")?;
+    training.learning_rate = args.lr.unwrap_or(training.learning_rate);
+    training.batch_size = args.batch_size.unwrap_or(training.batch_size);
+    training.epochs = args.epochs.unwrap_or(training.epochs);
+    training.patience = args
+        .patience
+        .or(training.patience)
+        .filter(|_| facts.has_validation);
+    training.l2 = args.l2.unwrap_or(training.l2);
+    training.shuffle &= !args.no_shuffle;
+    training.seed = args.seed.unwrap_or(training.seed);
+    training.dtype = args.dtype.unwrap_or(training.dtype);
+    if let Some(path) = &args.initial_weights {
+        config.initial_weights = Some(path.clone());
+    }
+    make_absolute(&mut config)?;
+    config.network = config.network.resolve()?;
+    config.training = config.training.resolve()?;
+    check_loss(facts.task, &config.network.loss)?;
+    if args.patience.is_some() && !facts.has_validation {
+        let error = Error::invalid(
+            "--patience",
+            "no validation rows to watch",
+            "a validation part",
+        );
+        return Err(error
+            .remedy("leave out --patience, or choose a larger --validation-fraction")
+            .into());
+    }
+    reasons.retain(|reason| !is_set(args, reason.flag));
+    Ok((config, reasons))
+}
+
+/// Hidden layers of these widths with this activation, or those that are there; an output layer that fits.
+fn shape(
+    network: &mut NetworkSpec,
+    widths: Option<&[usize]>,
+    activation: Option<&str>,
+    outputs: usize,
+) {
+    let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
+    let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
+    if let Some(widths) = widths {
+        let old = network
+            .layers
+            .first()
+            .and_then(|layer| layer.settings.get("activation"))
+            .cloned();
+        let activation = old.unwrap_or(Setting::Text("relu".to_owned()));
+        let layer = |&units: &usize| dense(units).with("activation", activation.clone());
+        network.layers = widths.iter().map(layer).collect();
+    }
+    if let Some(activation) = activation {
+        for layer in &mut network.layers {
+            *layer = layer
+                .clone()
+                .with("activation", Setting::Text(activation.to_owned()));
+        }
+    }
+    network
+        .layers
+        .push(last.with("units", Setting::Integer(outputs as i64)));
+}
+
+fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
+    let preset = preset::auto(facts);
+    let training = TrainingSpec {
+        learning_rate: preset.learning_rate,
+        batch_size: preset.batch_size,
+        epochs: preset.epochs,
+        patience: preset.patience,
+        l2: 0.0,
+        shuffle: true,
+        seed: 0,
+        dtype: Dtype::F32,
+        optimizer: preset.optimizer,
+        schedule: preset.schedule,
+    };
+    // Inputs and outputs come from the data.
+    let network = NetworkSpec::mlp(1, &preset.hidden, preset.activation, 1, preset.loss);
+    (
+        Config {
+            initial_weights: None,
+            data,
+            network,
+            training,
+        },
+        preset.reasons,
+    )
+}
+
+/// Whether the user chose it.
+fn is_set(args: &TrainArgs, flag: &str) -> bool {
+    match flag {
+        "loss" => args.loss.is_some(),
+        "hidden" => args.hidden.is_some(),
+        "activation" => args.activation.is_some() || args.hidden.as_deref() == Some("none"),
+        "optimizer" => args.optimizer.is_some(),
+        "lr" => args.lr.is_some(),
+        "schedule" => args.schedule.is_some(),
+        "batch-size" => args.batch_size.is_some(),
+        "epochs" => args.epochs.is_some(),
+        "patience" => args.patience.is_some(),
+        _ => false,
+    }
+}

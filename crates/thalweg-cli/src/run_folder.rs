@@ -1,0 +1,132 @@
+//! The folder of a run, the only place where `train` writes.
+//!
+//! `config.toml` and `log.jsonl` are there from the beginning, `model.safetensors` from the end;
+//! `checkpoint.safetensors` is there while training goes on and after an interruption, and goes when
+//! training is finished. Files other than the log are replaced whole: a temporary file beside them is
+//! written, synced and renamed.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use thalweg::error::Error;
+
+use crate::exit::{Failure, Result};
+
+/// The model.
+pub const MODEL: &str = "model.safetensors";
+/// The resolved run.
+pub const CONFIG: &str = "config.toml";
+/// One JSON object a line.
+pub const LOG: &str = "log.jsonl";
+/// What a run needs to go on.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// An existing run folder.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// The folder at `path`, whatever it holds.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    /// Refuses a place where something is already.
+    pub fn check_free(path: &Path) -> Result<()> {
+        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(unwritable(path, &error)),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::invalid(
+                path.display().to_string(),
+                "a folder with files",
+                "an empty or new one",
+            )
+            .remedy("choose another --out, or go on with the run by --resume")
+            .into()),
+        }
+    }
+
+    /// Makes the folder `out`, or else the first free `runs/NAME-N`.
+    pub fn create(out: Option<&Path>, name: &str) -> Result<Self> {
+        if let Some(path) = out {
+            fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+            return Ok(Self::at(path));
+        }
+        let runs = Path::new("runs");
+        fs::create_dir_all(runs).map_err(|error| unwritable(runs, &error))?;
+        for number in 1u64.. {
+            let path = runs.join(format!("{name}-{number}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(unwritable(&path, &error)),
+            }
+        }
+        Err(unwritable(runs, &io::Error::other("no free name")))
+    }
+
+    /// The path of one of its files.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes one of its files whole.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.file(name);
+        write_atomically(&path, bytes)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    }
+
+    /// Removes one of its files if it is there.
+    pub fn remove(&self, name: &str) {
+        // What stays behind does no harm.
+        let _ = fs::remove_file(self.file(name));
+    }
+}
+
+impl std::fmt::Display for RunFolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}
+
+/// Puts a file into place whole: nobody ever sees half of it, and a failure leaves the old one.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::other("not a file"))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(".tmp");
+    let temporary = path.with_file_name(temporary);
+    let written = (|| {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+        return written;
+    }
+    // The rename itself lasts when the folder is synced; not every file system can do that.
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// The failure of output that cannot be written.
+pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::input(format!(
+        "{}: cannot be written: {error}; choose another place",
+        path.display()
+    ))
+}

@@ -1,0 +1,260 @@
+//! `thalweg train`: from arguments to a run folder.
+
+use thalweg::cpu;
+use thalweg::dataset::Dataset;
+use thalweg::engine::ParameterInfo;
+use thalweg::error::Error;
+use thalweg::train::{Run, StoppedBy};
+use thalweg_data::{Prepared, Source};
+
+use crate::args::TrainArgs;
+use crate::checkpoint::Owner;
+use crate::choices;
+use crate::config::Config;
+use crate::data;
+use crate::exit::{Failure, Result};
+use crate::finish::{Finish, diverged};
+use crate::interrupt;
+use crate::log::{self, Log, Rows, Start};
+use crate::model::{Model, Outcome};
+use crate::parse::threads_or_all;
+use crate::preset::Reason;
+use crate::progress::Progress;
+use crate::resolve;
+use crate::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, RunFolder, unwritable};
+use crate::terminal::{Terminal, count};
+
+/// Why a run ended that Ctrl-C ended.
+const INTERRUPTED: &str = "interrupted";
+
+/// The command.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    choices::check(args)?;
+    let mut terminal = Terminal::new(args.quiet, args.json);
+    let stored = stored_config(args)?;
+    let base = match (&stored, &args.config) {
+        (Some(config), _) => Some(config.clone()),
+        (None, Some(path)) => Some(Config::read(path)?),
+        (None, None) => None,
+    };
+    let data = resolve::data(args, base.as_ref())?;
+    let dtype = args
+        .dtype
+        .or(base.as_ref().map(|base| base.training.dtype))
+        .unwrap_or_default();
+    let prepared = data::load(&data, dtype)?;
+    for note in &prepared.notes {
+        terminal.note(note);
+    }
+    let (config, reasons) = resolve::config(args, base, data, &prepared)?;
+    if let (Some(out), Some(stored)) = (&args.out, &stored) {
+        let folder = RunFolder::at(out);
+        refuse_changes(stored, &config, &folder)?;
+        if let Some(end) = log::end(&folder).filter(|end| end["stopped_by"] != INTERRUPTED) {
+            let why = end["stopped_by"].as_str().unwrap_or_default();
+            terminal.line(&format!(
+                "{folder} is finished (stopped by {why}): nothing to do"
+            ));
+            terminal.json(&end);
+            return Ok(());
+        }
+    }
+    train(
+        args,
+        &mut terminal,
+        &config,
+        &prepared,
+        &reasons,
+        stored.is_some(),
+    )
+}
+
+/// The config of the run in `--out` that `--resume` goes on with; none when there is nothing yet. Without
+/// `--resume` nothing may be there.
+fn stored_config(args: &TrainArgs) -> Result<Option<Config>> {
+    let Some(out) = &args.out else {
+        return Ok(None);
+    };
+    let path = RunFolder::at(out).file(CONFIG);
+    if args.resume && path.exists() {
+        return Config::read(&path).map(Some);
+    }
+    if args.resume && args.data.is_none() {
+        let error = Error::invalid(path.display().to_string(), "no run", "a run to go on with");
+        return Err(error.remedy("check --out, or give DATA").into());
+    }
+    RunFolder::check_free(out).map(|()| None)
+}
+
+fn refuse_changes(stored: &Config, config: &Config, folder: &RunFolder) -> Result<()> {
+    let Some((entry, theirs, ours)) = stored.difference(config) else {
+        return Ok(());
+    };
+    let place = format!("{}: {entry}", folder.file(CONFIG).display());
+    let error = Error::invalid(place, theirs, format!("{ours}, as the arguments say"));
+    Err(error
+        .remedy("resume without other flags, or train into another --out")
+        .into())
+}
+
+fn train(
+    args: &TrainArgs,
+    terminal: &mut Terminal,
+    config: &Config,
+    prepared: &Prepared,
+    reasons: &[Reason],
+    resume: bool,
+) -> Result<()> {
+    let threads = threads_or_all(args.threads);
+    let mut engine = cpu::engine(&config.network, &config.training, threads)?;
+    if let Some(path) = &config.initial_weights {
+        Model::read(path)?.load_into(&mut *engine)?;
+    }
+    let parameters = engine.parameters();
+    let owner = Owner {
+        config,
+        preprocessing: &prepared.preprocessing,
+        parameters: &parameters,
+    };
+    let start = start(config, prepared, &parameters, threads);
+    let mut run = Run::new(
+        engine,
+        &config.training,
+        &prepared.train,
+        prepared.validation.as_ref(),
+    )?;
+
+    let name = Source::parse(&config.data.source)?.name();
+    let folder = RunFolder::create(args.out.as_deref(), &name)?;
+    let checkpoint = if resume { owner.read(&folder)? } else { None };
+    let (log, seconds) = match &checkpoint {
+        Some(checkpoint) => {
+            run.resume(checkpoint)?;
+            terminal.line(&format!("goes on after epoch {}", checkpoint.epoch));
+            Log::resume(&folder, checkpoint.epoch)
+        }
+        None => begin(&folder, &config.to_toml()?, &start).map(|log| (log, 0.0)),
+    }
+    .map_err(|error| unwritable(&folder.file(""), &error))?;
+    terminal.line(&headline(&start));
+
+    interrupt::listen()?;
+    let steps_per_epoch = run.steps_per_epoch();
+    terminal.start_bar(steps_per_epoch * config.training.epochs as u64);
+    let mut progress = Progress::new(terminal, &folder, log, owner, steps_per_epoch, seconds);
+    let result = thalweg::train::train(&mut run, &mut progress);
+    progress.finish();
+    let Progress {
+        mut log, seconds, ..
+    } = progress;
+    let (outcome, failure) = outcome(result, &mut run, start.rows)?;
+
+    let has_model = failure.is_none() || outcome.best_epoch > 0;
+    let finish = Finish {
+        config,
+        prepared,
+        outcome: &outcome,
+        folder: &folder,
+        terminal,
+        reasons,
+    };
+    let end = finish.end(&mut *run.into_engine(), has_model, seconds)?;
+    log.write(&end)
+        .map_err(|error| Failure::Running(format!("{folder}: {error}")))?;
+    terminal.json(&end);
+    if let Some(error) = failure {
+        folder.remove(CHECKPOINT);
+        return Err(Failure::Running(diverged(
+            &error, config, has_model, &folder,
+        )));
+    }
+    if outcome.stopped_by == INTERRUPTED {
+        return Err(Failure::Interrupted(format!(
+            "interrupted; the best model so far is in {folder}; `thalweg train --resume --out {folder}` goes on"
+        )));
+    }
+    folder.remove(CHECKPOINT);
+    terminal.line(&format!("{} in {folder}", [MODEL, CONFIG, LOG].join(", ")));
+    Ok(())
+}
+
+/// The first event of the log.
+fn start<'a>(
+    config: &'a Config,
+    prepared: &Prepared,
+    parameters: &[ParameterInfo],
+    threads: usize,
+) -> Start<'a> {
+    let rows = |dataset: &Option<Dataset>| dataset.as_ref().map_or(0, Dataset::rows);
+    let size = |info: &ParameterInfo| info.shape.iter().product::<usize>();
+    Start {
+        event: "start",
+        version: env!("CARGO_PKG_VERSION"),
+        data: &config.data.source,
+        task: prepared.preprocessing.task(),
+        rows: Rows {
+            train: prepared.train.rows(),
+            validation: rows(&prepared.validation),
+            test: rows(&prepared.test),
+        },
+        inputs: config.network.inputs,
+        outputs: prepared.preprocessing.output_width(),
+        parameters: parameters.iter().map(size).sum(),
+        threads,
+        network: &config.network,
+        training: &config.training,
+    }
+}
+
+/// The folder of a run that begins.
+fn begin(folder: &RunFolder, config: &str, start: &Start) -> std::io::Result<Log> {
+    folder.write(CONFIG, config.as_bytes())?;
+    let mut log = Log::create(folder)?;
+    log.write(start)?;
+    Ok(log)
+}
+
+/// What is trained on what, in a line.
+fn headline(start: &Start) -> String {
+    format!(
+        "{}, {}, {}, {}: {} to train, {} to validate, {} to test",
+        start.task,
+        count(start.inputs, "input"),
+        count(start.outputs, "output"),
+        count(start.parameters, "parameter"),
+        count(start.rows.train, "row"),
+        start.rows.validation,
+        start.rows.test
+    )
+}
+
+/// How training ended. After a divergence the engine gets the weights of the best epoch, if there is one:
+/// else `best_epoch` is 0.
+fn outcome(
+    result: thalweg::Result<thalweg::train::Summary>,
+    run: &mut Run,
+    rows: Rows,
+) -> Result<(Outcome, Option<Error>)> {
+    let of = |epochs, best_epoch, stopped_by: &str| Outcome {
+        epochs,
+        best_epoch,
+        stopped_by: stopped_by.to_owned(),
+        rows,
+    };
+    match result {
+        Ok(summary) => {
+            let stopped_by = match summary.stopped_by {
+                StoppedBy::Epochs => "epochs",
+                StoppedBy::Patience => "patience",
+                StoppedBy::Observer => INTERRUPTED,
+            };
+            Ok((of(summary.epochs, summary.best_epoch, stopped_by), None))
+        }
+        Err(error @ Error::Diverged { .. }) => {
+            run.restore_best()?;
+            let best_epoch = run.best().map_or(0, |best| best.epoch);
+            Ok((of(run.epoch(), best_epoch, "diverged"), Some(error)))
+        }
+        Err(error) => Err(Failure::Running(error.to_string())),
+    }
+}

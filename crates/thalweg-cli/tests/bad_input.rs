@@ -1,0 +1,324 @@
+//! Bad input is refused in one line, with exit code 2, and nothing is written.
+
+mod common;
+
+use std::io::Write;
+
+use common::Workplace;
+
+/// A training file of the lines `row(i)`.
+fn csv(header: &str, row: impl Fn(usize) -> String) -> String {
+    let rows: Vec<String> = (0..40).map(row).collect();
+    format!("{header}\n{}\n", rows.join("\n"))
+}
+
+fn good() -> String {
+    csv("a,b,y", |i| {
+        format!(
+            "{},{},{}",
+            i,
+            (i * 7) % 11,
+            if i % 3 > 0 { "p" } else { "q" }
+        )
+    })
+}
+
+#[test]
+fn files_that_cannot_be_learned_from_are_explained_in_one_line() {
+    let long = "x".repeat(1_000_000);
+    let ragged = good().replacen("\n5,", "\n5,5,", 1);
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("", b"".to_vec(), "found an empty file"),
+        ("", b"a,b,y\n".to_vec(), "found a header and no rows"),
+        ("", ragged.into(), "data.csv:7: found 4 cells, expected 3"),
+        (
+            "--task regression --target y",
+            good().into(),
+            r#"column "y": found"#,
+        ),
+        (
+            "",
+            csv("a,y", |i| format!("{i},p")).into(),
+            r#"found only the class "p""#,
+        ),
+        ("--target z", good().into(), r#"found no column "z""#),
+        ("--target yy", good().into(), "did you mean `y`?"),
+        (
+            "--task regression --target y",
+            csv("a,y", |i| {
+                format!(
+                    "{i},{}",
+                    if i == 9 {
+                        "inf".into()
+                    } else {
+                        format!("{i}.5")
+                    }
+                )
+            })
+            .into(),
+            r#"data.csv:11: column "y": found"#,
+        ),
+        (
+            "--task regression --target y",
+            csv("a,y", |i| {
+                format!(
+                    "{i},{}",
+                    if i == 9 {
+                        "nan".into()
+                    } else {
+                        format!("{i}.5")
+                    }
+                )
+            })
+            .into(),
+            r#"data.csv:11: column "y""#,
+        ),
+        (
+            "",
+            format!("a,b,y\n1,{long}\n").into(),
+            "data.csv:2: found 2 cells",
+        ),
+        (
+            "",
+            b"a,b,y\n1,\xff\xfe,p\n2,x,q\n".to_vec(),
+            "expected UTF-8",
+        ),
+        ("--drop nope", good().into(), r#"found no column "nope""#),
+        ("--sample-weight w", good().into(), r#"found no column "w""#),
+        (
+            "--sample-weight b",
+            good().replace(",7,", ",-7,").into(),
+            "a finite number ≥ 0",
+        ),
+        ("--columns a,b", good().into(), "one for each name given"),
+        (
+            "--test missing.csv",
+            good().into(),
+            "missing.csv: cannot be read",
+        ),
+    ];
+    for (flags, bytes, expected) in cases {
+        let place = Workplace::new();
+        place.write("data.csv", bytes);
+        let message = place.refused(&format!("train data.csv {flags} --out out"));
+        assert!(message.contains(expected), "{flags}: {message}");
+        assert_eq!(place.files("."), ["data.csv"], "{flags}");
+    }
+}
+
+#[test]
+fn columns_that_say_nothing_are_left_out_with_a_note() {
+    let place = Workplace::new();
+    place.write(
+        "data.csv",
+        csv("a,empty,same,y", |i| {
+            format!("{i},,7,{}", if i > 19 { "p" } else { "q" })
+        }),
+    );
+    let ended = place.succeed("train data.csv --epochs 2");
+    assert!(
+        ended.stderr.contains(r#"column "empty": no value"#),
+        "{ended:?}"
+    );
+    assert!(
+        ended.stderr.contains(r#"column "same": constant"#),
+        "{ended:?}"
+    );
+    assert_eq!(ended.stderr.matches("left out").count(), 2, "{ended:?}");
+}
+
+#[test]
+fn a_cell_of_a_million_characters_is_a_category_like_others() {
+    let place = Workplace::new();
+    let long = "x".repeat(1_000_000);
+    let row = |i: usize| format!("{},{}", if i < 20 { &long } else { "short" }, i % 2);
+    place.write("data.csv", csv("a,y", row));
+    let ended = place.succeed("train data.csv --epochs 2 --out m");
+    assert!(ended.stdout.len() + ended.stderr.len() < 10_000);
+    assert!(place.succeed("info m").stdout.len() < 10_000);
+}
+
+#[test]
+fn damaged_binary_files_are_explained_in_one_line() {
+    let place = Workplace::new();
+    let images = [
+        &[0, 0, 8, 3, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 2][..],
+        &[7; 80],
+    ]
+    .concat();
+    let labels = |n: u8| {
+        [
+            vec![0, 0, 8, 1, 0, 0, 0, n],
+            (0..n).map(|i| i % 2).collect(),
+        ]
+        .concat()
+    };
+    let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (20, 4), }\n";
+    let npy = [
+        b"\x93NUMPY\x01\x00",
+        &(header.len() as u16).to_le_bytes()[..],
+        header.as_bytes(),
+        &[1; 640],
+    ]
+    .concat();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(good().as_bytes()).unwrap();
+    let gz = gz.finish().unwrap();
+    place.write("images", &images);
+    place.write("labels", labels(20));
+    place.write("more", labels(21));
+    place.write("cut.idx", &images[..50]);
+    place.write("cut.npy", &npy[..300]);
+    place.write("cut.csv.gz", &gz[..gz.len() / 2]);
+    let before = place.files(".");
+    for (line, expected) in [
+        ("cut.idx --labels labels", "cut.idx: found 34 bytes of data"),
+        ("cut.npy", "cut.npy: "),
+        ("cut.csv.gz", "damaged or truncated compressed data"),
+        ("images --labels more", "21 labels"),
+        ("images", "features without targets"),
+    ] {
+        let message = place.refused(&format!("train {line} --out out"));
+        assert!(message.contains(expected), "{line}: {message}");
+    }
+    assert_eq!(place.files("."), before);
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_explained_in_one_line() {
+    let place = Workplace::new();
+    for (line, expected) in [
+        ("nothing.csv", "nothing.csv: cannot be read"),
+        ("builtin:irsi", "did you mean `iris`?"),
+        ("builtin:iris --optimizer adma", "did you mean `adam`?"),
+        (
+            "builtin:iris --loss crossentropy",
+            "did you mean `cross_entropy`?",
+        ),
+        ("builtin:iris --schedule cosin", "did you mean `cosine`?"),
+        ("builtin:iris --activation rleu", "did you mean `relu`?"),
+        (
+            "builtin:iris --optimizer adam --set optimizer.beta_1=0.5",
+            "did you mean `beta1`?",
+        ),
+        (
+            "builtin:iris --set optimizer.beta1=2",
+            "a number ≥ 0 and < 1",
+        ),
+        (
+            "builtin:iris --set optimiser.beta1=0.5",
+            "did you mean `optimizer`?",
+        ),
+        ("builtin:iris --set beta1=0.5", "NAME=VALUE"),
+        (
+            "builtin:iris --lr 0",
+            "--lr: found 0, expected a number > 0",
+        ),
+        ("builtin:iris --lr -1", "--lr: found -1"),
+        ("builtin:iris --lr nan", "--lr: found NaN"),
+        ("builtin:iris --batch-size 0", "--batch-size: found 0"),
+        ("builtin:iris --epochs 0", "--epochs: found 0"),
+        ("builtin:iris --patience 0", "--patience: found 0"),
+        ("builtin:iris --hidden 0", "--hidden: found `0`"),
+        ("builtin:iris --hidden 8,x", "--hidden: found `8,x`"),
+        ("builtin:iris --hidden -8", "--hidden: found `-8`"),
+        ("builtin:iris --threads 0", "from 1 to 1024"),
+        ("builtin:iris --threads 1025", "from 1 to 1024"),
+        ("builtin:iris --l2 -1", "--l2: found -1"),
+        (
+            "builtin:iris --test-fraction 0.5 --validation-fraction 0.5",
+            "found 1 together",
+        ),
+        ("builtin:iris --test-fraction 1", "--test-fraction: found 1"),
+        (
+            "builtin:iris --no-validation --patience 3",
+            "no validation rows",
+        ),
+        (
+            "builtin:iris --loss mse",
+            "expected cross_entropy for the task multiclass",
+        ),
+        (
+            "builtin:diabetes --loss logistic",
+            "mse or half_mse for the task regression",
+        ),
+        ("builtin:iris --task regresion", "one of regression"),
+        ("builtin:iris --no-such-flag", "unexpected argument"),
+        ("--resume --out nowhere", "expected a run to go on with"),
+        ("--config nowhere.toml", "nowhere.toml: cannot be read"),
+        ("", "DATA: found nothing"),
+    ] {
+        let message = place.refused(&format!("train {line}"));
+        assert!(message.contains(expected), "{line}: {message}");
+    }
+    assert!(place.files(".").is_empty());
+}
+
+#[test]
+fn a_config_that_is_no_config_is_explained_in_one_line() {
+    let place = Workplace::new();
+    place.train("builtin:iris --epochs 1 --out a");
+    let config = place.text("a/config.toml");
+    for (text, expected) in [
+        (config.replace("epochs = 1", "epochs = \"many\""), "line "),
+        (config.replace("epochs = 1", "epoch = 1"), "epoch"),
+        (
+            config.replace("\"adamw\"", "\"adamv\""),
+            "did you mean `adam`?",
+        ),
+        (config.replace("[training]", "[training"), "line "),
+        (String::new(), "missing field"),
+    ] {
+        place.write("bad.toml", text);
+        let message = place.refused("train --config bad.toml --out b");
+        assert!(message.contains(expected), "{message}");
+    }
+    assert_eq!(place.files("."), ["a", "bad.toml"]);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_refused_before_training() {
+    let place = Workplace::new();
+    place.write("file", "x");
+    for out in ["file", "file/run", "/proc/no/such"] {
+        let message = place.refused(&format!(
+            "train builtin:iris --epochs 1000000000 --no-validation --out {out}"
+        ));
+        assert!(message.contains("cannot be written"), "{message}");
+    }
+    assert_eq!(place.text("file"), "x");
+}
+
+#[test]
+fn models_that_are_none_are_explained_in_one_line() {
+    let place = Workplace::new();
+    place.train("builtin:iris --epochs 2 --out m");
+    let bytes = place.read("m/model.safetensors");
+    let mut flipped = bytes.clone();
+    flipped[100] ^= 1;
+    place.write("flipped.safetensors", flipped);
+    place.write("cut.safetensors", &bytes[..bytes.len() - 1]);
+    place.write("empty.safetensors", "");
+    place.write("text.safetensors", "a,b\n1,2\n");
+    for name in ["flipped", "cut", "empty", "text", "absent"] {
+        for command in [
+            format!("predict {name}.safetensors builtin:iris"),
+            format!("evaluate {name}.safetensors builtin:iris"),
+            format!("train builtin:iris --initial-weights {name}.safetensors --out x"),
+        ] {
+            let message = place.refused(&command);
+            assert!(
+                message.contains(&format!("{name}.safetensors: ")),
+                "{message}"
+            );
+        }
+    }
+    let message = place.refused("predict m builtin:wine");
+    assert!(
+        message.contains("expected every column that the model was trained on"),
+        "{message}"
+    );
+    let message = place.refused("evaluate m builtin:diabetes");
+    assert!(message.contains("expected every column"), "{message}");
+    assert!(!place.path("x").exists());
+}

@@ -1,0 +1,129 @@
+//! Runs that are killed or interrupted lose nothing.
+#![cfg(unix)]
+
+mod common;
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{Ended, Workplace, events};
+
+/// Waits until `done` or the end of the process; says whether it was `done`.
+fn wait_for(child: &mut Child, done: impl Fn() -> bool) -> bool {
+    loop {
+        if done() {
+            return true;
+        }
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn start(place: &Workplace, line: &str) -> Child {
+    let mut command = place.command(line.split_whitespace());
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_to_the_same_bits() {
+    let place = Workplace::new();
+    let checkpoint = place.path("killed/checkpoint.safetensors");
+    // However fast the machine is, some number of epochs is long enough.
+    let mut epochs = 30;
+    let line = loop {
+        let line = format!(
+            "builtin:digits --hidden 256,256 --no-validation --threads 1 --epochs {epochs}"
+        );
+        let mut child = start(&place, &format!("train {line} --out killed"));
+        let was_running = wait_for(&mut child, || checkpoint.exists());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if was_running && checkpoint.exists() {
+            break line;
+        }
+        std::fs::remove_dir_all(place.path("killed")).unwrap();
+        epochs *= 3;
+        assert!(epochs < 1_000_000, "there never was a checkpoint");
+    };
+    assert!(!place.path("killed/model.safetensors").exists());
+    place.train(&format!("{line} --out whole"));
+
+    let changed = place.refused(&format!("train {line} --lr 0.5 --resume --out killed"));
+    assert!(changed.contains("learning_rate"), "{changed}");
+    let resumed = place.succeed("train --resume --out killed");
+    assert!(
+        resumed.stdout.contains("goes on after epoch"),
+        "{resumed:?}"
+    );
+    assert_eq!(
+        place.read("killed/model.safetensors"),
+        place.read("whole/model.safetensors")
+    );
+    assert_eq!(place.files("killed"), place.files("whole"));
+    let log = |name: &str| {
+        let mut events = events(&place.text(&format!("{name}/log.jsonl")));
+        for event in &mut events {
+            for key in ["seconds", "rows_per_second", "out", "threads"] {
+                event.as_object_mut().unwrap().remove(key);
+            }
+        }
+        events
+    };
+    assert_eq!(log("killed"), log("whole"));
+}
+
+#[test]
+fn a_run_that_was_killed_before_its_first_checkpoint_begins_anew() {
+    let place = Workplace::new();
+    place.train("builtin:iris --epochs 5 --out whole");
+    std::fs::create_dir(place.path("killed")).unwrap();
+    place.write("killed/config.toml", place.read("whole/config.toml"));
+    let log = place.text("whole/log.jsonl");
+    place.write("killed/log.jsonl", &log[..log.len() * 2 / 3]);
+    place.succeed("train --resume --out killed");
+    assert_eq!(
+        place.read("killed/model.safetensors"),
+        place.read("whole/model.safetensors")
+    );
+    assert_eq!(events(&place.text("killed/log.jsonl")).len(), 7);
+}
+
+#[test]
+fn ctrl_c_saves_the_best_model_so_far_and_exits_with_130() {
+    for name in ["-INT", "-TERM"] {
+        let place = Workplace::new();
+        let log = place.path("a/log.jsonl");
+        let mut child = start(&place, "train builtin:iris --epochs 100000000 --out a");
+        let epochs = || {
+            std::fs::read_to_string(&log)
+                .unwrap_or_default()
+                .lines()
+                .count()
+                > 3
+        };
+        assert!(wait_for(&mut child, epochs));
+        signal(&child, name);
+        let ended = Ended::from(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, Some(130), "{ended:?}");
+        assert!(ended.stderr.contains("--resume --out a"), "{ended:?}");
+        let end = events(&place.text("a/log.jsonl")).pop().unwrap();
+        assert_eq!(end["stopped_by"], "interrupted");
+        assert!(end["test"]["accuracy"].is_f64(), "{end}");
+        let evaluated = place.succeed("evaluate a builtin:iris");
+        assert!(evaluated.stdout.contains("accuracy"), "{evaluated:?}");
+    }
+}

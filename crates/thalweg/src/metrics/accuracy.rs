@@ -1,0 +1,32 @@
+//! Accuracy: the weighted fraction of the rows that are answered rightly; with labels, in all of them.
+
+use super::{Answers, Kind, Metric};
+use crate::registry::{Description, Entry};
+
+/// See the module's text.
+struct Accuracy;
+
+impl Metric for Accuracy {
+    fn score(&self, answers: &Answers) -> Option<f64> {
+        let is_right = |row: usize| match answers.kind() {
+            Kind::Labels => (answers.prediction(row).iter().enumerate())
+                .all(|(j, &p)| (p >= 0.5) == (answers.value(row, j) >= 0.5)),
+            _ => Some(answers.predicted_class(row)) == answers.class(row),
+        };
+        if answers.kind() == Kind::Numbers {
+            return None;
+        }
+        answers.mean(|row| f64::from(u8::from(is_right(row))))
+    }
+}
+
+pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {
+    description: Description {
+        name: "accuracy",
+        summary: "Fraction of the rows that are answered rightly (with labels: all labels of the row)",
+        equation: "Σ w·[c(p) = y] / Σ w",
+        source: "scikit-learn, accuracy_score",
+        parameters: &[],
+    },
+    build: |_, ()| Ok(Box::new(Accuracy)),
+};

@@ -1,0 +1,70 @@
+//! The best answer that does not look at the features: what every model has to beat.
+
+use crate::dataset::Dataset;
+use crate::dataset::Targets;
+use crate::losses::Link;
+
+/// One row of answers, as a network with `outputs` outputs and this link would give it: the weighted mean
+/// of each target, or the weighted share of each class or label among the rows of `training`.
+pub fn best_constant(training: &Dataset, link: Link, outputs: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; outputs];
+    let mut total = 0.0;
+    for row in 0..training.targets.rows() {
+        let weight = (training.weights.as_ref()).map_or(1.0, |weights| f64::from(weights[row]));
+        total += weight;
+        match &training.targets {
+            Targets::Values { width, values } => {
+                for (sum, value) in sums.iter_mut().zip(&values[row * width..][..*width]) {
+                    *sum += weight * value;
+                }
+            }
+            Targets::Classes(classes) => {
+                // A single output is the probability of class 1.
+                let class = classes[row] as usize;
+                let output = if link == Link::Sigmoid {
+                    class.wrapping_sub(1)
+                } else {
+                    class
+                };
+                if let Some(sum) = sums.get_mut(output) {
+                    *sum += weight;
+                }
+            }
+        }
+    }
+    sums.iter_mut()
+        .for_each(|sum| *sum /= if total > 0.0 { total } else { 1.0 });
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Features, Values};
+
+    fn dataset(targets: Targets, weights: Option<Vec<f32>>) -> Dataset {
+        let values = Values::F32(vec![0.0; targets.rows()]);
+        Dataset {
+            features: Features { width: 1, values },
+            targets,
+            weights,
+        }
+    }
+
+    #[test]
+    fn it_is_the_mean_or_the_share_of_each_class() {
+        let numbers = Targets::Values {
+            width: 2,
+            values: vec![1.0, 10.0, 3.0, 20.0],
+        };
+        let of = |targets, weights, link, outputs| {
+            best_constant(&dataset(targets, weights), link, outputs)
+        };
+        assert_eq!(of(numbers.clone(), None, Link::Identity, 2), [2.0, 15.0]);
+        let weights = Some(vec![3.0, 1.0]);
+        assert_eq!(of(numbers, weights, Link::Identity, 2), [1.5, 12.5]);
+        let classes = Targets::Classes(vec![0, 1, 1, 1]);
+        assert_eq!(of(classes.clone(), None, Link::Sigmoid, 1), [0.75]);
+        assert_eq!(of(classes, None, Link::Softmax, 3), [0.25, 0.75, 0.0]);
+    }
+}

@@ -1,0 +1,79 @@
+//! F1: 2·TP / (2·TP + FP + FN), of class 1 of two; the plain mean over more classes (those that occur in the
+//! truth or in the answers) or over labels. It is 0 where it is 0/0.
+
+use super::{Answers, Kind, Metric};
+use crate::registry::{Description, Entry};
+
+/// See the module's text.
+struct F1;
+
+/// Of one class: weights of true positives, false positives and false negatives, and whether it occurs.
+#[derive(Default, Clone, Copy)]
+struct Counts {
+    hits: f64,
+    misses: f64,
+    occurs: bool,
+}
+
+impl Counts {
+    fn add(&mut self, predicted: bool, truth: bool, weight: f64) {
+        if predicted && truth {
+            self.hits += weight;
+        } else if predicted || truth {
+            self.misses += weight;
+        }
+        self.occurs |= predicted || truth;
+    }
+
+    fn f1(self) -> f64 {
+        let denominator = 2.0 * self.hits + self.misses;
+        if denominator > 0.0 { 2.0 * self.hits / denominator } else { 0.0 }
+    }
+}
+
+impl Metric for F1 {
+    fn score(&self, answers: &Answers) -> Option<f64> {
+        let mut counts = vec![Counts::default(); answers.classes()];
+        for row in 0..answers.rows() {
+            let weight = answers.weight(row);
+            for (class, counts) in counts.iter_mut().enumerate() {
+                let (predicted, truth) = match answers.kind() {
+                    Kind::Numbers => return None,
+                    Kind::Labels => (
+                        answers.prediction(row)[class] >= 0.5,
+                        answers.value(row, class) >= 0.5,
+                    ),
+                    Kind::TwoClasses | Kind::Classes => (
+                        answers.predicted_class(row) == class,
+                        answers.class(row) == Some(class),
+                    ),
+                };
+                counts.add(predicted, truth, weight);
+            }
+        }
+        match answers.kind() {
+            Kind::TwoClasses => counts.get(1).map(|counts| counts.f1()),
+            Kind::Classes => {
+                counts.retain(|counts| counts.occurs);
+                mean(&counts)
+            }
+            Kind::Numbers | Kind::Labels => mean(&counts),
+        }
+    }
+}
+
+fn mean(counts: &[Counts]) -> Option<f64> {
+    let sum: f64 = counts.iter().map(|counts| counts.f1()).sum();
+    (!counts.is_empty()).then(|| sum / counts.len() as f64)
+}
+
+pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {
+    description: Description {
+        name: "f1",
+        summary: "Balance of precision and recall of class 1; the mean over more classes or labels",
+        equation: "2·TP / (2·TP + FP + FN)",
+        source: "van Rijsbergen 1979",
+        parameters: &[],
+    },
+    build: |_, ()| Ok(Box::new(F1)),
+};

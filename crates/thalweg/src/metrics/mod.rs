@@ -1,0 +1,225 @@
+//! Metrics: what users judge a model by, from its answers and the truth.
+//!
+//! Convention for all: double precision, rows count by their weights, and values are in the units of the
+//! answers that came in. A metric says nothing where it is not defined (the area under the curve of one
+//! class), rather than something misleading.
+
+mod confusion;
+mod constant;
+
+pub use confusion::confusion;
+pub use constant::best_constant;
+
+use crate::dataset::Targets;
+use crate::error::{Error, Result};
+use crate::losses::Link;
+use crate::registry::entries;
+
+entries! {
+    /// All metrics, the first that suits being the one to judge by.
+    METRICS: "metric" => Box<dyn Metric>;
+    rmse,
+    mae,
+    r2,
+    accuracy,
+    auc,
+    f1,
+}
+
+/// A metric.
+pub trait Metric: Send + Sync {
+    /// Its value, or `None` where it is not defined for these answers.
+    fn score(&self, answers: &Answers) -> Option<f64>;
+
+    /// Whether a larger value is a better one; a smaller one is otherwise.
+    fn is_larger_better(&self) -> bool {
+        true
+    }
+}
+
+/// What is asked of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One or several numbers.
+    Numbers,
+    /// The probability of class 1 of 2.
+    TwoClasses,
+    /// The probability of each class.
+    Classes,
+    /// The probability of each label, independent of the others.
+    Labels,
+}
+
+/// A network's answers beside the truth.
+#[derive(Debug, Clone, Copy)]
+pub struct Answers<'a> {
+    kind: Kind,
+    outputs: usize,
+    predictions: &'a [f64],
+    targets: &'a Targets,
+    weights: Option<&'a [f32]>,
+}
+
+impl<'a> Answers<'a> {
+    /// `predictions` are row-major and have gone through `link`; `weights` are those of the rows.
+    ///
+    /// # Errors
+    /// If the lengths do not fit each other, or the link does not go with the targets.
+    pub fn new(
+        link: Link,
+        predictions: &'a [f64],
+        targets: &'a Targets,
+        weights: Option<&'a [f32]>,
+    ) -> Result<Self> {
+        let kind = match (link, targets) {
+            (Link::Identity, Targets::Values { .. }) => Kind::Numbers,
+            (Link::Sigmoid, Targets::Values { .. }) => Kind::Labels,
+            (Link::Sigmoid, Targets::Classes(_)) => Kind::TwoClasses,
+            (Link::Softmax, Targets::Classes(_)) => Kind::Classes,
+            (Link::Identity, Targets::Classes(_)) | (Link::Softmax, Targets::Values { .. }) => {
+                return Err(Error::invalid(
+                    "metrics",
+                    format!("targets that do not go with the link {link:?}"),
+                    "numbers with Identity, labels with Sigmoid, classes with Sigmoid or Softmax",
+                ));
+            }
+        };
+        let rows = targets.rows();
+        let outputs = predictions.len().checked_div(rows).unwrap_or(0);
+        let fits = match (kind, targets) {
+            (Kind::TwoClasses, _) => outputs == 1,
+            (_, Targets::Values { width, .. }) => outputs == *width,
+            (_, Targets::Classes(classes)) => {
+                classes.iter().all(|&class| (class as usize) < outputs)
+            }
+        };
+        if rows == 0
+            || !fits
+            || predictions.len() != rows * outputs
+            || weights.is_some_and(|weights| weights.len() != rows)
+        {
+            return Err(Error::invalid(
+                "metrics",
+                format!("{} predictions for {rows} rows", predictions.len()),
+                "the same number for each of at least one row",
+            ));
+        }
+        Ok(Self {
+            kind,
+            outputs,
+            predictions,
+            targets,
+            weights,
+        })
+    }
+
+    /// What was asked.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.targets.rows()
+    }
+
+    /// Number of classes; of labels or targets for other kinds.
+    pub fn classes(&self) -> usize {
+        if self.kind == Kind::TwoClasses {
+            2
+        } else {
+            self.outputs
+        }
+    }
+
+    /// Weight of a row.
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| f64::from(weights[row]))
+    }
+
+    /// What was answered in a row.
+    fn prediction(&self, row: usize) -> &[f64] {
+        &self.predictions[row * self.outputs..][..self.outputs]
+    }
+
+    /// The class that was answered: the likeliest, the first among equals; class 1 of 2 from ½ on.
+    fn predicted_class(&self, row: usize) -> usize {
+        predicted_class(self.prediction(row))
+    }
+
+    /// The class that is right.
+    fn class(&self, row: usize) -> Option<usize> {
+        match self.targets {
+            Targets::Classes(classes) => Some(classes[row] as usize),
+            Targets::Values { .. } => None,
+        }
+    }
+
+    /// The number or label that is right.
+    fn value(&self, row: usize, output: usize) -> f64 {
+        match self.targets {
+            Targets::Values { width, values } => values[row * width + output],
+            Targets::Classes(classes) => f64::from(classes[row]),
+        }
+    }
+
+    /// Weighted mean of `term` over the rows.
+    fn mean(&self, term: impl Fn(usize) -> f64) -> Option<f64> {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for row in 0..self.rows() {
+            sum += self.weight(row) * term(row);
+            total += self.weight(row);
+        }
+        (total > 0.0).then(|| sum / total)
+    }
+
+    /// Plain mean over the outputs.
+    fn mean_of_outputs(&self, term: impl Fn(usize) -> Option<f64>) -> Option<f64> {
+        let values: Option<Vec<f64>> = (0..self.outputs).map(term).collect();
+        values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
+    }
+}
+
+/// The class that a row of probabilities means: the likeliest, the first among equals; of a single
+/// probability, class 1 from ½ on.
+pub fn predicted_class(probabilities: &[f64]) -> usize {
+    match probabilities {
+        [one] => usize::from(*one >= 0.5),
+        many => {
+            (many.iter().enumerate())
+                .fold((0, f64::NEG_INFINITY), |best, (class, &p)| {
+                    if p > best.1 { (class, p) } else { best }
+                })
+                .0
+        }
+    }
+}
+
+/// Every metric that is defined for these answers, by name, in the order of the registry.
+pub fn scores(answers: &Answers) -> Vec<(&'static str, f64)> {
+    let score = |entry: &crate::registry::Entry<Box<dyn Metric>>| {
+        let name = entry.description.name;
+        let metric = METRICS
+            .build(&crate::registry::Choice::new(name), &())
+            .ok()?;
+        Some((name, metric.score(answers)?))
+    };
+    METRICS
+        .entries
+        .iter()
+        .filter_map(|entry| score(entry))
+        .collect()
+}
+
+/// Whether `score` of the metric `name` is better than `other`.
+///
+/// # Errors
+/// If there is no such metric.
+pub fn is_better(name: &str, score: f64, other: f64) -> Result<bool> {
+    let metric = METRICS.build(&crate::registry::Choice::new(name), &())?;
+    Ok(if metric.is_larger_better() {
+        score > other
+    } else {
+        score < other
+    })
+}

@@ -1,0 +1,38 @@
+//! Coefficient of determination: 1 − Σ w·(p − y)² / Σ w·(y − ȳ)², with ȳ the weighted mean of the truth; the
+//! mean over several targets. Where the truth is constant it is 1 for answers without error, else 0.
+
+use super::{Answers, Kind, Metric};
+use crate::registry::{Description, Entry};
+
+/// See the module's text.
+struct R2;
+
+impl Metric for R2 {
+    fn score(&self, answers: &Answers) -> Option<f64> {
+        if answers.kind() != Kind::Numbers || answers.rows() < 2 {
+            return None;
+        }
+        answers.mean_of_outputs(|j| {
+            let y = |row| answers.value(row, j);
+            let mean = answers.mean(y)?;
+            let error = answers.mean(|row| (answers.prediction(row)[j] - y(row)).powi(2))?;
+            let spread = answers.mean(|row| (y(row) - mean).powi(2))?;
+            Some(match (error, spread) {
+                (0.0, 0.0) => 1.0,
+                (_, 0.0) => 0.0,
+                _ => 1.0 - error / spread,
+            })
+        })
+    }
+}
+
+pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {
+    description: Description {
+        name: "r2",
+        summary: "Fraction of the variance that is explained: 1 is perfect, 0 as good as the mean",
+        equation: "1 − Σ w·(p − y)² / Σ w·(y − ȳ)²",
+        source: "Wright 1921",
+        parameters: &[],
+    },
+    build: |_, ()| Ok(Box::new(R2)),
+};

@@ -1,0 +1,34 @@
+//! Root mean squared error: √(Σ w·(p − y)² / Σ w), the mean of the roots for several targets.
+
+use super::{Answers, Kind, Metric};
+use crate::registry::{Description, Entry};
+
+/// See the module's text.
+struct Rmse;
+
+impl Metric for Rmse {
+    fn score(&self, answers: &Answers) -> Option<f64> {
+        if answers.kind() != Kind::Numbers {
+            return None;
+        }
+        answers.mean_of_outputs(|j| {
+            let square = |row| (answers.prediction(row)[j] - answers.value(row, j)).powi(2);
+            answers.mean(square).map(f64::sqrt)
+        })
+    }
+
+    fn is_larger_better(&self) -> bool {
+        false
+    }
+}
+
+pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {
+    description: Description {
+        name: "rmse",
+        summary: "Root mean squared error, in the units of the target; smaller is better",
+        equation: "√(Σ w·(p − y)² / Σ w)",
+        source: "Gauss 1809",
+        parameters: &[],
+    },
+    build: |_, ()| Ok(Box::new(Rmse)),
+};
