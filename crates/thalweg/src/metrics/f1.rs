@@ -27,7 +27,11 @@ impl Counts {
 
     fn f1(self) -> f64 {
         let denominator = 2.0 * self.hits + self.misses;
-        if denominator > 0.0 { 2.0 * self.hits / denominator } else { 0.0 }
+        if denominator > 0.0 {
+            2.0 * self.hits / denominator
+        } else {
+            0.0
+        }
     }
 }
 
