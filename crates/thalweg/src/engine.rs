@@ -1,6 +1,6 @@
 //! The seam between training and devices: a whole step, not an operation on tensors.
 
-use crate::dataset::{Dataset, Features, Targets};
+use crate::dataset::{Dataset, Features, Targets, Values};
 use crate::error::{Error, Result};
 use crate::losses::Comparison;
 use crate::optimizers::Time;
@@ -132,7 +132,8 @@ pub trait Engine: Send {
     /// Forward, backward and update over one batch of at most the planned size.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the loss is not finite; the parameters are then as before the step.
+    /// [`Error::Diverged`] if the loss is not finite; the parameters are then as before the step. Also if a
+    /// gradient is not finite although the loss is; that part of the parameters is then as before the step.
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport>;
 
     /// Loss and gradient without an update; the gradient in the order of [`State::parameters`].
@@ -193,6 +194,18 @@ pub(crate) fn check(
             "dataset",
             format!("{} weights", weights.len()),
             format!("a finite number ≥ 0 for each of {rows} rows"),
+        ));
+    }
+    let strange = match &dataset.features.values {
+        Values::F32(values) => values.iter().position(|value| !value.is_finite()),
+        Values::F64(values) => values.iter().position(|value| !value.is_finite()),
+        Values::U8 { .. } => None,
+    };
+    if let Some(position) = strange {
+        return Err(Error::invalid(
+            "features",
+            format!("a value that is not finite in row {}", position / inputs),
+            "finite numbers",
         ));
     }
     let refuse = |found: String, expected: String| Err(Error::invalid("targets", found, expected));

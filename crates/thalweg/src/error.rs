@@ -12,17 +12,19 @@ pub enum Error {
     /// The caller asked for something that does not exist or does not fit.
     #[error("{0}")]
     Invalid(Invalid),
-    /// The training loss stopped being a finite number.
+    /// A loss or a gradient stopped being a finite number.
     #[error(
-        "training diverged: the loss became {loss} in step {step} (epoch {epoch}) at learning rate {rate:e}"
+        "training diverged: the {quantity} became {value} in step {step} (epoch {epoch}) at learning rate {rate:e}"
     )]
     Diverged {
         /// Steps taken when it happened, counted from 1.
         step: u64,
         /// Epoch in which it happened, counted from 1.
         epoch: usize,
-        /// The loss that was not finite.
-        loss: f64,
+        /// What was not finite: `loss`, `gradient norm` or `validation loss`.
+        quantity: &'static str,
+        /// Its value.
+        value: f64,
         /// Learning rate of that step.
         rate: f64,
     },

@@ -20,7 +20,7 @@ pub enum Flow {
 pub struct EpochReport {
     /// Epochs done, this one included.
     pub epoch: usize,
-    /// Mean loss of the epoch's batches, each before its update, weighted by their rows.
+    /// Weighted mean loss of the epoch's rows, each in its batch, before that batch's update.
     pub train_loss: f64,
     /// Weighted mean loss of the validation rows after the epoch.
     pub validation_loss: Option<f64>,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
-use crate::engine::{Batch, Engine, Rows, State};
+use crate::engine::{Batch, Engine, Rows, State, StepReport};
 use crate::error::{Error, Result};
 use crate::observe::{Best, EarlyStopping, EpochReport, Flow, Observer};
 use crate::optimizers::Time;
@@ -92,7 +92,7 @@ pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
                 ..Batch::new(run.training, Rows::Listed(rows))
             };
             let report = (run.engine.step(&batch, time)).map_err(|e| in_epoch(e, run.epoch + 1))?;
-            sums.add(rows.len(), time.rate, &report);
+            sums.add(&batch, time.rate, &report);
             if observer.step(run.step, &report) == Flow::Stop {
                 return run.finish(StoppedBy::Observer);
             }
@@ -236,13 +236,13 @@ impl<'a> Run<'a> {
             Some(rows) => Some(self.engine.evaluate(&Batch::all(rows), None)?),
             None => None,
         };
-        if let Some(loss) = validation_loss.filter(|loss| !loss.is_finite()) {
-            let (step, epoch, rate) = (self.step, self.epoch, sums.rate);
+        if let Some(value) = validation_loss.filter(|loss| !loss.is_finite()) {
             return Err(Error::Diverged {
-                step,
-                epoch,
-                loss,
-                rate,
+                step: self.step,
+                epoch: self.epoch,
+                quantity: "validation loss",
+                value,
+                rate: sums.rate,
             });
         }
         let is_best = validation_loss.is_some_and(|loss| self.early_stopping.is_best(loss));
@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
         }
         Ok(EpochReport {
             epoch: self.epoch,
-            train_loss: sums.loss / sums.rows as f64,
+            train_loss: sums.loss / sums.weight,
             validation_loss,
             learning_rate: sums.rate,
             gradient_norm: sums.norm / sums.steps as f64,
@@ -280,6 +280,7 @@ impl<'a> Run<'a> {
 struct Sums {
     start: Instant,
     rows: usize,
+    weight: f64,
     steps: usize,
     loss: f64,
     norm: f64,
@@ -291,6 +292,7 @@ impl Default for Sums {
         Self {
             start: Instant::now(),
             rows: 0,
+            weight: 0.0,
             steps: 0,
             loss: 0.0,
             norm: 0.0,
@@ -300,10 +302,12 @@ impl Default for Sums {
 }
 
 impl Sums {
-    fn add(&mut self, rows: usize, rate: f64, report: &crate::engine::StepReport) {
-        self.rows += rows;
+    fn add(&mut self, batch: &Batch, rate: f64, report: &StepReport) {
+        let weight = batch.total_weight();
+        self.rows += batch.rows.len();
+        self.weight += weight;
         self.steps += 1;
-        self.loss += report.loss * rows as f64;
+        self.loss += report.loss * weight;
         self.norm += report.gradient_norm;
         self.rate = rate;
     }

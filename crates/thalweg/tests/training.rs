@@ -220,6 +220,40 @@ fn an_observer_can_stop_after_a_step_and_after_an_epoch() {
 // Divergence
 
 #[test]
+fn a_gradient_that_is_not_finite_stays_out_of_the_parameters() {
+    // In single precision the loss ½(w·x − y)² is finite at w = 0, but its slope −y·x is not.
+    let training = pairs(&[(1e30, 1e15)]);
+    let spec = TrainingSpec {
+        dtype: Dtype::F32,
+        ..descent(1.0, 1, 3)
+    };
+    let mut run = Run::new(engine(&one_weight(), &spec), &spec, &training, None).unwrap();
+    let error = train(&mut run, &mut ()).unwrap_err();
+    let expected = Error::Diverged {
+        step: 1,
+        epoch: 1,
+        quantity: "gradient norm",
+        value: f64::INFINITY,
+        rate: 1.0,
+    };
+    assert_eq!(error.to_string(), expected.to_string());
+    assert_eq!(run.engine().save().parameters, [0.0]);
+}
+
+#[test]
+fn features_that_are_not_finite_are_refused() {
+    let training = pairs(&[(1.0, 1.0), (f64::INFINITY, 1.0)]);
+    let spec = descent(1.0, 1, 3);
+    let error = Run::new(engine(&one_weight(), &spec), &spec, &training, None)
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "features: found a value that is not finite in row 1, expected finite numbers"
+    );
+}
+
+#[test]
 fn divergence_is_caught_in_the_step_where_the_loss_stops_being_finite() {
     // Far above 2/λ: the error grows by 999 in every step.
     let training = pairs(&[(1.0, 2.0), (1.0, 2.0)]);
@@ -242,13 +276,15 @@ fn divergence_is_caught_in_the_step_where_the_loss_stops_being_finite() {
         let Err(Error::Diverged {
             step,
             epoch,
-            loss,
+            quantity,
+            value,
             rate,
         }) = train(&mut run, &mut diary)
         else {
             panic!("it did not diverge")
         };
-        assert!(steps > 5 && !loss.is_finite());
+        assert!(steps > 5 && !value.is_finite());
+        assert_eq!(quantity, "loss");
         assert_eq!(
             (step, epoch, rate),
             (steps, (steps as usize).div_ceil(2), 1000.0)
@@ -265,18 +301,23 @@ fn divergence_is_caught_in_the_step_where_the_loss_stops_being_finite() {
 #[test]
 fn a_step_that_diverges_leaves_the_engine_as_it_was() {
     for dtype in [Dtype::F32, Dtype::F64] {
-        for (hidden, last) in [("tanh", "sigmoid"), ("relu", "relu"), ("sigmoid", "tanh")] {
+        for (loss, hidden, last) in [
+            ("half_mse", "tanh", "sigmoid"),
+            ("mse", "relu", "relu"),
+            ("logistic", "sigmoid", "tanh"),
+            ("cross_entropy", "relu", "sigmoid"),
+        ] {
             for bad in [f64::NAN, f64::INFINITY] {
                 for threads in [1, 2] {
                     let layers = vec![dense(80, hidden), dense(33, hidden), dense(3, last)];
-                    let network = network(40, "half_mse", layers);
+                    let network = network(40, loss, layers);
                     let optimizer = Choice::new("adam");
                     let spec = TrainingSpec {
                         dtype,
                         optimizer,
                         ..descent(1e-3, 40, 1)
                     };
-                    let good = dataset("half_mse", 40, 3, 40, 5);
+                    let good = dataset(loss, 40, 3, 40, 5);
                     let mut broken = good.clone();
                     let thalweg::dataset::Values::F64(values) = &mut broken.features.values else {
                         panic!("f64")
@@ -289,7 +330,7 @@ fn a_step_that_diverges_leaves_the_engine_as_it_was() {
                     let mut other = cpu::engine(&network, &spec, threads).unwrap();
                     other.step(&Batch::all(&good), time(1)).unwrap();
 
-                    let case = format!("{dtype:?} {hidden} {last} {bad} on {threads}");
+                    let case = format!("{loss} {dtype:?} {hidden} {last} {bad} on {threads}");
                     match engine.step(&Batch::all(&broken), time(2)) {
                         Err(Error::Diverged { step: 2, .. }) => assert_eq!(engine.save(), before),
                         // Saturated or dead units have finite values even at infinity.
@@ -307,9 +348,9 @@ fn a_step_that_diverges_leaves_the_engine_as_it_was() {
 }
 
 #[test]
-fn a_row_that_is_not_a_number_is_caught_in_its_batch() {
+fn a_row_that_is_too_large_is_caught_in_its_batch() {
     let mut rows = [(1.0, 2.0); 8];
-    rows[5].0 = f64::NAN;
+    rows[5].0 = 1e300;
     let training = pairs(&rows);
     let spec = descent(0.1, 2, 3);
     let mut run = Run::new(engine(&one_weight(), &spec), &spec, &training, None).unwrap();

@@ -4,9 +4,9 @@
 //! to 1, from z = 17 on in single precision.
 
 use super::{AnyActivation, Function};
+use crate::kernels::math;
 use crate::kernels::{Arch, Scalar};
 use crate::registry::{Description, Entry};
-use crate::kernels::math;
 
 /// Logistic function: values between 0 and 1
 #[derive(Debug, Clone, Copy)]

@@ -3,9 +3,9 @@
 //! The slope is computed from z as 4e^{−2|z|}/(1 + e^{−2|z|})², right also where tanh rounds to ±1.
 
 use super::{AnyActivation, Function};
+use crate::kernels::math;
 use crate::kernels::{Arch, Scalar};
 use crate::registry::{Description, Entry};
-use crate::kernels::math;
 
 /// Hyperbolic tangent: values between −1 and 1
 #[derive(Debug, Clone, Copy)]

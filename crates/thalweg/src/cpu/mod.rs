@@ -255,18 +255,23 @@ impl<T: Precision> Engine for CpuEngine<T> {
             }
         });
         let loss = sum_losses();
-        if !loss.is_finite() {
-            return Err(Error::Diverged {
-                step: time.step,
-                epoch: 0,
+        let gradient_norm = self.item_squares.iter().sum::<f64>().sqrt();
+        if loss.is_finite() && gradient_norm.is_finite() {
+            return Ok(StepReport {
                 loss,
-                rate: time.rate,
+                gradient_norm,
             });
         }
-        let gradient_norm = self.item_squares.iter().sum::<f64>().sqrt();
-        Ok(StepReport {
-            loss,
-            gradient_norm,
+        let (quantity, value) = match loss.is_finite() {
+            true => ("gradient norm", gradient_norm),
+            false => ("loss", loss),
+        };
+        Err(Error::Diverged {
+            step: time.step,
+            epoch: 0,
+            quantity,
+            value,
+            rate: time.rate,
         })
     }
 

@@ -303,6 +303,10 @@ impl<T: Precision> Pass<'_, T> {
         unsafe {
             self.gradient(item, gradient);
             let square = reduce::sum_of_squares(self.isa, gradient);
+            if !square.is_finite() {
+                // The step reports divergence; what is not a number stays out of the parameters.
+                return square;
+            }
             let parameters = self.parameters.write(item.range.clone());
             let mut slot = 0;
             for (stage, constants) in update.chain.0.iter().zip(update.constants) {

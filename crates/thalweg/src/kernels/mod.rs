@@ -1,5 +1,6 @@
 //! Hot loops. Nothing here allocates, and (with the thread team) only here is code `unsafe`.
 
+pub mod dot;
 pub mod gather;
 pub mod gemm;
 pub mod isa;

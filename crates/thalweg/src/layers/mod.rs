@@ -2,7 +2,8 @@
 //!
 //! A layer owns no parameters and no buffers. It says once what it needs ([`Geometry`], [`Layer::plan`]);
 //! the engine lays all of it out and hands it slices. In every buffer a row takes [`stride`] values; the
-//! padding is zero in gradients and never read in values.
+//! padding is zero in gradients, and in values some number on which nothing depends (finite wherever the
+//! row is).
 
 use crate::error::Result;
 use crate::kernels::Isa;

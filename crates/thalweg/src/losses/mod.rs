@@ -76,17 +76,10 @@ impl<T: Precision> LossRows<'_, T> {
         self.weights.map_or(T::ONE, |weights| weights[row])
     }
 
-    /// Target of one output of a row; class indices count as 0 and 1.
-    #[inline(always)]
-    pub fn target(&self, row: usize, output: usize) -> T {
-        match self.targets {
-            TargetRows::Values(values) => values[row * self.outputs + output],
-            TargetRows::Classes(classes) => T::from_f64(f64::from(classes[row])),
-        }
-    }
-
     /// For losses that treat every output by itself: Σ w·l over the rows, where `term` gives value and
     /// slope of one output from z and target, and `share` multiplies both.
+    ///
+    /// Outputs of several rows are worked on side by side, so that one output a row fills vectors too.
     #[inline(always)]
     pub(crate) fn sum_outputs(
         &self,
@@ -94,22 +87,57 @@ impl<T: Precision> LossRows<'_, T> {
         share: f64,
         term: impl Fn(T, T) -> (T, T),
     ) -> f64 {
+        /// Outputs side by side, and partial sums of their values.
+        const WIDTH: usize = 64;
+        const SUMS: usize = 8;
         let scale = T::from_f64(self.scale * share);
-        let mut sum = 0.0;
-        for row in 0..self.rows {
-            let z = &self.z[row * self.stride..][..self.outputs];
-            let (dz, padding) = dz[row * self.stride..][..self.stride].split_at_mut(self.outputs);
-            padding.fill(T::ZERO);
-            let weight = self.weight(row);
-            let mut value = T::ZERO;
-            for (output, (z, dz)) in z.iter().zip(dz).enumerate() {
-                let (l, slope) = term(*z, self.target(row, output));
-                value += l;
-                *dz = slope * weight * scale;
+        let (mut z, mut y, mut w) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH], [T::ZERO; WIDTH]);
+        let mut sums = [0.0; SUMS];
+        let count = self.rows * self.outputs;
+        // The output that comes next, as (row, output).
+        let mut place = (0, 0);
+        let next = |place: &mut (usize, usize)| {
+            let at = *place;
+            *place = if at.1 + 1 < self.outputs {
+                (at.0, at.1 + 1)
+            } else {
+                (at.0 + 1, 0)
+            };
+            at
+        };
+        for first in (0..count).step_by(WIDTH) {
+            let width = WIDTH.min(count - first);
+            let begin = place;
+            for i in 0..width {
+                let (row, output) = next(&mut place);
+                z[i] = self.z[row * self.stride + output];
+                w[i] = self.weight(row);
+                y[i] = match self.targets {
+                    TargetRows::Values(values) => values[first + i],
+                    // Class indices count as 0 and 1.
+                    TargetRows::Classes(classes) => T::from_f64(f64::from(classes[row])),
+                };
             }
-            sum += (value * weight).to_f64();
+            for i in 0..width {
+                let (value, slope) = term(z[i], y[i]);
+                z[i] = value * w[i];
+                y[i] = slope * w[i] * scale;
+            }
+            for chunk in z[..width].chunks(SUMS) {
+                for (sum, value) in sums.iter_mut().zip(chunk) {
+                    *sum += value.to_f64();
+                }
+            }
+            place = begin;
+            for slope in &y[..width] {
+                let (row, output) = next(&mut place);
+                if output == 0 {
+                    dz[row * self.stride..][..self.stride].fill(T::ZERO);
+                }
+                dz[row * self.stride + output] = *slope;
+            }
         }
-        sum * share
+        sums.iter().sum::<f64>() * share
     }
 }
 

@@ -41,7 +41,9 @@ impl fmt::Display for ScaleByAdam {
 impl Stage for ScaleByAdam {
     /// 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ).
     fn constants(&self, time: Time) -> Constants {
-        let [first, second] = self.log_betas.map(|log_beta| bias_correction(log_beta, time.step));
+        let [first, second] = self
+            .log_betas
+            .map(|log_beta| bias_correction(log_beta, time.step));
         [first, second, 0.0, 0.0]
     }
 }
@@ -63,7 +65,11 @@ impl Rule for ScaleByAdam {
         let s = beta2 * state[1] + T::from_f64(1.0 - self.beta2) * g * g;
         (state[0], state[1]) = (m, s);
         let (m, s) = (m * first, s * second);
-        if self.epsilon_inside { m / (s + epsilon).sqrt() } else { m / (s.sqrt() + epsilon) }
+        if self.epsilon_inside {
+            m / (s + epsilon).sqrt()
+        } else {
+            m / (s.sqrt() + epsilon)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! AdamW: Adam with decoupled weight decay, θ ← θ − η·(m̂/(√ŝ + ε) + λθ); biases do not decay.
 
-use super::adam::{PARAMETERS, ScaleByAdam};
 use super::Chain;
+use super::adam::{PARAMETERS, ScaleByAdam};
 use super::decay::AddDecayed;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -27,7 +27,10 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
     build: |arguments, ()| {
         Ok(Chain(vec![
             Box::new(ScaleByAdam::new(arguments)),
-            Box::new(AddDecayed { name: "decay", factor: arguments.number("weight_decay") }),
+            Box::new(AddDecayed {
+                name: "decay",
+                factor: arguments.number("weight_decay"),
+            }),
         ]))
     },
 };

@@ -49,7 +49,11 @@ impl Rule for ScaleByRms {
         let epsilon = T::from_f64(self.epsilon);
         let s = alpha * state[0] + rest * g * g;
         state[0] = s;
-        if self.epsilon_inside { g / (s + epsilon).sqrt() } else { g / (s.sqrt() + epsilon) }
+        if self.epsilon_inside {
+            g / (s + epsilon).sqrt()
+        } else {
+            g / (s.sqrt() + epsilon)
+        }
     }
 }
 

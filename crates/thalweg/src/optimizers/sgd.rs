@@ -17,7 +17,11 @@ struct HeavyBall {
 
 impl fmt::Display for HeavyBall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = if self.nesterov { "nesterov" } else { "heavy_ball" };
+        let name = if self.nesterov {
+            "nesterov"
+        } else {
+            "heavy_ball"
+        };
         write!(f, "{name}({})", self.momentum)
     }
 }
@@ -31,7 +35,11 @@ impl Rule for HeavyBall {
     fn update<A: Arch, T: Scalar>(self, _: [T; 4], _: T, g: T, state: &mut [T; MAX_SLOTS]) -> T {
         let beta = T::from_f64(self.momentum);
         state[0] = beta * state[0] + g;
-        if self.nesterov { g + beta * state[0] } else { state[0] }
+        if self.nesterov {
+            g + beta * state[0]
+        } else {
+            state[0]
+        }
     }
 }
 

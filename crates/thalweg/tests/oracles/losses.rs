@@ -10,7 +10,7 @@ use thalweg::registry::Choice;
 use crate::common::*;
 use crate::instruction_sets;
 
-/// Value and gradient; everything that the loss must not read is NaN.
+/// Value and gradient. The padding of z is larger than any logit, and what stood in dz is NaN: neither shows.
 fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> (f64, Vec<f64>) {
     let convert = |values: &[f64]| -> Vec<T> { values.iter().map(|v| T::from_f64(*v)).collect() };
     let (rows, outputs) = (
@@ -18,7 +18,7 @@ fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> (f64, Vec<
         number(case, "outputs") as usize,
     );
     let stride = stride(outputs);
-    let mut z = vec![T::from_f64(f64::NAN); rows * stride];
+    let mut z = vec![T::from_f64(3e4); rows * stride];
     for (z, logits) in z
         .chunks_exact_mut(stride)
         .zip(floats(case, "logits").chunks_exact(outputs))

@@ -4,10 +4,11 @@
 //! Backward, with dz = dy ⊙ φ′(z): dx = dz·W, dW = dzᵀ·x, db = Σ dz over the rows (the loss has divided by
 //! the batch already).
 //!
-//! W lives packed for the forward product: panels of a few vectors' width over the units, and in a panel
-//! one row for each input; units are padded with zeros to whole vectors, which gradients keep zero. The
-//! backward product wants panels over the inputs; these are the layer's derived values, brought up to date
-//! tile by tile after each update. A tile of dW is some inputs' rows of one panel, so it is contiguous in θ.
+//! How W lies in θ, and with it the way in which the three products are computed, depends on the number of
+//! units: see `panels.rs` for the usual case and `unit_rows.rs` for a few units.
+
+mod panels;
+mod unit_rows;
 
 use super::{AnyLayer, Block, Geometry, Layer, Place, Plan, Segment, Tile, Weights, stride};
 use crate::activations::{ACTIVATIONS, AnyActivation};
@@ -22,6 +23,8 @@ use crate::registry::{Arguments, Choice, Default, Description, Domain, Entry, Pa
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
 /// optimizer finds them in the first-level cache.
 const TILE: usize = 3072;
+/// Up to this many units are stored unit by unit.
+const FEW_UNITS: usize = 4;
 const WEIGHT: usize = 0;
 const BIAS: usize = 1;
 
@@ -35,14 +38,50 @@ pub struct Dense {
     initializer: Box<dyn Initializer>,
 }
 
-/// Sizes in values of one precision.
-struct Packing {
-    /// Units, padded to whole vectors.
+/// Sizes in one precision and instruction set.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    isa: Isa,
     units: usize,
-    /// Inputs, padded likewise.
     inputs: usize,
-    /// Width of a full panel.
+    /// Units and inputs, padded to whole vectors.
+    padded_units: usize,
+    padded_inputs: usize,
+    /// Columns of a panel.
     panel: usize,
+    /// Whether the gradient of the inputs is wanted.
+    has_input_gradient: bool,
+}
+
+/// A way to store W and to compute with it.
+trait Storage<T: Precision> {
+    /// Length of W with padding.
+    fn weights(&self, sizes: Sizes) -> usize;
+    /// See [`Plan::tiles`], for W alone.
+    fn tiles(&self, sizes: Sizes) -> Vec<Tile>;
+    /// Where the weight of an input in a unit lies.
+    fn position(&self, sizes: Sizes, unit: usize, input: usize) -> usize;
+    /// See [`Plan::derived`].
+    fn derived(&self, sizes: Sizes) -> usize;
+    /// See [`Layer::refresh`], for a tile of W.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn refresh(&self, sizes: Sizes, tile: &Tile, parameters: &[T], derived: *mut T);
+    /// y = start + x·Wᵀ.
+    fn forward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        w: &[T],
+        start: Option<&[T]>,
+        x: &[T],
+        y: &mut [T],
+    );
+    /// dx = dz·W.
+    fn backward(&self, sizes: Sizes, rows: usize, weights: Weights<T>, dz: &[T], dx: &mut [T]);
+    /// A tile of dW = dzᵀ·x.
+    fn gradient(&self, sizes: Sizes, rows: usize, tile: &Tile, x: &[T], dz: &[T], dw: &mut [T]);
 }
 
 impl Dense {
@@ -63,30 +102,29 @@ impl Dense {
         }))
     }
 
-    fn packing<T: Precision>(&self, isa: Isa) -> Packing {
+    fn sizes<T: Precision>(&self, isa: Isa) -> Sizes {
         let lanes = isa.lanes::<T>();
-        Packing {
-            units: self.units.next_multiple_of(lanes),
-            inputs: self.inputs.next_multiple_of(lanes),
+        Sizes {
+            isa,
+            units: self.units,
+            inputs: self.inputs,
+            padded_units: self.units.next_multiple_of(lanes),
+            padded_inputs: self.inputs.next_multiple_of(lanes),
             panel: isa.panel::<T>(),
+            has_input_gradient: !self.is_first,
         }
     }
 
-    /// Where the bias begins in the layer's part of θ.
-    fn bias_start(&self, packing: &Packing) -> usize {
-        self.inputs * packing.units
+    fn storage<T: Precision>(&self) -> &'static dyn Storage<T> {
+        if self.units <= FEW_UNITS {
+            &unit_rows::UnitRows
+        } else {
+            &panels::Panels
+        }
     }
 
     fn activation<T: Precision>(&self) -> &dyn crate::activations::Activation<T> {
         T::activation(&*self.activation)
-    }
-}
-
-impl Packing {
-    /// Position of (row, column) in a matrix of `rows` rows packed over `columns`.
-    fn position(&self, row: usize, column: usize, rows: usize, columns: usize) -> usize {
-        let first = column / self.panel * self.panel;
-        first * rows + row * self.panel.min(columns - first) + column - first
     }
 }
 
@@ -106,14 +144,18 @@ impl Geometry for Dense {
             shape: vec![self.units],
             decays: false,
         };
-        [weight].into_iter().chain(self.has_bias.then_some(bias)).collect()
+        [weight]
+            .into_iter()
+            .chain(self.has_bias.then_some(bias))
+            .collect()
     }
 
     fn initialize(&self, segment: usize, random: &mut Sequence) -> Vec<f64> {
         match segment {
             WEIGHT => {
                 let mut weights = vec![0.0; self.units * self.inputs];
-                self.initializer.fill(self.inputs, self.units, random, &mut weights);
+                self.initializer
+                    .fill(self.inputs, self.units, random, &mut weights);
                 weights
             }
             _ => vec![0.0; self.units],
@@ -127,84 +169,50 @@ impl Geometry for Dense {
 
 impl<T: Precision> Layer<T> for Dense {
     fn plan(&self, isa: Isa) -> Plan {
-        let packing = self.packing::<T>(isa);
-        let mut tiles = Vec::new();
-        for column in (0..packing.units).step_by(packing.panel) {
-            let columns = packing.panel.min(packing.units - column);
-            // A multiple of 24 is a multiple of every register tile's height.
-            let rows = (TILE / columns).next_multiple_of(24);
-            tiles.extend((0..self.inputs).step_by(rows).map(|row| Tile {
-                start: column * self.inputs + row * columns,
-                segment: WEIGHT,
-                row,
-                rows: rows.min(self.inputs - row),
-                column,
-                columns,
-            }));
-        }
-        let bias = if self.has_bias { packing.units } else { 0 };
-        if self.has_bias {
-            tiles.push(Tile {
-                start: self.bias_start(&packing),
-                segment: BIAS,
-                row: 0,
-                rows: 1,
-                column: 0,
-                columns: bias,
-            });
-        }
+        let (sizes, storage) = (self.sizes::<T>(isa), self.storage::<T>());
+        let weights = storage.weights(sizes);
+        let bias = self.has_bias.then_some(Tile {
+            start: weights,
+            segment: BIAS,
+            row: 0,
+            rows: 1,
+            column: 0,
+            columns: sizes.padded_units,
+        });
         Plan {
-            parameters: self.bias_start(&packing) + bias,
-            derived: if self.is_first { 0 } else { self.units * packing.inputs },
-            stash: if self.activation::<T>().keeps_input() { stride(self.units) } else { 0 },
-            tiles,
+            parameters: weights + bias.as_ref().map_or(0, Tile::len),
+            derived: storage.derived(sizes),
+            stash: if self.activation::<T>().keeps_input() {
+                stride(self.units)
+            } else {
+                0
+            },
+            tiles: storage.tiles(sizes).into_iter().chain(bias).collect(),
         }
     }
 
     fn locate(&self, isa: Isa, segment: usize, index: usize) -> usize {
-        let packing = self.packing::<T>(isa);
+        let (sizes, storage) = (self.sizes::<T>(isa), self.storage::<T>());
         match segment {
-            WEIGHT => {
-                let (unit, input) = (index / self.inputs, index % self.inputs);
-                packing.position(input, unit, self.inputs, packing.units)
-            }
-            _ => self.bias_start(&packing) + index,
+            WEIGHT => storage.position(sizes, index / self.inputs, index % self.inputs),
+            _ => storage.weights(sizes) + index,
         }
     }
 
     unsafe fn refresh(&self, isa: Isa, tile: &Tile, tile_parameters: &[T], derived: *mut T) {
-        if tile.segment != WEIGHT || self.is_first {
-            return;
-        }
-        let packing = self.packing::<T>(isa);
-        let units = tile.columns.min(self.units - tile.column);
-        for (input, values) in (tile.row..).zip(tile_parameters.chunks_exact(tile.columns)) {
-            let panel = input / packing.panel * packing.panel;
-            let width = packing.panel.min(packing.inputs - panel);
-            let start = panel * self.units + tile.column * width + input - panel;
-            for (unit, value) in values[..units].iter().enumerate() {
-                // SAFETY: the unit is below `units` and `input` below `inputs`, so this is inside the
-                // matrix [units, inputs] that was planned; only this tile writes these elements.
-                unsafe { *derived.add(start + unit * width) = *value };
+        if tile.segment == WEIGHT && !self.is_first {
+            // SAFETY: the caller's promise.
+            unsafe {
+                self.storage::<T>()
+                    .refresh(self.sizes::<T>(isa), tile, tile_parameters, derived);
             }
         }
     }
 
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]) {
-        let packing = self.packing::<T>(block.isa);
-        let bias = self.bias_start(&packing);
-        Product {
-            rows: block.rows,
-            columns: packing.units,
-            depth: self.inputs,
-            a: Strided { data: x, row: stride(self.inputs), column: 1 },
-            b: weights.parameters,
-            b_layout: Layout::Panels,
-            start: if self.has_bias { Start::Row(&weights.parameters[bias..]) } else { Start::Zero },
-            c: y,
-            c_layout: Layout::Rows(stride(self.units)),
-        }
-        .run(block.isa);
+        let (sizes, storage) = (self.sizes::<T>(block.isa), self.storage::<T>());
+        let (w, bias) = weights.parameters.split_at(storage.weights(sizes));
+        storage.forward(sizes, block.rows, w, self.has_bias.then_some(bias), x, y);
         let activation = self.activation::<T>();
         let values = block.rows * stride(self.units);
         if activation.keeps_input() {
@@ -222,39 +230,34 @@ impl<T: Precision> Layer<T> for Dense {
         dy: &mut [T],
         dx: Option<&mut [T]>,
     ) {
-        let packing = self.packing::<T>(block.isa);
         let activation = self.activation::<T>();
         let at = if activation.keeps_input() { stash } else { y };
         activation.backward(block.isa, at, &mut dy[..block.rows * stride(self.units)]);
         if let Some(dx) = dx {
-            Product {
-                rows: block.rows,
-                columns: packing.inputs,
-                depth: self.units,
-                a: Strided { data: dy, row: stride(self.units), column: 1 },
-                b: weights.derived,
-                b_layout: Layout::Panels,
-                start: Start::Zero,
-                c: dx,
-                c_layout: Layout::Rows(stride(self.inputs)),
-            }
-            .run(block.isa);
+            self.storage::<T>()
+                .backward(self.sizes::<T>(block.isa), block.rows, weights, dy, dx);
         }
     }
 
     fn gradient(&self, batch: Block, tile: &Tile, x: &[T], dz: &[T], gradient: &mut [T]) {
+        let sizes = self.sizes::<T>(batch.isa);
+        if tile.segment == WEIGHT {
+            self.storage::<T>()
+                .gradient(sizes, batch.rows, tile, x, dz, gradient);
+            return;
+        }
+        // db = 1ᵀ·dz.
         let one = [T::ONE];
-        let a = if tile.segment == WEIGHT {
-            Strided { data: &x[tile.row..], row: 1, column: stride(self.inputs) }
-        } else {
-            Strided { data: &one, row: 1, column: 0 }
-        };
         Product {
-            rows: tile.rows,
+            rows: 1,
             columns: tile.columns,
             depth: batch.rows,
-            a,
-            b: &dz[tile.column..],
+            a: Strided {
+                data: &one,
+                row: 1,
+                column: 0,
+            },
+            b: dz,
             b_layout: Layout::Rows(stride(self.units)),
             start: Start::Zero,
             c: gradient,

@@ -1,0 +1,126 @@
+//! Dot products of rows with a few vectors.
+
+use super::isa::{Isa, Kernel};
+use super::simd::{Arch, Scalar, Vector};
+
+/// Sums that grow side by side, so that additions need not wait for each other.
+const SUMS: usize = 4;
+
+/// y\[row, unit\] = start\[unit\] + Σⱼ x\[row, j\]·w\[unit, j\].
+#[derive(Debug)]
+pub struct Dots<'a, T> {
+    /// Rows of x and y.
+    pub rows: usize,
+    /// Rows of w.
+    pub units: usize,
+    /// Length of the products: a multiple of the lanes of a vector.
+    pub columns: usize,
+    /// Rows, `x_stride` apart.
+    pub x: &'a [T],
+    /// See `x`.
+    pub x_stride: usize,
+    /// Vectors, `columns` apart.
+    pub w: &'a [T],
+    /// What is added to each unit's product, if anything.
+    pub start: Option<&'a [T]>,
+    /// Results, `y_stride` apart; 0 beyond the units.
+    pub y: &'a mut [T],
+    /// See `y`.
+    pub y_stride: usize,
+}
+
+impl<T: Scalar> Dots<'_, T> {
+    /// Computes the products.
+    ///
+    /// # Panics
+    /// If a slice is too short for the sizes: a mistake in the plan, not in any input.
+    pub fn run(mut self, isa: Isa) {
+        assert_eq!(self.columns % isa.lanes::<T>(), 0);
+        assert!(self.columns <= self.x_stride && self.x.len() >= self.rows * self.x_stride);
+        assert!(self.w.len() >= self.units * self.columns && self.units <= self.y_stride);
+        isa.run(&mut self);
+    }
+}
+
+impl<T: Scalar> Kernel for &mut Dots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arch>(self) {
+        let lanes = T::Vector::<A>::LANES;
+        let rows = self
+            .x
+            .chunks_exact(self.x_stride)
+            .zip(self.y.chunks_exact_mut(self.y_stride));
+        for (x, y) in rows.take(self.rows) {
+            y.fill(T::ZERO);
+            for (unit, y) in y[..self.units].iter_mut().enumerate() {
+                let mut sums = [T::Vector::<A>::splat(T::ZERO); SUMS];
+                let mut column = 0;
+                // SAFETY: `Dots::run` checked that `columns` values of x and w are there.
+                unsafe {
+                    let (x, w) = (x.as_ptr(), self.w.as_ptr().add(unit * self.columns));
+                    let load = |from: *const T, at| T::Vector::<A>::load(from.add(at));
+                    while column + SUMS * lanes <= self.columns {
+                        for (k, sum) in sums.iter_mut().enumerate() {
+                            let at = column + k * lanes;
+                            *sum = load(x, at).mul_add(load(w, at), *sum);
+                        }
+                        column += SUMS * lanes;
+                    }
+                    while column < self.columns {
+                        sums[0] = load(x, column).mul_add(load(w, column), sums[0]);
+                        column += lanes;
+                    }
+                }
+                let [a, b, c, d] = sums;
+                let start = self.start.map_or(T::ZERO, |start| start[unit]);
+                *y = start + a.add(b).add(c.add(d)).sum();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dot_products_are_exact_on_small_integers_on_every_path() {
+        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+            for vectors in 1..=11 {
+                for (rows, units) in [(1, 1), (3, 2), (5, 4)] {
+                    let columns = vectors * isa.lanes::<f64>();
+                    let (x_stride, y_stride) = (columns + 3, 16);
+                    let number = |i: usize| (i * 7 % 11) as f64 - 5.0;
+                    let x: Vec<f64> = (0..rows * x_stride).map(number).collect();
+                    let w: Vec<f64> = (0..units * columns).map(|i| number(i + 3)).collect();
+                    let start: Vec<f64> = (0..units).map(number).collect();
+                    let mut y = vec![f64::NAN; rows * y_stride];
+                    Dots {
+                        rows,
+                        units,
+                        columns,
+                        x: &x,
+                        x_stride,
+                        w: &w,
+                        start: Some(&start),
+                        y: &mut y,
+                        y_stride,
+                    }
+                    .run(isa);
+                    for row in 0..rows {
+                        for unit in 0..y_stride {
+                            let product = |j| x[row * x_stride + j] * w[unit * columns + j];
+                            let want = match unit < units {
+                                true => start[unit] + (0..columns).map(product).sum::<f64>(),
+                                false => 0.0,
+                            };
+                            assert_eq!(y[row * y_stride + unit], want);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! W unit by unit: for a few units, such as the one output of a linear model.
+//!
+//! Padding one unit to a vector would waste most of each product. Here vectors run along the inputs: the
+//! forward product is dot products, the gradient a sum of a few rows of x, and the backward product reads W
+//! as it lies, so nothing is derived. Inputs are padded with zeros to whole vectors.
+
+use super::{Sizes, Storage, TILE, WEIGHT};
+use crate::kernels::dot::Dots;
+use crate::kernels::gemm::{Layout, Product, Start, Strided};
+use crate::layers::{Tile, Weights, stride};
+use crate::precision::Precision;
+
+pub(super) struct UnitRows;
+
+impl<T: Precision> Storage<T> for UnitRows {
+    fn weights(&self, sizes: Sizes) -> usize {
+        sizes.units * sizes.padded_inputs
+    }
+
+    fn tiles(&self, sizes: Sizes) -> Vec<Tile> {
+        let inputs = sizes.padded_inputs;
+        let tile = |row, rows, column, columns| Tile {
+            start: row * inputs + column,
+            segment: WEIGHT,
+            row,
+            rows,
+            column,
+            columns,
+        };
+        if sizes.units * inputs <= TILE {
+            return vec![tile(0, sizes.units, 0, inputs)];
+        }
+        let columns = |unit| {
+            (0..inputs)
+                .step_by(TILE)
+                .map(move |column| tile(unit, 1, column, TILE.min(inputs - column)))
+        };
+        (0..sizes.units).flat_map(columns).collect()
+    }
+
+    fn position(&self, sizes: Sizes, unit: usize, input: usize) -> usize {
+        unit * sizes.padded_inputs + input
+    }
+
+    fn derived(&self, _: Sizes) -> usize {
+        0
+    }
+
+    unsafe fn refresh(&self, _: Sizes, _: &Tile, _: &[T], _: *mut T) {}
+
+    fn forward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        w: &[T],
+        start: Option<&[T]>,
+        x: &[T],
+        y: &mut [T],
+    ) {
+        Dots {
+            rows,
+            units: sizes.units,
+            columns: sizes.padded_inputs,
+            x,
+            x_stride: stride(sizes.inputs),
+            w,
+            start,
+            y,
+            y_stride: stride(sizes.units),
+        }
+        .run(sizes.isa);
+    }
+
+    fn backward(&self, sizes: Sizes, rows: usize, weights: Weights<T>, dz: &[T], dx: &mut [T]) {
+        Product {
+            rows,
+            columns: sizes.padded_inputs,
+            depth: sizes.units,
+            a: Strided {
+                data: dz,
+                row: stride(sizes.units),
+                column: 1,
+            },
+            b: weights.parameters,
+            b_layout: Layout::Rows(sizes.padded_inputs),
+            start: Start::Zero,
+            c: dx,
+            c_layout: Layout::Rows(stride(sizes.inputs)),
+        }
+        .run(sizes.isa);
+    }
+
+    fn gradient(&self, sizes: Sizes, rows: usize, tile: &Tile, x: &[T], dz: &[T], dw: &mut [T]) {
+        Product {
+            rows: tile.rows,
+            columns: tile.columns,
+            depth: rows,
+            a: Strided {
+                data: &dz[tile.row..],
+                row: 1,
+                column: stride(sizes.units),
+            },
+            b: &x[tile.column..],
+            b_layout: Layout::Rows(stride(sizes.inputs)),
+            start: Start::Zero,
+            c: dw,
+            c_layout: Layout::Rows(tile.columns),
+        }
+        .run(sizes.isa);
+        // The padding of x may hold anything; that of W stays 0.
+        let inputs = sizes.inputs.saturating_sub(tile.column).min(tile.columns);
+        for row in dw.chunks_exact_mut(tile.columns) {
+            row[inputs..].fill(T::ZERO);
+        }
+    }
+}
