@@ -12,7 +12,7 @@ use thalweg::optimizers::Time;
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
-use thalweg::train::{Run, StoppedBy, Summary, train};
+use thalweg::train::{Checkpoint, Run, StoppedBy, Summary, train};
 
 /// y = w·x with w = 0 at the start.
 fn one_weight() -> NetworkSpec {
@@ -94,6 +94,39 @@ fn early_stopping_ends_with_the_parameters_of_the_best_epoch() {
             assert_eq!(report.is_best, report.epoch <= best);
         }
     }
+}
+
+#[test]
+fn a_run_that_is_resumed_when_it_is_out_of_patience_trains_no_more() {
+    /// Keeps the last checkpoint.
+    struct Keep(Option<Checkpoint>);
+    impl Observer for Keep {
+        fn epoch(&mut self, run: &Run, _: &EpochReport) -> Result<Flow> {
+            self.0 = Some(run.checkpoint());
+            Ok(Flow::Continue)
+        }
+    }
+    let (training, validation) = (pairs(&[(1.0, 2.0)]), pairs(&[(1.0, 1.0)]));
+    let spec = TrainingSpec {
+        patience: Some(3),
+        ..descent(0.1, 1, 100)
+    };
+    let new = || {
+        Run::new(
+            engine(&one_weight(), &spec),
+            &spec,
+            &training,
+            Some(&validation),
+        )
+        .unwrap()
+    };
+    let (mut first, mut keep) = (new(), Keep(None));
+    let summary = train(&mut first, &mut keep).unwrap();
+    let (mut second, mut diary) = (new(), Diary::default());
+    second.resume(&keep.0.unwrap()).unwrap();
+    assert_eq!(train(&mut second, &mut diary).unwrap(), summary);
+    assert_eq!(diary.steps, 0);
+    assert_eq!(second.engine().save(), first.engine().save());
 }
 
 #[test]
