@@ -1,7 +1,8 @@
 //! Thalweg trains feed-forward networks by mini-batch gradient descent.
 //!
-//! This crate is the engine: what a network is ([`registry`], `spec`), how a step runs, the training
-//! loop and the model file. It opens no files and prints nothing.
+//! This crate is the engine: what a network is ([`spec`], [`registry`]), how a step runs ([`engine`],
+//! [`cpu`]), the training loop ([`mod@train`]) and the model file ([`model_file`]). It opens no files and
+//! prints nothing. `thalweg-data` makes [`dataset::Dataset`]s from files.
 
 pub mod activations;
 pub mod cpu;
@@ -24,3 +25,8 @@ pub mod spec;
 pub mod train;
 
 pub use error::{Error, Result};
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
