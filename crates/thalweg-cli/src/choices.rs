@@ -120,7 +120,8 @@ pub fn check_loss(task: Task, loss: &Choice) -> Result<()> {
                 loss.link() == Link::Sigmoid && loss.comparison() == Comparison::ValuesOrBinary
             }
             Task::Multiclass => {
-                loss.link() == Link::Softmax && loss.comparison() == Comparison::ValuesOrClasses
+                loss.link() == Link::Softmax
+                    && loss.comparison() == Comparison::DistributionOrClasses
             }
             Task::Multilabel => loss.link() == Link::Sigmoid,
         })

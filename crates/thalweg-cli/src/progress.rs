@@ -78,9 +78,12 @@ impl<'a> Progress<'a> {
 
     fn save(&mut self, run: &Run) -> io::Result<()> {
         let start = Instant::now();
+        let Some(checkpoint) = run.checkpoint() else {
+            return Ok(());
+        };
         let bytes = self
             .owner
-            .to_bytes(&run.checkpoint())
+            .to_bytes(&checkpoint)
             .map_err(|failure| match failure {
                 Failure::Running(line) | Failure::Input(line) => io::Error::other(line),
                 _ => io::Error::other("no checkpoint"),

@@ -22,7 +22,7 @@ impl Rows<'_> {
     #[inline]
     pub fn len(&self) -> usize {
         match self {
-            Rows::Range(start, end) => end - start,
+            Rows::Range(start, end) => end.saturating_sub(*start),
             Rows::Listed(rows) => rows.len(),
         }
     }
@@ -85,6 +85,70 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Whether every row exists, in `upcoming` too.
+    fn is_inside(&self, rows: usize) -> bool {
+        [self.rows, self.upcoming].iter().all(|part| match *part {
+            Rows::Range(start, end) => start <= end && end <= rows,
+            Rows::Listed(listed) => listed.iter().fold(0, |a, b| a.max(*b)) < rows.max(1) as u32,
+        })
+    }
+
+    /// Checks that the batch fits a network of these sizes. Costs a look at each row's number.
+    ///
+    /// # Errors
+    /// Says what does not fit.
+    pub(crate) fn check(&self, inputs: usize, outputs: usize, most: usize) -> Result<()> {
+        let refuse =
+            |found: String, expected: String| Err(Error::invalid("batch", found, expected));
+        if self.features.width != inputs {
+            return refuse(
+                format!("{} features a row", self.features.width),
+                format!("{inputs}, as the network takes"),
+            );
+        }
+        let count = self.rows.len();
+        if count > most {
+            return refuse(format!("{count} rows"), format!("at most {most}"));
+        }
+        let rows = self.features.rows();
+        if !self.is_inside(rows) {
+            return refuse(
+                "a row that does not exist".into(),
+                format!("rows below {rows}"),
+            );
+        }
+        if self.weights.is_some_and(|weights| weights.len() != rows) {
+            return refuse(
+                "weights of other rows".into(),
+                format!("one for each of {rows} rows"),
+            );
+        }
+        match self.targets {
+            Some(targets) if targets.rows() != rows => refuse(
+                format!("{} targets", targets.rows()),
+                format!("one for each of {rows} rows"),
+            ),
+            Some(Targets::Values { width, .. }) if *width != outputs => refuse(
+                format!("{width} target values a row"),
+                format!("{outputs}, as the network puts out"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a batch to learn from: there are rows, and they have targets.
+    ///
+    /// # Errors
+    /// Says what does not fit.
+    pub(crate) fn check_training(&self, inputs: usize, outputs: usize, most: usize) -> Result<()> {
+        self.check(inputs, outputs, most)?;
+        if self.rows.is_empty() || self.targets.is_none() {
+            let expected = "rows with targets to learn from";
+            return Err(Error::invalid("batch", "none", expected));
+        }
+        Ok(())
+    }
+
     /// Σ of the weights of the rows.
     pub fn total_weight(&self) -> f64 {
         match self.weights {
@@ -131,9 +195,13 @@ pub struct State {
 pub trait Engine: Send {
     /// Forward, backward and update over one batch of at most the planned size.
     ///
+    /// # Panics
+    /// If a class index is not one of the network's: see [`Engine::check`].
+    ///
     /// # Errors
+    /// [`Error::Invalid`] if the batch does not fit the network.
     /// [`Error::Diverged`] if the loss is not finite; the parameters are then as before the step. Also if a
-    /// gradient is not finite although the loss is; that part of the parameters is then as before the step.
+    /// gradient or a parameter is not finite although the loss is; go back to a saved state then.
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport>;
 
     /// Loss and gradient without an update; the gradient in the order of [`State::parameters`].
@@ -165,77 +233,91 @@ pub trait Engine: Send {
     fn check(&self, dataset: &Dataset) -> Result<()>;
 }
 
-/// See [`Engine::check`].
+/// See [`Engine::check`]. `fits` tells whether a number is finite in the engine's precision.
 pub(crate) fn check(
     dataset: &Dataset,
     inputs: usize,
     outputs: usize,
     comparison: Comparison,
+    fits: impl Fn(f64) -> bool,
 ) -> Result<()> {
-    if dataset.features.width != inputs {
-        return Err(Error::invalid(
-            "dataset",
-            format!("{} features a row", dataset.features.width),
-            format!("{inputs}, as the network takes"),
-        ));
-    }
+    Batch::all(dataset).check(inputs, outputs, usize::MAX)?;
     let rows = dataset.rows();
-    if dataset.targets.rows() != rows {
-        return Err(Error::invalid(
-            "dataset",
-            format!("{} targets", dataset.targets.rows()),
-            format!("one for each of {rows} rows"),
-        ));
-    }
-    if let Some(weights) = &dataset.weights
-        && (weights.len() != rows || weights.iter().any(|w| !(w.is_finite() && *w >= 0.0)))
-    {
-        return Err(Error::invalid(
-            "dataset",
-            format!("{} weights", weights.len()),
-            format!("a finite number ≥ 0 for each of {rows} rows"),
-        ));
-    }
-    let strange = match &dataset.features.values {
-        Values::F32(values) => values.iter().position(|value| !value.is_finite()),
-        Values::F64(values) => values.iter().position(|value| !value.is_finite()),
-        Values::U8 { .. } => None,
+    let refuse = |subject: &str, found: String, expected: &str| {
+        Err(Error::invalid(subject, found, expected))
     };
-    if let Some(position) = strange {
-        return Err(Error::invalid(
-            "features",
-            format!("a value that is not finite in row {}", position / inputs),
-            "finite numbers",
-        ));
+    let (length, strange) = match &dataset.features.values {
+        Values::F32(values) => (values.len(), values.iter().position(|v| !fits((*v).into()))),
+        Values::F64(values) => (values.len(), values.iter().position(|v| !fits(*v))),
+        Values::U8 { bytes, .. } => (bytes.len(), None),
+    };
+    if length != rows * inputs {
+        let found = format!("{length} values for rows of {inputs}");
+        return refuse("features", found, "whole rows");
     }
+    if let Some(position) = strange {
+        let found = format!("a value that is not finite in row {}", position / inputs);
+        return refuse("features", found, "finite numbers");
+    }
+    if let Some(weights) = &dataset.weights {
+        if weights.iter().any(|w| !(w.is_finite() && *w >= 0.0)) {
+            return refuse("weights", "one that is not".into(), "finite numbers ≥ 0");
+        }
+        if rows > 0 && weights.iter().all(|w| *w == 0.0) {
+            return refuse("weights", "0 for every row".into(), "one that is not 0");
+        }
+    }
+    check_targets(&dataset.targets, outputs, comparison, fits)
+}
+
+fn check_targets(
+    targets: &Targets,
+    outputs: usize,
+    comparison: Comparison,
+    fits: impl Fn(f64) -> bool,
+) -> Result<()> {
     let refuse = |found: String, expected: String| Err(Error::invalid("targets", found, expected));
-    match (&dataset.targets, comparison) {
-        (Targets::Values { width, .. }, _) if *width != outputs => refuse(
-            format!("{width} numbers a row"),
-            format!("{outputs}, as the network puts out"),
-        ),
-        (Targets::Values { values, .. }, _) => match values.iter().find(|v| !v.is_finite()) {
-            Some(value) => refuse(value.to_string(), "finite numbers".into()),
-            None => Ok(()),
-        },
+    match (targets, comparison) {
+        (Targets::Values { values, .. }, comparison) => {
+            if let Some(value) = values.iter().find(|value| !fits(**value)) {
+                return refuse(value.to_string(), "finite numbers".into());
+            }
+            let probability = |value: &f64| (0.0..=1.0).contains(value);
+            let is_distribution = |row: &[f64]| (row.iter().sum::<f64>() - 1.0).abs() < 1e-6;
+            match comparison {
+                Comparison::ProbabilitiesOrBinary | Comparison::DistributionOrClasses
+                    if !values.iter().all(probability) =>
+                {
+                    refuse("a value outside [0, 1]".into(), "probabilities".into())
+                }
+                Comparison::DistributionOrClasses
+                    if !values.chunks(outputs.max(1)).all(is_distribution) =>
+                {
+                    refuse(
+                        "a row that does not add up to 1".into(),
+                        "probabilities".into(),
+                    )
+                }
+                _ => Ok(()),
+            }
+        }
         (Targets::Classes(_), Comparison::Values) => refuse(
             "classes".into(),
             "numbers, which this loss compares with".into(),
         ),
-        (Targets::Classes(_), Comparison::ValuesOrBinary) if outputs != 1 => refuse(
-            format!("classes for {outputs} outputs"),
-            "a single output for two classes".into(),
-        ),
-        (Targets::Classes(classes), comparison) => {
-            let count = if comparison == Comparison::ValuesOrBinary {
-                2
-            } else {
-                outputs
-            };
-            match classes.iter().find(|class| **class as usize >= count) {
-                Some(class) => refuse(format!("class {class}"), format!("classes below {count}")),
+        (Targets::Classes(classes), Comparison::DistributionOrClasses) => {
+            match classes.iter().find(|class| **class as usize >= outputs) {
+                Some(class) => refuse(format!("class {class}"), format!("classes below {outputs}")),
                 None => Ok(()),
             }
         }
+        (Targets::Classes(_), _) if outputs != 1 => refuse(
+            format!("classes for {outputs} outputs"),
+            "a single output for two classes".into(),
+        ),
+        (Targets::Classes(classes), _) => match classes.iter().find(|class| **class >= 2) {
+            Some(class) => refuse(format!("class {class}"), "classes 0 and 1".into()),
+            None => Ok(()),
+        },
     }
 }

@@ -21,7 +21,7 @@ pub enum Error {
         step: u64,
         /// Epoch in which it happened, counted from 1.
         epoch: usize,
-        /// What was not finite: `loss`, `gradient norm` or `validation loss`.
+        /// What was not finite: `loss`, `gradient norm`, `largest parameter` or `validation loss`.
         quantity: &'static str,
         /// Its value.
         value: f64,

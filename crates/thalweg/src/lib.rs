@@ -10,7 +10,7 @@ pub mod dataset;
 pub mod engine;
 pub mod error;
 pub mod initializers;
-pub mod kernels;
+mod kernels;
 pub mod layers;
 pub mod losses;
 pub mod metrics;
@@ -25,6 +25,7 @@ pub mod spec;
 pub mod train;
 
 pub use error::{Error, Result};
+pub use kernels::{Arch, Isa, Scalar};
 
 /// The README's example compiles and runs.
 #[cfg(doctest)]

@@ -86,7 +86,7 @@ impl EarlyStopping {
     /// Whether training should stop after `epoch`.
     pub fn is_out_of_patience(&self, epoch: usize) -> bool {
         match (&self.best, self.patience) {
-            (Some(best), Some(patience)) => epoch - best.epoch >= patience,
+            (Some(best), Some(patience)) => epoch.saturating_sub(best.epoch) >= patience,
             _ => false,
         }
     }

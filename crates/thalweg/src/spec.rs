@@ -73,6 +73,9 @@ impl NetworkSpec {
     }
 }
 
+/// The most rows of a batch, epochs, and epochs of patience: rows are counted in 32 bits.
+const MOST: usize = u32::MAX as usize;
+
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,16 +110,24 @@ impl TrainingSpec {
     /// # Errors
     /// Names what does not fit.
     pub fn resolve(&self) -> Result<Self> {
-        let positive = |name: &str, value: f64| {
-            let valid = value.is_finite() && value > 0.0;
-            let error = || Error::invalid(name, value.to_string(), "a number > 0");
-            if valid { Ok(()) } else { Err(error()) }
-        };
-        positive("learning rate", self.learning_rate)?;
-        positive("batch size", self.batch_size as f64)?;
-        positive("epochs", self.epochs as f64)?;
-        if let Some(patience) = self.patience {
-            positive("patience", patience as f64)?;
+        let rate = self.learning_rate;
+        if !(rate.is_finite() && rate > 0.0) {
+            return Err(Error::invalid(
+                "learning rate",
+                rate.to_string(),
+                "a number > 0",
+            ));
+        }
+        let counts = [
+            ("batch size", Some(self.batch_size)),
+            ("epochs", Some(self.epochs)),
+            ("patience", self.patience),
+        ];
+        for (name, count) in counts {
+            if let Some(count) = count.filter(|count| !(1..=MOST).contains(count)) {
+                let expected = format!("a whole number from 1 to {MOST}");
+                return Err(Error::invalid(name, count.to_string(), expected));
+            }
         }
         if !(self.l2.is_finite() && self.l2 >= 0.0) {
             return Err(Error::invalid("l2", self.l2.to_string(), "a number ≥ 0"));

@@ -27,6 +27,8 @@ pub struct Run<'a> {
     /// Updates done.
     step: u64,
     early_stopping: EarlyStopping,
+    /// Whether the engine is as an epoch left it.
+    is_between_epochs: bool,
 }
 
 /// Why training ended.
@@ -69,8 +71,8 @@ pub struct Checkpoint {
 /// parameters of the best epoch if there are validation rows.
 ///
 /// # Errors
-/// [`Error::Diverged`] in the step where the loss stops being finite; the engine then has the parameters
-/// from before that step, and [`Run::best`] those of the best epoch.
+/// [`Error::Diverged`] in the step where the loss, the gradient or a parameter stops being finite; if it is
+/// the loss, the engine has the parameters from before that step. [`Run::best`] has those of the best epoch.
 pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
     // A resumed run may have been out of patience when it was interrupted.
     if run.early_stopping.is_out_of_patience(run.epoch) {
@@ -78,6 +80,7 @@ pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
     }
     while run.epoch < run.spec.epochs {
         run.shuffle();
+        run.is_between_epochs = false;
         let mut sums = Sums::default();
         let mut batches = run.order.chunks(run.spec.batch_size).peekable();
         while let Some(rows) = batches.next() {
@@ -98,6 +101,7 @@ pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
             }
         }
         run.epoch += 1;
+        run.is_between_epochs = true;
         let report = run.judge(sums)?;
         if observer.epoch(run, &report)? == Flow::Stop {
             return run.finish(StoppedBy::Observer);
@@ -144,6 +148,7 @@ impl<'a> Run<'a> {
                 patience: spec.patience,
                 best: None,
             },
+            is_between_epochs: true,
             spec,
         })
     }
@@ -173,13 +178,14 @@ impl<'a> Run<'a> {
         self.early_stopping.best.as_ref()
     }
 
-    /// What [`Run::resume`] needs.
-    pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
+    /// What [`Run::resume`] needs; `None` in the middle of an epoch and after [`train`] went back to the
+    /// best epoch. [`Observer::epoch`] is the place to ask for it.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.is_between_epochs.then(|| Checkpoint {
             epoch: self.epoch,
             state: self.engine.save(),
             best: self.early_stopping.best.clone(),
-        }
+        })
     }
 
     /// Goes on from a checkpoint of a run with the same spec and data, to the same bits.
@@ -187,7 +193,23 @@ impl<'a> Run<'a> {
     /// # Errors
     /// If the checkpoint is of another network or optimizer.
     pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let parameters = checkpoint.state.parameters.len();
+        if let Some(best) = &checkpoint.best
+            && (best.parameters.len() != parameters || best.epoch > checkpoint.epoch)
+        {
+            let found = format!("epoch {} with {} values", best.epoch, best.parameters.len());
+            let expected = format!(
+                "{parameters} values of an epoch before {}",
+                checkpoint.epoch
+            );
+            return Err(Error::invalid(
+                "best epoch of the checkpoint",
+                found,
+                expected,
+            ));
+        }
         self.engine.load(&checkpoint.state)?;
+        self.is_between_epochs = true;
         self.epoch = checkpoint.epoch;
         self.step = checkpoint.epoch as u64 * self.steps_per_epoch();
         self.early_stopping.best.clone_from(&checkpoint.best);
@@ -202,6 +224,7 @@ impl<'a> Run<'a> {
         let Some(best) = &self.early_stopping.best else {
             return Ok(());
         };
+        self.is_between_epochs = false;
         self.engine.load(&State {
             parameters: best.parameters.clone(),
             slots: Vec::new(),

@@ -5,11 +5,11 @@ mod common;
 use std::process::Command;
 
 use common::*;
+use thalweg::Isa;
 use thalweg::cpu;
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine, Rows};
 use thalweg::error::Result;
-use thalweg::kernels::Isa;
 use thalweg::observe::{EpochReport, Flow, Observer};
 use thalweg::optimizers::OPTIMIZERS;
 use thalweg::precision::Dtype;
@@ -166,7 +166,7 @@ fn parameters_on(isa: Isa) -> Vec<f64> {
 
 #[test]
 fn instruction_sets_agree_up_to_rounding_and_each_for_any_number_of_threads() {
-    let available = || Isa::ALL.iter().copied().filter(|isa| isa.is_available());
+    let available = || Isa::available();
     let all: Vec<(Isa, Vec<f64>)> = available().map(|isa| (isa, parameters_on(isa))).collect();
     let (_, portable) = all.last().unwrap();
     for (isa, parameters) in &all[..all.len() - 1] {
@@ -236,7 +236,7 @@ impl Observer for Interrupt {
         if report.epoch < self.after {
             return Ok(Flow::Continue);
         }
-        self.checkpoint = Some(run.checkpoint());
+        self.checkpoint = run.checkpoint();
         Ok(Flow::Stop)
     }
 }

@@ -6,10 +6,10 @@
 mod common;
 
 use common::*;
+use thalweg::Isa;
 use thalweg::activations::ACTIVATIONS;
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine, ParameterInfo};
-use thalweg::kernels::Isa;
 use thalweg::layers::LAYERS;
 use thalweg::losses::{LOSSES, Link};
 use thalweg::registry::{Choice, Default, Domain, Setting};
@@ -77,9 +77,9 @@ fn kinks(activation: &str) -> Vec<f64> {
     let slope = |z: f64| {
         let activation: &dyn thalweg::activations::Activation<f64> = &*activation;
         let (mut y, mut dy) = ([z], [1.0]);
-        activation.forward(Isa::Portable, &mut y);
+        activation.forward(Isa::PORTABLE, &mut y);
         let at = if activation.keeps_input() { [z] } else { y };
-        activation.backward(Isa::Portable, &at, &mut dy);
+        activation.backward(Isa::PORTABLE, &at, &mut dy);
         dy[0]
     };
     let jumps = |a: f64, b: f64| (slope(b) - slope(a)).abs() > 0.08;

@@ -102,7 +102,7 @@ fn a_run_that_is_resumed_when_it_is_out_of_patience_trains_no_more() {
     struct Keep(Option<Checkpoint>);
     impl Observer for Keep {
         fn epoch(&mut self, run: &Run, _: &EpochReport) -> Result<Flow> {
-            self.0 = Some(run.checkpoint());
+            self.0 = run.checkpoint();
             Ok(Flow::Continue)
         }
     }

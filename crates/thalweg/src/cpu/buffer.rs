@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
 
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 
 /// Values in a line; the alignment is that of a cache line and of the widest vector.
@@ -19,11 +20,19 @@ pub(super) struct Buffer<T> {
 }
 
 impl<T: Scalar> Buffer<T> {
-    pub fn new(length: usize) -> Self {
-        Self {
-            lines: vec![Line([T::ZERO; LINE]); length.div_ceil(LINE)],
-            length,
-        }
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn new(length: usize) -> Result<Self> {
+        let count = length.div_ceil(LINE);
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(count).map_err(|_| {
+            let bytes = count.saturating_mul(size_of::<Line<T>>());
+            let found = format!("a need for {bytes} bytes of memory at once");
+            Error::invalid("network", found, "less than the machine has")
+                .remedy("smaller layers or a smaller batch size")
+        })?;
+        lines.resize(count, Line([T::ZERO; LINE]));
+        Ok(Self { lines, length })
     }
 
     /// A view that threads can share.

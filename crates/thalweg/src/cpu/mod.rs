@@ -8,7 +8,7 @@ mod team;
 use std::ops::Range;
 
 use buffer::{Buffer, Shared};
-use pass::{Pass, RowBlock, Update};
+use pass::{Pass, RUINED, RowBlock, Update};
 use plan::{BLOCK_ROWS, Plan};
 use team::{Member, Team};
 
@@ -76,15 +76,13 @@ impl<T: Precision> CpuEngine<T> {
         let training = training.resolve()?;
         let network = network.resolve()?;
         let chain = Chain::build(&training.optimizer, training.l2)?;
-        let threads = threads.max(1);
         let plan = Plan::new::<T>(
             &network,
             isa,
             training.batch_size,
-            threads * BLOCK_ROWS,
+            threads.max(1),
             chain.has_decay(),
         )?;
-        let members = if plan.is_team_work() { threads } else { 1 };
         let item_length = plan
             .items
             .iter()
@@ -95,16 +93,16 @@ impl<T: Precision> CpuEngine<T> {
         let mut engine = Self {
             isa,
             loss: LOSSES.build(&network.loss, &())?,
-            team: Team::new(members)?,
-            shares: plan.share_items(members),
-            parameters: Buffer::new(plan.parameters),
-            derived: Buffer::new(plan.derived),
-            slots: Buffer::new(plan.parameters * chain.slots()),
-            arena: Buffer::new(plan.arena),
-            values: Buffer::new(plan.capacity * plan.outputs),
+            team: Team::new(plan.members)?,
+            shares: plan.share_items(),
+            parameters: Buffer::new(plan.parameters)?,
+            derived: Buffer::new(plan.derived)?,
+            slots: Buffer::new(plan.parameters * chain.slots())?,
+            arena: Buffer::new(plan.arena)?,
+            values: Buffer::new(plan.capacity * plan.outputs)?,
             classes: vec![0; plan.capacity],
-            weights: Buffer::new(plan.capacity),
-            gradients: Buffer::new(item_length * members),
+            weights: Buffer::new(plan.capacity)?,
+            gradients: Buffer::new(item_length * plan.members)?,
             item_length,
             constants: vec![[0.0; 4]; chain.0.len()],
             block_losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
@@ -179,28 +177,6 @@ impl<T: Precision> CpuEngine<T> {
         };
         (pass, rest)
     }
-
-    fn check_batch(&self, batch: &Batch) -> Result<()> {
-        if batch.rows.len() > self.plan.capacity {
-            return Err(Error::invalid(
-                "batch",
-                format!("{} rows", batch.rows.len()),
-                format!("at most {}", self.plan.capacity),
-            ));
-        }
-        self.check_width(batch.features)
-    }
-
-    fn check_width(&self, features: &Features) -> Result<()> {
-        if features.width == self.plan.inputs {
-            return Ok(());
-        }
-        Err(Error::invalid(
-            "batch",
-            format!("{} features a row", features.width),
-            format!("{}, as the network takes", self.plan.inputs),
-        ))
-    }
 }
 
 /// What a step needs beside the [`Pass`].
@@ -218,7 +194,7 @@ struct Rest<'a, T> {
 
 impl<T: Precision> Engine for CpuEngine<T> {
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
-        self.check_batch(batch)?;
+        batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let (pass, rest) = self.split(batch);
         for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.0) {
             *constants = stage.constants(time);
@@ -262,9 +238,12 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 gradient_norm,
             });
         }
-        let (quantity, value) = match loss.is_finite() {
-            true => ("gradient norm", gradient_norm),
-            false => ("loss", loss),
+        let (quantity, value) = if !loss.is_finite() {
+            ("loss", loss)
+        } else if self.item_squares.contains(&RUINED) {
+            ("largest parameter", f64::INFINITY)
+        } else {
+            ("gradient norm", gradient_norm)
         };
         Err(Error::Diverged {
             step: time.step,
@@ -276,7 +255,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
-        self.check_batch(batch)?;
+        batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let mut whole = vec![T::ZERO; self.plan.parameters];
         let (pass, rest) = self.split(batch);
         let losses = Shared::new(rest.block_losses);
@@ -294,7 +273,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64> {
-        self.check_width(batch.features)?;
+        batch.check(self.plan.inputs, self.plan.outputs, usize::MAX)?;
         let (rows, outputs) = (batch.rows.len(), self.plan.outputs);
         let mut losses = vec![0.0; rows.div_ceil(BLOCK_ROWS)];
         let mut nothing = Vec::new();
@@ -434,6 +413,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             self.plan.inputs,
             self.plan.outputs,
             self.loss.comparison(),
+            |value| T::from_f64(value).to_f64().is_finite(),
         )
     }
 }

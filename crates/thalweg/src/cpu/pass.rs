@@ -22,6 +22,9 @@ use crate::losses::{AnyLoss, LossRows, TargetRows};
 use crate::optimizers::{Chain, Constants, MAX_SLOTS, descend};
 use crate::precision::Precision;
 
+/// What [`Pass::update`] returns when parameters are not finite any more.
+pub(super) const RUINED: f64 = f64::NEG_INFINITY;
+
 /// What a pass over a batch reads and writes.
 pub(super) struct Pass<'a, T> {
     pub isa: Isa,
@@ -294,7 +297,7 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// Part 3 of a step for one item, given room for its gradient. Returns ‖gradient‖².
+    /// Part 3 of a step for one item, given room for its gradient. Returns ‖gradient‖², or [`RUINED`].
     ///
     /// # Safety
     /// As for [`Pass::gradient`]; nobody else touches the item's parameters, slots and derived values.
@@ -325,9 +328,9 @@ impl<T: Precision> Pass<'_, T> {
                     stage.apply(self.isa, constants, parameters, gradient, slots);
                 }
             }
-            descend(self.isa, update.rate, parameters, gradient);
+            let is_finite = descend(self.isa, update.rate, parameters, gradient);
             self.refresh(item, parameters);
-            square
+            if is_finite { square } else { RUINED }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The plan: every size and place, worked out once before training.
 //!
-//! Nothing here depends on the number of threads, so that nothing that is computed does.
+//! How rows are cut into blocks and θ into items does not depend on the number of threads, so nothing that is
+//! computed does; only the room for rows and the shares of the members do.
 
 use std::ops::Range;
 
@@ -65,26 +66,33 @@ pub(super) struct Plan {
     pub arena: usize,
     /// Rows that the arena holds.
     pub capacity: usize,
+    /// Rows of a batch, at most.
+    pub batch_size: usize,
     /// Rows of a block in a step.
     pub block_rows: usize,
-    /// Floating-point operations of a step.
-    pub flops: usize,
+    /// Threads that work on a step.
+    pub members: usize,
     pub inputs: usize,
     pub outputs: usize,
 }
 
 impl Plan {
-    /// Plans a network for batches of up to `batch_size` rows in an arena of at least `capacity` rows.
-    /// `split_decay` keeps parameters that decay apart from those that do not.
+    /// Plans a network for batches of up to `batch_size` rows and up to `threads` threads. `split_decay`
+    /// keeps parameters that decay apart from those that do not.
     pub fn new<T: Precision>(
         network: &NetworkSpec,
         isa: Isa,
         batch_size: usize,
-        capacity: usize,
+        threads: usize,
         split_decay: bool,
     ) -> Result<Self> {
-        let capacity = capacity.max(batch_size);
         let built = layers::build(network.inputs, &network.layers)?;
+        // Forward, and twice as much back, but for the first layer's input.
+        let costs = || built.iter().map(|layer| layer.cost());
+        let products = 3 * costs().sum::<usize>() - costs().next().unwrap_or(0);
+        let is_team_work = (2 * products).saturating_mul(batch_size) >= TEAM_FLOPS;
+        let members = if is_team_work { threads } else { 1 };
+        let capacity = batch_size.max(members * BLOCK_ROWS);
         let mut plan = Plan {
             layers: Vec::new(),
             tiles: Vec::new(),
@@ -93,8 +101,9 @@ impl Plan {
             derived: 0,
             arena: capacity * stride(network.inputs),
             capacity,
-            block_rows: 0,
-            flops: 0,
+            batch_size,
+            block_rows: block_rows(batch_size, is_team_work),
+            members,
             inputs: network.inputs,
             outputs: network.inputs,
         };
@@ -119,9 +128,6 @@ impl Plan {
                 derived: plan.derived..plan.derived + sizes.derived,
                 layer,
             };
-            // Forward, and twice as much back, but for the first layer's input.
-            let products = if plan.layers.is_empty() { 2 } else { 3 };
-            plan.flops += 2 * products * planned.layer.cost() * batch_size;
             let index = plan.layers.len();
             plan.tiles.extend(
                 sizes
@@ -137,7 +143,6 @@ impl Plan {
             plan.layers.push(planned);
         }
         plan.items = plan.group_tiles(split_decay);
-        plan.block_rows = plan.choose_block_rows(batch_size);
         Ok(plan)
     }
 
@@ -171,24 +176,9 @@ impl Plan {
         items
     }
 
-    /// Blocks of equal size, an even number of them where a second thread would help.
-    fn choose_block_rows(&self, batch_size: usize) -> usize {
-        let blocks = batch_size.div_ceil(BLOCK_ROWS);
-        let blocks = if self.is_team_work() {
-            blocks.next_multiple_of(2)
-        } else {
-            blocks
-        };
-        batch_size.div_ceil(blocks).next_multiple_of(4)
-    }
-
-    /// Whether a step is long enough for more than one thread.
-    pub fn is_team_work(&self) -> bool {
-        self.flops >= TEAM_FLOPS
-    }
-
     /// Shares the items out: for each member a run of neighbours, of about equal length in θ.
-    pub fn share_items(&self, members: usize) -> Vec<Range<usize>> {
+    pub fn share_items(&self) -> Vec<Range<usize>> {
+        let members = self.members;
         let mut first = 0;
         (1..=members)
             .map(|member| {
@@ -205,4 +195,15 @@ impl Plan {
             })
             .collect()
     }
+}
+
+/// Blocks of equal size, an even number of them where a second thread would help.
+fn block_rows(batch_size: usize, is_team_work: bool) -> usize {
+    let blocks = batch_size.div_ceil(BLOCK_ROWS);
+    let blocks = if is_team_work {
+        blocks.next_multiple_of(2)
+    } else {
+        blocks
+    };
+    batch_size.div_ceil(blocks).next_multiple_of(4)
 }

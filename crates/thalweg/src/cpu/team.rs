@@ -6,6 +6,7 @@
 
 use std::cell::UnsafeCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -16,7 +17,7 @@ const SPINS: u32 = 1_000;
 /// Offers before a thread without a job goes to sleep: about a millisecond.
 const YIELDS: u32 = 2_000;
 
-type Job = dyn Fn(Member) + Sync;
+type Job<'a> = dyn Fn(Member) + Sync + 'a;
 
 /// The threads and what they share.
 pub(super) struct Team {
@@ -29,8 +30,9 @@ struct SharedState {
     /// Counts jobs; a change starts one. The highest value ends the team.
     started: AtomicU32,
     finished: AtomicUsize,
-    job: UnsafeCell<Option<*const Job>>,
+    job: UnsafeCell<Option<*const Job<'static>>>,
     barrier: Barrier,
+    /// Set when a member panics in a job: those that wait at the barrier give up.
     panicked: AtomicBool,
     /// How long to spin; 0 where there are more members than cores.
     spins: u32,
@@ -76,6 +78,9 @@ impl Member<'_> {
     }
 
     /// Waits until every member has come here.
+    ///
+    /// # Panics
+    /// If another member panicked and will never come.
     pub fn meet(&self) {
         let shared = self.shared;
         if shared.size == 1 {
@@ -88,10 +93,15 @@ impl Member<'_> {
             barrier
                 .generation
                 .store(generation.wrapping_add(1), Ordering::Release);
-        } else {
-            wait(shared.spins, || {
-                barrier.generation.load(Ordering::Acquire) != generation
-            });
+            return;
+        }
+        let passed = || barrier.generation.load(Ordering::Acquire) != generation;
+        wait(shared.spins, || {
+            passed() || shared.panicked.load(Ordering::Acquire)
+        });
+        if !passed() {
+            // Not `panic!`: the first member's message is the one to print.
+            resume_unwind(Box::new("another member of the team panicked"));
         }
     }
 }
@@ -133,15 +143,14 @@ impl Team {
     ///
     /// # Panics
     /// If the job panicked in a member.
-    pub fn run(&mut self, job: &(dyn Fn(Member) + Sync)) {
+    pub fn run(&mut self, job: &Job) {
         let shared = &*self.shared;
         if shared.size > 1 {
             // SAFETY: the lifetime is erased, but no member follows the pointer after it has counted
-            // itself as finished, and this function does not return before all have.
-            let job: *const Job =
-                unsafe { std::mem::transmute::<&(dyn Fn(Member) + Sync), _>(job) };
+            // itself as finished, and this function neither returns nor unwinds before all have.
+            let erased = unsafe { std::mem::transmute::<*const Job, *const Job<'static>>(job) };
             // SAFETY: the members wait for `started` and do not look at `job` now.
-            unsafe { *shared.job.get() = Some(job) };
+            unsafe { *shared.job.get() = Some(erased) };
             shared.finished.store(0, Ordering::Relaxed);
             let next = shared.started.load(Ordering::Relaxed).wrapping_add(1) % STOP;
             shared.started.store(next, Ordering::Release);
@@ -150,15 +159,29 @@ impl Team {
                 handle.thread().unpark();
             }
         }
-        job(Member { index: 0, shared });
+        let result = attempt(shared, 0, job);
         wait(shared.spins, || {
             shared.finished.load(Ordering::Acquire) == shared.size - 1
         });
-        assert!(
-            !shared.panicked.load(Ordering::Relaxed),
-            "a thread of the team panicked"
-        );
+        if shared.panicked.swap(false, Ordering::AcqRel) {
+            // Members that gave up at the barrier have counted themselves there.
+            shared.barrier.arrived.store(0, Ordering::Relaxed);
+            match result {
+                Err(payload) => resume_unwind(payload),
+                Ok(()) => panic!("a thread of the team panicked"),
+            }
+        }
     }
+}
+
+/// Runs a member's part. A panic is noted, so that nobody waits for this member, and given back.
+fn attempt(shared: &SharedState, index: usize, job: &Job) -> thread::Result<()> {
+    let member = Member { index, shared };
+    let result = catch_unwind(AssertUnwindSafe(|| job(member)));
+    if result.is_err() {
+        shared.panicked.store(true, Ordering::Release);
+    }
+    result
 }
 
 /// The life of a thread: wait for a job, do it, count.
@@ -187,14 +210,9 @@ fn work(shared: &SharedState, index: usize) {
         // SAFETY: `run` set the job before it changed `started` and keeps it alive until this member has
         // counted itself as finished.
         let job = unsafe { (*shared.job.get()).map(|job| &*job) };
-        let member = Member { index, shared };
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            if let Some(job) = job {
-                job(member);
-            }
-        }));
-        if result.is_err() {
-            shared.panicked.store(true, Ordering::Relaxed);
+        if let Some(job) = job {
+            // `run` reports a panic.
+            let _ = attempt(shared, index, job);
         }
         shared.finished.fetch_add(1, Ordering::Release);
     }
@@ -231,6 +249,36 @@ mod tests {
             }
             assert_eq!(before.into_inner(), 200 * size);
         }
+    }
+
+    #[test]
+    fn a_panic_in_any_member_ends_the_job_and_not_the_team() {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        for size in [1, 2, 3] {
+            let mut team = Team::new(size).unwrap();
+            for culprit in 0..size {
+                for late in [false, true] {
+                    let mut job = || {
+                        team.run(&|member: Member| {
+                            if late {
+                                member.meet();
+                            }
+                            assert!(member.index != culprit, "on purpose");
+                            member.meet();
+                        });
+                    };
+                    assert!(catch_unwind(AssertUnwindSafe(&mut job)).is_err());
+                    let runs = AtomicUsize::new(0);
+                    team.run(&|member: Member| {
+                        member.meet();
+                        runs.fetch_add(1, Ordering::Relaxed);
+                    });
+                    assert_eq!(runs.into_inner(), size);
+                }
+            }
+        }
+        std::panic::set_hook(hook);
     }
 
     #[test]

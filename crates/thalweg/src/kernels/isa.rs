@@ -10,9 +10,12 @@ use super::simd::{Arch, Portable, Scalar, Vector};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 
-/// An instruction set that kernels are compiled for.
+/// An instruction set that kernels are compiled for and that this machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isa {
+pub struct Isa(Path);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Path {
     /// 512-bit vectors and 32 registers (x86-64-v4).
     #[cfg(target_arch = "x86_64")]
     Avx512,
@@ -21,6 +24,34 @@ pub enum Isa {
     Avx2,
     /// 128-bit vectors as the compiler knows them on any machine (SSE2, NEON).
     Portable,
+}
+
+impl Path {
+    /// All paths, best first.
+    const ALL: &'static [Path] = &[
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512,
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2,
+        Path::Portable,
+    ];
+
+    fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Path::Portable => true,
+        }
+    }
 }
 
 /// Work that is compiled once for every instruction set.
@@ -33,39 +64,25 @@ pub trait Kernel {
 }
 
 impl Isa {
-    /// All paths, best first.
-    pub const ALL: &'static [Isa] = &[
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2,
-        Isa::Portable,
-    ];
+    /// The one that every machine has.
+    pub const PORTABLE: Isa = Isa(Path::Portable);
+
+    /// Those that this machine has, best first.
+    pub fn available() -> impl Iterator<Item = Isa> {
+        Path::ALL
+            .iter()
+            .filter(|path| path.is_available())
+            .map(|path| Isa(*path))
+    }
 
     /// The name that `THALWEG_CPU` knows it by.
     pub fn name(self) -> &'static str {
-        match self {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => "avx512",
+            Path::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => "avx2",
-            Isa::Portable => "portable",
-        }
-    }
-
-    /// Whether this machine has it.
-    pub fn is_available(self) -> bool {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => {
-                is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-            }
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
-            Isa::Portable => true,
+            Path::Avx2 => "avx2",
+            Path::Portable => "portable",
         }
     }
 
@@ -74,42 +91,40 @@ impl Isa {
         static DETECTED: OnceLock<Isa> = OnceLock::new();
         *DETECTED.get_or_init(|| {
             let wish = std::env::var("THALWEG_CPU").unwrap_or_default();
-            let available = || Self::ALL.iter().copied().filter(|isa| isa.is_available());
-            available()
-                .find(|isa| isa.name() == wish)
-                .or_else(|| available().next())
-                .unwrap_or(Isa::Portable)
+            (Self::available().find(|isa| isa.name() == wish))
+                .or_else(|| Self::available().next())
+                .unwrap_or(Self::PORTABLE)
         })
     }
 
     /// Values in a vector register.
     #[inline]
-    pub fn lanes<T: Scalar>(self) -> usize {
-        match self {
+    pub(crate) fn lanes<T: Scalar>(self) -> usize {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => T::Vector::<Avx512>::LANES,
+            Path::Avx512 => T::Vector::<Avx512>::LANES,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => T::Vector::<Avx2>::LANES,
-            Isa::Portable => T::Vector::<Portable>::LANES,
+            Path::Avx2 => T::Vector::<Avx2>::LANES,
+            Path::Portable => T::Vector::<Portable>::LANES,
         }
     }
 
     /// Columns in a panel of packed weights (see `gemm`).
     #[inline]
-    pub fn panel<T: Scalar>(self) -> usize {
-        let vectors = match self {
+    pub(crate) fn panel<T: Scalar>(self) -> usize {
+        let vectors = match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => Avx512::PANEL_VECTORS,
+            Path::Avx512 => Avx512::PANEL_VECTORS,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => Avx2::PANEL_VECTORS,
-            Isa::Portable => Portable::PANEL_VECTORS,
+            Path::Avx2 => Avx2::PANEL_VECTORS,
+            Path::Portable => Portable::PANEL_VECTORS,
         };
         vectors * self.lanes::<T>()
     }
 
     /// Runs the kernel compiled for this instruction set.
     #[inline]
-    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
         fn avx512<K: Kernel>(kernel: K) -> K::Output {
@@ -120,15 +135,14 @@ impl Isa {
         fn avx2<K: Kernel>(kernel: K) -> K::Output {
             kernel.run::<Avx2>()
         }
-        match self {
-            // SAFETY: values other than `Portable` come from `detect` or from a caller that asked
-            // `is_available`.
+        match self.0 {
+            // SAFETY: outside this module an `Isa` comes from `available` or `detect` alone.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { avx512(kernel) },
+            Path::Avx512 => unsafe { avx512(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2(kernel) },
-            Isa::Portable => kernel.run::<Portable>(),
+            Path::Avx2 => unsafe { avx2(kernel) },
+            Path::Portable => kernel.run::<Portable>(),
         }
     }
 }

@@ -99,7 +99,8 @@ macro_rules! scalar {
                     p = Scalar::mul_add::<A>(p, s2, 2.0 / (2 * term + 1) as $float);
                 }
                 let tail = Scalar::mul_add::<A>(k, $ln2_low, s * s2 * p);
-                Scalar::mul_add::<A>(k, $ln2_high, s + s + tail)
+                let y = Scalar::mul_add::<A>(k, $ln2_high, s + s + tail);
+                if self.is_nan() { self } else { y }
             }
         }
     };
@@ -120,7 +121,7 @@ scalar!(
     taylor: 13, artanh: 11
 );
 
-/// eˣ. 0 below 4 times the smallest normal number, ∞ above the largest number.
+/// eˣ. 0 where it would be below twice the smallest normal number, ∞ above the largest number.
 #[inline(always)]
 pub fn exp<A: Arch, T: Scalar>(x: T) -> T {
     let (p, half) = x.exp_parts::<A>();
@@ -134,7 +135,7 @@ pub fn exp<A: Arch, T: Scalar>(x: T) -> T {
     }
 }
 
-/// eˣ − 1, accurate near 0.
+/// eˣ − 1, accurate near 0, for x up to the logarithm of the largest number.
 #[inline(always)]
 pub fn exp_m1<A: Arch, T: Scalar>(x: T) -> T {
     let (p, half) = x.exp_parts::<A>();

@@ -57,7 +57,7 @@ pub trait Scalar:
     /// eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1); returned as (eʳ − 1, 2ⁿ⁻¹), with x clamped to where 2ⁿ⁻¹ is
     /// finite and normal.
     fn exp_parts<A: Arch>(self) -> (Self, Self);
-    /// Natural logarithm of a positive normal number.
+    /// Natural logarithm of a positive normal number; NaN of NaN.
     fn ln<A: Arch>(self) -> Self;
 
     /// The larger of two numbers; the second if either is NaN.

@@ -1,4 +1,4 @@
-//! Softmax of many rows: p = eᶻ/Σ eᶻ, and log Σ eᶻ beside it.
+//! Softmax of many rows: p = eᶻ/Σ eᶻ, and log Σ eᶻ beside it, as max z + log Σ e^(z − max z).
 //!
 //! Each row is shifted by its largest value, so nothing overflows. Three sweeps over rows that stay in the
 //! first-level cache: shift, exponentiate (one flat loop), normalize.
@@ -25,20 +25,24 @@ pub struct Softmax<'a, T> {
     pub weights: Option<&'a [T]>,
     /// Receives scale·weight·softmax(z).
     pub p: &'a mut [T],
-    /// Receives log Σ exp z of each row.
-    pub log_sum_exp: &'a mut [T],
+    /// Receives the largest logit of each row.
+    pub largest: &'a mut [T],
+    /// Receives log Σ exp(z − largest) of each row. The two are not added up: log Σ exp z − z of some
+    /// class would cancel.
+    pub log_total: &'a mut [T],
 }
 
 impl<T: Scalar> Softmax<'_, T> {
     /// What strides are multiples of: the lanes of the widest vector.
     pub const MULTIPLE: usize = 16;
 
-    /// Computes them, one row for each element of `log_sum_exp`.
+    /// Computes them, one row for each element of `log_total`.
     ///
     /// # Panics
     /// If a slice is too short: a mistake of the caller, not of any input.
     pub fn run(mut self, isa: Isa) {
-        let rows = self.log_sum_exp.len();
+        let rows = self.log_total.len();
+        assert_eq!(self.largest.len(), rows);
         assert!(self.stride.is_multiple_of(Self::MULTIPLE) && self.outputs <= self.stride);
         assert!(self.outputs > self.stride - Self::MULTIPLE);
         assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
@@ -57,15 +61,18 @@ impl<T: Scalar> Kernel for &mut Softmax<'_, T> {
         // Added to the last values of a row: 0, and −∞ in the padding, where exp then gives 0.
         let mut mask = [T::ZERO; 16];
         mask[self.outputs - (self.stride - 16)..].fill(minus_infinity);
-        let mut totals = [T::ZERO; ROWS];
-        for (first, log_sum_exp) in (0..).step_by(ROWS).zip(self.log_sum_exp.chunks_mut(ROWS)) {
-            let rows = log_sum_exp.len();
+        let parts = self
+            .largest
+            .chunks_mut(ROWS)
+            .zip(self.log_total.chunks_mut(ROWS));
+        for (first, (largest, totals)) in (0..).step_by(ROWS).zip(parts) {
+            let rows = totals.len();
             let block = first * self.stride..(first + rows) * self.stride;
             let (z, p) = (&self.z[block.clone()], &mut self.p[block]);
             let row = |row: usize| (row * self.stride..(row + 1) * self.stride).step_by(lanes);
             // SAFETY: rows are whole vectors inside the block, and the mask is 16 values long.
             unsafe {
-                for (i, log_sum_exp) in log_sum_exp.iter_mut().enumerate() {
+                for (i, row_largest) in largest.iter_mut().enumerate() {
                     let mut largest = T::Vector::<A>::splat(minus_infinity);
                     let last = (i + 1) * self.stride - 16;
                     for at in row(i) {
@@ -77,7 +84,7 @@ impl<T: Scalar> Kernel for &mut Softmax<'_, T> {
                         largest = value.max(largest);
                     }
                     let largest = largest.largest();
-                    *log_sum_exp = largest;
+                    *row_largest = largest;
                     for at in row(i) {
                         let value = T::Vector::<A>::load(p.as_ptr().add(at));
                         value
@@ -88,14 +95,14 @@ impl<T: Scalar> Kernel for &mut Softmax<'_, T> {
                 for p in &mut *p {
                     *p = math::exp::<A, T>(*p);
                 }
-                for i in 0..rows {
+                for (i, row_total) in totals.iter_mut().enumerate() {
                     let mut total = T::Vector::<A>::splat(T::ZERO);
                     for at in row(i) {
                         total = total.add(T::Vector::<A>::load(p.as_ptr().add(at)));
                     }
-                    totals[i] = total.sum();
+                    *row_total = total.sum();
                     let weight = self.weights.map_or(T::ONE, |weights| weights[first + i]);
-                    let factor = T::Vector::<A>::splat(weight * self.scale / totals[i]);
+                    let factor = T::Vector::<A>::splat(weight * self.scale / *row_total);
                     for at in row(i) {
                         let value = T::Vector::<A>::load(p.as_ptr().add(at));
                         value
@@ -104,8 +111,8 @@ impl<T: Scalar> Kernel for &mut Softmax<'_, T> {
                     }
                 }
             }
-            for (log_sum_exp, total) in log_sum_exp.iter_mut().zip(&totals) {
-                *log_sum_exp += total.ln::<A>();
+            for total in totals {
+                *total = total.ln::<A>();
             }
         }
     }
@@ -117,7 +124,7 @@ mod tests {
 
     #[test]
     fn rows_are_probabilities_on_every_path() {
-        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+        for isa in Isa::available() {
             for outputs in 1usize..=40 {
                 for rows in [1, 3, 64, 65] {
                     let stride = outputs.next_multiple_of(16);
@@ -125,7 +132,8 @@ mod tests {
                     let z: Vec<f64> = (0..rows * stride).map(logit).collect();
                     let weights: Vec<f64> = (0..rows).map(|row| row as f64 + 0.5).collect();
                     let mut p = vec![f64::NAN; rows * stride];
-                    let mut log_sum_exp = vec![0.0; rows];
+                    let mut largest = vec![0.0; rows];
+                    let mut log_total = vec![0.0; rows];
                     Softmax {
                         outputs,
                         stride,
@@ -133,14 +141,15 @@ mod tests {
                         scale: 2.0,
                         weights: Some(&weights),
                         p: &mut p,
-                        log_sum_exp: &mut log_sum_exp,
+                        largest: &mut largest,
+                        log_total: &mut log_total,
                     }
                     .run(isa);
                     for row in 0..rows {
                         let z = &z[row * stride..][..outputs];
                         let p = &p[row * stride..][..stride];
                         let total: f64 = z.iter().map(|z| z.exp()).sum();
-                        assert!((log_sum_exp[row] - total.ln()).abs() < 1e-12);
+                        assert!((largest[row] + log_total[row] - total.ln()).abs() < 1e-12);
                         for (p, z) in p.iter().zip(z) {
                             let want = 2.0 * weights[row] * z.exp() / total;
                             assert!((p - want).abs() <= 1e-14 * want.abs().max(1.0));

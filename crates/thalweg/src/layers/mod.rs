@@ -5,7 +5,7 @@
 //! padding is zero in gradients, and in values some number on which nothing depends (finite wherever the
 //! row is).
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::random::Sequence;
 use crate::registry::entries;
@@ -167,18 +167,32 @@ pub struct Weights<'a, T> {
 pub trait AnyLayer: Layer<f32> + Layer<f64> {}
 impl<L: Layer<f32> + Layer<f64>> AnyLayer for L {}
 
+/// A network larger than this (8 GiB of weights in single precision) is taken for a slip of the pen.
+const MOST_WEIGHTS: usize = 1 << 31;
+
 /// Makes the layers of a network, each for the width that the one before it puts out.
 ///
 /// # Errors
 /// Names the layer that does not fit.
 pub fn build(inputs: usize, choices: &[crate::registry::Choice]) -> Result<Vec<Box<dyn AnyLayer>>> {
     let mut place = Place { index: 0, inputs };
+    let mut weights = 0usize;
     choices
         .iter()
         .map(|choice| {
             let layer = LAYERS
                 .build(choice, &place)
                 .map_err(|e| e.within(format_args!("layer {}", place.index + 1)))?;
+            weights = weights.saturating_add(layer.cost());
+            if weights > MOST_WEIGHTS {
+                let found = format!("{weights} weights up to here");
+                let subject = format!("layer {} ({})", place.index + 1, choice.name);
+                return Err(Error::invalid(
+                    subject,
+                    found,
+                    format!("at most {MOST_WEIGHTS}"),
+                ));
+            }
             place = Place {
                 index: place.index + 1,
                 inputs: layer.outputs(),

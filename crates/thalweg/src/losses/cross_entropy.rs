@@ -1,7 +1,6 @@
 //! Cross-entropy of a softmax, from logits: with target class c, or target probabilities y that sum to 1,
-//! l = log Σⱼ exp zⱼ − z_c (or − Σⱼ yⱼ·zⱼ); ∂l/∂z = softmax(z) − y.
-//!
-//! The largest logit is taken off before exponentials, so nothing overflows.
+//! l = log Σⱼ exp zⱼ − z_c (or − Σⱼ yⱼ·zⱼ); ∂l/∂z = softmax(z) − y. With M = max z this is computed as
+//! l = log Σⱼ exp(zⱼ − M) + (M − z_c), where nothing overflows and nothing cancels.
 
 use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows, TargetRows};
 use crate::kernels::softmax::Softmax;
@@ -18,15 +17,15 @@ impl LossKind for CrossEntropy {
     }
 
     fn comparison(&self) -> Comparison {
-        Comparison::ValuesOrClasses
+        Comparison::DistributionOrClasses
     }
 }
 
 impl<T: Precision> Loss<T> for CrossEntropy {
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
-        /// Rows for which log Σ exp z is kept at a time.
+        /// Rows that are worked on at a time.
         const CHUNK: usize = 64;
-        let mut log_sum_exp = [T::ZERO; CHUNK];
+        let (mut largest, mut log_total) = ([T::ZERO; CHUNK], [T::ZERO; CHUNK]);
         let scale = T::from_f64(rows.scale);
         let mut sum = 0.0;
         for first in (0..rows.rows).step_by(CHUNK) {
@@ -39,31 +38,33 @@ impl<T: Precision> Loss<T> for CrossEntropy {
                 scale,
                 weights: rows.weights.map(|weights| &weights[first..first + count]),
                 p: &mut dz[block],
-                log_sum_exp: &mut log_sum_exp[..count],
+                largest: &mut largest[..count],
+                log_total: &mut log_total[..count],
             }
             .run(rows.isa);
-            for (row, log_sum_exp) in (first..first + count).zip(&log_sum_exp) {
+            for row in first..first + count {
                 let weight = rows.weight(row);
                 let z = &rows.z[row * rows.stride..][..rows.outputs];
                 let dz = &mut dz[row * rows.stride..][..rows.outputs];
-                // Σ y·z, and y off the gradient.
-                let expected = match rows.targets {
+                let largest = largest[row - first];
+                // Σ y·(largest − z), which is exact where it matters; and y off the gradient.
+                let distance = match rows.targets {
                     TargetRows::Classes(classes) => {
                         let class = classes[row] as usize;
                         dz[class] -= weight * scale;
-                        z[class]
+                        largest - z[class]
                     }
                     TargetRows::Values(values) => {
                         let y = &values[row * rows.outputs..][..rows.outputs];
-                        let mut expected = T::ZERO;
+                        let mut distance = T::ZERO;
                         for ((dz, z), y) in dz.iter_mut().zip(z).zip(y) {
                             *dz -= weight * scale * *y;
-                            expected += *y * *z;
+                            distance += *y * (largest - *z);
                         }
-                        expected
+                        distance
                     }
                 };
-                sum += (weight * (*log_sum_exp - expected)).to_f64();
+                sum += (weight * (log_total[row - first] + distance)).to_f64();
             }
         }
         sum

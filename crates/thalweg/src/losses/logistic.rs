@@ -18,7 +18,7 @@ impl LossKind for Logistic {
     }
 
     fn comparison(&self) -> Comparison {
-        Comparison::ValuesOrBinary
+        Comparison::ProbabilitiesOrBinary
     }
 }
 
@@ -33,9 +33,15 @@ impl<T: Precision> Loss<T> for Logistic {
                 let share = 1.0 / rows.outputs as f64;
                 rows.sum_outputs(dz, share, |z, y| {
                     let e = math::exp::<A, T>(-z.abs());
-                    let sigma = if z < T::ZERO { e } else { T::ONE } / (T::ONE + e);
+                    let tail = e / (T::ONE + e);
+                    // σ − y from the small tail of σ, so that it does not vanish where σ rounds to 1.
+                    let slope = if z < T::ZERO {
+                        tail - y
+                    } else {
+                        (T::ONE - y) - tail
+                    };
                     let value = z.maximum(T::ZERO) - y * z + math::ln_1p::<A, T>(e);
-                    (value, sigma - y)
+                    (value, slope)
                 })
             }
         }

@@ -35,8 +35,10 @@ pub enum Comparison {
     Values,
     /// One number for each output; or classes 0 and 1, with a single output.
     ValuesOrBinary,
-    /// One output a class, with class indices or with a probability for each class.
-    ValuesOrClasses,
+    /// One probability for each output; or classes 0 and 1, with a single output.
+    ProbabilitiesOrBinary,
+    /// One output a class: class indices, or probabilities that add up to 1.
+    DistributionOrClasses,
 }
 
 /// The targets of a row block.

@@ -56,12 +56,14 @@ pub fn targets(loss: &str, outputs: usize, rows: usize, seed: u64) -> Vec<Target
     };
     match comparison {
         Comparison::Values => vec![values(outputs, draw(rows * outputs))],
-        Comparison::ValuesOrBinary if outputs == 1 => {
+        Comparison::ValuesOrBinary | Comparison::ProbabilitiesOrBinary if outputs == 1 => {
             let classes = classes(2);
             vec![values(1, draw(rows)), classes]
         }
-        Comparison::ValuesOrBinary => vec![values(outputs, draw(rows * outputs))],
-        Comparison::ValuesOrClasses => {
+        Comparison::ValuesOrBinary | Comparison::ProbabilitiesOrBinary => {
+            vec![values(outputs, draw(rows * outputs))]
+        }
+        Comparison::DistributionOrClasses => {
             let classes = classes(outputs);
             let mut probabilities = draw(rows * outputs);
             for row in probabilities.chunks_exact_mut(outputs) {

@@ -1,9 +1,9 @@
 //! Values and slopes of activations.
 
 use thalweg::activations::{ACTIVATIONS, Activation, AnyActivation};
-use thalweg::kernels::{Isa, Scalar};
 use thalweg::precision::{Dtype, Precision};
 use thalweg::registry::Choice;
+use thalweg::{Isa, Scalar};
 
 use crate::common::*;
 use crate::instruction_sets;
@@ -128,8 +128,8 @@ fn sigmoid_and_tanh_hold_their_identities() {
     let x: Vec<f64> = (-400..=400).map(|i| f64::from(i) / 100.0).collect();
     let half: Vec<f64> = x.iter().map(|x| x / 2.0).collect();
     let build = |name| ACTIVATIONS.build(&Choice::new(name), &()).unwrap();
-    let [sigma, slope] = activate::<f64>(&*build("sigmoid"), Isa::Portable, &x);
-    let [tanh, tanh_slope] = activate::<f64>(&*build("tanh"), Isa::Portable, &half);
+    let [sigma, slope] = activate::<f64>(&*build("sigmoid"), Isa::PORTABLE, &x);
+    let [tanh, tanh_slope] = activate::<f64>(&*build("tanh"), Isa::PORTABLE, &half);
     for i in 0..x.len() {
         let s = sigma[i];
         assert!(

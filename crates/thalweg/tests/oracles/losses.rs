@@ -1,7 +1,7 @@
 //! Values and gradients of losses.
 
 use serde_json::Value;
-use thalweg::kernels::Isa;
+use thalweg::Isa;
 use thalweg::layers::stride;
 use thalweg::losses::{AnyLoss, LOSSES, Loss, LossRows, TargetRows};
 use thalweg::precision::Precision;

@@ -12,8 +12,8 @@ mod networks;
 mod optimizers;
 mod schedules;
 
-use thalweg::kernels::Isa;
+use thalweg::Isa;
 
 fn instruction_sets() -> impl Iterator<Item = Isa> {
-    Isa::ALL.iter().copied().filter(|isa| isa.is_available())
+    Isa::available()
 }
