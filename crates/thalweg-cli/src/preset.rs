@@ -2,6 +2,7 @@
 //!
 //! The figures come from measurements over the built-in sets and public tables of 150 to 60,000 rows.
 
+use thalweg::optimizers::OPTIMIZERS;
 use thalweg::registry::{Choice, Setting};
 use thalweg_data::Task;
 
@@ -74,7 +75,7 @@ pub fn auto(facts: &Facts) -> Preset {
     say(
         "optimizer",
         adamw.to_string(),
-        "Adam\'s steps suit most data untuned; decay keeps the weights small",
+        "Adam's steps suit most data untuned; decay keeps the weights small",
     );
     say("lr", learning_rate.to_string(), rate_why);
     say(
@@ -137,13 +138,13 @@ fn hidden(rows: usize) -> (Vec<usize>, &'static str) {
     }
 }
 
-/// A rate that suits most data with this optimizer.
+/// A rate that suits most data with this optimizer; any if there is no such optimizer, which others say.
 pub fn learning_rate(optimizer: &str, linear: bool) -> (f64, &'static str) {
-    match (optimizer, linear) {
-        ("adam" | "adamw" | "rmsprop", false) => (2e-3, "steps of about this size in each weight"),
-        ("adam" | "adamw" | "rmsprop", true) => (1e-2, "a linear model bears larger steps"),
-        (_, false) => (5e-2, "plain gradients need a larger rate than Adam's"),
-        (_, true) => (1e-1, "plain gradients need a larger rate than Adam's"),
+    let chain = OPTIMIZERS.build(&Choice::new(optimizer), &());
+    let usual = chain.map_or(1e-3, |chain| chain.usual_rate);
+    match linear {
+        true => (2.0 * usual, "a linear model bears larger steps"),
+        false => (usual, "a rate that suits most networks with this optimizer"),
     }
 }
 

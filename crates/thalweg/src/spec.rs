@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::layers::{self, LAYERS};
+use crate::layers::{self, LAYERS, Shape};
 use crate::losses::LOSSES;
 use crate::optimizers::{Chain, OPTIMIZERS};
 use crate::precision::Dtype;
@@ -63,7 +63,7 @@ impl NetworkSpec {
                 "at least an output layer",
             ));
         }
-        layers::build(self.inputs, &self.layers)?;
+        layers::build(Shape::flat(self.inputs), &self.layers)?;
         let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
         Ok(Self {
             inputs: self.inputs,

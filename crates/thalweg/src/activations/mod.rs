@@ -22,6 +22,8 @@ pub trait Function: Copy + Send + Sync + 'static {
     const SLOPE_FROM_VALUE: bool;
     /// Whether φ changes nothing, so that there is nothing to do.
     const IS_IDENTITY: bool = false;
+    /// The initializer that suits weights in front of it.
+    const INITIALIZER: &'static str = "glorot_uniform";
     /// φ(z).
     fn value<A: Arch, T: Scalar>(self, z: T) -> T;
     /// φ′, from y or from z: see [`Function::SLOPE_FROM_VALUE`].
@@ -39,8 +41,16 @@ pub trait Activation<T>: Send + Sync {
 }
 
 /// An activation in either precision.
-pub trait AnyActivation: Activation<f32> + Activation<f64> {}
-impl<F: Activation<f32> + Activation<f64>> AnyActivation for F {}
+pub trait AnyActivation: Activation<f32> + Activation<f64> {
+    /// The name of the initializer that suits weights in front of it.
+    fn initializer(&self) -> &'static str;
+}
+
+impl<F: Function> AnyActivation for F {
+    fn initializer(&self) -> &'static str {
+        F::INITIALIZER
+    }
+}
 
 impl<T: Scalar, F: Function> Activation<T> for F {
     fn keeps_input(&self) -> bool {

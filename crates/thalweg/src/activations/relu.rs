@@ -12,6 +12,7 @@ pub struct Relu;
 
 impl Function for Relu {
     const SLOPE_FROM_VALUE: bool = true;
+    const INITIALIZER: &'static str = "he_uniform";
 
     #[inline(always)]
     fn value<A: Arch, T: Scalar>(self, z: T) -> T {

@@ -16,6 +16,7 @@ use crate::dataset::{Dataset, Features};
 use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
+use crate::layers::Mode;
 use crate::losses::{AnyLoss, LOSSES};
 use crate::optimizers::{Chain, Constants, Time};
 use crate::precision::{Dtype, Precision};
@@ -47,6 +48,8 @@ struct CpuEngine<T> {
     plan: Plan,
     loss: Box<dyn AnyLoss>,
     chain: Chain,
+    /// Of layers that behave at random.
+    seed: u64,
     team: Team,
     /// Items that each member updates.
     shares: Vec<Range<usize>>,
@@ -104,10 +107,11 @@ impl<T: Precision> CpuEngine<T> {
             weights: Buffer::new(plan.capacity)?,
             gradients: Buffer::new(item_length * plan.members)?,
             item_length,
-            constants: vec![[0.0; 4]; chain.0.len()],
+            constants: vec![[0.0; 4]; chain.stages.len()],
             block_losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
             item_squares: vec![0.0; plan.items.len()],
             chain,
+            seed: training.seed,
             plan,
         };
         engine.load(&engine.initial(training.seed))?;
@@ -149,13 +153,14 @@ impl<T: Precision> CpuEngine<T> {
     }
 
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
-    fn split<'a>(&'a mut self, batch: &Batch<'a>) -> (Pass<'a, T>, Rest<'a, T>) {
+    fn split<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode) -> (Pass<'a, T>, Rest<'a, T>) {
         let total = batch.total_weight();
         let pass = Pass {
             isa: self.isa,
             plan: &self.plan,
             loss: &*self.loss,
             batch: *batch,
+            mode,
             scale: if total > 0.0 { 1.0 / total } else { 0.0 },
             arena: self.arena.share(),
             values: self.values.share(),
@@ -195,8 +200,9 @@ struct Rest<'a, T> {
 impl<T: Precision> Engine for CpuEngine<T> {
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
-        let (pass, rest) = self.split(batch);
-        for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.0) {
+        let (seed, step) = (self.seed, time.step);
+        let (pass, rest) = self.split(batch, Mode::Training { seed, step });
+        for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.stages) {
             *constants = stage.constants(time);
         }
         let update = Update {
@@ -257,7 +263,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let mut whole = vec![T::ZERO; self.plan.parameters];
-        let (pass, rest) = self.split(batch);
+        let (seed, step) = (self.seed, 1);
+        let (pass, rest) = self.split(batch, Mode::Training { seed, step });
         let losses = Shared::new(rest.block_losses);
         rest.team.run(&|member| pass.row_blocks(member, losses));
         for item in &pass.plan.items {
@@ -285,7 +292,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             let losses = Shared::new(&mut losses);
             let predictions = Shared::new(predictions);
             let link = self.loss.link();
-            let (pass, rest) = self.split(batch);
+            let (pass, rest) = self.split(batch, Mode::Evaluation);
             rest.team.run(&|member: Member| {
                 let blocks = rows.div_ceil(BLOCK_ROWS);
                 for index in (member.index..blocks).step_by(member.count()) {
@@ -393,13 +400,14 @@ impl<T: Precision> Engine for CpuEngine<T> {
             width: self.plan.inputs,
             values: crate::dataset::Values::F32(Vec::new()),
         };
-        let (pass, _) = self.split(&Batch {
+        let nobody = Batch {
             features: &nothing,
             targets: None,
             weights: None,
             rows: Rows::NONE,
             upcoming: Rows::NONE,
-        });
+        };
+        let (pass, _) = self.split(&nobody, Mode::Evaluation);
         for item in &pass.plan.items {
             // SAFETY: only this thread works on the engine.
             unsafe { pass.refresh(item, pass.parameters.read(item.range.clone())) };

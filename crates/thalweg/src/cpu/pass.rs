@@ -12,12 +12,12 @@
 use std::ops::Range;
 
 use super::buffer::Shared;
-use super::plan::{Item, Plan};
+use super::plan::{Item, Plan, PlannedLayer};
 use super::team::Member;
 use crate::dataset::{Targets, Values};
 use crate::engine::{Batch, Rows};
 use crate::kernels::{Isa, gather, reduce};
-use crate::layers::{Block, Weights, stride};
+use crate::layers::{Block, Mode, Trace, Weights, stride};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
 use crate::optimizers::{Chain, Constants, MAX_SLOTS, descend};
 use crate::precision::Precision;
@@ -31,6 +31,7 @@ pub(super) struct Pass<'a, T> {
     pub plan: &'a Plan,
     pub loss: &'a dyn AnyLoss,
     pub batch: Batch<'a>,
+    pub mode: Mode,
     /// 1/Σw of the batch.
     pub scale: f64,
     /// Rows of activations, gradients and stashes: see `PlannedLayer`.
@@ -73,10 +74,43 @@ impl RowBlock {
 }
 
 impl<T: Precision> Pass<'_, T> {
-    fn block(&self, rows: usize) -> Block {
+    fn block(&self, rows: &Range<usize>) -> Block {
         Block {
             isa: self.isa,
-            rows,
+            rows: rows.len(),
+            first: rows.start,
+            mode: self.mode,
+        }
+    }
+
+    /// # Safety
+    /// Nobody changes the layer's parameters meanwhile.
+    unsafe fn layer_weights(&self, planned: &PlannedLayer) -> Weights<'_, T> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Weights {
+                parameters: self.parameters.read(planned.parameters.clone()),
+                derived: self.derived.read(planned.derived.clone()),
+            }
+        }
+    }
+
+    /// # Safety
+    /// Nobody changes these rows of the layer's input, output and stash meanwhile.
+    unsafe fn trace(&self, planned: &PlannedLayer, block: &RowBlock) -> Trace<'_, T> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Trace {
+                x: self
+                    .arena
+                    .read(block.values(planned.input, planned.input_stride)),
+                y: self
+                    .arena
+                    .read(block.values(planned.output, planned.output_stride)),
+                stash: self
+                    .arena
+                    .read(block.values(planned.stash, planned.stash_stride)),
+            }
         }
     }
 
@@ -156,11 +190,8 @@ impl<T: Precision> Pass<'_, T> {
             self.gather(block);
             for planned in &self.plan.layers {
                 T::layer(&*planned.layer).forward(
-                    self.block(block.rows.len()),
-                    Weights {
-                        parameters: self.parameters.read(planned.parameters.clone()),
-                        derived: self.derived.read(planned.derived.clone()),
-                    },
+                    self.block(&block.rows),
+                    self.layer_weights(planned),
                     self.arena
                         .read(block.values(planned.input, planned.input_stride)),
                     self.arena
@@ -225,15 +256,9 @@ impl<T: Precision> Pass<'_, T> {
             // SAFETY: the caller's promise; the gradients of two layers' outputs do not overlap.
             unsafe {
                 T::layer(&*planned.layer).backward(
-                    self.block(block.rows.len()),
-                    Weights {
-                        parameters: self.parameters.read(planned.parameters.clone()),
-                        derived: self.derived.read(planned.derived.clone()),
-                    },
-                    self.arena
-                        .read(block.values(planned.output, planned.output_stride)),
-                    self.arena
-                        .read(block.values(planned.stash, planned.stash_stride)),
+                    self.block(&block.rows),
+                    self.layer_weights(planned),
+                    self.trace(planned, block),
                     self.arena
                         .write(block.values(planned.gradient, planned.output_stride)),
                     before.map(|before| {
@@ -286,9 +311,9 @@ impl<T: Precision> Pass<'_, T> {
             // SAFETY: the caller's promise.
             unsafe {
                 T::layer(&*layer.layer).gradient(
-                    self.block(rows),
+                    self.block(&all.rows),
                     &planned.tile,
-                    self.arena.read(all.values(layer.input, layer.input_stride)),
+                    self.trace(layer, &all),
                     self.arena
                         .read(all.values(layer.gradient, layer.output_stride)),
                     &mut gradient[start..start + planned.tile.len()],
@@ -312,7 +337,7 @@ impl<T: Precision> Pass<'_, T> {
             }
             let parameters = self.parameters.write(item.range.clone());
             let mut slot = 0;
-            for (stage, constants) in update.chain.0.iter().zip(update.constants) {
+            for (stage, constants) in update.chain.stages.iter().zip(update.constants) {
                 let stage = T::transform(&**stage);
                 let slots: [&mut [T]; MAX_SLOTS] = std::array::from_fn(|k| {
                     if k >= stage.slots() {

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::layers::{self, AnyLayer, Tile, stride};
+use crate::layers::{self, AnyLayer, Shape, Tile, stride};
 use crate::precision::Precision;
 use crate::spec::NetworkSpec;
 
@@ -86,7 +86,7 @@ impl Plan {
         threads: usize,
         split_decay: bool,
     ) -> Result<Self> {
-        let built = layers::build(network.inputs, &network.layers)?;
+        let built = layers::build(Shape::flat(network.inputs), &network.layers)?;
         // Forward, and twice as much back, but for the first layer's input.
         let costs = || built.iter().map(|layer| layer.cost());
         let products = 3 * costs().sum::<usize>() - costs().next().unwrap_or(0);
@@ -110,7 +110,7 @@ impl Plan {
         let mut input = 0;
         for layer in built {
             let sizes = T::layer(&*layer).plan(isa);
-            let output_stride = stride(layer.outputs());
+            let output_stride = stride(layer.output().size());
             let mut rows_of = |stride: usize| {
                 let start = plan.arena;
                 plan.arena += capacity * stride;
@@ -138,7 +138,7 @@ impl Plan {
             plan.parameters = planned.parameters.end;
             // Layers begin on a cache line, so that no two threads write to the same one.
             plan.derived = planned.derived.end.next_multiple_of(16);
-            plan.outputs = planned.layer.outputs();
+            plan.outputs = planned.layer.output().size();
             input = planned.output;
             plan.layers.push(planned);
         }

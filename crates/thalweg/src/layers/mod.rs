@@ -21,8 +21,37 @@ entries! {
 pub struct Place {
     /// Position, counted from 0.
     pub index: usize,
-    /// Values a row that come in.
-    pub inputs: usize,
+    /// What comes in.
+    pub input: Shape,
+}
+
+/// The shape of a row: an image, or a flat list of values, which is an image of one pixel.
+///
+/// Values of a row lie channel by channel, and in a channel line by line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Channels of an image; values of a list.
+    pub channels: usize,
+    /// Lines.
+    pub height: usize,
+    /// Pixels of a line.
+    pub width: usize,
+}
+
+impl Shape {
+    /// A flat list.
+    pub fn flat(values: usize) -> Self {
+        Self {
+            channels: values,
+            height: 1,
+            width: 1,
+        }
+    }
+
+    /// Values of a row.
+    pub fn size(self) -> usize {
+        self.channels * self.height * self.width
+    }
 }
 
 /// Rows in buffers are padded to a multiple of this many values.
@@ -58,8 +87,8 @@ impl Segment {
 
 /// What a layer is, whatever the precision.
 pub trait Geometry: Send + Sync {
-    /// Values a row that go out.
-    fn outputs(&self) -> usize;
+    /// What goes out.
+    fn output(&self) -> Shape;
     /// Its parameters.
     fn segments(&self) -> Vec<Segment>;
     /// Draws the initial values of one segment, in the order of its shape.
@@ -111,13 +140,42 @@ impl Tile {
     }
 }
 
-/// What holds for all calls of a pass over a row block.
+/// What holds for all layers in a pass over a row block.
 #[derive(Debug, Clone, Copy)]
 pub struct Block {
     /// Instruction set.
     pub isa: Isa,
     /// Rows in the block.
     pub rows: usize,
+    /// Position of the first in the batch.
+    pub first: usize,
+    /// What the pass is for.
+    pub mode: Mode,
+}
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// To learn: layers that behave at random do, by this seed and update.
+    Training {
+        /// Seed of the run.
+        seed: u64,
+        /// Updates including this one.
+        step: u64,
+    },
+    /// To answer.
+    Evaluation,
+}
+
+/// What the forward pass of a layer saw and left.
+#[derive(Debug, Clone, Copy)]
+pub struct Trace<'a, T> {
+    /// Input.
+    pub x: &'a [T],
+    /// Output.
+    pub y: &'a [T],
+    /// See [`Plan::stash`].
+    pub stash: &'a [T],
 }
 
 /// A layer in the precision T.
@@ -144,14 +202,14 @@ pub trait Layer<T>: Geometry {
         &self,
         block: Block,
         weights: Weights<T>,
-        y: &[T],
-        stash: &[T],
+        trace: Trace<T>,
         dy: &mut [T],
         dx: Option<&mut [T]>,
     );
 
-    /// The gradient of one tile from all rows of the batch, added up in the order of the rows.
-    fn gradient(&self, batch: Block, tile: &Tile, x: &[T], dy: &[T], gradient: &mut [T]);
+    /// The gradient of one tile from all rows of the batch, added up in the order of the rows. It sees no
+    /// parameters: others are being updated at the same time.
+    fn gradient(&self, batch: Block, tile: &Tile, trace: Trace<T>, dy: &[T], gradient: &mut [T]);
 }
 
 /// The parameters of a layer and what is derived from them.
@@ -174,8 +232,8 @@ const MOST_WEIGHTS: usize = 1 << 31;
 ///
 /// # Errors
 /// Names the layer that does not fit.
-pub fn build(inputs: usize, choices: &[crate::registry::Choice]) -> Result<Vec<Box<dyn AnyLayer>>> {
-    let mut place = Place { index: 0, inputs };
+pub fn build(input: Shape, choices: &[crate::registry::Choice]) -> Result<Vec<Box<dyn AnyLayer>>> {
+    let mut place = Place { index: 0, input };
     let mut weights = 0usize;
     choices
         .iter()
@@ -195,7 +253,7 @@ pub fn build(inputs: usize, choices: &[crate::registry::Choice]) -> Result<Vec<B
             }
             place = Place {
                 index: place.index + 1,
-                inputs: layer.outputs(),
+                input: layer.output(),
             };
             Ok(layer)
         })

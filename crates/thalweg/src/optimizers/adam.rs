@@ -109,5 +109,10 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         source: "Kingma & Ba 2015",
         parameters: &PARAMETERS,
     },
-    build: |arguments, ()| Ok(Chain(vec![Box::new(ScaleByAdam::new(arguments))])),
+    build: |arguments, ()| {
+        Ok(Chain {
+            stages: vec![Box::new(ScaleByAdam::new(arguments))],
+            usual_rate: 2e-3,
+        })
+    },
 };

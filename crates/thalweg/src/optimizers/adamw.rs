@@ -25,12 +25,15 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         ],
     },
     build: |arguments, ()| {
-        Ok(Chain(vec![
-            Box::new(ScaleByAdam::new(arguments)),
-            Box::new(AddDecayed {
-                name: "decay",
-                factor: arguments.number("weight_decay"),
-            }),
-        ]))
+        Ok(Chain {
+            stages: vec![
+                Box::new(ScaleByAdam::new(arguments)),
+                Box::new(AddDecayed {
+                    name: "decay",
+                    factor: arguments.number("weight_decay"),
+                }),
+            ],
+            usual_rate: 2e-3,
+        })
     },
 };

@@ -13,5 +13,10 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         source: "Cauchy 1847; Robbins & Monro 1951",
         parameters: &[],
     },
-    build: |_, ()| Ok(Chain(Vec::new())),
+    build: |_, ()| {
+        Ok(Chain {
+            stages: Vec::new(),
+            usual_rate: 5e-2,
+        })
+    },
 };

@@ -117,8 +117,13 @@ impl<T: Scalar, R: Rule> Transform<T> for R {
 pub trait AnyTransform: Transform<f32> + Transform<f64> {}
 impl<X: Transform<f32> + Transform<f64>> AnyTransform for X {}
 
-/// The stages of an optimizer, in the order in which they act.
-pub struct Chain(pub Vec<Box<dyn AnyTransform>>);
+/// An optimizer: its stages, in the order in which they act.
+pub struct Chain {
+    /// The stages.
+    pub stages: Vec<Box<dyn AnyTransform>>,
+    /// A learning rate that suits most networks with hidden layers.
+    pub usual_rate: f64,
+}
 
 impl Chain {
     /// The chain of an optimizer, with an L2 penalty λ/2·‖W‖² in front if λ > 0.
@@ -126,9 +131,9 @@ impl Chain {
     /// # Errors
     /// If the optimizer does not exist or a setting does not fit.
     pub fn build(optimizer: &Choice, l2: f64) -> Result<Self> {
-        let Chain(mut stages) = OPTIMIZERS.build(optimizer, &())?;
+        let mut chain = OPTIMIZERS.build(optimizer, &())?;
         if l2 > 0.0 {
-            stages.insert(
+            chain.stages.insert(
                 0,
                 Box::new(decay::AddDecayed {
                     name: "l2",
@@ -136,12 +141,12 @@ impl Chain {
                 }),
             );
         }
-        Ok(Chain(stages))
+        Ok(chain)
     }
 
     /// Values of state for each parameter.
     pub fn slots(&self) -> usize {
-        self.0
+        self.stages
             .iter()
             .map(|stage| Transform::<f32>::slots(&**stage))
             .sum()
@@ -149,13 +154,13 @@ impl Chain {
 
     /// Whether some stage treats weights and biases differently.
     pub fn has_decay(&self) -> bool {
-        self.0.iter().any(|stage| stage.is_decay())
+        self.stages.iter().any(|stage| stage.is_decay())
     }
 }
 
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for stage in &self.0 {
+        for stage in &self.stages {
             write!(f, "{stage} → ")?;
         }
         f.write_str("descend")

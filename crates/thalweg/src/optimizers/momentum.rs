@@ -46,8 +46,11 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         }],
     },
     build: |arguments, ()| {
-        Ok(Chain(vec![Box::new(MovingAverage {
-            beta: arguments.number("momentum"),
-        })]))
+        Ok(Chain {
+            stages: vec![Box::new(MovingAverage {
+                beta: arguments.number("momentum"),
+            })],
+            usual_rate: 5e-2,
+        })
     },
 };

@@ -91,11 +91,14 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         ],
     },
     build: |arguments, ()| {
-        Ok(Chain(vec![Box::new(ScaleByRms {
-            alpha: arguments.number("alpha"),
-            epsilon: arguments.number("epsilon"),
-            epsilon_inside: arguments.flag("epsilon_inside"),
-            from_first_gradient: arguments.flag("from_first_gradient"),
-        })]))
+        Ok(Chain {
+            stages: vec![Box::new(ScaleByRms {
+                alpha: arguments.number("alpha"),
+                epsilon: arguments.number("epsilon"),
+                epsilon_inside: arguments.flag("epsilon_inside"),
+                from_first_gradient: arguments.flag("from_first_gradient"),
+            })],
+            usual_rate: 2e-3,
+        })
     },
 };

@@ -65,9 +65,12 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         ],
     },
     build: |arguments, ()| {
-        Ok(Chain(vec![Box::new(HeavyBall {
-            momentum: arguments.number("momentum"),
-            nesterov: arguments.flag("nesterov"),
-        })]))
+        Ok(Chain {
+            stages: vec![Box::new(HeavyBall {
+                momentum: arguments.number("momentum"),
+                nesterov: arguments.flag("nesterov"),
+            })],
+            usual_rate: 5e-2,
+        })
     },
 };

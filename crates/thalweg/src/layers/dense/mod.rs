@@ -10,7 +10,9 @@
 mod panels;
 mod unit_rows;
 
-use super::{AnyLayer, Block, Geometry, Layer, Place, Plan, Segment, Tile, Weights, stride};
+use super::{
+    AnyLayer, Block, Geometry, Layer, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+};
 use crate::activations::{ACTIVATIONS, AnyActivation};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
@@ -86,18 +88,17 @@ trait Storage<T: Precision> {
 
 impl Dense {
     fn build(arguments: &Arguments, place: &Place) -> Result<Box<dyn AnyLayer>> {
-        let activation = arguments.text("activation");
+        let activation = ACTIVATIONS.build(&Choice::new(arguments.text("activation")), &())?;
         let initializer = match arguments.text("initializer") {
-            "auto" if activation == "relu" => "he_uniform",
-            "auto" => "glorot_uniform",
+            "auto" => activation.initializer(),
             name => name,
         };
         Ok(Box::new(Dense {
-            inputs: place.inputs,
+            inputs: place.input.size(),
             units: arguments.integer("units"),
             has_bias: arguments.flag("bias"),
             is_first: place.index == 0,
-            activation: ACTIVATIONS.build(&Choice::new(activation), &())?,
+            activation,
             initializer: INITIALIZERS.build(&Choice::new(initializer), &())?,
         }))
     }
@@ -129,8 +130,8 @@ impl Dense {
 }
 
 impl Geometry for Dense {
-    fn outputs(&self) -> usize {
-        self.units
+    fn output(&self) -> Shape {
+        Shape::flat(self.units)
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -225,13 +226,16 @@ impl<T: Precision> Layer<T> for Dense {
         &self,
         block: Block,
         weights: Weights<T>,
-        y: &[T],
-        stash: &[T],
+        trace: Trace<T>,
         dy: &mut [T],
         dx: Option<&mut [T]>,
     ) {
         let activation = self.activation::<T>();
-        let at = if activation.keeps_input() { stash } else { y };
+        let at = if activation.keeps_input() {
+            trace.stash
+        } else {
+            trace.y
+        };
         activation.backward(block.isa, at, &mut dy[..block.rows * stride(self.units)]);
         if let Some(dx) = dx {
             self.storage::<T>()
@@ -239,11 +243,11 @@ impl<T: Precision> Layer<T> for Dense {
         }
     }
 
-    fn gradient(&self, batch: Block, tile: &Tile, x: &[T], dz: &[T], gradient: &mut [T]) {
+    fn gradient(&self, batch: Block, tile: &Tile, trace: Trace<T>, dz: &[T], gradient: &mut [T]) {
         let sizes = self.sizes::<T>(batch.isa);
         if tile.segment == WEIGHT {
             self.storage::<T>()
-                .gradient(sizes, batch.rows, tile, x, dz, gradient);
+                .gradient(sizes, batch.rows, tile, trace.x, dz, gradient);
             return;
         }
         // db = 1ᵀ·dz.
@@ -294,7 +298,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
             },
             Parameter {
                 name: "initializer",
-                summary: "of W; auto is he_uniform before relu, else glorot_uniform",
+                summary: "of W; auto is the one that suits the activation",
                 default: Default::Text("auto"),
                 domain: Domain::Name("initializers"),
             },
