@@ -16,10 +16,11 @@ use super::plan::{Item, Plan, PlannedLayer};
 use super::team::Member;
 use crate::dataset::{Targets, Values};
 use crate::engine::{Batch, Rows};
+use crate::kernels::descend::descend;
 use crate::kernels::{Isa, gather, reduce};
 use crate::layers::{Block, Mode, Trace, Weights, stride};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
-use crate::optimizers::{Chain, Constants, MAX_SLOTS, descend};
+use crate::optimizers::{Chain, Constants, MAX_SLOTS};
 use crate::precision::Precision;
 
 /// What [`Pass::update`] returns when parameters are not finite any more.

@@ -176,25 +176,3 @@ pub(crate) fn bias_correction(log_beta: f64, step: u64) -> f64 {
     }
     -1.0 / math::exp_m1::<Portable, f64>(exponent)
 }
-
-/// θ ← θ − η·u over one strip. Whether all of θ is finite afterwards.
-pub(crate) fn descend<T: Scalar>(isa: Isa, rate: f64, p: &mut [T], u: &[T]) -> bool {
-    struct Descend<'a, T>(T, &'a mut [T], &'a [T]);
-    impl<T: Scalar> Kernel for Descend<'_, T> {
-        type Output = bool;
-        #[inline(always)]
-        fn run<A: Arch>(self) -> bool {
-            let Descend(rate, p, u) = self;
-            // 0·p is 0 for a finite number and NaN for any other.
-            let mut sums = [T::ZERO; 16];
-            for (p, u) in p.chunks_mut(16).zip(u.chunks(16)) {
-                for ((p, u), sum) in p.iter_mut().zip(u).zip(&mut sums) {
-                    *p -= rate * *u;
-                    *sum += T::ZERO * *p;
-                }
-            }
-            sums.iter().all(|sum| *sum == T::ZERO)
-        }
-    }
-    isa.run(Descend(T::from_f64(rate), p, u))
-}
