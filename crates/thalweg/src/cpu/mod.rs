@@ -1,6 +1,7 @@
 //! The engine for CPUs.
 
 mod buffer;
+mod cores;
 mod pass;
 mod plan;
 mod team;

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
+use super::cores;
+
 /// Looks at a flag before a waiting thread offers its core to others: about 10 µs. The one that it waits for
 /// may need that very core.
 const SPINS: u32 = 1_000;
@@ -34,6 +36,10 @@ struct SharedState {
     barrier: Barrier,
     /// Set when a member panics in a job: those that wait at the barrier give up.
     panicked: AtomicBool,
+    /// Members that sleep, or are about to.
+    asleep: AtomicUsize,
+    /// Core of the caller when it last woke somebody, and one more; 0 if unknown.
+    caller_core: AtomicUsize,
     /// How long to spin; 0 where there are more members than cores.
     spins: u32,
 }
@@ -123,6 +129,8 @@ impl Team {
                 generation: AtomicU32::new(0),
             },
             panicked: AtomicBool::new(false),
+            asleep: AtomicUsize::new(0),
+            caller_core: AtomicUsize::new(0),
             spins: if size <= cores { SPINS } else { 0 },
         });
         let mut team = Self {
@@ -152,6 +160,10 @@ impl Team {
             // SAFETY: the members wait for `started` and do not look at `job` now.
             unsafe { *shared.job.get() = Some(erased) };
             shared.finished.store(0, Ordering::Relaxed);
+            if shared.asleep.load(Ordering::Relaxed) > 0 {
+                let core = cores::current().map_or(0, |core| core + 1);
+                shared.caller_core.store(core, Ordering::Relaxed);
+            }
             let next = shared.started.load(Ordering::Relaxed).wrapping_add(1) % STOP;
             shared.started.store(next, Ordering::Release);
             for handle in &self.threads {
@@ -189,6 +201,7 @@ fn work(shared: &SharedState, index: usize) {
     let mut seen = 0;
     loop {
         let mut looks = 0;
+        let mut slept = false;
         let started = loop {
             let started = shared.started.load(Ordering::Acquire);
             if started != seen {
@@ -200,13 +213,22 @@ fn work(shared: &SharedState, index: usize) {
             } else if looks < shared.spins + YIELDS {
                 thread::yield_now();
             } else {
+                shared.asleep.fetch_add(1, Ordering::Relaxed);
                 thread::park();
+                shared.asleep.fetch_sub(1, Ordering::Relaxed);
+                slept = true;
             }
         };
         if started == STOP {
             return;
         }
         seen = started;
+        if slept
+            && let Some(core) = shared.caller_core.load(Ordering::Relaxed).checked_sub(1)
+            && cores::current() == Some(core)
+        {
+            cores::leave(core);
+        }
         // SAFETY: `run` set the job before it changed `started` and keeps it alive until this member has
         // counted itself as finished.
         let job = unsafe { (*shared.job.get()).map(|job| &*job) };
