@@ -117,7 +117,8 @@ pub fn check_loss(task: Task, loss: &Choice) -> Result<()> {
         LOSSES.build(choice, &()).is_ok_and(|loss| match task {
             Task::Regression => loss.link() == Link::Identity,
             Task::Binary => {
-                loss.link() == Link::Sigmoid && loss.comparison() == Comparison::ValuesOrBinary
+                loss.link() == Link::Sigmoid
+                    && loss.comparison() == Comparison::ProbabilitiesOrBinary
             }
             Task::Multiclass => {
                 loss.link() == Link::Softmax

@@ -26,7 +26,7 @@ pub struct Finish<'a> {
 }
 
 impl<'a> Finish<'a> {
-    /// Writes the model, prints the summary, and gives the last event.
+    /// Writes the model unless its loss is not finite, prints the summary, and gives the last event.
     pub fn end(&self, engine: &mut dyn Engine, has_model: bool, seconds: f64) -> Result<End<'a>> {
         let mut end = End {
             event: "end",
@@ -39,6 +39,7 @@ impl<'a> Finish<'a> {
             test: None,
             best_constant: None,
             out: self.folder.to_string(),
+            not_finite: None,
         };
         if !has_model {
             return Ok(end);
@@ -55,6 +56,18 @@ impl<'a> Finish<'a> {
             |part: Option<&Dataset>| part.map(|part| judge.model(engine, part)).transpose();
         end.train = score(Some(&training))?;
         end.validation = score(validation.as_ref())?;
+        let loss = |scores: &Option<Scores>| scores.as_ref().and_then(|scores| scores.loss);
+        end.not_finite = [
+            ("training loss", loss(&end.train)),
+            ("validation loss", loss(&end.validation)),
+        ]
+        .into_iter()
+        .find_map(|(name, loss)| Some((name, loss.filter(|loss| !loss.is_finite())?)));
+        if end.not_finite.is_some() {
+            (end.best_epoch, end.stopped_by) = (None, "diverged");
+            (end.train, end.validation) = (None, None);
+            return Ok(end);
+        }
         end.test = score(test.as_ref())?;
         let judged = test.as_ref().or(validation.as_ref()).unwrap_or(&training);
         end.best_constant = Some(judge.constant(&training, judged)?);

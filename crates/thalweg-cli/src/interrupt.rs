@@ -1,22 +1,53 @@
-//! Ctrl-C (and SIGTERM): the first asks training to stop, the second ends the program at once.
+//! Ctrl-C (and SIGTERM): the first asks training to stop, a later one ends the program at once.
+//!
+//! SIGHUP is left as it is, so that `nohup` works.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
 
 use crate::exit::{Failure, Result};
 
-static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+/// One wish to stop may come as several signals: to the process and to its group, or of an impatient finger.
+const ONE_WISH: Duration = Duration::from_secs(1);
+
+static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on the first signal only asks. Before this, a signal ends the program as usual.
-pub fn listen() -> Result<()> {
-    ctrlc::set_handler(|| {
-        if SIGNALS.fetch_add(1, Ordering::Relaxed) > 0 {
-            std::process::exit(130);
+pub fn listen(bar: ProgressBar) -> Result<()> {
+    let mut first: Option<Instant> = None;
+    each_signal(move || match first {
+        None => {
+            first = Some(Instant::now());
+            REQUESTED.store(true, Ordering::Relaxed);
+            let text = "interrupted: finishing the step and saving; again to stop at once";
+            let _ = bar.suspend(|| writeln!(io::stderr(), "{text}"));
         }
+        Some(first) if first.elapsed() >= ONE_WISH => std::process::exit(130),
+        Some(_) => {}
     })
     .map_err(|error| Failure::Running(format!("signals: {error}")))
 }
 
 /// Whether somebody asked to stop.
 pub fn requested() -> bool {
-    SIGNALS.load(Ordering::Relaxed) > 0
+    REQUESTED.load(Ordering::Relaxed)
+}
+
+#[cfg(unix)]
+fn each_signal(mut act: impl FnMut() + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let watch = move || signals.forever().for_each(|_| act());
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(watch)
+        .map(drop)
+}
+
+#[cfg(not(unix))]
+fn each_signal(act: impl FnMut() + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(act).map_err(io::Error::other)
 }

@@ -57,6 +57,9 @@ pub struct End<'a> {
     pub test: Option<Scores>,
     pub best_constant: Option<Scores>,
     pub out: String,
+    /// The loss of the final model that is no finite number: there is no model.
+    #[serde(skip)]
+    pub not_finite: Option<(&'static str, f64)>,
 }
 
 /// The open file.

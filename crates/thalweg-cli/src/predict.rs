@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use thalweg_data::table::number_text;
-use thalweg_data::{Preprocessing, Task};
+use thalweg_data::{Preprocessing, Source, Task};
 
 use crate::args::PredictArgs;
 use crate::data::{feature_dtype, load_for};
 use crate::exit::{Failure, Result};
 use crate::model::Model;
+use crate::output;
 use crate::parse::threads_or_all;
-use crate::run_folder::{unwritable, write_atomically};
 
 /// The command.
 pub fn run(args: &PredictArgs) -> Result<()> {
@@ -23,6 +23,13 @@ pub fn run(args: &PredictArgs) -> Result<()> {
             "a model of classes or labels",
         );
         return Err(error.into());
+    }
+    let output = args
+        .output
+        .as_deref()
+        .filter(|path| path.as_os_str() != "-");
+    if let Some(path) = output {
+        output::check(path, &model.path, &Source::parse(&args.data)?)?;
     }
     let loaded = load_for(
         preprocessing,
@@ -45,11 +52,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         predictions: &predictions,
         proba: args.proba,
     };
-    match args
-        .output
-        .as_deref()
-        .filter(|path| path.as_os_str() != "-")
-    {
+    match output {
         None => {
             let mut output = io::BufWriter::new(io::stdout().lock());
             answers.write(&mut output)?;
@@ -58,7 +61,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         Some(path) => {
             let mut bytes = Vec::new();
             answers.write(&mut bytes)?;
-            write_atomically(path, &bytes).map_err(|error| unwritable(path, &error))
+            output::write(path, &bytes)
         }
     }
 }

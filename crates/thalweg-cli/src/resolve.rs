@@ -6,7 +6,7 @@ use thalweg::error::Error;
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
-use thalweg_data::{ClassWeight, Prepared, Scaling, Source, SplitOptions};
+use thalweg_data::{ClassWeight, Note, Prepared, Scaling, Source, SplitOptions};
 
 use crate::args::TrainArgs;
 use crate::choices::{check_loss, hidden, with_settings};
@@ -139,13 +139,14 @@ fn make_absolute(config: &mut Config) -> Result<()> {
 }
 
 /// The whole config: the arguments over the config file or, without one, over the preset. Reasons are given
-/// for what the preset chose.
+/// for what the preset chose, and notes for what was changed.
 pub fn config(
     args: &TrainArgs,
     base: Option<Config>,
     data: DataConfig,
     prepared: &Prepared,
-) -> Result<(Config, Vec<Reason>)> {
+) -> Result<(Config, Vec<Reason>, Vec<Note>)> {
+    let mut notes = Vec::new();
     let preprocessing = &prepared.preprocessing;
     let widths = hidden(args)?;
     let facts = Facts {
@@ -183,6 +184,13 @@ pub fn config(
     choose(&mut training.schedule, &args.schedule, "schedule")?;
     training.learning_rate = args.lr.unwrap_or(training.learning_rate);
     training.batch_size = args.batch_size.unwrap_or(training.batch_size);
+    if training.batch_size > facts.rows {
+        notes.push(Note::info(format!(
+            "--batch-size {} is more than there are rows to train on: all {} are one batch",
+            training.batch_size, facts.rows
+        )));
+        training.batch_size = facts.rows;
+    }
     training.epochs = args.epochs.unwrap_or(training.epochs);
     training.patience = args
         .patience
@@ -210,7 +218,7 @@ pub fn config(
             .into());
     }
     reasons.retain(|reason| !is_set(args, reason.flag));
-    Ok((config, reasons))
+    Ok((config, reasons, notes))
 }
 
 /// Hidden layers of these widths with this activation, or those that are there; an output layer that fits.

@@ -71,6 +71,20 @@ impl RunFolder {
         Err(unwritable(runs, &io::Error::other("no free name")))
     }
 
+    /// Keeps other processes out as long as the handle lives. None where the system cannot lock a folder.
+    pub fn lock(&self) -> Result<Option<File>> {
+        let Ok(folder) = File::open(&self.path) else {
+            return Ok(None);
+        };
+        match folder.try_lock() {
+            Ok(()) => Ok(Some(folder)),
+            Err(fs::TryLockError::Error(_)) => Ok(None),
+            Err(fs::TryLockError::WouldBlock) => Err(Failure::input(format!(
+                "another thalweg is training in {self}; wait for it, or choose another --out"
+            ))),
+        }
+    }
+
     /// The path of one of its files.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -79,7 +93,8 @@ impl RunFolder {
     /// Writes one of its files whole.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.file(name);
-        write_atomically(&path, bytes)
+        // The lock on the folder keeps the name unique; what a killed run left behind is written over.
+        replace(&path, &format!(".{name}.tmp"), bytes)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
@@ -96,14 +111,16 @@ impl std::fmt::Display for RunFolder {
     }
 }
 
-/// Puts a file into place whole: nobody ever sees half of it, and a failure leaves the old one.
+/// Puts a file into place whole: nobody ever sees half of it, and a failure leaves the old one. Its
+/// temporary name is that of no other process.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::other("not a file"))?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(".tmp");
+    replace(path, &format!(".thalweg-{}.tmp", std::process::id()), bytes)
+}
+
+fn replace(path: &Path, temporary: &str, bytes: &[u8]) -> io::Result<()> {
+    if path.file_name().is_none() {
+        return Err(io::Error::other("not a file"));
+    }
     let temporary = path.with_file_name(temporary);
     let written = (|| {
         let mut file = File::create(&temporary)?;

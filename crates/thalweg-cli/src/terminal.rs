@@ -40,6 +40,11 @@ impl Terminal {
         !self.bar.is_hidden()
     }
 
+    /// The bar, for lines of other threads.
+    pub fn bar(&self) -> ProgressBar {
+        self.bar.clone()
+    }
+
     /// Moves the bar.
     pub fn advance(&self, position: u64, message: String) {
         self.bar.set_message(message);
@@ -69,12 +74,15 @@ impl Terminal {
         }
     }
 
-    /// Prints the one JSON line of `--json`.
-    pub fn json(&self, value: &impl serde::Serialize) {
-        if self.json
-            && let Ok(text) = serde_json::to_string(value)
-        {
-            let _ = writeln!(io::stdout(), "{text}");
+    /// Prints the one JSON line of `--json`, whose reader may have gone away.
+    pub fn json(&self, value: &impl serde::Serialize) -> crate::exit::Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = serde_json::to_string(value).map_err(io::Error::from)?;
+        match writeln!(io::stdout(), "{text}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
         }
     }
 }

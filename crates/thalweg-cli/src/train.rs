@@ -1,5 +1,7 @@
 //! `thalweg train`: from arguments to a run folder.
 
+use std::fs::File;
+
 use thalweg::cpu;
 use thalweg::dataset::Dataset;
 use thalweg::engine::ParameterInfo;
@@ -16,6 +18,7 @@ use crate::exit::{Failure, Result};
 use crate::finish::{Finish, diverged};
 use crate::interrupt;
 use crate::log::{self, Log, Rows, Start};
+use crate::memory;
 use crate::model::{Model, Outcome};
 use crate::parse::threads_or_all;
 use crate::preset::Reason;
@@ -31,6 +34,11 @@ const INTERRUPTED: &str = "interrupted";
 pub fn run(args: &TrainArgs) -> Result<()> {
     choices::check(args)?;
     let mut terminal = Terminal::new(args.quiet, args.json);
+    // An existing folder is locked before anything in it is believed, a new one when it is made.
+    let lock = match &args.out {
+        Some(out) => RunFolder::at(out).lock()?,
+        None => None,
+    };
     let stored = stored_config(args)?;
     let base = match (&stored, &args.config) {
         (Some(config), _) => Some(config.clone()),
@@ -46,7 +54,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     for note in &prepared.notes {
         terminal.note(note);
     }
-    let (config, reasons) = resolve::config(args, base, data, &prepared)?;
+    let (config, reasons, notes) = resolve::config(args, base, data, &prepared)?;
+    for note in &notes {
+        terminal.note(note);
+    }
     if let (Some(out), Some(stored)) = (&args.out, &stored) {
         let folder = RunFolder::at(out);
         refuse_changes(stored, &config, &folder)?;
@@ -55,8 +66,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             terminal.line(&format!(
                 "{folder} is finished (stopped by {why}): nothing to do"
             ));
-            terminal.json(&end);
-            return Ok(());
+            return terminal.json(&end);
         }
     }
     train(
@@ -66,6 +76,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         &prepared,
         &reasons,
         stored.is_some(),
+        lock,
     )
 }
 
@@ -104,8 +115,10 @@ fn train(
     prepared: &Prepared,
     reasons: &[Reason],
     resume: bool,
+    lock: Option<File>,
 ) -> Result<()> {
     let threads = threads_or_all(args.threads);
+    memory::check(&config.network, config.training.dtype)?;
     let mut engine = cpu::engine(&config.network, &config.training, threads)?;
     if let Some(path) = &config.initial_weights {
         Model::read(path)?.load_into(&mut *engine)?;
@@ -126,6 +139,15 @@ fn train(
 
     let name = Source::parse(&config.data.source)?.name();
     let folder = RunFolder::create(args.out.as_deref(), &name)?;
+    let _lock = match lock {
+        Some(lock) => Some(lock),
+        None => {
+            let lock = folder.lock()?;
+            // Another process may have been faster.
+            args.out.as_deref().map(RunFolder::check_free).transpose()?;
+            lock
+        }
+    };
     let checkpoint = if resume { owner.read(&folder)? } else { None };
     let (log, seconds) = match &checkpoint {
         Some(checkpoint) => {
@@ -138,18 +160,18 @@ fn train(
     .map_err(|error| unwritable(&folder.file(""), &error))?;
     terminal.line(&headline(&start));
 
-    interrupt::listen()?;
     let steps_per_epoch = run.steps_per_epoch();
-    terminal.start_bar(steps_per_epoch * config.training.epochs as u64);
+    terminal.start_bar(steps_per_epoch.saturating_mul(config.training.epochs as u64));
+    interrupt::listen(terminal.bar())?;
     let mut progress = Progress::new(terminal, &folder, log, owner, steps_per_epoch, seconds);
     let result = thalweg::train::train(&mut run, &mut progress);
     progress.finish();
     let Progress {
         mut log, seconds, ..
     } = progress;
-    let (outcome, failure) = outcome(result, &mut run, start.rows)?;
+    let (outcome, mut failure) = outcome(result, &mut run, start.rows)?;
 
-    let has_model = failure.is_none() || outcome.best_epoch > 0;
+    let mut has_model = failure.is_none() || outcome.best_epoch > 0;
     let finish = Finish {
         config,
         prepared,
@@ -161,7 +183,17 @@ fn train(
     let end = finish.end(&mut *run.into_engine(), has_model, seconds)?;
     log.write(&end)
         .map_err(|error| Failure::Running(format!("{folder}: {error}")))?;
-    terminal.json(&end);
+    let told = terminal.json(&end);
+    if let Some((quantity, value)) = end.not_finite {
+        has_model = false;
+        failure = failure.or(Some(Error::Diverged {
+            step: steps_per_epoch.saturating_mul(outcome.epochs as u64),
+            epoch: outcome.epochs,
+            quantity,
+            value,
+            rate: config.training.learning_rate,
+        }));
+    }
     if let Some(error) = failure {
         folder.remove(CHECKPOINT);
         return Err(Failure::Running(diverged(
@@ -175,7 +207,7 @@ fn train(
     }
     folder.remove(CHECKPOINT);
     terminal.line(&format!("{} in {folder}", [MODEL, CONFIG, LOG].join(", ")));
-    Ok(())
+    told
 }
 
 /// The first event of the log.

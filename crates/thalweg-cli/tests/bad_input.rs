@@ -244,6 +244,14 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
         ),
         ("builtin:iris --task regresion", "one of regression"),
         ("builtin:iris --no-such-flag", "unexpected argument"),
+        (
+            "builtin:iris --epochs 18446744073709551615",
+            "found 18446744073709551615",
+        ),
+        (
+            "builtin:iris --hidden 16777216,16777216",
+            "expected at most",
+        ),
         ("--resume --out nowhere", "expected a run to go on with"),
         ("--config nowhere.toml", "nowhere.toml: cannot be read"),
         ("", "DATA: found nothing"),

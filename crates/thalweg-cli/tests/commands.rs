@@ -90,6 +90,61 @@ fn answers_go_to_a_file_whole_or_not_at_all() {
 }
 
 #[test]
+fn answers_never_replace_what_they_were_made_from() {
+    let place = model();
+    place.write("new.csv", "x,color\n1,red\n");
+    std::fs::hard_link(place.path("new.csv"), place.path("hard.csv")).unwrap();
+    for output in [
+        "new.csv",
+        "./m/../new.csv",
+        "hard.csv",
+        "m/model.safetensors",
+        "m/config.toml",
+        "m/log.jsonl",
+        "m/checkpoint.safetensors",
+    ] {
+        let message = place.refused(&format!("predict m new.csv -o {output}"));
+        assert!(message.contains("expected another file"), "{message}");
+    }
+    assert_eq!(place.text("new.csv"), "x,color\n1,red\n");
+    assert_eq!(
+        place.files("m"),
+        ["config.toml", "log.jsonl", "model.safetensors"]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn answers_go_through_links_and_into_pipes() {
+    let place = model();
+    place.write("new.csv", "x,color\n1,red\n");
+    let answers = place.succeed("predict m new.csv").stdout;
+    std::fs::create_dir(place.path("far")).unwrap();
+    std::os::unix::fs::symlink("far/answers.csv", place.path("link.csv")).unwrap();
+    for _ in 0..2 {
+        place.succeed("predict m new.csv -o link.csv");
+        assert!(place.path("link.csv").is_symlink());
+        assert_eq!(place.text("far/answers.csv"), answers);
+    }
+    std::os::unix::fs::symlink("new.csv", place.path("trap.csv")).unwrap();
+    place.refused("predict m new.csv -o trap.csv");
+
+    let made = std::process::Command::new("mkfifo")
+        .arg(place.path("pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    let mut command = place.command("predict m new.csv -o pipe".split_whitespace());
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    assert_eq!(place.text("pipe"), answers);
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(
+        place.succeed("predict m new.csv -o /dev/stdout").stdout,
+        answers
+    );
+    place.succeed("predict m new.csv -o /dev/null");
+}
+
+#[test]
 fn probabilities_sum_to_one_and_agree_with_the_classes() {
     let place = Workplace::new();
     place.train("builtin:iris --out m");

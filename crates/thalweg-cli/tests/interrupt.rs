@@ -116,14 +116,68 @@ fn ctrl_c_saves_the_best_model_so_far_and_exits_with_130() {
                 > 3
         };
         assert!(wait_for(&mut child, epochs));
-        signal(&child, name);
+        // One wish may come as several signals.
+        for _ in 0..3 {
+            signal(&child, name);
+        }
         let ended = Ended::from(child.wait_with_output().unwrap());
         assert_eq!(ended.code, Some(130), "{ended:?}");
         assert!(ended.stderr.contains("--resume --out a"), "{ended:?}");
+        assert_eq!(ended.stderr.matches("again to stop at once").count(), 1);
         let end = events(&place.text("a/log.jsonl")).pop().unwrap();
         assert_eq!(end["stopped_by"], "interrupted");
         assert!(end["test"]["accuracy"].is_f64(), "{end}");
         let evaluated = place.succeed("evaluate a builtin:iris");
         assert!(evaluated.stdout.contains("accuracy"), "{evaluated:?}");
     }
+}
+
+#[test]
+fn a_run_folder_belongs_to_one_process() {
+    let place = Workplace::new();
+    let log = place.path("a/log.jsonl");
+    let mut child = start(&place, "train builtin:iris --epochs 100000000 --out a");
+    assert!(wait_for(&mut child, || log.exists()));
+    for line in [
+        "train --resume --out a",
+        "train builtin:iris --resume --out a",
+        "train builtin:iris --out a",
+    ] {
+        let message = place.refused(line);
+        assert!(
+            message.contains("another thalweg is training in a"),
+            "{message}"
+        );
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(place.refused("train builtin:iris --out a").contains("--resume"));
+}
+
+#[test]
+fn a_hangup_that_nohup_ignores_stays_ignored() {
+    let place = Workplace::new();
+    let log = place.path("a/log.jsonl");
+    let mut command = Command::new("nohup");
+    command
+        .arg(env!("CARGO_BIN_EXE_thalweg"))
+        .args("train builtin:iris --epochs 100000000 --out a".split_whitespace())
+        .current_dir(place.path("."))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let epochs = |n: usize| {
+        let log = log.clone();
+        move || {
+            let log = std::fs::read_to_string(&log).unwrap_or_default();
+            log.lines().count() > n
+        }
+    };
+    assert!(wait_for(&mut child, epochs(3)));
+    signal(&child, "-HUP");
+    let done = std::fs::read_to_string(&log).unwrap().lines().count();
+    assert!(wait_for(&mut child, epochs(done + 100)));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -265,3 +265,34 @@ fn adult_reaches_what_tuned_networks_reach() {
     let end = place.train(&line);
     assert!(end["test"]["accuracy"].as_f64().unwrap() >= 0.845, "{end}");
 }
+
+#[test]
+fn a_batch_is_at_most_all_rows() {
+    let place = Workplace::new();
+    let line = "train builtin:iris --epochs 2 --out";
+    let ended = place.succeed(&format!("{line} a --batch-size 1000000000000"));
+    assert!(
+        ended.stderr.contains("all 120 are one batch"),
+        "{ended:?}"
+    );
+    assert!(place.text("a/config.toml").contains("batch_size = 120"));
+    place.succeed(&format!("{line} b --batch-size 120"));
+    assert_eq!(
+        place.read("a/model.safetensors"),
+        place.read("b/model.safetensors")
+    );
+}
+
+#[test]
+fn a_model_whose_loss_is_not_finite_is_a_divergence() {
+    let place = Workplace::new();
+    let ended = place.run(
+        "train builtin:iris --optimizer gd --lr 1e38 --epochs 1 --no-validation --schedule constant --out a",
+    );
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("training diverged"), "{ended:?}");
+    assert_eq!(place.files("a"), ["config.toml", "log.jsonl"]);
+    let end = events(&place.text("a/log.jsonl")).pop().unwrap();
+    assert_eq!(end["stopped_by"], "diverged");
+    assert!(end["best_epoch"].is_null());
+}
