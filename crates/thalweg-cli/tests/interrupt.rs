@@ -151,7 +151,11 @@ fn a_run_folder_belongs_to_one_process() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(place.refused("train builtin:iris --out a").contains("--resume"));
+    assert!(
+        place
+            .refused("train builtin:iris --out a")
+            .contains("--resume")
+    );
 }
 
 #[test]

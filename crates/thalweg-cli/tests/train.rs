@@ -271,10 +271,7 @@ fn a_batch_is_at_most_all_rows() {
     let place = Workplace::new();
     let line = "train builtin:iris --epochs 2 --out";
     let ended = place.succeed(&format!("{line} a --batch-size 1000000000000"));
-    assert!(
-        ended.stderr.contains("all 120 are one batch"),
-        "{ended:?}"
-    );
+    assert!(ended.stderr.contains("all 120 are one batch"), "{ended:?}");
     assert!(place.text("a/config.toml").contains("batch_size = 120"));
     place.succeed(&format!("{line} b --batch-size 120"));
     assert_eq!(

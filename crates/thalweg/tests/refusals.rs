@@ -42,13 +42,55 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
     let weights = [1.0f32; 99];
     let whole = Batch::new(&data, Rows::Range(0, 64));
     let cases = [
-        (Batch { features: &narrow, ..whole }, "39 features"),
-        (Batch { rows: Rows::Range(90, 101), ..whole }, "does not exist"),
-        (Batch { rows: Rows::Listed(&[3, 100]), ..whole }, "does not exist"),
-        (Batch { upcoming: Rows::Listed(&[100]), ..whole }, "does not exist"),
-        (Batch { targets: Some(&numbers), ..whole }, "1 target values a row"),
-        (Batch { targets: Some(&too_few), ..whole }, "99 targets"),
-        (Batch { weights: Some(&weights), ..whole }, "weights of other rows"),
+        (
+            Batch {
+                features: &narrow,
+                ..whole
+            },
+            "39 features",
+        ),
+        (
+            Batch {
+                rows: Rows::Range(90, 101),
+                ..whole
+            },
+            "does not exist",
+        ),
+        (
+            Batch {
+                rows: Rows::Listed(&[3, 100]),
+                ..whole
+            },
+            "does not exist",
+        ),
+        (
+            Batch {
+                upcoming: Rows::Listed(&[100]),
+                ..whole
+            },
+            "does not exist",
+        ),
+        (
+            Batch {
+                targets: Some(&numbers),
+                ..whole
+            },
+            "1 target values a row",
+        ),
+        (
+            Batch {
+                targets: Some(&too_few),
+                ..whole
+            },
+            "99 targets",
+        ),
+        (
+            Batch {
+                weights: Some(&weights),
+                ..whole
+            },
+            "weights of other rows",
+        ),
     ];
     for threads in [1, 2] {
         let mut engine = classifier(threads);
@@ -63,9 +105,27 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
             }
         }
         let training_only = [
-            (Batch { rows: Rows::Range(0, 65), ..whole }, "65 rows"),
-            (Batch { rows: Rows::NONE, ..whole }, "rows with targets"),
-            (Batch { targets: None, ..whole }, "rows with targets"),
+            (
+                Batch {
+                    rows: Rows::Range(0, 65),
+                    ..whole
+                },
+                "65 rows",
+            ),
+            (
+                Batch {
+                    rows: Rows::NONE,
+                    ..whole
+                },
+                "rows with targets",
+            ),
+            (
+                Batch {
+                    targets: None,
+                    ..whole
+                },
+                "rows with targets",
+            ),
         ];
         for (batch, expected) in &training_only {
             let message = message(engine.step(batch, TIME));
@@ -98,27 +158,77 @@ fn a_class_that_does_not_exist_panics_in_any_thread_and_the_engine_lives_on() {
 fn datasets_that_do_not_fit_are_refused_before_training() {
     let engine = |loss: &str, outputs| {
         let network = NetworkSpec::mlp(1, &[], "relu", outputs, Choice::new(loss));
-        let spec = TrainingSpec { dtype: Dtype::F32, ..descent(0.1, 4, 1) };
+        let spec = TrainingSpec {
+            dtype: Dtype::F32,
+            ..descent(0.1, 4, 1)
+        };
         cpu::engine(&network, &spec, 1).unwrap()
     };
-    let data = |x: Vec<f64>, targets| Dataset { features: features(1, x), targets, weights: None };
+    let data = |x: Vec<f64>, targets| Dataset {
+        features: features(1, x),
+        targets,
+        weights: None,
+    };
     let two = || vec![1.0, 2.0];
     let cases = [
-        ("mse", 1, data(vec![1e39, 0.0], values(1, two())), "not finite in row 0"),
-        ("mse", 1, data(two(), values(1, vec![0.0, 1e300])), "finite numbers"),
-        ("mse", 1, data(two(), Targets::Classes(vec![0, 1])), "found classes"),
-        ("logistic", 1, data(two(), values(1, vec![0.0, 20.0])), "outside [0, 1]"),
-        ("logistic", 1, data(two(), Targets::Classes(vec![0, 2])), "class 2"),
-        ("logistic", 2, data(two(), Targets::Classes(vec![0, 1])), "a single output"),
-        ("cross_entropy", 2, data(two(), Targets::Classes(vec![0, 2])), "classes below 2"),
-        ("cross_entropy", 2, data(two(), values(2, vec![0.5, 0.5, 0.5, 0.4])), "add up to 1"),
+        (
+            "mse",
+            1,
+            data(vec![1e39, 0.0], values(1, two())),
+            "not finite in row 0",
+        ),
+        (
+            "mse",
+            1,
+            data(two(), values(1, vec![0.0, 1e300])),
+            "finite numbers",
+        ),
+        (
+            "mse",
+            1,
+            data(two(), Targets::Classes(vec![0, 1])),
+            "found classes",
+        ),
+        (
+            "logistic",
+            1,
+            data(two(), values(1, vec![0.0, 20.0])),
+            "outside [0, 1]",
+        ),
+        (
+            "logistic",
+            1,
+            data(two(), Targets::Classes(vec![0, 2])),
+            "class 2",
+        ),
+        (
+            "logistic",
+            2,
+            data(two(), Targets::Classes(vec![0, 1])),
+            "a single output",
+        ),
+        (
+            "cross_entropy",
+            2,
+            data(two(), Targets::Classes(vec![0, 2])),
+            "classes below 2",
+        ),
+        (
+            "cross_entropy",
+            2,
+            data(two(), values(2, vec![0.5, 0.5, 0.5, 0.4])),
+            "add up to 1",
+        ),
     ];
     for (loss, outputs, data, expected) in cases {
         let message = message(engine(loss, outputs).check(&data));
         assert!(message.contains(expected), "{message}");
     }
     let ragged = Dataset {
-        features: Features { width: 2, values: Values::F32(vec![0.0; 5]) },
+        features: Features {
+            width: 2,
+            values: Values::F32(vec![0.0; 5]),
+        },
         targets: values(1, two()),
         weights: None,
     };
@@ -126,7 +236,10 @@ fn datasets_that_do_not_fit_are_refused_before_training() {
     let engine_of_two = cpu::engine(&network, &descent(0.1, 4, 1), 1).unwrap();
     assert!(message(engine_of_two.check(&ragged)).contains("whole rows"));
     for weights in [vec![0.0; 2], vec![1.0, f32::NAN], vec![1.0, -1.0]] {
-        let weighted = Dataset { weights: Some(weights), ..data(two(), values(1, two())) };
+        let weighted = Dataset {
+            weights: Some(weights),
+            ..data(two(), values(1, two()))
+        };
         assert!(message(engine("mse", 1).check(&weighted)).contains("weights"));
     }
 }
@@ -139,10 +252,34 @@ fn sizes_beyond_all_reason_are_refused_and_not_tried() {
     let huge = build(&mlp(&[1 << 24, 1 << 24]), &spec);
     assert!(huge.contains("layer 2 (dense)"), "{huge}");
     for (spec, name) in [
-        (TrainingSpec { batch_size: usize::MAX, ..spec.clone() }, "batch size"),
-        (TrainingSpec { epochs: usize::MAX, ..spec.clone() }, "epochs"),
-        (TrainingSpec { batch_size: 0, ..spec.clone() }, "batch size"),
-        (TrainingSpec { learning_rate: f64::NAN, ..spec.clone() }, "learning rate"),
+        (
+            TrainingSpec {
+                batch_size: usize::MAX,
+                ..spec.clone()
+            },
+            "batch size",
+        ),
+        (
+            TrainingSpec {
+                epochs: usize::MAX,
+                ..spec.clone()
+            },
+            "epochs",
+        ),
+        (
+            TrainingSpec {
+                batch_size: 0,
+                ..spec.clone()
+            },
+            "batch size",
+        ),
+        (
+            TrainingSpec {
+                learning_rate: f64::NAN,
+                ..spec.clone()
+            },
+            "learning rate",
+        ),
     ] {
         let message = build(&mlp(&[8]), &spec);
         assert!(message.starts_with(name), "{message}");
@@ -152,7 +289,10 @@ fn sizes_beyond_all_reason_are_refused_and_not_tried() {
 #[test]
 fn losses_of_large_logits_in_single_precision_lose_nothing() {
     // Two equal logits: log 2 whatever they are. The logistic slope at z = 17 for y = 1 is −σ(−17).
-    let spec = TrainingSpec { dtype: Dtype::F32, ..descent(0.1, 1, 1) };
+    let spec = TrainingSpec {
+        dtype: Dtype::F32,
+        ..descent(0.1, 1, 1)
+    };
     for z in [1.0, 1e4, 1e6, 1e7] {
         let network = network(1, "cross_entropy", vec![without_bias(dense(2, "identity"))]);
         let mut engine = cpu::engine(&network, &spec, 1).unwrap();
@@ -177,11 +317,20 @@ fn losses_of_large_logits_in_single_precision_lose_nothing() {
 #[test]
 fn parameters_that_stop_being_finite_are_reported_in_their_step() {
     // The gradient is finite, but 1e38 times it is not.
-    let spec = TrainingSpec { dtype: Dtype::F32, ..descent(1e38, 1, 1) };
+    let spec = TrainingSpec {
+        dtype: Dtype::F32,
+        ..descent(1e38, 1, 1)
+    };
     let network = network(1, "mse", vec![without_bias(dense(1, "identity"))]);
     let mut engine = cpu::engine(&network, &spec, 1).unwrap();
     engine.load(&state(&[0.0])).unwrap();
     let data = pairs(&[(1.0, 100.0)]);
-    let message = message(engine.step(&Batch::all(&data), Time { step: 1, rate: 1e38 }));
+    let message = message(engine.step(
+        &Batch::all(&data),
+        Time {
+            step: 1,
+            rate: 1e38,
+        },
+    ));
     assert!(message.contains("largest parameter"), "{message}");
 }
