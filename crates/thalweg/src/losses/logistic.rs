@@ -3,49 +3,31 @@
 //!
 //! With several outputs (multi-label) the mean over them, as in PyTorch's `BCEWithLogitsLoss`.
 
-use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows};
-use crate::kernels::{Arch, Kernel, math};
-use crate::precision::Precision;
+use super::{AnyLoss, Comparison, Elementwise, Link};
+use crate::kernels::{Arch, Scalar, math};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]
 pub struct Logistic;
 
-impl LossKind for Logistic {
-    fn link(&self) -> Link {
-        Link::Sigmoid
-    }
+impl Elementwise for Logistic {
+    const LINK: Link = Link::Sigmoid;
+    const COMPARISON: Comparison = Comparison::ProbabilitiesOrBinary;
+    const IS_MEAN: bool = true;
 
-    fn comparison(&self) -> Comparison {
-        Comparison::ProbabilitiesOrBinary
-    }
-}
-
-impl<T: Precision> Loss<T> for Logistic {
-    fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
-        struct Work<'a, T>(LossRows<'a, T>, &'a mut [T]);
-        impl<T: Precision> Kernel for Work<'_, T> {
-            type Output = f64;
-            #[inline(always)]
-            fn run<A: Arch>(self) -> f64 {
-                let Work(rows, dz) = self;
-                let share = 1.0 / rows.outputs as f64;
-                rows.sum_outputs(dz, share, |z, y| {
-                    let e = math::exp::<A, T>(-z.abs());
-                    let tail = e / (T::ONE + e);
-                    // σ − y from the small tail of σ, so that it does not vanish where σ rounds to 1.
-                    let slope = if z < T::ZERO {
-                        tail - y
-                    } else {
-                        (T::ONE - y) - tail
-                    };
-                    let value = z.maximum(T::ZERO) - y * z + math::ln_1p::<A, T>(e);
-                    (value, slope)
-                })
-            }
-        }
-        rows.isa.run(Work(rows, dz))
+    #[inline(always)]
+    fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T) {
+        let e = math::exp::<A, T>(-z.abs());
+        let value = z.maximum(T::ZERO) - y * z + math::ln_1p::<A, T>(e);
+        // σ − y from the small tail of σ, so that it does not vanish where σ rounds to 1.
+        let tail = e / (T::ONE + e);
+        let slope = if z < T::ZERO {
+            tail - y
+        } else {
+            (T::ONE - y) - tail
+        };
+        (value, slope)
     }
 }
 

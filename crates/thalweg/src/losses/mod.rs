@@ -4,7 +4,7 @@
 //! gradient is that of this mean. Losses for probabilities take logits; the *link* turns logits into what
 //! users see.
 
-use crate::kernels::Isa;
+use crate::kernels::{Arch, Isa, Kernel, Scalar};
 use crate::precision::Precision;
 use crate::registry::entries;
 
@@ -77,18 +77,71 @@ impl<T: Precision> LossRows<'_, T> {
     pub fn weight(&self, row: usize) -> T {
         self.weights.map_or(T::ONE, |weights| weights[row])
     }
+}
 
-    /// For losses that treat every output by itself: Σ w·l over the rows, where `term` gives value and
-    /// slope of one output from z and target, and `share` multiplies both.
-    ///
-    /// Outputs of several rows are worked on side by side, so that one output a row fills vectors too.
+/// What a loss is, whatever the precision.
+pub trait LossKind: Send + Sync {
+    /// What turns the last layer's values into predictions.
+    fn link(&self) -> Link;
+    /// What it compares with.
+    fn comparison(&self) -> Comparison;
+}
+
+/// A loss in the precision T.
+pub trait Loss<T>: LossKind {
+    /// Σ w·l over the rows of a block, and into `dz` the gradient of the batch's weighted mean; 0 into its
+    /// padding, where a pass that diverged may have left what is not a number.
+    fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64;
+}
+
+/// A loss that treats every output by itself, as its file states it.
+pub trait Elementwise: Copy + Send + Sync + 'static {
+    /// See [`LossKind::link`].
+    const LINK: Link;
+    /// See [`LossKind::comparison`].
+    const COMPARISON: Comparison;
+    /// Whether a row's loss is the mean over its outputs and not their sum.
+    const IS_MEAN: bool;
+    /// l and ∂l/∂z of one output.
+    fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T);
+}
+
+impl<E: Elementwise> LossKind for E {
+    fn link(&self) -> Link {
+        E::LINK
+    }
+
+    fn comparison(&self) -> Comparison {
+        E::COMPARISON
+    }
+}
+
+impl<T: Precision, E: Elementwise> Loss<T> for E {
+    fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
+        struct Work<'a, E, T>(E, LossRows<'a, T>, &'a mut [T]);
+        impl<E: Elementwise, T: Precision> Kernel for Work<'_, E, T> {
+            type Output = f64;
+            #[inline(always)]
+            fn run<A: Arch>(self) -> f64 {
+                let Work(loss, rows, dz) = self;
+                let share = if E::IS_MEAN {
+                    1.0 / rows.outputs as f64
+                } else {
+                    1.0
+                };
+                rows.sum_outputs(dz, share, |z, y| loss.value_slope::<A, T>(z, y))
+            }
+        }
+        rows.isa.run(Work(*self, rows, dz))
+    }
+}
+
+impl<T: Precision> LossRows<'_, T> {
+    /// Σ w·l over the rows, where `term` gives value and slope of one output from z and target, and `share`
+    /// multiplies both. Outputs of several rows are worked on side by side, so that one output a row fills
+    /// vectors too.
     #[inline(always)]
-    pub(crate) fn sum_outputs(
-        &self,
-        dz: &mut [T],
-        share: f64,
-        term: impl Fn(T, T) -> (T, T),
-    ) -> f64 {
+    fn sum_outputs(&self, dz: &mut [T], share: f64, term: impl Fn(T, T) -> (T, T)) -> f64 {
         /// Outputs side by side, and partial sums of their values.
         const WIDTH: usize = 64;
         const SUMS: usize = 8;
@@ -141,21 +194,6 @@ impl<T: Precision> LossRows<'_, T> {
         }
         sums.iter().sum::<f64>() * share
     }
-}
-
-/// What a loss is, whatever the precision.
-pub trait LossKind: Send + Sync {
-    /// What turns the last layer's values into predictions.
-    fn link(&self) -> Link;
-    /// What it compares with.
-    fn comparison(&self) -> Comparison;
-}
-
-/// A loss in the precision T.
-pub trait Loss<T>: LossKind {
-    /// Σ w·l over the rows of a block, and into `dz` the gradient of the batch's weighted mean; 0 into its
-    /// padding, where a pass that diverged may have left what is not a number.
-    fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64;
 }
 
 /// A loss in either precision.

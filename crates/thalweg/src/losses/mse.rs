@@ -2,41 +2,23 @@
 //!
 //! The mean goes over rows and outputs, as in PyTorch's `MSELoss`.
 
-use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows};
-use crate::kernels::{Arch, Kernel};
-use crate::precision::Precision;
+use super::{AnyLoss, Comparison, Elementwise, Link};
+use crate::kernels::{Arch, Scalar};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]
 pub struct MeanSquaredError;
 
-impl LossKind for MeanSquaredError {
-    fn link(&self) -> Link {
-        Link::Identity
-    }
+impl Elementwise for MeanSquaredError {
+    const LINK: Link = Link::Identity;
+    const COMPARISON: Comparison = Comparison::Values;
+    const IS_MEAN: bool = true;
 
-    fn comparison(&self) -> Comparison {
-        Comparison::Values
-    }
-}
-
-impl<T: Precision> Loss<T> for MeanSquaredError {
-    fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
-        struct Work<'a, T>(LossRows<'a, T>, &'a mut [T]);
-        impl<T: Precision> Kernel for Work<'_, T> {
-            type Output = f64;
-            #[inline(always)]
-            fn run<A: Arch>(self) -> f64 {
-                let Work(rows, dz) = self;
-                let share = 1.0 / rows.outputs as f64;
-                rows.sum_outputs(dz, share, |z, y| {
-                    let error = z - y;
-                    (error * error, error + error)
-                })
-            }
-        }
-        rows.isa.run(Work(rows, dz))
+    #[inline(always)]
+    fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T) {
+        let error = z - y;
+        (error * error, error + error)
     }
 }
 
