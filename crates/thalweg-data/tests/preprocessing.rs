@@ -607,3 +607,56 @@ fn the_class_that_says_yes_is_the_positive_one() {
     let (target, _) = choose("a,t\n1,YES\n2,no\n", None, None).unwrap();
     assert_eq!(target.classes, ["no", "YES"]);
 }
+
+/// `n` rows `i, i + 0.5`, with the cell of column `x` or `y` in the seventh row (line 8) replaced.
+fn nearly_numbers(n: usize, x: Option<&str>, y: Option<&str>) -> String {
+    let mut text = "x,k,y\n".to_owned();
+    for i in 0..n {
+        let cell = |odd: Option<&str>, number: f64| match odd.filter(|_| i == 6) {
+            Some(odd) => odd.to_owned(),
+            None => number.to_string(),
+        };
+        let (x, y) = (cell(x, i as f64), cell(y, i as f64 + 0.5));
+        text.push_str(&format!("{x},{},{y}\n", i % 3));
+    }
+    text
+}
+
+#[test]
+fn a_few_odd_cells_among_numbers_are_pointed_out() {
+    let (_, notes) = fit(
+        &table(&nearly_numbers(20, Some("oops"), None)),
+        "y",
+        &FitOptions::default(),
+    );
+    let notes: Vec<String> = notes.iter().map(Note::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "warning: t.csv:8: column \"x\": 1 of 20 cells is no number: \"oops\", so the column is read as \
+             categories; give --missing if the text means a missing value, or correct the cell",
+            "warning: left out: column \"x\": every value is a different text",
+        ]
+    );
+    // One in nineteen is more than 5 %.
+    let (_, notes) = fit(
+        &table(&nearly_numbers(19, Some("oops"), None)),
+        "y",
+        &FitOptions::default(),
+    );
+    assert!(notes.iter().all(|note| !note.text.contains("oops")));
+}
+
+#[test]
+fn an_odd_cell_does_not_turn_amounts_into_classes() {
+    let text = nearly_numbers(30, None, Some("hello"));
+    assert_eq!(
+        choose(&text, Some("y"), None).unwrap_err().to_string(),
+        "t.csv:8: column \"y\": found \"hello\", expected a number, as in 29 of 30 cells; correct the cell or \
+         remove the row; --task multiclass takes every value as a class"
+    );
+    // Few numbers that repeat are classes, and so is the text among them.
+    let rows: String = (0..40).map(|i| format!("{i},{}\n", i % 3)).collect();
+    let (target, _) = choose(&format!("a,t\n{rows}40,other\n"), None, None).unwrap();
+    assert_eq!(target.classes, ["0", "1", "2", "other"]);
+}

@@ -9,6 +9,7 @@ use super::column::{LeftOut, encoding};
 use super::numeric::mean_and_deviation;
 use super::{Encoding, InputColumn, Preprocessing, Scaling, TargetScaling};
 use crate::error::{Error, Note, Result, did_you_mean, quote, quote_list};
+use crate::odd;
 use crate::table::Table;
 use crate::target::{Target, Task};
 
@@ -113,6 +114,7 @@ impl Preprocessing {
             if preprocessing.is_no_feature(name) {
                 continue;
             }
+            notes.extend(odd::warning(table, column));
             match encoding(table, column, options, rows, &mut notes)? {
                 Ok(encoding) => preprocessing.inputs.push(InputColumn {
                     name: name.clone(),
