@@ -660,3 +660,32 @@ fn an_odd_cell_does_not_turn_amounts_into_classes() {
     let (target, _) = choose(&format!("a,t\n{rows}40,other\n"), None, None).unwrap();
     assert_eq!(target.classes, ["0", "1", "2", "other"]);
 }
+
+#[test]
+fn targets_that_cannot_be_scaled_are_refused() {
+    let fit = |values: [&str; 3], standardize_target: bool| {
+        let [a, b, c] = values;
+        let text = table(&format!("x,y\n1,{a}\n2,{b}\n3,{c}\n"));
+        let (target, _) = Target::choose(&text, &TargetOptions::default()).unwrap();
+        let options = FitOptions {
+            standardize_target,
+            ..Default::default()
+        };
+        Preprocessing::fit(&text, target, &options, &text.all_rows())
+    };
+    for values in [
+        ["0", "1e-310", "2e-310"],
+        ["0", "1e-200", "2e-200"],
+        ["-1.5e308", "0.5", "1.5e308"],
+    ] {
+        let error = fit(values, true).unwrap_err().to_string();
+        assert!(
+            error.starts_with("t.csv: column \"y\": found values from ")
+                && error.contains("differ too little (or are too large) to be scaled"),
+            "{error}"
+        );
+        assert!(fit(values, false).is_ok());
+    }
+    assert!(fit(["1e-150", "2e-150", "4e-150"], true).is_ok());
+    assert!(fit(["0.5", "1e300", "-1e300"], true).is_ok());
+}
