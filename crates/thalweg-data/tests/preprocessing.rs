@@ -689,3 +689,56 @@ fn targets_that_cannot_be_scaled_are_refused() {
     assert!(fit(["1e-150", "2e-150", "4e-150"], true).is_ok());
     assert!(fit(["0.5", "1e300", "-1e300"], true).is_ok());
 }
+
+#[test]
+fn codes_with_leading_zeros_stay_apart_from_numbers() {
+    let text = "zip,n,t\n00123,5,01\n123,6,02\n00123,7,10\n45,8,02\n";
+    let input = Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
+    let loaded = formats::read(input, &ReadOptions::default()).unwrap();
+    let notes: Vec<String> = loaded.notes.iter().map(Note::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "note: numbers with leading zeros are codes and read as text (00123 is not 123); remove the zeros \
+             to have them read as numbers: columns \"zip\", \"t\""
+        ]
+    );
+    let (p, _) = fit(&loaded.train, "n", &FitOptions::default());
+    assert_eq!(
+        p.input_names()[..4],
+        ["zip=00123", "zip=123", "zip=45", "zip (other)"]
+    );
+    let (target, _) = choose(text, None, None).unwrap();
+    assert_eq!(target.classes, ["01", "02", "10"]);
+    let (target, _) = choose(text, None, Some(Task::Regression)).unwrap();
+    let targets = target.encode(&table(text), &[0, 2]).unwrap();
+    assert_eq!(
+        targets,
+        Targets::Values {
+            width: 1,
+            values: vec![1.0, 10.0]
+        }
+    );
+    let (target, _) = choose("a,t\n1,0.5\n2,007\n3,1.25\n", None, None).unwrap();
+    assert_eq!(target.task, Task::Regression);
+    // Classes that are the same number are sorted whatever the order of the rows.
+    for rows in ["1,7\n2,007\n", "1,007\n2,7\n"] {
+        let (target, _) = choose(&format!("a,t\n{rows}"), None, None).unwrap();
+        assert_eq!(target.classes, ["007", "7"]);
+    }
+    let weighted = FitOptions {
+        sample_weight: Some("t".to_owned()),
+        ..Default::default()
+    };
+    let (p, _) = fit(&loaded.train, "n", &weighted);
+    let (dataset, _) = p.dataset(&loaded.train, &[0, 2], Dtype::F32).unwrap();
+    assert_eq!(dataset.weights, Some(vec![1.0, 10.0]));
+    // A column that the model knows as numeric may be written so.
+    let (p, _) = fit(
+        &table("x,y\n1,0.5\n2,1.5\n3,2.5\n"),
+        "y",
+        &FitOptions::default(),
+    );
+    let padded = features(&p, &table("x,y\n01,0.5\n02,1.5\n"));
+    assert_eq!(padded, features(&p, &table("x,y\n1,0.5\n2,1.5\n")));
+}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use thalweg::registry::{Description, Entry};
 
 use super::Format;
-use crate::csv::builder::ColumnBuilder;
+use crate::csv::builder::{ColumnBuilder, is_code};
 use crate::csv::dialect;
 use crate::csv::records::{Record, Records};
 use crate::error::{Error, Note, Place, Result, quote, quote_list};
@@ -129,7 +129,9 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         data: builder.finish(),
     };
     let columns: Vec<Column> = names.into_iter().zip(builders).map(column).collect();
-    let notes = decimal_commas(&columns).into_iter().collect();
+    let notes = (decimal_commas(&columns).into_iter())
+        .chain(codes(&columns))
+        .collect();
     let train = Table {
         file: records.file,
         columns,
@@ -151,13 +153,33 @@ fn decimal_commas(columns: &[Column]) -> Option<Note> {
     };
     let names: Vec<&str> = (columns.iter())
         .filter(|column| match &column.data {
-            ColumnData::Text(text) => text.levels.iter().all(number),
+            ColumnData::Text(text) => {
+                text.levels.iter().any(|level| level.contains(','))
+                    && text.levels.iter().all(number)
+            }
             _ => false,
         })
         .map(|column| column.name.as_str())
         .collect();
     let text = "numbers with decimal commas are read as text; write decimal points: columns";
     (!names.is_empty()).then(|| Note::warning(format!("{text} {}", quote_list(names))))
+}
+
+/// A note on the columns of numbers that are text because of leading zeros.
+fn codes(columns: &[Column]) -> Option<Note> {
+    let number = |level: &String| level.parse::<f64>().is_ok();
+    let names: Vec<&str> = (columns.iter())
+        .filter(|column| match &column.data {
+            ColumnData::Text(text) => {
+                text.levels.iter().any(|level| is_code(level)) && text.levels.iter().all(number)
+            }
+            _ => false,
+        })
+        .map(|column| column.name.as_str())
+        .collect();
+    let text = "numbers with leading zeros are codes and read as text (00123 is not 123); \
+                remove the zeros to have them read as numbers: columns";
+    (!names.is_empty()).then(|| Note::info(format!("{text} {}", quote_list(names))))
 }
 
 /// Names for columns without: `column_1`, `column_2`, ….

@@ -39,7 +39,11 @@ pub(super) fn bind<'a>(
             Some(error) => {
                 Err(error.remedy("correct the cell; the model knows this column as numeric"))
             }
-            None => Ok(Bound::Numbers(Cow::Owned(spelled_numbers(text)), numeric)),
+            None => {
+                let numbers = spelled_numbers(text);
+                check_finite(table, column, &numbers)?;
+                Ok(Bound::Numbers(Cow::Owned(numbers), numeric))
+            }
         },
         (Encoding::Boolean(numeric), ColumnData::Text(text)) => {
             let unknown = text.levels.iter().position(|level| truth(level).is_none());

@@ -1,10 +1,11 @@
 //! Choosing what to predict where the user did not say: target columns, task, classes.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::{Target, TargetOptions, Task, find, missing, no_target};
+use super::{Target, TargetOptions, Task, find, missing, no_target, not_a_number};
 use crate::error::{Error, Note, Result, quote, quote_list};
-use crate::odd::odd_cells;
+use crate::odd::{odd_cells, spelled_numbers};
 use crate::table::{Column, ColumnData, Table, number_text, truth};
 
 /// Names that mark a column as the target when no target is given.
@@ -151,6 +152,13 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
         ColumnData::Block(_) => return Ok(Task::Regression),
         ColumnData::Text(text) => {
             check_odd(table, column)?;
+            // Among fractions, a number with leading zeros is no code.
+            let numbers = spelled_numbers(text);
+            let fractions = numbers.iter().any(|x| x.is_finite() && x.fract() != 0.0);
+            let unsaid = table.roles.classes != Some(true);
+            if unsaid && fractions && not_a_number(table, column).is_none() {
+                return Ok(Task::Regression);
+            }
             return Ok(class_task(text.levels.len()));
         }
         ColumnData::Numeric(numbers) => numbers,
@@ -239,7 +247,11 @@ fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
     };
     let number = |text: &String| text.parse::<f64>().ok().filter(|x| !x.is_nan());
     if classes.iter().all(|class| number(class).is_some()) {
-        classes.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(a.cmp(b)));
+        // 00123 and 123 are equal numbers but two classes.
+        classes.sort_by(|a, b| {
+            let by_value = number(a).partial_cmp(&number(b));
+            by_value.unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
+        });
     } else if classes.iter().all(|class| truth(class).is_some()) {
         // The class that says yes comes last, and so is the positive one of two.
         classes.sort_by_key(|class| (truth(class), class.clone()));
