@@ -36,6 +36,13 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     let mut records = Records::new(input.file, input.reader)?;
     let place = Place::file(records.file.clone());
     let (sample, complete) = records.sample();
+    if dialect::is_libsvm(sample, complete) {
+        let found = "sparse rows as libsvm writes them (label index:value …)";
+        return Err(
+            Error::invalid(place.line(1), found, "a table of delimited cells")
+                .remedy("sparse libsvm files are not supported yet; write a dense CSV or .npz"),
+        );
+    }
     let delimiter = match options.delimiter {
         None => dialect::delimiter(sample, complete),
         Some(c) => match u8::try_from(c) {
