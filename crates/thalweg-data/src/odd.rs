@@ -49,18 +49,17 @@ pub(crate) fn odd_cells(column: &Column) -> Option<OddCells> {
 /// A warning when a few odd cells make categories of a column of numbers.
 pub(crate) fn warning(table: &Table, column: &Column) -> Option<Note> {
     let odd = odd_cells(column)?;
-    let (are, rest) = match odd.count {
-        1 => ("is no number:", ""),
-        _ => ("are no numbers, the first", "s"),
+    let (are, cells) = match odd.count {
+        1 => ("is no number:", "cell"),
+        _ => ("are no numbers, the first", "cells"),
     };
+    let text = quote(&odd.text);
     Some(Note::warning(format!(
-        "{}: {} of {} cells {are} {}, so the column is read as categories; give --missing if the text{rest} \
-         mean{} a missing value, or correct the cell{rest}",
+        "{}: {} of {} cells {are} {text}, so the column is read as categories; \
+         give --missing {text} if that means a missing value, or correct the {cells}",
         table.cell(odd.row, &column.name),
         odd.count,
         odd.cells,
-        quote(&odd.text),
-        if odd.count == 1 { "s" } else { "" },
     )))
 }
 

@@ -634,7 +634,7 @@ fn a_few_odd_cells_among_numbers_are_pointed_out() {
         notes,
         [
             "warning: t.csv:8: column \"x\": 1 of 20 cells is no number: \"oops\", so the column is read as \
-             categories; give --missing if the text means a missing value, or correct the cell",
+             categories; give --missing \"oops\" if that means a missing value, or correct the cell",
             "warning: left out: column \"x\": every value is a different text",
         ]
     );

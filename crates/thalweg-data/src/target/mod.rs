@@ -75,8 +75,9 @@ pub struct TargetOptions {
     pub column: Option<String>,
     /// The task; inferred when absent.
     ///
-    /// Text is a class. Numbers are classes when there are two distinct whole ones, or at most 20 distinct
-    /// whole ones that repeat at least three times on average; else they are regression targets.
+    /// Text is a class; a few texts among numbers that are amounts are an error. Numbers are
+    /// classes when there are two distinct whole ones, or at most 20 distinct whole ones that repeat at least
+    /// three times on average; else they are regression targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
 }
