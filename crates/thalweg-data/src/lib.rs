@@ -23,6 +23,7 @@ mod csv;
 pub mod error;
 pub mod formats;
 mod input;
+mod odd;
 pub mod prepare;
 pub mod preprocess;
 pub mod source;

@@ -62,6 +62,11 @@ fn faulty_text_files_are_explained_in_one_line() {
             "a,b,a\n1,2,3\n",
             "t.csv:1: found the name \"a\" for columns 1 and 3, expected different names; rename one of them",
         ),
+        (
+            "1 3:1 11:0.5\n-1 2:4\n",
+            "t.csv:1: found sparse rows as libsvm writes them (label index:value …), expected a table of \
+             delimited cells; sparse libsvm files are not supported yet; write a dense CSV or .npz",
+        ),
     ] {
         assert_eq!(message(bytes), expected);
     }

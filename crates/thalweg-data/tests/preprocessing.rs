@@ -607,3 +607,138 @@ fn the_class_that_says_yes_is_the_positive_one() {
     let (target, _) = choose("a,t\n1,YES\n2,no\n", None, None).unwrap();
     assert_eq!(target.classes, ["no", "YES"]);
 }
+
+/// `n` rows `i, i + 0.5`, with the cell of column `x` or `y` in the seventh row (line 8) replaced.
+fn nearly_numbers(n: usize, x: Option<&str>, y: Option<&str>) -> String {
+    let mut text = "x,k,y\n".to_owned();
+    for i in 0..n {
+        let cell = |odd: Option<&str>, number: f64| match odd.filter(|_| i == 6) {
+            Some(odd) => odd.to_owned(),
+            None => number.to_string(),
+        };
+        let (x, y) = (cell(x, i as f64), cell(y, i as f64 + 0.5));
+        text.push_str(&format!("{x},{},{y}\n", i % 3));
+    }
+    text
+}
+
+#[test]
+fn a_few_odd_cells_among_numbers_are_pointed_out() {
+    let (_, notes) = fit(
+        &table(&nearly_numbers(20, Some("oops"), None)),
+        "y",
+        &FitOptions::default(),
+    );
+    let notes: Vec<String> = notes.iter().map(Note::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "warning: t.csv:8: column \"x\": 1 of 20 cells is no number: \"oops\", so the column is read as \
+             categories; give --missing \"oops\" if that means a missing value, or correct the cell",
+            "warning: left out: column \"x\": every value is a different text",
+        ]
+    );
+    // One in nineteen is more than 5 %.
+    let (_, notes) = fit(
+        &table(&nearly_numbers(19, Some("oops"), None)),
+        "y",
+        &FitOptions::default(),
+    );
+    assert!(notes.iter().all(|note| !note.text.contains("oops")));
+}
+
+#[test]
+fn an_odd_cell_does_not_turn_amounts_into_classes() {
+    let text = nearly_numbers(30, None, Some("hello"));
+    assert_eq!(
+        choose(&text, Some("y"), None).unwrap_err().to_string(),
+        "t.csv:8: column \"y\": found \"hello\", expected a number, as in 29 of 30 cells; correct the cell or \
+         remove the row; --task multiclass takes every value as a class"
+    );
+    // Few numbers that repeat are classes, and so is the text among them.
+    let rows: String = (0..40).map(|i| format!("{i},{}\n", i % 3)).collect();
+    let (target, _) = choose(&format!("a,t\n{rows}40,other\n"), None, None).unwrap();
+    assert_eq!(target.classes, ["0", "1", "2", "other"]);
+}
+
+#[test]
+fn targets_that_cannot_be_scaled_are_refused() {
+    let fit = |values: [&str; 3], standardize_target: bool| {
+        let [a, b, c] = values;
+        let text = table(&format!("x,y\n1,{a}\n2,{b}\n3,{c}\n"));
+        let (target, _) = Target::choose(&text, &TargetOptions::default()).unwrap();
+        let options = FitOptions {
+            standardize_target,
+            ..Default::default()
+        };
+        Preprocessing::fit(&text, target, &options, &text.all_rows())
+    };
+    for values in [
+        ["0", "1e-310", "2e-310"],
+        ["0", "1e-200", "2e-200"],
+        ["-1.5e308", "0.5", "1.5e308"],
+    ] {
+        let error = fit(values, true).unwrap_err().to_string();
+        assert!(
+            error.starts_with("t.csv: column \"y\": found values from ")
+                && error.contains("differ too little (or are too large) to be scaled"),
+            "{error}"
+        );
+        assert!(fit(values, false).is_ok());
+    }
+    assert!(fit(["1e-150", "2e-150", "4e-150"], true).is_ok());
+    assert!(fit(["0.5", "1e300", "-1e300"], true).is_ok());
+}
+
+#[test]
+fn codes_with_leading_zeros_stay_apart_from_numbers() {
+    let text = "zip,n,t\n00123,5,01\n123,6,02\n00123,7,10\n45,8,02\n";
+    let input = Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
+    let loaded = formats::read(input, &ReadOptions::default()).unwrap();
+    let notes: Vec<String> = loaded.notes.iter().map(Note::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "note: numbers with leading zeros are codes and read as text (00123 is not 123); remove the zeros \
+             to have them read as numbers: columns \"zip\", \"t\""
+        ]
+    );
+    let (p, _) = fit(&loaded.train, "n", &FitOptions::default());
+    assert_eq!(
+        p.input_names()[..4],
+        ["zip=00123", "zip=123", "zip=45", "zip (other)"]
+    );
+    let (target, _) = choose(text, None, None).unwrap();
+    assert_eq!(target.classes, ["01", "02", "10"]);
+    let (target, _) = choose(text, None, Some(Task::Regression)).unwrap();
+    let targets = target.encode(&table(text), &[0, 2]).unwrap();
+    assert_eq!(
+        targets,
+        Targets::Values {
+            width: 1,
+            values: vec![1.0, 10.0]
+        }
+    );
+    let (target, _) = choose("a,t\n1,0.5\n2,007\n3,1.25\n", None, None).unwrap();
+    assert_eq!(target.task, Task::Regression);
+    // Classes that are the same number are sorted whatever the order of the rows.
+    for rows in ["1,7\n2,007\n", "1,007\n2,7\n"] {
+        let (target, _) = choose(&format!("a,t\n{rows}"), None, None).unwrap();
+        assert_eq!(target.classes, ["007", "7"]);
+    }
+    let weighted = FitOptions {
+        sample_weight: Some("t".to_owned()),
+        ..Default::default()
+    };
+    let (p, _) = fit(&loaded.train, "n", &weighted);
+    let (dataset, _) = p.dataset(&loaded.train, &[0, 2], Dtype::F32).unwrap();
+    assert_eq!(dataset.weights, Some(vec![1.0, 10.0]));
+    // A column that the model knows as numeric may be written so.
+    let (p, _) = fit(
+        &table("x,y\n1,0.5\n2,1.5\n3,2.5\n"),
+        "y",
+        &FitOptions::default(),
+    );
+    let padded = features(&p, &table("x,y\n01,0.5\n02,1.5\n"));
+    assert_eq!(padded, features(&p, &table("x,y\n1,0.5\n2,1.5\n")));
+}

@@ -47,11 +47,17 @@ fn word(cell: &str) -> Parsed {
     }
 }
 
+/// Whether a cell is of digits alone that begin with a zero they do not need, as postcodes do.
+pub fn is_code(cell: &str) -> bool {
+    let digits = cell.as_bytes();
+    matches!(digits, [b'0', _, ..]) && digits.iter().all(u8::is_ascii_digit)
+}
+
 /// Collects cells: numbers as long as all are numbers, else categories.
 ///
 /// A column with any text is text throughout, wherever the text stands. Its numbers are then written in
 /// their shortest form (`1.0` and `1` are one category), so that the type and the categories do not depend
-/// on the order of the rows.
+/// on the order of the rows. A number such as `00123` is text: it is a code, and another one than `123`.
 #[derive(Debug)]
 pub struct ColumnBuilder(State);
 
@@ -78,7 +84,10 @@ impl ColumnBuilder {
 
     /// Adds a cell.
     pub fn push(&mut self, cell: &str, missing: &[String]) {
-        let parsed = parse(cell, missing);
+        let parsed = match parse(cell, missing) {
+            Parsed::Number(_) if is_code(cell) => Parsed::Text,
+            parsed => parsed,
+        };
         if let (State::Numeric(numbers), Parsed::Text) = (&self.0, parsed) {
             self.0 = to_text(numbers);
         }
@@ -177,6 +186,8 @@ mod tests {
         let late = texts(&["1.0", "?", "2", "A12", "1"]);
         assert_eq!(late.codes, [0, MISSING, 1, 2, 0]);
         assert_eq!(late.levels, ["1", "2", "A12"]);
+        let codes = texts(&["123", "00123", "1.0", "0", "0.5"]);
+        assert_eq!(codes.levels, ["123", "00123", "1", "0", "0.5"]);
         let early = texts(&["A12", "1.0", "?", "2", "1"]);
         assert_eq!(early.codes, [0, 1, MISSING, 2, 1]);
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use thalweg::registry::{Description, Entry};
 
 use super::Format;
-use crate::csv::builder::ColumnBuilder;
+use crate::csv::builder::{ColumnBuilder, is_code};
 use crate::csv::dialect;
 use crate::csv::records::{Record, Records};
 use crate::error::{Error, Note, Place, Result, quote, quote_list};
@@ -36,6 +36,13 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     let mut records = Records::new(input.file, input.reader)?;
     let place = Place::file(records.file.clone());
     let (sample, complete) = records.sample();
+    if dialect::is_libsvm(sample, complete) {
+        let found = "sparse rows as libsvm writes them (label index:value …)";
+        return Err(
+            Error::invalid(place.line(1), found, "a table of delimited cells")
+                .remedy("sparse libsvm files are not supported yet; write a dense CSV or .npz"),
+        );
+    }
     let delimiter = match options.delimiter {
         None => dialect::delimiter(sample, complete),
         Some(c) => match u8::try_from(c) {
@@ -129,7 +136,9 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         data: builder.finish(),
     };
     let columns: Vec<Column> = names.into_iter().zip(builders).map(column).collect();
-    let notes = decimal_commas(&columns).into_iter().collect();
+    let notes = (decimal_commas(&columns).into_iter())
+        .chain(codes(&columns))
+        .collect();
     let train = Table {
         file: records.file,
         columns,
@@ -151,13 +160,33 @@ fn decimal_commas(columns: &[Column]) -> Option<Note> {
     };
     let names: Vec<&str> = (columns.iter())
         .filter(|column| match &column.data {
-            ColumnData::Text(text) => text.levels.iter().all(number),
+            ColumnData::Text(text) => {
+                text.levels.iter().any(|level| level.contains(','))
+                    && text.levels.iter().all(number)
+            }
             _ => false,
         })
         .map(|column| column.name.as_str())
         .collect();
     let text = "numbers with decimal commas are read as text; write decimal points: columns";
     (!names.is_empty()).then(|| Note::warning(format!("{text} {}", quote_list(names))))
+}
+
+/// A note on the columns of numbers that are text because of leading zeros.
+fn codes(columns: &[Column]) -> Option<Note> {
+    let number = |level: &String| level.parse::<f64>().is_ok();
+    let names: Vec<&str> = (columns.iter())
+        .filter(|column| match &column.data {
+            ColumnData::Text(text) => {
+                text.levels.iter().any(|level| is_code(level)) && text.levels.iter().all(number)
+            }
+            _ => false,
+        })
+        .map(|column| column.name.as_str())
+        .collect();
+    let text = "numbers with leading zeros are codes and read as text (00123 is not 123); \
+                remove the zeros to have them read as numbers: columns";
+    (!names.is_empty()).then(|| Note::info(format!("{text} {}", quote_list(names))))
 }
 
 /// Names for columns without: `column_1`, `column_2`, ….

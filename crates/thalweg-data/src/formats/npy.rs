@@ -41,6 +41,8 @@ pub static ENTRY: Entry<&'static Format> = Entry {
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 const MAX_HEADER: u64 = 1 << 20;
+/// What is found in a file that ends too early.
+const CUT_OFF: &str = "a damaged header: it is cut off";
 
 /// An array in C order.
 pub struct Array {
@@ -77,6 +79,9 @@ impl Array {
                 .remedy("write the file again with numpy.save")
         };
         let start = input.take(8)?;
+        if start.starts_with(MAGIC) && start.len() < 8 {
+            return Err(damaged(CUT_OFF, "a complete .npy file"));
+        }
         let &[_, _, _, _, _, _, version @ 1..=3, _] = start.as_slice() else {
             return Err(damaged("no NumPy header", "a .npy file of version 1 to 3"));
         };
@@ -86,7 +91,7 @@ impl Array {
         let length = match *input.take(if version == 1 { 2 } else { 4 })?.as_slice() {
             [a, b] => u64::from(u16::from_le_bytes([a, b])),
             [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
-            _ => return Err(damaged("a truncated header", "a .npy file")),
+            _ => return Err(damaged(CUT_OFF, "a complete .npy file")),
         };
         if length > MAX_HEADER {
             return Err(damaged(
@@ -95,11 +100,17 @@ impl Array {
             ));
         }
         let text = input.take(length)?;
+        if (text.len() as u64) < length {
+            return Err(damaged(CUT_OFF, "a complete .npy file"));
+        }
         let text = String::from_utf8_lossy(&text);
-        let Some(header) = (text.len() as u64 >= length)
-            .then(|| parse_header(&text))
-            .flatten()
-        else {
+        if shape_text(&text).is_some_and(|shape| shape.contains('-')) {
+            return Err(damaged(
+                "a damaged header: a negative shape",
+                "the shape of the data",
+            ));
+        }
+        let Some(header) = parse_header(&text) else {
             return Err(Error::invalid(
                 place,
                 format!("array header {}", quote(&text)),
@@ -216,24 +227,33 @@ impl Array {
     }
 }
 
+/// What follows a key of the header.
+fn after<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    Some(text.split_once(&format!("'{key}':"))?.1.trim_start())
+}
+
+/// The lengths between the parentheses of the shape.
+fn shape_text(text: &str) -> Option<&str> {
+    let (shape, _) = after(text, "shape")?.strip_prefix('(')?.split_once(')')?;
+    Some(shape)
+}
+
 /// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`.
 fn parse_header(text: &str) -> Option<Header> {
-    let after = |key: &str| {
-        let rest = text.split_once(&format!("'{key}':"))?.1;
-        Some(rest.trim_start())
-    };
-    let descr = after("descr")?.strip_prefix('\'')?.split_once('\'')?.0;
+    let descr = after(text, "descr")?
+        .strip_prefix('\'')?
+        .split_once('\'')?
+        .0;
     let mut characters = descr.bytes();
     let order = characters.next()?;
     let kind = characters.next()?;
     let number: usize = descr.get(2..)?.parse().ok()?;
     let size = match (kind, number) {
-        (b'f', 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) | (b'S', _) => number,
+        (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) | (b'S', _) => number,
         (b'U', _) => number.checked_mul(4)?,
         _ => return None,
     };
-    let shape = after("shape")?.strip_prefix('(')?.split_once(')')?.0;
-    let shape: Option<Vec<usize>> = (shape.split(','))
+    let shape: Option<Vec<usize>> = (shape_text(text)?.split(','))
         .map(str::trim)
         .filter(|n| !n.is_empty())
         .map(|n| n.trim_end_matches('L').parse().ok())
@@ -242,7 +262,7 @@ fn parse_header(text: &str) -> Option<Header> {
         kind,
         size,
         big_endian: order == b'>',
-        fortran_order: after("fortran_order")?.starts_with("True"),
+        fortran_order: after(text, "fortran_order")?.starts_with("True"),
         shape: shape?,
     })
 }
@@ -261,6 +281,7 @@ fn numbers(header: &Header, data: Vec<u8>) -> Values {
     let big = header.big_endian;
     // The smallest floating-point type that holds every value (up to 2^53).
     match (header.kind, header.size) {
+        (b'f', 2) => Values::F32(each(&data, big, |b| half(u16::from_le_bytes(b)))),
         (b'f', 4) => Values::F32(each(&data, big, f32::from_le_bytes)),
         (b'f', _) => Values::F64(each(&data, big, f64::from_le_bytes)),
         (b'i', 1) => Values::F32(each(&data, big, |b| f32::from(i8::from_le_bytes(b)))),
@@ -277,6 +298,19 @@ fn numbers(header: &Header, data: Vec<u8>) -> Values {
             offset: 0.0,
         },
     }
+}
+
+/// The value of an IEEE 754 binary16: a sign, 5 bits of exponent with bias 15, 10 bits of fraction.
+fn half(bits: u16) -> f32 {
+    let exponent = i32::from(bits >> 10 & 0x1f);
+    let fraction = f32::from(bits & 0x3ff);
+    let size = match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 { -size } else { size }
 }
 
 fn strings(header: &Header, data: &[u8]) -> Vec<String> {
@@ -361,6 +395,31 @@ mod tests {
     }
 
     #[test]
+    fn half_precision_is_read_exactly() {
+        // Python: struct.unpack('<e', struct.pack('<H', bits))
+        let bits: [u16; 7] = [0x3c00, 0xc000, 0x7bff, 0x0001, 0x0400, 0x3554, 0x7c00];
+        let expected = [
+            1.0,
+            -2.0,
+            65504.0,
+            2f64.powi(-24),
+            2f64.powi(-14),
+            0.333_007_812_5,
+            f64::INFINITY,
+        ];
+        for (order, bytes) in [
+            ('<', bits.map(u16::to_le_bytes)),
+            ('>', bits.map(u16::to_be_bytes)),
+        ] {
+            let header =
+                format!("{{'descr': '{order}f2', 'fortran_order': False, 'shape': (7,), }}");
+            let array = array(&header, bytes.as_flattened()).unwrap();
+            assert_eq!(array.to_f64().unwrap(), expected);
+        }
+        assert!(half(0x7e00).is_nan());
+    }
+
+    #[test]
     fn damaged_arrays_are_named_and_never_allocated() {
         let message = |header: &str, data: &[u8]| array(header, data).err().unwrap().to_string();
         let short = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }";
@@ -371,6 +430,21 @@ mod tests {
         );
         let huge = "{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999, 9999999999), }";
         assert!(message(huge, &[]).contains("impossible"));
+        let negative = "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }";
+        assert_eq!(
+            message(negative, &[]),
+            "test.npy: found a damaged header: a negative shape, expected the shape of the data; \
+             write the file again with numpy.save"
+        );
+        let whole = npy(short, &[]);
+        for length in [7, 9, 10, 40] {
+            let mut input = Input::bytes("test.npy", whole[..length].to_vec()).unwrap();
+            let message = Array::read(&mut input).err().unwrap().to_string();
+            assert!(
+                message.contains("a damaged header: it is cut off"),
+                "{message}"
+            );
+        }
         let object = "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }";
         assert!(message(object, &[]).contains("plain dtype"));
         let empty = "{'descr': '<U0', 'fortran_order': False, 'shape': (1000000000000,), }";

@@ -1,5 +1,6 @@
 //! Applying a fitted preprocessing to a table: features, targets and weights of any selection of rows.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use thalweg::dataset::{Dataset, Features, Targets, Values};
@@ -8,6 +9,7 @@ use super::bind::bind;
 use super::dense::dense;
 use super::{Dtype, Encoding, InputColumn, Preprocessing};
 use crate::error::{Error, Note, Place, Result, did_you_mean, quote, quote_list};
+use crate::odd::spelled_numbers;
 use crate::table::{Column, ColumnData, Table};
 use crate::target::{Task, not_a_number};
 
@@ -161,8 +163,10 @@ impl Preprocessing {
             )
             .remedy("correct the cell or choose another --sample-weight")
         };
-        let ColumnData::Numeric(numbers) = &column.data else {
-            return Err(not_a_number(table, column).unwrap_or_else(|| fail(0)));
+        let numbers = match (&column.data, not_a_number(table, column)) {
+            (ColumnData::Numeric(numbers), _) => Cow::Borrowed(numbers.as_slice()),
+            (ColumnData::Text(text), None) => Cow::Owned(spelled_numbers(text)),
+            (_, error) => return Err(error.unwrap_or_else(|| fail(0))),
         };
         let fits = |row: &usize| numbers[*row] >= 0.0 && (numbers[*row] as f32).is_finite();
         match rows.iter().find(|row| !fits(row)) {

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use super::column::{check_block, check_finite, truths};
 use super::{Encoding, Numeric};
 use crate::error::{Error, Result, quote};
-use crate::table::{Block, Column, ColumnData, Table, TextColumn, number_text, truth};
+use crate::odd::spelled_numbers;
+use crate::table::{Block, Column, ColumnData, Table, number_text, truth};
 use crate::target::not_a_number;
 
 /// A raw column of a table bound to its encoding.
@@ -38,7 +39,11 @@ pub(super) fn bind<'a>(
             Some(error) => {
                 Err(error.remedy("correct the cell; the model knows this column as numeric"))
             }
-            None => Ok(Bound::Numbers(Cow::Owned(parsed(text)), numeric)),
+            None => {
+                let numbers = spelled_numbers(text);
+                check_finite(table, column, &numbers)?;
+                Ok(Bound::Numbers(Cow::Owned(numbers), numeric))
+            }
         },
         (Encoding::Boolean(numeric), ColumnData::Text(text)) => {
             let unknown = text.levels.iter().position(|level| truth(level).is_none());
@@ -123,17 +128,6 @@ pub(super) fn bind<'a>(
             format!("{} values a row", encoding.width()),
         ),
     }
-}
-
-/// The numbers that a text column spells, NaN elsewhere.
-fn parsed(text: &TextColumn) -> Vec<f64> {
-    let of_level: Vec<f64> = text
-        .levels
-        .iter()
-        .map(|l| l.parse().unwrap_or(f64::NAN))
-        .collect();
-    let number = |&code: &u32| of_level.get(code as usize).copied().unwrap_or(f64::NAN);
-    text.codes.iter().map(number).collect()
 }
 
 /// The input of a category's text; the last for all others.

@@ -9,7 +9,8 @@ use super::column::{LeftOut, encoding};
 use super::numeric::mean_and_deviation;
 use super::{Encoding, InputColumn, Preprocessing, Scaling, TargetScaling};
 use crate::error::{Error, Note, Result, did_you_mean, quote, quote_list};
-use crate::table::Table;
+use crate::odd;
+use crate::table::{Table, number_text};
 use crate::target::{Target, Task};
 
 /// How to fit; every field has a default.
@@ -60,8 +61,8 @@ impl Preprocessing {
     /// Constant and empty columns, identifiers, and the columns to drop are left out; notes say which.
     ///
     /// # Errors
-    /// When no column is left, a column to drop or of weights does not exist, a number is infinite, or a
-    /// weight is negative or not finite.
+    /// When no column is left, a column to drop or of weights does not exist, a number is infinite, a
+    /// weight is negative or not finite, or the deviation of a target has no f64.
     pub fn fit(
         table: &Table,
         target: Target,
@@ -113,6 +114,7 @@ impl Preprocessing {
             if preprocessing.is_no_feature(name) {
                 continue;
             }
+            notes.extend(odd::warning(table, column));
             match encoding(table, column, options, rows, &mut notes)? {
                 Ok(encoding) => preprocessing.inputs.push(InputColumn {
                     name: name.clone(),
@@ -186,6 +188,8 @@ impl Preprocessing {
                         let text =
                             format!("target {} is the same in all training rows", quote(name));
                         notes.push(Note::warning(text));
+                    } else if options.standardize_target {
+                        check_scalable(table, name, &column, deviation)?;
                     }
                     self.target_scaling
                         .push(match (options.standardize_target, constant) {
@@ -230,4 +234,23 @@ impl Preprocessing {
         }
         Ok(())
     }
+}
+
+/// Refuses a target whose deviation or range a f64 does not hold.
+fn check_scalable(table: &Table, name: &str, values: &[f64], deviation: f64) -> Result<()> {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // The square of a smaller deviation has lost its digits.
+    let smallest = f64::MIN_POSITIVE.sqrt();
+    if deviation >= smallest && deviation.is_finite() && (most - least).is_finite() {
+        return Ok(());
+    }
+    let found = format!(
+        "values from {} to {}, values that differ too little (or are too large) to be scaled",
+        number_text(least),
+        number_text(most)
+    );
+    let expected = format!("a standard deviation of {smallest:.0e} to 1e308");
+    Err(Error::invalid(table.place().column(name), found, expected)
+        .remedy("write the column in another unit"))
 }

@@ -1,9 +1,11 @@
 //! Choosing what to predict where the user did not say: target columns, task, classes.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::{Target, TargetOptions, Task, find, missing, no_target};
+use super::{Target, TargetOptions, Task, find, missing, no_target, not_a_number};
 use crate::error::{Error, Note, Result, quote, quote_list};
+use crate::odd::{odd_cells, spelled_numbers};
 use crate::table::{Column, ColumnData, Table, number_text, truth};
 
 /// Names that mark a column as the target when no target is given.
@@ -42,8 +44,10 @@ impl Target {
                 "at least 2 rows to train on",
             ));
         }
-        let inferred = infer(table, &columns, &mut notes);
-        let task = options.task.unwrap_or(inferred);
+        let task = match options.task {
+            Some(task) => task,
+            None => infer(table, &columns, &mut notes)?,
+        };
         let mut target = Self {
             columns: names,
             task,
@@ -133,47 +137,82 @@ fn target_names(
     Ok(vec![name.to_owned()])
 }
 
-fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Task {
+fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Task> {
     let [column] = columns else {
         let zero_or_one = |column: &&Column| match &column.data {
             ColumnData::Numeric(numbers) => numbers.iter().all(|&x| x == 0.0 || x == 1.0),
             _ => false,
         };
-        return match table.roles.classes {
+        return Ok(match table.roles.classes {
             Some(true) if columns.iter().all(zero_or_one) => Task::Multilabel,
             _ => Task::Regression,
-        };
+        });
     };
-    let classes = |count: usize| {
-        if count == 2 {
-            Task::Binary
-        } else {
-            Task::Multiclass
+    let numbers = match &column.data {
+        ColumnData::Block(_) => return Ok(Task::Regression),
+        ColumnData::Text(text) => {
+            check_odd(table, column)?;
+            // Among fractions, a number with leading zeros is no code.
+            let numbers = spelled_numbers(text);
+            let fractions = numbers.iter().any(|x| x.is_finite() && x.fract() != 0.0);
+            let unsaid = table.roles.classes != Some(true);
+            if unsaid && fractions && not_a_number(table, column).is_none() {
+                return Ok(Task::Regression);
+            }
+            return Ok(class_task(text.levels.len()));
         }
+        ColumnData::Numeric(numbers) => numbers,
     };
-    match &column.data {
-        ColumnData::Text(text) => classes(text.levels.len()),
-        ColumnData::Block(_) => Task::Regression,
-        ColumnData::Numeric(numbers) => {
-            let count = distinct(numbers, MAX_INTEGER_CLASSES);
-            match table.roles.classes {
-                Some(true) => return classes(count),
-                Some(false) => return Task::Regression,
-                None => {}
-            }
-            let whole = numbers.iter().all(|x| x.is_nan() || x.fract() == 0.0);
-            if whole && count == 2 {
-                Task::Binary
-            } else if whole && count <= MAX_INTEGER_CLASSES && count * ROWS_A_CLASS <= table.rows {
-                notes.push(Note::info(format!(
-                    "the {count} whole numbers in {} are taken as classes; --task regression takes them as amounts",
-                    quote(&column.name)
-                )));
-                Task::Multiclass
-            } else {
-                Task::Regression
-            }
+    let count = distinct(numbers, MAX_INTEGER_CLASSES);
+    match table.roles.classes {
+        Some(true) => return Ok(class_task(count)),
+        Some(false) => return Ok(Task::Regression),
+        None => {}
+    }
+    let task = number_task(numbers);
+    if task == Task::Multiclass {
+        notes.push(Note::info(format!(
+            "the {count} whole numbers in {} are taken as classes; --task regression takes them as amounts",
+            quote(&column.name)
+        )));
+    }
+    Ok(task)
+}
+
+fn class_task(count: usize) -> Task {
+    if count == 2 {
+        Task::Binary
+    } else {
+        Task::Multiclass
+    }
+}
+
+/// What numbers, NaN where missing, look like: classes when they are whole, few, and repeat.
+fn number_task(numbers: &[f64]) -> Task {
+    let count = distinct(numbers, MAX_INTEGER_CLASSES);
+    let whole = numbers.iter().all(|x| x.is_nan() || x.fract() == 0.0);
+    let repeat = count <= MAX_INTEGER_CLASSES && count * ROWS_A_CLASS <= numbers.len();
+    match whole && (count == 2 || repeat) {
+        true => class_task(count),
+        false => Task::Regression,
+    }
+}
+
+/// Refuses a column of amounts that a few odd cells would turn into a class for each amount.
+fn check_odd(table: &Table, column: &Column) -> Result<()> {
+    match odd_cells(column) {
+        Some(odd)
+            if table.roles.classes != Some(true)
+                && number_task(&odd.numbers) == Task::Regression =>
+        {
+            let place = table.cell(odd.row, &column.name);
+            let numbers = odd.cells - odd.count;
+            let expected = format!("a number, as in {numbers} of {} cells", odd.cells);
+            Err(Error::invalid(place, quote(&odd.text), expected).remedy(
+                "correct the cell or remove the row; --task multiclass takes every value as a class",
+            ))
         }
+        _ => Ok(()),
     }
 }
 
@@ -208,7 +247,11 @@ fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
     };
     let number = |text: &String| text.parse::<f64>().ok().filter(|x| !x.is_nan());
     if classes.iter().all(|class| number(class).is_some()) {
-        classes.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(a.cmp(b)));
+        // 00123 and 123 are equal numbers but two classes.
+        classes.sort_by(|a, b| {
+            let by_value = number(a).partial_cmp(&number(b));
+            by_value.unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
+        });
     } else if classes.iter().all(|class| truth(class).is_some()) {
         // The class that says yes comes last, and so is the positive one of two.
         classes.sort_by_key(|class| (truth(class), class.clone()));

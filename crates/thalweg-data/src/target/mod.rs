@@ -2,12 +2,14 @@
 
 mod choose;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use thalweg::dataset::Targets;
 
 use crate::error::{Error, Result, did_you_mean, quote, quote_list};
+use crate::odd::spelled_numbers;
 use crate::table::{Column, ColumnData, MISSING, Table, number_text};
 
 /// What the network is to answer.
@@ -73,8 +75,9 @@ pub struct TargetOptions {
     pub column: Option<String>,
     /// The task; inferred when absent.
     ///
-    /// Text is a class. Numbers are classes when there are two distinct whole ones, or at most 20 distinct
-    /// whole ones that repeat at least three times on average; else they are regression targets.
+    /// Text is a class; a few texts among numbers that are amounts are an error. Numbers are
+    /// classes when there are two distinct whole ones, or at most 20 distinct whole ones that repeat at least
+    /// three times on average; else they are regression targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
 }
@@ -195,28 +198,32 @@ fn find<'a>(table: &'a Table, name: &str) -> Result<&'a Column> {
 }
 
 /// The numbers of a target column, all finite; for labels, 0 or 1.
-fn numbers<'a>(table: &Table, column: &'a Column, task: Task) -> Result<&'a [f64]> {
+fn numbers<'a>(table: &Table, column: &'a Column, task: Task) -> Result<Cow<'a, [f64]>> {
     let expected = match task {
         Task::Multilabel => "0 or 1",
         _ => "a number",
     };
     let fits = |x: &f64| x.is_finite() && (task != Task::Multilabel || *x == 0.0 || *x == 1.0);
-    match &column.data {
-        ColumnData::Numeric(numbers) => match numbers.iter().position(|x| !fits(x)) {
-            None => Ok(numbers),
-            Some(row) if numbers[row].is_nan() => Err(missing(table, column, row)),
-            Some(row) => {
-                let found = quote(&column.text(row).unwrap_or_default());
-                Err(
-                    Error::invalid(table.cell(row, &column.name), found, expected)
-                        .remedy("correct the cell or remove the row"),
-                )
+    let numbers = match &column.data {
+        ColumnData::Numeric(numbers) => Cow::Borrowed(numbers.as_slice()),
+        ColumnData::Text(text) => match not_a_number(table, column) {
+            None => Cow::Owned(spelled_numbers(text)),
+            Some(error) => {
+                return Err(error.remedy("correct the cell, or choose another target or task"));
             }
         },
-        ColumnData::Text(_) => Err(not_a_number(table, column)
-            .unwrap_or_else(|| missing(table, column, 0))
-            .remedy("correct the cell, or choose another target or task")),
-        ColumnData::Block(_) => Err(no_target(table, column)),
+        ColumnData::Block(_) => return Err(no_target(table, column)),
+    };
+    match numbers.iter().position(|x| !fits(x)) {
+        None => Ok(numbers),
+        Some(row) if numbers[row].is_nan() => Err(missing(table, column, row)),
+        Some(row) => {
+            let found = quote(&column.text(row).unwrap_or_default());
+            Err(
+                Error::invalid(table.cell(row, &column.name), found, expected)
+                    .remedy("correct the cell or remove the row"),
+            )
+        }
     }
 }
 
