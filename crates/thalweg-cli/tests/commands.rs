@@ -72,6 +72,22 @@ fn unseen_categories_and_missing_cells_give_sane_numbers() {
 }
 
 #[test]
+fn unseen_categories_are_told() {
+    let place = model();
+    place.write(
+        "new.csv",
+        "x,color,y\n1,purple,2\n2,red,14\n3,,6\n4,pink,8\n",
+    );
+    for command in ["predict m new.csv", "evaluate m new.csv"] {
+        let told = place.succeed(command).stderr;
+        let note = r#"note: column "color": 2 of 4 rows hold values that training never saw, such as "purple""#;
+        assert_eq!(told.matches(note).count(), 1, "{told}");
+    }
+    place.write("known.csv", "x,color\n1,red\n,\n");
+    assert_eq!(place.succeed("predict m known.csv").stderr, "");
+}
+
+#[test]
 fn answers_go_to_a_file_whole_or_not_at_all() {
     let place = model();
     place.write("new.csv", "x,color\n1,red\n");

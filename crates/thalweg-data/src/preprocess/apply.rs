@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use thalweg::dataset::{Dataset, Features, Targets, Values};
 
-use super::bind::bind;
+use super::bind::{Bound, bind};
 use super::dense::dense;
-use super::{Dtype, Encoding, InputColumn, Preprocessing};
+use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
 use crate::error::{Error, Note, Place, Result, did_you_mean, quote, quote_list};
 use crate::table::{Column, ColumnData, Table};
 use crate::target::{Task, not_a_number};
@@ -74,6 +74,47 @@ impl Preprocessing {
             Dtype::F64 => Values::F64(dense(&bound, width, rows, |x| x.clamp(f64::MIN, f64::MAX))?),
         };
         Ok((Features { width, values }, notes))
+    }
+
+    /// A note for each categorical column with values in `rows` that are no category of the model: they
+    /// all count as the category "other".
+    ///
+    /// # Errors
+    /// As [`Self::features`].
+    pub fn unseen(&self, table: &Table, rows: &[usize]) -> Result<Vec<Note>> {
+        let mut notes = Vec::new();
+        for (input, column) in self.inputs.iter().zip(self.columns_of(table)?) {
+            let Encoding::Categorical { levels } = &input.encoding else {
+                continue;
+            };
+            let Bound::OneHot(slots, _) = bind(table, column, &input.encoding, rows)? else {
+                continue;
+            };
+            let is_unseen =
+                |row: &&usize| slots[**row] as usize == levels.len() && column.is_present(**row);
+            let mut unseen = rows.iter().filter(is_unseen);
+            let Some(&first) = unseen.next() else {
+                continue;
+            };
+            let (count, of) = (1 + unseen.count(), rows.len());
+            let hold = if count == 1 {
+                "holds a value"
+            } else {
+                "hold values"
+            };
+            // Of very many categories the rarest are not kept.
+            let why = match levels.len() < FitOptions::default().max_categories {
+                true => "that training never saw",
+                false => "that training rarely or never saw",
+            };
+            let noun = if of == 1 { "row" } else { "rows" };
+            notes.push(Note::info(format!(
+                "column {}: {count} of {of} {noun} {hold} {why}, such as {}",
+                quote(&column.name),
+                quote(&column.text(first).unwrap_or_default())
+            )));
+        }
+        Ok(notes)
     }
 
     /// Features and targets of `rows`, to evaluate on: regression targets standardized, row weights where
