@@ -263,6 +263,60 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
 }
 
 #[test]
+fn options_without_effect_are_refused() {
+    let place = Workplace::new();
+    place.write("data.csv", good());
+    let pixels: Vec<u8> = (0..80).collect();
+    let images = [
+        &[0, 0, 8, 3, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 2][..],
+        &pixels,
+    ]
+    .concat();
+    let labels: Vec<u8> = [0, 0, 8, 1, 0, 0, 0, 20]
+        .into_iter()
+        .chain((0..20).map(|i| i % 2))
+        .collect();
+    std::fs::create_dir(place.path("official")).unwrap();
+    for part in ["train", "t10k"] {
+        place.write(&format!("official/{part}-images-idx3-ubyte"), &images);
+        place.write(&format!("official/{part}-labels-idx1-ubyte"), &labels);
+    }
+    for (line, expected) in [
+        (
+            "builtin:diabetes --class-weight balanced",
+            "--class-weight: found the task regression",
+        ),
+        ("data.csv --drop y", r#"--drop: found the target "y""#),
+        (
+            "data.csv --test data.csv --test-fraction 0.2",
+            "cannot be used with",
+        ),
+        ("official --test-fraction 0.2", "with its own test part"),
+    ] {
+        let message = place.refused(&format!("train {line} --epochs 1 --out out"));
+        assert!(message.contains(expected), "{line}: {message}");
+    }
+    place.train("official --epochs 1 --out m");
+    place.train("builtin:iris --epochs 1 --hidden 8 --out a");
+    let config = place.text("a/config.toml");
+    for (text, expected) in [
+        (
+            config.replace("inputs = 4", "inputs = 5"),
+            "network.inputs: found 5, expected 4",
+        ),
+        (
+            config.replace("units = 3", "units = 2"),
+            "last layer: found 2, expected 3",
+        ),
+    ] {
+        place.write("bad.toml", text);
+        let message = place.refused("train --config bad.toml --out b");
+        assert!(message.contains(expected), "{message}");
+    }
+    place.train("builtin:wine --config a/config.toml --out c");
+}
+
+#[test]
 fn a_config_that_is_no_config_is_explained_in_one_line() {
     let place = Workplace::new();
     place.train("builtin:iris --epochs 1 --out a");
