@@ -28,6 +28,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let table = &loaded.train;
     let dtype = feature_dtype(description.training.dtype);
     let (dataset, notes) = preprocessing.dataset(table, &table.all_rows(), dtype)?;
+    preprocessing.check_weights(table, &dataset, "rows")?;
     let unseen = preprocessing.unseen(table, &table.all_rows())?;
     for note in loaded.notes.iter().chain(&notes).chain(&unseen) {
         let _ = writeln!(io::stderr(), "{note}");

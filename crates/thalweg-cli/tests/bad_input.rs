@@ -263,6 +263,29 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
 }
 
 #[test]
+fn rows_that_all_weigh_nothing_are_named() {
+    let place = Workplace::new();
+    let table = |weight: u8| csv("a,w,y", |i| format!("{i},{weight},{}", i % 2));
+    place.write("data.csv", table(1));
+    place.write("none.csv", table(0));
+    for (line, rows) in [
+        ("none.csv", "training"),
+        ("data.csv --validation none.csv", "validation"),
+        ("data.csv --test none.csv", "test"),
+    ] {
+        let message = place.refused(&format!("train {line} --sample-weight w --out out"));
+        let expected = format!(r#"none.csv: column "w": found a weight of 0 for all {rows} rows"#);
+        assert!(message.contains(&expected), "{line}: {message}");
+    }
+    place.train("data.csv --sample-weight w --epochs 1 --out m");
+    let message = place.refused("evaluate m none.csv");
+    assert!(
+        message.contains("a weight of 0 for all rows (40)"),
+        "{message}"
+    );
+}
+
+#[test]
 fn options_without_effect_are_refused() {
     let place = Workplace::new();
     place.write("data.csv", good());

@@ -170,17 +170,25 @@ impl Preprocessing {
                 *weight *= of_class.get(class as usize).copied().unwrap_or(1.0) as f32;
             }
         }
-        if let (Some(name), Some(weights)) = (&self.sample_weight, &dataset.weights)
-            && !weights.iter().any(|&weight| weight > 0.0)
-        {
-            let place = table.place().column(name);
-            return Err(Error::invalid(
-                place,
-                "no weight above 0",
-                "rows that count",
-            ));
-        }
+        self.check_weights(table, &dataset, "training rows")?;
         Ok((dataset, notes))
+    }
+
+    /// Refuses a dataset of which no row counts; `rows` says which rows of the table these are.
+    ///
+    /// # Errors
+    /// When all weights are 0.
+    pub fn check_weights(&self, table: &Table, dataset: &Dataset, rows: &str) -> Result<()> {
+        let (Some(name), Some(weights)) = (&self.sample_weight, &dataset.weights) else {
+            return Ok(());
+        };
+        if weights.is_empty() || weights.iter().any(|&weight| weight > 0.0) {
+            return Ok(());
+        }
+        let place = table.place().column(name);
+        let found = format!("a weight of 0 for all {rows} ({})", weights.len());
+        let error = Error::invalid(place, found, "at least one weight above 0");
+        Err(error.remedy("correct the weights, choose other rows or another --sample-weight"))
     }
 
     fn row_weights(&self, table: &Table, rows: &[usize]) -> Result<Option<Vec<f32>>> {
