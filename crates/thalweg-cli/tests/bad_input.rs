@@ -41,6 +41,11 @@ fn files_that_cannot_be_learned_from_are_explained_in_one_line() {
             csv("a,y", |i| format!("{i},p")).into(),
             r#"found only the class "p""#,
         ),
+        (
+            "",
+            csv("a,b,y", |i| format!("7,,{}", i % 2)).into(),
+            r#""b" left out: no value"#,
+        ),
         ("--target z", good().into(), r#"found no column "z""#),
         ("--target yy", good().into(), "did you mean `y`?"),
         (
