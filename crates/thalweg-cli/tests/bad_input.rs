@@ -403,6 +403,8 @@ fn models_that_are_none_are_explained_in_one_line() {
             );
         }
     }
+    let message = place.refused("predict text.safetensors builtin:iris");
+    assert!(message.contains("not a model file"), "{message}");
     let message = place.refused("predict m builtin:wine");
     assert!(
         message.contains("expected every column that the model was trained on"),

@@ -308,3 +308,27 @@ fn a_reader_that_goes_away_is_no_failure() {
         );
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_a_failure_in_one_line() {
+    let place = model();
+    for line in ["predict m train.csv", "evaluate m train.csv"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = place.command(line.split_whitespace());
+        let output = command.stdout(full.unwrap()).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {errors}");
+        assert!(errors.starts_with("thalweg: standard output: "), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{line}: {errors}");
+    }
+}
+
+#[test]
+fn counts_are_integers_in_json() {
+    let place = Workplace::new();
+    place.train("builtin:iris --epochs 1 --out m");
+    let told = place.succeed("evaluate m builtin:iris --json").stdout;
+    let value: Value = serde_json::from_str(&told).unwrap();
+    assert!(value["confusion"][0][0].is_u64(), "{told}");
+}

@@ -264,8 +264,11 @@ impl Preprocessing {
             .filter(|name| self.inputs.iter().all(|input| input.name != *name));
         let suggestion = did_you_mean(first, unknown);
         let found = format!(
-            "{} columns without {}",
-            table.columns.len(),
+            "{} without {}",
+            match table.columns.len() {
+                1 => "1 column".to_owned(),
+                n => format!("{n} columns"),
+            },
             quote_list(absent.iter().copied())
         );
         let expected = "every column that the model was trained on";
