@@ -25,6 +25,8 @@ pub struct Start<'a> {
     pub outputs: usize,
     pub parameters: usize,
     pub threads: usize,
+    /// The instruction set, on which bits depend.
+    pub cpu: &'static str,
     pub network: &'a NetworkSpec,
     pub training: &'a TrainingSpec,
 }

@@ -236,6 +236,7 @@ fn start<'a>(
         outputs: prepared.preprocessing.output_width(),
         parameters: parameters.iter().map(size).sum(),
         threads,
+        cpu: thalweg::Isa::detect().name(),
         network: &config.network,
         training: &config.training,
     }

@@ -332,3 +332,25 @@ fn counts_are_integers_in_json() {
     let value: Value = serde_json::from_str(&told).unwrap();
     assert!(value["confusion"][0][0].is_u64(), "{told}");
 }
+
+#[test]
+fn the_instruction_set_is_checked_and_logged() {
+    let place = Workplace::new();
+    let run = |name: &str| {
+        let line = "train builtin:iris --epochs 1 --out m";
+        let mut command = place.command(line.split_whitespace());
+        command.env("THALWEG_CPU", name).output().unwrap()
+    };
+    let refused = run("abacus");
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{errors}");
+    assert!(
+        errors.contains("portable, which this machine has"),
+        "{errors}"
+    );
+    assert!(run("portable").status.success());
+    assert_eq!(
+        common::events(&place.text("m/log.jsonl"))[0]["cpu"],
+        "portable"
+    );
+}
