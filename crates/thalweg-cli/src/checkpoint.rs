@@ -87,7 +87,11 @@ impl Owner<'_> {
             Err(error) => return Err(Failure::input(format!("{}: {error}", path.display()))),
         };
         let name = path.display().to_string();
-        let fail = |error: Error| Failure::input(format!("{name}: {error}"));
+        let fail = |error: Error| {
+            Failure::input(format!(
+                "{name}: {error}; remove it to begin anew, or train into another --out"
+            ))
+        };
         let file = ModelFile::from_bytes(&bytes).map_err(fail)?;
         let header: Header = serde_json::from_value(Value::Object(file.metadata.clone()))
             .map_err(|error| fail(Error::Damaged(error.to_string())))?;

@@ -58,6 +58,19 @@ pub fn check(args: &TrainArgs) -> Result<()> {
     Ok(())
 }
 
+/// Refuses an instruction set in `THALWEG_CPU` that this machine does not have.
+pub fn check_cpu() -> Result<()> {
+    let Some(wish) = std::env::var_os("THALWEG_CPU").filter(|wish| !wish.is_empty()) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = thalweg::Isa::available().map(thalweg::Isa::name).collect();
+    if names.iter().any(|name| wish == *name) {
+        return Ok(());
+    }
+    let expected = format!("{}, which this machine has", names.join(" or "));
+    Err(Error::invalid("THALWEG_CPU", format!("{wish:?}"), expected).into())
+}
+
 fn validate(section: &str, choice: &Choice) -> Result<()> {
     match section {
         "loss" => LOSSES.resolve(choice)?,

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use crate::args::EvaluateArgs;
 use crate::data::{feature_dtype, load_for};
 use crate::exit::Result;
@@ -28,7 +30,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let table = &loaded.train;
     let dtype = feature_dtype(description.training.dtype);
     let (dataset, notes) = preprocessing.dataset(table, &table.all_rows(), dtype)?;
-    for note in loaded.notes.iter().chain(&notes) {
+    preprocessing.check_weights(table, &dataset, "rows")?;
+    let unseen = preprocessing.unseen(table, &table.all_rows())?;
+    for note in loaded.notes.iter().chain(&notes).chain(&unseen) {
         let _ = writeln!(io::stderr(), "{note}");
     }
     let mut engine = model.engine(threads_or_all(args.threads))?;
@@ -40,7 +44,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         let line = Line {
             rows: scores.rows,
             scores: &scores,
-            confusion: &scores.confusion,
+            confusion: scores.confusion.as_deref().map(counts),
         };
         serde_json::to_writer(&mut output, &line).map_err(io::Error::from)?;
         return Ok(writeln!(output)?);
@@ -69,7 +73,17 @@ struct Line<'a> {
     #[serde(flatten)]
     scores: &'a Scores,
     #[serde(skip_serializing_if = "Option::is_none")]
-    confusion: &'a Option<Vec<Vec<f64>>>,
+    confusion: Option<Vec<Vec<Value>>>,
+}
+
+/// Whole numbers as integers; sums of row weights may be others.
+fn counts(matrix: &[Vec<f64>]) -> Vec<Vec<Value>> {
+    let count = |&x: &f64| match x.fract() == 0.0 && x < 2f64.powi(53) {
+        true => Value::from(x as u64),
+        false => Value::from(x),
+    };
+    let row = |row: &Vec<f64>| row.iter().map(count).collect();
+    matrix.iter().map(row).collect()
 }
 
 /// The confusion matrix: a row for each class that is right, a column for each that was answered.

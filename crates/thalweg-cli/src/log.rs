@@ -9,7 +9,8 @@ use thalweg::observe::EpochReport;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::Task;
 
-use crate::run_folder::{LOG, RunFolder};
+use crate::exit::{Failure, Result};
+use crate::run_folder::{LOG, RunFolder, unwritable};
 use crate::scores::Scores;
 
 /// The first line.
@@ -24,6 +25,8 @@ pub struct Start<'a> {
     pub outputs: usize,
     pub parameters: usize,
     pub threads: usize,
+    /// The instruction set, on which bits depend.
+    pub cpu: &'static str,
     pub network: &'a NetworkSpec,
     pub training: &'a TrainingSpec,
 }
@@ -77,8 +80,14 @@ impl Log {
 
     /// Opens a log to go on after `epochs` epochs: later lines are cut off. Gives the seconds that those
     /// epochs took, too.
-    pub fn resume(folder: &RunFolder, epochs: usize) -> io::Result<(Self, f64)> {
-        let text = std::fs::read_to_string(folder.file(LOG))?;
+    pub fn resume(folder: &RunFolder, epochs: usize) -> Result<(Self, f64)> {
+        let path = folder.file(LOG);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Failure::input(format!(
+                "{}: cannot be read: {error}; put the run's log back, or train into another --out",
+                path.display()
+            ))
+        })?;
         let (mut kept, mut seconds) = (String::new(), 0.0);
         for line in text.lines() {
             // The last line may be half written.
@@ -98,8 +107,10 @@ impl Log {
                 seconds += event["seconds"].as_f64().unwrap_or(0.0);
             }
         }
-        folder.write(LOG, kept.as_bytes())?;
-        let file = OpenOptions::new().append(true).open(folder.file(LOG))?;
+        let file = folder
+            .write(LOG, kept.as_bytes())
+            .and_then(|()| OpenOptions::new().append(true).open(&path))
+            .map_err(|error| unwritable(&path, &error))?;
         Ok((Self { file }, seconds))
     }
 

@@ -37,6 +37,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return parse::report(&error),
     };
+    if let Err(failure) = choices::check_cpu() {
+        return failure.report();
+    }
     let result = match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),

@@ -94,6 +94,12 @@ impl Model {
     pub fn from_bytes(bytes: &[u8], path: PathBuf) -> Result<Self> {
         let name = path.display().to_string();
         let fail = |error: Error| Failure::input(format!("{name}: {error}"));
+        // The header of a model file, after its length, is a JSON object.
+        if bytes.get(8) != Some(&b'{') {
+            return Err(Failure::input(format!(
+                "{name}: not a model file; give the model.safetensors of a run, or its folder"
+            )));
+        }
         let file = ModelFile::from_bytes(bytes).map_err(fail)?;
         if file.metadata.get("kind").and_then(Value::as_str) != Some("model") {
             return Err(Error::invalid(&name, "a checkpoint", "a model")

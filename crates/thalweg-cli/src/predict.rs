@@ -41,7 +41,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let table = &loaded.train;
     let dtype = feature_dtype(model.description.training.dtype);
     let (features, notes) = preprocessing.features(table, &table.all_rows(), dtype)?;
-    for note in loaded.notes.iter().chain(&notes) {
+    let unseen = preprocessing.unseen(table, &table.all_rows())?;
+    for note in loaded.notes.iter().chain(&notes).chain(&unseen) {
         let _ = writeln!(io::stderr(), "{note}");
     }
     let predictions = model

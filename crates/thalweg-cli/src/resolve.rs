@@ -6,7 +6,10 @@ use thalweg::error::Error;
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
-use thalweg_data::{ClassWeight, Note, Prepared, Scaling, Source, SplitOptions};
+use thalweg_data::error::quote;
+use thalweg_data::{
+    ClassWeight, Note, Prepared, Preprocessing, Scaling, Source, SplitOptions, Task,
+};
 
 use crate::args::TrainArgs;
 use crate::choices::{check_loss, hidden, with_settings};
@@ -148,6 +151,12 @@ pub fn config(
 ) -> Result<(Config, Vec<Reason>, Vec<Note>)> {
     let mut notes = Vec::new();
     let preprocessing = &prepared.preprocessing;
+    check_used(args, &data, prepared)?;
+    if let (Some(base), Some(path)) = (&base, &args.config)
+        && base.data == data
+    {
+        check_fits(&base.network, preprocessing, path)?;
+    }
     let widths = hidden(args)?;
     let facts = Facts {
         task: preprocessing.task(),
@@ -219,6 +228,67 @@ pub fn config(
     }
     reasons.retain(|reason| !is_set(args, reason.flag));
     Ok((config, reasons, notes))
+}
+
+/// Refuses what the data would leave without effect.
+fn check_used(args: &TrainArgs, data: &DataConfig, prepared: &Prepared) -> Result<()> {
+    let task = prepared.preprocessing.task();
+    if data.fit.class_weight.is_some() && !matches!(task, Task::Binary | Task::Multiclass) {
+        let found = format!("the task {task}");
+        let error = Error::invalid("--class-weight", found, "binary or multiclass");
+        return Err(error
+            .remedy("leave it out, or choose another --task")
+            .into());
+    }
+    let targets = &prepared.preprocessing.target.columns;
+    if let Some(name) = data.fit.drop.iter().find(|name| targets.contains(name)) {
+        let found = format!("the target {}", quote(name));
+        let error = Error::invalid("--drop", found, "columns that are not the target");
+        let remedy = "keep it, or choose another column by --target";
+        return Err(error.remedy(remedy).into());
+    }
+    // A part of the table would be in the split.
+    let is_official =
+        prepared.test.is_some() && prepared.split.test.is_empty() && data.test.is_none();
+    if args.test_fraction.is_some() && is_official {
+        let found = format!("{} with its own test part", data.source);
+        let error = Error::invalid("--test-fraction", found, "data without one");
+        return Err(error.remedy("leave out --test-fraction").into());
+    }
+    Ok(())
+}
+
+/// Refuses a network of a config file that does not fit the data of the same file. Other data, by
+/// arguments, get a network that fits.
+fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &Path) -> Result<()> {
+    let units = network
+        .layers
+        .last()
+        .map(|layer| layer.settings.get("units"));
+    let units = match units {
+        Some(Some(Setting::Integer(units))) => *units as usize,
+        _ => preprocessing.output_width(),
+    };
+    for (entry, found, expected) in [
+        (
+            "network.inputs",
+            network.inputs,
+            preprocessing.input_width(),
+        ),
+        (
+            "units of the last layer",
+            units,
+            preprocessing.output_width(),
+        ),
+    ] {
+        if found != expected {
+            let place = format!("{}: {entry}", path.display());
+            let expected = format!("{expected}, as the data and the task ask for");
+            let error = Error::invalid(place, found.to_string(), expected);
+            return Err(error.remedy("correct it, or the data section").into());
+        }
+    }
+    Ok(())
 }
 
 /// Hidden layers of these widths with this activation, or those that are there; an output layer that fits.

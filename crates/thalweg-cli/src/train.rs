@@ -153,11 +153,14 @@ fn train(
         Some(checkpoint) => {
             run.resume(checkpoint)?;
             terminal.line(&format!("goes on after epoch {}", checkpoint.epoch));
-            Log::resume(&folder, checkpoint.epoch)
+            Log::resume(&folder, checkpoint.epoch)?
         }
-        None => begin(&folder, &config.to_toml()?, &start).map(|log| (log, 0.0)),
-    }
-    .map_err(|error| unwritable(&folder.file(""), &error))?;
+        None => {
+            let log = begin(&folder, &config.to_toml()?, &start)
+                .map_err(|error| unwritable(&folder.file(""), &error))?;
+            (log, 0.0)
+        }
+    };
     terminal.line(&headline(&start));
 
     let steps_per_epoch = run.steps_per_epoch();
@@ -233,6 +236,7 @@ fn start<'a>(
         outputs: prepared.preprocessing.output_width(),
         parameters: parameters.iter().map(size).sum(),
         threads,
+        cpu: thalweg::Isa::detect().name(),
         network: &config.network,
         training: &config.training,
     }

@@ -41,6 +41,11 @@ fn files_that_cannot_be_learned_from_are_explained_in_one_line() {
             csv("a,y", |i| format!("{i},p")).into(),
             r#"found only the class "p""#,
         ),
+        (
+            "",
+            csv("a,b,y", |i| format!("7,,{}", i % 2)).into(),
+            r#""b" left out: no value"#,
+        ),
         ("--target z", good().into(), r#"found no column "z""#),
         ("--target yy", good().into(), "did you mean `y`?"),
         (
@@ -263,6 +268,83 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
 }
 
 #[test]
+fn rows_that_all_weigh_nothing_are_named() {
+    let place = Workplace::new();
+    let table = |weight: u8| csv("a,w,y", |i| format!("{i},{weight},{}", i % 2));
+    place.write("data.csv", table(1));
+    place.write("none.csv", table(0));
+    for (line, rows) in [
+        ("none.csv", "training"),
+        ("data.csv --validation none.csv", "validation"),
+        ("data.csv --test none.csv", "test"),
+    ] {
+        let message = place.refused(&format!("train {line} --sample-weight w --out out"));
+        let expected = format!(r#"none.csv: column "w": found a weight of 0 for all {rows} rows"#);
+        assert!(message.contains(&expected), "{line}: {message}");
+    }
+    place.train("data.csv --sample-weight w --epochs 1 --out m");
+    let message = place.refused("evaluate m none.csv");
+    assert!(
+        message.contains("a weight of 0 for all rows (40)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn options_without_effect_are_refused() {
+    let place = Workplace::new();
+    place.write("data.csv", good());
+    let pixels: Vec<u8> = (0..80).collect();
+    let images = [
+        &[0, 0, 8, 3, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 2][..],
+        &pixels,
+    ]
+    .concat();
+    let labels: Vec<u8> = [0, 0, 8, 1, 0, 0, 0, 20]
+        .into_iter()
+        .chain((0..20).map(|i| i % 2))
+        .collect();
+    std::fs::create_dir(place.path("official")).unwrap();
+    for part in ["train", "t10k"] {
+        place.write(&format!("official/{part}-images-idx3-ubyte"), &images);
+        place.write(&format!("official/{part}-labels-idx1-ubyte"), &labels);
+    }
+    for (line, expected) in [
+        (
+            "builtin:diabetes --class-weight balanced",
+            "--class-weight: found the task regression",
+        ),
+        ("data.csv --drop y", r#"--drop: found the target "y""#),
+        (
+            "data.csv --test data.csv --test-fraction 0.2",
+            "cannot be used with",
+        ),
+        ("official --test-fraction 0.2", "with its own test part"),
+    ] {
+        let message = place.refused(&format!("train {line} --epochs 1 --out out"));
+        assert!(message.contains(expected), "{line}: {message}");
+    }
+    place.train("official --epochs 1 --out m");
+    place.train("builtin:iris --epochs 1 --hidden 8 --out a");
+    let config = place.text("a/config.toml");
+    for (text, expected) in [
+        (
+            config.replace("inputs = 4", "inputs = 5"),
+            "network.inputs: found 5, expected 4",
+        ),
+        (
+            config.replace("units = 3", "units = 2"),
+            "last layer: found 2, expected 3",
+        ),
+    ] {
+        place.write("bad.toml", text);
+        let message = place.refused("train --config bad.toml --out b");
+        assert!(message.contains(expected), "{message}");
+    }
+    place.train("builtin:wine --config a/config.toml --out c");
+}
+
+#[test]
 fn a_config_that_is_no_config_is_explained_in_one_line() {
     let place = Workplace::new();
     place.train("builtin:iris --epochs 1 --out a");
@@ -321,6 +403,8 @@ fn models_that_are_none_are_explained_in_one_line() {
             );
         }
     }
+    let message = place.refused("predict text.safetensors builtin:iris");
+    assert!(message.contains("not a model file"), "{message}");
     let message = place.refused("predict m builtin:wine");
     assert!(
         message.contains("expected every column that the model was trained on"),

@@ -72,6 +72,22 @@ fn unseen_categories_and_missing_cells_give_sane_numbers() {
 }
 
 #[test]
+fn unseen_categories_are_told() {
+    let place = model();
+    place.write(
+        "new.csv",
+        "x,color,y\n1,purple,2\n2,red,14\n3,,6\n4,pink,8\n",
+    );
+    for command in ["predict m new.csv", "evaluate m new.csv"] {
+        let told = place.succeed(command).stderr;
+        let note = r#"note: column "color": 2 of 4 rows hold values that training never saw, such as "purple""#;
+        assert_eq!(told.matches(note).count(), 1, "{told}");
+    }
+    place.write("known.csv", "x,color\n1,red\n,\n");
+    assert_eq!(place.succeed("predict m known.csv").stderr, "");
+}
+
+#[test]
 fn answers_go_to_a_file_whole_or_not_at_all() {
     let place = model();
     place.write("new.csv", "x,color\n1,red\n");
@@ -291,4 +307,50 @@ fn a_reader_that_goes_away_is_no_failure() {
             "{line}: {errors}"
         );
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_a_failure_in_one_line() {
+    let place = model();
+    for line in ["predict m train.csv", "evaluate m train.csv"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = place.command(line.split_whitespace());
+        let output = command.stdout(full.unwrap()).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {errors}");
+        assert!(errors.starts_with("thalweg: standard output: "), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{line}: {errors}");
+    }
+}
+
+#[test]
+fn counts_are_integers_in_json() {
+    let place = Workplace::new();
+    place.train("builtin:iris --epochs 1 --out m");
+    let told = place.succeed("evaluate m builtin:iris --json").stdout;
+    let value: Value = serde_json::from_str(&told).unwrap();
+    assert!(value["confusion"][0][0].is_u64(), "{told}");
+}
+
+#[test]
+fn the_instruction_set_is_checked_and_logged() {
+    let place = Workplace::new();
+    let run = |name: &str| {
+        let line = "train builtin:iris --epochs 1 --out m";
+        let mut command = place.command(line.split_whitespace());
+        command.env("THALWEG_CPU", name).output().unwrap()
+    };
+    let refused = run("abacus");
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{errors}");
+    assert!(
+        errors.contains("portable, which this machine has"),
+        "{errors}"
+    );
+    assert!(run("portable").status.success());
+    assert_eq!(
+        common::events(&place.text("m/log.jsonl"))[0]["cpu"],
+        "portable"
+    );
 }

@@ -73,17 +73,18 @@ pub fn prepare(
 
     let (train, more) = preprocessing.training_dataset(table, &split.train, options.dtype)?;
     notes.extend(more);
-    let mut part = |own: Option<&Table>, rows: &[usize]| -> Result<Option<Dataset>> {
+    let mut part = |own: Option<&Table>, rows: &[usize], name| -> Result<Option<Dataset>> {
         let dataset = match own {
             Some(own) => preprocessing.dataset(own, &own.all_rows(), options.dtype)?,
             None if rows.is_empty() => return Ok(None),
             None => preprocessing.dataset(table, rows, options.dtype)?,
         };
+        preprocessing.check_weights(own.unwrap_or(table), &dataset.0, name)?;
         notes.extend(dataset.1);
         Ok(Some(dataset.0))
     };
-    let validation = part(validation, &split.validation)?;
-    let test = part(test, &split.test)?;
+    let validation = part(validation, &split.validation, "validation rows")?;
+    let test = part(test, &split.test, "test rows")?;
     let mut seen = std::collections::HashSet::new();
     notes.retain(|note| seen.insert(note.text.clone()));
     Ok(Prepared {

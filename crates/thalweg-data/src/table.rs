@@ -163,6 +163,15 @@ impl Column {
             ColumnData::Block(block) => Some(format!("{} values", block.width())),
         }
     }
+
+    /// Whether the cell of `row` is not missing.
+    pub(crate) fn is_present(&self, row: usize) -> bool {
+        match &self.data {
+            ColumnData::Numeric(values) => values.get(row).is_some_and(|value| !value.is_nan()),
+            ColumnData::Text(text) => text.codes.get(row).is_some_and(|&code| code != MISSING),
+            ColumnData::Block(_) => true,
+        }
+    }
 }
 
 /// `true`/`yes` and `false`/`no`, in any case.

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use thalweg::dataset::{Dataset, Features, Targets, Values};
 
-use super::bind::bind;
+use super::bind::{Bound, bind};
 use super::dense::dense;
-use super::{Dtype, Encoding, InputColumn, Preprocessing};
+use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
 use crate::error::{Error, Note, Place, Result, did_you_mean, quote, quote_list};
 use crate::odd::spelled_numbers;
 use crate::table::{Column, ColumnData, Table};
@@ -78,6 +78,47 @@ impl Preprocessing {
         Ok((Features { width, values }, notes))
     }
 
+    /// A note for each categorical column with values in `rows` that are no category of the model: they
+    /// all count as the category "other".
+    ///
+    /// # Errors
+    /// As [`Self::features`].
+    pub fn unseen(&self, table: &Table, rows: &[usize]) -> Result<Vec<Note>> {
+        let mut notes = Vec::new();
+        for (input, column) in self.inputs.iter().zip(self.columns_of(table)?) {
+            let Encoding::Categorical { levels } = &input.encoding else {
+                continue;
+            };
+            let Bound::OneHot(slots, _) = bind(table, column, &input.encoding, rows)? else {
+                continue;
+            };
+            let is_unseen =
+                |row: &&usize| slots[**row] as usize == levels.len() && column.is_present(**row);
+            let mut unseen = rows.iter().filter(is_unseen);
+            let Some(&first) = unseen.next() else {
+                continue;
+            };
+            let (count, of) = (1 + unseen.count(), rows.len());
+            let hold = if count == 1 {
+                "holds a value"
+            } else {
+                "hold values"
+            };
+            // Of very many categories the rarest are not kept.
+            let why = match levels.len() < FitOptions::default().max_categories {
+                true => "that training never saw",
+                false => "that training rarely or never saw",
+            };
+            let noun = if of == 1 { "row" } else { "rows" };
+            notes.push(Note::info(format!(
+                "column {}: {count} of {of} {noun} {hold} {why}, such as {}",
+                quote(&column.name),
+                quote(&column.text(first).unwrap_or_default())
+            )));
+        }
+        Ok(notes)
+    }
+
     /// Features and targets of `rows`, to evaluate on: regression targets standardized, row weights where
     /// the table has them.
     ///
@@ -131,17 +172,25 @@ impl Preprocessing {
                 *weight *= of_class.get(class as usize).copied().unwrap_or(1.0) as f32;
             }
         }
-        if let (Some(name), Some(weights)) = (&self.sample_weight, &dataset.weights)
-            && !weights.iter().any(|&weight| weight > 0.0)
-        {
-            let place = table.place().column(name);
-            return Err(Error::invalid(
-                place,
-                "no weight above 0",
-                "rows that count",
-            ));
-        }
+        self.check_weights(table, &dataset, "training rows")?;
         Ok((dataset, notes))
+    }
+
+    /// Refuses a dataset of which no row counts; `rows` says which rows of the table these are.
+    ///
+    /// # Errors
+    /// When all weights are 0.
+    pub fn check_weights(&self, table: &Table, dataset: &Dataset, rows: &str) -> Result<()> {
+        let (Some(name), Some(weights)) = (&self.sample_weight, &dataset.weights) else {
+            return Ok(());
+        };
+        if weights.is_empty() || weights.iter().any(|&weight| weight > 0.0) {
+            return Ok(());
+        }
+        let place = table.place().column(name);
+        let found = format!("a weight of 0 for all {rows} ({})", weights.len());
+        let error = Error::invalid(place, found, "at least one weight above 0");
+        Err(error.remedy("correct the weights, choose other rows or another --sample-weight"))
     }
 
     fn row_weights(&self, table: &Table, rows: &[usize]) -> Result<Option<Vec<f32>>> {
@@ -219,8 +268,11 @@ impl Preprocessing {
             .filter(|name| self.inputs.iter().all(|input| input.name != *name));
         let suggestion = did_you_mean(first, unknown);
         let found = format!(
-            "{} columns without {}",
-            table.columns.len(),
+            "{} without {}",
+            match table.columns.len() {
+                1 => "1 column".to_owned(),
+                n => format!("{n} columns"),
+            },
             quote_list(absent.iter().copied())
         );
         let expected = "every column that the model was trained on";

@@ -140,13 +140,16 @@ impl Preprocessing {
                 "missing values become the median, and an input says so: {names}"
             )));
         }
-        for (why, names) in left_out {
+        for (why, names) in &left_out {
             let columns = if names.len() == 1 {
                 "column"
             } else {
                 "columns"
             };
-            let text = format!("left out: {columns} {}: {why}", quote_list(names));
+            let text = format!(
+                "left out: {columns} {}: {why}",
+                quote_list(names.iter().copied())
+            );
             notes.push(Note::warning(text));
         }
         if preprocessing.inputs.is_empty() {
@@ -155,7 +158,7 @@ impl Preprocessing {
                 "no usable feature",
                 "at least one column that varies",
             )
-            .remedy("see the notes on the columns left out, and check the target"));
+            .remedy(remedy_without_features(&left_out)));
         }
         preprocessing.fit_target(table, options, rows, &mut notes)?;
         Ok((preprocessing, notes))
@@ -253,4 +256,18 @@ fn check_scalable(table: &Table, name: &str, values: &[f64], deviation: f64) -> 
     let expected = format!("a standard deviation of {smallest:.0e} to 1e308");
     Err(Error::invalid(table.place().column(name), found, expected)
         .remedy("write the column in another unit"))
+}
+
+/// Why there are no features: the first reasons, and what to look at.
+fn remedy_without_features(left_out: &BTreeMap<LeftOut, Vec<&str>>) -> String {
+    let reason = |(why, names): (&LeftOut, &Vec<&str>)| {
+        let more = match names.len() {
+            0 | 1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let first = names.first().copied().unwrap_or_default();
+        format!("{}{more} left out: {why}; ", quote(first))
+    };
+    let reasons: String = left_out.iter().take(2).map(reason).collect();
+    format!("{reasons}check the target and --drop")
 }
