@@ -14,7 +14,7 @@ pub enum Error {
     Invalid(Invalid),
     /// A loss or a gradient stopped being a finite number.
     #[error(
-        "training diverged: the {quantity} became {value} in step {step} (epoch {epoch}) at learning rate {rate:e}"
+        "training diverged: the {quantity} became {value} in step {step} (epoch {epoch}) at learning rate {rate:.3e}"
     )]
     Diverged {
         /// Steps taken when it happened, counted from 1.
