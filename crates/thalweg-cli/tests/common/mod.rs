@@ -1,7 +1,6 @@
 //! Runs the program in a folder of its own.
 
-// Not every test uses everything here.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "every test binary uses a part of this")]
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
