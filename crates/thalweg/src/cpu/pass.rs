@@ -97,7 +97,7 @@ impl<T: Precision> Pass<'_, T> {
     }
 
     /// # Safety
-    /// Nobody changes these rows of the layer's input, output and stash meanwhile.
+    /// Nobody changes these rows of the layer's input and output meanwhile.
     unsafe fn trace(&self, planned: &PlannedLayer, block: &RowBlock) -> Trace<'_, T> {
         // SAFETY: the caller's promise.
         unsafe {
@@ -108,9 +108,6 @@ impl<T: Precision> Pass<'_, T> {
                 y: self
                     .arena
                     .read(block.values(planned.output, planned.output_stride)),
-                stash: self
-                    .arena
-                    .read(block.values(planned.stash, planned.stash_stride)),
             }
         }
     }
@@ -261,6 +258,8 @@ impl<T: Precision> Pass<'_, T> {
                     self.layer_weights(planned),
                     self.trace(planned, block),
                     self.arena
+                        .write(block.values(planned.stash, planned.stash_stride)),
+                    self.arena
                         .write(block.values(planned.gradient, planned.output_stride)),
                     before.map(|before| {
                         self.arena
@@ -315,6 +314,8 @@ impl<T: Precision> Pass<'_, T> {
                     self.block(&all.rows),
                     &planned.tile,
                     self.trace(layer, &all),
+                    self.arena
+                        .read(all.values(layer.stash, layer.stash_stride)),
                     self.arena
                         .read(all.values(layer.gradient, layer.output_stride)),
                     &mut gradient[start..start + planned.tile.len()],

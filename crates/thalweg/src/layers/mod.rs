@@ -104,7 +104,8 @@ pub struct Plan {
     pub parameters: usize,
     /// Values derived from the parameters after each update, such as transposed weights.
     pub derived: usize,
-    /// Values a row kept from the forward to the backward pass, beside the output.
+    /// Values a row kept from the forward to the backward pass and from there to the gradient, beside
+    /// input and output.
     pub stash: usize,
     /// Contiguous pieces of the layer's part of θ whose gradients are computed on their own. They cover
     /// it without gaps; a piece lies within one segment.
@@ -167,15 +168,13 @@ pub enum Mode {
     Evaluation,
 }
 
-/// What the forward pass of a layer saw and left.
+/// What the forward pass of a layer saw and put out.
 #[derive(Debug, Clone, Copy)]
 pub struct Trace<'a, T> {
     /// Input.
     pub x: &'a [T],
     /// Output.
     pub y: &'a [T],
-    /// See [`Plan::stash`].
-    pub stash: &'a [T],
 }
 
 /// A layer in the precision T.
@@ -196,20 +195,29 @@ pub trait Layer<T>: Geometry {
     /// x → y, for the rows of a block.
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]);
 
-    /// dy → dx for the rows of a block. `dy` is changed into what [`Layer::gradient`] needs. `dx` is absent
-    /// for the first layer.
+    /// dy → dx for the rows of a block. `dy` and `stash` are changed into what [`Layer::gradient`] needs.
+    /// `dx` is absent for the first layer.
     fn backward(
         &self,
         block: Block,
         weights: Weights<T>,
         trace: Trace<T>,
+        stash: &mut [T],
         dy: &mut [T],
         dx: Option<&mut [T]>,
     );
 
     /// The gradient of one tile from all rows of the batch, added up in the order of the rows. It sees no
     /// parameters: others are being updated at the same time.
-    fn gradient(&self, batch: Block, tile: &Tile, trace: Trace<T>, dy: &[T], gradient: &mut [T]);
+    fn gradient(
+        &self,
+        batch: Block,
+        tile: &Tile,
+        trace: Trace<T>,
+        stash: &[T],
+        dy: &[T],
+        gradient: &mut [T],
+    );
 }
 
 /// The parameters of a layer and what is derived from them.

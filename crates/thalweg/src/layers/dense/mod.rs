@@ -227,12 +227,13 @@ impl<T: Precision> Layer<T> for Dense {
         block: Block,
         weights: Weights<T>,
         trace: Trace<T>,
+        stash: &mut [T],
         dy: &mut [T],
         dx: Option<&mut [T]>,
     ) {
         let activation = self.activation::<T>();
         let at = if activation.keeps_input() {
-            trace.stash
+            stash
         } else {
             trace.y
         };
@@ -243,7 +244,15 @@ impl<T: Precision> Layer<T> for Dense {
         }
     }
 
-    fn gradient(&self, batch: Block, tile: &Tile, trace: Trace<T>, dz: &[T], gradient: &mut [T]) {
+    fn gradient(
+        &self,
+        batch: Block,
+        tile: &Tile,
+        trace: Trace<T>,
+        _: &[T],
+        dz: &[T],
+        gradient: &mut [T],
+    ) {
         let sizes = self.sizes::<T>(batch.isa);
         if tile.segment == WEIGHT {
             self.storage::<T>()
