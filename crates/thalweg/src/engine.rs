@@ -85,12 +85,12 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Whether every row exists, in `upcoming` too.
+    /// Whether every row exists. Those to come are a hint, and looked at when they are here.
     fn is_inside(&self, rows: usize) -> bool {
-        [self.rows, self.upcoming].iter().all(|part| match *part {
+        match self.rows {
             Rows::Range(start, end) => start <= end && end <= rows,
             Rows::Listed(listed) => listed.iter().fold(0, |a, b| a.max(*b)) < rows.max(1) as u32,
-        })
+        }
     }
 
     /// Checks that the batch fits a network of these sizes. Costs a look at each row's number.

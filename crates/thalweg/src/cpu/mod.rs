@@ -9,7 +9,7 @@ mod team;
 use std::ops::Range;
 
 use buffer::{Buffer, Shared};
-use pass::{Pass, RUINED, RowBlock, Update};
+use pass::{Pass, RUINED, RowBlock, Upcoming, Update};
 use plan::{BLOCK_ROWS, Plan};
 use team::{Member, Team};
 
@@ -304,7 +304,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
                     };
                     // SAFETY: each member works in rows of its own; parameters do not change.
                     unsafe {
-                        let z = pass.forward(&block);
+                        let z = pass.forward(&block, Upcoming::UNKNOWN);
                         if has_predictions {
                             let range = block.rows.start * outputs..block.rows.end * outputs;
                             let answers = predictions.write(range).chunks_exact_mut(outputs);

@@ -17,7 +17,8 @@ use super::team::Member;
 use crate::dataset::{Targets, Values};
 use crate::engine::{Batch, Rows};
 use crate::kernels::descend::descend;
-use crate::kernels::{Isa, gather, reduce};
+use crate::kernels::gather::Gather;
+use crate::kernels::{Isa, reduce};
 use crate::layers::{Block, Mode, Trace, Weights, stride};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
 use crate::optimizers::{Chain, Constants, MAX_SLOTS};
@@ -61,6 +62,24 @@ pub(super) struct RowBlock {
     pub rows: Range<usize>,
     /// First row in the arena.
     pub place: usize,
+}
+
+/// Rows that a member will gather after a block, where it is worth to ask for them: those that lie side by
+/// side come by themselves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Upcoming<'a>(&'a [u32]);
+
+impl<'a> Upcoming<'a> {
+    /// Nobody knows.
+    pub const UNKNOWN: Self = Upcoming(&[]);
+
+    /// `rows` from position `first` on.
+    fn of(rows: Rows<'a>, first: usize) -> Self {
+        match rows {
+            Rows::Listed(rows) => Upcoming(rows.get(first..).unwrap_or_default()),
+            Rows::Range(..) => Self::UNKNOWN,
+        }
+    }
 }
 
 impl RowBlock {
@@ -112,17 +131,16 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// Copies features, targets and weights of a block into the arena.
+    /// Copies features, targets and weights of a block into the arena, while those of `next` come near.
     ///
     /// # Safety
     /// Nobody else works on these rows of the arena.
-    unsafe fn gather(&self, block: &RowBlock) {
+    unsafe fn gather(&self, block: &RowBlock, next: Upcoming) {
         let width = self.plan.inputs;
-        let stride = stride(width);
         // SAFETY: the caller's promise.
         let (x, classes, values, weights) = unsafe {
             (
-                self.arena.write(block.values(0, stride)),
+                self.arena.write(block.values(0, stride(width))),
                 self.classes.write(block.places(1)),
                 self.values.write(match self.batch.targets {
                     Some(Targets::Values { width, .. }) => block.places(*width),
@@ -134,12 +152,11 @@ impl<T: Precision> Pass<'_, T> {
                 }),
             )
         };
-        let row = |position| self.batch.rows.at(block.rows.start + position);
         match &self.batch.features.values {
             Values::F32(from) => {
-                gather::rows(from, width, row, x, stride, |v| T::from_f64(v.into()));
+                self.gather_rows(block, next, from, width, x, |v| T::from_f64(v.into()));
             }
-            Values::F64(from) => gather::rows(from, width, row, x, stride, T::from_f64),
+            Values::F64(from) => self.gather_rows(block, next, from, width, x, T::from_f64),
             Values::U8 {
                 bytes,
                 scale,
@@ -147,34 +164,56 @@ impl<T: Precision> Pass<'_, T> {
             } => {
                 let (scale, offset) = (T::from_f64((*scale).into()), T::from_f64((*offset).into()));
                 let convert = |byte: u8| T::from_f64(byte.into()) * scale + offset;
-                gather::rows(bytes, width, row, x, stride, convert);
+                self.gather_rows(block, next, bytes, width, x, convert);
             }
         }
         match self.batch.targets {
-            Some(Targets::Classes(from)) => gather::column(from, row, classes, |class| class),
+            Some(Targets::Classes(from)) => {
+                self.gather_rows(block, next, from, 1, classes, |class| class);
+            }
             Some(Targets::Values {
                 width,
                 values: from,
-            }) => {
-                gather::rows(from, *width, row, values, *width, T::from_f64);
-            }
+            }) => self.gather_rows(block, next, from, *width, values, T::from_f64),
             None => {}
         }
         if let Some(from) = self.batch.weights {
-            gather::column(from, row, weights, |w| T::from_f64(w.into()));
+            self.gather_rows(block, next, from, 1, weights, |w| T::from_f64(w.into()));
         }
     }
 
-    /// Asks for the rows of block `index` of `rows` to be brought near.
-    fn prefetch(&self, rows: Rows, index: usize) {
-        let start = index * self.plan.block_rows;
-        let end = rows.len().min(start + self.plan.block_rows);
-        let rows = (start..end).map(|position| rows.at(position));
-        let width = self.plan.inputs;
-        match &self.batch.features.values {
-            Values::F32(from) => gather::prefetch(from, width, rows),
-            Values::F64(from) => gather::prefetch(from, width, rows),
-            Values::U8 { bytes, .. } => gather::prefetch(bytes, width, rows),
+    /// One of the things that [`Pass::gather`] gathers; `to` has room for the block, evenly.
+    fn gather_rows<S: Copy, U>(
+        &self,
+        block: &RowBlock,
+        next: Upcoming,
+        from: &[S],
+        width: usize,
+        to: &mut [U],
+        convert: impl Fn(S) -> U,
+    ) {
+        let stride = to.len() / block.rows.len();
+        match self.batch.rows {
+            Rows::Listed(rows) => Gather {
+                from,
+                width,
+                rows: rows[block.rows.clone()].iter().map(|row| *row as usize),
+                next: next.0,
+                to,
+                stride,
+                convert,
+            }
+            .run(self.isa),
+            Rows::Range(start, _) => Gather {
+                from,
+                width,
+                rows: start + block.rows.start..,
+                next: next.0,
+                to,
+                stride,
+                convert,
+            }
+            .run(self.isa),
         }
     }
 
@@ -182,10 +221,10 @@ impl<T: Precision> Pass<'_, T> {
     ///
     /// # Safety
     /// Nobody else works on these rows of the arena, and nobody changes parameters.
-    pub unsafe fn forward(&self, block: &RowBlock) -> &[T] {
+    pub unsafe fn forward(&self, block: &RowBlock, next: Upcoming) -> &[T] {
         // SAFETY: the caller's promise; layers write only their own output and stash.
         unsafe {
-            self.gather(block);
+            self.gather(block, next);
             for planned in &self.plan.layers {
                 T::layer(&*planned.layer).forward(
                     self.block(&block.rows),
@@ -280,15 +319,14 @@ impl<T: Precision> Pass<'_, T> {
                 rows: start..rows.min(start + size),
                 place: start,
             };
+            let next = match index + member.count() {
+                next if next < blocks => Upcoming::of(self.batch.rows, next * size),
+                _ => Upcoming::of(self.batch.upcoming, member.index * size),
+            };
             // SAFETY: blocks do not overlap, each belongs to one member, and parameters change only
             // after the team has met.
             unsafe {
-                self.forward(&block);
-                // This member's next rows come in while it computes.
-                match index + member.count() {
-                    next if next < blocks => self.prefetch(self.batch.rows, next),
-                    _ => self.prefetch(self.batch.upcoming, member.index),
-                }
+                self.forward(&block, next);
                 losses.write(index..index + 1)[0] = self.loss(&block);
                 self.backward(&block);
             }
@@ -314,8 +352,7 @@ impl<T: Precision> Pass<'_, T> {
                     self.block(&all.rows),
                     &planned.tile,
                     self.trace(layer, &all),
-                    self.arena
-                        .read(all.values(layer.stash, layer.stash_stride)),
+                    self.arena.read(all.values(layer.stash, layer.stash_stride)),
                     self.arena
                         .read(all.values(layer.gradient, layer.output_stride)),
                     &mut gradient[start..start + planned.tile.len()],

@@ -17,9 +17,12 @@ pub(super) const BLOCK_ROWS: usize = 64;
 /// Neighbouring tiles are put together into items of up to this many parameters.
 const ITEM: usize = 4096;
 
-/// A step of fewer floating-point operations than this runs on one thread: about twice the cost of two
-/// meetings of the team.
-const TEAM_FLOPS: usize = 400_000;
+/// A step of less work than this runs on one thread: about twice the cost of two meetings of the team. In
+/// floating-point operations at the rate of products.
+const TEAM_WORK: usize = 400_000;
+
+/// What a row costs beside products (gathering, activations, loss), in the same measure.
+const ROW_WORK: usize = 2_000;
 
 /// A layer and where its things lie.
 pub(super) struct PlannedLayer {
@@ -90,7 +93,7 @@ impl Plan {
         // Forward, and twice as much back, but for the first layer's input.
         let costs = || built.iter().map(|layer| layer.cost());
         let products = 3 * costs().sum::<usize>() - costs().next().unwrap_or(0);
-        let is_team_work = (2 * products).saturating_mul(batch_size) >= TEAM_FLOPS;
+        let is_team_work = (2 * products + ROW_WORK).saturating_mul(batch_size) >= TEAM_WORK;
         let members = if is_team_work { threads } else { 1 };
         let capacity = batch_size.max(members * BLOCK_ROWS);
         let mut plan = Plan {

@@ -55,7 +55,7 @@ impl Shape {
 }
 
 /// Rows in buffers are padded to a multiple of this many values.
-const ROW_MULTIPLE: usize = 16;
+pub const ROW_MULTIPLE: usize = 16;
 
 /// Values that a row of `width` values takes in a buffer.
 pub fn stride(width: usize) -> usize {

@@ -5,6 +5,7 @@
 //! users see.
 
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
+use crate::layers::ROW_MULTIPLE;
 use crate::precision::Precision;
 use crate::registry::entries;
 
@@ -138,7 +139,7 @@ impl<T: Precision, E: Elementwise> Loss<T> for E {
 
 impl<T: Precision> LossRows<'_, T> {
     /// Σ w·l over the rows, where `term` gives value and slope of one output from z and target, and `share`
-    /// multiplies both. Outputs of several rows are worked on side by side, so that one output a row fills
+    /// multiplies both. Outputs of several rows are worked on side by side, so that few outputs a row fill
     /// vectors too.
     #[inline(always)]
     fn sum_outputs(&self, dz: &mut [T], share: f64, term: impl Fn(T, T) -> (T, T)) -> f64 {
@@ -146,53 +147,84 @@ impl<T: Precision> LossRows<'_, T> {
         const WIDTH: usize = 64;
         const SUMS: usize = 8;
         let scale = T::from_f64(self.scale * share);
-        let (mut z, mut y, mut w) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH], [T::ZERO; WIDTH]);
+        let (mut z, mut y, mut w) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH], [T::ONE; WIDTH]);
         let mut sums = [0.0; SUMS];
-        let count = self.rows * self.outputs;
-        // The output that comes next, as (row, output).
-        let mut place = (0, 0);
-        let next = |place: &mut (usize, usize)| {
-            let at = *place;
-            *place = if at.1 + 1 < self.outputs {
-                (at.0, at.1 + 1)
-            } else {
-                (at.0 + 1, 0)
-            };
-            at
-        };
-        for first in (0..count).step_by(WIDTH) {
-            let width = WIDTH.min(count - first);
-            let begin = place;
-            for i in 0..width {
-                let (row, output) = next(&mut place);
-                z[i] = self.z[row * self.stride + output];
-                w[i] = self.weight(row);
-                y[i] = match self.targets {
-                    TargetRows::Values(values) => values[first + i],
+        let columns = WIDTH.min(self.outputs).max(1);
+        let row_values = |from: usize, to: usize| from * self.stride..to * self.stride;
+        for first in (0..self.rows).step_by(WIDTH / columns) {
+            let end = self.rows.min(first + WIDTH / columns);
+            for column in (0..self.outputs).step_by(columns) {
+                let outputs = column..self.outputs.min(column + columns);
+                let width = (end - first) * outputs.len();
+                // Each row's share of z and y, and its weight.
+                let mut parts = z[..width].chunks_exact_mut(outputs.len());
+                for (z, row) in
+                    (&mut parts).zip(self.z[row_values(first, end)].chunks_exact(self.stride))
+                {
+                    copy(z, &row[outputs.clone()]);
+                }
+                let mut parts = y[..width].chunks_exact_mut(outputs.len());
+                match self.targets {
+                    TargetRows::Values(values) => {
+                        for (y, row) in (&mut parts)
+                            .zip(values[first * self.outputs..].chunks_exact(self.outputs))
+                        {
+                            copy(y, &row[outputs.clone()]);
+                        }
+                    }
                     // Class indices count as 0 and 1.
-                    TargetRows::Classes(classes) => T::from_f64(f64::from(classes[row])),
-                };
-            }
-            for i in 0..width {
-                let (value, slope) = term(z[i], y[i]);
-                z[i] = value * w[i];
-                y[i] = slope * w[i] * scale;
-            }
-            for chunk in z[..width].chunks(SUMS) {
-                for (sum, value) in sums.iter_mut().zip(chunk) {
-                    *sum += value.to_f64();
+                    TargetRows::Classes(classes) => {
+                        for (y, class) in (&mut parts).zip(&classes[first..]) {
+                            let class = T::from_f64(f64::from(*class));
+                            for y in y {
+                                *y = class;
+                            }
+                        }
+                    }
                 }
-            }
-            place = begin;
-            for slope in &y[..width] {
-                let (row, output) = next(&mut place);
-                if output == 0 {
-                    dz[row * self.stride..][..self.stride].fill(T::ZERO);
+                if let Some(weights) = self.weights {
+                    for (w, weight) in w.chunks_exact_mut(outputs.len()).zip(&weights[first..end]) {
+                        w.fill(*weight);
+                    }
                 }
-                dz[row * self.stride + output] = *slope;
+                for i in 0..width {
+                    let (value, slope) = term(z[i], y[i]);
+                    z[i] = value * w[i];
+                    y[i] = slope * w[i] * scale;
+                }
+                for chunk in z[..width].chunks(SUMS) {
+                    for (sum, value) in sums.iter_mut().zip(chunk) {
+                        *sum += value.to_f64();
+                    }
+                }
+                let rows = dz[row_values(first, end)].chunks_exact_mut(self.stride);
+                for (row, slopes) in rows.zip(y[..width].chunks_exact(outputs.len())) {
+                    if column == 0 {
+                        clear(row);
+                    }
+                    copy(&mut row[outputs.clone()], slopes);
+                }
             }
         }
         sums.iter().sum::<f64>() * share
+    }
+}
+
+/// 0 into a row; a row of one line without a call.
+#[inline(always)]
+pub(crate) fn clear<T: Scalar>(row: &mut [T]) {
+    match row.as_chunks_mut::<ROW_MULTIPLE>() {
+        ([line], []) => *line = [T::ZERO; _],
+        _ => row.fill(T::ZERO),
+    }
+}
+
+/// `copy_from_slice`, which is a call, but for a single value.
+#[inline(always)]
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    match (&mut *to, from) {
+        ([to], [from]) => *to = *from,
+        _ => to.copy_from_slice(from),
     }
 }
 

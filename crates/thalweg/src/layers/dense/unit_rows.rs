@@ -5,7 +5,7 @@
 //! as it lies, so nothing is derived. Inputs are padded with zeros to whole vectors.
 
 use super::{Sizes, Storage, TILE, WEIGHT};
-use crate::kernels::dot::Dots;
+use crate::kernels::dot::{Dots, WeightedSums};
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::layers::{Tile, Weights, stride};
 use crate::precision::Precision;
@@ -91,20 +91,15 @@ impl<T: Precision> Storage<T> for UnitRows {
     }
 
     fn gradient(&self, sizes: Sizes, rows: usize, tile: &Tile, x: &[T], dz: &[T], dw: &mut [T]) {
-        Product {
-            rows: tile.rows,
+        WeightedSums {
+            rows,
+            units: tile.rows,
             columns: tile.columns,
-            depth: rows,
-            a: Strided {
-                data: &dz[tile.row..],
-                row: 1,
-                column: stride(sizes.units),
-            },
-            b: &x[tile.column..],
-            b_layout: Layout::Rows(stride(sizes.inputs)),
-            start: Start::Zero,
-            c: dw,
-            c_layout: Layout::Rows(tile.columns),
+            factors: &dz[tile.row..],
+            factors_stride: stride(sizes.units),
+            x: &x[tile.column..],
+            x_stride: stride(sizes.inputs),
+            sums: &mut *dw,
         }
         .run(sizes.isa);
         // The padding of x may hold anything; that of W stays 0.
