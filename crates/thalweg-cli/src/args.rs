@@ -197,7 +197,7 @@ pub struct TrainArgs {
     /// Take the rows in the order of the file
     #[arg(long, help_heading = "Training")]
     pub no_shuffle: bool,
-    /// Precision: f32 or f64 [default: f32]
+    /// Precision: f32, f64, or bf16 (f32 with products of rounded numbers) [default: f32]
     #[arg(long, value_name = "TYPE", help_heading = "Training", value_parser = dtype)]
     pub dtype: Option<Dtype>,
     /// Seed of splits, weights and shuffles [default: 0]

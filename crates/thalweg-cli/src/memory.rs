@@ -14,7 +14,7 @@ pub fn check(network: &NetworkSpec, dtype: Dtype) -> Result<()> {
         return Ok(());
     };
     let size = match dtype {
-        Dtype::F32 => 4,
+        Dtype::F32 | Dtype::Bf16 => 4,
         Dtype::F64 => 8,
     };
     let need = weights(network).saturating_mul(3 * size + 16);

@@ -27,7 +27,14 @@ pub fn scaling(text: &str) -> Result<Scaling, String> {
 
 /// A value of `--dtype`.
 pub fn dtype(text: &str) -> Result<Dtype, String> {
-    one_of(text, &[("f32", Dtype::F32), ("f64", Dtype::F64)])
+    one_of(
+        text,
+        &[
+            ("f32", Dtype::F32),
+            ("f64", Dtype::F64),
+            ("bf16", Dtype::Bf16),
+        ],
+    )
 }
 
 /// A value of `--delimiter`.

@@ -6,7 +6,7 @@ use thalweg_data::table::number_text;
 use thalweg_data::{Preprocessing, Source, Task};
 
 use crate::args::PredictArgs;
-use crate::data::{feature_dtype, load_for};
+use crate::data::load_for;
 use crate::exit::{Failure, Result};
 use crate::model::Model;
 use crate::output;
@@ -39,7 +39,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         &args.read,
     )?;
     let table = &loaded.train;
-    let dtype = feature_dtype(model.description.training.dtype);
+    let dtype = model.description.training.dtype;
     let (features, notes) = preprocessing.features(table, &table.all_rows(), dtype)?;
     let unseen = preprocessing.unseen(table, &table.all_rows())?;
     for note in loaded.notes.iter().chain(&notes).chain(&unseen) {

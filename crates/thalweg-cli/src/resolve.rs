@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use thalweg::Isa;
 use thalweg::error::Error;
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
@@ -209,6 +210,11 @@ pub fn config(
     training.shuffle &= !args.no_shuffle;
     training.seed = args.seed.unwrap_or(training.seed);
     training.dtype = args.dtype.unwrap_or(training.dtype);
+    if training.dtype == Dtype::Bf16 && !Isa::detect().has_bf16() {
+        notes.push(Note::info(
+            "this CPU has no instruction for products of bf16 numbers: f32 would be faster",
+        ));
+    }
     if let Some(path) = &args.initial_weights {
         config.initial_weights = Some(path.clone());
     }

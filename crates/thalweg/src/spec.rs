@@ -63,7 +63,7 @@ impl NetworkSpec {
                 "at least an output layer",
             ));
         }
-        layers::build(Shape::flat(self.inputs), &self.layers)?;
+        layers::build(Shape::flat(self.inputs), &self.layers, Dtype::default())?;
         let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
         Ok(Self {
             inputs: self.inputs,

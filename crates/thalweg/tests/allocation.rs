@@ -166,7 +166,7 @@ fn main() {
                         schedule: Choice::new("cosine"),
                         shuffle: true,
                         l2: if cases % 7 < 3 { 0.1 } else { 0.0 },
-                        dtype: [Dtype::F32, Dtype::F64][cases % 2],
+                        dtype: [Dtype::F32, Dtype::F64, Dtype::Bf16][cases / 3 % 3],
                         ..descent(1e-3, BATCH, 3)
                     };
                     for threads in [1, 2] {

@@ -37,7 +37,9 @@ pub fn engine(
 ) -> Result<Box<dyn Engine>> {
     let isa = Isa::detect();
     Ok(match training.dtype {
-        Dtype::F32 => Box::new(CpuEngine::<f32>::new(network, training, threads, isa)?),
+        Dtype::F32 | Dtype::Bf16 => {
+            Box::new(CpuEngine::<f32>::new(network, training, threads, isa)?)
+        }
         Dtype::F64 => Box::new(CpuEngine::<f64>::new(network, training, threads, isa)?),
     })
 }
@@ -82,6 +84,7 @@ impl<T: Precision> CpuEngine<T> {
         let chain = Chain::build(&training.optimizer, training.l2)?;
         let plan = Plan::new::<T>(
             &network,
+            training.dtype,
             isa,
             training.batch_size,
             threads.max(1),

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::layers::{self, AnyLayer, Shape, Tile, stride};
-use crate::precision::Precision;
+use crate::precision::{Dtype, Precision};
 use crate::spec::NetworkSpec;
 
 /// Rows in a block, at most: their activations stay in the caches of one core.
@@ -84,12 +84,13 @@ impl Plan {
     /// keeps parameters that decay apart from those that do not.
     pub fn new<T: Precision>(
         network: &NetworkSpec,
+        dtype: Dtype,
         isa: Isa,
         batch_size: usize,
         threads: usize,
         split_decay: bool,
     ) -> Result<Self> {
-        let built = layers::build(Shape::flat(network.inputs), &network.layers)?;
+        let built = layers::build(Shape::flat(network.inputs), &network.layers, dtype)?;
         // Forward, and twice as much back, but for the first layer's input.
         let costs = || built.iter().map(|layer| layer.cost());
         let products = 3 * costs().sum::<usize>() - costs().next().unwrap_or(0);

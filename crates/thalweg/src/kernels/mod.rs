@@ -1,5 +1,6 @@
 //! Hot loops. Nothing here allocates. Private to the crate: kernels trust the sizes that they are given.
 
+pub mod bf16;
 pub mod descend;
 pub mod dot;
 pub mod gather;

@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
+use crate::precision::Dtype;
 use crate::random::Sequence;
 use crate::registry::entries;
 
@@ -16,6 +17,8 @@ entries! {
     dense,
 }
 
+pub(crate) use dense::Stored;
+
 /// Where a layer stands in its network.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
@@ -23,6 +26,8 @@ pub struct Place {
     pub index: usize,
     /// What comes in.
     pub input: Shape,
+    /// What the network is computed in.
+    pub dtype: Dtype,
 }
 
 /// The shape of a row: an image, or a flat list of values, which is an image of one pixel.
@@ -240,8 +245,16 @@ const MOST_WEIGHTS: usize = 1 << 31;
 ///
 /// # Errors
 /// Names the layer that does not fit.
-pub fn build(input: Shape, choices: &[crate::registry::Choice]) -> Result<Vec<Box<dyn AnyLayer>>> {
-    let mut place = Place { index: 0, input };
+pub fn build(
+    input: Shape,
+    choices: &[crate::registry::Choice],
+    dtype: Dtype,
+) -> Result<Vec<Box<dyn AnyLayer>>> {
+    let mut place = Place {
+        index: 0,
+        input,
+        dtype,
+    };
     let mut weights = 0usize;
     choices
         .iter()
@@ -262,6 +275,7 @@ pub fn build(input: Shape, choices: &[crate::registry::Choice]) -> Result<Vec<Bo
             place = Place {
                 index: place.index + 1,
                 input: layer.output(),
+                dtype,
             };
             Ok(layer)
         })

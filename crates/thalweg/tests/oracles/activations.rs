@@ -23,7 +23,7 @@ fn activate<T: Precision>(activation: &dyn AnyActivation, isa: Isa, x: &[f64]) -
 /// precision a unit is 4 times that number, which is where eˣ is taken as 0.
 fn ulps(got: f64, want: f64, dtype: Dtype) -> f64 {
     let (epsilon, least) = match dtype {
-        Dtype::F32 => (f64::from(f32::EPSILON), f64::from(f32::MIN_POSITIVE)),
+        Dtype::F32 | Dtype::Bf16 => (f64::from(f32::EPSILON), f64::from(f32::MIN_POSITIVE)),
         Dtype::F64 => (f64::EPSILON, f64::MIN_POSITIVE),
     };
     if got == want {
@@ -49,7 +49,7 @@ fn activations_and_their_slopes_are_within_four_units_in_the_last_place() {
         for isa in instruction_sets() {
             for dtype in [Dtype::F32, Dtype::F64] {
                 let got = match dtype {
-                    Dtype::F32 => activate::<f32>(&*activation, isa, &grid),
+                    Dtype::F32 | Dtype::Bf16 => activate::<f32>(&*activation, isa, &grid),
                     Dtype::F64 => activate::<f64>(&*activation, isa, &grid),
                 };
                 let (mut compared, mut worst) = (0, [0.0f64; 2]);

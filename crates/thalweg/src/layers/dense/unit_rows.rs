@@ -52,10 +52,11 @@ impl<T: Precision> Storage<T> for UnitRows {
         &self,
         sizes: Sizes,
         rows: usize,
-        w: &[T],
+        weights: Weights<T>,
         start: Option<&[T]>,
         x: &[T],
         y: &mut [T],
+        _: &mut [T],
     ) {
         Dots {
             rows,
@@ -63,7 +64,7 @@ impl<T: Precision> Storage<T> for UnitRows {
             columns: sizes.padded_inputs,
             x,
             x_stride: stride(sizes.inputs),
-            w,
+            w: weights.parameters,
             start,
             y,
             y_stride: stride(sizes.units),
@@ -71,7 +72,17 @@ impl<T: Precision> Storage<T> for UnitRows {
         .run(sizes.isa);
     }
 
-    fn backward(&self, sizes: Sizes, rows: usize, weights: Weights<T>, dz: &[T], dx: &mut [T]) {
+    fn backward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        weights: Weights<T>,
+        _: &[T],
+        dz: &[T],
+        dx: Option<&mut [T]>,
+        _: &mut [T],
+    ) {
+        let Some(dx) = dx else { return };
         Product {
             rows,
             columns: sizes.padded_inputs,
@@ -90,7 +101,16 @@ impl<T: Precision> Storage<T> for UnitRows {
         .run(sizes.isa);
     }
 
-    fn gradient(&self, sizes: Sizes, rows: usize, tile: &Tile, x: &[T], dz: &[T], dw: &mut [T]) {
+    fn gradient(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        tile: &Tile,
+        x: &[T],
+        dz: &[T],
+        _: &[T],
+        dw: &mut [T],
+    ) {
         WeightedSums {
             rows,
             units: tile.rows,
