@@ -1,8 +1,8 @@
 //! The limits of the machine, measured: multiply-adds in registers, and reading memory.
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use thalweg::precision::Dtype;
@@ -64,22 +64,34 @@ pub fn processor() -> String {
     })
 }
 
-/// Has `threads` threads do `work` at the same time and returns its amount a second: the sum of what they
-/// return, by the time from the first one's start to the last one's end. (The caller's clock would miss a
-/// late wake-up.)
-pub fn together(threads: usize, work: impl Fn(usize) -> usize + Sync) -> f64 {
-    let barrier = Barrier::new(threads);
-    let timed = |thread| {
-        barrier.wait();
+/// Threads turn in a loop this long before they start: those that woke on one core move apart.
+const TURNING: Duration = Duration::from_millis(10);
+
+/// Has `threads` threads do `work` at the same time, each on what it has prepared, and returns its amount a
+/// second: the sum of what they return, by the time from the first one's start to the last one's end. (The
+/// caller's clock would miss a late wake-up.)
+pub fn together<P>(
+    threads: usize,
+    prepare: impl Fn() -> P + Sync,
+    work: impl Fn(&mut P) -> usize + Sync,
+) -> f64 {
+    let waiting = AtomicUsize::new(threads);
+    let timed = || {
+        let mut prepared = prepare();
+        let awake = Instant::now();
+        while awake.elapsed() < TURNING {
+            std::hint::spin_loop();
+        }
+        waiting.fetch_sub(1, Ordering::AcqRel);
+        while waiting.load(Ordering::Acquire) > 0 {
+            std::thread::yield_now();
+        }
         let start = Instant::now();
-        let amount = work(thread);
+        let amount = work(&mut prepared);
         (start, Instant::now(), amount)
     };
-    let timed = &timed;
     let runs: Vec<_> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|k| scope.spawn(move || timed(k)))
-            .collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(timed)).collect();
         workers
             .into_iter()
             .filter_map(|worker| worker.join().ok())
@@ -103,25 +115,24 @@ fn gflops<T: Scalar>(isa: Isa, threads: usize, clock: Clock) -> f64 {
         Clock::Full => (10_000_000, 5),
         Clock::Quick => (200_000, 2),
     };
-    best(repeats, || {
-        together(threads, |_| probe::multiply_adds::<T>(isa, iterations))
-    }) / 1e9
+    let work = |(): &mut ()| probe::multiply_adds::<T>(isa, iterations);
+    best(repeats, || together(threads, || (), work)) / 1e9
 }
 
 /// Every thread reads memory of its own, together more than caches hold.
 fn gigabytes(isa: Isa, threads: usize, clock: Clock) -> f64 {
     let (bytes, repeats) = match clock {
         Clock::Full => (512 << 20, 5),
-        Clock::Quick => (16 << 20, 2),
+        Clock::Quick => (64 << 20, 2),
     };
     let words = (bytes / 8 / threads).max(1);
     // Written, so that there is memory behind it.
-    let memory: Vec<Vec<u64>> = (0..threads).map(|k| vec![k as u64 + 1; words]).collect();
-    let read = |thread: usize| {
-        black_box(probe::read(isa, black_box(&memory[thread])));
+    let memory = || vec![black_box(1u64); words];
+    let read = |memory: &mut Vec<u64>| {
+        black_box(probe::read(isa, black_box(memory)));
         8 * words
     };
-    best(repeats, || together(threads, read)) / 1e9
+    best(repeats, || together(threads, memory, read)) / 1e9
 }
 
 #[cfg(test)]
@@ -130,9 +141,11 @@ mod tests {
 
     #[test]
     fn everybody_works_and_the_amounts_add_up() {
-        let rate = together(3, |thread| {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            thread + 1
+        let next = AtomicUsize::new(1);
+        let prepare = || next.fetch_add(1, Ordering::Relaxed);
+        let rate = together(3, prepare, |amount| {
+            std::thread::sleep(Duration::from_millis(20));
+            *amount
         });
         // 1 + 2 + 3 in 20 ms at least.
         assert!(rate > 0.0 && rate <= 300.0, "{rate}");

@@ -86,8 +86,12 @@ impl Rates {
                 Clock::Full => Duration::from_millis(60),
                 Clock::Quick => Duration::from_millis(1),
             };
-            let run = |_| bench.repeat(product, patience);
-            (0..3).map(|_| together(threads, run)).fold(0.0, f64::max) / 1e9
+            let room = || bench.room();
+            let run = |room: &mut Room| bench.repeat(product, patience, room);
+            (0..3)
+                .map(|_| together(threads, room, run))
+                .fold(0.0, f64::max)
+                / 1e9
         };
         Ok(Self {
             sizes,
@@ -127,40 +131,38 @@ impl Bench {
         Ok(Self { sizes, layer, plan })
     }
 
+    /// Memory for the operands of one thread.
+    fn room(&self) -> Room {
+        let Sizes {
+            rows,
+            inputs,
+            units,
+        } = self.sizes;
+        let tiles = self.plan.tiles.iter().map(layers::Tile::len);
+        Room {
+            parameters: Lines::new(self.plan.parameters),
+            derived: Lines::new(self.plan.derived),
+            x: Lines::new(rows * stride(inputs)),
+            y: Lines::new(rows * stride(units)),
+            dy: Lines::new(rows * stride(units)),
+            gradient: Lines::new(tiles.max().unwrap_or(0)),
+        }
+    }
+
     /// Repeats a product over the whole batch until some time is over; returns the operations done.
-    fn repeat(&self, product: Product, patience: Duration) -> usize {
+    fn repeat(&self, product: Product, patience: Duration, room: &mut Room) -> usize {
         let Sizes {
             rows,
             inputs,
             units,
         } = self.sizes;
         let (x_stride, y_stride) = (stride(inputs), stride(units));
-        let [
-            mut parameters,
-            mut derived,
-            mut x,
-            mut y,
-            mut dy,
-            mut gradient,
-        ] = [
-            self.plan.parameters,
-            self.plan.derived,
-            rows * x_stride,
-            rows * y_stride,
-            rows * y_stride,
-            self.plan
-                .tiles
-                .iter()
-                .map(layers::Tile::len)
-                .max()
-                .unwrap_or(0),
-        ]
-        .map(Lines::new);
         let weights = Weights {
-            parameters: parameters.slice(),
-            derived: derived.slice(),
+            parameters: room.parameters.slice(),
+            derived: room.derived.slice(),
         };
-        let (x, y, dy, gradient) = (x.slice(), y.slice(), dy.slice(), gradient.slice());
+        let (x, y, dy) = (room.x.slice(), room.y.slice(), room.dy.slice());
+        let gradient = room.gradient.slice();
         let layer: &dyn Layer<f32> = &*self.layer;
         let block = |first: usize, rows: usize| Block {
             isa: Isa::detect(),
@@ -196,6 +198,16 @@ impl Bench {
         }
         passes * 2 * rows * inputs * units
     }
+}
+
+/// See [`Bench::room`].
+struct Room {
+    parameters: Lines,
+    derived: Lines,
+    x: Lines,
+    y: Lines,
+    dy: Lines,
+    gradient: Lines,
 }
 
 /// Numbers from the beginning of a cache line on, as the engine's buffers have them.
@@ -235,7 +247,10 @@ mod tests {
             Product::InputGradient,
             Product::WeightGradient,
         ] {
-            assert_eq!(bench.repeat(product, Duration::ZERO), 2 * 70 * 9 * 17);
+            assert_eq!(
+                bench.repeat(product, Duration::ZERO, &mut bench.room()),
+                2 * 70 * 9 * 17
+            );
         }
     }
 }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use thalweg::error::{Error, Result};
 use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, unknown};
+use thalweg::registry::{Choice, Setting, unknown};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 
 /// What the rows are like.
@@ -57,7 +57,7 @@ pub struct Workload {
     pub layers: &'static [usize],
     /// Rows of a mini-batch.
     pub batch: usize,
-    /// Optimizer, by the name of its registry entry.
+    /// Optimizer, by the name of its registry entry; `sgd` is without momentum.
     pub optimizer: &'static str,
     /// η.
     pub learning_rate: f64,
@@ -283,7 +283,10 @@ impl Workload {
             shuffle: true,
             seed: 0,
             dtype: self.dtype,
-            optimizer: Choice::new(self.optimizer),
+            optimizer: match self.optimizer {
+                "sgd" => Choice::new("sgd").with("momentum", Setting::Number(0.0)),
+                name => Choice::new(name),
+            },
             schedule: Choice::new("constant"),
         }
     }
