@@ -69,11 +69,12 @@ impl Options {
         Ok(options)
     }
 
-    /// Measured epochs, after one to warm up: more where they are short.
+    /// Measured epochs, after one to warm up: more where they are short, fewer where they are long.
     fn epochs(&self, workload: &Workload) -> usize {
         let is_short = workload.rows as f64 * workload.flops_per_row() < 1e9;
         match self.quick {
             true => 2,
+            false if workload.rows > 1_000_000 => 5,
             false if is_short && workload.rows < 200_000 => 15,
             false => 7,
         }

@@ -112,7 +112,7 @@ fn best(repeats: usize, measure: impl Fn() -> f64) -> f64 {
 
 fn gflops<T: Scalar>(isa: Isa, threads: usize, clock: Clock) -> f64 {
     let (iterations, repeats) = match clock {
-        Clock::Full => (10_000_000, 5),
+        Clock::Full => (20_000_000, 8),
         Clock::Quick => (200_000, 2),
     };
     let work = |(): &mut ()| probe::multiply_adds::<T>(isa, iterations);

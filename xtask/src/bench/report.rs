@@ -271,7 +271,7 @@ with the same optimizer (Adam at 1e-3; plain gradient descent at 0.5 for the lin
 cross-entropy or, with one output, the logistic loss, on all threads. All compute in single precision; a \
 workload whose Thalweg side computes in another one says so, and its peers still have single precision. Row \
 counts are whole batches. Contestants are processes that take turns, one at work at a time; the first epoch of \
-each is not counted, and 7 are measured, 15 where they are short. JAX runs the whole epoch, reshuffling \
+each is not counted (how many are measured stands with the data below). JAX runs the whole epoch, reshuffling \
 included, as one compiled scan; scikit-learn's `MLPClassifier` is its own fit loop, timed epoch by epoch; \
 PyTorch is eager with fused Adam.
 
