@@ -145,6 +145,8 @@ impl Bench {
             x: Lines::new(rows * stride(inputs)),
             y: Lines::new(rows * stride(units)),
             dy: Lines::new(rows * stride(units)),
+            dx: Lines::new(rows * stride(inputs)),
+            stash: Lines::new(rows * self.plan.stash),
             gradient: Lines::new(tiles.max().unwrap_or(0)),
         }
     }
@@ -162,7 +164,8 @@ impl Bench {
             derived: room.derived.slice(),
         };
         let (x, y, dy) = (room.x.slice(), room.y.slice(), room.dy.slice());
-        let gradient = room.gradient.slice();
+        let (dx, stash, gradient) = (room.dx.slice(), room.stash.slice(), room.gradient.slice());
+        let stash_stride = self.plan.stash;
         let layer: &dyn Layer<f32> = &*self.layer;
         let block = |first: usize, rows: usize| Block {
             isa: Isa::detect(),
@@ -177,19 +180,20 @@ impl Bench {
             if let Product::WeightGradient = product {
                 for tile in self.plan.tiles.iter().filter(|tile| tile.segment == 0) {
                     let gradient = &mut gradient[..tile.len()];
-                    layer.gradient(block(0, rows), tile, Trace { x, y }, &[], dy, gradient);
+                    layer.gradient(block(0, rows), tile, Trace { x, y }, stash, dy, gradient);
                 }
             }
             for first in (0..rows).step_by(BLOCK_ROWS) {
                 let count = BLOCK_ROWS.min(rows - first);
-                let x_rows = first * x_stride..(first + count) * x_stride;
-                let y_rows = first * y_stride..(first + count) * y_stride;
-                let (x, y, dy) = (&mut x[x_rows], &mut y[y_rows.clone()], &mut dy[y_rows]);
+                let place = |stride: usize| first * stride..(first + count) * stride;
+                let x = &x[place(x_stride)];
+                let (y, dy) = (&mut y[place(y_stride)], &mut dy[place(y_stride)]);
+                let (dx, stash) = (&mut dx[place(x_stride)], &mut stash[place(stash_stride)]);
+                let block = block(first, count);
                 match product {
-                    Product::Forward => layer.forward(block(first, count), weights, x, y, &mut []),
+                    Product::Forward => layer.forward(block, weights, x, y, stash),
                     Product::InputGradient => {
-                        let trace = Trace { x: &[], y };
-                        layer.backward(block(first, count), weights, trace, &mut [], dy, Some(x));
+                        layer.backward(block, weights, Trace { x, y }, stash, dy, Some(dx));
                     }
                     Product::WeightGradient => {}
                 }
@@ -207,6 +211,8 @@ struct Room {
     x: Lines,
     y: Lines,
     dy: Lines,
+    dx: Lines,
+    stash: Lines,
     gradient: Lines,
 }
 

@@ -47,10 +47,16 @@ struct Line {
 
 /// The command.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let chosen = match &args.only {
+    let named = match &args.only {
         Some(name) => std::slice::from_ref(workloads::find(name)?),
         None => WORKLOADS,
     };
+    let chosen: Vec<Workload> = (named.iter())
+        .map(|workload| Workload {
+            dtype: args.dtype.unwrap_or(workload.dtype),
+            ..*workload
+        })
+        .collect();
     let threads = threads_or_all(args.threads);
     let mut terminal = Terminal::new(false, args.json);
     terminal.start_spinner();
@@ -69,15 +75,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         limits: Limits::measure(threads, clock),
         workloads: Vec::new(),
     };
-    for line in head(&report, args.dtype) {
+    for line in head(&report, &chosen) {
         terminal.line(&line);
     }
-    for workload in chosen {
-        let workload = Workload {
-            dtype: args.dtype.unwrap_or(workload.dtype),
-            ..*workload
-        };
-        let line = measure(&workload, args.quick, &report.limits, &terminal)?;
+    for workload in &chosen {
+        let line = measure(workload, args.quick, &report.limits, &terminal)?;
         terminal.line(&row(&line));
         report.workloads.push(line);
     }
@@ -121,7 +123,7 @@ fn measure(workload: &Workload, quick: bool, limits: &Limits, terminal: &Termina
 }
 
 /// What stands above the rows.
-fn head(report: &Report, dtype: Option<Dtype>) -> Vec<String> {
+fn head(report: &Report, chosen: &[Workload]) -> Vec<String> {
     let Report {
         processor,
         cpu,
@@ -130,13 +132,17 @@ fn head(report: &Report, dtype: Option<Dtype>) -> Vec<String> {
         ..
     } = report;
     let plural = if *threads == 1 { "" } else { "s" };
-    let dtype = dtype.unwrap_or_default();
+    let mut dtypes: Vec<Dtype> = chosen.iter().map(|workload| workload.dtype).collect();
+    dtypes.sort_by_key(|dtype| name(*dtype));
+    dtypes.dedup();
+    let peaks: Vec<String> = (dtypes.iter())
+        .map(|&dtype| format!("{:.0} ({})", limits.gflops(dtype), name(dtype)))
+        .collect();
     vec![
         format!("{processor}, {cpu}, {threads} thread{plural}"),
         format!(
-            "at most {:.0} GFLOP/s of multiply-adds ({}), {:.0} GB/s read from memory",
-            limits.gflops(dtype),
-            name(dtype),
+            "at most {} GFLOP/s of multiply-adds, {:.0} GB/s read from memory",
+            peaks.join(" or "),
             limits.gigabytes
         ),
         String::new(),

@@ -10,7 +10,7 @@ pub struct Plot<'a> {
     pub panels: [Panel<'a>; 2],
 }
 
-/// Positive points; where lines have names they stand beside their last points.
+/// Positive points; where lines have names they stand at their last points.
 pub struct Panel<'a> {
     /// What y is, with its unit.
     pub y: &'a str,
@@ -110,9 +110,9 @@ impl Plot<'_> {
             if let Some((x, y)) = places.last() {
                 let _ = writeln!(
                     svg,
-                    r#"<text x="{:.1}" y="{:.1}">{}</text>"#,
-                    x + 7.0,
-                    y + 4.0,
+                    r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+                    x - 10.0,
+                    y - 4.0,
                     escape(name)
                 );
             }
