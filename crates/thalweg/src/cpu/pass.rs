@@ -314,7 +314,8 @@ impl<T: Precision> Pass<'_, T> {
                     self.block(&all.rows),
                     &planned.tile,
                     self.trace(layer, &all),
-                    self.arena.read(all.values(layer.stash, layer.stash_stride)),
+                    self.arena
+                        .read(all.values(layer.stash, layer.stash_stride)),
                     self.arena
                         .read(all.values(layer.gradient, layer.output_stride)),
                     &mut gradient[start..start + planned.tile.len()],
