@@ -40,6 +40,8 @@ pub enum Command {
     Info(InfoArgs),
     /// List what can be named: optimizers, losses, layers, …
     List(ListArgs),
+    /// Measure how fast this machine trains
+    Bench(BenchArgs),
 }
 
 const DATA: &str = "A file (CSV, IDX, .npy, .npz; also gzipped), a folder of the MNIST files, `-`, or \
@@ -336,6 +338,37 @@ pub struct ListArgs {
     /// layers, activations, losses, optimizers, schedules, initializers, metrics or formats
     pub kind: Option<String>,
     /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Trains networks of usual sizes on synthetic rows, some epochs each, after one to warm up; about half a minute
+and half a gigabyte of memory in all. Rows a second are of the median epoch, reshuffling included. GFLOP/s
+are the floating-point operations of forward and backward products; their share is of what the machine
+reaches in a loop of multiply-adds, measured first, on as many threads. Where reading the rows is the bound,
+their GB/s stand beside, as a share of what the machine reads from memory.
+Close other programs. THALWEG_CPU=avx512|avx2|portable forces an instruction set.
+
+Examples:
+  thalweg bench
+  thalweg bench --only mnist-mlp --threads 1
+  thalweg bench --json > speed.json")]
+pub struct BenchArgs {
+    /// One workload; a wrong name shows all
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+    /// Threads [default: all]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
+    pub threads: Option<usize>,
+    /// Precision: f32 or f64 [default: each workload's own]
+    #[arg(long, value_name = "TYPE", value_parser = dtype)]
+    pub dtype: Option<Dtype>,
+    /// Few rows and epochs: does everything run?
+    #[arg(long)]
+    pub quick: bool,
+    /// Print one line of JSON on standard output, all else on standard error
     #[arg(long)]
     pub json: bool,
 }

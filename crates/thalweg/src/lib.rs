@@ -25,6 +25,9 @@ pub mod spec;
 pub mod train;
 
 pub use error::{Error, Result};
+/// For `thalweg-bench` alone.
+#[doc(hidden)]
+pub use kernels::probe;
 pub use kernels::{Arch, Isa, Scalar};
 
 /// The README's example compiles and runs.
