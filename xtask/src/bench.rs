@@ -18,6 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use thalweg::precision::Dtype;
 use thalweg_bench::products::{Rates, SIZES};
 use thalweg_bench::{Clock, Epoch, Limits, Peer, Spread, WORKLOADS, Workload, workloads};
 
@@ -251,11 +252,23 @@ fn measure(
             Peer::SgdClassifier => "bench/peers/scikit_learn_sgd_peer.py",
             Peer::PyTorch if options.torch => "bench/peers/torch_peer.py",
             Peer::PyTorch => continue,
+            Peer::ThalwegF32 => "",
         };
-        let mut process = python.python();
-        process
-            .args([script, &job])
-            .env("OMP_NUM_THREADS", threads.to_string());
+        let mut process;
+        if peer == Peer::ThalwegF32 {
+            let single = Workload {
+                dtype: Dtype::F32,
+                ..*workload
+            };
+            process = command(executable);
+            let job = Job::new(&single, &folder, rows, threads).text()?;
+            process.args(["bench-worker", &job]);
+        } else {
+            process = python.python();
+            process
+                .args([script, &job])
+                .env("OMP_NUM_THREADS", threads.to_string());
+        }
         let name = report::contestant(Some(peer));
         contestants.push((Some(peer), Contestant::start(name, process)?));
     }

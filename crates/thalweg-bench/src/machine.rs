@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use thalweg::precision::Dtype;
-use thalweg::{Isa, Scalar, probe};
+use thalweg::{Isa, probe};
 
 /// How long measurements take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,20 +26,21 @@ pub struct Limits {
     pub f32_gflops: f64,
     /// 10⁹ operations a second in double precision.
     pub f64_gflops: f64,
+    /// 10⁹ operations a second of products of bf16 numbers; 0 where they are no instruction.
+    pub bf16_gflops: f64,
     /// 10⁹ bytes a second read from memory.
     pub gigabytes: f64,
 }
 
 impl Limits {
-    /// Measures them, with the instruction set that the engine uses; the best of a few runs each. A further
-    /// precision takes a field here, a line below and in [`Limits::gflops`], and its loop in the engine's
-    /// `kernels/probe.rs`.
+    /// Measures them, with the instruction set that the engine uses; the best of a few runs each.
     pub fn measure(threads: usize, clock: Clock) -> Self {
         let isa = Isa::detect();
         Self {
             threads,
-            f32_gflops: gflops::<f32>(isa, threads, clock),
-            f64_gflops: gflops::<f64>(isa, threads, clock),
+            f32_gflops: gflops(threads, clock, |n| probe::multiply_adds::<f32>(isa, n)),
+            f64_gflops: gflops(threads, clock, |n| probe::multiply_adds::<f64>(isa, n)),
+            bf16_gflops: gflops(threads, clock, |n| probe::bf16_dots(isa, n)),
             gigabytes: gigabytes(isa, threads, clock),
         }
     }
@@ -49,6 +50,8 @@ impl Limits {
         match dtype {
             Dtype::F32 => self.f32_gflops,
             Dtype::F64 => self.f64_gflops,
+            // Without an instruction, pairs go through multiply-adds.
+            Dtype::Bf16 => self.bf16_gflops.max(self.f32_gflops),
         }
     }
 }
@@ -110,12 +113,13 @@ fn best(repeats: usize, measure: impl Fn() -> f64) -> f64 {
     (0..repeats).map(|_| measure()).fold(0.0, f64::max)
 }
 
-fn gflops<T: Scalar>(isa: Isa, threads: usize, clock: Clock) -> f64 {
+/// `work` does as many rounds as it is told and returns its operations.
+fn gflops(threads: usize, clock: Clock, work: impl Fn(usize) -> usize + Sync) -> f64 {
     let (iterations, repeats) = match clock {
         Clock::Full => (20_000_000, 8),
         Clock::Quick => (200_000, 2),
     };
-    let work = |(): &mut ()| probe::multiply_adds::<T>(isa, iterations);
+    let work = |(): &mut ()| work(iterations);
     best(repeats, || together(threads, || (), work)) / 1e9
 }
 

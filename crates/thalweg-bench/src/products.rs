@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thalweg::Isa;
 use thalweg::error::{Error, Result};
 use thalweg::layers::{self, AnyLayer, Block, Layer, Mode, Plan, Shape, Trace, Weights, stride};
+use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
 
 use crate::machine::{Clock, together};
@@ -124,7 +125,11 @@ impl Bench {
         let dense =
             |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
         // The second layer of two: the first would have no gradient of its input.
-        let built = layers::build(Shape::flat(1), &[dense(sizes.inputs), dense(sizes.units)])?;
+        let built = layers::build(
+            Shape::flat(1),
+            &[dense(sizes.inputs), dense(sizes.units)],
+            Dtype::F32,
+        )?;
         let layer = (built.into_iter().next_back())
             .ok_or_else(|| Error::invalid("layer", "none", "a dense layer"))?;
         let plan = Layer::<f32>::plan(&*layer, Isa::detect());

@@ -198,6 +198,7 @@ mod tests {
             threads: 1,
             f32_gflops: 100.0,
             f64_gflops: 50.0,
+            bf16_gflops: 200.0,
             gigabytes: 10.0,
         };
         let rate = |name, seconds| Rate::new(find(name).unwrap(), 1000, seconds, &limits);

@@ -29,6 +29,8 @@ pub enum Peer {
     SgdClassifier,
     /// PyTorch, eager.
     PyTorch,
+    /// Thalweg itself, in single precision.
+    ThalwegF32,
 }
 
 /// What a measurement should reach.
@@ -81,6 +83,24 @@ pub const WORKLOADS: &[Workload] = &[
         &[Goal::Ratio(Peer::Jax, 2.1)],
     ),
     MNIST_WIDE,
+    Workload {
+        name: "mnist-wide-bf16",
+        dtype: Dtype::Bf16,
+        peers: &[Peer::Jax, Peer::ThalwegF32],
+        goals: &[Goal::Ratio(Peer::Jax, 2.0)],
+        ..MNIST_WIDE
+    },
+    Workload {
+        dtype: Dtype::Bf16,
+        peers: &[Peer::Jax, Peer::ThalwegF32],
+        ..mlp(
+            "mnist-1024-bf16",
+            78,
+            &[784, 1024, 1024, 10],
+            256,
+            &[Goal::Ratio(Peer::ThalwegF32, 1.5)],
+        )
+    },
     mlp(
         "table-medium",
         390,
@@ -148,8 +168,7 @@ pub const WORKLOADS: &[Workload] = &[
     ),
 ];
 
-/// Also the base of the same network in other precisions:
-/// `Workload { name: "mnist-wide-…", dtype: …, goals: …, ..MNIST_WIDE }`.
+/// Also the base of the same network in another precision.
 const MNIST_WIDE: Workload = mlp(
     "mnist-wide",
     78,

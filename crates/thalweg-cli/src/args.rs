@@ -362,7 +362,7 @@ pub struct BenchArgs {
     /// Threads [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
-    /// Precision: f32 or f64 [default: each workload's own]
+    /// Precision: f32, f64 or bf16 [default: each workload's own]
     #[arg(long, value_name = "TYPE", value_parser = dtype)]
     pub dtype: Option<Dtype>,
     /// Few rows and epochs: does everything run?

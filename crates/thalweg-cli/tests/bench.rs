@@ -69,13 +69,13 @@ fn what_cannot_be_measured_is_refused_in_one_line() {
         ("bench --only table-tini", "did you mean `table-tiny`?"),
         (
             "bench --only x",
-            "one of mnist-mlp, mnist-wide, table-medium",
+            "one of mnist-mlp, mnist-wide, mnist-wide-bf16",
         ),
         (
             "bench --threads 0",
             "expected a whole number from 1 to 1024",
         ),
-        ("bench --dtype f16", "expected f32 or f64"),
+        ("bench --dtype f16", "expected f32, f64 or bf16"),
         ("bench table-tiny", "unexpected argument 'table-tiny'"),
     ] {
         let message = place.refused(line);

@@ -57,6 +57,7 @@ mod tests {
             threads: 1,
             f32_gflops: 500.0,
             f64_gflops: 250.0,
+            bf16_gflops: 1000.0,
             gigabytes: 60.0,
         };
         let workload = workloads::find(name).unwrap();

@@ -75,9 +75,9 @@ impl fmt::Display for Machine {
             versions.join(", ")
         )?;
         let limits = self.by_threads.iter().map(|limits| {
-            let Limits { threads, f32_gflops, f64_gflops, gigabytes } = limits;
+            let Limits { threads, f32_gflops, f64_gflops, bf16_gflops, gigabytes } = limits;
             format!(
-                "on {threads}: {f32_gflops:.0} GFLOP/s (f32), {f64_gflops:.0} (f64), {gigabytes:.1} GB/s read from memory"
+                "on {threads}: {f32_gflops:.0} GFLOP/s (f32), {f64_gflops:.0} (f64), {bf16_gflops:.0} (bf16), {gigabytes:.1} GB/s read from memory"
             )
         });
         write!(
@@ -96,6 +96,7 @@ pub fn contestant(peer: Option<Peer>) -> &'static str {
         Some(Peer::MlpClassifier) => "scikit-learn",
         Some(Peer::SgdClassifier) => "scikit-learn SGDClassifier",
         Some(Peer::PyTorch) => "PyTorch",
+        Some(Peer::ThalwegF32) => "Thalweg in f32",
     }
 }
 
@@ -418,6 +419,7 @@ mod tests {
             threads,
             f32_gflops,
             f64_gflops: f32_gflops / 2.0,
+            bf16_gflops: 2.0 * f32_gflops,
             gigabytes,
         };
         let by_threads = vec![limits(1, 250.0, 20.0), limits(2, 500.0, 40.0)];

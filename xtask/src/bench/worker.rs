@@ -4,6 +4,7 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use thalweg::precision::Dtype;
 use thalweg_bench::{Trainer, Workload, workloads};
 
 use super::data;
@@ -22,6 +23,7 @@ pub struct Job {
     pub batch: usize,
     pub optimizer: String,
     pub learning_rate: f64,
+    pub dtype: Dtype,
     pub threads: usize,
 }
 
@@ -36,6 +38,7 @@ impl Job {
             batch: workload.batch,
             optimizer: workload.optimizer.to_owned(),
             learning_rate: workload.learning_rate,
+            dtype: workload.dtype,
             threads,
         }
     }
@@ -50,7 +53,10 @@ impl Job {
 pub fn serve(job: &str) -> Result<()> {
     let job: Job = serde_json::from_str(job).map_err(|error| format!("bench-worker: {error}"))?;
     let failed = |error: thalweg::Error| error.to_string();
-    let workload = workloads::find(&job.name).map_err(failed)?;
+    let workload = &Workload {
+        dtype: job.dtype,
+        ..*workloads::find(&job.name).map_err(failed)?
+    };
     let data = data::load(&job.folder, job.rows, workload.layers)?;
     let mut trainer =
         Trainer::new(workload, &data.dataset, &data.initial, job.threads).map_err(failed)?;

@@ -14,6 +14,31 @@ use super::simd::{Arch, Scalar, Vector};
 
 const ACCUMULATORS: usize = 12;
 
+/// Runs `iterations` rounds of the products of bf16 pairs, where they are an instruction; returns the number
+/// of floating-point operations, 0 where they are not.
+pub fn bf16_dots(isa: Isa, iterations: usize) -> usize {
+    struct Dots(usize, f32);
+    impl Kernel for Dots {
+        type Output = usize;
+        #[inline(always)]
+        fn run<A: Arch>(self) -> usize {
+            let number = A::F32::splat(self.1);
+            let mut x = [number; ACCUMULATORS];
+            for _ in 0..self.0 {
+                for x in &mut x {
+                    *x = A::dot_pairs(number, number, *x);
+                }
+            }
+            black_box(x.map(A::F32::sum));
+            4 * A::F32::LANES * ACCUMULATORS * self.0
+        }
+    }
+    if !isa.has_bf16() {
+        return 0;
+    }
+    isa.run(Dots(iterations, black_box(0.0)))
+}
+
 /// Runs `iterations` rounds of multiply-adds in T; returns the number of floating-point operations.
 pub fn multiply_adds<T: Scalar>(isa: Isa, iterations: usize) -> usize {
     struct MultiplyAdds<T>(usize, [T; 3]);
@@ -75,6 +100,8 @@ mod tests {
             let expected = 2 * isa.lanes::<f32>() * ACCUMULATORS * 10;
             assert_eq!(multiply_adds::<f32>(isa, 10), expected, "{isa:?}");
             assert_eq!(2 * multiply_adds::<f64>(isa, 10), expected, "{isa:?}");
+            let pairs = if isa.has_bf16() { 2 * expected } else { 0 };
+            assert_eq!(bf16_dots(isa, 10), pairs, "{isa:?}");
         }
     }
 }
