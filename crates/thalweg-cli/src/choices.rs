@@ -127,17 +127,26 @@ pub fn with_settings(mut choice: Choice, section: &str, settings: &[String]) -> 
 /// A loss goes with a task when its predictions are what the task asks for.
 pub fn check_loss(task: Task, loss: &Choice) -> Result<()> {
     let fits = |choice: &Choice| {
-        LOSSES.build(choice, &()).is_ok_and(|loss| match task {
-            Task::Regression => loss.link() == Link::Identity,
-            Task::Binary => {
-                loss.link() == Link::Sigmoid
-                    && loss.comparison() == Comparison::ProbabilitiesOrBinary
+        LOSSES.build(choice, &()).is_ok_and(|loss| {
+            use Comparison::{Classes, DistributionOrClasses, LabelsOrBinary};
+            use Comparison::{ProbabilitiesOrBinary, ValuesOrBinary};
+            let of_two = matches!(loss.link(), Link::Sigmoid | Link::Margin);
+            let of_many = matches!(loss.link(), Link::Softmax | Link::Scores);
+            let comparison = loss.comparison();
+            match task {
+                Task::Regression => matches!(loss.link(), Link::Identity | Link::Exponential),
+                Task::Binary => {
+                    of_two
+                        && matches!(
+                            comparison,
+                            ValuesOrBinary | ProbabilitiesOrBinary | LabelsOrBinary
+                        )
+                }
+                Task::Multiclass => {
+                    of_many && matches!(comparison, DistributionOrClasses | Classes)
+                }
+                Task::Multilabel => of_two,
             }
-            Task::Multiclass => {
-                loss.link() == Link::Softmax
-                    && loss.comparison() == Comparison::DistributionOrClasses
-            }
-            Task::Multilabel => loss.link() == Link::Sigmoid,
         })
     };
     if fits(loss) {

@@ -330,6 +330,7 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
         epochs: preset.epochs,
         patience: preset.patience,
         l2: 0.0,
+        reduction: Default::default(),
         shuffle: true,
         seed: 0,
         dtype: Dtype::F32,

@@ -52,6 +52,7 @@ fn learn(
         epochs: 500,
         patience: None,
         l2: 0.0,
+        reduction: Default::default(),
         shuffle: true,
         seed,
         dtype: Dtype::F64,

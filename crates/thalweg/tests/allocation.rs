@@ -164,6 +164,7 @@ fn neither_a_step_nor_a_batch_of_the_training_loop_allocates() {
                     let spec = TrainingSpec {
                         optimizer: Choice::new(optimizer),
                         schedule: Choice::new("cosine"),
+                        reduction: Default::default(),
                         shuffle: true,
                         l2: if cases % 7 < 3 { 0.1 } else { 0.0 },
                         dtype: [Dtype::F32, Dtype::F64][cases % 2],

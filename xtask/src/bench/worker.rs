@@ -75,6 +75,7 @@ fn epochs(
         epochs: 1_000_000,
         patience: None,
         l2: 0.0,
+        reduction: Default::default(),
         shuffle: true,
         seed: 0,
         dtype: Dtype::F32,

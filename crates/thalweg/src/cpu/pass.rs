@@ -35,6 +35,8 @@ pub(super) struct Pass<'a, T> {
     pub mode: Mode,
     /// 1/Σw of the batch.
     pub scale: f64,
+    /// The same, or 1 for the gradient of the sum.
+    pub gradient_scale: f64,
     /// Rows of activations, gradients and stashes: see `PlannedLayer`.
     pub arena: Shared<'a, T>,
     /// Gathered targets, in whichever form the dataset has them, and weights.
@@ -235,7 +237,7 @@ impl<T: Precision> Pass<'_, T> {
                     Some(_) => Some(self.weights.read(block.places(1))),
                     None => None,
                 },
-                scale: self.scale,
+                scale: self.gradient_scale,
             };
             let dz = self
                 .arena
@@ -314,8 +316,7 @@ impl<T: Precision> Pass<'_, T> {
                     self.block(&all.rows),
                     &planned.tile,
                     self.trace(layer, &all),
-                    self.arena
-                        .read(all.values(layer.stash, layer.stash_stride)),
+                    self.arena.read(all.values(layer.stash, layer.stash_stride)),
                     self.arena
                         .read(all.values(layer.gradient, layer.output_stride)),
                     &mut gradient[start..start + planned.tile.len()],

@@ -6,6 +6,7 @@ pub mod gather;
 pub mod gemm;
 pub mod isa;
 pub mod math;
+pub mod normal;
 pub mod reduce;
 pub mod simd;
 pub mod softmax;

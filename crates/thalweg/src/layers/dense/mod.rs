@@ -13,14 +13,14 @@ mod unit_rows;
 use super::{
     AnyLayer, Block, Geometry, Layer, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
-use crate::activations::{ACTIVATIONS, AnyActivation};
+use crate::activations::{ACTIVATIONS, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::precision::Precision;
 use crate::random::Sequence;
-use crate::registry::{Arguments, Choice, Default, Description, Domain, Entry, Parameter};
+use crate::registry::{AUTO, Arguments, Choice, Default, Description, Domain, Entry, Parameter};
 
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
 /// optimizer finds them in the first-level cache.
@@ -88,10 +88,10 @@ trait Storage<T: Precision> {
 
 impl Dense {
     fn build(arguments: &Arguments, place: &Place) -> Result<Box<dyn AnyLayer>> {
-        let activation = ACTIVATIONS.build(&Choice::new(arguments.text("activation")), &())?;
-        let initializer = match arguments.text("initializer") {
-            "auto" => activation.initializer(),
-            name => name,
+        let activation = ACTIVATIONS.build(&arguments.choice("activation"), &())?;
+        let initializer = match arguments.choice("initializer") {
+            choice if choice.name == AUTO => Choice::new(activation.initializer()),
+            choice => choice,
         };
         Ok(Box::new(Dense {
             inputs: place.input.size(),
@@ -99,7 +99,7 @@ impl Dense {
             has_bias: arguments.flag("bias"),
             is_first: place.index == 0,
             activation,
-            initializer: INITIALIZERS.build(&Choice::new(initializer), &())?,
+            initializer: INITIALIZERS.build(&initializer, &())?,
         }))
     }
 
@@ -121,6 +121,13 @@ impl Dense {
             &unit_rows::UnitRows
         } else {
             &panels::Panels
+        }
+    }
+
+    fn rows(&self) -> RowShape {
+        RowShape {
+            width: self.units,
+            stride: stride(self.units),
         }
     }
 
@@ -165,6 +172,14 @@ impl Geometry for Dense {
 
     fn cost(&self) -> usize {
         self.inputs * self.units
+    }
+
+    fn check_trainable(&self) -> Result<()> {
+        self.activation.check_trainable()
+    }
+
+    fn is_probability(&self) -> bool {
+        self.activation.is_probability()
     }
 }
 
@@ -219,7 +234,7 @@ impl<T: Precision> Layer<T> for Dense {
         if activation.keeps_input() {
             stash[..values].copy_from_slice(&y[..values]);
         }
-        activation.forward(block.isa, &mut y[..values]);
+        activation.forward(block.isa, self.rows(), &mut y[..values]);
     }
 
     fn backward(
@@ -237,7 +252,8 @@ impl<T: Precision> Layer<T> for Dense {
         } else {
             trace.y
         };
-        activation.backward(block.isa, at, &mut dy[..block.rows * stride(self.units)]);
+        let values = block.rows * stride(self.units);
+        activation.backward(block.isa, self.rows(), &at[..values], &mut dy[..values]);
         if let Some(dx) = dx {
             self.storage::<T>()
                 .backward(self.sizes::<T>(block.isa), block.rows, weights, dy, dx);
@@ -297,7 +313,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
                 name: "activation",
                 summary: "φ",
                 default: Default::Text("identity"),
-                domain: Domain::Name("activations"),
+                domain: Domain::Choice(|| &ACTIVATIONS),
             },
             Parameter {
                 name: "bias",
@@ -309,7 +325,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
                 name: "initializer",
                 summary: "of W; auto is the one that suits the activation",
                 default: Default::Text("auto"),
-                domain: Domain::Name("initializers"),
+                domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
             },
         ],
     },

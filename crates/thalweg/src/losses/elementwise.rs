@@ -1,0 +1,142 @@
+//! Losses that treat every output by itself: from value, slope and curvature of one output to those of row blocks.
+
+use super::{Comparison, Link, Loss, LossKind, LossRows, TargetRows};
+use crate::kernels::{Arch, Kernel, Scalar};
+use crate::precision::Precision;
+
+/// A loss that treats every output by itself, as its file states it.
+pub trait Elementwise: Copy + Send + Sync + 'static {
+    /// See [`LossKind::link`].
+    const LINK: Link;
+    /// See [`LossKind::comparison`].
+    const COMPARISON: Comparison;
+    /// Whether a row's loss is the mean over its outputs and not their sum.
+    const IS_MEAN: bool;
+    /// l and ∂l/∂z of one output.
+    fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T);
+    /// ∂²l/∂z² of one output; 0 at kinks.
+    fn curvature<A: Arch, T: Scalar>(self, z: T, y: T) -> T;
+}
+
+impl<E: Elementwise> LossKind for E {
+    fn link(&self) -> Link {
+        E::LINK
+    }
+
+    fn comparison(&self) -> Comparison {
+        E::COMPARISON
+    }
+}
+
+impl<T: Precision, E: Elementwise> Loss<T> for E {
+    fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
+        struct Work<'a, E, T>(E, LossRows<'a, T>, &'a mut [T]);
+        impl<E: Elementwise, T: Precision> Kernel for Work<'_, E, T> {
+            type Output = f64;
+            #[inline(always)]
+            fn run<A: Arch>(self) -> f64 {
+                let Work(loss, rows, dz) = self;
+                let share = share::<E>(rows.outputs);
+                rows.sum_outputs(dz, share, |z, y| loss.value_slope::<A, T>(z, y))
+            }
+        }
+        rows.isa.run(Work(*self, rows, dz))
+    }
+
+    fn hvp(&self, rows: LossRows<T>, direction: &[T], product: &mut [T]) {
+        struct Work<'a, E, T>(E, LossRows<'a, T>, &'a [T], &'a mut [T]);
+        impl<E: Elementwise, T: Precision> Kernel for Work<'_, E, T> {
+            type Output = ();
+            #[inline(always)]
+            fn run<A: Arch>(self) {
+                let Work(loss, rows, direction, product) = self;
+                let scale = T::from_f64(rows.scale * share::<E>(rows.outputs));
+                product[..rows.rows * rows.stride].fill(T::ZERO);
+                for row in 0..rows.rows {
+                    let weight = rows.weight(row) * scale;
+                    for output in 0..rows.outputs {
+                        let at = row * rows.stride + output;
+                        let curvature =
+                            loss.curvature::<A, T>(rows.z[at], rows.target(row, output));
+                        product[at] = weight * curvature * direction[at];
+                    }
+                }
+            }
+        }
+        rows.isa.run(Work(*self, rows, direction, product));
+    }
+}
+
+/// What multiplies the loss of an output, so that a row's is the mean or the sum over its outputs.
+fn share<E: Elementwise>(outputs: usize) -> f64 {
+    if E::IS_MEAN {
+        1.0 / outputs as f64
+    } else {
+        1.0
+    }
+}
+
+impl<T: Precision> LossRows<'_, T> {
+    /// What an output should be. Class indices count as 0 and 1.
+    #[inline(always)]
+    fn target(&self, row: usize, output: usize) -> T {
+        match self.targets {
+            TargetRows::Values(values) => values[row * self.outputs + output],
+            TargetRows::Classes(classes) => T::from_f64(f64::from(classes[row])),
+        }
+    }
+
+    /// Σ w·l over the rows, where `term` gives value and slope of one output from z and target, and `share`
+    /// multiplies both. Outputs of several rows are worked on side by side, so that one output a row fills
+    /// vectors too.
+    #[inline(always)]
+    fn sum_outputs(&self, dz: &mut [T], share: f64, term: impl Fn(T, T) -> (T, T)) -> f64 {
+        /// Outputs side by side, and partial sums of their values.
+        const WIDTH: usize = 64;
+        const SUMS: usize = 8;
+        let scale = T::from_f64(self.scale * share);
+        let (mut z, mut y, mut w) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH], [T::ZERO; WIDTH]);
+        let mut sums = [0.0; SUMS];
+        let count = self.rows * self.outputs;
+        // The output that comes next, as (row, output).
+        let mut place = (0, 0);
+        let next = |place: &mut (usize, usize)| {
+            let at = *place;
+            *place = if at.1 + 1 < self.outputs {
+                (at.0, at.1 + 1)
+            } else {
+                (at.0 + 1, 0)
+            };
+            at
+        };
+        for first in (0..count).step_by(WIDTH) {
+            let width = WIDTH.min(count - first);
+            let begin = place;
+            for i in 0..width {
+                let (row, output) = next(&mut place);
+                z[i] = self.z[row * self.stride + output];
+                w[i] = self.weight(row);
+                y[i] = self.target(row, output);
+            }
+            for i in 0..width {
+                let (value, slope) = term(z[i], y[i]);
+                z[i] = value * w[i];
+                y[i] = slope * w[i] * scale;
+            }
+            for chunk in z[..width].chunks(SUMS) {
+                for (sum, value) in sums.iter_mut().zip(chunk) {
+                    *sum += value.to_f64();
+                }
+            }
+            place = begin;
+            for slope in &y[..width] {
+                let (row, output) = next(&mut place);
+                if output == 0 {
+                    dz[row * self.stride..][..self.stride].fill(T::ZERO);
+                }
+                dz[row * self.stride + output] = *slope;
+            }
+        }
+        sums.iter().sum::<f64>() * share
+    }
+}
