@@ -299,7 +299,8 @@ pub struct PredictArgs {
     /// Where the answers go [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The probability of each class or label instead of the likeliest
+    /// The probability of each class or label instead of the likeliest; models by margins (hinge, perceptron)
+    /// have none
     #[arg(long)]
     pub proba: bool,
     /// Threads; results do not depend on it [default: all]

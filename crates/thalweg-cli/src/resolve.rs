@@ -400,14 +400,19 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
 
 /// Whether the user chose it.
 fn is_set(args: &TrainArgs, flag: &str) -> bool {
+    let has_settings = |section| has_settings(section, &args.set);
     match flag {
-        "loss" => args.loss.is_some(),
+        "loss" => args.loss.is_some() || has_settings("loss"),
         "hidden" => args.hidden.is_some(),
-        "activation" => args.activation.is_some() || args.hidden.as_deref() == Some("none"),
-        "optimizer" => args.optimizer.is_some(),
+        "activation" => {
+            args.activation.is_some()
+                || has_settings("activation")
+                || args.hidden.as_deref() == Some("none")
+        }
+        "optimizer" => args.optimizer.is_some() || has_settings("optimizer"),
         "output-bias" => args.output_bias.is_some(),
         "lr" => args.lr.is_some(),
-        "schedule" => args.schedule.is_some(),
+        "schedule" => args.schedule.is_some() || has_settings("schedule"),
         "batch-size" => args.batch_size.is_some(),
         "epochs" => args.epochs.is_some(),
         "patience" => args.patience.is_some(),

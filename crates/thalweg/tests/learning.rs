@@ -7,7 +7,7 @@ use thalweg::cpu;
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine};
 use thalweg::initializers::start_at_prior;
-use thalweg::losses::{Comparison, Custom, LOSSES, Link, Target};
+use thalweg::losses::{Comparison, Custom, LOSSES, Link, Loss, LossRows, Target, TargetRows};
 use thalweg::optimizers::OPTIMIZERS;
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
@@ -190,6 +190,38 @@ fn a_loss_of_ones_own_has_the_gradient_it_states_and_may_be_negative() {
         train(&mut run, &mut ()).unwrap();
         assert!(run.best().unwrap().loss < loss);
     }
+}
+
+#[test]
+fn second_derivatives_of_a_loss_of_ones_own_are_those_of_its_gradient() {
+    let custom = Custom::new(Link::Identity, Comparison::Values, |z, _, dz| {
+        dz[0] = z[0].sin() * z[1];
+        dz[1] = -z[0].cos();
+        -z[0].cos() * z[1]
+    });
+    let stride = thalweg::layers::stride(2);
+    let (mut z, mut v) = (vec![7.0; stride], vec![5.0; stride]);
+    z[..2].copy_from_slice(&[0.3, -1.2]);
+    v[..2].copy_from_slice(&[2.0, -0.5]);
+    let rows = LossRows {
+        isa: thalweg::Isa::detect(),
+        rows: 1,
+        outputs: 2,
+        stride,
+        z: &z,
+        targets: TargetRows::Values(&[0.0, 0.0]),
+        weights: Some(&[3.0]),
+        scale: 0.5,
+    };
+    let mut product = vec![f64::NAN; stride];
+    Loss::<f64>::hvp(&custom, rows, &v, &mut product);
+    let (s, c) = (0.3f64.sin(), 0.3f64.cos());
+    let want = [1.5 * (c * -1.2 * 2.0 + s * -0.5), 1.5 * s * 2.0];
+    assert!(
+        worst_error(&product[..2], &want, 1e-3) < 1e-9,
+        "{product:?}"
+    );
+    assert!(product[2..].iter().all(|pad| *pad == 0.0));
 }
 
 #[test]

@@ -116,7 +116,11 @@ impl<T: Precision> LossRows<'_, T> {
                 let (row, output) = next(&mut place);
                 z[i] = self.z[row * self.stride + output];
                 w[i] = self.weight(row);
-                y[i] = self.target(row, output);
+                y[i] = match self.targets {
+                    // The same as `target`, but one after the other.
+                    TargetRows::Values(values) => values[first + i],
+                    TargetRows::Classes(_) => self.target(row, output),
+                };
             }
             for i in 0..width {
                 let (value, slope) = term(z[i], y[i]);
