@@ -43,7 +43,7 @@ pub fn engine(
 /// of `network.loss`.
 ///
 /// # Errors
-/// As [`engine`].
+/// As [`engine()`].
 pub fn engine_with_loss(
     network: &NetworkSpec,
     training: &TrainingSpec,
