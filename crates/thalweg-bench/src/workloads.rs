@@ -6,7 +6,7 @@ use serde::Serialize;
 use thalweg::error::{Error, Result};
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting, unknown};
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg::spec::{NetworkSpec, Reduction, TrainingSpec};
 
 /// What the rows are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -299,6 +299,7 @@ impl Workload {
             epochs: u32::MAX as usize,
             patience: None,
             l2: 0.0,
+            reduction: Reduction::Mean,
             shuffle: true,
             seed: 0,
             dtype: self.dtype,

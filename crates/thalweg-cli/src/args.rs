@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use thalweg::precision::Dtype;
+use thalweg::spec::Reduction;
 use thalweg_data::{Scaling, Task};
 
-use crate::parse::{delimiter, dtype, scaling, threads};
+use crate::config::OutputBias;
+use crate::parse::{delimiter, dtype, output_bias, reduction, scaling, threads};
 
 /// Trains feed-forward networks, from a table or images to a model file.
 #[derive(Parser)]
@@ -140,6 +142,14 @@ pub struct TrainArgs {
     /// Activation of the hidden layers
     #[arg(long, value_name = "NAME", help_heading = "Network")]
     pub activation: Option<String>,
+    /// Distribution of the weights before training; else the one that suits the activation
+    #[arg(long, value_name = "NAME", help_heading = "Network")]
+    pub initializer: Option<String>,
+    /// Where the biases of the output layer start: at prior, the shares of the classes (the mean of a number),
+    /// or at zero [default: prior for classes and labels]
+    #[arg(long, value_name = "HOW", help_heading = "Network", value_parser = output_bias,
+          conflicts_with = "initial_weights")]
+    pub output_bias: Option<OutputBias>,
     /// Start from the weights of this model
     #[arg(long, value_name = "MODEL", help_heading = "Network")]
     pub initial_weights: Option<PathBuf>,
@@ -153,7 +163,12 @@ pub struct TrainArgs {
     /// How the learning rate changes
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub schedule: Option<String>,
-    /// A setting of optimizer, schedule or loss, such as optimizer.beta1=0.8; may be repeated
+    /// What the gradient is of: the mean over the rows of a batch, or the sum, which asks for a smaller rate
+    /// the larger the batch [default: mean]
+    #[arg(long, value_name = "HOW", help_heading = "Training", value_parser = reduction)]
+    pub reduction: Option<Reduction>,
+    /// A setting of optimizer, schedule, loss, activation or initializer, such as optimizer.beta1=0.8 or
+    /// schedule.then.floor=0.1; may be repeated
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Training")]
     pub set: Vec<String>,
     /// Learning rate
@@ -286,7 +301,8 @@ pub struct PredictArgs {
     /// Where the answers go [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The probability of each class or label instead of the likeliest
+    /// The probability of each class or label instead of the likeliest; models by margins (hinge, perceptron)
+    /// have none
     #[arg(long)]
     pub proba: bool,
     /// Threads; results do not depend on it [default: all]

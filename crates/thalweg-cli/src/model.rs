@@ -206,6 +206,7 @@ mod tests {
             epochs: 1,
             patience: None,
             l2: 0.0,
+            reduction: Default::default(),
             shuffle: true,
             seed: 0,
             dtype: Dtype::F32,

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use thalweg::precision::Dtype;
+use thalweg::spec::Reduction;
 use thalweg_data::Scaling;
+
+use crate::config::OutputBias;
 
 fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
     let found = names.iter().find(|(name, _)| *name == text);
@@ -35,6 +38,19 @@ pub fn dtype(text: &str) -> Result<Dtype, String> {
             ("bf16", Dtype::Bf16),
         ],
     )
+}
+
+/// A value of `--output-bias`.
+pub fn output_bias(text: &str) -> Result<OutputBias, String> {
+    one_of(
+        text,
+        &[("prior", OutputBias::Prior), ("zero", OutputBias::Zero)],
+    )
+}
+
+/// A value of `--reduction`.
+pub fn reduction(text: &str) -> Result<Reduction, String> {
+    one_of(text, &[("mean", Reduction::Mean), ("sum", Reduction::Sum)])
 }
 
 /// A value of `--delimiter`.

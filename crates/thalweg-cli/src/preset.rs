@@ -2,9 +2,12 @@
 //!
 //! The figures come from measurements over the built-in sets and public tables of 150 to 60,000 rows.
 
+use thalweg::losses::{LOSSES, Link};
 use thalweg::optimizers::OPTIMIZERS;
 use thalweg::registry::{Choice, Setting};
 use thalweg_data::Task;
+
+use crate::config::OutputBias;
 
 /// What the choices depend on.
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +115,28 @@ pub fn auto(facts: &Facts) -> Preset {
         patience,
         reasons,
     }
+}
+
+/// Probabilities start at the shares of the classes, counts at their mean. A scaled target has the mean 0.
+pub fn output_bias(loss: &Choice, reasons: &mut Vec<Reason>) -> OutputBias {
+    let link = LOSSES.build(loss, &()).map(|loss| loss.link());
+    let (choice, why) = match link {
+        Ok(Link::Sigmoid | Link::Softmax) => (
+            OutputBias::Prior,
+            "training begins at the shares of the classes",
+        ),
+        Ok(Link::Exponential) => (
+            OutputBias::Prior,
+            "training begins at the mean of the targets",
+        ),
+        _ => return OutputBias::Zero,
+    };
+    reasons.push(Reason {
+        flag: "output-bias",
+        choice: "prior".to_owned(),
+        why,
+    });
+    choice
 }
 
 fn loss(task: Task) -> (&'static str, &'static str) {

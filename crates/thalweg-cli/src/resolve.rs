@@ -4,8 +4,10 @@ use std::path::Path;
 
 use thalweg::Isa;
 use thalweg::error::Error;
+use thalweg::layers::LAYERS;
+use thalweg::losses::{Comparison, LOSSES};
 use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting};
+use thalweg::registry::{AUTO, Choice, Kind, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::error::quote;
 use thalweg_data::{
@@ -13,8 +15,8 @@ use thalweg_data::{
 };
 
 use crate::args::TrainArgs;
-use crate::choices::{check_loss, hidden, with_settings};
-use crate::config::{Config, DataConfig};
+use crate::choices::{check_loss, has_settings, hidden, with_settings};
+use crate::config::{Config, DataConfig, OutputBias};
 use crate::exit::{Failure, Result};
 use crate::preset::{self, Facts, Reason};
 
@@ -79,6 +81,16 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
     data.fit.scaling = args.scaling.unwrap_or(data.fit.scaling);
     if args.no_standardize {
         (data.fit.scaling, data.fit.standardize_target) = (Scaling::None, false);
+    }
+    // Counts stay counts.
+    let loss = (args.loss.clone().map(Choice::new)).or(base.map(|base| base.network.loss.clone()));
+    let is_of_counts = |loss: &Choice| {
+        LOSSES
+            .build(loss, &())
+            .is_ok_and(|loss| loss.comparison() == Comparison::NonNegative)
+    };
+    if loss.is_some_and(|loss| is_of_counts(&loss)) {
+        data.fit.standardize_target = false;
     }
     check_fractions(&data)?;
     Ok(data)
@@ -167,6 +179,7 @@ pub fn config(
         epochs: args.epochs,
         hidden: widths.as_deref(),
     };
+    let is_new = base.is_none();
     let (mut config, mut reasons) = match base {
         Some(base) => (base, Vec::new()),
         None => from_preset(&facts, data.clone()),
@@ -179,10 +192,10 @@ pub fn config(
     network.inputs = preprocessing.input_width();
     shape(
         network,
+        args,
         widths.as_deref(),
-        args.activation.as_deref(),
         preprocessing.output_width(),
-    );
+    )?;
     let choose = |choice: &mut Choice, name: &Option<String>, section| -> Result<()> {
         let chosen = name.as_ref().map_or_else(|| choice.clone(), Choice::new);
         *choice = with_settings(chosen, section, &args.set)?;
@@ -208,6 +221,7 @@ pub fn config(
         .filter(|_| facts.has_validation);
     training.l2 = args.l2.unwrap_or(training.l2);
     training.shuffle &= !args.no_shuffle;
+    training.reduction = args.reduction.unwrap_or(training.reduction);
     training.seed = args.seed.unwrap_or(training.seed);
     training.dtype = args.dtype.unwrap_or(training.dtype);
     if training.dtype == Dtype::Bf16 && !Isa::detect().has_bf16() {
@@ -218,6 +232,12 @@ pub fn config(
     if let Some(path) = &args.initial_weights {
         config.initial_weights = Some(path.clone());
     }
+    config.output_bias = match (&config.initial_weights, args.output_bias, is_new) {
+        (Some(_), ..) => OutputBias::Zero,
+        (None, Some(output_bias), _) => output_bias,
+        (None, None, true) => preset::output_bias(&config.network.loss, &mut reasons),
+        (None, None, false) => config.output_bias,
+    };
     make_absolute(&mut config)?;
     config.network = config.network.resolve()?;
     config.training = config.training.resolve()?;
@@ -297,35 +317,62 @@ fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &Path)
     Ok(())
 }
 
-/// Hidden layers of these widths with this activation, or those that are there; an output layer that fits.
+/// Hidden layers of these widths, or those that are there, with the activation and the initializer of the arguments;
+/// an output layer that fits.
 fn shape(
     network: &mut NetworkSpec,
+    args: &TrainArgs,
     widths: Option<&[usize]>,
-    activation: Option<&str>,
     outputs: usize,
-) {
+) -> Result<()> {
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
     let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
     if let Some(widths) = widths {
-        let old = network
-            .layers
-            .first()
-            .and_then(|layer| layer.settings.get("activation"))
-            .cloned();
-        let activation = old.unwrap_or(Setting::Text("relu".to_owned()));
-        let layer = |&units: &usize| dense(units).with("activation", activation.clone());
+        let model = network.layers.first().cloned();
+        let model = model.unwrap_or_else(|| dense(1).with("activation", "relu".into()));
+        let layer = |&units: &usize| {
+            let units = Setting::Integer(units as i64);
+            model.clone().with("units", units)
+        };
         network.layers = widths.iter().map(layer).collect();
     }
-    if let Some(activation) = activation {
-        for layer in &mut network.layers {
-            *layer = layer
-                .clone()
-                .with("activation", Setting::Text(activation.to_owned()));
-        }
+    for layer in &mut network.layers {
+        change(layer, "activation", &args.activation, &args.set)?;
     }
     network
         .layers
         .push(last.with("units", Setting::Integer(outputs as i64)));
+    for layer in &mut network.layers {
+        change(layer, "initializer", &args.initializer, &args.set)?;
+    }
+    Ok(())
+}
+
+/// Gives a layer the choice `name` for its setting `section`, if it has one, with what `--set` says of it.
+fn change(
+    layer: &mut Choice,
+    section: &str,
+    name: &Option<String>,
+    settings: &[String],
+) -> Result<()> {
+    let description = LAYERS.describe(&layer.name)?;
+    let parameter = (description.parameters.iter()).find(|parameter| parameter.name == section);
+    let Some(parameter) = parameter else {
+        return Ok(());
+    };
+    if name.is_none() && !has_settings(section, settings) {
+        return Ok(());
+    }
+    let given = (layer.settings.get(section).cloned()).or_else(|| parameter.default.setting());
+    let choice = match name {
+        Some(name) => Choice::new(name),
+        None => given
+            .and_then(|given| given.choice())
+            .unwrap_or_else(|| Choice::new(AUTO)),
+    };
+    let choice = with_settings(choice, section, settings)?;
+    layer.settings.insert(section.to_owned(), choice.into());
+    Ok(())
 }
 
 fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
@@ -336,6 +383,7 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
         epochs: preset.epochs,
         patience: preset.patience,
         l2: 0.0,
+        reduction: Default::default(),
         shuffle: true,
         seed: 0,
         dtype: Dtype::F32,
@@ -347,6 +395,7 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
     (
         Config {
             initial_weights: None,
+            output_bias: OutputBias::Zero,
             data,
             network,
             training,
@@ -357,13 +406,19 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
 
 /// Whether the user chose it.
 fn is_set(args: &TrainArgs, flag: &str) -> bool {
+    let has_settings = |section| has_settings(section, &args.set);
     match flag {
-        "loss" => args.loss.is_some(),
+        "loss" => args.loss.is_some() || has_settings("loss"),
         "hidden" => args.hidden.is_some(),
-        "activation" => args.activation.is_some() || args.hidden.as_deref() == Some("none"),
-        "optimizer" => args.optimizer.is_some(),
+        "activation" => {
+            args.activation.is_some()
+                || has_settings("activation")
+                || args.hidden.as_deref() == Some("none")
+        }
+        "optimizer" => args.optimizer.is_some() || has_settings("optimizer"),
+        "output-bias" => args.output_bias.is_some(),
         "lr" => args.lr.is_some(),
-        "schedule" => args.schedule.is_some(),
+        "schedule" => args.schedule.is_some() || has_settings("schedule"),
         "batch-size" => args.batch_size.is_some(),
         "epochs" => args.epochs.is_some(),
         "patience" => args.patience.is_some(),

@@ -6,13 +6,14 @@ use thalweg::cpu;
 use thalweg::dataset::Dataset;
 use thalweg::engine::ParameterInfo;
 use thalweg::error::Error;
+use thalweg::initializers::start_at_prior;
 use thalweg::train::{Run, StoppedBy};
 use thalweg_data::{Prepared, Source};
 
 use crate::args::TrainArgs;
 use crate::checkpoint::Owner;
 use crate::choices;
-use crate::config::Config;
+use crate::config::{Config, OutputBias};
 use crate::data;
 use crate::exit::{Failure, Result};
 use crate::finish::{Finish, diverged};
@@ -122,6 +123,8 @@ fn train(
     let mut engine = cpu::engine(&config.network, &config.training, threads)?;
     if let Some(path) = &config.initial_weights {
         Model::read(path)?.load_into(&mut *engine)?;
+    } else if config.output_bias == OutputBias::Prior {
+        start_at_prior(&mut *engine, &config.network, &prepared.train)?;
     }
     let parameters = engine.parameters();
     let owner = Owner {

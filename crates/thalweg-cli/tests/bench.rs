@@ -75,7 +75,7 @@ fn what_cannot_be_measured_is_refused_in_one_line() {
             "bench --threads 0",
             "expected a whole number from 1 to 1024",
         ),
-        ("bench --dtype f16", "expected f32, f64 or bf16"),
+        ("bench --dtype f16", "expected f32 or f64 or bf16"),
         ("bench table-tiny", "unexpected argument 'table-tiny'"),
     ] {
         let message = place.refused(line);

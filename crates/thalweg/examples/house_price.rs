@@ -44,6 +44,7 @@ fn main() -> thalweg::Result<()> {
             epochs: 1,
             patience: None,
             l2: 0.0,
+            reduction: Default::default(),
             shuffle: false,
             seed: 0,
             dtype,

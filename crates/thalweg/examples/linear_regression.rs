@@ -30,6 +30,7 @@ fn model(loss: &str) -> thalweg::Result<Box<dyn Engine>> {
         epochs: 1,
         patience: None,
         l2: 0.0,
+        reduction: Default::default(),
         shuffle: false,
         seed: 0,
         dtype: Dtype::F64,

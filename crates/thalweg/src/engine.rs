@@ -226,6 +226,12 @@ pub trait Engine: Send {
     /// If the lengths are those of another network or optimizer.
     fn load(&mut self, state: &State) -> Result<()>;
 
+    /// Checks that every layer can be learned through, which no answer needs.
+    ///
+    /// # Errors
+    /// Names the layer that cannot, and why.
+    fn check_trainable(&self) -> Result<()>;
+
     /// Checks that a dataset fits the network: width, kind of targets, class indices.
     ///
     /// # Errors
@@ -284,7 +290,20 @@ fn check_targets(
             }
             let probability = |value: &f64| (0.0..=1.0).contains(value);
             let is_distribution = |row: &[f64]| (row.iter().sum::<f64>() - 1.0).abs() < 1e-6;
+            let label = |value: &f64| *value == 0.0 || *value == 1.0;
             match comparison {
+                Comparison::NonNegative => match values.iter().find(|value| **value < 0.0) {
+                    Some(value) => refuse(value.to_string(), "numbers ≥ 0".into()),
+                    None => Ok(()),
+                },
+                Comparison::LabelsOrBinary => match values.iter().find(|value| !label(value)) {
+                    Some(value) => refuse(value.to_string(), "labels 0 and 1".into()),
+                    None => Ok(()),
+                },
+                Comparison::Classes => refuse(
+                    "numbers".into(),
+                    "classes, which this loss compares with".into(),
+                ),
                 Comparison::ProbabilitiesOrBinary | Comparison::DistributionOrClasses
                     if !values.iter().all(probability) =>
                 {
@@ -301,11 +320,11 @@ fn check_targets(
                 _ => Ok(()),
             }
         }
-        (Targets::Classes(_), Comparison::Values) => refuse(
+        (Targets::Classes(_), Comparison::Values | Comparison::NonNegative) => refuse(
             "classes".into(),
             "numbers, which this loss compares with".into(),
         ),
-        (Targets::Classes(classes), Comparison::DistributionOrClasses) => {
+        (Targets::Classes(classes), Comparison::DistributionOrClasses | Comparison::Classes) => {
             match classes.iter().find(|class| **class as usize >= outputs) {
                 Some(class) => refuse(format!("class {class}"), format!("classes below {outputs}")),
                 None => Ok(()),

@@ -24,6 +24,8 @@ pub enum Setting {
     Number(f64),
     /// A name, such as that of an activation.
     Text(String),
+    /// An entry of another registry with settings of its own: `{ name = "elu", alpha = 0.5 }`.
+    Choice(Choice),
 }
 
 impl fmt::Display for Setting {
@@ -36,6 +38,7 @@ impl fmt::Display for Setting {
             }
             Setting::Number(number) => write!(f, "{number}"),
             Setting::Text(text) => write!(f, "{text}"),
+            Setting::Choice(choice) => write!(f, "{choice}"),
         }
     }
 }
@@ -48,6 +51,31 @@ impl Setting {
             (_, Ok(integer), _) => Setting::Integer(integer),
             (_, _, Ok(number)) => Setting::Number(number),
             _ => Setting::Text(text.to_owned()),
+        }
+    }
+
+    /// The entry that a name or a choice means; none for a flag or a number.
+    pub fn choice(&self) -> Option<Choice> {
+        match self {
+            Setting::Text(name) => Some(Choice::new(name)),
+            Setting::Choice(choice) => Some(choice.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for Setting {
+    fn from(text: &str) -> Self {
+        Setting::Text(text.to_owned())
+    }
+}
+
+impl From<Choice> for Setting {
+    /// A choice without settings is its name.
+    fn from(choice: Choice) -> Self {
+        match choice.settings.is_empty() {
+            true => Setting::Text(choice.name),
+            false => Setting::Choice(choice),
         }
     }
 }
@@ -77,6 +105,37 @@ impl Choice {
         self.settings.insert(name.to_owned(), setting);
         self
     }
+
+    /// Changes the setting at `path`, whose dots lead into choices: `then.floor` is `floor` of the entry that
+    /// the setting `then` of this one names. `kind` is the registry that this choice is from.
+    ///
+    /// # Errors
+    /// If the path leads through a setting that does not exist or has no settings of its own.
+    pub fn set(&mut self, kind: &dyn Kind, path: &str, setting: Setting) -> Result<()> {
+        let Some((name, rest)) = path.split_once('.') else {
+            self.settings.insert(path.to_owned(), setting);
+            return Ok(());
+        };
+        let parameter = kind.describe(&self.name)?.parameter(kind.name(), name)?;
+        let inner = parameter.domain.kind().ok_or_else(|| {
+            let subject = format!("{} {}", kind.name(), self.name);
+            let expected = format!("`{name}`, which has no settings of its own");
+            Error::invalid(subject, format!("setting `{path}`"), expected)
+        })?;
+        let given = self.settings.get(name).cloned();
+        let nested = given.or_else(|| parameter.default.setting());
+        let mut nested = (nested.and_then(|setting| setting.choice())).ok_or_else(|| {
+            Error::invalid(
+                format!("{} {}", kind.name(), self.name),
+                format!("no `{name}`"),
+                parameter.domain.to_string(),
+            )
+        })?;
+        nested.set(inner, rest, setting)?;
+        self.settings
+            .insert(name.to_owned(), Setting::Choice(nested));
+        Ok(())
+    }
 }
 
 impl fmt::Display for Choice {
@@ -95,7 +154,7 @@ impl fmt::Display for Choice {
 }
 
 /// What a hyper-parameter may be.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Domain {
     /// `true` or `false`.
     Flag,
@@ -110,11 +169,25 @@ pub enum Domain {
         /// Whether the lower and the upper end themselves are forbidden.
         open: (bool, bool),
     },
-    /// A name from another registry, such as `activation`.
-    Name(&'static str),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// An entry of another registry (or of the same one, which is why it is a function that tells), by its name
+    /// or with settings of its own.
+    Choice(fn() -> &'static dyn Kind),
+    /// The same, or `auto`: the one that suits.
+    ChoiceOrAuto(fn() -> &'static dyn Kind),
 }
 
+/// The word that leaves a [`Domain::ChoiceOrAuto`] to the entry that asks.
+pub const AUTO: &str = "auto";
+
 impl Domain {
+    /// Finite numbers.
+    pub const FINITE: Domain = Domain::Number {
+        low: f64::NEG_INFINITY,
+        high: f64::INFINITY,
+        open: (true, true),
+    };
     /// Numbers ≥ 0.
     pub const NON_NEGATIVE: Domain = Domain::Number {
         low: 0.0,
@@ -140,8 +213,20 @@ impl Domain {
         open: (false, false),
     };
 
-    /// `setting` as this domain stores it (a whole number is a fine number), or `None`.
-    fn admit(self, setting: &Setting) -> Option<Setting> {
+    /// The registry that a choice is from.
+    pub fn kind(self) -> Option<&'static dyn Kind> {
+        match self {
+            Domain::Choice(kind) | Domain::ChoiceOrAuto(kind) => Some(kind()),
+            _ => None,
+        }
+    }
+
+    /// `setting` as this domain stores it (a whole number is a fine number, a choice has every setting that
+    /// its entry has), or `None`.
+    ///
+    /// # Errors
+    /// If it is a choice, and its entry or a setting of it is not valid.
+    fn admit(self, setting: &Setting) -> Result<Option<Setting>> {
         let inside = |x: f64| match self {
             Domain::Number { low, high, open } => {
                 (if open.0 { x > low } else { x >= low })
@@ -149,7 +234,7 @@ impl Domain {
             }
             _ => false,
         };
-        match (self, setting) {
+        Ok(match (self, setting) {
             (Domain::Flag, Setting::Flag(_)) => Some(setting.clone()),
             (Domain::Integer(low, high), Setting::Integer(i)) if (low..=high).contains(i) => {
                 Some(setting.clone())
@@ -158,9 +243,21 @@ impl Domain {
                 Some(Setting::Number(*i as f64))
             }
             (Domain::Number { .. }, Setting::Number(x)) if inside(*x) => Some(setting.clone()),
-            (Domain::Name(_), Setting::Text(_)) => Some(setting.clone()),
+            (Domain::Word(words), Setting::Text(word)) if words.contains(&word.as_str()) => {
+                Some(setting.clone())
+            }
+            (Domain::ChoiceOrAuto(_), Setting::Text(name)) if name == AUTO => Some(setting.clone()),
+            (Domain::Choice(kind) | Domain::ChoiceOrAuto(kind), _) => match setting.choice() {
+                Some(choice) => {
+                    let kind = kind();
+                    let description = kind.describe(&choice.name)?;
+                    let resolved = description.resolve(kind.name(), &choice)?;
+                    Some(resolved.into_choice().into())
+                }
+                None => None,
+            },
             _ => None,
-        }
+        })
     }
 }
 
@@ -180,7 +277,11 @@ impl fmt::Display for Domain {
                     (true, true) => write!(f, "a number {left} {low} and {right} {high}"),
                 }
             }
-            Domain::Name(kind) => write!(f, "the name of an entry of `thalweg list {kind}`"),
+            Domain::Word(words) => f.write_str(&words.join(" or ")),
+            Domain::Choice(kind) => write!(f, "an entry of `thalweg list {}`", kind().name()),
+            Domain::ChoiceOrAuto(kind) => {
+                write!(f, "auto or an entry of `thalweg list {}`", kind().name())
+            }
         }
     }
 }
@@ -242,21 +343,27 @@ pub struct Description {
 }
 
 impl Description {
-    /// Every parameter of this entry with the user's settings or defaults, validated.
-    pub fn resolve(&self, kind: &str, choice: &Choice) -> Result<Arguments> {
-        let subject = || format!("{kind} {}", self.name);
-        if let Some(unknown) =
-            (choice.settings.keys()).find(|key| self.parameters.iter().all(|p| p.name != **key))
-        {
-            let names: Vec<&str> = self.parameters.iter().map(|p| p.name).collect();
+    /// The parameter of that name, or an error that suggests the nearest.
+    fn parameter(&self, kind: &str, name: &str) -> Result<&'static Parameter> {
+        let parameters = self.parameters;
+        let found = parameters.iter().find(|parameter| parameter.name == name);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
             let expected = match names.as_slice() {
                 [] => "no setting (it has none)".to_owned(),
                 names => format!("one of {}", names.join(", ")),
             };
-            return Err(
-                Error::invalid(subject(), format!("setting `{unknown}`"), expected)
-                    .remedy(did_you_mean(unknown, names)),
-            );
+            let subject = format!("{kind} {}", self.name);
+            Error::invalid(subject, format!("setting `{name}`"), expected)
+                .remedy(did_you_mean(name, names))
+        })
+    }
+
+    /// Every parameter of this entry with the user's settings or defaults, validated.
+    pub fn resolve(&self, kind: &str, choice: &Choice) -> Result<Arguments> {
+        let subject = || format!("{kind} {}", self.name);
+        for name in choice.settings.keys() {
+            self.parameter(kind, name)?;
         }
         let mut settings = BTreeMap::new();
         for parameter in self.parameters {
@@ -268,7 +375,8 @@ impl Description {
                     parameter.domain.to_string(),
                 ));
             };
-            let Some(setting) = parameter.domain.admit(&setting) else {
+            let admitted = parameter.domain.admit(&setting);
+            let Some(setting) = admitted.map_err(|error| error.within(subject()))? else {
                 return Err(Error::invalid(
                     subject(),
                     format!("{} = {setting}", parameter.name),
@@ -321,11 +429,19 @@ impl Arguments {
         }
     }
 
-    /// A parameter with a [`Domain::Name`].
+    /// A parameter with a [`Domain::Word`].
     pub fn text(&self, name: &str) -> &str {
         match self.0.settings.get(name) {
             Some(Setting::Text(text)) => text,
             _ => unreachable!("{UNDECLARED}: text `{name}`"),
+        }
+    }
+
+    /// A parameter with a [`Domain::Choice`] or a [`Domain::ChoiceOrAuto`].
+    pub fn choice(&self, name: &str) -> Choice {
+        match self.0.settings.get(name).and_then(Setting::choice) {
+            Some(choice) => choice,
+            None => unreachable!("{UNDECLARED}: choice `{name}`"),
         }
     }
 }
@@ -345,6 +461,33 @@ pub struct Registry<B: 'static, Place: 'static = ()> {
     pub kind: &'static str,
     /// The entries, in the order in which they are listed.
     pub entries: &'static [&'static Entry<B, Place>],
+}
+
+/// A registry, whatever its entries make: what a setting that names an entry is validated by.
+pub trait Kind: Sync {
+    /// The kind in the singular, such as `optimizer`.
+    fn name(&self) -> &'static str;
+    /// The entry of that name.
+    ///
+    /// # Errors
+    /// If there is none; suggests the nearest.
+    fn describe(&self, name: &str) -> Result<&'static Description>;
+}
+
+impl fmt::Debug for dyn Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl<B, Place> Kind for Registry<B, Place> {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
+
+    fn describe(&self, name: &str) -> Result<&'static Description> {
+        Ok(&self.find(name)?.description)
+    }
 }
 
 impl<B, Place> Registry<B, Place> {
@@ -491,6 +634,64 @@ mod tests {
         assert_eq!(did_you_mean("Adma", names), "did you mean `adam`?");
         assert_eq!(did_you_mean("rms-prop", names), "did you mean `rmsprop`?");
         assert_eq!(did_you_mean("lbfgs", names), "");
+    }
+
+    /// A registry of one entry, `outer`, whose setting `inner` names an entry of this registry.
+    struct Nested;
+    static OUTER: Description = Description {
+        name: "outer",
+        summary: "",
+        equation: "",
+        source: "",
+        parameters: &[Parameter {
+            name: "inner",
+            summary: "",
+            default: Default::Text("adam"),
+            domain: Domain::ChoiceOrAuto(|| &Nested),
+        }],
+    };
+    impl Kind for Nested {
+        fn name(&self) -> &'static str {
+            "kind"
+        }
+        fn describe(&self, name: &str) -> Result<&'static Description> {
+            match name {
+                "outer" => Ok(&OUTER),
+                "adam" => Ok(&DESCRIPTION),
+                other => Err(unknown("kind", other, ["outer", "adam"])),
+            }
+        }
+    }
+
+    #[test]
+    fn settings_of_settings_are_set_by_paths_validated_and_written_out() {
+        let mut choice = Choice::new("outer");
+        choice
+            .set(&Nested, "inner.units", Setting::Integer(3))
+            .unwrap();
+        let resolved = OUTER.resolve("kind", &choice).unwrap();
+        let inner = resolved.choice("inner");
+        assert_eq!(inner.settings["beta1"], Setting::Number(0.9));
+        assert_eq!(inner.settings["units"], Setting::Integer(3));
+        // Through a file and back, and resolved again, it is the same.
+        let choice = resolved.into_choice();
+        let json = serde_json::to_string(&choice).unwrap();
+        let read: Choice = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, choice);
+        assert_eq!(OUTER.resolve("kind", &read).unwrap().into_choice(), choice);
+
+        let auto = Choice::new("outer").with("inner", AUTO.into());
+        assert_eq!(OUTER.resolve("kind", &auto).unwrap().into_choice(), auto);
+        let refused = |path: &str| {
+            let mut choice = Choice::new("outer");
+            let set = choice.set(&Nested, path, Setting::Integer(1));
+            let resolved = set.and_then(|()| OUTER.resolve("kind", &choice));
+            resolved.err().unwrap().to_string()
+        };
+        assert!(refused("iner.units").contains("did you mean `inner`?"));
+        assert!(refused("inner.unit").contains("kind outer: kind adam: found setting `unit`"));
+        assert!(refused("inner.units.x").contains("no settings of its own"));
+        assert!(refused("inner").contains("found inner = 1, expected auto or an entry"));
     }
 
     #[test]

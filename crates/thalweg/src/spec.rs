@@ -29,13 +29,13 @@ impl NetworkSpec {
     pub fn mlp(
         inputs: usize,
         hidden: &[usize],
-        activation: &str,
+        activation: impl Into<Setting>,
         outputs: usize,
         loss: Choice,
     ) -> Self {
         let dense =
             |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
-        let activation = Setting::Text(activation.to_owned());
+        let activation = activation.into();
         let layers = (hidden.iter())
             .map(|&units| dense(units).with("activation", activation.clone()))
             .chain([dense(outputs)])
@@ -63,7 +63,14 @@ impl NetworkSpec {
                 "at least an output layer",
             ));
         }
-        layers::build(Shape::flat(self.inputs), &self.layers, Dtype::default())?;
+        let layers = layers::build(Shape::flat(self.inputs), &self.layers, Dtype::default())?;
+        let loss = LOSSES.build(&self.loss, &())?;
+        if loss.takes_logits() && layers.last().is_some_and(|last| last.is_probability()) {
+            let subject = format!("layer {} and loss {}", layers.len(), self.loss.name);
+            let found = "probabilities for a loss that takes logits";
+            return Err(Error::invalid(subject, found, "a linear last layer")
+                .remedy("leave out its activation: the loss has its own"));
+        }
         let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
         Ok(Self {
             inputs: self.inputs,
@@ -75,6 +82,22 @@ impl NetworkSpec {
 
 /// The most rows of a batch, epochs, and epochs of patience: rows are counted in 32 bits.
 const MOST: usize = u32::MAX as usize;
+
+/// What the gradient is of.
+///
+/// Losses are told as means in either case. The sum's gradient is Σw times as large (the rows of the batch, where
+/// none has a weight), so a learning rate η for the mean is η/Σw for the sum: the sum's rate has to be made smaller
+/// for larger batches, and rows of a short last batch keep their pull. A penalty such as `l2` stays as it is beside
+/// either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// The weighted mean over the rows of the batch.
+    #[default]
+    Mean,
+    /// The weighted sum.
+    Sum,
+}
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +112,9 @@ pub struct TrainingSpec {
     /// Epochs without a better validation loss after which training stops; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
+    /// What the gradient is of: the mean over the rows of the batch, or the sum.
+    #[serde(default)]
+    pub reduction: Reduction,
     /// λ of the penalty λ/2·‖W‖².
     #[serde(default)]
     pub l2: f64,

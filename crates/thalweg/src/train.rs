@@ -117,7 +117,8 @@ impl<'a> Run<'a> {
     /// A run that has not begun. `engine` was made from `spec`.
     ///
     /// # Errors
-    /// If the spec is not valid, or a dataset does not fit the network or is empty.
+    /// If the spec is not valid, a layer cannot be learned through, or a dataset does not fit the network or is
+    /// empty.
     pub fn new(
         engine: Box<dyn Engine>,
         spec: &TrainingSpec,
@@ -125,6 +126,7 @@ impl<'a> Run<'a> {
         validation: Option<&'a Dataset>,
     ) -> Result<Self> {
         let spec = spec.resolve()?;
+        engine.check_trainable()?;
         for dataset in [Some(training), validation].into_iter().flatten() {
             engine.check(dataset)?;
             let rows = dataset.rows();

@@ -164,6 +164,7 @@ fn main() {
                     let spec = TrainingSpec {
                         optimizer: Choice::new(optimizer),
                         schedule: Choice::new("cosine"),
+                        reduction: Default::default(),
                         shuffle: true,
                         l2: if cases % 7 < 3 { 0.1 } else { 0.0 },
                         dtype: [Dtype::F32, Dtype::F64, Dtype::Bf16][cases / 3 % 3],

@@ -36,6 +36,7 @@ fn net(index: usize) -> (NetworkSpec, TrainingSpec, Dataset) {
     };
     let spec = TrainingSpec {
         optimizer: Choice::new("adamw"),
+        reduction: Default::default(),
         shuffle: true,
         seed: 7,
         ..descent(1e-2, batch_size, 3)

@@ -22,7 +22,7 @@ use crate::losses::{AnyLoss, LOSSES};
 use crate::optimizers::{Chain, Constants, Time};
 use crate::precision::{Dtype, Precision};
 use crate::random::{Purpose, Stream};
-use crate::spec::{NetworkSpec, TrainingSpec};
+use crate::spec::{NetworkSpec, Reduction, TrainingSpec};
 
 /// Makes an engine for the CPU, with freshly initialized parameters.
 ///
@@ -35,12 +35,29 @@ pub fn engine(
     training: &TrainingSpec,
     threads: usize,
 ) -> Result<Box<dyn Engine>> {
+    let loss = LOSSES.build(&network.loss, &())?;
+    engine_with_loss(network, training, threads, loss)
+}
+
+/// The same with a loss that is not in the registry, such as a [`Custom`](crate::losses::Custom) one, in the place
+/// of `network.loss`.
+///
+/// # Errors
+/// As [`engine()`].
+pub fn engine_with_loss(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+    loss: Box<dyn AnyLoss>,
+) -> Result<Box<dyn Engine>> {
     let isa = Isa::detect();
     Ok(match training.dtype {
-        Dtype::F32 | Dtype::Bf16 => {
-            Box::new(CpuEngine::<f32>::new(network, training, threads, isa)?)
-        }
-        Dtype::F64 => Box::new(CpuEngine::<f64>::new(network, training, threads, isa)?),
+        Dtype::F32 | Dtype::Bf16 => Box::new(CpuEngine::<f32>::new(
+            network, training, threads, isa, loss,
+        )?),
+        Dtype::F64 => Box::new(CpuEngine::<f64>::new(
+            network, training, threads, isa, loss,
+        )?),
     })
 }
 
@@ -50,6 +67,7 @@ struct CpuEngine<T> {
     isa: Isa,
     plan: Plan,
     loss: Box<dyn AnyLoss>,
+    reduction: Reduction,
     chain: Chain,
     /// Of layers that behave at random.
     seed: u64,
@@ -78,6 +96,7 @@ impl<T: Precision> CpuEngine<T> {
         training: &TrainingSpec,
         threads: usize,
         isa: Isa,
+        loss: Box<dyn AnyLoss>,
     ) -> Result<Self> {
         let training = training.resolve()?;
         let network = network.resolve()?;
@@ -99,7 +118,8 @@ impl<T: Precision> CpuEngine<T> {
             .next_multiple_of(64);
         let mut engine = Self {
             isa,
-            loss: LOSSES.build(&network.loss, &())?,
+            loss,
+            reduction: training.reduction,
             team: Team::new(plan.members)?,
             shares: plan.share_items(),
             parameters: Buffer::new(plan.parameters)?,
@@ -159,13 +179,18 @@ impl<T: Precision> CpuEngine<T> {
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
     fn split<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode) -> (Pass<'a, T>, Rest<'a, T>) {
         let total = batch.total_weight();
+        let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
         let pass = Pass {
             isa: self.isa,
             plan: &self.plan,
             loss: &*self.loss,
             batch: *batch,
             mode,
-            scale: if total > 0.0 { 1.0 / total } else { 0.0 },
+            scale,
+            gradient_scale: match self.reduction {
+                Reduction::Mean => scale,
+                Reduction::Sum => 1.0,
+            },
             arena: self.arena.share(),
             values: self.values.share(),
             classes: Shared::new(&mut self.classes),
@@ -203,6 +228,7 @@ struct Rest<'a, T> {
 
 impl<T: Precision> Engine for CpuEngine<T> {
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
+        self.check_trainable()?;
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let (seed, step) = (self.seed, time.step);
         let (pass, rest) = self.split(batch, Mode::Training { seed, step });
@@ -265,6 +291,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
+        self.check_trainable()?;
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let mut whole = vec![T::ZERO; self.plan.parameters];
         let (seed, step) = (self.seed, 1);
@@ -415,6 +442,14 @@ impl<T: Precision> Engine for CpuEngine<T> {
         for item in &pass.plan.items {
             // SAFETY: only this thread works on the engine.
             unsafe { pass.refresh(item, pass.parameters.read(item.range.clone())) };
+        }
+        Ok(())
+    }
+
+    fn check_trainable(&self) -> Result<()> {
+        for (index, planned) in self.plan.layers.iter().enumerate() {
+            (planned.layer.check_trainable())
+                .map_err(|error| error.within(format_args!("layer {}", index + 1)))?;
         }
         Ok(())
     }

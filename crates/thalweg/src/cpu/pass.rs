@@ -36,6 +36,8 @@ pub(super) struct Pass<'a, T> {
     pub mode: Mode,
     /// 1/Σw of the batch.
     pub scale: f64,
+    /// The same, or 1 for the gradient of the sum.
+    pub gradient_scale: f64,
     /// Rows of activations, gradients and stashes: see `PlannedLayer`.
     pub arena: Shared<'a, T>,
     /// Gathered targets, in whichever form the dataset has them, and weights.
@@ -274,7 +276,7 @@ impl<T: Precision> Pass<'_, T> {
                     Some(_) => Some(self.weights.read(block.places(1))),
                     None => None,
                 },
-                scale: self.scale,
+                scale: self.gradient_scale,
             };
             let dz = self
                 .arena

@@ -2,7 +2,7 @@
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar, Vector};
-use crate::losses::clear;
+use crate::losses::elementwise::clear;
 
 /// Sums that grow side by side, so that additions need not wait for each other.
 const SUMS: usize = 4;

@@ -7,6 +7,7 @@ pub mod gather;
 pub mod gemm;
 pub mod isa;
 pub mod math;
+pub mod normal;
 pub mod probe;
 pub mod reduce;
 pub mod simd;

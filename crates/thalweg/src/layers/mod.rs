@@ -100,6 +100,19 @@ pub trait Geometry: Send + Sync {
     fn initialize(&self, segment: usize, random: &mut Sequence) -> Vec<f64>;
     /// Multiply-adds a row of the forward pass.
     fn cost(&self) -> usize;
+
+    /// Refuses to be learned through, with the reason, where that cannot work.
+    ///
+    /// # Errors
+    /// If there is no slope to descend.
+    fn check_trainable(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether it puts out probabilities, which losses of logits must not be given.
+    fn is_probability(&self) -> bool {
+        false
+    }
 }
 
 /// What a layer needs, in values of its precision.

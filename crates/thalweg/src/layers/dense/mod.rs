@@ -15,14 +15,14 @@ mod unit_rows;
 use super::{
     AnyLayer, Block, Geometry, Layer, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
-use crate::activations::{ACTIVATIONS, AnyActivation};
+use crate::activations::{ACTIVATIONS, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::precision::{Dtype, Precision};
 use crate::random::Sequence;
-use crate::registry::{Arguments, Choice, Default, Description, Domain, Entry, Parameter};
+use crate::registry::{AUTO, Arguments, Choice, Default, Description, Domain, Entry, Parameter};
 
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
 /// optimizer finds them in the first-level cache.
@@ -134,10 +134,10 @@ impl Stored for f64 {
 
 impl Dense {
     fn build(arguments: &Arguments, place: &Place) -> Result<Box<dyn AnyLayer>> {
-        let activation = ACTIVATIONS.build(&Choice::new(arguments.text("activation")), &())?;
-        let initializer = match arguments.text("initializer") {
-            "auto" => activation.initializer(),
-            name => name,
+        let activation = ACTIVATIONS.build(&arguments.choice("activation"), &())?;
+        let initializer = match arguments.choice("initializer") {
+            choice if choice.name == AUTO => Choice::new(activation.initializer()),
+            choice => choice,
         };
         Ok(Box::new(Dense {
             inputs: place.input.size(),
@@ -146,7 +146,7 @@ impl Dense {
             is_first: place.index == 0,
             dtype: place.dtype,
             activation,
-            initializer: INITIALIZERS.build(&Choice::new(initializer), &())?,
+            initializer: INITIALIZERS.build(&initializer, &())?,
         }))
     }
 
@@ -205,6 +205,13 @@ impl Dense {
         )
     }
 
+    fn rows(&self) -> RowShape {
+        RowShape {
+            width: self.units,
+            stride: stride(self.units),
+        }
+    }
+
     fn activation<T: Precision>(&self) -> &dyn crate::activations::Activation<T> {
         T::activation(&*self.activation)
     }
@@ -246,6 +253,14 @@ impl Geometry for Dense {
 
     fn cost(&self) -> usize {
         self.inputs * self.units
+    }
+
+    fn check_trainable(&self) -> Result<()> {
+        self.activation.check_trainable()
+    }
+
+    fn is_probability(&self) -> bool {
+        self.activation.is_probability()
     }
 }
 
@@ -302,7 +317,7 @@ impl<T: Precision> Layer<T> for Dense {
                 stash[sizes.stash - kept..].copy_from_slice(y);
             }
         }
-        self.activation::<T>().forward(block.isa, y);
+        self.activation::<T>().forward(block.isa, self.rows(), y);
     }
 
     fn backward(
@@ -320,15 +335,15 @@ impl<T: Precision> Layer<T> for Dense {
         let dz = &mut dy[..block.rows * width];
         let kept = self.kept::<T>();
         if kept == 0 {
-            activation.backward(block.isa, trace.y, dz);
+            activation.backward(block.isa, self.rows(), trace.y, dz);
         } else if kept == sizes.stash {
-            activation.backward(block.isa, stash, dz);
+            activation.backward(block.isa, self.rows(), stash, dz);
         } else {
             for (stash, dz) in stash
                 .chunks_exact(sizes.stash)
                 .zip(dz.chunks_exact_mut(width))
             {
-                activation.backward(block.isa, &stash[sizes.stash - kept..], dz);
+                activation.backward(block.isa, self.rows(), &stash[sizes.stash - kept..], dz);
             }
         }
         let (weights, _) = self.split(sizes, weights);
@@ -388,7 +403,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
                 name: "activation",
                 summary: "φ",
                 default: Default::Text("identity"),
-                domain: Domain::Name("activations"),
+                domain: Domain::Choice(|| &ACTIVATIONS),
             },
             Parameter {
                 name: "bias",
@@ -400,7 +415,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
                 name: "initializer",
                 summary: "of W; auto is the one that suits the activation",
                 default: Default::Text("auto"),
-                domain: Domain::Name("initializers"),
+                domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
             },
         ],
     },
