@@ -15,7 +15,7 @@ mod unit_rows;
 use super::{
     AnyLayer, Block, Geometry, Layer, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
-use crate::activations::{ACTIVATIONS, AnyActivation, RowShape};
+use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
@@ -40,6 +40,7 @@ pub struct Dense {
     is_first: bool,
     dtype: Dtype,
     activation: Box<dyn AnyActivation>,
+    keeps_input: bool,
     initializer: Box<dyn Initializer>,
 }
 
@@ -145,6 +146,7 @@ impl Dense {
             has_bias: arguments.flag("bias"),
             is_first: place.index == 0,
             dtype: place.dtype,
+            keeps_input: Activation::<f32>::keeps_input(&*activation),
             activation,
             initializer: INITIALIZERS.build(&initializer, &())?,
         }))
@@ -162,15 +164,19 @@ impl Dense {
             has_input_gradient: !self.is_first,
             stash: 0,
         };
+        let stash = match self.dtype {
+            Dtype::Bf16 => self.storage::<T>().stash(sizes),
+            Dtype::F32 | Dtype::F64 => 0,
+        };
         Sizes {
-            stash: self.storage::<T>().stash(sizes) + self.kept::<T>(),
+            stash: stash + self.kept(),
             ..sizes
         }
     }
 
     /// Values of a row that the activation wants back: z, at the end of the row's stash.
-    fn kept<T: Precision>(&self) -> usize {
-        if self.activation::<T>().keeps_input() {
+    fn kept(&self) -> usize {
+        if self.keeps_input {
             stride(self.units)
         } else {
             0
@@ -193,8 +199,8 @@ impl Dense {
         sizes: Sizes,
         weights: Weights<'a, T>,
     ) -> (Weights<'a, T>, Option<&'a [T]>) {
-        let length = self.storage::<T>().weights(sizes);
-        let (parameters, bias) = weights.parameters.split_at(length);
+        let bias = if self.has_bias { sizes.padded_units } else { 0 };
+        let (parameters, bias) = weights.parameters.split_at(weights.parameters.len() - bias);
         let derived = weights.derived;
         (
             Weights {
@@ -308,7 +314,7 @@ impl<T: Precision> Layer<T> for Dense {
         storage.forward(sizes, block.rows, weights, bias, x, y, stash);
         let width = stride(self.units);
         let y = &mut y[..block.rows * width];
-        let kept = self.kept::<T>();
+        let kept = self.kept();
         if kept > 0 {
             for (stash, y) in stash
                 .chunks_exact_mut(sizes.stash)
@@ -333,7 +339,7 @@ impl<T: Precision> Layer<T> for Dense {
         let activation = self.activation::<T>();
         let width = stride(self.units);
         let dz = &mut dy[..block.rows * width];
-        let kept = self.kept::<T>();
+        let kept = self.kept();
         if kept == 0 {
             activation.backward(block.isa, self.rows(), trace.y, dz);
         } else if kept == sizes.stash {
