@@ -3,9 +3,10 @@
 use thalweg::activations::ACTIVATIONS;
 use thalweg::error::Error;
 use thalweg::losses::{Comparison, LOSSES, Link};
-use thalweg::optimizers::OPTIMIZERS;
+use thalweg::optimizers;
 use thalweg::registry::{Choice, Setting, unknown};
 use thalweg::schedules::SCHEDULES;
+use thalweg::spec::TrainingSpec;
 use thalweg_data::Task;
 
 use crate::args::TrainArgs;
@@ -44,6 +45,9 @@ pub fn check(args: &TrainArgs) -> Result<()> {
         }
     }
     with_settings(Choice::new(""), "", &args.set)?;
+    let mut training = TrainingSpec::default();
+    args.tuning.apply(&mut training);
+    training.resolve()?;
     hidden(args)?;
     if args.no_validation && args.patience.is_some() {
         let error = Error::invalid(
@@ -73,9 +77,9 @@ pub fn check_cpu() -> Result<()> {
 
 fn validate(section: &str, choice: &Choice) -> Result<()> {
     match section {
-        "loss" => LOSSES.resolve(choice)?,
-        "optimizer" => OPTIMIZERS.resolve(choice)?,
-        _ => SCHEDULES.resolve(choice)?,
+        "loss" => LOSSES.resolve(choice)?.into_choice(),
+        "optimizer" => optimizers::resolve(choice)?,
+        _ => SCHEDULES.resolve(choice)?.into_choice(),
     };
     Ok(())
 }

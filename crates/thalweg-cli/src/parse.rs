@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use thalweg::precision::Dtype;
+use thalweg::spec::{LastBatch, Sampling};
 use thalweg_data::Scaling;
 
 fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
@@ -28,6 +29,26 @@ pub fn scaling(text: &str) -> Result<Scaling, String> {
 /// A value of `--dtype`.
 pub fn dtype(text: &str) -> Result<Dtype, String> {
     one_of(text, &[("f32", Dtype::F32), ("f64", Dtype::F64)])
+}
+
+/// A value of `--last-batch`.
+pub fn last_batch(text: &str) -> Result<LastBatch, String> {
+    let names = [
+        ("keep", LastBatch::Keep),
+        ("drop", LastBatch::Drop),
+        ("weight", LastBatch::Weight),
+    ];
+    one_of(text, &names)
+}
+
+/// A value of `--sampling`.
+pub fn sampling(text: &str) -> Result<Sampling, String> {
+    let names = [
+        ("uniform", Sampling::Uniform),
+        ("stratified", Sampling::Stratified),
+        ("balanced", Sampling::Balanced),
+    ];
+    one_of(text, &names)
 }
 
 /// A value of `--delimiter`.

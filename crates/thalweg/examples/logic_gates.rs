@@ -50,13 +50,10 @@ fn learn(
         learning_rate: 0.05,
         batch_size: 4,
         epochs: 500,
-        patience: None,
-        l2: 0.0,
-        shuffle: true,
         seed,
         dtype: Dtype::F64,
         optimizer: Choice::new("adam"),
-        schedule: Choice::new("constant"),
+        ..TrainingSpec::default()
     };
     let gate = Dataset {
         features: Features {

@@ -140,6 +140,11 @@ impl Domain {
         open: (false, false),
     };
 
+    /// Whether a number is in it.
+    pub fn contains(self, x: f64) -> bool {
+        self.admit(&Setting::Number(x)).is_some()
+    }
+
     /// `setting` as this domain stores it (a whole number is a fine number), or `None`.
     fn admit(self, setting: &Setting) -> Option<Setting> {
         let inside = |x: f64| match self {

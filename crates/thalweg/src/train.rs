@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::average;
+use crate::batches;
 use crate::dataset::Dataset;
 use crate::engine::{Batch, Engine, Rows, State, StepReport};
 use crate::error::{Error, Result};
-use crate::observe::{Best, EarlyStopping, EpochReport, Flow, Observer};
-use crate::optimizers::Time;
-use crate::random::{Purpose, Stream};
+use crate::observe::{Best, EarlyStopping, EpochReport, Flow, Memory, Observer};
+use crate::optimizers::{Time, is_solver};
 use crate::schedules::{Progress, SCHEDULES, Schedule};
+use crate::solvers::{Objective, SOLVERS, Solver};
 use crate::spec::TrainingSpec;
 
 /// A training run: an engine, its data, and how far it has come.
@@ -27,6 +29,9 @@ pub struct Run<'a> {
     /// Updates done.
     step: u64,
     early_stopping: EarlyStopping,
+    memory: Memory,
+    /// For optimizers that see all rows at once.
+    solver: Option<Box<dyn Solver>>,
     /// Whether the engine is as an epoch left it.
     is_between_epochs: bool,
 }
@@ -39,8 +44,37 @@ pub enum StoppedBy {
     Epochs,
     /// The validation loss did not get better any more.
     Patience,
+    /// As many updates as were wanted.
+    MaxSteps,
+    /// The time was over.
+    MaxTime,
+    /// The loss was low enough.
+    TargetLoss,
+    /// An update changed too little.
+    MinChange,
+    /// The gradient was small enough.
+    MinGradient,
+    /// A solver found no lower point.
+    Converged,
     /// An observer asked for it.
     Observer,
+}
+
+impl StoppedBy {
+    /// Its name in logs and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            StoppedBy::Epochs => "epochs",
+            StoppedBy::Patience => "patience",
+            StoppedBy::MaxSteps => "max_steps",
+            StoppedBy::MaxTime => "max_time",
+            StoppedBy::TargetLoss => "target_loss",
+            StoppedBy::MinChange => "min_change",
+            StoppedBy::MinGradient => "min_gradient",
+            StoppedBy::Converged => "converged",
+            StoppedBy::Observer => "observer",
+        }
+    }
 }
 
 /// How training went.
@@ -65,10 +99,13 @@ pub struct Checkpoint {
     pub state: State,
     /// The best epoch so far.
     pub best: Option<Best>,
+    /// What else the run remembers.
+    pub memory: Memory,
 }
 
-/// Trains until the epochs are done, patience is over, or the observer says stop; then goes back to the
-/// parameters of the best epoch if there are validation rows.
+/// Trains until the epochs are done, patience is over, another reason of [`crate::spec::Stop`] is there, or the
+/// observer says stop; then goes back to the parameters of the best epoch if there are validation rows, and to
+/// the averaged parameters if such are kept. An epoch that ends early counts.
 ///
 /// # Errors
 /// [`Error::Diverged`] in the step where the loss, the gradient or a parameter stops being finite; if it is
@@ -79,32 +116,28 @@ pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
         return run.finish(StoppedBy::Patience);
     }
     while run.epoch < run.spec.epochs {
-        run.shuffle();
         run.is_between_epochs = false;
-        let mut sums = Sums::default();
-        let mut batches = run.order.chunks(run.spec.batch_size).peekable();
-        while let Some(rows) = batches.next() {
-            let progress = run.progress();
-            run.step += 1;
-            let time = Time {
-                step: run.step,
-                rate: run.spec.learning_rate * run.schedule.factor(progress),
-            };
-            let batch = Batch {
-                upcoming: batches.peek().map_or(Rows::NONE, |rows| Rows::Listed(rows)),
-                ..Batch::new(run.training, Rows::Listed(rows))
-            };
-            let report = (run.engine.step(&batch, time)).map_err(|e| in_epoch(e, run.epoch + 1))?;
-            sums.add(&batch, time.rate, &report);
-            if observer.step(run.step, &report) == Flow::Stop {
-                return run.finish(StoppedBy::Observer);
-            }
+        let (sums, stopped_by) = match run.solver.is_some() {
+            true => run.iterate(observer)?,
+            false => run.batches(observer)?,
+        };
+        if stopped_by == Some(StoppedBy::Observer) {
+            return run.finish(StoppedBy::Observer);
         }
         run.epoch += 1;
-        run.is_between_epochs = true;
+        run.is_between_epochs = stopped_by.is_none();
         let report = run.judge(sums)?;
         if observer.epoch(run, &report)? == Flow::Stop {
             return run.finish(StoppedBy::Observer);
+        }
+        let loss = report.validation_loss.unwrap_or(report.train_loss);
+        let is_low = run
+            .spec
+            .stop
+            .target_loss
+            .is_some_and(|target| loss <= target);
+        if let Some(stopped_by) = stopped_by.or(is_low.then_some(StoppedBy::TargetLoss)) {
+            return run.finish(stopped_by);
         }
         if run.early_stopping.is_out_of_patience(run.epoch) {
             return run.finish(StoppedBy::Patience);
@@ -136,6 +169,7 @@ impl<'a> Run<'a> {
                 ));
             }
         }
+        batches::check(&spec, training)?;
         Ok(Self {
             engine,
             training,
@@ -148,6 +182,10 @@ impl<'a> Run<'a> {
                 patience: spec.patience,
                 best: None,
             },
+            memory: Memory::default(),
+            solver: (is_solver(&spec.optimizer))
+                .then(|| SOLVERS.build(&spec.optimizer, &()))
+                .transpose()?,
             is_between_epochs: true,
             spec,
         })
@@ -170,7 +208,10 @@ impl<'a> Run<'a> {
 
     /// Updates of an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
-        self.order.len().div_ceil(self.spec.batch_size) as u64
+        match self.solver {
+            Some(_) => 1,
+            None => batches::count(&self.spec, self.training.rows()) as u64,
+        }
     }
 
     /// The best epoch so far by validation loss.
@@ -183,8 +224,15 @@ impl<'a> Run<'a> {
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.is_between_epochs.then(|| Checkpoint {
             epoch: self.epoch,
-            state: self.engine.save(),
+            state: match &self.solver {
+                Some(solver) => State {
+                    slots: solver.save(),
+                    ..self.engine.save()
+                },
+                None => self.engine.save(),
+            },
             best: self.early_stopping.best.clone(),
+            memory: self.memory,
         })
     }
 
@@ -208,7 +256,17 @@ impl<'a> Run<'a> {
                 expected,
             ));
         }
-        self.engine.load(&checkpoint.state)?;
+        match &mut self.solver {
+            Some(solver) => {
+                self.engine.load(&State {
+                    parameters: checkpoint.state.parameters.clone(),
+                    slots: Vec::new(),
+                })?;
+                solver.load(&checkpoint.state.slots, parameters)?;
+            }
+            None => self.engine.load(&checkpoint.state)?,
+        }
+        self.memory = checkpoint.memory;
         self.is_between_epochs = true;
         self.epoch = checkpoint.epoch;
         self.step = checkpoint.epoch as u64 * self.steps_per_epoch();
@@ -235,26 +293,151 @@ impl<'a> Run<'a> {
         let steps_per_epoch = self.steps_per_epoch();
         Progress {
             step: self.step,
-            steps: steps_per_epoch.saturating_mul(self.spec.epochs as u64),
+            steps: steps_per_epoch
+                .saturating_mul(self.spec.epochs as u64)
+                .min(self.spec.stop.max_steps.unwrap_or(u64::MAX)),
             steps_per_epoch,
         }
     }
 
-    /// Puts the rows into the order of the epoch that begins: a function of seed and epoch alone.
-    fn shuffle(&mut self) {
-        if self.spec.shuffle {
-            for (row, place) in self.order.iter_mut().enumerate() {
-                *place = row as u32;
+    /// An epoch of mini-batches; why it ended early, if it did.
+    fn batches(&mut self, observer: &mut dyn Observer) -> Result<(Sums, Option<StoppedBy>)> {
+        batches::arrange(&self.spec, self.training, self.epoch, &mut self.order);
+        let order = std::mem::take(&mut self.order);
+        let result = self.batches_in(&order, observer);
+        self.order = order;
+        result
+    }
+
+    fn batches_in(
+        &mut self,
+        order: &[u32],
+        observer: &mut dyn Observer,
+    ) -> Result<(Sums, Option<StoppedBy>)> {
+        let mut sums = Sums::default();
+        let count = batches::count(&self.spec, order.len());
+        let mut batches = order.chunks(self.spec.batch_size).take(count).peekable();
+        while let Some(rows) = batches.next() {
+            let rate = self.rate() * batches::weight(&self.spec, rows.len());
+            self.step += 1;
+            let time = Time {
+                step: self.step,
+                rate,
+            };
+            let batch = Batch {
+                upcoming: batches.peek().map_or(Rows::NONE, |rows| Rows::Listed(rows)),
+                ..Batch::new(self.training, Rows::Listed(rows))
+            };
+            let epoch = self.epoch + 1;
+            let report = (self.engine.step(&batch, time)).map_err(|e| in_epoch(e, epoch))?;
+            sums.add(&batch, time.rate, &report);
+            self.memory.smoothed.add(report.loss);
+            if observer.step(self.step, &report) == Flow::Stop {
+                return Ok((sums, Some(StoppedBy::Observer)));
             }
-            Stream::new(self.spec.seed, Purpose::Shuffle, self.epoch as u64)
-                .sequence()
-                .shuffle(&mut self.order);
+            if let Some(stopped_by) = self.stops_after(&report, &sums) {
+                return Ok((sums, Some(stopped_by)));
+            }
         }
+        Ok((sums, None))
+    }
+
+    /// An iteration of the solver, which is an epoch of one update.
+    fn iterate(&mut self, observer: &mut dyn Observer) -> Result<(Sums, Option<StoppedBy>)> {
+        let mut sums = Sums::default();
+        self.step += 1;
+        let (mut objective, solver) = match &mut self.solver {
+            Some(solver) => (
+                Objective::new(&mut *self.engine, self.training, &self.spec),
+                solver,
+            ),
+            None => return Ok((sums, Some(StoppedBy::Converged))),
+        };
+        let from = objective.here()?;
+        let to = solver.advance(&mut objective, &from)?;
+        let report = StepReport {
+            loss: from.loss,
+            gradient_norm: from.gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
+            change: to.as_ref().map(|to| {
+                let pairs = to.parameters.iter().zip(&from.parameters);
+                pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+            }),
+        };
+        let is_done = to.is_none();
+        objective.stay_at(&to.unwrap_or(from).parameters)?;
+        if !report.loss.is_finite() {
+            return Err(Error::Diverged {
+                step: self.step,
+                epoch: self.epoch + 1,
+                quantity: "loss",
+                value: report.loss,
+                rate: self.spec.learning_rate,
+            });
+        }
+        sums.add(&Batch::all(self.training), self.spec.learning_rate, &report);
+        self.memory.smoothed.add(report.loss);
+        let stopped_by = match observer.step(self.step, &report) {
+            Flow::Stop => Some(StoppedBy::Observer),
+            Flow::Continue if is_done => Some(StoppedBy::Converged),
+            Flow::Continue => self.stops_after(&report, &sums),
+        };
+        Ok((sums, stopped_by))
+    }
+
+    /// η of the next update.
+    fn rate(&self) -> f64 {
+        let progress = self.progress();
+        let scale = self.spec.scale_rate.map_or(1.0, |scale| {
+            scale.factor(self.spec.batch_size, progress.epochs())
+        });
+        self.spec.learning_rate
+            * self.schedule.factor(progress)
+            * self.memory.reduction.factor
+            * scale
+    }
+
+    /// Why the run ends after an update, if it does.
+    fn stops_after(&self, report: &StepReport, sums: &Sums) -> Option<StoppedBy> {
+        let stop = &self.spec.stop;
+        let is_small = |value: Option<f64>, bound: Option<f64>| {
+            bound.is_some_and(|bound| value.is_some_and(|value| value <= bound))
+        };
+        if is_small(Some(report.gradient_norm), stop.min_gradient) {
+            return Some(StoppedBy::MinGradient);
+        }
+        if is_small(report.change, stop.min_change) {
+            return Some(StoppedBy::MinChange);
+        }
+        if stop.max_steps.is_some_and(|steps| self.step >= steps) {
+            return Some(StoppedBy::MaxSteps);
+        }
+        let seconds = || self.memory.seconds + sums.start.elapsed().as_secs_f64();
+        (stop.max_time.is_some_and(|limit| seconds() >= limit)).then_some(StoppedBy::MaxTime)
+    }
+
+    /// Takes the averaged parameters, if such are kept; gives what was there instead.
+    fn take_average(&mut self) -> Result<Option<State>> {
+        let Some(beta) = self.spec.ema else {
+            return Ok(None);
+        };
+        let state = self.engine.save();
+        let correction = average::correction(beta, self.step);
+        let average = state.slots.last().map_or(&[][..], Vec::as_slice);
+        self.engine.load(&State {
+            parameters: average.iter().map(|value| value * correction).collect(),
+            slots: Vec::new(),
+        })?;
+        Ok(Some(state))
     }
 
     /// Evaluates on the validation rows and remembers the epoch if it is the best.
     fn judge(&mut self, sums: Sums) -> Result<EpochReport> {
         let seconds = sums.start.elapsed().as_secs_f64();
+        self.memory.seconds += seconds;
+        let latest = match self.validation {
+            Some(_) => self.take_average()?,
+            None => None,
+        };
         let validation_loss = match self.validation {
             Some(rows) => Some(self.engine.evaluate(&Batch::all(rows), None)?),
             None => None,
@@ -276,9 +459,18 @@ impl<'a> Run<'a> {
                 parameters: self.engine.save().parameters,
             });
         }
+        if let Some(latest) = latest {
+            self.engine.load(&latest)?;
+        }
+        let train_loss = sums.loss / sums.weight;
+        if let Some(plateau) = &self.spec.plateau {
+            let loss = validation_loss.unwrap_or(train_loss);
+            self.memory.reduction.epoch(plateau, loss);
+        }
         Ok(EpochReport {
             epoch: self.epoch,
-            train_loss: sums.loss / sums.weight,
+            train_loss,
+            smoothed_loss: self.memory.smoothed.value().unwrap_or(train_loss),
             validation_loss,
             learning_rate: sums.rate,
             gradient_norm: sums.norm / sums.steps as f64,
@@ -289,6 +481,9 @@ impl<'a> Run<'a> {
     }
 
     fn finish(&mut self, stopped_by: StoppedBy) -> Result<Summary> {
+        if self.best().is_none() && self.step > 0 && self.take_average()?.is_some() {
+            self.is_between_epochs = false;
+        }
         self.restore_best()?;
         Ok(Summary {
             epochs: self.epoch,

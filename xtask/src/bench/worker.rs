@@ -9,7 +9,6 @@ use thalweg::cpu;
 use thalweg::dataset::Dataset;
 use thalweg::engine::State;
 use thalweg::observe::{EpochReport, Flow, Observer};
-use thalweg::precision::Dtype;
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
@@ -73,13 +72,8 @@ fn epochs(
         learning_rate: 1e-3,
         batch_size,
         epochs: 1_000_000,
-        patience: None,
-        l2: 0.0,
-        shuffle: true,
-        seed: 0,
-        dtype: Dtype::F32,
         optimizer: Choice::new("adam"),
-        schedule: Choice::new("constant"),
+        ..TrainingSpec::default()
     };
     let mut engine = cpu::engine(&network, &spec, threads).map_err(failed)?;
     let initial = State {
