@@ -23,6 +23,7 @@ pub mod precision;
 pub mod random;
 pub mod registry;
 pub mod schedules;
+pub mod search;
 pub mod solvers;
 pub mod spec;
 pub mod train;
