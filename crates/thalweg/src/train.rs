@@ -214,6 +214,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The rows in the order of the last epoch that began; batches are cut from its beginning.
+    pub fn order(&self) -> &[u32] {
+        &self.order
+    }
+
     /// The best epoch so far by validation loss.
     pub fn best(&self) -> Option<&Best> {
         self.early_stopping.best.as_ref()

@@ -166,6 +166,11 @@ fn neither_a_step_nor_a_batch_of_the_training_loop_allocates() {
                         schedule: Choice::new("cosine"),
                         shuffle: true,
                         l2: if cases % 7 < 3 { 0.1 } else { 0.0 },
+                        // What needs the whole gradient, one by one.
+                        clip_norm: (cases % 8 == 1).then_some(0.1),
+                        sam: (cases % 8 == 3).then_some(0.05),
+                        max_norm: (cases % 8 == 5).then_some(0.5),
+                        ema: (cases % 8 == 7).then_some(0.9),
                         dtype: [Dtype::F32, Dtype::F64][cases % 2],
                         ..descent(1e-3, BATCH, 3)
                     };

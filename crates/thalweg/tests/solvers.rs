@@ -279,10 +279,7 @@ fn what_solvers_cannot_do_is_refused() {
         ..rows.clone()
     };
     let said = refused(&linear, &twice);
-    assert!(
-        said.contains("input 1 that is a combination"),
-        "{said}"
-    );
+    assert!(said.contains("input 1 that is a combination"), "{said}");
     let classes = Dataset {
         targets: Targets::Classes(vec![0, 1, 0, 1, 0, 1, 0, 1, 0, 1]),
         ..rows
