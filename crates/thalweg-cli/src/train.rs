@@ -287,6 +287,6 @@ fn outcome(
             let best_epoch = run.best().map_or(0, |best| best.epoch);
             Ok((of(run.epoch(), best_epoch, "diverged"), Some(error)))
         }
-        Err(error) => Err(Failure::Running(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }

@@ -24,6 +24,7 @@ use crate::losses::{AnyLoss, LOSSES};
 use crate::optimizers::{Chain, Constants, Time};
 use crate::precision::{Dtype, Precision};
 use crate::random::{Purpose, Stream};
+use crate::solvers;
 use crate::spec::{NetworkSpec, TrainingSpec};
 
 /// Makes an engine for the CPU, with freshly initialized parameters.
@@ -84,6 +85,7 @@ impl<T: Precision> CpuEngine<T> {
     ) -> Result<Self> {
         let training = training.resolve()?;
         let network = network.resolve()?;
+        solvers::check(&network, &training)?;
         let chain = Chain::build(&training)?;
         let cut = match (chain.is_whole(), chain.has_parts()) {
             (true, _) => Cut::Tensors,

@@ -36,7 +36,7 @@ impl Solver for ClosedForm {
             [weight, bias] if weight.shape.len() == 2 && bias.shape == [weight.shape[0]] => {
                 (weight.shape[1], weight.shape[0], true)
             }
-            _ => return Err(not_linear("a network of several layers")),
+            _ => return Err(not_linear("other parameters than one layer's")),
         };
         let mut normal = Normal::new(objective.dataset(), inputs, outputs, has_bias)?;
         // At θ = 0 the gradient is −s·X̃ᵀDY.
@@ -75,7 +75,7 @@ impl Solver for ClosedForm {
     }
 }
 
-fn not_linear(found: &str) -> Error {
+pub(super) fn not_linear(found: &str) -> Error {
     let subject = "optimizer closed_form";
     Error::invalid(subject, found, "a linear model with mse or half_mse")
         .remedy("choose --hidden none and --loss mse, or another optimizer")

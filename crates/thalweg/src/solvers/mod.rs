@@ -4,7 +4,8 @@
 //! precision. An iteration counts as an epoch. What they remember is saved like the slots of other optimizers.
 
 use crate::error::{Error, Result};
-use crate::registry::{Domain, Parameter, entries};
+use crate::registry::{Domain, Parameter, Setting, entries};
+use crate::spec::{NetworkSpec, TrainingSpec};
 
 mod line_search;
 mod objective;
@@ -42,6 +43,28 @@ pub trait Solver: Send {
             [] => Ok(()),
             _ => Err(unfit(saved.len(), "none")),
         }
+    }
+}
+
+/// Whether a solver, if the optimizer is one, can minimize this network's loss. Both specs are resolved.
+///
+/// # Errors
+/// Says what does not fit.
+pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
+    if training.optimizer.name != closed_form::ENTRY.description.name {
+        return Ok(());
+    }
+    let identity = Setting::Text("identity".to_owned());
+    match &network.layers[..] {
+        [layer] if layer.name != "dense" => Err(closed_form::not_linear(&layer.name)),
+        [layer] if layer.settings.get("activation") != Some(&identity) => {
+            Err(closed_form::not_linear("an activation"))
+        }
+        [_] if !["mse", "half_mse"].contains(&network.loss.name.as_str()) => Err(
+            closed_form::not_linear(&format!("the loss {}", network.loss.name)),
+        ),
+        [_] => Ok(()),
+        layers => Err(closed_form::not_linear(&format!("{} layers", layers.len()))),
     }
 }
 
