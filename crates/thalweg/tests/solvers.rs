@@ -36,12 +36,11 @@ fn eliminate(mut a: Vec<Vec<f64>>) -> Vec<f64> {
     for i in 0..n {
         let pivot = (i..n).max_by(|p, q| a[*p][i].abs().total_cmp(&a[*q][i].abs()));
         a.swap(i, pivot.unwrap());
-        for row in 0..n {
-            if row != i {
-                let factor = a[row][i] / a[i][i];
-                for column in i..=n {
-                    a[row][column] -= factor * a[i][column];
-                }
+        let leading = a[i].clone();
+        for (_, row) in a.iter_mut().enumerate().filter(|(row, _)| *row != i) {
+            let factor = row[i] / leading[i];
+            for (value, above) in row.iter_mut().zip(&leading) {
+                *value -= factor * above;
             }
         }
     }
