@@ -79,11 +79,15 @@ fn a_config_reproduces_every_option_bit_for_bit() {
 /// Kills a run after its first checkpoint, and finishes it.
 #[cfg(unix)]
 #[test]
-fn a_killed_run_with_every_option_goes_on_to_the_same_bits() {
+fn a_killed_run_with_many_options_goes_on_to_the_same_bits() {
     use std::process::Stdio;
     let place = Workplace::new();
-    for (index, options) in OPTIONS.iter().enumerate() {
-        let options = options.replace("--max-steps 70", "");
+    // Slots, averages, reductions and a solver's pairs; the other groups remember nothing else.
+    for (index, options) in OPTIONS
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| [0, 1, 4].contains(i))
+    {
         let mut epochs = 60;
         let line = loop {
             let line = format!(

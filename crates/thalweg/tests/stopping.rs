@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use thalweg::average::Average;
-use thalweg::dataset::{Dataset, Targets};
+use thalweg::dataset::{Dataset, Features, Targets, Values};
 use thalweg::engine::StepReport;
 use thalweg::error::Result;
 use thalweg::observe::{EpochReport, Flow, Observer, Reduction};
@@ -326,6 +326,35 @@ fn a_short_last_batch_is_kept_dropped_or_weighted() {
             .to_string()
             .contains("expected classes")
     );
+}
+
+#[test]
+fn five_million_rows_in_batches_of_a_thousand_are_five_thousand_updates() {
+    const ROWS: usize = 5_000_000;
+    let x = |row: usize| (row % 1000) as f32 / 1000.0;
+    let rows = Dataset {
+        features: Features {
+            width: 1,
+            values: Values::F32((0..ROWS).map(x).collect()),
+        },
+        targets: values(1, (0..ROWS).map(|row| 3.0 * f64::from(x(row))).collect()),
+        weights: None,
+    };
+    let spec = TrainingSpec {
+        shuffle: true,
+        ..descent(0.1, 1000, 1)
+    };
+    let mut run = Run::new(engine(&one_weight(), &spec), &spec, &rows, None).unwrap();
+    let summary = train(&mut run, &mut ()).unwrap();
+    assert_eq!((summary.steps, summary.epochs), (5000, 1));
+    let mut seen = run.order().to_vec();
+    seen.sort_unstable();
+    assert!(
+        seen.into_iter().eq(0..ROWS as u32),
+        "not every row came once"
+    );
+    let w = run.engine().save().parameters[0];
+    assert!((w - 3.0).abs() < 1e-9, "{w}");
 }
 
 // Rates
