@@ -6,7 +6,7 @@ use serde::Serialize;
 use thalweg::error::{Error, Result};
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting, unknown};
-use thalweg::spec::{NetworkSpec, Reduction, TrainingSpec};
+use thalweg::spec::{NetworkSpec, TrainingSpec};
 
 /// What the rows are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -297,17 +297,12 @@ impl Workload {
             batch_size: self.batch,
             // As many as anybody asks for.
             epochs: u32::MAX as usize,
-            patience: None,
-            l2: 0.0,
-            reduction: Reduction::Mean,
-            shuffle: true,
-            seed: 0,
             dtype: self.dtype,
             optimizer: match self.optimizer {
                 "sgd" => Choice::new("sgd").with("momentum", Setting::Number(0.0)),
                 name => Choice::new(name),
             },
-            schedule: Choice::new("constant"),
+            ..TrainingSpec::default()
         }
     }
 }

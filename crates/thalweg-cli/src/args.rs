@@ -9,6 +9,7 @@ use thalweg_data::{Scaling, Task};
 
 use crate::config::OutputBias;
 use crate::parse::{delimiter, dtype, output_bias, reduction, scaling, threads};
+use crate::tuning::Tuning;
 
 /// Trains feed-forward networks, from a table or images to a model file.
 #[derive(Parser)]
@@ -227,6 +228,9 @@ pub struct TrainArgs {
     /// How what is not set is chosen [default: auto]
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub preset: Option<Preset>,
+
+    #[command(flatten)]
+    pub tuning: Tuning,
 
     /// Take everything that is not set here from a run's config.toml
     #[arg(

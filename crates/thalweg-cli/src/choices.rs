@@ -4,9 +4,10 @@ use thalweg::activations::ACTIVATIONS;
 use thalweg::error::Error;
 use thalweg::initializers::INITIALIZERS;
 use thalweg::losses::{Comparison, LOSSES, Link};
-use thalweg::optimizers::OPTIMIZERS;
+use thalweg::optimizers::OPTIMIZERS_AND_SOLVERS;
 use thalweg::registry::{AUTO, Choice, Kind, Setting, unknown};
 use thalweg::schedules::SCHEDULES;
+use thalweg::spec::TrainingSpec;
 use thalweg_data::Task;
 
 use crate::args::TrainArgs;
@@ -45,6 +46,9 @@ pub fn check(args: &TrainArgs) -> Result<()> {
     for setting in &args.set {
         parts(setting)?;
     }
+    let mut training = TrainingSpec::default();
+    args.tuning.apply(&mut training);
+    training.resolve()?;
     hidden(args)?;
     if args.no_validation && args.patience.is_some() {
         let error = Error::invalid(
@@ -96,7 +100,7 @@ pub fn hidden(args: &TrainArgs) -> Result<Option<Vec<usize>>> {
 fn kind(section: &str) -> Result<&'static dyn Kind> {
     Ok(match section {
         "loss" => &LOSSES,
-        "optimizer" => &OPTIMIZERS,
+        "optimizer" => &OPTIMIZERS_AND_SOLVERS,
         "schedule" => &SCHEDULES,
         "activation" => &ACTIVATIONS,
         "initializer" => &INITIALIZERS,

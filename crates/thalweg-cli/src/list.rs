@@ -18,7 +18,7 @@ fn kinds() -> Vec<(&'static str, Vec<&'static Description>)> {
             thalweg::activations::ACTIVATIONS.descriptions(),
         ),
         ("losses", thalweg::losses::LOSSES.descriptions()),
-        ("optimizers", thalweg::optimizers::OPTIMIZERS.descriptions()),
+        ("optimizers", thalweg::optimizers::descriptions()),
         ("schedules", thalweg::schedules::SCHEDULES.descriptions()),
         (
             "initializers",

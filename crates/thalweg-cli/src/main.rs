@@ -26,6 +26,7 @@ mod scores;
 mod summary;
 mod terminal;
 mod train;
+mod tuning;
 
 use std::process::ExitCode;
 

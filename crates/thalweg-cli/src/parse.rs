@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use thalweg::precision::Dtype;
-use thalweg::spec::Reduction;
+use thalweg::spec::{LastBatch, Reduction, Sampling};
 use thalweg_data::Scaling;
 
 use crate::config::OutputBias;
@@ -51,6 +51,26 @@ pub fn output_bias(text: &str) -> Result<OutputBias, String> {
 /// A value of `--reduction`.
 pub fn reduction(text: &str) -> Result<Reduction, String> {
     one_of(text, &[("mean", Reduction::Mean), ("sum", Reduction::Sum)])
+}
+
+/// A value of `--last-batch`.
+pub fn last_batch(text: &str) -> Result<LastBatch, String> {
+    let names = [
+        ("keep", LastBatch::Keep),
+        ("drop", LastBatch::Drop),
+        ("weight", LastBatch::Weight),
+    ];
+    one_of(text, &names)
+}
+
+/// A value of `--sampling`.
+pub fn sampling(text: &str) -> Result<Sampling, String> {
+    let names = [
+        ("uniform", Sampling::Uniform),
+        ("stratified", Sampling::Stratified),
+        ("balanced", Sampling::Balanced),
+    ];
+    one_of(text, &names)
 }
 
 /// A value of `--delimiter`.

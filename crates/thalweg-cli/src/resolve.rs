@@ -6,6 +6,7 @@ use thalweg::Isa;
 use thalweg::error::Error;
 use thalweg::layers::LAYERS;
 use thalweg::losses::{Comparison, LOSSES};
+use thalweg::optimizers::is_solver;
 use thalweg::precision::Dtype;
 use thalweg::registry::{AUTO, Choice, Kind, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
@@ -171,11 +172,12 @@ pub fn config(
         check_fits(&base.network, preprocessing, path)?;
     }
     let widths = hidden(args)?;
+    let optimizer = named_optimizer(args)?;
     let facts = Facts {
         task: preprocessing.task(),
         rows: prepared.train.rows(),
         has_validation: prepared.validation.is_some(),
-        optimizer: args.optimizer.as_deref(),
+        optimizer: optimizer.as_ref(),
         epochs: args.epochs,
         hidden: widths.as_deref(),
     };
@@ -223,12 +225,13 @@ pub fn config(
     training.shuffle &= !args.no_shuffle;
     training.reduction = args.reduction.unwrap_or(training.reduction);
     training.seed = args.seed.unwrap_or(training.seed);
-    training.dtype = args.dtype.unwrap_or(training.dtype);
+    training.dtype = dtype(args, Some(training.dtype))?;
     if training.dtype == Dtype::Bf16 && !Isa::detect().has_bf16() {
         notes.push(Note::info(
             "this CPU has no instruction for products of bf16 numbers: f32 would be faster",
         ));
     }
+    args.tuning.apply(training);
     if let Some(path) = &args.initial_weights {
         config.initial_weights = Some(path.clone());
     }
@@ -254,6 +257,19 @@ pub fn config(
     }
     reasons.retain(|reason| !is_set(args, reason.flag));
     Ok((config, reasons, notes))
+}
+
+/// The optimizer of the arguments, with its settings.
+fn named_optimizer(args: &TrainArgs) -> Result<Option<Choice>> {
+    let choice = |name| with_settings(Choice::new(name), "optimizer", &args.set);
+    args.optimizer.as_ref().map(choice).transpose()
+}
+
+/// The precision: the argument's, that of solvers if one is named, or the base's.
+pub fn dtype(args: &TrainArgs, base: Option<Dtype>) -> Result<Dtype> {
+    let is_solver = named_optimizer(args)?.is_some_and(|choice| is_solver(&choice));
+    let double = is_solver.then_some(Dtype::F64);
+    Ok(args.dtype.or(double).or(base).unwrap_or_default())
 }
 
 /// Refuses what the data would leave without effect.
@@ -382,13 +398,9 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
         batch_size: preset.batch_size,
         epochs: preset.epochs,
         patience: preset.patience,
-        l2: 0.0,
-        reduction: Default::default(),
-        shuffle: true,
-        seed: 0,
-        dtype: Dtype::F32,
         optimizer: preset.optimizer,
         schedule: preset.schedule,
+        ..TrainingSpec::default()
     };
     // Inputs and outputs come from the data.
     let network = NetworkSpec::mlp(1, &preset.hidden, preset.activation, 1, preset.loss);

@@ -47,10 +47,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         (None, None) => None,
     };
     let data = resolve::data(args, base.as_ref())?;
-    let dtype = args
-        .dtype
-        .or(base.as_ref().map(|base| base.training.dtype))
-        .unwrap_or_default();
+    let dtype = resolve::dtype(args, base.as_ref().map(|base| base.training.dtype))?;
     let prepared = data::load(&data, dtype)?;
     for note in &prepared.notes {
         terminal.note(note);
@@ -283,9 +280,8 @@ fn outcome(
     match result {
         Ok(summary) => {
             let stopped_by = match summary.stopped_by {
-                StoppedBy::Epochs => "epochs",
-                StoppedBy::Patience => "patience",
                 StoppedBy::Observer => INTERRUPTED,
+                other => other.name(),
             };
             Ok((of(summary.epochs, summary.best_epoch, stopped_by), None))
         }
@@ -294,6 +290,6 @@ fn outcome(
             let best_epoch = run.best().map_or(0, |best| best.epoch);
             Ok((of(run.epoch(), best_epoch, "diverged"), Some(error)))
         }
-        Err(error) => Err(Failure::Running(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }

@@ -55,14 +55,10 @@ fn learn(
         learning_rate,
         batch_size,
         epochs: 500,
-        patience: None,
-        l2: 0.0,
-        reduction: Default::default(),
-        shuffle: true,
         seed,
         dtype: Dtype::F64,
         optimizer: Choice::new(optimizer),
-        schedule: Choice::new("constant"),
+        ..TrainingSpec::default()
     };
     let gate = Dataset {
         features: Features {

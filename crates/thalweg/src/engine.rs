@@ -167,6 +167,8 @@ pub struct StepReport {
     pub loss: f64,
     /// ‖∇‖ of that loss (L2 norm over all parameters), without penalties.
     pub gradient_norm: f64,
+    /// ‖η·u‖, by how much θ moved (before max-norm), where the run stops by it.
+    pub change: Option<f64>,
 }
 
 /// A tensor of parameters, as files and reports know it.
@@ -176,6 +178,8 @@ pub struct ParameterInfo {
     pub name: String,
     /// Shape, such as \[outputs, inputs\].
     pub shape: Vec<usize>,
+    /// Whether penalties and weight decay act on it.
+    pub decays: bool,
 }
 
 /// Everything about an engine that training changes: parameters and optimizer slots, each tensor after
@@ -184,7 +188,7 @@ pub struct ParameterInfo {
 pub struct State {
     /// θ.
     pub parameters: Vec<f64>,
-    /// The optimizer's slots, each as long as θ.
+    /// The optimizer's slots, each as long as θ; the last is the average of θ where one is kept.
     pub slots: Vec<Vec<f64>>,
 }
 

@@ -221,6 +221,11 @@ impl Domain {
         }
     }
 
+    /// Whether a number is in it.
+    pub fn contains(self, x: f64) -> bool {
+        matches!(self.admit(&Setting::Number(x)), Ok(Some(_)))
+    }
+
     /// `setting` as this domain stores it (a whole number is a fine number, a choice has every setting that
     /// its entry has), or `None`.
     ///

@@ -167,6 +167,11 @@ fn main() {
                         reduction: Default::default(),
                         shuffle: true,
                         l2: if cases % 7 < 3 { 0.1 } else { 0.0 },
+                        // What needs the whole gradient, one by one.
+                        clip_norm: (cases % 8 == 1).then_some(0.1),
+                        sam: (cases % 8 == 3).then_some(0.05),
+                        max_norm: (cases % 8 == 5).then_some(0.5),
+                        ema: (cases % 8 == 7).then_some(0.9),
                         dtype: [Dtype::F32, Dtype::F64, Dtype::Bf16][cases / 3 % 3],
                         ..descent(1e-3, BATCH, 3)
                     };

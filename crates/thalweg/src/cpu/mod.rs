@@ -5,13 +5,15 @@ mod cores;
 mod pass;
 mod plan;
 mod team;
+mod whole;
 
 use std::ops::Range;
 
 use buffer::{Buffer, Shared};
-use pass::{Pass, RUINED, RowBlock, Upcoming, Update};
-use plan::{BLOCK_ROWS, Plan};
+use pass::{Pass, RowBlock, Upcoming, Update};
+use plan::{BLOCK_ROWS, Cut, Plan};
 use team::{Member, Team};
+use whole::{Sums, Whole};
 
 use crate::dataset::{Dataset, Features};
 use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
@@ -22,6 +24,7 @@ use crate::losses::{AnyLoss, LOSSES};
 use crate::optimizers::{Chain, Constants, Time};
 use crate::precision::{Dtype, Precision};
 use crate::random::{Purpose, Stream};
+use crate::solvers;
 use crate::spec::{NetworkSpec, Reduction, TrainingSpec};
 
 /// Makes an engine for the CPU, with freshly initialized parameters.
@@ -84,10 +87,13 @@ struct CpuEngine<T> {
     /// Room for one item's gradient, for each member.
     gradients: Buffer<T>,
     item_length: usize,
+    /// For chains that need the whole gradient.
+    whole: Option<Whole<T>>,
     constants: Vec<Constants>,
-    /// Σ w·l of each row block, and ‖gradient‖² of each item.
+    /// Σ w·l of each row block, and ‖gradient‖² and ‖Δθ‖² of each item.
     block_losses: Vec<f64>,
     item_squares: Vec<f64>,
+    item_changes: Vec<f64>,
 }
 
 impl<T: Precision> CpuEngine<T> {
@@ -100,14 +106,20 @@ impl<T: Precision> CpuEngine<T> {
     ) -> Result<Self> {
         let training = training.resolve()?;
         let network = network.resolve()?;
-        let chain = Chain::build(&training.optimizer, training.l2)?;
+        solvers::check(&network, &training)?;
+        let chain = Chain::build(&training)?;
+        let cut = match (chain.is_whole(), chain.has_parts()) {
+            (true, _) => Cut::Tensors,
+            (false, true) => Cut::Parts,
+            (false, false) => Cut::Nowhere,
+        };
         let plan = Plan::new::<T>(
             &network,
             training.dtype,
             isa,
             training.batch_size,
             threads.max(1),
-            chain.has_decay(),
+            cut,
         )?;
         let item_length = plan
             .items
@@ -129,11 +141,15 @@ impl<T: Precision> CpuEngine<T> {
             values: Buffer::new(plan.capacity * plan.outputs)?,
             classes: vec![0; plan.capacity],
             weights: Buffer::new(plan.capacity)?,
+            whole: (chain.is_whole())
+                .then(|| Whole::new(&plan, &chain, isa))
+                .transpose()?,
             gradients: Buffer::new(item_length * plan.members)?,
             item_length,
             constants: vec![[0.0; 4]; chain.stages.len()],
             block_losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
             item_squares: vec![0.0; plan.items.len()],
+            item_changes: vec![0.0; plan.items.len()],
             chain,
             seed: training.seed,
             plan,
@@ -206,8 +222,10 @@ impl<T: Precision> CpuEngine<T> {
             gradients: self.gradients.share(),
             item_length: self.item_length,
             shares: &self.shares,
+            whole: self.whole.as_mut().map(Whole::share),
             block_losses: &mut self.block_losses,
             item_squares: &mut self.item_squares,
+            item_changes: &mut self.item_changes,
         };
         (pass, rest)
     }
@@ -222,8 +240,10 @@ struct Rest<'a, T> {
     gradients: Shared<'a, T>,
     item_length: usize,
     shares: &'a [Range<usize>],
+    whole: Option<whole::Parts<'a, T>>,
     block_losses: &'a mut [f64],
     item_squares: &'a mut [f64],
+    item_changes: &'a mut [f64],
 }
 
 impl<T: Precision> Engine for CpuEngine<T> {
@@ -233,7 +253,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
         let (seed, step) = (self.seed, time.step);
         let (pass, rest) = self.split(batch, Mode::Training { seed, step });
         for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.stages) {
-            *constants = stage.constants(time);
+            *constants = stage.constants(time, batch.rows.len());
         }
         let update = Update {
             chain: rest.chain,
@@ -242,8 +262,14 @@ impl<T: Precision> Engine for CpuEngine<T> {
             slots: rest.slots,
         };
         let blocks = batch.rows.len().div_ceil(pass.plan.block_rows);
-        let losses = Shared::new(rest.block_losses);
-        let squares = Shared::new(rest.item_squares);
+        rest.item_changes.fill(0.0);
+        let sums = Sums {
+            losses: Shared::new(rest.block_losses),
+            squares: Shared::new(rest.item_squares),
+            changes: Shared::new(rest.item_changes),
+            blocks,
+        };
+        let losses = sums.losses;
         let sum_losses = || {
             // SAFETY: only called after the team has met, when nobody writes losses.
             let losses = unsafe { losses.read(0..blocks) };
@@ -256,27 +282,37 @@ impl<T: Precision> Engine for CpuEngine<T> {
             if !sum_losses().is_finite() {
                 return;
             }
-            for index in shares[member.index].clone() {
+            let items = shares[member.index].clone();
+            if let Some(whole) = &rest.whole {
+                whole.update(&pass, &update, member, items, sums);
+                return;
+            }
+            for index in items {
                 let item = &pass.plan.items[index];
                 let start = member.index * length;
                 // SAFETY: each member has room of its own and items of its own, and all rows are done.
                 unsafe {
                     let gradient = gradients.write(start..start + item.range.len());
-                    squares.write(index..index + 1)[0] = pass.update(item, &update, gradient);
+                    let updated = pass.update(item, &update, gradient);
+                    sums.squares.write(index..index + 1)[0] = updated.square;
+                    sums.changes.write(index..index + 1)[0] = updated.change;
                 }
             }
         });
         let loss = sum_losses();
         let gradient_norm = self.item_squares.iter().sum::<f64>().sqrt();
-        if loss.is_finite() && gradient_norm.is_finite() {
+        let is_ruined = whole::is_ruined(&self.item_changes);
+        if loss.is_finite() && gradient_norm.is_finite() && !is_ruined {
+            let change = || self.item_changes.iter().sum::<f64>().sqrt();
             return Ok(StepReport {
                 loss,
                 gradient_norm,
+                change: self.chain.around.measures_change.then(change),
             });
         }
         let (quantity, value) = if !loss.is_finite() {
             ("loss", loss)
-        } else if self.item_squares.contains(&RUINED) {
+        } else if is_ruined {
             ("largest parameter", f64::INFINITY)
         } else {
             ("gradient norm", gradient_norm)
@@ -378,6 +414,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
                     .map(move |segment| ParameterInfo {
                         name: format!("layers.{index}.{}", segment.name),
                         shape: segment.shape,
+                        decays: segment.decays,
                     })
             })
             .collect()

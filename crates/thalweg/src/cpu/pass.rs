@@ -14,6 +14,7 @@ use std::ops::Range;
 use super::buffer::Shared;
 use super::plan::{Item, Plan, PlannedLayer};
 use super::team::Member;
+use crate::average;
 use crate::dataset::{Targets, Values};
 use crate::engine::{Batch, Rows};
 use crate::kernels::descend::descend;
@@ -21,11 +22,19 @@ use crate::kernels::gather::Gather;
 use crate::kernels::{Isa, reduce};
 use crate::layers::{Block, Mode, Trace, Weights, stride};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
-use crate::optimizers::{Chain, Constants, MAX_SLOTS};
+use crate::optimizers::{Chain, Constants, MAX_SLOTS, Matrix, Strip};
 use crate::precision::Precision;
 
-/// What [`Pass::update`] returns when parameters are not finite any more.
+/// The change of an item whose parameters are not finite any more.
 pub(super) const RUINED: f64 = f64::NEG_INFINITY;
+
+/// What the update of an item tells.
+pub(super) struct Updated {
+    /// ‖gradient‖².
+    pub square: f64,
+    /// ‖Δθ‖² if the chain measures it, else 0; or [`RUINED`].
+    pub change: f64,
+}
 
 /// What a pass over a batch reads and writes.
 pub(super) struct Pass<'a, T> {
@@ -53,8 +62,44 @@ pub(super) struct Update<'a, T> {
     pub chain: &'a Chain,
     pub constants: &'a [Constants],
     pub rate: f64,
-    /// All slots of all stages, each as long as θ.
+    /// All slots of all stages, each as long as θ, and that of the average of θ.
     pub slots: Shared<'a, T>,
+}
+
+impl<'a, T: Precision> Update<'a, T> {
+    /// What stage number `index`, whose slots begin with `slot`, works on.
+    ///
+    /// # Safety
+    /// Nobody else touches this range of its slots.
+    pub unsafe fn strip<'b>(
+        &'b self,
+        pass: &Pass<T>,
+        (index, slot): (usize, usize),
+        range: &Range<usize>,
+        p: &'b [T],
+        u: &'b mut [T],
+    ) -> Strip<'b, T>
+    where
+        'a: 'b,
+    {
+        let count = T::transform(&*self.chain.stages[index]).slots();
+        let slots: [&mut [T]; MAX_SLOTS] = std::array::from_fn(|k| {
+            if k >= count {
+                return Default::default();
+            }
+            let start = (slot + k) * pass.plan.parameters;
+            // SAFETY: the caller's promise; stages have slots of their own.
+            unsafe { self.slots.write(start + range.start..start + range.end) }
+        });
+        Strip {
+            isa: pass.isa,
+            constants: &self.constants[index],
+            p,
+            u,
+            slots,
+            matrix: Matrix::default(),
+        }
+    }
 }
 
 /// Consecutive rows of the batch, and where in the arena they are worked on.
@@ -363,40 +408,69 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// Part 3 of a step for one item, given room for its gradient. Returns ‖gradient‖², or [`RUINED`].
+    /// Part 3 of a step for one item, given room for its gradient.
     ///
     /// # Safety
     /// As for [`Pass::gradient`]; nobody else touches the item's parameters, slots and derived values.
-    pub unsafe fn update(&self, item: &Item, update: &Update<T>, gradient: &mut [T]) -> f64 {
-        // SAFETY: the caller's promise; stages have slots of their own.
+    pub unsafe fn update(&self, item: &Item, update: &Update<T>, gradient: &mut [T]) -> Updated {
+        // SAFETY: the caller's promise.
         unsafe {
             self.gradient(item, gradient);
             let square = reduce::sum_of_squares(self.isa, gradient);
             if !square.is_finite() {
                 // The step reports divergence; what is not a number stays out of the parameters.
-                return square;
+                return Updated {
+                    square,
+                    change: 0.0,
+                };
             }
-            let parameters = self.parameters.write(item.range.clone());
+            let parameters = self.parameters.read(item.range.clone());
             let mut slot = 0;
-            for (stage, constants) in update.chain.stages.iter().zip(update.constants) {
+            for (index, stage) in update.chain.stages.iter().enumerate() {
                 let stage = T::transform(&**stage);
-                let slots: [&mut [T]; MAX_SLOTS] = std::array::from_fn(|k| {
-                    if k >= stage.slots() {
-                        return Default::default();
-                    }
-                    let start = (slot + k) * self.plan.parameters;
-                    update
-                        .slots
-                        .write(start + item.range.start..start + item.range.end)
-                });
-                slot += stage.slots();
-                if item.decays || !stage.is_decay() {
-                    stage.apply(self.isa, constants, parameters, gradient, slots);
+                if stage.part().contains(item.is_weight, item.is_matrix) {
+                    let at = (index, slot);
+                    stage.apply(update.strip(self, at, &item.range, parameters, gradient));
                 }
+                slot += stage.slots();
             }
-            let is_finite = descend(self.isa, update.rate, parameters, gradient);
+            let change = self.descend(item, update, gradient);
+            self.settle(item, update);
+            Updated { square, change }
+        }
+    }
+
+    /// θ ← θ − η·u for one item: see [`Updated::change`].
+    ///
+    /// # Safety
+    /// Nobody else touches the item's parameters.
+    pub unsafe fn descend(&self, item: &Item, update: &Update<T>, u: &[T]) -> f64 {
+        // SAFETY: the caller's promise.
+        let parameters = unsafe { self.parameters.write(item.range.clone()) };
+        if !descend(self.isa, update.rate, parameters, u) {
+            return RUINED;
+        }
+        if update.chain.around.measures_change {
+            update.rate * update.rate * reduce::sum_of_squares(self.isa, u)
+        } else {
+            0.0
+        }
+    }
+
+    /// What follows the descent of an item: the average of θ and derived values.
+    ///
+    /// # Safety
+    /// Nobody else touches the item's parameters, its part of the average, and its derived values.
+    pub unsafe fn settle(&self, item: &Item, update: &Update<T>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let parameters = self.parameters.read(item.range.clone());
+            if let Some(beta) = update.chain.around.ema {
+                let start = update.chain.stage_slots() * self.plan.parameters;
+                let slot = start + item.range.start..start + item.range.end;
+                average::fold(self.isa, beta, update.slots.write(slot), parameters);
+            }
             self.refresh(item, parameters);
-            if is_finite { square } else { RUINED }
         }
     }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::layers::{self, AnyLayer, Shape, Tile, stride};
+use crate::layers::{self, AnyLayer, Segment, Shape, Tile, stride};
 use crate::precision::{Dtype, Precision};
 use crate::spec::NetworkSpec;
 
@@ -54,8 +54,38 @@ pub(super) struct Item {
     pub range: Range<usize>,
     /// Its tiles.
     pub tiles: Range<usize>,
-    /// Whether decay acts on it.
-    pub decays: bool,
+    /// Of a chain that treats parameters differently: see [`crate::optimizers::Part::contains`].
+    pub is_weight: bool,
+    pub is_matrix: bool,
+}
+
+/// Where items end, beside their size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Anywhere.
+    Nowhere,
+    /// Between weights and other parameters, and between matrices and others.
+    Parts,
+    /// Between tensors.
+    Tensors,
+}
+
+/// A tensor of parameters: a segment of a layer, whose tiles are neighbours.
+pub(super) struct Tensor {
+    /// Its place in θ, padding included.
+    pub range: Range<usize>,
+    pub is_weight: bool,
+    pub is_matrix: bool,
+    /// As a matrix: units, and parameters of a unit.
+    pub rows: usize,
+    pub columns: usize,
+    /// Where in its place each parameter stands, unit by unit.
+    pub places: Vec<u32>,
+}
+
+/// Whether a segment holds weights, and whether these are a matrix.
+fn kind(segment: &Segment) -> (bool, bool) {
+    (segment.decays, segment.decays && segment.shape.len() >= 2)
 }
 
 pub(super) struct Plan {
@@ -80,15 +110,15 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Plans a network for batches of up to `batch_size` rows and up to `threads` threads. `split_decay`
-    /// keeps parameters that decay apart from those that do not.
+    /// Plans a network for batches of up to `batch_size` rows and up to `threads` threads, with
+    /// items that end at a cut.
     pub fn new<T: Precision>(
         network: &NetworkSpec,
         dtype: Dtype,
         isa: Isa,
         batch_size: usize,
         threads: usize,
-        split_decay: bool,
+        cut: Cut,
     ) -> Result<Self> {
         let built = layers::build(Shape::flat(network.inputs), &network.layers, dtype)?;
         // Forward, and twice as much back, but for the first layer's input.
@@ -146,7 +176,7 @@ impl Plan {
             input = planned.output;
             plan.layers.push(planned);
         }
-        plan.items = plan.group_tiles(split_decay);
+        plan.items = plan.group_tiles(cut);
         Ok(plan)
     }
 
@@ -155,29 +185,68 @@ impl Plan {
         self.layers[tile.layer].parameters.start + tile.tile.start
     }
 
-    fn group_tiles(&self, split_decay: bool) -> Vec<Item> {
+    fn group_tiles(&self, cut: Cut) -> Vec<Item> {
         let mut items: Vec<Item> = Vec::new();
+        let mut last_key = None;
         for (index, planned) in self.tiles.iter().enumerate() {
             let start = self.tile_start(planned);
             let end = start + planned.tile.len();
             let segments = self.layers[planned.layer].layer.segments();
-            let decays = segments[planned.tile.segment].decays;
+            let (is_weight, is_matrix) = kind(&segments[planned.tile.segment]);
+            let key = match cut {
+                Cut::Nowhere => (0, 0),
+                Cut::Parts => (is_weight.into(), is_matrix.into()),
+                Cut::Tensors => (planned.layer, planned.tile.segment),
+            };
             match items.last_mut() {
-                Some(item)
-                    if end - item.range.start <= ITEM
-                        && (item.decays == decays || !split_decay) =>
-                {
+                Some(item) if end - item.range.start <= ITEM && last_key == Some(key) => {
                     item.range.end = end;
                     item.tiles.end = index + 1;
                 }
                 _ => items.push(Item {
                     range: start..end,
                     tiles: index..index + 1,
-                    decays,
+                    is_weight,
+                    is_matrix,
                 }),
             }
+            last_key = Some(key);
         }
         items
+    }
+
+    /// The tensors of all layers.
+    pub fn tensors<T: Precision>(&self, isa: Isa) -> Vec<Tensor> {
+        let mut tensors = Vec::new();
+        for (index, planned) in self.layers.iter().enumerate() {
+            for (number, segment) in planned.layer.segments().iter().enumerate() {
+                let tiles = (self.tiles.iter())
+                    .filter(|tile| tile.layer == index && tile.tile.segment == number);
+                let ranges = tiles.map(|tile| {
+                    let start = self.tile_start(tile);
+                    start..start + tile.tile.len()
+                });
+                let Some(range) = ranges.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+                else {
+                    continue;
+                };
+                let (is_weight, is_matrix) = kind(segment);
+                let rows = segment.shape.first().copied().unwrap_or(1).max(1);
+                let place = |index| {
+                    let at = T::layer(&*planned.layer).locate(isa, number, index);
+                    (planned.parameters.start + at - range.start) as u32
+                };
+                tensors.push(Tensor {
+                    is_weight,
+                    is_matrix,
+                    rows,
+                    columns: segment.len() / rows,
+                    places: (0..segment.len()).map(place).collect(),
+                    range,
+                });
+            }
+        }
+        tensors
     }
 
     /// Shares the items out: for each member a run of neighbours, of about equal length in θ.

@@ -126,7 +126,7 @@ pub struct Plan {
     /// input and output.
     pub stash: usize,
     /// Contiguous pieces of the layer's part of θ whose gradients are computed on their own. They cover
-    /// it without gaps; a piece lies within one segment.
+    /// it without gaps; a piece lies within one segment, and those of a segment are neighbours.
     pub tiles: Vec<Tile>,
 }
 

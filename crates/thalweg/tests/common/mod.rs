@@ -118,14 +118,9 @@ pub fn descent(learning_rate: f64, batch_size: usize, epochs: usize) -> Training
         learning_rate,
         batch_size,
         epochs,
-        patience: None,
-        l2: 0.0,
-        reduction: Default::default(),
         shuffle: false,
-        seed: 0,
         dtype: Dtype::F64,
-        optimizer: Choice::new("gd"),
-        schedule: Choice::new("constant"),
+        ..TrainingSpec::default()
     }
 }
 
