@@ -5,6 +5,7 @@
 //! spell of the machine falls on all of them. The first round warms up and is not counted. What Thalweg's
 //! side is, and the limits of the machine, are `thalweg-bench`'s.
 
+mod breakdown;
 mod contestant;
 mod data;
 mod goals;
@@ -38,6 +39,7 @@ const REST: Duration = Duration::from_millis(250);
 pub struct Options {
     torch: bool,
     scaling: bool,
+    breakdown: bool,
     only: Option<&'static Workload>,
     quick: bool,
 }
@@ -51,6 +53,7 @@ impl Options {
             match word {
                 "--quick" => options.quick = true,
                 "--scaling" => options.scaling = true,
+                "--breakdown" => options.breakdown = true,
                 "--with" if words.next() == Some(&"torch") => options.torch = true,
                 "--only" => {
                     let name = words.next().copied().unwrap_or_default();
@@ -66,6 +69,9 @@ impl Options {
         }
         if options.scaling && (options.torch || options.only.is_some()) {
             return Err("bench: --scaling is Thalweg alone, on networks of its own".to_owned());
+        }
+        if options.breakdown && (options.torch || options.scaling) {
+            return Err("bench: --breakdown is Thalweg alone".to_owned());
         }
         Ok(options)
     }
@@ -159,6 +165,9 @@ pub fn print_limits(threads: &str, clock: &str) -> Result<()> {
 
 /// Measures, prints, and on a full run writes `bench/RESULTS.md` or `bench/SCALING.md`.
 pub fn run(options: &Options) -> Result<()> {
+    if options.breakdown {
+        return breakdown::run(options.only, options.quick);
+    }
     let mut build = cargo();
     build.args([
         "build",

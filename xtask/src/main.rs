@@ -24,6 +24,9 @@ usage: cargo xtask TASK
   bench --scaling [--quick]
                            time Thalweg alone by width, depth, batch, rows and threads (2 minutes);
                            a full run writes bench/SCALING.md and its pictures
+  bench --breakdown [--only NAME] [--quick]
+                           where the time of a step goes, by sampling with Linux's `perf` (3 minutes);
+                           a full run writes bench/BREAKDOWN.md
 ";
 
 fn main() -> ExitCode {
