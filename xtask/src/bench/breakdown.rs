@@ -23,7 +23,10 @@ const PARTS: &[(&str, &[&str])] = &[
     ("gathering rows", &["gather", "memmove"]),
     ("activations", &["activations::"]),
     ("loss", &["losses::", "softmax::"]),
-    ("optimizer and descent", &["optimizers::", "descend", "sum_of_squares"]),
+    (
+        "optimizer and descent",
+        &["optimizers::", "descend", "sum_of_squares"],
+    ),
     ("derived weights", &["refresh"]),
     ("order of rows", &["shuffle", "arrange", "random::"]),
     ("calls, checks, meetings", &["thalweg::"]),
@@ -111,7 +114,9 @@ fn measure(
     }
     let mut report = command("perf");
     report.args(["report", "--stdio", "--no-children", "--percent-limit", "0"]);
-    report.args(["--fields", "overhead,symbol", "--input"]).arg(&samples);
+    report
+        .args(["--fields", "overhead,symbol", "--input"])
+        .arg(&samples);
     Ok(shares(&output(&mut report)?))
 }
 

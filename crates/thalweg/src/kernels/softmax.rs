@@ -6,6 +6,7 @@
 use super::isa::{Isa, Kernel};
 use super::math;
 use super::simd::{Arch, Scalar, Vector};
+use crate::losses::elementwise::clear;
 
 /// Rows that are swept together.
 const ROWS: usize = 64;
@@ -47,7 +48,81 @@ impl<T: Scalar> Softmax<'_, T> {
         assert!(self.outputs > self.stride - Self::MULTIPLE);
         assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
         assert!(self.weights.is_none_or(|weights| weights.len() >= rows));
-        isa.run(&mut self);
+        if self.outputs <= FEW {
+            isa.run(ByOutput(self));
+        } else {
+            isa.run(&mut self);
+        }
+    }
+}
+
+/// Up to this many outputs are worked on output by output, so that vectors are full of rows.
+const FEW: usize = 4;
+
+/// The same, with vectors along the rows.
+struct ByOutput<'a, T>(Softmax<'a, T>);
+
+impl<T: Scalar> Kernel for ByOutput<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arch>(self) {
+        let Softmax {
+            outputs,
+            stride,
+            z,
+            scale,
+            weights,
+            p,
+            largest,
+            log_total,
+        } = self.0;
+        let parts = largest.chunks_mut(ROWS).zip(log_total.chunks_mut(ROWS));
+        for (first, (largest_part, log_part)) in (0..).step_by(ROWS).zip(parts) {
+            let rows = log_part.len();
+            let block = first * stride..(first + rows) * stride;
+            let (z, p) = (&z[block.clone()], &mut p[block]);
+            // Whole vectors; what stands beyond the rows is computed and not used.
+            let width = rows.next_multiple_of(16).min(ROWS);
+            let mut e = [[T::ZERO; ROWS]; FEW];
+            let e = &mut e[..outputs];
+            for (output, e) in e.iter_mut().enumerate() {
+                for (e, z) in e.iter_mut().zip(z.chunks_exact(stride)) {
+                    *e = z[output];
+                }
+            }
+            let (mut most, mut total, mut factor) = (e[0], [T::ZERO; ROWS], [scale; ROWS]);
+            for e in &e[1..] {
+                for (most, e) in most[..width].iter_mut().zip(e) {
+                    *most = e.maximum(*most);
+                }
+            }
+            for e in &mut *e {
+                for i in 0..width {
+                    e[i] = math::exp::<A, T>(e[i] - most[i]);
+                    total[i] += e[i];
+                }
+            }
+            if let Some(weights) = weights {
+                for (factor, weight) in factor.iter_mut().zip(&weights[first..first + rows]) {
+                    *factor = *weight * scale;
+                }
+            }
+            for (factor, total) in factor[..width].iter_mut().zip(&total) {
+                *factor = *factor / *total;
+            }
+            for (i, row) in p.chunks_exact_mut(stride).enumerate() {
+                clear(row);
+                for (p, e) in row.iter_mut().zip(&*e) {
+                    *p = e[i] * factor[i];
+                }
+            }
+            for total in &mut total[..width] {
+                *total = total.ln::<A>();
+            }
+            largest_part.copy_from_slice(&most[..rows]);
+            log_part.copy_from_slice(&total[..rows]);
+        }
     }
 }
 
