@@ -193,6 +193,7 @@ impl<T: Precision> CpuEngine<T> {
     }
 
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
+    #[inline]
     fn split<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode) -> (Pass<'a, T>, Rest<'a, T>) {
         let total = batch.total_weight();
         let scale = if total > 0.0 { 1.0 / total } else { 0.0 };

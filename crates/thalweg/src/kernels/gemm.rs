@@ -140,7 +140,7 @@ impl<T: Scalar> Product<'_, T> {
         self.run_terms::<Number>(isa);
     }
 
-    fn run_terms<K: Term<T>>(self, isa: Isa) {
+    fn run_terms<K: Term<T>>(mut self, isa: Isa) {
         if self.rows == 0 || self.columns == 0 {
             return;
         }
@@ -161,14 +161,14 @@ impl<T: Scalar> Product<'_, T> {
         if let Start::Row(row) = self.start {
             assert!(row.len() >= self.columns);
         }
-        isa.run(Tiles(self, PhantomData::<K>));
+        isa.run(Tiles(&mut self, PhantomData::<K>));
     }
 }
 
 /// A product with its kind of term.
-struct Tiles<'a, T, K>(Product<'a, T>, PhantomData<K>);
+struct Tiles<'p, 'a, T, K>(&'p mut Product<'a, T>, PhantomData<K>);
 
-impl<T: Scalar, K: Term<T>> Kernel for Tiles<'_, T, K> {
+impl<T: Scalar, K: Term<T>> Kernel for Tiles<'_, '_, T, K> {
     type Output = ();
 
     #[inline(always)]
