@@ -109,7 +109,7 @@ impl<T: Scalar> Kernel for ByOutput<'_, T> {
                 }
             }
             for (factor, total) in factor[..width].iter_mut().zip(&total) {
-                *factor = *factor / *total;
+                *factor /= *total;
             }
             for (i, row) in p.chunks_exact_mut(stride).enumerate() {
                 clear(row);
