@@ -355,7 +355,7 @@ pub struct InfoArgs {
 
 #[derive(Args)]
 pub struct ListArgs {
-    /// layers, activations, losses, optimizers, schedules, initializers, metrics or formats
+    /// layers, activations, losses, optimizers, schedules, augmentations, initializers, metrics or formats
     pub kind: Option<String>,
     /// Print one line of JSON
     #[arg(long)]

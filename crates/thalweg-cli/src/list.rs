@@ -21,6 +21,10 @@ fn kinds() -> Vec<(&'static str, Vec<&'static Description>)> {
         ("optimizers", thalweg::optimizers::descriptions()),
         ("schedules", thalweg::schedules::SCHEDULES.descriptions()),
         (
+            "augmentations",
+            thalweg::augmentations::AUGMENTATIONS.descriptions(),
+        ),
+        (
             "initializers",
             thalweg::initializers::INITIALIZERS.descriptions(),
         ),

@@ -232,6 +232,9 @@ pub fn config(
         ));
     }
     args.tuning.apply(training);
+    if !training.augment.is_empty() && network.image.is_none() {
+        network.image = preprocessing.image()?;
+    }
     if let Some(path) = &args.initial_weights {
         config.initial_weights = Some(path.clone());
     }
