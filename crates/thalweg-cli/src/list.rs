@@ -106,13 +106,12 @@ fn print(output: &mut impl Write, description: &Description) -> Result<()> {
         parameters,
     } = description;
     writeln!(output, "  {name:<16}{summary}")?;
+    // Formats have no equation.
     let details: Vec<&str> = [*equation, *source]
         .into_iter()
-        .filter(|text| !matches!(*text, "" | "–"))
+        .filter(|text| !text.is_empty())
         .collect();
-    if !details.is_empty() {
-        writeln!(output, "  {:<16}{}", "", details.join("  · "))?;
-    }
+    writeln!(output, "  {:<16}{}", "", details.join("  · "))?;
     for parameter in *parameters {
         let default = parameter
             .default

@@ -150,16 +150,16 @@ fn what_does_not_fit_the_model_is_refused_in_one_line() {
     place.write("word.csv", "a,b,class\n1,2,low\ntwo,3,high\n");
     place.succeed("train d.csv --hidden 5 --epochs 2 --quiet --out model --keep-checkpoint");
     for (line, expected) in [
-        ("less.csv --continue model", "without `b`"),
+        ("less.csv --continue model", "without \"b\""),
         ("other.csv --continue model", "expected one of the classes"),
-        ("word.csv --continue model", "line 3"),
+        ("word.csv --continue model", "word.csv:3: column"),
         ("d.csv --continue nothing", "cannot be read"),
         ("d.csv --continue model --hidden 9", "--hidden"),
         ("d.csv --continue model --target a", "--target"),
         ("d.csv --continue model --loss hinge", "--loss"),
         (
-            "d.csv --continue model --set activation.alpha=1 --set loss.label_smoothing=0.1",
-            "loss logistic",
+            "d.csv --continue model --set initializer.gain=2 --initial-weights model",
+            "--initial-weights",
         ),
         ("--continue model", "DATA: found nothing"),
         ("d.csv --continue d.csv", "not a model file"),
