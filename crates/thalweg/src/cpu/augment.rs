@@ -143,7 +143,11 @@ fn mix<T: Precision>(
     let outputs = y.len();
     let value = |row: usize, output: usize| match targets {
         Targets::Classes(classes) if outputs == 1 => f64::from(classes[row]),
-        Targets::Classes(classes) => f64::from(u8::from(classes[row] as usize == output)),
+        Targets::Classes(classes) => {
+            let class = classes[row] as usize;
+            assert!(class < outputs, "class {class} of a network of {outputs}");
+            f64::from(u8::from(class == output))
+        }
         Targets::Values { width, values } => values[row * width + output],
     };
     for (output, y) in y.iter_mut().enumerate() {
