@@ -62,6 +62,7 @@ Examples:
   thalweg train images.idx.gz --labels labels.idx.gz --hidden 256,128 --epochs 20
   thalweg train houses.csv --optimizer sgd --set optimizer.momentum=0.9 --lr 0.05
   thalweg train --config runs/houses-1/config.toml      # the same model again, bit for bit
+  tail -n 500 log.csv | thalweg train - --continue runs/houses-1 --epochs 5     # go on with new rows
   thalweg train --resume --out runs/houses-1            # go on after an interruption")]
 pub struct TrainArgs {
     #[arg(value_name = "DATA", help = DATA)]
@@ -151,6 +152,13 @@ pub struct TrainArgs {
     #[arg(long, value_name = "HOW", help_heading = "Network", value_parser = output_bias,
           conflicts_with = "initial_weights")]
     pub output_bias: Option<OutputBias>,
+    /// Go on from this model or run folder on new rows: DATA has its columns and classes; network, preprocessing
+    /// and settings are its own, --epochs are further ones
+    #[arg(long = "continue", value_name = "MODEL", help_heading = "Run",
+          conflicts_with_all = ["initial_weights", "config", "preset", "resume", "target", "task", "drop",
+                                "sample_weight", "class_weight", "scaling", "no_standardize", "hidden",
+                                "activation", "initializer", "output_bias", "loss"])]
+    pub continue_from: Option<PathBuf>,
     /// Start from the weights of this model
     #[arg(long, value_name = "MODEL", help_heading = "Network")]
     pub initial_weights: Option<PathBuf>,
@@ -251,6 +259,9 @@ pub struct TrainArgs {
         conflicts_with = "config"
     )]
     pub resume: bool,
+    /// Leave the checkpoint of the last epoch in the run folder, so that --continue goes on as if never stopped
+    #[arg(long, help_heading = "Run")]
+    pub keep_checkpoint: bool,
     /// Print errors only
     #[arg(long, help_heading = "Run")]
     pub quiet: bool,
@@ -355,7 +366,7 @@ pub struct InfoArgs {
 
 #[derive(Args)]
 pub struct ListArgs {
-    /// layers, activations, losses, optimizers, schedules, initializers, metrics or formats
+    /// layers, activations, losses, optimizers, schedules, augmentations, initializers, metrics or formats
     pub kind: Option<String>,
     /// Print one line of JSON
     #[arg(long)]

@@ -6,7 +6,7 @@ use thalweg::engine::{ParameterInfo, State};
 use thalweg::error::Error;
 use thalweg::model_file::ModelFile;
 use thalweg::observe::{Best, Memory};
-use thalweg::train::Checkpoint;
+use thalweg::train::{Checkpoint, Position};
 use thalweg_data::Preprocessing;
 
 use crate::config::Config;
@@ -19,6 +19,8 @@ use crate::run_folder::{CHECKPOINT, RunFolder};
 struct Header {
     kind: String,
     epoch: usize,
+    step: u64,
+    origin: Position,
     slots: usize,
     best: Option<BestHeader>,
     memory: Memory,
@@ -56,6 +58,8 @@ impl Owner<'_> {
         let header = Header {
             kind: "checkpoint".to_owned(),
             epoch: checkpoint.epoch,
+            step: checkpoint.step,
+            origin: checkpoint.origin,
             slots: checkpoint.state.slots.len(),
             best: checkpoint.best.as_ref().map(|best| BestHeader {
                 epoch: best.epoch,
@@ -82,6 +86,38 @@ impl Owner<'_> {
 
     /// The checkpoint of a folder, if there is one and it belongs to this run.
     pub fn read(self, folder: &RunFolder) -> Result<Option<Checkpoint>> {
+        let remedy = "remove it to begin anew, or train into another --out";
+        let Some(stored) = Stored::read(folder, remedy)? else {
+            return Ok(None);
+        };
+        let name = &stored.name;
+        if let Some((entry, theirs, ours)) = stored.header.config.difference(self.config) {
+            let error = Error::invalid(format!("{name}: {entry}"), theirs, ours);
+            return Err(error
+                .remedy("train with these settings into another --out")
+                .into());
+        }
+        if stored.header.preprocessing != *self.preprocessing {
+            let error = Error::invalid(name, "a run on other data", "the data of this run");
+            return Err(error
+                .remedy("the file has changed: train into another --out")
+                .into());
+        }
+        stored.checkpoint(self.parameters).map(Some)
+    }
+}
+
+/// A checkpoint file, whomever it belongs to.
+pub struct Stored {
+    name: String,
+    remedy: &'static str,
+    header: Header,
+    file: ModelFile,
+}
+
+impl Stored {
+    /// The checkpoint of a folder, if there is one; `remedy` says what to do if it is damaged.
+    pub fn read(folder: &RunFolder, remedy: &'static str) -> Result<Option<Self>> {
         let path = folder.file(CHECKPOINT);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -89,29 +125,42 @@ impl Owner<'_> {
             Err(error) => return Err(Failure::input(format!("{}: {error}", path.display()))),
         };
         let name = path.display().to_string();
-        let fail = |error: Error| {
-            Failure::input(format!(
-                "{name}: {error}; remove it to begin anew, or train into another --out"
-            ))
-        };
+        let fail = |error: Error| Failure::input(format!("{name}: {error}; {remedy}"));
         let file = ModelFile::from_bytes(&bytes).map_err(fail)?;
-        let header: Header = serde_json::from_value(Value::Object(file.metadata.clone()))
+        let header = serde_json::from_value(Value::Object(file.metadata.clone()))
             .map_err(|error| fail(Error::Damaged(error.to_string())))?;
-        if let Some((entry, theirs, ours)) = header.config.difference(self.config) {
-            let error = Error::invalid(format!("{name}: {entry}"), theirs, ours);
-            return Err(error
-                .remedy("train with these settings into another --out")
-                .into());
-        }
-        if header.preprocessing != *self.preprocessing {
-            let error = Error::invalid(&name, "a run on other data", "the data of this run");
-            return Err(error
-                .remedy("the file has changed: train into another --out")
-                .into());
-        }
-        let read = |prefix: &str| values(&file, prefix, self.parameters).map_err(fail);
-        Ok(Some(Checkpoint {
+        Ok(Some(Self {
+            name,
+            remedy,
+            header,
+            file,
+        }))
+    }
+
+    /// The run that it belongs to.
+    pub fn config(&self) -> &Config {
+        &self.header.config
+    }
+
+    /// What was fitted to the data of that run.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.header.preprocessing
+    }
+
+    /// Its contents, for a network of these tensors.
+    pub fn checkpoint(&self, parameters: &[ParameterInfo]) -> Result<Checkpoint> {
+        let Self {
+            name,
+            remedy,
+            header,
+            file,
+        } = self;
+        let fail = |error: Error| Failure::input(format!("{name}: {error}; {remedy}"));
+        let read = |prefix: &str| values(file, prefix, parameters).map_err(fail);
+        Ok(Checkpoint {
             epoch: header.epoch,
+            step: header.step,
+            origin: header.origin,
             state: State {
                 parameters: read("")?,
                 slots: (0..header.slots)
@@ -127,6 +176,6 @@ impl Owner<'_> {
                 None => None,
             },
             memory: header.memory,
-        }))
+        })
     }
 }

@@ -15,6 +15,9 @@ pub struct Config {
     /// A model whose weights training starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<PathBuf>,
+    /// A model, or the folder of a run, that training goes on from: its preprocessing and network hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continue_from: Option<PathBuf>,
     /// Where the biases of the output layer start.
     #[serde(default)]
     pub output_bias: OutputBias,

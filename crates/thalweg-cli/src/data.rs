@@ -5,7 +5,7 @@ use std::path::Path;
 use thalweg::precision::Dtype;
 use thalweg_data::{
     ExpectedColumns, Loaded, PrepareOptions, Prepared, Preprocessing, ReadOptions, Source, Table,
-    prepare,
+    prepare, prepare_fitted,
 };
 
 use crate::args::ReadArgs;
@@ -32,9 +32,18 @@ impl ReadArgs {
     }
 }
 
-/// Reads everything that a training run names, and makes datasets of it.
-pub fn load(config: &DataConfig, dtype: Dtype) -> Result<Prepared> {
-    let loaded = thalweg_data::read(&Source::parse(&config.source)?, &config.read)?;
+/// Reads everything that a training run names, and makes datasets of it: by the preprocessing of the model that it
+/// goes on from, if there is one.
+pub fn load(
+    config: &DataConfig,
+    dtype: Dtype,
+    preprocessing: Option<&Preprocessing>,
+) -> Result<Prepared> {
+    let read = match preprocessing {
+        Some(preprocessing) => preprocessing.read_options(config.read.clone()),
+        None => config.read.clone(),
+    };
+    let loaded = thalweg_data::read(&Source::parse(&config.source)?, &read)?;
     let part = |path: &Option<std::path::PathBuf>| {
         path.as_deref()
             .map(|path| read_part(path, config, &loaded.train))
@@ -47,12 +56,11 @@ pub fn load(config: &DataConfig, dtype: Dtype) -> Result<Prepared> {
         fit: config.fit.clone(),
         dtype,
     };
-    Ok(prepare(
-        &loaded,
-        validation.as_ref(),
-        test.as_ref(),
-        &options,
-    )?)
+    let (validation, test) = (validation.as_ref(), test.as_ref());
+    Ok(match preprocessing {
+        Some(fitted) => prepare_fitted(&loaded, validation, test, fitted, &options)?,
+        None => prepare(&loaded, validation, test, &options)?,
+    })
 }
 
 /// A file beside the training file: read in the same way, knowing the training file's columns.

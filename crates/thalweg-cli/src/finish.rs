@@ -20,6 +20,8 @@ pub struct Finish<'a> {
     pub config: &'a Config,
     pub prepared: &'a Prepared,
     pub outcome: &'a Outcome,
+    /// The last epoch, had nothing stopped the run.
+    pub epochs: usize,
     pub folder: &'a RunFolder,
     pub terminal: &'a Terminal,
     pub reasons: &'a [Reason],
@@ -93,9 +95,8 @@ impl<'a> Finish<'a> {
     }
 
     fn print(&self, end: &End) {
-        let epochs = self.config.training.epochs;
         self.terminal
-            .line(&summary::ending(self.outcome, epochs, end.seconds));
+            .line(&summary::ending(self.outcome, self.epochs, end.seconds));
         let parts = [
             ("test", &end.test),
             ("best constant", &end.best_constant),

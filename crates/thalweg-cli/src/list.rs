@@ -21,6 +21,10 @@ fn kinds() -> Vec<(&'static str, Vec<&'static Description>)> {
         ("optimizers", thalweg::optimizers::descriptions()),
         ("schedules", thalweg::schedules::SCHEDULES.descriptions()),
         (
+            "augmentations",
+            thalweg::augmentations::AUGMENTATIONS.descriptions(),
+        ),
+        (
             "initializers",
             thalweg::initializers::INITIALIZERS.descriptions(),
         ),
@@ -102,13 +106,12 @@ fn print(output: &mut impl Write, description: &Description) -> Result<()> {
         parameters,
     } = description;
     writeln!(output, "  {name:<16}{summary}")?;
+    // Formats have no equation.
     let details: Vec<&str> = [*equation, *source]
         .into_iter()
-        .filter(|text| !matches!(*text, "" | "–"))
+        .filter(|text| !text.is_empty())
         .collect();
-    if !details.is_empty() {
-        writeln!(output, "  {:<16}{}", "", details.join("  · "))?;
-    }
+    writeln!(output, "  {:<16}{}", "", details.join("  · "))?;
     for parameter in *parameters {
         let default = parameter
             .default

@@ -5,6 +5,7 @@ mod bench;
 mod checkpoint;
 mod choices;
 mod config;
+mod continuation;
 mod data;
 mod evaluate;
 mod exit;

@@ -127,12 +127,17 @@ impl Model {
 
     /// Gives the model's weights to an engine of the same network.
     pub fn load_into(&self, engine: &mut dyn Engine) -> Result<()> {
-        let parameters = values(&self.file, "", &engine.parameters())
-            .map_err(|error| Failure::input(error.within(self.path.display())))?;
+        let parameters = self.parameters(&engine.parameters())?;
         Ok(engine.load(&State {
             parameters,
             slots: Vec::new(),
         })?)
+    }
+
+    /// The model's weights, for a network of these tensors.
+    pub fn parameters(&self, parameters: &[ParameterInfo]) -> Result<Vec<f64>> {
+        values(&self.file, "", parameters)
+            .map_err(|error| Failure::input(error.within(self.path.display())))
     }
 }
 

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+use thalweg::augmentations::AUGMENTATIONS;
 use thalweg::precision::Dtype;
+use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{LastBatch, Reduction, Sampling};
 use thalweg_data::Scaling;
 
@@ -71,6 +73,34 @@ pub fn sampling(text: &str) -> Result<Sampling, String> {
         ("balanced", Sampling::Balanced),
     ];
     one_of(text, &names)
+}
+
+/// A list of augmentations.
+#[derive(Debug, Clone)]
+pub struct Augment(pub Vec<Choice>);
+
+/// A value of `--augment`: a value without name is that of the entry's first setting.
+pub fn augmentations(text: &str) -> Result<Augment, String> {
+    if text == "none" {
+        return Ok(Augment(Vec::new()));
+    }
+    let choice = |part: &str| {
+        let (name, value) = match part.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (part, None),
+        };
+        let described = AUGMENTATIONS.find(name).map_err(|e| e.to_string())?;
+        let choice = Choice::new(name);
+        let first = described.description.parameters.first();
+        let choice = match (value, first) {
+            (Some(value), Some(first)) => choice.with(first.name, Setting::parse(value)),
+            _ => choice,
+        };
+        AUGMENTATIONS.resolve(&choice).map_err(|e| e.to_string())?;
+        Ok(choice)
+    };
+    let list = text.split(',').map(|part| choice(part.trim()));
+    list.collect::<Result<_, _>>().map(Augment)
 }
 
 /// A value of `--delimiter`.

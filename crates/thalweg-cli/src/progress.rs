@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use thalweg::average::Average;
 use thalweg::engine::StepReport;
 use thalweg::observe::{EpochReport, Flow, Observer};
-use thalweg::train::Run;
+use thalweg::train::{Checkpoint, Position, Run};
 
 use crate::checkpoint::Owner;
 use crate::exit::Failure;
@@ -28,8 +28,9 @@ pub struct Progress<'a> {
     pub folder: &'a RunFolder,
     pub log: Log,
     pub owner: Owner<'a>,
-    /// Epochs of the whole run.
+    /// The last epoch of the whole run, and where it began.
     pub epochs: usize,
+    origin: Position,
     /// Updates of an epoch.
     pub steps_per_epoch: u64,
     /// Seconds of training, earlier parts of the run included.
@@ -42,6 +43,9 @@ pub struct Progress<'a> {
     smoothed: Average,
     /// Whether Ctrl-C ended the run.
     pub interrupted: bool,
+    /// Whether the last epoch's checkpoint is wanted in the end, and that checkpoint.
+    pub keeps: bool,
+    pub kept: Option<Checkpoint>,
 }
 
 impl<'a> Progress<'a> {
@@ -51,7 +55,7 @@ impl<'a> Progress<'a> {
         folder: &'a RunFolder,
         log: Log,
         owner: Owner<'a>,
-        steps_per_epoch: u64,
+        run: &Run,
         seconds: f64,
     ) -> Self {
         Self {
@@ -59,8 +63,9 @@ impl<'a> Progress<'a> {
             folder,
             log,
             owner,
-            epochs: owner.config.training.epochs,
-            steps_per_epoch,
+            epochs: run.last_epoch(),
+            origin: run.origin(),
+            steps_per_epoch: run.steps_per_epoch(),
             seconds,
             saved: Instant::now(),
             pause: BETWEEN_CHECKPOINTS,
@@ -68,6 +73,8 @@ impl<'a> Progress<'a> {
             last: None,
             smoothed: Average::with_window(50.0),
             interrupted: false,
+            keeps: false,
+            kept: None,
         }
     }
 
@@ -129,7 +136,9 @@ impl Observer for Progress<'_> {
             let rate = self.last.as_ref().map_or(String::new(), |last| {
                 format!("  {}/s", count(last.rows_per_second as usize, "row"))
             });
-            let epoch = step.saturating_sub(1) / self.steps_per_epoch.max(1) + 1;
+            let step = step - self.origin.step;
+            let done = step.saturating_sub(1) / self.steps_per_epoch.max(1);
+            let epoch = self.origin.epoch as u64 + done + 1;
             let loss = figure(self.smoothed.value().unwrap_or(report.loss));
             let message = format!("epoch {epoch}/{}  loss {loss}{rate}", self.epochs);
             self.terminal.advance(step, message);
@@ -147,8 +156,12 @@ impl Observer for Progress<'_> {
         if flow == Flow::Stop || self.saved.elapsed() >= self.pause {
             self.save(run)?;
         }
+        if self.keeps {
+            self.kept = run.checkpoint();
+        }
         self.last = Some(report.clone());
-        if report.epoch == 1 || report.epoch.is_multiple_of(stride(self.epochs)) {
+        if report.epoch == self.origin.epoch + 1 || report.epoch.is_multiple_of(stride(self.epochs))
+        {
             self.line(report);
             self.last = None;
         }

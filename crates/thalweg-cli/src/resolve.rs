@@ -148,6 +148,7 @@ fn make_absolute(config: &mut Config) -> Result<()> {
         &mut data.validation,
         &mut data.read.labels,
         &mut config.initial_weights,
+        &mut config.continue_from,
     ];
     for path in paths.into_iter().flatten() {
         *path = absolute(path)?;
@@ -232,6 +233,10 @@ pub fn config(
         ));
     }
     args.tuning.apply(training);
+    let is_image = |image: [usize; 3]| image.iter().product::<usize>() == network.inputs;
+    if !training.augment.is_empty() && !network.image.is_some_and(is_image) {
+        network.image = preprocessing.image()?;
+    }
     if let Some(path) = &args.initial_weights {
         config.initial_weights = Some(path.clone());
     }
@@ -407,6 +412,7 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
     (
         Config {
             initial_weights: None,
+            continue_from: None,
             output_bias: OutputBias::Zero,
             data,
             network,

@@ -14,6 +14,7 @@ use crate::args::TrainArgs;
 use crate::checkpoint::Owner;
 use crate::choices;
 use crate::config::{Config, OutputBias};
+use crate::continuation::Continuation;
 use crate::data;
 use crate::exit::{Failure, Result};
 use crate::finish::{Finish, diverged};
@@ -41,20 +42,33 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         None => None,
     };
     let stored = stored_config(args)?;
-    let base = match (&stored, &args.config) {
+    let mut base = match (&stored, &args.config) {
         (Some(config), _) => Some(config.clone()),
         (None, Some(path)) => Some(Config::read(path)?),
         (None, None) => None,
     };
+    let model = (base.as_ref().and_then(|base| base.continue_from.as_ref()))
+        .or(args.continue_from.as_ref())
+        .map(|path| Continuation::read(path))
+        .transpose()?;
+    if let (None, Some(model)) = (&base, &model) {
+        base = Some(model.config(args)?);
+    }
     let data = resolve::data(args, base.as_ref())?;
     let dtype = resolve::dtype(args, base.as_ref().map(|base| base.training.dtype))?;
-    let prepared = data::load(&data, dtype)?;
+    let preprocessing = model
+        .as_ref()
+        .map(|model| &model.description().preprocessing);
+    let prepared = data::load(&data, dtype, preprocessing)?;
     for note in &prepared.notes {
         terminal.note(note);
     }
     let (config, reasons, notes) = resolve::config(args, base, data, &prepared)?;
     for note in &notes {
         terminal.note(note);
+    }
+    if let Some(model) = &model {
+        model.check(&config)?;
     }
     if let (Some(out), Some(stored)) = (&args.out, &stored) {
         let folder = RunFolder::at(out);
@@ -73,8 +87,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         &config,
         &prepared,
         &reasons,
-        stored.is_some(),
-        lock,
+        Beginning {
+            model: model.as_ref(),
+            resume: stored.is_some(),
+            lock,
+        },
     )
 }
 
@@ -106,15 +123,28 @@ fn refuse_changes(stored: &Config, config: &Config, folder: &RunFolder) -> Resul
         .into())
 }
 
+/// What a run begins with.
+struct Beginning<'a> {
+    /// The model that it goes on from.
+    model: Option<&'a Continuation>,
+    /// Whether it goes on with a run of its own.
+    resume: bool,
+    lock: Option<File>,
+}
+
 fn train(
     args: &TrainArgs,
     terminal: &mut Terminal,
     config: &Config,
     prepared: &Prepared,
     reasons: &[Reason],
-    resume: bool,
-    lock: Option<File>,
+    beginning: Beginning,
 ) -> Result<()> {
+    let Beginning {
+        model,
+        resume,
+        lock,
+    } = beginning;
     let threads = threads_or_all(args.threads);
     memory::check(&config.network, config.training.dtype)?;
     let mut engine = cpu::engine(&config.network, &config.training, threads)?;
@@ -136,6 +166,12 @@ fn train(
         &prepared.train,
         prepared.validation.as_ref(),
     )?;
+    let continued = model
+        .map(|model| model.checkpoint(&config.training, &parameters))
+        .transpose()?;
+    if let Some((checkpoint, _)) = &continued {
+        run.continue_from(checkpoint)?;
+    }
 
     let name = Source::parse(&config.data.source)?.name();
     let folder = RunFolder::create(args.out.as_deref(), &name)?;
@@ -158,6 +194,9 @@ fn train(
         None => {
             let log = begin(&folder, &config.to_toml()?, &start)
                 .map_err(|error| unwritable(&folder.file(""), &error))?;
+            if let Some((_, line)) = &continued {
+                terminal.line(line);
+            }
             (log, 0.0)
         }
     };
@@ -166,11 +205,15 @@ fn train(
     let steps_per_epoch = run.steps_per_epoch();
     terminal.start_bar(steps_per_epoch.saturating_mul(config.training.epochs as u64));
     interrupt::listen(terminal.bar())?;
-    let mut progress = Progress::new(terminal, &folder, log, owner, steps_per_epoch, seconds);
+    let mut progress = Progress::new(terminal, &folder, log, owner, &run, seconds);
+    progress.keeps = args.keep_checkpoint;
     let result = thalweg::train::train(&mut run, &mut progress);
     progress.finish();
     let Progress {
-        mut log, seconds, ..
+        mut log,
+        seconds,
+        kept,
+        ..
     } = progress;
     let (outcome, mut failure) = outcome(result, &mut run, start.rows)?;
 
@@ -179,6 +222,7 @@ fn train(
         config,
         prepared,
         outcome: &outcome,
+        epochs: run.last_epoch(),
         folder: &folder,
         terminal,
         reasons,
@@ -208,7 +252,12 @@ fn train(
             "interrupted; the best model so far is in {folder}; `thalweg train --resume --out {folder}` goes on"
         )));
     }
-    folder.remove(CHECKPOINT);
+    match kept {
+        Some(checkpoint) => folder
+            .write(CHECKPOINT, &owner.to_bytes(&checkpoint)?)
+            .map_err(|error| unwritable(&folder.file(CHECKPOINT), &error))?,
+        None => folder.remove(CHECKPOINT),
+    }
     terminal.line(&format!("{} in {folder}", [MODEL, CONFIG, LOG].join(", ")));
     told
 }

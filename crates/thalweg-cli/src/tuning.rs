@@ -3,7 +3,7 @@
 use clap::Args;
 use thalweg::spec::{LastBatch, Plateau, Sampling, ScaleRate, TrainingSpec};
 
-use crate::parse::{last_batch, sampling};
+use crate::parse::{Augment, augmentations, last_batch, sampling};
 
 /// See the module's text.
 #[derive(Args, Clone, Default)]
@@ -65,6 +65,10 @@ pub struct Tuning {
     )]
     pub ema: Option<f64>,
 
+    /// Change training rows at random: NAME or NAME=VALUE of `thalweg list augmentations`, such as
+    /// flip,shift=2,noise=0.1,mixup=0.2; or none
+    #[arg(long, value_name = "LIST", help_heading = "Batches", value_parser = augmentations)]
+    pub augment: Option<Augment>,
     /// Shuffle once, and keep the same mini-batches in every epoch
     #[arg(long, help_heading = "Batches")]
     pub no_reshuffle: bool,
@@ -176,6 +180,9 @@ impl Tuning {
         batches.reshuffle &= !self.no_reshuffle;
         batches.last = self.last_batch.unwrap_or(batches.last);
         batches.sampling = self.sampling.unwrap_or(batches.sampling);
+        if let Some(Augment(list)) = &self.augment {
+            training.augment.clone_from(list);
+        }
         if let Some(patience) = self.reduce_on_plateau {
             let plateau = training.plateau.get_or_insert(Plateau::new(patience));
             plateau.patience = patience;

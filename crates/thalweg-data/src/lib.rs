@@ -34,7 +34,7 @@ pub mod target;
 
 pub use error::{Error, Note, Result};
 pub use input::Input;
-pub use prepare::{PrepareOptions, Prepared, prepare};
+pub use prepare::{PrepareOptions, Prepared, prepare, prepare_fitted};
 pub use preprocess::{ClassWeight, Dtype, Encoding, FitOptions, Preprocessing, Scaling};
 pub use source::{ExpectedColumns, Loaded, ReadOptions, Source, read};
 pub use split::{Split, SplitOptions};

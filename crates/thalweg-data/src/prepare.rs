@@ -59,6 +59,58 @@ pub fn prepare(
     let (target, more) = Target::choose(table, &options.target)?;
     notes.extend(more);
 
+    let (split, more) = split_table(table, &target, (validation, test), options)?;
+    notes.extend(more);
+    let (preprocessing, more) = Preprocessing::fit(table, target, &options.fit, &split.train)?;
+    notes.extend(more);
+    apply(
+        table,
+        (validation, test),
+        preprocessing,
+        split,
+        notes,
+        options.dtype,
+    )
+}
+
+/// The same for new rows of a model: its target, classes and preprocessing hold. Of the options, `split` and `dtype`
+/// count. Notes tell of categories that the model does not know.
+///
+/// # Errors
+/// As [`split`] and [`Preprocessing::dataset`]: columns are missing, or a class is none of the model's.
+pub fn prepare_fitted(
+    loaded: &Loaded,
+    validation: Option<&Table>,
+    test: Option<&Table>,
+    preprocessing: &Preprocessing,
+    options: &PrepareOptions,
+) -> Result<Prepared> {
+    let table = &loaded.train;
+    let parts = (validation, test.or(loaded.test.as_ref()));
+    let mut notes = loaded.notes.clone();
+    let (split, more) = split_table(table, &preprocessing.target, parts, options)?;
+    notes.extend(more);
+    notes.extend(preprocessing.unseen(table, &table.all_rows())?);
+    apply(
+        table,
+        parts,
+        preprocessing.clone(),
+        split,
+        notes,
+        options.dtype,
+    )
+}
+
+/// Tables of validation and test rows, where there are such.
+type Parts<'a> = (Option<&'a Table>, Option<&'a Table>);
+
+/// Splits what has no table of its own.
+fn split_table(
+    table: &Table,
+    target: &Target,
+    (validation, test): Parts,
+    options: &PrepareOptions,
+) -> Result<(Split, Vec<Note>)> {
     let mut fractions = options.split.clone();
     if test.is_some() {
         fractions.test_fraction = 0.0;
@@ -66,18 +118,25 @@ pub fn prepare(
     if validation.is_some() {
         fractions.validation_fraction = 0.0;
     }
-    let (split, more) = split(&target.encode(table, &table.all_rows())?, &fractions)?;
-    notes.extend(more);
-    let (preprocessing, more) = Preprocessing::fit(table, target, &options.fit, &split.train)?;
-    notes.extend(more);
+    split(&target.encode(table, &table.all_rows())?, &fractions)
+}
 
-    let (train, more) = preprocessing.training_dataset(table, &split.train, options.dtype)?;
+/// The datasets of a fitted preprocessing.
+fn apply(
+    table: &Table,
+    (validation, test): Parts,
+    preprocessing: Preprocessing,
+    split: Split,
+    mut notes: Vec<Note>,
+    dtype: Dtype,
+) -> Result<Prepared> {
+    let (train, more) = preprocessing.training_dataset(table, &split.train, dtype)?;
     notes.extend(more);
     let mut part = |own: Option<&Table>, rows: &[usize], name| -> Result<Option<Dataset>> {
         let dataset = match own {
-            Some(own) => preprocessing.dataset(own, &own.all_rows(), options.dtype)?,
+            Some(own) => preprocessing.dataset(own, &own.all_rows(), dtype)?,
             None if rows.is_empty() => return Ok(None),
-            None => preprocessing.dataset(table, rows, options.dtype)?,
+            None => preprocessing.dataset(table, rows, dtype)?,
         };
         preprocessing.check_weights(own.unwrap_or(table), &dataset.0, name)?;
         notes.extend(dataset.1);

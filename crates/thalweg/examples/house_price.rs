@@ -22,6 +22,7 @@ fn main() -> thalweg::Result<()> {
         .with("activation", Setting::Text("sigmoid".into()));
     let network = NetworkSpec {
         inputs: 2,
+        image: None,
         loss: Choice::new("half_mse"),
         layers: vec![neuron],
     };

@@ -21,6 +21,7 @@ fn model(loss: &str) -> thalweg::Result<Box<dyn Engine>> {
         .with("initializer", Setting::Text("zeros".into()));
     let network = NetworkSpec {
         inputs: 3,
+        image: None,
         loss: Choice::new(loss),
         layers: vec![layer],
     };

@@ -37,6 +37,7 @@ fn main() -> thalweg::Result<()> {
         .with("bias", Setting::Flag(false));
     let network = NetworkSpec {
         inputs: 1,
+        image: None,
         loss: Choice::new("mse"),
         layers: vec![layer],
     };

@@ -208,7 +208,8 @@ pub trait Engine: Send {
     /// gradient or a parameter is not finite although the loss is; go back to a saved state then.
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport>;
 
-    /// Loss and gradient without an update; the gradient in the order of [`State::parameters`].
+    /// Loss and gradient of the rows as they are, without augmentation and without an update; the gradient in the
+    /// order of [`State::parameters`].
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 
     /// The weighted mean loss over any number of rows, and into `predictions`, if given, what the network

@@ -5,6 +5,7 @@
 //! prints nothing. `thalweg-data` makes [`dataset::Dataset`]s from files.
 
 pub mod activations;
+pub mod augmentations;
 pub mod average;
 mod batches;
 pub mod cpu;

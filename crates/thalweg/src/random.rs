@@ -56,6 +56,8 @@ pub enum Purpose {
     Dropout = 4,
     /// Synthetic data of examples, tests and benchmarks.
     Synthesize = 5,
+    /// How training rows are changed; substream = step.
+    Augment = 6,
 }
 
 /// A stream of random numbers addressed by a 64-bit index.
@@ -90,9 +92,14 @@ impl Stream {
 
     /// Reads the stream from its beginning, one number after the other.
     pub fn sequence(self) -> Sequence {
+        self.sequence_from(0)
+    }
+
+    /// Reads the stream from the block at `index` on.
+    pub fn sequence_from(self, index: u64) -> Sequence {
         Sequence {
             stream: self,
-            next: 0,
+            next: index,
             words: [0; 4 * BLOCKS],
             used: 4 * BLOCKS,
         }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::augmentations;
 use crate::error::{Error, Result};
 use crate::layers::{self, LAYERS, Shape};
 use crate::losses::LOSSES;
@@ -17,6 +18,9 @@ use crate::schedules::SCHEDULES;
 pub struct NetworkSpec {
     /// Values a row that come in.
     pub inputs: usize,
+    /// Their shape, if they are an image: channels, lines, pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<[usize; 3]>,
     /// The loss.
     pub loss: Choice,
     /// The layers, the output layer included.
@@ -42,8 +46,21 @@ impl NetworkSpec {
             .collect();
         Self {
             inputs,
+            image: None,
             loss,
             layers,
+        }
+    }
+
+    /// The shape of what comes in.
+    pub fn shape(&self) -> Shape {
+        match self.image {
+            Some([channels, height, width]) => Shape {
+                channels,
+                height,
+                width,
+            },
+            None => Shape::flat(self.inputs),
         }
     }
 
@@ -63,7 +80,15 @@ impl NetworkSpec {
                 "at least an output layer",
             ));
         }
-        let layers = layers::build(Shape::flat(self.inputs), &self.layers, Dtype::default())?;
+        if self.shape().size() != self.inputs {
+            let found = format!("images of {} for {} inputs", self.shape(), self.inputs);
+            return Err(Error::invalid(
+                "network",
+                found,
+                "channels · lines · pixels = inputs",
+            ));
+        }
+        let layers = layers::build(self.shape(), &self.layers, Dtype::default())?;
         let loss = LOSSES.build(&self.loss, &())?;
         if loss.takes_logits() && layers.last().is_some_and(|last| last.is_probability()) {
             let subject = format!("layer {} and loss {}", layers.len(), self.loss.name);
@@ -74,6 +99,7 @@ impl NetworkSpec {
         let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
         Ok(Self {
             inputs: self.inputs,
+            image: self.image,
             layers: self.layers.iter().map(resolve).collect::<Result<_>>()?,
             loss: LOSSES.resolve(&self.loss)?.into_choice(),
         })
@@ -161,6 +187,9 @@ pub struct TrainingSpec {
     /// The linear scaling rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_rate: Option<ScaleRate>,
+    /// How training rows are changed at random, in this order: see [`crate::augmentations`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub augment: Vec<Choice>,
 }
 
 /// How rows become mini-batches.
@@ -340,6 +369,7 @@ impl Default for TrainingSpec {
             stop: Stop::default(),
             plateau: None,
             scale_rate: None,
+            augment: Vec::new(),
         }
     }
 }
@@ -360,6 +390,7 @@ impl TrainingSpec {
         Ok(Self {
             optimizer,
             schedule: SCHEDULES.resolve(&self.schedule)?.into_choice(),
+            augment: augmentations::resolve(&self.augment)?,
             ..self.clone()
         })
     }
@@ -455,6 +486,7 @@ impl TrainingSpec {
             ("plateau", self.plateau.is_some()),
             ("scale_rate", self.scale_rate.is_some()),
             ("batches", self.batches != plain.batches),
+            ("augment", !self.augment.is_empty()),
         ];
         match refused.iter().find(|(_, is_set)| *is_set) {
             Some((name, _)) => {

@@ -25,9 +25,11 @@ pub struct Run<'a> {
     schedule: Box<dyn Schedule>,
     /// Rows in the order of this epoch.
     order: Vec<u32>,
-    /// Epochs done.
+    /// Where it began: at 0, unless it goes on from another run.
+    origin: Position,
+    /// Epochs done, those before the origin included.
     epoch: usize,
-    /// Updates done.
+    /// Updates done, those before the origin included.
     step: u64,
     early_stopping: EarlyStopping,
     memory: Memory,
@@ -91,11 +93,24 @@ pub struct Summary {
     pub stopped_by: StoppedBy,
 }
 
+/// How far a run had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Updates done.
+    pub step: u64,
+}
+
 /// Everything that a run needs to go on where it was.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// Epochs done.
     pub epoch: usize,
+    /// Updates done.
+    pub step: u64,
+    /// Where the run began: see [`Run::continue_from`].
+    pub origin: Position,
     /// Parameters and slots.
     pub state: State,
     /// The best epoch so far.
@@ -116,7 +131,7 @@ pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
     if run.early_stopping.is_out_of_patience(run.epoch) {
         return run.finish(StoppedBy::Patience);
     }
-    while run.epoch < run.spec.epochs {
+    while run.epoch < run.last_epoch() {
         run.is_between_epochs = false;
         let (sums, stopped_by) = match run.solver.is_some() {
             true => run.iterate(observer)?,
@@ -179,6 +194,7 @@ impl<'a> Run<'a> {
             validation,
             schedule: SCHEDULES.build(&spec.schedule, &())?,
             order: (0..training.rows() as u32).collect(),
+            origin: Position::default(),
             epoch: 0,
             step: 0,
             early_stopping: EarlyStopping {
@@ -209,6 +225,21 @@ impl<'a> Run<'a> {
         self.epoch
     }
 
+    /// Updates done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Where it began: at 0, unless it goes on from another run.
+    pub fn origin(&self) -> Position {
+        self.origin
+    }
+
+    /// The last epoch, unless training stops earlier.
+    pub fn last_epoch(&self) -> usize {
+        self.origin.epoch.saturating_add(self.spec.epochs)
+    }
+
     /// Updates of an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         match self.solver {
@@ -232,6 +263,8 @@ impl<'a> Run<'a> {
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.is_between_epochs.then(|| Checkpoint {
             epoch: self.epoch,
+            step: self.step,
+            origin: self.origin,
             state: match &self.solver {
                 Some(solver) => State {
                     slots: solver.save(),
@@ -264,21 +297,54 @@ impl<'a> Run<'a> {
                 expected,
             ));
         }
+        self.restore(checkpoint)?;
+        self.origin = checkpoint.origin;
+        self.early_stopping.best.clone_from(&checkpoint.best);
+        Ok(())
+    }
+
+    /// Goes on from a checkpoint of another run, on any rows, for the spec's number of further epochs.
+    ///
+    /// Counts of epochs and updates go on, and with them orders of rows, other randomness, the optimizer's
+    /// corrections and the schedule, which sees a run of all epochs together, each as long as one of this run. The
+    /// smoothed loss and the reduction of the rate go on too. The best epoch, patience, `max_steps` and `max_time`
+    /// begin anew.
+    ///
+    /// On the rows of the earlier run, with its spec but for `epochs`, this gives the bits of one run of all epochs
+    /// wherever the rate does not depend on the number of epochs (`constant`, `exponential`, `inverse_time`, … in
+    /// epochs or updates), no earlier epoch is the best, and the checkpoint has the optimizer's slots. A checkpoint
+    /// without slots starts them anew; its step should then be 0.
+    ///
+    /// # Errors
+    /// If the checkpoint is of another network or optimizer.
+    pub fn continue_from(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.restore(checkpoint)?;
+        self.origin = Position {
+            epoch: checkpoint.epoch,
+            step: checkpoint.step,
+        };
+        self.memory.seconds = 0.0;
+        self.early_stopping.best = None;
+        Ok(())
+    }
+
+    /// Takes parameters, slots, memory and counts from a checkpoint.
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let State { parameters, slots } = &checkpoint.state;
         match &mut self.solver {
             Some(solver) => {
                 self.engine.load(&State {
-                    parameters: checkpoint.state.parameters.clone(),
+                    parameters: parameters.clone(),
                     slots: Vec::new(),
                 })?;
-                solver.load(&checkpoint.state.slots, parameters)?;
+                solver.load(slots, parameters.len())?;
             }
             None => self.engine.load(&checkpoint.state)?,
         }
         self.memory = checkpoint.memory;
         self.is_between_epochs = true;
         self.epoch = checkpoint.epoch;
-        self.step = checkpoint.epoch as u64 * self.steps_per_epoch();
-        self.early_stopping.best.clone_from(&checkpoint.best);
+        self.step = checkpoint.step;
         Ok(())
     }
 
@@ -299,11 +365,12 @@ impl<'a> Run<'a> {
 
     fn progress(&self) -> Progress {
         let steps_per_epoch = self.steps_per_epoch();
+        // Epochs before the origin count as if they had been as long as those of this run.
+        let before = steps_per_epoch.saturating_mul(self.origin.epoch as u64);
+        let own = steps_per_epoch.saturating_mul(self.spec.epochs as u64);
         Progress {
-            step: self.step,
-            steps: steps_per_epoch
-                .saturating_mul(self.spec.epochs as u64)
-                .min(self.spec.stop.max_steps.unwrap_or(u64::MAX)),
+            step: before.saturating_add(self.step - self.origin.step),
+            steps: before.saturating_add(own.min(self.spec.stop.max_steps.unwrap_or(u64::MAX))),
             steps_per_epoch,
         }
     }

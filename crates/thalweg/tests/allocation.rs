@@ -9,11 +9,11 @@ use common::*;
 use thalweg::cpu;
 use thalweg::dataset::{Dataset, Features, Values};
 use thalweg::engine::{Batch, Rows, StepReport};
-use thalweg::losses::LOSSES;
+use thalweg::losses::{Comparison, LOSSES};
 use thalweg::observe::{Flow, Observer};
 use thalweg::optimizers::{OPTIMIZERS, Time};
 use thalweg::precision::Dtype;
-use thalweg::registry::Choice;
+use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
 
@@ -109,6 +109,19 @@ fn case(network: &NetworkSpec, dataset: &Dataset, spec: &TrainingSpec, threads: 
     );
 }
 
+/// All augmentations that go with a loss.
+fn augmentations(loss: &str) -> Vec<Choice> {
+    let comparison = LOSSES.build(&Choice::new(loss), &()).unwrap().comparison();
+    let mixes = !matches!(comparison, Comparison::LabelsOrBinary | Comparison::Classes);
+    let all = ["flip", "shift", "crop", "noise"].map(Choice::new);
+    let shift = |choice: Choice| match choice.name.as_str() {
+        "shift" => choice.with("pixels", Setting::Integer(1)),
+        _ => choice,
+    };
+    let mixup = mixes.then(|| Choice::new("mixup"));
+    all.into_iter().map(shift).chain(mixup).collect()
+}
+
 /// Notes the number of allocations after every step, in room of its own.
 struct Watch(Vec<(usize, u64)>);
 
@@ -151,7 +164,10 @@ fn main() {
             .into_iter()
             .flat_map(|o| HIDDEN.map(|hidden| (o, hidden)))
         {
-            let network = NetworkSpec::mlp(INPUTS, hidden, "tanh", outputs, Choice::new(loss));
+            let network = NetworkSpec {
+                image: Some([3, 2, 2]),
+                ..NetworkSpec::mlp(INPUTS, hidden, "tanh", outputs, Choice::new(loss))
+            };
             for optimizer in names(&OPTIMIZERS) {
                 for targets in targets(loss, outputs, ROWS, 3) {
                     // Precision, storage, weights and decay meet in all combinations.
@@ -172,6 +188,10 @@ fn main() {
                         sam: (cases % 8 == 3).then_some(0.05),
                         max_norm: (cases % 8 == 5).then_some(0.5),
                         ema: (cases % 8 == 7).then_some(0.9),
+                        augment: match cases % 11 {
+                            2 => augmentations(loss),
+                            _ => Vec::new(),
+                        },
                         dtype: [Dtype::F32, Dtype::F64, Dtype::Bf16][cases / 3 % 3],
                         ..descent(1e-3, BATCH, 3)
                     };

@@ -14,6 +14,7 @@ pub(crate) use numeric::mean_and_deviation;
 pub use numeric::{Numeric, Scaling};
 pub use thalweg::precision::Dtype;
 
+use crate::error::{Error, Place, Result};
 use crate::source::{ExpectedColumns, ReadOptions};
 use crate::target::{Target, Task};
 
@@ -116,6 +117,27 @@ impl Preprocessing {
                 },
             ] => shape.clone(),
             _ => vec![self.input_width()],
+        }
+    }
+
+    /// Channels, lines and pixels of the network's input where the data are images: rows of two dimensions have one
+    /// channel, and the first of three counts channels.
+    ///
+    /// # Errors
+    /// If the first of three dimensions cannot be that of channels, because the last one seems to be.
+    pub fn image(&self) -> Result<Option<[usize; 3]>> {
+        /// Gray, with transparency, colours, with transparency.
+        const CHANNELS: usize = 4;
+        match *self.input_shape().as_slice() {
+            [height, width] => Ok(Some([1, height, width])),
+            [first, height, last] if last <= CHANNELS && first > CHANNELS => {
+                let found = format!("images of shape {first}×{height}×{last}");
+                let expected = "channels first: rows × channels × lines × pixels";
+                Err(Error::invalid(Place::default(), found, expected)
+                    .remedy("transpose the array by numpy.moveaxis(X, -1, 1)"))
+            }
+            [channels, height, width] => Ok(Some([channels, height, width])),
+            _ => Ok(None),
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyActivation>> = Entry {
         name: "identity",
         summary: "The value itself: a linear layer",
         equation: "φ(z) = z",
-        source: "–",
+        source: "Widrow & Hoff 1960",
         parameters: &[],
     },
     build: |_, ()| Ok(Box::new(Identity)),

@@ -1,5 +1,6 @@
 //! The engine for CPUs.
 
+mod augment;
 mod buffer;
 mod cores;
 mod pass;
@@ -9,12 +10,14 @@ mod whole;
 
 use std::ops::Range;
 
+use augment::Augmenting;
 use buffer::{Buffer, Shared};
 use pass::{Pass, RowBlock, Upcoming, Update};
 use plan::{BLOCK_ROWS, Cut, Plan};
 use team::{Member, Team};
 use whole::{Sums, Whole};
 
+use crate::augmentations::Augmenter;
 use crate::dataset::{Dataset, Features};
 use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
 use crate::error::{Error, Result};
@@ -71,6 +74,7 @@ struct CpuEngine<T> {
     plan: Plan,
     loss: Box<dyn AnyLoss>,
     reduction: Reduction,
+    augmenter: Option<Augmenter>,
     chain: Chain,
     /// Of layers that behave at random.
     seed: u64,
@@ -107,6 +111,8 @@ impl<T: Precision> CpuEngine<T> {
         let training = training.resolve()?;
         let network = network.resolve()?;
         solvers::check(&network, &training)?;
+        let kind = (&*network.loss.name, loss.comparison());
+        let augmenter = Augmenter::build(&training.augment, network.shape(), kind)?;
         let chain = Chain::build(&training)?;
         let cut = match (chain.is_whole(), chain.has_parts()) {
             (true, _) => Cut::Tensors,
@@ -132,6 +138,7 @@ impl<T: Precision> CpuEngine<T> {
             isa,
             loss,
             reduction: training.reduction,
+            augmenter,
             team: Team::new(plan.members)?,
             shares: plan.share_items(),
             parameters: Buffer::new(plan.parameters)?,
@@ -203,6 +210,14 @@ impl<T: Precision> CpuEngine<T> {
             loss: &*self.loss,
             batch: *batch,
             mode,
+            augmenting: match (mode, &self.augmenter) {
+                (Mode::Training { seed, step }, Some(augmenter)) => Some(Augmenting {
+                    augmenter,
+                    seed,
+                    step,
+                }),
+                _ => None,
+            },
             scale,
             gradient_scale: match self.reduction {
                 Reduction::Mean => scale,
@@ -332,7 +347,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let mut whole = vec![T::ZERO; self.plan.parameters];
         let (seed, step) = (self.seed, 1);
-        let (pass, rest) = self.split(batch, Mode::Training { seed, step });
+        let (mut pass, rest) = self.split(batch, Mode::Training { seed, step });
+        pass.augmenting = None;
         let losses = Shared::new(rest.block_losses);
         rest.team.run(&|member| pass.row_blocks(member, losses));
         for item in &pass.plan.items {

@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use super::augment::Augmenting;
 use super::buffer::Shared;
 use super::plan::{Item, Plan, PlannedLayer};
 use super::team::Member;
@@ -43,6 +44,8 @@ pub(super) struct Pass<'a, T> {
     pub loss: &'a dyn AnyLoss,
     pub batch: Batch<'a>,
     pub mode: Mode,
+    /// How rows are changed before the network sees them, if they are.
+    pub augmenting: Option<Augmenting<'a>>,
     /// 1/Σw of the batch.
     pub scale: f64,
     /// The same, or 1 for the gradient of the sum.
@@ -130,12 +133,12 @@ impl<'a> Upcoming<'a> {
 }
 
 impl RowBlock {
-    fn values(&self, start: usize, stride: usize) -> Range<usize> {
+    pub fn values(&self, start: usize, stride: usize) -> Range<usize> {
         let first = start + self.place * stride;
         first..first + self.rows.len() * stride
     }
 
-    fn places(&self, width: usize) -> Range<usize> {
+    pub fn places(&self, width: usize) -> Range<usize> {
         self.place * width..(self.place + self.rows.len()) * width
     }
 }
@@ -183,6 +186,10 @@ impl<T: Precision> Pass<'_, T> {
     /// # Safety
     /// Nobody else works on these rows of the arena.
     unsafe fn gather(&self, block: &RowBlock, next: Upcoming) {
+        if let Some(augmenting) = self.augmenting {
+            // SAFETY: the caller's promise.
+            return unsafe { self.gather_augmented(block, augmenting) };
+        }
         let width = self.plan.inputs;
         // SAFETY: the caller's promise.
         let (x, classes, values, weights) = unsafe {
@@ -227,6 +234,12 @@ impl<T: Precision> Pass<'_, T> {
         if let Some(from) = self.batch.weights {
             self.gather_rows(block, next, from, 1, weights, |w| T::from_f64(w.into()));
         }
+    }
+
+    /// Whether targets are mixed, so that classes have become values.
+    fn mixes(&self) -> bool {
+        let augmenting = self.augmenting.as_ref();
+        augmenting.is_some_and(|augmenting| augmenting.augmenter.mixes())
     }
 
     /// One of the things that [`Pass::gather`] gathers; `to` has room for the block, evenly.
@@ -312,7 +325,7 @@ impl<T: Precision> Pass<'_, T> {
                     .arena
                     .read(block.values(last.output, last.output_stride)),
                 targets: match self.batch.targets {
-                    Some(Targets::Classes(_)) => {
+                    Some(Targets::Classes(_)) if !self.mixes() => {
                         TargetRows::Classes(self.classes.read(block.places(1)))
                     }
                     _ => TargetRows::Values(self.values.read(block.places(self.plan.outputs))),

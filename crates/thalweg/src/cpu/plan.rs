@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::layers::{self, AnyLayer, Segment, Shape, Tile, stride};
+use crate::layers::{self, AnyLayer, Segment, Tile, stride};
 use crate::precision::{Dtype, Precision};
 use crate::spec::NetworkSpec;
 
@@ -120,7 +120,7 @@ impl Plan {
         threads: usize,
         cut: Cut,
     ) -> Result<Self> {
-        let built = layers::build(Shape::flat(network.inputs), &network.layers, dtype)?;
+        let built = layers::build(network.shape(), &network.layers, dtype)?;
         // Forward, and twice as much back, but for the first layer's input.
         let costs = || built.iter().map(|layer| layer.cost());
         let products = 3 * costs().sum::<usize>() - costs().next().unwrap_or(0);

@@ -21,7 +21,7 @@ pub(super) const ENTRY: Entry<Box<dyn Initializer>> = Entry {
         name: "constant",
         summary: "All the same number: only for networks without hidden layers",
         equation: "W = value",
-        source: "–",
+        source: "PyTorch nn.init.constant_",
         parameters: &[Parameter {
             name: "value",
             summary: "the number",

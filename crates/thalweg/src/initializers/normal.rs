@@ -24,7 +24,7 @@ pub(super) const ENTRY: Entry<Box<dyn Initializer>> = Entry {
         name: "normal",
         summary: "Normally distributed around a number",
         equation: "W ~ N(mean, deviation²)",
-        source: "–",
+        source: "PyTorch nn.init.normal_",
         parameters: &[
             Parameter {
                 name: "mean",

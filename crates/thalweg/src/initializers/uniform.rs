@@ -25,7 +25,7 @@ pub(super) const ENTRY: Entry<Box<dyn Initializer>> = Entry {
         name: "uniform",
         summary: "Evenly between two numbers",
         equation: "W ~ U(low, high)",
-        source: "–",
+        source: "PyTorch nn.init.uniform_",
         parameters: &[
             Parameter {
                 name: "low",

@@ -19,7 +19,7 @@ pub(super) const ENTRY: Entry<Box<dyn Initializer>> = Entry {
         name: "zeros",
         summary: "All zero: only for networks without hidden layers",
         equation: "W = 0",
-        source: "–",
+        source: "PyTorch nn.init.zeros_",
         parameters: &[],
     },
     build: |_, ()| Ok(Box::new(Zeros)),

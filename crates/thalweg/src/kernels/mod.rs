@@ -10,6 +10,7 @@ pub mod math;
 pub mod normal;
 pub mod probe;
 pub mod reduce;
+pub mod resample;
 pub mod simd;
 pub mod softmax;
 

@@ -5,6 +5,8 @@
 //! padding is zero in gradients, and in values some number on which nothing depends (finite wherever the
 //! row is).
 
+use std::fmt;
+
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::precision::Dtype;
@@ -56,6 +58,20 @@ impl Shape {
     /// Values of a row.
     pub fn size(self) -> usize {
         self.channels * self.height * self.width
+    }
+
+    /// Whether it is a list.
+    pub fn is_flat(self) -> bool {
+        self.height * self.width == 1
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_flat() {
+            true => write!(f, "{}", self.channels),
+            false => write!(f, "{}×{}×{}", self.channels, self.height, self.width),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) const ENTRY: Entry<Box<dyn Schedule>> = Entry {
         name: "constant",
         summary: "The same rate all the time",
         equation: "η(t) = η₀",
-        source: "–",
+        source: "Bottou, Curtis & Nocedal 2018, §4.1",
         parameters: &[],
     },
     build: |_, ()| Ok(Box::new(Constant)),

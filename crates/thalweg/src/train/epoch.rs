@@ -125,7 +125,10 @@ impl Run<'_> {
         if is_small(report.change, stop.min_change) {
             return Some(StoppedBy::MinChange);
         }
-        if stop.max_steps.is_some_and(|steps| self.step >= steps) {
+        if stop
+            .max_steps
+            .is_some_and(|steps| self.step - self.origin.step >= steps)
+        {
             return Some(StoppedBy::MaxSteps);
         }
         let seconds = || self.memory.seconds + sums.start.elapsed().as_secs_f64();

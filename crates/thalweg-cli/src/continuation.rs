@@ -1,0 +1,135 @@
+//! `--continue`: training goes on from a model, on new rows.
+//!
+//! The model decides what rows mean (columns, classes, scaling) and what the network is; how it is trained is taken
+//! from it too, unless arguments say otherwise. Where its run folder has a checkpoint (`--keep-checkpoint`), training
+//! goes on from there, with the optimizer's memory; else from the model's weights, with a fresh optimizer.
+
+use std::path::{Path, PathBuf};
+
+use thalweg::engine::{ParameterInfo, State};
+use thalweg::error::Error;
+use thalweg::observe::Memory;
+use thalweg::spec::TrainingSpec;
+use thalweg::train::{Checkpoint, Position};
+
+use crate::args::TrainArgs;
+use crate::checkpoint::Stored;
+use crate::config::{Config, OutputBias};
+use crate::exit::Result;
+use crate::model::{Description, Model};
+use crate::resolve;
+use crate::run_folder::RunFolder;
+
+/// What a run goes on from.
+pub struct Continuation {
+    path: PathBuf,
+    model: Model,
+    stored: Option<Stored>,
+}
+
+impl Continuation {
+    /// Reads a model file, or the folder of a run with what it has of a checkpoint.
+    pub fn read(path: &Path) -> Result<Self> {
+        let model = Model::read(path)?;
+        let remedy = "remove it to go on from the model's weights";
+        let stored = match path.is_dir() {
+            true => Stored::read(&RunFolder::at(path), remedy)?,
+            false => None,
+        };
+        let fits = |stored: &Stored| {
+            stored.config().network == model.description.network
+                && *stored.preprocessing() == model.description.preprocessing
+        };
+        if stored.as_ref().is_some_and(|stored| !fits(stored)) {
+            let name = path.display().to_string();
+            let error = Error::invalid(name, "a checkpoint of another model", "that of the model");
+            return Err(error.remedy(remedy).into());
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            model,
+            stored,
+        })
+    }
+
+    /// What the model says of itself.
+    pub fn description(&self) -> &Description {
+        &self.model.description
+    }
+
+    /// What stands in place of a config file: the model's settings, and the data of the arguments.
+    pub fn config(&self, args: &TrainArgs) -> Result<Config> {
+        let Description {
+            network,
+            training,
+            preprocessing,
+            missing,
+            ..
+        } = self.description();
+        let mut data = resolve::data(args, None)?;
+        data.read.missing.extend(missing.iter().cloned());
+        data.split.seed = args.seed.unwrap_or(training.seed);
+        data.target.column = Some(preprocessing.target.columns.join(","));
+        data.target.task = Some(preprocessing.task());
+        Ok(Config {
+            initial_weights: None,
+            continue_from: Some(self.path.clone()),
+            output_bias: OutputBias::Zero,
+            data,
+            network: network.clone(),
+            training: training.clone(),
+        })
+    }
+
+    /// Refuses a config whose network is not that of the model.
+    pub fn check(&self, config: &Config) -> Result<()> {
+        let (ours, theirs) = (&config.network, &self.description().network);
+        if ours == theirs {
+            return Ok(());
+        }
+        let found = match (ours.loss == theirs.loss, ours.layers == theirs.layers) {
+            (false, _) => format!("the loss {}", ours.loss),
+            (_, false) => "other layers".to_owned(),
+            _ => format!("{} inputs", ours.inputs),
+        };
+        let subject = format!("--continue {}", self.path.display());
+        let error = Error::invalid(subject, found, "the network of the model");
+        Err(error
+            .remedy("leave that to the model, or train a new one by --initial-weights")
+            .into())
+    }
+
+    /// Where training goes on, for a network of these tensors, and a line about it.
+    pub fn checkpoint(
+        &self,
+        training: &TrainingSpec,
+        parameters: &[ParameterInfo],
+    ) -> Result<(Checkpoint, String)> {
+        let name = self.path.display();
+        if let Some(stored) = &self.stored {
+            let mut checkpoint = stored.checkpoint(parameters)?;
+            let of = |spec: &TrainingSpec| (spec.optimizer.name.clone(), spec.ema.is_some());
+            let mut how = "with its optimizer's memory";
+            if of(&stored.config().training) != of(training) {
+                (checkpoint.state.slots, checkpoint.step) = (Vec::new(), 0);
+                how = "with a fresh optimizer";
+            }
+            let line = format!("continues {name} after epoch {}, {how}", checkpoint.epoch);
+            return Ok((checkpoint, line));
+        }
+        let epoch = self.description().outcome.epochs;
+        let checkpoint = Checkpoint {
+            epoch,
+            step: 0,
+            origin: Position::default(),
+            state: State {
+                parameters: self.model.parameters(parameters)?,
+                slots: Vec::new(),
+            },
+            best: None,
+            memory: Memory::default(),
+        };
+        let line = format!("continues {name} from its weights, with a fresh optimizer");
+        Ok((checkpoint, line))
+    }
+}

@@ -1,0 +1,145 @@
+//! `thalweg list` shows of every entry its equation, its source, and each setting with its default; and what the list
+//! of augmentations names can be asked for.
+
+mod common;
+
+use common::Workplace;
+use serde_json::Value;
+
+#[test]
+fn the_list_shows_equation_source_and_defaults_of_every_entry() {
+    let place = Workplace::new();
+    let rows: Vec<Value> = serde_json::from_str(&place.succeed("list --json").stdout).unwrap();
+    assert!(rows.len() >= 80, "{} rows", rows.len());
+    let text = place.succeed("list").stdout;
+    for row in &rows {
+        let of = |key: &str| row[key].as_str().unwrap();
+        let (kind, name) = (of("kind"), of("name"));
+        assert!(text.contains(&kind.to_uppercase()), "{kind}");
+        // Formats have no equation.
+        let details = match kind {
+            "formats" => vec!["summary", "source"],
+            _ => vec!["summary", "equation", "source"],
+        };
+        // From the entry's own line to the next entry, which stands as far to the left.
+        let section = text.split(&kind.to_uppercase()).nth(1).unwrap();
+        let start = format!("\n  {name:<16}");
+        let entry = section
+            .split_once(&start)
+            .unwrap_or_else(|| panic!("{kind} {name}"))
+            .1;
+        let own: Vec<&str> = (entry.lines().enumerate())
+            .take_while(|(i, line)| *i == 0 || line.starts_with("      "))
+            .map(|(_, line)| line)
+            .collect();
+        let own = own.join("\n");
+        for key in details {
+            let detail = of(key);
+            assert!(
+                !detail.is_empty() && detail != "–",
+                "{kind} {name}: no {key}"
+            );
+            assert!(own.contains(detail), "{kind} {name}: {key} is not shown");
+        }
+        for setting in row["settings"].as_array().unwrap() {
+            let name = setting["name"].as_str().unwrap();
+            let shown = match setting["required"].as_bool().unwrap() {
+                true => format!("{name} = required: "),
+                false => format!("{name} = "),
+            };
+            assert!(own.contains(&shown), "{kind}: {shown} is not shown");
+            assert_eq!(setting["required"] == true, setting["default"].is_null());
+        }
+    }
+}
+
+/// An .npy file of bytes.
+fn npy(shape: &[usize], bytes: &[u8]) -> Vec<u8> {
+    let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let text = format!(
+        "{{'descr': '|u1', 'fortran_order': False, 'shape': ({},), }}",
+        shape.join(", ")
+    );
+    let length = (10 + text.len() + 1).next_multiple_of(64) - 10;
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((length as u16).to_le_bytes());
+    file.extend(format!("{text:<width$}\n", width = length - 1).bytes());
+    file.extend(bytes);
+    file
+}
+
+#[test]
+fn images_are_augmented_by_arguments_and_from_a_config_to_the_same_bytes() {
+    let place = Workplace::new();
+    let rows = 60;
+    let pixels = |values: usize| -> Vec<u8> {
+        (0..rows * values)
+            .map(|i| (i * i * 31 % 255) as u8)
+            .collect()
+    };
+    let labels: Vec<u8> = (0..rows).map(|i| (i % 3) as u8).collect();
+    place.write("labels.npy", npy(&[rows], &labels));
+    place.write("gray.npy", npy(&[rows, 6, 5], &pixels(30)));
+    place.write("colour.npy", npy(&[rows, 3, 6, 5], &pixels(90)));
+    place.write("last.npy", npy(&[rows, 6, 5, 3], &pixels(90)));
+    place.write("list.npy", npy(&[rows, 30], &pixels(30)));
+    place.write("table.csv", "a,b,y\n1,2,0.5\n2,3,1.5\n3,1,2.5\n4,5,0.25\n");
+    let settings = "--labels labels.npy --hidden 6 --epochs 3 --quiet";
+    let augment = "--augment flip,shift=1,crop=0.7,noise=0.2,mixup=0.4";
+    for (data, image) in [("gray.npy", "[1, 6, 5]"), ("colour.npy", "[3, 6, 5]")] {
+        let run = |extra: &str, out: &str| {
+            place.succeed(&format!(
+                "train {data} {settings} {extra} --out {data}-{out}"
+            ));
+            place.read(&format!("{data}-{out}/model.safetensors"))
+        };
+        let augmented = run(&format!("{augment} --threads 1"), "a");
+        assert_eq!(run(&format!("{augment} --threads 3"), "b"), augmented);
+        assert_ne!(run("", "plain"), augmented);
+        let config = place.text(&format!("{data}-a/config.toml"));
+        assert!(config.contains(&format!("image = {image}")), "{config}");
+        assert!(config.contains("alpha = 0.4"), "{config}");
+        place.succeed(&format!(
+            "train --config {data}-a/config.toml --quiet --out {data}-c"
+        ));
+        assert_eq!(
+            place.read(&format!("{data}-c/model.safetensors")),
+            augmented
+        );
+        place.succeed(&format!(
+            "train --config {data}-a/config.toml --augment none --quiet --out {data}-d"
+        ));
+        assert!(
+            !place
+                .text(&format!("{data}-d/config.toml"))
+                .contains("augment")
+        );
+    }
+    for (line, expected) in [
+        (
+            "last.npy --labels labels.npy --augment flip",
+            "channels first",
+        ),
+        ("list.npy --labels labels.npy --augment flip", "no image"),
+        ("table.csv --augment noise=0.1", "no image"),
+        (
+            "gray.npy --labels labels.npy --augment shift=-1",
+            "found pixels = -1",
+        ),
+        ("gray.npy --labels labels.npy --augment shift=5", "5 pixels"),
+        (
+            "gray.npy --labels labels.npy --augment blur",
+            "augmentation",
+        ),
+        ("gray.npy --labels labels.npy --augment flip,flip", "twice"),
+        (
+            "gray.npy --labels labels.npy --augment mixup --loss multiclass_hinge",
+            "cannot be mixed",
+        ),
+    ] {
+        let message = place.refused(&format!("train {line} --out x"));
+        assert!(message.contains(expected), "{line}: {message}");
+    }
+    // Numbers of a table can be mixed.
+    place.succeed("train table.csv --task regression --augment mixup --epochs 2 --quiet --out t");
+}

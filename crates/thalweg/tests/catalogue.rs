@@ -1,0 +1,275 @@
+//! Everything that the catalogue asks for can be named, and everything that can be named says what it is.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::names;
+use thalweg::activations::ACTIVATIONS;
+use thalweg::augmentations::AUGMENTATIONS;
+use thalweg::initializers::INITIALIZERS;
+use thalweg::layers::LAYERS;
+use thalweg::losses::LOSSES;
+use thalweg::metrics::METRICS;
+use thalweg::optimizers;
+use thalweg::registry::Description;
+use thalweg::schedules::SCHEDULES;
+use thalweg::spec::{Plateau, ScaleRate, Stop, TrainingSpec};
+
+/// Layers.
+const LAYER_NAMES: &[&str] = &[
+    "dense", // with or without bias
+];
+
+/// Layers that are under way: a name moves up to [`LAYER_NAMES`] when its layer is there, and this list must be
+/// empty in the end.
+const LAYERS_UNDER_WAY: &[&str] = &[
+    "conv2d", // stride, padding, groups
+    "max_pool",
+    "average_pool",
+    "global_average_pool",
+    "flatten",
+    "residual", // x + f(x), with a projection where the shape changes
+    "embedding",
+    "dropout",
+    "batch_norm",
+    "layer_norm",
+    "instance_norm",
+    "group_norm",
+    "weight_norm",
+    "spectral_norm",
+];
+
+/// Activations.
+const ACTIVATION_NAMES: &[&str] = &[
+    "identity",
+    "step", // prediction only
+    "sigmoid",
+    "hard_sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu", // exact
+    "gelu_tanh",
+    "silu",
+    "mish",
+    "softplus",
+    "softmax",
+];
+
+/// Losses; one's own is `losses::Custom`.
+const LOSS_NAMES: &[&str] = &[
+    "mse",
+    "half_mse",
+    "mae",
+    "huber",
+    "hinge",
+    "squared_hinge",
+    "multiclass_hinge", // Crammer–Singer
+    "logistic",         // binary cross-entropy
+    "cross_entropy",    // integer labels or probabilities, label smoothing
+    "perceptron",
+    "poisson",
+    "focal",
+];
+
+/// Optimizers and solvers.
+const OPTIMIZER_NAMES: &[&str] = &[
+    "gd",       // batch, mini-batch and stochastic gradient descent
+    "momentum", // the moving average of the notes
+    "sgd",      // heavy ball, Nesterov
+    "adagrad",  // mean, and sum
+    "rmsprop",  // first step |g₀|, and zero start, ε outside, centred, momentum
+    "adam",     // ε inside or outside, AMSGrad
+    "adamw",
+    "nadam",
+    "radam",
+    "adamax",
+    "adadelta",
+    "lion",
+    "lars",
+    "lamb",
+    "muon",
+    "lbfgs",
+    "newton_cg",
+    "closed_form", // normal equations
+];
+
+/// Settings that the catalogue asks for and that are variants of an entry.
+const VARIANTS: &[(&str, &[&str])] = &[
+    ("sgd", &["momentum", "nesterov"]),
+    ("adagrad", &["mean"]),
+    (
+        "rmsprop",
+        &[
+            "from_first_gradient",
+            "epsilon_inside",
+            "centered",
+            "momentum",
+        ],
+    ),
+    ("adam", &["epsilon_inside", "amsgrad"]),
+];
+
+/// Schedules; the linear scaling rule and the reduction on plateaus are in [`SPEC_FIELDS`].
+const SCHEDULE_NAMES: &[&str] = &[
+    "constant",
+    "exponential",
+    "step_decay",
+    "inverse_time", // 1/t
+    "polynomial",
+    "cosine",
+    "cosine_restarts",
+    "linear_warmup", // in front of any of them
+    "inverse_sqrt",  // with warm-up (Transformer)
+    "one_cycle",
+    "coslog4", // RealMLP
+];
+
+/// Initializers; the output bias at the log prior is `initializers::start_at_prior`.
+const INITIALIZER_NAMES: &[&str] = &[
+    "zeros",
+    "constant",
+    "uniform",
+    "normal",
+    "glorot_uniform",
+    "glorot_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_uniform",
+    "lecun_normal",
+    "orthogonal",
+];
+
+/// Augmentations.
+const AUGMENTATION_NAMES: &[&str] = &["flip", "shift", "crop", "noise", "mixup"];
+
+/// What is no entry but a setting of the run.
+const SPEC_FIELDS: &[&str] = &[
+    "reduction", // mean, sum
+    "l2",        // λ/2·‖W‖²
+    "l2_sum",    // λ/(2m)·‖W‖²
+    "l1",        // with l2: the elastic net
+    "max_norm",
+    "clip_norm",
+    "clip_value",
+    "sam", // around any optimizer
+    "ema", // averaged parameters
+    "plateau",
+    "scale_rate",
+    "augment",
+    "stop",
+];
+
+/// All names that are asked for are there, and none besides: a new entry gets its row here.
+fn check(kind: &str, wanted: &[&str], listed: &[&'static str]) {
+    let set = |names: &[&str]| -> BTreeSet<String> {
+        assert!(!names.is_empty(), "no {kind}");
+        names.iter().map(|name| (*name).to_owned()).collect()
+    };
+    let (wanted, listed) = (set(wanted), set(listed));
+    let missing: Vec<_> = wanted.difference(&listed).collect();
+    assert!(missing.is_empty(), "{kind}: no {missing:?}");
+    let unknown: Vec<_> = listed.difference(&wanted).collect();
+    assert!(unknown.is_empty(), "{kind}: no row for {unknown:?}");
+}
+
+#[test]
+fn every_row_of_the_catalogue_is_there() {
+    check("activations", ACTIVATION_NAMES, &names(&ACTIVATIONS));
+    check("losses", LOSS_NAMES, &names(&LOSSES));
+    let listed: Vec<&str> = (optimizers::descriptions().iter())
+        .map(|description| description.name)
+        .collect();
+    check("optimizers", OPTIMIZER_NAMES, &listed);
+    check("schedules", SCHEDULE_NAMES, &names(&SCHEDULES));
+    check("initializers", INITIALIZER_NAMES, &names(&INITIALIZERS));
+    check("augmentations", AUGMENTATION_NAMES, &names(&AUGMENTATIONS));
+    let layers = names(&LAYERS);
+    for name in LAYER_NAMES {
+        assert!(layers.contains(name), "no layer {name}");
+    }
+    for name in LAYERS_UNDER_WAY {
+        let there = layers.contains(name);
+        assert!(!there, "{name} is there: move it up to LAYER_NAMES");
+    }
+}
+
+#[test]
+fn variants_are_settings_of_their_entries() {
+    for (name, settings) in VARIANTS {
+        let all = optimizers::descriptions();
+        let entry = all.iter().find(|entry| entry.name == *name).unwrap();
+        for setting in *settings {
+            let has = (entry.parameters.iter()).any(|parameter| parameter.name == *setting);
+            assert!(has, "{name} has no {setting}");
+        }
+    }
+}
+
+#[test]
+fn settings_of_the_run_are_there() {
+    let spec = TrainingSpec {
+        l2_sum: 1.0,
+        l1: 1.0,
+        max_norm: Some(1.0),
+        clip_norm: Some(1.0),
+        clip_value: Some(1.0),
+        sam: Some(0.1),
+        ema: Some(0.9),
+        plateau: Some(Plateau::new(1)),
+        scale_rate: Some(ScaleRate::new(1)),
+        augment: vec![thalweg::registry::Choice::new("flip")],
+        stop: Stop {
+            max_steps: Some(1),
+            ..Stop::default()
+        },
+        ..TrainingSpec::default()
+    };
+    let value = serde_json::to_value(&spec).unwrap();
+    for field in SPEC_FIELDS {
+        assert!(value.get(field).is_some(), "no {field}");
+    }
+    // The rest of the catalogue has functions.
+    let _: fn(&mut dyn thalweg::engine::Engine, _, _) -> _ = thalweg::initializers::start_at_prior;
+    let _ = thalweg::average::Average::with_window(10.0);
+}
+
+#[test]
+fn every_entry_says_what_it_computes_and_where_that_comes_from() {
+    let kinds: [(&str, Vec<&Description>); 8] = [
+        ("layer", LAYERS.descriptions()),
+        ("activation", ACTIVATIONS.descriptions()),
+        ("loss", LOSSES.descriptions()),
+        ("optimizer", optimizers::descriptions()),
+        ("schedule", SCHEDULES.descriptions()),
+        ("initializer", INITIALIZERS.descriptions()),
+        ("augmentation", AUGMENTATIONS.descriptions()),
+        ("metric", METRICS.descriptions()),
+    ];
+    let mut count = 0;
+    for (kind, entries) in kinds {
+        for entry in entries {
+            count += 1;
+            for (what, text) in [
+                ("summary", entry.summary),
+                ("equation", entry.equation),
+                ("source", entry.source),
+            ] {
+                let says = text.chars().any(char::is_alphanumeric);
+                assert!(says, "{kind} {} has no {what}", entry.name);
+            }
+            for parameter in entry.parameters {
+                let says = !parameter.summary.is_empty();
+                assert!(
+                    says,
+                    "{kind} {}: {} says nothing",
+                    entry.name, parameter.name
+                );
+            }
+        }
+    }
+    assert!(count >= 75, "only {count} entries");
+}
