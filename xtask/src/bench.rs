@@ -8,7 +8,6 @@
 mod contestant;
 mod data;
 mod goals;
-mod plot;
 mod report;
 pub mod scaling;
 mod startup;
