@@ -20,15 +20,20 @@ pub(crate) struct Placed<'a> {
 }
 
 impl<'a> Placed<'a> {
-    /// Covers the values with a little room; a logarithmic axis at least a factor of two.
-    pub fn new(axis: &'a Axis, values: impl Iterator<Item = f64>) -> Self {
+    /// Has the range that the axis asks for, else this one, else covers the values with a little room; a
+    /// logarithmic axis at least a factor of two.
+    pub fn new(
+        axis: &'a Axis,
+        range: Option<(f64, f64)>,
+        values: impl Iterator<Item = f64>,
+    ) -> Self {
         let mut placed = Self {
             label: &axis.label,
             scale: axis.scale,
             low: f64::INFINITY,
             high: f64::NEG_INFINITY,
         };
-        if let Some((low, high)) = axis.range {
+        if let Some((low, high)) = axis.range.or(range) {
             (placed.low, placed.high) = (low, high);
             return placed;
         }
@@ -157,7 +162,7 @@ mod tests {
             scale,
             range: None,
         };
-        look(&Placed::new(&axis, values.iter().copied()));
+        look(&Placed::new(&axis, None, values.iter().copied()));
     }
 
     fn labels(axis: &Placed) -> Vec<String> {

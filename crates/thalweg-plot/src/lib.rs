@@ -234,8 +234,13 @@ impl Panel {
         self
     }
 
-    /// Both axes with their ranges.
+    /// Both axes with their ranges. Contours fill the frame: what lies outside their grid is not shown.
     fn axes(&self) -> [axis::Placed<'_>; 2] {
+        let ground = self.marks.iter().find_map(|mark| match mark {
+            Mark::Contours { grid, .. } => Some(grid),
+            _ => None,
+        });
+        let ends = |values: &Vec<f64>| Some((*values.first()?, *values.last()?));
         let x = self
             .marks
             .iter()
@@ -244,7 +249,10 @@ impl Panel {
             .marks
             .iter()
             .flat_map(|mark| mark.extent(|p| p.1, true));
-        [axis::Placed::new(&self.x, x), axis::Placed::new(&self.y, y)]
+        [
+            axis::Placed::new(&self.x, ground.and_then(|grid| ends(&grid.x)), x),
+            axis::Placed::new(&self.y, ground.and_then(|grid| ends(&grid.y)), y),
+        ]
     }
 }
 
@@ -256,13 +264,11 @@ impl Mark {
                 points.iter().map(of).collect()
             }
             Mark::Level { at, .. } if is_y => vec![*at],
-            Mark::Level { .. } => Vec::new(),
-            Mark::Contours { grid, .. } if is_y => grid.y.clone(),
-            Mark::Contours { grid, .. } => grid.x.clone(),
+            Mark::Level { .. } | Mark::Contours { .. } => Vec::new(),
         }
     }
 
-    /// The name in the legend, and whether it is a line, and a dashed one.
+    /// The name in the legend.
     fn legend(&self) -> Option<&str> {
         match self {
             Mark::Line { name, .. } | Mark::Points { name, .. } if !name.is_empty() => Some(name),

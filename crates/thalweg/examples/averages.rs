@@ -43,7 +43,7 @@ pub fn run(_: &Options) -> Result<Figure> {
         );
     }
 
-    // A year of temperatures.
+    // Half a year of temperatures.
     let mut random = Stream::new(0, Purpose::Synthesize, 0).sequence();
     let days: Vec<f64> = (0..180)
         .map(|day| 12.0 - 9.0 * (f64::from(day) / 58.0).cos() + 2.5 * random.normal())

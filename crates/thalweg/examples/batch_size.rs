@@ -71,7 +71,7 @@ pub fn fit(
 
 /// Prints what it finds, and draws it.
 pub fn run(options: &Options) -> Result<Figure> {
-    let data = read(options)?;
+    let (_, data) = read(options)?;
     let rows = data.train.rows();
     let epochs = if options.quick { 6 } else { 20 };
     println!("{rows} rows, {epochs} epochs, rate {RATE}");

@@ -14,7 +14,8 @@ use thalweg::dataset::{Dataset, Targets, Values};
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_data::Prepared;
+use thalweg_data::table::Block;
+use thalweg_data::{ColumnData, Loaded, Prepared};
 use thalweg_plot::{Figure, Panel};
 
 fn main() -> Result {
@@ -23,7 +24,7 @@ fn main() -> Result {
 
 /// Prints what it finds, and draws it.
 pub fn run(options: &Options) -> Result<Figure> {
-    let data = read(options)?;
+    let (loaded, data) = read(options)?;
     let test = data.test.as_ref().ok_or("no test rows")?;
     println!(
         "{} rows to train on, {} to test",
@@ -45,7 +46,7 @@ pub fn run(options: &Options) -> Result<Figure> {
                 println!(
                     "\nThis one it takes for a {}:\n{}",
                     answers[row],
-                    picture(test, row)
+                    picture(&loaded, &data, row)
                 );
             }
         }
@@ -79,24 +80,35 @@ fn wrong(data: &Dataset, answers: &[u32]) -> Option<usize> {
     answers.iter().zip(expected).position(|(a, b)| a != b)
 }
 
-/// A row of a square image in characters; what is standardized is drawn as it is seen by the network.
-fn picture(data: &Dataset, row: usize) -> String {
-    let width = data.features.width;
-    let row = row * width..(row + 1) * width;
-    let pixels: Vec<f64> = match &data.features.values {
-        Values::F32(values) => values[row].iter().map(|x| f64::from(*x)).collect(),
-        Values::F64(values) => values[row].to_vec(),
-        Values::U8 { bytes, .. } => bytes[row].iter().map(|x| f64::from(*x)).collect(),
+/// A test row as it was read, a square image, in characters.
+fn picture(loaded: &Loaded, data: &Prepared, row: usize) -> String {
+    let (table, row) = match &loaded.test {
+        Some(test) => (test, row),
+        None => (&loaded.train, data.split.test[row]),
     };
+    let mut pixels: Vec<f64> = Vec::new();
+    for column in &table.columns {
+        match &column.data {
+            ColumnData::Numeric(values) if !table.roles.target.contains(&column.name) => {
+                pixels.push(values[row]);
+            }
+            ColumnData::Block(Block {
+                shape,
+                values: Values::U8 { bytes, .. },
+            }) => {
+                let width: usize = shape.iter().product();
+                pixels.extend(bytes[row * width..][..width].iter().map(|x| f64::from(*x)));
+            }
+            _ => {}
+        }
+    }
     let highest = pixels.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     let ink = |pixel: &f64| match pixel / highest {
-        share if share > 0.5 => "██",
-        share if share > 0.15 => "▒▒",
+        share if share > 0.6 => "██",
+        share if share > 0.2 => "▒▒",
         _ => "  ",
     };
-    let side = (width as f64).sqrt().round() as usize;
-    let lines = pixels.chunks(side.max(1));
-    lines
-        .map(|line| line.iter().map(ink).collect::<String>() + "\n")
-        .collect()
+    let side = pixels.len().isqrt().max(1);
+    let line = |pixels: &[f64]| pixels.iter().map(ink).collect::<String>() + "\n";
+    pixels.chunks_exact(side).map(line).collect()
 }

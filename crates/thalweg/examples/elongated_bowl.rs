@@ -59,12 +59,7 @@ pub fn run(_: &Options) -> Result<Figure> {
     let loss = |x: f64, y: f64| 0.5 * (x * x + 100.0 * y * y);
     let bowl = Grid::of((-1.7, 0.6), (-0.8, 0.8), 121, loss);
     let levels = (0..12).map(|k| 0.01 * 2.5f64.powi(k));
-    let valley = || {
-        Panel::new("w₁", "w₂")
-            .over_x(-1.7, 0.6)
-            .over_y(-0.8, 0.8)
-            .contours(bowl.clone(), levels.clone())
-    };
+    let valley = || Panel::new("w₁", "w₂").contours(bowl.clone(), levels.clone());
     let mut ways = [valley(), valley()];
     let mut curves = Panel::new("updates", "L").log_y();
     println!("L(w) = ½(w₁² + 100w₂²) from w = {START:?}");

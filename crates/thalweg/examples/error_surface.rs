@@ -43,8 +43,8 @@ pub fn run(_: &Options) -> Result<Figure> {
     );
 
     let network = network(1, "mse", vec![dense(1, "identity")]);
-    let mut engine = engine_at(&network, &descent(0.08, 4, 1), &[0.2, 3.5])?;
-    let path = path(&mut *engine, &pairs(&ROWS), 0.08, 60)?;
+    let mut engine = engine_at(&network, &descent(0.07, 4, 1), &[0.2, 2.5])?;
+    let path = path(&mut *engine, &pairs(&ROWS), 0.07, 60)?;
     let (theta, loss) = &path[60];
     println!(
         "60 updates of gradient descent: w = {:.4}, b = {:.4}, loss {loss:.6}",

@@ -63,11 +63,8 @@ pub fn run(_: &Options) -> Result<Figure> {
         "\nF32 with the slope from the value, h(1 − h): gradient = {}",
         from_value(21.0)
     );
-    let curve = (0..=60).map(|k| f64::from(k) / 2.0);
-    let panel = panel.line(
-        "single, by h(1 − h)",
-        curve.map(|z| (z, from_value(z as f32).abs().into())),
-    );
+    let naive = (0..=30).map(|z| (f64::from(z), from_value(z as f32).abs().into()));
+    let panel = panel.points("single, by h(1 − h): then 0", naive);
     Ok(Figure::new("The gradient of a saturated neuron").panel(panel))
 }
 

@@ -94,8 +94,8 @@ pub fn run(options: &Options) -> Result<Figure> {
                 };
                 let panel = Panel::new("x₁", "x₂")
                     .title(format!("{label}: {name}"))
-                    .points("0", of(0))
-                    .points("1", of(1))
+                    .points("answer 0", of(0))
+                    .points("answer 1", of(1))
                     .contours(answers_over(&mut *engine, -0.5, 1.5)?, [boundary]);
                 figure = figure.panel(panel);
             }

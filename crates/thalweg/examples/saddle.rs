@@ -69,16 +69,21 @@ pub fn run(_: &Options) -> Result<Figure> {
     let mut curves = Panel::new("updates", "loss").log_y().over_y(1e-4, 10.0);
     let off = 1e-3;
     for (name, start) in [
-        ("into the saddle", [1.2, -1.2]),
         ("past it", [1.2, -1.2 + off]),
         ("from it, along the eigenvector", escape.map(|v| off * v)),
+        ("into the saddle", [1.2, -1.2]),
     ] {
         let (mut engine, row) = two_weights(start)?;
         let path = path(&mut *engine, &row, RATE, 120)?;
         let (theta, loss) = &path[120];
         println!("{name}: from {start:.4?} to {theta:.4?}, loss {loss:.2e}");
-        ways = ways.line(name, places(&path));
-        curves = curves.line(name, losses(&path));
+        let draw = if loss > &0.5 {
+            Panel::dashed
+        } else {
+            Panel::line
+        };
+        ways = draw(ways, name, places(&path));
+        curves = draw(curves, name, losses(&path));
     }
     println!("\n{}", curves.text(60, 12));
     let ways = ways.points("the saddle", [(0.0, 0.0)]);

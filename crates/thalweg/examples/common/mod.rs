@@ -13,7 +13,7 @@ use thalweg::observe::{EpochReport, Flow, Observer};
 use thalweg::optimizers::Time;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::Run;
-use thalweg_data::{PrepareOptions, Prepared, ReadOptions, Source};
+use thalweg_data::{Loaded, PrepareOptions, Prepared, ReadOptions, Source};
 use thalweg_plot::{Figure, Grid};
 
 pub use build::*;
@@ -127,17 +127,13 @@ pub fn answers_over(engine: &mut dyn Engine, low: f64, high: f64) -> thalweg::Re
     Ok(grid)
 }
 
-/// The data of `--data`, prepared as the command line would; a tenth of the rows to validate and, unless the
+/// The data of `--data`, and the same prepared as the command line would; a tenth of the rows to validate and, unless the
 /// data have test rows of their own, a tenth to test.
-pub fn read(options: &Options) -> Result<Prepared> {
+pub fn read(options: &Options) -> Result<(Loaded, Prepared)> {
     let source = Source::parse(&options.data)?;
     let loaded = thalweg_data::read(&source, &ReadOptions::default())?;
-    Ok(thalweg_data::prepare(
-        &loaded,
-        None,
-        None,
-        &PrepareOptions::default(),
-    )?)
+    let prepared = thalweg_data::prepare(&loaded, None, None, &PrepareOptions::default())?;
+    Ok((loaded, prepared))
 }
 
 /// The class of the largest output, row by row.

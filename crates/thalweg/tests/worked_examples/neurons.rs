@@ -1,8 +1,6 @@
-//! The worked examples with known answers, to the last digits; the programs in `examples/` print them.
+//! House price, linear regression, one weight, gates.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine, Rows};
 use thalweg::optimizers::Time;
