@@ -94,3 +94,20 @@ fn every_example_is_run_here_and_begins_with_what_it_teaches() {
     let run: BTreeSet<String> = PROGRAMS.iter().map(|(name, _)| (*name).into()).collect();
     assert_eq!(found, run);
 }
+
+#[test]
+fn the_notes_name_every_example_and_only_files_that_exist() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let notes = std::fs::read_to_string(folder.join("notes.md")).unwrap();
+    let links: Vec<&str> = (notes.split("](").skip(1))
+        .map(|rest| rest.split(')').next().unwrap())
+        .collect();
+    assert!(links.len() > PROGRAMS.len());
+    for link in &links {
+        assert!(folder.join(link).exists(), "{link}");
+    }
+    for (name, _) in PROGRAMS {
+        let file = format!("/examples/{name}.rs");
+        assert!(links.iter().any(|link| link.ends_with(&file)), "{name}");
+    }
+}
