@@ -12,7 +12,7 @@ use thalweg::average::Average;
 use thalweg::random::{Purpose, Stream};
 use thalweg_plot::{Figure, Panel};
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("averages", run)
 }
 

@@ -10,7 +10,7 @@
 
 pub mod common;
 
-use common::{Options, Result, dense, descent, engine_at, features, network, path, rows, state};
+use common::{Options, Result, dense, descent, engine_at, network, path, rows, state};
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine};
 use thalweg_plot::{Figure, Panel};
@@ -33,7 +33,7 @@ pub fn neuron(cross_entropy: bool) -> thalweg::Result<(Box<dyn Engine>, Dataset)
     Ok((engine_at(&network, &descent(RATE, 1, 1), &START)?, data))
 }
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("bad_start", run)
 }
 
@@ -46,6 +46,7 @@ pub fn run(_: &Options) -> Result<Figure> {
     );
     let mut answers = Panel::new("updates", "h (should be 0)").over_y(0.0, 1.05);
     let mut surface = Panel::new("z = wx + b", "loss");
+    let mut starts = Vec::new();
     for (name, cross_entropy) in [("cross-entropy", true), ("squared error", false)] {
         let (mut engine, data) = neuron(cross_entropy)?;
         let (_, gradient) = engine.loss_and_gradient(&Batch::all(&data))?;
@@ -66,12 +67,9 @@ pub fn run(_: &Options) -> Result<Figure> {
             losses.push((z, engine.evaluate(&Batch::all(&data), None)?));
         }
         surface = surface.line(name, losses);
-        // Both answer by the same sigmoid, one in its layer, one in its loss's link.
-        engine.load(&state(&START))?;
-        let link = engine.predict(&features(1, vec![1.0]))?[0];
-        debug_assert!((link - first).abs() < 1e-12);
+        starts.push((START[0] + START[1], path[0].1));
     }
-    let surface = surface.points("the start", [(4.0, 4.018_15), (4.0, 0.482_18)]);
+    let surface = surface.points("the start", starts);
     Ok(Figure::new("Sure of the wrong answer")
         .panel(answers)
         .panel(surface))

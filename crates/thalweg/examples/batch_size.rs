@@ -21,7 +21,7 @@ use thalweg_plot::{Figure, Panel};
 const RATE: f64 = 0.01;
 const FROM: usize = 32;
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("batch_size", run)
 }
 

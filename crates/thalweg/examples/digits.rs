@@ -18,7 +18,7 @@ use thalweg_data::table::Block;
 use thalweg_data::{ColumnData, Loaded, Prepared};
 use thalweg_plot::{Figure, Panel};
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("digits", run)
 }
 

@@ -50,7 +50,7 @@ pub fn descend(optimizer: Choice, rate: f64, steps: u64) -> thalweg::Result<Vec<
     )
 }
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("elongated_bowl", run)
 }
 

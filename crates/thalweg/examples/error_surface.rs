@@ -26,7 +26,7 @@ pub fn surface(count: usize) -> thalweg::Result<Surface> {
     grid(&mut *engine, &Batch::all(&pairs(&ROWS)), &axes)
 }
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("error_surface", run)
 }
 

@@ -16,7 +16,7 @@ use thalweg_plot::{Figure, Panel};
 
 const RATE: f64 = 1e6;
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("house_price", run)
 }
 

@@ -15,7 +15,7 @@ use thalweg::optimizers::Time;
 use thalweg::solvers::Objective;
 use thalweg_plot::{Figure, Panel};
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("linear_regression", run)
 }
 

@@ -64,7 +64,7 @@ pub fn learn(
     Ok((run.into_engine(), classes))
 }
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("logic_gates", run)
 }
 

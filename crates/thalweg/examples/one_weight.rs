@@ -15,7 +15,7 @@ use thalweg::dataset::Dataset;
 use thalweg::engine::{Batch, Engine, Rows};
 use thalweg_plot::{Figure, Panel};
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("one_weight", run)
 }
 

@@ -48,7 +48,7 @@ pub fn eigen([[a, b], [_, d]]: [[f64; 2]; 2]) -> [(f64, [f64; 2]); 2] {
     ]
 }
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("saddle", run)
 }
 

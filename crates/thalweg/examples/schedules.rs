@@ -28,7 +28,7 @@ pub fn factors(name: &str) -> thalweg::Result<Vec<f64>> {
         .collect())
 }
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("schedules", run)
 }
 

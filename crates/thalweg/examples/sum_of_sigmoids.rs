@@ -87,7 +87,7 @@ fn places() -> impl Iterator<Item = f64> {
     (-40..=40).map(|k| f64::from(k) / 20.0)
 }
 
-fn main() -> Result {
+fn main() -> std::process::ExitCode {
     common::main("sum_of_sigmoids", run)
 }
 

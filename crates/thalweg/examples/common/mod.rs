@@ -4,7 +4,8 @@
 
 mod build;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use thalweg::cpu;
 use thalweg::dataset::{Dataset, Targets};
@@ -63,13 +64,32 @@ impl Options {
 }
 
 /// Runs an example with the arguments of the program and writes its picture, into `target/plots` unless told
-/// otherwise.
-pub fn main(name: &str, run: impl FnOnce(&Options) -> Result<Figure>) -> Result {
-    let options = Options::parse(std::env::args().skip(1))?;
-    let figure = run(&options)?;
-    std::fs::create_dir_all(&options.plots)?;
-    let path = options.plots.canonicalize()?.join(format!("{name}.svg"));
-    std::fs::write(&path, figure.svg())?;
+/// otherwise. What goes wrong is told in a line.
+pub fn main(name: &str, run: impl FnOnce(&Options) -> Result<Figure>) -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options).and_then(|figure| write(name, &figure, &options.plots)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write(name: &str, figure: &Figure, folder: &Path) -> Result {
+    let failed = |error| format!("cannot write a picture to {}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let path = folder
+        .canonicalize()
+        .map_err(failed)?
+        .join(format!("{name}.svg"));
+    std::fs::write(&path, figure.svg()).map_err(failed)?;
     println!("\npicture: {}", path.display());
     Ok(())
 }
