@@ -9,7 +9,6 @@ mod breakdown;
 mod contestant;
 mod data;
 mod goals;
-mod plot;
 mod report;
 pub mod scaling;
 mod startup;

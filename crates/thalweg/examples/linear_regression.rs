@@ -1,52 +1,33 @@
-//! A learning rate that is too high: one step of gradient descent makes a linear model worse. The largest
-//! curvature λ of the loss says which rates converge: those below 2/λ.
+//! Teaches: a learning rate that is too high. One step of gradient descent makes a linear model worse; the
+//! largest curvature λ of the loss says which rates converge: those below 2/λ.
 //!
 //! ```sh
 //! cargo run -p thalweg --example linear_regression
 //! ```
 
-use thalweg::cpu;
-use thalweg::dataset::{Dataset, Features, Targets, Values};
-use thalweg::engine::{Batch, Engine, State};
+pub mod common;
+
+use common::{
+    Options, Result, dense, descent, engine_at, losses, network, path, rows, without_bias,
+};
+use thalweg::engine::{Batch, Engine};
 use thalweg::optimizers::Time;
-use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting};
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg::solvers::Objective;
+use thalweg_plot::{Figure, Panel};
+
+fn main() -> std::process::ExitCode {
+    common::main("linear_regression", run)
+}
 
 /// A linear model without bias that starts from 0.
 fn model(loss: &str) -> thalweg::Result<Box<dyn Engine>> {
-    let layer = Choice::new("dense")
-        .with("units", Setting::Integer(1))
-        .with("bias", Setting::Flag(false))
-        .with("initializer", Setting::Text("zeros".into()));
-    let network = NetworkSpec {
-        inputs: 3,
-        image: None,
-        loss: Choice::new(loss),
-        layers: vec![layer],
-    };
-    let training = TrainingSpec {
-        learning_rate: 0.1,
-        batch_size: 2,
-        shuffle: false,
-        dtype: Dtype::F64,
-        ..TrainingSpec::default()
-    };
-    cpu::engine(&network, &training, 1)
+    let network = network(3, loss, vec![without_bias(dense(1, "identity"))]);
+    engine_at(&network, &descent(0.1, 2, 1), &[0.0; 3])
 }
 
-fn main() -> thalweg::Result<()> {
-    let rows = Dataset {
-        features: Features {
-            width: 3,
-            values: Values::F64(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
-        },
-        targets: Targets::Values {
-            width: 1,
-            values: vec![6.0, 15.0],
-        },
-        weights: None,
-    };
+/// Prints what it finds, and draws it.
+pub fn run(_: &Options) -> Result<Figure> {
+    let rows = rows(3, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[6.0, 15.0]);
     let batch = Batch::all(&rows);
     let mut mse = model("mse")?;
     println!("x = [[1, 2, 3], [4, 5, 6]], y = (6, 15), θ = 0");
@@ -63,30 +44,29 @@ fn main() -> thalweg::Result<()> {
         println!("mean squared error {}", mse.evaluate(&batch, None)?);
     }
 
-    // The gradient of a quadratic loss is linear, so gradients at ends of a vector v apply its Hessian H to
-    // it; doing so again and again turns v to the direction of the largest curvature.
-    let mut gradient_at = |theta: &[f64]| -> thalweg::Result<Vec<f64>> {
-        mse.load(&State {
-            parameters: theta.to_vec(),
-            slots: Vec::new(),
-        })?;
-        Ok(mse.loss_and_gradient(&batch)?.1)
-    };
-    let origin = gradient_at(&[0.0; 3])?;
+    // The Hessian, again and again, turns any vector to the direction of the largest curvature.
+    let mut objective = Objective::new(&mut *mse, &rows, &descent(0.1, 2, 1));
+    let origin = objective.at(&[0.0; 3])?;
     let (mut v, mut curvature) = (vec![1.0; 3], 0.0);
     for _ in 0..20 {
-        let hv: Vec<f64> = gradient_at(&v)?
-            .iter()
-            .zip(&origin)
-            .map(|(a, b)| a - b)
-            .collect();
+        let hv = objective.hessian_times(&origin, &v)?;
         curvature = hv.iter().map(|x| x * x).sum::<f64>().sqrt();
         v = hv.iter().map(|x| x / curvature).collect();
     }
+    let limit = 2.0 / curvature;
     println!("\nlargest curvature of the mean squared error: {curvature:.7}");
-    println!(
-        "gradient descent converges below 2/λ = {:.7}",
-        2.0 / curvature
-    );
-    Ok(())
+    println!("gradient descent converges below 2/λ = {limit:.7}");
+
+    let mut panel = Panel::new("updates", "mean squared error")
+        .log_y()
+        .over_y(1e-3, 1e6);
+    for (name, rate) in [
+        ("η = 0.1", 0.1),
+        ("1.05 · 2/λ", 1.05 * limit),
+        ("0.95 · 2/λ", 0.95 * limit),
+        ("0.5 · 2/λ", 0.5 * limit),
+    ] {
+        panel = panel.line(name, losses(&path(&mut *model("mse")?, &rows, rate, 50)?));
+    }
+    Ok(Figure::new("Rates below and above 2/λ").panel(panel))
 }

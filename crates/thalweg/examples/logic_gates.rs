@@ -1,70 +1,57 @@
-//! One neuron learns AND, OR and NOT, but not XOR, whose classes no straight line parts; with a hidden layer
-//! in front of it, it does.
+//! Teaches: one neuron learns AND, OR and NOT, but not XOR, whose classes no straight line parts; with a hidden
+//! layer in front of it, it does, from every seed.
 //!
 //! The neuron is a perceptron: trained by its own loss, one row at a time, it answers 1 where its sum is not below 0.
-//! The network is trained with the logistic loss, and answers 1 where its probability is at least ½.
+//! The network is trained with the logistic loss and the optimizer that `thalweg train` chooses, and answers 1
+//! where its probability is at least ½.
 //!
 //! ```sh
 //! cargo run -p thalweg --example logic_gates
 //! ```
 
+pub mod common;
+
+use common::{Options, Result, answers_over, descent, features};
 use thalweg::cpu;
-use thalweg::dataset::{Dataset, Features, Targets, Values};
+use thalweg::dataset::{Dataset, Targets};
+use thalweg::engine::Engine;
 use thalweg::losses::LOSSES;
-use thalweg::precision::Dtype;
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
+use thalweg_plot::{Figure, Panel};
 
-const GATES: [(&str, usize, &[f64], &[u32]); 4] = [
-    (
-        "AND",
-        2,
-        &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0],
-        &[0, 0, 0, 1],
-    ),
-    (
-        "OR",
-        2,
-        &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0],
-        &[0, 1, 1, 1],
-    ),
+/// The rows of two inputs.
+const CORNERS: [f64; 8] = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
+
+/// Name, inputs a row, rows, answers.
+pub const GATES: [(&str, usize, &[f64], &[u32]); 4] = [
+    ("AND", 2, &CORNERS, &[0, 0, 0, 1]),
+    ("OR", 2, &CORNERS, &[0, 1, 1, 1]),
     ("NOT", 1, &[0.0, 1.0], &[1, 0]),
-    (
-        "XOR",
-        2,
-        &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0],
-        &[0, 1, 1, 0],
-    ),
+    ("XOR", 2, &CORNERS, &[0, 1, 1, 0]),
 ];
 
-/// What a network answers for each row of a gate after training.
-fn learn(
-    inputs: usize,
+/// A trained network, and what it answers for each row of a gate.
+pub fn learn(
+    gate: (&str, usize, &[f64], &[u32]),
     hidden: &[usize],
-    x: &[f64],
-    y: &[u32],
     seed: u64,
-) -> thalweg::Result<Vec<u32>> {
+) -> thalweg::Result<(Box<dyn Engine>, Vec<u32>)> {
+    let (_, inputs, x, y) = gate;
     let (loss, optimizer, learning_rate, batch_size) = match hidden {
         [] => ("perceptron", "gd", 1.0, 1),
-        _ => ("logistic", "adam", 0.05, 4),
+        _ => ("logistic", "adamw", 0.05, 4),
     };
     let network = NetworkSpec::mlp(inputs, hidden, "tanh", 1, Choice::new(loss));
     let training = TrainingSpec {
-        learning_rate,
-        batch_size,
-        epochs: 500,
+        shuffle: true,
         seed,
-        dtype: Dtype::F64,
         optimizer: Choice::new(optimizer),
-        ..TrainingSpec::default()
+        ..descent(learning_rate, batch_size, 500)
     };
     let gate = Dataset {
-        features: Features {
-            width: inputs,
-            values: Values::F64(x.to_vec()),
-        },
+        features: features(inputs, x.to_vec()),
         targets: Targets::Classes(y.to_vec()),
         weights: None,
     };
@@ -72,28 +59,47 @@ fn learn(
     train(&mut run, &mut ())?;
     let link = LOSSES.build(&network.loss, &())?.link();
     let answers = run.engine().predict(&gate.features)?;
-    Ok(answers
-        .iter()
-        .map(|answer| link.class(&[*answer]) as u32)
-        .collect())
+    let classes = answers.iter().map(|answer| link.class(&[*answer]) as u32);
+    let classes = classes.collect();
+    Ok((run.into_engine(), classes))
 }
 
-fn main() -> thalweg::Result<()> {
-    for (hidden, name) in [
-        (&[][..], "one neuron"),
-        (&[8][..], "8 hidden units and a neuron"),
+fn main() -> std::process::ExitCode {
+    common::main("logic_gates", run)
+}
+
+/// Prints what it finds, and draws it.
+pub fn run(options: &Options) -> Result<Figure> {
+    let seeds = if options.quick { 2 } else { 20 };
+    let mut figure = Figure::new("What one neuron can part, and what it cannot");
+    for (hidden, name, boundary) in [
+        (&[][..], "one neuron", 0.0),
+        (&[8][..], "8 hidden units and a neuron", 0.5),
     ] {
         println!("{name}:");
-        for (gate, inputs, x, y) in GATES {
-            let answers = learn(inputs, hidden, x, y, 0)?;
+        for gate in GATES {
+            let (label, inputs, x, y) = gate;
             let mut learned = 0;
-            for seed in 0..20 {
-                learned += usize::from(learn(inputs, hidden, x, y, seed)? == y);
+            for seed in 0..seeds {
+                learned += usize::from(learn(gate, hidden, seed)?.1 == y);
             }
+            let (mut engine, answers) = learn(gate, hidden, 0)?;
             println!(
-                "  {gate:3} is {y:?}, answered {answers:?}; learned from {learned} of 20 seeds"
+                "  {label:3} is {y:?}, answered {answers:?}; learned from {learned} of {seeds} seeds"
             );
+            if inputs == 2 && (hidden.is_empty() || label == "XOR") {
+                let of = |class| {
+                    let rows = x.chunks(2).zip(y).filter(move |row| *row.1 == class);
+                    rows.map(|(x, _)| (x[0], x[1]))
+                };
+                let panel = Panel::new("x₁", "x₂")
+                    .title(format!("{label}: {name}"))
+                    .points("answer 0", of(0))
+                    .points("answer 1", of(1))
+                    .contours(answers_over(&mut *engine, -0.5, 1.5)?, [boundary]);
+                figure = figure.panel(panel);
+            }
         }
     }
-    Ok(())
+    Ok(figure)
 }

@@ -1,5 +1,5 @@
-//! Each mini-batch has a loss of its own with a minimum of its own, and its gradient is a share of the whole
-//! gradient: here for y = w·x and four rows in two batches.
+//! Teaches: each mini-batch has a loss of its own with a minimum of its own, and its gradient is a share of the
+//! whole gradient; here for y = w·x and four rows in two batches.
 //!
 //! The example takes the sum of squares. The loss `mse` is their mean, so its value and gradient are
 //! multiplied by the number of rows.
@@ -8,12 +8,16 @@
 //! cargo run -p thalweg --example one_weight
 //! ```
 
-use thalweg::cpu;
-use thalweg::dataset::{Dataset, Features, Targets, Values};
-use thalweg::engine::{Batch, Engine, Rows, State};
-use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting};
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+pub mod common;
+
+use common::{Options, Result, dense, descent, engine_at, network, pairs, state, without_bias};
+use thalweg::dataset::Dataset;
+use thalweg::engine::{Batch, Engine, Rows};
+use thalweg_plot::{Figure, Panel};
+
+fn main() -> std::process::ExitCode {
+    common::main("one_weight", run)
+}
 
 /// Sum of squares and its derivative at w.
 fn sum_of_squares(
@@ -22,49 +26,24 @@ fn sum_of_squares(
     rows: Rows,
     w: f64,
 ) -> thalweg::Result<(f64, f64)> {
-    engine.load(&State {
-        parameters: vec![w],
-        slots: Vec::new(),
-    })?;
+    engine.load(&state(&[w]))?;
     let (mean, gradient) = engine.loss_and_gradient(&Batch::new(data, rows))?;
     let count = rows.len() as f64;
     Ok((count * mean, count * gradient[0]))
 }
 
-fn main() -> thalweg::Result<()> {
-    let layer = Choice::new("dense")
-        .with("units", Setting::Integer(1))
-        .with("bias", Setting::Flag(false));
-    let network = NetworkSpec {
-        inputs: 1,
-        image: None,
-        loss: Choice::new("mse"),
-        layers: vec![layer],
-    };
-    let training = TrainingSpec {
-        learning_rate: 0.01,
-        batch_size: 4,
-        shuffle: false,
-        dtype: Dtype::F64,
-        ..TrainingSpec::default()
-    };
-    let mut engine = cpu::engine(&network, &training, 1)?;
-    let data = Dataset {
-        features: Features {
-            width: 1,
-            values: Values::F64(vec![2.0, 4.0, -1.0, 5.0]),
-        },
-        targets: Targets::Values {
-            width: 1,
-            values: vec![4.0, 9.0, -2.0, 15.0],
-        },
-        weights: None,
-    };
+/// Prints what it finds, and draws it.
+pub fn run(_: &Options) -> Result<Figure> {
+    let network = network(1, "mse", vec![without_bias(dense(1, "identity"))]);
+    let mut engine = engine_at(&network, &descent(0.01, 4, 1), &[0.0])?;
+    let data = pairs(&[(2.0, 4.0), (4.0, 9.0), (-1.0, -2.0), (5.0, 15.0)]);
     println!("rows (x, y): (2, 4), (4, 9), (−1, −2), (5, 15); L(w) = Σ (y − w·x)²\n");
     println!(
         "{:12} {:>8} {:>8} {:>20}",
         "", "L(0)", "L′(0)", "minimum at w"
     );
+    let mut panel = Panel::new("w", "sum of squares L(w)");
+    let mut minima = Vec::new();
     for (name, rows) in [
         ("all rows", Rows::Range(0, 4)),
         ("batch {1, 2}", Rows::Range(0, 2)),
@@ -73,7 +52,18 @@ fn main() -> thalweg::Result<()> {
         let (loss, slope) = sum_of_squares(&mut *engine, &data, rows, 0.0)?;
         // L is a parabola: its slope grows by the curvature from w = 0 to w = 1.
         let curvature = sum_of_squares(&mut *engine, &data, rows, 1.0)?.1 - slope;
-        println!("{name:12} {loss:>8} {slope:>8} {:>20}", -slope / curvature);
+        let minimum = -slope / curvature;
+        println!("{name:12} {loss:>8} {slope:>8} {minimum:>20}");
+        let mut curve = Vec::new();
+        for w in (0..=50).map(|k| f64::from(k) / 10.0) {
+            curve.push((w, sum_of_squares(&mut *engine, &data, rows, w)?.0));
+        }
+        panel = panel.line(name, curve);
+        minima.push((
+            minimum,
+            sum_of_squares(&mut *engine, &data, rows, minimum)?.0,
+        ));
     }
-    Ok(())
+    let panel = panel.points("minima", minima);
+    Ok(Figure::new("The loss of all rows is the sum of its batches' losses").panel(panel))
 }

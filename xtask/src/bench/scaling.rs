@@ -6,8 +6,8 @@ use thalweg::precision::Dtype;
 use thalweg_bench::trainer::Rate;
 use thalweg_bench::workloads::{self, Kind};
 use thalweg_bench::{Clock, Data, Limits, Spread, Trainer, Workload};
+use thalweg_plot::{Figure, Panel};
 
-use super::plot::{Panel, Plot};
 use super::report::{Machine, thousands};
 use crate::Result;
 use crate::process::root;
@@ -257,23 +257,12 @@ fn plot(sweep: &Sweep, measured: &[Measured], limits: &Limits) -> String {
             .map(|one| (one.x as f64, y(&one.rate)))
             .collect::<Vec<_>>()
     };
-    let time = Panel {
-        y: "time, µs",
-        series: vec![
-            ("a step", series(|rate| rate.step_us)),
-            ("a row", series(|rate| 1e6 / rate.rows_per_second)),
-        ],
-        limit: None,
-    };
-    let rate = Panel {
-        y: "GFLOP/s",
-        series: vec![("", series(|rate| rate.gflops))],
-        limit: Some(limits.f32_gflops),
-    };
-    Plot {
-        title: sweep.about,
-        x: sweep.axis,
-        panels: [time, rate],
-    }
-    .svg()
+    let panel = |y| Panel::new(sweep.axis, y).log_x().log_y();
+    let time = panel("time, µs")
+        .line("a step", series(|rate| rate.step_us))
+        .line("a row", series(|rate| 1e6 / rate.rows_per_second));
+    let rate = panel("GFLOP/s")
+        .line("", series(|rate| rate.gflops))
+        .level("peak", limits.f32_gflops);
+    Figure::new(sweep.about).panel(time).panel(rate).svg()
 }

@@ -2,17 +2,21 @@
 
 #![allow(dead_code, reason = "every test binary uses a part of this")]
 
+#[path = "../../examples/common/build.rs"]
+mod build;
+
 use std::path::PathBuf;
 
 use serde_json::Value;
 use thalweg::cpu;
-use thalweg::dataset::{Dataset, Features, Targets, Values};
-use thalweg::engine::{Engine, State};
+use thalweg::dataset::{Dataset, Targets};
+use thalweg::engine::Engine;
 use thalweg::losses::{Comparison, LOSSES};
-use thalweg::precision::Dtype;
 use thalweg::random::{Purpose, Sequence, Stream};
-use thalweg::registry::{Choice, Setting};
+use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
+
+pub use build::*;
 
 /// Random numbers for the data of a test.
 pub fn random(seed: u64) -> Sequence {
@@ -22,26 +26,6 @@ pub fn random(seed: u64) -> Sequence {
 pub fn normals(seed: u64, count: usize) -> Vec<f64> {
     let mut random = random(seed);
     (0..count).map(|_| random.normal()).collect()
-}
-
-pub fn features(width: usize, values: Vec<f64>) -> Features {
-    Features {
-        width,
-        values: Values::F64(values),
-    }
-}
-
-pub fn values(width: usize, values: Vec<f64>) -> Targets {
-    Targets::Values { width, values }
-}
-
-/// Rows of one feature and one target: (x, y).
-pub fn pairs(rows: &[(f64, f64)]) -> Dataset {
-    Dataset {
-        features: features(1, rows.iter().map(|row| row.0).collect()),
-        targets: values(1, rows.iter().map(|row| row.1).collect()),
-        weights: None,
-    }
 }
 
 /// Every kind of targets that a loss takes, for networks of `outputs` outputs. A new kind of comparison
@@ -112,48 +96,9 @@ pub fn names<B, P>(registry: &thalweg::registry::Registry<B, P>) -> Vec<&'static
         .collect()
 }
 
-/// Plain gradient descent in f64 on the rows as they come.
-pub fn descent(learning_rate: f64, batch_size: usize, epochs: usize) -> TrainingSpec {
-    TrainingSpec {
-        learning_rate,
-        batch_size,
-        epochs,
-        shuffle: false,
-        dtype: Dtype::F64,
-        ..TrainingSpec::default()
-    }
-}
-
-pub fn dense(units: usize, activation: &str) -> Choice {
-    Choice::new("dense")
-        .with("units", Setting::Integer(units as i64))
-        .with("activation", Setting::Text(activation.to_owned()))
-}
-
-pub fn without_bias(layer: Choice) -> Choice {
-    layer.with("bias", Setting::Flag(false))
-}
-
-pub fn network(inputs: usize, loss: &str, layers: Vec<Choice>) -> NetworkSpec {
-    NetworkSpec {
-        inputs,
-        image: None,
-        loss: Choice::new(loss),
-        layers,
-    }
-}
-
 /// An engine on one thread.
 pub fn engine(network: &NetworkSpec, training: &TrainingSpec) -> Box<dyn Engine> {
     cpu::engine(network, training, 1).unwrap()
-}
-
-/// Parameters for [`Engine::load`], with slots as before the first step.
-pub fn state(parameters: &[f64]) -> State {
-    State {
-        parameters: parameters.to_vec(),
-        slots: Vec::new(),
-    }
 }
 
 pub fn bits(values: &[f64]) -> Vec<u64> {

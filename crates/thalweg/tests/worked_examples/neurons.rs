@@ -1,8 +1,6 @@
-//! The worked examples with known answers, to the last digits; the programs in `examples/` print them.
+//! House price, linear regression, one weight, gates.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine, Rows};
 use thalweg::optimizers::Time;
@@ -263,13 +261,6 @@ fn one_neuron_learns_and_or_not_but_no_xor() {
             "seed {seed}"
         );
     }
-}
-
-#[test]
-fn two_layers_learn_xor_from_every_seed() {
-    let right = |seed| learned(&gate(&[0, 1, 1, 0]), &[8], &adam(seed, 0.05, 500)) == 4;
-    let seeds: Vec<u64> = (0..20).filter(|seed| right(*seed)).collect();
-    assert_eq!(seeds.len(), 20, "only from {seeds:?}");
 }
 
 #[test]

@@ -1,0 +1,13 @@
+//! The worked examples with known answers, to the last digits, and the programs in `examples/` that print them.
+
+#![allow(
+    clippy::duplicate_mod,
+    reason = "every example is a program with a `common` of its own"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod descents;
+mod learning;
+mod neurons;
+mod programs;
