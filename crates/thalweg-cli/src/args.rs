@@ -138,6 +138,18 @@ pub struct TrainArgs {
     /// Activation of the hidden layers
     #[arg(long, value_name = "NAME", help_heading = "Network")]
     pub activation: Option<String>,
+    /// A network from a file: its layers in order, a [[layers]] table each, by the names of `thalweg list layers`
+    #[arg(long, value_name = "FILE", help_heading = "Network",
+          conflicts_with_all = ["hidden", "activation", "dropout"])]
+    pub network: Option<PathBuf>,
+    /// Leave out this fraction of every hidden layer's values at random while training
+    #[arg(
+        long,
+        value_name = "X",
+        help_heading = "Network",
+        allow_negative_numbers = true
+    )]
+    pub dropout: Option<f64>,
     /// Start from the weights of this model
     #[arg(long, value_name = "MODEL", help_heading = "Network")]
     pub initial_weights: Option<PathBuf>,

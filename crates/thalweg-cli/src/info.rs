@@ -179,15 +179,28 @@ fn describe(model: &Model) -> Result<Vec<String>> {
     }
     lines.push(format!(
         "\nnetwork    {} inputs, loss {}",
-        network.inputs, network.loss
+        network.shape(),
+        network.loss
     ));
-    lines.extend(
-        network
-            .layers
+    let nodes = thalweg::layers::build(network.shape(), &network.layers)?;
+    let row = |(node, choice): (&thalweg::layers::Node, &thalweg::registry::Choice)| {
+        let layers = node.part.layers().into_iter();
+        let segments = layers.flat_map(|layer| layer.segments());
+        let size = segments.map(|segment| segment.len()).sum();
+        vec![
+            format!("  {}", node.path),
+            format!("{} → {}", node.input, node.output),
+            count(size, "parameter"),
+            choice.to_string(),
+        ]
+    };
+    lines.extend(columns(
+        &nodes
             .iter()
-            .enumerate()
-            .map(|(i, layer)| format!("  layers.{i}  {layer}")),
-    );
+            .zip(&network.layers)
+            .map(row)
+            .collect::<Vec<_>>(),
+    ));
     lines.push(format!(
         "\ntraining   {}, schedule {}",
         training.optimizer, training.schedule

@@ -1,8 +1,8 @@
 //! Whether a network fits into memory, before the system finds out.
 
 use thalweg::error::Error;
+use thalweg::layers;
 use thalweg::precision::Dtype;
-use thalweg::registry::Setting;
 use thalweg::spec::NetworkSpec;
 
 use crate::exit::Result;
@@ -32,16 +32,12 @@ pub fn check(network: &NetworkSpec, dtype: Dtype) -> Result<()> {
 }
 
 fn weights(network: &NetworkSpec) -> u64 {
-    let mut inputs = network.inputs as u64;
-    let mut weights = 0u64;
-    for layer in &network.layers {
-        if let Some(&Setting::Integer(units)) = layer.settings.get("units") {
-            let units = u64::try_from(units).unwrap_or(0);
-            weights = weights.saturating_add(units.saturating_mul(inputs.saturating_add(1)));
-            inputs = units;
-        }
-    }
-    weights
+    let Ok(nodes) = layers::build(network.shape(), &network.layers) else {
+        return u64::MAX;
+    };
+    let layers = nodes.iter().flat_map(|node| node.part.layers());
+    let segments = layers.flat_map(|layer| layer.segments());
+    segments.map(|segment| segment.len() as u64).sum()
 }
 
 /// Bytes that can be had without swapping, where Linux says so.

@@ -15,6 +15,7 @@ use crate::args::TrainArgs;
 use crate::choices::{check_loss, hidden, with_settings};
 use crate::config::{Config, DataConfig};
 use crate::exit::{Failure, Result};
+use crate::network_file::NetworkFile;
 use crate::preset::{self, Facts, Reason};
 
 /// Where rows come from: the arguments over the config file over the defaults.
@@ -176,12 +177,20 @@ pub fn config(
 
     let network = &mut config.network;
     network.inputs = preprocessing.input_width();
-    shape(
-        network,
-        widths.as_deref(),
-        args.activation.as_deref(),
-        preprocessing.output_width(),
-    );
+    match &args.network {
+        Some(path) => {
+            let file = NetworkFile::read(path)?;
+            (network.image, network.layers) =
+                file.resolve(&preprocessing.input_shape(), preprocessing.output_width())?;
+        }
+        None => shape(
+            network,
+            widths.as_deref(),
+            args.activation.as_deref(),
+            args.dropout,
+            preprocessing.output_width(),
+        ),
+    }
     let choose = |choice: &mut Choice, name: &Option<String>, section| -> Result<()> {
         let chosen = name.as_ref().map_or_else(|| choice.clone(), Choice::new);
         *choice = with_settings(chosen, section, &args.set)?;
@@ -291,11 +300,13 @@ fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &Path)
     Ok(())
 }
 
-/// Hidden layers of these widths with this activation, or those that are there; an output layer that fits.
+/// Hidden layers of these widths with this activation and dropout, or those that are there; an output layer that
+/// fits.
 fn shape(
     network: &mut NetworkSpec,
     widths: Option<&[usize]>,
     activation: Option<&str>,
+    dropout: Option<f64>,
     outputs: usize,
 ) {
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
@@ -309,17 +320,31 @@ fn shape(
         let activation = old.unwrap_or(Setting::Text("relu".to_owned()));
         let layer = |&units: &usize| dense(units).with("activation", activation.clone());
         network.layers = widths.iter().map(layer).collect();
+        network.image = None;
     }
     if let Some(activation) = activation {
         for layer in &mut network.layers {
-            *layer = layer
-                .clone()
-                .with("activation", Setting::Text(activation.to_owned()));
+            if layer.settings.contains_key("activation") {
+                *layer = layer
+                    .clone()
+                    .with("activation", Setting::Text(activation.to_owned()));
+            }
         }
     }
-    network
-        .layers
-        .push(last.with("units", Setting::Integer(outputs as i64)));
+    if let Some(rate) = dropout {
+        network.layers.retain(|layer| layer.name != "dropout");
+        let dropout = Choice::new("dropout").with("rate", Setting::Number(rate));
+        let layers = network.layers.drain(..).collect::<Vec<Choice>>();
+        for layer in layers {
+            let is_hidden = layer.name == "dense";
+            network.layers.push(layer);
+            network.layers.extend(is_hidden.then(|| dropout.clone()));
+        }
+    }
+    network.layers.push(match last.name.as_str() {
+        "dense" => last.with("units", Setting::Integer(outputs as i64)),
+        _ => last,
+    });
 }
 
 fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
@@ -353,8 +378,11 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
 fn is_set(args: &TrainArgs, flag: &str) -> bool {
     match flag {
         "loss" => args.loss.is_some(),
-        "hidden" => args.hidden.is_some(),
-        "activation" => args.activation.is_some() || args.hidden.as_deref() == Some("none"),
+        "hidden" => args.hidden.is_some() || args.network.is_some(),
+        "activation" => {
+            let has_none = args.network.is_some() || args.hidden.as_deref() == Some("none");
+            args.activation.is_some() || has_none
+        }
         "optimizer" => args.optimizer.is_some(),
         "lr" => args.lr.is_some(),
         "schedule" => args.schedule.is_some(),

@@ -24,6 +24,10 @@ pub enum Setting {
     Number(f64),
     /// A name, such as that of an activation.
     Text(String),
+    /// An entry of another registry with settings of its own: `{ name = "elu", alpha = 0.5 }`.
+    Choice(Choice),
+    /// Several entries of another registry, in order, such as the layers of a block.
+    Choices(Vec<Choice>),
 }
 
 impl fmt::Display for Setting {
@@ -36,6 +40,11 @@ impl fmt::Display for Setting {
             }
             Setting::Number(number) => write!(f, "{number}"),
             Setting::Text(text) => write!(f, "{text}"),
+            Setting::Choice(choice) => write!(f, "{choice}"),
+            Setting::Choices(choices) => {
+                let names: Vec<String> = choices.iter().map(Choice::to_string).collect();
+                write!(f, "[{}]", names.join(", "))
+            }
         }
     }
 }
@@ -48,6 +57,31 @@ impl Setting {
             (_, Ok(integer), _) => Setting::Integer(integer),
             (_, _, Ok(number)) => Setting::Number(number),
             _ => Setting::Text(text.to_owned()),
+        }
+    }
+
+    /// The entry that a name or a choice means; none for a flag or a number.
+    pub fn choice(&self) -> Option<Choice> {
+        match self {
+            Setting::Text(name) => Some(Choice::new(name)),
+            Setting::Choice(choice) => Some(choice.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for Setting {
+    fn from(text: &str) -> Self {
+        Setting::Text(text.to_owned())
+    }
+}
+
+impl From<Choice> for Setting {
+    /// A choice without settings is its name.
+    fn from(choice: Choice) -> Self {
+        match choice.settings.is_empty() {
+            true => Setting::Text(choice.name),
+            false => Setting::Choice(choice),
         }
     }
 }
@@ -77,6 +111,37 @@ impl Choice {
         self.settings.insert(name.to_owned(), setting);
         self
     }
+
+    /// Changes the setting at `path`, whose dots lead into choices: `then.floor` is `floor` of the entry that
+    /// the setting `then` of this one names. `kind` is the registry that this choice is from.
+    ///
+    /// # Errors
+    /// If the path leads through a setting that does not exist or has no settings of its own.
+    pub fn set(&mut self, kind: &dyn Kind, path: &str, setting: Setting) -> Result<()> {
+        let Some((name, rest)) = path.split_once('.') else {
+            self.settings.insert(path.to_owned(), setting);
+            return Ok(());
+        };
+        let parameter = kind.describe(&self.name)?.parameter(kind.name(), name)?;
+        let inner = parameter.domain.kind().ok_or_else(|| {
+            let subject = format!("{} {}", kind.name(), self.name);
+            let expected = format!("`{name}`, which has no settings of its own");
+            Error::invalid(subject, format!("setting `{path}`"), expected)
+        })?;
+        let given = self.settings.get(name).cloned();
+        let nested = given.or_else(|| parameter.default.setting());
+        let mut nested = (nested.and_then(|setting| setting.choice())).ok_or_else(|| {
+            Error::invalid(
+                format!("{} {}", kind.name(), self.name),
+                format!("no `{name}`"),
+                parameter.domain.to_string(),
+            )
+        })?;
+        nested.set(inner, rest, setting)?;
+        self.settings
+            .insert(name.to_owned(), Setting::Choice(nested));
+        Ok(())
+    }
 }
 
 impl fmt::Display for Choice {
@@ -95,7 +160,7 @@ impl fmt::Display for Choice {
 }
 
 /// What a hyper-parameter may be.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Domain {
     /// `true` or `false`.
     Flag,
@@ -110,9 +175,19 @@ pub enum Domain {
         /// Whether the lower and the upper end themselves are forbidden.
         open: (bool, bool),
     },
-    /// A name from another registry, such as `activation`.
-    Name(&'static str),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// An entry of another registry (or of the same one, which is why it is a function that tells), by its name
+    /// or with settings of its own.
+    Choice(fn() -> &'static dyn Kind),
+    /// The same, or `auto`: the one that suits.
+    ChoiceOrAuto(fn() -> &'static dyn Kind),
+    /// Entries of a registry, in order; at least one.
+    Choices(fn() -> &'static dyn Kind),
 }
+
+/// The word that leaves a [`Domain::ChoiceOrAuto`] to the entry that asks.
+pub const AUTO: &str = "auto";
 
 impl Domain {
     /// Numbers ≥ 0.
@@ -140,8 +215,20 @@ impl Domain {
         open: (false, false),
     };
 
-    /// `setting` as this domain stores it (a whole number is a fine number), or `None`.
-    fn admit(self, setting: &Setting) -> Option<Setting> {
+    /// The registry that a choice is from.
+    pub fn kind(self) -> Option<&'static dyn Kind> {
+        match self {
+            Domain::Choice(kind) | Domain::ChoiceOrAuto(kind) => Some(kind()),
+            _ => None,
+        }
+    }
+
+    /// `setting` as this domain stores it (a whole number is a fine number, a choice has every setting that
+    /// its entry has), or `None`.
+    ///
+    /// # Errors
+    /// If it is a choice, and its entry or a setting of it is not valid.
+    fn admit(self, setting: &Setting) -> Result<Option<Setting>> {
         let inside = |x: f64| match self {
             Domain::Number { low, high, open } => {
                 (if open.0 { x > low } else { x >= low })
@@ -149,7 +236,7 @@ impl Domain {
             }
             _ => false,
         };
-        match (self, setting) {
+        Ok(match (self, setting) {
             (Domain::Flag, Setting::Flag(_)) => Some(setting.clone()),
             (Domain::Integer(low, high), Setting::Integer(i)) if (low..=high).contains(i) => {
                 Some(setting.clone())
@@ -158,9 +245,35 @@ impl Domain {
                 Some(Setting::Number(*i as f64))
             }
             (Domain::Number { .. }, Setting::Number(x)) if inside(*x) => Some(setting.clone()),
-            (Domain::Name(_), Setting::Text(_)) => Some(setting.clone()),
+            (Domain::Word(words), Setting::Text(word)) if words.contains(&word.as_str()) => {
+                Some(setting.clone())
+            }
+            (Domain::ChoiceOrAuto(_), Setting::Text(name)) if name == AUTO => Some(setting.clone()),
+            (Domain::Choice(kind) | Domain::ChoiceOrAuto(kind), _) => match setting.choice() {
+                Some(choice) => {
+                    let kind = kind();
+                    let description = kind.describe(&choice.name)?;
+                    let resolved = description.resolve(kind.name(), &choice)?;
+                    Some(resolved.into_choice().into())
+                }
+                None => None,
+            },
+            (Domain::Choices(kind), Setting::Choices(choices)) if !choices.is_empty() => {
+                let kind = kind();
+                let resolve = |(index, choice): (usize, &Choice)| {
+                    let resolved = kind
+                        .describe(&choice.name)
+                        .and_then(|description| description.resolve(kind.name(), choice))
+                        .map_err(|error| {
+                            error.within(format_args!("{} {}", kind.name(), index + 1))
+                        })?;
+                    Ok(resolved.into_choice())
+                };
+                let resolved = choices.iter().enumerate().map(resolve);
+                Some(Setting::Choices(resolved.collect::<Result<_>>()?))
+            }
             _ => None,
-        }
+        })
     }
 }
 
@@ -180,7 +293,14 @@ impl fmt::Display for Domain {
                     (true, true) => write!(f, "a number {left} {low} and {right} {high}"),
                 }
             }
-            Domain::Name(kind) => write!(f, "the name of an entry of `thalweg list {kind}`"),
+            Domain::Word(words) => f.write_str(&words.join(" or ")),
+            Domain::Choice(kind) => write!(f, "an entry of `thalweg list {}`", kind().name()),
+            Domain::ChoiceOrAuto(kind) => {
+                write!(f, "auto or an entry of `thalweg list {}`", kind().name())
+            }
+            Domain::Choices(kind) => {
+                write!(f, "a list of entries of `thalweg list {}`", kind().name())
+            }
         }
     }
 }
@@ -242,21 +362,27 @@ pub struct Description {
 }
 
 impl Description {
-    /// Every parameter of this entry with the user's settings or defaults, validated.
-    pub fn resolve(&self, kind: &str, choice: &Choice) -> Result<Arguments> {
-        let subject = || format!("{kind} {}", self.name);
-        if let Some(unknown) =
-            (choice.settings.keys()).find(|key| self.parameters.iter().all(|p| p.name != **key))
-        {
-            let names: Vec<&str> = self.parameters.iter().map(|p| p.name).collect();
+    /// The parameter of that name, or an error that suggests the nearest.
+    fn parameter(&self, kind: &str, name: &str) -> Result<&'static Parameter> {
+        let parameters = self.parameters;
+        let found = parameters.iter().find(|parameter| parameter.name == name);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
             let expected = match names.as_slice() {
                 [] => "no setting (it has none)".to_owned(),
                 names => format!("one of {}", names.join(", ")),
             };
-            return Err(
-                Error::invalid(subject(), format!("setting `{unknown}`"), expected)
-                    .remedy(did_you_mean(unknown, names)),
-            );
+            let subject = format!("{kind} {}", self.name);
+            Error::invalid(subject, format!("setting `{name}`"), expected)
+                .remedy(did_you_mean(name, names))
+        })
+    }
+
+    /// Every parameter of this entry with the user's settings or defaults, validated.
+    pub fn resolve(&self, kind: &str, choice: &Choice) -> Result<Arguments> {
+        let subject = || format!("{kind} {}", self.name);
+        for name in choice.settings.keys() {
+            self.parameter(kind, name)?;
         }
         let mut settings = BTreeMap::new();
         for parameter in self.parameters {
@@ -268,7 +394,8 @@ impl Description {
                     parameter.domain.to_string(),
                 ));
             };
-            let Some(setting) = parameter.domain.admit(&setting) else {
+            let admitted = parameter.domain.admit(&setting);
+            let Some(setting) = admitted.map_err(|error| error.within(subject()))? else {
                 return Err(Error::invalid(
                     subject(),
                     format!("{} = {setting}", parameter.name),
@@ -321,11 +448,27 @@ impl Arguments {
         }
     }
 
-    /// A parameter with a [`Domain::Name`].
+    /// A parameter with a [`Domain::Word`].
     pub fn text(&self, name: &str) -> &str {
         match self.0.settings.get(name) {
             Some(Setting::Text(text)) => text,
             _ => unreachable!("{UNDECLARED}: text `{name}`"),
+        }
+    }
+
+    /// A parameter with a [`Domain::Choice`] or a [`Domain::ChoiceOrAuto`].
+    pub fn choice(&self, name: &str) -> Choice {
+        match self.0.settings.get(name).and_then(Setting::choice) {
+            Some(choice) => choice,
+            None => unreachable!("{UNDECLARED}: choice `{name}`"),
+        }
+    }
+
+    /// A parameter with a [`Domain::Choices`].
+    pub fn choices(&self, name: &str) -> &[Choice] {
+        match self.0.settings.get(name) {
+            Some(Setting::Choices(choices)) => choices,
+            _ => unreachable!("{UNDECLARED}: choices `{name}`"),
         }
     }
 }
@@ -345,6 +488,33 @@ pub struct Registry<B: 'static, Place: 'static = ()> {
     pub kind: &'static str,
     /// The entries, in the order in which they are listed.
     pub entries: &'static [&'static Entry<B, Place>],
+}
+
+/// A registry, whatever its entries make: what a setting that names an entry is validated by.
+pub trait Kind: Sync {
+    /// The kind in the singular, such as `optimizer`.
+    fn name(&self) -> &'static str;
+    /// The entry of that name.
+    ///
+    /// # Errors
+    /// If there is none; suggests the nearest.
+    fn describe(&self, name: &str) -> Result<&'static Description>;
+}
+
+impl fmt::Debug for dyn Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl<B, Place> Kind for Registry<B, Place> {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
+
+    fn describe(&self, name: &str) -> Result<&'static Description> {
+        Ok(&self.find(name)?.description)
+    }
 }
 
 impl<B, Place> Registry<B, Place> {

@@ -17,6 +17,9 @@ use crate::schedules::SCHEDULES;
 pub struct NetworkSpec {
     /// Values a row that come in.
     pub inputs: usize,
+    /// Their shape, if they are an image: channels, lines, pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<[usize; 3]>,
     /// The loss.
     pub loss: Choice,
     /// The layers, the output layer included.
@@ -42,8 +45,21 @@ impl NetworkSpec {
             .collect();
         Self {
             inputs,
+            image: None,
             loss,
             layers,
+        }
+    }
+
+    /// The shape of what comes in.
+    pub fn shape(&self) -> Shape {
+        match self.image {
+            Some([channels, height, width]) => Shape {
+                channels,
+                height,
+                width,
+            },
+            None => Shape::flat(self.inputs),
         }
     }
 
@@ -63,10 +79,19 @@ impl NetworkSpec {
                 "at least an output layer",
             ));
         }
-        layers::build(Shape::flat(self.inputs), &self.layers)?;
+        if self.shape().size() != self.inputs {
+            let found = format!("images of {} for {} inputs", self.shape(), self.inputs);
+            return Err(Error::invalid(
+                "network",
+                found,
+                "channels · lines · pixels = inputs",
+            ));
+        }
+        layers::build(self.shape(), &self.layers)?;
         let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
         Ok(Self {
             inputs: self.inputs,
+            image: self.image,
             layers: self.layers.iter().map(resolve).collect::<Result<_>>()?,
             loss: LOSSES.resolve(&self.loss)?.into_choice(),
         })

@@ -60,7 +60,7 @@ fn variants(name: &str, width: usize, activation: &str) -> Vec<Choice> {
         };
         variants = match (parameter.name, parameter.domain, parameter.default) {
             ("units", ..) => each(&[Setting::Integer(width as i64)]),
-            (_, Domain::Name("activations"), _) => each(&[Setting::Text(activation.to_owned())]),
+            ("activation", ..) => each(&[Setting::Text(activation.to_owned())]),
             (_, Domain::Flag, _) => each(&[Setting::Flag(true), Setting::Flag(false)]),
             (other, _, Default::Required) => {
                 panic!("layer {name} wants `{other}`: say in this test which values to check")
@@ -277,10 +277,10 @@ fn check(
     tally.cases += 1;
 }
 
-/// Every layer with every activation, loss and shape.
+/// Dense layers with every activation, loss and shape; other layers have their own cases in `layers.rs`.
 fn combinations() -> Vec<(&'static str, &'static str, &'static str, usize)> {
     let mut all = Vec::new();
-    for layer in names(&LAYERS) {
+    for layer in ["dense"] {
         for activation in names(&ACTIVATIONS) {
             for loss in names(&LOSSES) {
                 all.extend((0..SHAPES.len()).map(|shape| (layer, activation, loss, shape)));
@@ -291,7 +291,7 @@ fn combinations() -> Vec<(&'static str, &'static str, &'static str, usize)> {
 }
 
 #[test]
-fn every_layer_activation_and_loss_has_the_gradient_of_finite_differences() {
+fn every_activation_and_loss_has_the_gradient_of_finite_differences() {
     let mut tally = Tally::default();
     let combinations = combinations();
     for (index, (layer, activation, loss, shape)) in combinations.iter().copied().enumerate() {

@@ -61,6 +61,10 @@ struct CpuEngine<T> {
     values: Buffer<T>,
     classes: Vec<u32>,
     weights: Buffer<T>,
+    /// See [`Pass`].
+    prepared: Vec<f64>,
+    summaries: Vec<f64>,
+    totals: Vec<f64>,
     /// Room for one item's gradient, for each member.
     gradients: Buffer<T>,
     item_length: usize,
@@ -106,6 +110,9 @@ impl<T: Precision> CpuEngine<T> {
             values: Buffer::new(plan.capacity * plan.outputs)?,
             classes: vec![0; plan.capacity],
             weights: Buffer::new(plan.capacity)?,
+            prepared: vec![0.0; plan.prepared],
+            summaries: vec![0.0; plan.summary * plan.capacity.div_ceil(plan.block_rows)],
+            totals: vec![0.0; 2 * plan.summary * plan.members],
             gradients: Buffer::new(item_length * plan.members)?,
             item_length,
             constants: vec![[0.0; 4]; chain.stages.len()],
@@ -123,11 +130,11 @@ impl<T: Precision> CpuEngine<T> {
     fn initial(&self, seed: u64) -> State {
         let mut parameters = Vec::new();
         for (index, planned) in self.plan.layers.iter().enumerate() {
-            for segment in 0..planned.layer.segments().len() {
+            let random = |segment: usize| {
                 let substream = (index as u64) << 8 | segment as u64;
-                let mut random = Stream::new(seed, Purpose::Initialize, substream).sequence();
-                parameters.extend(planned.layer.initialize(segment, &mut random));
-            }
+                Stream::new(seed, Purpose::Initialize, substream).sequence()
+            };
+            parameters.extend(planned.layer.initialize_all(&random).into_iter().flatten());
         }
         State {
             parameters,
@@ -169,6 +176,9 @@ impl<T: Precision> CpuEngine<T> {
             weights: self.weights.share(),
             parameters: self.parameters.share(),
             derived: self.derived.share(),
+            prepared: Shared::new(&mut self.prepared),
+            summaries: Shared::new(&mut self.summaries),
+            totals: Shared::new(&mut self.totals),
         };
         let rest = Rest {
             team: &mut self.team,
@@ -233,7 +243,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 // SAFETY: each member has room of its own and items of its own, and all rows are done.
                 unsafe {
                     let gradient = gradients.write(start..start + item.range.len());
-                    squares.write(index..index + 1)[0] = pass.update(item, &update, gradient);
+                    let square = pass.update(member.index, item, &update, gradient);
+                    squares.write(index..index + 1)[0] = square;
                 }
             }
         });
@@ -268,9 +279,9 @@ impl<T: Precision> Engine for CpuEngine<T> {
         let (pass, rest) = self.split(batch, Mode::Training { seed, step });
         let losses = Shared::new(rest.block_losses);
         rest.team.run(&|member| pass.row_blocks(member, losses));
-        for item in &pass.plan.items {
-            // SAFETY: the team has finished, so nobody writes to the arena.
-            unsafe { pass.gradient(item, &mut whole[item.range.clone()]) };
+        for item in pass.plan.items.iter().filter(|item| item.is_trained) {
+            // SAFETY: the team has finished, so nobody writes to the arena or to parameters.
+            unsafe { pass.gradient(0, item, &mut whole[item.range.clone()]) };
         }
         let blocks = batch.rows.len().div_ceil(pass.plan.block_rows);
         let loss = rest.block_losses[..blocks].iter().sum::<f64>() * pass.scale;
@@ -295,12 +306,17 @@ impl<T: Precision> Engine for CpuEngine<T> {
             let link = self.loss.link();
             let (pass, rest) = self.split(batch, Mode::Evaluation);
             rest.team.run(&|member: Member| {
+                if pass.plan.prepared > 0 {
+                    pass.prepare(member);
+                    member.meet();
+                }
                 let blocks = rows.div_ceil(BLOCK_ROWS);
                 for index in (member.index..blocks).step_by(member.count()) {
                     let start = index * BLOCK_ROWS;
                     let block = RowBlock {
                         rows: start..rows.min(start + BLOCK_ROWS),
                         place: member.index * BLOCK_ROWS,
+                        member: member.index,
                     };
                     // SAFETY: each member works in rows of its own; parameters do not change.
                     unsafe {
@@ -338,15 +354,15 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn parameters(&self) -> Vec<ParameterInfo> {
-        let layers = self.plan.layers.iter().enumerate();
+        let layers = self.plan.layers.iter();
         layers
-            .flat_map(|(index, planned)| {
+            .flat_map(|planned| {
                 planned
                     .layer
                     .segments()
                     .into_iter()
                     .map(move |segment| ParameterInfo {
-                        name: format!("layers.{index}.{}", segment.name),
+                        name: format!("{}.{}", planned.path, segment.name),
                         shape: segment.shape,
                     })
             })
@@ -423,6 +439,15 @@ impl<T: Precision> Engine for CpuEngine<T> {
             self.plan.outputs,
             self.loss.comparison(),
             |value| T::from_f64(value).to_f64().is_finite(),
-        )
+        )?;
+        let Some(first) = self.plan.layers.first().filter(|first| first.input == 0) else {
+            return Ok(());
+        };
+        (0..dataset.rows()).try_for_each(|row| {
+            let row = dataset.features.row(row);
+            first
+                .layer
+                .check_input(&mut row.map(|x| T::from_f64(x).to_f64()))
+        })
     }
 }

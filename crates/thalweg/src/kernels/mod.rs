@@ -1,11 +1,13 @@
 //! Hot loops. Nothing here allocates. Private to the crate: kernels trust the sizes that they are given.
 
+pub mod correlate;
 pub mod descend;
 pub mod dot;
 pub mod gather;
 pub mod gemm;
 pub mod isa;
 pub mod math;
+pub mod moments;
 pub mod reduce;
 pub mod simd;
 pub mod softmax;

@@ -1,9 +1,9 @@
 //! Linear warm-up in front of another schedule: η(t) = η₀·(k + 1)/w·f(t) in update k of the first w, then η₀·f(t),
-//! where w is a fraction of the run and f the other schedule with its defaults.
+//! where w is a fraction of the run and f the other schedule.
 
 use super::{Progress, SCHEDULES, Schedule};
 use crate::error::Error;
-use crate::registry::{Choice, Default, Description, Domain, Entry, Parameter};
+use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
 struct LinearWarmup {
@@ -36,13 +36,13 @@ pub(super) const ENTRY: Entry<Box<dyn Schedule>> = Entry {
                 name: "then",
                 summary: "schedule that it stands in front of",
                 default: Default::Text("constant"),
-                domain: Domain::Name("schedules"),
+                domain: Domain::Choice(|| &SCHEDULES),
             },
         ],
     },
     build: |arguments, ()| {
-        let then = arguments.text("then");
-        if then == "linear_warmup" {
+        let then = arguments.choice("then");
+        if then.name == "linear_warmup" {
             return Err(Error::invalid(
                 "schedule linear_warmup",
                 "then = linear_warmup",
@@ -51,7 +51,7 @@ pub(super) const ENTRY: Entry<Box<dyn Schedule>> = Entry {
         }
         Ok(Box::new(LinearWarmup {
             fraction: arguments.number("fraction"),
-            then: SCHEDULES.build(&Choice::new(then), &())?,
+            then: SCHEDULES.build(&then, &())?,
         }))
     },
 };

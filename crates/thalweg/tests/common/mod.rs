@@ -135,6 +135,7 @@ pub fn without_bias(layer: Choice) -> Choice {
 pub fn network(inputs: usize, loss: &str, layers: Vec<Choice>) -> NetworkSpec {
     NetworkSpec {
         inputs,
+        image: None,
         loss: Choice::new(loss),
         layers,
     }

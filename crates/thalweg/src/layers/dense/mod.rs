@@ -11,7 +11,7 @@ mod panels;
 mod unit_rows;
 
 use super::{
-    AnyLayer, Block, Geometry, Layer, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Matrix, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, AnyActivation};
 use crate::error::Result;
@@ -20,7 +20,7 @@ use crate::kernels::Isa;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::precision::Precision;
 use crate::random::Sequence;
-use crate::registry::{Arguments, Choice, Default, Description, Domain, Entry, Parameter};
+use crate::registry::{AUTO, Arguments, Choice, Default, Description, Domain, Entry, Parameter};
 
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
 /// optimizer finds them in the first-level cache.
@@ -57,6 +57,10 @@ struct Sizes {
 
 /// A way to store W and to compute with it.
 trait Storage<T: Precision> {
+    /// Whether the rows of a tile are units, and not inputs.
+    fn has_unit_rows(&self) -> bool {
+        false
+    }
     /// Length of W with padding.
     fn weights(&self, sizes: Sizes) -> usize;
     /// See [`Plan::tiles`], for W alone.
@@ -87,19 +91,19 @@ trait Storage<T: Precision> {
 }
 
 impl Dense {
-    fn build(arguments: &Arguments, place: &Place) -> Result<Box<dyn AnyLayer>> {
-        let activation = ACTIVATIONS.build(&Choice::new(arguments.text("activation")), &())?;
-        let initializer = match arguments.text("initializer") {
-            "auto" => activation.initializer(),
-            name => name,
+    fn build(arguments: &Arguments, place: &Place) -> Result<Part> {
+        let activation = ACTIVATIONS.build(&arguments.choice("activation"), &())?;
+        let initializer = match arguments.choice("initializer") {
+            choice if choice.name == AUTO => Choice::new(activation.initializer()),
+            choice => choice,
         };
-        Ok(Box::new(Dense {
+        Ok(Part::layer(Dense {
             inputs: place.input.size(),
             units: arguments.integer("units"),
             has_bias: arguments.flag("bias"),
-            is_first: place.index == 0,
+            is_first: !place.has_gradient,
             activation,
-            initializer: INITIALIZERS.build(&Choice::new(initializer), &())?,
+            initializer: INITIALIZERS.build(&initializer, &())?,
         }))
     }
 
@@ -248,6 +252,7 @@ impl<T: Precision> Layer<T> for Dense {
         &self,
         batch: Block,
         tile: &Tile,
+        _: &[T],
         trace: Trace<T>,
         _: &[T],
         dz: &[T],
@@ -278,9 +283,32 @@ impl<T: Precision> Layer<T> for Dense {
         }
         .run(batch.isa);
     }
+
+    fn matrix(&self, tile: &Tile) -> Option<Matrix> {
+        if tile.segment != WEIGHT {
+            return None;
+        }
+        let rows = tile.row..tile.row + tile.rows;
+        let columns = tile.column..tile.column + tile.columns;
+        Some(if self.storage::<T>().has_unit_rows() {
+            Matrix {
+                units: rows,
+                inputs: columns.start..columns.end.min(self.inputs),
+                unit_stride: tile.columns,
+                input_stride: 1,
+            }
+        } else {
+            Matrix {
+                units: columns.start..columns.end.min(self.units),
+                inputs: rows,
+                unit_stride: 1,
+                input_stride: tile.columns,
+            }
+        })
+    }
 }
 
-pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
     description: Description {
         name: "dense",
         summary: "Every unit sees every input",
@@ -297,7 +325,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
                 name: "activation",
                 summary: "φ",
                 default: Default::Text("identity"),
-                domain: Domain::Name("activations"),
+                domain: Domain::Choice(|| &ACTIVATIONS),
             },
             Parameter {
                 name: "bias",
@@ -309,7 +337,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
                 name: "initializer",
                 summary: "of W; auto is the one that suits the activation",
                 default: Default::Text("auto"),
-                domain: Domain::Name("initializers"),
+                domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
             },
         ],
     },
