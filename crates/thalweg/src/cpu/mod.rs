@@ -111,7 +111,7 @@ impl<T: Precision> CpuEngine<T> {
             classes: vec![0; plan.capacity],
             weights: Buffer::new(plan.capacity)?,
             prepared: vec![0.0; plan.prepared],
-            summaries: vec![0.0; plan.summary * plan.capacity.div_ceil(plan.block_rows)],
+            summaries: vec![0.0; 2 * plan.summary * plan.capacity.div_ceil(plan.block_rows)],
             totals: vec![0.0; 2 * plan.summary * plan.members],
             gradients: Buffer::new(item_length * plan.members)?,
             item_length,

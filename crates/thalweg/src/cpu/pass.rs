@@ -371,8 +371,7 @@ impl<T: Precision> Pass<'_, T> {
         index: usize,
         block: &RowBlock,
     ) {
-        let start = index * self.plan.summary;
-        let range = start + planned.summary.start..start + planned.summary.end;
+        let range = self.told(planned, direction, index);
         // SAFETY: the caller's promise; each block has room of its own.
         unsafe {
             let summary = self.summaries.write(range);
@@ -395,25 +394,22 @@ impl<T: Precision> Pass<'_, T> {
     /// All blocks have told, and nobody else uses this member's totals.
     unsafe fn combine(&self, planned: &PlannedLayer, direction: Direction, member: usize) {
         let blocks = self.batch.rows.len().div_ceil(self.plan.block_rows);
-        let (all, length) = (self.plan.summary, planned.summary.len());
-        let totals = self.totals(planned, member);
-        let start = totals.start
-            + if direction == Direction::Backward {
-                length
-            } else {
-                0
-            };
+        let (totals, length) = (self.totals(planned, member), planned.summary.len());
+        let start = totals.start + length * (direction as usize);
         // SAFETY: the caller's promise.
         unsafe {
-            let told = self.summaries.read(0..blocks * all);
+            let told = |index| self.summaries.read(self.told(planned, direction, index));
             let total = self.totals.write(start..start + length);
-            let parts = told
-                .chunks_exact(all.max(1))
-                .map(|block| &block[planned.summary.clone()]);
-            planned
-                .layer
-                .combine(direction, &mut parts.into_iter(), total);
+            let mut parts = (0..blocks).map(told);
+            planned.layer.combine(direction, &mut parts, total);
         }
+    }
+
+    /// Where block `index` keeps what it tells a layer. The ways forward and back have room of their own: one member
+    /// may be on its way back while another still puts together what was told on the way forward.
+    fn told(&self, planned: &PlannedLayer, direction: Direction, index: usize) -> Range<usize> {
+        let start = (2 * index + direction as usize) * self.plan.summary;
+        start + planned.summary.start..start + planned.summary.end
     }
 
     /// Layers whose passes take something that all of their parameters make: this member's share of them.

@@ -141,7 +141,8 @@ impl Plan {
         let all: Vec<&dyn AnyLayer> = (built.iter()).flat_map(|node| node.part.layers()).collect();
         for (index, layer) in all.iter().enumerate() {
             if layer.least_rows() > batch_size {
-                let subject = format!("layer {}", place_of(&built, index));
+                let number = place_of(&built, index);
+                let subject = format!("layer {number} ({})", network.layers[number - 1].name);
                 let found = format!("a batch size of {batch_size}");
                 let expected = format!("at least {}: it compares rows", layer.least_rows());
                 return Err(Error::invalid(subject, found, expected).remedy("raise --batch-size"));
