@@ -183,7 +183,7 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         network.loss
     ));
     let nodes = thalweg::layers::build(network.shape(), &network.layers)?;
-    let row = |(node, choice): (&thalweg::layers::Node, &thalweg::registry::Choice)| {
+    let row = |node: &thalweg::layers::Node| {
         let layers = node.part.layers().into_iter();
         let segments = layers.flat_map(|layer| layer.segments());
         let size = segments.map(|segment| segment.len()).sum();
@@ -191,16 +191,11 @@ fn describe(model: &Model) -> Result<Vec<String>> {
             format!("  {}", node.path),
             format!("{} → {}", node.input, node.output),
             count(size, "parameter"),
-            choice.to_string(),
         ]
     };
-    lines.extend(columns(
-        &nodes
-            .iter()
-            .zip(&network.layers)
-            .map(row)
-            .collect::<Vec<_>>(),
-    ));
+    let rows: Vec<_> = nodes.iter().map(row).collect();
+    let aligned = columns(&rows).into_iter().zip(&network.layers);
+    lines.extend(aligned.map(|(line, choice)| format!("{line}  {choice}")));
     lines.push(format!(
         "\ntraining   {}, schedule {}",
         training.optimizer, training.schedule

@@ -27,7 +27,7 @@ pub fn check(network: &NetworkSpec, dtype: Dtype) -> Result<()> {
         format!("layers that need at least {}", gigabytes(need)),
         format!("at most the {} of free memory", gigabytes(available)),
     )
-    .remedy("choose smaller --hidden")
+    .remedy("choose smaller layers")
     .into())
 }
 
