@@ -158,15 +158,11 @@ impl NetworkFile {
 /// A layer with its short forms written out.
 fn expand(mut choice: Choice) -> thalweg::Result<Vec<Choice>> {
     let normalization = take_choice(&mut choice, "normalization")?;
-    let dropout = match choice.settings.remove("dropout") {
-        Some(rate) => Some(Choice::new("dropout").with("rate", rate)),
-        None => None,
-    };
-    for nested in ["layers", "layer"] {
-        if let Some(Setting::Choices(inner)) = choice.settings.get_mut(nested) {
-            let each = std::mem::take(inner).into_iter().map(expand);
-            *inner = each.collect::<thalweg::Result<Vec<_>>>()?.concat();
-        }
+    let dropout = choice.settings.remove("dropout");
+    let dropout = dropout.map(|rate| Choice::new("dropout").with("rate", rate));
+    if let Some(Setting::Choices(inner)) = choice.settings.get_mut("layers") {
+        let each = std::mem::take(inner).into_iter().map(expand);
+        *inner = each.collect::<thalweg::Result<Vec<_>>>()?.concat();
     }
     let mut all = match normalization {
         None => vec![choice],

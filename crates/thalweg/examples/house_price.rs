@@ -21,6 +21,7 @@ fn main() -> thalweg::Result<()> {
         .with("units", Setting::Integer(1))
         .with("activation", Setting::Text("sigmoid".into()));
     let network = NetworkSpec {
+        image: None,
         inputs: 2,
         loss: Choice::new("half_mse"),
         layers: vec![neuron],

@@ -20,6 +20,7 @@ fn model(loss: &str) -> thalweg::Result<Box<dyn Engine>> {
         .with("bias", Setting::Flag(false))
         .with("initializer", Setting::Text("zeros".into()));
     let network = NetworkSpec {
+        image: None,
         inputs: 3,
         loss: Choice::new(loss),
         layers: vec![layer],

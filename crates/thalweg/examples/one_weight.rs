@@ -36,6 +36,7 @@ fn main() -> thalweg::Result<()> {
         .with("units", Setting::Integer(1))
         .with("bias", Setting::Flag(false));
     let network = NetworkSpec {
+        image: None,
         inputs: 1,
         loss: Choice::new("mse"),
         layers: vec![layer],

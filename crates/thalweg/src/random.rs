@@ -87,9 +87,9 @@ impl Stream {
         philox4x32(counter, self.key)
     }
 
-    /// The words at [`BLOCKS`] consecutive indices, side by side in vector registers.
+    /// The words at [`BLOCKS`] consecutive indices, side by side in the vector registers of the caller.
     #[inline(always)]
-    pub(crate) fn blocks<A: Arch>(&self, first: u64) -> [u32; 4 * BLOCKS] {
+    pub(crate) fn blocks(&self, first: u64) -> [u32; 4 * BLOCKS] {
         let index = |lane: usize| first.wrapping_add(lane as u64);
         let mut lanes: [[u32; BLOCKS]; 4] = [
             std::array::from_fn(|lane| index(lane) as u32),
@@ -143,7 +143,7 @@ impl Sequence {
             type Output = [u32; 4 * BLOCKS];
             #[inline(always)]
             fn run<A: Arch>(self) -> [u32; 4 * BLOCKS] {
-                self.0.blocks::<A>(self.1)
+                self.0.blocks(self.1)
             }
         }
         self.words = Isa::detect().run(Blocks(self.stream, self.next));

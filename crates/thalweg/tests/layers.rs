@@ -620,3 +620,55 @@ fn embedding_reads_nothing_but_codes() {
         assert!(message.starts_with(&expected), "{message}");
     }
 }
+
+#[test]
+fn spectral_norm_iterates_as_it_is_written() {
+    // u ← Wv/‖Wv‖, v ← Wᵀu/‖Wᵀu‖, σ = uᵀWv, once a training step; evaluation leaves u and v alone.
+    let (units, inputs) = (4, 3);
+    let w = normals(1, units * inputs);
+    let unit = |x: Vec<f64>| {
+        let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        x.into_iter().map(|x| x / norm).collect::<Vec<f64>>()
+    };
+    let times = |v: &[f64]| -> Vec<f64> {
+        (0..units)
+            .map(|i| (0..inputs).map(|j| w[i * inputs + j] * v[j]).sum())
+            .collect()
+    };
+    let (mut u, mut v) = (unit(normals(2, units)), unit(normals(3, inputs)));
+    let inner = without_bias(dense(units, "identity"));
+    let spec = network(inputs, "half_mse", vec![wrapped("spectral_norm", inner)]);
+    let mut engine = engine(&spec, &descent(1.0, 2, 1));
+    engine
+        .load(&state(&[w.clone(), u.clone(), v.clone()].concat()))
+        .unwrap();
+    let x = vec![0.3, -1.0, 2.0];
+    let dataset = Dataset {
+        features: features(inputs, x.clone()),
+        targets: values(units, vec![0.0; units]),
+        weights: None,
+    };
+    for step in 1..=6 {
+        let sigma: f64 = u.iter().zip(times(&v)).map(|(u, p)| u * p).sum();
+        let want: Vec<f64> = times(&x).iter().map(|y| y / sigma).collect();
+        let got = engine.predict(&dataset.features).unwrap();
+        assert!(
+            worst_error(&got, &want, 1e-3) < 1e-13,
+            "{step}: {got:?} for {want:?}"
+        );
+        engine
+            .step(&Batch::all(&dataset), Time { step, rate: 0.0 })
+            .unwrap();
+        u = unit(times(&v));
+        let transposed = |j| (0..units).map(|i| w[i * inputs + j] * u[i]).sum();
+        v = unit((0..inputs).map(transposed).collect());
+        let saved = engine.save().parameters;
+        assert!(
+            worst_error(
+                &saved[units * inputs..],
+                &[u.clone(), v.clone()].concat(),
+                1e-3
+            ) < 1e-13
+        );
+    }
+}

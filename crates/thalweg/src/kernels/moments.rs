@@ -9,33 +9,31 @@ const LANES: usize = 16;
 /// Adds up `terms(i)` for i < length.
 #[inline(always)]
 fn add_up<const N: usize>(length: usize, terms: impl Fn(usize) -> [f64; N]) -> [f64; N] {
-    let mut sums = [[0.0; LANES]; N];
+    let mut sums = [[0.0; N]; LANES];
     let whole = length - length % LANES;
     for start in (0..whole).step_by(LANES) {
-        for lane in 0..LANES {
-            let terms = terms(start + lane);
-            for k in 0..N {
-                sums[k][lane] += terms[k];
+        for (lane, sums) in sums.iter_mut().enumerate() {
+            for (sum, term) in sums.iter_mut().zip(terms(start + lane)) {
+                *sum += term;
             }
         }
     }
-    for i in whole..length {
-        let terms = terms(i);
-        for k in 0..N {
-            sums[k][i - whole] += terms[k];
+    for (i, sums) in (whole..length).zip(&mut sums) {
+        for (sum, term) in sums.iter_mut().zip(terms(i)) {
+            *sum += term;
         }
     }
-    sums.map(|sums| {
-        let mut sums = sums;
-        let mut half = LANES / 2;
-        while half > 0 {
-            for i in 0..half {
-                sums[i] += sums[i + half];
+    let mut half = LANES / 2;
+    while half > 0 {
+        let (left, right) = sums.split_at_mut(half);
+        for (left, right) in left.iter_mut().zip(right) {
+            for (left, right) in left.iter_mut().zip(right) {
+                *left += *right;
             }
-            half /= 2;
         }
-        sums[0]
-    })
+        half /= 2;
+    }
+    sums[0]
 }
 
 /// Mean and Σ (x − mean)² of at least one value.
@@ -56,6 +54,19 @@ pub fn moments<T: Scalar>(isa: Isa, x: &[T]) -> (f64, f64) {
         }
     }
     isa.run(Moments(x))
+}
+
+/// Σ x.
+pub fn sum<T: Scalar>(isa: Isa, x: &[T]) -> f64 {
+    struct Sum<'a, T>(&'a [T]);
+    impl<T: Scalar> Kernel for Sum<'_, T> {
+        type Output = f64;
+        #[inline(always)]
+        fn run<A: Arch>(self) -> f64 {
+            add_up(self.0.len(), |i| [self.0[i].to_f64()])[0]
+        }
+    }
+    isa.run(Sum(x))
 }
 
 /// Σ g and Σ g·(x − mean).
@@ -97,6 +108,7 @@ mod tests {
                 let sums = gradient_sums(isa, &g, &x, 1e3);
                 let plain: f64 = g.iter().sum();
                 let product: f64 = g.iter().zip(&x).map(|(g, x)| g * (x - 1e3)).sum();
+                assert!((sum(isa, &g) - plain).abs() < 1e-12);
                 assert!((sums[0] - plain).abs() < 1e-12 && (sums[1] - product).abs() < 1e-9);
             }
         }

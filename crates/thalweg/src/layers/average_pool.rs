@@ -60,8 +60,12 @@ impl<T: Precision> Layer<T> for AveragePool {
                 .chunks_exact(input.area())
                 .zip(y.chunks_exact_mut(output.area()));
             for (x, y) in channels.take(input.channels) {
-                self.window
-                    .visit(input, |output, place| y[output] += x[place]);
+                self.window.runs(input, |outputs, first| {
+                    let x = x[first..].iter().step_by(self.window.stride);
+                    for (y, x) in y[outputs].iter_mut().zip(x) {
+                        *y += *x;
+                    }
+                });
                 y.iter_mut().for_each(|y| *y *= factor);
             }
         }
@@ -87,8 +91,12 @@ impl<T: Precision> Layer<T> for AveragePool {
                 .chunks_exact_mut(input.area())
                 .zip(dy.chunks_exact(output.area()));
             for (dx, dy) in channels.take(input.channels) {
-                self.window
-                    .visit(input, |output, place| dx[place] += dy[output] * factor);
+                self.window.runs(input, |outputs, first| {
+                    let dx = dx[first..].iter_mut().step_by(self.window.stride);
+                    for (dx, dy) in dx.zip(&dy[outputs]) {
+                        *dx += *dy * factor;
+                    }
+                });
             }
         }
     }

@@ -20,8 +20,8 @@ use super::{
 use crate::activations::{ACTIVATIONS, AnyActivation};
 use crate::error::{Error, Result};
 use crate::initializers::{INITIALIZERS, Initializer};
-use crate::kernels::Isa;
 use crate::kernels::correlate::{Correlation, Overlaps, Step, UNITS};
+use crate::kernels::{Isa, moments};
 use crate::precision::Precision;
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Choice, Default, Description, Domain, Entry, Parameter};
@@ -403,9 +403,8 @@ impl<T: Precision> Layer<T> for Conv2d {
             let channels = tile.column..self.channels.min(tile.column + tile.columns);
             for row in dy.chunks_exact(stride(output.size())).take(batch.rows) {
                 for (gradient, channel) in gradient.iter_mut().zip(channels.clone()) {
-                    for dz in &row[channel * output.area()..][..output.area()] {
-                        *gradient += *dz;
-                    }
+                    let dz = &row[channel * output.area()..][..output.area()];
+                    *gradient += T::from_f64(moments::sum(batch.isa, dz));
                 }
             }
             return;

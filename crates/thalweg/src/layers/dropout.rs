@@ -62,9 +62,7 @@ impl<T: Scalar> Kernel for Masks<'_, T> {
         for (position, mask) in (self.first..).zip(self.masks.chunks_exact_mut(self.row)) {
             let row = self.layer << (2 * BITS) | (position as u64) << BITS;
             for (group, mask) in mask.chunks_mut(WORDS).enumerate() {
-                let words = self
-                    .stream
-                    .blocks::<A>((row | group as u64) * BLOCKS as u64);
+                let words = self.stream.blocks((row | group as u64) * BLOCKS as u64);
                 for (mask, word) in mask.iter_mut().zip(words) {
                     *mask = if word < threshold { T::ZERO } else { kept };
                 }

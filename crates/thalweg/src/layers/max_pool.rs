@@ -7,7 +7,7 @@ use super::window::{KERNEL, PADDING, POOL_STRIDE, Window};
 use super::{
     Block, Geometry, Layer, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
-use crate::kernels::{Isa, Scalar};
+use crate::kernels::{Arch, Isa, Kernel, Scalar};
 use crate::precision::Precision;
 use crate::random::Sequence;
 use crate::registry::{Description, Entry};
@@ -18,24 +18,45 @@ struct MaxPool {
     window: Window,
 }
 
-/// The place of the largest pixel of every window of a channel, told to `visit(output, input)`.
-fn largest<T: Scalar>(window: Window, shape: Shape, x: &[T], mut visit: impl FnMut(usize, usize)) {
-    let (mut at, mut best) = (0, 0);
-    let mut is_first = true;
-    window.visit(shape, |output, input| {
-        if is_first || output != at {
-            if !is_first {
-                visit(at, best);
+/// One channel of an image: y is the largest pixel of every window, and `place` says which it is.
+struct Largest<'a, T> {
+    window: Window,
+    shape: Shape,
+    x: &'a [T],
+    y: &'a mut [T],
+    place: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Largest<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arch>(self) {
+        let Largest {
+            window,
+            shape,
+            x,
+            y,
+            place,
+        } = self;
+        for (output, (y, place)) in y.iter_mut().zip(&mut *place).enumerate() {
+            let first = window.first(shape, output);
+            (*y, *place) = (x[first], T::from_f64(first as f64));
+        }
+        let step = T::from_f64(window.stride as f64);
+        window.runs(shape, |outputs, first| {
+            let x = x[first..].iter().step_by(window.stride);
+            let outputs = y[outputs.clone()].iter_mut().zip(&mut place[outputs]);
+            let mut at = T::from_f64(first as f64);
+            for ((y, place), x) in outputs.zip(x) {
+                // NaN is larger than everything, so that a diverging run is seen.
+                let is_larger = *x > *y || x.partial_cmp(x).is_none();
+                *y = if is_larger { *x } else { *y };
+                *place = if is_larger { at } else { *place };
+                at += step;
             }
-            (is_first, at, best) = (false, output, input);
-        }
-        // NaN is larger than everything, so that a diverging run is seen.
-        let (new, old) = (x[input], x[best]);
-        if new > old || (new.partial_cmp(&new).is_none() && old.partial_cmp(&old).is_some()) {
-            best = input;
-        }
-    });
-    visit(at, best);
+        });
+    }
 }
 
 impl Geometry for MaxPool {
@@ -82,9 +103,12 @@ impl<T: Precision> Layer<T> for MaxPool {
                 .zip(y.chunks_exact_mut(output.area()));
             let channels = channels.zip(stash.chunks_exact_mut(output.area()));
             for ((x, y), stash) in channels.take(input.channels) {
-                largest(self.window, input, x, |output, place| {
-                    y[output] = x[place];
-                    stash[output] = T::from_f64(place as f64);
+                block.isa.run(Largest {
+                    window: self.window,
+                    shape: input,
+                    x,
+                    y,
+                    place: stash,
                 });
             }
         }
