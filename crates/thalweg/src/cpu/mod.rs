@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use buffer::{Buffer, Shared};
 use pass::{Pass, RUINED, RowBlock, Update};
-use plan::{BLOCK_ROWS, Plan};
+use plan::Plan;
 use team::{Member, Team};
 
 use crate::dataset::{Dataset, Features};
@@ -294,7 +294,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
     fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64> {
         batch.check(self.plan.inputs, self.plan.outputs, usize::MAX)?;
         let (rows, outputs) = (batch.rows.len(), self.plan.outputs);
-        let mut losses = vec![0.0; rows.div_ceil(BLOCK_ROWS)];
+        let size = self.plan.evaluation_rows;
+        let mut losses = vec![0.0; rows.div_ceil(size)];
         let mut nothing = Vec::new();
         let has_predictions = predictions.is_some();
         let predictions = predictions.unwrap_or(&mut nothing);
@@ -310,12 +311,12 @@ impl<T: Precision> Engine for CpuEngine<T> {
                     pass.prepare(member);
                     member.meet();
                 }
-                let blocks = rows.div_ceil(BLOCK_ROWS);
+                let blocks = rows.div_ceil(size);
                 for index in (member.index..blocks).step_by(member.count()) {
-                    let start = index * BLOCK_ROWS;
+                    let start = index * size;
                     let block = RowBlock {
-                        rows: start..rows.min(start + BLOCK_ROWS),
-                        place: member.index * BLOCK_ROWS,
+                        rows: start..rows.min(start + size),
+                        place: member.index * size,
                         member: member.index,
                     };
                     // SAFETY: each member works in rows of its own; parameters do not change.

@@ -12,7 +12,7 @@ use crate::precision::Precision;
 use crate::spec::NetworkSpec;
 
 /// Rows in a block, at most: their activations stay in the caches of one core.
-pub(super) const BLOCK_ROWS: usize = 64;
+const BLOCK_ROWS: usize = 64;
 
 /// Neighbouring tiles are put together into items of up to this many parameters.
 const ITEM: usize = 4096;
@@ -119,8 +119,9 @@ pub(super) struct Plan {
     pub capacity: usize,
     /// Rows of a batch, at most.
     pub batch_size: usize,
-    /// Rows of a block in a step.
+    /// Rows of a block in a step, and at most in an evaluation.
     pub block_rows: usize,
+    pub evaluation_rows: usize,
     /// Threads that work on a step.
     pub members: usize,
     pub inputs: usize,
@@ -154,7 +155,23 @@ impl Plan {
         let is_team_work = (2 * products).saturating_mul(batch_size) >= TEAM_FLOPS;
         let members = if is_team_work { threads } else { 1 };
         let has_images = all.iter().any(|layer| layer.reuse() > 1);
-        let capacity = batch_size.max(members * BLOCK_ROWS);
+        // One row tells how many values a row takes.
+        let row = Self::for_rows::<T>(network, isa, 1)?.arena;
+        let most = match has_images {
+            true => (BLOCK_VALUES / row).clamp(4, BLOCK_ROWS),
+            false => BLOCK_ROWS,
+        };
+        let mut plan = Self::for_rows::<T>(network, isa, batch_size.max(members * most))?;
+        plan.batch_size = batch_size;
+        plan.members = members;
+        plan.block_rows = block_rows(batch_size, is_team_work, most);
+        plan.evaluation_rows = most;
+        plan.items = plan.group_tiles(split_decay);
+        Ok(plan)
+    }
+
+    /// Where everything lies in an arena for `capacity` rows.
+    fn for_rows<T: Precision>(network: &NetworkSpec, isa: Isa, capacity: usize) -> Result<Self> {
         let mut plan = Plan {
             layers: Vec::new(),
             steps: Vec::new(),
@@ -169,12 +186,14 @@ impl Plan {
             derived: 0,
             arena: capacity * stride(network.inputs),
             capacity,
-            batch_size,
+            batch_size: 0,
             block_rows: 0,
-            members,
+            evaluation_rows: 0,
+            members: 1,
             inputs: network.inputs,
             outputs: network.inputs,
         };
+        let built = layers::build(network.shape(), &network.layers)?;
         let input = At {
             values: 0,
             gradient: None,
@@ -195,12 +214,6 @@ impl Plan {
             .chain([plan.steps.len()]);
         let starts: Vec<usize> = [0].into_iter().chain(first).collect();
         plan.runs = starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
-        let most = match has_images {
-            true => (BLOCK_VALUES * capacity / plan.arena).clamp(4, BLOCK_ROWS),
-            false => BLOCK_ROWS,
-        };
-        plan.block_rows = block_rows(batch_size, is_team_work, most);
-        plan.items = plan.group_tiles(split_decay);
         Ok(plan)
     }
 
