@@ -64,6 +64,7 @@ fn networks(name: &str) -> Vec<(Option<[usize; 3]>, Vec<Choice>)> {
         ],
         "max_pool" | "average_pool" => vec![
             image(vec![layer(name, &[("kernel", 2.0)])]),
+            image(vec![layer(name, &[("kernel", 3.0)])]),
             image(vec![layer(
                 name,
                 &[("kernel", 3.0), ("stride", 1.0), ("padding", 1.0)],
@@ -672,5 +673,48 @@ fn spectral_norm_iterates_as_it_is_written() {
                 1e-3
             ) < 1e-13
         );
+    }
+}
+
+#[test]
+fn a_maximum_is_that_of_its_window_and_nan_is_larger_than_all() {
+    for (kernel, stride) in [(2, 0), (2, 1), (3, 0), (3, 2)] {
+        let pool = layer(
+            "max_pool",
+            &[("kernel", f64::from(kernel)), ("stride", f64::from(stride))],
+        );
+        let spec = NetworkSpec {
+            image: Some([1, 7, 7]),
+            ..network(49, "half_mse", vec![pool])
+        };
+        let mut engine = engine(&spec, &descent(1.0, 1, 1));
+        let stride = if stride == 0 { kernel } else { stride } as usize;
+        let outputs = (7 - kernel as usize) / stride + 1;
+        for strange in [None, Some(8)] {
+            let mut x = normals(7, 49);
+            if let Some(place) = strange {
+                x[place] = f64::NAN;
+            }
+            let got = engine.predict(&features(49, x.clone())).unwrap();
+            assert_eq!(got.len(), outputs * outputs);
+            for (k, got) in got.iter().enumerate() {
+                let corner = (k / outputs * 7 + k % outputs) * stride;
+                let pixels = (0..kernel as usize)
+                    .flat_map(|a| (0..kernel as usize).map(move |b| a * 7 + b))
+                    .map(|offset| x[corner + offset]);
+                let want = pixels.fold(f64::NEG_INFINITY, |best, x| {
+                    if x.is_nan() || best.is_nan() {
+                        f64::NAN
+                    } else {
+                        best.max(x)
+                    }
+                });
+                assert_eq!(
+                    got.to_bits() << 1,
+                    want.to_bits() << 1,
+                    "{kernel} {stride} {k}"
+                );
+            }
+        }
     }
 }

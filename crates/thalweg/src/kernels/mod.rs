@@ -6,6 +6,7 @@ pub mod dot;
 pub mod gather;
 pub mod gemm;
 pub mod isa;
+pub mod lines;
 pub mod math;
 pub mod moments;
 pub mod reduce;

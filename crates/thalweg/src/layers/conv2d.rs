@@ -21,6 +21,7 @@ use crate::activations::{ACTIVATIONS, AnyActivation};
 use crate::error::{Error, Result};
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::correlate::{Correlation, Overlaps, Step, UNITS};
+use crate::kernels::lines::{self, Lines};
 use crate::kernels::{Isa, moments};
 use crate::precision::Precision;
 use crate::random::Sequence;
@@ -277,10 +278,13 @@ impl<T: Precision> Layer<T> for Conv2d {
             image.fill(T::ZERO);
             let planes = image.chunks_exact_mut(self.image.plane);
             for (plane, x) in planes.zip(x.chunks_exact(shape.area()).take(shape.channels)) {
-                let lines = plane[self.image.origin..].chunks_mut(self.image.line);
-                for (line, x) in lines.zip(x.chunks_exact(shape.width)) {
-                    line[..shape.width].copy_from_slice(x);
-                }
+                let lines = Lines {
+                    count: shape.height,
+                    width: shape.width,
+                    from: shape.width,
+                    to: self.image.line,
+                };
+                lines::copy(block.isa, lines, x, &mut plane[self.image.origin..]);
             }
             for group in 0..self.groups {
                 let first = group * units;
@@ -299,18 +303,24 @@ impl<T: Precision> Layer<T> for Conv2d {
             }
             let planes = scratch.chunks_exact(self.gradient.plane);
             for (y, plane) in y.chunks_exact_mut(output.area()).zip(planes) {
+                if step == 1 {
+                    let lines = Lines {
+                        count: output.height,
+                        width: output.width,
+                        from: self.image.line,
+                        to: output.width,
+                    };
+                    lines::copy(block.isa, lines, plane, y);
+                    continue;
+                }
                 let lines = plane.chunks(self.image.line * step);
                 for (y, line) in y.chunks_exact_mut(output.width).zip(lines) {
-                    match step {
-                        1 => y.copy_from_slice(&line[..output.width]),
-                        _ => {
-                            for (y, z) in y.iter_mut().zip(line.iter().step_by(step)) {
-                                *y = *z;
-                            }
-                        }
+                    for (y, z) in y.iter_mut().zip(line.iter().step_by(step)) {
+                        *y = *z;
                     }
                 }
             }
+            y[output.size()..].fill(T::ZERO);
             if !z.is_empty() {
                 let length = y.len();
                 z[..length].copy_from_slice(y);
@@ -345,15 +355,21 @@ impl<T: Precision> Layer<T> for Conv2d {
             dz.fill(T::ZERO);
             let planes = dz.chunks_exact_mut(self.gradient.plane);
             for (plane, dy) in planes.zip(dy.chunks_exact(output.area())) {
-                let lines = plane[self.gradient.origin..].chunks_mut(self.image.line * step);
+                let plane = &mut plane[self.gradient.origin..];
+                if step == 1 {
+                    let lines = Lines {
+                        count: output.height,
+                        width: output.width,
+                        from: output.width,
+                        to: self.image.line,
+                    };
+                    lines::copy(block.isa, lines, dy, plane);
+                    continue;
+                }
+                let lines = plane.chunks_mut(self.image.line * step);
                 for (line, dy) in lines.zip(dy.chunks_exact(output.width)) {
-                    match step {
-                        1 => line[..output.width].copy_from_slice(dy),
-                        _ => {
-                            for (z, dy) in line.iter_mut().step_by(step).zip(dy) {
-                                *z = *dy;
-                            }
-                        }
+                    for (z, dy) in line.iter_mut().step_by(step).zip(dy) {
+                        *z = *dy;
                     }
                 }
             }
@@ -378,10 +394,13 @@ impl<T: Precision> Layer<T> for Conv2d {
             let dx = &mut dx[index * stride(shape.size())..][..stride(shape.size())];
             let planes = scratch.chunks_exact(self.input_row());
             for (dx, plane) in dx.chunks_exact_mut(shape.area()).zip(planes) {
-                let lines = plane.chunks(self.image.line);
-                for (dx, line) in dx.chunks_exact_mut(shape.width).zip(lines) {
-                    dx.copy_from_slice(&line[..shape.width]);
-                }
+                let lines = Lines {
+                    count: shape.height,
+                    width: shape.width,
+                    from: self.image.line,
+                    to: shape.width,
+                };
+                lines::copy(block.isa, lines, plane, dx);
             }
             dx[shape.size()..].fill(T::ZERO);
         }

@@ -32,6 +32,54 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
 
     #[inline(always)]
     fn run<A: Arch>(self) {
+        let window = self.window;
+        match (window.kernel, window.stride, window.padding) {
+            (2, 2, 0) => self.tiles::<2>(),
+            (3, 3, 0) => self.tiles::<3>(),
+            _ => self.any(),
+        }
+    }
+}
+
+/// The larger of two pixels with their places; the first if they are equal. NaN is larger than everything, so that
+/// a diverging run is seen.
+#[inline(always)]
+fn larger<T: Scalar>(old: (T, T), new: (T, T)) -> (T, T) {
+    let is_larger = new.0 > old.0 || new.0.partial_cmp(&new.0).is_none();
+    match is_larger {
+        true => new,
+        false => old,
+    }
+}
+
+impl<T: Scalar> Largest<'_, T> {
+    /// Windows of a fixed size side by side.
+    #[inline(always)]
+    fn tiles<const K: usize>(self) {
+        let (width, outputs) = (self.shape.width, self.window.width);
+        let lines = self.y.chunks_exact_mut(outputs);
+        let lines = lines.zip(self.place.chunks_exact_mut(outputs));
+        for (line, (y, place)) in lines.enumerate() {
+            let start = line * K * width;
+            let x: [&[T]; K] = std::array::from_fn(|a| &self.x[start + a * width..][..K * outputs]);
+            let mut at = T::from_f64(start as f64);
+            let offset = |a: usize, b: usize| T::from_f64((a * width + b) as f64);
+            for (j, (y, place)) in y.iter_mut().zip(place).enumerate() {
+                let mut best = (x[0][K * j], at);
+                for (a, x) in x.iter().enumerate() {
+                    for (b, x) in x[K * j..][..K].iter().enumerate() {
+                        best = larger(best, (*x, at + offset(a, b)));
+                    }
+                }
+                (*y, *place) = best;
+                at += T::from_f64(K as f64);
+            }
+        }
+    }
+
+    /// Windows of any size.
+    #[inline(always)]
+    fn any(self) {
         let Largest {
             window,
             shape,
@@ -49,10 +97,7 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
             let outputs = y[outputs.clone()].iter_mut().zip(&mut place[outputs]);
             let mut at = T::from_f64(first as f64);
             for ((y, place), x) in outputs.zip(x) {
-                // NaN is larger than everything, so that a diverging run is seen.
-                let is_larger = *x > *y || x.partial_cmp(x).is_none();
-                *y = if is_larger { *x } else { *y };
-                *place = if is_larger { at } else { *place };
+                (*y, *place) = larger((*y, *place), (*x, at));
                 at += step;
             }
         });
