@@ -239,6 +239,16 @@ impl<T: Precision> Layer<T> for BatchNorm {
         let (gamma, beta, area) = (of(GAMMA), of(BETA), self.shape.area());
         let rows = y.chunks_exact_mut(row).zip(x.chunks_exact(row));
         for (y, x) in rows.take(block.rows) {
+            if let (true, Some(batch)) = (self.shape.is_flat(), batch) {
+                let statistics = batch.part(0).iter().zip(batch.part(2));
+                let affine = gamma.iter().zip(beta);
+                let values = y.iter_mut().zip(x).zip(statistics).zip(affine);
+                for (((y, x), (mean, inverse)), (gamma, beta)) in values {
+                    let scale = *gamma * T::from_f64(*inverse);
+                    *y = (*x - T::from_f64(*mean)) * scale + *beta;
+                }
+                continue;
+            }
             let channels = y.chunks_exact_mut(area).zip(x.chunks_exact(area));
             for (channel, (y, x)) in channels.take(self.channels()).enumerate() {
                 let (mean, inverse) = self.statistics(batch, weights.parameters, channel);
@@ -260,13 +270,29 @@ impl<T: Precision> Layer<T> for BatchNorm {
     ) {
         let (batch, channels) = (self.batch(block), self.channels());
         summary.fill(0.0);
+        let (sums, products) = summary[1..].split_at_mut(channels);
+        if let (true, Some(batch)) = (self.shape.is_flat(), batch) {
+            let row = stride(channels);
+            let rows = dy.chunks_exact(row).zip(trace.x.chunks_exact(row));
+            for (dy, x) in rows.take(block.rows) {
+                let totals = sums.iter_mut().zip(&mut *products).zip(batch.part(0));
+                for (((sum, product), mean), (dy, x)) in totals.zip(dy.iter().zip(x)) {
+                    *sum += dy.to_f64();
+                    *product += dy.to_f64() * (x.to_f64() - mean);
+                }
+            }
+            for (product, inverse) in products.iter_mut().zip(batch.part(2)) {
+                *product *= inverse;
+            }
+            return;
+        }
         for channel in 0..channels {
             let (mean, inverse) = self.statistics(batch, weights.parameters, channel);
             let rows = self.rows(block, dy, channel);
             for (dy, x) in rows.zip(self.rows(block, trace.x, channel)) {
                 let [sum, product] = moments::gradient_sums(block.isa, dy, x, mean);
-                summary[1 + channel] += sum;
-                summary[1 + channels + channel] += product * inverse;
+                sums[channel] += sum;
+                products[channel] += product * inverse;
             }
         }
     }
@@ -286,6 +312,21 @@ impl<T: Precision> Layer<T> for BatchNorm {
         let (gamma, area) = (self.segment(weights.parameters, GAMMA), self.shape.area());
         let rows = dy.chunks_exact(row).zip(trace.x.chunks_exact(row));
         for (dx, (dy, x)) in dx.chunks_exact_mut(row).zip(rows).take(block.rows) {
+            if let (true, Some(batch)) = (self.shape.is_flat(), batch) {
+                let n = batch.count();
+                let statistics = batch.part(0).iter().zip(batch.part(2));
+                let totals = sums.part(0).iter().zip(sums.part(1)).zip(gamma);
+                let values = dx.iter_mut().zip(dy.iter().zip(x));
+                for (((dx, (dy, x)), (mean, inverse)), ((sum, product), gamma)) in
+                    values.zip(statistics).zip(totals)
+                {
+                    let normal = (*x - T::from_f64(*mean)) * T::from_f64(inverse * product / n);
+                    let centred = *dy - T::from_f64(sum / n) - normal;
+                    *dx = *gamma * T::from_f64(*inverse) * centred;
+                }
+                dx[self.channels()..].fill(T::ZERO);
+                continue;
+            }
             let channels = dy.chunks_exact(area).zip(x.chunks_exact(area));
             let channels = dx.chunks_exact_mut(area).zip(channels);
             for (channel, (dx, (dy, x))) in channels.take(self.channels()).enumerate() {
