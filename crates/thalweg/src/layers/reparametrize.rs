@@ -199,22 +199,19 @@ impl Reparametrized {
         }
     }
 
-    /// The stash of a row beside the inner layer's: a and dz.
+    /// The stash of a row beside the inner layer's: a, of which the backward pass makes dz·a of each unit (and of
+    /// all units, for spectral norm), and dz.
     fn stash<'a, T: Precision>(&self, block: Block, stash: &'a [T], row: usize) -> [&'a [T]; 2] {
         let start = row * block.stash + self.inner::<T>(block.isa).stash;
         let width = stride(self.inner.output().size());
         [&stash[start..][..width], &stash[start + width..][..width]]
     }
 
-    /// P of a unit.
+    /// P of a unit, or ΣP for spectral norm as unit 0, after the backward pass.
     fn product<T: Precision>(&self, block: Block, stash: &[T], unit: usize) -> f64 {
-        let range = unit * self.area()..(unit + 1) * self.area();
-        let row = |row| {
-            let [a, dz] = self.stash(block, stash, row);
-            let pairs = a[range.clone()].iter().zip(&dz[range.clone()]);
-            pairs.map(|(a, dz)| a.to_f64() * dz.to_f64()).sum::<f64>()
-        };
-        (0..block.rows).map(row).sum()
+        (0..block.rows)
+            .map(|row| self.stash(block, stash, row)[0][unit].to_f64())
+            .sum()
     }
 
     /// σ, u and v from the last u and v, after so many power iterations, given ways to multiply by V.
@@ -418,7 +415,20 @@ impl<T: Precision> Layer<T> for Reparametrized {
             .chunks_exact_mut(width)
             .zip(stash.chunks_exact_mut(block.stash));
         for (dy, stash) in rows.take(block.rows) {
-            stash[inner.stash + width..][..width].copy_from_slice(dy);
+            let (a, dz) = stash[inner.stash..][..2 * width].split_at_mut(width);
+            dz.copy_from_slice(dy);
+            let mut total = 0.0;
+            for unit in 0..self.units {
+                let range = unit * area..(unit + 1) * area;
+                let pairs = a[range.clone()].iter().zip(&dz[range]);
+                let product: f64 = pairs.map(|(a, dz)| a.to_f64() * dz.to_f64()).sum();
+                // Places up to this unit's first have been read.
+                a[unit] = T::from_f64(product);
+                total += product;
+            }
+            if self.norm == Norm::Spectral {
+                a[0] = T::from_f64(total);
+            }
             for (unit, dy) in dy.chunks_exact_mut(area).take(self.units).enumerate() {
                 let factor = T::from_f64(self.factor(block, unit));
                 dy.iter_mut().for_each(|dy| *dy *= factor);
@@ -464,9 +474,8 @@ impl<T: Precision> Layer<T> for Reparametrized {
                     }
                 }
                 Norm::Spectral => {
-                    let products = (0..self.units).map(|unit| self.product(batch, stash, unit));
                     let sigma = batch.prepared[0];
-                    let factor = products.sum::<f64>() / (sigma * sigma);
+                    let factor = self.product(batch, stash, 0) / (sigma * sigma);
                     let (left, right) = batch.prepared[1..].split_at(self.units);
                     each_of(&matrix, |unit, input, place| {
                         gradient[place] -= T::from_f64(factor * left[unit] * right[input]);
