@@ -279,7 +279,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
         let (pass, rest) = self.split(batch, Mode::Training { seed, step });
         let losses = Shared::new(rest.block_losses);
         rest.team.run(&|member| pass.row_blocks(member, losses));
-        for item in pass.plan.items.iter().filter(|item| item.is_trained) {
+        for item in &pass.plan.items {
             // SAFETY: the team has finished, so nobody writes to the arena or to parameters.
             unsafe { pass.gradient(0, item, &mut whole[item.range.clone()]) };
         }

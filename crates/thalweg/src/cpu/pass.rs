@@ -525,11 +525,15 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// The gradient of an item over the whole batch, computed by a member.
+    /// The gradient of an item over the whole batch, computed by a member; 0 if it is not trained.
     ///
     /// # Safety
     /// All rows went backward, nobody writes to the arena, and nobody changes the item's parameters.
     pub unsafe fn gradient(&self, member: usize, item: &Item, gradient: &mut [T]) {
+        if !item.is_trained {
+            gradient.fill(T::ZERO);
+            return;
+        }
         let all = self.whole(member);
         for planned in &self.plan.tiles[item.tiles.clone()] {
             let layer = &self.plan.layers[planned.layer];

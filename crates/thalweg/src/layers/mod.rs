@@ -165,7 +165,7 @@ pub trait Geometry: Send + Sync {
         1
     }
 
-    /// Whether a segment is learned by gradients, and not by [`Layer::track`].
+    /// Whether a segment is learned by gradients, and not by [`Layer::track`]; gradients are asked for no other.
     fn is_trained(&self, _segment: usize) -> bool {
         true
     }

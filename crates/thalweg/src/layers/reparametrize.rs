@@ -127,7 +127,8 @@ impl Reparametrized {
                 tiles: plan.tiles,
             }
         };
-        let inner = self.planned[T::DTYPE as usize].get_or_init(plan);
+        let precision = usize::from(size_of::<T>() == size_of::<f64>());
+        let inner = self.planned[precision].get_or_init(plan);
         assert_eq!(inner.isa, isa, "a layer is planned for one instruction set");
         inner
     }
