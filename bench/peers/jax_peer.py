@@ -10,14 +10,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
-optimizer = optax.adam(1e-3)
+optimizer = getattr(optax, job.optimizer)(job.learning_rate)
 
 
 def loss(parameters, x, y):
     for weight, bias in parameters[:-1]:
         x = jax.nn.relu(x @ weight + bias)
     weight, bias = parameters[-1]
-    return optax.softmax_cross_entropy_with_integer_labels(x @ weight + bias, y).mean()
+    logits = x @ weight + bias
+    if logits.shape[1] == 1:
+        return optax.sigmoid_binary_cross_entropy(logits[:, 0], y).mean()
+    return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
 
 @functools.partial(jax.jit, donate_argnums=0)
@@ -36,6 +39,7 @@ def run_epoch(state, x, y):
 
 
 x, y = jnp.asarray(job.x), jnp.asarray(job.y)
+del job.x, job.y
 parameters = [(jnp.asarray(weight.T), jnp.asarray(bias)) for weight, bias in job.initial]
 state = (parameters, optimizer.init(parameters), jax.random.key(0))
 

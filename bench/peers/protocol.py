@@ -1,6 +1,6 @@
 """What every peer shares: its job from the command line, and the line protocol.
 
-    peer.py DATA ROWS LAYERS BATCH THREADS
+    peer.py '{"folder": …, "rows": …, "layers": […], "batch": …, "optimizer": "adam", "learning_rate": …, "threads": …}'
 
 The peer prints `ready`; then for every line `epoch` on standard input it trains one epoch and prints
 `{"seconds": …, "loss": …}`: the time of the epoch, reshuffling included, and the mean training loss over its
@@ -22,21 +22,15 @@ os.dup2(2, 1)
 
 
 def job():
-    """The workload: x, y, layers, batch, threads, and the initial parameters as (weight [out, in], bias)."""
-    folder, rows, layers, batch, threads = sys.argv[1:]
-    folder, rows = pathlib.Path(folder), int(rows)
-    layers = [int(n) for n in layers.split(",")]
-    initial = [
-        (np.load(folder / f"weight{k}.npy"), np.load(folder / f"bias{k}.npy")) for k in range(len(layers) - 1)
+    """What the argument says, with x, y, and `initial`, the first parameters as (weight [out, in], bias)."""
+    job = SimpleNamespace(**json.loads(sys.argv[1]))
+    folder = pathlib.Path(job.folder)
+    job.x = np.load(folder / "x.npy")[: job.rows]
+    job.y = np.load(folder / "y.npy")[: job.rows]
+    job.initial = [
+        (np.load(folder / f"weight{k}.npy"), np.load(folder / f"bias{k}.npy")) for k in range(len(job.layers) - 1)
     ]
-    return SimpleNamespace(
-        x=np.load(folder / "x.npy")[:rows],
-        y=np.load(folder / "y.npy")[:rows],
-        layers=layers,
-        batch=int(batch),
-        threads=int(threads),
-        initial=initial,
-    )
+    return job
 
 
 def say(line):

@@ -33,10 +33,10 @@ class Paused(MLPClassifier):
 model = Paused(
     hidden_layer_sizes=job.layers[1:-1],
     activation="relu",
-    solver="adam",
+    solver=job.optimizer,
     alpha=0.0,
     batch_size=job.batch,
-    learning_rate_init=1e-3,
+    learning_rate_init=job.learning_rate,
     max_iter=1_000_000,
     shuffle=True,
     random_state=0,

@@ -18,7 +18,7 @@ for weight, bias in job.initial:
         layer.bias.copy_(torch.from_numpy(bias))
     layers += [layer, torch.nn.ReLU()]
 model = torch.nn.Sequential(*layers[:-1])
-optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+optimizer = torch.optim.Adam(model.parameters(), lr=job.learning_rate, fused=True)
 x, y = torch.from_numpy(job.x), torch.from_numpy(job.y).long()
 rows = len(x)
 

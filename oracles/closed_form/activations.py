@@ -5,6 +5,7 @@ derivatives keep all their digits where f64 formulas lose them: sigmoid'(50) = 1
 below the smallest normal f64 are written as 0.
 
     identity       x
+    step           1 if x >= 0 else 0
     sigmoid        1 / (1 + e^-x)
     hard_sigmoid   min(max(x/6 + 1/2, 0), 1)                       (PyTorch's, which is ONNX's with alpha 1/6)
     tanh           2 sigmoid(2x) - 1
@@ -20,7 +21,7 @@ below the smallest normal f64 are written as 0.
     mish           x tanh(softplus(x))
 
 At kinks the derivative is PyTorch's: relu'(0) = 0, leaky_relu'(0) = 0.01; elu and selu at 0 belong to the
-branch x <= 0 (elu'(0) = elu''(0) = 1); hard_sigmoid' = 0 at -3 and 3. relu'' = 0 everywhere.
+branch x <= 0 (elu'(0) = elu''(0) = 1); hard_sigmoid' = 0 at -3 and 3. relu'' = step' = 0 everywhere.
 """
 
 import sys
@@ -132,6 +133,7 @@ def scaled_elu(scale, alpha):
 
 ACTIVATIONS = {
     "identity": lambda x: x,
+    "step": lambda x: Jet(x.f >= 0),
     "sigmoid": sigmoid,
     "hard_sigmoid": lambda x: Jet(x.f >= 3) if abs(x.f) >= 3 else x * (ONE / 6) + ONE / 2,
     "tanh": tanh,

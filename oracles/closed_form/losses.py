@@ -12,8 +12,11 @@ half_mse and half_mse_sigmoid). With one output z and label y in {0, 1}, s = 2y 
     hinge              mean_j max(0, 1 - s_j z_j)              -s_j [s_j z_j < 1] / outputs
     squared_hinge      mean_j max(0, 1 - s_j z_j)^2            -2 s_j max(0, 1 - s_j z_j) / outputs
     perceptron         mean_j max(0, -s_j z_j)                 -s_j [s_j z_j < 0] / outputs
-    crammer_singer     max(0, 1 + max_{j != c} z_j - z_c)      +1 at the largest other j, -1 at c, where positive
-    focal_binary       mean_j -(1 - p)^2 ln p, p = sigma(s z)  s (2 p (1-p)^2 ln p - (1-p)^3) / outputs
+    mae                mean_j |z_j - y_j|                      sign(z_j - y_j) / outputs
+    huber              mean_j of e^2/2, or |e| - 1/2 from |e| = 1 on, e = z_j - y_j; max(-1, min(1, e)) / outputs
+    poisson            mean_j e^{z_j} - y_j z_j                (e^{z_j} - y_j) / outputs
+    multiclass_hinge   max(0, 1 + max_{j != c} z_j - z_c)      +1 at the largest other j, -1 at c, where positive
+    focal              mean_j -(1 - p)^2 ln p, p = sigma(s z)  s (2 p (1-p)^2 ln p - (1-p)^3) / outputs
 """
 
 from math import exp, log, log1p
@@ -32,6 +35,24 @@ def mse(z, y):
 
 def half_mse(z, y):
     return sum(0.5 * (b - a) ** 2 for a, b in zip(z, y)), [a - b for a, b in zip(z, y)]
+
+
+def each_output(value, slope):
+    """A mean over outputs of a function of z and y."""
+
+    def loss(z, y):
+        n = len(z)
+        return sum(map(value, z, y)) / n, [slope(a, b) / n for a, b in zip(z, y)]
+
+    return loss
+
+
+mae = each_output(lambda a, b: abs(a - b), lambda a, b: (a > b) - (a < b))
+huber = each_output(
+    lambda a, b: 0.5 * (a - b) ** 2 if abs(a - b) < 1.0 else abs(a - b) - 0.5,
+    lambda a, b: max(-1.0, min(1.0, a - b)),
+)
+poisson = each_output(lambda a, b: exp(a) - b * a, lambda a, b: exp(a) - b)
 
 
 def half_mse_sigmoid(z, y):
@@ -68,13 +89,13 @@ def margin(value, slope):
 hinge = margin(lambda m: max(0.0, 1.0 - m), lambda m: -1.0 if m < 1.0 else 0.0)
 squared_hinge = margin(lambda m: max(0.0, 1.0 - m) ** 2, lambda m: -2.0 * max(0.0, 1.0 - m))
 perceptron = margin(lambda m: max(0.0, -m), lambda m: -1.0 if m < 0.0 else 0.0)
-focal_binary = margin(
+focal = margin(
     lambda m: -((1.0 - sigmoid(m)) ** 2) * log(sigmoid(m)),
     lambda m: 2.0 * sigmoid(m) * sigmoid(-m) ** 2 * log(sigmoid(m)) - sigmoid(-m) ** 3,
 )
 
 
-def crammer_singer(z, c):
+def multiclass_hinge(z, c):
     other = max((j for j in range(len(z)) if j != c), key=lambda j: z[j])
     value = 1.0 + z[other] - z[c]
     gradient = [0.0] * len(z)
@@ -97,23 +118,26 @@ def case(name, loss, function, logits, rows, outputs, kind, target, weights):
     }  # fmt: skip
 
 
-VALUES = {"mse": mse, "half_mse": half_mse}
+VALUES = {"mse": mse, "half_mse": half_mse, "mae": mae, "huber": huber}
+COUNTS = {"poisson": poisson}
 LABELS = {
     "half_mse_sigmoid": half_mse_sigmoid, "logistic": logistic, "hinge": hinge, "squared_hinge": squared_hinge,
-    "perceptron": perceptron, "focal_binary": focal_binary,
+    "perceptron": perceptron, "focal": focal,
 }  # fmt: skip
-CLASSES = {"cross_entropy": cross_entropy, "crammer_singer": crammer_singer}
+CLASSES = {"cross_entropy": cross_entropy, "multiclass_hinge": multiclass_hinge}
 
 
 def golden():
     cases, rows = [], 5
-    for loss, function in (VALUES | LABELS | CLASSES).items():
+    for loss, function in (VALUES | COUNTS | LABELS | CLASSES).items():
         for outputs in (3,) if loss in CLASSES else (1, 3):
             count = rows * outputs
             if loss in CLASSES:
                 kind, target = "classes", [(3 * i + i // 2) % outputs for i in range(rows)]
             elif loss in LABELS:
                 kind, target = "targets", [float((3 * k + k // 4) % 2) for k in range(count)]
+            elif loss in COUNTS:
+                kind, target = "targets", [float((5 * k) % 4) for k in range(count)]
             else:
                 kind, target = "targets", wave(count, 0.9, 1.1, 2.0)
             logits = wave(count, 1.3, 0.2, 2.5)

@@ -6,7 +6,7 @@ row), `weights` (one a row, or null), `value`, `gradient`, `direction` and `hvp`
 """
 
 import torch
-from nets import LOSSES, gradient_and_hvp, tensor, weighted_mean
+from nets import CLASSES, LABELS, LOSSES, gradient_and_hvp, tensor, weighted_mean
 
 from problem import ROW_WEIGHTS, wave
 
@@ -28,9 +28,9 @@ def case(name, loss, logits, rows, outputs, target, weights):
 
 def targets_of(loss, rows, outputs):
     count = rows * outputs
-    if loss.startswith("cross_entropy"):
+    if loss in CLASSES:
         return "classes", [(3 * i + i // 2) % outputs for i in range(rows)]
-    if loss in ("logistic", "half_mse_sigmoid"):
+    if loss in LABELS:
         return "targets", [float((3 * k + k // 4) % 2) for k in range(count)]
     if loss == "poisson":
         return "targets", [float((5 * k) % 4) for k in range(count)]
@@ -42,7 +42,7 @@ def golden():
     rows = 5
     for loss in LOSSES:
         for outputs in (1, 3):
-            if loss.startswith("cross_entropy") and outputs == 1:
+            if loss in CLASSES and outputs == 1:
                 continue
             logits = wave(rows * outputs, 1.3, 0.2, 2.5)
             target = targets_of(loss, rows, outputs)
@@ -58,6 +58,8 @@ def golden():
     huge = [1e4, -1e4, 1e4, -1e4]
     cases.append(case("logistic_extreme", "logistic", huge, 4, 1, ("targets", [1.0, 0.0, 0.0, 1.0]), None))
     cases.append(case("half_mse_sigmoid_extreme", "half_mse_sigmoid", huge, 4, 1, ("targets", [1.0, 0.0, 0.0, 1.0]), None))
+    for loss in ("hinge", "squared_hinge", "perceptron", "focal"):
+        cases.append(case(f"{loss}_extreme", loss, huge, 4, 1, ("targets", [1.0, 0.0, 0.0, 1.0]), None))
     huge = [1e4, -1e4, 0.0, 1e4, -1e4, 0.0, 1e4, 1e4, 1e4, -1e4, -1e4, -1e4]
     cases.append(case("cross_entropy_extreme", "cross_entropy", huge, 4, 3, ("classes", [0, 1, 2, 0]), None))
     for loss in ("mse", "mae", "huber"):

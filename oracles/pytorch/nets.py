@@ -13,6 +13,15 @@ rows weigh the same), and the sum over its outputs for half_mse and half_mse_sig
     cross_entropy     F.cross_entropy; targets are class indices, or probabilities; label smoothing 0 or 0.1
     poisson           F.poisson_nll_loss(log_input=True, full=False): e^z - y z       mean over outputs
 
+PyTorch has no loss of these forms; they are written with its operations and differentiated by it. For a label
+y in {0, 1}, s = 2y - 1:
+
+    hinge             max(0, 1 - s z)                            mean over outputs
+    squared_hinge     max(0, 1 - s z)^2                          mean over outputs
+    perceptron        max(0, -s z)                               mean over outputs
+    focal             -(1 - p)^gamma ln p, p = sigmoid(s z)      mean over outputs; gamma 2, or 0.5
+    multiclass_hinge  max(0, 1 + max of the other z - z_c)
+
 `hvp` is the Hessian times `direction`, by automatic differentiation twice.
 """
 
@@ -24,6 +33,16 @@ def tensor(values, *shape):
     return torch.tensor(values, dtype=torch.float64).reshape(*shape)
 
 
+def focal(z, y, gamma):
+    m = (2 * y - 1) * z
+    return (torch.exp(gamma * F.logsigmoid(-m)) * -F.logsigmoid(m)).mean(1)
+
+
+def multiclass_hinge(z, c):
+    right = F.one_hot(c, z.shape[1]).bool()
+    return F.relu(1 + z.masked_fill(right, -torch.inf).amax(1) - z[right])
+
+
 LOSSES = {
     "mse": lambda z, y: F.mse_loss(z, y, reduction="none").mean(1),
     "half_mse": lambda z, y: 0.5 * ((y - z) ** 2).sum(1),
@@ -33,8 +52,19 @@ LOSSES = {
     "logistic": lambda z, y: F.binary_cross_entropy_with_logits(z, y, reduction="none").mean(1),
     "cross_entropy": lambda z, y: F.cross_entropy(z, y, reduction="none"),
     "cross_entropy_smoothed": lambda z, y: F.cross_entropy(z, y, reduction="none", label_smoothing=0.1),
+    "huber_delta_2": lambda z, y: F.huber_loss(z, y, reduction="none", delta=2.0).mean(1),
+    "hinge": lambda z, y: F.relu(1 - (2 * y - 1) * z).mean(1),
+    "squared_hinge": lambda z, y: (F.relu(1 - (2 * y - 1) * z) ** 2).mean(1),
+    "perceptron": lambda z, y: F.relu(-(2 * y - 1) * z).mean(1),
+    "focal": lambda z, y: focal(z, y, 2.0),
+    "focal_gamma_half": lambda z, y: focal(z, y, 0.5),
+    "multiclass_hinge": multiclass_hinge,
     "poisson": lambda z, y: F.poisson_nll_loss(z, y, log_input=True, full=False, reduction="none").mean(1),
 }
+
+
+CLASSES = ("cross_entropy", "cross_entropy_smoothed", "multiclass_hinge")
+LABELS = ("logistic", "half_mse_sigmoid", "hinge", "squared_hinge", "perceptron", "focal", "focal_gamma_half")
 
 
 def weighted_mean(rows, weights):

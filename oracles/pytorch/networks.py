@@ -8,21 +8,25 @@ last one. `gradient` and `hvp` are flat: layer by layer, the weight row-major, t
 """
 
 import torch
-from nets import LOSSES, forward, gradient_and_hvp, tensor, weighted_mean
+from nets import CLASSES, LABELS, LOSSES, forward, gradient_and_hvp, tensor, weighted_mean
 
 from problem import ROW_WEIGHTS, wave
 
 NETWORKS = [[3, 4, 2], [5, 8, 6, 3], [4, 1]]
 ACTIVATIONS = {"identity": lambda x: x, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
 ROWS = 6
+EVERYWHERE = ("mse", "half_mse", "half_mse_sigmoid", "mae", "huber", "logistic", "cross_entropy")
+ONCE = ("poisson", "hinge", "squared_hinge", "perceptron", "focal", "multiclass_hinge")
 
 
 def targets_of(loss, outputs):
     count = ROWS * outputs
-    if loss == "cross_entropy":
+    if loss in CLASSES:
         return "classes", [(3 * i + i // 2) % outputs for i in range(ROWS)]
-    if loss in ("logistic", "half_mse_sigmoid"):
+    if loss in LABELS:
         return "targets", [float((3 * k + k // 4) % 2) for k in range(count)]
+    if loss == "poisson":
+        return "targets", [float((5 * k) % 4) for k in range(count)]
     return "targets", wave(count, 0.9, 1.1, 2.0)
 
 
@@ -45,8 +49,8 @@ def network(sizes):
     for activation in ACTIVATIONS if len(sizes) > 2 else ["identity"]:
         logits = forward(layers, tensor(inputs, ROWS, sizes[0]), ACTIVATIONS[activation])
         losses = []
-        for loss in ("mse", "half_mse", "half_mse_sigmoid", "mae", "huber", "logistic", "cross_entropy"):
-            if loss == "cross_entropy" and sizes[-1] == 1:
+        for loss in EVERYWHERE + (ONCE if activation in ("identity", "tanh") and len(sizes) < 4 else ()):
+            if loss in CLASSES and sizes[-1] == 1:
                 continue
             kind, values = targets_of(loss, sizes[-1])
             targets[loss] = {kind: values}

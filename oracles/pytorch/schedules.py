@@ -34,6 +34,7 @@ CASES = [
     ("polynomial", s.PolynomialLR, {"total_iters": STEPS, "power": 2.0}),
     ("cosine", s.CosineAnnealingLR, {"T_max": STEPS, "eta_min": 0.001}),
     ("cosine_restarts", s.CosineAnnealingWarmRestarts, {"T_0": 16, "eta_min": 0.001}),
+    ("cosine_restarts", s.CosineAnnealingWarmRestarts, {"T_0": 5, "T_mult": 2, "eta_min": 0.0}),
     ("linear_warmup", s.LinearLR, {"start_factor": 0.1, "end_factor": 1.0, "total_iters": 10}),
     ("one_cycle", s.OneCycleLR, {"max_lr": 1.0, "total_steps": STEPS + 1, "pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 10000.0}),
 ]

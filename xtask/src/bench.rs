@@ -1,22 +1,30 @@
-//! `cargo xtask bench`: Thalweg beside its peers on the same data, in turns.
+//! `cargo xtask bench`: Thalweg beside its peers on the same data, in turns; with `--scaling`, Thalweg alone.
 //!
 //! Every contestant is a process that holds its data and trains one epoch when asked (the line protocol of
 //! `bench/peers/protocol.py`). They take turns, A B C A B C …, and only one works at a time, so that a slow
-//! spell of the machine falls on all of them. The first round warms up and is not counted.
+//! spell of the machine falls on all of them. The first round warms up and is not counted. What Thalweg's
+//! side is, and the limits of the machine, are `thalweg-bench`'s.
 
+mod breakdown;
 mod contestant;
 mod data;
-pub mod peak;
+mod goals;
+mod plot;
 mod report;
+pub mod scaling;
+mod startup;
 pub mod worker;
-mod workloads;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use contestant::{Contestant, Epoch};
-use workloads::{WORKLOADS, Workload};
+use serde::{Deserialize, Serialize};
+use thalweg::precision::Dtype;
+use thalweg_bench::products::{Rates, SIZES};
+use thalweg_bench::{Clock, Epoch, Limits, Peer, Spread, WORKLOADS, Workload, workloads};
+
+use contestant::Contestant;
+use worker::Job;
 
 use crate::Result;
 use crate::process::{cargo, check, command, output, root, target};
@@ -27,8 +35,11 @@ use crate::python::Environment;
 const REST: Duration = Duration::from_millis(250);
 
 /// What the user asked for.
+#[derive(Debug, Default)]
 pub struct Options {
     torch: bool,
+    scaling: bool,
+    breakdown: bool,
     only: Option<&'static Workload>,
     quick: bool,
 }
@@ -36,19 +47,18 @@ pub struct Options {
 impl Options {
     /// Reads the words after `bench`.
     pub fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self {
-            torch: false,
-            only: None,
-            quick: false,
-        };
+        let mut options = Self::default();
         let mut words = words.iter();
         while let Some(&word) = words.next() {
             match word {
                 "--quick" => options.quick = true,
+                "--scaling" => options.scaling = true,
+                "--breakdown" => options.breakdown = true,
                 "--with" if words.next() == Some(&"torch") => options.torch = true,
                 "--only" => {
                     let name = words.next().copied().unwrap_or_default();
-                    options.only = Some(workloads::find(name)?);
+                    let found = workloads::find(name).map_err(|error| error.to_string())?;
+                    options.only = Some(found);
                 }
                 _ => {
                     return Err(format!(
@@ -57,19 +67,32 @@ impl Options {
                 }
             }
         }
+        if options.scaling && (options.torch || options.only.is_some()) {
+            return Err("bench: --scaling is Thalweg alone, on networks of its own".to_owned());
+        }
+        if options.breakdown && (options.torch || options.scaling) {
+            return Err("bench: --breakdown is Thalweg alone".to_owned());
+        }
         Ok(options)
     }
 
-    /// Measured epochs, after one to warm up.
-    fn epochs(&self) -> usize {
-        if self.quick { 2 } else { 5 }
+    /// Measured epochs, after one to warm up: more where they are short, fewer where they are long.
+    fn epochs(&self, workload: &Workload) -> usize {
+        let is_short = workload.rows as f64 * workload.flops_per_row() < 1e9;
+        match self.quick {
+            true => 2,
+            false if workload.rows > 1_000_000 => 5,
+            false if is_short && workload.rows < 200_000 => 15,
+            false => 7,
+        }
     }
 }
 
 /// All measured epochs of one contestant on one workload, the warm-up left out.
 struct Series {
-    contestant: &'static str,
-    seconds: Vec<f64>,
+    /// Thalweg where there is none.
+    peer: Option<Peer>,
+    seconds: Spread,
     /// Mean training loss of the last epoch; all contestants have trained equally many.
     loss: f64,
 }
@@ -78,6 +101,7 @@ struct Series {
 struct Outcome {
     workload: &'static Workload,
     rows: usize,
+    epochs: usize,
     source: String,
     /// Thalweg first.
     series: Vec<Series>,
@@ -95,39 +119,90 @@ impl Outcome {
             .series
             .iter()
             .filter(|one| one.loss > 1.15 * best + 0.02);
-        behind.map(|one| one.contestant).collect()
+        behind.map(|one| report::contestant(one.peer)).collect()
     }
 }
 
-/// Measures, prints, and on a full run writes `bench/RESULTS.md`.
+/// What the machine and the products of a dense layer reach: what `xtask bench-limits` prints.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Measured {
+    /// On one thread and on all.
+    limits: Vec<Limits>,
+    /// Each size on one thread and on all.
+    products: Vec<Rates>,
+}
+
+/// Prints [`Measured`] as JSON: `xtask bench-limits THREADS full|quick`, from a release build.
+pub fn print_limits(threads: &str, clock: &str) -> Result<()> {
+    let threads: usize = threads
+        .parse()
+        .map_err(|_| format!("bench-limits: `{threads}` is no number"))?;
+    let clock = if clock == "quick" {
+        Clock::Quick
+    } else {
+        Clock::Full
+    };
+    let counts: &[usize] = if threads == 1 { &[1] } else { &[1, threads] };
+    let mut measured = Measured {
+        limits: Vec::new(),
+        products: Vec::new(),
+    };
+    for &threads in counts {
+        measured.limits.push(Limits::measure(threads, clock));
+    }
+    for &sizes in SIZES {
+        for &threads in counts {
+            let rates = Rates::measure(sizes, threads, clock).map_err(|error| error.to_string())?;
+            measured.products.push(rates);
+        }
+    }
+    println!(
+        "{}",
+        serde_json::to_string(&measured).map_err(|error| error.to_string())?
+    );
+    Ok(())
+}
+
+/// Measures, prints, and on a full run writes `bench/RESULTS.md` or `bench/SCALING.md`.
 pub fn run(options: &Options) -> Result<()> {
-    check(cargo().args(["build", "--release", "--package", "xtask"]))?;
+    if options.breakdown {
+        return breakdown::run(options.only, options.quick);
+    }
+    let mut build = cargo();
+    build.args([
+        "build",
+        "--release",
+        "--package",
+        "xtask",
+        "--package",
+        "thalweg-cli",
+    ]);
+    check(&mut build)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let executable = target().join("release").join("xtask");
+    let clock = if options.quick { "quick" } else { "full" };
+    if options.scaling {
+        return check(command(&executable).args(["bench-scaling", clock]));
+    }
     let (folder, pins) = if options.torch {
         ("bench-torch-venv", "bench/requirements-torch.txt")
     } else {
         ("bench-venv", "bench/requirements.txt")
     };
     let python = Environment::prepare(folder, pins)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let executable = target().join("release").join("xtask");
-
-    let mut peaks = BTreeMap::new();
-    for count in [1, threads] {
-        let mut measure = command(&executable);
-        let printed = output(measure.args(["bench-peak", &count.to_string()]))?;
-        let gigaflops = printed.trim().parse::<f64>();
-        peaks.insert(
-            count,
-            gigaflops.map_err(|_| format!("bench-peak printed `{printed}`"))?,
-        );
-    }
-
     let mut packages = vec!["jax", "optax", "scikit-learn", "numpy"];
     if options.torch {
         packages.push("torch");
     }
-    let machine = report::Machine::look(threads, peaks, python.versions(&packages)?);
-    println!("{machine}");
+
+    let told = output(command(&executable).args(["bench-limits", &threads.to_string(), clock]))?;
+    let measured: Measured = serde_json::from_str(&told)
+        .map_err(|error| format!("bench-limits printed `{told}`: {error}"))?;
+    let machine = report::Machine::look(measured.limits, python.versions(&packages)?)?;
+    println!(
+        "{machine}\n\n{}",
+        report::products(&measured.products, &machine)
+    );
 
     let chosen: Vec<&Workload> = options
         .only
@@ -138,8 +213,15 @@ pub fn run(options: &Options) -> Result<()> {
         println!("{}", report::outcome(&outcome, &machine));
         outcomes.push(outcome);
     }
+    let startups = match options.only {
+        None => startup::measure(&python, if options.quick { 1 } else { 5 })?,
+        Some(_) => Vec::new(),
+    };
+    if !startups.is_empty() {
+        println!("\n{}", report::startups(&startups));
+    }
     if options.quick || options.only.is_some() {
-        println!("not a full run: bench/RESULTS.md stays as it is");
+        println!("\nnot a full run: bench/RESULTS.md stays as it is");
         return Ok(());
     }
     if let Some(outcome) = outcomes
@@ -152,15 +234,13 @@ pub fn run(options: &Options) -> Result<()> {
         ));
     }
     let results = root().join("bench").join("RESULTS.md");
-    std::fs::write(
-        &results,
-        report::results(&outcomes, &machine, options.epochs()),
-    )
-    .map_err(|error| format!("{}: {error}", results.display()))?;
-    println!("wrote bench/RESULTS.md");
+    let text = report::results(&outcomes, &measured.products, &startups, &machine);
+    std::fs::write(&results, text).map_err(|error| format!("{}: {error}", results.display()))?;
+    println!("\nwrote bench/RESULTS.md");
     Ok(())
 }
 
+/// Starts everyone who trains the workload, and gives them their turns.
 fn measure(
     workload: &'static Workload,
     options: &Options,
@@ -168,70 +248,95 @@ fn measure(
     executable: &Path,
     threads: usize,
 ) -> Result<Outcome> {
-    let folder = prepare(workload, python)?;
+    let (folder, source) = data::prepare(workload, threads)?;
     let rows = workload.rows_of(options.quick);
-    let job = |data: &Path| {
-        [
-            data.display().to_string(),
-            rows.to_string(),
-            workload.layers_text(),
-            workload.batch.to_string(),
-            threads.to_string(),
-        ]
-    };
+    let job = Job::new(workload, &folder, rows, threads).text()?;
     let mut thalweg = command(executable);
-    thalweg
-        .arg("bench-worker")
-        .arg(workload.name)
-        .args(job(&folder));
-    let mut contestants = vec![Contestant::start("Thalweg", thalweg)?];
-    for (name, script) in [
-        ("JAX", "bench/peers/jax_peer.py"),
-        ("scikit-learn", "bench/peers/scikit_learn_peer.py"),
-        ("PyTorch", "bench/peers/torch_peer.py"),
-    ] {
-        if name == "PyTorch" && !options.torch {
-            continue;
+    thalweg.arg("bench-worker").arg(&job);
+    let mut contestants = vec![(None, Contestant::start("Thalweg", thalweg)?)];
+    for &peer in workload.peers {
+        let script = match peer {
+            Peer::Jax => "bench/peers/jax_peer.py",
+            Peer::MlpClassifier => "bench/peers/scikit_learn_peer.py",
+            Peer::SgdClassifier => "bench/peers/scikit_learn_sgd_peer.py",
+            Peer::PyTorch if options.torch => "bench/peers/torch_peer.py",
+            Peer::PyTorch => continue,
+            Peer::ThalwegF32 => "",
+        };
+        let mut process;
+        if peer == Peer::ThalwegF32 {
+            let single = Workload {
+                dtype: Dtype::F32,
+                ..*workload
+            };
+            process = command(executable);
+            let job = Job::new(&single, &folder, rows, threads).text()?;
+            process.args(["bench-worker", &job]);
+        } else {
+            process = python.python();
+            process
+                .args([script, &job])
+                .env("OMP_NUM_THREADS", threads.to_string());
         }
-        let mut peer = python.python();
-        peer.arg(script)
-            .args(job(&folder))
-            .env("OMP_NUM_THREADS", threads.to_string());
-        contestants.push(Contestant::start(name, peer)?);
+        let name = report::contestant(Some(peer));
+        contestants.push((Some(peer), Contestant::start(name, process)?));
     }
 
+    let epochs = options.epochs(workload);
     let mut rounds: Vec<Vec<Epoch>> = contestants.iter().map(|_| Vec::new()).collect();
-    for _ in 0..=options.epochs() {
-        for (contestant, epochs) in contestants.iter_mut().zip(&mut rounds) {
+    for _ in 0..=epochs {
+        for ((_, contestant), epochs) in contestants.iter_mut().zip(&mut rounds) {
             epochs.push(contestant.epoch()?);
             std::thread::sleep(REST);
         }
     }
-    let series = contestants
-        .iter()
-        .zip(rounds)
-        .map(|(contestant, epochs)| Series {
-            contestant: contestant.name,
-            seconds: epochs.iter().skip(1).map(|epoch| epoch.seconds).collect(),
+    let series = contestants.iter().zip(rounds).map(|((peer, _), epochs)| {
+        let seconds: Vec<f64> = epochs.iter().skip(1).map(|epoch| epoch.seconds).collect();
+        Series {
+            peer: *peer,
+            seconds: Spread::of(&seconds),
             loss: epochs.last().map_or(f64::NAN, |epoch| epoch.loss),
-        });
-    let source = std::fs::read_to_string(folder.join("source.txt")).unwrap_or_default();
+        }
+    });
     Ok(Outcome {
         workload,
         rows,
-        source: source.trim().to_owned(),
+        epochs,
+        source,
         series: series.collect(),
     })
 }
 
-/// The folder of the workload's data, made once.
-fn prepare(workload: &Workload, python: &Environment) -> Result<PathBuf> {
-    let folder = target().join("bench-data").join(workload.name);
-    // Written last, so that its presence means that the rest is there.
-    if !folder.join("source.txt").exists() {
-        let mut make = python.python();
-        make.args(["bench/data.py", workload.name, &workload.rows.to_string()]);
-        check(make.arg(workload.layers_text()).arg(&folder))?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_learn_is_named() {
+        let series = |peer, loss| Series {
+            peer,
+            seconds: Spread::of(&[1.0]),
+            loss,
+        };
+        let outcome = Outcome {
+            workload: workloads::find("stochastic").unwrap(),
+            rows: 5000,
+            epochs: 1,
+            source: String::new(),
+            series: vec![
+                series(None, 0.9),
+                series(Some(Peer::Jax), 0.5),
+                series(Some(Peer::PyTorch), 0.52),
+            ],
+        };
+        assert_eq!(outcome.unlearned(), ["Thalweg"]);
     }
-    Ok(folder)
+
+    #[test]
+    fn options_that_contradict_each_other_are_refused() {
+        assert!(Options::parse(&["--scaling", "--quick"]).unwrap().scaling);
+        assert!(Options::parse(&["--scaling", "--with", "torch"]).is_err());
+        let error = Options::parse(&["--only", "table-tini"]).unwrap_err();
+        assert!(error.contains("did you mean `table-tiny`?"), "{error}");
+    }
 }

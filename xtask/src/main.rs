@@ -17,10 +17,16 @@ usage: cargo xtask TASK
   test                     formatting, lints, documentation, all tests, golden files
   oracles [--with torch]   make the golden files of oracles/ again
   bench   [--with torch] [--only NAME] [--quick]
-                           time Thalweg beside its peers; a full run writes bench/RESULTS.md
+                           time Thalweg beside its peers; a full run (6 minutes) writes bench/RESULTS.md
                              --with torch  PyTorch as well (a large download)
                              --only NAME   one workload, printed only
                              --quick       few rows and epochs, printed only: does everything run?
+  bench --scaling [--quick]
+                           time Thalweg alone by width, depth, batch, rows and threads (2 minutes);
+                           a full run writes bench/SCALING.md and its pictures
+  bench --breakdown [--only NAME] [--quick]
+                           where the time of a step goes, by sampling with Linux's `perf` (3 minutes);
+                           a full run writes bench/BREAKDOWN.md
 ";
 
 fn main() -> ExitCode {
@@ -31,9 +37,10 @@ fn main() -> ExitCode {
         ["oracles"] => oracles::make(false),
         ["oracles", "--with", "torch"] => oracles::make(true),
         ["bench", options @ ..] => bench::Options::parse(options).and_then(|o| bench::run(&o)),
-        // The two below are what `bench` starts, from a release build.
-        ["bench-worker", job @ ..] => bench::worker::serve(job),
-        ["bench-peak", threads] => bench::peak::print(threads),
+        // The three below are what `bench` starts, from a release build.
+        ["bench-worker", job] => bench::worker::serve(job),
+        ["bench-limits", threads, clock] => bench::print_limits(threads, clock),
+        ["bench-scaling", clock] => bench::scaling::run(clock),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

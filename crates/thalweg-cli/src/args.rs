@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use thalweg::precision::Dtype;
+use thalweg::spec::Reduction;
 use thalweg_data::{Scaling, Task};
 
-use crate::parse::{delimiter, dtype, scaling, threads};
+use crate::config::OutputBias;
+use crate::parse::{delimiter, dtype, output_bias, reduction, scaling, threads};
+use crate::tuning::Tuning;
 
 /// Trains feed-forward networks, from a table or images to a model file.
 #[derive(Parser)]
@@ -40,6 +43,8 @@ pub enum Command {
     Info(InfoArgs),
     /// List what can be named: optimizers, losses, layers, …
     List(ListArgs),
+    /// Measure how fast this machine trains
+    Bench(BenchArgs),
 }
 
 const DATA: &str = "A file (CSV, IDX, .npy, .npz; also gzipped), a folder of the MNIST files, `-`, or \
@@ -140,7 +145,7 @@ pub struct TrainArgs {
     pub activation: Option<String>,
     /// A network from a file: its layers in order, a [[layers]] table each, by the names of `thalweg list layers`
     #[arg(long, value_name = "FILE", help_heading = "Network",
-          conflicts_with_all = ["hidden", "activation", "dropout"])]
+          conflicts_with_all = ["hidden", "activation", "dropout", "initializer"])]
     pub network: Option<PathBuf>,
     /// Leave out this fraction of every hidden layer's values at random while training
     #[arg(
@@ -150,6 +155,14 @@ pub struct TrainArgs {
         allow_negative_numbers = true
     )]
     pub dropout: Option<f64>,
+    /// Distribution of the weights before training; else the one that suits the activation
+    #[arg(long, value_name = "NAME", help_heading = "Network")]
+    pub initializer: Option<String>,
+    /// Where the biases of the output layer start: at prior, the shares of the classes (the mean of a number),
+    /// or at zero [default: prior for classes and labels]
+    #[arg(long, value_name = "HOW", help_heading = "Network", value_parser = output_bias,
+          conflicts_with = "initial_weights")]
+    pub output_bias: Option<OutputBias>,
     /// Start from the weights of this model
     #[arg(long, value_name = "MODEL", help_heading = "Network")]
     pub initial_weights: Option<PathBuf>,
@@ -163,7 +176,12 @@ pub struct TrainArgs {
     /// How the learning rate changes
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub schedule: Option<String>,
-    /// A setting of optimizer, schedule or loss, such as optimizer.beta1=0.8; may be repeated
+    /// What the gradient is of: the mean over the rows of a batch, or the sum, which asks for a smaller rate
+    /// the larger the batch [default: mean]
+    #[arg(long, value_name = "HOW", help_heading = "Training", value_parser = reduction)]
+    pub reduction: Option<Reduction>,
+    /// A setting of optimizer, schedule, loss, activation or initializer, such as optimizer.beta1=0.8 or
+    /// schedule.then.floor=0.1; may be repeated
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Training")]
     pub set: Vec<String>,
     /// Learning rate
@@ -209,7 +227,7 @@ pub struct TrainArgs {
     /// Take the rows in the order of the file
     #[arg(long, help_heading = "Training")]
     pub no_shuffle: bool,
-    /// Precision: f32 or f64 [default: f32]
+    /// Precision: f32, f64, or bf16 (f32 with products of rounded numbers) [default: f32]
     #[arg(long, value_name = "TYPE", help_heading = "Training", value_parser = dtype)]
     pub dtype: Option<Dtype>,
     /// Seed of splits, weights and shuffles [default: 0]
@@ -222,6 +240,9 @@ pub struct TrainArgs {
     /// How what is not set is chosen [default: auto]
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub preset: Option<Preset>,
+
+    #[command(flatten)]
+    pub tuning: Tuning,
 
     /// Take everything that is not set here from a run's config.toml
     #[arg(
@@ -296,7 +317,8 @@ pub struct PredictArgs {
     /// Where the answers go [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The probability of each class or label instead of the likeliest
+    /// The probability of each class or label instead of the likeliest; models by margins (hinge, perceptron)
+    /// have none
     #[arg(long)]
     pub proba: bool,
     /// Threads; results do not depend on it [default: all]
@@ -348,6 +370,37 @@ pub struct ListArgs {
     /// layers, activations, losses, optimizers, schedules, initializers, metrics or formats
     pub kind: Option<String>,
     /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Trains networks of usual sizes on synthetic rows, some epochs each, after one to warm up; about half a minute
+and half a gigabyte of memory in all. Rows a second are of the median epoch, reshuffling included. GFLOP/s
+are the floating-point operations of forward and backward products; their share is of what the machine
+reaches in a loop of multiply-adds, measured first, on as many threads. Where reading the rows is the bound,
+their GB/s stand beside, as a share of what the machine reads from memory.
+Close other programs. THALWEG_CPU=avx512|avx2|portable forces an instruction set.
+
+Examples:
+  thalweg bench
+  thalweg bench --only mnist-mlp --threads 1
+  thalweg bench --json > speed.json")]
+pub struct BenchArgs {
+    /// One workload; a wrong name shows all
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+    /// Threads [default: all]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
+    pub threads: Option<usize>,
+    /// Precision: f32, f64 or bf16 [default: each workload's own]
+    #[arg(long, value_name = "TYPE", value_parser = dtype)]
+    pub dtype: Option<Dtype>,
+    /// Few rows and epochs: does everything run?
+    #[arg(long)]
+    pub quick: bool,
+    /// Print one line of JSON on standard output, all else on standard error
     #[arg(long)]
     pub json: bool,
 }

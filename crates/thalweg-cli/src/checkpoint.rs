@@ -5,7 +5,7 @@ use serde_json::Value;
 use thalweg::engine::{ParameterInfo, State};
 use thalweg::error::Error;
 use thalweg::model_file::ModelFile;
-use thalweg::observe::Best;
+use thalweg::observe::{Best, Memory};
 use thalweg::train::Checkpoint;
 use thalweg_data::Preprocessing;
 
@@ -21,6 +21,7 @@ struct Header {
     epoch: usize,
     slots: usize,
     best: Option<BestHeader>,
+    memory: Memory,
     config: Config,
     /// As fitted: other data would give another.
     preprocessing: Preprocessing,
@@ -60,6 +61,7 @@ impl Owner<'_> {
                 epoch: best.epoch,
                 loss: best.loss,
             }),
+            memory: checkpoint.memory,
             config: self.config.clone(),
             preprocessing: self.preprocessing.clone(),
         };
@@ -124,6 +126,7 @@ impl Owner<'_> {
                 }),
                 None => None,
             },
+            memory: header.memory,
         }))
     }
 }

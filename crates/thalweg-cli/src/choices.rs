@@ -2,10 +2,12 @@
 
 use thalweg::activations::ACTIVATIONS;
 use thalweg::error::Error;
+use thalweg::initializers::INITIALIZERS;
 use thalweg::losses::{Comparison, LOSSES, Link};
-use thalweg::optimizers::OPTIMIZERS;
-use thalweg::registry::{Choice, Setting, unknown};
+use thalweg::optimizers::OPTIMIZERS_AND_SOLVERS;
+use thalweg::registry::{AUTO, Choice, Kind, Setting, unknown};
 use thalweg::schedules::SCHEDULES;
+use thalweg::spec::TrainingSpec;
 use thalweg_data::Task;
 
 use crate::args::TrainArgs;
@@ -38,23 +40,35 @@ pub fn check(args: &TrainArgs) -> Result<()> {
     }
     if let Some(path) = &args.network {
         NetworkFile::read(path)?;
-    }
-    if let Some(name) = &args.activation {
-        ACTIVATIONS.find(name)?;
+        let mut of_layers = ["activation", "initializer"].into_iter();
+        if let Some(section) = of_layers.find(|section| has_settings(section, &args.set)) {
+            let error = Error::invalid(
+                "--set",
+                format!("{section}.… with --network"),
+                "one of them",
+            );
+            return Err(error.remedy("write it into the file of --network").into());
+        }
     }
     for (name, section) in [
         (&args.loss, "loss"),
         (&args.optimizer, "optimizer"),
         (&args.schedule, "schedule"),
+        (&args.activation, "activation"),
+        (&args.initializer, "initializer"),
     ] {
-        if let Some(name) = name {
-            validate(
-                section,
-                &with_settings(Choice::new(name), section, &args.set)?,
-            )?;
+        if let Some(name) = name.as_ref().filter(|name| *name != AUTO) {
+            let choice = with_settings(Choice::new(name), section, &args.set)?;
+            let kind = kind(section)?;
+            kind.describe(name)?.resolve(kind.name(), &choice)?;
         }
     }
-    with_settings(Choice::new(""), "", &args.set)?;
+    for setting in &args.set {
+        parts(setting)?;
+    }
+    let mut training = TrainingSpec::default();
+    args.tuning.apply(&mut training);
+    training.resolve()?;
     hidden(args)?;
     if args.no_validation && args.patience.is_some() {
         let error = Error::invalid(
@@ -82,15 +96,6 @@ pub fn check_cpu() -> Result<()> {
     Err(Error::invalid("THALWEG_CPU", format!("{wish:?}"), expected).into())
 }
 
-fn validate(section: &str, choice: &Choice) -> Result<()> {
-    match section {
-        "loss" => LOSSES.resolve(choice)?,
-        "optimizer" => OPTIMIZERS.resolve(choice)?,
-        _ => SCHEDULES.resolve(choice)?,
-    };
-    Ok(())
-}
-
 /// The widths of `--hidden`.
 pub fn hidden(args: &TrainArgs) -> Result<Option<Vec<usize>>> {
     let Some(text) = &args.hidden else {
@@ -111,44 +116,79 @@ pub fn hidden(args: &TrainArgs) -> Result<Option<Vec<usize>>> {
     }
 }
 
-/// The choice with the `--set SECTION.NAME=VALUE` of its section.
+/// What `--set` knows settings of.
+fn kind(section: &str) -> Result<&'static dyn Kind> {
+    Ok(match section {
+        "loss" => &LOSSES,
+        "optimizer" => &OPTIMIZERS_AND_SOLVERS,
+        "schedule" => &SCHEDULES,
+        "activation" => &ACTIVATIONS,
+        "initializer" => &INITIALIZERS,
+        other => {
+            let sections = ["loss", "optimizer", "schedule", "activation", "initializer"];
+            return Err(unknown("--set", other, sections).into());
+        }
+    })
+}
+
+/// The section, the path and the value of a `--set SECTION.PATH=VALUE`.
+fn parts(setting: &str) -> Result<(&str, &str, &str)> {
+    let parts = setting
+        .split_once('=')
+        .and_then(|(name, value)| Some((name.split_once('.')?, value)));
+    let Some(((section, path), value)) = parts else {
+        let error = Error::invalid(
+            "--set",
+            format!("`{setting}`"),
+            "NAME=VALUE such as optimizer.beta1=0.9",
+        );
+        return Err(error.into());
+    };
+    kind(section)?;
+    Ok((section, path, value))
+}
+
+/// The choice with the `--set SECTION.PATH=VALUE` of its section, in their order.
 pub fn with_settings(mut choice: Choice, section: &str, settings: &[String]) -> Result<Choice> {
     for setting in settings {
-        let parts = setting
-            .split_once('=')
-            .and_then(|(name, value)| Some((name.split_once('.')?, value)));
-        let Some(((of, name), value)) = parts else {
-            let error = Error::invalid(
-                "--set",
-                format!("`{setting}`"),
-                "NAME=VALUE such as optimizer.beta1=0.9",
-            );
-            return Err(error.into());
-        };
-        if !["loss", "optimizer", "schedule"].contains(&of) {
-            return Err(unknown("--set", of, ["loss", "optimizer", "schedule"]).into());
-        }
+        let (of, path, value) = parts(setting)?;
         if of == section {
-            choice = choice.with(name, Setting::parse(value));
+            choice.set(kind(section)?, path, Setting::parse(value))?;
         }
     }
     Ok(choice)
 }
 
+/// Whether any `--set` is of this section.
+pub fn has_settings(section: &str, settings: &[String]) -> bool {
+    settings
+        .iter()
+        .any(|setting| parts(setting).is_ok_and(|(of, ..)| of == section))
+}
+
 /// A loss goes with a task when its predictions are what the task asks for.
 pub fn check_loss(task: Task, loss: &Choice) -> Result<()> {
     let fits = |choice: &Choice| {
-        LOSSES.build(choice, &()).is_ok_and(|loss| match task {
-            Task::Regression => loss.link() == Link::Identity,
-            Task::Binary => {
-                loss.link() == Link::Sigmoid
-                    && loss.comparison() == Comparison::ProbabilitiesOrBinary
+        LOSSES.build(choice, &()).is_ok_and(|loss| {
+            use Comparison::{Classes, DistributionOrClasses, LabelsOrBinary};
+            use Comparison::{ProbabilitiesOrBinary, ValuesOrBinary};
+            let of_two = matches!(loss.link(), Link::Sigmoid | Link::Margin);
+            let of_many = matches!(loss.link(), Link::Softmax | Link::Scores);
+            let comparison = loss.comparison();
+            match task {
+                Task::Regression => matches!(loss.link(), Link::Identity | Link::Exponential),
+                Task::Binary => {
+                    of_two
+                        && matches!(
+                            comparison,
+                            ValuesOrBinary | ProbabilitiesOrBinary | LabelsOrBinary
+                        )
+                }
+                Task::Multiclass => {
+                    of_many && matches!(comparison, DistributionOrClasses | Classes)
+                }
+                Task::Multilabel => of_two,
             }
-            Task::Multiclass => {
-                loss.link() == Link::Softmax
-                    && loss.comparison() == Comparison::DistributionOrClasses
-            }
-            Task::Multilabel => loss.link() == Link::Sigmoid,
         })
     };
     if fits(loss) {

@@ -15,12 +15,26 @@ pub struct Config {
     /// A model whose weights training starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<PathBuf>,
+    /// Where the biases of the output layer start.
+    #[serde(default)]
+    pub output_bias: OutputBias,
     /// Where rows come from and what becomes of them.
     pub data: DataConfig,
     /// The network.
     pub network: NetworkSpec,
     /// How it is trained.
     pub training: TrainingSpec,
+}
+
+/// Where the biases of the output layer start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputBias {
+    /// At 0.
+    #[default]
+    Zero,
+    /// Where the network answers with the shares of the classes, or the mean of the targets.
+    Prior,
 }
 
 /// Where rows come from and what becomes of them. Paths are absolute, so that the file works anywhere.

@@ -45,7 +45,7 @@ pub fn load(config: &DataConfig, dtype: Dtype) -> Result<Prepared> {
         target: config.target.clone(),
         split: config.split.clone(),
         fit: config.fit.clone(),
-        dtype: feature_dtype(dtype),
+        dtype,
     };
     Ok(prepare(
         &loaded,
@@ -86,12 +86,4 @@ pub fn load_for(
         loaded.train = test;
     }
     Ok(loaded)
-}
-
-/// The data crate's name for a precision.
-pub fn feature_dtype(dtype: Dtype) -> thalweg_data::Dtype {
-    match dtype {
-        Dtype::F32 => thalweg_data::Dtype::F32,
-        Dtype::F64 => thalweg_data::Dtype::F64,
-    }
 }

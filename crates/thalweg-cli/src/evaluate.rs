@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use crate::args::EvaluateArgs;
-use crate::data::{feature_dtype, load_for};
+use crate::data::load_for;
 use crate::exit::Result;
 use crate::model::Model;
 use crate::parse::threads_or_all;
@@ -28,7 +28,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         &args.read,
     )?;
     let table = &loaded.train;
-    let dtype = feature_dtype(description.training.dtype);
+    let dtype = description.training.dtype;
     let (dataset, notes) = preprocessing.dataset(table, &table.all_rows(), dtype)?;
     preprocessing.check_weights(table, &dataset, "rows")?;
     let unseen = preprocessing.unseen(table, &table.all_rows())?;

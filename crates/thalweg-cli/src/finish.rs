@@ -141,7 +141,7 @@ struct Metrics<'a> {
 /// tenth of the one that failed if that is smaller.
 pub fn diverged(error: &Error, config: &Config, has_model: bool, folder: &RunFolder) -> String {
     let linear = config.network.layers.len() == 1;
-    let (usual, _) = preset::learning_rate(&config.training.optimizer.name, linear);
+    let (usual, _) = preset::learning_rate(&config.training.optimizer, linear);
     let rate = usual.min(config.training.learning_rate / 10.0);
     let digits = (2.0 - rate.log10().floor()).clamp(0.0, 300.0) as usize;
     let rate = format!("{rate:.digits$}");

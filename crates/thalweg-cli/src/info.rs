@@ -182,7 +182,7 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         network.shape(),
         network.loss
     ));
-    let nodes = thalweg::layers::build(network.shape(), &network.layers)?;
+    let nodes = thalweg::layers::build(network.shape(), &network.layers, training.dtype)?;
     let row = |node: &thalweg::layers::Node| {
         let layers = node.part.layers().into_iter();
         let segments = layers.flat_map(|layer| layer.segments());

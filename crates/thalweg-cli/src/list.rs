@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use thalweg::registry::{Default, Description, unknown};
+use thalweg::registry::{Choice, Default, Description, unknown};
+use thalweg::schedules::{Progress, SCHEDULES};
 
 use crate::args::ListArgs;
 use crate::exit::Result;
@@ -17,7 +18,7 @@ fn kinds() -> Vec<(&'static str, Vec<&'static Description>)> {
             thalweg::activations::ACTIVATIONS.descriptions(),
         ),
         ("losses", thalweg::losses::LOSSES.descriptions()),
-        ("optimizers", thalweg::optimizers::OPTIMIZERS.descriptions()),
+        ("optimizers", thalweg::optimizers::descriptions()),
         ("schedules", thalweg::schedules::SCHEDULES.descriptions()),
         (
             "initializers",
@@ -65,9 +66,31 @@ pub fn run(args: &ListArgs) -> Result<()> {
         )?;
         for description in descriptions {
             print(&mut output, description)?;
+            if *kind == "schedules" {
+                writeln!(output, "  {:<16}{}", "", curve(description.name)?)?;
+            }
         }
     }
     Ok(output.flush()?)
+}
+
+/// The learning rate over 20 epochs of 100 updates, with the defaults, as bars up to its largest.
+fn curve(schedule: &str) -> Result<String> {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    const WIDTH: u64 = 48;
+    let schedule = SCHEDULES.build(&Choice::new(schedule), &())?;
+    let (steps, steps_per_epoch) = (2000, 100);
+    let factor = |column| {
+        schedule.factor(Progress {
+            step: column * (steps - 1) / (WIDTH - 1),
+            steps,
+            steps_per_epoch,
+        })
+    };
+    let factors: Vec<f64> = (0..WIDTH).map(factor).collect();
+    let largest = factors.iter().fold(f64::MIN_POSITIVE, |a, b| a.max(*b));
+    let bar = |factor: &f64| BARS[((factor / largest * 8.0) as usize).min(7)];
+    Ok(factors.iter().map(bar).collect())
 }
 
 fn print(output: &mut impl Write, description: &Description) -> Result<()> {

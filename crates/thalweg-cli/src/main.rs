@@ -1,6 +1,7 @@
 //! The binary `thalweg`: from arguments to the crates that do the work, and back to lines and files.
 
 mod args;
+mod bench;
 mod checkpoint;
 mod choices;
 mod config;
@@ -26,6 +27,7 @@ mod scores;
 mod summary;
 mod terminal;
 mod train;
+mod tuning;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Info(args) => info::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

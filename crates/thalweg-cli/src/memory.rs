@@ -14,10 +14,10 @@ pub fn check(network: &NetworkSpec, dtype: Dtype) -> Result<()> {
         return Ok(());
     };
     let size = match dtype {
-        Dtype::F32 => 4,
+        Dtype::F32 | Dtype::Bf16 => 4,
         Dtype::F64 => 8,
     };
-    let need = weights(network).saturating_mul(3 * size + 16);
+    let need = weights(network, dtype).saturating_mul(3 * size + 16);
     if need <= available {
         return Ok(());
     }
@@ -31,8 +31,8 @@ pub fn check(network: &NetworkSpec, dtype: Dtype) -> Result<()> {
     .into())
 }
 
-fn weights(network: &NetworkSpec) -> u64 {
-    let Ok(nodes) = layers::build(network.shape(), &network.layers) else {
+fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {
+    let Ok(nodes) = layers::build(network.shape(), &network.layers, dtype) else {
         return u64::MAX;
     };
     let layers = nodes.iter().flat_map(|node| node.part.layers());
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_network_that_no_memory_holds_is_refused() {
         let mlp = |hidden| NetworkSpec::mlp(4, hidden, "relu", 3, Choice::new("mse"));
-        assert_eq!(weights(&mlp(&[8])), 5 * 8 + 9 * 3);
+        assert_eq!(weights(&mlp(&[8]), Dtype::F32), 5 * 8 + 9 * 3);
         assert!(check(&mlp(&[8]), Dtype::F32).is_ok());
         if available().is_some() {
             assert!(check(&mlp(&[1 << 24, 1 << 24]), Dtype::F32).is_err());

@@ -189,7 +189,6 @@ pub fn values(
 
 #[cfg(test)]
 mod tests {
-    use thalweg::precision::Dtype;
     use thalweg::registry::Choice;
     use thalweg_data::{PrepareOptions, ReadOptions, Source, prepare, read};
 
@@ -203,14 +202,8 @@ mod tests {
         let training = TrainingSpec {
             learning_rate: 0.1,
             batch_size: 8,
-            epochs: 1,
-            patience: None,
-            l2: 0.0,
-            shuffle: true,
-            seed: 0,
-            dtype: Dtype::F32,
             optimizer: Choice::new("adam"),
-            schedule: Choice::new("constant"),
+            ..TrainingSpec::default()
         };
         let engine = cpu::engine(&network, &training, 1).unwrap();
         let rows = Rows {

@@ -27,6 +27,7 @@ use serde::Deserialize;
 use thalweg::activations::ACTIVATIONS;
 use thalweg::error::Error;
 use thalweg::layers::{self, Shape};
+use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
 use toml::Spanned;
 
@@ -141,7 +142,7 @@ impl NetworkFile {
             }
             let within = |error: Error| fail(error.within("layer"));
             all.extend(expand(choice).map_err(within)?);
-            let nodes = layers::build(shape, &all).map_err(fail)?;
+            let nodes = layers::build(shape, &all, Dtype::default()).map_err(fail)?;
             let found = nodes.last().map_or(0, |node| node.output.size());
             if is_last && found != outputs {
                 let expected = format!("{outputs}, as the data and the task ask for");

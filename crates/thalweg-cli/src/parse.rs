@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use thalweg::precision::Dtype;
+use thalweg::spec::{LastBatch, Reduction, Sampling};
 use thalweg_data::Scaling;
+
+use crate::config::OutputBias;
 
 fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
     let found = names.iter().find(|(name, _)| *name == text);
@@ -27,7 +30,47 @@ pub fn scaling(text: &str) -> Result<Scaling, String> {
 
 /// A value of `--dtype`.
 pub fn dtype(text: &str) -> Result<Dtype, String> {
-    one_of(text, &[("f32", Dtype::F32), ("f64", Dtype::F64)])
+    one_of(
+        text,
+        &[
+            ("f32", Dtype::F32),
+            ("f64", Dtype::F64),
+            ("bf16", Dtype::Bf16),
+        ],
+    )
+}
+
+/// A value of `--output-bias`.
+pub fn output_bias(text: &str) -> Result<OutputBias, String> {
+    one_of(
+        text,
+        &[("prior", OutputBias::Prior), ("zero", OutputBias::Zero)],
+    )
+}
+
+/// A value of `--reduction`.
+pub fn reduction(text: &str) -> Result<Reduction, String> {
+    one_of(text, &[("mean", Reduction::Mean), ("sum", Reduction::Sum)])
+}
+
+/// A value of `--last-batch`.
+pub fn last_batch(text: &str) -> Result<LastBatch, String> {
+    let names = [
+        ("keep", LastBatch::Keep),
+        ("drop", LastBatch::Drop),
+        ("weight", LastBatch::Weight),
+    ];
+    one_of(text, &names)
+}
+
+/// A value of `--sampling`.
+pub fn sampling(text: &str) -> Result<Sampling, String> {
+    let names = [
+        ("uniform", Sampling::Uniform),
+        ("stratified", Sampling::Stratified),
+        ("balanced", Sampling::Balanced),
+    ];
+    one_of(text, &names)
 }
 
 /// A value of `--delimiter`.

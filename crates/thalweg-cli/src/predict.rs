@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
+use thalweg::losses::{LOSSES, Link};
 use thalweg_data::table::number_text;
 use thalweg_data::{Preprocessing, Source, Task};
 
 use crate::args::PredictArgs;
-use crate::data::{feature_dtype, load_for};
+use crate::data::load_for;
 use crate::exit::{Failure, Result};
 use crate::model::Model;
 use crate::output;
@@ -24,6 +25,16 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         );
         return Err(error.into());
     }
+    let loss = &model.description.network.loss;
+    let link = LOSSES.build(loss, &())?.link();
+    if args.proba && !link.makes_probabilities() {
+        let found = format!(
+            "a model of the loss {}, which knows no probabilities",
+            loss.name
+        );
+        let error = thalweg::Error::invalid("--proba", found, "one of logistic or cross_entropy");
+        return Err(error.remedy("leave out --proba").into());
+    }
     let output = args
         .output
         .as_deref()
@@ -39,7 +50,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         &args.read,
     )?;
     let table = &loaded.train;
-    let dtype = feature_dtype(model.description.training.dtype);
+    let dtype = model.description.training.dtype;
     let (features, notes) = preprocessing.features(table, &table.all_rows(), dtype)?;
     let unseen = preprocessing.unseen(table, &table.all_rows())?;
     for note in loaded.notes.iter().chain(&notes).chain(&unseen) {
@@ -49,6 +60,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         .engine(threads_or_all(args.threads))?
         .predict(&features)?;
     let answers = Answers {
+        link,
         preprocessing,
         predictions: &predictions,
         proba: args.proba,
@@ -69,6 +81,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
 
 /// What the network put out, and how it is to be written.
 struct Answers<'a> {
+    link: Link,
     preprocessing: &'a Preprocessing,
     predictions: &'a [f64],
     proba: bool,
@@ -117,10 +130,10 @@ impl Answers<'_> {
             (_, true, _) => row.iter().copied().map(number_text).collect(),
             (Task::Multilabel, false, _) => row
                 .iter()
-                .map(|&p| if p >= 0.5 { "1" } else { "0" }.to_owned())
+                .map(|&p| if p >= self.link.threshold() { "1" } else { "0" }.to_owned())
                 .collect(),
             (Task::Binary | Task::Multiclass, false, _) => {
-                vec![class(thalweg::metrics::predicted_class(row))]
+                vec![class(self.link.class(row))]
             }
         }
     }

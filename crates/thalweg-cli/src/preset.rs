@@ -2,9 +2,12 @@
 //!
 //! The figures come from measurements over the built-in sets and public tables of 150 to 60,000 rows.
 
-use thalweg::optimizers::OPTIMIZERS;
+use thalweg::losses::{LOSSES, Link};
+use thalweg::optimizers;
 use thalweg::registry::{Choice, Setting};
 use thalweg_data::Task;
+
+use crate::config::OutputBias;
 
 /// What the choices depend on.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +19,7 @@ pub struct Facts<'a> {
     /// Whether there are rows to watch training on.
     pub has_validation: bool,
     /// The optimizer, if the user names one.
-    pub optimizer: Option<&'a str>,
+    pub optimizer: Option<&'a Choice>,
     /// The epochs, if the user says how many.
     pub epochs: Option<usize>,
     /// The widths of the hidden layers, if the user says them.
@@ -55,7 +58,7 @@ pub fn auto(facts: &Facts) -> Preset {
     let (hidden, hidden_why) = hidden(facts.rows);
     let adamw = Choice::new("adamw").with("weight_decay", Setting::Number(WEIGHT_DECAY));
     let linear = facts.hidden.is_some_and(<[usize]>::is_empty);
-    let (learning_rate, rate_why) = learning_rate(facts.optimizer.unwrap_or(&adamw.name), linear);
+    let (learning_rate, rate_why) = learning_rate(facts.optimizer.unwrap_or(&adamw), linear);
     let schedule = Choice::new("linear_warmup").with("then", Setting::Text("cosine".to_owned()));
     let batch_size = batch_size(facts.rows);
     let epochs = epochs(facts.rows, batch_size);
@@ -114,6 +117,28 @@ pub fn auto(facts: &Facts) -> Preset {
     }
 }
 
+/// Probabilities start at the shares of the classes, counts at their mean. A scaled target has the mean 0.
+pub fn output_bias(loss: &Choice, reasons: &mut Vec<Reason>) -> OutputBias {
+    let link = LOSSES.build(loss, &()).map(|loss| loss.link());
+    let (choice, why) = match link {
+        Ok(Link::Sigmoid | Link::Softmax) => (
+            OutputBias::Prior,
+            "training begins at the shares of the classes",
+        ),
+        Ok(Link::Exponential) => (
+            OutputBias::Prior,
+            "training begins at the mean of the targets",
+        ),
+        _ => return OutputBias::Zero,
+    };
+    reasons.push(Reason {
+        flag: "output-bias",
+        choice: "prior".to_owned(),
+        why,
+    });
+    choice
+}
+
 fn loss(task: Task) -> (&'static str, &'static str) {
     match task {
         Task::Regression => (
@@ -139,10 +164,10 @@ fn hidden(rows: usize) -> (Vec<usize>, &'static str) {
 }
 
 /// A rate that suits most data with this optimizer; any if there is no such optimizer, which others say.
-pub fn learning_rate(optimizer: &str, linear: bool) -> (f64, &'static str) {
-    let chain = OPTIMIZERS.build(&Choice::new(optimizer), &());
-    let usual = chain.map_or(1e-3, |chain| chain.usual_rate);
+pub fn learning_rate(optimizer: &Choice, linear: bool) -> (f64, &'static str) {
+    let usual = optimizers::usual_rate(optimizer).unwrap_or(1e-3);
     match linear {
+        _ if optimizers::is_solver(optimizer) => (usual, "solvers find their own steps"),
         true => (2.0 * usual, "a linear model bears larger steps"),
         false => (usual, "a rate that suits most networks with this optimizer"),
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use thalweg::average::Average;
 use thalweg::engine::StepReport;
 use thalweg::observe::{EpochReport, Flow, Observer};
 use thalweg::train::Run;
@@ -37,6 +38,8 @@ pub struct Progress<'a> {
     pause: Duration,
     frame: Instant,
     last: Option<EpochReport>,
+    /// What the bar shows.
+    smoothed: Average,
     /// Whether Ctrl-C ended the run.
     pub interrupted: bool,
 }
@@ -63,6 +66,7 @@ impl<'a> Progress<'a> {
             pause: BETWEEN_CHECKPOINTS,
             frame: Instant::now(),
             last: None,
+            smoothed: Average::with_window(50.0),
             interrupted: false,
         }
     }
@@ -119,13 +123,14 @@ impl<'a> Progress<'a> {
 
 impl Observer for Progress<'_> {
     fn step(&mut self, step: u64, report: &StepReport) -> Flow {
+        self.smoothed.add(report.loss);
         if self.terminal.has_bar() && self.frame.elapsed() >= BETWEEN_FRAMES {
             self.frame = Instant::now();
             let rate = self.last.as_ref().map_or(String::new(), |last| {
                 format!("  {}/s", count(last.rows_per_second as usize, "row"))
             });
             let epoch = step.saturating_sub(1) / self.steps_per_epoch.max(1) + 1;
-            let loss = figure(report.loss);
+            let loss = figure(self.smoothed.value().unwrap_or(report.loss));
             let message = format!("epoch {epoch}/{}  loss {loss}{rate}", self.epochs);
             self.terminal.advance(step, message);
         }

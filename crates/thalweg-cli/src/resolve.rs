@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
+use thalweg::Isa;
 use thalweg::error::Error;
+use thalweg::layers::LAYERS;
+use thalweg::losses::{Comparison, LOSSES};
+use thalweg::optimizers::is_solver;
 use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting};
+use thalweg::registry::{AUTO, Choice, Kind, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::error::quote;
 use thalweg_data::{
@@ -12,8 +16,8 @@ use thalweg_data::{
 };
 
 use crate::args::TrainArgs;
-use crate::choices::{check_loss, hidden, with_settings};
-use crate::config::{Config, DataConfig};
+use crate::choices::{check_loss, has_settings, hidden, with_settings};
+use crate::config::{Config, DataConfig, OutputBias};
 use crate::exit::{Failure, Result};
 use crate::network_file::NetworkFile;
 use crate::preset::{self, Facts, Reason};
@@ -79,6 +83,16 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
     data.fit.scaling = args.scaling.unwrap_or(data.fit.scaling);
     if args.no_standardize {
         (data.fit.scaling, data.fit.standardize_target) = (Scaling::None, false);
+    }
+    // Counts stay counts.
+    let loss = (args.loss.clone().map(Choice::new)).or(base.map(|base| base.network.loss.clone()));
+    let is_of_counts = |loss: &Choice| {
+        LOSSES
+            .build(loss, &())
+            .is_ok_and(|loss| loss.comparison() == Comparison::NonNegative)
+    };
+    if loss.is_some_and(|loss| is_of_counts(&loss)) {
+        data.fit.standardize_target = false;
     }
     check_fractions(&data)?;
     Ok(data)
@@ -159,14 +173,16 @@ pub fn config(
         check_fits(&base.network, preprocessing, path)?;
     }
     let widths = hidden(args)?;
+    let optimizer = named_optimizer(args)?;
     let facts = Facts {
         task: preprocessing.task(),
         rows: prepared.train.rows(),
         has_validation: prepared.validation.is_some(),
-        optimizer: args.optimizer.as_deref(),
+        optimizer: optimizer.as_ref(),
         epochs: args.epochs,
         hidden: widths.as_deref(),
     };
+    let is_new = base.is_none();
     let (mut config, mut reasons) = match base {
         Some(base) => (base, Vec::new()),
         None => from_preset(&facts, data.clone()),
@@ -185,11 +201,10 @@ pub fn config(
         }
         None => shape(
             network,
+            args,
             widths.as_deref(),
-            args.activation.as_deref(),
-            args.dropout,
             preprocessing.output_width(),
-        ),
+        )?,
     }
     let choose = |choice: &mut Choice, name: &Option<String>, section| -> Result<()> {
         let chosen = name.as_ref().map_or_else(|| choice.clone(), Choice::new);
@@ -216,11 +231,24 @@ pub fn config(
         .filter(|_| facts.has_validation);
     training.l2 = args.l2.unwrap_or(training.l2);
     training.shuffle &= !args.no_shuffle;
+    training.reduction = args.reduction.unwrap_or(training.reduction);
     training.seed = args.seed.unwrap_or(training.seed);
-    training.dtype = args.dtype.unwrap_or(training.dtype);
+    training.dtype = dtype(args, Some(training.dtype))?;
+    if training.dtype == Dtype::Bf16 && !Isa::detect().has_bf16() {
+        notes.push(Note::info(
+            "this CPU has no instruction for products of bf16 numbers: f32 would be faster",
+        ));
+    }
+    args.tuning.apply(training);
     if let Some(path) = &args.initial_weights {
         config.initial_weights = Some(path.clone());
     }
+    config.output_bias = match (&config.initial_weights, args.output_bias, is_new) {
+        (Some(_), ..) => OutputBias::Zero,
+        (None, Some(output_bias), _) => output_bias,
+        (None, None, true) => preset::output_bias(&config.network.loss, &mut reasons),
+        (None, None, false) => config.output_bias,
+    };
     make_absolute(&mut config)?;
     config.network = config.network.resolve()?;
     config.training = config.training.resolve()?;
@@ -237,6 +265,19 @@ pub fn config(
     }
     reasons.retain(|reason| !is_set(args, reason.flag));
     Ok((config, reasons, notes))
+}
+
+/// The optimizer of the arguments, with its settings.
+fn named_optimizer(args: &TrainArgs) -> Result<Option<Choice>> {
+    let choice = |name| with_settings(Choice::new(name), "optimizer", &args.set);
+    args.optimizer.as_ref().map(choice).transpose()
+}
+
+/// The precision: the argument's, that of solvers if one is named, or the base's.
+pub fn dtype(args: &TrainArgs, base: Option<Dtype>) -> Result<Dtype> {
+    let is_solver = named_optimizer(args)?.is_some_and(|choice| is_solver(&choice));
+    let double = is_solver.then_some(Dtype::F64);
+    Ok(args.dtype.or(double).or(base).unwrap_or_default())
 }
 
 /// Refuses what the data would leave without effect.
@@ -300,38 +341,34 @@ fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &Path)
     Ok(())
 }
 
-/// Hidden layers of these widths with this activation and dropout, or those that are there; an output layer that
-/// fits.
+/// Hidden layers of these widths, or those that are there, with the activation, the dropout and the initializer of the
+/// arguments; an output layer that fits.
 fn shape(
     network: &mut NetworkSpec,
+    args: &TrainArgs,
     widths: Option<&[usize]>,
-    activation: Option<&str>,
-    dropout: Option<f64>,
     outputs: usize,
-) {
+) -> Result<()> {
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
     let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
     if let Some(widths) = widths {
-        let old = network
+        let model = network
             .layers
-            .first()
-            .and_then(|layer| layer.settings.get("activation"))
+            .iter()
+            .find(|layer| layer.name == "dense")
             .cloned();
-        let activation = old.unwrap_or(Setting::Text("relu".to_owned()));
-        let layer = |&units: &usize| dense(units).with("activation", activation.clone());
+        let model = model.unwrap_or_else(|| dense(1).with("activation", "relu".into()));
+        let layer = |&units: &usize| {
+            let units = Setting::Integer(units as i64);
+            model.clone().with("units", units)
+        };
         network.layers = widths.iter().map(layer).collect();
         network.image = None;
     }
-    if let Some(activation) = activation {
-        for layer in &mut network.layers {
-            if layer.settings.contains_key("activation") {
-                *layer = layer
-                    .clone()
-                    .with("activation", Setting::Text(activation.to_owned()));
-            }
-        }
+    for layer in &mut network.layers {
+        change(layer, "activation", &args.activation, &args.set)?;
     }
-    if let Some(rate) = dropout {
+    if let Some(rate) = args.dropout {
         network.layers.retain(|layer| layer.name != "dropout");
         let dropout = Choice::new("dropout").with("rate", Setting::Number(rate));
         let layers = network.layers.drain(..).collect::<Vec<Choice>>();
@@ -345,6 +382,37 @@ fn shape(
         "dense" => last.with("units", Setting::Integer(outputs as i64)),
         _ => last,
     });
+    for layer in &mut network.layers {
+        change(layer, "initializer", &args.initializer, &args.set)?;
+    }
+    Ok(())
+}
+
+/// Gives a layer the choice `name` for its setting `section`, if it has one, with what `--set` says of it.
+fn change(
+    layer: &mut Choice,
+    section: &str,
+    name: &Option<String>,
+    settings: &[String],
+) -> Result<()> {
+    let description = LAYERS.describe(&layer.name)?;
+    let parameter = (description.parameters.iter()).find(|parameter| parameter.name == section);
+    let Some(parameter) = parameter else {
+        return Ok(());
+    };
+    if name.is_none() && !has_settings(section, settings) {
+        return Ok(());
+    }
+    let given = (layer.settings.get(section).cloned()).or_else(|| parameter.default.setting());
+    let choice = match name {
+        Some(name) => Choice::new(name),
+        None => given
+            .and_then(|given| given.choice())
+            .unwrap_or_else(|| Choice::new(AUTO)),
+    };
+    let choice = with_settings(choice, section, settings)?;
+    layer.settings.insert(section.to_owned(), choice.into());
+    Ok(())
 }
 
 fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
@@ -354,18 +422,16 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
         batch_size: preset.batch_size,
         epochs: preset.epochs,
         patience: preset.patience,
-        l2: 0.0,
-        shuffle: true,
-        seed: 0,
-        dtype: Dtype::F32,
         optimizer: preset.optimizer,
         schedule: preset.schedule,
+        ..TrainingSpec::default()
     };
     // Inputs and outputs come from the data.
     let network = NetworkSpec::mlp(1, &preset.hidden, preset.activation, 1, preset.loss);
     (
         Config {
             initial_weights: None,
+            output_bias: OutputBias::Zero,
             data,
             network,
             training,
@@ -376,16 +442,20 @@ fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
 
 /// Whether the user chose it.
 fn is_set(args: &TrainArgs, flag: &str) -> bool {
+    let has_settings = |section| has_settings(section, &args.set);
     match flag {
-        "loss" => args.loss.is_some(),
+        "loss" => args.loss.is_some() || has_settings("loss"),
         "hidden" => args.hidden.is_some() || args.network.is_some(),
         "activation" => {
-            let has_none = args.network.is_some() || args.hidden.as_deref() == Some("none");
-            args.activation.is_some() || has_none
+            args.activation.is_some()
+                || has_settings("activation")
+                || args.network.is_some()
+                || args.hidden.as_deref() == Some("none")
         }
-        "optimizer" => args.optimizer.is_some(),
+        "optimizer" => args.optimizer.is_some() || has_settings("optimizer"),
+        "output-bias" => args.output_bias.is_some(),
         "lr" => args.lr.is_some(),
-        "schedule" => args.schedule.is_some(),
+        "schedule" => args.schedule.is_some() || has_settings("schedule"),
         "batch-size" => args.batch_size.is_some(),
         "epochs" => args.epochs.is_some(),
         "patience" => args.patience.is_some(),

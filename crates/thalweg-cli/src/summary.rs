@@ -12,6 +12,12 @@ pub type Parts<'a> = Vec<(&'a str, &'a Scores)>;
 pub fn ending(outcome: &Outcome, epochs: usize, seconds: f64) -> String {
     let why = match outcome.stopped_by.as_str() {
         "patience" => " (the validation loss got no better any more)",
+        "max_steps" => " (as many updates as were wanted)",
+        "max_time" => " (the time was over)",
+        "target_loss" => " (the loss is as low as was wanted)",
+        "min_change" => " (an update changed too little)",
+        "min_gradient" => " (the gradient is small enough)",
+        "converged" => " (converged)",
         "interrupted" => " (interrupted)",
         "diverged" => " (diverged)",
         _ => "",

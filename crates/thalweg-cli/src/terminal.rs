@@ -4,6 +4,7 @@
 //! A reader that goes away does not stop the training.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -33,6 +34,20 @@ impl Terminal {
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.bar = ProgressBar::new(length).with_style(style.progress_chars("━╸ "));
+    }
+
+    /// Shows one line that says what is going on when standard error is a terminal.
+    pub fn start_spinner(&mut self) {
+        if self.quiet || !io::stderr().is_terminal() {
+            return;
+        }
+        self.bar = ProgressBar::new_spinner();
+        self.bar.enable_steady_tick(Duration::from_millis(120));
+    }
+
+    /// Changes that line.
+    pub fn say(&self, message: &str) {
+        self.bar.set_message(message.to_owned());
     }
 
     /// Whether anybody sees the bar.

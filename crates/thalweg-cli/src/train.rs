@@ -6,13 +6,14 @@ use thalweg::cpu;
 use thalweg::dataset::Dataset;
 use thalweg::engine::ParameterInfo;
 use thalweg::error::Error;
+use thalweg::initializers::start_at_prior;
 use thalweg::train::{Run, StoppedBy};
 use thalweg_data::{Prepared, Source};
 
 use crate::args::TrainArgs;
 use crate::checkpoint::Owner;
 use crate::choices;
-use crate::config::Config;
+use crate::config::{Config, OutputBias};
 use crate::data;
 use crate::exit::{Failure, Result};
 use crate::finish::{Finish, diverged};
@@ -46,10 +47,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         (None, None) => None,
     };
     let data = resolve::data(args, base.as_ref())?;
-    let dtype = args
-        .dtype
-        .or(base.as_ref().map(|base| base.training.dtype))
-        .unwrap_or_default();
+    let dtype = resolve::dtype(args, base.as_ref().map(|base| base.training.dtype))?;
     let prepared = data::load(&data, dtype)?;
     for note in &prepared.notes {
         terminal.note(note);
@@ -122,6 +120,8 @@ fn train(
     let mut engine = cpu::engine(&config.network, &config.training, threads)?;
     if let Some(path) = &config.initial_weights {
         Model::read(path)?.load_into(&mut *engine)?;
+    } else if config.output_bias == OutputBias::Prior {
+        start_at_prior(&mut *engine, &config.network, &prepared.train)?;
     }
     let parameters = engine.parameters();
     let owner = Owner {
@@ -280,9 +280,8 @@ fn outcome(
     match result {
         Ok(summary) => {
             let stopped_by = match summary.stopped_by {
-                StoppedBy::Epochs => "epochs",
-                StoppedBy::Patience => "patience",
                 StoppedBy::Observer => INTERRUPTED,
+                other => other.name(),
             };
             Ok((of(summary.epochs, summary.best_epoch, stopped_by), None))
         }
@@ -291,6 +290,6 @@ fn outcome(
             let best_epoch = run.best().map_or(0, |best| best.epoch);
             Ok((of(run.epoch(), best_epoch, "diverged"), Some(error)))
         }
-        Err(error) => Err(Failure::Running(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }

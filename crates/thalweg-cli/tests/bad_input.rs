@@ -241,12 +241,50 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
         ),
         (
             "builtin:iris --loss mse",
-            "expected cross_entropy for the task multiclass",
+            "expected cross_entropy or multiclass_hinge for the task multiclass",
         ),
         (
             "builtin:diabetes --loss logistic",
-            "mse or half_mse for the task regression",
+            "mse or half_mse or mae or huber or poisson for the task regression",
         ),
+        (
+            "builtin:iris --loss focal",
+            "expected cross_entropy or multiclass_hinge",
+        ),
+        (
+            "builtin:iris --activation leaky_reul",
+            "did you mean `leaky_relu`?",
+        ),
+        (
+            "builtin:iris --activation elu --set activation.alpa=2",
+            "did you mean `alpha`?",
+        ),
+        (
+            "builtin:iris --schedule linear_warmup --set schedule.then=cosin",
+            "did you mean `cosine`?",
+        ),
+        (
+            "builtin:iris --schedule linear_warmup --set schedule.then=cosine --set schedule.then.flor=0",
+            "schedule linear_warmup: schedule cosine: found setting `flor`",
+        ),
+        (
+            "builtin:iris --set schedule.fraction.x=1",
+            "`fraction`, which has no settings of its own",
+        ),
+        (
+            "builtin:iris --initializer orthogonl",
+            "did you mean `orthogonal`?",
+        ),
+        (
+            "builtin:iris --set activatoin.x=1",
+            "did you mean `activation`?",
+        ),
+        (
+            "builtin:iris --hidden 4 --activation step",
+            "layer 1: training: found the activation step",
+        ),
+        ("builtin:iris --reduction total", "expected mean or sum"),
+        ("builtin:iris --output-bias one", "expected prior or zero"),
         ("builtin:iris --task regresion", "one of regression"),
         ("builtin:iris --no-such-flag", "unexpected argument"),
         (

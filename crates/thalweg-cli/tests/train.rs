@@ -29,6 +29,20 @@ fn digits_are_learned_without_any_option_and_only_the_promised_files_are_written
 }
 
 #[test]
+fn digits_are_learned_as_well_with_products_of_rounded_numbers() {
+    let place = Workplace::new();
+    let end = place.train("builtin:digits --dtype bf16 --out half");
+    assert!(end["test"]["accuracy"].as_f64().unwrap() >= 0.97, "{end}");
+    assert!(place.text("half/config.toml").contains("dtype = \"bf16\""));
+    place.train("--config half/config.toml --out again");
+    assert_eq!(
+        place.read("half/model.safetensors"),
+        place.read("again/model.safetensors")
+    );
+    place.succeed("evaluate half builtin:digits");
+}
+
+#[test]
 fn small_sets_are_learned_much_better_than_by_a_constant() {
     let place = Workplace::new();
     for (name, metric) in [

@@ -42,14 +42,9 @@ fn main() -> thalweg::Result<()> {
         let training = TrainingSpec {
             learning_rate: RATE,
             batch_size: 1,
-            epochs: 1,
-            patience: None,
-            l2: 0.0,
             shuffle: false,
-            seed: 0,
             dtype,
-            optimizer: Choice::new("gd"),
-            schedule: Choice::new("constant"),
+            ..TrainingSpec::default()
         };
         let mut engine = cpu::engine(&network, &training, 1)?;
         engine.load(&State {

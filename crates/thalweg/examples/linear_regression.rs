@@ -28,14 +28,9 @@ fn model(loss: &str) -> thalweg::Result<Box<dyn Engine>> {
     let training = TrainingSpec {
         learning_rate: 0.1,
         batch_size: 2,
-        epochs: 1,
-        patience: None,
-        l2: 0.0,
         shuffle: false,
-        seed: 0,
         dtype: Dtype::F64,
-        optimizer: Choice::new("gd"),
-        schedule: Choice::new("constant"),
+        ..TrainingSpec::default()
     };
     cpu::engine(&network, &training, 1)
 }

@@ -1,8 +1,8 @@
 //! One neuron learns AND, OR and NOT, but not XOR, whose classes no straight line parts; with a hidden layer
 //! in front of it, it does.
 //!
-//! The neuron is trained with the logistic loss, as the perceptron's own is not in the registry yet, and
-//! answers 1 where its probability is above ½.
+//! The neuron is a perceptron: trained by its own loss, one row at a time, it answers 1 where its sum is not below 0.
+//! The network is trained with the logistic loss, and answers 1 where its probability is at least ½.
 //!
 //! ```sh
 //! cargo run -p thalweg --example logic_gates
@@ -10,6 +10,7 @@
 
 use thalweg::cpu;
 use thalweg::dataset::{Dataset, Features, Targets, Values};
+use thalweg::losses::LOSSES;
 use thalweg::precision::Dtype;
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
@@ -45,18 +46,19 @@ fn learn(
     y: &[u32],
     seed: u64,
 ) -> thalweg::Result<Vec<u32>> {
-    let network = NetworkSpec::mlp(inputs, hidden, "tanh", 1, Choice::new("logistic"));
+    let (loss, optimizer, learning_rate, batch_size) = match hidden {
+        [] => ("perceptron", "gd", 1.0, 1),
+        _ => ("logistic", "adam", 0.05, 4),
+    };
+    let network = NetworkSpec::mlp(inputs, hidden, "tanh", 1, Choice::new(loss));
     let training = TrainingSpec {
-        learning_rate: 0.05,
-        batch_size: 4,
+        learning_rate,
+        batch_size,
         epochs: 500,
-        patience: None,
-        l2: 0.0,
-        shuffle: true,
         seed,
         dtype: Dtype::F64,
-        optimizer: Choice::new("adam"),
-        schedule: Choice::new("constant"),
+        optimizer: Choice::new(optimizer),
+        ..TrainingSpec::default()
     };
     let gate = Dataset {
         features: Features {
@@ -68,8 +70,12 @@ fn learn(
     };
     let mut run = Run::new(cpu::engine(&network, &training, 1)?, &training, &gate, None)?;
     train(&mut run, &mut ())?;
-    let probabilities = run.engine().predict(&gate.features)?;
-    Ok(probabilities.iter().map(|p| u32::from(*p > 0.5)).collect())
+    let link = LOSSES.build(&network.loss, &())?.link();
+    let answers = run.engine().predict(&gate.features)?;
+    Ok(answers
+        .iter()
+        .map(|answer| link.class(&[*answer]) as u32)
+        .collect())
 }
 
 fn main() -> thalweg::Result<()> {

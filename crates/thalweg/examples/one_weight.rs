@@ -44,14 +44,9 @@ fn main() -> thalweg::Result<()> {
     let training = TrainingSpec {
         learning_rate: 0.01,
         batch_size: 4,
-        epochs: 1,
-        patience: None,
-        l2: 0.0,
         shuffle: false,
-        seed: 0,
         dtype: Dtype::F64,
-        optimizer: Choice::new("gd"),
-        schedule: Choice::new("constant"),
+        ..TrainingSpec::default()
     };
     let mut engine = cpu::engine(&network, &training, 1)?;
     let data = Dataset {

@@ -85,12 +85,12 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Whether every row exists, in `upcoming` too.
+    /// Whether every row exists. Those to come are a hint, and looked at when they are here.
     fn is_inside(&self, rows: usize) -> bool {
-        [self.rows, self.upcoming].iter().all(|part| match *part {
+        match self.rows {
             Rows::Range(start, end) => start <= end && end <= rows,
             Rows::Listed(listed) => listed.iter().fold(0, |a, b| a.max(*b)) < rows.max(1) as u32,
-        })
+        }
     }
 
     /// Checks that the batch fits a network of these sizes. Costs a look at each row's number.
@@ -167,6 +167,8 @@ pub struct StepReport {
     pub loss: f64,
     /// ‖∇‖ of that loss (L2 norm over all parameters), without penalties.
     pub gradient_norm: f64,
+    /// ‖η·u‖, by how much θ moved (before max-norm), where the run stops by it.
+    pub change: Option<f64>,
 }
 
 /// A tensor of parameters, as files and reports know it.
@@ -176,6 +178,10 @@ pub struct ParameterInfo {
     pub name: String,
     /// Shape, such as \[outputs, inputs\].
     pub shape: Vec<usize>,
+    /// Whether penalties and weight decay act on it.
+    pub decays: bool,
+    /// Whether it is learned by gradients; else its layer tracks it, as batch norm does its running statistics.
+    pub is_trained: bool,
 }
 
 /// Everything about an engine that training changes: parameters and optimizer slots, each tensor after
@@ -184,7 +190,7 @@ pub struct ParameterInfo {
 pub struct State {
     /// θ.
     pub parameters: Vec<f64>,
-    /// The optimizer's slots, each as long as θ.
+    /// The optimizer's slots, each as long as θ; the last is the average of θ where one is kept.
     pub slots: Vec<Vec<f64>>,
 }
 
@@ -225,6 +231,12 @@ pub trait Engine: Send {
     /// # Errors
     /// If the lengths are those of another network or optimizer.
     fn load(&mut self, state: &State) -> Result<()>;
+
+    /// Checks that every layer can be learned through, which no answer needs.
+    ///
+    /// # Errors
+    /// Names the layer that cannot, and why.
+    fn check_trainable(&self) -> Result<()>;
 
     /// Checks that a dataset fits the network: width, kind of targets, class indices.
     ///
@@ -284,7 +296,20 @@ fn check_targets(
             }
             let probability = |value: &f64| (0.0..=1.0).contains(value);
             let is_distribution = |row: &[f64]| (row.iter().sum::<f64>() - 1.0).abs() < 1e-6;
+            let label = |value: &f64| *value == 0.0 || *value == 1.0;
             match comparison {
+                Comparison::NonNegative => match values.iter().find(|value| **value < 0.0) {
+                    Some(value) => refuse(value.to_string(), "numbers ≥ 0".into()),
+                    None => Ok(()),
+                },
+                Comparison::LabelsOrBinary => match values.iter().find(|value| !label(value)) {
+                    Some(value) => refuse(value.to_string(), "labels 0 and 1".into()),
+                    None => Ok(()),
+                },
+                Comparison::Classes => refuse(
+                    "numbers".into(),
+                    "classes, which this loss compares with".into(),
+                ),
                 Comparison::ProbabilitiesOrBinary | Comparison::DistributionOrClasses
                     if !values.iter().all(probability) =>
                 {
@@ -301,11 +326,11 @@ fn check_targets(
                 _ => Ok(()),
             }
         }
-        (Targets::Classes(_), Comparison::Values) => refuse(
+        (Targets::Classes(_), Comparison::Values | Comparison::NonNegative) => refuse(
             "classes".into(),
             "numbers, which this loss compares with".into(),
         ),
-        (Targets::Classes(classes), Comparison::DistributionOrClasses) => {
+        (Targets::Classes(classes), Comparison::DistributionOrClasses | Comparison::Classes) => {
             match classes.iter().find(|class| **class as usize >= outputs) {
                 Some(class) => refuse(format!("class {class}"), format!("classes below {outputs}")),
                 None => Ok(()),

@@ -5,6 +5,8 @@
 //! prints nothing. `thalweg-data` makes [`dataset::Dataset`]s from files.
 
 pub mod activations;
+pub mod average;
+mod batches;
 pub mod cpu;
 pub mod dataset;
 pub mod engine;
@@ -21,10 +23,15 @@ pub mod precision;
 pub mod random;
 pub mod registry;
 pub mod schedules;
+pub mod search;
+pub mod solvers;
 pub mod spec;
 pub mod train;
 
 pub use error::{Error, Result};
+/// For `thalweg-bench` alone.
+#[doc(hidden)]
+pub use kernels::probe;
 pub use kernels::{Arch, Isa, Scalar};
 
 /// The README's example compiles and runs.

@@ -127,14 +127,14 @@ impl ModelFile {
 
 fn file_dtype(dtype: Dtype) -> FileDtype {
     match dtype {
-        Dtype::F32 => FileDtype::F32,
+        Dtype::F32 | Dtype::Bf16 => FileDtype::F32,
         Dtype::F64 => FileDtype::F64,
     }
 }
 
 fn bytes_of(values: &[f64], dtype: Dtype) -> Vec<u8> {
     match dtype {
-        Dtype::F32 => values
+        Dtype::F32 | Dtype::Bf16 => values
             .iter()
             .flat_map(|v| (*v as f32).to_le_bytes())
             .collect(),

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::average::Average;
 use crate::engine::StepReport;
 use crate::error::Result;
+use crate::spec::Plateau;
 use crate::train::Run;
 
 /// Whether training goes on.
@@ -22,7 +24,10 @@ pub struct EpochReport {
     pub epoch: usize,
     /// Weighted mean loss of the epoch's rows, each in its batch, before that batch's update.
     pub train_loss: f64,
-    /// Weighted mean loss of the validation rows after the epoch.
+    /// Moving average of the batches' losses, over about the last 50: see [`crate::average`].
+    pub smoothed_loss: f64,
+    /// Weighted mean loss of the validation rows after the epoch, with the averaged parameters where such are
+    /// kept.
     pub validation_loss: Option<f64>,
     /// Learning rate of the last update.
     #[serde(rename = "lr")]
@@ -88,6 +93,68 @@ impl EarlyStopping {
         match (&self.best, self.patience) {
             (Some(best), Some(patience)) => epoch.saturating_sub(best.epoch) >= patience,
             _ => false,
+        }
+    }
+}
+
+/// What watching a run remembers from epoch to epoch, so that a resumed run goes on as if it had not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Seconds of training.
+    pub seconds: f64,
+    /// The smoothed loss of batches.
+    pub smoothed: Average,
+    /// Reduction of the rate.
+    pub reduction: Reduction,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            seconds: 0.0,
+            smoothed: Average::with_window(SMOOTHING),
+            reduction: Reduction::default(),
+        }
+    }
+}
+
+/// Batches that the smoothed loss looks back.
+const SMOOTHING: f64 = 50.0;
+
+/// Where the reduction of the rate on plateaus stands: see [`Plateau`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Reduction {
+    /// What multiplies the rate.
+    pub factor: f64,
+    /// The best loss so far.
+    pub best: Option<f64>,
+    /// Epochs since then, or since the last reduction.
+    pub waited: usize,
+}
+
+impl Default for Reduction {
+    fn default() -> Self {
+        Self {
+            factor: 1.0,
+            best: None,
+            waited: 0,
+        }
+    }
+}
+
+impl Reduction {
+    /// Takes in the loss of an epoch. The bound moves with the sign of the best loss, so that losses below 0 get
+    /// better downwards too.
+    pub fn epoch(&mut self, plateau: &Plateau, loss: f64) {
+        let is_better = |best: f64| loss < best - plateau.threshold * best.abs();
+        if self.best.is_none_or(is_better) {
+            (self.best, self.waited) = (Some(loss), 0);
+            return;
+        }
+        self.waited += 1;
+        if self.waited > plateau.patience {
+            self.factor = (self.factor * plateau.factor).max(plateau.least.min(self.factor));
+            self.waited = 0;
         }
     }
 }

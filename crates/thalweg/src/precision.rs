@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::activations::{Activation, AnyActivation};
 use crate::kernels::Scalar;
-use crate::layers::{AnyLayer, Layer};
+
+use crate::layers::{AnyLayer, Layer, Stored};
 use crate::losses::{AnyLoss, Loss};
 use crate::optimizers::{AnyTransform, Transform};
 
@@ -20,12 +21,22 @@ pub enum Dtype {
     F32,
     /// Double precision.
     F64,
+    /// Single precision, but products of matrices take operands that are rounded to bf16.
+    Bf16,
+}
+
+impl Dtype {
+    /// What parameters are stored in.
+    pub fn storage(self) -> Self {
+        match self {
+            Dtype::F32 | Dtype::Bf16 => Dtype::F32,
+            Dtype::F64 => Dtype::F64,
+        }
+    }
 }
 
 /// A scalar that the engine can be compiled for.
-pub trait Precision: Scalar {
-    /// Its name in specs and files.
-    const DTYPE: Dtype;
+pub trait Precision: Scalar + Stored {
     /// The layer in this precision.
     fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self>;
     /// The activation in this precision.
@@ -37,9 +48,8 @@ pub trait Precision: Scalar {
 }
 
 macro_rules! precision {
-    ($float:ident, $dtype:ident) => {
+    ($float:ident) => {
         impl Precision for $float {
-            const DTYPE: Dtype = Dtype::$dtype;
             fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self> {
                 layer
             }
@@ -55,5 +65,5 @@ macro_rules! precision {
         }
     };
 }
-precision!(f32, F32);
-precision!(f64, F64);
+precision!(f32);
+precision!(f64);

@@ -7,6 +7,7 @@
 //! Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 //! Known answers: the Random123 distribution's `kat_vectors`.
 
+use crate::kernels::gather::prefetch;
 use crate::kernels::{Arch, Isa, Kernel};
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -195,8 +196,20 @@ impl Sequence {
 
     /// Fisher–Yates: puts `items` into a uniformly random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, self.below(i as u32 + 1) as usize);
+        /// Partners drawn ahead of their swaps, so that they are on their way from memory meanwhile.
+        const AHEAD: usize = 32;
+        let mut partners = [0; AHEAD];
+        let mut end = items.len();
+        while end > 1 {
+            let partners = &mut partners[..AHEAD.min(end - 1)];
+            for (bound, partner) in (0..=end).rev().zip(&mut *partners) {
+                *partner = self.below(bound as u32) as usize;
+                prefetch(&items[*partner..=*partner]);
+            }
+            for partner in partners {
+                end -= 1;
+                items.swap(end, *partner);
+            }
         }
     }
 }

@@ -190,6 +190,12 @@ pub enum Domain {
 pub const AUTO: &str = "auto";
 
 impl Domain {
+    /// Finite numbers.
+    pub const FINITE: Domain = Domain::Number {
+        low: f64::NEG_INFINITY,
+        high: f64::INFINITY,
+        open: (true, true),
+    };
     /// Numbers ≥ 0.
     pub const NON_NEGATIVE: Domain = Domain::Number {
         low: 0.0,
@@ -221,6 +227,11 @@ impl Domain {
             Domain::Choice(kind) | Domain::ChoiceOrAuto(kind) => Some(kind()),
             _ => None,
         }
+    }
+
+    /// Whether a number is in it.
+    pub fn contains(self, x: f64) -> bool {
+        matches!(self.admit(&Setting::Number(x)), Ok(Some(_)))
     }
 
     /// `setting` as this domain stores it (a whole number is a fine number, a choice has every setting that
@@ -661,6 +672,64 @@ mod tests {
         assert_eq!(did_you_mean("Adma", names), "did you mean `adam`?");
         assert_eq!(did_you_mean("rms-prop", names), "did you mean `rmsprop`?");
         assert_eq!(did_you_mean("lbfgs", names), "");
+    }
+
+    /// A registry of one entry, `outer`, whose setting `inner` names an entry of this registry.
+    struct Nested;
+    static OUTER: Description = Description {
+        name: "outer",
+        summary: "",
+        equation: "",
+        source: "",
+        parameters: &[Parameter {
+            name: "inner",
+            summary: "",
+            default: Default::Text("adam"),
+            domain: Domain::ChoiceOrAuto(|| &Nested),
+        }],
+    };
+    impl Kind for Nested {
+        fn name(&self) -> &'static str {
+            "kind"
+        }
+        fn describe(&self, name: &str) -> Result<&'static Description> {
+            match name {
+                "outer" => Ok(&OUTER),
+                "adam" => Ok(&DESCRIPTION),
+                other => Err(unknown("kind", other, ["outer", "adam"])),
+            }
+        }
+    }
+
+    #[test]
+    fn settings_of_settings_are_set_by_paths_validated_and_written_out() {
+        let mut choice = Choice::new("outer");
+        choice
+            .set(&Nested, "inner.units", Setting::Integer(3))
+            .unwrap();
+        let resolved = OUTER.resolve("kind", &choice).unwrap();
+        let inner = resolved.choice("inner");
+        assert_eq!(inner.settings["beta1"], Setting::Number(0.9));
+        assert_eq!(inner.settings["units"], Setting::Integer(3));
+        // Through a file and back, and resolved again, it is the same.
+        let choice = resolved.into_choice();
+        let json = serde_json::to_string(&choice).unwrap();
+        let read: Choice = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, choice);
+        assert_eq!(OUTER.resolve("kind", &read).unwrap().into_choice(), choice);
+
+        let auto = Choice::new("outer").with("inner", AUTO.into());
+        assert_eq!(OUTER.resolve("kind", &auto).unwrap().into_choice(), auto);
+        let refused = |path: &str| {
+            let mut choice = Choice::new("outer");
+            let set = choice.set(&Nested, path, Setting::Integer(1));
+            let resolved = set.and_then(|()| OUTER.resolve("kind", &choice));
+            resolved.err().unwrap().to_string()
+        };
+        assert!(refused("iner.units").contains("did you mean `inner`?"));
+        assert!(refused("inner.unit").contains("kind outer: kind adam: found setting `unit`"));
+        assert!(refused("inner.units.x").contains("no settings of its own"));
+        assert!(refused("inner").contains("found inner = 1, expected auto or an entry"));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::layers::{self, LAYERS, Shape};
 use crate::losses::LOSSES;
-use crate::optimizers::{Chain, OPTIMIZERS};
+use crate::optimizers;
 use crate::precision::Dtype;
-use crate::registry::{Choice, Setting};
+use crate::registry::{Choice, Domain, Setting};
 use crate::schedules::SCHEDULES;
 
 /// A network: its layers in order, and the loss that its output is judged by.
@@ -32,13 +32,13 @@ impl NetworkSpec {
     pub fn mlp(
         inputs: usize,
         hidden: &[usize],
-        activation: &str,
+        activation: impl Into<Setting>,
         outputs: usize,
         loss: Choice,
     ) -> Self {
         let dense =
             |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
-        let activation = Setting::Text(activation.to_owned());
+        let activation = activation.into();
         let layers = (hidden.iter())
             .map(|&units| dense(units).with("activation", activation.clone()))
             .chain([dense(outputs)])
@@ -87,7 +87,16 @@ impl NetworkSpec {
                 "channels · lines · pixels = inputs",
             ));
         }
-        layers::build(self.shape(), &self.layers)?;
+        let nodes = layers::build(self.shape(), &self.layers, Dtype::default())?;
+        let is_probability =
+            (nodes.iter()).fold(false, |input, node| node.part.is_probability(input));
+        let loss = LOSSES.build(&self.loss, &())?;
+        if loss.takes_logits() && is_probability {
+            let subject = format!("layer {} and loss {}", nodes.len(), self.loss.name);
+            let found = "probabilities for a loss that takes logits";
+            return Err(Error::invalid(subject, found, "a linear last layer")
+                .remedy("leave out its activation: the loss has its own"));
+        }
         let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
         Ok(Self {
             inputs: self.inputs,
@@ -101,6 +110,22 @@ impl NetworkSpec {
 /// The most rows of a batch, epochs, and epochs of patience: rows are counted in 32 bits.
 const MOST: usize = u32::MAX as usize;
 
+/// What the gradient is of.
+///
+/// Losses are told as means in either case. The sum's gradient is Σw times as large (the rows of the batch, where
+/// none has a weight), so a learning rate η for the mean is η/Σw for the sum: the sum's rate has to be made smaller
+/// for larger batches, and rows of a short last batch keep their pull. A penalty such as `l2` stays as it is beside
+/// either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// The weighted mean over the rows of the batch.
+    #[default]
+    Mean,
+    /// The weighted sum.
+    Sum,
+}
+
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,24 +134,241 @@ pub struct TrainingSpec {
     pub learning_rate: f64,
     /// Rows of a mini-batch.
     pub batch_size: usize,
-    /// Passes over the training rows, unless training stops earlier.
+    /// Passes over the training rows, unless training stops earlier. Iterations of a solver.
     pub epochs: usize,
     /// Epochs without a better validation loss after which training stops; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
+    /// What the gradient is of: the mean over the rows of the batch, or the sum.
+    #[serde(default)]
+    pub reduction: Reduction,
     /// λ of the penalty λ/2·‖W‖².
     #[serde(default)]
     pub l2: f64,
-    /// Whether rows are shuffled before every epoch.
+    /// λ of the penalty λ/(2m)·‖W‖², m being the rows of the mini-batch.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub l2_sum: f64,
+    /// λ of the penalty λ·‖W‖₁; with `l2`, the elastic net.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub l1: f64,
+    /// The most that the weights into a unit may measure, ‖w‖ ≤ c.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<f64>,
+    /// The most that the whole gradient may measure, ‖g‖ ≤ c.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// The most that a component of the gradient may measure, |gᵢ| ≤ c.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_value: Option<f64>,
+    /// ρ of sharpness-aware minimization: two gradients an update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sam: Option<f64>,
+    /// β of the moving average of the parameters that is evaluated and kept in place of the last ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
+    /// Whether rows are shuffled.
     pub shuffle: bool,
     /// Seed of all randomness.
     pub seed: u64,
     /// Precision of all computations.
     pub dtype: Dtype,
-    /// How gradients become updates.
+    /// How gradients become updates, or the solver.
     pub optimizer: Choice,
     /// How the learning rate changes.
     pub schedule: Choice,
+    /// How rows become mini-batches.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub batches: Batches,
+    /// When training stops, beside `epochs` and `patience`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stop: Stop,
+    /// Reduction of the rate when the loss stops getting better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau: Option<Plateau>,
+    /// The linear scaling rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_rate: Option<ScaleRate>,
+}
+
+/// How rows become mini-batches.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batches {
+    /// Whether rows are shuffled again before every epoch; else once, and the batches stay what they are.
+    pub reshuffle: bool,
+    /// What becomes of a last batch with fewer rows.
+    pub last: LastBatch,
+    /// How rows are drawn.
+    pub sampling: Sampling,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self {
+            reshuffle: true,
+            last: LastBatch::Keep,
+            sampling: Sampling::Uniform,
+        }
+    }
+}
+
+/// What becomes of a last batch with fewer rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastBatch {
+    /// It is a batch like any other.
+    Keep,
+    /// It is left out, unless it is the only one.
+    Drop,
+    /// Its rate is multiplied by its rows / `batch_size`, so that each row counts the same.
+    Weight,
+}
+
+/// How rows are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampling {
+    /// Every row once an epoch, in any order.
+    Uniform,
+    /// Every row once an epoch; each batch has the classes in the proportions of the data, up to rounding.
+    Stratified,
+    /// As many rows of each class in a batch, up to rounding: rows of rare classes come several times an epoch.
+    Balanced,
+}
+
+/// When training stops, beside `epochs` and `patience`. Whatever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stop {
+    /// After this many updates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<u64>,
+    /// After this many seconds of training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_time: Option<f64>,
+    /// After an epoch whose validation loss, or without validation rows training loss, is at most this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_loss: Option<f64>,
+    /// After an update with ‖Δθ‖ at most this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_change: Option<f64>,
+    /// After an update whose gradient had ‖g‖ at most this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_gradient: Option<f64>,
+}
+
+/// Reduction of the rate: after `patience` epochs whose validation loss (without validation rows, training loss)
+/// was not below (1 − `threshold`) of the best, the rate is multiplied by `factor`. PyTorch's
+/// `ReduceLROnPlateau` with its defaults, relative threshold and no cooldown.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plateau {
+    /// What multiplies the rate, between 0 and 1.
+    #[serde(default = "Plateau::factor")]
+    pub factor: f64,
+    /// Epochs that are waited.
+    pub patience: usize,
+    /// What counts as better, relatively.
+    #[serde(default = "Plateau::threshold")]
+    pub threshold: f64,
+    /// The least that all reductions together leave of the rate.
+    #[serde(default)]
+    pub least: f64,
+}
+
+impl Plateau {
+    fn factor() -> f64 {
+        0.1
+    }
+
+    fn threshold() -> f64 {
+        1e-4
+    }
+
+    /// With the other settings at their defaults.
+    pub fn new(patience: usize) -> Self {
+        Self {
+            factor: Self::factor(),
+            patience,
+            threshold: Self::threshold(),
+            least: 0.0,
+        }
+    }
+}
+
+/// The linear scaling rule (Goyal et al. 2017): a rate η that was found for batches of B₀ rows becomes η·B/B₀
+/// for batches of B. The factor rises from 1 in a straight line over the first `warmup` epochs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleRate {
+    /// B₀.
+    pub from_batch_size: usize,
+    /// Epochs of the gradual warm-up.
+    #[serde(default = "ScaleRate::warmup")]
+    pub warmup: f64,
+}
+
+impl ScaleRate {
+    fn warmup() -> f64 {
+        5.0
+    }
+
+    /// From B₀, with a warm-up of 5 epochs.
+    pub fn new(from_batch_size: usize) -> Self {
+        Self {
+            from_batch_size,
+            warmup: Self::warmup(),
+        }
+    }
+
+    /// What multiplies the rate after so many epochs with batches of `batch_size` rows.
+    pub fn factor(&self, batch_size: usize, epochs: f64) -> f64 {
+        let ratio = batch_size as f64 / self.from_batch_size as f64;
+        let done = if self.warmup > 0.0 {
+            (epochs / self.warmup).min(1.0)
+        } else {
+            1.0
+        };
+        1.0 + (ratio - 1.0) * done
+    }
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Plain gradient descent in single precision, one epoch of batches of 32 shuffled rows at rate 0.01.
+impl Default for TrainingSpec {
+    fn default() -> Self {
+        Self {
+            learning_rate: 0.01,
+            batch_size: 32,
+            epochs: 1,
+            patience: None,
+            l2: 0.0,
+            reduction: Reduction::default(),
+            l2_sum: 0.0,
+            l1: 0.0,
+            max_norm: None,
+            clip_norm: None,
+            clip_value: None,
+            sam: None,
+            ema: None,
+            shuffle: true,
+            seed: 0,
+            dtype: Dtype::F32,
+            optimizer: Choice::new("gd"),
+            schedule: Choice::new("constant"),
+            batches: Batches::default(),
+            stop: Stop::default(),
+            plateau: None,
+            scale_rate: None,
+        }
+    }
 }
 
 impl TrainingSpec {
@@ -135,18 +377,30 @@ impl TrainingSpec {
     /// # Errors
     /// Names what does not fit.
     pub fn resolve(&self) -> Result<Self> {
-        let rate = self.learning_rate;
-        if !(rate.is_finite() && rate > 0.0) {
-            return Err(Error::invalid(
-                "learning rate",
-                rate.to_string(),
-                "a number > 0",
-            ));
+        self.check_counts()?;
+        self.check_numbers()?;
+        let optimizer = optimizers::resolve(&self.optimizer)?;
+        if optimizers::is_solver(&optimizer) {
+            self.check_solver()?;
         }
+        SCHEDULES.build(&self.schedule, &())?;
+        Ok(Self {
+            optimizer,
+            schedule: SCHEDULES.resolve(&self.schedule)?.into_choice(),
+            ..self.clone()
+        })
+    }
+
+    fn check_counts(&self) -> Result<()> {
         let counts = [
             ("batch size", Some(self.batch_size)),
             ("epochs", Some(self.epochs)),
             ("patience", self.patience),
+            ("plateau patience", self.plateau.map(|p| p.patience)),
+            (
+                "batch size to scale the rate from",
+                self.scale_rate.map(|s| s.from_batch_size),
+            ),
         ];
         for (name, count) in counts {
             if let Some(count) = count.filter(|count| !(1..=MOST).contains(count)) {
@@ -154,15 +408,88 @@ impl TrainingSpec {
                 return Err(Error::invalid(name, count.to_string(), expected));
             }
         }
-        if !(self.l2.is_finite() && self.l2 >= 0.0) {
-            return Err(Error::invalid("l2", self.l2.to_string(), "a number ≥ 0"));
+        if self.stop.max_steps == Some(0) {
+            return Err(Error::invalid("max steps", "0", "a whole number ≥ 1"));
         }
-        Chain::build(&self.optimizer, self.l2)?;
-        SCHEDULES.build(&self.schedule, &())?;
-        Ok(Self {
-            optimizer: OPTIMIZERS.resolve(&self.optimizer)?.into_choice(),
-            schedule: SCHEDULES.resolve(&self.schedule)?.into_choice(),
-            ..self.clone()
-        })
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<()> {
+        let positive = Domain::POSITIVE;
+        let not_negative = Domain::NON_NEGATIVE;
+        let decay = Domain::DECAY;
+        let below_one = Domain::Number {
+            low: 0.0,
+            high: 1.0,
+            open: (true, true),
+        };
+        let plateau = |field: fn(&Plateau) -> f64| self.plateau.as_ref().map(field);
+        let numbers = [
+            ("learning rate", Some(self.learning_rate), positive),
+            ("l2", Some(self.l2), not_negative),
+            ("l2_sum", Some(self.l2_sum), not_negative),
+            ("l1", Some(self.l1), not_negative),
+            ("max norm", self.max_norm, positive),
+            ("clip norm", self.clip_norm, positive),
+            ("clip value", self.clip_value, positive),
+            ("sam", self.sam, positive),
+            ("ema", self.ema, decay),
+            ("max time", self.stop.max_time, positive),
+            ("min change", self.stop.min_change, not_negative),
+            ("min gradient", self.stop.min_gradient, not_negative),
+            ("plateau factor", plateau(|p| p.factor), below_one),
+            ("plateau threshold", plateau(|p| p.threshold), decay),
+            ("plateau least", plateau(|p| p.least), not_negative),
+            (
+                "warm-up of the scaled rate",
+                self.scale_rate.map(|s| s.warmup),
+                not_negative,
+            ),
+        ];
+        for (name, number, domain) in numbers {
+            let fits = |number: &f64| domain.contains(*number);
+            if let Some(number) = number.filter(|number| !fits(number)) {
+                return Err(Error::invalid(name, number.to_string(), domain.to_string()));
+            }
+        }
+        if let Some(target) = self.stop.target_loss.filter(|target| !target.is_finite()) {
+            return Err(Error::invalid(
+                "target loss",
+                target.to_string(),
+                "a number",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Solvers see all rows at once, minimize loss and `l2` alone, and find their own steps.
+    fn check_solver(&self) -> Result<()> {
+        if self.dtype != Dtype::F64 {
+            let subject = format!("optimizer {}", self.optimizer.name);
+            return Err(
+                Error::invalid(subject, "precision f32", "precision f64").remedy("add --dtype f64")
+            );
+        }
+        let plain = Self::default();
+        let refused = [
+            ("l1", self.l1 != 0.0),
+            ("l2_sum", self.l2_sum != 0.0),
+            ("max_norm", self.max_norm.is_some()),
+            ("clip_norm", self.clip_norm.is_some()),
+            ("clip_value", self.clip_value.is_some()),
+            ("sam", self.sam.is_some()),
+            ("ema", self.ema.is_some()),
+            ("plateau", self.plateau.is_some()),
+            ("scale_rate", self.scale_rate.is_some()),
+            ("batches", self.batches != plain.batches),
+        ];
+        match refused.iter().find(|(_, is_set)| *is_set) {
+            Some((name, _)) => {
+                let subject = format!("optimizer {}", self.optimizer.name);
+                let error = Error::invalid(subject, format!("`{name}`"), "loss and l2 alone");
+                Err(error.remedy(format!("leave out {name}, or choose another optimizer")))
+            }
+            None => Ok(()),
+        }
     }
 }

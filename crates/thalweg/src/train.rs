@@ -1,16 +1,19 @@
 //! The training loop.
 
-use std::time::Instant;
+mod epoch;
 
+use epoch::Sums;
 use serde::{Deserialize, Serialize};
 
+use crate::average;
+use crate::batches;
 use crate::dataset::Dataset;
-use crate::engine::{Batch, Engine, Rows, State, StepReport};
+use crate::engine::{Batch, Engine, State};
 use crate::error::{Error, Result};
-use crate::observe::{Best, EarlyStopping, EpochReport, Flow, Observer};
-use crate::optimizers::Time;
-use crate::random::{Purpose, Stream};
+use crate::observe::{Best, EarlyStopping, EpochReport, Flow, Memory, Observer};
+use crate::optimizers::is_solver;
 use crate::schedules::{Progress, SCHEDULES, Schedule};
+use crate::solvers::{SOLVERS, Solver};
 use crate::spec::TrainingSpec;
 
 /// A training run: an engine, its data, and how far it has come.
@@ -27,6 +30,9 @@ pub struct Run<'a> {
     /// Updates done.
     step: u64,
     early_stopping: EarlyStopping,
+    memory: Memory,
+    /// For optimizers that see all rows at once.
+    solver: Option<Box<dyn Solver>>,
     /// Whether the engine is as an epoch left it.
     is_between_epochs: bool,
 }
@@ -39,8 +45,37 @@ pub enum StoppedBy {
     Epochs,
     /// The validation loss did not get better any more.
     Patience,
+    /// As many updates as were wanted.
+    MaxSteps,
+    /// The time was over.
+    MaxTime,
+    /// The loss was low enough.
+    TargetLoss,
+    /// An update changed too little.
+    MinChange,
+    /// The gradient was small enough.
+    MinGradient,
+    /// A solver found no lower point.
+    Converged,
     /// An observer asked for it.
     Observer,
+}
+
+impl StoppedBy {
+    /// Its name in logs and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            StoppedBy::Epochs => "epochs",
+            StoppedBy::Patience => "patience",
+            StoppedBy::MaxSteps => "max_steps",
+            StoppedBy::MaxTime => "max_time",
+            StoppedBy::TargetLoss => "target_loss",
+            StoppedBy::MinChange => "min_change",
+            StoppedBy::MinGradient => "min_gradient",
+            StoppedBy::Converged => "converged",
+            StoppedBy::Observer => "observer",
+        }
+    }
 }
 
 /// How training went.
@@ -65,10 +100,13 @@ pub struct Checkpoint {
     pub state: State,
     /// The best epoch so far.
     pub best: Option<Best>,
+    /// What else the run remembers.
+    pub memory: Memory,
 }
 
-/// Trains until the epochs are done, patience is over, or the observer says stop; then goes back to the
-/// parameters of the best epoch if there are validation rows.
+/// Trains until the epochs are done, patience is over, another reason of [`crate::spec::Stop`] is there, or the
+/// observer says stop; then goes back to the parameters of the best epoch if there are validation rows, and to
+/// the averaged parameters if such are kept. An epoch that ends early counts.
 ///
 /// # Errors
 /// [`Error::Diverged`] in the step where the loss, the gradient or a parameter stops being finite; if it is
@@ -79,32 +117,28 @@ pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
         return run.finish(StoppedBy::Patience);
     }
     while run.epoch < run.spec.epochs {
-        run.shuffle();
         run.is_between_epochs = false;
-        let mut sums = Sums::default();
-        let mut batches = run.order.chunks(run.spec.batch_size).peekable();
-        while let Some(rows) = batches.next() {
-            let progress = run.progress();
-            run.step += 1;
-            let time = Time {
-                step: run.step,
-                rate: run.spec.learning_rate * run.schedule.factor(progress),
-            };
-            let batch = Batch {
-                upcoming: batches.peek().map_or(Rows::NONE, |rows| Rows::Listed(rows)),
-                ..Batch::new(run.training, Rows::Listed(rows))
-            };
-            let report = (run.engine.step(&batch, time)).map_err(|e| in_epoch(e, run.epoch + 1))?;
-            sums.add(&batch, time.rate, &report);
-            if observer.step(run.step, &report) == Flow::Stop {
-                return run.finish(StoppedBy::Observer);
-            }
+        let (sums, stopped_by) = match run.solver.is_some() {
+            true => run.iterate(observer)?,
+            false => run.batches(observer)?,
+        };
+        if stopped_by == Some(StoppedBy::Observer) {
+            return run.finish(StoppedBy::Observer);
         }
         run.epoch += 1;
-        run.is_between_epochs = true;
+        run.is_between_epochs = stopped_by.is_none();
         let report = run.judge(sums)?;
         if observer.epoch(run, &report)? == Flow::Stop {
             return run.finish(StoppedBy::Observer);
+        }
+        let loss = report.validation_loss.unwrap_or(report.train_loss);
+        let is_low = run
+            .spec
+            .stop
+            .target_loss
+            .is_some_and(|target| loss <= target);
+        if let Some(stopped_by) = stopped_by.or(is_low.then_some(StoppedBy::TargetLoss)) {
+            return run.finish(stopped_by);
         }
         if run.early_stopping.is_out_of_patience(run.epoch) {
             return run.finish(StoppedBy::Patience);
@@ -117,7 +151,8 @@ impl<'a> Run<'a> {
     /// A run that has not begun. `engine` was made from `spec`.
     ///
     /// # Errors
-    /// If the spec is not valid, or a dataset does not fit the network or is empty.
+    /// If the spec is not valid, a layer cannot be learned through, or a dataset does not fit the network or is
+    /// empty.
     pub fn new(
         engine: Box<dyn Engine>,
         spec: &TrainingSpec,
@@ -125,6 +160,7 @@ impl<'a> Run<'a> {
         validation: Option<&'a Dataset>,
     ) -> Result<Self> {
         let spec = spec.resolve()?;
+        engine.check_trainable()?;
         for dataset in [Some(training), validation].into_iter().flatten() {
             engine.check(dataset)?;
             let rows = dataset.rows();
@@ -136,6 +172,7 @@ impl<'a> Run<'a> {
                 ));
             }
         }
+        batches::check(&spec, training)?;
         Ok(Self {
             engine,
             training,
@@ -148,6 +185,10 @@ impl<'a> Run<'a> {
                 patience: spec.patience,
                 best: None,
             },
+            memory: Memory::default(),
+            solver: (is_solver(&spec.optimizer))
+                .then(|| SOLVERS.build(&spec.optimizer, &()))
+                .transpose()?,
             is_between_epochs: true,
             spec,
         })
@@ -170,7 +211,15 @@ impl<'a> Run<'a> {
 
     /// Updates of an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
-        self.order.len().div_ceil(self.spec.batch_size) as u64
+        match self.solver {
+            Some(_) => 1,
+            None => batches::count(&self.spec, self.training.rows()) as u64,
+        }
+    }
+
+    /// The rows in the order of the last epoch that began; batches are cut from its beginning.
+    pub fn order(&self) -> &[u32] {
+        &self.order
     }
 
     /// The best epoch so far by validation loss.
@@ -183,8 +232,15 @@ impl<'a> Run<'a> {
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.is_between_epochs.then(|| Checkpoint {
             epoch: self.epoch,
-            state: self.engine.save(),
+            state: match &self.solver {
+                Some(solver) => State {
+                    slots: solver.save(),
+                    ..self.engine.save()
+                },
+                None => self.engine.save(),
+            },
             best: self.early_stopping.best.clone(),
+            memory: self.memory,
         })
     }
 
@@ -208,7 +264,17 @@ impl<'a> Run<'a> {
                 expected,
             ));
         }
-        self.engine.load(&checkpoint.state)?;
+        match &mut self.solver {
+            Some(solver) => {
+                self.engine.load(&State {
+                    parameters: checkpoint.state.parameters.clone(),
+                    slots: Vec::new(),
+                })?;
+                solver.load(&checkpoint.state.slots, parameters)?;
+            }
+            None => self.engine.load(&checkpoint.state)?,
+        }
+        self.memory = checkpoint.memory;
         self.is_between_epochs = true;
         self.epoch = checkpoint.epoch;
         self.step = checkpoint.epoch as u64 * self.steps_per_epoch();
@@ -235,26 +301,47 @@ impl<'a> Run<'a> {
         let steps_per_epoch = self.steps_per_epoch();
         Progress {
             step: self.step,
-            steps: steps_per_epoch.saturating_mul(self.spec.epochs as u64),
+            steps: steps_per_epoch
+                .saturating_mul(self.spec.epochs as u64)
+                .min(self.spec.stop.max_steps.unwrap_or(u64::MAX)),
             steps_per_epoch,
         }
     }
 
-    /// Puts the rows into the order of the epoch that begins: a function of seed and epoch alone.
-    fn shuffle(&mut self) {
-        if self.spec.shuffle {
-            for (row, place) in self.order.iter_mut().enumerate() {
-                *place = row as u32;
-            }
-            Stream::new(self.spec.seed, Purpose::Shuffle, self.epoch as u64)
-                .sequence()
-                .shuffle(&mut self.order);
+    /// Takes the averaged parameters, if such are kept; gives what was there instead.
+    fn take_average(&mut self) -> Result<Option<State>> {
+        let Some(beta) = self.spec.ema else {
+            return Ok(None);
+        };
+        let state = self.engine.save();
+        let correction = average::correction(beta, self.step);
+        let average = state.slots.last().map_or(&[][..], Vec::as_slice);
+        let mut parameters = state.parameters.clone();
+        // Values that are not trained stay as the latest step left them.
+        let trained = (self.engine.parameters().into_iter()).flat_map(|info| {
+            let length = info.shape.iter().product();
+            std::iter::repeat_n(info.is_trained, length)
+        });
+        for ((value, average), _) in
+            (parameters.iter_mut().zip(average).zip(trained)).filter(|(_, is_trained)| *is_trained)
+        {
+            *value = average * correction;
         }
+        self.engine.load(&State {
+            parameters,
+            slots: Vec::new(),
+        })?;
+        Ok(Some(state))
     }
 
     /// Evaluates on the validation rows and remembers the epoch if it is the best.
     fn judge(&mut self, sums: Sums) -> Result<EpochReport> {
         let seconds = sums.start.elapsed().as_secs_f64();
+        self.memory.seconds += seconds;
+        let latest = match self.validation {
+            Some(_) => self.take_average()?,
+            None => None,
+        };
         let validation_loss = match self.validation {
             Some(rows) => Some(self.engine.evaluate(&Batch::all(rows), None)?),
             None => None,
@@ -276,9 +363,18 @@ impl<'a> Run<'a> {
                 parameters: self.engine.save().parameters,
             });
         }
+        if let Some(latest) = latest {
+            self.engine.load(&latest)?;
+        }
+        let train_loss = sums.loss / sums.weight;
+        if let Some(plateau) = &self.spec.plateau {
+            let loss = validation_loss.unwrap_or(train_loss);
+            self.memory.reduction.epoch(plateau, loss);
+        }
         Ok(EpochReport {
             epoch: self.epoch,
-            train_loss: sums.loss / sums.weight,
+            train_loss,
+            smoothed_loss: self.memory.smoothed.value().unwrap_or(train_loss),
             validation_loss,
             learning_rate: sums.rate,
             gradient_norm: sums.norm / sums.steps as f64,
@@ -289,6 +385,9 @@ impl<'a> Run<'a> {
     }
 
     fn finish(&mut self, stopped_by: StoppedBy) -> Result<Summary> {
+        if self.best().is_none() && self.step > 0 && self.take_average()?.is_some() {
+            self.is_between_epochs = false;
+        }
         self.restore_best()?;
         Ok(Summary {
             epochs: self.epoch,
@@ -297,49 +396,4 @@ impl<'a> Run<'a> {
             stopped_by,
         })
     }
-}
-
-/// Sums over the updates of an epoch.
-struct Sums {
-    start: Instant,
-    rows: usize,
-    weight: f64,
-    steps: usize,
-    loss: f64,
-    norm: f64,
-    rate: f64,
-}
-
-impl Default for Sums {
-    fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            rows: 0,
-            weight: 0.0,
-            steps: 0,
-            loss: 0.0,
-            norm: 0.0,
-            rate: 0.0,
-        }
-    }
-}
-
-impl Sums {
-    fn add(&mut self, batch: &Batch, rate: f64, report: &StepReport) {
-        let weight = batch.total_weight();
-        self.rows += batch.rows.len();
-        self.weight += weight;
-        self.steps += 1;
-        self.loss += report.loss * weight;
-        self.norm += report.gradient_norm;
-        self.rate = rate;
-    }
-}
-
-/// Engines count steps; the loop knows the epoch.
-fn in_epoch(mut error: Error, number: usize) -> Error {
-    if let Error::Diverged { epoch, .. } = &mut error {
-        *epoch = number;
-    }
-    error
 }

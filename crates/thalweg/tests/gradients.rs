@@ -1,5 +1,5 @@
-//! The gradient is the derivative of the loss: for every layer, activation and loss of the registries,
-//! against central finite differences in f64.
+//! The gradient is the derivative of the loss: for every layer with every activation, and with every loss, of the
+//! registries, against central finite differences in f64.
 //!
 //! A new entry is tested without a change here, or the test says what it does not know.
 
@@ -7,7 +7,7 @@ mod common;
 
 use common::*;
 use thalweg::Isa;
-use thalweg::activations::ACTIVATIONS;
+use thalweg::activations::{ACTIVATIONS, AnyActivation, RowShape};
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine, ParameterInfo};
 use thalweg::layers::LAYERS;
@@ -42,6 +42,9 @@ struct Tally {
     parameters: usize,
     drawn: usize,
     kept: usize,
+    compared: usize,
+    /// Differences that stepped over a kink of the loss.
+    stepped_over: usize,
     worst: f64,
 }
 
@@ -60,7 +63,7 @@ fn variants(name: &str, width: usize, activation: &str) -> Vec<Choice> {
         };
         variants = match (parameter.name, parameter.domain, parameter.default) {
             ("units", ..) => each(&[Setting::Integer(width as i64)]),
-            ("activation", ..) => each(&[Setting::Text(activation.to_owned())]),
+            ("activation", ..) => each(&[activation.into()]),
             (_, Domain::Flag, _) => each(&[Setting::Flag(true), Setting::Flag(false)]),
             (other, _, Default::Required) => {
                 panic!("layer {name} wants `{other}`: say in this test which values to check")
@@ -71,18 +74,29 @@ fn variants(name: &str, width: usize, activation: &str) -> Vec<Choice> {
     variants
 }
 
-/// Where the slope of an activation jumps, found by looking.
+/// A row of a single value.
+const ONE: RowShape = RowShape {
+    width: 1,
+    stride: 1,
+};
+
+/// Where the slope of an activation or its curvature jumps, found by looking.
 fn kinks(activation: &str) -> Vec<f64> {
-    let activation = ACTIVATIONS.build(&Choice::new(activation), &()).unwrap();
-    let slope = |z: f64| {
+    let activation = self::activation(activation);
+    let derivatives = |z: f64| {
         let activation: &dyn thalweg::activations::Activation<f64> = &*activation;
         let (mut y, mut dy) = ([z], [1.0]);
-        activation.forward(Isa::PORTABLE, &mut y);
+        activation.forward(Isa::PORTABLE, ONE, &mut y);
         let at = if activation.keeps_input() { [z] } else { y };
-        activation.backward(Isa::PORTABLE, &at, &mut dy);
-        dy[0]
+        activation.backward(Isa::PORTABLE, ONE, &at, &mut dy);
+        let mut curvature = [0.0];
+        activation.add_curvature(Isa::PORTABLE, ONE, &at, &[1.0], &[1.0], &mut curvature);
+        [dy[0], curvature[0]]
     };
-    let jumps = |a: f64, b: f64| (slope(b) - slope(a)).abs() > 0.08;
+    let jumps = |a: f64, b: f64| {
+        let (a, b) = (derivatives(a), derivatives(b));
+        (b[0] - a[0]).abs() > 0.08 || (b[1] - a[1]).abs() > 0.08
+    };
     let mut found = Vec::new();
     for i in -1000..1000 {
         let (mut a, mut b) = ((f64::from(i) + 0.5) / 100.0, (f64::from(i) + 1.5) / 100.0);
@@ -128,10 +142,10 @@ fn draw_rows(
     let x = normals(seed, candidates * network.inputs);
     let mut keeps = vec![true; candidates];
     for (index, layer) in network.layers.iter().enumerate() {
-        let Some(Setting::Text(activation)) = layer.settings.get("activation") else {
+        let Some(activation) = layer.settings.get("activation").and_then(Setting::choice) else {
             continue;
         };
-        let kinks = kinks(activation);
+        let kinks = kinks(&activation.name);
         if kinks.is_empty() {
             continue;
         }
@@ -139,7 +153,7 @@ fn draw_rows(
         let mut layers = network.layers[..=index].to_vec();
         layers[index]
             .settings
-            .insert("activation".into(), Setting::Text("identity".into()));
+            .insert("activation".into(), "identity".into());
         let front = common::network(network.inputs, linear_loss(), layers);
         let mut front = engine(&front, &descent(1.0, 64, 1));
         let count = front.save().parameters.len();
@@ -173,12 +187,13 @@ fn draw_rows(
     kept
 }
 
-/// Slope of the loss along `direction` by the central difference over five points.
+/// Slope of the loss along `direction` by the central difference over five points, `step` apart.
 fn difference(
     engine: &mut dyn Engine,
     batch: &Batch,
     parameters: &[f64],
-    direction: impl Fn(usize) -> f64,
+    step: f64,
+    direction: &dyn Fn(usize) -> f64,
 ) -> f64 {
     let mut at = |h: f64| {
         let moved = parameters
@@ -188,7 +203,7 @@ fn difference(
         engine.load(&state(&moved.collect::<Vec<_>>())).unwrap();
         engine.evaluate(batch, None).unwrap()
     };
-    (8.0 * (at(H) - at(-H)) - (at(2.0 * H) - at(-2.0 * H))) / (12.0 * H)
+    (8.0 * (at(step) - at(-step)) - (at(2.0 * step) - at(-2.0 * step))) / (12.0 * step)
 }
 
 fn check(
@@ -240,15 +255,24 @@ fn check(
             network.loss
         )
     };
-    let mut compare = |what: &dyn Fn() -> String, analytic: f64, numeric: f64| {
-        let error = relative_error(analytic, numeric, FLOOR);
-        let (what, case) = (what(), case());
-        assert!(
-            error <= TOLERANCE,
-            "{case}: {what}: {analytic:e} is not {numeric:e} ({error:e})"
-        );
-        tally.worst = tally.worst.max(error);
-    };
+    let mut compare =
+        |what: &dyn Fn() -> String, analytic: f64, direction: &dyn Fn(usize) -> f64| {
+            let mut slope = |step| difference(&mut *engine, &batch, &parameters, step, direction);
+            let numeric = slope(H);
+            let error = relative_error(analytic, numeric, FLOOR);
+            tally.compared += 1;
+            // A kink of the loss lies in between where differences do not agree with each other.
+            if error > TOLERANCE && relative_error(numeric, slope(H / 8.0), FLOOR) > 1e-4 {
+                tally.stepped_over += 1;
+                return;
+            }
+            let (what, case) = (what(), case());
+            assert!(
+                error <= TOLERANCE,
+                "{case}: {what}: {analytic:e} is not {numeric:e} ({error:e})"
+            );
+            tally.worst = tally.worst.max(error);
+        };
     let mut start = 0;
     for (tensor, length) in tensors.iter().zip(&lengths) {
         // All, or some that are spread over the tensor with its first and last.
@@ -261,9 +285,8 @@ fn check(
                     0
                 };
             let one = |i| f64::from(u8::from(i == place));
-            let numeric = difference(&mut *engine, &batch, &parameters, one);
             let name = || format!("{}[{}]", tensor.name, place - start);
-            compare(&name, gradient[place], numeric);
+            compare(&name, gradient[place], &one);
         }
         tally.parameters += count;
         start += length;
@@ -272,22 +295,37 @@ fn check(
     let d = normals(seed + 3, parameters.len());
     let norm = d.iter().map(|d| d * d).sum::<f64>().sqrt();
     let analytic: f64 = gradient.iter().zip(&d).map(|(g, d)| g * d / norm).sum();
-    let numeric = difference(&mut *engine, &batch, &parameters, |i| d[i] / norm);
-    compare(&|| "a random direction".into(), analytic, numeric);
+    compare(&|| "a random direction".into(), analytic, &|i| d[i] / norm);
     tally.cases += 1;
 }
 
-/// Dense layers with every activation, loss and shape; other layers have their own cases in `layers.rs`.
+/// Dense layers in every shape with every activation through which one can learn, and with every loss; other layers
+/// have their own cases in `layers.rs`.
 fn combinations() -> Vec<(&'static str, &'static str, &'static str, usize)> {
+    let is_trainable = |name: &&str| activation(name).check_trainable().is_ok();
     let mut all = Vec::new();
     for layer in ["dense"] {
-        for activation in names(&ACTIVATIONS) {
+        for activation in names(&ACTIVATIONS).into_iter().filter(is_trainable) {
             for loss in names(&LOSSES) {
-                all.extend((0..SHAPES.len()).map(|shape| (layer, activation, loss, shape)));
+                if ["relu", "tanh"].contains(&activation)
+                    || ["mse", "cross_entropy"].contains(&loss)
+                {
+                    all.extend((0..SHAPES.len()).map(|shape| (layer, activation, loss, shape)));
+                }
             }
         }
     }
     all
+}
+
+fn activation(name: &str) -> Box<dyn AnyActivation> {
+    ACTIVATIONS.build(&Choice::new(name), &()).unwrap()
+}
+
+/// Whether a last layer with this activation would be refused.
+fn is_refused(last: &str, loss: &str) -> bool {
+    let loss = LOSSES.build(&Choice::new(loss), &()).unwrap();
+    activation(last).is_probability() && loss.takes_logits()
 }
 
 #[test]
@@ -298,6 +336,11 @@ fn every_activation_and_loss_has_the_gradient_of_finite_differences() {
         let (inputs, [first, second], rows) = SHAPES[shape];
         // Each with a last layer that is linear and with one that is not.
         for (outputs, last) in [(1 + index % 2, activation), (3, "identity")] {
+            let last = if is_refused(last, loss) {
+                "identity"
+            } else {
+                last
+            };
             for kind in 0..targets(loss, outputs, 1, 0).len() {
                 let (first, second) = (
                     variants(layer, first, activation),
@@ -321,6 +364,12 @@ fn every_activation_and_loss_has_the_gradient_of_finite_differences() {
     println!(
         "{} cases, {} parameters one by one, worst relative error {:.1e}; kept {} of {} rows",
         tally.cases, tally.parameters, tally.worst, tally.kept, tally.drawn
+    );
+    assert!(
+        tally.stepped_over * 50 < tally.compared,
+        "{} of {} differences stepped over kinks of losses",
+        tally.stepped_over,
+        tally.compared
     );
     assert!(
         tally.kept * 4 > tally.drawn,

@@ -232,6 +232,7 @@ fn training_a_sum_of_relus_finds_a_planted_curve() {
         let spec = TrainingSpec {
             optimizer: Choice::new("adam"),
             schedule: Choice::new("cosine"),
+            reduction: Default::default(),
             shuffle: true,
             seed,
             ..descent(1e-2, 32, 400)

@@ -3,19 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use serde::{Deserialize, Serialize};
+use thalweg_bench::Epoch;
 
 use crate::Result;
 use crate::process::words;
-
-/// What a contestant answers to `epoch`.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Time of the epoch, reshuffling included.
-    pub seconds: f64,
-    /// Mean training loss over the epoch's batches, each before its update.
-    pub loss: f64,
-}
 
 /// A running contestant, blocked on its standard input whenever it is not its turn. Ends when dropped.
 pub struct Contestant {

@@ -1,50 +1,85 @@
-//! The data of a workload, as `bench/data.py` leaves it in .npy files.
+//! The data of a workload in .npy files, which every contestant reads.
+//!
+//! A folder holds x.npy (f32, rows × inputs), y.npy (i32 classes), the initial parameters weight0.npy (f32,
+//! [out, in]), bias0.npy, …, and source.txt, one line on what the rows are. They are `thalweg-bench`'s
+//! synthetic rows; in place of synthetic pixels those of MNIST divided by 255, where its IDX files lie in
+//! ../shared/data/mnist.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
 use thalweg::dataset::{Dataset, Features, Targets, Values};
+use thalweg_bench::workloads::{Kind, Workload};
+use thalweg_bench::{Data, data};
 
 use crate::Result;
+use crate::process::{root, target};
 
-/// Rows with their classes, and the parameters that every contestant starts from.
-#[derive(Debug)]
-pub struct Data {
-    /// The rows.
-    pub dataset: Dataset,
-    /// Layer by layer: weight `[out, in]` row-major, bias `[out]`.
-    pub initial: Vec<f64>,
+/// The folder of the workload's data, made once, and the line of its source.txt.
+pub fn prepare(workload: &Workload, threads: usize) -> Result<(PathBuf, String)> {
+    let folder = target().join("bench-data").join(workload.name);
+    let mnist = root().join("../shared/data/mnist");
+    let mnist = (workload.kind == Kind::Pixels && mnist.join(IMAGES).exists()).then_some(mnist);
+    let what = match mnist {
+        Some(_) => "MNIST training images",
+        None => data::description(workload.kind),
+    };
+    let source = format!("{} rows for {}: {what}", workload.rows, workload.shape());
+    // Written last, so that its presence means that the rest is there.
+    let stamp = folder.join("source.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == source) {
+        return Ok((folder, source));
+    }
+    let data = match mnist {
+        Some(mnist) => Data {
+            dataset: images(&mnist, workload.rows)?,
+            initial: data::initial(workload.layers),
+        },
+        None => Data::synthesize(workload, workload.rows, threads),
+    };
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&folder).map_err(failed)?;
+    let _ = fs::remove_file(&stamp);
+    write(&folder, &data, workload.layers).map_err(failed)?;
+    fs::write(&stamp, &source).map_err(failed)?;
+    Ok((folder, source))
 }
 
-impl Data {
-    /// The first `rows` rows in `folder`, for a network of `layers`.
-    pub fn load(folder: &Path, rows: usize, layers: &[usize]) -> Result<Self> {
-        let mut features = numbers(&folder.join("x.npy"), "<f4", f32::from_le_bytes)?;
-        let mut classes = numbers(&folder.join("y.npy"), "<i4", u32::from_le_bytes)?;
-        let mut initial = Vec::new();
-        for (k, pair) in layers.windows(2).enumerate() {
-            for (name, length) in [("weight", pair[0] * pair[1]), ("bias", pair[1])] {
-                let path = folder.join(format!("{name}{k}.npy"));
-                let tensor = numbers(&path, "<f4", f32::from_le_bytes)?;
-                if tensor.len() != length {
-                    return Err(stale(folder));
-                }
-                initial.extend(tensor.into_iter().map(f64::from));
+/// The first `rows` rows in `folder`, for a network of `layers`.
+pub fn load(folder: &Path, rows: usize, layers: &[usize]) -> Result<Data> {
+    let mut features = numbers(&folder.join("x.npy"), "<f4", f32::from_le_bytes)?;
+    let mut classes = numbers(&folder.join("y.npy"), "<i4", u32::from_le_bytes)?;
+    let mut initial = Vec::new();
+    for (k, pair) in layers.windows(2).enumerate() {
+        for (name, length) in [("weight", pair[0] * pair[1]), ("bias", pair[1])] {
+            let path = folder.join(format!("{name}{k}.npy"));
+            let tensor = numbers(&path, "<f4", f32::from_le_bytes)?;
+            if tensor.len() != length {
+                return Err(stale(folder));
             }
+            initial.extend(tensor.into_iter().map(f64::from));
         }
-        let width = layers[0];
-        if features.len() < rows * width || classes.len() < rows {
-            return Err(stale(folder));
-        }
-        features.truncate(rows * width);
-        classes.truncate(rows);
-        let values = Values::F32(features);
-        let dataset = Dataset {
-            features: Features { width, values },
-            targets: Targets::Classes(classes),
-            weights: None,
-        };
-        Ok(Self { dataset, initial })
+    }
+    let width = layers[0];
+    if features.len() < rows * width || classes.len() < rows {
+        return Err(stale(folder));
+    }
+    features.truncate(rows * width);
+    classes.truncate(rows);
+    Ok(Data {
+        dataset: dataset(features, classes, width),
+        initial,
+    })
+}
+
+fn dataset(features: Vec<f32>, classes: Vec<u32>, width: usize) -> Dataset {
+    let values = Values::F32(features);
+    let targets = Targets::Classes(classes);
+    Dataset {
+        features: Features { width, values },
+        targets,
+        weights: None,
     }
 }
 
@@ -53,25 +88,109 @@ fn stale(folder: &Path) -> String {
     format!("{folder} does not fit the workload; remove it, and it is made again")
 }
 
-/// The numbers of a .npy file (version 1.0, C order): after the magic and version, two bytes of header
-/// length, a header that names the type, and the values.
+const IMAGES: &str = "train-images-idx3-ubyte.gz";
+const LABELS: &str = "train-labels-idx1-ubyte.gz";
+
+/// The first rows of MNIST: after 16 and 8 bytes of header, a byte a pixel and a byte a label.
+fn images(folder: &Path, rows: usize) -> Result<Dataset> {
+    let read = |name: &str, header: usize, width: usize| {
+        let path = folder.join(name);
+        let mut bytes = Vec::new();
+        let told = File::open(&path)
+            .and_then(|file| flate2::read::GzDecoder::new(file).read_to_end(&mut bytes));
+        told.map_err(|error| format!("{}: {error}", path.display()))?;
+        let wanted = bytes.get(header..header + rows * width).map(<[u8]>::to_vec);
+        wanted.ok_or_else(|| format!("{}: fewer than {rows} rows", path.display()))
+    };
+    let pixels = read(IMAGES, 16, 784)?;
+    let labels = read(LABELS, 8, 1)?;
+    let features = pixels
+        .into_iter()
+        .map(|byte| f32::from(byte) / 255.0)
+        .collect();
+    Ok(dataset(
+        features,
+        labels.into_iter().map(u32::from).collect(),
+        784,
+    ))
+}
+
+fn write(folder: &Path, data: &Data, layers: &[usize]) -> std::io::Result<()> {
+    let Dataset {
+        features, targets, ..
+    } = &data.dataset;
+    if let (Values::F32(x), Targets::Classes(classes)) = (&features.values, targets) {
+        let shape = [classes.len(), features.width];
+        save(
+            &folder.join("x.npy"),
+            "<f4",
+            &shape,
+            x.iter().map(|x| x.to_le_bytes()),
+        )?;
+        let y = classes.iter().map(|class| class.to_le_bytes());
+        save(&folder.join("y.npy"), "<i4", &shape[..1], y)?;
+    }
+    let mut rest = data.initial.as_slice();
+    for (k, pair) in layers.windows(2).enumerate() {
+        for (name, shape) in [("weight", vec![pair[1], pair[0]]), ("bias", vec![pair[1]])] {
+            let (tensor, after) = rest.split_at(shape.iter().product());
+            rest = after;
+            let values = tensor.iter().map(|x| (*x as f32).to_le_bytes());
+            save(
+                &folder.join(format!("{name}{k}.npy")),
+                "<f4",
+                &shape,
+                values,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
+
+/// Writes a .npy file (version 1.0, C order): magic and version, two bytes of header length, a header that
+/// names type and shape and ends on a multiple of 64 bytes, and the values.
+fn save(
+    path: &Path,
+    kind: &str,
+    shape: &[usize],
+    values: impl Iterator<Item = [u8; 4]>,
+) -> std::io::Result<()> {
+    let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
+    while !(MAGIC.len() + 2 + header.len() + 1).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    file.write_all(MAGIC)?;
+    file.write_all(&(header.len() as u16).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    for value in values {
+        file.write_all(&value)?;
+    }
+    file.flush()
+}
+
+/// The numbers of such a file.
 fn numbers<T>(path: &Path, kind: &str, read: fn([u8; 4]) -> T) -> Result<Vec<T>> {
     let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let parse = || {
-        let rest = bytes.strip_prefix(b"\x93NUMPY\x01\x00")?;
+        let rest = bytes.strip_prefix(MAGIC)?;
         let (length, rest) = rest.split_first_chunk::<2>()?;
         let (header, values) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
         let header = str::from_utf8(header).ok()?;
-        (header.contains(&format!("'{kind}'")) && header.contains("'fortran_order': False")).then(
-            || {
-                values
-                    .as_chunks::<4>()
-                    .0
-                    .iter()
-                    .map(|&four| read(four))
-                    .collect()
-            },
-        )
+        let fits =
+            header.contains(&format!("'{kind}'")) && header.contains("'fortran_order': False");
+        fits.then(|| {
+            values
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&four| read(four))
+                .collect()
+        })
     };
     parse().ok_or_else(|| format!("{}: not a .npy file of {kind}", path.display()))
 }

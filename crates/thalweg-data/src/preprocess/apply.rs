@@ -70,7 +70,7 @@ impl Preprocessing {
             bound.push(bind(table, column, &input.encoding, rows)?);
         }
         let values = match dtype {
-            Dtype::F32 => Values::F32(dense(&bound, width, rows, |x| {
+            Dtype::F32 | Dtype::Bf16 => Values::F32(dense(&bound, width, rows, |x| {
                 (x as f32).clamp(f32::MIN, f32::MAX)
             })?),
             Dtype::F64 => Values::F64(dense(&bound, width, rows, |x| x.clamp(f64::MIN, f64::MAX))?),

@@ -21,6 +21,11 @@ impl Function for Identity {
     fn slope<A: Arch, T: Scalar>(self, _: T) -> T {
         T::ONE
     }
+
+    #[inline(always)]
+    fn curvature<A: Arch, T: Scalar>(self, _: T) -> T {
+        T::ZERO
+    }
 }
 
 pub(super) const ENTRY: Entry<Box<dyn AnyActivation>> = Entry {

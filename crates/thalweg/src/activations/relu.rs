@@ -23,6 +23,11 @@ impl Function for Relu {
     fn slope<A: Arch, T: Scalar>(self, y: T) -> T {
         if y > T::ZERO { T::ONE } else { T::ZERO }
     }
+
+    #[inline(always)]
+    fn curvature<A: Arch, T: Scalar>(self, _: T) -> T {
+        T::ZERO
+    }
 }
 
 pub(super) const ENTRY: Entry<Box<dyn AnyActivation>> = Entry {

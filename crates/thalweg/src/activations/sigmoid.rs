@@ -1,4 +1,4 @@
-//! Sigmoid: φ(z) = σ(z) = 1/(1 + e⁻ᶻ), φ′ = σ(1 − σ).
+//! Sigmoid: φ(z) = σ(z) = 1/(1 + e⁻ᶻ), φ′ = σ(1 − σ), φ″ = σ(1 − σ)(1 − 2σ).
 //!
 //! The slope is computed from z as e^{−|z|}/(1 + e^{−|z|})²: from the value it would vanish wherever σ rounds
 //! to 1, from z = 17 on in single precision.
@@ -14,6 +14,7 @@ pub struct Sigmoid;
 
 impl Function for Sigmoid {
     const SLOPE_FROM_VALUE: bool = false;
+    const IS_PROBABILITY: bool = true;
 
     #[inline(always)]
     fn value<A: Arch, T: Scalar>(self, z: T) -> T {
@@ -23,6 +24,11 @@ impl Function for Sigmoid {
     #[inline(always)]
     fn slope<A: Arch, T: Scalar>(self, z: T) -> T {
         math::sigmoid_slope::<A, T>(z)
+    }
+
+    #[inline(always)]
+    fn curvature<A: Arch, T: Scalar>(self, z: T) -> T {
+        math::sigmoid_curvature::<A, T>(z)
     }
 }
 

@@ -23,6 +23,12 @@ impl Function for Tanh {
     fn slope<A: Arch, T: Scalar>(self, z: T) -> T {
         math::tanh_slope::<A, T>(z)
     }
+
+    #[inline(always)]
+    fn curvature<A: Arch, T: Scalar>(self, z: T) -> T {
+        let two = T::from_f64(2.0);
+        -two * math::tanh::<A, T>(z) * math::tanh_slope::<A, T>(z)
+    }
 }
 
 pub(super) const ENTRY: Entry<Box<dyn AnyActivation>> = Entry {

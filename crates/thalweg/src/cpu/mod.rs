@@ -2,16 +2,26 @@
 
 mod buffer;
 mod cores;
+mod couple;
+mod gather;
+mod items;
 mod pass;
 mod plan;
 mod team;
+mod unfold;
+mod update;
+mod whole;
 
 use std::ops::Range;
 
 use buffer::{Buffer, Shared};
-use pass::{Pass, RUINED, RowBlock, Update};
+use gather::Upcoming;
+use items::Cut;
+use pass::{Pass, RowBlock};
 use plan::Plan;
 use team::{Member, Team};
+use update::Update;
+use whole::{Sums, Whole};
 
 use crate::dataset::{Dataset, Features};
 use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
@@ -22,7 +32,8 @@ use crate::losses::{AnyLoss, LOSSES};
 use crate::optimizers::{Chain, Constants, Time};
 use crate::precision::{Dtype, Precision};
 use crate::random::{Purpose, Stream};
-use crate::spec::{NetworkSpec, TrainingSpec};
+use crate::solvers;
+use crate::spec::{NetworkSpec, Reduction, TrainingSpec};
 
 /// Makes an engine for the CPU, with freshly initialized parameters.
 ///
@@ -35,10 +46,29 @@ pub fn engine(
     training: &TrainingSpec,
     threads: usize,
 ) -> Result<Box<dyn Engine>> {
+    let loss = LOSSES.build(&network.loss, &())?;
+    engine_with_loss(network, training, threads, loss)
+}
+
+/// The same with a loss that is not in the registry, such as a [`Custom`](crate::losses::Custom) one, in the place
+/// of `network.loss`.
+///
+/// # Errors
+/// As [`engine()`].
+pub fn engine_with_loss(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+    loss: Box<dyn AnyLoss>,
+) -> Result<Box<dyn Engine>> {
     let isa = Isa::detect();
     Ok(match training.dtype {
-        Dtype::F32 => Box::new(CpuEngine::<f32>::new(network, training, threads, isa)?),
-        Dtype::F64 => Box::new(CpuEngine::<f64>::new(network, training, threads, isa)?),
+        Dtype::F32 | Dtype::Bf16 => Box::new(CpuEngine::<f32>::new(
+            network, training, threads, isa, loss,
+        )?),
+        Dtype::F64 => Box::new(CpuEngine::<f64>::new(
+            network, training, threads, isa, loss,
+        )?),
     })
 }
 
@@ -48,6 +78,7 @@ struct CpuEngine<T> {
     isa: Isa,
     plan: Plan,
     loss: Box<dyn AnyLoss>,
+    reduction: Reduction,
     chain: Chain,
     /// Of layers that behave at random.
     seed: u64,
@@ -68,10 +99,13 @@ struct CpuEngine<T> {
     /// Room for one item's gradient, for each member.
     gradients: Buffer<T>,
     item_length: usize,
+    /// For chains that need the whole gradient.
+    whole: Option<Whole<T>>,
     constants: Vec<Constants>,
-    /// Σ w·l of each row block, and ‖gradient‖² of each item.
+    /// Σ w·l of each row block, and ‖gradient‖² and ‖Δθ‖² of each item.
     block_losses: Vec<f64>,
     item_squares: Vec<f64>,
+    item_changes: Vec<f64>,
 }
 
 impl<T: Precision> CpuEngine<T> {
@@ -80,16 +114,24 @@ impl<T: Precision> CpuEngine<T> {
         training: &TrainingSpec,
         threads: usize,
         isa: Isa,
+        loss: Box<dyn AnyLoss>,
     ) -> Result<Self> {
         let training = training.resolve()?;
         let network = network.resolve()?;
-        let chain = Chain::build(&training.optimizer, training.l2)?;
+        solvers::check(&network, &training)?;
+        let chain = Chain::build(&training)?;
+        let cut = match (chain.is_whole(), chain.has_parts()) {
+            (true, _) => Cut::Tensors,
+            (false, true) => Cut::Parts,
+            (false, false) => Cut::Nowhere,
+        };
         let plan = Plan::new::<T>(
             &network,
+            training.dtype,
             isa,
             training.batch_size,
             threads.max(1),
-            chain.has_decay(),
+            cut,
         )?;
         let item_length = plan
             .items
@@ -100,7 +142,8 @@ impl<T: Precision> CpuEngine<T> {
             .next_multiple_of(64);
         let mut engine = Self {
             isa,
-            loss: LOSSES.build(&network.loss, &())?,
+            loss,
+            reduction: training.reduction,
             team: Team::new(plan.members)?,
             shares: plan.share_items(),
             parameters: Buffer::new(plan.parameters)?,
@@ -113,11 +156,15 @@ impl<T: Precision> CpuEngine<T> {
             prepared: vec![0.0; plan.prepared],
             summaries: vec![0.0; 2 * plan.summary * plan.capacity.div_ceil(plan.block_rows)],
             totals: vec![0.0; 2 * plan.summary * plan.members],
+            whole: (chain.is_whole())
+                .then(|| Whole::new(&plan, &chain, isa))
+                .transpose()?,
             gradients: Buffer::new(item_length * plan.members)?,
             item_length,
             constants: vec![[0.0; 4]; chain.stages.len()],
             block_losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
             item_squares: vec![0.0; plan.items.len()],
+            item_changes: vec![0.0; plan.items.len()],
             chain,
             seed: training.seed,
             plan,
@@ -163,13 +210,18 @@ impl<T: Precision> CpuEngine<T> {
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
     fn split<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode) -> (Pass<'a, T>, Rest<'a, T>) {
         let total = batch.total_weight();
+        let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
         let pass = Pass {
             isa: self.isa,
             plan: &self.plan,
             loss: &*self.loss,
             batch: *batch,
             mode,
-            scale: if total > 0.0 { 1.0 / total } else { 0.0 },
+            scale,
+            gradient_scale: match self.reduction {
+                Reduction::Mean => scale,
+                Reduction::Sum => 1.0,
+            },
             arena: self.arena.share(),
             values: self.values.share(),
             classes: Shared::new(&mut self.classes),
@@ -188,8 +240,10 @@ impl<T: Precision> CpuEngine<T> {
             gradients: self.gradients.share(),
             item_length: self.item_length,
             shares: &self.shares,
+            whole: self.whole.as_mut().map(Whole::share),
             block_losses: &mut self.block_losses,
             item_squares: &mut self.item_squares,
+            item_changes: &mut self.item_changes,
         };
         (pass, rest)
     }
@@ -204,17 +258,20 @@ struct Rest<'a, T> {
     gradients: Shared<'a, T>,
     item_length: usize,
     shares: &'a [Range<usize>],
+    whole: Option<whole::Parts<'a, T>>,
     block_losses: &'a mut [f64],
     item_squares: &'a mut [f64],
+    item_changes: &'a mut [f64],
 }
 
 impl<T: Precision> Engine for CpuEngine<T> {
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
+        self.check_trainable()?;
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let (seed, step) = (self.seed, time.step);
         let (pass, rest) = self.split(batch, Mode::Training { seed, step });
         for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.stages) {
-            *constants = stage.constants(time);
+            *constants = stage.constants(time, batch.rows.len());
         }
         let update = Update {
             chain: rest.chain,
@@ -223,8 +280,14 @@ impl<T: Precision> Engine for CpuEngine<T> {
             slots: rest.slots,
         };
         let blocks = batch.rows.len().div_ceil(pass.plan.block_rows);
-        let losses = Shared::new(rest.block_losses);
-        let squares = Shared::new(rest.item_squares);
+        rest.item_changes.fill(0.0);
+        let sums = Sums {
+            losses: Shared::new(rest.block_losses),
+            squares: Shared::new(rest.item_squares),
+            changes: Shared::new(rest.item_changes),
+            blocks,
+        };
+        let losses = sums.losses;
         let sum_losses = || {
             // SAFETY: only called after the team has met, when nobody writes losses.
             let losses = unsafe { losses.read(0..blocks) };
@@ -237,28 +300,37 @@ impl<T: Precision> Engine for CpuEngine<T> {
             if !sum_losses().is_finite() {
                 return;
             }
-            for index in shares[member.index].clone() {
+            let items = shares[member.index].clone();
+            if let Some(whole) = &rest.whole {
+                whole.update(&pass, &update, member, items, sums);
+                return;
+            }
+            for index in items {
                 let item = &pass.plan.items[index];
                 let start = member.index * length;
                 // SAFETY: each member has room of its own and items of its own, and all rows are done.
                 unsafe {
                     let gradient = gradients.write(start..start + item.range.len());
-                    let square = pass.update(member.index, item, &update, gradient);
-                    squares.write(index..index + 1)[0] = square;
+                    let updated = pass.update(member.index, item, &update, gradient);
+                    sums.squares.write(index..index + 1)[0] = updated.square;
+                    sums.changes.write(index..index + 1)[0] = updated.change;
                 }
             }
         });
         let loss = sum_losses();
         let gradient_norm = self.item_squares.iter().sum::<f64>().sqrt();
-        if loss.is_finite() && gradient_norm.is_finite() {
+        let is_ruined = whole::is_ruined(&self.item_changes);
+        if loss.is_finite() && gradient_norm.is_finite() && !is_ruined {
+            let change = || self.item_changes.iter().sum::<f64>().sqrt();
             return Ok(StepReport {
                 loss,
                 gradient_norm,
+                change: self.chain.around.measures_change.then(change),
             });
         }
         let (quantity, value) = if !loss.is_finite() {
             ("loss", loss)
-        } else if self.item_squares.contains(&RUINED) {
+        } else if is_ruined {
             ("largest parameter", f64::INFINITY)
         } else {
             ("gradient norm", gradient_norm)
@@ -273,6 +345,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
+        self.check_trainable()?;
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let mut whole = vec![T::ZERO; self.plan.parameters];
         let (seed, step) = (self.seed, 1);
@@ -321,7 +394,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
                     };
                     // SAFETY: each member works in rows of its own; parameters do not change.
                     unsafe {
-                        let z = pass.forward(&block);
+                        let z = pass.forward(&block, Upcoming::UNKNOWN);
                         if has_predictions {
                             let range = block.rows.start * outputs..block.rows.end * outputs;
                             let answers = predictions.write(range).chunks_exact_mut(outputs);
@@ -362,9 +435,12 @@ impl<T: Precision> Engine for CpuEngine<T> {
                     .layer
                     .segments()
                     .into_iter()
-                    .map(move |segment| ParameterInfo {
+                    .enumerate()
+                    .map(move |(number, segment)| ParameterInfo {
                         name: format!("{}.{}", planned.path, segment.name),
+                        is_trained: planned.layer.is_trained(number),
                         shape: segment.shape,
+                        decays: segment.decays,
                     })
             })
             .collect()
@@ -429,6 +505,14 @@ impl<T: Precision> Engine for CpuEngine<T> {
         for item in &pass.plan.items {
             // SAFETY: only this thread works on the engine.
             unsafe { pass.refresh(item, pass.parameters.read(item.range.clone())) };
+        }
+        Ok(())
+    }
+
+    fn check_trainable(&self) -> Result<()> {
+        for planned in &self.plan.layers {
+            (planned.layer.check_trainable())
+                .map_err(|error| error.within(format_args!("layer {}", planned.number() + 1)))?;
         }
         Ok(())
     }

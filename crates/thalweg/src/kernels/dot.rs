@@ -2,6 +2,7 @@
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar, Vector};
+use crate::losses::elementwise::clear;
 
 /// Sums that grow side by side, so that additions need not wait for each other.
 const SUMS: usize = 4;
@@ -53,7 +54,7 @@ impl<T: Scalar> Kernel for &mut Dots<'_, T> {
             .chunks_exact(self.x_stride)
             .zip(self.y.chunks_exact_mut(self.y_stride));
         for (x, y) in rows.take(self.rows) {
-            y.fill(T::ZERO);
+            clear(y);
             for (unit, y) in y[..self.units].iter_mut().enumerate() {
                 let mut sums = [T::Vector::<A>::splat(T::ZERO); SUMS];
                 let mut column = 0;
@@ -76,6 +77,76 @@ impl<T: Scalar> Kernel for &mut Dots<'_, T> {
                 let [a, b, c, d] = sums;
                 let start = self.start.map_or(T::ZERO, |start| start[unit]);
                 *y = start + a.add(b).add(c.add(d)).sum();
+            }
+        }
+    }
+}
+
+/// sum\[unit, j\] = Σ over rows of factors\[row, unit\]·x\[row, j\]: what [`Dots`] is to the gradient.
+#[derive(Debug)]
+pub struct WeightedSums<'a, T> {
+    /// Rows of `factors` and x.
+    pub rows: usize,
+    /// Sums.
+    pub units: usize,
+    /// Length of each: a multiple of the lanes of a vector.
+    pub columns: usize,
+    /// Rows, `factors_stride` apart, of one factor for each unit.
+    pub factors: &'a [T],
+    /// See `factors`.
+    pub factors_stride: usize,
+    /// Rows, `x_stride` apart.
+    pub x: &'a [T],
+    /// See `x`.
+    pub x_stride: usize,
+    /// Results, `columns` apart.
+    pub sums: &'a mut [T],
+}
+
+impl<T: Scalar> WeightedSums<'_, T> {
+    /// Computes the sums.
+    ///
+    /// # Panics
+    /// If a slice is too short for the sizes: a mistake in the plan, not in any input.
+    pub fn run(mut self, isa: Isa) {
+        let last = self.rows.max(1) - 1;
+        assert_eq!(self.columns % isa.lanes::<T>(), 0);
+        assert!(self.rows == 0 || self.x.len() >= last * self.x_stride + self.columns);
+        assert!(self.rows == 0 || self.factors.len() >= last * self.factors_stride + self.units);
+        assert!(self.sums.len() >= self.units * self.columns);
+        isa.run(&mut self);
+    }
+}
+
+impl<T: Scalar> Kernel for &mut WeightedSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arch>(self) {
+        let lanes = T::Vector::<A>::LANES;
+        for unit in 0..self.units {
+            for column in (0..self.columns).step_by(lanes) {
+                // SAFETY: `WeightedSums::run` checked that all rows are there, and room for the sums.
+                unsafe {
+                    let term = |row: usize, sum: T::Vector<A>| {
+                        let factor = *self.factors.as_ptr().add(row * self.factors_stride + unit);
+                        let x = self.x.as_ptr().add(row * self.x_stride + column);
+                        T::Vector::<A>::splat(factor).mul_add(T::Vector::<A>::load(x), sum)
+                    };
+                    let mut sums = [T::Vector::<A>::splat(T::ZERO); SUMS];
+                    let whole = self.rows - self.rows % SUMS;
+                    for row in (0..whole).step_by(SUMS) {
+                        for (k, sum) in sums.iter_mut().enumerate() {
+                            *sum = term(row + k, *sum);
+                        }
+                    }
+                    for row in whole..self.rows {
+                        sums[0] = term(row, sums[0]);
+                    }
+                    let [a, b, c, d] = sums;
+                    let to = self.sums.as_mut_ptr().add(unit * self.columns + column);
+                    a.add(b).add(c.add(d)).store(to);
+                }
             }
         }
     }

@@ -6,6 +6,9 @@
 //! of B per vector. The order of additions in an element of C depends on the reduction length alone,
 //! not on how rows or columns are cut, so results do not depend on blocks or threads.
 
+use std::marker::PhantomData;
+
+use super::bf16;
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar, Vector};
 
@@ -64,12 +67,80 @@ pub struct Product<'a, T> {
     pub c_layout: Layout,
 }
 
+/// One step of a reduction: what becomes of a sum when a value of A and one of B come in.
+trait Term<T: Scalar> {
+    fn add<A: Arch>(a: T::Vector<A>, b: T::Vector<A>, sum: T::Vector<A>) -> T::Vector<A>;
+}
+
+/// sum + a·b.
+struct Number;
+
+impl<T: Scalar> Term<T> for Number {
+    #[inline(always)]
+    fn add<A: Arch>(a: T::Vector<A>, b: T::Vector<A>, sum: T::Vector<A>) -> T::Vector<A> {
+        a.mul_add(b, sum)
+    }
+}
+
+/// sum + a₁·b₁ + a₀·b₀, for pairs of bf16 numbers.
+struct Pair;
+
+impl Term<f32> for Pair {
+    #[inline(always)]
+    fn add<A: Arch>(a: A::F32, b: A::F32, sum: A::F32) -> A::F32 {
+        A::dot_pairs(a, b, sum)
+    }
+}
+
+/// The same on machines that have no instruction for it.
+struct UnpackedPair;
+
+impl Term<f32> for UnpackedPair {
+    #[inline(always)]
+    fn add<A: Arch>(a: A::F32, b: A::F32, sum: A::F32) -> A::F32 {
+        const MOST: usize = 16;
+        let mut halves = [[0.0; MOST]; 4];
+        let mut unpack = |from: A::F32, at: usize| {
+            let mut pairs = [0.0; MOST];
+            assert!(A::F32::LANES <= MOST);
+            // SAFETY: the array is as long as the longest vector.
+            unsafe { from.store(pairs.as_mut_ptr()) };
+            for (i, pair) in pairs.into_iter().enumerate() {
+                (halves[at][i], halves[at + 1][i]) = bf16::unpair(pair);
+            }
+        };
+        unpack(a, 0);
+        unpack(b, 2);
+        // SAFETY: as above.
+        let [a0, a1, b0, b1] = halves.map(|half| unsafe { A::F32::load(half.as_ptr()) });
+        a0.mul_add(b0, a1.mul_add(b1, sum))
+    }
+}
+
+impl Product<'_, f32> {
+    /// Computes the product of matrices of bf16 pairs: `depth` counts pairs.
+    ///
+    /// # Panics
+    /// As [`Product::run`].
+    pub fn run_pairs(self, isa: Isa) {
+        if isa.has_bf16() {
+            self.run_terms::<Pair>(isa);
+        } else {
+            self.run_terms::<UnpackedPair>(isa);
+        }
+    }
+}
+
 impl<T: Scalar> Product<'_, T> {
     /// Computes the product.
     ///
     /// # Panics
     /// If an operand is too short for the sizes given: a mistake in the plan, not in any input.
-    pub fn run(mut self, isa: Isa) {
+    pub fn run(self, isa: Isa) {
+        self.run_terms::<Number>(isa);
+    }
+
+    fn run_terms<K: Term<T>>(self, isa: Isa) {
         if self.rows == 0 || self.columns == 0 {
             return;
         }
@@ -90,53 +161,57 @@ impl<T: Scalar> Product<'_, T> {
         if let Start::Row(row) = self.start {
             assert!(row.len() >= self.columns);
         }
-        isa.run(&mut self);
+        isa.run(Tiles(self, PhantomData::<K>));
     }
 }
 
-impl<T: Scalar> Kernel for &mut Product<'_, T> {
+/// A product with its kind of term.
+struct Tiles<'a, T, K>(Product<'a, T>, PhantomData<K>);
+
+impl<T: Scalar, K: Term<T>> Kernel for Tiles<'_, T, K> {
     type Output = ();
 
     #[inline(always)]
     fn run<A: Arch>(self) {
+        let product = self.0;
         let lanes = T::Vector::<A>::LANES;
         let panel = A::PANEL_VECTORS * lanes;
         let mut from = 0;
         loop {
-            let depth = DEPTH.min(self.depth - from);
+            let depth = DEPTH.min(product.depth - from);
             let mut first = 0;
-            while first < self.columns {
-                let width = panel.min(self.columns - first);
+            while first < product.columns {
+                let width = panel.min(product.columns - first);
                 let place = |layout, rows| match layout {
                     Layout::Panels => (first * rows, width),
                     Layout::Rows(stride) => (first, stride),
                 };
-                let (b_offset, ldb) = place(self.b_layout, self.depth);
-                let (c_offset, ldc) = place(self.c_layout, self.rows);
+                let (b_offset, ldb) = place(product.b_layout, product.depth);
+                let (c_offset, ldc) = place(product.c_layout, product.rows);
                 // SAFETY: `Product::run` checked that all tiles of these sizes lie inside the slices.
                 unsafe {
                     let strip = Strip::<T> {
-                        rows: self.rows,
+                        rows: product.rows,
                         depth,
-                        a: self.a.data.as_ptr().add(from * self.a.column),
-                        a_row: self.a.row,
-                        a_column: self.a.column,
-                        b: self.b.as_ptr().add(b_offset + from * ldb),
+                        a: product.a.data.as_ptr().add(from * product.a.column),
+                        a_row: product.a.row,
+                        a_column: product.a.column,
+                        b: product.b.as_ptr().add(b_offset + from * ldb),
                         ldb,
-                        c: self.c.as_mut_ptr().add(c_offset),
+                        c: product.c.as_mut_ptr().add(c_offset),
                         ldc,
-                        start: match self.start {
+                        start: match product.start {
                             _ if from > 0 => From::Itself,
                             Start::Zero => From::Zero,
                             Start::Row(row) => From::Row(row.as_ptr().add(first)),
                         },
                     };
-                    strip.run::<A>(width / lanes);
+                    strip.run::<A, K>(width / lanes);
                 }
                 first += panel;
             }
             from += depth;
-            if from >= self.depth {
+            if from >= product.depth {
                 return;
             }
         }
@@ -168,52 +243,52 @@ struct Strip<T> {
 
 impl<T: Scalar> Strip<T> {
     #[inline(always)]
-    unsafe fn run<A: Arch>(self, vectors: usize) {
+    unsafe fn run<A: Arch, K: Term<T>>(self, vectors: usize) {
         // As many accumulators as the registers hold beside the operands: 24 of 32, or 12 of 16.
         // SAFETY: as the caller promised.
         unsafe {
             match vectors {
-                4 if A::PANEL_VECTORS == 4 => self.rows_of::<A, 6, 4>(),
-                3 if A::PANEL_VECTORS == 4 => self.rows_of::<A, 8, 3>(),
-                2 if A::PANEL_VECTORS == 4 => self.rows_of::<A, 12, 2>(),
-                2 => self.rows_of::<A, 6, 2>(),
-                _ if A::PANEL_VECTORS == 4 => self.rows_of::<A, 12, 1>(),
-                _ => self.rows_of::<A, 8, 1>(),
+                4 if A::PANEL_VECTORS == 4 => self.rows_of::<A, K, 6, 4>(),
+                3 if A::PANEL_VECTORS == 4 => self.rows_of::<A, K, 8, 3>(),
+                2 if A::PANEL_VECTORS == 4 => self.rows_of::<A, K, 12, 2>(),
+                2 => self.rows_of::<A, K, 6, 2>(),
+                _ if A::PANEL_VECTORS == 4 => self.rows_of::<A, K, 12, 1>(),
+                _ => self.rows_of::<A, K, 8, 1>(),
             }
         }
     }
 
     /// Full tiles of `M` rows, then the rest in tiles of 8, 4, 2 and 1.
     #[inline(always)]
-    unsafe fn rows_of<A: Arch, const M: usize, const V: usize>(mut self) {
+    unsafe fn rows_of<A: Arch, K: Term<T>, const M: usize, const V: usize>(mut self) {
         // SAFETY: as the caller promised; each tile covers rows that are left.
         unsafe {
             while self.rows >= M {
-                self.take::<A, M, V>();
+                self.take::<A, K, M, V>();
             }
             if M > 8 && self.rows >= 8 {
-                self.take::<A, 8, V>();
+                self.take::<A, K, 8, V>();
             }
             if M > 4 && self.rows >= 4 {
-                self.take::<A, 4, V>();
+                self.take::<A, K, 4, V>();
             }
             if self.rows >= 2 {
-                self.take::<A, 2, V>();
+                self.take::<A, K, 2, V>();
             }
             if self.rows == 1 {
-                self.take::<A, 1, V>();
+                self.take::<A, K, 1, V>();
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn take<A: Arch, const M: usize, const V: usize>(&mut self) {
+    unsafe fn take<A: Arch, K: Term<T>, const M: usize, const V: usize>(&mut self) {
         // SAFETY: as the caller promised, and `M` rows are left.
         unsafe {
             if self.a_row == 1 {
-                self.tile::<A, M, V>(1);
+                self.tile::<A, K, M, V>(1);
             } else {
-                self.tile::<A, M, V>(self.a_row);
+                self.tile::<A, K, M, V>(self.a_row);
             }
             self.a = self.a.add(M * self.a_row);
             self.c = self.c.add(M * self.ldc);
@@ -222,7 +297,7 @@ impl<T: Scalar> Strip<T> {
     }
 
     #[inline(always)]
-    unsafe fn tile<A: Arch, const M: usize, const V: usize>(&self, a_row: usize) {
+    unsafe fn tile<A: Arch, K: Term<T>, const M: usize, const V: usize>(&self, a_row: usize) {
         let lanes = T::Vector::<A>::LANES;
         // SAFETY: as the caller promised: M × V vectors of C, `depth` rows of B, M × `depth` values of A.
         unsafe {
@@ -249,7 +324,7 @@ impl<T: Scalar> Strip<T> {
                 for (i, sum) in sum.iter_mut().enumerate() {
                     let value = T::Vector::<A>::splat(*a.add(i * a_row));
                     for (sum, row) in sum.iter_mut().zip(row) {
-                        *sum = value.mul_add(row, *sum);
+                        *sum = K::add::<A>(value, row, *sum);
                     }
                 }
                 a = a.add(self.a_column);
@@ -377,6 +452,65 @@ mod tests {
             for depth in [0, 255, 256, 257, 600] {
                 check::<f32>(isa, 7, 5, depth, 3e-6);
                 check::<f64>(isa, 7, 5, depth, 1e-14);
+            }
+        }
+    }
+
+    /// bf16 products are exact in single precision, so they can be computed in any way that adds up in the
+    /// documented order: the second number of a pair first, each sum rounded.
+    #[test]
+    fn products_of_pairs_add_up_their_numbers_in_order_on_every_path() {
+        let (rows, depth) = (13, 9);
+        for isa in Isa::available() {
+            for vectors in 1..=5 {
+                let columns = vectors * isa.lanes::<f32>();
+                let single = |v: Vec<f64>| v.into_iter().map(|x| x as f32).collect::<Vec<_>>();
+                let (x, y) = (
+                    single(random(rows * depth * 2, 6)),
+                    single(random(depth * columns * 2, 7)),
+                );
+                let (mut a, mut b) = (vec![0.0; rows * depth], vec![0.0; depth * columns]);
+                for (from, to) in [(&x, &mut a), (&y, &mut b)] {
+                    let width = from.len();
+                    bf16::Pairing {
+                        rows: 1,
+                        width,
+                        from,
+                        from_stride: width,
+                        to,
+                        to_stride: width / 2,
+                    }
+                    .columns(isa);
+                }
+                let mut c = vec![f32::NAN; rows * columns];
+                Product {
+                    rows,
+                    columns,
+                    depth,
+                    a: Strided {
+                        data: &a,
+                        row: depth,
+                        column: 1,
+                    },
+                    b: &b,
+                    b_layout: Layout::Rows(columns),
+                    start: Start::Zero,
+                    c: &mut c,
+                    c_layout: Layout::Rows(columns),
+                }
+                .run_pairs(isa);
+                for (at, c) in c.iter().enumerate() {
+                    let (i, j) = (at / columns, at % columns);
+                    let mut sum = 0.0f32;
+                    for p in 0..depth {
+                        let (a0, a1) = bf16::unpair(a[i * depth + p]);
+                        let (b0, b1) = bf16::unpair(b[p * columns + j]);
+                        for (a, b) in [(a1, b1), (a0, b0)] {
+                            sum = (f64::from(a) * f64::from(b) + f64::from(sum)) as f32;
+                        }
+                    }
+                    assert_eq!(*c, sum, "{isa:?} ({i}, {j})");
+                }
             }
         }
     }

@@ -97,6 +97,15 @@ impl Isa {
         })
     }
 
+    /// Whether products of bf16 numbers are an instruction here.
+    pub fn has_bf16(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => is_x86_feature_detected!("avx512bf16"),
+            _ => false,
+        }
+    }
+
     /// Values in a vector register.
     #[inline]
     pub(crate) fn lanes<T: Scalar>(self) -> usize {

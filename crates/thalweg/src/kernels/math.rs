@@ -165,8 +165,9 @@ pub fn sigmoid<A: Arch, T: Scalar>(x: T) -> T {
 #[inline(always)]
 pub fn sigmoid_slope<A: Arch, T: Scalar>(x: T) -> T {
     let e = exp::<A, T>(-x.abs());
-    let d = T::ONE + e;
-    e / (d * d)
+    // (1 + e)² with one rounding that counts.
+    let square = e.mul_add::<A>(e + T::from_f64(2.0), T::ONE);
+    e / square
 }
 
 /// tanh(x) = (e^{2|x|} − 1)/(e^{2|x|} + 1), with the sign of x.
@@ -185,6 +186,37 @@ pub fn tanh<A: Arch, T: Scalar>(x: T) -> T {
 #[inline(always)]
 pub fn tanh_slope<A: Arch, T: Scalar>(x: T) -> T {
     T::from_f64(4.0) * sigmoid_slope::<A, T>(x + x)
+}
+
+/// σ″(x) = σ′(x)·(1 − 2σ(x)), from 1 − 2σ(x) = −tanh(x/2).
+#[inline(always)]
+pub fn sigmoid_curvature<A: Arch, T: Scalar>(x: T) -> T {
+    -sigmoid_slope::<A, T>(x) * tanh::<A, T>(T::from_f64(0.5) * x)
+}
+
+/// log(1 + eˣ), the smooth max(0, x).
+#[inline(always)]
+pub fn softplus<A: Arch, T: Scalar>(x: T) -> T {
+    let tail = ln_1p::<A, T>(exp::<A, T>(-x.abs()));
+    // NaN comes from the tail.
+    tail + if x > T::ZERO { x } else { T::ZERO }
+}
+
+/// (p, e) with p + e = a·b exactly: Dekker 1971 where multiply-adds are not fused. Not for |a|, |b| near the
+/// ends of the range.
+#[inline(always)]
+pub fn two_product<A: Arch>(a: f64, b: f64) -> (f64, f64) {
+    let p = a * b;
+    if A::FMA {
+        return (p, f64::mul_add(a, b, -p));
+    }
+    let split = |x: f64| {
+        let shifted = ((1u32 << 27) as f64 + 1.0) * x;
+        let high = shifted - (shifted - x);
+        (high, x - high)
+    };
+    let ((a1, a2), (b1, b2)) = (split(a), split(b));
+    (p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Hot loops. Nothing here allocates. Private to the crate: kernels trust the sizes that they are given.
 
+pub mod bf16;
 pub mod correlate;
 pub mod descend;
 pub mod dot;
@@ -9,6 +10,8 @@ pub mod isa;
 pub mod lines;
 pub mod math;
 pub mod moments;
+pub mod normal;
+pub mod probe;
 pub mod reduce;
 pub mod simd;
 pub mod softmax;

@@ -13,6 +13,14 @@ pub trait Arch: Copy + Send + Sync + 'static {
     const PANEL_VECTORS: usize;
     /// Whether a multiply-add is one instruction.
     const FMA: bool;
+
+    /// `c + a₁·b₁ + a₀·b₀` in every lane, where a and b hold pairs of bf16 numbers (see `bf16`). Only called
+    /// where [`Isa::has_bf16`](super::Isa::has_bf16).
+    #[inline(always)]
+    fn dot_pairs(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        let _ = (a, b);
+        c
+    }
 }
 
 /// A floating-point type that networks are computed in.
@@ -180,7 +188,31 @@ mod x86 {
         type F64 = __m512d;
         const PANEL_VECTORS: usize = 4;
         const FMA: bool = true;
+
+        #[inline(always)]
+        fn dot_pairs(a: __m512, b: __m512, c: __m512) -> __m512 {
+            // SAFETY: the caller's promise.
+            unsafe { vdpbf16ps(a, b, c) }
+        }
     }
+
+    /// Not the intrinsic: it would have kernels compiled once more, for machines with AVX512-BF16.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn vdpbf16ps(a: __m512, b: __m512, mut c: __m512) -> __m512 {
+        // SAFETY: the caller vouches for the instruction; it touches registers alone.
+        unsafe {
+            std::arch::asm!(
+                "vdpbf16ps {c}, {a}, {b}",
+                a = in(zmm_reg) a,
+                b = in(zmm_reg) b,
+                c = inout(zmm_reg) c,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        c
+    }
+
     impl Arch for Avx2 {
         type F32 = __m256;
         type F64 = __m256d;

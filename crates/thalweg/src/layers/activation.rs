@@ -1,9 +1,10 @@
-//! An activation as a layer of its own: y = φ(x), value by value. dx = dy ⊙ φ′(x).
+//! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax). dx = dy·∂y/∂x.
 
 use super::{
     Block, Geometry, Layer, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
-use crate::activations::{ACTIVATIONS, AnyActivation};
+use crate::activations::{ACTIVATIONS, AnyActivation, RowShape};
+use crate::error::Result;
 use crate::kernels::Isa;
 use crate::precision::Precision;
 use crate::random::Sequence;
@@ -13,6 +14,16 @@ use crate::registry::{Default, Description, Domain, Entry, Parameter};
 pub(super) struct Pointwise {
     pub shape: Shape,
     pub activation: Box<dyn AnyActivation>,
+}
+
+impl Pointwise {
+    fn rows(&self) -> RowShape {
+        let width = self.shape.size();
+        RowShape {
+            width,
+            stride: stride(width),
+        }
+    }
 }
 
 impl Geometry for Pointwise {
@@ -31,6 +42,14 @@ impl Geometry for Pointwise {
     fn cost(&self) -> usize {
         self.shape.size()
     }
+
+    fn check_trainable(&self) -> Result<()> {
+        self.activation.check_trainable()
+    }
+
+    fn is_probability(&self) -> bool {
+        self.activation.is_probability()
+    }
 }
 
 impl<T: Precision> Layer<T> for Pointwise {
@@ -47,7 +66,7 @@ impl<T: Precision> Layer<T> for Pointwise {
     fn forward(&self, block: Block, _: Weights<T>, x: &[T], y: &mut [T], _: &mut [T]) {
         let values = block.rows * stride(self.shape.size());
         y[..values].copy_from_slice(&x[..values]);
-        T::activation(&*self.activation).forward(block.isa, &mut y[..values]);
+        T::activation(&*self.activation).forward(block.isa, self.rows(), &mut y[..values]);
     }
 
     fn backward(
@@ -67,7 +86,7 @@ impl<T: Precision> Layer<T> for Pointwise {
         };
         let values = block.rows * stride(self.shape.size());
         dx[..values].copy_from_slice(&dy[..values]);
-        activation.backward(block.isa, at, &mut dx[..values]);
+        activation.backward(block.isa, self.rows(), at, &mut dx[..values]);
     }
 
     fn gradient(&self, _: Block, _: &Tile, _: &[T], _: Trace<T>, _: &[T], _: &[T], _: &mut [T]) {}

@@ -17,7 +17,7 @@ use super::{
     Block, Geometry, Layer, Matrix, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights,
     stride, vectors,
 };
-use crate::activations::{ACTIVATIONS, AnyActivation};
+use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::{Error, Result};
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::correlate::{Correlation, Overlaps, Step, UNITS};
@@ -162,7 +162,15 @@ impl Conv2d {
         [input, gradient, input_gradient, z]
     }
 
-    fn activation<T: Precision>(&self) -> &dyn crate::activations::Activation<T> {
+    fn rows(&self) -> RowShape {
+        let width = self.output().size();
+        RowShape {
+            width,
+            stride: stride(width),
+        }
+    }
+
+    fn activation<T: Precision>(&self) -> &dyn Activation<T> {
         T::activation(&*self.activation)
     }
 
@@ -215,6 +223,14 @@ impl Geometry for Conv2d {
 
     fn reuse(&self) -> usize {
         self.positions()
+    }
+
+    fn check_trainable(&self) -> Result<()> {
+        self.activation.check_trainable()
+    }
+
+    fn is_probability(&self) -> bool {
+        self.activation.is_probability()
     }
 }
 
@@ -327,7 +343,8 @@ impl<T: Precision> Layer<T> for Conv2d {
             }
         }
         let values = block.rows * stride(output.size());
-        self.activation::<T>().forward(block.isa, &mut y[..values]);
+        let y = &mut y[..values];
+        self.activation::<T>().forward(block.isa, self.rows(), y);
     }
 
     fn backward(
@@ -351,7 +368,8 @@ impl<T: Precision> Layer<T> for Conv2d {
                 true => &trace.y[range],
                 false => &z[..row],
             };
-            self.activation::<T>().backward(block.isa, at, dy);
+            let activation = self.activation::<T>();
+            activation.backward(block.isa, self.rows(), at, dy);
             dz.fill(T::ZERO);
             let planes = dz.chunks_exact_mut(self.gradient.plane);
             for (plane, dy) in planes.zip(dy.chunks_exact(output.area())) {

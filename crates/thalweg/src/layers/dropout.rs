@@ -84,6 +84,10 @@ impl Geometry for Dropout {
         Vec::new()
     }
 
+    fn is_stationary(&self) -> bool {
+        false
+    }
+
     fn cost(&self) -> usize {
         self.shape.size()
     }

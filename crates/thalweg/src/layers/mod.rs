@@ -19,6 +19,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::kernels::Isa;
+use crate::precision::Dtype;
 use crate::random::Sequence;
 use crate::registry::entries;
 
@@ -52,6 +53,8 @@ entries! {
     embedding,
 }
 
+pub(crate) use dense::Stored;
+
 /// Where a layer stands in its network.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
@@ -59,6 +62,8 @@ pub struct Place {
     pub index: usize,
     /// What comes in.
     pub input: Shape,
+    /// What the network is computed in.
+    pub dtype: Dtype,
     /// Whether something before it is trained, so that the gradient of its input is wanted.
     pub has_gradient: bool,
 }
@@ -112,7 +117,7 @@ impl fmt::Display for Shape {
 }
 
 /// Rows in buffers are padded to a multiple of this many values.
-const ROW_MULTIPLE: usize = 16;
+pub const ROW_MULTIPLE: usize = 16;
 
 /// Values that a row of `width` values takes in a buffer.
 pub fn stride(width: usize) -> usize {
@@ -170,6 +175,11 @@ pub trait Geometry: Send + Sync {
         true
     }
 
+    /// Whether it computes the same function of θ at every update: it draws nothing and tracks nothing.
+    fn is_stationary(&self) -> bool {
+        (0..self.segments().len()).all(|segment| self.is_trained(segment))
+    }
+
     /// Numbers that [`Layer::prepare`] works out before a pass.
     fn prepared(&self) -> usize {
         0
@@ -207,6 +217,19 @@ pub trait Geometry: Send + Sync {
     fn check_input(&self, _row: &mut dyn Iterator<Item = f64>) -> Result<()> {
         Ok(())
     }
+
+    /// Refuses to be learned through, with the reason, where that cannot work.
+    ///
+    /// # Errors
+    /// If there is no slope to descend.
+    fn check_trainable(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether it puts out probabilities, which losses of logits must not be given.
+    fn is_probability(&self) -> bool {
+        false
+    }
 }
 
 /// Which way a pass goes.
@@ -229,7 +252,7 @@ pub struct Plan {
     /// input and output.
     pub stash: usize,
     /// Contiguous pieces of the layer's part of θ whose gradients are computed on their own. They cover
-    /// it without gaps; a piece lies within one segment.
+    /// it without gaps; a piece lies within one segment, and those of a segment are neighbours.
     pub tiles: Vec<Tile>,
 }
 

@@ -1,7 +1,10 @@
 //! From choices to layers: what an entry puts into a network, and the shapes between.
 
+#[cfg(doc)]
+use super::Geometry;
 use super::{AnyLayer, LAYERS, Place, Shape};
 use crate::error::{Error, Result};
+use crate::precision::Dtype;
 use crate::registry::Choice;
 
 /// What an entry of the registry puts into a network.
@@ -50,6 +53,16 @@ impl Part {
         }
     }
 
+    /// Whether probabilities go out, given whether such come in: see [`Geometry::is_probability`].
+    pub fn is_probability(&self, input: bool) -> bool {
+        match self {
+            Part::Layer(layer) => layer.is_probability(),
+            Part::View(_) => input,
+            Part::Sequence(parts) => (parts.iter()).fold(input, |is, part| part.is_probability(is)),
+            Part::Residual { .. } => false,
+        }
+    }
+
     /// The layers in it, blocks unfolded, a projection after the body that it bridges.
     pub fn layers(&self) -> Vec<&dyn AnyLayer> {
         match self {
@@ -76,6 +89,7 @@ pub(super) fn after(place: Place, part: &Part) -> Place {
         index: place.index + layers.len(),
         input: part.output(place.input),
         has_gradient: place.has_gradient || layers.into_iter().any(is_trained),
+        ..place
     }
 }
 
@@ -86,10 +100,11 @@ const MOST_WEIGHTS: usize = 1 << 31;
 ///
 /// # Errors
 /// Names the layer that does not fit.
-pub fn build(input: Shape, choices: &[Choice]) -> Result<Vec<Node>> {
+pub fn build(input: Shape, choices: &[Choice], dtype: Dtype) -> Result<Vec<Node>> {
     let place = Place {
         index: 0,
         input,
+        dtype,
         has_gradient: false,
     };
     nodes(place, choices)

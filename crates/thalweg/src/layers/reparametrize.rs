@@ -91,7 +91,12 @@ pub(super) fn build(name: &str, norm: Norm, arguments: &Arguments, place: &Place
     let choice = choice
         .with("bias", Setting::Flag(false))
         .with("activation", Setting::Text("identity".to_owned()));
-    let Part::Layer(inner) = LAYERS.build(&choice, place)? else {
+    // What bf16 keeps in the stash has its place in a row of the inner layer's own.
+    let place = Place {
+        dtype: place.dtype.storage(),
+        ..*place
+    };
+    let Part::Layer(inner) = LAYERS.build(&choice, &place)? else {
         unreachable!("a dense or convolutional layer is one layer");
     };
     let shape = inner.output();

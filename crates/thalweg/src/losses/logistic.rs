@@ -1,5 +1,6 @@
 //! Logistic loss (binary cross-entropy), from logits: with σ the sigmoid and target y in [0, 1],
-//! l = −y log σ(z) − (1 − y) log(1 − σ(z)) = max(z, 0) − y·z + log(1 + e^{−|z|}); ∂l/∂z = σ(z) − y.
+//! l = −y log σ(z) − (1 − y) log(1 − σ(z)) = max(z, 0) − y·z + log(1 + e^{−|z|}); ∂l/∂z = σ(z) − y,
+//! ∂²l/∂z² = σ(z)(1 − σ(z)).
 //!
 //! With several outputs (multi-label) the mean over them, as in PyTorch's `BCEWithLogitsLoss`.
 
@@ -28,6 +29,11 @@ impl Elementwise for Logistic {
             (T::ONE - y) - tail
         };
         (value, slope)
+    }
+
+    #[inline(always)]
+    fn curvature<A: Arch, T: Scalar>(self, z: T, _: T) -> T {
+        math::sigmoid_slope::<A, T>(z)
     }
 }
 

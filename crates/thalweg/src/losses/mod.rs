@@ -1,10 +1,19 @@
-//! Losses: value and gradient together, from what the last layer puts out.
+//! Losses: value and gradient together, and the product of the Hessian with a direction, from what the last layer
+//! puts out.
 //!
-//! Convention for all: the loss of a batch is the weighted mean over its rows, Σ wᵢ·lᵢ / Σ wᵢ, and the
-//! gradient is that of this mean. Losses for probabilities take logits; the *link* turns logits into what
-//! users see.
+//! Convention for all: the loss of a batch is the weighted mean over its rows, Σ wᵢ·lᵢ / Σ wᵢ, and the gradient is
+//! that of this mean (times Σ wᵢ where a run asks for the [sum](crate::spec::Reduction)). Losses for probabilities
+//! take logits; the [link](Link) turns logits into what users see.
 
-use crate::kernels::{Arch, Isa, Kernel, Scalar};
+mod custom;
+pub(crate) mod elementwise;
+mod link;
+
+pub use custom::{Custom, Target};
+pub use elementwise::Elementwise;
+pub use link::Link;
+
+use crate::kernels::Isa;
 use crate::precision::Precision;
 use crate::registry::entries;
 
@@ -13,19 +22,16 @@ entries! {
     LOSSES: "loss" => Box<dyn AnyLoss>;
     mse,
     half_mse,
+    mae,
+    huber,
+    poisson,
     logistic,
+    focal,
+    hinge,
+    squared_hinge,
+    perceptron,
     cross_entropy,
-}
-
-/// What turns the last layer's values into predictions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
-    /// The values themselves.
-    Identity,
-    /// σ of each value: independent probabilities.
-    Sigmoid,
-    /// exp z / Σ exp z: probabilities of classes that exclude each other.
-    Softmax,
+    multiclass_hinge,
 }
 
 /// What a loss compares with.
@@ -33,12 +39,18 @@ pub enum Link {
 pub enum Comparison {
     /// One number for each output.
     Values,
+    /// One number ≥ 0 for each output, such as a count.
+    NonNegative,
     /// One number for each output; or classes 0 and 1, with a single output.
     ValuesOrBinary,
     /// One probability for each output; or classes 0 and 1, with a single output.
     ProbabilitiesOrBinary,
+    /// 0 or 1 for each output; or classes 0 and 1, with a single output.
+    LabelsOrBinary,
     /// One output a class: class indices, or probabilities that add up to 1.
     DistributionOrClasses,
+    /// One output a class: class indices.
+    Classes,
 }
 
 /// The targets of a row block.
@@ -67,7 +79,7 @@ pub struct LossRows<'a, T> {
     pub targets: TargetRows<'a, T>,
     /// Weight of each row, if they differ.
     pub weights: Option<&'a [T]>,
-    /// 1/Σw over the whole batch: multiplies the gradient.
+    /// 1/Σw over the whole batch, or 1 for the gradient of the sum: multiplies the gradient.
     pub scale: f64,
 }
 
@@ -85,6 +97,11 @@ pub trait LossKind: Send + Sync {
     fn link(&self) -> Link;
     /// What it compares with.
     fn comparison(&self) -> Comparison;
+
+    /// Whether it wants what a linear layer puts out, and not probabilities.
+    fn takes_logits(&self) -> bool {
+        self.link() != Link::Identity
+    }
 }
 
 /// A loss in the precision T.
@@ -92,136 +109,12 @@ pub trait Loss<T>: LossKind {
     /// Σ w·l over the rows of a block, and into `dz` the gradient of the batch's weighted mean; 0 into its
     /// padding, where a pass that diverged may have left what is not a number.
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64;
-}
 
-/// A loss that treats every output by itself, as its file states it.
-pub trait Elementwise: Copy + Send + Sync + 'static {
-    /// See [`LossKind::link`].
-    const LINK: Link;
-    /// See [`LossKind::comparison`].
-    const COMPARISON: Comparison;
-    /// Whether a row's loss is the mean over its outputs and not their sum.
-    const IS_MEAN: bool;
-    /// l and ∂l/∂z of one output.
-    fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T);
-}
-
-impl<E: Elementwise> LossKind for E {
-    fn link(&self) -> Link {
-        E::LINK
-    }
-
-    fn comparison(&self) -> Comparison {
-        E::COMPARISON
-    }
-}
-
-impl<T: Precision, E: Elementwise> Loss<T> for E {
-    fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
-        struct Work<'a, E, T>(E, LossRows<'a, T>, &'a mut [T]);
-        impl<E: Elementwise, T: Precision> Kernel for Work<'_, E, T> {
-            type Output = f64;
-            #[inline(always)]
-            fn run<A: Arch>(self) -> f64 {
-                let Work(loss, rows, dz) = self;
-                let share = if E::IS_MEAN {
-                    1.0 / rows.outputs as f64
-                } else {
-                    1.0
-                };
-                rows.sum_outputs(dz, share, |z, y| loss.value_slope::<A, T>(z, y))
-            }
-        }
-        rows.isa.run(Work(*self, rows, dz))
-    }
-}
-
-impl<T: Precision> LossRows<'_, T> {
-    /// Σ w·l over the rows, where `term` gives value and slope of one output from z and target, and `share`
-    /// multiplies both. Outputs of several rows are worked on side by side, so that one output a row fills
-    /// vectors too.
-    #[inline(always)]
-    fn sum_outputs(&self, dz: &mut [T], share: f64, term: impl Fn(T, T) -> (T, T)) -> f64 {
-        /// Outputs side by side, and partial sums of their values.
-        const WIDTH: usize = 64;
-        const SUMS: usize = 8;
-        let scale = T::from_f64(self.scale * share);
-        let (mut z, mut y, mut w) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH], [T::ZERO; WIDTH]);
-        let mut sums = [0.0; SUMS];
-        let count = self.rows * self.outputs;
-        // The output that comes next, as (row, output).
-        let mut place = (0, 0);
-        let next = |place: &mut (usize, usize)| {
-            let at = *place;
-            *place = if at.1 + 1 < self.outputs {
-                (at.0, at.1 + 1)
-            } else {
-                (at.0 + 1, 0)
-            };
-            at
-        };
-        for first in (0..count).step_by(WIDTH) {
-            let width = WIDTH.min(count - first);
-            let begin = place;
-            for i in 0..width {
-                let (row, output) = next(&mut place);
-                z[i] = self.z[row * self.stride + output];
-                w[i] = self.weight(row);
-                y[i] = match self.targets {
-                    TargetRows::Values(values) => values[first + i],
-                    // Class indices count as 0 and 1.
-                    TargetRows::Classes(classes) => T::from_f64(f64::from(classes[row])),
-                };
-            }
-            for i in 0..width {
-                let (value, slope) = term(z[i], y[i]);
-                z[i] = value * w[i];
-                y[i] = slope * w[i] * scale;
-            }
-            for chunk in z[..width].chunks(SUMS) {
-                for (sum, value) in sums.iter_mut().zip(chunk) {
-                    *sum += value.to_f64();
-                }
-            }
-            place = begin;
-            for slope in &y[..width] {
-                let (row, output) = next(&mut place);
-                if output == 0 {
-                    dz[row * self.stride..][..self.stride].fill(T::ZERO);
-                }
-                dz[row * self.stride + output] = *slope;
-            }
-        }
-        sums.iter().sum::<f64>() * share
-    }
+    /// Into `product` the Hessian (of what the gradient is of) times `direction`, which lies as z does; 0 into
+    /// the padding, whatever stands in that of `direction`.
+    fn hvp(&self, rows: LossRows<T>, direction: &[T], product: &mut [T]);
 }
 
 /// A loss in either precision.
 pub trait AnyLoss: Loss<f32> + Loss<f64> {}
 impl<L: Loss<f32> + Loss<f64>> AnyLoss for L {}
-
-impl Link {
-    /// Applies the link to one row, in double precision.
-    pub fn apply(self, row: &mut [f64]) {
-        use crate::kernels::{math, simd::Portable};
-        match self {
-            Link::Identity => {}
-            Link::Sigmoid => {
-                for value in row {
-                    *value = math::sigmoid::<Portable, f64>(*value);
-                }
-            }
-            Link::Softmax => {
-                let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let mut sum = 0.0;
-                for value in &mut *row {
-                    *value = math::exp::<Portable, f64>(*value - max);
-                    sum += *value;
-                }
-                for value in row {
-                    *value /= sum;
-                }
-            }
-        }
-    }
-}

@@ -1,4 +1,4 @@
-//! Mean squared error: l = (1/k) Σⱼ (zⱼ − yⱼ)² over the k outputs of a row; ∂l/∂zⱼ = (2/k)(zⱼ − yⱼ).
+//! Mean squared error: l = (1/k) Σⱼ (zⱼ − yⱼ)² over the k outputs of a row; ∂l/∂zⱼ = (2/k)(zⱼ − yⱼ), ∂²l/∂zⱼ² = 2/k.
 //!
 //! The mean goes over rows and outputs, as in PyTorch's `MSELoss`.
 
@@ -19,6 +19,11 @@ impl Elementwise for MeanSquaredError {
     fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T) {
         let error = z - y;
         (error * error, error + error)
+    }
+
+    #[inline(always)]
+    fn curvature<A: Arch, T: Scalar>(self, _: T, _: T) -> T {
+        T::from_f64(2.0)
     }
 }
 

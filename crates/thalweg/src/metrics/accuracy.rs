@@ -9,8 +9,8 @@ struct Accuracy;
 impl Metric for Accuracy {
     fn score(&self, answers: &Answers) -> Option<f64> {
         let is_right = |row: usize| match answers.kind() {
-            Kind::Labels => (answers.prediction(row).iter().enumerate())
-                .all(|(j, &p)| (p >= 0.5) == (answers.value(row, j) >= 0.5)),
+            Kind::Labels => (0..answers.outputs)
+                .all(|j| answers.predicts_label(row, j) == (answers.value(row, j) >= 0.5)),
             _ => Some(answers.predicted_class(row)) == answers.class(row),
         };
         if answers.kind() == Kind::Numbers {

@@ -5,7 +5,7 @@ use crate::dataset::Targets;
 use crate::losses::Link;
 
 /// One row of answers, as a network with `outputs` outputs and this link would give it: the weighted mean
-/// of each target, or the weighted share of each class or label among the rows of `training`.
+/// of each target, or the weighted share of each class or label among the rows of `training` (less ½ as a margin).
 pub fn best_constant(training: &Dataset, link: Link, outputs: usize) -> Vec<f64> {
     let mut sums = vec![0.0; outputs];
     let mut total = 0.0;
@@ -21,7 +21,7 @@ pub fn best_constant(training: &Dataset, link: Link, outputs: usize) -> Vec<f64>
             Targets::Classes(classes) => {
                 // A single output is the probability of class 1.
                 let class = classes[row] as usize;
-                let output = if link == Link::Sigmoid {
+                let output = if matches!(link, Link::Sigmoid | Link::Margin) {
                     class.wrapping_sub(1)
                 } else {
                     class
@@ -32,8 +32,13 @@ pub fn best_constant(training: &Dataset, link: Link, outputs: usize) -> Vec<f64>
             }
         }
     }
-    sums.iter_mut()
-        .for_each(|sum| *sum /= if total > 0.0 { total } else { 1.0 });
+    for sum in &mut sums {
+        *sum /= if total > 0.0 { total } else { 1.0 };
+        if link == Link::Margin {
+            // The sign is that of the majority.
+            *sum -= 0.5;
+        }
+    }
     sums
 }
 

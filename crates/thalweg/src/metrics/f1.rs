@@ -44,7 +44,7 @@ impl Metric for F1 {
                 let (predicted, truth) = match answers.kind() {
                     Kind::Numbers => return None,
                     Kind::Labels => (
-                        answers.prediction(row)[class] >= 0.5,
+                        answers.predicts_label(row, class),
                         answers.value(row, class) >= 0.5,
                     ),
                     Kind::TwoClasses | Kind::Classes => (

@@ -42,11 +42,11 @@ pub trait Metric: Send + Sync {
 pub enum Kind {
     /// One or several numbers.
     Numbers,
-    /// The probability of class 1 of 2.
+    /// The probability of class 1 of 2, or its margin.
     TwoClasses,
-    /// The probability of each class.
+    /// The probability of each class, or its score.
     Classes,
-    /// The probability of each label, independent of the others.
+    /// The probability of each label, independent of the others, or its margin.
     Labels,
 }
 
@@ -54,6 +54,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Answers<'a> {
     kind: Kind,
+    link: Link,
     outputs: usize,
     predictions: &'a [f64],
     targets: &'a Targets,
@@ -72,15 +73,16 @@ impl<'a> Answers<'a> {
         weights: Option<&'a [f32]>,
     ) -> Result<Self> {
         let kind = match (link, targets) {
-            (Link::Identity, Targets::Values { .. }) => Kind::Numbers,
-            (Link::Sigmoid, Targets::Values { .. }) => Kind::Labels,
-            (Link::Sigmoid, Targets::Classes(_)) => Kind::TwoClasses,
-            (Link::Softmax, Targets::Classes(_)) => Kind::Classes,
-            (Link::Identity, Targets::Classes(_)) | (Link::Softmax, Targets::Values { .. }) => {
+            (Link::Identity | Link::Exponential, Targets::Values { .. }) => Kind::Numbers,
+            (Link::Sigmoid | Link::Margin, Targets::Values { .. }) => Kind::Labels,
+            (Link::Sigmoid | Link::Margin, Targets::Classes(_)) => Kind::TwoClasses,
+            (Link::Softmax | Link::Scores, Targets::Classes(_)) => Kind::Classes,
+            (Link::Identity | Link::Exponential, Targets::Classes(_))
+            | (Link::Softmax | Link::Scores, Targets::Values { .. }) => {
                 return Err(Error::invalid(
                     "metrics",
                     format!("targets that do not go with the link {link:?}"),
-                    "numbers with Identity, labels with Sigmoid, classes with Sigmoid or Softmax",
+                    "numbers with Identity or Exponential, labels with Sigmoid or Margin, classes with those, Softmax or Scores",
                 ));
             }
         };
@@ -106,6 +108,7 @@ impl<'a> Answers<'a> {
         }
         Ok(Self {
             kind,
+            link,
             outputs,
             predictions,
             targets,
@@ -142,9 +145,14 @@ impl<'a> Answers<'a> {
         &self.predictions[row * self.outputs..][..self.outputs]
     }
 
-    /// The class that was answered: the likeliest, the first among equals; class 1 of 2 from ½ on.
+    /// Whether a label was answered.
+    fn predicts_label(&self, row: usize, label: usize) -> bool {
+        self.prediction(row)[label] >= self.link.threshold()
+    }
+
+    /// The class that was answered: see [`Link::class`].
     fn predicted_class(&self, row: usize) -> usize {
-        predicted_class(self.prediction(row))
+        self.link.class(self.prediction(row))
     }
 
     /// The class that is right.
@@ -177,21 +185,6 @@ impl<'a> Answers<'a> {
     fn mean_of_outputs(&self, term: impl Fn(usize) -> Option<f64>) -> Option<f64> {
         let values: Option<Vec<f64>> = (0..self.outputs).map(term).collect();
         values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
-    }
-}
-
-/// The class that a row of probabilities means: the likeliest, the first among equals; of a single
-/// probability, class 1 from ½ on.
-pub fn predicted_class(probabilities: &[f64]) -> usize {
-    match probabilities {
-        [one] => usize::from(*one >= 0.5),
-        many => {
-            (many.iter().enumerate())
-                .fold((0, f64::NEG_INFINITY), |best, (class, &p)| {
-                    if p > best.1 { (class, p) } else { best }
-                })
-                .0
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! AdamW: Adam with decoupled weight decay, θ ← θ − η·(m̂/(√ŝ + ε) + λθ); biases do not decay.
 
 use super::Chain;
-use super::adam::{PARAMETERS, ScaleByAdam};
-use super::decay::AddDecayed;
-use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use super::adam::{self, PARAMETERS};
+use super::decay::{AddDecayed, weight_decay};
+use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Chain> = Entry {
     description: Description {
@@ -16,24 +16,12 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
             PARAMETERS[1],
             PARAMETERS[2],
             PARAMETERS[3],
-            Parameter {
-                name: "weight_decay",
-                summary: "λ",
-                default: Default::Number(0.01),
-                domain: Domain::NON_NEGATIVE,
-            },
+            PARAMETERS[4],
+            weight_decay(0.01),
         ],
     },
     build: |arguments, ()| {
-        Ok(Chain {
-            stages: vec![
-                Box::new(ScaleByAdam::new(arguments)),
-                Box::new(AddDecayed {
-                    name: "decay",
-                    factor: arguments.number("weight_decay"),
-                }),
-            ],
-            usual_rate: 2e-3,
-        })
+        let stages = vec![adam::stage(arguments), Box::new(AddDecayed::new(arguments))];
+        Ok(Chain::new(stages, 2e-3))
     },
 };

@@ -1,12 +1,17 @@
-//! Decay of weights: u ← u + λ·θ, for weights only, not for biases.
+//! Penalties and decay, on weights only: not on biases, nor on what normalizes.
 //!
-//! In front of an optimizer's rule this is the gradient of the penalty λ/2·‖W‖² (the usual meaning of L2);
-//! behind it, it is decoupled weight decay (Loshchilov & Hutter 2019): θ ← θ − η·(u + λ·θ).
+//! - [`AddDecayed`]: u ← u + λ·θ. In front of an optimizer's rule this is the gradient of the penalty λ/2·‖W‖²
+//!   (the usual meaning of L2); behind it, it is decoupled weight decay (Loshchilov & Hutter 2019):
+//!   θ ← θ − η·(u + λ·θ).
+//! - [`AddShared`]: u ← u + λ/m·θ, the gradient of λ/(2m)·‖W‖² with m the rows of the mini-batch (the notes).
+//! - [`AddSigns`]: u ← u + λ·sign θ, a subgradient of λ·‖W‖₁ with 0 at 0 (Tibshirani 1996). With L2 beside it,
+//!   this is the elastic net (Zou & Hastie 2005).
 
 use std::fmt;
 
-use super::{MAX_SLOTS, Rule, Stage};
+use super::{Constants, MAX_SLOTS, Part, Rule, Stage, Time, number};
 use crate::kernels::{Arch, Scalar};
+use crate::registry::{Arguments, Domain, Parameter};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +22,26 @@ pub struct AddDecayed {
     pub factor: f64,
 }
 
+impl AddDecayed {
+    /// Decoupled decay by the setting of [`weight_decay`].
+    pub(super) fn new(arguments: &Arguments) -> Self {
+        Self {
+            name: "decay",
+            factor: arguments.number("weight_decay"),
+        }
+    }
+}
+
+/// The λ of decoupled decay.
+pub(super) const fn weight_decay(default: f64) -> Parameter {
+    number(
+        "weight_decay",
+        "λ of decoupled decay, of weights only",
+        default,
+        Domain::NON_NEGATIVE,
+    )
+}
+
 impl fmt::Display for AddDecayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({:e})", self.name, self.factor)
@@ -24,8 +49,8 @@ impl fmt::Display for AddDecayed {
 }
 
 impl Stage for AddDecayed {
-    fn is_decay(&self) -> bool {
-        true
+    fn part(&self) -> Part {
+        Part::Weights
     }
 }
 
@@ -35,5 +60,84 @@ impl Rule for AddDecayed {
     #[inline(always)]
     fn update<A: Arch, T: Scalar>(self, _: [T; 4], p: T, u: T, _: &mut [T; MAX_SLOTS]) -> T {
         u + T::from_f64(self.factor) * p
+    }
+}
+
+/// See the module's text.
+#[derive(Debug, Clone, Copy)]
+pub struct AddShared {
+    /// λ.
+    pub factor: f64,
+}
+
+impl fmt::Display for AddShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "l2_sum({:e})", self.factor)
+    }
+}
+
+impl Stage for AddShared {
+    fn part(&self) -> Part {
+        Part::Weights
+    }
+
+    /// λ/m.
+    fn constants(&self, _: Time, rows: usize) -> Constants {
+        [self.factor / rows as f64, 0.0, 0.0, 0.0]
+    }
+}
+
+impl Rule for AddShared {
+    const SLOTS: usize = 0;
+
+    #[inline(always)]
+    fn update<A: Arch, T: Scalar>(
+        self,
+        [share, ..]: [T; 4],
+        p: T,
+        u: T,
+        _: &mut [T; MAX_SLOTS],
+    ) -> T {
+        u + share * p
+    }
+}
+
+/// See the module's text.
+#[derive(Debug, Clone, Copy)]
+pub struct AddSigns {
+    /// λ.
+    pub factor: f64,
+}
+
+impl fmt::Display for AddSigns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "l1({:e})", self.factor)
+    }
+}
+
+impl Stage for AddSigns {
+    fn part(&self) -> Part {
+        Part::Weights
+    }
+}
+
+impl Rule for AddSigns {
+    const SLOTS: usize = 0;
+
+    #[inline(always)]
+    fn update<A: Arch, T: Scalar>(self, _: [T; 4], p: T, u: T, _: &mut [T; MAX_SLOTS]) -> T {
+        u + T::from_f64(self.factor) * sign(p)
+    }
+}
+
+/// −1, 0 or 1.
+#[inline(always)]
+pub(super) fn sign<T: Scalar>(x: T) -> T {
+    if x > T::ZERO {
+        T::ONE
+    } else if x < T::ZERO {
+        -T::ONE
+    } else {
+        T::ZERO
     }
 }

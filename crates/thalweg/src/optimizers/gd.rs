@@ -13,10 +13,5 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         source: "Cauchy 1847; Robbins & Monro 1951",
         parameters: &[],
     },
-    build: |_, ()| {
-        Ok(Chain {
-            stages: Vec::new(),
-            usual_rate: 5e-2,
-        })
-    },
+    build: |_, ()| Ok(Chain::new(Vec::new(), 5e-2)),
 };

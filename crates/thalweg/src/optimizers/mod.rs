@@ -3,25 +3,40 @@
 //! u starts as the gradient; each stage changes it; then θ ← θ − η·u with η from the schedule. A chain runs
 //! over one strip of θ at a time, all stages and the descent while the strip is in the first-level cache,
 //! so any chain costs one pass over memory. An entry of this registry is a named chain.
+//!
+//! What needs the whole gradient or a whole tensor before it can act (clipping by the norm, LARS, LAMB, SAM,
+//! Muon, max-norm) takes a second path through the step: see [`Chain::is_whole`].
 
 use std::fmt;
 
+pub(crate) use crate::average::correction_of_log as bias_correction;
 use crate::error::Result;
-use crate::kernels::simd::Portable;
-use crate::kernels::{Arch, Isa, Kernel, Scalar, math};
-use crate::registry::{Choice, entries};
+use crate::kernels::{Arch, Isa, Kernel, Scalar};
+use crate::registry::{Choice, Default, Description, Domain, Kind, Parameter, entries, unknown};
+use crate::solvers::SOLVERS;
+use crate::spec::TrainingSpec;
 
+pub mod clip;
 pub mod decay;
 
 entries! {
-    /// All optimizers.
+    /// All optimizers that learn from one mini-batch after the other.
     OPTIMIZERS: "optimizer" => Chain;
     gd,
     sgd,
     momentum,
+    adagrad,
     rmsprop,
+    adadelta,
     adam,
     adamw,
+    adamax,
+    nadam,
+    radam,
+    lion,
+    lars,
+    lamb,
+    muon,
 }
 
 /// When an update happens.
@@ -37,15 +52,46 @@ pub struct Time {
 /// corrections: computed once a step, not once an element.
 pub type Constants = [f64; 4];
 
+/// Which parameters a stage acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All.
+    All,
+    /// Those that decay: weights, not biases, nor what normalizes.
+    Weights,
+    /// Weights with a row for each unit.
+    Matrices,
+    /// All that are not matrices of weights.
+    Rest,
+}
+
+impl Part {
+    /// Whether parameters belong to it.
+    pub fn contains(self, is_weight: bool, is_matrix: bool) -> bool {
+        match self {
+            Part::All => true,
+            Part::Weights => is_weight,
+            Part::Matrices => is_matrix,
+            Part::Rest => !is_matrix,
+        }
+    }
+}
+
 /// What a stage is, whatever the precision.
 pub trait Stage: Send + Sync + fmt::Display {
-    /// Whether it acts only on parameters that decay (weights, not biases).
-    fn is_decay(&self) -> bool {
+    /// Which parameters it acts on.
+    fn part(&self) -> Part {
+        Part::All
+    }
+
+    /// Whether it must see a whole tensor of parameters at once: a segment of a layer
+    /// ([`crate::layers::Segment`]), such as one layer's W or its b.
+    fn is_whole(&self) -> bool {
         false
     }
 
-    /// See [`Constants`].
-    fn constants(&self, _time: Time) -> Constants {
+    /// See [`Constants`]. `rows` are those of the mini-batch.
+    fn constants(&self, _time: Time, _rows: usize) -> Constants {
         [0.0; 4]
     }
 }
@@ -68,30 +114,67 @@ pub trait Rule: Stage + Copy + 'static {
 /// The most values of state that a stage can keep for each parameter.
 pub const MAX_SLOTS: usize = 4;
 
+/// A strip of θ, or a whole tensor where a stage asks for it.
+pub struct Strip<'a, T> {
+    /// Instruction set.
+    pub isa: Isa,
+    /// Of the stage, in this step.
+    pub constants: &'a Constants,
+    /// The parameters.
+    pub p: &'a [T],
+    /// u so far, as long as `p`; padding is zero and has to stay so.
+    pub u: &'a mut [T],
+    /// The slots of the stage, each as long as `p`; those that it does not have are empty.
+    pub slots: [&'a mut [T]; MAX_SLOTS],
+    /// For a whole tensor.
+    pub matrix: Matrix<'a, T>,
+}
+
+/// A whole tensor as a matrix: a row for each unit.
+#[derive(Default)]
+pub struct Matrix<'a, T> {
+    /// Units.
+    pub rows: usize,
+    /// Weights of a unit.
+    pub columns: usize,
+    /// Where each weight stands in the strip, unit by unit.
+    pub places: &'a [u32],
+    /// Room of [`Transform::room`] values.
+    pub room: &'a mut [T],
+}
+
 /// A stage as a chain uses it, in the precision T.
 pub trait Transform<T>: Stage {
     /// See [`Rule::SLOTS`].
-    fn slots(&self) -> usize;
+    fn slots(&self) -> usize {
+        0
+    }
 
-    /// Changes u over one strip, given its parameters and this stage's slots, one slice a slot.
-    fn apply(&self, isa: Isa, constants: &Constants, p: &[T], u: &mut [T], slots: Slots<T>);
+    /// Values of room that it needs for a whole tensor of so many rows and columns.
+    fn room(&self, _rows: usize, _columns: usize) -> usize {
+        0
+    }
+
+    /// Changes u.
+    fn apply(&self, strip: Strip<T>);
 }
-
-/// The slots of one stage over one strip; those that it does not have are empty.
-pub type Slots<'a, T> = [&'a mut [T]; MAX_SLOTS];
 
 impl<T: Scalar, R: Rule> Transform<T> for R {
     fn slots(&self) -> usize {
         R::SLOTS
     }
 
-    fn apply(&self, isa: Isa, constants: &Constants, p: &[T], u: &mut [T], slots: Slots<T>) {
-        struct Apply<'a, R, T>(R, [T; 4], &'a [T], &'a mut [T], Slots<'a, T>);
+    fn apply(&self, strip: Strip<T>) {
+        struct Apply<'a, R, T>(R, Strip<'a, T>);
         impl<R: Rule, T: Scalar> Kernel for Apply<'_, R, T> {
             type Output = ();
             #[inline(always)]
             fn run<A: Arch>(self) {
-                let Apply(rule, constants, p, u, mut slots) = self;
+                let Apply(rule, strip) = self;
+                let Strip {
+                    p, u, mut slots, ..
+                } = strip;
+                let constants = strip.constants.map(T::from_f64);
                 let length = u.len();
                 let p = &p[..length];
                 for slot in &mut slots[..R::SLOTS] {
@@ -109,7 +192,7 @@ impl<T: Scalar, R: Rule> Transform<T> for R {
                 }
             }
         }
-        isa.run(Apply(*self, constants.map(T::from_f64), p, u, slots));
+        strip.isa.run(Apply(*self, strip));
     }
 }
 
@@ -117,62 +200,214 @@ impl<T: Scalar, R: Rule> Transform<T> for R {
 pub trait AnyTransform: Transform<f32> + Transform<f64> {}
 impl<X: Transform<f32> + Transform<f64>> AnyTransform for X {}
 
-/// An optimizer: its stages, in the order in which they act.
+/// Whether a choice is a solver for the whole data at once, and not a chain of stages.
+pub fn is_solver(choice: &Choice) -> bool {
+    SOLVERS.find(&choice.name).is_ok()
+}
+
+/// The choice of an optimizer or solver with every default written out, validated.
+///
+/// # Errors
+/// If it does not exist or a setting does not fit.
+pub fn resolve(choice: &Choice) -> Result<Choice> {
+    if is_solver(choice) {
+        SOLVERS.build(choice, &())?;
+        return Ok(SOLVERS.resolve(choice)?.into_choice());
+    }
+    OPTIMIZERS_AND_SOLVERS.describe(&choice.name)?;
+    OPTIMIZERS.build(choice, &())?;
+    Ok(OPTIMIZERS.resolve(choice)?.into_choice())
+}
+
+/// All that `optimizer` may name: [`OPTIMIZERS`] and [`SOLVERS`].
+pub fn descriptions() -> Vec<&'static Description> {
+    let mut all = OPTIMIZERS.descriptions();
+    all.extend(SOLVERS.descriptions());
+    all
+}
+
+/// All that `optimizer` may name.
+pub static OPTIMIZERS_AND_SOLVERS: OptimizersAndSolvers = OptimizersAndSolvers;
+
+/// See [`OPTIMIZERS_AND_SOLVERS`].
+pub struct OptimizersAndSolvers;
+
+impl Kind for OptimizersAndSolvers {
+    fn name(&self) -> &'static str {
+        "optimizer"
+    }
+
+    fn describe(&self, name: &str) -> Result<&'static Description> {
+        let all = descriptions();
+        let found = all.iter().copied().find(|entry| entry.name == name);
+        found.ok_or_else(|| unknown("optimizer", name, all.iter().map(|entry| entry.name)))
+    }
+}
+
+/// A learning rate that suits most networks with hidden layers; 1 for solvers, which find their own.
+///
+/// # Errors
+/// As for [`resolve`].
+pub fn usual_rate(choice: &Choice) -> Result<f64> {
+    let choice = resolve(choice)?;
+    if is_solver(&choice) {
+        return Ok(1.0);
+    }
+    Ok(OPTIMIZERS.build(&choice, &())?.usual_rate)
+}
+
+/// An optimizer: its stages, in the order in which they act, and what stands around them.
 pub struct Chain {
     /// The stages.
     pub stages: Vec<Box<dyn AnyTransform>>,
     /// A learning rate that suits most networks with hidden layers.
     pub usual_rate: f64,
+    /// What the optimizer is wrapped in.
+    pub around: Around,
+}
+
+/// What can be put around any optimizer.
+#[derive(Debug, Clone, Copy, PartialEq, std::default::Default)]
+pub struct Around {
+    /// c: the gradient is shortened to ‖g‖ ≤ c before all stages (Pascanu, Mikolov & Bengio 2013).
+    pub clip_norm: Option<f64>,
+    /// ρ of sharpness-aware minimization (Foret et al. 2021): the gradient is that at θ + ρ·g/‖g‖.
+    pub sam: Option<f64>,
+    /// c: after the update each unit's weights are shortened to a norm ≤ c (Srebro & Shraibman 2005).
+    pub max_norm: Option<f64>,
+    /// β of the moving average of θ that is kept as the last slot: see [`crate::average`].
+    pub ema: Option<f64>,
+    /// Whether steps tell ‖Δθ‖.
+    pub measures_change: bool,
 }
 
 impl Chain {
-    /// The chain of an optimizer, with an L2 penalty λ/2·‖W‖² in front if λ > 0.
+    /// A chain of stages alone.
+    pub fn new(stages: Vec<Box<dyn AnyTransform>>, usual_rate: f64) -> Self {
+        Self {
+            stages,
+            usual_rate,
+            around: Around::default(),
+        }
+    }
+
+    /// The chain of a training run: the optimizer, with what the run clips and penalizes in front.
     ///
     /// # Errors
     /// If the optimizer does not exist or a setting does not fit.
-    pub fn build(optimizer: &Choice, l2: f64) -> Result<Self> {
-        let mut chain = OPTIMIZERS.build(optimizer, &())?;
-        if l2 > 0.0 {
-            chain.stages.insert(
-                0,
-                Box::new(decay::AddDecayed {
-                    name: "l2",
-                    factor: l2,
-                }),
-            );
+    pub fn build(training: &TrainingSpec) -> Result<Self> {
+        if is_solver(&training.optimizer) {
+            return Ok(Self::new(Vec::new(), 1.0));
         }
+        let mut chain = OPTIMIZERS.build(&training.optimizer, &())?;
+        let mut front: Vec<Box<dyn AnyTransform>> = Vec::new();
+        if let Some(limit) = training.clip_value {
+            front.push(Box::new(clip::ClipValue { limit }));
+        }
+        if training.l2 > 0.0 {
+            front.push(Box::new(decay::AddDecayed {
+                name: "l2",
+                factor: training.l2,
+            }));
+        }
+        if training.l2_sum > 0.0 {
+            front.push(Box::new(decay::AddShared {
+                factor: training.l2_sum,
+            }));
+        }
+        if training.l1 > 0.0 {
+            front.push(Box::new(decay::AddSigns {
+                factor: training.l1,
+            }));
+        }
+        chain.stages.splice(0..0, front);
+        chain.around = Around {
+            clip_norm: training.clip_norm,
+            sam: training.sam,
+            max_norm: training.max_norm,
+            ema: training.ema,
+            measures_change: training.stop.min_change.is_some(),
+        };
         Ok(chain)
     }
 
-    /// Values of state for each parameter.
+    /// Values of state for each parameter, the moving average of θ included.
     pub fn slots(&self) -> usize {
+        self.stage_slots() + usize::from(self.around.ema.is_some())
+    }
+
+    /// Values of state that the stages keep for each parameter.
+    pub fn stage_slots(&self) -> usize {
         self.stages
             .iter()
             .map(|stage| Transform::<f32>::slots(&**stage))
             .sum()
     }
 
-    /// Whether some stage treats weights and biases differently.
-    pub fn has_decay(&self) -> bool {
-        self.stages.iter().any(|stage| stage.is_decay())
+    /// Whether some stage treats parameters differently.
+    pub fn has_parts(&self) -> bool {
+        self.stages.iter().any(|stage| stage.part() != Part::All)
+    }
+
+    /// Whether the whole gradient has to be there before the first parameter can move.
+    pub fn is_whole(&self) -> bool {
+        let Around {
+            clip_norm,
+            sam,
+            max_norm,
+            ..
+        } = self.around;
+        clip_norm.is_some()
+            || sam.is_some()
+            || max_norm.is_some()
+            || self.stages.iter().any(|stage| stage.is_whole())
     }
 }
 
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let around = self.around;
+        if let Some(radius) = around.sam {
+            write!(f, "sam({radius}) → ")?;
+        }
+        if let Some(limit) = around.clip_norm {
+            write!(f, "clip_norm({limit}) → ")?;
+        }
         for stage in &self.stages {
             write!(f, "{stage} → ")?;
         }
-        f.write_str("descend")
+        f.write_str("descend")?;
+        if let Some(limit) = around.max_norm {
+            write!(f, " → max_norm({limit})")?;
+        }
+        if let Some(beta) = around.ema {
+            write!(f, " → average({beta})")?;
+        }
+        Ok(())
     }
 }
 
-/// 1/(1 − βᵗ): corrects a moving average for its start at 0. Takes log β, so that it costs one
-/// exponential, and none once βᵗ is below the precision.
-pub(crate) fn bias_correction(log_beta: f64, step: u64) -> f64 {
-    let exponent = log_beta * step as f64;
-    if exponent < -40.0 {
-        return 1.0;
+/// A hyper-parameter that is a number.
+const fn number(
+    name: &'static str,
+    summary: &'static str,
+    default: f64,
+    domain: Domain,
+) -> Parameter {
+    Parameter {
+        name,
+        summary,
+        default: Default::Number(default),
+        domain,
     }
-    -1.0 / math::exp_m1::<Portable, f64>(exponent)
+}
+
+/// A hyper-parameter that is false by default.
+const fn flag(name: &'static str, summary: &'static str) -> Parameter {
+    Parameter {
+        name,
+        summary,
+        default: Default::Flag(false),
+        domain: Domain::Flag,
+    }
 }

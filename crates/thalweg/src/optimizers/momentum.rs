@@ -46,11 +46,11 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         }],
     },
     build: |arguments, ()| {
-        Ok(Chain {
-            stages: vec![Box::new(MovingAverage {
+        Ok(Chain::new(
+            vec![Box::new(MovingAverage {
                 beta: arguments.number("momentum"),
             })],
-            usual_rate: 5e-2,
-        })
+            5e-2,
+        ))
     },
 };

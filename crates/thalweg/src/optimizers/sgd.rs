@@ -10,9 +10,9 @@ use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]
-struct HeavyBall {
-    momentum: f64,
-    nesterov: bool,
+pub(super) struct HeavyBall {
+    pub momentum: f64,
+    pub nesterov: bool,
 }
 
 impl fmt::Display for HeavyBall {
@@ -65,12 +65,12 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         ],
     },
     build: |arguments, ()| {
-        Ok(Chain {
-            stages: vec![Box::new(HeavyBall {
+        Ok(Chain::new(
+            vec![Box::new(HeavyBall {
                 momentum: arguments.number("momentum"),
                 nesterov: arguments.flag("nesterov"),
             })],
-            usual_rate: 5e-2,
-        })
+            5e-2,
+        ))
     },
 };

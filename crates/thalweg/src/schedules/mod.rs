@@ -10,8 +10,15 @@ entries! {
     SCHEDULES: "schedule" => Box<dyn Schedule>;
     constant,
     exponential,
+    step_decay,
+    inverse_time,
+    polynomial,
     cosine,
+    cosine_restarts,
     linear_warmup,
+    inverse_sqrt,
+    one_cycle,
+    coslog4,
 }
 
 /// How far training has come.

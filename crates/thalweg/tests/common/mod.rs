@@ -55,7 +55,13 @@ pub fn targets(loss: &str, outputs: usize, rows: usize, seed: u64) -> Vec<Target
         Targets::Classes(draw(rows).iter().map(class).collect())
     };
     match comparison {
-        Comparison::Values => vec![values(outputs, draw(rows * outputs))],
+        Comparison::Values | Comparison::NonNegative => vec![values(outputs, draw(rows * outputs))],
+        Comparison::LabelsOrBinary if outputs == 1 => vec![classes(2)],
+        Comparison::LabelsOrBinary => {
+            let labels = draw(rows * outputs).into_iter().map(f64::round);
+            vec![values(outputs, labels.collect())]
+        }
+        Comparison::Classes => vec![classes(outputs)],
         Comparison::ValuesOrBinary | Comparison::ProbabilitiesOrBinary if outputs == 1 => {
             let classes = classes(2);
             vec![values(1, draw(rows)), classes]
@@ -112,13 +118,9 @@ pub fn descent(learning_rate: f64, batch_size: usize, epochs: usize) -> Training
         learning_rate,
         batch_size,
         epochs,
-        patience: None,
-        l2: 0.0,
         shuffle: false,
-        seed: 0,
         dtype: Dtype::F64,
-        optimizer: Choice::new("gd"),
-        schedule: Choice::new("constant"),
+        ..TrainingSpec::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use thalweg::initializers::INITIALIZERS;
 use thalweg::precision::Dtype;
-use thalweg::registry::Setting;
+use thalweg::registry::{Choice, Setting};
 use thalweg::spec::TrainingSpec;
 
 use crate::common::*;
@@ -27,7 +27,13 @@ fn initial_weights_have_the_distribution_of_their_initializer() {
             "glorot_normal" => Normal(2.0 / (i + o)),
             "he_uniform" => Uniform((6.0 / i).sqrt()),
             "he_normal" => Normal(2.0 / i),
-            "zeros" => Constant(0.0),
+            "lecun_uniform" => Uniform((3.0 / i).sqrt()),
+            "lecun_normal" => Normal(1.0 / i),
+            "uniform" => Uniform(0.05),
+            "normal" => Normal(0.05 * 0.05),
+            "zeros" | "constant" => Constant(0.0),
+            // Its own test below.
+            "orthogonal" => continue,
             name => panic!("initializer {name}: say in this test which distribution it has"),
         };
         let layer = dense(fan_out, "tanh").with("initializer", Setting::Text(name.into()));
@@ -107,4 +113,56 @@ fn initial_weights_have_the_distribution_of_their_initializer() {
             "{name}: covariance of neighbours {pairs}"
         );
     }
+}
+
+#[test]
+fn orthogonal_weights_are_orthonormal_and_their_settings_are_heeded() {
+    for (units, inputs) in [(1, 1), (7, 7), (20, 50), (50, 20), (200, 200)] {
+        let choice = Choice::new("orthogonal").with("gain", Setting::Number(2.0));
+        let layer = dense(units, "tanh").with("initializer", choice.into());
+        let network = network(inputs, "half_mse", vec![layer]);
+        let parameters = engine(&network, &descent(0.1, 1, 1)).save().parameters;
+        let w = |unit: usize, input: usize| parameters[unit * inputs + input];
+        let (count, length) = (units.min(inputs), units.max(inputs));
+        let at = |a: usize, k: usize| if units <= inputs { w(a, k) } else { w(k, a) };
+        for a in 0..count {
+            for b in 0..=a {
+                let dot: f64 = (0..length).map(|k| at(a, k) * at(b, k)).sum();
+                let expected = if a == b { 4.0 } else { 0.0 };
+                assert!(
+                    (dot - expected).abs() < 1e-13,
+                    "{units}×{inputs}: {a}·{b} = {dot}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn uniform_normal_and_constant_heed_their_settings() {
+    let draw = |choice: Choice| {
+        let layer = dense(100, "tanh").with("initializer", choice.into());
+        let network = network(100, "half_mse", vec![layer]);
+        engine(&network, &descent(0.1, 1, 1)).save().parameters[..10_000].to_vec()
+    };
+    let set = |name: &str, settings: &[(&str, f64)]| {
+        let with =
+            |choice: Choice, (key, value): &(&str, f64)| choice.with(key, Setting::Number(*value));
+        settings.iter().fold(Choice::new(name), with)
+    };
+    assert!(
+        draw(set("constant", &[("value", -1.5)]))
+            .iter()
+            .all(|w| *w == -1.5)
+    );
+    let uniform = draw(set("uniform", &[("low", 2.0), ("high", 3.0)]));
+    let mean = uniform.iter().sum::<f64>() / 1e4;
+    assert!(uniform.iter().all(|w| (2.0..3.0).contains(w)) && (mean - 2.5).abs() < 0.012);
+    let normal = draw(set("normal", &[("mean", 1.0), ("deviation", 0.1)]));
+    let mean = normal.iter().sum::<f64>() / 1e4;
+    let variance = normal.iter().map(|w| (w - 1.0).powi(2)).sum::<f64>() / 1e4;
+    assert!((mean - 1.0).abs() < 0.004 && (variance - 0.01).abs() < 0.0006);
+    let wrong = set("uniform", &[("low", 1.0), ("high", 1.0)]);
+    let error = INITIALIZERS.build(&wrong, &()).err().unwrap().to_string();
+    assert!(error.contains("low < high"), "{error}");
 }

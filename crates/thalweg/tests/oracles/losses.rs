@@ -1,17 +1,18 @@
-//! Values and gradients of losses.
+//! Values, gradients and second derivatives of losses.
 
 use serde_json::Value;
 use thalweg::Isa;
 use thalweg::layers::stride;
 use thalweg::losses::{AnyLoss, LOSSES, Loss, LossRows, TargetRows};
 use thalweg::precision::Precision;
-use thalweg::registry::Choice;
+use thalweg::registry::{Choice, Setting};
 
 use crate::common::*;
 use crate::instruction_sets;
 
-/// Value and gradient. The padding of z is larger than any logit, and what stood in dz is NaN: neither shows.
-fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> (f64, Vec<f64>) {
+/// Value, gradient, and the Hessian times the direction, if there is one. The padding of z is larger than any logit,
+/// and what stood in dz is NaN: neither shows.
+fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> [Vec<f64>; 3] {
     let convert = |values: &[f64]| -> Vec<T> { values.iter().map(|v| T::from_f64(*v)).collect() };
     let (rows, outputs) = (
         number(case, "rows") as usize,
@@ -43,7 +44,7 @@ fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> (f64, Vec<
         TargetRows::Values(&values)
     };
     let mut dz = vec![T::from_f64(f64::NAN); rows * stride];
-    let rows = LossRows {
+    let given = LossRows {
         isa,
         rows,
         outputs,
@@ -54,26 +55,55 @@ fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> (f64, Vec<
         scale: 1.0 / total,
     };
     let loss: &dyn Loss<T> = T::loss(loss);
-    let value = loss.value_grad(rows, &mut dz) / total;
-    for row in dz.chunks_exact(stride) {
-        assert!(
-            row[outputs..].iter().all(|pad| *pad == T::ZERO),
-            "padding in {}",
-            case["name"]
-        );
+    let value = loss.value_grad(given, &mut dz) / total;
+    let mut product = vec![T::from_f64(f64::NAN); dz.len()];
+    if case["direction"].is_array() {
+        let mut direction = vec![T::from_f64(f64::NAN); dz.len()];
+        let rows = floats(case, "direction");
+        let rows = rows.chunks_exact(outputs);
+        for (padded, row) in direction.chunks_exact_mut(stride).zip(rows) {
+            padded[..outputs].copy_from_slice(&convert(row));
+        }
+        loss.hvp(given, &direction, &mut product);
+    } else {
+        product.fill(T::ZERO);
     }
-    let gradient = dz.chunks_exact(stride).flat_map(|row| &row[..outputs]);
-    (value, gradient.map(|g| g.to_f64()).collect())
+    let rows = |values: &[T]| -> Vec<f64> {
+        for row in values.chunks_exact(stride) {
+            let is_empty = row[outputs..].iter().all(|pad| *pad == T::ZERO);
+            assert!(is_empty, "padding in {}", case["name"]);
+        }
+        let rows = values.chunks_exact(stride);
+        rows.flat_map(|row| &row[..outputs])
+            .map(|v| v.to_f64())
+            .collect()
+    };
+    [vec![value], rows(&dz), rows(&product)]
+}
+
+/// The loss that a golden case means.
+fn choice_of(case: &Value) -> Option<Choice> {
+    let number = |name: &str, setting: &str, value| {
+        Some(Choice::new(name).with(setting, Setting::Number(value)))
+    };
+    match case["loss"].as_str().unwrap() {
+        // A last layer here.
+        "half_mse_sigmoid" => None,
+        "cross_entropy_smoothed" => number("cross_entropy", "label_smoothing", 0.1),
+        "huber_delta_2" => number("huber", "delta", 2.0),
+        "focal_gamma_half" => number("focal", "gamma", 0.5),
+        name => Some(Choice::new(name)),
+    }
 }
 
 #[test]
-fn losses_and_their_gradients_are_those_of_the_oracles() {
+fn losses_and_their_derivatives_are_those_of_the_oracles() {
     for (file, least) in [("closed_form/losses.json", 2), ("pytorch/losses.json", 2)] {
         let golden = golden(file);
         let cases = list(&golden, "cases");
         for name in names(&LOSSES) {
-            let loss = LOSSES.build(&Choice::new(name), &()).unwrap();
-            let cases: Vec<&Value> = cases.iter().filter(|case| case["loss"] == name).collect();
+            let is_of = |case: &&Value| choice_of(case).is_some_and(|choice| choice.name == name);
+            let cases: Vec<&Value> = cases.iter().filter(is_of).collect();
             let weighted = cases
                 .iter()
                 .filter(|case| case["weights"].is_array())
@@ -84,19 +114,29 @@ fn losses_and_their_gradients_are_those_of_the_oracles() {
             );
             let mut worst = [0.0f64; 2];
             for case in cases {
+                let loss = LOSSES.build(&choice_of(case).unwrap(), &()).unwrap();
+                let mut want = [
+                    vec![number(case, "value")],
+                    floats(case, "gradient"),
+                    vec![0.0; floats(case, "gradient").len()],
+                ];
+                if case["hvp"].is_array() {
+                    want[2] = floats(case, "hvp");
+                }
                 for isa in instruction_sets() {
-                    let want = (number(case, "value"), floats(case, "gradient"));
                     let runs = [
                         (judge::<f64>(&*loss, isa, case), 1e-14),
-                        (judge::<f32>(&*loss, isa, case), 1e-6),
+                        (judge::<f32>(&*loss, isa, case), 2e-6),
                     ];
-                    for (k, ((value, gradient), tolerance)) in runs.into_iter().enumerate() {
-                        let largest = want.1.iter().fold(1e-3, |most: f64, g| most.max(g.abs()));
-                        let error = relative_error(value, want.0, 1e-3)
-                            .max(worst_error(&gradient, &want.1, largest));
+                    for (k, (got, tolerance)) in runs.into_iter().enumerate() {
+                        let mut error = 0.0f64;
+                        for (got, want) in got.iter().zip(&want) {
+                            let largest = want.iter().fold(1e-3, |most: f64, w| most.max(w.abs()));
+                            error = error.max(worst_error(got, want, largest));
+                        }
                         assert!(
                             error <= tolerance,
-                            "{file}: {} ({}): {value}, {gradient:?} is not {want:?} ({error:e})",
+                            "{file}: {} ({}): {got:?} is not {want:?} ({error:e})",
                             case["name"],
                             isa.name(),
                         );

@@ -8,6 +8,7 @@ mod activations;
 mod common;
 mod initializers;
 mod layers;
+mod linear;
 mod losses;
 mod networks;
 mod optimizers;

@@ -5,6 +5,7 @@ use thalweg::dataset::Dataset;
 use thalweg::engine::{Batch, Rows};
 use thalweg::optimizers::{OPTIMIZERS, Time};
 use thalweg::registry::{Choice, Setting};
+use thalweg::schedules::{Progress, SCHEDULES};
 use thalweg::spec::TrainingSpec;
 
 use crate::common::*;
@@ -24,7 +25,13 @@ fn optimizer_of(file: &str, case: &Value) -> Result<TrainingSpec, String> {
         }
         ("closed_form", "sgd_nesterov") => ("sgd", &[("nesterov", true)]),
         ("closed_form", "adagrad_mean" | "adagrad_mean_epsilon") => ("adagrad", &[("mean", true)]),
+        ("closed_form", "radam_paper") => ("radam", &[]),
+        ("closed_form", "clip_norm" | "clip_value" | "l1" | "elastic") => ("gd", &[]),
+        ("closed_form", "adam_clipped" | "adam_clip_value" | "adam_cosine") => ("adam", &[]),
         ("closed_form", "lion_decay") => ("lion", &[]),
+        ("closed_form", "lars_decay") => ("lars", &[]),
+        ("closed_form", "lamb_decay") => ("lamb", &[]),
+        ("closed_form", "muon_decay") => ("muon", &[]),
         ("closed_form", name) => (name, &[]),
         _ => (case["optimizer"].as_str().unwrap(), &[]),
     };
@@ -47,6 +54,11 @@ fn optimizer_of(file: &str, case: &Value) -> Result<TrainingSpec, String> {
     if optimizer == "sgd" && case["settings"]["momentum"].is_null() {
         settings.push(("momentum", Setting::Number(0.0)));
     }
+    if name == "adam_cosine" {
+        spec.schedule = Choice::new("cosine");
+    }
+    let is_decoupled = ["adamw", "lion", "lars", "lamb", "muon"].contains(&optimizer)
+        || case["settings"]["decoupled_weight_decay"] == true;
     for (name, value) in case["settings"].as_object().unwrap() {
         let setting = || match value {
             Value::Bool(flag) => Setting::Flag(*flag),
@@ -54,6 +66,10 @@ fn optimizer_of(file: &str, case: &Value) -> Result<TrainingSpec, String> {
         };
         match name.as_str() {
             "lr" => {}
+            "clip_norm" => spec.clip_norm = value.as_f64(),
+            "clip_value" => spec.clip_value = value.as_f64(),
+            "l1" => spec.l1 = value.as_f64().unwrap(),
+            "l2" => spec.l2 = value.as_f64().unwrap(),
             "betas" => {
                 let betas = floats(&case["settings"], "betas");
                 settings.push(("beta1", Setting::Number(betas[0])));
@@ -62,7 +78,9 @@ fn optimizer_of(file: &str, case: &Value) -> Result<TrainingSpec, String> {
             "eps" => settings.push(("epsilon", setting())),
             "beta" => settings.push(("momentum", setting())),
             "dampening" if value.as_f64() == Some(0.0) => {}
-            "weight_decay" if !has("weight_decay") => spec.l2 = value.as_f64().unwrap(),
+            "decoupled_weight_decay" => {}
+            // PyTorch couples it everywhere but where it says otherwise.
+            "weight_decay" if !is_decoupled => spec.l2 = value.as_f64().unwrap(),
             name => settings.push((name, setting())),
         }
     }
@@ -83,6 +101,7 @@ fn replay(spec: &TrainingSpec, golden: &Value, steps: &[usize]) -> Vec<Vec<f64>>
     let layer = without_bias(dense(theta.len(), "identity"));
     let mut engine = engine(&network(1, "half_mse", vec![layer]), spec);
     engine.load(&state(&theta)).unwrap();
+    let schedule = SCHEDULES.build(&spec.schedule, &()).unwrap();
     let mut after = Vec::new();
     for (t, gradient) in list(golden, "gradients").iter().enumerate() {
         let gradient = gradient
@@ -101,7 +120,12 @@ fn replay(spec: &TrainingSpec, golden: &Value, steps: &[usize]) -> Vec<Vec<f64>>
         };
         let time = Time {
             step: t as u64 + 1,
-            rate: spec.learning_rate,
+            rate: spec.learning_rate
+                * schedule.factor(Progress {
+                    step: t as u64,
+                    steps: 100,
+                    steps_per_epoch: 1,
+                }),
         };
         engine
             .step(&Batch::new(&dataset, Rows::Range(0, 1)), time)
@@ -133,8 +157,10 @@ fn a_hundred_steps_of_every_optimizer_are_those_of_the_oracles() {
             for (step, got) in steps.iter().zip(replay(&spec, &golden, &steps)) {
                 let want = floats(&case["after"], &step.to_string());
                 let error = worst_error(&got, &want, 1e-3);
+                // PyTorch keeps NAdam's product of momenta in single precision; the closed form does not.
+                let is_single = file == "pytorch" && name.starts_with("nadam");
                 assert!(
-                    error <= 1e-10,
+                    error <= if is_single { 1e-6 } else { 1e-10 },
                     "{file}: {name} as {}, step {step}: {got:?} is not {want:?} ({error:e})",
                     spec.optimizer
                 );
@@ -155,7 +181,7 @@ fn a_hundred_steps_of_every_optimizer_are_those_of_the_oracles() {
     }
     // What the golden files have for the optimizers of today: no case may drop out in silence.
     assert!(
-        compared.len() >= 23,
+        compared.len() >= 59,
         "only {} cases: {compared:?}",
         compared.len()
     );

@@ -12,6 +12,11 @@ fn schedule_of(file: &str, case: &Value) -> Option<Choice> {
     let rate = 0.1;
     let total = case["total"].as_f64().unwrap_or(40.0);
     let floor = |key: &str| Setting::Number(settings[key].as_f64().unwrap() / rate);
+    let with = |name: &str, keys: &[&str]| {
+        let set =
+            |choice: Choice, key: &&str| choice.with(key, Setting::Number(number(settings, key)));
+        keys.iter().fold(Choice::new(name), set)
+    };
     let fraction = || Setting::Number(number(settings, "steps") / total);
     Some(match (file, case["schedule"].as_str().unwrap()) {
         (_, "constant") => Choice::new("constant"),
@@ -26,8 +31,40 @@ fn schedule_of(file: &str, case: &Value) -> Option<Choice> {
         ("closed_form", "warmup_times_cosine") => Choice::new("linear_warmup")
             .with("fraction", fraction())
             .with("then", Setting::Text("cosine".into())),
-        // PyTorch's warm-up starts from a factor of its own; the others are not registered yet.
-        _ => return None,
+        ("closed_form", "step") => with("step_decay", &["gamma", "epochs"]),
+        ("pytorch", "step") => with("step_decay", &["gamma"])
+            .with("epochs", Setting::Number(number(settings, "step_size"))),
+        (_, "inverse_time") => with("inverse_time", &["decay"]),
+        ("closed_form", "polynomial") => {
+            with("polynomial", &["power"]).with("floor", floor("minimum"))
+        }
+        ("pytorch", "polynomial") => with("polynomial", &["power"]),
+        ("closed_form", "cosine_restarts") => {
+            let choice = with("cosine_restarts", &["period"]).with("floor", floor("minimum"));
+            match settings["growth"].as_f64() {
+                Some(growth) => choice.with("growth", Setting::Number(growth)),
+                None => choice,
+            }
+        }
+        ("pytorch", "cosine_restarts") => Choice::new("cosine_restarts")
+            .with("period", Setting::Number(number(settings, "T_0")))
+            .with(
+                "growth",
+                Setting::Number(settings["T_mult"].as_f64().unwrap_or(1.0)),
+            )
+            .with("floor", floor("eta_min")),
+        (_, "inverse_sqrt") => Choice::new("inverse_sqrt").with("warmup", fraction()),
+        (_, "coslog4") => Choice::new("coslog4"),
+        (_, "one_cycle") => Choice::new("one_cycle")
+            .with("fraction", Setting::Number(number(settings, "pct_start")))
+            .with("divisor", Setting::Number(number(settings, "div_factor")))
+            .with(
+                "final_divisor",
+                Setting::Number(number(settings, "final_div_factor")),
+            ),
+        // PyTorch's warm-up starts from a factor of its own, and its cosine behind it begins anew.
+        (_, "linear_warmup" | "warmup_cosine") => return None,
+        (file, name) => panic!("{file}: schedule {name}: say in this test which of ours it is"),
     })
 }
 
@@ -43,12 +80,19 @@ fn learning_rates_of_every_schedule_are_those_of_the_oracles() {
             let schedule = SCHEDULES.build(&choice, &()).unwrap();
             let values = floats(case, "values");
             // PyTorch steps once an epoch. Epochs of 100 updates hit all points of the others.
+            let is_one_cycle = case["schedule"] == "one_cycle";
             let epoch = match case["unit"].as_str() {
                 Some("steps") => 1,
+                _ if is_one_cycle => 1,
                 _ => 100,
             };
+            // PyTorch's one cycle has a rate of its own and tells its last update.
+            let rate = if is_one_cycle { 1.0 } else { 0.1 };
             let (at, total) = if file == "pytorch" {
-                ((0..values.len()).map(|k| k as f64).collect(), 40.0)
+                (
+                    (0..values.len()).map(|k| k as f64).collect(),
+                    if is_one_cycle { 41.0 } else { 40.0 },
+                )
             } else {
                 (floats(case, "at"), number(case, "total"))
             };
@@ -59,7 +103,7 @@ fn learning_rates_of_every_schedule_are_those_of_the_oracles() {
                         steps: (total * epoch as f64) as u64,
                         steps_per_epoch: epoch,
                     };
-                    0.1 * schedule.factor(progress)
+                    rate * schedule.factor(progress)
                 })
                 .collect();
             let error = worst_error(&rates, &values, 1e-3);
@@ -77,5 +121,5 @@ fn learning_rates_of_every_schedule_are_those_of_the_oracles() {
             "schedule {name} has no golden case"
         );
     }
-    assert!(compared.len() >= 8, "only {compared:?}");
+    assert!(compared.len() >= 19, "only {compared:?}");
 }

@@ -5,20 +5,22 @@
 //! the batch already).
 //!
 //! How W lies in θ, and with it the way in which the three products are computed, depends on the number of
-//! units: see `panels.rs` for the usual case and `unit_rows.rs` for a few units.
+//! units and on the dtype: see `panels.rs` for the usual case, `unit_rows.rs` for a few units, and
+//! `pair_panels.rs` for bf16.
 
+mod pair_panels;
 mod panels;
 mod unit_rows;
 
 use super::{
     Block, Geometry, Layer, Matrix, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
-use crate::activations::{ACTIVATIONS, AnyActivation};
+use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
-use crate::precision::Precision;
+use crate::precision::{Dtype, Precision};
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Choice, Default, Description, Domain, Entry, Parameter};
 
@@ -36,13 +38,15 @@ pub struct Dense {
     units: usize,
     has_bias: bool,
     is_first: bool,
+    dtype: Dtype,
     activation: Box<dyn AnyActivation>,
+    keeps_input: bool,
     initializer: Box<dyn Initializer>,
 }
 
 /// Sizes in one precision and instruction set.
 #[derive(Debug, Clone, Copy)]
-struct Sizes {
+pub struct Sizes {
     isa: Isa,
     units: usize,
     inputs: usize,
@@ -53,10 +57,12 @@ struct Sizes {
     panel: usize,
     /// Whether the gradient of the inputs is wanted.
     has_input_gradient: bool,
+    /// Values of a row in the stash.
+    stash: usize,
 }
 
-/// A way to store W and to compute with it.
-trait Storage<T: Precision> {
+/// A way to store W and to compute with it. `weights.parameters` is W here, without the bias.
+pub trait Storage<T> {
     /// Whether the rows of a tile are units, and not inputs.
     fn has_unit_rows(&self) -> bool {
         false
@@ -69,25 +75,66 @@ trait Storage<T: Precision> {
     fn position(&self, sizes: Sizes, unit: usize, input: usize) -> usize;
     /// See [`Plan::derived`].
     fn derived(&self, sizes: Sizes) -> usize;
+    /// See [`Plan::stash`]; its part of a row's stash comes first.
+    fn stash(&self, _: Sizes) -> usize {
+        0
+    }
     /// See [`Layer::refresh`], for a tile of W.
     ///
     /// # Safety
     /// As there.
     unsafe fn refresh(&self, sizes: Sizes, tile: &Tile, parameters: &[T], derived: *mut T);
     /// y = start + x·Wᵀ.
+    #[expect(clippy::too_many_arguments, reason = "the operands of a product")]
     fn forward(
         &self,
         sizes: Sizes,
         rows: usize,
-        w: &[T],
+        weights: Weights<T>,
         start: Option<&[T]>,
         x: &[T],
         y: &mut [T],
+        stash: &mut [T],
     );
-    /// dx = dz·W.
-    fn backward(&self, sizes: Sizes, rows: usize, weights: Weights<T>, dz: &[T], dx: &mut [T]);
+    /// dx = dz·W, if that is wanted.
+    #[expect(clippy::too_many_arguments, reason = "the operands of a product")]
+    fn backward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        weights: Weights<T>,
+        x: &[T],
+        dz: &[T],
+        dx: Option<&mut [T]>,
+        stash: &mut [T],
+    );
     /// A tile of dW = dzᵀ·x.
-    fn gradient(&self, sizes: Sizes, rows: usize, tile: &Tile, x: &[T], dz: &[T], dw: &mut [T]);
+    #[expect(clippy::too_many_arguments, reason = "the operands of a product")]
+    fn gradient(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        tile: &Tile,
+        x: &[T],
+        dz: &[T],
+        stash: &[T],
+        dw: &mut [T],
+    );
+}
+
+/// A precision whose products may be of bf16 numbers.
+pub trait Stored: Sized + 'static {
+    /// The storage for many units when they are.
+    const BF16: &'static dyn Storage<Self>;
+}
+
+impl Stored for f32 {
+    const BF16: &'static dyn Storage<f32> = &pair_panels::PairPanels;
+}
+
+impl Stored for f64 {
+    /// bf16 is a way to compute in single precision; nobody asks for it here.
+    const BF16: &'static dyn Storage<f64> = &panels::Panels;
 }
 
 impl Dense {
@@ -102,6 +149,8 @@ impl Dense {
             units: arguments.integer("units"),
             has_bias: arguments.flag("bias"),
             is_first: !place.has_gradient,
+            dtype: place.dtype,
+            keeps_input: Activation::<f32>::keeps_input(&*activation),
             activation,
             initializer: INITIALIZERS.build(&initializer, &())?,
         }))
@@ -109,7 +158,7 @@ impl Dense {
 
     fn sizes<T: Precision>(&self, isa: Isa) -> Sizes {
         let lanes = isa.lanes::<T>();
-        Sizes {
+        let sizes = Sizes {
             isa,
             units: self.units,
             inputs: self.inputs,
@@ -117,14 +166,59 @@ impl Dense {
             padded_inputs: self.inputs.next_multiple_of(lanes),
             panel: isa.panel::<T>(),
             has_input_gradient: !self.is_first,
+            stash: 0,
+        };
+        let stash = match self.dtype {
+            Dtype::Bf16 => self.storage::<T>().stash(sizes),
+            Dtype::F32 | Dtype::F64 => 0,
+        };
+        Sizes {
+            stash: stash + self.kept(),
+            ..sizes
+        }
+    }
+
+    /// Values of a row that the activation wants back: z, at the end of the row's stash.
+    fn kept(&self) -> usize {
+        if self.keeps_input {
+            stride(self.units)
+        } else {
+            0
         }
     }
 
     fn storage<T: Precision>(&self) -> &'static dyn Storage<T> {
         if self.units <= FEW_UNITS {
             &unit_rows::UnitRows
+        } else if self.dtype == Dtype::Bf16 {
+            T::BF16
         } else {
             &panels::Panels
+        }
+    }
+
+    /// W with what is derived from it, and the bias.
+    fn split<'a, T: Precision>(
+        &self,
+        sizes: Sizes,
+        weights: Weights<'a, T>,
+    ) -> (Weights<'a, T>, Option<&'a [T]>) {
+        let bias = if self.has_bias { sizes.padded_units } else { 0 };
+        let (parameters, bias) = weights.parameters.split_at(weights.parameters.len() - bias);
+        let derived = weights.derived;
+        (
+            Weights {
+                parameters,
+                derived,
+            },
+            self.has_bias.then_some(bias),
+        )
+    }
+
+    fn rows(&self) -> RowShape {
+        RowShape {
+            width: self.units,
+            stride: stride(self.units),
         }
     }
 
@@ -170,6 +264,14 @@ impl Geometry for Dense {
     fn cost(&self) -> usize {
         self.inputs * self.units
     }
+
+    fn check_trainable(&self) -> Result<()> {
+        self.activation.check_trainable()
+    }
+
+    fn is_probability(&self) -> bool {
+        self.activation.is_probability()
+    }
 }
 
 impl<T: Precision> Layer<T> for Dense {
@@ -187,11 +289,7 @@ impl<T: Precision> Layer<T> for Dense {
         Plan {
             parameters: weights + bias.as_ref().map_or(0, Tile::len),
             derived: storage.derived(sizes),
-            stash: if self.activation::<T>().keeps_input() {
-                stride(self.units)
-            } else {
-                0
-            },
+            stash: sizes.stash,
             tiles: storage.tiles(sizes).into_iter().chain(bias).collect(),
         }
     }
@@ -205,7 +303,7 @@ impl<T: Precision> Layer<T> for Dense {
     }
 
     unsafe fn refresh(&self, isa: Isa, tile: &Tile, tile_parameters: &[T], derived: *mut T) {
-        if tile.segment == WEIGHT && !self.is_first {
+        if tile.segment == WEIGHT {
             // SAFETY: the caller's promise.
             unsafe {
                 self.storage::<T>()
@@ -216,14 +314,20 @@ impl<T: Precision> Layer<T> for Dense {
 
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]) {
         let (sizes, storage) = (self.sizes::<T>(block.isa), self.storage::<T>());
-        let (w, bias) = weights.parameters.split_at(storage.weights(sizes));
-        storage.forward(sizes, block.rows, w, self.has_bias.then_some(bias), x, y);
-        let activation = self.activation::<T>();
-        let values = block.rows * stride(self.units);
-        if activation.keeps_input() {
-            stash[..values].copy_from_slice(&y[..values]);
+        let (weights, bias) = self.split(sizes, weights);
+        storage.forward(sizes, block.rows, weights, bias, x, y, stash);
+        let width = stride(self.units);
+        let y = &mut y[..block.rows * width];
+        let kept = self.kept();
+        if kept > 0 {
+            for (stash, y) in stash
+                .chunks_exact_mut(sizes.stash)
+                .zip(y.chunks_exact(width))
+            {
+                stash[sizes.stash - kept..].copy_from_slice(y);
+            }
         }
-        activation.forward(block.isa, &mut y[..values]);
+        self.activation::<T>().forward(block.isa, self.rows(), y);
     }
 
     fn backward(
@@ -235,17 +339,25 @@ impl<T: Precision> Layer<T> for Dense {
         dy: &mut [T],
         dx: Option<&mut [T]>,
     ) {
+        let (sizes, storage) = (self.sizes::<T>(block.isa), self.storage::<T>());
         let activation = self.activation::<T>();
-        let at = if activation.keeps_input() {
-            stash
+        let width = stride(self.units);
+        let dz = &mut dy[..block.rows * width];
+        let kept = self.kept();
+        if kept == 0 {
+            activation.backward(block.isa, self.rows(), trace.y, dz);
+        } else if kept == sizes.stash {
+            activation.backward(block.isa, self.rows(), stash, dz);
         } else {
-            trace.y
-        };
-        activation.backward(block.isa, at, &mut dy[..block.rows * stride(self.units)]);
-        if let Some(dx) = dx {
-            self.storage::<T>()
-                .backward(self.sizes::<T>(block.isa), block.rows, weights, dy, dx);
+            for (stash, dz) in stash
+                .chunks_exact(sizes.stash)
+                .zip(dz.chunks_exact_mut(width))
+            {
+                activation.backward(block.isa, self.rows(), &stash[sizes.stash - kept..], dz);
+            }
         }
+        let (weights, _) = self.split(sizes, weights);
+        storage.backward(sizes, block.rows, weights, trace.x, dz, dx, stash);
     }
 
     fn gradient(
@@ -254,14 +366,14 @@ impl<T: Precision> Layer<T> for Dense {
         tile: &Tile,
         _: &[T],
         trace: Trace<T>,
-        _: &[T],
+        stash: &[T],
         dz: &[T],
         gradient: &mut [T],
     ) {
         let sizes = self.sizes::<T>(batch.isa);
         if tile.segment == WEIGHT {
             self.storage::<T>()
-                .gradient(sizes, batch.rows, tile, trace.x, dz, gradient);
+                .gradient(sizes, batch.rows, tile, trace.x, dz, stash, gradient);
             return;
         }
         // db = 1ᵀ·dz.

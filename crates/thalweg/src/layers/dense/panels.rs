@@ -50,6 +50,9 @@ impl<T: Precision> Storage<T> for Panels {
     }
 
     unsafe fn refresh(&self, sizes: Sizes, tile: &Tile, parameters: &[T], derived: *mut T) {
+        if !sizes.has_input_gradient {
+            return;
+        }
         let units = tile.columns.min(sizes.units - tile.column);
         for (input, values) in (tile.row..).zip(parameters.chunks_exact(tile.columns)) {
             let panel = input / sizes.panel * sizes.panel;
@@ -67,10 +70,11 @@ impl<T: Precision> Storage<T> for Panels {
         &self,
         sizes: Sizes,
         rows: usize,
-        w: &[T],
+        weights: Weights<T>,
         start: Option<&[T]>,
         x: &[T],
         y: &mut [T],
+        _: &mut [T],
     ) {
         Product {
             rows,
@@ -81,7 +85,7 @@ impl<T: Precision> Storage<T> for Panels {
                 row: stride(sizes.inputs),
                 column: 1,
             },
-            b: w,
+            b: weights.parameters,
             b_layout: Layout::Panels,
             start: start.map_or(Start::Zero, Start::Row),
             c: y,
@@ -90,7 +94,17 @@ impl<T: Precision> Storage<T> for Panels {
         .run(sizes.isa);
     }
 
-    fn backward(&self, sizes: Sizes, rows: usize, weights: Weights<T>, dz: &[T], dx: &mut [T]) {
+    fn backward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        weights: Weights<T>,
+        _: &[T],
+        dz: &[T],
+        dx: Option<&mut [T]>,
+        _: &mut [T],
+    ) {
+        let Some(dx) = dx else { return };
         Product {
             rows,
             columns: sizes.padded_inputs,
@@ -109,7 +123,16 @@ impl<T: Precision> Storage<T> for Panels {
         .run(sizes.isa);
     }
 
-    fn gradient(&self, sizes: Sizes, rows: usize, tile: &Tile, x: &[T], dz: &[T], dw: &mut [T]) {
+    fn gradient(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        tile: &Tile,
+        x: &[T],
+        dz: &[T],
+        _: &[T],
+        dw: &mut [T],
+    ) {
         Product {
             rows: tile.rows,
             columns: tile.columns,

@@ -5,7 +5,7 @@
 //! as it lies, so nothing is derived. Inputs are padded with zeros to whole vectors.
 
 use super::{Sizes, Storage, TILE, WEIGHT};
-use crate::kernels::dot::Dots;
+use crate::kernels::dot::{Dots, WeightedSums};
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::layers::{Tile, Weights, stride};
 use crate::precision::Precision;
@@ -56,10 +56,11 @@ impl<T: Precision> Storage<T> for UnitRows {
         &self,
         sizes: Sizes,
         rows: usize,
-        w: &[T],
+        weights: Weights<T>,
         start: Option<&[T]>,
         x: &[T],
         y: &mut [T],
+        _: &mut [T],
     ) {
         Dots {
             rows,
@@ -67,7 +68,7 @@ impl<T: Precision> Storage<T> for UnitRows {
             columns: sizes.padded_inputs,
             x,
             x_stride: stride(sizes.inputs),
-            w,
+            w: weights.parameters,
             start,
             y,
             y_stride: stride(sizes.units),
@@ -75,7 +76,17 @@ impl<T: Precision> Storage<T> for UnitRows {
         .run(sizes.isa);
     }
 
-    fn backward(&self, sizes: Sizes, rows: usize, weights: Weights<T>, dz: &[T], dx: &mut [T]) {
+    fn backward(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        weights: Weights<T>,
+        _: &[T],
+        dz: &[T],
+        dx: Option<&mut [T]>,
+        _: &mut [T],
+    ) {
+        let Some(dx) = dx else { return };
         Product {
             rows,
             columns: sizes.padded_inputs,
@@ -94,21 +105,25 @@ impl<T: Precision> Storage<T> for UnitRows {
         .run(sizes.isa);
     }
 
-    fn gradient(&self, sizes: Sizes, rows: usize, tile: &Tile, x: &[T], dz: &[T], dw: &mut [T]) {
-        Product {
-            rows: tile.rows,
+    fn gradient(
+        &self,
+        sizes: Sizes,
+        rows: usize,
+        tile: &Tile,
+        x: &[T],
+        dz: &[T],
+        _: &[T],
+        dw: &mut [T],
+    ) {
+        WeightedSums {
+            rows,
+            units: tile.rows,
             columns: tile.columns,
-            depth: rows,
-            a: Strided {
-                data: &dz[tile.row..],
-                row: 1,
-                column: stride(sizes.units),
-            },
-            b: &x[tile.column..],
-            b_layout: Layout::Rows(stride(sizes.inputs)),
-            start: Start::Zero,
-            c: dw,
-            c_layout: Layout::Rows(tile.columns),
+            factors: &dz[tile.row..],
+            factors_stride: stride(sizes.units),
+            x: &x[tile.column..],
+            x_stride: stride(sizes.inputs),
+            sums: &mut *dw,
         }
         .run(sizes.isa);
         // The padding of x may hold anything; that of W stays 0.

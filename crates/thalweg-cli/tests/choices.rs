@@ -1,0 +1,136 @@
+//! Losses, activations, schedules and initializers, chosen by arguments: what they do to models and answers.
+
+mod common;
+
+use common::Workplace;
+
+#[test]
+fn settings_of_settings_are_written_to_the_config_and_give_the_same_bytes_from_it() {
+    let place = Workplace::new();
+    let line = "train builtin:iris --epochs 3 --hidden 8,4 --activation elu --set activation.alpha=0.5 \
+                --initializer orthogonal --set initializer.gain=1.4 --loss cross_entropy \
+                --set loss.label_smoothing=0.1 --set schedule.then=polynomial \
+                --set schedule.then.power=2 --reduction sum --lr 0.0003 --quiet --out a";
+    place.succeed(line);
+    let config = place.text("a/config.toml");
+    for expected in [
+        "name = \"elu\"\nalpha = 0.5",
+        "name = \"orthogonal\"\ngain = 1.4",
+        "label_smoothing = 0.1",
+        "name = \"polynomial\"\nfloor = 0.0\npower = 2.0",
+        "reduction = \"sum\"",
+        "output_bias = \"prior\"",
+    ] {
+        assert!(config.contains(expected), "no {expected:?} in {config}");
+    }
+    place.succeed("train --config a/config.toml --quiet --out b");
+    assert_eq!(
+        place.read("a/model.safetensors"),
+        place.read("b/model.safetensors")
+    );
+    place.succeed("train --config a/config.toml --set activation.alpha=0.25 --quiet --out c");
+    let changed = place.text("c/config.toml");
+    assert_eq!(changed.matches("alpha = 0.25").count(), 2, "{changed}");
+}
+
+#[test]
+fn losses_by_margins_answer_classes_and_refuse_probabilities() {
+    let place = Workplace::new();
+    for (data, loss) in [
+        ("breast-cancer", "hinge"),
+        ("breast-cancer", "squared_hinge"),
+        ("breast-cancer", "perceptron"),
+        ("iris", "multiclass_hinge"),
+    ] {
+        let model = format!("{data}-{loss}");
+        place.succeed(&format!(
+            "train builtin:{data} --loss {loss} --epochs 40 --quiet --out {model}"
+        ));
+        let scores = place.succeed(&format!("evaluate {model} builtin:{data} --json"));
+        let scores: serde_json::Value = serde_json::from_str(&scores.stdout).unwrap();
+        let accuracy = scores["accuracy"].as_f64().unwrap();
+        assert!(accuracy > 0.93, "{model}: {scores}");
+        if data == "breast-cancer" {
+            assert!(scores["auc"].as_f64().unwrap() > 0.95, "{model}: {scores}");
+        }
+        // The answers are those that were counted.
+        let answers = place
+            .succeed(&format!("predict {model} builtin:{data}"))
+            .stdout;
+        let confusion = scores["confusion"].as_array().unwrap();
+        let answered: f64 = (confusion.iter()).map(|row| row[0].as_f64().unwrap()).sum();
+        let first = if data == "iris" { "setosa" } else { "benign" };
+        let count = answers.lines().filter(|line| *line == first).count();
+        assert_eq!(count as f64, answered, "{model}");
+        let refused = place.refused(&format!("predict {model} builtin:{data} --proba"));
+        assert!(refused.contains("knows no probabilities"), "{refused}");
+    }
+}
+
+#[test]
+fn counts_are_predicted_as_they_are_and_may_not_be_negative() {
+    let place = Workplace::new();
+    let rows = |low: i64| -> String {
+        let row = |i: i64| format!("{},{}\n", i, low + (i / 20) * (i / 20));
+        std::iter::once("x,y\n".to_owned())
+            .chain((0..100).map(row))
+            .collect()
+    };
+    place.write("counts.csv", rows(0));
+    let line = "--task regression --loss poisson --epochs 60 --quiet --out";
+    place.succeed(&format!("train counts.csv {line} a"));
+    let answers = place.succeed("predict a counts.csv").stdout;
+    let answers: Vec<f64> = answers
+        .lines()
+        .skip(1)
+        .map(|line| line.parse().unwrap())
+        .collect();
+    assert!(answers.iter().all(|answer| *answer >= 0.0));
+    let mean = answers.iter().sum::<f64>() / 100.0;
+    assert!((mean - 6.0).abs() < 0.8, "{mean}");
+    place.write("negative.csv", rows(-3));
+    let refused = place.refused(&format!("train negative.csv {line} b"));
+    assert!(refused.contains("expected numbers ≥ 0"), "{refused}");
+}
+
+#[test]
+fn output_biases_start_at_the_prior_unless_told_otherwise() {
+    let place = Workplace::new();
+    let rows: String = (0..200)
+        .map(|i| {
+            format!(
+                "{},{}\n",
+                (i * 7919) % 200,
+                if i % 20 == 0 { "rare" } else { "usual" }
+            )
+        })
+        .collect();
+    place.write("rare.csv", format!("x,y\n{rows}"));
+    let first_loss = |flags: &str, out: &str| {
+        place.succeed(&format!(
+            "train rare.csv --epochs 1 --lr 1e-9 --set optimizer.weight_decay=0 --hidden none \
+             --initializer zeros --quiet --out {out} {flags}"
+        ));
+        let log = common::events(&place.text(&format!("{out}/log.jsonl")));
+        log[1]["train_loss"].as_f64().unwrap()
+    };
+    // The entropy of the shares, and that of a coin.
+    let entropy = -(0.05f64 * 0.05f64.ln() + 0.95 * 0.95f64.ln());
+    assert!((first_loss("", "a") - entropy).abs() < 0.01);
+    let coin = 2f64.ln();
+    assert!((first_loss("--output-bias zero", "b") - coin).abs() < 1e-4);
+    // Classes that count alike have equal shares.
+    assert!((first_loss("--class-weight balanced", "c") - coin).abs() < 1e-4);
+}
+
+#[test]
+fn schedules_are_listed_with_their_curve() {
+    let place = Workplace::new();
+    let list = place.succeed("list schedules").stdout;
+    assert_eq!(
+        list.lines().filter(|line| line.contains('█')).count(),
+        11,
+        "{list}"
+    );
+    assert!(list.contains("████████████████████████▁▁▁▁▁▁▁▁"), "{list}");
+}

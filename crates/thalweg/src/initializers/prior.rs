@@ -1,0 +1,67 @@
+//! Output biases at the prior: with weights that are still small, the network begins by answering with the shares of the
+//! classes (b = log p for softmax, log(p/(1 − p)) for a sigmoid) or with the mean of the targets (b = mean, or its
+//! logarithm behind an exponential), and does not spend its first updates on learning them.
+//!
+//! Shares are weighted as the loss weighs rows, so that balanced class weights give equal shares. A class that no row
+//! has counts as half a row. Losses by margins keep biases of 0. Source: Karpathy 2019, A Recipe for Training Neural
+//! Networks; Lin et al. 2017, section 4.1.
+
+use crate::dataset::Dataset;
+use crate::engine::{Engine, State};
+use crate::error::Result;
+use crate::losses::{LOSSES, Link};
+use crate::metrics::best_constant;
+use crate::spec::NetworkSpec;
+
+/// Sets the biases of the last layer of `engine`, made from `network` and not yet trained, to the prior of the rows
+/// of `training`. Tells whether there was something to set: a network whose last layer has no bias, or an activation,
+/// or whose loss is by margins, stays as it is.
+///
+/// # Errors
+/// If `network` is not valid or not that of the engine.
+pub fn start_at_prior(
+    engine: &mut dyn Engine,
+    network: &NetworkSpec,
+    training: &Dataset,
+) -> Result<bool> {
+    let network = network.resolve()?;
+    let link = LOSSES.build(&network.loss, &())?.link();
+    let tensors = engine.parameters();
+    let name = format!("layers.{}.bias", network.layers.len() - 1);
+    let is_dense = (network.layers.last()).is_some_and(|last| last.name == "dense");
+    let activation = (network.layers.last()).and_then(|last| last.settings.get("activation"));
+    let is_linear = (activation.and_then(|activation| activation.choice()))
+        .is_some_and(|activation| activation.name == "identity");
+    let Some(bias) = tensors
+        .last()
+        .filter(|tensor| tensor.name == name && is_dense && is_linear)
+    else {
+        return Ok(false);
+    };
+    let outputs = bias.shape.iter().product();
+    let least = 0.5 / training.rows().max(1) as f64;
+    let prior = |p: f64| match link {
+        Link::Identity => p,
+        Link::Exponential => p.max(least).ln(),
+        Link::Softmax => p.max(least).ln(),
+        Link::Sigmoid => {
+            let p = p.clamp(least, 1.0 - least);
+            (p / (1.0 - p)).ln()
+        }
+        Link::Margin | Link::Scores => 0.0,
+    };
+    if matches!(link, Link::Margin | Link::Scores) {
+        return Ok(false);
+    }
+    let State { mut parameters, .. } = engine.save();
+    let start = parameters.len() - outputs;
+    let constant = best_constant(training, link, outputs);
+    for (bias, p) in parameters[start..].iter_mut().zip(constant) {
+        *bias = prior(p);
+    }
+    engine.load(&State {
+        parameters,
+        slots: Vec::new(),
+    })?;
+    Ok(true)
+}

@@ -1,0 +1,178 @@
+//! Losses that treat every output by itself: from value, slope and curvature of one output to those of row blocks.
+
+use super::{Comparison, Link, Loss, LossKind, LossRows, TargetRows};
+use crate::kernels::{Arch, Kernel, Scalar};
+use crate::layers::ROW_MULTIPLE;
+use crate::precision::Precision;
+
+/// A loss that treats every output by itself, as its file states it.
+pub trait Elementwise: Copy + Send + Sync + 'static {
+    /// See [`LossKind::link`].
+    const LINK: Link;
+    /// See [`LossKind::comparison`].
+    const COMPARISON: Comparison;
+    /// Whether a row's loss is the mean over its outputs and not their sum.
+    const IS_MEAN: bool;
+    /// l and ∂l/∂z of one output.
+    fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T);
+    /// ∂²l/∂z² of one output; 0 at kinks.
+    fn curvature<A: Arch, T: Scalar>(self, z: T, y: T) -> T;
+}
+
+impl<E: Elementwise> LossKind for E {
+    fn link(&self) -> Link {
+        E::LINK
+    }
+
+    fn comparison(&self) -> Comparison {
+        E::COMPARISON
+    }
+}
+
+impl<T: Precision, E: Elementwise> Loss<T> for E {
+    fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
+        struct Work<'a, E, T>(E, LossRows<'a, T>, &'a mut [T]);
+        impl<E: Elementwise, T: Precision> Kernel for Work<'_, E, T> {
+            type Output = f64;
+            #[inline(always)]
+            fn run<A: Arch>(self) -> f64 {
+                let Work(loss, rows, dz) = self;
+                let share = share::<E>(rows.outputs);
+                rows.sum_outputs(dz, share, |z, y| loss.value_slope::<A, T>(z, y))
+            }
+        }
+        rows.isa.run(Work(*self, rows, dz))
+    }
+
+    fn hvp(&self, rows: LossRows<T>, direction: &[T], product: &mut [T]) {
+        struct Work<'a, E, T>(E, LossRows<'a, T>, &'a [T], &'a mut [T]);
+        impl<E: Elementwise, T: Precision> Kernel for Work<'_, E, T> {
+            type Output = ();
+            #[inline(always)]
+            fn run<A: Arch>(self) {
+                let Work(loss, rows, direction, product) = self;
+                let scale = T::from_f64(rows.scale * share::<E>(rows.outputs));
+                product[..rows.rows * rows.stride].fill(T::ZERO);
+                for row in 0..rows.rows {
+                    let weight = rows.weight(row) * scale;
+                    for output in 0..rows.outputs {
+                        let at = row * rows.stride + output;
+                        let curvature =
+                            loss.curvature::<A, T>(rows.z[at], rows.target(row, output));
+                        product[at] = weight * curvature * direction[at];
+                    }
+                }
+            }
+        }
+        rows.isa.run(Work(*self, rows, direction, product));
+    }
+}
+
+/// What multiplies the loss of an output, so that a row's is the mean or the sum over its outputs.
+fn share<E: Elementwise>(outputs: usize) -> f64 {
+    if E::IS_MEAN {
+        1.0 / outputs as f64
+    } else {
+        1.0
+    }
+}
+
+impl<T: Precision> LossRows<'_, T> {
+    /// What an output should be. Class indices count as 0 and 1.
+    #[inline(always)]
+    fn target(&self, row: usize, output: usize) -> T {
+        match self.targets {
+            TargetRows::Values(values) => values[row * self.outputs + output],
+            TargetRows::Classes(classes) => T::from_f64(f64::from(classes[row])),
+        }
+    }
+
+    /// Σ w·l over the rows, where `term` gives value and slope of one output from z and target, and `share`
+    /// multiplies both. Outputs of several rows are worked on side by side, so that few outputs a row fill
+    /// vectors too.
+    #[inline(always)]
+    fn sum_outputs(&self, dz: &mut [T], share: f64, term: impl Fn(T, T) -> (T, T)) -> f64 {
+        /// Outputs side by side, and partial sums of their values.
+        const WIDTH: usize = 64;
+        const SUMS: usize = 8;
+        let scale = T::from_f64(self.scale * share);
+        let (mut z, mut y, mut w) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH], [T::ONE; WIDTH]);
+        let mut sums = [0.0; SUMS];
+        let columns = WIDTH.min(self.outputs).max(1);
+        let row_values = |from: usize, to: usize| from * self.stride..to * self.stride;
+        for first in (0..self.rows).step_by(WIDTH / columns) {
+            let end = self.rows.min(first + WIDTH / columns);
+            for column in (0..self.outputs).step_by(columns) {
+                let outputs = column..self.outputs.min(column + columns);
+                let width = (end - first) * outputs.len();
+                // Each row's share of z and y, and its weight.
+                let mut parts = z[..width].chunks_exact_mut(outputs.len());
+                for (z, row) in
+                    (&mut parts).zip(self.z[row_values(first, end)].chunks_exact(self.stride))
+                {
+                    copy(z, &row[outputs.clone()]);
+                }
+                let mut parts = y[..width].chunks_exact_mut(outputs.len());
+                match self.targets {
+                    TargetRows::Values(values) => {
+                        for (y, row) in (&mut parts)
+                            .zip(values[first * self.outputs..].chunks_exact(self.outputs))
+                        {
+                            copy(y, &row[outputs.clone()]);
+                        }
+                    }
+                    // Class indices count as 0 and 1.
+                    TargetRows::Classes(classes) => {
+                        for (y, class) in (&mut parts).zip(&classes[first..]) {
+                            let class = T::from_f64(f64::from(*class));
+                            for y in y {
+                                *y = class;
+                            }
+                        }
+                    }
+                }
+                if let Some(weights) = self.weights {
+                    for (w, weight) in w.chunks_exact_mut(outputs.len()).zip(&weights[first..end]) {
+                        w.fill(*weight);
+                    }
+                }
+                for i in 0..width {
+                    let (value, slope) = term(z[i], y[i]);
+                    z[i] = value * w[i];
+                    y[i] = slope * w[i] * scale;
+                }
+                for chunk in z[..width].chunks(SUMS) {
+                    for (sum, value) in sums.iter_mut().zip(chunk) {
+                        *sum += value.to_f64();
+                    }
+                }
+                let rows = dz[row_values(first, end)].chunks_exact_mut(self.stride);
+                for (row, slopes) in rows.zip(y[..width].chunks_exact(outputs.len())) {
+                    if column == 0 {
+                        clear(row);
+                    }
+                    copy(&mut row[outputs.clone()], slopes);
+                }
+            }
+        }
+        sums.iter().sum::<f64>() * share
+    }
+}
+
+/// 0 into a row; a row of one line without a call.
+#[inline(always)]
+pub(crate) fn clear<T: Scalar>(row: &mut [T]) {
+    match row.as_chunks_mut::<ROW_MULTIPLE>() {
+        ([line], []) => *line = [T::ZERO; _],
+        _ => row.fill(T::ZERO),
+    }
+}
+
+/// `copy_from_slice`, which is a call, but for a single value.
+#[inline(always)]
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    match (&mut *to, from) {
+        ([to], [from]) => *to = *from,
+        _ => to.copy_from_slice(from),
+    }
+}

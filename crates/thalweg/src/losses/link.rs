@@ -1,0 +1,75 @@
+//! What turns the last layer's values into predictions, and predictions into decisions.
+
+use crate::kernels::{math, simd::Portable};
+
+/// What turns the last layer's values into predictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// The values themselves.
+    Identity,
+    /// exp of each value: means that are positive.
+    Exponential,
+    /// σ of each value: independent probabilities.
+    Sigmoid,
+    /// The values themselves, whose signs decide: no probabilities, but the surer the farther from 0.
+    Margin,
+    /// exp z / Σ exp z: probabilities of classes that exclude each other.
+    Softmax,
+    /// The values themselves, the largest of which decides: no probabilities.
+    Scores,
+}
+
+impl Link {
+    /// Applies the link to one row, in double precision.
+    pub fn apply(self, row: &mut [f64]) {
+        match self {
+            Link::Identity | Link::Margin | Link::Scores => {}
+            Link::Exponential => {
+                for value in row {
+                    *value = math::exp::<Portable, f64>(*value);
+                }
+            }
+            Link::Sigmoid => {
+                for value in row {
+                    *value = math::sigmoid::<Portable, f64>(*value);
+                }
+            }
+            Link::Softmax => {
+                let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let mut sum = 0.0;
+                for value in &mut *row {
+                    *value = math::exp::<Portable, f64>(*value - max);
+                    sum += *value;
+                }
+                for value in row {
+                    *value /= sum;
+                }
+            }
+        }
+    }
+
+    /// Whether predictions are probabilities.
+    pub fn makes_probabilities(self) -> bool {
+        matches!(self, Link::Sigmoid | Link::Softmax)
+    }
+
+    /// The prediction from which on a label, or class 1 of 2, is answered: ½ of a probability, 0 of a margin.
+    pub fn threshold(self) -> f64 {
+        if self == Link::Margin { 0.0 } else { 0.5 }
+    }
+
+    /// The class that a row of predictions means: the likeliest, the first among equals; of a single prediction,
+    /// class 1 from [`Link::threshold`] on.
+    pub fn class(self, predictions: &[f64]) -> usize {
+        match predictions {
+            [one] => usize::from(*one >= self.threshold()),
+            many => {
+                (many.iter().enumerate())
+                    .fold((0, f64::NEG_INFINITY), |best, (class, &p)| {
+                        if p > best.1 { (class, p) } else { best }
+                    })
+                    .0
+            }
+        }
+    }
+}

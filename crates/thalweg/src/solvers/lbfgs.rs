@@ -1,0 +1,116 @@
+//! L-BFGS: θ ← θ + αd with d = −H·∇C, H the inverse Hessian as the last m pairs s = Δθ, y = Δ∇C tell it, by the
+//! two-loop recursion: q ← ∇C; for the newest pair to the oldest aᵢ = sᵢ·q/(sᵢ·yᵢ), q ← q − aᵢyᵢ;
+//! r ← (s·y/y·y)·q; for the oldest to the newest r ← r + (aᵢ − yᵢ·r/(sᵢ·yᵢ))·sᵢ; d = −r.
+//!
+//! α fulfils the strong Wolfe conditions. Where d fails, the pairs are forgotten and d = −∇C is tried.
+//! Source: Nocedal & Wright 2006, algorithms 7.4 and 7.5; Liu & Nocedal 1989.
+
+use super::line_search::search;
+use super::vector::{add, dot, norm};
+use super::{Objective, Point, Solver, TOLERANCE, unfit};
+use crate::error::Result;
+use crate::registry::{Default, Description, Domain, Entry, Parameter};
+
+/// See the module's text.
+struct Lbfgs {
+    memory: usize,
+    tolerance: f64,
+    /// Pairs (s, y), the oldest first.
+    pairs: Vec<[Vec<f64>; 2]>,
+}
+
+impl Lbfgs {
+    fn direction(&self, gradient: &[f64]) -> Vec<f64> {
+        let mut r: Vec<f64> = gradient.iter().map(|g| -g).collect();
+        let mut shares = Vec::new();
+        for [s, y] in self.pairs.iter().rev() {
+            let a = dot(s, &r) / dot(s, y);
+            add(&mut r, -a, y);
+            shares.push(a);
+        }
+        if let Some([s, y]) = self.pairs.last() {
+            let scale = dot(s, y) / dot(y, y);
+            r.iter_mut().for_each(|r| *r *= scale);
+        }
+        for ([s, y], a) in self.pairs.iter().zip(shares.iter().rev()) {
+            let b = dot(y, &r) / dot(s, y);
+            add(&mut r, a - b, s);
+        }
+        r
+    }
+}
+
+impl Solver for Lbfgs {
+    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>> {
+        let length = norm(&from.gradient);
+        if length <= self.tolerance {
+            return Ok(None);
+        }
+        let mut to = None;
+        if !self.pairs.is_empty() {
+            to = search(objective, from, &self.direction(&from.gradient), 1.0)?;
+        }
+        if to.is_none() {
+            self.pairs.clear();
+            let start = (1.0 / length).min(1.0);
+            to = search(objective, from, &self.direction(&from.gradient), start)?;
+        }
+        if let Some(to) = &to {
+            let minus = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect();
+            let s: Vec<f64> = minus(&to.parameters, &from.parameters);
+            let y: Vec<f64> = minus(&to.gradient, &from.gradient);
+            // The Wolfe conditions give s·y > 0; rounding may not.
+            if dot(&s, &y) > f64::EPSILON * dot(&y, &y) {
+                self.pairs.push([s, y]);
+                if self.pairs.len() > self.memory {
+                    self.pairs.remove(0);
+                }
+            }
+        }
+        Ok(to)
+    }
+
+    fn save(&self) -> Vec<Vec<f64>> {
+        self.pairs.iter().flatten().cloned().collect()
+    }
+
+    fn load(&mut self, saved: &[Vec<f64>], parameters: usize) -> Result<()> {
+        let (pairs, rest) = saved.as_chunks();
+        let fits = rest.is_empty()
+            && pairs.len() <= self.memory
+            && saved.iter().all(|vector| vector.len() == parameters);
+        if !fits {
+            return Err(unfit(
+                saved.len(),
+                "pairs of vectors as long as the parameters",
+            ));
+        }
+        self.pairs = pairs.to_vec();
+        Ok(())
+    }
+}
+
+pub(super) const ENTRY: Entry<Box<dyn Solver>> = Entry {
+    description: Description {
+        name: "lbfgs",
+        summary: "All rows at once: steps by the curvature of the last ones, with a line search",
+        equation: "θ ← θ − α·H·∇C; H from the last pairs Δθ, Δ∇C",
+        source: "Liu & Nocedal 1989; Nocedal & Wright 2006",
+        parameters: &[
+            Parameter {
+                name: "memory",
+                summary: "m, the pairs that are remembered",
+                default: Default::Integer(10),
+                domain: Domain::Integer(1, 1000),
+            },
+            TOLERANCE,
+        ],
+    },
+    build: |arguments, ()| {
+        Ok(Box::new(Lbfgs {
+            memory: arguments.integer("memory"),
+            tolerance: arguments.number("tolerance"),
+            pairs: Vec::new(),
+        }))
+    },
+};

@@ -1,0 +1,96 @@
+//! Solvers: optimizers that see all training rows at once, and find their own steps.
+//!
+//! They minimize C(θ), the weighted mean loss over the training rows plus λ/2·‖W‖² (`l2`), and work in double
+//! precision. An iteration counts as an epoch. What they remember is saved like the slots of other optimizers.
+
+use crate::error::{Error, Result};
+use crate::layers;
+use crate::optimizers::is_solver;
+use crate::registry::{Domain, Parameter, Setting, entries};
+use crate::spec::{NetworkSpec, TrainingSpec};
+
+mod line_search;
+mod objective;
+mod vector;
+
+pub use objective::{Objective, Point};
+
+entries! {
+    /// All solvers.
+    SOLVERS: "optimizer" => Box<dyn Solver>;
+    lbfgs,
+    newton_cg,
+    closed_form,
+}
+
+/// A way to a minimum of an [`Objective`].
+pub trait Solver: Send {
+    /// One iteration: the next point, or nothing when there is no better one to be found.
+    ///
+    /// # Errors
+    /// If the objective is not one that it can minimize.
+    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>>;
+
+    /// What it remembers, in vectors as long as θ.
+    fn save(&self) -> Vec<Vec<f64>> {
+        Vec::new()
+    }
+
+    /// Goes back to what was saved for a θ of so many parameters.
+    ///
+    /// # Errors
+    /// If that is of another network or solver.
+    fn load(&mut self, saved: &[Vec<f64>], _parameters: usize) -> Result<()> {
+        match saved {
+            [] => Ok(()),
+            _ => Err(unfit(saved.len(), "none")),
+        }
+    }
+}
+
+/// Whether a solver, if the optimizer is one, can minimize this network's loss. Both specs are resolved.
+///
+/// # Errors
+/// Says what does not fit.
+pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
+    if is_solver(&training.optimizer) {
+        let nodes = layers::build(network.shape(), &network.layers, training.dtype)?;
+        for (index, node) in nodes.iter().enumerate() {
+            if !node.part.layers().iter().all(|layer| layer.is_stationary()) {
+                let subject = format!("optimizer {}", training.optimizer.name);
+                let (number, name) = (index + 1, &network.layers[index].name);
+                let found = format!("layer {number} ({name})");
+                let expected = "layers that compute the same at every update";
+                return Err(Error::invalid(subject, found, expected)
+                    .remedy("leave the layer out, or choose another optimizer"));
+            }
+        }
+    }
+    if training.optimizer.name != closed_form::ENTRY.description.name {
+        return Ok(());
+    }
+    let identity = Setting::Text("identity".to_owned());
+    match &network.layers[..] {
+        [layer] if layer.name != "dense" => Err(closed_form::not_linear(&layer.name)),
+        [layer] if layer.settings.get("activation") != Some(&identity) => {
+            Err(closed_form::not_linear("an activation"))
+        }
+        [_] if !["mse", "half_mse"].contains(&network.loss.name.as_str()) => Err(
+            closed_form::not_linear(&format!("the loss {}", network.loss.name)),
+        ),
+        [_] => Ok(()),
+        layers => Err(closed_form::not_linear(&format!("{} layers", layers.len()))),
+    }
+}
+
+fn unfit(found: usize, expected: &str) -> Error {
+    Error::invalid("checkpoint", format!("{found} vectors"), expected)
+}
+
+/// ‖∇C‖ at which a solver is done.
+const TOLERANCE: Parameter = Parameter {
+    name: "tolerance",
+    summary: "‖∇C‖ at which it is done",
+    default: crate::registry::Default::Number(1e-10),
+    domain: Domain::NON_NEGATIVE,
+};

@@ -1,0 +1,82 @@
+//! Newton-CG: θ ← θ + αd with ∇²C·d ≈ −∇C, solved by conjugate gradients to a residual of
+//! min(½, √‖∇C‖)·‖∇C‖, or until a direction of negative curvature; α fulfils the strong Wolfe conditions.
+//!
+//! Needs products with the Hessian alone: [`Objective::hessian_times`]. It keeps nothing between iterations.
+//! Source: Nocedal & Wright 2006, algorithm 7.1.
+
+use super::line_search::search;
+use super::vector::{add, dot, norm};
+use super::{Objective, Point, Solver, TOLERANCE};
+use crate::error::Result;
+use crate::registry::{Default, Description, Domain, Entry, Parameter};
+
+/// See the module's text.
+struct NewtonCg {
+    tolerance: f64,
+    inner: usize,
+}
+
+impl NewtonCg {
+    fn direction(&self, objective: &mut Objective, from: &Point) -> Result<Vec<f64>> {
+        let mut r = from.gradient.clone();
+        let length = norm(&r);
+        let bound = length.sqrt().min(0.5) * length;
+        let mut z = vec![0.0; r.len()];
+        let mut d: Vec<f64> = r.iter().map(|r| -r).collect();
+        let mut square = dot(&r, &r);
+        for number in 0..self.inner.min(2 * z.len()) {
+            let product = objective.hessian_times(from, &d)?;
+            let curvature = dot(&d, &product);
+            if curvature <= 0.0 {
+                return Ok(if number == 0 { d } else { z });
+            }
+            let alpha = square / curvature;
+            add(&mut z, alpha, &d);
+            add(&mut r, alpha, &product);
+            let next = dot(&r, &r);
+            if next.sqrt() <= bound {
+                break;
+            }
+            let beta = next / square;
+            square = next;
+            for (d, r) in d.iter_mut().zip(&r) {
+                *d = beta * *d - r;
+            }
+        }
+        Ok(z)
+    }
+}
+
+impl Solver for NewtonCg {
+    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>> {
+        if norm(&from.gradient) <= self.tolerance {
+            return Ok(None);
+        }
+        let direction = self.direction(objective, from)?;
+        search(objective, from, &direction, 1.0)
+    }
+}
+
+pub(super) const ENTRY: Entry<Box<dyn Solver>> = Entry {
+    description: Description {
+        name: "newton_cg",
+        summary: "All rows at once: Newton's method, its equation solved by conjugate gradients",
+        equation: "∇²C·d ≈ −∇C; θ ← θ + α·d",
+        source: "Nocedal & Wright 2006",
+        parameters: &[
+            Parameter {
+                name: "inner",
+                summary: "iterations of conjugate gradients, at most",
+                default: Default::Integer(100),
+                domain: Domain::Integer(1, 1_000_000),
+            },
+            TOLERANCE,
+        ],
+    },
+    build: |arguments, ()| {
+        Ok(Box::new(NewtonCg {
+            tolerance: arguments.number("tolerance"),
+            inner: arguments.integer("inner"),
+        }))
+    },
+};

@@ -1,0 +1,23 @@
+//! The vector arithmetic of solvers, in the order of the components.
+
+/// Σ aᵢbᵢ.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// ‖a‖.
+pub fn norm(a: &[f64]) -> f64 {
+    dot(a, a).sqrt()
+}
+
+/// a + s·b.
+pub fn plus(a: &[f64], s: f64, b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a + s * b).collect()
+}
+
+/// a ← a + s·b.
+pub fn add(a: &mut [f64], s: f64, b: &[f64]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a += s * b;
+    }
+}

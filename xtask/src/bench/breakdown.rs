@@ -1,0 +1,153 @@
+//! `cargo xtask bench --breakdown`: where the time of a step goes, workload by workload, on one thread.
+//!
+//! Linux's `perf` samples a worker while it trains; samples are sorted by the function that they fell into.
+//! What is not a step's (loading, the kernel) does not count.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use thalweg_bench::{WORKLOADS, Workload};
+
+use super::data;
+use super::worker::Job;
+use crate::Result;
+use crate::process::{cargo, check, command, output, root, target};
+
+/// What functions do, by a part of their names: the first that fits.
+const PARTS: &[(&str, &[&str])] = &[
+    ("matrix products", &["gemm::"]),
+    ("products of few units", &["dot::"]),
+    ("rounding to bf16", &["bf16::"]),
+    ("gathering rows", &["gather", "memmove"]),
+    ("activations", &["activations::"]),
+    ("loss", &["losses::", "softmax::"]),
+    (
+        "optimizer and descent",
+        &["optimizers::", "descend", "sum_of_squares"],
+    ),
+    ("derived weights", &["refresh"]),
+    ("order of rows", &["shuffle", "arrange", "random::"]),
+    ("calls, checks, meetings", &["thalweg::"]),
+];
+
+/// Samples a second.
+const RATE: &str = "4000";
+
+/// Floating-point operations and rows that make a few seconds.
+const WORK: (f64, f64) = (4e11, 6e7);
+
+/// Measures every workload and writes `bench/BREAKDOWN.md`.
+pub fn run(only: Option<&'static Workload>, quick: bool) -> Result<()> {
+    let folder = target().join("bench-breakdown");
+    let mut build = cargo();
+    build
+        .args(["build", "--release", "--package", "xtask"])
+        .env("RUSTFLAGS", "-C symbol-mangling-version=v0")
+        .env("CARGO_TARGET_DIR", &folder);
+    check(&mut build)?;
+    let executable = folder.join("release").join("xtask");
+    let mut text = String::from(
+        "# Where the time of a step goes\n\n\
+         Written by `cargo xtask bench --breakdown`: shares of the time of one thread, by sampling.\n\n| workload |",
+    );
+    for (part, _) in PARTS {
+        let _ = write!(text, " {part} |");
+    }
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(PARTS.len()));
+    for workload in WORKLOADS {
+        if only.is_some_and(|only| only.name != workload.name) {
+            continue;
+        }
+        let shares = measure(workload, &executable, &folder, quick)?;
+        let cells = shares.map(|share| format!(" {:.0} % |", 100.0 * share));
+        let line = format!("| {} |{}", workload.name, cells.concat());
+        println!("{line}");
+        let _ = writeln!(text, "{line}");
+    }
+    if only.is_some() || quick {
+        println!("not a full run: bench/BREAKDOWN.md stays as it is");
+        return Ok(());
+    }
+    let path = root().join("bench").join("BREAKDOWN.md");
+    std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("wrote bench/BREAKDOWN.md");
+    Ok(())
+}
+
+/// The share of each of [`PARTS`].
+fn measure(
+    workload: &Workload,
+    executable: &Path,
+    folder: &Path,
+    quick: bool,
+) -> Result<[f64; PARTS.len()]> {
+    let (data, _) = data::prepare(workload, 1)?;
+    let rows = workload.rows_of(quick);
+    let job = Job::new(workload, &data, rows, 1).text()?;
+    let flops = workload.flops_per_row() * rows as f64;
+    let epochs = (WORK.0 / flops).min(WORK.1 / rows as f64).ceil().max(2.0) as usize;
+    let samples = folder.join(format!("{}.perf", workload.name));
+    let mut record = command("perf");
+    record
+        .args(["record", "--quiet", "--event", "cpu-clock", "--freq", RATE])
+        .arg("--output")
+        .arg(&samples)
+        .arg("--")
+        .arg(executable)
+        .args(["bench-worker", &job])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
+    let started = record.spawn();
+    let mut process =
+        started.map_err(|error| format!("`perf` did not start: {error} (linux-tools has it)"))?;
+    if let Some(mut requests) = process.stdin.take() {
+        let lines = "epoch\n".repeat(if quick { 2 } else { epochs });
+        requests
+            .write_all(lines.as_bytes())
+            .map_err(|error| format!("perf: {error}"))?;
+    }
+    let status = process.wait().map_err(|error| format!("perf: {error}"))?;
+    if !status.success() {
+        return Err(format!("`perf record` failed ({status})"));
+    }
+    let mut report = command("perf");
+    report.args(["report", "--stdio", "--no-children", "--percent-limit", "0"]);
+    report
+        .args(["--fields", "overhead,symbol", "--input"])
+        .arg(&samples);
+    Ok(shares(&output(&mut report)?))
+}
+
+/// Reads lines such as `  56.29%  [.] <thalweg::…>::run`.
+fn shares(report: &str) -> [f64; PARTS.len()] {
+    let mut shares = [0.0; PARTS.len()];
+    for line in report.lines() {
+        let Some((percent, symbol)) = line.trim().split_once("%  [.] ") else {
+            continue;
+        };
+        let fits = |names: &[&str]| names.iter().any(|name| symbol.contains(name));
+        let part = PARTS.iter().position(|(_, names)| fits(names));
+        if let (Some(part), Ok(percent)) = (part, percent.trim().parse::<f64>()) {
+            shares[part] += percent;
+        }
+    }
+    let total = shares.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    shares.map(|share| share / total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_sorted_by_what_their_functions_do() {
+        let report = "# comment\n\n    60.00%  [.] <Isa>::run::<thalweg::kernels::gemm::Tiles<f32>>\n\
+                      \x20   20.00%  [.] thalweg::train::train\n    15.00%  [k] clear_page\n     5.00%  [.] main\n";
+        let shares = shares(report);
+        assert_eq!(shares[0], 0.75);
+        assert_eq!(shares[PARTS.len() - 1], 0.25);
+        assert_eq!(shares.iter().sum::<f64>(), 1.0);
+    }
+}

@@ -1,0 +1,279 @@
+//! `cargo xtask bench --scaling`: how Thalweg's time grows with width, depth, batch, rows and threads.
+
+use std::fmt::Write;
+
+use thalweg::precision::Dtype;
+use thalweg_bench::trainer::Rate;
+use thalweg_bench::workloads::{self, Kind};
+use thalweg_bench::{Clock, Data, Limits, Spread, Trainer, Workload};
+
+use super::plot::{Panel, Plot};
+use super::report::{Machine, thousands};
+use crate::Result;
+use crate::process::root;
+
+/// One thing that is varied.
+struct Sweep {
+    /// Its name, and what the axis says.
+    name: &'static str,
+    axis: &'static str,
+    /// What stays as it is.
+    about: &'static str,
+    points: Vec<Point>,
+}
+
+/// A network with its batch, rows and threads.
+struct Point {
+    x: usize,
+    layers: Vec<usize>,
+    batch: usize,
+    rows: usize,
+    threads: usize,
+}
+
+/// A point as it was measured, on its number of threads.
+struct Measured {
+    x: usize,
+    rows: usize,
+    rate: Rate,
+}
+
+const INPUTS: usize = 64;
+const OUTPUTS: usize = 10;
+const BATCH: usize = 256;
+
+/// Operations of an epoch, where rows may be chosen: about 0.1 s.
+const EPOCH_FLOPS: f64 = 3e10;
+
+impl Point {
+    fn new(x: usize, hidden: &[usize], batch: usize, threads: usize) -> Self {
+        let layers = [&[INPUTS], hidden, &[OUTPUTS]].concat();
+        let weights: usize = layers.windows(2).map(|pair| pair[0] * pair[1]).sum();
+        let steps = EPOCH_FLOPS / (6 * weights * batch) as f64;
+        let rows = batch * (steps as usize).clamp(8, 5000);
+        Self {
+            x,
+            layers,
+            batch,
+            rows,
+            threads,
+        }
+    }
+}
+
+fn sweeps(threads: usize, clock: Clock) -> Vec<Sweep> {
+    let powers = |from: u32, to: u32| (from..=to).map(|k| 1usize << k);
+    let sweep = |name, axis, about, points: Vec<Point>| Sweep {
+        name,
+        axis,
+        about,
+        points,
+    };
+    let mut all = vec![
+        sweep(
+            "width",
+            "units of each of two hidden layers",
+            "64-w-w-10, batch 256, all threads",
+            powers(4, 11)
+                .map(|w| Point::new(w, &[w, w], BATCH, threads))
+                .collect(),
+        ),
+        sweep(
+            "depth",
+            "hidden layers of 128 units",
+            "64-128-…-128-10, batch 256, all threads",
+            powers(0, 4)
+                .map(|d| Point::new(d, &vec![128; d], BATCH, threads))
+                .collect(),
+        ),
+        sweep(
+            "batch",
+            "rows of a mini-batch",
+            "64-128-128-10, all threads",
+            powers(0, 12)
+                .map(|b| Point::new(b, &[128, 128], b, threads))
+                .collect(),
+        ),
+        sweep(
+            "rows",
+            "rows of the data",
+            "64-32-10, batch 256, all threads",
+            [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000]
+                .map(|rows| Point {
+                    rows,
+                    ..Point::new(rows, &[32], BATCH, threads)
+                })
+                .into(),
+        ),
+        sweep(
+            "threads",
+            "threads",
+            "64-512-512-10, batch 256",
+            (1..=threads)
+                .map(|t| Point::new(t, &[512, 512], BATCH, t))
+                .collect(),
+        ),
+    ];
+    if clock == Clock::Quick {
+        for sweep in &mut all {
+            sweep.points.truncate(3);
+            for point in &mut sweep.points {
+                point.rows = point.rows.min(4 * point.batch.max(64));
+            }
+        }
+    }
+    all
+}
+
+/// Measures all sweeps: `xtask bench-scaling full|quick`, from a release build. A full run writes
+/// `bench/SCALING.md` and its pictures.
+pub fn run(clock: &str) -> Result<()> {
+    let clock = if clock == "quick" {
+        Clock::Quick
+    } else {
+        Clock::Full
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let limits: Vec<Limits> = (1..=threads).map(|t| Limits::measure(t, clock)).collect();
+    let machine = Machine::look(limits.clone(), Vec::new())?;
+    println!("{machine}");
+    let mut text = format!(
+        "# How speed scales\n\n{}\n{HOW_TO_READ}",
+        machine.written_by("cargo xtask bench --scaling")
+    );
+    let folder = root().join("bench");
+    let write = |name: &str, text: &str| match clock {
+        Clock::Quick => Ok(()),
+        Clock::Full => {
+            let path = folder.join(name);
+            std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+        }
+    };
+    for sweep in sweeps(threads, clock) {
+        println!("\n{}: {}", sweep.name, sweep.about);
+        let mut measured = Vec::new();
+        for point in &sweep.points {
+            let one = measure(point, &limits[point.threads - 1], clock)?;
+            println!(
+                "  {:>9}  {:>10.2} µs a step  {:>9.4} µs a row  {:>6.1} GFLOP/s ({:>2.0} %)",
+                thousands(one.x as f64),
+                one.rate.step_us,
+                1e6 / one.rate.rows_per_second,
+                one.rate.gflops,
+                100.0 * one.rate.gflops_share
+            );
+            measured.push(one);
+        }
+        let picture = format!("scaling-{}.svg", sweep.name);
+        write(&picture, &plot(&sweep, &measured, &machine.limits))?;
+        text += &section(&sweep, &measured, &picture);
+    }
+    write("SCALING.md", &text)?;
+    println!(
+        "\n{}",
+        match clock {
+            Clock::Full => "wrote bench/SCALING.md",
+            Clock::Quick => "not a full run: bench/SCALING.md stays as it is",
+        }
+    );
+    Ok(())
+}
+
+/// The median epoch of at least three, after one to warm up.
+fn measure(point: &Point, limits: &Limits, clock: Clock) -> Result<Measured> {
+    let failed = |error: thalweg::Error| error.to_string();
+    let base = workloads::find("table-medium").map_err(failed)?;
+    let workload = Workload {
+        // A few networks, for as long as the process lives.
+        layers: point.layers.clone().leak(),
+        batch: point.batch,
+        rows: point.rows,
+        kind: Kind::Planted,
+        dtype: Dtype::F32,
+        ..*base
+    };
+    let data = Data::synthesize(&workload, point.rows, limits.threads);
+    let mut trainer =
+        Trainer::new(&workload, &data.dataset, &data.initial, limits.threads).map_err(failed)?;
+    trainer.epoch().map_err(failed)?;
+    let (epochs, patience) = match clock {
+        Clock::Full => (3, 1.0),
+        Clock::Quick => (1, 0.0),
+    };
+    let mut seconds: Vec<f64> = Vec::new();
+    while seconds.len() < epochs || seconds.iter().sum::<f64>() < patience {
+        seconds.push(trainer.epoch().map_err(failed)?.seconds);
+    }
+    let rate = Rate::new(&workload, point.rows, Spread::of(&seconds).median, limits);
+    // The last batch may be short.
+    let steps = point.rows.div_ceil(point.batch) as f64;
+    let step_us = 1e6 * point.rows as f64 / rate.rows_per_second / steps;
+    Ok(Measured {
+        x: point.x,
+        rows: point.rows,
+        rate: Rate { step_us, ..rate },
+    })
+}
+
+const HOW_TO_READ: &str = "\
+Thalweg alone, training with Adam, ReLU and softmax cross-entropy in single precision; one thing is varied at a \
+time. A time is the median epoch's (at least three, and a second of them, after one to warm up) by its \
+mini-batches or rows; reshuffling is part of it. GFLOP/s count the products of forward and backward pass; in \
+brackets, and as the dashed line of the pictures, is the multiply-add peak that as many threads reached in the \
+same run. Both axes of the pictures are logarithmic.
+
+What to expect: time a step is constant where the step itself is the cost (small widths and batches), and in \
+proportion to the operations where products are; time a row does not grow with rows until they leave the caches.
+";
+
+fn section(sweep: &Sweep, measured: &[Measured], picture: &str) -> String {
+    let Sweep {
+        name, axis, about, ..
+    } = sweep;
+    let title = name[..1].to_uppercase() + &name[1..];
+    let mut text = format!(
+        "\n## {title}\n\n{about}\n\n![Time and GFLOP/s by {axis}]({picture})\n\n\
+         | {axis} | rows of an epoch | µs/step | µs/row | GFLOP/s |\n|---|---|---|---|---|\n"
+    );
+    for Measured { x, rows, rate } in measured {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.2} | {:.4} | {:.1} ({:.0} %) |",
+            thousands(*x as f64),
+            thousands(*rows as f64),
+            rate.step_us,
+            1e6 / rate.rows_per_second,
+            rate.gflops,
+            100.0 * rate.gflops_share
+        );
+    }
+    text
+}
+
+fn plot(sweep: &Sweep, measured: &[Measured], limits: &Limits) -> String {
+    let series = |y: fn(&Rate) -> f64| {
+        measured
+            .iter()
+            .map(|one| (one.x as f64, y(&one.rate)))
+            .collect::<Vec<_>>()
+    };
+    let time = Panel {
+        y: "time, µs",
+        series: vec![
+            ("a step", series(|rate| rate.step_us)),
+            ("a row", series(|rate| 1e6 / rate.rows_per_second)),
+        ],
+        limit: None,
+    };
+    let rate = Panel {
+        y: "GFLOP/s",
+        series: vec![("", series(|rate| rate.gflops))],
+        limit: Some(limits.f32_gflops),
+    };
+    Plot {
+        title: sweep.about,
+        x: sweep.axis,
+        panels: [time, rate],
+    }
+    .svg()
+}
