@@ -157,3 +157,44 @@ fn a_network_file_that_does_not_fit_is_explained_in_one_line() {
         "{message}"
     );
 }
+
+/// The networks of `examples/networks`.
+fn example(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/networks");
+    format!("{folder}/{name}.toml")
+}
+
+/// Test accuracy of a run.
+fn accuracy(place: &Workplace, line: &str, out: &str) -> f64 {
+    place.train(&format!("{line} --out {out}"));
+    let log = place.text(&format!("{out}/log.jsonl"));
+    let end: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    end["test"]["accuracy"].as_f64().unwrap()
+}
+
+#[test]
+fn a_convolutional_network_learns_images() {
+    let place = Workplace::new();
+    images(&place);
+    let network = example("small_conv");
+    let line = format!("x.idx --labels y.idx --network {network} --batch-size 8 --seed 1");
+    let before = accuracy(&place, &format!("{line} --epochs 1 --lr 1e-9"), "a");
+    let after = accuracy(&place, &format!("{line} --epochs 20"), "b");
+    assert!(before < 0.7 && after > 0.99, "{before} {after}");
+}
+
+#[test]
+fn thirty_layers_of_tanh_learn_with_residual_blocks_or_batch_norm_alone() {
+    let place = Workplace::new();
+    let [plain, residual, norm] = ["plain", "residual", "batch_norm"].map(|name| {
+        let network = example(&format!("{name}_30_tanh"));
+        let training = "--optimizer sgd --lr 0.05 --epochs 30 --seed 1";
+        accuracy(
+            &place,
+            &format!("builtin:digits --network {network} {training}"),
+            name,
+        )
+    });
+    assert!(plain < 0.2, "{plain}");
+    assert!(residual > 0.75 && norm > 0.85, "{residual} {norm}");
+}
