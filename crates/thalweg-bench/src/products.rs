@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use thalweg::Isa;
 use thalweg::error::{Error, Result};
-use thalweg::layers::{self, AnyLayer, Block, Layer, Mode, Plan, Shape, Trace, Weights, stride};
+use thalweg::layers::{
+    self, AnyLayer, Block, Layer, Mode, Part, Plan, Shape, Trace, Weights, stride,
+};
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
 
@@ -130,8 +132,9 @@ impl Bench {
             &[dense(sizes.inputs), dense(sizes.units)],
             Dtype::F32,
         )?;
-        let layer = (built.into_iter().next_back())
-            .ok_or_else(|| Error::invalid("layer", "none", "a dense layer"))?;
+        let Some(Part::Layer(layer)) = built.into_iter().next_back().map(|node| node.part) else {
+            return Err(Error::invalid("layer", "none", "a dense layer"));
+        };
         let plan = Layer::<f32>::plan(&*layer, Isa::detect());
         Ok(Self { sizes, layer, plan })
     }
@@ -177,6 +180,9 @@ impl Bench {
             rows,
             first,
             mode: Mode::Evaluation,
+            stash: stash_stride,
+            prepared: &[],
+            batch: &[],
         };
         let start = Instant::now();
         let mut passes = 0;
@@ -185,7 +191,9 @@ impl Bench {
             if let Product::WeightGradient = product {
                 for tile in self.plan.tiles.iter().filter(|tile| tile.segment == 0) {
                     let gradient = &mut gradient[..tile.len()];
-                    layer.gradient(block(0, rows), tile, Trace { x, y }, stash, dy, gradient);
+                    let own = &weights.parameters[tile.start..][..tile.len()];
+                    let trace = Trace { x, y };
+                    layer.gradient(block(0, rows), tile, own, trace, stash, dy, gradient);
                 }
             }
             for first in (0..rows).step_by(BLOCK_ROWS) {

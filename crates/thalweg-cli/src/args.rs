@@ -144,6 +144,18 @@ pub struct TrainArgs {
     /// Activation of the hidden layers
     #[arg(long, value_name = "NAME", help_heading = "Network")]
     pub activation: Option<String>,
+    /// A network from a file: its layers in order, a [[layers]] table each, by the names of `thalweg list layers`
+    #[arg(long, value_name = "FILE", help_heading = "Network",
+          conflicts_with_all = ["hidden", "activation", "dropout", "initializer"])]
+    pub network: Option<PathBuf>,
+    /// Leave out this fraction of every hidden layer's values at random while training
+    #[arg(
+        long,
+        value_name = "X",
+        help_heading = "Network",
+        allow_negative_numbers = true
+    )]
+    pub dropout: Option<f64>,
     /// Distribution of the weights before training; else the one that suits the activation
     #[arg(long, value_name = "NAME", help_heading = "Network")]
     pub initializer: Option<String>,

@@ -12,6 +12,7 @@ use thalweg_data::Task;
 
 use crate::args::TrainArgs;
 use crate::exit::Result;
+use crate::network_file::NetworkFile;
 
 /// What can be refused before any file is read.
 pub fn check(args: &TrainArgs) -> Result<()> {
@@ -29,6 +30,25 @@ pub fn check(args: &TrainArgs) -> Result<()> {
     }
     if let Some(l2) = args.l2.filter(|l2| !(l2.is_finite() && *l2 >= 0.0)) {
         return Err(Error::invalid("--l2", l2.to_string(), "a number ≥ 0").into());
+    }
+    if let Some(rate) = args.dropout.filter(|rate| !(0.0..1.0).contains(rate)) {
+        return Err(Error::invalid("--dropout", rate.to_string(), "a number ≥ 0 and < 1").into());
+    }
+    if args.dropout.is_some() && args.hidden.as_deref() == Some("none") {
+        let error = Error::invalid("--dropout", "no hidden layers", "at least one");
+        return Err(error.remedy("leave out --dropout").into());
+    }
+    if let Some(path) = &args.network {
+        NetworkFile::read(path)?;
+        let mut of_layers = ["activation", "initializer"].into_iter();
+        if let Some(section) = of_layers.find(|section| has_settings(section, &args.set)) {
+            let error = Error::invalid(
+                "--set",
+                format!("{section}.… with --network"),
+                "one of them",
+            );
+            return Err(error.remedy("write it into the file of --network").into());
+        }
     }
     for (name, section) in [
         (&args.loss, "loss"),

@@ -179,15 +179,23 @@ fn describe(model: &Model) -> Result<Vec<String>> {
     }
     lines.push(format!(
         "\nnetwork    {} inputs, loss {}",
-        network.inputs, network.loss
+        network.shape(),
+        network.loss
     ));
-    lines.extend(
-        network
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(i, layer)| format!("  layers.{i}  {layer}")),
-    );
+    let nodes = thalweg::layers::build(network.shape(), &network.layers, training.dtype)?;
+    let row = |node: &thalweg::layers::Node| {
+        let layers = node.part.layers().into_iter();
+        let segments = layers.flat_map(|layer| layer.segments());
+        let size = segments.map(|segment| segment.len()).sum();
+        vec![
+            format!("  {}", node.path),
+            format!("{} → {}", node.input, node.output),
+            count(size, "parameter"),
+        ]
+    };
+    let rows: Vec<_> = nodes.iter().map(row).collect();
+    let aligned = columns(&rows).into_iter().zip(&network.layers);
+    lines.extend(aligned.map(|(line, choice)| format!("{line}  {choice}")));
     lines.push(format!(
         "\ntraining   {}, schedule {}",
         training.optimizer, training.schedule

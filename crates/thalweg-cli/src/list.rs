@@ -105,13 +105,13 @@ fn print(output: &mut impl Write, description: &Description) -> Result<()> {
         source,
         parameters,
     } = description;
-    writeln!(output, "  {name:<16}{summary}")?;
+    writeln!(output, "  {name:<20}{summary}")?;
     // Formats have no equation.
     let details: Vec<&str> = [*equation, *source]
         .into_iter()
         .filter(|text| !text.is_empty())
         .collect();
-    writeln!(output, "  {:<16}{}", "", details.join("  · "))?;
+    writeln!(output, "  {:<20}{}", "", details.join("  · "))?;
     for parameter in *parameters {
         let default = parameter
             .default
@@ -120,7 +120,7 @@ fn print(output: &mut impl Write, description: &Description) -> Result<()> {
         let (name, summary, domain) = (parameter.name, parameter.summary, parameter.domain);
         writeln!(
             output,
-            "  {:<16}  {name} = {default}: {summary} ({domain})",
+            "  {:<20}  {name} = {default}: {summary} ({domain})",
             ""
         )?;
     }

@@ -16,6 +16,7 @@ mod list;
 mod log;
 mod memory;
 mod model;
+mod network_file;
 mod output;
 mod parse;
 mod predict;

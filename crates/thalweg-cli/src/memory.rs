@@ -1,8 +1,8 @@
 //! Whether a network fits into memory, before the system finds out.
 
 use thalweg::error::Error;
+use thalweg::layers;
 use thalweg::precision::Dtype;
-use thalweg::registry::Setting;
 use thalweg::spec::NetworkSpec;
 
 use crate::exit::Result;
@@ -17,7 +17,7 @@ pub fn check(network: &NetworkSpec, dtype: Dtype) -> Result<()> {
         Dtype::F32 | Dtype::Bf16 => 4,
         Dtype::F64 => 8,
     };
-    let need = weights(network).saturating_mul(3 * size + 16);
+    let need = weights(network, dtype).saturating_mul(3 * size + 16);
     if need <= available {
         return Ok(());
     }
@@ -27,21 +27,17 @@ pub fn check(network: &NetworkSpec, dtype: Dtype) -> Result<()> {
         format!("layers that need at least {}", gigabytes(need)),
         format!("at most the {} of free memory", gigabytes(available)),
     )
-    .remedy("choose smaller --hidden")
+    .remedy("choose smaller layers")
     .into())
 }
 
-fn weights(network: &NetworkSpec) -> u64 {
-    let mut inputs = network.inputs as u64;
-    let mut weights = 0u64;
-    for layer in &network.layers {
-        if let Some(&Setting::Integer(units)) = layer.settings.get("units") {
-            let units = u64::try_from(units).unwrap_or(0);
-            weights = weights.saturating_add(units.saturating_mul(inputs.saturating_add(1)));
-            inputs = units;
-        }
-    }
-    weights
+fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {
+    let Ok(nodes) = layers::build(network.shape(), &network.layers, dtype) else {
+        return u64::MAX;
+    };
+    let layers = nodes.iter().flat_map(|node| node.part.layers());
+    let segments = layers.flat_map(|layer| layer.segments());
+    segments.map(|segment| segment.len() as u64).sum()
 }
 
 /// Bytes that can be had without swapping, where Linux says so.
@@ -61,7 +57,7 @@ mod tests {
     #[test]
     fn a_network_that_no_memory_holds_is_refused() {
         let mlp = |hidden| NetworkSpec::mlp(4, hidden, "relu", 3, Choice::new("mse"));
-        assert_eq!(weights(&mlp(&[8])), 5 * 8 + 9 * 3);
+        assert_eq!(weights(&mlp(&[8]), Dtype::F32), 5 * 8 + 9 * 3);
         assert!(check(&mlp(&[8]), Dtype::F32).is_ok());
         if available().is_some() {
             assert!(check(&mlp(&[1 << 24, 1 << 24]), Dtype::F32).is_err());

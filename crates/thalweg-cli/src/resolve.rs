@@ -19,6 +19,7 @@ use crate::args::TrainArgs;
 use crate::choices::{check_loss, has_settings, hidden, with_settings};
 use crate::config::{Config, DataConfig, OutputBias};
 use crate::exit::{Failure, Result};
+use crate::network_file::NetworkFile;
 use crate::preset::{self, Facts, Reason};
 
 /// Where rows come from: the arguments over the config file over the defaults.
@@ -193,12 +194,19 @@ pub fn config(
 
     let network = &mut config.network;
     network.inputs = preprocessing.input_width();
-    shape(
-        network,
-        args,
-        widths.as_deref(),
-        preprocessing.output_width(),
-    )?;
+    match &args.network {
+        Some(path) => {
+            let file = NetworkFile::read(path)?;
+            (network.image, network.layers) =
+                file.resolve(&preprocessing.input_shape(), preprocessing.output_width())?;
+        }
+        None => shape(
+            network,
+            args,
+            widths.as_deref(),
+            preprocessing.output_width(),
+        )?,
+    }
     let choose = |choice: &mut Choice, name: &Option<String>, section| -> Result<()> {
         let chosen = name.as_ref().map_or_else(|| choice.clone(), Choice::new);
         *choice = with_settings(chosen, section, &args.set)?;
@@ -338,8 +346,8 @@ fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &Path)
     Ok(())
 }
 
-/// Hidden layers of these widths, or those that are there, with the activation and the initializer of the arguments;
-/// an output layer that fits.
+/// Hidden layers of these widths, or those that are there, with the activation, the dropout and the initializer of the
+/// arguments; an output layer that fits.
 fn shape(
     network: &mut NetworkSpec,
     args: &TrainArgs,
@@ -349,20 +357,36 @@ fn shape(
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
     let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
     if let Some(widths) = widths {
-        let model = network.layers.first().cloned();
+        let model = network
+            .layers
+            .iter()
+            .find(|layer| layer.name == "dense")
+            .cloned();
         let model = model.unwrap_or_else(|| dense(1).with("activation", "relu".into()));
         let layer = |&units: &usize| {
             let units = Setting::Integer(units as i64);
             model.clone().with("units", units)
         };
         network.layers = widths.iter().map(layer).collect();
+        network.image = None;
     }
     for layer in &mut network.layers {
         change(layer, "activation", &args.activation, &args.set)?;
     }
-    network
-        .layers
-        .push(last.with("units", Setting::Integer(outputs as i64)));
+    if let Some(rate) = args.dropout {
+        network.layers.retain(|layer| layer.name != "dropout");
+        let dropout = Choice::new("dropout").with("rate", Setting::Number(rate));
+        let layers = network.layers.drain(..).collect::<Vec<Choice>>();
+        for layer in layers {
+            let is_hidden = layer.name == "dense";
+            network.layers.push(layer);
+            network.layers.extend(is_hidden.then(|| dropout.clone()));
+        }
+    }
+    network.layers.push(match last.name.as_str() {
+        "dense" => last.with("units", Setting::Integer(outputs as i64)),
+        _ => last,
+    });
     for layer in &mut network.layers {
         change(layer, "initializer", &args.initializer, &args.set)?;
     }
@@ -427,10 +451,11 @@ fn is_set(args: &TrainArgs, flag: &str) -> bool {
     let has_settings = |section| has_settings(section, &args.set);
     match flag {
         "loss" => args.loss.is_some() || has_settings("loss"),
-        "hidden" => args.hidden.is_some(),
+        "hidden" => args.hidden.is_some() || args.network.is_some(),
         "activation" => {
             args.activation.is_some()
                 || has_settings("activation")
+                || args.network.is_some()
                 || args.hidden.as_deref() == Some("none")
         }
         "optimizer" => args.optimizer.is_some() || has_settings("optimizer"),

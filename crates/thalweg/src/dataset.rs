@@ -37,6 +37,22 @@ impl Features {
         };
         values.checked_div(self.width).unwrap_or(0)
     }
+
+    /// The values of one row, as a network sees them.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = f64> {
+        (row * self.width..(row + 1) * self.width).map(|i| match &self.values {
+            Values::F32(values) => values[i].into(),
+            Values::F64(values) => values[i],
+            Values::U8 {
+                bytes,
+                scale,
+                offset,
+            } => (f32::from(bytes[i]) * scale + offset).into(),
+        })
+    }
 }
 
 /// What the network should answer for each row.

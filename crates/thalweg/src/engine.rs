@@ -180,6 +180,8 @@ pub struct ParameterInfo {
     pub shape: Vec<usize>,
     /// Whether penalties and weight decay act on it.
     pub decays: bool,
+    /// Whether it is learned by gradients; else its layer tracks it, as batch norm does its running statistics.
+    pub is_trained: bool,
 }
 
 /// Everything about an engine that training changes: parameters and optimizer slots, each tensor after

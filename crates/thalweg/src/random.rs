@@ -90,6 +90,28 @@ impl Stream {
         philox4x32(counter, self.key)
     }
 
+    /// The words at [`BLOCKS`] consecutive indices, side by side in the vector registers of the caller.
+    #[inline(always)]
+    pub(crate) fn blocks(&self, first: u64) -> [u32; 4 * BLOCKS] {
+        let index = |lane: usize| first.wrapping_add(lane as u64);
+        let mut lanes: [[u32; BLOCKS]; 4] = [
+            std::array::from_fn(|lane| index(lane) as u32),
+            std::array::from_fn(|lane| (index(lane) >> 32) as u32),
+            [self.substream; BLOCKS],
+            [self.purpose; BLOCKS],
+        ];
+        let mut key = self.key;
+        for _ in 0..ROUNDS {
+            let [c0, c1, c2, c3] = &mut lanes;
+            for lane in 0..BLOCKS {
+                let counter = [c0[lane], c1[lane], c2[lane], c3[lane]];
+                [c0[lane], c1[lane], c2[lane], c3[lane]] = round(counter, key);
+            }
+            key = next_key(key);
+        }
+        std::array::from_fn(|word| lanes[word % 4][word / 4])
+    }
+
     /// Reads the stream from its beginning, one number after the other.
     pub fn sequence(self) -> Sequence {
         self.sequence_from(0)
@@ -106,8 +128,8 @@ impl Stream {
     }
 }
 
-/// Blocks that a [`Sequence`] computes at a time, side by side in vector registers.
-const BLOCKS: usize = 16;
+/// Blocks that are computed at a time.
+pub(crate) const BLOCKS: usize = 16;
 
 /// A [`Stream`] read in order.
 #[derive(Debug, Clone)]
@@ -129,24 +151,7 @@ impl Sequence {
             type Output = [u32; 4 * BLOCKS];
             #[inline(always)]
             fn run<A: Arch>(self) -> [u32; 4 * BLOCKS] {
-                let Blocks(stream, first) = self;
-                let index = |lane: usize| first.wrapping_add(lane as u64);
-                let mut lanes: [[u32; BLOCKS]; 4] = [
-                    std::array::from_fn(|lane| index(lane) as u32),
-                    std::array::from_fn(|lane| (index(lane) >> 32) as u32),
-                    [stream.substream; BLOCKS],
-                    [stream.purpose; BLOCKS],
-                ];
-                let mut key = stream.key;
-                for _ in 0..ROUNDS {
-                    let [c0, c1, c2, c3] = &mut lanes;
-                    for lane in 0..BLOCKS {
-                        let counter = [c0[lane], c1[lane], c2[lane], c3[lane]];
-                        [c0[lane], c1[lane], c2[lane], c3[lane]] = round(counter, key);
-                    }
-                    key = next_key(key);
-                }
-                std::array::from_fn(|word| lanes[word % 4][word / 4])
+                self.0.blocks(self.1)
             }
         }
         self.words = Isa::detect().run(Blocks(self.stream, self.next));

@@ -26,6 +26,8 @@ pub enum Setting {
     Text(String),
     /// An entry of another registry with settings of its own: `{ name = "elu", alpha = 0.5 }`.
     Choice(Choice),
+    /// Several entries of another registry, in order, such as the layers of a block.
+    Choices(Vec<Choice>),
 }
 
 impl fmt::Display for Setting {
@@ -39,6 +41,10 @@ impl fmt::Display for Setting {
             Setting::Number(number) => write!(f, "{number}"),
             Setting::Text(text) => write!(f, "{text}"),
             Setting::Choice(choice) => write!(f, "{choice}"),
+            Setting::Choices(choices) => {
+                let names: Vec<String> = choices.iter().map(Choice::to_string).collect();
+                write!(f, "[{}]", names.join(", "))
+            }
         }
     }
 }
@@ -176,6 +182,8 @@ pub enum Domain {
     Choice(fn() -> &'static dyn Kind),
     /// The same, or `auto`: the one that suits.
     ChoiceOrAuto(fn() -> &'static dyn Kind),
+    /// Entries of a registry, in order; at least one.
+    Choices(fn() -> &'static dyn Kind),
 }
 
 /// The word that leaves a [`Domain::ChoiceOrAuto`] to the entry that asks.
@@ -261,6 +269,20 @@ impl Domain {
                 }
                 None => None,
             },
+            (Domain::Choices(kind), Setting::Choices(choices)) if !choices.is_empty() => {
+                let kind = kind();
+                let resolve = |(index, choice): (usize, &Choice)| {
+                    let resolved = kind
+                        .describe(&choice.name)
+                        .and_then(|description| description.resolve(kind.name(), choice))
+                        .map_err(|error| {
+                            error.within(format_args!("{} {}", kind.name(), index + 1))
+                        })?;
+                    Ok(resolved.into_choice())
+                };
+                let resolved = choices.iter().enumerate().map(resolve);
+                Some(Setting::Choices(resolved.collect::<Result<_>>()?))
+            }
             _ => None,
         })
     }
@@ -286,6 +308,9 @@ impl fmt::Display for Domain {
             Domain::Choice(kind) => write!(f, "an entry of `thalweg list {}`", kind().name()),
             Domain::ChoiceOrAuto(kind) => {
                 write!(f, "auto or an entry of `thalweg list {}`", kind().name())
+            }
+            Domain::Choices(kind) => {
+                write!(f, "a list of entries of `thalweg list {}`", kind().name())
             }
         }
     }
@@ -447,6 +472,14 @@ impl Arguments {
         match self.0.settings.get(name).and_then(Setting::choice) {
             Some(choice) => choice,
             None => unreachable!("{UNDECLARED}: choice `{name}`"),
+        }
+    }
+
+    /// A parameter with a [`Domain::Choices`].
+    pub fn choices(&self, name: &str) -> &[Choice] {
+        match self.0.settings.get(name) {
+            Some(Setting::Choices(choices)) => choices,
+            _ => unreachable!("{UNDECLARED}: choices `{name}`"),
         }
     }
 }

@@ -88,10 +88,12 @@ impl NetworkSpec {
                 "channels · lines · pixels = inputs",
             ));
         }
-        let layers = layers::build(self.shape(), &self.layers, Dtype::default())?;
+        let nodes = layers::build(self.shape(), &self.layers, Dtype::default())?;
+        let is_probability =
+            (nodes.iter()).fold(false, |input, node| node.part.is_probability(input));
         let loss = LOSSES.build(&self.loss, &())?;
-        if loss.takes_logits() && layers.last().is_some_and(|last| last.is_probability()) {
-            let subject = format!("layer {} and loss {}", layers.len(), self.loss.name);
+        if loss.takes_logits() && is_probability {
+            let subject = format!("layer {} and loss {}", nodes.len(), self.loss.name);
             let found = "probabilities for a loss that takes logits";
             return Err(Error::invalid(subject, found, "a linear last layer")
                 .remedy("leave out its activation: the loss has its own"));

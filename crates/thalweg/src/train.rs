@@ -383,8 +383,19 @@ impl<'a> Run<'a> {
         let state = self.engine.save();
         let correction = average::correction(beta, self.step);
         let average = state.slots.last().map_or(&[][..], Vec::as_slice);
+        let mut parameters = state.parameters.clone();
+        // Values that are not trained stay as the latest step left them.
+        let trained = (self.engine.parameters().into_iter()).flat_map(|info| {
+            let length = info.shape.iter().product();
+            std::iter::repeat_n(info.is_trained, length)
+        });
+        for ((value, average), _) in
+            (parameters.iter_mut().zip(average).zip(trained)).filter(|(_, is_trained)| *is_trained)
+        {
+            *value = average * correction;
+        }
         self.engine.load(&State {
-            parameters: average.iter().map(|value| value * correction).collect(),
+            parameters,
             slots: Vec::new(),
         })?;
         Ok(Some(state))

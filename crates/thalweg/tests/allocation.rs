@@ -205,4 +205,61 @@ fn main() {
     }
     assert!(cases >= 210, "only {cases} cases");
     println!("no allocation in {cases} cases");
+    every_layer();
+}
+
+/// One network with every kind of layer, for images of 12 values.
+fn every_layer() {
+    let layer = |name: &str, settings: &[(&str, i64)]| {
+        let of = |choice: Choice, (name, value): &(&str, i64)| {
+            choice.with(name, Setting::Integer(*value))
+        };
+        settings.iter().fold(Choice::new(name), of)
+    };
+    let conv = |padding| {
+        layer(
+            "conv2d",
+            &[("channels", 4), ("kernel", 3), ("padding", padding)],
+        )
+    };
+    let wrapped = |name, inner| Choice::new(name).with("layer", Setting::Choice(inner));
+    let body = vec![
+        conv(1),
+        Choice::new("batch_norm"),
+        Choice::new("instance_norm"),
+    ];
+    let layers = vec![
+        layer("unflatten", &[("channels", 1), ("height", 3), ("width", 4)]),
+        conv(1),
+        layer("group_norm", &[("groups", 2)]),
+        Choice::new("residual").with("layers", Setting::Choices(body)),
+        layer("max_pool", &[("kernel", 2), ("stride", 1)]),
+        layer("average_pool", &[("kernel", 2), ("stride", 1)]),
+        wrapped("weight_norm", conv(1)),
+        Choice::new("dropout"),
+        Choice::new("flatten"),
+        wrapped("spectral_norm", layer("dense", &[("units", 9)])),
+        Choice::new("layer_norm"),
+        layer("unflatten", &[("channels", 3), ("height", 3), ("width", 1)]),
+        Choice::new("global_average_pool"),
+        layer("activation", &[]).with("activation", Setting::Text("tanh".into())),
+        layer("dense", &[("units", 4)]),
+    ];
+    let network = common::network(INPUTS, "cross_entropy", layers);
+    for dtype in [Dtype::F32, Dtype::F64] {
+        let dataset = Dataset {
+            features: stored(&normals(1, ROWS * INPUTS), 0),
+            targets: targets("cross_entropy", 4, ROWS, 3).swap_remove(0),
+            weights: None,
+        };
+        let spec = TrainingSpec {
+            optimizer: Choice::new("adam"),
+            dtype,
+            ..descent(1e-3, BATCH, 3)
+        };
+        for threads in [1, 2] {
+            case(&network, &dataset, &spec, threads);
+            loop_case(&network, &dataset, &spec, threads);
+        }
+    }
 }

@@ -299,11 +299,12 @@ fn check(
     tally.cases += 1;
 }
 
-/// Every layer in every shape with every activation through which one can learn, and with every loss.
+/// Dense layers in every shape with every activation through which one can learn, and with every loss; other layers
+/// have their own cases in `layers.rs`.
 fn combinations() -> Vec<(&'static str, &'static str, &'static str, usize)> {
     let is_trainable = |name: &&str| activation(name).check_trainable().is_ok();
     let mut all = Vec::new();
-    for layer in names(&LAYERS) {
+    for layer in ["dense"] {
         for activation in names(&ACTIVATIONS).into_iter().filter(is_trainable) {
             for loss in names(&LOSSES) {
                 if ["relu", "tanh"].contains(&activation)
@@ -328,7 +329,7 @@ fn is_refused(last: &str, loss: &str) -> bool {
 }
 
 #[test]
-fn every_layer_activation_and_loss_has_the_gradient_of_finite_differences() {
+fn every_activation_and_loss_has_the_gradient_of_finite_differences() {
     let mut tally = Tally::default();
     let combinations = combinations();
     for (index, (layer, activation, loss, shape)) in combinations.iter().copied().enumerate() {

@@ -3,18 +3,26 @@
 mod augment;
 mod buffer;
 mod cores;
+mod couple;
+mod gather;
+mod items;
 mod pass;
 mod plan;
 mod team;
+mod unfold;
+mod update;
 mod whole;
 
 use std::ops::Range;
 
 use augment::Augmenting;
 use buffer::{Buffer, Shared};
-use pass::{Pass, RowBlock, Upcoming, Update};
-use plan::{BLOCK_ROWS, Cut, Plan};
+use gather::Upcoming;
+use items::Cut;
+use pass::{Pass, RowBlock};
+use plan::Plan;
 use team::{Member, Team};
+use update::Update;
 use whole::{Sums, Whole};
 
 use crate::augmentations::Augmenter;
@@ -88,6 +96,10 @@ struct CpuEngine<T> {
     values: Buffer<T>,
     classes: Vec<u32>,
     weights: Buffer<T>,
+    /// See [`Pass`].
+    prepared: Vec<f64>,
+    summaries: Vec<f64>,
+    totals: Vec<f64>,
     /// Room for one item's gradient, for each member.
     gradients: Buffer<T>,
     item_length: usize,
@@ -148,6 +160,9 @@ impl<T: Precision> CpuEngine<T> {
             values: Buffer::new(plan.capacity * plan.outputs)?,
             classes: vec![0; plan.capacity],
             weights: Buffer::new(plan.capacity)?,
+            prepared: vec![0.0; plan.prepared],
+            summaries: vec![0.0; 2 * plan.summary * plan.capacity.div_ceil(plan.block_rows)],
+            totals: vec![0.0; 2 * plan.summary * plan.members],
             whole: (chain.is_whole())
                 .then(|| Whole::new(&plan, &chain, isa))
                 .transpose()?,
@@ -169,11 +184,11 @@ impl<T: Precision> CpuEngine<T> {
     fn initial(&self, seed: u64) -> State {
         let mut parameters = Vec::new();
         for (index, planned) in self.plan.layers.iter().enumerate() {
-            for segment in 0..planned.layer.segments().len() {
+            let random = |segment: usize| {
                 let substream = (index as u64) << 8 | segment as u64;
-                let mut random = Stream::new(seed, Purpose::Initialize, substream).sequence();
-                parameters.extend(planned.layer.initialize(segment, &mut random));
-            }
+                Stream::new(seed, Purpose::Initialize, substream).sequence()
+            };
+            parameters.extend(planned.layer.initialize_all(&random).into_iter().flatten());
         }
         State {
             parameters,
@@ -229,6 +244,9 @@ impl<T: Precision> CpuEngine<T> {
             weights: self.weights.share(),
             parameters: self.parameters.share(),
             derived: self.derived.share(),
+            prepared: Shared::new(&mut self.prepared),
+            summaries: Shared::new(&mut self.summaries),
+            totals: Shared::new(&mut self.totals),
         };
         let rest = Rest {
             team: &mut self.team,
@@ -309,7 +327,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 // SAFETY: each member has room of its own and items of its own, and all rows are done.
                 unsafe {
                     let gradient = gradients.write(start..start + item.range.len());
-                    let updated = pass.update(item, &update, gradient);
+                    let updated = pass.update(member.index, item, &update, gradient);
                     sums.squares.write(index..index + 1)[0] = updated.square;
                     sums.changes.write(index..index + 1)[0] = updated.change;
                 }
@@ -352,8 +370,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
         let losses = Shared::new(rest.block_losses);
         rest.team.run(&|member| pass.row_blocks(member, losses));
         for item in &pass.plan.items {
-            // SAFETY: the team has finished, so nobody writes to the arena.
-            unsafe { pass.gradient(item, &mut whole[item.range.clone()]) };
+            // SAFETY: the team has finished, so nobody writes to the arena or to parameters.
+            unsafe { pass.gradient(0, item, &mut whole[item.range.clone()]) };
         }
         let blocks = batch.rows.len().div_ceil(pass.plan.block_rows);
         let loss = rest.block_losses[..blocks].iter().sum::<f64>() * pass.scale;
@@ -366,7 +384,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
     fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64> {
         batch.check(self.plan.inputs, self.plan.outputs, usize::MAX)?;
         let (rows, outputs) = (batch.rows.len(), self.plan.outputs);
-        let mut losses = vec![0.0; rows.div_ceil(BLOCK_ROWS)];
+        let size = self.plan.evaluation_rows;
+        let mut losses = vec![0.0; rows.div_ceil(size)];
         let mut nothing = Vec::new();
         let has_predictions = predictions.is_some();
         let predictions = predictions.unwrap_or(&mut nothing);
@@ -378,12 +397,17 @@ impl<T: Precision> Engine for CpuEngine<T> {
             let link = self.loss.link();
             let (pass, rest) = self.split(batch, Mode::Evaluation);
             rest.team.run(&|member: Member| {
-                let blocks = rows.div_ceil(BLOCK_ROWS);
+                if pass.plan.prepared > 0 {
+                    pass.prepare(member);
+                    member.meet();
+                }
+                let blocks = rows.div_ceil(size);
                 for index in (member.index..blocks).step_by(member.count()) {
-                    let start = index * BLOCK_ROWS;
+                    let start = index * size;
                     let block = RowBlock {
-                        rows: start..rows.min(start + BLOCK_ROWS),
-                        place: member.index * BLOCK_ROWS,
+                        rows: start..rows.min(start + size),
+                        place: member.index * size,
+                        member: member.index,
                     };
                     // SAFETY: each member works in rows of its own; parameters do not change.
                     unsafe {
@@ -421,15 +445,17 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn parameters(&self) -> Vec<ParameterInfo> {
-        let layers = self.plan.layers.iter().enumerate();
+        let layers = self.plan.layers.iter();
         layers
-            .flat_map(|(index, planned)| {
+            .flat_map(|planned| {
                 planned
                     .layer
                     .segments()
                     .into_iter()
-                    .map(move |segment| ParameterInfo {
-                        name: format!("layers.{index}.{}", segment.name),
+                    .enumerate()
+                    .map(move |(number, segment)| ParameterInfo {
+                        name: format!("{}.{}", planned.path, segment.name),
+                        is_trained: planned.layer.is_trained(number),
                         shape: segment.shape,
                         decays: segment.decays,
                     })
@@ -501,9 +527,9 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn check_trainable(&self) -> Result<()> {
-        for (index, planned) in self.plan.layers.iter().enumerate() {
+        for planned in &self.plan.layers {
             (planned.layer.check_trainable())
-                .map_err(|error| error.within(format_args!("layer {}", index + 1)))?;
+                .map_err(|error| error.within(format_args!("layer {}", planned.number() + 1)))?;
         }
         Ok(())
     }
@@ -515,6 +541,15 @@ impl<T: Precision> Engine for CpuEngine<T> {
             self.plan.outputs,
             self.loss.comparison(),
             |value| T::from_f64(value).to_f64().is_finite(),
-        )
+        )?;
+        let Some(first) = self.plan.layers.first().filter(|first| first.input == 0) else {
+            return Ok(());
+        };
+        (0..dataset.rows()).try_for_each(|row| {
+            let row = dataset.features.row(row);
+            first
+                .layer
+                .check_input(&mut row.map(|x| T::from_f64(x).to_f64()))
+        })
     }
 }

@@ -5,17 +5,16 @@
 
 use std::ops::Range;
 
-use crate::error::Result;
+use super::items::{Cut, Item};
+use super::unfold::{At, Step};
+use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::layers::{self, AnyLayer, Segment, Tile, stride};
+use crate::layers::{self, AnyLayer, Tile, stride};
 use crate::precision::{Dtype, Precision};
 use crate::spec::NetworkSpec;
 
 /// Rows in a block, at most: their activations stay in the caches of one core.
-pub(super) const BLOCK_ROWS: usize = 64;
-
-/// Neighbouring tiles are put together into items of up to this many parameters.
-const ITEM: usize = 4096;
+const BLOCK_ROWS: usize = 64;
 
 /// A step of less work than this runs on one thread: about twice the cost of two meetings of the team. In
 /// floating-point operations at the rate of products.
@@ -24,22 +23,30 @@ const TEAM_WORK: usize = 400_000;
 /// What a row costs beside products (gathering, activations, loss), in the same measure.
 const ROW_WORK: usize = 2_000;
 
+/// A row block of a network with images takes up to about this many values, so that it stays in the caches.
+const BLOCK_VALUES: usize = 1 << 18;
+
 /// A layer and where its things lie.
 pub(super) struct PlannedLayer {
+    /// What the names of its tensors begin with.
+    pub path: String,
     pub layer: Box<dyn AnyLayer>,
     /// Values that a row takes in the input and in the output.
     pub input_stride: usize,
     pub output_stride: usize,
     pub stash_stride: usize,
     /// Where its rows begin in the arena: input, output, gradient of the output, stash. The gradient of
-    /// the input is that of the output of the layer before.
+    /// the input, where it is wanted, is that of the output of the layer before.
     pub input: usize,
+    pub input_gradient: Option<usize>,
     pub output: usize,
     pub gradient: usize,
     pub stash: usize,
-    /// Its part of θ and of the derived values.
+    /// Its part of θ, of the derived values, of the prepared numbers, and of a block's summaries.
     pub parameters: Range<usize>,
     pub derived: Range<usize>,
+    pub prepared: Range<usize>,
+    pub summary: Range<usize>,
 }
 
 /// A tile, by layer.
@@ -48,48 +55,18 @@ pub(super) struct PlannedTile {
     pub tile: Tile,
 }
 
-/// A contiguous piece of θ that one thread updates at once: gradient, optimizer, derived values.
-pub(super) struct Item {
-    /// Its place in θ.
-    pub range: Range<usize>,
-    /// Its tiles.
-    pub tiles: Range<usize>,
-    /// Of a chain that treats parameters differently: see [`crate::optimizers::Part::contains`].
-    pub is_weight: bool,
-    pub is_matrix: bool,
-}
-
-/// Where items end, beside their size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// Anywhere.
-    Nowhere,
-    /// Between weights and other parameters, and between matrices and others.
-    Parts,
-    /// Between tensors.
-    Tensors,
-}
-
-/// A tensor of parameters: a segment of a layer, whose tiles are neighbours.
-pub(super) struct Tensor {
-    /// Its place in θ, padding included.
-    pub range: Range<usize>,
-    pub is_weight: bool,
-    pub is_matrix: bool,
-    /// As a matrix: units, and parameters of a unit.
-    pub rows: usize,
-    pub columns: usize,
-    /// Where in its place each parameter stands, unit by unit.
-    pub places: Vec<u32>,
-}
-
-/// Whether a segment holds weights, and whether these are a matrix.
-fn kind(segment: &Segment) -> (bool, bool) {
-    (segment.decays, segment.decays && segment.shape.len() >= 2)
-}
-
 pub(super) struct Plan {
     pub layers: Vec<PlannedLayer>,
+    /// What happens to a row block, in order.
+    pub steps: Vec<Step>,
+    /// The steps between two meetings of the team. All runs but the first begin with a layer that couples rows.
+    pub runs: Vec<Range<usize>>,
+    /// Numbers that layers prepare before a pass, and those that a block of rows tells the batch.
+    pub prepared: usize,
+    pub summary: usize,
+    /// Where the last layer's output and its gradient lie.
+    pub output: usize,
+    pub output_gradient: usize,
     pub tiles: Vec<PlannedTile>,
     pub items: Vec<Item>,
     /// Length of θ with padding.
@@ -101,12 +78,21 @@ pub(super) struct Plan {
     pub capacity: usize,
     /// Rows of a batch, at most.
     pub batch_size: usize,
-    /// Rows of a block in a step.
+    /// Rows of a block in a step, and at most in an evaluation.
     pub block_rows: usize,
+    pub evaluation_rows: usize,
     /// Threads that work on a step.
     pub members: usize,
     pub inputs: usize,
     pub outputs: usize,
+}
+
+impl PlannedLayer {
+    /// Which of the network's layers it is or is in.
+    pub fn number(&self) -> usize {
+        let mut numbers = self.path.split('.').filter_map(|part| part.parse().ok());
+        numbers.next().unwrap_or(0)
+    }
 }
 
 impl Plan {
@@ -120,63 +106,86 @@ impl Plan {
         threads: usize,
         cut: Cut,
     ) -> Result<Self> {
-        let built = layers::build(network.shape(), &network.layers, dtype)?;
+        // For one row: what it takes and costs.
+        let one = Self::for_rows::<T>(network, dtype, isa, 1)?;
+        let layers = || one.layers.iter();
+        if let Some(planned) = layers().find(|planned| planned.layer.least_rows() > batch_size) {
+            let found = format!("a batch size of {batch_size}");
+            let least = planned.layer.least_rows();
+            let expected = format!("at least {least}: it compares rows");
+            let name = &network.layers[planned.number()].name;
+            let subject = format!("layer {} ({name})", planned.number() + 1);
+            let error = Error::invalid(subject, found, expected);
+            return Err(error.remedy("raise --batch-size"));
+        }
         // Forward, and twice as much back, but for the first layer's input.
-        let costs = || built.iter().map(|layer| layer.cost());
+        let costs = || layers().map(|planned| planned.layer.cost());
         let products = 3 * costs().sum::<usize>() - costs().next().unwrap_or(0);
         let is_team_work = (2 * products + ROW_WORK).saturating_mul(batch_size) >= TEAM_WORK;
         let members = if is_team_work { threads } else { 1 };
-        let capacity = batch_size.max(members * BLOCK_ROWS);
+        let most = match layers().any(|planned| planned.layer.reuse() > 1) {
+            true => (BLOCK_VALUES / one.arena).clamp(4, BLOCK_ROWS),
+            false => BLOCK_ROWS,
+        };
+        let capacity = batch_size.max(members * most);
+        let mut plan = Self::for_rows::<T>(network, dtype, isa, capacity)?;
+        plan.batch_size = batch_size;
+        plan.members = members;
+        plan.block_rows = block_rows(batch_size, is_team_work, most);
+        plan.evaluation_rows = most;
+        plan.items = plan.group_tiles(cut);
+        Ok(plan)
+    }
+
+    /// Where everything lies in an arena for `capacity` rows.
+    fn for_rows<T: Precision>(
+        network: &NetworkSpec,
+        dtype: Dtype,
+        isa: Isa,
+        capacity: usize,
+    ) -> Result<Self> {
         let mut plan = Plan {
             layers: Vec::new(),
+            steps: Vec::new(),
+            runs: Vec::new(),
+            prepared: 0,
+            summary: 0,
+            output: 0,
+            output_gradient: 0,
             tiles: Vec::new(),
             items: Vec::new(),
             parameters: 0,
             derived: 0,
             arena: capacity * stride(network.inputs),
             capacity,
-            batch_size,
-            block_rows: block_rows(batch_size, is_team_work),
-            members,
+            batch_size: 0,
+            block_rows: 0,
+            evaluation_rows: 0,
+            members: 1,
             inputs: network.inputs,
             outputs: network.inputs,
         };
-        let mut input = 0;
-        for layer in built {
-            let sizes = T::layer(&*layer).plan(isa);
-            let output_stride = stride(layer.output().size());
-            let mut rows_of = |stride: usize| {
-                let start = plan.arena;
-                plan.arena += capacity * stride;
-                start
-            };
-            let planned = PlannedLayer {
-                input_stride: stride(plan.outputs),
-                output_stride,
-                stash_stride: sizes.stash,
-                input,
-                output: rows_of(output_stride),
-                gradient: rows_of(output_stride),
-                stash: rows_of(sizes.stash),
-                parameters: plan.parameters..plan.parameters + sizes.parameters,
-                derived: plan.derived..plan.derived + sizes.derived,
-                layer,
-            };
-            let index = plan.layers.len();
-            plan.tiles.extend(
-                sizes
-                    .tiles
-                    .into_iter()
-                    .map(|tile| PlannedTile { layer: index, tile }),
-            );
-            plan.parameters = planned.parameters.end;
-            // Layers begin on a cache line, so that no two threads write to the same one.
-            plan.derived = planned.derived.end.next_multiple_of(16);
-            plan.outputs = planned.layer.output().size();
-            input = planned.output;
-            plan.layers.push(planned);
-        }
-        plan.items = plan.group_tiles(cut);
+        let built = layers::build(network.shape(), &network.layers, dtype)?;
+        let input = At {
+            values: 0,
+            gradient: None,
+            size: network.inputs,
+        };
+        let output = plan.unfold::<T>(isa, "", built, input);
+        plan.output = output.values;
+        plan.outputs = output.size;
+        // Without parameters the loss still has to leave its gradient somewhere.
+        plan.output_gradient = match output.gradient {
+            Some(gradient) => gradient,
+            None => plan.rows(stride(output.size)),
+        };
+        let first = plan
+            .runs
+            .iter()
+            .map(|run| run.start)
+            .chain([plan.steps.len()]);
+        let starts: Vec<usize> = [0].into_iter().chain(first).collect();
+        plan.runs = starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
         Ok(plan)
     }
 
@@ -184,95 +193,11 @@ impl Plan {
     pub fn tile_start(&self, tile: &PlannedTile) -> usize {
         self.layers[tile.layer].parameters.start + tile.tile.start
     }
-
-    fn group_tiles(&self, cut: Cut) -> Vec<Item> {
-        let mut items: Vec<Item> = Vec::new();
-        let mut last_key = None;
-        for (index, planned) in self.tiles.iter().enumerate() {
-            let start = self.tile_start(planned);
-            let end = start + planned.tile.len();
-            let segments = self.layers[planned.layer].layer.segments();
-            let (is_weight, is_matrix) = kind(&segments[planned.tile.segment]);
-            let key = match cut {
-                Cut::Nowhere => (0, 0),
-                Cut::Parts => (is_weight.into(), is_matrix.into()),
-                Cut::Tensors => (planned.layer, planned.tile.segment),
-            };
-            match items.last_mut() {
-                Some(item) if end - item.range.start <= ITEM && last_key == Some(key) => {
-                    item.range.end = end;
-                    item.tiles.end = index + 1;
-                }
-                _ => items.push(Item {
-                    range: start..end,
-                    tiles: index..index + 1,
-                    is_weight,
-                    is_matrix,
-                }),
-            }
-            last_key = Some(key);
-        }
-        items
-    }
-
-    /// The tensors of all layers.
-    pub fn tensors<T: Precision>(&self, isa: Isa) -> Vec<Tensor> {
-        let mut tensors = Vec::new();
-        for (index, planned) in self.layers.iter().enumerate() {
-            for (number, segment) in planned.layer.segments().iter().enumerate() {
-                let tiles = (self.tiles.iter())
-                    .filter(|tile| tile.layer == index && tile.tile.segment == number);
-                let ranges = tiles.map(|tile| {
-                    let start = self.tile_start(tile);
-                    start..start + tile.tile.len()
-                });
-                let Some(range) = ranges.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
-                else {
-                    continue;
-                };
-                let (is_weight, is_matrix) = kind(segment);
-                let rows = segment.shape.first().copied().unwrap_or(1).max(1);
-                let place = |index| {
-                    let at = T::layer(&*planned.layer).locate(isa, number, index);
-                    (planned.parameters.start + at - range.start) as u32
-                };
-                tensors.push(Tensor {
-                    is_weight,
-                    is_matrix,
-                    rows,
-                    columns: segment.len() / rows,
-                    places: (0..segment.len()).map(place).collect(),
-                    range,
-                });
-            }
-        }
-        tensors
-    }
-
-    /// Shares the items out: for each member a run of neighbours, of about equal length in θ.
-    pub fn share_items(&self) -> Vec<Range<usize>> {
-        let members = self.members;
-        let mut first = 0;
-        (1..=members)
-            .map(|member| {
-                let limit = self.parameters * member / members;
-                let rest = &self.items[first..];
-                let middle = |item: &Item| (item.range.start + item.range.end) / 2;
-                let count = match member == members {
-                    true => rest.len(),
-                    false => rest.iter().take_while(|item| middle(item) < limit).count(),
-                };
-                let share = first..first + count;
-                first = share.end;
-                share
-            })
-            .collect()
-    }
 }
 
 /// Blocks of equal size, an even number of them where a second thread would help.
-fn block_rows(batch_size: usize, is_team_work: bool) -> usize {
-    let blocks = batch_size.div_ceil(BLOCK_ROWS);
+fn block_rows(batch_size: usize, is_team_work: bool, most: usize) -> usize {
+    let blocks = batch_size.div_ceil(most);
     let blocks = if is_team_work {
         blocks.next_multiple_of(2)
     } else {

@@ -11,12 +11,16 @@
 //! - max-norm: w ← w·min(1, c/‖w‖) for the weights w that come into a unit, without its bias (Srebro & Shraibman
 //!   2005; Srivastava et al. 2014).
 //!
+//! What is not trained is tracked once the norm is known to be finite, and otherwise left alone.
+//!
 //! Sums go along items and tensors in their order, so the number of threads changes no bit.
 
 use super::buffer::{Buffer, Shared};
-use super::pass::{Pass, RUINED, Update};
-use super::plan::{Plan, Tensor};
+use super::items::{Item, Tensor};
+use super::pass::Pass;
+use super::plan::Plan;
 use super::team::Member;
+use super::update::{RUINED, Update};
 use crate::error::Result;
 use crate::kernels::{Isa, reduce};
 use crate::optimizers::{Chain, Matrix};
@@ -61,7 +65,7 @@ pub(super) struct Sums<'a> {
     pub losses: Shared<'a, f64>,
     /// ‖gradient‖² of each item.
     pub squares: Shared<'a, f64>,
-    /// ‖Δθ‖² of each item: see [`super::pass::Updated`].
+    /// ‖Δθ‖² of each item: see [`super::update::Updated`].
     pub changes: Shared<'a, f64>,
     /// Row blocks of the batch.
     pub blocks: usize,
@@ -104,6 +108,11 @@ impl<T: Precision> Whole<T> {
     }
 }
 
+/// The items of these that are learned by gradients, with their numbers.
+fn trained(plan: &Plan, items: std::ops::Range<usize>) -> impl Iterator<Item = (usize, &Item)> {
+    (items.clone().zip(&plan.items[items])).filter(|(_, item)| item.is_trained)
+}
+
 /// Deals tensors out, the largest first, each to the member with the least to do.
 fn owners(tensors: &[Tensor], members: usize) -> Vec<usize> {
     let mut loads = vec![0; members.max(1)];
@@ -132,6 +141,12 @@ impl<T: Precision> Parts<'_, T> {
         let Some(mut square) = self.gradient(pass, member, items.clone(), sums.squares) else {
             return;
         };
+        let own = || pass.plan.items[items.clone()].iter();
+        // Once a step, and before SAM's second pass over the batch.
+        for item in own().filter(|item| !item.is_trained) {
+            // SAFETY: all rows are done, and the items of a member are its own.
+            unsafe { pass.track(member.index, item) };
+        }
         let around = update.chain.around;
         if let Some(radius) = around.sam {
             match self.look_around(pass, member, items.clone(), sums, radius, square) {
@@ -142,15 +157,14 @@ impl<T: Precision> Parts<'_, T> {
         let norm = square.sqrt();
         if let Some(limit) = around.clip_norm.filter(|limit| norm > *limit) {
             let factor = T::from_f64(limit / norm);
-            for item in &pass.plan.items[items.clone()] {
+            for item in own() {
                 // SAFETY: the items of a member are its own.
                 let u = unsafe { self.u.write(item.range.clone()) };
                 u.iter_mut().for_each(|u| *u *= factor);
             }
         }
         self.stages(pass, update, member, items.clone());
-        for index in items.clone() {
-            let item = &pass.plan.items[index];
+        for (index, item) in trained(pass.plan, items.clone()) {
             // SAFETY: the items of a member are its own; whole tensors are done since the team met.
             unsafe {
                 let u = self.u.read(item.range.clone());
@@ -166,7 +180,7 @@ impl<T: Precision> Parts<'_, T> {
             }
             member.meet();
         }
-        for item in &pass.plan.items[items] {
+        for (_, item) in trained(pass.plan, items) {
             // SAFETY: the items of a member are its own.
             unsafe { pass.settle(item, update) };
         }
@@ -192,7 +206,7 @@ impl<T: Precision> Parts<'_, T> {
             // SAFETY: all rows are done, and the items of a member are its own.
             unsafe {
                 let u = self.u.write(item.range.clone());
-                pass.gradient(item, u);
+                pass.gradient(member.index, item, u);
                 squares.write(index..index + 1)[0] = reduce::sum_of_squares(pass.isa, u);
             }
         }
@@ -213,7 +227,7 @@ impl<T: Precision> Parts<'_, T> {
         radius: f64,
         square: f64,
     ) -> Option<f64> {
-        let own = || pass.plan.items[items.clone()].iter();
+        let own = || trained(pass.plan, items.clone()).map(|(_, item)| item);
         let step = T::from_f64(radius / (square.sqrt() + TINY));
         for item in own() {
             // SAFETY: the items of a member are its own, and no rows are being worked on.
@@ -265,7 +279,7 @@ impl<T: Precision> Parts<'_, T> {
             let (part, at) = (stage.part(), (index, slot));
             slot += stage.slots();
             if !stage.is_whole() {
-                let own = pass.plan.items[items.clone()].iter();
+                let own = trained(pass.plan, items.clone()).map(|(_, item)| item);
                 for item in own.filter(|item| part.contains(item.is_weight, item.is_matrix)) {
                     // SAFETY: the items of a member are its own.
                     unsafe {

@@ -28,12 +28,13 @@ pub fn start_at_prior(
     let link = LOSSES.build(&network.loss, &())?.link();
     let tensors = engine.parameters();
     let name = format!("layers.{}.bias", network.layers.len() - 1);
+    let is_dense = (network.layers.last()).is_some_and(|last| last.name == "dense");
     let activation = (network.layers.last()).and_then(|last| last.settings.get("activation"));
     let is_linear = (activation.and_then(|activation| activation.choice()))
         .is_some_and(|activation| activation.name == "identity");
     let Some(bias) = tensors
         .last()
-        .filter(|tensor| tensor.name == name && is_linear)
+        .filter(|tensor| tensor.name == name && is_dense && is_linear)
     else {
         return Ok(false);
     };

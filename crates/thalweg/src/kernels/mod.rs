@@ -1,12 +1,15 @@
 //! Hot loops. Nothing here allocates. Private to the crate: kernels trust the sizes that they are given.
 
 pub mod bf16;
+pub mod correlate;
 pub mod descend;
 pub mod dot;
 pub mod gather;
 pub mod gemm;
 pub mod isa;
+pub mod lines;
 pub mod math;
+pub mod moments;
 pub mod normal;
 pub mod probe;
 pub mod reduce;

@@ -4,19 +4,53 @@
 //! the engine lays all of it out and hands it slices. In every buffer a row takes [`stride`] values; the
 //! padding is zero in gradients, and in values some number on which nothing depends (finite wherever the
 //! row is).
+//!
+//! # To write a layer
+//!
+//! One file with the equation, a type that is a [`Geometry`] and a [`Layer`], and an `ENTRY`; one line in
+//! `entries!` below. [`Layer::forward`], [`Layer::backward`] and [`Layer::gradient`] are the mathematics, and
+//! all that most layers need. The methods that have a default are for layers that
+//! - couple the rows of a batch: [`Geometry::summary`], [`Layer::summarize`] and what follows it,
+//! - compute with something that takes all parameters at once: [`Geometry::prepared`], [`Layer::prepare`],
+//! - keep values that are not trained: [`Geometry::is_trained`], [`Layer::track`].
 
 use std::fmt;
+use std::ops::Range;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::Isa;
 use crate::precision::Dtype;
 use crate::random::Sequence;
 use crate::registry::entries;
 
+mod network;
+mod normalize;
+mod reparametrize;
+mod vectors;
+mod window;
+
+pub use network::{Node, Part, build};
+
 entries! {
     /// All layers.
-    LAYERS: "layer" => Box<dyn AnyLayer>, Place;
+    LAYERS: "layer" => Part, Place;
     dense,
+    conv2d,
+    max_pool,
+    average_pool,
+    global_average_pool,
+    flatten,
+    unflatten,
+    activation,
+    dropout,
+    batch_norm,
+    layer_norm,
+    group_norm,
+    instance_norm,
+    weight_norm,
+    spectral_norm,
+    residual,
+    embedding,
 }
 
 pub(crate) use dense::Stored;
@@ -24,12 +58,14 @@ pub(crate) use dense::Stored;
 /// Where a layer stands in its network.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
-    /// Position, counted from 0.
+    /// Position among the layers that compute something, counted from 0, blocks unfolded.
     pub index: usize,
     /// What comes in.
     pub input: Shape,
     /// What the network is computed in.
     pub dtype: Dtype,
+    /// Whether something before it is trained, so that the gradient of its input is wanted.
+    pub has_gradient: bool,
 }
 
 /// The shape of a row: an image, or a flat list of values, which is an image of one pixel.
@@ -57,12 +93,17 @@ impl Shape {
 
     /// Values of a row.
     pub fn size(self) -> usize {
-        self.channels * self.height * self.width
+        self.channels * self.area()
     }
 
-    /// Whether it is a list.
+    /// Values of a channel.
+    pub fn area(self) -> usize {
+        self.height * self.width
+    }
+
+    /// Whether it is a list and not an image.
     pub fn is_flat(self) -> bool {
-        self.height * self.width == 1
+        self.area() == 1
     }
 }
 
@@ -117,6 +158,66 @@ pub trait Geometry: Send + Sync {
     /// Multiply-adds a row of the forward pass.
     fn cost(&self) -> usize;
 
+    /// Draws the initial values of all segments, each from its own sequence.
+    fn initialize_all(&self, random: &dyn Fn(usize) -> Sequence) -> Vec<Vec<f64>> {
+        (0..self.segments().len())
+            .map(|segment| self.initialize(segment, &mut random(segment)))
+            .collect()
+    }
+
+    /// How often a row uses a parameter: once, or at every position of an image.
+    fn reuse(&self) -> usize {
+        1
+    }
+
+    /// Whether a segment is learned by gradients, and not by [`Layer::track`]; gradients are asked for no other.
+    fn is_trained(&self, _segment: usize) -> bool {
+        true
+    }
+
+    /// Whether it computes the same function of θ at every update: it draws nothing and tracks nothing.
+    fn is_stationary(&self) -> bool {
+        (0..self.segments().len()).all(|segment| self.is_trained(segment))
+    }
+
+    /// Numbers that [`Layer::prepare`] works out before a pass.
+    fn prepared(&self) -> usize {
+        0
+    }
+
+    /// Numbers by which rows tell the whole batch about themselves; 0 where rows do not matter to each other.
+    fn summary(&self) -> usize {
+        0
+    }
+
+    /// Turns the summaries of all row blocks, in the order of the rows, into that of the batch. A sum, unless a layer knows better.
+    fn combine(
+        &self,
+        _direction: Direction,
+        blocks: &mut dyn Iterator<Item = &[f64]>,
+        total: &mut [f64],
+    ) {
+        total.fill(0.0);
+        for block in blocks {
+            for (total, part) in total.iter_mut().zip(block) {
+                *total += part;
+            }
+        }
+    }
+
+    /// The least rows of a batch that it can learn from.
+    fn least_rows(&self) -> usize {
+        1
+    }
+
+    /// Whether a row of the network's input is one that it can read; else what is wrong.
+    ///
+    /// # Errors
+    /// Names what was found and what was expected.
+    fn check_input(&self, _row: &mut dyn Iterator<Item = f64>) -> Result<()> {
+        Ok(())
+    }
+
     /// Refuses to be learned through, with the reason, where that cannot work.
     ///
     /// # Errors
@@ -129,6 +230,15 @@ pub trait Geometry: Send + Sync {
     fn is_probability(&self) -> bool {
         false
     }
+}
+
+/// Which way a pass goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From input to output.
+    Forward,
+    /// From the gradient of the output to that of the input.
+    Backward,
 }
 
 /// What a layer needs, in values of its precision.
@@ -175,9 +285,9 @@ impl Tile {
     }
 }
 
-/// What holds for all layers in a pass over a row block.
+/// What a layer is told in a pass over a row block.
 #[derive(Debug, Clone, Copy)]
-pub struct Block {
+pub struct Block<'a> {
     /// Instruction set.
     pub isa: Isa,
     /// Rows in the block.
@@ -186,6 +296,13 @@ pub struct Block {
     pub first: usize,
     /// What the pass is for.
     pub mode: Mode,
+    /// Values that a row takes in the stash.
+    pub stash: usize,
+    /// What [`Layer::prepare`] worked out.
+    pub prepared: &'a [f64],
+    /// What the batch told: the combined summary of the forward pass, then that of the backward pass. Empty
+    /// where there is none, and in evaluation.
+    pub batch: &'a [f64],
 }
 
 /// What a pass is for.
@@ -241,17 +358,57 @@ pub trait Layer<T>: Geometry {
         dx: Option<&mut [T]>,
     );
 
-    /// The gradient of one tile from all rows of the batch, added up in the order of the rows. It sees no
-    /// parameters: others are being updated at the same time.
+    /// The gradient of one tile from all rows of the batch, added up in the order of the rows. Of the
+    /// parameters it sees the tile's `own` alone: others are being updated at the same time.
     fn gradient(
         &self,
         batch: Block,
         tile: &Tile,
+        own: &[T],
         trace: Trace<T>,
         stash: &[T],
         dy: &[T],
         gradient: &mut [T],
     );
+
+    /// Works out what takes all parameters at once, such as a norm, before a pass.
+    fn prepare(&self, _isa: Isa, _mode: Mode, _parameters: &[T], _prepared: &mut [f64]) {}
+
+    /// What these rows tell the batch before the forward pass of a step.
+    fn summarize(&self, _block: Block, _x: &[T], _summary: &mut [f64]) {}
+
+    /// What these rows tell the batch before the backward pass of a step.
+    fn summarize_gradient(
+        &self,
+        _block: Block,
+        _weights: Weights<T>,
+        _trace: Trace<T>,
+        _dy: &[T],
+        _summary: &mut [f64],
+    ) {
+    }
+
+    /// After a step, brings a tile that is not trained up to date.
+    fn track(&self, _batch: Block, _tile: &Tile, _values: &mut [T]) {}
+
+    /// Of a layer whose output is linear in its `weight`: how the weights of a tile lie.
+    fn matrix(&self, _tile: &Tile) -> Option<Matrix> {
+        None
+    }
+}
+
+/// How the weights of a tile lie: weight (unit, input) at
+/// `(unit − units.start)·unit_stride + (input − inputs.start)·input_stride`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matrix {
+    /// The units (output channels) of the tile.
+    pub units: Range<usize>,
+    /// The inputs of a unit that are in the tile.
+    pub inputs: Range<usize>,
+    /// Distance between units.
+    pub unit_stride: usize,
+    /// Distance between inputs.
+    pub input_stride: usize,
 }
 
 /// The parameters of a layer and what is derived from them.
@@ -266,47 +423,3 @@ pub struct Weights<'a, T> {
 /// A layer in either precision.
 pub trait AnyLayer: Layer<f32> + Layer<f64> {}
 impl<L: Layer<f32> + Layer<f64>> AnyLayer for L {}
-
-/// A network larger than this (8 GiB of weights in single precision) is taken for a slip of the pen.
-const MOST_WEIGHTS: usize = 1 << 31;
-
-/// Makes the layers of a network, each for the width that the one before it puts out.
-///
-/// # Errors
-/// Names the layer that does not fit.
-pub fn build(
-    input: Shape,
-    choices: &[crate::registry::Choice],
-    dtype: Dtype,
-) -> Result<Vec<Box<dyn AnyLayer>>> {
-    let mut place = Place {
-        index: 0,
-        input,
-        dtype,
-    };
-    let mut weights = 0usize;
-    choices
-        .iter()
-        .map(|choice| {
-            let layer = LAYERS
-                .build(choice, &place)
-                .map_err(|e| e.within(format_args!("layer {}", place.index + 1)))?;
-            weights = weights.saturating_add(layer.cost());
-            if weights > MOST_WEIGHTS {
-                let found = format!("{weights} weights up to here");
-                let subject = format!("layer {} ({})", place.index + 1, choice.name);
-                return Err(Error::invalid(
-                    subject,
-                    found,
-                    format!("at most {MOST_WEIGHTS}"),
-                ));
-            }
-            place = Place {
-                index: place.index + 1,
-                input: layer.output(),
-                dtype,
-            };
-            Ok(layer)
-        })
-        .collect()
-}

@@ -4,6 +4,8 @@
 //! precision. An iteration counts as an epoch. What they remember is saved like the slots of other optimizers.
 
 use crate::error::{Error, Result};
+use crate::layers;
+use crate::optimizers::is_solver;
 use crate::registry::{Domain, Parameter, Setting, entries};
 use crate::spec::{NetworkSpec, TrainingSpec};
 
@@ -51,6 +53,19 @@ pub trait Solver: Send {
 /// # Errors
 /// Says what does not fit.
 pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
+    if is_solver(&training.optimizer) {
+        let nodes = layers::build(network.shape(), &network.layers, training.dtype)?;
+        for (index, node) in nodes.iter().enumerate() {
+            if !node.part.layers().iter().all(|layer| layer.is_stationary()) {
+                let subject = format!("optimizer {}", training.optimizer.name);
+                let (number, name) = (index + 1, &network.layers[index].name);
+                let found = format!("layer {number} ({name})");
+                let expected = "layers that compute the same at every update";
+                return Err(Error::invalid(subject, found, expected)
+                    .remedy("leave the layer out, or choose another optimizer"));
+            }
+        }
+    }
     if training.optimizer.name != closed_form::ENTRY.description.name {
         return Ok(());
     }

@@ -7,6 +7,7 @@ mod activations;
 #[path = "../common/mod.rs"]
 mod common;
 mod initializers;
+mod layers;
 mod linear;
 mod losses;
 mod networks;

@@ -13,7 +13,7 @@ mod panels;
 mod unit_rows;
 
 use super::{
-    AnyLayer, Block, Geometry, Layer, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Matrix, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
@@ -63,6 +63,10 @@ pub struct Sizes {
 
 /// A way to store W and to compute with it. `weights.parameters` is W here, without the bias.
 pub trait Storage<T> {
+    /// Whether the rows of a tile are units, and not inputs.
+    fn has_unit_rows(&self) -> bool {
+        false
+    }
     /// Length of W with padding.
     fn weights(&self, sizes: Sizes) -> usize;
     /// See [`Plan::tiles`], for W alone.
@@ -134,17 +138,17 @@ impl Stored for f64 {
 }
 
 impl Dense {
-    fn build(arguments: &Arguments, place: &Place) -> Result<Box<dyn AnyLayer>> {
+    fn build(arguments: &Arguments, place: &Place) -> Result<Part> {
         let activation = ACTIVATIONS.build(&arguments.choice("activation"), &())?;
         let initializer = match arguments.choice("initializer") {
             choice if choice.name == AUTO => Choice::new(activation.initializer()),
             choice => choice,
         };
-        Ok(Box::new(Dense {
+        Ok(Part::layer(Dense {
             inputs: place.input.size(),
             units: arguments.integer("units"),
             has_bias: arguments.flag("bias"),
-            is_first: place.index == 0,
+            is_first: !place.has_gradient,
             dtype: place.dtype,
             keeps_input: Activation::<f32>::keeps_input(&*activation),
             activation,
@@ -360,6 +364,7 @@ impl<T: Precision> Layer<T> for Dense {
         &self,
         batch: Block,
         tile: &Tile,
+        _: &[T],
         trace: Trace<T>,
         stash: &[T],
         dz: &[T],
@@ -390,9 +395,32 @@ impl<T: Precision> Layer<T> for Dense {
         }
         .run(batch.isa);
     }
+
+    fn matrix(&self, tile: &Tile) -> Option<Matrix> {
+        if tile.segment != WEIGHT {
+            return None;
+        }
+        let rows = tile.row..tile.row + tile.rows;
+        let columns = tile.column..tile.column + tile.columns;
+        Some(if self.storage::<T>().has_unit_rows() {
+            Matrix {
+                units: rows,
+                inputs: columns.start..columns.end.min(self.inputs),
+                unit_stride: tile.columns,
+                input_stride: 1,
+            }
+        } else {
+            Matrix {
+                units: columns.start..columns.end.min(self.units),
+                inputs: rows,
+                unit_stride: 1,
+                input_stride: tile.columns,
+            }
+        })
+    }
 }
 
-pub(super) const ENTRY: Entry<Box<dyn AnyLayer>, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
     description: Description {
         name: "dense",
         summary: "Every unit sees every input",

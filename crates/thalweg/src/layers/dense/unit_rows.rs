@@ -13,6 +13,10 @@ use crate::precision::Precision;
 pub(super) struct UnitRows;
 
 impl<T: Precision> Storage<T> for UnitRows {
+    fn has_unit_rows(&self) -> bool {
+        true
+    }
+
     fn weights(&self, sizes: Sizes) -> usize {
         sizes.units * sizes.padded_inputs
     }

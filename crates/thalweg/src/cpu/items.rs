@@ -1,0 +1,159 @@
+//! Items: θ in pieces, each of which one thread updates at once; and the tensors that some optimizers see whole.
+
+use std::ops::Range;
+
+use super::plan::Plan;
+use crate::kernels::Isa;
+use crate::layers::Segment;
+use crate::precision::Precision;
+
+/// Neighbouring tiles are put together into items of up to this many parameters.
+const ITEM: usize = 4096;
+
+/// A contiguous piece of θ that one thread updates at once: gradient, optimizer, derived values.
+pub(super) struct Item {
+    /// Its place in θ.
+    pub range: Range<usize>,
+    /// Its tiles.
+    pub tiles: Range<usize>,
+    /// Of a chain that treats parameters differently: see [`crate::optimizers::Part::contains`].
+    pub is_weight: bool,
+    pub is_matrix: bool,
+    /// Whether it is learned by gradients; else its layers track it.
+    pub is_trained: bool,
+}
+
+/// Where items end, beside their size and where what is trained ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Anywhere.
+    Nowhere,
+    /// Between weights and other parameters, and between matrices and others.
+    Parts,
+    /// Between tensors.
+    Tensors,
+}
+
+/// A tensor of parameters: a segment of a layer, whose tiles are neighbours.
+pub(super) struct Tensor {
+    /// Its place in θ, padding included.
+    pub range: Range<usize>,
+    pub is_weight: bool,
+    pub is_matrix: bool,
+    /// As a matrix: units, and parameters of a unit.
+    pub rows: usize,
+    pub columns: usize,
+    /// Where in its place each parameter stands, unit by unit.
+    pub places: Vec<u32>,
+}
+
+/// Whether a segment holds weights, and whether these are a matrix.
+fn kind(segment: &Segment) -> (bool, bool) {
+    (segment.decays, segment.decays && segment.shape.len() >= 2)
+}
+
+impl Plan {
+    /// Puts neighbouring tiles together.
+    pub(super) fn group_tiles(&self, cut: Cut) -> Vec<Item> {
+        let mut items: Vec<Item> = Vec::new();
+        let mut last_key = None;
+        for (index, planned) in self.tiles.iter().enumerate() {
+            let start = self.tile_start(planned);
+            let end = start + planned.tile.len();
+            let layer = &self.layers[planned.layer].layer;
+            let segments = layer.segments();
+            let is_trained = layer.is_trained(planned.tile.segment);
+            let (is_weight, is_matrix) = kind(&segments[planned.tile.segment]);
+            let part = match cut {
+                Cut::Nowhere => (0, 0),
+                Cut::Parts => (is_weight.into(), is_matrix.into()),
+                Cut::Tensors => (planned.layer, planned.tile.segment),
+            };
+            let key = Some((part, is_trained));
+            match items.last_mut() {
+                // A tile of a layer that uses its parameters at many places is work enough.
+                Some(item)
+                    if end - item.range.start <= ITEM
+                        && last_key == key
+                        && self.reuse(item.tiles.end - 1) * layer.reuse() == 1 =>
+                {
+                    item.range.end = end;
+                    item.tiles.end = index + 1;
+                }
+                _ => items.push(Item {
+                    range: start..end,
+                    tiles: index..index + 1,
+                    is_weight,
+                    is_matrix,
+                    is_trained,
+                }),
+            }
+            last_key = key;
+        }
+        items
+    }
+
+    /// How often a row uses a parameter of a tile.
+    fn reuse(&self, tile: usize) -> usize {
+        self.layers[self.tiles[tile].layer].layer.reuse()
+    }
+
+    /// The tensors of all layers that are learned by gradients.
+    pub fn tensors<T: Precision>(&self, isa: Isa) -> Vec<Tensor> {
+        let mut tensors = Vec::new();
+        for (index, planned) in self.layers.iter().enumerate() {
+            let segments = planned.layer.segments();
+            let trained = (segments.iter().enumerate())
+                .filter(|(number, _)| planned.layer.is_trained(*number));
+            for (number, segment) in trained {
+                let tiles = (self.tiles.iter())
+                    .filter(|tile| tile.layer == index && tile.tile.segment == number);
+                let ranges = tiles.map(|tile| {
+                    let start = self.tile_start(tile);
+                    start..start + tile.tile.len()
+                });
+                let Some(range) = ranges.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+                else {
+                    continue;
+                };
+                let (is_weight, is_matrix) = kind(segment);
+                let rows = segment.shape.first().copied().unwrap_or(1).max(1);
+                let place = |index| {
+                    let at = T::layer(&*planned.layer).locate(isa, number, index);
+                    (planned.parameters.start + at - range.start) as u32
+                };
+                tensors.push(Tensor {
+                    is_weight,
+                    is_matrix,
+                    rows,
+                    columns: segment.len() / rows,
+                    places: (0..segment.len()).map(place).collect(),
+                    range,
+                });
+            }
+        }
+        tensors
+    }
+
+    /// Shares the items out: for each member a run of neighbours, of about equal work.
+    pub fn share_items(&self) -> Vec<Range<usize>> {
+        let members = self.members;
+        let work = |item: &Item| item.range.len() * self.reuse(item.tiles.start);
+        let total: usize = self.items.iter().map(work).sum();
+        let (mut first, mut done) = (0, 0);
+        (1..=members)
+            .map(|member| {
+                let limit = total * member / members;
+                let start = first;
+                while let Some(item) = self.items.get(first) {
+                    if member < members && done + work(item) / 2 >= limit {
+                        break;
+                    }
+                    done += work(item);
+                    first += 1;
+                }
+                start..first
+            })
+            .collect()
+    }
+}

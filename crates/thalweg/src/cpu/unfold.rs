@@ -1,0 +1,174 @@
+//! Unfolding a network: parts and their layers become steps over row blocks, with places in the arena and in θ.
+
+use super::plan::{Plan, PlannedLayer, PlannedTile};
+use crate::kernels::Isa;
+use crate::layers::{AnyLayer, Node, Part, stride};
+use crate::precision::Precision;
+
+/// One thing that happens to a row block.
+pub(super) enum Step {
+    /// It goes through the layer of this index.
+    Layer(usize),
+    /// A residual block begins: on the way back, the gradient at `from` is added to that at `to`.
+    Fork {
+        from: usize,
+        to: usize,
+        stride: usize,
+    },
+    /// A residual block ends: values at `body` and `skip` are added up into `output`; on the way back, the
+    /// gradient of the output becomes that of the body and, where there is a projection, of the skip.
+    Join {
+        body: usize,
+        skip: usize,
+        output: usize,
+        gradient: usize,
+        body_gradient: usize,
+        skip_gradient: Option<usize>,
+        stride: usize,
+    },
+}
+
+/// Where rows lie in the arena: their values, their gradients where these are wanted, and values of a row.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub values: usize,
+    pub gradient: Option<usize>,
+    pub size: usize,
+}
+
+impl Plan {
+    /// Room in the arena for rows of so many values.
+    pub(super) fn rows(&mut self, stride: usize) -> usize {
+        let start = self.arena;
+        self.arena += self.capacity * stride;
+        start
+    }
+
+    /// Puts parts of the network behind what has been planned, for rows at `at`. Returns where rows come out.
+    pub(super) fn unfold<T: Precision>(
+        &mut self,
+        isa: Isa,
+        path: &str,
+        nodes: Vec<Node>,
+        mut at: At,
+    ) -> At {
+        for node in nodes {
+            at = self.add::<T>(isa, &format!("{path}{}", node.path), node.part, at);
+        }
+        at
+    }
+
+    fn add<T: Precision>(&mut self, isa: Isa, path: &str, part: Part, at: At) -> At {
+        match part {
+            Part::View(_) => at,
+            Part::Sequence(parts) => {
+                (parts.into_iter()).fold(at, |at, part| self.add::<T>(isa, path, part, at))
+            }
+            Part::Layer(layer) => self.add_layer::<T>(isa, path, layer, at),
+            Part::Residual { body, projection } => {
+                let fork = self.steps.len();
+                let width = stride(at.size);
+                let end = self.unfold::<T>(isa, &format!("{path}."), body, at);
+                let has_projection = projection.is_some();
+                let skip = match projection {
+                    None => at,
+                    Some(part) => {
+                        let gradient = at.gradient.map(|_| self.rows(width));
+                        let path = format!("{path}.projection");
+                        let bridge = At { gradient, ..at };
+                        if let (Some(to), Some(from)) = (at.gradient, gradient) {
+                            let stride = width;
+                            self.insert(fork, Step::Fork { from, to, stride });
+                        }
+                        self.add::<T>(isa, &path, *part, bridge)
+                    }
+                };
+                let output_stride = stride(end.size);
+                let (output, gradient) = (self.rows(output_stride), self.rows(output_stride));
+                if let (false, Some(to)) = (has_projection, at.gradient) {
+                    let from = gradient;
+                    let stride = width;
+                    self.insert(fork, Step::Fork { from, to, stride });
+                }
+                // A body that nothing trained stands in has no gradient of its own, and nobody reads this.
+                let body_gradient = end.gradient.unwrap_or(gradient);
+                self.steps.push(Step::Join {
+                    body: end.values,
+                    skip: skip.values,
+                    output,
+                    gradient,
+                    body_gradient,
+                    skip_gradient: skip.gradient.filter(|_| has_projection),
+                    stride: output_stride,
+                });
+                let wants = end.gradient.is_some() || skip.gradient.is_some();
+                At {
+                    values: output,
+                    gradient: wants.then_some(gradient),
+                    size: end.size,
+                }
+            }
+        }
+    }
+
+    /// Puts a step in front of those from `index` on.
+    fn insert(&mut self, index: usize, step: Step) {
+        self.steps.insert(index, step);
+        for run in &mut self.runs {
+            if run.start >= index {
+                *run = run.start + 1..run.end;
+            }
+        }
+    }
+
+    fn add_layer<T: Precision>(
+        &mut self,
+        isa: Isa,
+        path: &str,
+        layer: Box<dyn AnyLayer>,
+        at: At,
+    ) -> At {
+        let sizes = T::layer(&*layer).plan(isa);
+        let size = layer.output().size();
+        let output_stride = stride(size);
+        let segments = 0..layer.segments().len();
+        let is_trained = segments.clone().any(|segment| layer.is_trained(segment));
+        let planned = PlannedLayer {
+            path: path.to_owned(),
+            input_stride: stride(at.size),
+            output_stride,
+            stash_stride: sizes.stash,
+            input: at.values,
+            input_gradient: at.gradient,
+            output: self.rows(output_stride),
+            gradient: self.rows(output_stride),
+            stash: self.rows(sizes.stash),
+            parameters: self.parameters..self.parameters + sizes.parameters,
+            derived: self.derived..self.derived + sizes.derived,
+            prepared: self.prepared..self.prepared + layer.prepared(),
+            summary: self.summary..self.summary + layer.summary(),
+            layer,
+        };
+        let index = self.layers.len();
+        if !planned.summary.is_empty() {
+            self.runs.push(self.steps.len()..self.steps.len());
+        }
+        self.steps.push(Step::Layer(index));
+        let tiles = sizes.tiles.into_iter();
+        self.tiles
+            .extend(tiles.map(|tile| PlannedTile { layer: index, tile }));
+        self.parameters = planned.parameters.end;
+        // Layers begin on a cache line, so that no two threads write to the same one.
+        self.derived = planned.derived.end.next_multiple_of(16);
+        self.prepared = planned.prepared.end;
+        self.summary = planned.summary.end;
+        let wants = is_trained || at.gradient.is_some();
+        let output = At {
+            values: planned.output,
+            gradient: wants.then_some(planned.gradient),
+            size,
+        };
+        self.layers.push(planned);
+        output
+    }
+}

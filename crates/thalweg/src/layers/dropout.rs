@@ -1,0 +1,164 @@
+//! Dropout, inverted: in training y = m ⊙ x, m = 0 with probability p and else 1/(1 − p); in evaluation y = x.
+//! dx = m ⊙ dy.
+//!
+//! Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014; scaled in training and not in
+//! evaluation, as PyTorch does. The mask is a function of (seed, update, layer, row of the batch, value), so
+//! it depends neither on threads nor on how the batch is cut.
+
+use super::{
+    Block, Geometry, Layer, Mode, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+};
+use crate::error::{Error, Result};
+use crate::kernels::{Arch, Isa, Kernel, Scalar};
+use crate::precision::Precision;
+use crate::random::{BLOCKS, Purpose, Sequence, Stream};
+use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
+
+/// See the module's text.
+struct Dropout {
+    shape: Shape,
+    index: usize,
+    rate: f64,
+}
+
+/// Numbers of a mask that are drawn together.
+const WORDS: usize = 4 * BLOCKS;
+/// Rows have this many bits of the address of a random number, and groups of [`WORDS`] values as many.
+const BITS: u32 = 24;
+
+impl Dropout {
+    fn build(arguments: &Arguments, place: &Place) -> Result<Part> {
+        let rate = arguments.number("rate");
+        if place.input.size() > WORDS << BITS {
+            let found = format!("{} values a row", place.input.size());
+            return Err(Error::invalid("layer dropout", found, "fewer"));
+        }
+        Ok(Part::layer(Dropout {
+            shape: place.input,
+            index: place.index,
+            rate,
+        }))
+    }
+}
+
+/// Fills the masks of some rows.
+struct Masks<'a, T> {
+    stream: Stream,
+    layer: u64,
+    first: usize,
+    rate: f64,
+    row: usize,
+    masks: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Masks<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arch>(self) {
+        // A word is below this with probability p.
+        let threshold = (self.rate * 2f64.powi(32)) as u32;
+        let kept = T::from_f64(1.0 / (1.0 - self.rate));
+        for (position, mask) in (self.first..).zip(self.masks.chunks_exact_mut(self.row)) {
+            let row = self.layer << (2 * BITS) | (position as u64) << BITS;
+            for (group, mask) in mask.chunks_mut(WORDS).enumerate() {
+                let words = self.stream.blocks((row | group as u64) * BLOCKS as u64);
+                for (mask, word) in mask.iter_mut().zip(words) {
+                    *mask = if word < threshold { T::ZERO } else { kept };
+                }
+            }
+        }
+    }
+}
+
+impl Geometry for Dropout {
+    fn output(&self) -> Shape {
+        self.shape
+    }
+
+    fn segments(&self) -> Vec<Segment> {
+        Vec::new()
+    }
+
+    fn initialize(&self, _: usize, _: &mut Sequence) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn is_stationary(&self) -> bool {
+        false
+    }
+
+    fn cost(&self) -> usize {
+        self.shape.size()
+    }
+}
+
+impl<T: Precision> Layer<T> for Dropout {
+    fn plan(&self, _: Isa) -> Plan {
+        Plan {
+            stash: stride(self.shape.size()),
+            ..Plan::default()
+        }
+    }
+
+    fn locate(&self, _: Isa, _: usize, index: usize) -> usize {
+        index
+    }
+
+    unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
+
+    fn forward(&self, block: Block, _: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]) {
+        let row = stride(self.shape.size());
+        let values = block.rows * row;
+        let (x, y, masks) = (&x[..values], &mut y[..values], &mut stash[..values]);
+        let Mode::Training { seed, step } = block.mode else {
+            y.copy_from_slice(x);
+            return;
+        };
+        block.isa.run(Masks {
+            stream: Stream::new(seed, Purpose::Dropout, step),
+            layer: self.index as u64,
+            first: block.first,
+            rate: self.rate,
+            row,
+            masks: &mut *masks,
+        });
+        for ((y, x), mask) in y.iter_mut().zip(x).zip(masks) {
+            *y = *x * *mask;
+        }
+    }
+
+    fn backward(
+        &self,
+        block: Block,
+        _: Weights<T>,
+        _: Trace<T>,
+        stash: &mut [T],
+        dy: &mut [T],
+        dx: Option<&mut [T]>,
+    ) {
+        let Some(dx) = dx else { return };
+        let values = block.rows * stride(self.shape.size());
+        for ((dx, dy), mask) in dx[..values].iter_mut().zip(dy).zip(stash) {
+            *dx = *dy * *mask;
+        }
+    }
+
+    fn gradient(&self, _: Block, _: &Tile, _: &[T], _: Trace<T>, _: &[T], _: &[T], _: &mut [T]) {}
+}
+
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
+    description: Description {
+        name: "dropout",
+        summary: "Leaves values out at random while training, against overfitting",
+        equation: "y = m ⊙ x, m = 0 with probability rate, else 1/(1 − rate); y = x in evaluation",
+        source: "Srivastava et al. 2014",
+        parameters: &[Parameter {
+            name: "rate",
+            summary: "probability that a value is left out",
+            default: Default::Number(0.5),
+            domain: Domain::DECAY,
+        }],
+    },
+    build: Dropout::build,
+};

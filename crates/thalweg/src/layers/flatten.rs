@@ -1,0 +1,15 @@
+//! Flatten: an image as a list of its values, channel by channel. Nothing is computed or copied.
+
+use super::{Part, Place, Shape};
+use crate::registry::{Description, Entry};
+
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
+    description: Description {
+        name: "flatten",
+        summary: "An image as a list of its values",
+        equation: "y[c·H·W + i·W + j] = x[c, i, j]",
+        source: "LeCun et al. 1998",
+        parameters: &[],
+    },
+    build: |_, place| Ok(Part::View(Shape::flat(place.input.size()))),
+};

@@ -1,0 +1,34 @@
+//! Mean of each channel over the whole image: y = Σ x / (H·W), a list of as many values as there are channels.
+//!
+//! Source: Lin, Chen & Yan 2013. Computed as an average pool whose window is the image.
+
+use super::average_pool::AveragePool;
+use super::window::Window;
+use super::{Part, Place};
+use crate::registry::{Description, Entry};
+
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
+    description: Description {
+        name: "global_average_pool",
+        summary: "The mean pixel of every channel; makes a list of an image of any size",
+        equation: "y[c] = 1/(H·W)·Σ x[c, i, j]",
+        source: "Lin, Chen & Yan 2013",
+        parameters: &[],
+    },
+    build: |_, place| {
+        let input = place.input;
+        // One window that reaches over the longer side.
+        let edge = input.height.max(input.width);
+        Ok(Part::layer(AveragePool {
+            input,
+            window: Window {
+                kernel: edge,
+                stride: edge,
+                padding: 0,
+                height: 1,
+                width: 1,
+            },
+            pixels: input.area(),
+        }))
+    },
+};

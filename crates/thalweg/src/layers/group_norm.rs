@@ -1,0 +1,45 @@
+//! Group normalization: each row by mean and variance of groups of neighbouring channels; γ and β for each
+//! channel.
+//!
+//! Source: Wu & He 2018; the mathematics is in `normalize.rs`.
+
+use super::normalize::{AFFINE, Affine, EPSILON, RowNorm};
+use super::{Part, Place};
+use crate::error::Error;
+use crate::registry::{Default, Description, Domain, Entry, Parameter};
+
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
+    description: Description {
+        name: "group_norm",
+        summary: "Normalizes groups of channels of every row; for small batches of images",
+        equation: "y = γ·(x − μ)/√(σ² + ε) + β, μ and σ² over a group of channels of the row",
+        source: "Wu & He 2018",
+        parameters: &[
+            Parameter {
+                name: "groups",
+                summary: "groups that the channels are cut into",
+                default: Default::Required,
+                domain: Domain::Integer(1, 1 << 24),
+            },
+            AFFINE,
+            EPSILON,
+        ],
+    },
+    build: |arguments, place| {
+        let (groups, channels) = (arguments.integer("groups"), place.input.channels);
+        if channels % groups != 0 {
+            let found = format!("{groups} groups of {channels} channels");
+            let expected = "a number of groups that divides the channels";
+            return Err(Error::invalid("layer group_norm", found, expected));
+        }
+        Ok(Part::layer(RowNorm {
+            shape: place.input,
+            groups,
+            affine: match arguments.flag("affine") {
+                true => Affine::Channels,
+                false => Affine::None,
+            },
+            epsilon: arguments.number("epsilon"),
+        }))
+    },
+};

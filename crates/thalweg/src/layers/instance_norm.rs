@@ -1,0 +1,35 @@
+//! Instance normalization: each channel of each row by its own mean and variance; γ and β for each channel
+//! (PyTorch leaves them out unless told otherwise).
+//!
+//! Source: Ulyanov, Vedaldi & Lempitsky 2016; the mathematics is in `normalize.rs`.
+
+use super::normalize::{AFFINE, Affine, EPSILON, RowNorm};
+use super::{Part, Place};
+use crate::error::Error;
+use crate::registry::{Description, Entry};
+
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
+    description: Description {
+        name: "instance_norm",
+        summary: "Normalizes every channel of every image by itself",
+        equation: "y = γ·(x − μ)/√(σ² + ε) + β, μ and σ² over the channel of the row",
+        source: "Ulyanov, Vedaldi & Lempitsky 2016",
+        parameters: &[AFFINE, EPSILON],
+    },
+    build: |arguments, place| {
+        if place.input.is_flat() {
+            let found = format!("a list of {} values", place.input);
+            let error = Error::invalid("layer instance_norm", found, "images of several pixels");
+            return Err(error.remedy("layer_norm normalizes lists"));
+        }
+        Ok(Part::layer(RowNorm {
+            shape: place.input,
+            groups: place.input.channels,
+            affine: match arguments.flag("affine") {
+                true => Affine::Channels,
+                false => Affine::None,
+            },
+            epsilon: arguments.number("epsilon"),
+        }))
+    },
+};

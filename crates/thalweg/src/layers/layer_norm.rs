@@ -1,0 +1,28 @@
+//! Layer normalization: each row by mean and variance of all its values; γ and β for each value.
+//!
+//! Source: Ba, Kiros & Hinton 2016; the mathematics is in `normalize.rs`.
+
+use super::normalize::{AFFINE, Affine, EPSILON, RowNorm};
+use super::{Part, Place};
+use crate::registry::{Description, Entry};
+
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
+    description: Description {
+        name: "layer_norm",
+        summary: "Normalizes every row over its own values",
+        equation: "y = γ·(x − μ)/√(σ² + ε) + β, μ and σ² over the row",
+        source: "Ba, Kiros & Hinton 2016",
+        parameters: &[AFFINE, EPSILON],
+    },
+    build: |arguments, place| {
+        Ok(Part::layer(RowNorm {
+            shape: place.input,
+            groups: 1,
+            affine: match arguments.flag("affine") {
+                true => Affine::Values,
+                false => Affine::None,
+            },
+            epsilon: arguments.number("epsilon"),
+        }))
+    },
+};

@@ -1,0 +1,143 @@
+//! From choices to layers: what an entry puts into a network, and the shapes between.
+
+#[cfg(doc)]
+use super::Geometry;
+use super::{AnyLayer, LAYERS, Place, Shape};
+use crate::error::{Error, Result};
+use crate::precision::Dtype;
+use crate::registry::Choice;
+
+/// What an entry of the registry puts into a network.
+pub enum Part {
+    /// A layer that computes something.
+    Layer(Box<dyn AnyLayer>),
+    /// The same values in another shape.
+    View(Shape),
+    /// Several, one after the other.
+    Sequence(Vec<Part>),
+    /// y = f(x) + p(x), where p is the identity if it is absent.
+    Residual {
+        /// f.
+        body: Vec<Node>,
+        /// p.
+        projection: Option<Box<Part>>,
+    },
+}
+
+/// A part of a network, with its place in the description.
+pub struct Node {
+    /// What its tensors' names begin with, after the path of the block that it is in: `layers.2`, and in this
+    /// block `layers.2.layers.0`.
+    pub path: String,
+    /// The part.
+    pub part: Part,
+    /// What comes in.
+    pub input: Shape,
+    /// What goes out.
+    pub output: Shape,
+}
+
+impl Part {
+    /// A layer.
+    pub fn layer(layer: impl AnyLayer + 'static) -> Self {
+        Part::Layer(Box::new(layer))
+    }
+
+    /// What goes out, given what comes in.
+    pub fn output(&self, input: Shape) -> Shape {
+        match self {
+            Part::Layer(layer) => layer.output(),
+            Part::View(shape) => *shape,
+            Part::Sequence(parts) => parts.iter().fold(input, |shape, part| part.output(shape)),
+            Part::Residual { body, .. } => body.last().map_or(input, |node| node.output),
+        }
+    }
+
+    /// Whether probabilities go out, given whether such come in: see [`Geometry::is_probability`].
+    pub fn is_probability(&self, input: bool) -> bool {
+        match self {
+            Part::Layer(layer) => layer.is_probability(),
+            Part::View(_) => input,
+            Part::Sequence(parts) => (parts.iter()).fold(input, |is, part| part.is_probability(is)),
+            Part::Residual { .. } => false,
+        }
+    }
+
+    /// The layers in it, blocks unfolded, a projection after the body that it bridges.
+    pub fn layers(&self) -> Vec<&dyn AnyLayer> {
+        match self {
+            Part::Layer(layer) => vec![&**layer],
+            Part::View(_) => Vec::new(),
+            Part::Sequence(parts) => parts.iter().flat_map(Part::layers).collect(),
+            Part::Residual { body, projection } => (body.iter().map(|node| &node.part))
+                .chain(projection.as_deref())
+                .flat_map(Part::layers)
+                .collect(),
+        }
+    }
+}
+
+/// Whether a layer learns by gradients.
+fn is_trained(layer: &dyn AnyLayer) -> bool {
+    (0..layer.segments().len()).any(|segment| layer.is_trained(segment))
+}
+
+/// The place after a part.
+pub(super) fn after(place: Place, part: &Part) -> Place {
+    let layers = part.layers();
+    Place {
+        index: place.index + layers.len(),
+        input: part.output(place.input),
+        has_gradient: place.has_gradient || layers.into_iter().any(is_trained),
+        ..place
+    }
+}
+
+/// A network larger than this (8 GiB of weights in single precision) is taken for a slip of the pen.
+const MOST_WEIGHTS: usize = 1 << 31;
+
+/// Makes the layers of a network, each for the shape that the one before it puts out.
+///
+/// # Errors
+/// Names the layer that does not fit.
+pub fn build(input: Shape, choices: &[Choice], dtype: Dtype) -> Result<Vec<Node>> {
+    let place = Place {
+        index: 0,
+        input,
+        dtype,
+        has_gradient: false,
+    };
+    nodes(place, choices)
+}
+
+/// The same from some place on.
+pub(super) fn nodes(mut place: Place, choices: &[Choice]) -> Result<Vec<Node>> {
+    let mut weights = 0usize;
+    let node = |(index, choice): (usize, &Choice)| {
+        let part = LAYERS
+            .build(choice, &place)
+            .map_err(|e| e.within(format_args!("layer {}", index + 1)))?;
+        for layer in part.layers() {
+            let sizes = layer.segments().into_iter().map(|segment| segment.len());
+            weights = sizes.fold(weights, usize::saturating_add);
+        }
+        if weights > MOST_WEIGHTS {
+            let found = format!("{weights} weights up to here");
+            let subject = format!("layer {} ({})", index + 1, choice.name);
+            return Err(Error::invalid(
+                subject,
+                found,
+                format!("at most {MOST_WEIGHTS}"),
+            ));
+        }
+        let input = place.input;
+        place = after(place, &part);
+        Ok(Node {
+            path: format!("layers.{index}"),
+            part,
+            input,
+            output: place.input,
+        })
+    };
+    choices.iter().enumerate().map(node).collect()
+}

@@ -1,0 +1,42 @@
+//! Unflatten: a list as an image, channel by channel. Nothing is computed or copied.
+
+use super::{Part, Place, Shape};
+use crate::error::Error;
+use crate::registry::{Default, Description, Domain, Entry, Parameter};
+
+const fn size(name: &'static str, summary: &'static str) -> Parameter {
+    Parameter {
+        name,
+        summary,
+        default: Default::Required,
+        domain: Domain::Integer(1, 1 << 24),
+    }
+}
+
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
+    description: Description {
+        name: "unflatten",
+        summary: "A list of values as an image",
+        equation: "y[c, i, j] = x[c·H·W + i·W + j]",
+        source: "the inverse of flatten",
+        parameters: &[
+            size("channels", "channels of the image"),
+            size("height", "its lines"),
+            size("width", "pixels of a line"),
+        ],
+    },
+    build: |arguments, place| {
+        let shape = Shape {
+            channels: arguments.integer("channels"),
+            height: arguments.integer("height"),
+            width: arguments.integer("width"),
+        };
+        let sizes = [shape.height, shape.width].into_iter();
+        let size = sizes.fold(shape.channels, usize::saturating_mul);
+        if size != place.input.size() {
+            let found = format!("images of {shape} from {} values", place.input.size());
+            return Err(Error::invalid("layer unflatten", found, "as many values"));
+        }
+        Ok(Part::View(shape))
+    },
+};

@@ -1,0 +1,20 @@
+//! Weight normalization: the weights of unit i are w_i = g\[i\]·v_i/‖v_i‖, so that length and direction are learned
+//! apart. At the start g\[i\] = ‖v_i‖, so that w is v.
+//!
+//! Source: Salimans & Kingma 2016; the mathematics is in `reparametrize.rs`. In files v is `weight` and g is
+//! `gain`.
+
+use super::reparametrize::{LAYER, Norm, build};
+use super::{Part, Place};
+use crate::registry::{Description, Entry};
+
+pub(super) const ENTRY: Entry<Part, Place> = Entry {
+    description: Description {
+        name: "weight_norm",
+        summary: "A dense or conv2d layer that learns length and direction of its weights apart",
+        equation: "w[i] = g[i]·v[i]/‖v[i]‖",
+        source: "Salimans & Kingma 2016",
+        parameters: &[LAYER],
+    },
+    build: |arguments, place| build("weight_norm", Norm::Weight, arguments, place),
+};

@@ -1,0 +1,178 @@
+"""Layers of PyTorch in f64: values in training and evaluation, gradients of inputs and parameters.
+
+A case has `name`, `layer` (Thalweg's entry), `settings`, `input` (the shape of a row: [channels, lines, pixels], or
+[values]), `rows`, `x`, `direction`, `tensors` {name: values, as before the step}, `train` and, where evaluation
+differs, `eval`: {`y`, `dx`, `gradients` {name: values}, `after` {name: values}}. Gradients are those of sum(y * direction).
+All tensors are row-major; `after` has those that a training pass changes without a gradient (running statistics,
+singular vectors). Conventions are PyTorch's. Dropout is not here: its masks are no other program's.
+"""
+
+import torch
+import torch.nn as nn
+
+from problem import wave
+
+torch.set_default_dtype(torch.float64)
+
+
+def tensor(shape, frequency, phase, amplitude):
+    count = 1
+    for size in shape:
+        count *= size
+    return torch.tensor(wave(count, frequency, phase, amplitude)).reshape(shape)
+
+
+class Residual(nn.Module):
+    def __init__(self, body, projection=None):
+        super().__init__()
+        self.body, self.projection = body, projection
+
+    def forward(self, x):
+        return self.body(x) + (x if self.projection is None else self.projection(x))
+
+
+class Embedding(nn.Module):
+    """One table for each of the first columns; the other inputs pass."""
+
+    def __init__(self, columns, levels, width):
+        super().__init__()
+        self.columns = columns
+        self.weight = nn.Parameter(torch.zeros(columns, levels, width))
+
+    def forward(self, x):
+        vectors = [self.weight[c][x[:, c].long()] for c in range(self.columns)]
+        return torch.cat([*vectors, x[:, self.columns :]], 1)
+
+
+def fill(module):
+    """Parameters from closed formulas, scales near 1."""
+    for index, (name, p) in enumerate(module.named_parameters()):
+        with torch.no_grad():
+            values = tensor(p.shape, 1.3 + 0.37 * index, 0.4 + index, 0.6)
+            is_scale = name.endswith(("norm.weight", "original0")) or (p.dim() == 1 and name.endswith("weight"))
+            p.copy_(values + 1.5 if is_scale else values)
+    for name, b in module.named_buffers():
+        if name.endswith("running_mean"):
+            b.copy_(tensor(b.shape, 0.9, 0.2, 0.3))
+        if name.endswith("running_var"):
+            b.copy_(tensor(b.shape, 0.7, 0.5, 0.4) + 1.2)
+        if name.endswith(("_u", "_v")):
+            values = tensor(b.shape, 1.1, 0.8, 1.0)
+            b.copy_(values / values.norm())
+
+
+def run(module, names, x, direction):
+    module.train(True)
+    x = x.clone().requires_grad_(not isinstance(module, Embedding))
+    y = module(x)
+    parameters = {ours: p for name, p in module.named_parameters() for theirs, ours in names.items() if name == theirs}
+    wanted = list(parameters.values()) + ([x] if x.requires_grad else [])
+    found = torch.autograd.grad((y * direction).sum(), wanted) if wanted else []
+    gradients = dict(zip(parameters, found))
+    result = {"y": y.detach().flatten(), "gradients": {k: g.flatten() for k, g in gradients.items()}}
+    if x.requires_grad:
+        result["dx"] = found[-1].flatten()
+    buffers = dict(module.named_buffers())
+    result["after"] = {ours: buffers[theirs].clone().flatten() for theirs, ours in names.items() if theirs in buffers}
+    return result
+
+
+def case(name, layer, settings, module, names, shape, rows, x=None):
+    fill(module)
+    x = tensor([rows, *shape], 1.7, 0.3, 1.4) if x is None else x
+    module.train(False)
+    with torch.no_grad():
+        out = module(x).shape
+    direction = tensor(out, 2.1, 0.9, 1.0)
+    state = dict(module.named_parameters()) | dict(module.named_buffers())
+    tensors = {ours: state[theirs].detach().clone().flatten() for theirs, ours in names.items()}
+    with torch.no_grad():
+        evaluation = module(x).flatten()
+    training = run(module, names, x, direction)
+    return {
+        "name": name,
+        "layer": layer,
+        "settings": settings,
+        "input": list(shape),
+        "rows": rows,
+        "x": x.flatten(),
+        "direction": direction.flatten(),
+        "tensors": tensors,
+        **training,
+    } | ({} if torch.equal(evaluation, training["y"]) else {"eval_y": evaluation})
+
+
+PLAIN = {"weight": "weight", "bias": "bias"}
+BATCH = PLAIN | {"running_mean": "running_mean", "running_var": "running_var"}
+WEIGHT_NORM = {"bias": "bias", "parametrizations.weight.original0": "gain", "parametrizations.weight.original1": "weight"}
+SPECTRAL_NORM = {
+    "bias": "bias",
+    "parametrizations.weight.original": "weight",
+    "parametrizations.weight.0._u": "left",
+    "parametrizations.weight.0._v": "right",
+}
+
+
+def weight_norm(module):
+    return nn.utils.parametrizations.weight_norm(module)
+
+
+def spectral_norm(module):
+    return nn.utils.parametrizations.spectral_norm(module)
+
+
+def conv(channels, kernel, **settings):
+    return {"name": "conv2d", "channels": channels, "kernel": kernel} | settings
+
+
+def golden():
+    dense = lambda units, **settings: {"name": "dense", "units": units} | settings
+    cases = [
+        case("dense", "dense", {"units": 5, "activation": "tanh"}, nn.Sequential(nn.Linear(7, 5), nn.Tanh()),
+             {"0.weight": "weight", "0.bias": "bias"}, [7], 4),
+        case("activation", "activation", {"activation": "tanh"}, nn.Tanh(), {}, [2, 3, 3], 3),
+        case("flatten", "flatten", {}, nn.Flatten(), {}, [2, 3, 4], 2),
+        case("conv", "conv2d", {"channels": 5, "kernel": 3}, nn.Conv2d(3, 5, 3), PLAIN, [3, 6, 7], 3),
+        case("conv_padded", "conv2d", {"channels": 4, "kernel": 5, "padding": 2, "activation": "tanh"},
+             nn.Sequential(nn.Conv2d(2, 4, 5, padding=2), nn.Tanh()), {"0.weight": "weight", "0.bias": "bias"}, [2, 6, 5], 2),
+        case("conv_strided", "conv2d", {"channels": 3, "kernel": 3, "stride": 2, "padding": 1},
+             nn.Conv2d(2, 3, 3, stride=2, padding=1), PLAIN, [2, 7, 8], 3),
+        case("conv_grouped", "conv2d", {"channels": 6, "kernel": 2, "groups": 2, "stride": 3, "bias": False},
+             nn.Conv2d(4, 6, 2, groups=2, stride=3, bias=False), {"weight": "weight"}, [4, 8, 6], 2),
+        case("conv_pointwise", "conv2d", {"channels": 9, "kernel": 1}, nn.Conv2d(3, 9, 1), PLAIN, [3, 4, 5], 2),
+        case("max_pool", "max_pool", {"kernel": 2}, nn.MaxPool2d(2), {}, [2, 5, 6], 3),
+        case("max_pool_overlapping", "max_pool", {"kernel": 3, "stride": 2, "padding": 1}, nn.MaxPool2d(3, 2, 1), {}, [2, 6, 7], 2),
+        case("average_pool", "average_pool", {"kernel": 2}, nn.AvgPool2d(2), {}, [2, 5, 6], 3),
+        case("average_pool_overlapping", "average_pool", {"kernel": 3, "stride": 2, "padding": 1}, nn.AvgPool2d(3, 2, 1), {}, [2, 6, 7], 2),
+        case("global_average_pool", "global_average_pool", {}, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), {}, [3, 4, 5], 2),
+        case("batch_norm", "batch_norm", {}, nn.BatchNorm1d(5), BATCH, [5], 7),
+        case("batch_norm_images", "batch_norm", {"momentum": 0.3, "epsilon": 1e-3}, nn.BatchNorm2d(3, momentum=0.3, eps=1e-3), BATCH, [3, 4, 5], 4),
+        case("layer_norm", "layer_norm", {}, nn.LayerNorm(6), PLAIN, [6], 3),
+        case("layer_norm_images", "layer_norm", {"epsilon": 1e-3}, nn.LayerNorm([2, 3, 4], eps=1e-3), PLAIN, [2, 3, 4], 3),
+        case("layer_norm_plain", "layer_norm", {"affine": False}, nn.LayerNorm(6, elementwise_affine=False), {}, [6], 3),
+        case("group_norm", "group_norm", {"groups": 2}, nn.GroupNorm(2, 6), PLAIN, [6, 3, 3], 2),
+        case("group_norm_flat", "group_norm", {"groups": 3}, nn.GroupNorm(3, 6), PLAIN, [6], 3),
+        case("instance_norm", "instance_norm", {}, nn.InstanceNorm2d(3, affine=True), PLAIN, [3, 4, 3], 2),
+        case("weight_norm", "weight_norm", {"layer": dense(6)}, weight_norm(nn.Linear(5, 6)), WEIGHT_NORM, [5], 4),
+        case("weight_norm_narrow", "weight_norm", {"layer": dense(2)}, weight_norm(nn.Linear(19, 2)), WEIGHT_NORM, [19], 3),
+        case("weight_norm_conv", "weight_norm", {"layer": conv(5, 3)}, weight_norm(nn.Conv2d(2, 5, 3)), WEIGHT_NORM, [2, 5, 6], 3),
+        case("spectral_norm", "spectral_norm", {"layer": dense(6)}, spectral_norm(nn.Linear(5, 6)), SPECTRAL_NORM, [5], 4),
+        case("spectral_norm_conv", "spectral_norm", {"layer": conv(5, 3)}, spectral_norm(nn.Conv2d(2, 5, 3)), SPECTRAL_NORM, [2, 5, 6], 3),
+        case("residual", "residual", {"layers": [dense(4, activation="tanh"), dense(6)]},
+             Residual(nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 6))),
+             {"body.0.weight": "layers.0.weight", "body.0.bias": "layers.0.bias",
+              "body.2.weight": "layers.1.weight", "body.2.bias": "layers.1.bias"}, [6], 3),
+        case("residual_projected", "residual",
+             {"layers": [conv(4, 3, stride=2, padding=1), {"name": "batch_norm"}], "projection": conv(4, 1, stride=2)},
+             Residual(nn.Sequential(nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4)), nn.Conv2d(2, 4, 1, stride=2)),
+             {"body.0.weight": "layers.0.weight", "body.0.bias": "layers.0.bias"}
+             | {f"body.1.{theirs}": f"layers.1.{ours}" for theirs, ours in BATCH.items()}
+             | {"projection.weight": "projection.weight", "projection.bias": "projection.bias"}, [2, 5, 6], 3),
+        case("embedding", "embedding", {"levels": 4, "width": 3, "columns": 2}, Embedding(2, 4, 3), {"weight": "weight"}, [3], 5,
+             torch.tensor([[0.0, 3.0, 0.5], [1.0, 3.0, -1.0], [0.0, 2.0, 2.0], [3.0, 1.0, 0.25], [1.0, 3.0, 1.5]])),
+    ]
+    of = lambda chosen: {"torch": torch.__version__.split("+")[0], "cases": chosen}
+    return {
+        "layers_lists": of([c for c in cases if len(c["input"]) == 1]),
+        "layers_images": of([c for c in cases if len(c["input"]) > 1]),
+    }
