@@ -1,4 +1,8 @@
-"""JAX with optax: the whole epoch, reshuffling included, is one compiled call that scans over the batches."""
+"""JAX with optax: the whole epoch is one compiled call that scans over the batches.
+
+Reshuffling is part of that call, where JAX sorts random keys; or, with `host_order`, NumPy draws the order, which is
+faster on a CPU, within the time that is measured.
+"""
 
 import functools
 
@@ -8,6 +12,7 @@ job = protocol.job()
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 optimizer = getattr(optax, job.optimizer)(job.learning_rate)
@@ -24,7 +29,7 @@ def loss(parameters, x, y):
 
 
 @functools.partial(jax.jit, donate_argnums=0)
-def run_epoch(state, x, y):
+def run_epoch(state, x, y, order):
     def step(carry, rows):
         parameters, slots = carry
         value, gradient = jax.value_and_grad(loss)(parameters, x[rows], y[rows])
@@ -32,9 +37,10 @@ def run_epoch(state, x, y):
         return (optax.apply_updates(parameters, updates), slots), value
 
     parameters, slots, key = state
-    key, shuffle = jax.random.split(key)
-    order = jax.random.permutation(shuffle, x.shape[0]).reshape(-1, job.batch)
-    (parameters, slots), losses = jax.lax.scan(step, (parameters, slots), order)
+    if order is None:
+        key, shuffle = jax.random.split(key)
+        order = jax.random.permutation(shuffle, x.shape[0])
+    (parameters, slots), losses = jax.lax.scan(step, (parameters, slots), order.reshape(-1, job.batch))
     return (parameters, slots, key), losses.mean()
 
 
@@ -42,11 +48,13 @@ x, y = jnp.asarray(job.x), jnp.asarray(job.y)
 del job.x, job.y
 parameters = [(jnp.asarray(weight.T), jnp.asarray(bias)) for weight, bias in job.initial]
 state = (parameters, optimizer.init(parameters), jax.random.key(0))
+random = np.random.default_rng(0)
 
 
 def epoch():
     global state
-    state, mean = run_epoch(state, x, y)
+    order = random.permutation(job.rows).astype(np.int32) if job.host_order else None
+    state, mean = run_epoch(state, x, y, order)
     jax.block_until_ready(state)
     return mean
 

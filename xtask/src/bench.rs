@@ -255,7 +255,7 @@ fn measure(
     let mut contestants = vec![(None, Contestant::start("Thalweg", thalweg)?)];
     for &peer in workload.peers {
         let script = match peer {
-            Peer::Jax => "bench/peers/jax_peer.py",
+            Peer::Jax | Peer::JaxHostOrder => "bench/peers/jax_peer.py",
             Peer::MlpClassifier => "bench/peers/scikit_learn_peer.py",
             Peer::SgdClassifier => "bench/peers/scikit_learn_sgd_peer.py",
             Peer::PyTorch if options.torch => "bench/peers/torch_peer.py",
@@ -273,8 +273,10 @@ fn measure(
             process.args(["bench-worker", &job]);
         } else {
             process = python.python();
+            let mut job = Job::new(workload, &folder, rows, threads);
+            job.host_order = peer == Peer::JaxHostOrder;
             process
-                .args([script, &job])
+                .args([script, &job.text()?])
                 .env("OMP_NUM_THREADS", threads.to_string());
         }
         let name = report::contestant(Some(peer));

@@ -200,14 +200,10 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         "\ntraining   {}, schedule {}",
         training.optimizer, training.schedule
     ));
-    lines.push(
-        format!(
-            "  lr {}, batch size {}, l2 {}, {:?}, seed {}",
-            training.learning_rate, training.batch_size, training.l2, training.dtype, training.seed
-        )
-        .replace("F32", "f32")
-        .replace("F64", "f64"),
-    );
+    lines.push(format!(
+        "  lr {}, batch size {}, l2 {}, {}, seed {}",
+        training.learning_rate, training.batch_size, training.l2, training.dtype, training.seed
+    ));
     lines.push(format!(
         "  {} of {} epochs, stopped by {}; weights of epoch {}; rows: {} train, {} validation, {} test",
         outcome.epochs, training.epochs, outcome.stopped_by, outcome.best_epoch,

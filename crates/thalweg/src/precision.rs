@@ -3,6 +3,8 @@
 //! Entries of the registry are built without a precision and work in both: an `AnyLayer` is a `Layer<f32>`
 //! and a `Layer<f64>`. Code that is generic over the precision asks [`Precision`] for its own view.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::activations::{Activation, AnyActivation};
@@ -21,8 +23,19 @@ pub enum Dtype {
     F32,
     /// Double precision.
     F64,
-    /// Single precision, but products of matrices take operands that are rounded to bf16.
+    /// Single precision, but products of matrices take operands that are rounded to bf16: those of dense layers of
+    /// more than four units.
     Bf16,
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dtype::F32 => "f32",
+            Dtype::F64 => "f64",
+            Dtype::Bf16 => "bf16",
+        })
+    }
 }
 
 impl Dtype {

@@ -472,9 +472,8 @@ impl TrainingSpec {
     fn check_solver(&self) -> Result<()> {
         if self.dtype != Dtype::F64 {
             let subject = format!("optimizer {}", self.optimizer.name);
-            return Err(
-                Error::invalid(subject, "precision f32", "precision f64").remedy("add --dtype f64")
-            );
+            let found = format!("precision {}", self.dtype);
+            return Err(Error::invalid(subject, found, "precision f64").remedy("add --dtype f64"));
         }
         let plain = Self::default();
         let refused = [

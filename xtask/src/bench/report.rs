@@ -93,6 +93,7 @@ pub fn contestant(peer: Option<Peer>) -> &'static str {
     match peer {
         None => "Thalweg",
         Some(Peer::Jax) => "JAX",
+        Some(Peer::JaxHostOrder) => "JAX, order by NumPy",
         Some(Peer::MlpClassifier) => "scikit-learn",
         Some(Peer::SgdClassifier) => "scikit-learn SGDClassifier",
         Some(Peer::PyTorch) => "PyTorch",
@@ -273,7 +274,8 @@ cross-entropy or, with one output, the logistic loss, on all threads. All comput
 workload whose Thalweg side computes in another one says so, and its peers still have single precision. Row \
 counts are whole batches. Contestants are processes that take turns, one at work at a time; the first epoch of \
 each is not counted (how many are measured stands with the data below). JAX runs the whole epoch, reshuffling \
-included, as one compiled scan; scikit-learn's `MLPClassifier` is its own fit loop, timed epoch by epoch; \
+included, as one compiled scan, and goals that name JAX mean this; on a CPU its shuffle, a sort, is a large part \
+of the epochs of small networks, so a second row has NumPy draw the order, within the measured time. scikit-learn's `MLPClassifier` is its own fit loop, timed epoch by epoch; \
 PyTorch is eager with fused Adam.
 
 scikit-learn's `SGDClassifier` has no mini-batches: its epoch is one `partial_fit`, which updates after every \

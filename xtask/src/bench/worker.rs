@@ -25,6 +25,8 @@ pub struct Job {
     pub learning_rate: f64,
     pub dtype: Dtype,
     pub threads: usize,
+    /// Whether the order of rows is drawn outside of what JAX compiles.
+    pub host_order: bool,
 }
 
 impl Job {
@@ -40,6 +42,7 @@ impl Job {
             learning_rate: workload.learning_rate,
             dtype: workload.dtype,
             threads,
+            host_order: false,
         }
     }
 

@@ -195,7 +195,8 @@ impl Plan {
     }
 }
 
-/// Blocks of equal size, an even number of them where a second thread would help.
+/// Blocks of equal size, an even number of them where a second thread would help. They begin at multiples of four
+/// rows: layers may pair a batch's rows 2k and 2k + 1 (bf16).
 fn block_rows(batch_size: usize, is_team_work: bool, most: usize) -> usize {
     let blocks = batch_size.div_ceil(most);
     let blocks = if is_team_work {

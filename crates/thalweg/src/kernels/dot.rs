@@ -1,8 +1,8 @@
 //! Dot products of rows with a few vectors.
 
+use super::gather::clear;
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar, Vector};
-use crate::losses::elementwise::clear;
 
 /// Sums that grow side by side, so that additions need not wait for each other.
 const SUMS: usize = 4;

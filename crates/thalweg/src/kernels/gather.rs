@@ -1,11 +1,12 @@
-//! Gathering rows that lie far apart.
+//! Rows: gathering those that lie far apart, and clearing.
 //!
 //! Rows come in the order of a shuffle, so nothing but the list of their numbers says where the next one
 //! lies. While a row is copied, the one at the same position of a later block is asked for: requests to
 //! memory are spread over the copying, and there are always as many on their way as a block has rows.
 
 use super::isa::{Isa, Kernel};
-use super::simd::Arch;
+use super::simd::{Arch, Scalar};
+use crate::layers::ROW_MULTIPLE;
 
 /// Bytes that come at once.
 #[cfg(target_arch = "x86_64")]
@@ -97,6 +98,15 @@ fn convert_pieces<const N: usize, S: Copy, T>(
         *to = from.map(&convert);
     }
     true
+}
+
+/// 0 into a row; a row of one line without a call.
+#[inline(always)]
+pub fn clear<T: Scalar>(row: &mut [T]) {
+    match row.as_chunks_mut::<ROW_MULTIPLE>() {
+        ([line], []) => *line = [T::ZERO; _],
+        _ => row.fill(T::ZERO),
+    }
 }
 
 /// Asks for a row to be brought near. A hint: no result depends on it.

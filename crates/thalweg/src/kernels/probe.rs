@@ -22,11 +22,13 @@ pub fn bf16_dots(isa: Isa, iterations: usize) -> usize {
         type Output = usize;
         #[inline(always)]
         fn run<A: Arch>(self) -> usize {
-            let number = A::F32::splat(self.1);
-            let mut x = [number; ACCUMULATORS];
+            // The bits of a pair (1, 1): sums grow to 2²⁴ and stay there.
+            let ones = A::F32::splat(f32::from_bits(0x3f80_3f80));
+            let mut x = black_box([A::F32::splat(self.1); ACCUMULATORS]);
             for _ in 0..self.0 {
                 for x in &mut x {
-                    *x = A::dot_pairs(number, number, *x);
+                    // SAFETY: the instruction is there: see below.
+                    *x = unsafe { A::dot_pairs(ones, ones, *x) };
                 }
             }
             black_box(x.map(A::F32::sum));
@@ -48,7 +50,7 @@ pub fn multiply_adds<T: Scalar>(isa: Isa, iterations: usize) -> usize {
         fn run<A: Arch>(self) -> usize {
             let MultiplyAdds(iterations, numbers) = self;
             let [start, a, b] = numbers.map(T::Vector::<A>::splat);
-            let mut x = [start; ACCUMULATORS];
+            let mut x = black_box([start; ACCUMULATORS]);
             for _ in 0..iterations {
                 for x in &mut x {
                     *x = x.mul_add(a, b);

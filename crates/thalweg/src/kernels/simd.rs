@@ -14,10 +14,12 @@ pub trait Arch: Copy + Send + Sync + 'static {
     /// Whether a multiply-add is one instruction.
     const FMA: bool;
 
-    /// `c + a₁·b₁ + a₀·b₀` in every lane, where a and b hold pairs of bf16 numbers (see `bf16`). Only called
-    /// where [`Isa::has_bf16`](super::Isa::has_bf16).
+    /// `c + a₁·b₁ + a₀·b₀` in every lane, where a and b hold pairs of bf16 numbers (see `bf16`).
+    ///
+    /// # Safety
+    /// Only where [`Isa::has_bf16`](super::Isa::has_bf16).
     #[inline(always)]
-    fn dot_pairs(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+    unsafe fn dot_pairs(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         let _ = (a, b);
         c
     }
@@ -190,7 +192,7 @@ mod x86 {
         const FMA: bool = true;
 
         #[inline(always)]
-        fn dot_pairs(a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe fn dot_pairs(a: __m512, b: __m512, c: __m512) -> __m512 {
             // SAFETY: the caller's promise.
             unsafe { vdpbf16ps(a, b, c) }
         }

@@ -3,10 +3,10 @@
 //! Each row is shifted by its largest value, so nothing overflows. Three sweeps over rows that stay in the
 //! first-level cache: shift, exponentiate (one flat loop), normalize.
 
+use super::gather::clear;
 use super::isa::{Isa, Kernel};
 use super::math;
 use super::simd::{Arch, Scalar, Vector};
-use crate::losses::elementwise::clear;
 
 /// Rows that are swept together.
 const ROWS: usize = 64;

@@ -292,7 +292,7 @@ pub struct Block<'a> {
     pub isa: Isa,
     /// Rows in the block.
     pub rows: usize,
-    /// Position of the first in the batch.
+    /// Position of the first in the batch: a multiple of four.
     pub first: usize,
     /// What the pass is for.
     pub mode: Mode,

@@ -1,8 +1,8 @@
 //! Losses that treat every output by itself: from value, slope and curvature of one output to those of row blocks.
 
 use super::{Comparison, Link, Loss, LossKind, LossRows, TargetRows};
+use crate::kernels::gather::clear;
 use crate::kernels::{Arch, Kernel, Scalar};
-use crate::layers::ROW_MULTIPLE;
 use crate::precision::Precision;
 
 /// A loss that treats every output by itself, as its file states it.
@@ -156,15 +156,6 @@ impl<T: Precision> LossRows<'_, T> {
             }
         }
         sums.iter().sum::<f64>() * share
-    }
-}
-
-/// 0 into a row; a row of one line without a call.
-#[inline(always)]
-pub(crate) fn clear<T: Scalar>(row: &mut [T]) {
-    match row.as_chunks_mut::<ROW_MULTIPLE>() {
-        ([line], []) => *line = [T::ZERO; _],
-        _ => row.fill(T::ZERO),
     }
 }
 

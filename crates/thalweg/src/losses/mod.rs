@@ -6,7 +6,7 @@
 //! take logits; the [link](Link) turns logits into what users see.
 
 mod custom;
-pub(crate) mod elementwise;
+mod elementwise;
 mod link;
 
 pub use custom::{Custom, Target};
