@@ -23,6 +23,9 @@ const TEAM_WORK: usize = 400_000;
 /// What a row costs beside products (gathering, activations, loss), in the same measure.
 const ROW_WORK: usize = 2_000;
 
+/// What a parameter costs an update beside products (optimizer, descent, derived values).
+const PARAMETER_WORK: usize = 50;
+
 /// A row block of a network with images takes up to about this many values, so that it stays in the caches.
 const BLOCK_VALUES: usize = 1 << 18;
 
@@ -121,7 +124,9 @@ impl Plan {
         // Forward, and twice as much back, but for the first layer's input.
         let costs = || layers().map(|planned| planned.layer.cost());
         let products = 3 * costs().sum::<usize>() - costs().next().unwrap_or(0);
-        let is_team_work = (2 * products + ROW_WORK).saturating_mul(batch_size) >= TEAM_WORK;
+        let row_work = (2 * products + ROW_WORK).saturating_mul(batch_size);
+        let update_work = PARAMETER_WORK * one.parameters;
+        let is_team_work = row_work.saturating_add(update_work) >= TEAM_WORK;
         let members = if is_team_work { threads } else { 1 };
         let most = match layers().any(|planned| planned.layer.reuse() > 1) {
             true => (BLOCK_VALUES / one.arena).clamp(4, BLOCK_ROWS),
