@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use thalweg::cpu::prefer_huge_pages;
 use thalweg::dataset::{Dataset, Features, Targets, Values};
 use thalweg::random::{Purpose, Sequence, Stream};
 
@@ -132,7 +133,9 @@ fn in_blocks(
     threads: usize,
     row: impl Fn(&mut Sequence, &mut [f32]) -> u32 + Sync,
 ) -> (Vec<f32>, Vec<u32>) {
-    let mut values = vec![0.0; rows * width];
+    let mut values = Vec::with_capacity(rows * width);
+    prefer_huge_pages(&mut values);
+    values.resize(rows * width, 0.0);
     let mut classes = vec![0; rows];
     let share = rows.div_ceil(BLOCK).div_ceil(threads.max(1)).max(1);
     let fill = |blocks: Range<usize>, values: &mut [f32], classes: &mut [u32]| {

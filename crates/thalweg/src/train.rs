@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::average;
 use crate::batches;
+use crate::cpu;
 use crate::dataset::Dataset;
 use crate::engine::{Batch, Engine, State};
 use crate::error::{Error, Result};
@@ -188,12 +189,15 @@ impl<'a> Run<'a> {
             }
         }
         batches::check(&spec, training)?;
+        let mut order = Vec::with_capacity(training.rows());
+        cpu::prefer_huge_pages(&mut order);
+        order.extend(0..training.rows() as u32);
         Ok(Self {
             engine,
             training,
             validation,
             schedule: SCHEDULES.build(&spec.schedule, &())?,
-            order: (0..training.rows() as u32).collect(),
+            order,
             origin: Position::default(),
             epoch: 0,
             step: 0,

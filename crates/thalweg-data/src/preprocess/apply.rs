@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use thalweg::cpu::prefer_huge_pages;
 use thalweg::dataset::{Dataset, Features, Targets, Values};
 
 use super::bind::{Bound, bind};
@@ -287,6 +288,7 @@ impl Preprocessing {
 
 fn gather<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
     let mut gathered = Vec::with_capacity(rows.len() * width);
+    prefer_huge_pages(&mut gathered);
     for &row in rows {
         gathered.extend_from_slice(&values[row * width..(row + 1) * width]);
     }

@@ -1,5 +1,7 @@
 //! Bound columns written row by row into one dense matrix, without a copy in between.
 
+use thalweg::cpu::prefer_huge_pages;
+
 use super::Numeric;
 use super::bind::Bound;
 use crate::error::{Error, Place, Result};
@@ -24,6 +26,7 @@ pub(super) fn dense<T: Copy + Default>(
         return Err(Error::invalid(Place::default(), found, "fewer of them")
             .remedy("leave out text columns of many categories, or use fewer rows"));
     }
+    prefer_huge_pages(&mut values);
     values.resize(rows.len() * width, T::default());
     let one = convert(1.0);
     for (rows, values) in rows

@@ -6,12 +6,15 @@ mod cores;
 mod couple;
 mod gather;
 mod items;
+mod pages;
 mod pass;
 mod plan;
 mod team;
 mod unfold;
 mod update;
 mod whole;
+
+pub use pages::prefer_huge_pages;
 
 use std::ops::Range;
 
@@ -415,7 +418,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
                         if has_predictions {
                             let range = block.rows.start * outputs..block.rows.end * outputs;
                             let answers = predictions.write(range).chunks_exact_mut(outputs);
-                            let z = z.chunks_exact(crate::layers::stride(outputs));
+                            let z = z.chunks_exact(pass.plan.output_stride);
                             for (answer, z) in answers.zip(z) {
                                 for (answer, z) in answer.iter_mut().zip(z) {
                                     *answer = z.to_f64();

@@ -24,7 +24,7 @@ use super::unfold::Step;
 use crate::dataset::Targets;
 use crate::engine::Batch;
 use crate::kernels::Isa;
-use crate::layers::{Block, Direction, Mode, Trace, Weights, stride};
+use crate::layers::{Block, Direction, Mode, Trace, Weights};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
 use crate::precision::Precision;
 
@@ -148,7 +148,7 @@ impl<T: Precision> Pass<'_, T> {
                 self.step_forward(step, block);
             }
             self.arena
-                .read(block.values(self.plan.output, stride(self.plan.outputs)))
+                .read(block.values(self.plan.output, self.plan.output_stride))
         }
     }
 
@@ -196,7 +196,7 @@ impl<T: Precision> Pass<'_, T> {
     /// # Safety
     /// Nobody else works on these rows of the arena.
     pub unsafe fn loss(&self, block: &RowBlock) -> f64 {
-        let stride = stride(self.plan.outputs);
+        let stride = self.plan.output_stride;
         // SAFETY: the caller's promise.
         unsafe {
             let rows = LossRows {

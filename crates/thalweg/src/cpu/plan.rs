@@ -70,6 +70,8 @@ pub(super) struct Plan {
     /// Where the last layer's output and its gradient lie.
     pub output: usize,
     pub output_gradient: usize,
+    /// Values from one row of them to the next.
+    pub output_stride: usize,
     pub tiles: Vec<PlannedTile>,
     pub items: Vec<Item>,
     /// Length of θ with padding.
@@ -157,6 +159,7 @@ impl Plan {
             summary: 0,
             output: 0,
             output_gradient: 0,
+            output_stride: 0,
             tiles: Vec::new(),
             items: Vec::new(),
             parameters: 0,
@@ -179,10 +182,15 @@ impl Plan {
         let output = plan.unfold::<T>(isa, "", built, input);
         plan.output = output.values;
         plan.outputs = output.size;
+        let last = plan
+            .layers
+            .last()
+            .filter(|last| last.output == output.values);
+        plan.output_stride = last.map_or(stride(output.size), |last| last.output_stride);
         // Without parameters the loss still has to leave its gradient somewhere.
         plan.output_gradient = match output.gradient {
             Some(gradient) => gradient,
-            None => plan.rows(stride(output.size)),
+            None => plan.rows(plan.output_stride),
         };
         let first = plan
             .runs

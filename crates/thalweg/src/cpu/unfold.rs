@@ -130,7 +130,7 @@ impl Plan {
     ) -> At {
         let sizes = T::layer(&*layer).plan(isa);
         let size = layer.output().size();
-        let output_stride = stride(size);
+        let output_stride = layer.output_stride();
         let segments = 0..layer.segments().len();
         let is_trained = segments.clone().any(|segment| layer.is_trained(segment));
         let planned = PlannedLayer {

@@ -54,7 +54,7 @@ impl<T: Scalar> Kernel for &mut Dots<'_, T> {
             .chunks_exact(self.x_stride)
             .zip(self.y.chunks_exact_mut(self.y_stride));
         for (x, y) in rows.take(self.rows) {
-            clear(y);
+            clear(y, self.units);
             for (unit, y) in y[..self.units].iter_mut().enumerate() {
                 let mut sums = [T::Vector::<A>::splat(T::ZERO); SUMS];
                 let mut column = 0;

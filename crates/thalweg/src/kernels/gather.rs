@@ -100,9 +100,12 @@ fn convert_pieces<const N: usize, S: Copy, T>(
     true
 }
 
-/// 0 into a row; a row of one line without a call.
+/// 0 into a row of which `width` values will be written, if it has padding; a row of one line without a call.
 #[inline(always)]
-pub fn clear<T: Scalar>(row: &mut [T]) {
+pub fn clear<T: Scalar>(row: &mut [T], width: usize) {
+    if row.len() == width {
+        return;
+    }
     match row.as_chunks_mut::<ROW_MULTIPLE>() {
         ([line], []) => *line = [T::ZERO; _],
         _ => row.fill(T::ZERO),
@@ -121,11 +124,10 @@ pub fn prefetch<S>(row: &[S]) {
             // SAFETY: a prefetch reads nothing that the program sees, and the address is in the row.
             unsafe { _mm_prefetch(start.add(offset), _MM_HINT_T0) };
         }
-        // A row that does not begin on a line may end on one more.
-        if bytes > 1 && (start.addr() + bytes - 1) % LINE < (bytes - 1) % LINE {
-            // SAFETY: as above.
-            unsafe { _mm_prefetch(start.add(bytes - 1), _MM_HINT_T0) };
-        }
+        // A row that does not begin on a line may end on one more. Which do differs from row to row, and guessing it
+        // wrong would cost more than to ask for the same line twice.
+        // SAFETY: as above; of an empty row this is the byte before, which is not read either.
+        unsafe { _mm_prefetch(start.wrapping_add(bytes).wrapping_sub(1), _MM_HINT_T0) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = row;

@@ -36,9 +36,61 @@ pub fn sum_of_squares<T: Scalar>(isa: Isa, values: &[T]) -> f64 {
     isa.run(SumOfSquares(values))
 }
 
+/// sum\[j\] = Σ over rows of x\[row, j\], where a row takes as many values as there are sums: up to four, or 16.
+///
+/// # Panics
+/// If there are other numbers of sums.
+pub fn column_sums<T: Scalar>(isa: Isa, x: &[T], sums: &mut [T]) {
+    /// Partial sums side by side, each of one column: a multiple of all these numbers of columns.
+    const SUMS: usize = 48;
+    struct ColumnSums<'a, T>(&'a [T], &'a mut [T]);
+    impl<T: Scalar> Kernel for ColumnSums<'_, T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<A: Arch>(self) {
+            let ColumnSums(x, sums) = self;
+            let mut partial = [T::ZERO; SUMS];
+            let (chunks, rest) = x.as_chunks::<SUMS>();
+            for chunk in chunks {
+                for (sum, x) in partial.iter_mut().zip(chunk) {
+                    *sum += *x;
+                }
+            }
+            for (sum, x) in partial.iter_mut().zip(rest) {
+                *sum += *x;
+            }
+            sums.fill(T::ZERO);
+            for row in partial.chunks_exact(sums.len()) {
+                for (sum, x) in sums.iter_mut().zip(row) {
+                    *sum += *x;
+                }
+            }
+        }
+    }
+    assert!(SUMS.is_multiple_of(sums.len()));
+    isa.run(ColumnSums(x, sums));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn column_sums_are_exact_on_integers_on_every_path() {
+        for isa in Isa::available() {
+            for columns in [1, 2, 3, 4, 16] {
+                for rows in [0, 1, 5, 48, 49, 200] {
+                    let x: Vec<f64> = (0..rows * columns).map(|i| (i * 7 % 11) as f64).collect();
+                    let mut sums = vec![f64::NAN; columns];
+                    column_sums(isa, &x, &mut sums);
+                    for (column, sum) in sums.iter().enumerate() {
+                        let exact: f64 = x.iter().skip(column).step_by(columns).sum();
+                        assert_eq!(*sum, exact);
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_sum_of_squares_is_right_for_every_tail_on_every_path() {

@@ -11,7 +11,8 @@ use super::simd::{Arch, Scalar, Vector};
 /// Rows that are swept together.
 const ROWS: usize = 64;
 
-/// Rows of logits: `outputs` of every `stride` values, `stride` a multiple of [`Softmax::MULTIPLE`].
+/// Rows of logits: `outputs` of every `stride` values, `stride` a multiple of [`Softmax::MULTIPLE`] where there are
+/// more than a few outputs.
 #[derive(Debug)]
 pub struct Softmax<'a, T> {
     /// Values of a row that count; the others are padding, finite in `z` and 0 in `p` afterwards.
@@ -44,13 +45,13 @@ impl<T: Scalar> Softmax<'_, T> {
     pub fn run(mut self, isa: Isa) {
         let rows = self.log_total.len();
         assert_eq!(self.largest.len(), rows);
-        assert!(self.stride.is_multiple_of(Self::MULTIPLE) && self.outputs <= self.stride);
-        assert!(self.outputs > self.stride - Self::MULTIPLE);
+        assert!(self.outputs <= self.stride && self.outputs + Self::MULTIPLE > self.stride);
         assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
         assert!(self.weights.is_none_or(|weights| weights.len() >= rows));
         if self.outputs <= FEW {
             isa.run(ByOutput(self));
         } else {
+            assert!(self.stride.is_multiple_of(Self::MULTIPLE));
             isa.run(&mut self);
         }
     }
@@ -112,7 +113,7 @@ impl<T: Scalar> Kernel for ByOutput<'_, T> {
                 *factor /= *total;
             }
             for (i, row) in p.chunks_exact_mut(stride).enumerate() {
-                clear(row);
+                clear(row, outputs);
                 for (p, e) in row.iter_mut().zip(&*e) {
                     *p = e[i] * factor[i];
                 }

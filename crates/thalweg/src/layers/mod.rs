@@ -1,7 +1,8 @@
 //! Layers: explicit forward and backward passes over row blocks.
 //!
 //! A layer owns no parameters and no buffers. It says once what it needs ([`Geometry`], [`Layer::plan`]);
-//! the engine lays all of it out and hands it slices. In every buffer a row takes [`stride`] values; the
+//! the engine lays all of it out and hands it slices. In every buffer a row takes [`stride`] values (but in that of
+//! a network's last layer, which may put its few outputs side by side: [`Geometry::output_stride`]); the
 //! padding is zero in gradients, and in values some number on which nothing depends (finite wherever the
 //! row is).
 //!
@@ -66,6 +67,8 @@ pub struct Place {
     pub dtype: Dtype,
     /// Whether something before it is trained, so that the gradient of its input is wanted.
     pub has_gradient: bool,
+    /// Whether it is the network's last, whose output the loss reads and no other layer.
+    pub is_last: bool,
 }
 
 /// The shape of a row: an image, or a flat list of values, which is an image of one pixel.
@@ -163,6 +166,11 @@ pub trait Geometry: Send + Sync {
         (0..self.segments().len())
             .map(|segment| self.initialize(segment, &mut random(segment)))
             .collect()
+    }
+
+    /// Values from one row of the output to the next, in buffers: [`stride`], but where no layer reads them.
+    fn output_stride(&self) -> usize {
+        stride(self.output().size())
     }
 
     /// How often a row uses a parameter: once, or at every position of an image.

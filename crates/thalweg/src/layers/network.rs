@@ -106,14 +106,21 @@ pub fn build(input: Shape, choices: &[Choice], dtype: Dtype) -> Result<Vec<Node>
         input,
         dtype,
         has_gradient: false,
+        is_last: false,
     };
-    nodes(place, choices)
+    with_last(place, choices, choices.len())
 }
 
-/// The same from some place on.
-pub(super) fn nodes(mut place: Place, choices: &[Choice]) -> Result<Vec<Node>> {
+/// The layers of a block, from some place on.
+pub(super) fn nodes(place: Place, choices: &[Choice]) -> Result<Vec<Node>> {
+    with_last(place, choices, 0)
+}
+
+/// The layers from some place on, of which that with the number `last`, counted from 1, is the network's last.
+fn with_last(mut place: Place, choices: &[Choice], last: usize) -> Result<Vec<Node>> {
     let mut weights = 0usize;
     let node = |(index, choice): (usize, &Choice)| {
+        place.is_last = index + 1 == last;
         let part = LAYERS
             .build(choice, &place)
             .map_err(|e| e.within(format_args!("layer {}", index + 1)))?;

@@ -93,6 +93,7 @@ pub(super) fn build(name: &str, norm: Norm, arguments: &Arguments, place: &Place
         .with("activation", Setting::Text("identity".to_owned()));
     // What bf16 keeps in the stash has its place in a row of the inner layer's own.
     let place = Place {
+        is_last: false,
         dtype: place.dtype.storage(),
         ..*place
     };

@@ -106,24 +106,25 @@ impl<T: Precision> LossRows<'_, T> {
                 let outputs = column..self.outputs.min(column + columns);
                 let width = (end - first) * outputs.len();
                 // Each row's share of z and y, and its weight.
-                let mut parts = z[..width].chunks_exact_mut(outputs.len());
-                for (z, row) in
-                    (&mut parts).zip(self.z[row_values(first, end)].chunks_exact(self.stride))
-                {
-                    copy(z, &row[outputs.clone()]);
-                }
-                let mut parts = y[..width].chunks_exact_mut(outputs.len());
+                copy_columns(
+                    (&self.z[row_values(first, end)], self.stride, column),
+                    (&mut z[..width], outputs.len(), 0),
+                    outputs.len(),
+                );
                 match self.targets {
-                    TargetRows::Values(values) => {
-                        for (y, row) in (&mut parts)
-                            .zip(values[first * self.outputs..].chunks_exact(self.outputs))
-                        {
-                            copy(y, &row[outputs.clone()]);
-                        }
-                    }
+                    TargetRows::Values(values) => copy_columns(
+                        (
+                            &values[first * self.outputs..end * self.outputs],
+                            self.outputs,
+                            column,
+                        ),
+                        (&mut y[..width], outputs.len(), 0),
+                        outputs.len(),
+                    ),
                     // Class indices count as 0 and 1.
                     TargetRows::Classes(classes) => {
-                        for (y, class) in (&mut parts).zip(&classes[first..]) {
+                        let parts = y[..width].chunks_exact_mut(outputs.len());
+                        for (y, class) in parts.zip(&classes[first..]) {
                             let class = T::from_f64(f64::from(*class));
                             for y in y {
                                 *y = class;
@@ -146,24 +147,41 @@ impl<T: Precision> LossRows<'_, T> {
                         *sum += value.to_f64();
                     }
                 }
-                let rows = dz[row_values(first, end)].chunks_exact_mut(self.stride);
-                for (row, slopes) in rows.zip(y[..width].chunks_exact(outputs.len())) {
-                    if column == 0 {
-                        clear(row);
+                let dz = &mut dz[row_values(first, end)];
+                if column == 0 {
+                    for row in dz.chunks_exact_mut(self.stride) {
+                        clear(row, self.outputs);
                     }
-                    copy(&mut row[outputs.clone()], slopes);
                 }
+                copy_columns(
+                    (&y[..width], outputs.len(), 0),
+                    (dz, self.stride, column),
+                    outputs.len(),
+                );
             }
         }
         sums.iter().sum::<f64>() * share
     }
 }
 
-/// `copy_from_slice`, which is a call, but for a single value.
+/// Copies `width` columns from one matrix to another, both with their strides and the first of the columns.
 #[inline(always)]
-fn copy<T: Copy>(to: &mut [T], from: &[T]) {
-    match (&mut *to, from) {
-        ([to], [from]) => *to = *from,
-        _ => to.copy_from_slice(from),
+fn copy_columns<T: Copy>(
+    (from, from_stride, from_column): (&[T], usize, usize),
+    (to, to_stride, to_column): (&mut [T], usize, usize),
+    width: usize,
+) {
+    if from_stride == width && to_stride == width {
+        to.copy_from_slice(from);
+        return;
+    }
+    let rows = from.chunks_exact(from_stride);
+    for (to, from) in to.chunks_exact_mut(to_stride).zip(rows) {
+        for (to, from) in to[to_column..][..width]
+            .iter_mut()
+            .zip(&from[from_column..])
+        {
+            *to = *from;
+        }
     }
 }

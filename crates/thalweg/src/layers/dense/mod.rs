@@ -13,13 +13,15 @@ mod panels;
 mod unit_rows;
 
 use super::{
-    Block, Geometry, Layer, Matrix, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Matrix, Part, Place, Plan, ROW_MULTIPLE, Segment, Shape, Tile, Trace,
+    Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
+use crate::kernels::reduce::column_sums;
 use crate::precision::{Dtype, Precision};
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Choice, Default, Description, Domain, Entry, Parameter};
@@ -41,6 +43,8 @@ pub struct Dense {
     dtype: Dtype,
     activation: Box<dyn AnyActivation>,
     keeps_input: bool,
+    /// Values from one row of the output to the next.
+    row: usize,
     initializer: Box<dyn Initializer>,
 }
 
@@ -59,6 +63,8 @@ pub struct Sizes {
     has_input_gradient: bool,
     /// Values of a row in the stash.
     stash: usize,
+    /// Values of a row of the output.
+    row: usize,
 }
 
 /// A way to store W and to compute with it. `weights.parameters` is W here, without the bias.
@@ -144,9 +150,14 @@ impl Dense {
             choice if choice.name == AUTO => Choice::new(activation.initializer()),
             choice => choice,
         };
+        let units = arguments.integer("units");
         Ok(Part::layer(Dense {
             inputs: place.input.size(),
-            units: arguments.integer("units"),
+            units,
+            row: match place.is_last && units <= FEW_UNITS {
+                true => units,
+                false => stride(units),
+            },
             has_bias: arguments.flag("bias"),
             is_first: !place.has_gradient,
             dtype: place.dtype,
@@ -167,6 +178,7 @@ impl Dense {
             panel: isa.panel::<T>(),
             has_input_gradient: !self.is_first,
             stash: 0,
+            row: self.row,
         };
         let stash = match self.dtype {
             Dtype::Bf16 => self.storage::<T>().stash(sizes),
@@ -180,11 +192,7 @@ impl Dense {
 
     /// Values of a row that the activation wants back: z, at the end of the row's stash.
     fn kept(&self) -> usize {
-        if self.keeps_input {
-            stride(self.units)
-        } else {
-            0
-        }
+        if self.keeps_input { self.row } else { 0 }
     }
 
     fn storage<T: Precision>(&self) -> &'static dyn Storage<T> {
@@ -218,7 +226,7 @@ impl Dense {
     fn rows(&self) -> RowShape {
         RowShape {
             width: self.units,
-            stride: stride(self.units),
+            stride: self.row,
         }
     }
 
@@ -230,6 +238,10 @@ impl Dense {
 impl Geometry for Dense {
     fn output(&self) -> Shape {
         Shape::flat(self.units)
+    }
+
+    fn output_stride(&self) -> usize {
+        self.row
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -316,7 +328,7 @@ impl<T: Precision> Layer<T> for Dense {
         let (sizes, storage) = (self.sizes::<T>(block.isa), self.storage::<T>());
         let (weights, bias) = self.split(sizes, weights);
         storage.forward(sizes, block.rows, weights, bias, x, y, stash);
-        let width = stride(self.units);
+        let width = self.row;
         let y = &mut y[..block.rows * width];
         let kept = self.kept();
         if kept > 0 {
@@ -341,7 +353,7 @@ impl<T: Precision> Layer<T> for Dense {
     ) {
         let (sizes, storage) = (self.sizes::<T>(block.isa), self.storage::<T>());
         let activation = self.activation::<T>();
-        let width = stride(self.units);
+        let width = self.row;
         debug_assert!(
             block.first.is_multiple_of(2),
             "rows are paired by their place in the batch"
@@ -381,6 +393,15 @@ impl<T: Precision> Layer<T> for Dense {
             return;
         }
         // db = 1ᵀ·dz.
+        if self.row <= ROW_MULTIPLE {
+            let mut sums = [T::ZERO; ROW_MULTIPLE];
+            let sums = &mut sums[..self.row];
+            column_sums(batch.isa, &dz[..batch.rows * self.row], sums);
+            let (bias, padding) = gradient.split_at_mut(self.units);
+            bias.copy_from_slice(&sums[..self.units]);
+            padding.fill(T::ZERO);
+            return;
+        }
         let one = [T::ONE];
         Product {
             rows: 1,
@@ -392,7 +413,7 @@ impl<T: Precision> Layer<T> for Dense {
                 column: 0,
             },
             b: dz,
-            b_layout: Layout::Rows(stride(self.units)),
+            b_layout: Layout::Rows(self.row),
             start: Start::Zero,
             c: gradient,
             c_layout: Layout::Rows(tile.columns),

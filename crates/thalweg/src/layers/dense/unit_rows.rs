@@ -71,7 +71,7 @@ impl<T: Precision> Storage<T> for UnitRows {
             w: weights.parameters,
             start,
             y,
-            y_stride: stride(sizes.units),
+            y_stride: sizes.row,
         }
         .run(sizes.isa);
     }
@@ -93,7 +93,7 @@ impl<T: Precision> Storage<T> for UnitRows {
             depth: sizes.units,
             a: Strided {
                 data: dz,
-                row: stride(sizes.units),
+                row: sizes.row,
                 column: 1,
             },
             b: weights.parameters,
@@ -120,7 +120,7 @@ impl<T: Precision> Storage<T> for UnitRows {
             units: tile.rows,
             columns: tile.columns,
             factors: &dz[tile.row..],
-            factors_stride: stride(sizes.units),
+            factors_stride: sizes.row,
             x: &x[tile.column..],
             x_stride: stride(sizes.inputs),
             sums: &mut *dw,
