@@ -87,6 +87,8 @@ struct CpuEngine<T> {
     reduction: Reduction,
     augmenter: Option<Augmenter>,
     chain: Chain,
+    /// Whether every layer can be learned through.
+    is_trainable: bool,
     /// Of layers that behave at random.
     seed: u64,
     team: Team,
@@ -176,9 +178,11 @@ impl<T: Precision> CpuEngine<T> {
             item_squares: vec![0.0; plan.items.len()],
             item_changes: vec![0.0; plan.items.len()],
             chain,
+            is_trainable: false,
             seed: training.seed,
             plan,
         };
+        engine.is_trainable = engine.check_trainable().is_ok();
         engine.load(&engine.initial(training.seed))?;
         Ok(engine)
     }
@@ -285,7 +289,9 @@ struct Rest<'a, T> {
 
 impl<T: Precision> Engine for CpuEngine<T> {
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
-        self.check_trainable()?;
+        if !self.is_trainable {
+            self.check_trainable()?;
+        }
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let (seed, step) = (self.seed, time.step);
         let (pass, rest) = self.split(batch, Mode::Training { seed, step });
@@ -319,7 +325,10 @@ impl<T: Precision> Engine for CpuEngine<T> {
             if !sum_losses().is_finite() {
                 return;
             }
-            let items = shares[member.index].clone();
+            let items = match member.count() {
+                1 => 0..pass.plan.items.len(),
+                _ => shares[member.index].clone(),
+            };
             if let Some(whole) = &rest.whole {
                 whole.update(&pass, &update, member, items, sums);
                 return;
@@ -554,5 +563,62 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 .layer
                 .check_input(&mut row.map(|x| T::from_f64(x).to_f64()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{Choice, Setting};
+
+    #[test]
+    fn a_step_has_the_same_bits_when_the_caller_of_a_team_does_it_alone() {
+        let dense = |units| Choice::new("dense").with("units", Setting::Integer(units));
+        let network = NetworkSpec {
+            layers: vec![
+                dense(100).with("activation", Setting::Text("tanh".into())),
+                Choice::new("batch_norm"),
+                dense(50),
+                dense(3),
+            ],
+            inputs: 40,
+            image: None,
+            loss: Choice::new("cross_entropy"),
+        };
+        let rows = 256;
+        let dataset = Dataset {
+            features: Features {
+                width: 40,
+                values: crate::dataset::Values::F32(
+                    (0..rows * 40)
+                        .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
+                        .collect(),
+                ),
+            },
+            targets: crate::dataset::Targets::Classes((0..rows as u32).map(|i| i % 3).collect()),
+            weights: None,
+        };
+        for clip_norm in [None, Some(0.5)] {
+            let training = TrainingSpec {
+                batch_size: rows,
+                clip_norm,
+                ..TrainingSpec::default()
+            };
+            let train = |alone: bool| {
+                let loss = LOSSES.build(&network.loss, &()).unwrap();
+                let mut engine =
+                    CpuEngine::<f32>::new(&network, &training, 2, Isa::detect(), loss).unwrap();
+                assert_eq!(engine.plan.members, 2);
+                for step in 1..=5 {
+                    if alone {
+                        engine.team.work_alone(1);
+                    }
+                    let time = Time { step, rate: 0.01 };
+                    engine.step(&Batch::all(&dataset), time).unwrap();
+                }
+                engine.save()
+            };
+            assert_eq!(train(false), train(true));
+        }
     }
 }

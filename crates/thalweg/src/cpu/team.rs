@@ -3,6 +3,10 @@
 //! Threads are started once. Between jobs they spin for a short while, because the next step usually
 //! follows at once, and then sleep. A job is a closure that every member runs with its own number; the
 //! calling thread is member 0. Members can meet at a barrier inside a job.
+//!
+//! Where another program holds a core, a meeting lasts until the system takes that core back: milliseconds, in place
+//! of a step's microseconds. The caller alone is faster then. It notices by the clock ([`Patience`]), works alone for a
+//! while, and tries again with the team.
 
 use std::cell::UnsafeCell;
 use std::io;
@@ -10,6 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::cores;
 
@@ -24,6 +29,7 @@ type Job<'a> = dyn Fn(Member) + Sync + 'a;
 /// The threads and what they share.
 pub(super) struct Team {
     shared: Arc<SharedState>,
+    patience: Patience,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -40,6 +46,8 @@ struct SharedState {
     asleep: AtomicUsize,
     /// Core of the caller when it last woke somebody, and one more; 0 if unknown.
     caller_core: AtomicUsize,
+    /// The longest time that somebody waited in this job, in microseconds, spinning aside.
+    waited: AtomicU32,
     /// How long to spin; 0 where there are more members than cores.
     spins: u32,
 }
@@ -61,26 +69,96 @@ struct Barrier {
 pub(super) struct Member<'a> {
     /// Its number, from 0.
     pub index: usize,
+    /// How many do the job: the whole team, or the caller alone.
+    count: usize,
     shared: &'a SharedState,
 }
 
-/// Waits until `done`, spinning first.
-fn wait(spins: u32, done: impl Fn() -> bool) {
-    let mut looks = 0;
-    while !done() {
-        if looks < spins {
-            looks += 1;
+impl SharedState {
+    /// Waits until `done`, spinning first, and then by the clock.
+    fn wait(&self, done: impl Fn() -> bool) {
+        for _ in 0..self.spins {
+            if done() {
+                return;
+            }
             std::hint::spin_loop();
-        } else {
+        }
+        let start = Instant::now();
+        while !done() {
             thread::yield_now();
         }
+        let waited = start.elapsed().as_micros().min(u32::MAX.into()) as u32;
+        self.waited.fetch_max(waited, Ordering::Relaxed);
+    }
+}
+
+/// When the team is worth waiting for.
+///
+/// After a job in which somebody waited long, the caller does the next one alone and by the clock. If that takes less
+/// time than the wait alone did, the caller goes on alone, each time for twice as many jobs.
+#[derive(Debug)]
+struct Patience {
+    /// How the next job is done.
+    next: Way,
+    /// For how many jobs the caller goes on alone when it next finds the team too slow.
+    rest: u32,
+    /// Jobs since then in which nobody waited long.
+    good: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    Together,
+    /// Alone and by the clock, after somebody waited so long.
+    Trial(Duration),
+    /// Alone for so many jobs.
+    Alone(u32),
+}
+
+impl Patience {
+    /// Shorter waits are usual.
+    const LONG: Duration = Duration::from_micros(100);
+    const FEWEST: u32 = 64;
+    const MOST: u32 = 1 << 16;
+
+    fn new() -> Self {
+        Self {
+            next: Way::Together,
+            rest: Self::FEWEST,
+            good: 0,
+        }
+    }
+
+    /// After a job of the whole team, in which somebody waited so long.
+    fn together(&mut self, waited: Duration) {
+        if waited > Self::LONG {
+            self.next = Way::Trial(waited);
+            self.good = 0;
+        } else if self.good < Self::FEWEST {
+            self.good += 1;
+        } else {
+            self.rest = Self::FEWEST;
+        }
+    }
+
+    /// After a job that the caller did alone in so much time.
+    fn alone(&mut self, took: Duration) {
+        self.next = match self.next {
+            Way::Trial(waited) if took < waited => {
+                let rest = self.rest;
+                self.rest = (2 * rest).min(Self::MOST);
+                Way::Alone(rest)
+            }
+            Way::Alone(jobs) if jobs > 1 => Way::Alone(jobs - 1),
+            _ => Way::Together,
+        };
     }
 }
 
 impl Member<'_> {
-    /// Members in the team.
+    /// Members that do the job.
     pub fn count(&self) -> usize {
-        self.shared.size
+        self.count
     }
 
     /// Waits until every member has come here.
@@ -89,7 +167,7 @@ impl Member<'_> {
     /// If another member panicked and will never come.
     pub fn meet(&self) {
         let shared = self.shared;
-        if shared.size == 1 {
+        if self.count == 1 {
             return;
         }
         let barrier = &shared.barrier;
@@ -102,9 +180,7 @@ impl Member<'_> {
             return;
         }
         let passed = || barrier.generation.load(Ordering::Acquire) != generation;
-        wait(shared.spins, || {
-            passed() || shared.panicked.load(Ordering::Acquire)
-        });
+        shared.wait(|| passed() || shared.panicked.load(Ordering::Acquire));
         if !passed() {
             // Not `panic!`: the first member's message is the one to print.
             resume_unwind(Box::new("another member of the team panicked"));
@@ -130,11 +206,13 @@ impl Team {
             },
             panicked: AtomicBool::new(false),
             asleep: AtomicUsize::new(0),
+            waited: AtomicU32::new(0),
             caller_core: AtomicUsize::new(0),
             spins: if size <= cores { SPINS } else { 0 },
         });
         let mut team = Self {
             shared,
+            patience: Patience::new(),
             threads: Vec::new(),
         };
         for index in 1..size {
@@ -147,34 +225,56 @@ impl Team {
         Ok(team)
     }
 
-    /// Runs `job` once on every member and returns when all have finished.
+    /// Runs `job` once on every member, or on the caller alone as if there were no others, and returns when all have
+    /// finished.
     ///
     /// # Panics
     /// If the job panicked in a member.
     pub fn run(&mut self, job: &Job) {
+        let alone = Member {
+            index: 0,
+            count: 1,
+            shared: &self.shared,
+        };
+        if self.shared.size == 1 {
+            job(alone);
+        } else if self.patience.next == Way::Together {
+            self.run_together(job);
+            let waited = self.shared.waited.swap(0, Ordering::Relaxed);
+            self.patience.together(Duration::from_micros(waited.into()));
+        } else {
+            let start = Instant::now();
+            job(alone);
+            self.patience.alone(start.elapsed());
+        }
+    }
+
+    /// Makes the caller do the next jobs alone.
+    #[cfg(test)]
+    pub fn work_alone(&mut self, jobs: u32) {
+        self.patience.next = Way::Alone(jobs);
+    }
+
+    fn run_together(&mut self, job: &Job) {
         let shared = &*self.shared;
-        if shared.size > 1 {
-            // SAFETY: the lifetime is erased, but no member follows the pointer after it has counted
-            // itself as finished, and this function neither returns nor unwinds before all have.
-            let erased = unsafe { std::mem::transmute::<*const Job, *const Job<'static>>(job) };
-            // SAFETY: the members wait for `started` and do not look at `job` now.
-            unsafe { *shared.job.get() = Some(erased) };
-            shared.finished.store(0, Ordering::Relaxed);
-            if shared.asleep.load(Ordering::Relaxed) > 0 {
-                let core = cores::current().map_or(0, |core| core + 1);
-                shared.caller_core.store(core, Ordering::Relaxed);
-            }
-            let next = shared.started.load(Ordering::Relaxed).wrapping_add(1) % STOP;
-            shared.started.store(next, Ordering::Release);
-            for handle in &self.threads {
-                // Costs a few nanoseconds when the thread is awake.
-                handle.thread().unpark();
-            }
+        // SAFETY: the lifetime is erased, but no member follows the pointer after it has counted
+        // itself as finished, and this function neither returns nor unwinds before all have.
+        let erased = unsafe { std::mem::transmute::<*const Job, *const Job<'static>>(job) };
+        // SAFETY: the members wait for `started` and do not look at `job` now.
+        unsafe { *shared.job.get() = Some(erased) };
+        shared.finished.store(0, Ordering::Relaxed);
+        if shared.asleep.load(Ordering::Relaxed) > 0 {
+            let core = cores::current().map_or(0, |core| core + 1);
+            shared.caller_core.store(core, Ordering::Relaxed);
+        }
+        let next = shared.started.load(Ordering::Relaxed).wrapping_add(1) % STOP;
+        shared.started.store(next, Ordering::Release);
+        for handle in &self.threads {
+            // Costs a few nanoseconds when the thread is awake.
+            handle.thread().unpark();
         }
         let result = attempt(shared, 0, job);
-        wait(shared.spins, || {
-            shared.finished.load(Ordering::Acquire) == shared.size - 1
-        });
+        shared.wait(|| shared.finished.load(Ordering::Acquire) == shared.size - 1);
         if shared.panicked.swap(false, Ordering::AcqRel) {
             // Members that gave up at the barrier have counted themselves there.
             shared.barrier.arrived.store(0, Ordering::Relaxed);
@@ -188,7 +288,11 @@ impl Team {
 
 /// Runs a member's part. A panic is noted, so that nobody waits for this member, and given back.
 fn attempt(shared: &SharedState, index: usize, job: &Job) -> thread::Result<()> {
-    let member = Member { index, shared };
+    let member = Member {
+        index,
+        count: shared.size,
+        shared,
+    };
     let result = catch_unwind(AssertUnwindSafe(|| job(member)));
     if result.is_err() {
         shared.panicked.store(true, Ordering::Release);
@@ -261,7 +365,7 @@ mod tests {
             let mut team = Team::new(size).unwrap();
             let before = AtomicUsize::new(0);
             for round in 1..=200 {
-                team.run(&|member: Member| {
+                team.run_together(&|member: Member| {
                     before.fetch_add(1, Ordering::Relaxed);
                     member.meet();
                     // Past the barrier everyone has counted, and nobody counts twice.
@@ -282,7 +386,7 @@ mod tests {
             for culprit in 0..size {
                 for late in [false, true] {
                     let mut job = || {
-                        team.run(&|member: Member| {
+                        team.run_together(&|member: Member| {
                             if late {
                                 member.meet();
                             }
@@ -292,7 +396,7 @@ mod tests {
                     };
                     assert!(catch_unwind(AssertUnwindSafe(&mut job)).is_err());
                     let runs = AtomicUsize::new(0);
-                    team.run(&|member: Member| {
+                    team.run_together(&|member: Member| {
                         member.meet();
                         runs.fetch_add(1, Ordering::Relaxed);
                     });
@@ -304,11 +408,66 @@ mod tests {
     }
 
     #[test]
+    fn the_caller_works_alone_only_where_waiting_takes_longer_than_the_job() {
+        let (long, job) = (Duration::from_millis(3), Duration::from_micros(20));
+        let mut patience = Patience::new();
+        let alone = |patience: &mut Patience, took| {
+            let mut count = 0;
+            while patience.next != Way::Together {
+                patience.alone(took);
+                count += 1;
+            }
+            count
+        };
+        patience.together(Duration::from_micros(90));
+        assert_eq!(patience.next, Way::Together);
+        // Each time that the team is still too slow, twice as long, up to a limit; a trial counts too.
+        for rest in [64, 128, 256] {
+            patience.together(long);
+            assert_eq!(alone(&mut patience, job), rest + 1);
+        }
+        for _ in 0..20 {
+            patience.together(long);
+            alone(&mut patience, job);
+        }
+        assert_eq!(patience.rest, Patience::MOST);
+        // A job that takes longer than the wait is worth the wait.
+        patience.together(long);
+        assert_eq!(alone(&mut patience, Duration::from_millis(30)), 1);
+        // Good for a while: all is forgotten.
+        for _ in 0..100 {
+            patience.together(Duration::ZERO);
+        }
+        patience.together(long);
+        assert_eq!(alone(&mut patience, job), 65);
+    }
+
+    #[test]
+    fn a_member_that_is_late_is_noticed_and_the_caller_goes_on_alone() {
+        let mut team = Team::new(2).unwrap();
+        let members = AtomicUsize::new(0);
+        team.run(&|member: Member| {
+            if member.index == 1 {
+                thread::sleep(Duration::from_millis(200));
+            }
+            member.meet();
+        });
+        for _ in 0..10 {
+            team.run(&|member: Member| {
+                assert_eq!((member.index, member.count()), (0, 1));
+                member.meet();
+                members.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        assert_eq!(members.into_inner(), 10);
+    }
+
+    #[test]
     fn a_team_wakes_up_after_a_pause() {
         let mut team = Team::new(2).unwrap();
         let runs = AtomicUsize::new(0);
         for _ in 0..3 {
-            team.run(&|_| {
+            team.run_together(&|_| {
                 runs.fetch_add(1, Ordering::Relaxed);
             });
             thread::sleep(std::time::Duration::from_millis(5));

@@ -187,7 +187,7 @@ impl<T: Precision> Parts<'_, T> {
     }
 
     fn own_tensors(&self, member: Member) -> impl Iterator<Item = &Tensor> {
-        let owned = move |owner: &usize| *owner == member.index;
+        let owned = move |owner: &usize| owner % member.count() == member.index;
         (self.tensors.iter().zip(self.owners))
             .filter(move |(_, owner)| owned(owner))
             .map(|(tensor, _)| tensor)

@@ -49,6 +49,17 @@ pub fn column_sums<T: Scalar>(isa: Isa, x: &[T], sums: &mut [T]) {
         #[inline(always)]
         fn run<A: Arch>(self) {
             let ColumnSums(x, sums) = self;
+            sums.fill(T::ZERO);
+            let add = |sums: &mut [T], rows: &[T]| {
+                for row in rows.chunks_exact(sums.len()) {
+                    for (sum, x) in sums.iter_mut().zip(row) {
+                        *sum += *x;
+                    }
+                }
+            };
+            if x.len() < SUMS {
+                return add(sums, x);
+            }
             let mut partial = [T::ZERO; SUMS];
             let (chunks, rest) = x.as_chunks::<SUMS>();
             for chunk in chunks {
@@ -59,12 +70,7 @@ pub fn column_sums<T: Scalar>(isa: Isa, x: &[T], sums: &mut [T]) {
             for (sum, x) in partial.iter_mut().zip(rest) {
                 *sum += *x;
             }
-            sums.fill(T::ZERO);
-            for row in partial.chunks_exact(sums.len()) {
-                for (sum, x) in sums.iter_mut().zip(row) {
-                    *sum += *x;
-                }
-            }
+            add(sums, &partial);
         }
     }
     assert!(SUMS.is_multiple_of(sums.len()));
