@@ -291,8 +291,8 @@ impl<T: Scalar> Strip<T> {
             } else {
                 self.tile::<A, K, M, V>(self.a_row);
             }
-            self.a = self.a.add(M * self.a_row);
-            self.c = self.c.add(M * self.ldc);
+            self.a = self.a.wrapping_add(M * self.a_row);
+            self.c = self.c.wrapping_add(M * self.ldc);
         }
         self.rows -= M;
     }
@@ -328,8 +328,8 @@ impl<T: Scalar> Strip<T> {
                         *sum = K::add::<A>(value, row, *sum);
                     }
                 }
-                a = a.add(self.a_column);
-                b = b.add(self.ldb);
+                a = a.wrapping_add(self.a_column);
+                b = b.wrapping_add(self.ldb);
             }
             for (i, sum) in sum.iter().enumerate() {
                 for (j, sum) in sum.iter().enumerate() {
