@@ -70,6 +70,16 @@ pub struct Log {
     file: File,
 }
 
+/// The log of a run that goes on, and what it said.
+pub struct Resumed {
+    /// The open file.
+    pub log: Log,
+    /// What the epochs that stay took.
+    pub seconds: f64,
+    /// The instruction set that the run began with.
+    pub cpu: Option<String>,
+}
+
 impl Log {
     /// Begins a log; what was there before is gone.
     pub fn create(folder: &RunFolder) -> io::Result<Self> {
@@ -78,9 +88,8 @@ impl Log {
         })
     }
 
-    /// Opens a log to go on after `epochs` epochs: later lines are cut off. Gives the seconds that those
-    /// epochs took, too.
-    pub fn resume(folder: &RunFolder, epochs: usize) -> Result<(Self, f64)> {
+    /// Opens a log to go on after `epochs` epochs: later lines are cut off.
+    pub fn resume(folder: &RunFolder, epochs: usize) -> Result<Resumed> {
         let path = folder.file(LOG);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Failure::input(format!(
@@ -88,7 +97,7 @@ impl Log {
                 path.display()
             ))
         })?;
-        let (mut kept, mut seconds) = (String::new(), 0.0);
+        let (mut kept, mut seconds, mut cpu) = (String::new(), 0.0, None);
         for line in text.lines() {
             // The last line may be half written.
             let Ok(event) = serde_json::from_str::<Value>(line) else {
@@ -104,6 +113,7 @@ impl Log {
             if keep {
                 kept.push_str(line);
                 kept.push('\n');
+                cpu = cpu.or(event["cpu"].as_str().map(str::to_owned));
                 seconds += event["seconds"].as_f64().unwrap_or(0.0);
             }
         }
@@ -111,7 +121,8 @@ impl Log {
             .write(LOG, kept.as_bytes())
             .and_then(|()| OpenOptions::new().append(true).open(&path))
             .map_err(|error| unwritable(&path, &error))?;
-        Ok((Self { file }, seconds))
+        let log = Self { file };
+        Ok(Resumed { log, seconds, cpu })
     }
 
     /// Adds a line.

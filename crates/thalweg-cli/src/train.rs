@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use thalweg::Isa;
 use thalweg::cpu;
 use thalweg::dataset::Dataset;
 use thalweg::engine::ParameterInfo;
@@ -189,7 +190,14 @@ fn train(
         Some(checkpoint) => {
             run.resume(checkpoint)?;
             terminal.line(&format!("goes on after epoch {}", checkpoint.epoch));
-            Log::resume(&folder, checkpoint.epoch)?
+            let resumed = Log::resume(&folder, checkpoint.epoch)?;
+            let now = Isa::detect().name();
+            if let Some(then) = resumed.cpu.filter(|then| then != now) {
+                terminal.line(&format!(
+                    "note: it began with the instructions {then}; with {now} the last bits differ"
+                ));
+            }
+            (resumed.log, resumed.seconds)
         }
         None => {
             let log = begin(&folder, &config.to_toml()?, &start)
