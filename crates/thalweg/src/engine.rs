@@ -219,9 +219,9 @@ pub trait Engine: Send {
     /// statistics of these rows, the dropout masks of update 1, and the reduction of the run.
     ///
     /// `vectors` holds one or more of them, one after the other, each in the order of [`State::parameters`]; so does
-    /// what comes back. The first way through the network is gone once for all of them: so are the columns of a whole
-    /// Hessian had cheaply. Values that are not trained count as 0 in v and are 0 in the product. At kinks φ″ is 0 (and
-    /// φ′(0) = 0 for ReLU), and a maximum stays where it is.
+    /// what comes back. Values and gradients of the rows are computed once for all of them, which is the way to have
+    /// the columns of a whole Hessian. Values that are not trained count as 0 in v and are 0 in the product. At kinks
+    /// φ″ is 0 (and φ′(0) = 0 for ReLU), and a maximum stays where it is.
     ///
     /// A dataset of more rows than a batch takes several calls: Σw·product / Σw over its batches (w the weight of a
     /// batch's rows) is the product with the Hessian of the mean loss. Where layers couple rows (batch norm), that is

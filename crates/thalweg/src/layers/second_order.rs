@@ -33,7 +33,7 @@ pub struct Site<'a> {
     pub weights: Weights<'a, f64>,
     /// θ with nothing but the first segment.
     pub linear: Weights<'a, f64>,
-    /// θ̇.
+    /// θ̇, which is 0 for values that are not trained.
     pub direction: Weights<'a, f64>,
     /// x and y.
     pub trace: Trace<'a, f64>,
