@@ -218,6 +218,27 @@ pub trait Engine: Send {
     /// order of [`State::parameters`].
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 
+    /// The loss of the rows, and for each of `vectors` the product ∇²L·v, exact in double precision whatever the
+    /// engine's own, at its θ and of the function whose gradient [`Engine::loss_and_gradient`] gives: with the
+    /// statistics of these rows, the dropout masks of update 1, and the reduction of the run.
+    ///
+    /// `vectors` holds one or more of them, one after the other, each in the order of [`State::parameters`]; so does
+    /// what comes back. Values and gradients of the rows are computed once for all of them, which is the way to have
+    /// the columns of a whole Hessian. Values that are not trained count as 0 in v and are 0 in the product. At kinks
+    /// φ″ is 0 (and φ′(0) = 0 for ReLU), and a maximum stays where it is.
+    ///
+    /// A dataset of more rows than a batch takes several calls: Σw·product / Σw over its batches (w the weight of a
+    /// batch's rows) is the product with the Hessian of the mean loss. Where layers couple rows (batch norm), that is
+    /// the mean of the batches' losses, each with its own statistics.
+    ///
+    /// The first call makes a second network in double precision beside the engine, with its memory; steps and
+    /// parameters stay as they are.
+    ///
+    /// # Errors
+    /// As [`Engine::loss_and_gradient`] and [`Engine::check_second_order`], and if the length of `vectors` is not that
+    /// of one or more θ.
+    fn hvp(&mut self, batch: &Batch, vectors: &[f64]) -> Result<(f64, Vec<f64>)>;
+
     /// The weighted mean loss over any number of rows, and into `predictions`, if given, what the network
     /// answers for each of them (through the loss's link), row-major.
     fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64>;
@@ -242,6 +263,12 @@ pub trait Engine: Send {
     /// # Errors
     /// Names the layer that cannot, and why.
     fn check_trainable(&self) -> Result<()>;
+
+    /// Checks that Hessian-vector products can go through every layer.
+    ///
+    /// # Errors
+    /// Names the layer that has no second derivatives.
+    fn check_second_order(&self) -> Result<()>;
 
     /// Checks that a dataset fits the network: width, kind of targets, class indices.
     ///

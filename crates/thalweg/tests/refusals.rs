@@ -88,10 +88,12 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
     for threads in [1, 2] {
         let mut engine = classifier(threads);
         let before = engine.save();
+        let vector = vec![1.0; before.parameters.len()];
         for (batch, expected) in &cases {
             for message in [
                 message(engine.step(batch, TIME)),
                 message(engine.loss_and_gradient(batch)),
+                message(engine.hvp(batch, &vector)),
                 message(engine.evaluate(batch, None)),
             ] {
                 assert!(message.contains(expected), "{message}");
@@ -121,8 +123,12 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
             ),
         ];
         for (batch, expected) in &training_only {
-            let message = message(engine.step(batch, TIME));
-            assert!(message.contains(expected), "{message}");
+            for message in [
+                message(engine.step(batch, TIME)),
+                message(engine.hvp(batch, &vector)),
+            ] {
+                assert!(message.contains(expected), "{message}");
+            }
         }
         assert_eq!(engine.save(), before);
         // The rows to come are a hint, and not looked at before they are here.

@@ -28,6 +28,8 @@ entries! {
     step,
 }
 
+pub(crate) use identity::Identity;
+
 /// An activation as its file states it.
 pub trait Function: Copy + Send + Sync + 'static {
     /// Whether slope and curvature are exact from the value y = φ(z); otherwise they are computed from z, which

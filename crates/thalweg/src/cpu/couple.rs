@@ -81,7 +81,12 @@ impl<T: Precision> Pass<'_, T> {
 
     /// Where block `index` keeps what it tells a layer. The ways forward and back have room of their own: one member
     /// may be on its way back while another still puts together what was told on the way forward.
-    fn told(&self, planned: &PlannedLayer, direction: Direction, index: usize) -> Range<usize> {
+    pub(super) fn told(
+        &self,
+        planned: &PlannedLayer,
+        direction: Direction,
+        index: usize,
+    ) -> Range<usize> {
         let start = (2 * index + direction as usize) * self.plan.summary;
         start + planned.summary.start..start + planned.summary.end
     }

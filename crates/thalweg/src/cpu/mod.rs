@@ -9,7 +9,9 @@ mod items;
 mod pages;
 mod pass;
 mod plan;
+mod second_order;
 mod team;
+mod twin;
 mod unfold;
 mod update;
 mod whole;
@@ -25,6 +27,7 @@ use items::Cut;
 use pass::{Pass, RowBlock};
 use plan::Plan;
 use team::{Member, Team};
+use twin::Twin;
 use update::Update;
 use whole::{Sums, Whole};
 
@@ -115,6 +118,9 @@ struct CpuEngine<T> {
     block_losses: Vec<f64>,
     item_squares: Vec<f64>,
     item_changes: Vec<f64>,
+    network: NetworkSpec,
+    /// For Hessian-vector products, once they are asked for.
+    twin: Option<Box<Twin>>,
 }
 
 impl<T: Precision> CpuEngine<T> {
@@ -181,6 +187,8 @@ impl<T: Precision> CpuEngine<T> {
             is_trainable: false,
             seed: training.seed,
             plan,
+            network,
+            twin: None,
         };
         engine.is_trainable = engine.check_trainable().is_ok();
         engine.load(&engine.initial(training.seed))?;
@@ -205,20 +213,7 @@ impl<T: Precision> CpuEngine<T> {
 
     /// Where each parameter stands in θ, in the order of [`State::parameters`].
     fn places(&self) -> impl Iterator<Item = usize> {
-        let isa = self.isa;
-        self.plan.layers.iter().flat_map(move |planned| {
-            planned
-                .layer
-                .segments()
-                .into_iter()
-                .enumerate()
-                .flat_map(move |(segment, info)| {
-                    (0..info.len()).map(move |index| {
-                        planned.parameters.start
-                            + T::layer(&*planned.layer).locate(isa, segment, index)
-                    })
-                })
-        })
+        self.plan.places::<T>(self.isa).map(|(place, _)| place)
     }
 
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
@@ -325,10 +320,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             if !sum_losses().is_finite() {
                 return;
             }
-            let items = match member.count() {
-                1 => 0..pass.plan.items.len(),
-                _ => shares[member.index].clone(),
-            };
+            let items = member.share(shares);
             if let Some(whole) = &rest.whole {
                 whole.update(&pass, &update, member, items, sums);
                 return;
@@ -391,6 +383,32 @@ impl<T: Precision> Engine for CpuEngine<T> {
             loss,
             self.places().map(|place| whole[place].to_f64()).collect(),
         ))
+    }
+
+    fn hvp(&mut self, batch: &Batch, vectors: &[f64]) -> Result<(f64, Vec<f64>)> {
+        self.check_trainable()?;
+        self.check_second_order()?;
+        batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
+        let parameters: Vec<f64> = (self.places().map(|at| self.parameters[at].to_f64())).collect();
+        if vectors.is_empty() || !vectors.len().is_multiple_of(parameters.len().max(1)) {
+            return Err(Error::invalid(
+                "vectors",
+                format!("{} values", vectors.len()),
+                format!(
+                    "one or more times {}, the number of parameters",
+                    parameters.len()
+                ),
+            ));
+        }
+        let mut twin = match self.twin.take() {
+            Some(twin) => twin,
+            None => Box::new(Twin::new(&self.plan, &self.network, self.isa)?),
+        };
+        let (seed, step) = (self.seed, 1);
+        let (pass, rest) = self.split(batch, Mode::Training { seed, step });
+        let answer = twin.products(rest.team, &pass, &parameters, vectors);
+        self.twin = Some(twin);
+        Ok(answer)
     }
 
     fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64> {
@@ -531,10 +549,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
             upcoming: Rows::NONE,
         };
         let (pass, _) = self.split(&nobody, Mode::Evaluation);
-        for item in &pass.plan.items {
-            // SAFETY: only this thread works on the engine.
-            unsafe { pass.refresh(item, pass.parameters.read(item.range.clone())) };
-        }
+        // SAFETY: only this thread works on the engine.
+        unsafe { pass.refresh_all() };
         Ok(())
     }
 
@@ -544,6 +560,10 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 .map_err(|error| error.within(format_args!("layer {}", planned.number() + 1)))?;
         }
         Ok(())
+    }
+
+    fn check_second_order(&self) -> Result<()> {
+        twin::check(&self.plan, &self.network)
     }
 
     fn check(&self, dataset: &Dataset) -> Result<()> {

@@ -156,7 +156,7 @@ impl<T: Precision> Pass<'_, T> {
     ///
     /// # Safety
     /// As for [`Pass::forward`].
-    unsafe fn step_forward(&self, step: &Step, block: &RowBlock) {
+    pub(super) unsafe fn step_forward(&self, step: &Step, block: &RowBlock) {
         // SAFETY: the caller's promise; layers write only their own output and stash.
         unsafe {
             match *step {
@@ -199,7 +199,22 @@ impl<T: Precision> Pass<'_, T> {
         let stride = self.plan.output_stride;
         // SAFETY: the caller's promise.
         unsafe {
-            let rows = LossRows {
+            let dz = self
+                .arena
+                .write(block.values(self.plan.output_gradient, stride));
+            T::loss(self.loss).value_grad(self.loss_rows(block), dz)
+        }
+    }
+
+    /// What the loss is told of a block that went forward.
+    ///
+    /// # Safety
+    /// Nobody changes what the last layer put out, nor what was gathered.
+    pub(super) unsafe fn loss_rows(&self, block: &RowBlock) -> LossRows<'_, T> {
+        let stride = self.plan.output_stride;
+        // SAFETY: the caller's promise.
+        unsafe {
+            LossRows {
                 isa: self.isa,
                 rows: block.rows.len(),
                 outputs: self.plan.outputs,
@@ -216,11 +231,7 @@ impl<T: Precision> Pass<'_, T> {
                     None => None,
                 },
                 scale: self.gradient_scale,
-            };
-            let dz = self
-                .arena
-                .write(block.values(self.plan.output_gradient, stride));
-            T::loss(self.loss).value_grad(rows, dz)
+            }
         }
     }
 
@@ -228,7 +239,7 @@ impl<T: Precision> Pass<'_, T> {
     ///
     /// # Safety
     /// Nobody else works on these rows of the arena, and nobody changes parameters.
-    unsafe fn step_backward(&self, step: &Step, block: &RowBlock) {
+    pub(super) unsafe fn step_backward(&self, step: &Step, block: &RowBlock) {
         // SAFETY: the caller's promise; the gradients of two layers' outputs do not overlap.
         unsafe {
             match *step {

@@ -59,6 +59,8 @@ pub(super) struct PlannedTile {
 }
 
 pub(super) struct Plan {
+    /// Whether activations that are fused into layers have been split off, as second derivatives want.
+    pub is_split: bool,
     pub layers: Vec<PlannedLayer>,
     /// What happens to a row block, in order.
     pub steps: Vec<Step>,
@@ -112,7 +114,7 @@ impl Plan {
         cut: Cut,
     ) -> Result<Self> {
         // For one row: what it takes and costs.
-        let one = Self::for_rows::<T>(network, dtype, isa, 1)?;
+        let one = Self::for_rows::<T>(network, dtype, isa, 1, false)?;
         let layers = || one.layers.iter();
         if let Some(planned) = layers().find(|planned| planned.layer.least_rows() > batch_size) {
             let found = format!("a batch size of {batch_size}");
@@ -135,12 +137,24 @@ impl Plan {
             false => BLOCK_ROWS,
         };
         let capacity = batch_size.max(members * most);
-        let mut plan = Self::for_rows::<T>(network, dtype, isa, capacity)?;
+        let mut plan = Self::for_rows::<T>(network, dtype, isa, capacity, false)?;
         plan.batch_size = batch_size;
         plan.members = members;
         plan.block_rows = block_rows(batch_size, is_team_work, most);
         plan.evaluation_rows = most;
         plan.items = plan.group_tiles(cut);
+        Ok(plan)
+    }
+
+    /// The plan of the same steps in double precision for second derivatives: activations are split off, and the
+    /// rows of a batch, their blocks and the members are those of this plan.
+    pub fn second_order(&self, network: &NetworkSpec, isa: Isa) -> Result<Self> {
+        let mut plan = Self::for_rows::<f64>(network, Dtype::F64, isa, self.batch_size, true)?;
+        plan.batch_size = self.batch_size;
+        plan.members = self.members;
+        plan.block_rows = self.block_rows;
+        plan.evaluation_rows = self.evaluation_rows;
+        plan.items = plan.group_tiles(Cut::Nowhere);
         Ok(plan)
     }
 
@@ -150,8 +164,10 @@ impl Plan {
         dtype: Dtype,
         isa: Isa,
         capacity: usize,
+        is_split: bool,
     ) -> Result<Self> {
         let mut plan = Plan {
+            is_split,
             layers: Vec::new(),
             steps: Vec::new(),
             runs: Vec::new(),
@@ -200,6 +216,21 @@ impl Plan {
         let starts: Vec<usize> = [0].into_iter().chain(first).collect();
         plan.runs = starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
         Ok(plan)
+    }
+
+    /// Where each parameter stands in θ, in the order of [`State::parameters`](crate::engine::State::parameters), and
+    /// whether it is trained.
+    pub fn places<T: Precision>(&self, isa: Isa) -> impl Iterator<Item = (usize, bool)> {
+        self.layers.iter().flat_map(move |planned| {
+            let layer = &planned.layer;
+            (layer.segments().into_iter().enumerate()).flat_map(move |(segment, info)| {
+                let is_trained = layer.is_trained(segment);
+                (0..info.len()).map(move |index| {
+                    let at = T::layer(&**layer).locate(isa, segment, index);
+                    (planned.parameters.start + at, is_trained)
+                })
+            })
+        })
     }
 
     /// Where a tile begins in θ.

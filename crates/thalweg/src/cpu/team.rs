@@ -10,6 +10,7 @@
 
 use std::cell::UnsafeCell;
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -159,6 +160,14 @@ impl Member<'_> {
     /// Members that do the job.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// What it has to do of things of which neighbours have been shared out among the whole team.
+    pub fn share(&self, shares: &[Range<usize>]) -> Range<usize> {
+        match self.count {
+            1 => shares[0].start..shares[shares.len() - 1].end,
+            _ => shares[self.index].clone(),
+        }
     }
 
     /// Waits until every member has come here.

@@ -2,7 +2,7 @@
 
 use super::plan::{Plan, PlannedLayer, PlannedTile};
 use crate::kernels::Isa;
-use crate::layers::{AnyLayer, Node, Part, stride};
+use crate::layers::{AnyLayer, Node, Part, Pointwise, stride};
 use crate::precision::Precision;
 
 /// One thing that happens to a row block.
@@ -64,7 +64,21 @@ impl Plan {
             Part::Sequence(parts) => {
                 (parts.into_iter()).fold(at, |at, part| self.add::<T>(isa, path, part, at))
             }
-            Part::Layer(layer) => self.add_layer::<T>(isa, path, layer, at),
+            Part::Layer(mut layer) => {
+                let activation = match self.is_split {
+                    true => layer.take_activation(),
+                    false => None,
+                };
+                let shape = layer.output();
+                let at = self.add_layer::<T>(isa, path, layer, at);
+                match activation {
+                    Some(activation) => {
+                        let layer = Box::new(Pointwise { shape, activation });
+                        self.add_layer::<T>(isa, path, layer, at)
+                    }
+                    None => at,
+                }
+            }
             Part::Residual { body, projection } => {
                 let fork = self.steps.len();
                 let width = stride(at.size);

@@ -69,7 +69,7 @@ impl<'a, T: Precision> Update<'a, T> {
 
 impl<T: Precision> Pass<'_, T> {
     /// All rows of the batch, for a member.
-    fn whole(&self, member: usize) -> RowBlock {
+    pub(super) fn whole(&self, member: usize) -> RowBlock {
         RowBlock {
             rows: 0..self.batch.rows.len(),
             place: 0,
@@ -202,6 +202,17 @@ impl<T: Precision> Pass<'_, T> {
                 let told = self.block(layer, &all);
                 T::layer(&*layer.layer).track(told, &planned.tile, values);
             }
+        }
+    }
+
+    /// Brings all that is derived from parameters up to date.
+    ///
+    /// # Safety
+    /// Nobody else works on parameters and derived values.
+    pub unsafe fn refresh_all(&self) {
+        for item in &self.plan.items {
+            // SAFETY: the caller's promise.
+            unsafe { self.refresh(item, self.parameters.read(item.range.clone())) };
         }
     }
 

@@ -1,9 +1,10 @@
 //! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax). dx = dy·∂y/∂x.
 
 use super::{
-    Block, Geometry, Layer, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent, Tile,
+    Trace, Weights, stride,
 };
-use crate::activations::{ACTIVATIONS, AnyActivation, RowShape};
+use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::precision::Precision;
@@ -11,7 +12,7 @@ use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
-pub(super) struct Pointwise {
+pub(crate) struct Pointwise {
     pub shape: Shape,
     pub activation: Box<dyn AnyActivation>,
 }
@@ -22,6 +23,15 @@ impl Pointwise {
         RowShape {
             width,
             stride: stride(width),
+        }
+    }
+
+    /// The activation, and what its derivatives are computed from.
+    fn at<'a, T: Precision>(&self, trace: Trace<'a, T>) -> (&dyn Activation<T>, &'a [T]) {
+        let activation = T::activation(&*self.activation);
+        match activation.keeps_input() {
+            true => (activation, trace.x),
+            false => (activation, trace.y),
         }
     }
 }
@@ -49,6 +59,10 @@ impl Geometry for Pointwise {
 
     fn is_probability(&self) -> bool {
         self.activation.is_probability()
+    }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Own(self))
     }
 }
 
@@ -79,17 +93,40 @@ impl<T: Precision> Layer<T> for Pointwise {
         dx: Option<&mut [T]>,
     ) {
         let Some(dx) = dx else { return };
-        let activation = T::activation(&*self.activation);
-        let at = match activation.keeps_input() {
-            true => trace.x,
-            false => trace.y,
-        };
+        let (activation, at) = self.at(trace);
         let values = block.rows * stride(self.shape.size());
         dx[..values].copy_from_slice(&dy[..values]);
         activation.backward(block.isa, self.rows(), at, &mut dx[..values]);
     }
 
     fn gradient(&self, _: Block, _: &Tile, _: &[T], _: Trace<T>, _: &[T], _: &[T], _: &mut [T]) {}
+}
+
+/// ẏ = J·ẋ and dẋ = J·dẏ + J̇·dy.
+impl Tangent for Pointwise {
+    fn forward(&self, site: Site, y_dot: &mut [f64], _: [&mut [f64]; 2]) {
+        let values = site.block.rows * stride(self.shape.size());
+        let (activation, at) = self.at(site.trace);
+        y_dot[..values].copy_from_slice(&site.x_dot[..values]);
+        activation.backward(site.block.isa, self.rows(), at, &mut y_dot[..values]);
+    }
+
+    fn backward(
+        &self,
+        site: Site,
+        _: [&mut [f64]; 2],
+        [dy, dy_dot]: [&mut [f64]; 2],
+        dx_dot: &mut [f64],
+    ) {
+        let values = site.block.rows * stride(self.shape.size());
+        let (activation, at) = self.at(site.trace);
+        let (isa, dx_dot) = (site.block.isa, &mut dx_dot[..values]);
+        dx_dot.copy_from_slice(&dy_dot[..values]);
+        activation.backward(isa, self.rows(), at, dx_dot);
+        activation.add_curvature(isa, self.rows(), at, dy, site.x_dot, dx_dot);
+    }
+
+    fn gradient(&self, _: Site, _: &Tile, _: [&[f64]; 2], _: [&[f64]; 2], _: &mut [f64]) {}
 }
 
 pub(super) const ENTRY: Entry<Part, Place> = Entry {

@@ -5,7 +5,8 @@
 
 use super::window::{KERNEL, PADDING, POOL_STRIDE, Window};
 use super::{
-    Block, Geometry, Layer, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Part, Place, Plan, SecondOrder, Segment, Shape, Tile, Trace, Weights,
+    stride,
 };
 use crate::kernels::Isa;
 use crate::precision::Precision;
@@ -35,6 +36,10 @@ impl Geometry for AveragePool {
 
     fn cost(&self) -> usize {
         self.output().size() * self.pixels
+    }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Linear)
     }
 }
 

@@ -11,9 +11,11 @@
 //! One value has no variance: a batch size that leaves a single value a channel is refused, and a last short
 //! batch of this kind is normalized by the running statistics, which it leaves as they are.
 
+mod tangent;
+
 use super::{
-    Block, Direction, Geometry, Layer, Mode, Part, Place, Plan, Segment, Shape, Tile, Trace,
-    Weights, stride, vectors,
+    Block, Direction, Geometry, Layer, Mode, Part, Place, Plan, SecondOrder, Segment, Shape, Tile,
+    Trace, Weights, stride, vectors,
 };
 use crate::kernels::{Isa, moments};
 use crate::precision::Precision;
@@ -181,6 +183,10 @@ impl Geometry for BatchNorm {
 
     fn least_rows(&self) -> usize {
         if self.shape.is_flat() { 2 } else { 1 }
+    }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Own(self))
     }
 }
 

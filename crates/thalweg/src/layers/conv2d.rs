@@ -14,10 +14,10 @@
 
 use super::window::{KERNEL, PADDING, STRIDE, Window};
 use super::{
-    Block, Geometry, Layer, Matrix, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights,
-    stride, vectors,
+    Block, Geometry, Layer, Matrix, Part, Place, Plan, SecondOrder, Segment, Shape, Tile, Trace,
+    Weights, stride, vectors,
 };
-use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
+use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity, RowShape};
 use crate::error::{Error, Result};
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::correlate::{Correlation, Overlaps, Step, UNITS};
@@ -231,6 +231,14 @@ impl Geometry for Conv2d {
 
     fn is_probability(&self) -> bool {
         self.activation.is_probability()
+    }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Bilinear)
+    }
+
+    fn take_activation(&mut self) -> Option<Box<dyn AnyActivation>> {
+        Some(std::mem::replace(&mut self.activation, Box::new(Identity)))
     }
 }
 

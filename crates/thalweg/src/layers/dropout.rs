@@ -6,7 +6,8 @@
 //! it depends neither on threads nor on how the batch is cut.
 
 use super::{
-    Block, Geometry, Layer, Mode, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Mode, Part, Place, Plan, SecondOrder, Segment, Shape, Tile, Trace,
+    Weights, stride,
 };
 use crate::error::{Error, Result};
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
@@ -90,6 +91,10 @@ impl Geometry for Dropout {
 
     fn cost(&self) -> usize {
         self.shape.size()
+    }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Linear)
     }
 }
 

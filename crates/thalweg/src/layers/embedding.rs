@@ -7,8 +7,8 @@
 //! code 0, which preprocessing may keep for what is unknown.
 
 use super::{
-    Block, Geometry, Layer, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
-    vectors,
+    Block, Geometry, Layer, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent, Tile,
+    Trace, Weights, stride, vectors,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
@@ -104,6 +104,10 @@ impl Geometry for Embedding {
             None => Ok(()),
         }
     }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Own(self))
+    }
 }
 
 impl<T: Precision> Layer<T> for Embedding {
@@ -169,6 +173,31 @@ impl<T: Precision> Layer<T> for Embedding {
                 }
             }
         }
+    }
+}
+
+/// ẏ is the vector of Ė; numbers and codes are given, so that ẋ = 0.
+impl Tangent for Embedding {
+    fn forward(&self, site: Site, y_dot: &mut [f64], _: [&mut [f64]; 2]) {
+        let x = site.trace.x;
+        Layer::<f64>::forward(self, site.block, site.direction, x, y_dot, &mut []);
+        for row in y_dot.chunks_exact_mut(stride(self.output().size())) {
+            row[self.columns * self.width..].fill(0.0);
+        }
+    }
+
+    fn backward(&self, _: Site, _: [&mut [f64]; 2], _: [&mut [f64]; 2], _: &mut [f64]) {}
+
+    fn gradient(
+        &self,
+        site: Site,
+        tile: &Tile,
+        _: [&[f64]; 2],
+        [_, dy_dot]: [&[f64]; 2],
+        gradient: &mut [f64],
+    ) {
+        let Site { block, trace, .. } = site;
+        Layer::<f64>::gradient(self, block, tile, &[], trace, &[], dy_dot, gradient);
     }
 }
 

@@ -5,7 +5,8 @@
 
 use super::window::{KERNEL, PADDING, POOL_STRIDE, Window};
 use super::{
-    Block, Geometry, Layer, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent, Tile,
+    Trace, Weights, stride,
 };
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
 use crate::precision::Precision;
@@ -120,6 +121,10 @@ impl Geometry for MaxPool {
     fn cost(&self) -> usize {
         self.output().size() * self.window.kernel * self.window.kernel
     }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Own(self))
+    }
 }
 
 impl<T: Precision> Layer<T> for MaxPool {
@@ -188,6 +193,47 @@ impl<T: Precision> Layer<T> for MaxPool {
     }
 
     fn gradient(&self, _: Block, _: &Tile, _: &[T], _: Trace<T>, _: &[T], _: &[T], _: &mut [T]) {}
+}
+
+/// Which pixel is the largest does not change: ẏ is the same pixel of ẋ.
+impl Tangent for MaxPool {
+    fn forward(&self, site: Site, y_dot: &mut [f64], [stash, _]: [&mut [f64]; 2]) {
+        let (input, output) = (self.input, self.output());
+        let rows = site.x_dot.chunks_exact(stride(input.size()));
+        let rows = rows.zip(y_dot.chunks_exact_mut(stride(output.size())));
+        let rows = rows.zip(stash.chunks_exact(stride(output.size())));
+        for ((x, y), stash) in rows.take(site.block.rows) {
+            let channels = x
+                .chunks_exact(input.area())
+                .zip(y.chunks_exact_mut(output.area()));
+            let channels = channels.zip(stash.chunks_exact(output.area()));
+            for ((x, y), stash) in channels.take(input.channels) {
+                for (y, place) in y.iter_mut().zip(stash) {
+                    *y = x[*place as usize];
+                }
+            }
+        }
+    }
+
+    fn backward(
+        &self,
+        site: Site,
+        [stash, _]: [&mut [f64]; 2],
+        [_, dy_dot]: [&mut [f64]; 2],
+        dx_dot: &mut [f64],
+    ) {
+        Layer::<f64>::backward(
+            self,
+            site.block,
+            site.weights,
+            site.trace,
+            stash,
+            dy_dot,
+            Some(dx_dot),
+        );
+    }
+
+    fn gradient(&self, _: Site, _: &Tile, _: [&[f64]; 2], _: [&[f64]; 2], _: &mut [f64]) {}
 }
 
 pub(super) const ENTRY: Entry<Part, Place> = Entry {

@@ -13,11 +13,14 @@
 //! all that most layers need. The methods that have a default are for layers that
 //! - couple the rows of a batch: [`Geometry::summary`], [`Layer::summarize`] and what follows it,
 //! - compute with something that takes all parameters at once: [`Geometry::prepared`], [`Layer::prepare`],
-//! - keep values that are not trained: [`Geometry::is_trained`], [`Layer::track`].
+//! - keep values that are not trained: [`Geometry::is_trained`], [`Layer::track`],
+//! - have second derivatives: [`Geometry::second_order`], one line for a layer that is linear or bilinear, and
+//!   [`Geometry::take_activation`] where an activation is fused into it.
 
 use std::fmt;
 use std::ops::Range;
 
+use crate::activations::AnyActivation;
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::precision::Dtype;
@@ -26,11 +29,14 @@ use crate::registry::entries;
 
 mod network;
 mod normalize;
+mod normalized;
 mod reparametrize;
+mod second_order;
 mod vectors;
 mod window;
 
 pub use network::{Node, Part, build};
+pub use second_order::{SecondOrder, Site, Tangent};
 
 entries! {
     /// All layers.
@@ -54,6 +60,7 @@ entries! {
     embedding,
 }
 
+pub(crate) use activation::Pointwise;
 pub(crate) use dense::Stored;
 
 /// Where a layer stands in its network.
@@ -237,6 +244,17 @@ pub trait Geometry: Send + Sync {
     /// Whether it puts out probabilities, which losses of logits must not be given.
     fn is_probability(&self) -> bool {
         false
+    }
+
+    /// How Hessian-vector products go through it, if they can; without an activation that
+    /// [`Geometry::take_activation`] takes.
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        None
+    }
+
+    /// Leaves it without the activation that is fused into it, which it gives back, if there is one.
+    fn take_activation(&mut self) -> Option<Box<dyn AnyActivation>> {
+        None
     }
 }
 

@@ -4,7 +4,12 @@
 //! Backward, with g = γ·dy: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε), means over the group;
 //! dγ = Σ dy·x̂ and dβ = Σ dy over the rows (and over the positions of a channel that share them).
 
-use super::{Block, Geometry, Layer, Plan, Segment, Shape, Tile, Trace, Weights, stride, vectors};
+mod tangent;
+
+use super::{
+    Block, Geometry, Layer, Plan, SecondOrder, Segment, Shape, Tile, Trace, Weights, stride,
+    vectors,
+};
 use crate::kernels::{Isa, moments};
 use crate::precision::Precision;
 use crate::random::Sequence;
@@ -105,6 +110,10 @@ impl Geometry for RowNorm {
 
     fn cost(&self) -> usize {
         4 * self.shape.size()
+    }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Own(self))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Newton-CG: θ ← θ + αd with ∇²C·d ≈ −∇C, solved by conjugate gradients to a residual of
 //! min(½, √‖∇C‖)·‖∇C‖, or until a direction of negative curvature; α fulfils the strong Wolfe conditions.
 //!
-//! Needs products with the Hessian alone: [`Objective::hessian_times`]. It keeps nothing between iterations.
+//! Needs products with the Hessian alone, which are exact: [`Objective::hessian_times`]. It keeps nothing between
+//! iterations.
 //! Source: Nocedal & Wright 2006, algorithm 7.1.
 
 use super::line_search::search;

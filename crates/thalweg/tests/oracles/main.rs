@@ -13,6 +13,7 @@ mod losses;
 mod networks;
 mod optimizers;
 mod schedules;
+mod second_order;
 
 use thalweg::Isa;
 

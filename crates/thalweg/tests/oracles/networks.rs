@@ -6,9 +6,10 @@ use thalweg::engine::Batch;
 use thalweg::losses::LOSSES;
 
 use crate::common::*;
+use crate::second_order::scaled_error;
 
 #[test]
-fn logits_losses_and_parameter_gradients_of_networks_are_those_of_pytorch() {
+fn logits_losses_gradients_and_hessian_vector_products_of_networks_are_those_of_pytorch() {
     let mut compared: Vec<String> = Vec::new();
     let mut worst = 0.0f64;
     for file in ["networks_4-1", "networks_3-4-2", "networks_5-8-6-3"] {
@@ -79,6 +80,9 @@ fn logits_losses_and_parameter_gradients_of_networks_are_those_of_pytorch() {
                     &floats(loss, "gradient"),
                     1e-3,
                 ));
+                let direction = floats(&golden, "direction");
+                let (_, product) = engine.hvp(&Batch::all(&dataset), &direction).unwrap();
+                let error = error.max(scaled_error(&product, &floats(loss, "hvp")));
                 assert!(error < 1e-12, "{file} {activation} {name}: {error:e}");
                 worst = worst.max(error);
                 compared.push(ours.to_owned());

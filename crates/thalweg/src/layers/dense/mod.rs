@@ -13,10 +13,10 @@ mod panels;
 mod unit_rows;
 
 use super::{
-    Block, Geometry, Layer, Matrix, Part, Place, Plan, ROW_MULTIPLE, Segment, Shape, Tile, Trace,
-    Weights, stride,
+    Block, Geometry, Layer, Matrix, Part, Place, Plan, ROW_MULTIPLE, SecondOrder, Segment, Shape,
+    Tile, Trace, Weights, stride,
 };
-use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
+use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity, RowShape};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
@@ -283,6 +283,17 @@ impl Geometry for Dense {
 
     fn is_probability(&self) -> bool {
         self.activation.is_probability()
+    }
+
+    fn second_order(&self) -> Option<SecondOrder<'_>> {
+        Some(SecondOrder::Bilinear)
+    }
+
+    fn take_activation(&mut self) -> Option<Box<dyn AnyActivation>> {
+        self.keeps_input = false;
+        // The activation reads the output, as layers do.
+        self.row = stride(self.units);
+        Some(std::mem::replace(&mut self.activation, Box::new(Identity)))
     }
 }
 

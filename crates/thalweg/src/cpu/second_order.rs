@@ -1,0 +1,267 @@
+//! Hessian-vector products: a second way through the network, along which every value is a derivative along a
+//! direction θ̇. See `layers/second_order.rs` for the mathematics.
+//!
+//! Row blocks, meetings and items are as in a step (`pass.rs`), so that the bits do not depend on threads.
+
+use super::buffer::Shared;
+use super::items::Item;
+use super::pass::{Pass, RowBlock};
+use super::plan::PlannedLayer;
+use super::team::Member;
+use super::unfold::Step;
+use crate::layers::{Direction, Layer, SecondOrder, Site, Weights};
+use crate::precision::Precision;
+
+/// Both ways, as the members of the team go them.
+pub(super) struct Ways<'a> {
+    pub first: Pass<'a, f64>,
+    pub second: Pass<'a, f64>,
+    /// θ with nothing but the first segment of each layer.
+    pub linear: Shared<'a, f64>,
+}
+
+/// How Hessian-vector products go through a layer of a twin.
+fn of(planned: &PlannedLayer) -> (SecondOrder<'_>, &dyn Layer<f64>) {
+    let second_order = planned.layer.second_order();
+    let second_order = second_order.expect("a twin is made of layers that have been checked");
+    (second_order, f64::layer(&*planned.layer))
+}
+
+/// Whether ẏ of a layer is 0: it learns nothing, nor does anything in front.
+fn is_still(planned: &PlannedLayer) -> bool {
+    let segments = planned.layer.segments().len();
+    planned.input_gradient.is_none() && !(0..segments).any(|s| planned.layer.is_trained(s))
+}
+
+impl Ways<'_> {
+    /// What a layer knows of a block.
+    ///
+    /// # Safety
+    /// Nobody changes the layer's input and output, the totals of the block's member, nor parameters.
+    unsafe fn site(&self, planned: &PlannedLayer, block: &RowBlock) -> Site<'_> {
+        let (first, second) = (&self.first, &self.second);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let weights = first.layer_weights(planned);
+            Site {
+                block: first.block(planned, block),
+                weights,
+                linear: Weights {
+                    parameters: self.linear.read(planned.parameters.clone()),
+                    ..weights
+                },
+                direction: second.layer_weights(planned),
+                trace: first.trace(planned, block),
+                x_dot: (second.arena).read(block.values(planned.input, planned.input_stride)),
+                moves: planned.input_gradient.is_some(),
+                batch: second.block(planned, block).batch,
+            }
+        }
+    }
+
+    /// ẋ → ẏ of a block, through one step.
+    ///
+    /// # Safety
+    /// Nobody else works on these rows of the arenas, and nobody changes parameters.
+    unsafe fn forward(&self, step: &Step, block: &RowBlock) {
+        // SAFETY: the caller's promise; layers write only their own output and stashes.
+        unsafe {
+            let Step::Layer(index) = *step else {
+                return self.second.step_forward(step, block);
+            };
+            let planned = &self.first.plan.layers[index];
+            let y_dot = block.values(planned.output, planned.output_stride);
+            let y_dot = self.second.arena.write(y_dot);
+            if is_still(planned) {
+                return y_dot.fill(0.0);
+            }
+            let stash = block.values(planned.stash, planned.stash_stride);
+            let stashes = [&self.first, &self.second].map(|way| way.arena.write(stash.clone()));
+            let (second_order, layer) = of(planned);
+            second_order.forward(layer, self.site(planned, block), y_dot, stashes);
+        }
+    }
+
+    /// dẏ → dẋ of a block, through one step.
+    ///
+    /// # Safety
+    /// As for [`Ways::forward`].
+    unsafe fn backward(&self, step: &Step, block: &RowBlock) {
+        // SAFETY: the caller's promise; the gradients of two layers' outputs do not overlap.
+        unsafe {
+            let Step::Layer(index) = *step else {
+                return self.second.step_backward(step, block);
+            };
+            let planned = &self.first.plan.layers[index];
+            if is_still(planned) {
+                return;
+            }
+            let both = |start: usize, stride: usize| {
+                let range = block.values(start, stride);
+                [&self.first, &self.second].map(|way| way.arena.write(range.clone()))
+            };
+            let dx_dot = planned.input_gradient.map(|gradient| {
+                let range = block.values(gradient, planned.input_stride);
+                self.second.arena.write(range)
+            });
+            let stashes = both(planned.stash, planned.stash_stride);
+            let dy = both(planned.gradient, planned.output_stride);
+            let (second_order, layer) = of(planned);
+            second_order.backward(layer, self.site(planned, block), stashes, dy, dx_dot);
+        }
+    }
+
+    /// What a block tells the layer with which a run begins.
+    ///
+    /// # Safety
+    /// Nobody else works on this block.
+    unsafe fn summarize(
+        &self,
+        planned: &PlannedLayer,
+        direction: Direction,
+        index: usize,
+        block: &RowBlock,
+    ) {
+        let (SecondOrder::Own(tangent), _) = of(planned) else {
+            return;
+        };
+        // SAFETY: the caller's promise; each block has room of its own.
+        unsafe {
+            let range = self.second.told(planned, direction, index);
+            let summary = self.second.summaries.write(range);
+            let site = self.site(planned, block);
+            match direction {
+                Direction::Forward => tangent.summarize(site, summary),
+                Direction::Backward => {
+                    let range = block.values(planned.gradient, planned.output_stride);
+                    let ways = [&self.first, &self.second];
+                    let dy = ways.map(|way| way.arena.read(range.clone()));
+                    tangent.summarize_gradient(site, dy, summary);
+                }
+            }
+        }
+    }
+
+    /// Adds up what the blocks told a layer, for a member.
+    ///
+    /// # Safety
+    /// All blocks have told, and nobody else uses this member's totals.
+    unsafe fn combine(&self, planned: &PlannedLayer, direction: Direction, member: usize) {
+        let second = &self.second;
+        let blocks = second.batch.rows.len().div_ceil(second.plan.block_rows);
+        let length = planned.summary.len();
+        let start = second.totals(planned, member).start + length * (direction as usize);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let total = second.totals.write(start..start + length);
+            total.fill(0.0);
+            for index in 0..blocks {
+                let told = second.told(planned, direction, index);
+                for (total, part) in total.iter_mut().zip(second.summaries.read(told)) {
+                    *total += part;
+                }
+            }
+        }
+    }
+
+    /// The second way of this member's row blocks, forward and back.
+    pub fn row_blocks(&self, member: Member) {
+        let plan = self.first.plan;
+        let (rows, size) = (self.first.batch.rows.len(), plan.block_rows);
+        let mine = || {
+            let indices = (member.index..rows.div_ceil(size)).step_by(member.count());
+            indices.map(|index| {
+                let start = index * size;
+                let block = RowBlock {
+                    rows: start..rows.min(start + size),
+                    place: start,
+                    member: member.index,
+                };
+                (index, block)
+            })
+        };
+        let coupling = |run| self.first.coupling(run);
+        for (run, steps) in plan.runs.iter().enumerate() {
+            if let Some(planned) = coupling(run) {
+                member.meet();
+                // SAFETY: the team has met, and totals are this member's own.
+                unsafe { self.combine(planned, Direction::Forward, member.index) };
+            }
+            for (index, block) in mine() {
+                // SAFETY: blocks do not overlap, each belongs to one member, and parameters do not change.
+                unsafe {
+                    for step in &plan.steps[steps.clone()] {
+                        self.forward(step, &block);
+                    }
+                    if let Some(planned) = coupling(run + 1) {
+                        self.summarize(planned, Direction::Forward, index, &block);
+                    }
+                }
+            }
+        }
+        for (run, steps) in plan.runs.iter().enumerate().rev() {
+            if let Some(planned) = coupling(run + 1) {
+                member.meet();
+                // SAFETY: as above.
+                unsafe { self.combine(planned, Direction::Backward, member.index) };
+            }
+            for (index, block) in mine() {
+                // SAFETY: as above.
+                unsafe {
+                    match coupling(run + 1) {
+                        Some(_) => self.backward(&plan.steps[plan.runs[run + 1].start], &block),
+                        None => self.loss(&block),
+                    }
+                    let is_coupled = usize::from(coupling(run).is_some());
+                    for step in plan.steps[steps.clone()][is_coupled..].iter().rev() {
+                        self.backward(step, &block);
+                    }
+                    if let Some(planned) = coupling(run) {
+                        self.summarize(planned, Direction::Backward, index, &block);
+                    }
+                }
+            }
+        }
+    }
+
+    /// From the derivative of what the last layer puts out to that of its gradient.
+    ///
+    /// # Safety
+    /// As for [`Ways::forward`].
+    unsafe fn loss(&self, block: &RowBlock) {
+        let (plan, arena) = (self.second.plan, &self.second.arena);
+        let stride = plan.output_stride;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let direction = arena.read(block.values(plan.output, stride));
+            let product = arena.write(block.values(plan.output_gradient, stride));
+            let rows = self.first.loss_rows(block);
+            f64::loss(self.first.loss).hvp(rows, direction, product);
+        }
+    }
+
+    /// The product for an item of θ from the whole batch, computed by a member.
+    ///
+    /// # Safety
+    /// All rows went both ways, nobody writes to the arenas, and nobody else touches the item in `product`.
+    pub unsafe fn gradient(&self, member: usize, item: &Item, product: Shared<f64>) {
+        let (plan, all) = (self.first.plan, self.first.whole(member));
+        for planned in &plan.tiles[item.tiles.clone()] {
+            let layer = &plan.layers[planned.layer];
+            let start = plan.tile_start(planned);
+            // SAFETY: the caller's promise.
+            unsafe {
+                let both = |start: usize, stride: usize| {
+                    let range = all.values(start, stride);
+                    [&self.first, &self.second].map(|way| way.arena.read(range.clone()))
+                };
+                let stashes = both(layer.stash, layer.stash_stride);
+                let dy = both(layer.gradient, layer.output_stride);
+                let gradient = product.write(start..start + planned.tile.len());
+                let (second_order, of) = of(layer);
+                let site = self.site(layer, &all);
+                second_order.gradient(of, site, &planned.tile, stashes, dy, gradient);
+            }
+        }
+    }
+}

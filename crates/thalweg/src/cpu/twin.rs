@@ -1,0 +1,221 @@
+//! The twin of an engine that computes its Hessian-vector products, in double precision; made when they are first
+//! asked for.
+//!
+//! It keeps the values of an ordinary pass, forward and back, in one arena, and the derivatives of the second way
+//! (`second_order.rs`) at the same places of another.
+
+use std::ops::Range;
+
+use super::buffer::{Buffer, Shared};
+use super::pass::Pass;
+use super::plan::{Plan, PlannedLayer};
+use super::second_order::Ways;
+use super::team::{Member, Team};
+use crate::error::{Error, Result};
+use crate::kernels::Isa;
+use crate::precision::Precision;
+use crate::registry::{Choice, Setting};
+use crate::spec::NetworkSpec;
+
+/// See the module's text.
+pub(super) struct Twin {
+    plan: Plan,
+    /// Items that each member computes.
+    shares: Vec<Range<usize>>,
+    first: Way,
+    second: Way,
+    /// θ with nothing but the first segment of each layer.
+    linear: Buffer<f64>,
+    values: Buffer<f64>,
+    classes: Vec<u32>,
+    weights: Buffer<f64>,
+    /// Σ w·l of each row block.
+    losses: Vec<f64>,
+    /// ∇²L·θ̇, in the order of θ.
+    product: Buffer<f64>,
+}
+
+/// The memory of one way: see [`Pass`]. Parameters are θ on the first and θ̇ on the second.
+struct Way {
+    parameters: Buffer<f64>,
+    derived: Buffer<f64>,
+    arena: Buffer<f64>,
+    summaries: Vec<f64>,
+    totals: Vec<f64>,
+}
+
+/// Whether every layer of a plan has second derivatives.
+///
+/// # Errors
+/// Names the first that has none.
+pub(super) fn check(plan: &Plan, network: &NetworkSpec) -> Result<()> {
+    let lacks = |planned: &&PlannedLayer| planned.layer.second_order().is_none();
+    let Some(planned) = plan.layers.iter().find(lacks) else {
+        return Ok(());
+    };
+    let (number, name) = (planned.number() + 1, name(&network.layers, &planned.path));
+    let found = "a layer without second derivatives";
+    Err(Error::invalid(
+        format!("layer {number} ({name})"),
+        found,
+        "layers that Hessian-vector products can go through",
+    ))
+}
+
+/// The name of the entry at the path of a layer, such as `layers.2.layers.0` or `layers.2.projection`.
+fn name<'a>(layers: &'a [Choice], path: &str) -> &'a str {
+    let (mut layers, mut name) = (layers, "");
+    let mut settings = None;
+    for part in path.split('.') {
+        match part.parse::<usize>() {
+            Ok(index) => {
+                let layer = &layers[index];
+                (name, settings) = (&layer.name, Some(&layer.settings));
+            }
+            Err(_) => match settings.and_then(|settings| settings.get(part)) {
+                Some(Setting::Choices(inner)) => layers = inner,
+                Some(Setting::Choice(inner)) => name = &inner.name,
+                Some(Setting::Text(inner)) => name = inner,
+                _ => {}
+            },
+        }
+    }
+    name
+}
+
+impl Way {
+    fn new(plan: &Plan) -> Result<Self> {
+        let blocks = plan.capacity.div_ceil(plan.block_rows);
+        Ok(Self {
+            parameters: Buffer::new(plan.parameters)?,
+            derived: Buffer::new(plan.derived)?,
+            arena: Buffer::new(plan.arena)?,
+            summaries: vec![0.0; 2 * plan.summary * blocks],
+            totals: vec![0.0; 2 * plan.summary * plan.members],
+        })
+    }
+
+    /// Puts values in the order of `State::parameters` where they belong; only those that are trained, if that is
+    /// wanted.
+    fn load(&mut self, plan: &Plan, isa: Isa, values: &[f64], only_trained: bool) {
+        for ((place, is_trained), value) in plan.places::<f64>(isa).zip(values) {
+            self.parameters[place] = match only_trained && !is_trained {
+                true => 0.0,
+                false => *value,
+            };
+        }
+    }
+}
+
+impl Twin {
+    /// The twin of an engine with this plan.
+    ///
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn new(plan: &Plan, network: &NetworkSpec, isa: Isa) -> Result<Self> {
+        let plan = plan.second_order(network, isa)?;
+        Ok(Self {
+            shares: plan.share_items(),
+            first: Way::new(&plan)?,
+            second: Way::new(&plan)?,
+            linear: Buffer::new(plan.parameters)?,
+            values: Buffer::new(plan.capacity * plan.outputs)?,
+            classes: vec![0; plan.capacity],
+            weights: Buffer::new(plan.capacity)?,
+            losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
+            product: Buffer::new(plan.parameters)?,
+            plan,
+        })
+    }
+
+    /// The loss, and ∇²L times each of the `vectors`, one after the other, at θ = `parameters`; of the batch and with
+    /// the settings of a pass of the engine itself.
+    pub fn products<T: Precision>(
+        &mut self,
+        team: &mut Team,
+        of: &Pass<T>,
+        parameters: &[f64],
+        vectors: &[f64],
+    ) -> (f64, Vec<f64>) {
+        let isa = of.isa;
+        self.first.load(&self.plan, isa, parameters, false);
+        for tile in (self.plan.tiles.iter()).filter(|tile| tile.tile.segment == 0) {
+            let start = self.plan.tile_start(tile);
+            let range = start..start + tile.tile.len();
+            self.linear[range.clone()].copy_from_slice(&self.first.parameters[range]);
+        }
+        let blocks = of.batch.rows.len().div_ceil(self.plan.block_rows);
+        let (ways, rest) = self.split(of);
+        // SAFETY: nobody else works on the twin.
+        unsafe { ways.first.refresh_all() };
+        let losses = rest.losses;
+        team.run(&|member| ways.first.row_blocks(member, losses));
+        let loss = self.losses[..blocks].iter().sum::<f64>() * of.scale;
+        let mut products = Vec::with_capacity(vectors.len());
+        for vector in vectors.chunks_exact(parameters.len().max(1)) {
+            self.second.load(&self.plan, isa, vector, true);
+            let (ways, rest) = self.split(of);
+            // SAFETY: as above.
+            unsafe { ways.second.refresh_all() };
+            team.run(&|member: Member| {
+                ways.row_blocks(member);
+                member.meet();
+                let items = &ways.first.plan.items[member.share(rest.shares)];
+                for item in items.iter().filter(|item| item.is_trained) {
+                    // SAFETY: all rows are done, and items do not overlap.
+                    unsafe { ways.gradient(member.index, item, rest.product) };
+                }
+            });
+            let places = self.plan.places::<f64>(isa);
+            products.extend(places.map(|(place, is_trained)| match is_trained {
+                true => self.product[place],
+                false => 0.0,
+            }));
+        }
+        (loss, products)
+    }
+
+    /// The twin's parts as a pass of an engine uses them, and what the members need besides.
+    fn split<'a, T: Precision>(&'a mut self, of: &Pass<'a, T>) -> (Ways<'a>, Rest<'a>) {
+        let (values, weights) = (self.values.share(), self.weights.share());
+        let classes = Shared::new(&mut self.classes);
+        let plan = &self.plan;
+        let pass = |way: &'a mut Way| Pass {
+            isa: of.isa,
+            plan,
+            loss: of.loss,
+            batch: of.batch,
+            mode: of.mode,
+            augmenting: None,
+            scale: of.scale,
+            gradient_scale: of.gradient_scale,
+            arena: way.arena.share(),
+            values,
+            classes,
+            weights,
+            parameters: way.parameters.share(),
+            derived: way.derived.share(),
+            prepared: Shared::new(&mut []),
+            summaries: Shared::new(&mut way.summaries),
+            totals: Shared::new(&mut way.totals),
+        };
+        let ways = Ways {
+            first: pass(&mut self.first),
+            second: pass(&mut self.second),
+            linear: self.linear.share(),
+        };
+        let rest = Rest {
+            losses: Shared::new(&mut self.losses),
+            product: self.product.share(),
+            shares: &self.shares,
+        };
+        (ways, rest)
+    }
+}
+
+/// What the members need beside the [`Ways`].
+struct Rest<'a> {
+    losses: Shared<'a, f64>,
+    product: Shared<'a, f64>,
+    shares: &'a [Range<usize>],
+}
