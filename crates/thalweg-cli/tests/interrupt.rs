@@ -45,7 +45,7 @@ fn killed(place: &Workplace, line: &str) -> String {
     let mut epochs = 30;
     loop {
         let line = format!("{line} --epochs {epochs}");
-        let mut child = start(&place, &format!("train {line} --out killed"));
+        let mut child = start(place, &format!("train {line} --out killed"));
         let was_running = wait_for(&mut child, || checkpoint.exists());
         child.kill().unwrap();
         child.wait().unwrap();
