@@ -99,6 +99,33 @@ fn activations_and_their_slopes_are_within_four_units_in_the_last_place() {
     }
 }
 
+/// Which function a name means, and what happens at kinks.
+#[test]
+fn activations_are_the_functions_that_pytorch_has_by_these_names() {
+    let golden = golden("pytorch/activations.json");
+    let grid = floats(&golden, "x");
+    let functions = golden["activations"].as_object().unwrap();
+    for name in elementwise().filter(|name| *name != "step") {
+        let want = functions.get(name);
+        let want = want.unwrap_or_else(|| panic!("activation {name} is not in the golden file"));
+        let activation = ACTIVATIONS.build(&Choice::new(name), &()).unwrap();
+        let got = activate::<f64>(&*activation, Isa::detect(), &grid);
+        // Its hard sigmoid has the slope 1/6 in single precision.
+        let tolerance = if name == "hard_sigmoid" { 1e-8 } else { 1e-13 };
+        for (k, key) in ["value", "first", "second"].iter().enumerate() {
+            let want = floats(want, key);
+            for (i, x) in grid.iter().enumerate() {
+                // Beyond, its softplus is x itself; at 0 its ELU bends although its slope is 1.
+                let is_elus_bend = k == 2 && *x == 0.0 && ["elu", "selu"].contains(&name);
+                if x.abs() <= 10.0 && !is_elus_bend {
+                    let error = relative_error(got[k][i], want[i], 1.0);
+                    assert!(error <= tolerance, "{name}, {key} at {x}: {error:e}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn activations_have_no_nan_at_infinity_and_hand_nan_on() {
     fn check<T: Precision>(name: &str) {

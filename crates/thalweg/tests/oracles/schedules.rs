@@ -3,6 +3,7 @@
 use serde_json::Value;
 use thalweg::registry::{Choice, Setting};
 use thalweg::schedules::{Progress, SCHEDULES};
+use thalweg::spec::ScaleRate;
 
 use crate::common::*;
 
@@ -120,5 +121,17 @@ fn learning_rates_of_every_schedule_are_those_of_the_oracles() {
             compared.iter().any(|done| done == name),
             "schedule {name} has no golden case"
         );
+    }
+}
+
+#[test]
+fn rates_are_scaled_with_the_batch_as_the_rule_says() {
+    for case in list(&golden("closed_form/schedules.json"), "linear_scaling") {
+        let rule = ScaleRate {
+            from_batch_size: number(case, "from") as usize,
+            warmup: 0.0,
+        };
+        let factor = rule.factor(number(case, "to") as usize, 0.0);
+        assert_eq!(number(case, "rate") * factor, number(case, "value"));
     }
 }
