@@ -11,6 +11,9 @@ import torch
 
 from problem import GRADIENTS, REPORTED, THETA
 
+# NAdam keeps its product of momenta in the default precision.
+torch.set_default_dtype(torch.float64)
+
 DECAY = {"weight_decay": 0.1}
 CASES = [
     ("sgd", torch.optim.SGD, {"lr": 0.1}),

@@ -139,10 +139,8 @@ fn a_hundred_steps_of_every_optimizer_are_those_of_the_oracles() {
             for (step, got) in steps.iter().zip(replay(&spec, &golden, &steps)) {
                 let want = floats(&case["after"], &step.to_string());
                 let error = worst_error(&got, &want, 1e-3);
-                // PyTorch keeps NAdam's product of momenta in single precision; the closed form does not.
-                let is_single = file == "pytorch" && name.starts_with("nadam");
                 assert!(
-                    error <= if is_single { 1e-6 } else { 1e-10 },
+                    error <= 1e-10,
                     "{file}: {name} as {}, step {step}: {got:?} is not {want:?} ({error:e})",
                     spec.optimizer
                 );
