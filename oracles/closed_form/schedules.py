@@ -12,7 +12,6 @@ of steps taken before this one (from 0), T all steps, p = e/E or t/T:
     cosine          η_min + (η − η_min)·(1 + cos(π p)) / 2               (Loshchilov and Hutter 2017, one period)
     cosine_restarts cosine with p = fractional part of e / period
     linear_warmup   η·min(1, (t + 1) / W), W warm-up steps                            (before a constant rate)
-    warmup_cosine   linear_warmup for t < W, then cosine with p = (t − W) / (T − W)
     warmup_times_cosine   min(1, (t + 1) / W) times cosine with p = t / T, not shifted
     inverse_sqrt    η·min((t + 1)^−½, (t + 1)·W^−3/2)·√W, so that the peak, at t + 1 = W, is η    (Vaswani et al. 2017)
     coslog4         η·(1 − cos(2π·log₂(1 + 15 p))) / 2                                (RealMLP, Holzmüller et al. 2024)
@@ -28,12 +27,6 @@ ALL_EPOCHS, ALL_STEPS = 10.0, 100
 
 def cosine(rate, low, p):
     return low + (rate - low) * (1.0 + cos(pi * p)) / 2.0
-
-
-def warmup_cosine(rate, low, t, warmup):
-    if t < warmup:
-        return rate * (t + 1) / warmup
-    return cosine(rate, low, (t - warmup) / (ALL_STEPS - warmup))
 
 
 def case(schedule, unit, settings, function, rate=0.1):
@@ -58,7 +51,6 @@ def golden():
         case("cosine_restarts", "epochs", {"period": 4.0, "minimum": 0.0}, lambda e: cosine(r, 0.0, e / 4.0 - floor(e / 4.0))),
         case("coslog4", "epochs", {}, lambda e: r * (1.0 - cos(2.0 * pi * log2(1.0 + 15.0 * e / ALL_EPOCHS))) / 2.0),
         case("linear_warmup", "steps", {"steps": w}, lambda t: r * min(1.0, (t + 1) / w)),
-        case("warmup_cosine", "steps", {"steps": w, "minimum": 0.0}, lambda t: warmup_cosine(r, 0.0, t, w)),
         case("warmup_times_cosine", "steps", {"steps": w, "minimum": 0.0}, lambda t: min(1.0, (t + 1) / w) * cosine(r, 0.0, t / ALL_STEPS)),
         case("inverse_sqrt", "steps", {"steps": w}, lambda t: r * min((t + 1) ** -0.5, (t + 1) * w**-1.5) * sqrt(w)),
     ]

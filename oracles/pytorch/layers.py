@@ -1,10 +1,11 @@
-"""Layers of PyTorch in f64: values in training and evaluation, gradients of inputs and parameters.
+"""Layers of PyTorch in f64: values, and gradients of inputs and parameters, in training and in evaluation.
 
 A case has `name`, `layer` (Thalweg's entry), `settings`, `input` (the shape of a row: [channels, lines, pixels], or
-[values]), `rows`, `x`, `direction`, `tensors` {name: values, as before the step}, `train` and, where evaluation
-differs, `eval`: {`y`, `dx`, `gradients` {name: values}, `after` {name: values}}. Gradients are those of sum(y * direction).
+[values]), `rows`, `x`, `direction`, `tensors` {name: values, as before the pass}, `eval` and, where training differs,
+`train`: {`y`, `dx`, `gradients` {name: values}}, and `after` {name: values}. Gradients are those of sum(y * direction).
 All tensors are row-major; `after` has those that a training pass changes without a gradient (running statistics,
-singular vectors). Conventions are PyTorch's. Dropout is not here: its masks are no other program's.
+singular vectors); one in evaluation changes nothing, which is checked here. Conventions are PyTorch's. Of dropout there
+is evaluation alone (`train` is null): its masks are no other program's.
 """
 
 import torch
@@ -61,8 +62,9 @@ def fill(module):
             b.copy_(values / values.norm())
 
 
-def run(module, names, x, direction):
-    module.train(True)
+def run(module, names, x, direction, training):
+    """A pass forward and back: y and the gradients, and the tensors that are not trained as it leaves them."""
+    module.train(training)
     x = x.clone().requires_grad_(not isinstance(module, Embedding))
     y = module(x)
     parameters = {ours: p for name, p in module.named_parameters() for theirs, ours in names.items() if name == theirs}
@@ -73,8 +75,14 @@ def run(module, names, x, direction):
     if x.requires_grad:
         result["dx"] = found[-1].flatten()
     buffers = dict(module.named_buffers())
-    result["after"] = {ours: buffers[theirs].clone().flatten() for theirs, ours in names.items() if theirs in buffers}
-    return result
+    return result, {ours: buffers[theirs].clone().flatten() for theirs, ours in names.items() if theirs in buffers}
+
+
+def same(a, b):
+    """Whether two results are equal to the last bits."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return torch.allclose(a, b, rtol=1e-14, atol=1e-14)
 
 
 def case(name, layer, settings, module, names, shape, rows, x=None):
@@ -86,9 +94,13 @@ def case(name, layer, settings, module, names, shape, rows, x=None):
     direction = tensor(out, 2.1, 0.9, 1.0)
     state = dict(module.named_parameters()) | dict(module.named_buffers())
     tensors = {ours: state[theirs].detach().clone().flatten() for theirs, ours in names.items()}
-    with torch.no_grad():
-        evaluation = module(x).flatten()
-    training = run(module, names, x, direction)
+    evaluation, after = run(module, names, x, direction, False)
+    assert same(after, {name: tensors[name] for name in after}), f"{name}: evaluation changes something"
+    training, after = run(module, names, x, direction, True)
+    if layer == "dropout":
+        passes = {"train": None, "eval": evaluation}
+    else:
+        passes = {"eval": evaluation} if same(training, evaluation) else {"train": training, "eval": evaluation}
     return {
         "name": name,
         "layer": layer,
@@ -98,8 +110,9 @@ def case(name, layer, settings, module, names, shape, rows, x=None):
         "x": x.flatten(),
         "direction": direction.flatten(),
         "tensors": tensors,
-        **training,
-    } | ({} if torch.equal(evaluation, training["y"]) else {"eval_y": evaluation})
+        **passes,
+        "after": after,
+    }
 
 
 PLAIN = {"weight": "weight", "bias": "bias"}
@@ -131,6 +144,9 @@ def golden():
         case("dense", "dense", {"units": 5, "activation": "tanh"}, nn.Sequential(nn.Linear(7, 5), nn.Tanh()),
              {"0.weight": "weight", "0.bias": "bias"}, [7], 4),
         case("activation", "activation", {"activation": "tanh"}, nn.Tanh(), {}, [2, 3, 3], 3),
+        case("unflatten", "unflatten", {"channels": 2, "height": 3, "width": 4}, nn.Unflatten(1, (2, 3, 4)), {}, [24], 2),
+        case("dropout", "dropout", {"rate": 0.3}, nn.Dropout(0.3), {}, [9], 4),
+        case("dropout_images", "dropout", {"rate": 0.5}, nn.Dropout(0.5), {}, [2, 3, 3], 3),
         case("flatten", "flatten", {}, nn.Flatten(), {}, [2, 3, 4], 2),
         case("conv", "conv2d", {"channels": 5, "kernel": 3}, nn.Conv2d(3, 5, 3), PLAIN, [3, 6, 7], 3),
         case("conv_padded", "conv2d", {"channels": 4, "kernel": 5, "padding": 2, "activation": "tanh"},
@@ -171,8 +187,10 @@ def golden():
         case("embedding", "embedding", {"levels": 4, "width": 3, "columns": 2}, Embedding(2, 4, 3), {"weight": "weight"}, [3], 5,
              torch.tensor([[0.0, 3.0, 0.5], [1.0, 3.0, -1.0], [0.0, 2.0, 2.0], [3.0, 1.0, 0.25], [1.0, 3.0, 1.5]])),
     ]
-    of = lambda chosen: {"torch": torch.__version__.split("+")[0], "cases": chosen}
-    return {
-        "layers_lists": of([c for c in cases if len(c["input"]) == 1]),
-        "layers_images": of([c for c in cases if len(c["input"]) > 1]),
-    }
+    files = {"layers_lists": [], "layers_windows": [], "layers_images": []}
+    for c in cases:
+        slides = c["layer"].startswith("conv") or c["layer"].endswith("pool")
+        of = "lists" if len(c["input"]) == 1 else "windows" if slides else "images"
+        files[f"layers_{of}"].append(c)
+    version = torch.__version__.split("+")[0]
+    return {stem: {"torch": version, "cases": chosen} for stem, chosen in files.items()}

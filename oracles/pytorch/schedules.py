@@ -22,10 +22,9 @@ def run(make):
     return values
 
 
-def warmup_cosine(optimizer):
-    first = s.LinearLR(optimizer, start_factor=0.1, end_factor=1.0, total_iters=10)
-    second = s.CosineAnnealingLR(optimizer, T_max=STEPS - 10)
-    return s.SequentialLR(optimizer, [first, second], milestones=[10])
+def warmup_times_cosine(optimizer):
+    warmup = s.LinearLR(optimizer, start_factor=0.1, end_factor=1.0, total_iters=9)
+    return s.ChainedScheduler([warmup, s.CosineAnnealingLR(optimizer, T_max=STEPS)])
 
 
 CASES = [
@@ -35,7 +34,8 @@ CASES = [
     ("cosine", s.CosineAnnealingLR, {"T_max": STEPS, "eta_min": 0.001}),
     ("cosine_restarts", s.CosineAnnealingWarmRestarts, {"T_0": 16, "eta_min": 0.001}),
     ("cosine_restarts", s.CosineAnnealingWarmRestarts, {"T_0": 5, "T_mult": 2, "eta_min": 0.0}),
-    ("linear_warmup", s.LinearLR, {"start_factor": 0.1, "end_factor": 1.0, "total_iters": 10}),
+    # From 1/10 to 1 in 9 steps: (k + 1)/10.
+    ("linear_warmup", s.LinearLR, {"start_factor": 0.1, "end_factor": 1.0, "total_iters": 9}),
     ("one_cycle", s.OneCycleLR, {"max_lr": 1.0, "total_steps": STEPS + 1, "pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 10000.0}),
 ]
 
@@ -46,9 +46,9 @@ def golden():
         for name, kind, settings in CASES
     ]
     cases.append({
-        "schedule": "warmup_cosine",
-        "torch": "SequentialLR([LinearLR, CosineAnnealingLR])",
-        "settings": {"start_factor": 0.1, "warmup": 10, "T_max": STEPS - 10},
-        "values": run(warmup_cosine),
+        "schedule": "warmup_times_cosine",
+        "torch": "ChainedScheduler([LinearLR, CosineAnnealingLR])",
+        "settings": {"start_factor": 0.1, "total_iters": 9, "T_max": STEPS},
+        "values": run(warmup_times_cosine),
     })  # fmt: skip
     return {"schedules": {"torch": torch.__version__.split("+")[0], "rate": 0.1, "cases": cases}}

@@ -5,7 +5,8 @@ binary: `labels` (0 or 1), `scores` (with ties), class 1 predicted where score >
     recall, f1 (of class 1), mcc, confusion [[true 0 predicted 0, true 0 predicted 1], ...]
 multiclass: `labels`, `predicted` of 3 classes.
     accuracy, balanced_accuracy, f1_macro, f1_micro, f1_weighted, confusion (rows: truth)
-multilabel: 3 labels a row, row-major. f1_macro, f1_micro, subset_accuracy, hamming_loss
+multilabel: 3 labels a row, row-major; `scores`, a label predicted where score >= 0.5.
+    auc_macro, f1_macro, f1_micro, subset_accuracy, hamming_loss
 regression: `targets`, `predictions`. mse, rmse, mae, r2, and median_absolute_error (unweighted)
 regression_two: 2 targets a row, row-major; the mean over targets (scikit-learn's uniform_average).
 """
@@ -56,8 +57,10 @@ def multiclass(w):
 def multilabel(w):
     y = np.array([(3 * k + k // 4) % 2 for k in range(3 * N)]).reshape(N, 3)
     p = np.array([(k + k // 5) % 2 for k in range(3 * N)]).reshape(N, 3)
+    score = np.round(0.5 * p + np.abs(wave(3 * N, 1.3, 0.2, 0.45)).reshape(N, 3), 2)
     return {
-        "labels": y.flatten(), "predicted": p.flatten(), "outputs": 3, "weights": w,
+        "labels": y.flatten(), "scores": score.flatten(), "outputs": 3, "weights": w,
+        "auc_macro": m.roc_auc_score(y, score, average="macro", sample_weight=w),
         "f1_macro": m.f1_score(y, p, average="macro", sample_weight=w),
         "f1_micro": m.f1_score(y, p, average="micro", sample_weight=w),
         "subset_accuracy": m.accuracy_score(y, p, sample_weight=w),

@@ -134,3 +134,38 @@ fn schedules_are_listed_with_their_curve() {
     );
     assert!(list.contains("████████████████████████▁▁▁▁▁▁▁▁"), "{list}");
 }
+
+#[test]
+fn xor_is_learned_by_what_is_chosen_by_default_and_not_by_a_perceptron() {
+    let place = Workplace::new();
+    place.write("xor.csv", "a,b,y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n");
+    let accuracy = |line: &str| {
+        let end = place.train(&format!("xor.csv --target y {line}"));
+        end["train"]["accuracy"].as_f64().unwrap()
+    };
+    for seed in 0..20 {
+        assert_eq!(
+            accuracy(&format!("--seed {seed} --out net{seed}")),
+            1.0,
+            "seed {seed}"
+        );
+        // A line leaves one corner of four on the wrong side.
+        let perceptron =
+            "--hidden none --loss perceptron --optimizer gd --lr 1 --batch-size 1 --epochs 50";
+        let alone = accuracy(&format!("{perceptron} --seed {seed} --out one{seed}"));
+        assert!(alone <= 0.75, "seed {seed}: {alone}");
+    }
+    // What `crates/thalweg/examples/logic_gates.rs` repeats.
+    let config = place.text("net0/config.toml");
+    for choice in [
+        "activation = \"relu\"",
+        "units = 64",
+        "[network.loss]\nname = \"logistic\"",
+        "learning_rate = 0.002\nbatch_size = 4\nepochs = 1000",
+        "name = \"adamw\"",
+        "weight_decay = 0.1",
+        "[training.schedule]\nname = \"linear_warmup\"\nfraction = 0.05\n\n[training.schedule.then]\nname = \"cosine\"",
+    ] {
+        assert!(config.contains(choice), "{choice}: {config}");
+    }
+}

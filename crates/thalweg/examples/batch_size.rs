@@ -74,45 +74,88 @@ pub fn run(options: &Options) -> Result<Figure> {
     let (_, data) = read(options)?;
     let rows = data.train.rows();
     let epochs = if options.quick { 6 } else { 20 };
-    println!("{rows} rows, {epochs} epochs, rate {RATE}");
-    println!(
-        "{:>18} {:>16} {:>14} {:>14} {:>11} {:>14}",
-        "batch", "updates / epoch", "µs / update", "ms / epoch", "loss", "test accuracy"
-    );
-    let show = |name: &str, one: &Outcome| {
-        let seconds: Vec<f64> = one.epochs.0.iter().map(|epoch| epoch.seconds).collect();
-        let epoch = seconds.iter().copied().fold(f64::INFINITY, f64::min);
-        let loss = one
+    println!("{rows} rows, {epochs} epochs, rate {RATE}, one thread\n");
+    println!("| batch | updates an epoch | µs an update | ms an epoch | loss | test accuracy |");
+    println!("|---|---|---|---|---|---|");
+    let mut sizes = panel("epoch", format!("one rate, {RATE}"));
+    let mut clock = panel("seconds", "the same over time".into()).log_x();
+    let mut scaled = panel("epoch", "a rate that grows with the batch".into()).over_y(2e-3, 5.0);
+    let (mut update, mut epoch) = (Vec::new(), Vec::new());
+    for (name, size) in [("1", 1), ("32", FROM), ("1,000", 1000), ("all rows", rows)] {
+        let one = fit(&data, size.min(rows), None, epochs)?;
+        one.tell(name);
+        sizes = sizes.line(name, one.epochs.training());
+        clock = clock.line(name, one.over_time());
+        if size == FROM {
+            scaled = scaled.dashed("32, η", one.epochs.training());
+        }
+        update.push((
+            size as f64,
+            1e3 * one.seconds() / one.steps_per_epoch as f64,
+        ));
+        epoch.push((size as f64, 1e3 * one.seconds()));
+    }
+    for (name, size) in [("1", 1), ("1,000", 1000), ("all rows", rows)] {
+        let mut scale = ScaleRate::new(FROM);
+        if size < FROM {
+            // A smaller rate needs no warm-up.
+            scale.warmup = 0.0;
+        }
+        let one = fit(&data, size.min(rows), Some(scale), epochs)?;
+        let name = format!("{name}, η·{size}/{FROM}");
+        one.tell(&name);
+        scaled = scaled.line(name, one.epochs.training());
+    }
+    println!("\n{}", sizes.text(60, 14));
+    let times = Panel::new("rows of a batch", "milliseconds")
+        .title("what it costs")
+        .log_x()
+        .log_y()
+        .line("an epoch", epoch)
+        .line("an update", update);
+    Ok(Figure::new("The size of a batch")
+        .panel(sizes)
+        .panel(clock)
+        .panel(scaled)
+        .panel(times))
+}
+
+/// Losses over something.
+fn panel(x: &str, title: String) -> Panel {
+    Panel::new(x, "cross-entropy").title(title).log_y()
+}
+
+impl Outcome {
+    /// Of an epoch: the fastest, which the rest of the machine disturbed least.
+    fn seconds(&self) -> f64 {
+        let seconds = self.epochs.0.iter().map(|epoch| epoch.seconds);
+        seconds.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Training losses over seconds of training.
+    fn over_time(&self) -> Vec<(f64, f64)> {
+        let after = |(done, (_, loss)): (usize, _)| ((done + 1) as f64 * self.seconds(), loss);
+        self.epochs
+            .training()
+            .into_iter()
+            .enumerate()
+            .map(after)
+            .collect()
+    }
+
+    /// Prints a row of the table.
+    fn tell(&self, name: &str) {
+        let loss = self
             .epochs
             .0
             .last()
             .map_or(f64::NAN, |epoch| epoch.train_loss);
         println!(
-            "{name:>18} {:>16} {:>14.1} {:>14.2} {loss:>11.4} {:>14.4}",
-            one.steps_per_epoch,
-            1e6 * epoch / one.steps_per_epoch as f64,
-            1e3 * epoch,
-            one.test_accuracy
+            "| {name} | {} | {:.1} | {:.1} | {loss:.4} | {:.2} % |",
+            self.steps_per_epoch,
+            1e6 * self.seconds() / self.steps_per_epoch as f64,
+            1e3 * self.seconds(),
+            100.0 * self.test_accuracy
         );
-    };
-    let panel = || Panel::new("epoch", "cross-entropy").log_y();
-    let mut sizes = panel().title(format!("one rate, {RATE}"));
-    let mut scaled = panel().title("batches of 1,000");
-    for (name, size) in [("1", 1), ("32", FROM), ("1,000", 1000), ("all rows", rows)] {
-        let one = fit(&data, size.min(rows), None, epochs)?;
-        show(name, &one);
-        sizes = sizes.line(name, one.epochs.training());
-        match size {
-            FROM => scaled = scaled.dashed("32 rows", one.epochs.training()),
-            1000 => scaled = scaled.line("the same rate", one.epochs.training()),
-            _ => {}
-        }
     }
-    let one = fit(&data, 1000.min(rows), Some(ScaleRate::new(FROM)), epochs)?;
-    show("1,000, η·1000/32", &one);
-    let scaled = scaled.line("η·1000/32, warm-up", one.epochs.training());
-    println!("\n{}", sizes.text(60, 14));
-    Ok(Figure::new("The size of a batch")
-        .panel(sizes)
-        .panel(scaled))
 }

@@ -2,8 +2,8 @@
 //! layer in front of it, it does, from every seed.
 //!
 //! The neuron is a perceptron: trained by its own loss, one row at a time, it answers 1 where its sum is not below 0.
-//! The network is trained with the logistic loss and the optimizer that `thalweg train` chooses, and answers 1
-//! where its probability is at least ½.
+//! The network is the one that `thalweg train` chooses for so few rows, trained as it chooses: the logistic loss, AdamW,
+//! a warm-up and a cosine. It answers 1 where its probability is at least ½.
 //!
 //! ```sh
 //! cargo run -p thalweg --example logic_gates
@@ -16,7 +16,8 @@ use thalweg::cpu;
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::Engine;
 use thalweg::losses::LOSSES;
-use thalweg::registry::Choice;
+use thalweg::optimizers::usual_rate;
+use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
 use thalweg_plot::{Figure, Panel};
@@ -39,17 +40,25 @@ pub fn learn(
     seed: u64,
 ) -> thalweg::Result<(Box<dyn Engine>, Vec<u32>)> {
     let (_, inputs, x, y) = gate;
-    let (loss, optimizer, learning_rate, batch_size) = match hidden {
-        [] => ("perceptron", "gd", 1.0, 1),
-        _ => ("logistic", "adamw", 0.05, 4),
+    let adamw = Choice::new("adamw").with("weight_decay", Setting::Number(0.1));
+    let (loss, training) = match hidden {
+        // The perceptron's rule: rate 1, one row at a time.
+        [] => ("perceptron", descent(1.0, 1, 50)),
+        _ => {
+            let chosen = TrainingSpec {
+                optimizer: adamw.clone(),
+                schedule: Choice::new("linear_warmup").with("then", "cosine".into()),
+                ..descent(usual_rate(&adamw)?, 4, 1000)
+            };
+            ("logistic", chosen)
+        }
     };
-    let network = NetworkSpec::mlp(inputs, hidden, "tanh", 1, Choice::new(loss));
     let training = TrainingSpec {
         shuffle: true,
         seed,
-        optimizer: Choice::new(optimizer),
-        ..descent(learning_rate, batch_size, 500)
+        ..training
     };
+    let network = NetworkSpec::mlp(inputs, hidden, "relu", 1, Choice::new(loss));
     let gate = Dataset {
         features: features(inputs, x.to_vec()),
         targets: Targets::Classes(y.to_vec()),
@@ -74,7 +83,7 @@ pub fn run(options: &Options) -> Result<Figure> {
     let mut figure = Figure::new("What one neuron can part, and what it cannot");
     for (hidden, name, boundary) in [
         (&[][..], "one neuron", 0.0),
-        (&[8][..], "8 hidden units and a neuron", 0.5),
+        (&[64][..], "64 hidden units and a neuron", 0.5),
     ] {
         println!("{name}:");
         for gate in GATES {

@@ -214,9 +214,14 @@ pub trait Engine: Send {
     /// gradient or a parameter is not finite although the loss is; go back to a saved state then.
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport>;
 
-    /// Loss and gradient of the rows as they are, without augmentation and without an update; the gradient in the
-    /// order of [`State::parameters`].
+    /// Loss and gradient in training of the rows as they are, without augmentation and without an update; the
+    /// gradient in the order of [`State::parameters`].
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
+
+    /// The same for what the network answers: the loss is that of [`Engine::evaluate`], with running statistics and
+    /// nothing dropped, and the gradient is that loss's. Error surfaces and critical points of a trained network are
+    /// those of this function, which does not change from update to update.
+    fn evaluation_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 
     /// The loss of the rows, and for each of `vectors` the product ∇²L·v, exact in double precision whatever the
     /// engine's own, at its θ and of the function whose gradient [`Engine::loss_and_gradient`] gives: with the

@@ -24,7 +24,7 @@ pub enum Dtype {
     /// Double precision.
     F64,
     /// Single precision, but products of matrices take operands that are rounded to bf16: those of dense layers of
-    /// more than four units.
+    /// more than four units that stand by themselves, not inside weight norm or spectral norm.
     Bf16,
 }
 

@@ -101,6 +101,71 @@ fn seen(dataset: &Dataset, row: usize, draw: &Draw) -> Vec<f64> {
     all
 }
 
+#[test]
+fn every_augmentation_draws_what_its_equation_says() {
+    const ROWS: usize = 20_000;
+    for entry in AUGMENTATIONS.descriptions() {
+        let augmenter = augmenter(&[Choice::new(entry.name)], "cross_entropy");
+        let draws: Vec<Draw> = (0..ROWS).map(|i| augmenter.draw(SEED, 1, i).0).collect();
+        // Within five standard errors.
+        let is_mean = |expected: f64, deviation: f64, of: &dyn Fn(&Draw) -> f64| {
+            let mean = draws.iter().map(of).sum::<f64>() / ROWS as f64;
+            assert!(
+                (mean - expected).abs() < 5.0 * deviation / (ROWS as f64).sqrt(),
+                "{}: {mean} and not {expected}",
+                entry.name
+            );
+        };
+        let all = |of: &dyn Fn(&Draw) -> bool| assert!(draws.iter().all(of), "{}", entry.name);
+        let is_whole = |axis: Axis| axis.start == 0.0 && axis.step == 1.0;
+        let uniform = 1.0 / 12f64.sqrt();
+        match entry.name {
+            "flip" => {
+                let is_flipped =
+                    |axis: Axis| axis.start == axis.length as f64 - 1.0 && axis.step == -1.0;
+                all(&|d| is_whole(d.view.lines));
+                all(&|d| is_whole(d.view.pixels) || is_flipped(d.view.pixels));
+                is_mean(0.5, 0.5, &|d| {
+                    f64::from(u8::from(is_flipped(d.view.pixels)))
+                });
+            }
+            "shift" => {
+                for axis in [|d: &Draw| d.view.lines, |d: &Draw| d.view.pixels] {
+                    all(&|d| axis(d).step == 1.0);
+                    for distance in -2..=2 {
+                        let is_it = |d: &Draw| axis(d).start == f64::from(distance);
+                        is_mean(0.2, 0.4, &|d| f64::from(u8::from(is_it(d))));
+                    }
+                }
+            }
+            "crop" => {
+                // o = start − r/2 + ½ of the (1 − r)·n that are free.
+                let free = |axis: Axis| {
+                    let offset = axis.start - 0.5 * axis.step + 0.5;
+                    offset / ((1.0 - axis.step) * axis.length as f64)
+                };
+                all(&|d| d.view.lines.step == d.view.pixels.step);
+                all(&|d| (0.8..=1.0).contains(&d.view.lines.step.powi(2)));
+                is_mean(0.9, 0.2 * uniform, &|d| d.view.lines.step.powi(2));
+                for axis in [|d: &Draw| d.view.lines, |d: &Draw| d.view.pixels] {
+                    all(&|d| (-1e-9..1.0 + 1e-9).contains(&free(axis(d))));
+                    is_mean(0.5, uniform, &|d| free(axis(d)));
+                }
+            }
+            "noise" => {
+                all(&|d| d.noise == 0.1 && is_whole(d.view.lines) && is_whole(d.view.pixels))
+            }
+            "mixup" => {
+                // Beta(α, α): mean ½, variance 1/(4(2α + 1)).
+                let variance: f64 = 1.0 / (4.0 * (2.0 * 0.2 + 1.0));
+                is_mean(0.5, variance.sqrt(), &|d| d.lambda);
+                is_mean(variance, 0.1, &|d| (d.lambda - 0.5).powi(2));
+            }
+            other => panic!("augmentation {other}: say in this test what it draws"),
+        }
+    }
+}
+
 /// −log softmax(z)[class].
 fn cross_entropy(z: &[f64], class: usize) -> f64 {
     let total: f64 = z.iter().map(|z| z.exp()).sum();

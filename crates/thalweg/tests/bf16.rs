@@ -1,5 +1,5 @@
 //! Products of bf16 numbers: a network with `dtype = bf16` against a literal transcription in double precision
-//! that rounds what enters a product, and nothing else.
+//! that rounds what enters a product, and nothing else; and layers whose products stay in single precision.
 
 mod common;
 
@@ -8,8 +8,9 @@ use thalweg::cpu;
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Rows};
 use thalweg::precision::Dtype;
-use thalweg::registry::Choice;
+use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg::train::{Run, train};
 
 /// The nearest number with 8 significant bits, ties to even.
 fn rounded(x: f64) -> f64 {
@@ -162,5 +163,34 @@ fn what_enters_a_product_is_rounded_to_eight_bits_and_nothing_else() {
                 .sqrt();
             assert!(rounding > 4.0 * distance && rounding < 0.03 * scale);
         }
+    }
+}
+
+#[test]
+fn what_weight_norm_and_spectral_norm_hold_is_computed_in_single_precision() {
+    let rows = dataset("half_mse", 40, 33, 50, 1);
+    for layer in ["weight_norm", "spectral_norm"] {
+        let inner = Setting::Choice(dense(33, "tanh"));
+        let wrapped = network(
+            40,
+            "half_mse",
+            vec![Choice::new(layer).with("layer", inner)],
+        );
+        let plain = network(40, "half_mse", vec![dense(33, "tanh")]);
+        let trained = |network: &NetworkSpec, dtype| {
+            let spec = TrainingSpec {
+                dtype,
+                ..descent(0.1, 16, 3)
+            };
+            let mut run = Run::new(engine(network, &spec), &spec, &rows, None).unwrap();
+            train(&mut run, &mut ()).unwrap();
+            bits(&run.engine().save().parameters)
+        };
+        assert_eq!(
+            trained(&wrapped, Dtype::Bf16),
+            trained(&wrapped, Dtype::F32),
+            "{layer}"
+        );
+        assert_ne!(trained(&plain, Dtype::Bf16), trained(&plain, Dtype::F32));
     }
 }

@@ -8,7 +8,6 @@ use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine};
 use thalweg::initializers::start_at_prior;
 use thalweg::losses::{Comparison, Custom, LOSSES, Link, Loss, LossRows, Target, TargetRows};
-use thalweg::optimizers::OPTIMIZERS;
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, Reduction, TrainingSpec};
@@ -91,27 +90,6 @@ fn a_network_of_steps_with_given_weights_answers_xor_and_is_not_trained() {
         .unwrap()
         .to_string();
     assert!(refused.contains("slope is 0"), "{refused}");
-}
-
-#[test]
-fn a_hidden_layer_learns_xor_from_every_seed_with_the_default_optimizer() {
-    let (_, inputs, x, y) = GATES[3];
-    // As the command line chooses for few rows.
-    let network = NetworkSpec::mlp(inputs, &[64], "relu", 1, Choice::new("logistic"));
-    let adamw = Choice::new("adamw").with("weight_decay", Setting::Number(0.1));
-    for seed in 0..20 {
-        let spec = TrainingSpec {
-            optimizer: adamw.clone(),
-            seed,
-            dtype: Dtype::F32,
-            ..descent(OPTIMIZERS.build(&adamw, &()).unwrap().usual_rate, 4, 500)
-        };
-        assert_eq!(
-            learn(&network, &spec, &gate(inputs, x, y)),
-            y,
-            "seed {seed}"
-        );
-    }
 }
 
 #[test]

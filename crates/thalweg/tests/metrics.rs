@@ -29,12 +29,13 @@ fn weights(case: &Value) -> Option<Vec<f32>> {
     (!weights.is_null()).then(|| numbers(weights).into_iter().map(|w| w as f32).collect())
 }
 
-/// Compares every metric that is defined for the answers; `expected` pairs our names with the oracle's.
+/// Compares every metric that is defined for the answers; `expected` pairs all their names with the oracle's.
 fn compare(case: &Value, answers: &Answers, expected: &[(&str, &str)]) {
     let scores = scores(answers);
-    let mut names: Vec<&str> = scores.iter().map(|(name, _)| *name).collect();
-    names.retain(|name| expected.iter().any(|(ours, _)| ours == name));
-    assert_eq!(names.len(), expected.len(), "{scores:?}");
+    for (name, _) in &scores {
+        let has_oracle = expected.iter().any(|(ours, _)| ours == name);
+        assert!(has_oracle, "metric {name} has no oracle");
+    }
     for (ours, theirs) in expected {
         let (_, found) = scores.iter().find(|(name, _)| name == ours).unwrap();
         let wanted = case[*theirs].as_f64().unwrap();
@@ -76,7 +77,6 @@ fn regression_is_scored_as_scikit_learn_scores_it() {
             &answers,
             &[("rmse", "rmse"), ("mae", "mae"), ("r2", "r2")],
         );
-        assert_eq!(scores(&answers).len(), 3);
     }
 }
 
@@ -113,7 +113,6 @@ fn many_classes_are_scored_as_scikit_learn_scores_them() {
             &answers,
             &[("accuracy", "accuracy"), ("f1", "f1_macro")],
         );
-        assert_eq!(scores(&answers).len(), 2);
     }
 }
 
@@ -125,14 +124,18 @@ fn labels_are_scored_as_scikit_learn_scores_them() {
             width: 3,
             values: numbers(&case["labels"]),
         };
-        let predictions = numbers(&case["predicted"]);
+        let predictions = numbers(&case["scores"]);
         let weights = weights(case);
         let answers =
             Answers::new(Link::Sigmoid, &predictions, &targets, weights.as_deref()).unwrap();
         compare(
             case,
             &answers,
-            &[("accuracy", "subset_accuracy"), ("f1", "f1_macro")],
+            &[
+                ("accuracy", "subset_accuracy"),
+                ("auc", "auc_macro"),
+                ("f1", "f1_macro"),
+            ],
         );
     }
 }

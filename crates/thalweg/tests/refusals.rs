@@ -94,6 +94,7 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
                 message(engine.step(batch, TIME)),
                 message(engine.loss_and_gradient(batch)),
                 message(engine.hvp(batch, &vector)),
+                message(engine.evaluation_gradient(batch)),
                 message(engine.evaluate(batch, None)),
             ] {
                 assert!(message.contains(expected), "{message}");

@@ -7,17 +7,14 @@ use super::pass::{Pass, RowBlock};
 use super::plan::PlannedLayer;
 use super::team::Member;
 use super::unfold::Step;
-use crate::layers::{Direction, Mode};
+use crate::layers::Direction;
 use crate::precision::Precision;
 
 impl<T: Precision> Pass<'_, T> {
     /// Where a member keeps what the batch told a layer: forward, then backward.
     pub(super) fn totals(&self, planned: &PlannedLayer, member: usize) -> Range<usize> {
         let start = 2 * (member * self.plan.summary + planned.summary.start);
-        match self.mode {
-            Mode::Training { .. } => start..start + 2 * planned.summary.len(),
-            Mode::Evaluation => start..start,
-        }
+        start..start + 2 * planned.summary.len()
     }
 
     /// The layer that couples rows with which run `run` begins, if it does.

@@ -216,6 +216,27 @@ impl<T: Precision> CpuEngine<T> {
         self.plan.places::<T>(self.isa).map(|(place, _)| place)
     }
 
+    /// Loss and gradient of a batch as it is, without an update.
+    fn gradient(&mut self, batch: &Batch, mode: Mode) -> Result<(f64, Vec<f64>)> {
+        self.check_trainable()?;
+        batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
+        let mut whole = vec![T::ZERO; self.plan.parameters];
+        let (mut pass, rest) = self.split(batch, mode);
+        pass.augmenting = None;
+        let losses = Shared::new(rest.block_losses);
+        rest.team.run(&|member| pass.row_blocks(member, losses));
+        for item in &pass.plan.items {
+            // SAFETY: the team has finished, so nobody writes to the arena or to parameters.
+            unsafe { pass.gradient(0, item, &mut whole[item.range.clone()]) };
+        }
+        let blocks = batch.rows.len().div_ceil(pass.plan.block_rows);
+        let loss = rest.block_losses[..blocks].iter().sum::<f64>() * pass.scale;
+        Ok((
+            loss,
+            self.places().map(|place| whole[place].to_f64()).collect(),
+        ))
+    }
+
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
     #[inline]
     fn split<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode) -> (Pass<'a, T>, Rest<'a, T>) {
@@ -365,24 +386,12 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
-        self.check_trainable()?;
-        batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
-        let mut whole = vec![T::ZERO; self.plan.parameters];
         let (seed, step) = (self.seed, 1);
-        let (mut pass, rest) = self.split(batch, Mode::Training { seed, step });
-        pass.augmenting = None;
-        let losses = Shared::new(rest.block_losses);
-        rest.team.run(&|member| pass.row_blocks(member, losses));
-        for item in &pass.plan.items {
-            // SAFETY: the team has finished, so nobody writes to the arena or to parameters.
-            unsafe { pass.gradient(0, item, &mut whole[item.range.clone()]) };
-        }
-        let blocks = batch.rows.len().div_ceil(pass.plan.block_rows);
-        let loss = rest.block_losses[..blocks].iter().sum::<f64>() * pass.scale;
-        Ok((
-            loss,
-            self.places().map(|place| whole[place].to_f64()).collect(),
-        ))
+        self.gradient(batch, Mode::Training { seed, step })
+    }
+
+    fn evaluation_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
+        self.gradient(batch, Mode::Evaluation)
     }
 
     fn hvp(&mut self, batch: &Batch, vectors: &[f64]) -> Result<(f64, Vec<f64>)> {

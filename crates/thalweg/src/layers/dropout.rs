@@ -144,6 +144,10 @@ impl<T: Precision> Layer<T> for Dropout {
     ) {
         let Some(dx) = dx else { return };
         let values = block.rows * stride(self.shape.size());
+        if block.mode == Mode::Evaluation {
+            dx[..values].copy_from_slice(&dy[..values]);
+            return;
+        }
         for ((dx, dy), mask) in dx[..values].iter_mut().zip(dy).zip(stash) {
             *dx = *dy * *mask;
         }

@@ -327,7 +327,7 @@ pub struct Block<'a> {
     /// What [`Layer::prepare`] worked out.
     pub prepared: &'a [f64],
     /// What the batch told: the combined summary of the forward pass, then that of the backward pass. Empty
-    /// where there is none, and in evaluation.
+    /// where there is none; without meaning where an evaluation does not go back.
     pub batch: &'a [f64],
 }
 
@@ -341,7 +341,7 @@ pub enum Mode {
         /// Updates including this one.
         step: u64,
     },
-    /// To answer.
+    /// To answer: nothing is drawn, and no row matters to another.
     Evaluation,
 }
 

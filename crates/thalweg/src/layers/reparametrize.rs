@@ -7,7 +7,8 @@
 //! - spectral norm: c = 1/σ with σ = uᵀVv, u and v taken as constants; dV gets −(Σ P)/σ²·u·vᵀ.
 //!
 //! Beside that dV is the inner layer's gradient at da = c ⊙ dz, and db\[i\] = Σ dz\[i\].
-//! Norms take all of V, so they are prepared before each pass, by one thread, in double precision.
+//! Norms take all of V, so they are prepared before each pass, by one thread, in double precision. The inner layer's
+//! products are in single precision where the network's are of bf16 numbers.
 
 use std::sync::OnceLock;
 

@@ -2,7 +2,7 @@
 
 use thalweg::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use thalweg::precision::{Dtype, Precision};
-use thalweg::registry::Choice;
+use thalweg::registry::{Choice, Setting};
 use thalweg::{Isa, Scalar};
 
 use crate::common::*;
@@ -94,6 +94,33 @@ fn activations_and_their_slopes_are_within_four_units_in_the_last_place() {
                     "{name} {dtype:?} {}: value, slope within {worst:.2?} ulp",
                     isa.name()
                 );
+            }
+        }
+    }
+}
+
+/// Which function a name means, and what happens at kinks.
+#[test]
+fn activations_are_the_functions_that_pytorch_has_by_these_names() {
+    let golden = golden("pytorch/activations.json");
+    let grid = floats(&golden, "x");
+    let functions = golden["activations"].as_object().unwrap();
+    for name in elementwise().filter(|name| *name != "step") {
+        let want = functions.get(name);
+        let want = want.unwrap_or_else(|| panic!("activation {name} is not in the golden file"));
+        let activation = ACTIVATIONS.build(&Choice::new(name), &()).unwrap();
+        let got = activate::<f64>(&*activation, Isa::detect(), &grid);
+        // Its hard sigmoid has the slope 1/6 in single precision.
+        let tolerance = if name == "hard_sigmoid" { 1e-8 } else { 1e-13 };
+        for (k, key) in ["value", "first", "second"].iter().enumerate() {
+            let want = floats(want, key);
+            for (i, x) in grid.iter().enumerate() {
+                // Beyond, its softplus is x itself; at 0 its ELU bends although its slope is 1.
+                let is_elus_bend = k == 2 && *x == 0.0 && ["elu", "selu"].contains(&name);
+                if x.abs() <= 10.0 && !is_elus_bend {
+                    let error = relative_error(got[k][i], want[i], 1.0);
+                    assert!(error <= tolerance, "{name}, {key} at {x}: {error:e}");
+                }
             }
         }
     }
@@ -196,6 +223,57 @@ fn activations_hold_their_identities() {
     }
     let [_, slope, _] = at("sigmoid", &[21.0]);
     assert!(relative_error(slope[0], 7.58256041641286e-10, 0.0) < 1e-14);
+}
+
+/// The settings of activations, against their equations.
+#[test]
+fn settings_of_activations_are_heeded() {
+    let x: Vec<f64> = (-60..=60).map(|i| f64::from(i) / 10.0).collect();
+    let with = |name: &str, setting: &str, value: f64| {
+        let choice = Choice::new(name).with(setting, Setting::Number(value));
+        activate::<f64>(
+            &*ACTIVATIONS.build(&choice, &()).unwrap(),
+            Isa::detect(),
+            &x,
+        )
+    };
+    for a in [0.0, 0.2, 1.7] {
+        let [elu, leaky] = [
+            with("elu", "alpha", a),
+            with("leaky_relu", "negative_slope", a),
+        ];
+        for (i, x) in x.iter().copied().enumerate().filter(|(_, x)| *x != 0.0) {
+            let is_above = x > 0.0;
+            let below = |value: f64, above: f64| if is_above { above } else { value };
+            let want = [
+                (
+                    [&elu[0], &leaky[0]],
+                    [below(a * x.exp_m1(), x), below(a * x, x)],
+                ),
+                (
+                    [&elu[1], &leaky[1]],
+                    [below(a * x.exp(), 1.0), below(a, 1.0)],
+                ),
+                ([&elu[2], &leaky[2]], [below(a * x.exp(), 0.0), 0.0]),
+            ];
+            for (got, want) in want {
+                let errors = got
+                    .iter()
+                    .zip(want)
+                    .map(|(got, want)| (got[i] - want).abs());
+                assert!(errors.fold(0.0, f64::max) < 1e-14, "a = {a} at {x}");
+            }
+        }
+    }
+    let described: Vec<&str> = (ACTIVATIONS.descriptions().iter())
+        .filter(|entry| !entry.parameters.is_empty())
+        .map(|entry| entry.name)
+        .collect();
+    assert_eq!(
+        described,
+        ["leaky_relu", "elu"],
+        "others have settings that nothing compares"
+    );
 }
 
 /// Over a fine grid, in single precision, against the same function in double precision, whose own error is

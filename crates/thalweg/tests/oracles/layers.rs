@@ -1,4 +1,4 @@
-//! Layers: values, and gradients of inputs and parameters.
+//! Layers, in training and in evaluation: values, and gradients of inputs and parameters.
 
 use serde_json::Value;
 use thalweg::dataset::Dataset;
@@ -76,37 +76,40 @@ impl<'a> Case<'a> {
     /// The worst relative error of anything.
     fn error(&mut self) -> f64 {
         let golden = self.golden;
-        let y = floats(golden, "y");
+        let [evaluation, training] = ["eval", "train"].map(|mode| golden.get(mode));
+        let mut worst = self.pass(evaluation.unwrap(), false);
+        // Null where training is not what another program can tell.
+        let training = training.or(evaluation).filter(|pass| pass.is_object());
+        if let Some(training) = training {
+            worst = worst.max(self.pass(training, true)).max(self.tracked());
+        }
+        worst
+    }
+
+    /// The worst relative error of a pass: y, and the gradients of the input and of what is trained.
+    fn pass(&mut self, golden: &Value, is_training: bool) -> f64 {
+        let (rows, inputs) = (self.rows, self.inputs);
         let mut worst = 0.0f64;
         let mut compare = |got: &[f64], want: &[f64]| {
             worst = worst.max(worst_error(got, want, 1e-2));
         };
-        let evaluated = match golden["eval_y"].is_array() {
-            true => floats(golden, "eval_y"),
-            false => y.clone(),
-        };
-        let x = features(self.inputs, floats(golden, "x"));
-        compare(&self.engine.predict(&x).unwrap(), &evaluated);
-
-        // ½‖y − t‖² is 0 where y is t.
+        let (x, y) = (floats(self.golden, "x"), floats(golden, "y"));
+        if !is_training {
+            compare(
+                &self.engine.predict(&features(inputs, x.clone())).unwrap(),
+                &y,
+            );
+        }
         let right = self.dataset(y.clone());
-        let (loss, _) = self.engine.loss_and_gradient(&Batch::all(&right)).unwrap();
+        let (loss, _) = self.gradient(&right, is_training);
+        // ½‖y − t‖² is 0 where y is t.
         compare(&[loss.sqrt()], &[0.0]);
         // The mean over the rows of ½‖y − t‖² has the gradient `direction` where t = y − rows·direction.
-        let direction = floats(golden, "direction");
-        let shifted = y.iter().zip(&direction);
-        let dataset = self.dataset(shifted.map(|(y, d)| y - self.rows as f64 * d).collect());
-        let batch = Batch::all(&dataset);
-        let (_, gradient) = self.engine.loss_and_gradient(&batch).unwrap();
-        let mut gradients = Vec::new();
-        let mut rest = &gradient[..];
-        for info in self.engine.parameters() {
-            let (values, after) = rest.split_at(info.shape.iter().product());
-            gradients.push((info.name, values.to_vec()));
-            rest = after;
-        }
-        let (x, front) = (floats(golden, "x"), format!("layers.{}.", self.front));
-        for (name, gradient) in &gradients {
+        let shifted = y.iter().zip(floats(self.golden, "direction"));
+        let dataset = self.dataset(shifted.map(|(y, d)| y - rows as f64 * d).collect());
+        let (_, gradient) = self.gradient(&dataset, is_training);
+        let front = format!("layers.{}.", self.front);
+        for (name, gradient) in self.named(&gradient) {
             if let Some(name) = name.strip_prefix(&front) {
                 match golden["gradients"][name].is_array() {
                     true => compare(gradient, &floats(&golden["gradients"], name)),
@@ -116,39 +119,74 @@ impl<'a> Case<'a> {
             }
             // dW = dxᵀ·x and db = Σ dx of the layer in front.
             let dx = floats(golden, "dx");
-            let (dx, x) = (
-                |r: usize, i: usize| dx[r * self.inputs + i],
-                |r: usize, j: usize| x[r * self.inputs + j],
-            );
-            let sum = |term: &dyn Fn(usize) -> f64| (0..self.rows).map(term).sum::<f64>();
+            let sum = |term: &dyn Fn(usize) -> f64| (0..rows).map(term).sum::<f64>();
             let want: Vec<f64> = if name.ends_with("bias") {
-                (0..self.inputs).map(|i| sum(&|r| dx(r, i))).collect()
+                let of = |i| sum(&|r| dx[r * inputs + i]);
+                (0..inputs).map(of).collect()
             } else {
-                let pairs = (0..self.inputs).flat_map(|i| (0..self.inputs).map(move |j| (i, j)));
-                pairs.map(|(i, j)| sum(&|r| dx(r, i) * x(r, j))).collect()
+                let of = |i, j| sum(&|r| dx[r * inputs + i] * x[r * inputs + j]);
+                let pairs = (0..inputs).flat_map(|i| (0..inputs).map(move |j| (i, j)));
+                pairs.map(|(i, j)| of(i, j)).collect()
             };
             compare(gradient, &want);
         }
+        worst
+    }
+
+    /// The worst relative error of what a training step changes without a gradient.
+    fn tracked(&mut self) -> f64 {
+        let dataset = self.dataset(vec![0.0; floats(self.golden, "direction").len()]);
         let time = Time { step: 1, rate: 0.0 };
-        self.engine.step(&batch, time).unwrap();
-        let mut rest = &self.engine.save().parameters[..];
-        for info in self.engine.parameters() {
-            let (values, more) = rest.split_at(info.shape.iter().product());
-            rest = more;
-            if let Some(name) = info.name.strip_prefix(&front)
-                && golden["after"][name].is_array()
-            {
-                compare(values, &floats(&golden["after"], name));
+        self.engine.step(&Batch::all(&dataset), time).unwrap();
+        let (saved, front) = (
+            self.engine.save().parameters,
+            format!("layers.{}.", self.front),
+        );
+        let after = self.golden["after"].as_object().unwrap();
+        let mut found = 0;
+        let mut worst = 0.0f64;
+        for (name, values) in self.named(&saved) {
+            let name = name
+                .strip_prefix(&front)
+                .filter(|name| after.contains_key(*name));
+            if let Some(name) = name {
+                worst = worst.max(worst_error(
+                    values,
+                    &floats(&self.golden["after"], name),
+                    1e-2,
+                ));
+                found += 1;
             }
         }
+        assert_eq!(found, after.len(), "tensors of {}", self.golden["name"]);
         worst
+    }
+
+    fn gradient(&mut self, dataset: &Dataset, is_training: bool) -> (f64, Vec<f64>) {
+        let batch = Batch::all(dataset);
+        let result = match is_training {
+            true => self.engine.loss_and_gradient(&batch),
+            false => self.engine.evaluation_gradient(&batch),
+        };
+        result.unwrap()
+    }
+
+    /// Values in the order of the engine's parameters, tensor by tensor.
+    fn named<'v>(&self, values: &'v [f64]) -> Vec<(String, &'v [f64])> {
+        let mut rest = values;
+        let tensors = self.engine.parameters().into_iter().map(|info| {
+            let (own, more) = rest.split_at(info.shape.iter().product());
+            rest = more;
+            (info.name, own)
+        });
+        tensors.collect()
     }
 }
 
 #[test]
 fn layers_have_the_values_and_gradients_of_pytorch() {
     let mut compared = Vec::new();
-    for file in ["layers_lists", "layers_images"] {
+    for file in ["layers_lists", "layers_windows", "layers_images"] {
         let golden = golden(&format!("pytorch/{file}.json"));
         for case in list(&golden, "cases") {
             let name = case["name"].as_str().unwrap();
@@ -158,8 +196,6 @@ fn layers_have_the_values_and_gradients_of_pytorch() {
             compared.push(case["layer"].as_str().unwrap().to_owned());
         }
     }
-    // These have oracles of another kind: see `tests/layers.rs`.
-    compared.extend(["dropout", "unflatten"].map(str::to_owned));
     for name in names(&LAYERS) {
         assert!(
             compared.iter().any(|done| done == name),

@@ -1,7 +1,6 @@
 //! The numbers of other programs: golden files of `oracles/`, made by code that shares nothing with this.
 //!
-//! A golden case is compared as soon as the registry has its entry and all its settings; an entry of a
-//! registry without a golden case fails.
+//! Every golden case is compared, and an entry of a registry without a golden case fails.
 
 mod activations;
 #[path = "../common/mod.rs"]

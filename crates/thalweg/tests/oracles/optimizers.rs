@@ -10,8 +10,8 @@ use thalweg::spec::TrainingSpec;
 
 use crate::common::*;
 
-/// The optimizer and the specs of a golden case, or the setting that the optimizer does not have.
-fn optimizer_of(file: &str, case: &Value) -> Result<TrainingSpec, String> {
+/// The optimizer and the specs of a golden case.
+fn optimizer_of(file: &str, case: &Value) -> TrainingSpec {
     let name = case["name"].as_str().unwrap();
     let (optimizer, extra): (&str, &[(&str, bool)]) = match (file, name) {
         ("closed_form", "rmsprop_first") => (
@@ -34,16 +34,6 @@ fn optimizer_of(file: &str, case: &Value) -> Result<TrainingSpec, String> {
         ("closed_form", "muon_decay") => ("muon", &[]),
         ("closed_form", name) => (name, &[]),
         _ => (case["optimizer"].as_str().unwrap(), &[]),
-    };
-    let entry = OPTIMIZERS
-        .find(optimizer)
-        .map_err(|_| format!("optimizer {optimizer}"))?;
-    let has = |setting: &str| {
-        entry
-            .description
-            .parameters
-            .iter()
-            .any(|p| p.name == setting)
     };
     let mut spec = descent(number(&case["settings"], "lr"), 1, 1);
     let mut settings: Vec<(&str, Setting)> = extra
@@ -79,19 +69,17 @@ fn optimizer_of(file: &str, case: &Value) -> Result<TrainingSpec, String> {
             "beta" => settings.push(("momentum", setting())),
             "dampening" if value.as_f64() == Some(0.0) => {}
             "decoupled_weight_decay" => {}
+            "lr_decay" => spec.schedule = Choice::new("inverse_time").with("decay", setting()),
             // PyTorch couples it everywhere but where it says otherwise.
             "weight_decay" if !is_decoupled => spec.l2 = value.as_f64().unwrap(),
             name => settings.push((name, setting())),
         }
     }
     for (name, setting) in settings {
-        if !has(name) {
-            return Err(format!("setting {name} of {optimizer}"));
-        }
         spec.optimizer.settings.insert(name.to_owned(), setting);
     }
     spec.optimizer.name = optimizer.to_owned();
-    Ok(spec)
+    spec
 }
 
 /// Parameters after the steps of a golden file, in the engine itself. A layer without bias that sees a
@@ -145,22 +133,14 @@ fn a_hundred_steps_of_every_optimizer_are_those_of_the_oracles() {
         let golden = golden(&format!("{file}/optimizers.json"));
         for case in list(&golden, "cases") {
             let name = case["name"].as_str().unwrap();
-            let spec = match optimizer_of(file, case) {
-                Ok(spec) => spec,
-                Err(missing) => {
-                    println!("{file}: {name}: there is no {missing}");
-                    continue;
-                }
-            };
+            let spec = optimizer_of(file, case);
             let steps = [1, 2, 10, 100];
             let mut worst = 0.0f64;
             for (step, got) in steps.iter().zip(replay(&spec, &golden, &steps)) {
                 let want = floats(&case["after"], &step.to_string());
                 let error = worst_error(&got, &want, 1e-3);
-                // PyTorch keeps NAdam's product of momenta in single precision; the closed form does not.
-                let is_single = file == "pytorch" && name.starts_with("nadam");
                 assert!(
-                    error <= if is_single { 1e-6 } else { 1e-10 },
+                    error <= 1e-10,
                     "{file}: {name} as {}, step {step}: {got:?} is not {want:?} ({error:e})",
                     spec.optimizer
                 );
@@ -179,12 +159,6 @@ fn a_hundred_steps_of_every_optimizer_are_those_of_the_oracles() {
             "optimizer {name} has no golden case"
         );
     }
-    // What the golden files have for the optimizers of today: no case may drop out in silence.
-    assert!(
-        compared.len() >= 59,
-        "only {} cases: {compared:?}",
-        compared.len()
-    );
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn averages_of_a_short_sequence_are_exact() {
         assert_close(raw, v, 1e-15);
         assert_close(corrected, v / share, 1e-14);
     }
+    let golden = &golden("closed_form/worked_examples.json")["averages"];
+    let found = averages::averages(number(golden, "beta"), &floats(golden, "x"));
+    let (raw, corrected): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
+    assert!(worst_error(&raw, &floats(golden, "average"), 1e-3) < 1e-13);
+    assert!(worst_error(&corrected, &floats(golden, "corrected"), 1e-3) < 1e-13);
     // The figures of the notes: 0.9¹⁰ and 0.98⁵⁰ are about 1/e, windows 10 and 50.
     for (beta, window, left, half_life) in [
         (0.9, 10.0, 0.348_678_440_1, 6.578_813_478_960_584),

@@ -16,7 +16,7 @@ fn the_program_shows_that_xor_needs_a_hidden_layer() {
         }
     }
     let xor = logic_gates::GATES[3];
-    let learned = (0..20).filter(|seed| logic_gates::learn(xor, &[8], *seed).unwrap().1 == xor.3);
+    let learned = (0..20).filter(|seed| logic_gates::learn(xor, &[64], *seed).unwrap().1 == xor.3);
     assert_eq!(learned.count(), 20);
 }
 
@@ -50,6 +50,35 @@ fn one_layer_reads_most_digits_and_two_read_more() {
     };
     let (one, two) = (score(&[]), score(&[64]));
     assert!(one > 0.92 && two > 0.95 && two >= one, "{one} and {two}");
+}
+
+// Thirty layers of tanh
+
+#[test]
+fn thirty_layers_of_tanh_learn_with_residual_blocks_or_batch_norm_alone() {
+    let options = deep_tanh::common::Options::default();
+    let (_, data) = deep_tanh::common::read(&options).unwrap();
+    let [plain, residual, norm] = [
+        deep_tanh::Help::Nothing,
+        deep_tanh::Help::Residual,
+        deep_tanh::Help::BatchNorm,
+    ]
+    .map(|help| {
+        let one = deep_tanh::fit(&data, help, 15).unwrap();
+        (
+            one.gradient_norms[0],
+            one.epochs.0[14].train_loss,
+            one.test_accuracy,
+        )
+    });
+    // A guess among ten classes: ln 10.
+    assert!(
+        (plain.1 - 10f64.ln()).abs() < 0.01 && plain.2 < 0.2,
+        "{plain:?}"
+    );
+    assert!(residual.1 < 0.1 && residual.2 > 0.9, "{residual:?}");
+    assert!(norm.1 < 1.0 && norm.2 > 0.7, "{norm:?}");
+    assert!(plain.0 < 1e-5 && residual.0 > 0.1 && norm.0 > 0.1);
 }
 
 // 7. Batch size

@@ -12,6 +12,8 @@ pub mod averages;
 pub mod bad_start;
 #[path = "../../examples/batch_size.rs"]
 pub mod batch_size;
+#[path = "../../examples/deep_tanh.rs"]
+pub mod deep_tanh;
 #[path = "../../examples/digits.rs"]
 pub mod digits;
 #[path = "../../examples/elongated_bowl.rs"]
@@ -49,6 +51,7 @@ const PROGRAMS: &[(&str, Program)] = programs![
     averages,
     bad_start,
     batch_size,
+    deep_tanh,
     digits,
     elongated_bowl,
     error_surface,
