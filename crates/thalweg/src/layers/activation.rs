@@ -1,7 +1,7 @@
 //! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax). dx = dy·∂y/∂x.
 
 use super::{
-    Block, Geometry, Layer, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Order, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, AnyActivation, RowShape};
 use crate::error::Result;
@@ -17,6 +17,14 @@ pub(super) struct Pointwise {
 }
 
 impl Pointwise {
+    /// Values of a block: of its rows, or whatever lanes its packs have.
+    fn values(&self, block: Block, room: usize) -> usize {
+        match self.activation.couples_values() {
+            true => block.rows * stride(self.shape.size()),
+            false => room,
+        }
+    }
+
     fn rows(&self) -> RowShape {
         let width = self.shape.size();
         RowShape {
@@ -43,6 +51,13 @@ impl Geometry for Pointwise {
         self.shape.size()
     }
 
+    fn order(&self) -> Order {
+        match self.activation.couples_values() {
+            true => Order::Rows,
+            false => Order::Any,
+        }
+    }
+
     fn check_trainable(&self) -> Result<()> {
         self.activation.check_trainable()
     }
@@ -64,7 +79,7 @@ impl<T: Precision> Layer<T> for Pointwise {
     unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
 
     fn forward(&self, block: Block, _: Weights<T>, x: &[T], y: &mut [T], _: &mut [T]) {
-        let values = block.rows * stride(self.shape.size());
+        let values = self.values(block, x.len());
         y[..values].copy_from_slice(&x[..values]);
         T::activation(&*self.activation).forward(block.isa, self.rows(), &mut y[..values]);
     }
@@ -84,7 +99,7 @@ impl<T: Precision> Layer<T> for Pointwise {
             true => trace.x,
             false => trace.y,
         };
-        let values = block.rows * stride(self.shape.size());
+        let values = self.values(block, dy.len());
         dx[..values].copy_from_slice(&dy[..values]);
         activation.backward(block.isa, self.rows(), at, &mut dx[..values]);
     }

@@ -19,13 +19,16 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::precision::Dtype;
+use crate::precision::{Dtype, Precision};
 use crate::random::Sequence;
 use crate::registry::entries;
 
 mod network;
 mod normalize;
+mod pack;
+mod pool;
 mod reparametrize;
+mod units;
 mod vectors;
 mod window;
 
@@ -54,6 +57,7 @@ entries! {
 }
 
 pub(crate) use dense::Stored;
+pub(crate) use pack::Reorder;
 
 /// Where a layer stands in its network.
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +169,11 @@ pub trait Geometry: Send + Sync {
             .collect()
     }
 
+    /// How the rows lie that it reads and puts out.
+    fn order(&self) -> Order {
+        Order::Rows
+    }
+
     /// How often a row uses a parameter: once, or at every position of an image.
     fn reuse(&self) -> usize {
         1
@@ -230,6 +239,18 @@ pub trait Geometry: Send + Sync {
     fn is_probability(&self) -> bool {
         false
     }
+}
+
+/// How the rows of a block lie. Between layers that differ the engine puts what turns one into the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// One after the other, each of [`stride`] values.
+    Rows,
+    /// In packs of as many rows as a vector has lanes: [`stride`] vectors, one for each value. In lanes of rows
+    /// that the batch does not have, gradients are 0.
+    Packs,
+    /// Either: the layer treats every value by itself.
+    Any,
 }
 
 /// Which way a pass goes.
@@ -303,6 +324,13 @@ pub struct Block<'a> {
     /// What the batch told: the combined summary of the forward pass, then that of the backward pass. Empty
     /// where there is none, and in evaluation.
     pub batch: &'a [f64],
+}
+
+impl Block<'_> {
+    /// Packs that hold the rows: see [`Order::Packs`].
+    pub(crate) fn packs<T: Precision>(&self) -> usize {
+        self.rows.div_ceil(self.isa.lanes::<T>())
+    }
 }
 
 /// What a pass is for.
