@@ -1,6 +1,6 @@
 """What every peer shares: its job from the command line, and the line protocol.
 
-    peer.py '{"folder": …, "rows": …, "layers": […], "batch": …, "optimizer": "adam", "learning_rate": …, "threads": …}'
+    peer.py '{"folder": …, "rows": …, "layers": […], "convolutions": […], "batch": …, "optimizer": "adam", "learning_rate": …, "threads": …}'
 
 The peer prints `ready`; then for every line `epoch` on standard input it trains one epoch and prints
 `{"seconds": …, "loss": …}`: the time of the epoch, reshuffling included, and the mean training loss over its
@@ -22,14 +22,16 @@ os.dup2(2, 1)
 
 
 def job():
-    """What the argument says, with x, y, and `initial`, the first parameters as (weight [out, in], bias)."""
+    """What the argument says, with x, y, and `initial`, the first parameters as (weight, bias).
+
+    The weight of a dense layer is [out, in]; that of a convolution, of which each has ReLU and a maximum over
+    2 × 2 pixels behind it and stands in front of the dense layers, [out, in, lines, pixels]."""
     job = SimpleNamespace(**json.loads(sys.argv[1]))
     folder = pathlib.Path(job.folder)
     job.x = np.load(folder / "x.npy")[: job.rows]
     job.y = np.load(folder / "y.npy")[: job.rows]
-    job.initial = [
-        (np.load(folder / f"weight{k}.npy"), np.load(folder / f"bias{k}.npy")) for k in range(len(job.layers) - 1)
-    ]
+    count = len(job.convolutions) + len(job.layers) - 1
+    job.initial = [(np.load(folder / f"weight{k}.npy"), np.load(folder / f"bias{k}.npy")) for k in range(count)]
     return job
 
 

@@ -1,5 +1,7 @@
 """PyTorch, eager: fused Adam, one gather a batch, the loss added up on the tensor and read once an epoch."""
 
+import math
+
 import protocol
 
 job = protocol.job()
@@ -11,12 +13,22 @@ torch.set_num_threads(job.threads)
 torch.manual_seed(0)
 
 layers = []
-for weight, bias in job.initial:
-    layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
+if job.convolutions:
+    edge = math.isqrt(job.layers[0])
+    layers = [torch.nn.Unflatten(1, (1, edge, edge))]
+for k, (weight, bias) in enumerate(job.initial):
+    if k < len(job.convolutions):
+        layer = torch.nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2])
+    else:
+        layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weight))
         layer.bias.copy_(torch.from_numpy(bias))
     layers += [layer, torch.nn.ReLU()]
+    if k < len(job.convolutions):
+        layers += [torch.nn.MaxPool2d(2)]
+    if k + 1 == len(job.convolutions):
+        layers += [torch.nn.Flatten()]
 model = torch.nn.Sequential(*layers[:-1])
 optimizer = torch.optim.Adam(model.parameters(), lr=job.learning_rate, fused=True)
 x, y = torch.from_numpy(job.x), torch.from_numpy(job.y).long()

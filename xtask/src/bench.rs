@@ -107,17 +107,19 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// Contestants whose loss is far above the best one's: they do not do the same work.
+    /// Contestants whose loss is far above the best one's, by 15 % and by 0.2 % of the loss of a guess: they do not
+    /// do the same work.
     fn unlearned(&self) -> Vec<&'static str> {
         let best = self
             .series
             .iter()
             .map(|one| one.loss)
             .fold(f64::MAX, f64::min);
+        let guess = (self.workload.classes() as f64).ln();
         let behind = self
             .series
             .iter()
-            .filter(|one| one.loss > 1.15 * best + 0.02);
+            .filter(|one| one.loss > 1.15 * best + 0.002 * guess);
         behind.map(|one| report::contestant(one.peer)).collect()
     }
 }
@@ -329,6 +331,11 @@ mod tests {
                 series(Some(Peer::Jax), 0.5),
                 series(Some(Peer::PyTorch), 0.52),
             ],
+        };
+        assert_eq!(outcome.unlearned(), ["Thalweg"]);
+        let outcome = Outcome {
+            series: vec![series(None, 0.02), series(Some(Peer::Jax), 0.01)],
+            ..outcome
         };
         assert_eq!(outcome.unlearned(), ["Thalweg"]);
     }

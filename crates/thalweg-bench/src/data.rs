@@ -12,7 +12,10 @@ use thalweg::random::{Purpose, Sequence, Stream};
 
 use crate::workloads::{Kind, Workload};
 
-const SEED: u64 = 20_250_101;
+/// Of all random numbers here.
+pub const SEED: u64 = 20_250_101;
+/// Raised when the same seed makes other rows.
+pub const VERSION: u32 = 1;
 /// Substreams of what all rows share; rows come after them.
 const TEACHER: u64 = 0;
 const INITIAL: u64 = 1;
@@ -25,7 +28,7 @@ const BLOCK: usize = 4096;
 pub struct Data {
     /// The rows.
     pub dataset: Dataset,
-    /// Layer by layer: weight `[out, in]` row-major, bias `[out]`.
+    /// Layer by layer: weight `[out, in]` row-major (see [`Weights`](crate::workloads::Weights)), bias `[out]`.
     pub initial: Vec<f64>,
 }
 
@@ -48,7 +51,7 @@ impl Data {
         };
         Self {
             dataset,
-            initial: initial(workload.layers),
+            initial: initial(workload),
         }
     }
 }
@@ -62,14 +65,15 @@ pub fn description(kind: Kind) -> &'static str {
 }
 
 /// Glorot uniform weights, U(±√(6/(in + out))), rounded to single precision, and biases of 0.
-pub fn initial(layers: &[usize]) -> Vec<f64> {
+pub fn initial(workload: &Workload) -> Vec<f64> {
     let mut random = sequence(INITIAL);
     let mut initial = Vec::new();
-    for pair in layers.windows(2) {
-        let bound = (6.0 / (pair[0] + pair[1]) as f64).sqrt();
+    for weights in workload.weights() {
+        let (inputs, outputs) = weights.fans();
+        let bound = (6.0 / (inputs + outputs) as f64).sqrt();
         let draw = |_| f64::from((bound * (2.0 * random.uniform() - 1.0)) as f32);
-        initial.extend((0..pair[0] * pair[1]).map(draw));
-        initial.extend(std::iter::repeat_n(0.0, pair[1]));
+        initial.extend((0..weights.count()).map(draw));
+        initial.extend(std::iter::repeat_n(0.0, weights.shape[0]));
     }
     initial
 }

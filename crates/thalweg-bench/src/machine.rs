@@ -18,7 +18,7 @@ pub enum Clock {
 }
 
 /// What all threads together can do at most.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Threads that worked.
     pub threads: usize,
@@ -30,18 +30,28 @@ pub struct Limits {
     pub bf16_gflops: f64,
     /// 10⁹ bytes a second read from memory.
     pub gigabytes: f64,
+    /// The least of the runs whose best these four are, in their order.
+    pub least: [f64; 4],
 }
 
 impl Limits {
     /// Measures them, with the instruction set that the engine uses; the best of a few runs each.
     pub fn measure(threads: usize, clock: Clock) -> Self {
         let isa = Isa::detect();
+        let runs = [
+            gflops(threads, clock, |n| probe::multiply_adds::<f32>(isa, n)),
+            gflops(threads, clock, |n| probe::multiply_adds::<f64>(isa, n)),
+            gflops(threads, clock, |n| probe::bf16_dots(isa, n)),
+            gigabytes(isa, threads, clock),
+        ];
+        let [f32_gflops, f64_gflops, bf16_gflops, gigabytes] = runs.map(|(_, best)| best);
         Self {
             threads,
-            f32_gflops: gflops(threads, clock, |n| probe::multiply_adds::<f32>(isa, n)),
-            f64_gflops: gflops(threads, clock, |n| probe::multiply_adds::<f64>(isa, n)),
-            bf16_gflops: gflops(threads, clock, |n| probe::bf16_dots(isa, n)),
-            gigabytes: gigabytes(isa, threads, clock),
+            f32_gflops,
+            f64_gflops,
+            bf16_gflops,
+            gigabytes,
+            least: runs.map(|(least, _)| least),
         }
     }
 
@@ -109,22 +119,26 @@ pub fn together<P>(
     }
 }
 
-fn best(repeats: usize, measure: impl Fn() -> f64) -> f64 {
-    (0..repeats).map(|_| measure()).fold(0.0, f64::max)
+/// The least and the best of some runs, in 10⁹.
+fn range(repeats: usize, measure: impl Fn() -> f64) -> (f64, f64) {
+    let runs = (0..repeats).map(|_| measure() / 1e9);
+    runs.fold((f64::INFINITY, 0.0), |(least, best), run| {
+        (least.min(run), best.max(run))
+    })
 }
 
 /// `work` does as many rounds as it is told and returns its operations.
-fn gflops(threads: usize, clock: Clock, work: impl Fn(usize) -> usize + Sync) -> f64 {
+fn gflops(threads: usize, clock: Clock, work: impl Fn(usize) -> usize + Sync) -> (f64, f64) {
     let (iterations, repeats) = match clock {
         Clock::Full => (20_000_000, 8),
         Clock::Quick => (200_000, 2),
     };
     let work = |(): &mut ()| work(iterations);
-    best(repeats, || together(threads, || (), work)) / 1e9
+    range(repeats, || together(threads, || (), work))
 }
 
 /// Every thread reads memory of its own, together more than caches hold.
-fn gigabytes(isa: Isa, threads: usize, clock: Clock) -> f64 {
+fn gigabytes(isa: Isa, threads: usize, clock: Clock) -> (f64, f64) {
     let (bytes, repeats) = match clock {
         Clock::Full => (512 << 20, 5),
         Clock::Quick => (64 << 20, 2),
@@ -136,7 +150,7 @@ fn gigabytes(isa: Isa, threads: usize, clock: Clock) -> f64 {
         black_box(probe::read(isa, black_box(memory)));
         8 * words
     };
-    best(repeats, || together(threads, memory, read)) / 1e9
+    range(repeats, || together(threads, memory, read))
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ pub struct Rate {
     pub step_us: f64,
     /// 10⁹ floating-point operations a second.
     pub gflops: f64,
-    /// Their share of the machine's peak in this precision.
+    /// The share of the time that they would take at the machine's peak, each layer in its precision.
     pub gflops_share: f64,
     /// 10⁹ bytes of rows a second.
     pub gigabytes: f64,
@@ -136,7 +136,11 @@ impl Rate {
         let rate = rows as f64 / seconds;
         let gflops = rate * workload.flops_per_row() / 1e9;
         let gigabytes = rate * workload.bytes_per_row() / 1e9;
-        let gflops_share = gflops / limits.gflops(workload.dtype);
+        let layers = workload.flops_by_layer().into_iter();
+        let at_peak: f64 = layers
+            .map(|(dtype, flops)| flops / (1e9 * limits.gflops(dtype)))
+            .sum();
+        let gflops_share = rate * at_peak;
         let gigabytes_share = gigabytes / limits.gigabytes;
         let bound = if gigabytes_share > gflops_share {
             Bound::Memory
@@ -165,6 +169,7 @@ mod tests {
     use super::*;
     use crate::data::Data;
     use crate::workloads::find;
+    use thalweg::precision::Dtype;
 
     #[test]
     fn the_median_and_the_spread_are_of_the_measured_epochs() {
@@ -200,6 +205,7 @@ mod tests {
             f64_gflops: 50.0,
             bf16_gflops: 200.0,
             gigabytes: 10.0,
+            ..Limits::default()
         };
         let rate = |name, seconds| Rate::new(find(name).unwrap(), 1000, seconds, &limits);
         let logistic = rate("logistic", 1e-5);
@@ -210,5 +216,12 @@ mod tests {
         assert!((logistic.share_of_bound() - 1.28).abs() < 1e-9);
         assert!((logistic.step_us - 2.56).abs() < 1e-9);
         assert_eq!(rate("mnist-wide", 1.0).bound, Bound::Arithmetic);
+        // A single unit has no bf16 products.
+        let single = Workload {
+            dtype: Dtype::Bf16,
+            ..*find("logistic").unwrap()
+        };
+        let share = Rate::new(&single, 1000, 1e-5, &limits).gflops_share;
+        assert!((share - logistic.gflops_share).abs() < 1e-12);
     }
 }

@@ -43,10 +43,41 @@ pub enum Goal {
     Ratio(Peer, f64),
     /// At most so many µs a step.
     Step(f64),
-    /// At most so many seconds an epoch, on two cores.
-    Epoch(f64),
+    /// At most so many seconds for so many epochs, on two cores.
+    Epochs(usize, f64),
     /// At most so many times the time that the roofline leaves.
     Bound(f64),
+}
+
+/// A convolution with ReLU, without padding, and a maximum over 2 × 2 pixels behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Convolution {
+    /// Channels that it puts out.
+    pub channels: usize,
+    /// Edge of its window.
+    pub kernel: usize,
+}
+
+/// A layer as its weights tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weights {
+    /// Shape of W: `[units, inputs]` or `[channels, input channels, lines, pixels]`; b is as long as its first side.
+    pub shape: Vec<usize>,
+    /// Positions of a row at which they are used.
+    pub positions: usize,
+}
+
+impl Weights {
+    /// Number of weights.
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Inputs and outputs of a weight's place in the window, times the places: what initializers look at.
+    pub fn fans(&self) -> (usize, usize) {
+        let window: usize = self.shape[2..].iter().product();
+        (self.shape[1] * window, self.shape[0] * window)
+    }
 }
 
 /// A classifier to train: ReLU hidden layers; softmax cross-entropy, or the logistic loss where there is one
@@ -59,6 +90,8 @@ pub struct Workload {
     pub rows: usize,
     /// Inputs, hidden units, outputs.
     pub layers: &'static [usize],
+    /// What stands in front of the hidden layers, on square images of one channel.
+    pub convolutions: &'static [Convolution],
     /// Rows of a mini-batch.
     pub batch: usize,
     /// Optimizer, by the name of its registry entry; `sgd` is without momentum.
@@ -101,6 +134,26 @@ pub const WORKLOADS: &[Workload] = &[
             &[784, 1024, 1024, 10],
             256,
             &[Goal::Ratio(Peer::ThalwegF32, 1.5)],
+        )
+    },
+    Workload {
+        convolutions: &[
+            Convolution {
+                channels: 6,
+                kernel: 5,
+            },
+            Convolution {
+                channels: 16,
+                kernel: 5,
+            },
+        ],
+        peers: &[Peer::Jax, Peer::PyTorch],
+        ..mlp(
+            "lenet5",
+            468,
+            &[784, 120, 84, 10],
+            128,
+            &[Goal::Epochs(10, 4.3)],
         )
     },
     mlp(
@@ -156,7 +209,7 @@ pub const WORKLOADS: &[Workload] = &[
         "sgd",
         0.5,
         &[Peer::Jax, Peer::JaxHostOrder],
-        &[Goal::Epoch(0.1)],
+        &[Goal::Epochs(1, 0.1)],
     ),
     binary(
         "mlp-5m",
@@ -166,7 +219,7 @@ pub const WORKLOADS: &[Workload] = &[
         "adam",
         1e-3,
         &[Peer::Jax, Peer::JaxHostOrder],
-        &[Goal::Epoch(0.6)],
+        &[Goal::Epochs(1, 0.6)],
     ),
 ];
 
@@ -191,6 +244,7 @@ const fn mlp(
         name,
         rows: batches * batch,
         layers,
+        convolutions: &[],
         batch,
         optimizer: "adam",
         learning_rate: 1e-3,
@@ -229,6 +283,9 @@ const fn binary(
     }
 }
 
+/// Dense layers of up to this many units have no bf16 products.
+const FEW_UNITS: usize = 4;
+
 /// Batches of a quick run, and its fewest rows.
 const QUICK: (usize, usize) = (10, 200);
 
@@ -257,10 +314,40 @@ impl Workload {
         self.rows.min((QUICK.0 * self.batch).max(fewest))
     }
 
-    /// `784-128-10`.
+    /// `784-128-10`; with convolutions of 6 and 16 channels in windows of 5 × 5, `784-6c5-16c5-120-10`.
     pub fn shape(&self) -> String {
-        let layers: Vec<String> = self.layers.iter().map(usize::to_string).collect();
+        let convolutions = self.convolutions.iter();
+        let convolutions = convolutions.map(|c| format!("{}c{}", c.channels, c.kernel));
+        let mut layers: Vec<String> = self.layers.iter().map(usize::to_string).collect();
+        layers.splice(1..1, convolutions);
         layers.join("-")
+    }
+
+    /// The weights of all layers.
+    pub fn weights(&self) -> Vec<Weights> {
+        let (mut channels, mut edge) = (1, self.layers[0].isqrt());
+        let mut weights = Vec::new();
+        for one in self.convolutions {
+            let positions = edge + 1 - one.kernel;
+            weights.push(Weights {
+                shape: vec![one.channels, channels, one.kernel, one.kernel],
+                positions: positions * positions,
+            });
+            (channels, edge) = (one.channels, positions / 2);
+        }
+        let inputs = match self.convolutions {
+            [] => self.layers[0],
+            _ => channels * edge * edge,
+        };
+        let dense = self.layers[1..].iter().scan(inputs, |inputs, &units| {
+            let shape = vec![units, std::mem::replace(inputs, units)];
+            Some(Weights {
+                shape,
+                positions: 1,
+            })
+        });
+        weights.extend(dense);
+        weights
     }
 
     /// Classes of the rows.
@@ -269,10 +356,29 @@ impl Workload {
     }
 
     /// Floating-point operations to train on one row: forward, dW and dX are 2 P each, P the number of
-    /// weights, but no dX is needed at the input: 6 P − 2 d₀ d₁.
+    /// weights (each times its positions), but no dX is needed at the input: 6 P − 2 d₀ d₁.
     pub fn flops_per_row(&self) -> f64 {
-        let weights: usize = self.layers.windows(2).map(|pair| pair[0] * pair[1]).sum();
-        (6 * weights - 2 * self.layers[0] * self.layers[1]) as f64
+        self.flops_by_layer().iter().map(|(_, flops)| flops).sum()
+    }
+
+    /// The same layer by layer, with the precision of its products: those of convolutions and of a few units are in
+    /// single precision where others are of bf16 numbers.
+    pub fn flops_by_layer(&self) -> Vec<(Dtype, f64)> {
+        let layers = self.weights().into_iter().enumerate();
+        let flops = |(index, weights): (usize, Weights)| {
+            let products = if index == 0 { 4 } else { 6 };
+            let is_few = weights.shape.len() > 2 || weights.shape[0] <= FEW_UNITS;
+            let dtype = if is_few {
+                self.dtype.storage()
+            } else {
+                self.dtype
+            };
+            (
+                dtype,
+                (products * weights.count() * weights.positions) as f64,
+            )
+        };
+        layers.map(flops).collect()
     }
 
     /// Bytes of a row in memory: features in single precision, the class, and its place in the order.
@@ -294,7 +400,24 @@ impl Workload {
         } else {
             "cross_entropy"
         });
-        Ok(NetworkSpec::mlp(inputs, hidden, "relu", outputs, loss))
+        let mut network = NetworkSpec::mlp(inputs, hidden, "relu", outputs, loss);
+        if !self.convolutions.is_empty() {
+            let edge = inputs.isqrt();
+            network.image = Some([1, edge, edge]);
+        }
+        let layers = self.convolutions.iter().flat_map(|one| {
+            let integer = |value: usize| Setting::Integer(value as i64);
+            let convolution = Choice::new("conv2d")
+                .with("channels", integer(one.channels))
+                .with("kernel", integer(one.kernel))
+                .with("activation", Setting::Text("relu".to_owned()));
+            [
+                convolution,
+                Choice::new("max_pool").with("kernel", integer(2)),
+            ]
+        });
+        network.layers.splice(0..0, layers);
+        Ok(network)
     }
 
     /// How it is trained.
@@ -345,5 +468,27 @@ mod tests {
         let flops = find("mnist-mlp").unwrap().flops_per_row();
         assert_eq!(flops, f64::from(4 * 784 * 128 + 6 * 128 * 10));
         assert_eq!(find("logistic").unwrap().flops_per_row(), 120.0);
+    }
+
+    #[test]
+    fn a_convolution_counts_at_every_position() {
+        // 28 × 28, 24 × 24 halved, 8 × 8 halved: 16 · 4 · 4 values come to the dense layers.
+        let products = [6 * 25 * 576, 16 * 150 * 64, 256 * 120, 120 * 84, 84 * 10];
+        let all: i32 = products.iter().sum();
+        let lenet = find("lenet5").unwrap();
+        assert_eq!(lenet.flops_per_row(), f64::from(6 * all - 2 * products[0]));
+        assert_eq!(lenet.shape(), "784-6c5-16c5-120-84-10");
+        let layers = thalweg::layers::build(
+            lenet.network().unwrap().shape(),
+            &lenet.network().unwrap().resolve().unwrap().layers,
+            Dtype::F32,
+        )
+        .unwrap();
+        let costs = layers.iter().flat_map(|node| node.part.layers());
+        let costs: Vec<usize> = costs
+            .filter(|layer| !layer.segments().is_empty())
+            .map(|layer| layer.cost())
+            .collect();
+        assert_eq!(costs, products.map(|product| product as usize));
     }
 }

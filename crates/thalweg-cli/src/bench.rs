@@ -147,7 +147,7 @@ fn head(report: &Report, chosen: &[Workload]) -> Vec<String> {
         ),
         String::new(),
         format!(
-            "{:<17}{:<17}{:>5}{:>10}{:>19}{:>10}{:>9}{:>7}{:>7}{:>7}",
+            "{:<17}{:<24}{:>5}{:>10}{:>19}{:>10}{:>9}{:>7}{:>7}{:>7}",
             "workload",
             "network",
             "batch",
@@ -182,7 +182,7 @@ fn row(line: &Line) -> String {
         Bound::Arithmetic => ("–".to_owned(), "–".to_owned()),
     };
     format!(
-        "{:<17}{:<17}{:>5}{:>10}{:>19}{:>10.2}{:>9.1}{:>7}{:>7}{:>7}",
+        "{:<17}{:<24}{:>5}{:>10}{:>19}{:>10.2}{:>9.1}{:>7}{:>7}{:>7}",
         workload.name,
         workload.shape(),
         workload.batch,

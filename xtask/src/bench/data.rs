@@ -1,7 +1,7 @@
 //! The data of a workload in .npy files, which every contestant reads.
 //!
 //! A folder holds x.npy (f32, rows × inputs), y.npy (i32 classes), the initial parameters weight0.npy (f32,
-//! [out, in]), bias0.npy, …, and source.txt, one line on what the rows are. They are `thalweg-bench`'s
+//! [out, in], or [out, in, lines, pixels]), bias0.npy, …, and source.txt: what the rows are, and of which seed. They are `thalweg-bench`'s
 //! synthetic rows; in place of synthetic pixels those of MNIST divided by 255, where its IDX files lie in
 //! ../shared/data/mnist.
 
@@ -26,33 +26,35 @@ pub fn prepare(workload: &Workload, threads: usize) -> Result<(PathBuf, String)>
         None => data::description(workload.kind),
     };
     let source = format!("{} rows for {}: {what}", workload.rows, workload.shape());
+    let (version, seed) = (data::VERSION, data::SEED);
+    let text = format!("{source}\nversion {version}, seed {seed}\n");
     // Written last, so that its presence means that the rest is there.
     let stamp = folder.join("source.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|text| text == source) {
+    if fs::read_to_string(&stamp).is_ok_and(|told| told == text) {
         return Ok((folder, source));
     }
     let data = match mnist {
         Some(mnist) => Data {
             dataset: images(&mnist, workload.rows)?,
-            initial: data::initial(workload.layers),
+            initial: data::initial(workload),
         },
         None => Data::synthesize(workload, workload.rows, threads),
     };
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(&folder).map_err(failed)?;
     let _ = fs::remove_file(&stamp);
-    write(&folder, &data, workload.layers).map_err(failed)?;
-    fs::write(&stamp, &source).map_err(failed)?;
+    write(&folder, &data, workload).map_err(failed)?;
+    fs::write(&stamp, &text).map_err(failed)?;
     Ok((folder, source))
 }
 
-/// The first `rows` rows in `folder`, for a network of `layers`.
-pub fn load(folder: &Path, rows: usize, layers: &[usize]) -> Result<Data> {
+/// The first `rows` rows in `folder`.
+pub fn load(folder: &Path, rows: usize, workload: &Workload) -> Result<Data> {
     let mut features = numbers(&folder.join("x.npy"), "<f4", f32::from_le_bytes)?;
     let mut classes = numbers(&folder.join("y.npy"), "<i4", u32::from_le_bytes)?;
     let mut initial = Vec::new();
-    for (k, pair) in layers.windows(2).enumerate() {
-        for (name, length) in [("weight", pair[0] * pair[1]), ("bias", pair[1])] {
+    for (k, weights) in workload.weights().iter().enumerate() {
+        for (name, length) in [("weight", weights.count()), ("bias", weights.shape[0])] {
             let path = folder.join(format!("{name}{k}.npy"));
             let tensor = numbers(&path, "<f4", f32::from_le_bytes)?;
             if tensor.len() != length {
@@ -61,7 +63,7 @@ pub fn load(folder: &Path, rows: usize, layers: &[usize]) -> Result<Data> {
             initial.extend(tensor.into_iter().map(f64::from));
         }
     }
-    let width = layers[0];
+    let width = workload.layers[0];
     if features.len() < rows * width || classes.len() < rows {
         return Err(stale(folder));
     }
@@ -115,7 +117,7 @@ fn images(folder: &Path, rows: usize) -> Result<Dataset> {
     ))
 }
 
-fn write(folder: &Path, data: &Data, layers: &[usize]) -> std::io::Result<()> {
+fn write(folder: &Path, data: &Data, workload: &Workload) -> std::io::Result<()> {
     let Dataset {
         features, targets, ..
     } = &data.dataset;
@@ -131,8 +133,9 @@ fn write(folder: &Path, data: &Data, layers: &[usize]) -> std::io::Result<()> {
         save(&folder.join("y.npy"), "<i4", &shape[..1], y)?;
     }
     let mut rest = data.initial.as_slice();
-    for (k, pair) in layers.windows(2).enumerate() {
-        for (name, shape) in [("weight", vec![pair[1], pair[0]]), ("bias", vec![pair[1]])] {
+    for (k, weights) in workload.weights().into_iter().enumerate() {
+        let bias = vec![weights.shape[0]];
+        for (name, shape) in [("weight", weights.shape), ("bias", bias)] {
             let (tensor, after) = rest.split_at(shape.iter().product());
             rest = after;
             let values = tensor.iter().map(|x| (*x as f32).to_le_bytes());

@@ -75,9 +75,9 @@ impl fmt::Display for Machine {
             versions.join(", ")
         )?;
         let limits = self.by_threads.iter().map(|limits| {
-            let Limits { threads, f32_gflops, f64_gflops, bf16_gflops, gigabytes } = limits;
+            let Limits { threads, f32_gflops, f64_gflops, bf16_gflops, gigabytes, least: [f32_least, f64_least, bf16_least, gigabytes_least] } = limits;
             format!(
-                "on {threads}: {f32_gflops:.0} GFLOP/s (f32), {f64_gflops:.0} (f64), {bf16_gflops:.0} (bf16), {gigabytes:.1} GB/s read from memory"
+                "on {threads}: {f32_gflops:.0} GFLOP/s (f32; {f32_least:.0} in the slowest of its runs), {f64_gflops:.0} (f64; {f64_least:.0}), {bf16_gflops:.0} (bf16; {bf16_least:.0}), {gigabytes:.1} GB/s read from memory ({gigabytes_least:.1})"
             )
         });
         write!(
@@ -125,6 +125,7 @@ fn lines<'a>(outcome: &'a Outcome, machine: &Machine) -> Vec<Line<'a>> {
         rate: rate(workload, ours),
         rows: *rows,
         seconds: ours,
+        threads: machine.limits.threads,
     };
     let line = |one: &'a Series| {
         // Peers have single precision, and its peak.
@@ -285,7 +286,7 @@ the epoch, of the others the mean over the epoch.
 - *rows/s*: from the median epoch; in brackets the slowest and the fastest epoch.
 - *×*: Thalweg's rate over this peer's in the same run. Ratios hold across machines; times do not.
 - *µs/step*: the median epoch's time by its number of mini-batches, reshuffling and all else included.
-- *GFLOP/s*: rows/s · (6P − 2·d₀·d₁), P the number of weights; in brackets the share of the peak that this \
+- *GFLOP/s*: rows/s · (6P − 2·d₀·d₁), P the number of weights, of convolutions times their positions; in brackets the share of the peak that this \
 machine reached on all threads in a loop of multiply-adds.
 - *GB/s*: rows/s · 4·(d₀ + 2): every epoch reads each row's features, class and place in the order once; in \
 brackets the share of the rate at which all threads read 512 MB in order. Small data come from the caches, so \
@@ -423,6 +424,7 @@ mod tests {
             f64_gflops: f32_gflops / 2.0,
             bf16_gflops: 2.0 * f32_gflops,
             gigabytes,
+            ..Limits::default()
         };
         let by_threads = vec![limits(1, 250.0, 20.0), limits(2, 500.0, 40.0)];
         let machine = Machine {

@@ -20,6 +20,8 @@ pub struct Job {
     /// The rest repeats the workload, for those who do not know it by name.
     pub rows: usize,
     pub layers: Vec<usize>,
+    /// Convolutions in front: channels and edge of the window.
+    pub convolutions: Vec<(usize, usize)>,
     pub batch: usize,
     pub optimizer: String,
     pub learning_rate: f64,
@@ -37,6 +39,9 @@ impl Job {
             folder: folder.to_owned(),
             rows,
             layers: workload.layers.to_vec(),
+            convolutions: (workload.convolutions.iter())
+                .map(|one| (one.channels, one.kernel))
+                .collect(),
             batch: workload.batch,
             optimizer: workload.optimizer.to_owned(),
             learning_rate: workload.learning_rate,
@@ -60,7 +65,7 @@ pub fn serve(job: &str) -> Result<()> {
         dtype: job.dtype,
         ..*workloads::find(&job.name).map_err(failed)?
     };
-    let data = data::load(&job.folder, job.rows, workload.layers)?;
+    let data = data::load(&job.folder, job.rows, workload)?;
     let mut trainer =
         Trainer::new(workload, &data.dataset, &data.initial, job.threads).map_err(failed)?;
 

@@ -87,6 +87,11 @@ pub trait AnyActivation: Activation<f32> + Activation<f64> {
     /// The name of the initializer that suits weights in front of it.
     fn initializer(&self) -> &'static str;
 
+    /// Whether it treats a row as a whole, and not each value by itself.
+    fn couples_values(&self) -> bool {
+        false
+    }
+
     /// Whether it makes probabilities of logits, so that losses that take logits must not stand behind it.
     fn is_probability(&self) -> bool {
         false

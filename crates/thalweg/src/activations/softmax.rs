@@ -18,6 +18,10 @@ impl AnyActivation for Softmax {
         "glorot_uniform"
     }
 
+    fn couples_values(&self) -> bool {
+        true
+    }
+
     fn is_probability(&self) -> bool {
         true
     }

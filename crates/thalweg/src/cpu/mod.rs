@@ -443,9 +443,11 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 let blocks = rows.div_ceil(size);
                 for index in (member.index..blocks).step_by(member.count()) {
                     let start = index * size;
+                    let end = rows.min(start + size);
                     let block = RowBlock {
-                        rows: start..rows.min(start + size),
+                        rows: start..end,
                         place: member.index * size,
+                        room: pass.plan.room(end - start),
                         member: member.index,
                     };
                     // SAFETY: each member works in rows of its own; parameters do not change.

@@ -24,7 +24,7 @@ use super::unfold::Step;
 use crate::dataset::Targets;
 use crate::engine::Batch;
 use crate::kernels::Isa;
-use crate::layers::{Block, Direction, Mode, Trace, Weights};
+use crate::layers::{Block, Direction, Mode, Order, Trace, Weights};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
 use crate::precision::Precision;
 
@@ -61,8 +61,9 @@ pub(super) struct Pass<'a, T> {
 pub(super) struct RowBlock {
     /// Positions in the batch.
     pub rows: Range<usize>,
-    /// First row in the arena.
+    /// First row in the arena, and how many have room there: see [`Plan::room`].
     pub place: usize,
+    pub room: usize,
     /// Who works on it.
     pub member: usize,
 }
@@ -71,6 +72,15 @@ impl RowBlock {
     pub fn values(&self, start: usize, stride: usize) -> Range<usize> {
         let first = start + self.place * stride;
         first..first + self.rows.len() * stride
+    }
+
+    /// The same as a layer sees it: whole packs, if it may take its rows in packs.
+    pub fn values_for(&self, planned: &PlannedLayer, start: usize, stride: usize) -> Range<usize> {
+        let values = self.values(start, stride);
+        match planned.layer.order() {
+            Order::Rows => values,
+            Order::Packs | Order::Any => values.start..values.start + self.room * stride,
+        }
     }
 
     pub fn places(&self, width: usize) -> Range<usize> {
@@ -122,10 +132,12 @@ impl<T: Precision> Pass<'_, T> {
             Trace {
                 x: self
                     .arena
-                    .read(block.values(planned.input, planned.input_stride)),
-                y: self
-                    .arena
-                    .read(block.values(planned.output, planned.output_stride)),
+                    .read(block.values_for(planned, planned.input, planned.input_stride)),
+                y: self.arena.read(block.values_for(
+                    planned,
+                    planned.output,
+                    planned.output_stride,
+                )),
             }
         }
     }
@@ -179,12 +191,21 @@ impl<T: Precision> Pass<'_, T> {
                     T::layer(&*planned.layer).forward(
                         self.block(planned, block),
                         self.layer_weights(planned),
-                        self.arena
-                            .read(block.values(planned.input, planned.input_stride)),
-                        self.arena
-                            .write(block.values(planned.output, planned.output_stride)),
-                        self.arena
-                            .write(block.values(planned.stash, planned.stash_stride)),
+                        self.arena.read(block.values_for(
+                            planned,
+                            planned.input,
+                            planned.input_stride,
+                        )),
+                        self.arena.write(block.values_for(
+                            planned,
+                            planned.output,
+                            planned.output_stride,
+                        )),
+                        self.arena.write(block.values_for(
+                            planned,
+                            planned.stash,
+                            planned.stash_stride,
+                        )),
                     );
                 }
             }
@@ -272,13 +293,22 @@ impl<T: Precision> Pass<'_, T> {
                         self.block(planned, block),
                         self.layer_weights(planned),
                         self.trace(planned, block),
-                        self.arena
-                            .write(block.values(planned.stash, planned.stash_stride)),
-                        self.arena
-                            .write(block.values(planned.gradient, planned.output_stride)),
+                        self.arena.write(block.values_for(
+                            planned,
+                            planned.stash,
+                            planned.stash_stride,
+                        )),
+                        self.arena.write(block.values_for(
+                            planned,
+                            planned.gradient,
+                            planned.output_stride,
+                        )),
                         planned.input_gradient.map(|gradient| {
-                            self.arena
-                                .write(block.values(gradient, planned.input_stride))
+                            self.arena.write(block.values_for(
+                                planned,
+                                gradient,
+                                planned.input_stride,
+                            ))
                         }),
                     );
                 }
@@ -297,9 +327,11 @@ impl<T: Precision> Pass<'_, T> {
         let mine = || {
             (member.index..blocks).step_by(member.count()).map(|index| {
                 let start = index * size;
+                let end = rows.min(start + size);
                 let block = RowBlock {
-                    rows: start..rows.min(start + size),
+                    rows: start..end,
                     place: start,
+                    room: self.plan.room(end - start),
                     member: member.index,
                 };
                 (index, block)

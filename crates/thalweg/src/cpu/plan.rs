@@ -9,7 +9,7 @@ use super::items::{Cut, Item};
 use super::unfold::{At, Step};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::layers::{self, AnyLayer, Tile, stride};
+use crate::layers::{self, AnyLayer, Order, Tile, stride};
 use crate::precision::{Dtype, Precision};
 use crate::spec::NetworkSpec;
 
@@ -85,6 +85,8 @@ pub(super) struct Plan {
     pub capacity: usize,
     /// Rows of a batch, at most.
     pub batch_size: usize,
+    /// Rows of a pack, where layers want their rows in packs; else 1.
+    pack: usize,
     /// Rows of a block in a step, and at most in an evaluation.
     pub block_rows: usize,
     pub evaluation_rows: usize,
@@ -127,20 +129,26 @@ impl Plan {
         }
         // Forward, and twice as much back, but for the first layer's input.
         let costs = || layers().map(|planned| planned.layer.cost());
-        let products = 3 * costs().sum::<usize>() - costs().next().unwrap_or(0);
+        let first = costs().find(|cost| *cost > 0).unwrap_or(0);
+        let products = 3 * costs().sum::<usize>() - first;
         let row_work = (2 * products + ROW_WORK).saturating_mul(batch_size);
         let update_work = PARAMETER_WORK * one.parameters;
         let is_team_work = row_work.saturating_add(update_work) >= TEAM_WORK;
         let members = if is_team_work { threads } else { 1 };
+        let has_packs = layers().any(|planned| planned.layer.order() == Order::Packs);
+        let pack = if has_packs { isa.lanes::<T>() } else { 1 };
+        let multiple = pack.max(4);
         let most = match layers().any(|planned| planned.layer.reuse() > 1) {
-            true => (BLOCK_VALUES / one.arena).clamp(4, BLOCK_ROWS),
+            true => (BLOCK_VALUES / one.arena).clamp(multiple, BLOCK_ROWS),
             false => BLOCK_ROWS,
         };
-        let capacity = batch_size.max(members * most);
+        let most = most - most % multiple;
+        let capacity = batch_size.max(members * most).next_multiple_of(pack);
         let mut plan = Self::for_rows::<T>(network, dtype, isa, capacity, false)?;
         plan.batch_size = batch_size;
         plan.members = members;
-        plan.block_rows = block_rows(batch_size, is_team_work, most);
+        plan.pack = pack;
+        plan.block_rows = block_rows(batch_size, is_team_work, most, multiple);
         plan.evaluation_rows = most;
         plan.items = plan.group_tiles(cut);
         Ok(plan)
@@ -149,8 +157,14 @@ impl Plan {
     /// The plan of the same steps in double precision for second derivatives: activations are split off, and the
     /// rows of a batch, their blocks and the members are those of this plan.
     pub fn second_order(&self, network: &NetworkSpec, isa: Isa) -> Result<Self> {
-        let mut plan = Self::for_rows::<f64>(network, Dtype::F64, isa, self.batch_size, true)?;
+        let pack = match self.pack {
+            1 => 1,
+            _ => isa.lanes::<f64>(),
+        };
+        let capacity = self.batch_size.next_multiple_of(pack);
+        let mut plan = Self::for_rows::<f64>(network, Dtype::F64, isa, capacity, true)?;
         plan.batch_size = self.batch_size;
+        plan.pack = pack;
         plan.members = self.members;
         plan.block_rows = self.block_rows;
         plan.evaluation_rows = self.evaluation_rows;
@@ -183,6 +197,7 @@ impl Plan {
             arena: capacity * stride(network.inputs),
             capacity,
             batch_size: 0,
+            pack: 1,
             block_rows: 0,
             evaluation_rows: 0,
             members: 1,
@@ -194,8 +209,10 @@ impl Plan {
             values: 0,
             gradient: None,
             size: network.inputs,
+            order: Order::Rows,
         };
         let output = plan.unfold::<T>(isa, "", built, input);
+        let output = plan.reorder::<T>(isa, "", output, Order::Rows);
         plan.output = output.values;
         plan.outputs = output.size;
         let last = plan
@@ -233,6 +250,11 @@ impl Plan {
         })
     }
 
+    /// Rows for which there is room where so many are: whole packs.
+    pub fn room(&self, rows: usize) -> usize {
+        rows.next_multiple_of(self.pack)
+    }
+
     /// Where a tile begins in θ.
     pub fn tile_start(&self, tile: &PlannedTile) -> usize {
         self.layers[tile.layer].parameters.start + tile.tile.start
@@ -240,13 +262,13 @@ impl Plan {
 }
 
 /// Blocks of equal size, an even number of them where a second thread would help. They begin at multiples of four
-/// rows: layers may pair a batch's rows 2k and 2k + 1 (bf16).
-fn block_rows(batch_size: usize, is_team_work: bool, most: usize) -> usize {
+/// rows, because layers may pair a batch's rows 2k and 2k + 1 (bf16), and of whole packs.
+fn block_rows(batch_size: usize, is_team_work: bool, most: usize, multiple: usize) -> usize {
     let blocks = batch_size.div_ceil(most);
     let blocks = if is_team_work {
         blocks.next_multiple_of(2)
     } else {
         blocks
     };
-    batch_size.div_ceil(blocks).next_multiple_of(4)
+    batch_size.div_ceil(blocks).next_multiple_of(multiple)
 }

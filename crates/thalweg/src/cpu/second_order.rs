@@ -52,7 +52,11 @@ impl Ways<'_> {
                 },
                 direction: second.layer_weights(planned),
                 trace: first.trace(planned, block),
-                x_dot: (second.arena).read(block.values(planned.input, planned.input_stride)),
+                x_dot: (second.arena).read(block.values_for(
+                    planned,
+                    planned.input,
+                    planned.input_stride,
+                )),
                 moves: planned.input_gradient.is_some(),
                 batch: second.block(planned, block).batch,
             }
@@ -70,12 +74,12 @@ impl Ways<'_> {
                 return self.second.step_forward(step, block);
             };
             let planned = &self.first.plan.layers[index];
-            let y_dot = block.values(planned.output, planned.output_stride);
+            let y_dot = block.values_for(planned, planned.output, planned.output_stride);
             let y_dot = self.second.arena.write(y_dot);
             if is_still(planned) {
                 return y_dot.fill(0.0);
             }
-            let stash = block.values(planned.stash, planned.stash_stride);
+            let stash = block.values_for(planned, planned.stash, planned.stash_stride);
             let stashes = [&self.first, &self.second].map(|way| way.arena.write(stash.clone()));
             let (second_order, layer) = of(planned);
             second_order.forward(layer, self.site(planned, block), y_dot, stashes);
@@ -97,11 +101,11 @@ impl Ways<'_> {
                 return;
             }
             let both = |start: usize, stride: usize| {
-                let range = block.values(start, stride);
+                let range = block.values_for(planned, start, stride);
                 [&self.first, &self.second].map(|way| way.arena.write(range.clone()))
             };
             let dx_dot = planned.input_gradient.map(|gradient| {
-                let range = block.values(gradient, planned.input_stride);
+                let range = block.values_for(planned, gradient, planned.input_stride);
                 self.second.arena.write(range)
             });
             let stashes = both(planned.stash, planned.stash_stride);
@@ -172,9 +176,11 @@ impl Ways<'_> {
             let indices = (member.index..rows.div_ceil(size)).step_by(member.count());
             indices.map(|index| {
                 let start = index * size;
+                let end = rows.min(start + size);
                 let block = RowBlock {
-                    rows: start..rows.min(start + size),
+                    rows: start..end,
                     place: start,
+                    room: plan.room(end - start),
                     member: member.index,
                 };
                 (index, block)
@@ -252,7 +258,7 @@ impl Ways<'_> {
             // SAFETY: the caller's promise.
             unsafe {
                 let both = |start: usize, stride: usize| {
-                    let range = all.values(start, stride);
+                    let range = all.values_for(layer, start, stride);
                     [&self.first, &self.second].map(|way| way.arena.read(range.clone()))
                 };
                 let stashes = both(layer.stash, layer.stash_stride);

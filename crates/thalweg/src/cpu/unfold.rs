@@ -2,7 +2,7 @@
 
 use super::plan::{Plan, PlannedLayer, PlannedTile};
 use crate::kernels::Isa;
-use crate::layers::{AnyLayer, Node, Part, Pointwise, stride};
+use crate::layers::{AnyLayer, Node, Order, Part, Pointwise, Reorder, Shape, stride};
 use crate::precision::Precision;
 
 /// One thing that happens to a row block.
@@ -28,12 +28,13 @@ pub(super) enum Step {
     },
 }
 
-/// Where rows lie in the arena: their values, their gradients where these are wanted, and values of a row.
+/// Where rows lie in the arena: their values, their gradients where these are wanted, values of a row; and how.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     pub values: usize,
     pub gradient: Option<usize>,
     pub size: usize,
+    pub order: Order,
 }
 
 impl Plan {
@@ -80,9 +81,11 @@ impl Plan {
                 }
             }
             Part::Residual { body, projection } => {
+                let at = self.reorder::<T>(isa, path, at, Order::Rows);
                 let fork = self.steps.len();
                 let width = stride(at.size);
                 let end = self.unfold::<T>(isa, &format!("{path}."), body, at);
+                let end = self.reorder::<T>(isa, path, end, Order::Rows);
                 let has_projection = projection.is_some();
                 let skip = match projection {
                     None => at,
@@ -94,7 +97,8 @@ impl Plan {
                             let stride = width;
                             self.insert(fork, Step::Fork { from, to, stride });
                         }
-                        self.add::<T>(isa, &path, *part, bridge)
+                        let skip = self.add::<T>(isa, &path, *part, bridge);
+                        self.reorder::<T>(isa, &path, skip, Order::Rows)
                     }
                 };
                 let output_stride = stride(end.size);
@@ -120,6 +124,7 @@ impl Plan {
                     values: output,
                     gradient: wants.then_some(gradient),
                     size: end.size,
+                    order: Order::Rows,
                 }
             }
         }
@@ -135,6 +140,22 @@ impl Plan {
         }
     }
 
+    /// Puts rows in the order that is wanted, if they are not.
+    pub(super) fn reorder<T: Precision>(
+        &mut self,
+        isa: Isa,
+        path: &str,
+        at: At,
+        into: Order,
+    ) -> At {
+        if into == Order::Any || into == at.order {
+            return at;
+        }
+        let shape = Shape::flat(at.size);
+        let at = self.add_layer::<T>(isa, path, Box::new(Reorder { shape, into }), at);
+        At { order: into, ..at }
+    }
+
     fn add_layer<T: Precision>(
         &mut self,
         isa: Isa,
@@ -142,6 +163,7 @@ impl Plan {
         layer: Box<dyn AnyLayer>,
         at: At,
     ) -> At {
+        let at = self.reorder::<T>(isa, path, at, layer.order());
         let sizes = T::layer(&*layer).plan(isa);
         let size = layer.output().size();
         let output_stride = layer.output_stride();
@@ -181,6 +203,7 @@ impl Plan {
             values: planned.output,
             gradient: wants.then_some(planned.gradient),
             size,
+            order: at.order,
         };
         self.layers.push(planned);
         output

@@ -73,6 +73,7 @@ impl<T: Precision> Pass<'_, T> {
         RowBlock {
             rows: 0..self.batch.rows.len(),
             place: 0,
+            room: self.plan.room(self.batch.rows.len()),
             member,
         }
     }
@@ -99,9 +100,10 @@ impl<T: Precision> Pass<'_, T> {
                     &planned.tile,
                     self.parameters.read(own),
                     self.trace(layer, &all),
-                    self.arena.read(all.values(layer.stash, layer.stash_stride)),
                     self.arena
-                        .read(all.values(layer.gradient, layer.output_stride)),
+                        .read(all.values_for(layer, layer.stash, layer.stash_stride)),
+                    self.arena
+                        .read(all.values_for(layer, layer.gradient, layer.output_stride)),
                     &mut gradient[start..start + planned.tile.len()],
                 );
             }

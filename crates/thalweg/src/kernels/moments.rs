@@ -56,19 +56,6 @@ pub fn moments<T: Scalar>(isa: Isa, x: &[T]) -> (f64, f64) {
     isa.run(Moments(x))
 }
 
-/// Σ x.
-pub fn sum<T: Scalar>(isa: Isa, x: &[T]) -> f64 {
-    struct Sum<'a, T>(&'a [T]);
-    impl<T: Scalar> Kernel for Sum<'_, T> {
-        type Output = f64;
-        #[inline(always)]
-        fn run<A: Arch>(self) -> f64 {
-            add_up(self.0.len(), |i| [self.0[i].to_f64()])[0]
-        }
-    }
-    isa.run(Sum(x))
-}
-
 /// Σ g and Σ g·(x − mean).
 ///
 /// # Panics
@@ -108,7 +95,6 @@ mod tests {
                 let sums = gradient_sums(isa, &g, &x, 1e3);
                 let plain: f64 = g.iter().sum();
                 let product: f64 = g.iter().zip(&x).map(|(g, x)| g * (x - 1e3)).sum();
-                assert!((sum(isa, &g) - plain).abs() < 1e-12);
                 assert!((sums[0] - plain).abs() < 1e-12 && (sums[1] - product).abs() < 1e-9);
             }
         }

@@ -99,6 +99,12 @@ pub trait Vector<T>: Copy {
     fn add(self, b: Self) -> Self;
     /// The larger value in every lane; the second operand's where either is NaN.
     fn max(self, b: Self) -> Self;
+    /// The larger value in every lane; NaN where either is.
+    fn max_or_nan(self, b: Self) -> Self;
+    /// `value` in the lanes where `self` and `b` are equal, 0 in the others.
+    fn where_equal(self, b: Self, value: Self) -> Self;
+    /// The lanes of both by turns, a₀ b₀ a₁ b₁ …, as two vectors.
+    fn zip(self, b: Self) -> [Self; 2];
     /// The sum of all lanes.
     fn sum(self) -> T;
     /// The largest of all lanes.
@@ -116,6 +122,19 @@ fn fold<T: Copy, const N: usize>(mut lanes: [T; N], combine: impl Fn(T, T) -> T)
         half /= 2;
     }
     lanes[0]
+}
+
+/// See [`Vector::zip`].
+#[inline(always)]
+fn zip<T: Copy, const N: usize>(a: [T; N], b: [T; N]) -> [[T; N]; 2] {
+    let at = |i: usize| {
+        if i.is_multiple_of(2) {
+            a[i / 2]
+        } else {
+            b[i / 2]
+        }
+    };
+    [std::array::from_fn(at), std::array::from_fn(|i| at(N + i))]
 }
 
 /// 128-bit vectors as plain arrays, which compilers turn into SSE2 or NEON.
@@ -164,6 +183,28 @@ impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
         Self(std::array::from_fn(|i| self.0[i].maximum(b.0[i])))
     }
     #[inline(always)]
+    fn max_or_nan(self, b: Self) -> Self {
+        let is_nan = |x: T| x.partial_cmp(&x).is_none();
+        Self(std::array::from_fn(|i| {
+            let (a, b) = (self.0[i], b.0[i]);
+            if a > b || is_nan(a) { a } else { b }
+        }))
+    }
+    #[inline(always)]
+    fn where_equal(self, b: Self, value: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            if self.0[i] == b.0[i] {
+                value.0[i]
+            } else {
+                T::ZERO
+            }
+        }))
+    }
+    #[inline(always)]
+    fn zip(self, b: Self) -> [Self; 2] {
+        zip(self.0, b.0).map(Self)
+    }
+    #[inline(always)]
     fn sum(self) -> T {
         fold(self.0, |a, b| a + b)
     }
@@ -175,7 +216,7 @@ impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Arch, Scalar, Vector, fold};
+    use super::{Arch, Scalar, Vector, fold, zip};
     use std::arch::x86_64::*;
 
     /// x86-64-v4.
@@ -223,7 +264,7 @@ mod x86 {
     }
 
     macro_rules! vector {
-        ($vector:ty, $scalar:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident) => {
+        ($vector:ty, $scalar:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $first_if_nan:expr, $where_equal:expr) => {
             // SAFETY (all blocks): these methods are inlined into kernels that `Isa::run` only calls
             // where the machine has the instruction set; pointers are the caller's promise.
             impl Vector<$scalar> for $vector {
@@ -259,6 +300,25 @@ mod x86 {
                     unsafe { $max(self, b) }
                 }
                 #[inline(always)]
+                fn max_or_nan(self, b: Self) -> Self {
+                    // Where `b` is no number, it is what the instruction puts out.
+                    // SAFETY: see above.
+                    unsafe { $first_if_nan(self, $max(self, b)) }
+                }
+                #[inline(always)]
+                fn where_equal(self, b: Self, value: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $where_equal(self, b, value) }
+                }
+                #[inline(always)]
+                fn zip(self, b: Self) -> [Self; 2] {
+                    // SAFETY: a vector is its lanes.
+                    unsafe {
+                        let lanes = |x: Self| std::mem::transmute::<Self, [$scalar; $lanes]>(x);
+                        zip(lanes(self), lanes(b)).map(|lanes| std::mem::transmute(lanes))
+                    }
+                }
+                #[inline(always)]
                 fn sum(self) -> $scalar {
                     // SAFETY: a vector is its lanes.
                     let lanes: [$scalar; $lanes] = unsafe { std::mem::transmute(self) };
@@ -282,7 +342,9 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_add_ps,
-        _mm512_max_ps
+        _mm512_max_ps,
+        |a, b| _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
+        |a, b, value| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), value)
     );
     vector!(
         __m512d,
@@ -293,7 +355,9 @@ mod x86 {
         _mm512_storeu_pd,
         _mm512_fmadd_pd,
         _mm512_add_pd,
-        _mm512_max_pd
+        _mm512_max_pd,
+        |a, b| _mm512_mask_mov_pd(b, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
+        |a, b, value| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), value)
     );
     vector!(
         __m256,
@@ -304,7 +368,9 @@ mod x86 {
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
         _mm256_add_ps,
-        _mm256_max_ps
+        _mm256_max_ps,
+        |a, b| _mm256_blendv_ps(b, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
+        |a, b, value| _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), value)
     );
     vector!(
         __m256d,
@@ -315,7 +381,9 @@ mod x86 {
         _mm256_storeu_pd,
         _mm256_fmadd_pd,
         _mm256_add_pd,
-        _mm256_max_pd
+        _mm256_max_pd,
+        |a, b| _mm256_blendv_pd(b, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
+        |a, b, value| _mm256_and_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), value)
     );
 }
 #[cfg(target_arch = "x86_64")]

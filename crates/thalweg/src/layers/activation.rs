@@ -1,8 +1,8 @@
 //! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax). dx = dy·∂y/∂x.
 
 use super::{
-    Block, Geometry, Layer, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent, Tile,
-    Trace, Weights, stride,
+    Block, Geometry, Layer, Order, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent,
+    Tile, Trace, Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
@@ -18,6 +18,14 @@ pub(crate) struct Pointwise {
 }
 
 impl Pointwise {
+    /// Values of a block: of its rows, or whatever lanes its packs have.
+    fn values(&self, block: Block, room: usize) -> usize {
+        match self.activation.couples_values() {
+            true => block.rows * stride(self.shape.size()),
+            false => room,
+        }
+    }
+
     fn rows(&self) -> RowShape {
         let width = self.shape.size();
         RowShape {
@@ -53,6 +61,13 @@ impl Geometry for Pointwise {
         self.shape.size()
     }
 
+    fn order(&self) -> Order {
+        match self.activation.couples_values() {
+            true => Order::Rows,
+            false => Order::Any,
+        }
+    }
+
     fn check_trainable(&self) -> Result<()> {
         self.activation.check_trainable()
     }
@@ -78,7 +93,7 @@ impl<T: Precision> Layer<T> for Pointwise {
     unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
 
     fn forward(&self, block: Block, _: Weights<T>, x: &[T], y: &mut [T], _: &mut [T]) {
-        let values = block.rows * stride(self.shape.size());
+        let values = self.values(block, x.len());
         y[..values].copy_from_slice(&x[..values]);
         T::activation(&*self.activation).forward(block.isa, self.rows(), &mut y[..values]);
     }
@@ -94,7 +109,7 @@ impl<T: Precision> Layer<T> for Pointwise {
     ) {
         let Some(dx) = dx else { return };
         let (activation, at) = self.at(trace);
-        let values = block.rows * stride(self.shape.size());
+        let values = self.values(block, dy.len());
         dx[..values].copy_from_slice(&dy[..values]);
         activation.backward(block.isa, self.rows(), at, &mut dx[..values]);
     }
@@ -105,7 +120,7 @@ impl<T: Precision> Layer<T> for Pointwise {
 /// ẏ = J·ẋ and dẋ = J·dẏ + J̇·dy.
 impl Tangent for Pointwise {
     fn forward(&self, site: Site, y_dot: &mut [f64], _: [&mut [f64]; 2]) {
-        let values = site.block.rows * stride(self.shape.size());
+        let values = self.values(site.block, y_dot.len());
         let (activation, at) = self.at(site.trace);
         y_dot[..values].copy_from_slice(&site.x_dot[..values]);
         activation.backward(site.block.isa, self.rows(), at, &mut y_dot[..values]);
@@ -118,7 +133,7 @@ impl Tangent for Pointwise {
         [dy, dy_dot]: [&mut [f64]; 2],
         dx_dot: &mut [f64],
     ) {
-        let values = site.block.rows * stride(self.shape.size());
+        let values = self.values(site.block, dx_dot.len());
         let (activation, at) = self.at(site.trace);
         let (isa, dx_dot) = (site.block.isa, &mut dx_dot[..values]);
         dx_dot.copy_from_slice(&dy_dot[..values]);

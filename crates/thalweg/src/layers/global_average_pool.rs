@@ -2,7 +2,8 @@
 //!
 //! Source: Lin, Chen & Yan 2013. Computed as an average pool whose window is the image.
 
-use super::average_pool::AveragePool;
+use super::average_pool::Mean;
+use super::pool::Pool;
 use super::window::Window;
 use super::{Part, Place};
 use crate::registry::{Description, Entry};
@@ -19,7 +20,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         let input = place.input;
         // One window that reaches over the longer side.
         let edge = input.height.max(input.width);
-        Ok(Part::layer(AveragePool {
+        Ok(Part::layer(Pool {
             input,
             window: Window {
                 kernel: edge,
@@ -28,7 +29,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
                 height: 1,
                 width: 1,
             },
-            pixels: input.area(),
+            rule: Mean(input.area()),
         }))
     },
 };

@@ -23,15 +23,18 @@ use std::ops::Range;
 use crate::activations::AnyActivation;
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::precision::Dtype;
+use crate::precision::{Dtype, Precision};
 use crate::random::Sequence;
 use crate::registry::entries;
 
 mod network;
 mod normalize;
 mod normalized;
+mod pack;
+mod pool;
 mod reparametrize;
 mod second_order;
+mod units;
 mod vectors;
 mod window;
 
@@ -62,6 +65,7 @@ entries! {
 
 pub(crate) use activation::Pointwise;
 pub(crate) use dense::Stored;
+pub(crate) use pack::Reorder;
 
 /// Where a layer stands in its network.
 #[derive(Debug, Clone, Copy)]
@@ -180,6 +184,11 @@ pub trait Geometry: Send + Sync {
         stride(self.output().size())
     }
 
+    /// How the rows lie that it reads and puts out.
+    fn order(&self) -> Order {
+        Order::Rows
+    }
+
     /// How often a row uses a parameter: once, or at every position of an image.
     fn reuse(&self) -> usize {
         1
@@ -258,6 +267,18 @@ pub trait Geometry: Send + Sync {
     }
 }
 
+/// How the rows of a block lie. Between layers that differ the engine puts what turns one into the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// One after the other, each of [`stride`] values.
+    Rows,
+    /// In packs of as many rows as a vector has lanes: [`stride`] vectors, one for each value. In lanes of rows
+    /// that the batch does not have, gradients are 0.
+    Packs,
+    /// Either: the layer treats every value by itself.
+    Any,
+}
+
 /// Which way a pass goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -329,6 +350,13 @@ pub struct Block<'a> {
     /// What the batch told: the combined summary of the forward pass, then that of the backward pass. Empty
     /// where there is none; without meaning where an evaluation does not go back.
     pub batch: &'a [f64],
+}
+
+impl Block<'_> {
+    /// Packs that hold the rows: see [`Order::Packs`].
+    pub(crate) fn packs<T: Precision>(&self) -> usize {
+        self.rows.div_ceil(self.isa.lanes::<T>())
+    }
 }
 
 /// What a pass is for.

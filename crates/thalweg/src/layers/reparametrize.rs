@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 
 use super::activation::Pointwise;
 use super::{
-    AnyLayer, Block, Geometry, LAYERS, Layer, Matrix, Mode, Part, Place, Plan, Segment, Shape,
-    Tile, Trace, Weights, stride, vectors,
+    AnyLayer, Block, Geometry, LAYERS, Layer, Matrix, Mode, Order, Part, Place, Plan, Segment,
+    Shape, Tile, Trace, Weights, stride, vectors,
 };
 use crate::activations::ACTIVATIONS;
 use crate::error::{Error, Result};
@@ -180,9 +180,31 @@ impl Reparametrized {
         }
     }
 
-    /// Positions of an output channel.
-    fn area(&self) -> usize {
-        self.inner.output().size() / self.units
+    /// Positions of an output channel, in all rows of a pack.
+    fn area<T: Precision>(&self, isa: Isa) -> usize {
+        self.inner.output().size() / self.units * self.lanes::<T>(isa)
+    }
+
+    /// Rows that lie in each other: a pack is as one row of as many positions more.
+    fn lanes<T: Precision>(&self, isa: Isa) -> usize {
+        match self.inner.order() {
+            Order::Packs => isa.lanes::<T>(),
+            Order::Rows | Order::Any => 1,
+        }
+    }
+
+    /// How many such rows there are.
+    fn row_count<T: Precision>(&self, block: Block) -> usize {
+        block.rows.div_ceil(self.lanes::<T>(block.isa))
+    }
+
+    /// What they take in the stash of the inner layer, and as the output.
+    fn widths<T: Precision>(&self, isa: Isa) -> [usize; 2] {
+        [
+            self.inner::<T>(isa).stash,
+            stride(self.inner.output().size()),
+        ]
+        .map(|width| width * self.lanes::<T>(isa))
     }
 
     /// c\[i\].
@@ -210,14 +232,14 @@ impl Reparametrized {
     /// The stash of a row beside the inner layer's: a, of which the backward pass makes dz·a of each unit (and of
     /// all units, for spectral norm), and dz.
     fn stash<'a, T: Precision>(&self, block: Block, stash: &'a [T], row: usize) -> [&'a [T]; 2] {
-        let start = row * block.stash + self.inner::<T>(block.isa).stash;
-        let width = stride(self.inner.output().size());
+        let [inner, width] = self.widths::<T>(block.isa);
+        let start = row * block.stash * self.lanes::<T>(block.isa) + inner;
         [&stash[start..][..width], &stash[start + width..][..width]]
     }
 
     /// P of a unit, or ΣP for spectral norm as unit 0, after the backward pass.
     fn product<T: Precision>(&self, block: Block, stash: &[T], unit: usize) -> f64 {
-        (0..block.rows)
+        (0..self.row_count::<T>(block))
             .map(|row| self.stash(block, stash, row)[0][unit].to_f64())
             .sum()
     }
@@ -313,6 +335,10 @@ impl Geometry for Reparametrized {
         self.inner.reuse()
     }
 
+    fn order(&self) -> Order {
+        self.inner.order()
+    }
+
     fn is_trained(&self, segment: usize) -> bool {
         self.norm == Norm::Weight || segment == WEIGHT || segment > 2
     }
@@ -388,7 +414,7 @@ impl<T: Precision> Layer<T> for Reparametrized {
 
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]) {
         let inner = self.inner::<T>(block.isa);
-        let (width, area) = (stride(self.output().size()), self.area());
+        let ([kept, width], area) = (self.widths::<T>(block.isa), self.area::<T>(block.isa));
         let of_inner = Weights {
             parameters: &weights.parameters[..inner.parameters],
             ..weights
@@ -397,9 +423,9 @@ impl<T: Precision> Layer<T> for Reparametrized {
         let bias = self.vector(block.isa, weights.parameters, "bias");
         let rows = y
             .chunks_exact_mut(width)
-            .zip(stash.chunks_exact_mut(block.stash));
-        for (y, stash) in rows.take(block.rows) {
-            stash[inner.stash..][..width].copy_from_slice(y);
+            .zip(stash.chunks_exact_mut(block.stash * self.lanes::<T>(block.isa)));
+        for (y, stash) in rows.take(self.row_count::<T>(block)) {
+            stash[kept..][..width].copy_from_slice(y);
             for (unit, y) in y.chunks_exact_mut(area).take(self.units).enumerate() {
                 let factor = T::from_f64(self.factor(block, unit));
                 let bias = bias.get(unit).copied().unwrap_or(T::ZERO);
@@ -418,12 +444,12 @@ impl<T: Precision> Layer<T> for Reparametrized {
         dx: Option<&mut [T]>,
     ) {
         let inner = self.inner::<T>(block.isa);
-        let (width, area) = (stride(self.output().size()), self.area());
+        let ([kept, width], area) = (self.widths::<T>(block.isa), self.area::<T>(block.isa));
         let rows = dy
             .chunks_exact_mut(width)
-            .zip(stash.chunks_exact_mut(block.stash));
-        for (dy, stash) in rows.take(block.rows) {
-            let (a, dz) = stash[inner.stash..][..2 * width].split_at_mut(width);
+            .zip(stash.chunks_exact_mut(block.stash * self.lanes::<T>(block.isa)));
+        for (dy, stash) in rows.take(self.row_count::<T>(block)) {
+            let (a, dz) = stash[kept..][..2 * width].split_at_mut(width);
             dz.copy_from_slice(dy);
             let mut total = 0.0;
             for unit in 0..self.units {
@@ -497,7 +523,7 @@ impl<T: Precision> Layer<T> for Reparametrized {
             return;
         }
         let is_gain = self.norm == Norm::Weight && tile.segment == 1;
-        let area = self.area();
+        let area = self.area::<T>(batch.isa);
         let units = tile.column..self.units.min(tile.column + tile.columns);
         for (gradient, unit) in gradient.iter_mut().zip(units) {
             *gradient = T::from_f64(if is_gain {
@@ -508,7 +534,7 @@ impl<T: Precision> Layer<T> for Reparametrized {
                     let dz = dz[unit * area..][..area].iter();
                     dz.map(|dz| dz.to_f64()).sum::<f64>()
                 };
-                (0..batch.rows).map(sum).sum()
+                (0..self.row_count::<T>(batch)).map(sum).sum()
             });
         }
     }

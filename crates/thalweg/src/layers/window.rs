@@ -1,7 +1,5 @@
 //! Windows that slide over an image: what convolution and pooling share.
 
-use std::ops::Range;
-
 use super::Shape;
 use crate::error::{Error, Result};
 use crate::registry::{Arguments, Default, Domain, Parameter};
@@ -102,43 +100,5 @@ impl Window {
             height: self.height,
             width: self.width,
         }
-    }
-
-    /// Calls `visit(outputs, input)` with each run of outputs of a line and the pixel that the same place of the
-    /// window shows the first of them; the others see every `stride`-th pixel from there on. In one channel of an
-    /// image, output line by output line, and window place by window place.
-    #[inline(always)]
-    pub fn runs(&self, input: Shape, mut visit: impl FnMut(Range<usize>, usize)) {
-        for line in 0..self.height {
-            for y in self.reach(line, input.height) {
-                for place in 0..self.kernel {
-                    // The outputs whose window has a pixel of the image at this place.
-                    let first = self.padding.saturating_sub(place).div_ceil(self.stride);
-                    let end = input.width + self.padding;
-                    let last = (end.saturating_sub(place)).div_ceil(self.stride);
-                    let last = last.min(self.width);
-                    if first < last {
-                        let x = first * self.stride + place - self.padding;
-                        let start = line * self.width;
-                        visit(start + first..start + last, y * input.width + x);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The first pixel that the window of an output sees.
-    #[inline(always)]
-    pub fn first(&self, input: Shape, output: usize) -> usize {
-        let [line, pixel] = [output / self.width, output % self.width];
-        let y = self.reach(line, input.height).start;
-        y * input.width + self.reach(pixel, input.width).start
-    }
-
-    /// What the window at a place sees along one side of the image.
-    #[inline(always)]
-    fn reach(&self, place: usize, length: usize) -> Range<usize> {
-        let start = place * self.stride;
-        start.saturating_sub(self.padding)..(start + self.kernel - self.padding).min(length)
     }
 }
