@@ -18,6 +18,7 @@ use super::{
     stride, vectors,
 };
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
+use crate::constraints::{self, CONSTRAINT, Constraint};
 use crate::error::{Error, Result};
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::correlate::{Correlation, Overlaps, Step, UNITS};
@@ -40,6 +41,7 @@ struct Conv2d {
     has_bias: bool,
     activation: Box<dyn AnyActivation>,
     initializer: Box<dyn Initializer>,
+    constraint: Option<Box<dyn Constraint>>,
     /// The input and dz with their padding.
     image: Padded,
     gradient: Padded,
@@ -106,6 +108,7 @@ impl Conv2d {
             has_bias: arguments.flag("bias"),
             activation,
             initializer: INITIALIZERS.build(&initializer, &())?,
+            constraint: constraints::of(arguments)?,
             image,
             gradient,
             forward: window_steps(inputs, &|c, a, e| Step {
@@ -191,12 +194,12 @@ impl Geometry for Conv2d {
     fn segments(&self) -> Vec<Segment> {
         let k = self.window.kernel;
         let weight = Segment {
-            name: "weight",
+            name: "weight".into(),
             shape: vec![self.channels, self.group().0, k, k],
             decays: true,
         };
         let bias = Segment {
-            name: "bias",
+            name: "bias".into(),
             shape: vec![self.channels],
             decays: false,
         };
@@ -223,6 +226,12 @@ impl Geometry for Conv2d {
 
     fn reuse(&self) -> usize {
         self.positions()
+    }
+
+    fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
+        (segment == WEIGHT)
+            .then_some(self.constraint.as_deref())
+            .flatten()
     }
 
     fn check_trainable(&self) -> Result<()> {
@@ -517,6 +526,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
                 default: Default::Text("auto"),
                 domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
             },
+            CONSTRAINT,
         ],
     },
     build: Conv2d::build,

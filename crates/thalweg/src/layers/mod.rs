@@ -14,9 +14,11 @@
 //! - compute with something that takes all parameters at once: [`Geometry::prepared`], [`Layer::prepare`],
 //! - keep values that are not trained: [`Geometry::is_trained`], [`Layer::track`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use crate::constraints::Constraint;
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::precision::Dtype;
@@ -54,6 +56,7 @@ entries! {
 }
 
 pub(crate) use dense::Stored;
+pub use embedding::{MOST_LEVELS, usual_width};
 
 /// Where a layer stands in its network.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +131,7 @@ pub fn stride(width: usize) -> usize {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Name within the layer, such as `weight`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Shape in files and reports, such as \[outputs, inputs\].
     pub shape: Vec<usize>,
     /// Whether penalties and weight decay act on it (not on biases).
@@ -175,6 +178,17 @@ pub trait Geometry: Send + Sync {
         true
     }
 
+    /// What the weights of a segment must satisfy after every update; none where the run decides.
+    fn constraint(&self, _segment: usize) -> Option<&dyn Constraint> {
+        None
+    }
+
+    /// Whether some segment has a constraint of its own.
+    fn has_constraint(&self) -> bool {
+        let own = |segment| self.constraint(segment).is_some_and(|own| !own.is_none());
+        (0..self.segments().len()).any(own)
+    }
+
     /// Whether it computes the same function of θ at every update: it draws nothing and tracks nothing.
     fn is_stationary(&self) -> bool {
         (0..self.segments().len()).all(|segment| self.is_trained(segment))
@@ -216,6 +230,11 @@ pub trait Geometry: Send + Sync {
     /// Names what was found and what was expected.
     fn check_input(&self, _row: &mut dyn Iterator<Item = f64>) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether some of its inputs are codes, of which neighbours have nothing in common.
+    fn takes_codes(&self) -> bool {
+        false
     }
 
     /// Refuses to be learned through, with the reason, where that cannot work.

@@ -92,7 +92,7 @@ impl Geometry for RowNorm {
         }
         ["weight", "bias"]
             .map(|name| Segment {
-                name,
+                name: name.into(),
                 shape: vec![self.count()],
                 decays: false,
             })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Choice, Domain, Setting, did_you_mean};
+use super::{AUTO, Choice, Domain, Setting, did_you_mean};
 use crate::error::{Error, Result};
 
 /// The default of a hyper-parameter, as a constant.
@@ -137,6 +137,19 @@ impl Arguments {
         match self.0.settings.get(name) {
             Some(Setting::Integer(integer)) => usize::try_from(*integer).unwrap_or(0),
             _ => unreachable!("{UNDECLARED}: integer `{name}`"),
+        }
+    }
+
+    /// A parameter with [`Domain::Integers`] or [`Domain::IntegersOrAuto`], none of them negative; none if it is
+    /// left to the entry.
+    pub fn integers(&self, name: &str) -> Option<Vec<usize>> {
+        match self.0.settings.get(name) {
+            Some(Setting::Integers(list)) => {
+                let integer = |i: &i64| usize::try_from(*i).unwrap_or(0);
+                Some(list.iter().map(integer).collect())
+            }
+            Some(Setting::Text(word)) if word == AUTO => None,
+            _ => unreachable!("{UNDECLARED}: integers `{name}`"),
         }
     }
 

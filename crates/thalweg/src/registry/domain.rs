@@ -12,6 +12,10 @@ pub enum Domain {
     Flag,
     /// A whole number from the first to the second value.
     Integer(i64, i64),
+    /// Whole numbers from the first to the second value, in order; at least one.
+    Integers(i64, i64),
+    /// The same, or `auto`: those that suit.
+    IntegersOrAuto(i64, i64),
     /// A number in an interval; `open` leaves out the respective end.
     Number {
         /// Lower end.
@@ -32,7 +36,7 @@ pub enum Domain {
     Choices(fn() -> &'static dyn Kind),
 }
 
-/// The word that leaves a [`Domain::ChoiceOrAuto`] to the entry that asks.
+/// The word that leaves a [`Domain::ChoiceOrAuto`] or [`Domain::IntegersOrAuto`] to the entry that asks.
 pub const AUTO: &str = "auto";
 
 impl Domain {
@@ -105,7 +109,17 @@ impl Domain {
             (Domain::Word(words), Setting::Text(word)) if words.contains(&word.as_str()) => {
                 Some(setting.clone())
             }
-            (Domain::ChoiceOrAuto(_), Setting::Text(name)) if name == AUTO => Some(setting.clone()),
+            (Domain::ChoiceOrAuto(_) | Domain::IntegersOrAuto(..), Setting::Text(name))
+                if name == AUTO =>
+            {
+                Some(setting.clone())
+            }
+            (
+                Domain::Integers(low, high) | Domain::IntegersOrAuto(low, high),
+                Setting::Integers(list),
+            ) if !list.is_empty() && list.iter().all(|i| (low..=high).contains(i)) => {
+                Some(setting.clone())
+            }
             (Domain::Choice(kind) | Domain::ChoiceOrAuto(kind), _) => match setting.choice() {
                 Some(choice) => {
                     let kind = kind();
@@ -140,6 +154,12 @@ impl fmt::Display for Domain {
             Domain::Flag => f.write_str("true or false"),
             Domain::Integer(low, i64::MAX) => write!(f, "a whole number ≥ {low}"),
             Domain::Integer(low, high) => write!(f, "a whole number from {low} to {high}"),
+            Domain::Integers(low, high) => {
+                write!(f, "a list of whole numbers from {low} to {high}")
+            }
+            Domain::IntegersOrAuto(low, high) => {
+                write!(f, "auto or a list of whole numbers from {low} to {high}")
+            }
             Domain::Number { low, high, open } => {
                 let left = if open.0 { ">" } else { "≥" };
                 let right = if open.1 { "<" } else { "≤" };

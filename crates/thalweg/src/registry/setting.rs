@@ -22,6 +22,8 @@ pub enum Setting {
     Text(String),
     /// An entry of another registry with settings of its own: `{ name = "elu", alpha = 0.5 }`.
     Choice(Choice),
+    /// Whole numbers, in order, such as the levels of several columns.
+    Integers(Vec<i64>),
     /// Several entries of another registry, in order, such as the layers of a block.
     Choices(Vec<Choice>),
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Setting {
             Setting::Number(number) => write!(f, "{number}"),
             Setting::Text(text) => write!(f, "{text}"),
             Setting::Choice(choice) => write!(f, "{choice}"),
+            Setting::Integers(integers) => write!(f, "{integers:?}"),
             Setting::Choices(choices) => {
                 let names: Vec<String> = choices.iter().map(Choice::to_string).collect();
                 write!(f, "[{}]", names.join(", "))

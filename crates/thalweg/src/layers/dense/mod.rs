@@ -16,6 +16,7 @@ use super::{
     Block, Geometry, Layer, Matrix, Part, Place, Plan, Segment, Shape, Tile, Trace, Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
+use crate::constraints::{self, CONSTRAINT, Constraint};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
@@ -42,6 +43,7 @@ pub struct Dense {
     activation: Box<dyn AnyActivation>,
     keeps_input: bool,
     initializer: Box<dyn Initializer>,
+    constraint: Option<Box<dyn Constraint>>,
 }
 
 /// Sizes in one precision and instruction set.
@@ -153,6 +155,7 @@ impl Dense {
             keeps_input: Activation::<f32>::keeps_input(&*activation),
             activation,
             initializer: INITIALIZERS.build(&initializer, &())?,
+            constraint: constraints::of(arguments)?,
         }))
     }
 
@@ -234,12 +237,12 @@ impl Geometry for Dense {
 
     fn segments(&self) -> Vec<Segment> {
         let weight = Segment {
-            name: "weight",
+            name: "weight".into(),
             shape: vec![self.units, self.inputs],
             decays: true,
         };
         let bias = Segment {
-            name: "bias",
+            name: "bias".into(),
             shape: vec![self.units],
             decays: false,
         };
@@ -263,6 +266,12 @@ impl Geometry for Dense {
 
     fn cost(&self) -> usize {
         self.inputs * self.units
+    }
+
+    fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
+        (segment == WEIGHT)
+            .then_some(self.constraint.as_deref())
+            .flatten()
     }
 
     fn check_trainable(&self) -> Result<()> {
@@ -455,6 +464,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
                 default: Default::Text("auto"),
                 domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
             },
+            CONSTRAINT,
         ],
     },
     build: Dense::build,
