@@ -424,7 +424,7 @@ fn row_and_class_weights_multiply_in_training_only() {
 #[test]
 fn builtin_sets_have_the_shapes_and_classes_of_scikit_learn() {
     for (name, rows, width, classes) in [
-        ("digits", 1797, 61, 10),
+        ("digits", 1797, 64, 10),
         ("iris", 150, 4, 3),
         ("wine", 178, 13, 3),
         ("breast-cancer", 569, 30, 2),
