@@ -16,6 +16,7 @@ half_mse and half_mse_sigmoid). With one output z and label y in {0, 1}, s = 2y 
     huber              mean_j of e^2/2, or |e| - 1/2 from |e| = 1 on, e = z_j - y_j; max(-1, min(1, e)) / outputs
     poisson            mean_j e^{z_j} - y_j z_j                (e^{z_j} - y_j) / outputs
     multiclass_hinge   max(0, 1 + max_{j != c} z_j - z_c)      +1 at the largest other j, -1 at c, where positive
+    multiclass_focal   -(1 - p)^2 ln p, p = softmax(z)_c       (2 p (1-p) ln p - (1-p)^2) ([j = c] - softmax(z)_j)
     focal              mean_j -(1 - p)^2 ln p, p = sigma(s z)  s (2 p (1-p)^2 ln p - (1-p)^3) / outputs
 """
 
@@ -104,6 +105,13 @@ def multiclass_hinge(z, c):
     return max(0.0, value), gradient
 
 
+def multiclass_focal(z, c):
+    p = [1.0 / sum(exp(b - a) for b in z) for a in z]
+    q = sum(a for j, a in enumerate(p) if j != c)
+    slope = 2.0 * p[c] * q * log(p[c]) - q**2
+    return -(q**2) * log(p[c]), [slope * ((j == c) - a) for j, a in enumerate(p)]
+
+
 def case(name, loss, function, logits, rows, outputs, kind, target, weights):
     w = weights or [1.0] * rows
     value, gradient = 0.0, []
@@ -124,7 +132,7 @@ LABELS = {
     "half_mse_sigmoid": half_mse_sigmoid, "logistic": logistic, "hinge": hinge, "squared_hinge": squared_hinge,
     "perceptron": perceptron, "focal": focal,
 }  # fmt: skip
-CLASSES = {"cross_entropy": cross_entropy, "multiclass_hinge": multiclass_hinge}
+CLASSES = {"cross_entropy": cross_entropy, "multiclass_hinge": multiclass_hinge, "multiclass_focal": multiclass_focal}
 
 
 def golden():

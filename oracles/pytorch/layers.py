@@ -35,14 +35,13 @@ class Residual(nn.Module):
 class Embedding(nn.Module):
     """One table for each of the first columns; the other inputs pass."""
 
-    def __init__(self, columns, levels, width):
+    def __init__(self, levels, widths):
         super().__init__()
-        self.columns = columns
-        self.weight = nn.Parameter(torch.zeros(columns, levels, width))
+        self.columns = nn.ModuleList(nn.Embedding(*size, dtype=torch.float64) for size in zip(levels, widths))
 
     def forward(self, x):
-        vectors = [self.weight[c][x[:, c].long()] for c in range(self.columns)]
-        return torch.cat([*vectors, x[:, self.columns :]], 1)
+        vectors = [table(x[:, c].long()) for c, table in enumerate(self.columns)]
+        return torch.cat([*vectors, x[:, len(self.columns) :]], 1)
 
 
 def fill(module):
@@ -184,8 +183,9 @@ def golden():
              {"body.0.weight": "layers.0.weight", "body.0.bias": "layers.0.bias"}
              | {f"body.1.{theirs}": f"layers.1.{ours}" for theirs, ours in BATCH.items()}
              | {"projection.weight": "projection.weight", "projection.bias": "projection.bias"}, [2, 5, 6], 3),
-        case("embedding", "embedding", {"levels": 4, "width": 3, "columns": 2}, Embedding(2, 4, 3), {"weight": "weight"}, [3], 5,
-             torch.tensor([[0.0, 3.0, 0.5], [1.0, 3.0, -1.0], [0.0, 2.0, 2.0], [3.0, 1.0, 0.25], [1.0, 3.0, 1.5]])),
+        case("embedding", "embedding", {"levels": [4, 5], "widths": [3, 2]}, Embedding([4, 5], [3, 2]),
+             {name: name for name in ("columns.0.weight", "columns.1.weight")}, [3], 5,
+             torch.tensor([[0.0, 3.0, 0.5], [1.0, 4.0, -1.0], [0.0, 2.0, 2.0], [3.0, 1.0, 0.25], [1.0, 3.0, 1.5]])),
     ]
     files = {"layers_lists": [], "layers_windows": [], "layers_images": []}
     for c in cases:

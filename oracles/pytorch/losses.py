@@ -61,7 +61,8 @@ def golden():
     for loss in ("hinge", "squared_hinge", "perceptron", "focal"):
         cases.append(case(f"{loss}_extreme", loss, huge, 4, 1, ("targets", [1.0, 0.0, 0.0, 1.0]), None))
     huge = [1e4, -1e4, 0.0, 1e4, -1e4, 0.0, 1e4, 1e4, 1e4, -1e4, -1e4, -1e4]
-    cases.append(case("cross_entropy_extreme", "cross_entropy", huge, 4, 3, ("classes", [0, 1, 2, 0]), None))
+    for loss in ("cross_entropy", "multiclass_focal"):
+        cases.append(case(f"{loss}_extreme", loss, huge, 4, 3, ("classes", [0, 1, 2, 0]), None))
     for loss in ("mse", "mae", "huber"):
         cases.append(case(f"{loss}_extreme", loss, [1e4, -1e4], 2, 1, ("targets", [0.0, 0.0]), None))
     return {"losses": {"torch": torch.__version__.split("+")[0], "cases": cases}}

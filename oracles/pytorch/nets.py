@@ -21,6 +21,7 @@ y in {0, 1}, s = 2y - 1:
     perceptron        max(0, -s z)                               mean over outputs
     focal             -(1 - p)^gamma ln p, p = sigmoid(s z)      mean over outputs; gamma 2, or 0.5
     multiclass_hinge  max(0, 1 + max of the other z - z_c)
+    multiclass_focal  -(1 - p)^gamma ln p, p = softmax(z)_c      gamma 2, or 0.5
 
 `hvp` is the Hessian times `direction`, by automatic differentiation twice.
 """
@@ -43,6 +44,13 @@ def multiclass_hinge(z, c):
     return F.relu(1 + z.masked_fill(right, -torch.inf).amax(1) - z[right])
 
 
+def multiclass_focal(z, c, gamma):
+    z = z - z.amax(1, keepdim=True).detach()  # so that nothing cancels where logits are large
+    loss = F.cross_entropy(z, c, reduction="none")
+    others = z.masked_fill(F.one_hot(c, z.shape[1]).bool(), -torch.inf).logsumexp(1) - z.logsumexp(1)
+    return torch.exp(gamma * others) * loss
+
+
 LOSSES = {
     "mse": lambda z, y: F.mse_loss(z, y, reduction="none").mean(1),
     "half_mse": lambda z, y: 0.5 * ((y - z) ** 2).sum(1),
@@ -59,11 +67,13 @@ LOSSES = {
     "focal": lambda z, y: focal(z, y, 2.0),
     "focal_gamma_half": lambda z, y: focal(z, y, 0.5),
     "multiclass_hinge": multiclass_hinge,
+    "multiclass_focal": lambda z, c: multiclass_focal(z, c, 2.0),
+    "multiclass_focal_gamma_half": lambda z, c: multiclass_focal(z, c, 0.5),
     "poisson": lambda z, y: F.poisson_nll_loss(z, y, log_input=True, full=False, reduction="none").mean(1),
 }
 
 
-CLASSES = ("cross_entropy", "cross_entropy_smoothed", "multiclass_hinge")
+CLASSES = ("cross_entropy", "cross_entropy_smoothed", "multiclass_hinge", "multiclass_focal", "multiclass_focal_gamma_half")
 LABELS = ("logistic", "half_mse_sigmoid", "hinge", "squared_hinge", "perceptron", "focal", "focal_gamma_half")
 
 

@@ -16,7 +16,7 @@ NETWORKS = [[3, 4, 2], [5, 8, 6, 3], [4, 1]]
 ACTIVATIONS = {"identity": lambda x: x, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
 ROWS = 6
 EVERYWHERE = ("mse", "half_mse", "half_mse_sigmoid", "mae", "huber", "logistic", "cross_entropy")
-ONCE = ("poisson", "hinge", "squared_hinge", "perceptron", "focal", "multiclass_hinge")
+ONCE = ("poisson", "hinge", "squared_hinge", "perceptron", "focal", "multiclass_hinge", "multiclass_focal")
 
 
 def targets_of(loss, outputs):

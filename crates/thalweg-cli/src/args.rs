@@ -8,7 +8,9 @@ use thalweg::spec::Reduction;
 use thalweg_data::{Scaling, Task};
 
 use crate::config::OutputBias;
-use crate::parse::{delimiter, dtype, output_bias, reduction, scaling, threads};
+use crate::parse::{
+    EmbedAbove, delimiter, dtype, embed_above, output_bias, reduction, scaling, threads,
+};
 use crate::tuning::Tuning;
 
 /// Trains feed-forward networks, from a table or images to a model file.
@@ -123,6 +125,9 @@ pub struct TrainArgs {
     /// Make rare classes count as much as frequent ones
     #[arg(long, value_name = "HOW", help_heading = "Data")]
     pub class_weight: Option<ClassWeightArg>,
+    /// Give columns of more than N categories to an embedding, as codes, and not an input for each category; or none
+    #[arg(long, value_name = "N", help_heading = "Data", value_parser = embed_above)]
+    pub embed_above: Option<EmbedAbove>,
     /// standard, robust (quartiles, outliers bent) or none [default: standard]
     #[arg(long, value_name = "HOW", help_heading = "Data", value_parser = scaling,
           conflicts_with = "no_standardize")]
@@ -168,7 +173,7 @@ pub struct TrainArgs {
     /// and settings are its own, --epochs are further ones
     #[arg(long = "continue", value_name = "MODEL", help_heading = "Run",
           conflicts_with_all = ["initial_weights", "config", "preset", "resume", "target", "task", "drop",
-                                "sample_weight", "class_weight", "scaling", "no_standardize", "hidden",
+                                "sample_weight", "class_weight", "embed_above", "scaling", "no_standardize", "hidden",
                                 "activation", "initializer", "output_bias", "loss"])]
     pub continue_from: Option<PathBuf>,
     /// Start from the weights of this model
@@ -378,7 +383,7 @@ pub struct InfoArgs {
 
 #[derive(Args)]
 pub struct ListArgs {
-    /// layers, activations, losses, optimizers, schedules, augmentations, initializers, metrics or formats
+    /// layers, activations, losses, optimizers, schedules, augmentations, initializers, constraints, metrics or formats
     pub kind: Option<String>,
     /// Print one line of JSON
     #[arg(long)]

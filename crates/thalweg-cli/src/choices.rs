@@ -38,6 +38,13 @@ pub fn check(args: &TrainArgs) -> Result<()> {
         let error = Error::invalid("--dropout", "no hidden layers", "at least one");
         return Err(error.remedy("leave out --dropout").into());
     }
+    let names_activation = args.activation.is_some() || has_settings("activation", &args.set);
+    if names_activation && args.hidden.as_deref() == Some("none") {
+        let error = Error::invalid("--activation", "no hidden layers", "at least one");
+        return Err(error
+            .remedy("leave out --activation and --set activation.…")
+            .into());
+    }
     if let Some(path) = &args.network {
         NetworkFile::read(path)?;
         let mut of_layers = ["activation", "initializer"].into_iter();

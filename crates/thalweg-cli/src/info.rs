@@ -11,7 +11,7 @@ use crate::args::InfoArgs;
 use crate::exit::Result;
 use crate::model::{Description, Model};
 use crate::run_folder::MODEL;
-use crate::terminal::{columns, count, figure};
+use crate::terminal::{columns, count, figure, short};
 
 /// The command.
 pub fn run(args: &InfoArgs) -> Result<()> {
@@ -131,16 +131,6 @@ fn values(summary: &ColumnSummary) -> String {
     top.collect::<Vec<_>>().join(", ")
 }
 
-/// At most 24 characters, on one line.
-fn short(text: &str) -> String {
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = printable.take(24).collect();
-    if text.chars().count() > 24 {
-        short.push('…');
-    }
-    short
-}
-
 fn describe(model: &Model) -> Result<Vec<String>> {
     let Description {
         network,
@@ -227,6 +217,9 @@ fn describe(model: &Model) -> Result<Vec<String>> {
             Encoding::Numeric(_) => "numeric".to_owned(),
             Encoding::Boolean(_) => "boolean".to_owned(),
             Encoding::Categorical { levels } => format!("categorical, {} levels", levels.len()),
+            Encoding::Codes { levels } => {
+                format!("codes of {} levels and unknown", levels.len())
+            }
             Encoding::Image { shape, .. } => format!("image {shape:?}"),
             Encoding::Matrix { places } => format!("matrix of {}", places.len()),
         };

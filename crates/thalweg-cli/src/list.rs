@@ -28,6 +28,10 @@ fn kinds() -> Vec<(&'static str, Vec<&'static Description>)> {
             "initializers",
             thalweg::initializers::INITIALIZERS.descriptions(),
         ),
+        (
+            "constraints",
+            thalweg::constraints::CONSTRAINTS.descriptions(),
+        ),
         ("metrics", thalweg::metrics::METRICS.descriptions()),
         ("formats", thalweg_data::formats::FORMATS.descriptions()),
     ]

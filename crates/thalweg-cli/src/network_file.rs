@@ -10,6 +10,7 @@
 //! normalization = "batch_norm"   # between layer and activation; weight_norm and spectral_norm wrap the layer
 //! activation = "relu"
 //! dropout = 0.1                  # behind the activation
+//! constraint = { name = "max_norm", limit = 3 }
 //!
 //! [[layers]]
 //! name = "residual"
@@ -19,7 +20,8 @@
 //! name = "dense"                 # the last one may leave `units` to the data
 //! ```
 //!
-//! Any entry of `thalweg list layers` is a layer. `normalization` and `dropout` are short for layers of their own.
+//! Any entry of `thalweg list layers` is a layer. `normalization` and `dropout` are short for layers of their own. A
+//! first layer `embedding` may leave its `levels` to the data, and its `widths` to the rule that `thalweg list` tells.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +30,7 @@ use thalweg::activations::ACTIVATIONS;
 use thalweg::error::Error;
 use thalweg::layers::{self, Shape};
 use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting};
+use thalweg::registry::{AUTO, Choice, Setting};
 use toml::Spanned;
 
 use crate::exit::{Failure, Result};
@@ -53,6 +55,9 @@ struct Contents {
     input: Option<[usize; 3]>,
     layers: Vec<Spanned<toml::Table>>,
 }
+
+/// The layer that reads codes.
+pub const EMBEDDING: &str = "embedding";
 
 /// Layers whose place is around the layer that they normalize.
 const WRAPPERS: [&str; 2] = ["weight_norm", "spectral_norm"];
@@ -91,14 +96,20 @@ impl NetworkFile {
         })
     }
 
-    /// The shape of the input, if it is an image, and the layers, for data whose rows have the shape `rows` and
-    /// a task that wants `outputs` numbers.
+    /// Whether it begins with an embedding.
+    pub fn embeds(&self) -> bool {
+        (self.layers.first()).is_some_and(|layer| layer.choice.name == EMBEDDING)
+    }
+
+    /// The shape of the input, if it is an image, and the layers, for data whose rows have the shape `rows` and begin
+    /// with `codes`, columns and how many codes they have, and a task that wants `outputs` numbers.
     ///
     /// # Errors
     /// Names the file, the line and the layer that does not fit.
     pub fn resolve(
         &self,
         rows: &[usize],
+        codes: &[(&str, usize)],
         outputs: usize,
     ) -> Result<(Option<[usize; 3]>, Vec<Choice>)> {
         let name = self.path.display();
@@ -136,6 +147,9 @@ impl NetworkFile {
                 error.within(format_args!("{name}: line {line}: layer {number} ({kind})"))
             };
             let mut choice = layer.choice.clone();
+            if index == 0 {
+                choice = with_codes(choice, codes).map_err(|e| fail(e.within("layer")))?;
+            }
             let is_last = index + 1 == self.layers.len();
             if is_last && choice.name == "dense" && !choice.settings.contains_key("units") {
                 choice = choice.with("units", Setting::Integer(outputs as i64));
@@ -153,6 +167,59 @@ impl NetworkFile {
             }
         }
         Ok((image, all))
+    }
+}
+
+/// An embedding of these columns.
+pub fn embedding(codes: &[(&str, usize)]) -> Choice {
+    let list = |number: fn(usize) -> usize| {
+        let numbers = codes.iter().map(|(_, levels)| number(*levels) as i64);
+        Setting::Integers(numbers.collect())
+    };
+    Choice::new(EMBEDDING)
+        .with("levels", list(|levels| levels))
+        .with("widths", list(layers::usual_width))
+}
+
+/// The first layer for rows that begin with these codes: an embedding of just these, if there are any.
+fn with_codes(choice: Choice, codes: &[(&str, usize)]) -> thalweg::Result<Choice> {
+    let refuse = |found: &str, expected: &str, remedy: &str| {
+        Err(Error::invalid("codes", found, expected).remedy(remedy))
+    };
+    match (choice.name == EMBEDDING, codes) {
+        (false, []) => Ok(choice),
+        (true, []) => refuse(
+            "a list of numbers alone",
+            "columns of text with many categories",
+            "leave the layer out, or choose a smaller --embed-above",
+        ),
+        (false, [(name, _), ..]) => refuse(
+            &format!("the codes of column `{name}`"),
+            "an embedding as the first layer",
+            "begin the file with it, or leave out --embed-above",
+        ),
+        (true, codes) => {
+            let of_data = embedding(codes);
+            let levels = &of_data.settings["levels"];
+            if let Some(given) = choice
+                .settings
+                .get("levels")
+                .filter(|given| *given != levels)
+            {
+                let expected = format!("{levels}, as the data have them");
+                return refuse(
+                    &format!("levels = {given}"),
+                    &expected,
+                    "leave `levels` out",
+                );
+            }
+            let auto = [None, Some(&Setting::Text(AUTO.to_owned()))];
+            let mut choice = choice.with("levels", levels.clone());
+            if auto.contains(&choice.settings.get("widths")) {
+                choice = choice.with("widths", of_data.settings["widths"].clone());
+            }
+            Ok(choice)
+        }
     }
 }
 
@@ -219,7 +286,7 @@ mod tests {
 
     fn message(text: &str, rows: &[usize]) -> String {
         let (_folder, path) = write(text);
-        let error = NetworkFile::read(&path).and_then(|file| file.resolve(rows, 10));
+        let error = NetworkFile::read(&path).and_then(|file| file.resolve(rows, &[], 10));
         let Err(Failure::Input(line)) = error else {
             panic!("{text} is not refused")
         };
@@ -233,7 +300,10 @@ mod tests {
             [[layers]]\nname = 'residual'\nlayers = [{name = 'dense', units = 8, dropout = 0.1}]\n
             [[layers]]\nname = 'dense'\nnormalization = 'spectral_norm'\nunits = 10\n",
         );
-        let (image, layers) = NetworkFile::read(&path).unwrap().resolve(&[4], 10).unwrap();
+        let (image, layers) = NetworkFile::read(&path)
+            .unwrap()
+            .resolve(&[4], &[], 10)
+            .unwrap();
         let text: Vec<String> = layers.iter().map(Choice::to_string).collect();
         assert_eq!(image, None);
         assert_eq!(

@@ -30,6 +30,19 @@ pub fn scaling(text: &str) -> Result<Scaling, String> {
     one_of(text, &names)
 }
 
+/// The categories above which a column is embedded; none: no column is.
+#[derive(Debug, Clone, Copy)]
+pub struct EmbedAbove(pub Option<usize>);
+
+/// A value of `--embed-above`.
+pub fn embed_above(text: &str) -> Result<EmbedAbove, String> {
+    match (text, text.parse()) {
+        ("none", _) => Ok(EmbedAbove(None)),
+        (_, Ok(limit)) => Ok(EmbedAbove(Some(limit))),
+        _ => Err("expected a whole number or none".to_owned()),
+    }
+}
+
 /// A value of `--dtype`.
 pub fn dtype(text: &str) -> Result<Dtype, String> {
     one_of(

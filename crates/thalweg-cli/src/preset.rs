@@ -2,12 +2,16 @@
 //!
 //! The figures come from measurements over the built-in sets and public tables of 150 to 60,000 rows.
 
+use std::borrow::Cow;
+
+use thalweg::layers::usual_width;
 use thalweg::losses::{LOSSES, Link};
 use thalweg::optimizers;
 use thalweg::registry::{Choice, Setting};
 use thalweg_data::Task;
 
 use crate::config::OutputBias;
+use crate::terminal::short;
 
 /// What the choices depend on.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +38,7 @@ pub struct Reason {
     /// What was chosen.
     pub choice: String,
     /// Why.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
 }
 
 /// What is chosen.
@@ -67,7 +71,10 @@ pub fn auto(facts: &Facts) -> Preset {
         .then(|| (facts.epochs.unwrap_or(epochs) / 4).max(10));
 
     let mut reasons = Vec::new();
-    let mut say = |flag, choice: String, why| reasons.push(Reason { flag, choice, why });
+    let mut say = |flag, choice: String, why: &'static str| {
+        let why = why.into();
+        reasons.push(Reason { flag, choice, why });
+    };
     say("loss", loss.to_owned(), loss_why);
     say("hidden", widths(&hidden), hidden_why);
     say(
@@ -134,9 +141,39 @@ pub fn output_bias(loss: &Choice, reasons: &mut Vec<Reason>) -> OutputBias {
     reasons.push(Reason {
         flag: "output-bias",
         choice: "prior".to_owned(),
-        why,
+        why: why.into(),
     });
     choice
+}
+
+/// Categories above which a column is embedded. Three seeds each, on test rows: Adult's 41 countries gained by it
+/// (accuracy 0.8566 in place of 0.8557, loss 0.3105 in place of 0.3110); its columns of 16 and 14 categories beside
+/// lost that again (0.8553, 0.3112), bank marketing's of 12 made no clear difference (0.9071 in place of 0.9061, loss
+/// 0.2006 in place of 0.1993), and the diamonds' of 5 to 8 lost (RMSE 578 in place of 566 dollars).
+pub const EMBED_ABOVE: usize = 20;
+
+/// What is embedded, and how, where anything is.
+pub fn embedding(limit: usize, codes: &[(&str, usize)], reasons: &mut Vec<Reason>) {
+    const NAMED: usize = 3;
+    let column = |(name, levels): &(&str, usize)| {
+        let width = usual_width(*levels);
+        format!("{} ({levels} codes as {width} numbers)", short(name))
+    };
+    let mut named: Vec<String> = codes.iter().take(NAMED).map(column).collect();
+    if codes.len() > NAMED {
+        named.push(format!("{} more", codes.len() - NAMED));
+    }
+    if !named.is_empty() {
+        let why = format!(
+            "many categories, so a learned vector each: {}",
+            named.join(", ")
+        );
+        reasons.push(Reason {
+            flag: "embed-above",
+            choice: limit.to_string(),
+            why: why.into(),
+        });
+    }
 }
 
 fn loss(task: Task) -> (&'static str, &'static str) {

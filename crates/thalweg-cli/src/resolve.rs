@@ -19,7 +19,8 @@ use crate::args::TrainArgs;
 use crate::choices::{check_loss, has_settings, hidden, with_settings};
 use crate::config::{Config, DataConfig, OutputBias};
 use crate::exit::{Failure, Result};
-use crate::network_file::NetworkFile;
+use crate::network_file::{EMBEDDING, NetworkFile, embedding};
+use crate::parse::EmbedAbove;
 use crate::preset::{self, Facts, Reason};
 
 /// Where rows come from: the arguments over the config file over the defaults.
@@ -80,6 +81,7 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
     if args.class_weight.is_some() {
         data.fit.class_weight = Some(ClassWeight::Balanced);
     }
+    data.fit.embed_above = embed_above(args, base)?;
     data.fit.scaling = args.scaling.unwrap_or(data.fit.scaling);
     if args.no_standardize {
         (data.fit.scaling, data.fit.standardize_target) = (Scaling::None, false);
@@ -96,6 +98,20 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
     }
     check_fractions(&data)?;
     Ok(data)
+}
+
+/// Above how many categories columns become codes: what the arguments or the config file say, else the preset.
+/// Never for a network that does not begin with an embedding: a linear one, or one of a file without it.
+fn embed_above(args: &TrainArgs, base: Option<&Config>) -> Result<Option<usize>> {
+    if let Some(EmbedAbove(limit)) = args.embed_above {
+        return Ok(limit);
+    }
+    let embeds = match &args.network {
+        Some(path) => NetworkFile::read(path)?.embeds(),
+        None => args.hidden.as_deref() != Some("none"),
+    };
+    let usual = base.map_or(Some(preset::EMBED_ABOVE), |base| base.data.fit.embed_above);
+    Ok(usual.filter(|_| embeds))
 }
 
 fn check_fractions(data: &DataConfig) -> Result<()> {
@@ -192,20 +208,26 @@ pub fn config(
     config.data.target.column = Some(preprocessing.target.columns.join(","));
     config.data.target.task = Some(facts.task);
 
+    let codes = preprocessing.codes();
+    if let (true, Some(limit)) = (is_new, config.data.fit.embed_above) {
+        preset::embedding(limit, &codes, &mut reasons);
+    }
     let network = &mut config.network;
     network.inputs = preprocessing.input_width();
     match &args.network {
         Some(path) => {
             let file = NetworkFile::read(path)?;
-            (network.image, network.layers) =
-                file.resolve(&preprocessing.input_shape(), preprocessing.output_width())?;
+            (network.image, network.layers) = file.resolve(
+                &preprocessing.input_shape(),
+                &codes,
+                preprocessing.output_width(),
+            )?;
         }
-        None => shape(
-            network,
-            args,
-            widths.as_deref(),
-            preprocessing.output_width(),
-        )?,
+        None => {
+            let outputs = preprocessing.output_width();
+            shape(network, args, widths.as_deref(), outputs)?;
+            embed(network, &codes);
+        }
     }
     let choose = |choice: &mut Choice, name: &Option<String>, section| -> Result<()> {
         let chosen = name.as_ref().map_or_else(|| choice.clone(), Choice::new);
@@ -343,6 +365,19 @@ fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &Path)
             return Err(error.remedy("correct it, or the data section").into());
         }
     }
+    let codes = preprocessing.codes();
+    let wanted = (!codes.is_empty()).then(|| embedding(&codes));
+    let (found, expected) = (embedded(network), wanted.as_ref().and_then(levels));
+    if found != expected {
+        let tell = |levels: Option<Setting>| match levels {
+            Some(levels) => format!("an embedding of {levels} codes"),
+            None => "no embedding".to_owned(),
+        };
+        let place = format!("{}: layer 1", path.display());
+        let expected = format!("{}, as the data ask for", tell(expected));
+        let error = Error::invalid(place, tell(found), expected);
+        return Err(error.remedy("correct it, or data.fit.embed_above").into());
+    }
     Ok(())
 }
 
@@ -391,6 +426,26 @@ fn shape(
         change(layer, "initializer", &args.initializer, &args.set)?;
     }
     Ok(())
+}
+
+/// Begins the network with an embedding of the columns of codes, if there are any; one that is there for just these
+/// stays as it is.
+fn embed(network: &mut NetworkSpec, codes: &[(&str, usize)]) {
+    let wanted = (!codes.is_empty()).then(|| embedding(codes));
+    let is_there = embedded(network).is_some();
+    if embedded(network) != wanted.as_ref().and_then(levels) {
+        network.layers.splice(0..usize::from(is_there), wanted);
+    }
+}
+
+/// How many codes each column has that the network embeds, if it embeds any.
+fn embedded(network: &NetworkSpec) -> Option<Setting> {
+    let first = network.layers.first()?;
+    (first.name == EMBEDDING).then(|| levels(first)).flatten()
+}
+
+fn levels(layer: &Choice) -> Option<Setting> {
+    layer.settings.get("levels").cloned()
 }
 
 /// Gives a layer the choice `name` for its setting `section`, if it has one, with what `--set` says of it.
@@ -459,6 +514,7 @@ fn is_set(args: &TrainArgs, flag: &str) -> bool {
                 || args.hidden.as_deref() == Some("none")
         }
         "optimizer" => args.optimizer.is_some() || has_settings("optimizer"),
+        "embed-above" => args.embed_above.is_some(),
         "output-bias" => args.output_bias.is_some(),
         "lr" => args.lr.is_some(),
         "schedule" => args.schedule.is_some() || has_settings("schedule"),

@@ -115,6 +115,16 @@ pub fn figure(x: f64) -> String {
     format!("{x:.decimals$}")
 }
 
+/// At most 24 characters, on one line.
+pub fn short(text: &str) -> String {
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = printable.take(24).collect();
+    if text.chars().count() > 24 {
+        short.push('…');
+    }
+    short
+}
+
 /// Texts in columns: the first to the left, the others to the right.
 pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);

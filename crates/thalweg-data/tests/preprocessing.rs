@@ -424,7 +424,7 @@ fn row_and_class_weights_multiply_in_training_only() {
 #[test]
 fn builtin_sets_have_the_shapes_and_classes_of_scikit_learn() {
     for (name, rows, width, classes) in [
-        ("digits", 1797, 61, 10),
+        ("digits", 1797, 64, 10),
         ("iris", 150, 4, 3),
         ("wine", 178, 13, 3),
         ("breast-cancer", 569, 30, 2),
@@ -741,4 +741,43 @@ fn codes_with_leading_zeros_stay_apart_from_numbers() {
     );
     let padded = features(&p, &table("x,y\n01,0.5\n02,1.5\n"));
     assert_eq!(padded, features(&p, &table("x,y\n1,0.5\n2,1.5\n")));
+}
+
+#[test]
+fn columns_of_many_categories_become_codes_that_come_first() {
+    let rows = ["c", "a", "b", "a", "b", "c", "d", ""];
+    let row = |(i, k): (usize, &&str)| format!("{i},{k},{}\n", i * i);
+    let text = rows.iter().enumerate().map(row).collect::<String>();
+    let table = table(&format!("x,k,y\n{text}"));
+    let options = |embed_above| FitOptions {
+        embed_above,
+        scaling: Scaling::None,
+        ..FitOptions::default()
+    };
+    let (p, _) = fit(&table, "y", &options(Some(2)));
+    assert_eq!(p.input_names(), ["k (code)", "x"]);
+    assert_eq!(p.codes(), [("k", 4)]);
+    // `d` comes once, and teaches with the missing one what is unknown.
+    let codes: Vec<f64> = features(&p, &table).into_iter().step_by(2).collect();
+    assert_eq!(codes, [3.0, 1.0, 2.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
+    let new = self::table("k,x\nb,0\nzebra,1\n,2\n");
+    assert_eq!(features(&p, &new), [2.0, 0.0, 0.0, 1.0, 0.0, 2.0]);
+    let notes = p.unseen(&new, &new.all_rows()).unwrap();
+    assert_eq!(
+        notes[0].text,
+        "column \"k\": 1 of 3 rows holds a value that training rarely or never saw, such as \"zebra\""
+    );
+    // Not more categories than that, or none asked for: an input each.
+    for embed_above in [Some(3), None] {
+        let (p, _) = fit(&table, "y", &options(embed_above));
+        assert_eq!(p.codes(), []);
+        assert_eq!(p.input_width(), 6);
+    }
+    // Through a file and back.
+    let json = serde_json::to_string(&p).unwrap();
+    assert!(
+        json.contains(r#"{"name":"k","kind":"codes","levels":["a","b","c"]}"#),
+        "{json}"
+    );
+    assert_eq!(serde_json::from_str::<Preprocessing>(&json).unwrap(), p);
 }

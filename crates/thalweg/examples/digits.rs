@@ -10,11 +10,10 @@ pub mod common;
 
 use common::{Epochs, Options, Result, accuracy, classes, read};
 use thalweg::cpu;
-use thalweg::dataset::{Dataset, Targets, Values};
+use thalweg::dataset::{Dataset, Targets};
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_data::table::Block;
 use thalweg_data::{ColumnData, Loaded, Prepared};
 use thalweg_plot::{Figure, Panel};
 
@@ -88,18 +87,9 @@ fn picture(loaded: &Loaded, data: &Prepared, row: usize) -> String {
     };
     let mut pixels: Vec<f64> = Vec::new();
     for column in &table.columns {
-        match &column.data {
-            ColumnData::Numeric(values) if !table.roles.target.contains(&column.name) => {
-                pixels.push(values[row]);
-            }
-            ColumnData::Block(Block {
-                shape,
-                values: Values::U8 { bytes, .. },
-            }) => {
-                let width: usize = shape.iter().product();
-                pixels.extend(bytes[row * width..][..width].iter().map(|x| f64::from(*x)));
-            }
-            _ => {}
+        if let ColumnData::Block(block) = &column.data {
+            let width = block.width();
+            pixels.extend((row * width..(row + 1) * width).map(|i| block.value(i)));
         }
     }
     let highest = pixels.iter().copied().fold(f64::MIN_POSITIVE, f64::max);

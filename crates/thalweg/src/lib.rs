@@ -8,6 +8,7 @@ pub mod activations;
 pub mod augmentations;
 pub mod average;
 mod batches;
+pub mod constraints;
 pub mod cpu;
 pub mod dataset;
 pub mod engine;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use common::names;
 use thalweg::activations::ACTIVATIONS;
 use thalweg::augmentations::AUGMENTATIONS;
+use thalweg::constraints::CONSTRAINTS;
 use thalweg::initializers::INITIALIZERS;
 use thalweg::layers::LAYERS;
 use thalweg::losses::LOSSES;
@@ -68,6 +69,7 @@ const LOSS_NAMES: &[&str] = &[
     "perceptron",
     "poisson",
     "focal",
+    "multiclass_focal",
 ];
 
 /// Optimizers and solvers.
@@ -141,6 +143,9 @@ const INITIALIZER_NAMES: &[&str] = &[
 /// Augmentations.
 const AUGMENTATION_NAMES: &[&str] = &["flip", "shift", "crop", "noise", "mixup"];
 
+/// What a layer may ask of its weights after every update.
+const CONSTRAINT_NAMES: &[&str] = &["max_norm", "none"];
+
 /// What is no entry but a setting of the run.
 const SPEC_FIELDS: &[&str] = &[
     "reduction", // mean, sum
@@ -181,6 +186,7 @@ fn every_row_of_the_catalogue_is_there() {
     check("optimizers", OPTIMIZER_NAMES, &listed);
     check("schedules", SCHEDULE_NAMES, &names(&SCHEDULES));
     check("initializers", INITIALIZER_NAMES, &names(&INITIALIZERS));
+    check("constraints", CONSTRAINT_NAMES, &names(&CONSTRAINTS));
     check("augmentations", AUGMENTATION_NAMES, &names(&AUGMENTATIONS));
     let layers = names(&LAYERS);
     for name in LAYER_NAMES {
@@ -230,13 +236,14 @@ fn settings_of_the_run_are_there() {
 
 #[test]
 fn every_entry_says_what_it_computes_and_where_that_comes_from() {
-    let kinds: [(&str, Vec<&Description>); 8] = [
+    let kinds: [(&str, Vec<&Description>); 9] = [
         ("layer", LAYERS.descriptions()),
         ("activation", ACTIVATIONS.descriptions()),
         ("loss", LOSSES.descriptions()),
         ("optimizer", optimizers::descriptions()),
         ("schedule", SCHEDULES.descriptions()),
         ("initializer", INITIALIZERS.descriptions()),
+        ("constraint", CONSTRAINTS.descriptions()),
         ("augmentation", AUGMENTATIONS.descriptions()),
         ("metric", METRICS.descriptions()),
     ];

@@ -39,6 +39,14 @@ fn wrapped(name: &str, inner: Choice) -> Choice {
     Choice::new(name).with("layer", Setting::Choice(inner))
 }
 
+fn embedding(levels: &[i64], widths: Option<&[i64]>) -> Choice {
+    let choice = Choice::new("embedding").with("levels", Setting::Integers(levels.to_vec()));
+    match widths {
+        Some(widths) => choice.with("widths", Setting::Integers(widths.to_vec())),
+        None => choice,
+    }
+}
+
 fn residual(layers: Vec<Choice>) -> Choice {
     Choice::new("residual").with("layers", Setting::Choices(layers))
 }
@@ -116,10 +124,7 @@ fn networks(name: &str) -> Vec<(Option<[usize; 3]>, Vec<Choice>)> {
         ],
         "embedding" => vec![(
             None,
-            vec![
-                layer(name, &[("levels", 5.0), ("width", 3.0), ("columns", 2.0)]),
-                dense(4, "tanh"),
-            ],
+            vec![embedding(&[5, 4], Some(&[3, 2])), dense(4, "tanh")],
         )],
         other => panic!("layer {other} has no network in this test: say one"),
     }
@@ -145,7 +150,7 @@ fn rows(network: &NetworkSpec, count: usize) -> Dataset {
             panic!("numbers")
         };
         for (row, values) in values.chunks_exact_mut(network.inputs).enumerate() {
-            (values[0], values[1]) = ((row % 5) as f64, (row * 3 % 5) as f64);
+            (values[0], values[1]) = ((row % 5) as f64, (row * 3 % 4) as f64);
         }
     }
     dataset
@@ -605,12 +610,50 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
         ),
         (
             None,
-            vec![
-                dense(4, "relu"),
-                layer("embedding", &[("levels", 3.0), ("width", 2.0)]),
-            ],
+            vec![dense(4, "relu"), embedding(&[3], None)],
             2,
             "layer 2: layer embedding: found it behind another layer",
+        ),
+        (
+            None,
+            vec![embedding(&[3, 3], Some(&[2]))],
+            2,
+            "layer 1: layer embedding: found 1 widths for 2 levels, expected one of each for a column",
+        ),
+        (
+            None,
+            vec![embedding(&[3; 7], None)],
+            2,
+            "layer embedding: found levels of 7 columns, expected at most the 6 inputs",
+        ),
+        (
+            // Codes from 2²⁴ on are no whole numbers of their own in single precision.
+            None,
+            vec![embedding(&[5, (1 << 24) + 1], None)],
+            2,
+            "layer embedding: found levels = [5, 16777217], expected a list of whole numbers from 1 to 16777216",
+        ),
+        (
+            None,
+            vec![wrapped(
+                "weight_norm",
+                dense(4, "relu").with("constraint", "max_norm".into()),
+            )],
+            2,
+            "layer 1: layer weight_norm: found constraint = max_norm(limit=3) on the layer that it normalizes",
+        ),
+        (
+            None,
+            vec![
+                dense(4, "relu").with(
+                    "constraint",
+                    Choice::new("max_norm")
+                        .with("limit", Setting::Number(0.0))
+                        .into(),
+                ),
+            ],
+            2,
+            "layer 1: layer dense: constraint max_norm: found limit = 0, expected a number > 0",
         ),
         (Some([1, 2, 2]), vec![], 2, ""),
     ];
@@ -655,6 +698,45 @@ fn embedding_reads_nothing_but_codes() {
         let message = engine.check(&bad).unwrap_err().to_string();
         let expected = format!("layer 1 (embedding): found {x} in input {}", place % 6 + 1);
         assert!(message.starts_with(&expected), "{message}");
+    }
+}
+
+#[test]
+fn an_embedding_has_a_table_for_each_column_whose_unknown_code_begins_at_zero() {
+    let (image, layers) = networks("embedding").swap_remove(0);
+    let network = whole(image, layers, 3);
+    let engine = engine(&network, &descent(1.0, 4, 1));
+    let tensors: Vec<_> = (engine.parameters().into_iter())
+        .map(|info| (info.name, info.shape))
+        .collect();
+    assert_eq!(
+        tensors[..2],
+        [
+            ("layers.0.columns.0.weight".to_owned(), vec![5, 3]),
+            ("layers.0.columns.1.weight".to_owned(), vec![4, 2]),
+        ]
+    );
+    let theta = engine.save().parameters;
+    let (first, second) = (&theta[..15], &theta[15..23]);
+    assert!(first[..3].iter().chain(&second[..2]).all(|w| *w == 0.0));
+    assert!(first[3..].iter().chain(&second[2..]).all(|w| *w != 0.0));
+}
+
+#[test]
+fn codes_are_not_augmented() {
+    let (image, layers) = networks("embedding").swap_remove(0);
+    {
+        let spec = TrainingSpec {
+            augment: vec![Choice::new("mixup")],
+            ..descent(0.1, 4, 1)
+        };
+        let network = whole(image, layers.clone(), 3);
+        let error = cpu::engine(&network, &spec, 1).err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "augmentation: found an embedding, which reads codes, expected a network that reads numbers; \
+             leave out the augmentations or the embedding"
+        );
     }
 }
 

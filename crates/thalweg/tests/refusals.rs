@@ -5,11 +5,14 @@ mod common;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::*;
+use thalweg::Isa;
 use thalweg::cpu;
 use thalweg::dataset::{Dataset, Features, Targets, Values};
 use thalweg::engine::{Batch, Engine, Rows};
+use thalweg::layers::stride;
+use thalweg::losses::{AnyLoss, LOSSES, Link, Loss, LossRows, TargetRows};
 use thalweg::optimizers::Time;
-use thalweg::precision::Dtype;
+use thalweg::precision::{Dtype, Precision};
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 
@@ -319,6 +322,89 @@ fn losses_of_large_logits_in_single_precision_lose_nothing() {
     let (_, gradient) = engine.loss_and_gradient(&Batch::all(&data)).unwrap();
     let exact = -1.0 / (1.0 + 17f64.exp());
     assert!((gradient[0] / exact - 1.0).abs() < 1e-6, "{}", gradient[0]);
+}
+
+#[test]
+fn no_loss_overflows_where_logits_are_large() {
+    fn check<T: Precision>(name: &str, loss: &dyn AnyLoss, outputs: usize, targets: TargetRows<T>) {
+        let stride = stride(outputs);
+        // Every output at ±1e4, in every combination.
+        let rows = 1 << outputs;
+        let mut z = vec![T::ZERO; rows * stride];
+        for (row, z) in z.chunks_exact_mut(stride).enumerate() {
+            for (output, z) in z[..outputs].iter_mut().enumerate() {
+                *z = T::from_f64(if row >> output & 1 == 1 { 1e4 } else { -1e4 });
+            }
+        }
+        for isa in Isa::available() {
+            let given = LossRows {
+                isa,
+                rows,
+                outputs,
+                stride,
+                z: &z,
+                targets,
+                weights: None,
+                scale: 1.0 / rows as f64,
+            };
+            let (mut dz, mut product) = (z.clone(), z.clone());
+            let loss: &dyn Loss<T> = T::loss(loss);
+            let value = loss.value_grad(given, &mut dz);
+            loss.hvp(given, &z, &mut product);
+            assert!(value.is_finite(), "{name}: {value}");
+            for derivative in dz.iter().chain(&product) {
+                assert!(
+                    derivative.to_f64().is_finite(),
+                    "{name}: {dz:?} {product:?}"
+                );
+            }
+            let mut predictions: Vec<f64> = z[..outputs].iter().map(|z| z.to_f64()).collect();
+            loss.link().apply(&mut predictions);
+            assert!(predictions.iter().all(|p| p.is_finite()), "{predictions:?}");
+        }
+    }
+    for name in names(&LOSSES) {
+        let loss = LOSSES.build(&Choice::new(name), &()).unwrap();
+        let outputs = match loss.link() {
+            Link::Softmax | Link::Scores => 3,
+            _ => 1,
+        };
+        for targets in targets(name, outputs, 1 << outputs, 1) {
+            match targets {
+                Targets::Classes(classes) => {
+                    check::<f32>(name, &*loss, outputs, TargetRows::Classes(&classes));
+                    check::<f64>(name, &*loss, outputs, TargetRows::Classes(&classes));
+                }
+                Targets::Values { values, .. } => {
+                    let single: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+                    check(name, &*loss, outputs, TargetRows::Values(&single));
+                    check(name, &*loss, outputs, TargetRows::Values(&values));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn beyond_its_bend_the_poisson_loss_follows_its_tangent() {
+    // e⁶⁴·(1 + z − 64) − y·z with the slope e⁶⁴ − y, by hand; e⁶⁴ = 6.235149080811617e27.
+    let network = network(1, "poisson", vec![without_bias(dense(1, "identity"))]);
+    let mut engine = cpu::engine(&network, &descent(0.1, 1, 1), 1).unwrap();
+    for (z, loss, slope) in [
+        (63.0, 2.29378315946961e27, 2.29378315946961e27),
+        (64.0, 6.235149080811617e27, 6.235149080811617e27),
+        (74.0, 6.858663988892779e28, 6.235149080811617e27),
+        (1e4, 6.195867641602504e31, 6.235149080811617e27),
+    ] {
+        engine.load(&state(&[z])).unwrap();
+        let data = pairs(&[(1.0, 3.0)]);
+        let (found, gradient) = engine.loss_and_gradient(&Batch::all(&data)).unwrap();
+        assert!((found / loss - 1.0).abs() < 1e-14, "{found:e} at {z}");
+        assert!(
+            (gradient[0] / slope - 1.0).abs() < 1e-14,
+            "{gradient:?} at {z}"
+        );
+    }
 }
 
 #[test]

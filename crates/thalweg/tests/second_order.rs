@@ -135,7 +135,9 @@ fn networks(name: &str) -> Vec<(Option<[usize; 3]>, Vec<Choice>)> {
             ]),
         ],
         "embedding" => vec![first(vec![
-            layer(name, &[("levels", 5), ("width", 3), ("columns", 2)]),
+            layer(name, &[])
+                .with("levels", Setting::Integers(vec![5, 4]))
+                .with("widths", Setting::Integers(vec![3, 2])),
             dense(4, "tanh"),
         ])],
         other => panic!("layer {other} has no network in this test: say one"),
@@ -160,7 +162,7 @@ fn rows(network: &NetworkSpec, count: usize) -> Dataset {
             panic!("numbers")
         };
         for (row, values) in values.chunks_exact_mut(network.inputs).enumerate() {
-            (values[0], values[1]) = ((row % 5) as f64, (row * 3 % 5) as f64);
+            (values[0], values[1]) = ((row % 5) as f64, (row * 3 % 4) as f64);
         }
     }
     Dataset {

@@ -78,8 +78,18 @@ impl Linear {
     }
 
     /// θ after [`STEPS`] steps of the engine, and of the rule that gets g, t and θ.
-    fn compare(&self, spec: &TrainingSpec, mut rule: impl FnMut(u64, &mut Vec<f64>)) {
-        let mut engine = engine(&self.network(), spec);
+    fn compare(&self, spec: &TrainingSpec, rule: impl FnMut(u64, &mut Vec<f64>)) {
+        self.compare_in(&self.network(), spec, rule);
+    }
+
+    /// The same in this network.
+    fn compare_in(
+        &self,
+        network: &NetworkSpec,
+        spec: &TrainingSpec,
+        mut rule: impl FnMut(u64, &mut Vec<f64>),
+    ) {
+        let mut engine = engine(network, spec);
         engine.load(&state(&self.start())).unwrap();
         let rows = self.rows();
         for step in 1..=STEPS {
@@ -194,6 +204,36 @@ fn max_norm_shortens_the_weights_into_each_unit_and_no_bias() {
             }
         }
     });
+}
+
+#[test]
+fn a_constraint_of_a_layer_takes_the_place_of_that_of_the_run() {
+    let problem = Linear::new(3, 5);
+    let limit = |limit| Choice::new("max_norm").with("limit", Setting::Number(limit));
+    for (of_run, of_layer, bound) in [
+        (None, limit(0.5), 0.5),
+        (Some(0.2), limit(0.5), 0.5),
+        (Some(0.2), Choice::new("none"), f64::INFINITY),
+        (Some(0.2), Choice::new("auto"), 0.2),
+    ] {
+        let spec = TrainingSpec {
+            max_norm: of_run,
+            ..with("gd", 0.1)
+        };
+        let mut network = problem.network();
+        network.layers[0] = dense(5, "identity").with("constraint", of_layer.into());
+        let mut shortened = 0;
+        problem.compare_in(&network, &spec, |_, theta| {
+            let g = problem.gradient(theta);
+            descend(theta, 0.1, &g);
+            for unit in theta[..15].chunks_mut(3) {
+                let factor = (bound / norm(unit)).min(1.0);
+                shortened += usize::from(factor < 1.0);
+                unit.iter_mut().for_each(|w| *w *= factor);
+            }
+        });
+        assert_eq!(shortened > 0, bound.is_finite(), "{bound}");
+    }
 }
 
 #[test]

@@ -87,14 +87,12 @@ impl Preprocessing {
     pub fn unseen(&self, table: &Table, rows: &[usize]) -> Result<Vec<Note>> {
         let mut notes = Vec::new();
         for (input, column) in self.inputs.iter().zip(self.columns_of(table)?) {
-            let Encoding::Categorical { levels } = &input.encoding else {
-                continue;
+            let (slots, other) = match bind(table, column, &input.encoding, rows)? {
+                Bound::OneHot(slots, count) => (slots, count as u32 - 1),
+                Bound::Codes(codes) => (codes, 0),
+                _ => continue,
             };
-            let Bound::OneHot(slots, _) = bind(table, column, &input.encoding, rows)? else {
-                continue;
-            };
-            let is_unseen =
-                |row: &&usize| slots[**row] as usize == levels.len() && column.is_present(**row);
+            let is_unseen = |row: &&usize| slots[**row] == other && column.is_present(**row);
             let mut unseen = rows.iter().filter(is_unseen);
             let Some(&first) = unseen.next() else {
                 continue;
@@ -105,10 +103,14 @@ impl Preprocessing {
             } else {
                 "hold values"
             };
-            // Of very many categories the rarest are not kept.
-            let why = match levels.len() < FitOptions::default().max_categories {
-                true => "that training never saw",
-                false => "that training rarely or never saw",
+            // Of very many categories the rarest are not kept, nor those for which there is one row.
+            let why = match &input.encoding {
+                Encoding::Categorical { levels }
+                    if levels.len() < FitOptions::default().max_categories =>
+                {
+                    "that training never saw"
+                }
+                _ => "that training rarely or never saw",
             };
             let noun = if of == 1 { "row" } else { "rows" };
             notes.push(Note::info(format!(

@@ -15,6 +15,8 @@ pub(super) enum Bound<'a> {
     Numbers(Cow<'a, [f64]>, &'a Numeric),
     /// For each row of the table the input that is 1.
     OneHot(Vec<u32>, usize),
+    /// For each row of the table its code.
+    Codes(Vec<u32>),
     Image(&'a Block, f64, f64),
     Matrix(&'a Block, &'a [Option<Numeric>]),
 }
@@ -72,25 +74,13 @@ pub(super) fn bind<'a>(
             }
             Ok(Bound::Numbers(Cow::Borrowed(numbers), numeric))
         }
-        (Encoding::Categorical { levels }, ColumnData::Text(text)) => {
-            let slot = slots(levels);
-            let of_level: Vec<u32> = text.levels.iter().map(|level| slot(level)).collect();
+        (Encoding::Categorical { levels }, ColumnData::Text(_) | ColumnData::Numeric(_)) => Ok(
+            Bound::OneHot(categories(column, levels, |slot| slot), levels.len() + 1),
+        ),
+        (Encoding::Codes { levels }, ColumnData::Text(_) | ColumnData::Numeric(_)) => {
             let other = levels.len() as u32;
-            let of_code = |&code: &u32| of_level.get(code as usize).copied().unwrap_or(other);
-            Ok(Bound::OneHot(
-                text.codes.iter().map(of_code).collect(),
-                levels.len() + 1,
-            ))
-        }
-        (Encoding::Categorical { levels }, ColumnData::Numeric(numbers)) => {
-            let slot = slots(levels);
-            let mut known: HashMap<u64, u32> = HashMap::new();
-            let of_number =
-                |x: &f64| *(known.entry(x.to_bits())).or_insert_with(|| slot(&number_text(*x)));
-            Ok(Bound::OneHot(
-                numbers.iter().map(of_number).collect(),
-                levels.len() + 1,
-            ))
+            let code = |slot| if slot == other { 0 } else { slot + 1 };
+            Ok(Bound::Codes(categories(column, levels, code)))
         }
         (
             Encoding::Image {
@@ -127,6 +117,29 @@ pub(super) fn bind<'a>(
             "one value a row".to_owned(),
             format!("{} values a row", encoding.width()),
         ),
+    }
+}
+
+/// For each row of a column what `of_slot` makes of its category's place among `levels`, the number of levels being
+/// the place of all others and of missing ones.
+fn categories(column: &Column, levels: &[String], of_slot: impl Fn(u32) -> u32) -> Vec<u32> {
+    let slot = slots(levels);
+    match &column.data {
+        ColumnData::Text(text) => {
+            let of_level: Vec<u32> = text.levels.iter().map(|l| of_slot(slot(l))).collect();
+            let other = of_slot(levels.len() as u32);
+            let of_code = |&code: &u32| of_level.get(code as usize).copied().unwrap_or(other);
+            text.codes.iter().map(of_code).collect()
+        }
+        ColumnData::Numeric(numbers) => {
+            let mut known: HashMap<u64, u32> = HashMap::new();
+            let mut of_number = |x: &f64| {
+                let of_text = || of_slot(slot(&number_text(*x)));
+                *known.entry(x.to_bits()).or_insert_with(of_text)
+            };
+            numbers.iter().map(&mut of_number).collect()
+        }
+        ColumnData::Block(_) => Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use thalweg::dataset::Values;
 
 use super::{Encoding, FitOptions, Numeric, Scaling};
-use crate::error::{Error, Note, Result, quote};
+use crate::error::{Error, Note, Place, Result, quote};
 use crate::table::{Block, Column, ColumnData, Kind, Table, TextColumn, truth};
 
 /// Texts that never repeat in this many rows are identifiers.
@@ -21,6 +21,9 @@ const COUNTER_NAMES: [&str; 8] = [
     "unnamed: 0",
     "column_1",
 ];
+
+/// The most codes of a column: f32 holds every whole number up to this one.
+const MOST_CODES: usize = 1 << 24;
 
 /// Why the network does not see a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +77,7 @@ pub(super) fn encoding(
             });
             numeric.map(Encoding::Boolean).ok_or_else(|| why(&values))
         }
-        ColumnData::Text(text) => categorical(column, text, options, rows, notes),
+        ColumnData::Text(text) => categorical(column, text, options, rows, notes)?,
         ColumnData::Block(block) => block_encoding(table, column, block, options, rows)?,
     })
 }
@@ -115,7 +118,7 @@ fn categorical(
     options: &FitOptions,
     rows: &[usize],
     notes: &mut Vec<Note>,
-) -> Result<Encoding, LeftOut> {
+) -> Result<Result<Encoding, LeftOut>> {
     let mut counts = vec![0usize; text.levels.len()];
     let mut present = 0;
     for &row in rows {
@@ -129,12 +132,15 @@ fn categorical(
         .map(|(count, level)| (count, level.as_str()))
         .collect();
     match levels.len() {
-        0 => return Err(LeftOut::Empty),
-        1 if present == rows.len() => return Err(LeftOut::Constant),
+        0 => return Ok(Err(LeftOut::Empty)),
+        1 if present == rows.len() => return Ok(Err(LeftOut::Constant)),
         n if n == present && n >= ROWS_TO_JUDGE => {
-            return Err(LeftOut::Identifier);
+            return Ok(Err(LeftOut::Identifier));
         }
         _ => {}
+    }
+    if let Some(codes) = codes(column, &levels, options)? {
+        return Ok(Ok(codes));
     }
     // The most frequent first; the text decides ties, so that the order of the rows does not matter.
     levels.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
@@ -152,7 +158,40 @@ fn categorical(
         .map(|(_, level)| level.to_owned())
         .collect();
     levels.sort_unstable();
-    Ok(Encoding::Categorical { levels })
+    Ok(Ok(Encoding::Categorical { levels }))
+}
+
+/// The column as codes, if it has enough categories for an embedding. What comes once in the training rows is as
+/// unknown as what never comes, so that these rows teach the vector of the unknown.
+fn codes(
+    column: &Column,
+    levels: &[(usize, &str)],
+    options: &FitOptions,
+) -> Result<Option<Encoding>> {
+    let repeated = levels.iter().filter(|(count, _)| *count > 1);
+    let mut levels: Vec<String> = repeated.map(|(_, level)| (*level).to_owned()).collect();
+    if options
+        .embed_above
+        .is_none_or(|limit| levels.len() <= limit)
+    {
+        return Ok(None);
+    }
+    check_codes(&column.name, levels.len() + 1)?;
+    levels.sort_unstable();
+    Ok(Some(Encoding::Codes { levels }))
+}
+
+/// Refuses codes that a number of single precision does not hold.
+fn check_codes(name: &str, codes: usize) -> Result<()> {
+    if codes <= MOST_CODES {
+        return Ok(());
+    }
+    let found = format!("{codes} categories");
+    let expected = format!("at most {MOST_CODES}, which numbers of single precision tell apart");
+    Err(
+        Error::invalid(Place::default().column(name), found, expected)
+            .remedy("leave the column out by --drop, or group its categories"),
+    )
 }
 
 /// Bytes and tensors of several dimensions are images: one scale for all values. The rows of a matrix are
@@ -231,4 +270,20 @@ pub(super) fn check_block(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_single_precision_confuses_are_refused() {
+        assert_eq!(((1u32 << 24) + 1) as f32, (1u32 << 24) as f32);
+        check_codes("word", 1 << 24).unwrap();
+        let error = check_codes("word", (1 << 24) + 1).unwrap_err().to_string();
+        assert!(
+            error.contains("16777217 categories, expected at most 16777216"),
+            "{error}"
+        );
+    }
 }

@@ -50,6 +50,12 @@ pub(super) fn dense<T: Copy + Default>(
                     }
                     first += count;
                 }
+                Bound::Codes(codes) => {
+                    for (&row, output) in each {
+                        output[0] = convert(f64::from(codes[row]));
+                    }
+                    first += 1;
+                }
                 Bound::Image(block, scale, offset) => {
                     let count = block.width();
                     for (&row, output) in each {

@@ -21,8 +21,12 @@ pub struct FitOptions {
     pub scaling: Scaling,
     /// Whether regression targets are standardized inside the model.
     pub standardize_target: bool,
-    /// A column has at most this many categories; the rarest share one input.
+    /// A column has at most this many inputs for its categories; the rarest share one.
     pub max_categories: usize,
+    /// A column with more categories than this that come more than once becomes codes for an embedding, one for
+    /// each of them, and inputs otherwise. Without it, no column becomes codes: a network has to be made for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embed_above: Option<usize>,
     /// Columns that the network must not see.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
@@ -40,6 +44,7 @@ impl Default for FitOptions {
             scaling: Scaling::default(),
             standardize_target: true,
             max_categories: 100,
+            embed_above: None,
             drop: Vec::new(),
             sample_weight: None,
             class_weight: None,
@@ -126,6 +131,8 @@ impl Preprocessing {
                 }
             }
         }
+        let is_code = |input: &InputColumn| matches!(input.encoding, Encoding::Codes { .. });
+        preprocessing.inputs.sort_by_key(|input| !is_code(input));
         let with_indicator = |input: &&InputColumn| match &input.encoding {
             Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.indicator,
             Encoding::Matrix { places } => places.iter().flatten().any(|place| place.indicator),

@@ -71,6 +71,12 @@ pub enum Encoding {
         /// The categories, sorted.
         levels: Vec<String>,
     },
+    /// One input, the code of the category, for an embedding: 0 for all others and for missing ones, 1 for the
+    /// first of `levels`, and so on. Columns of codes come before all others.
+    Codes {
+        /// The categories, sorted.
+        levels: Vec<String>,
+    },
     /// Pixels or any tensor: every value times `scale` plus `offset`.
     Image {
         /// Shape of one row.
@@ -93,6 +99,7 @@ impl Encoding {
         match self {
             Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.width(),
             Encoding::Categorical { levels } => levels.len() + 1,
+            Encoding::Codes { .. } => 1,
             Encoding::Image { shape, .. } => shape
                 .iter()
                 .fold(1usize, |width, &n| width.saturating_mul(n)),
@@ -105,6 +112,18 @@ impl Preprocessing {
     /// Number of network inputs.
     pub fn input_width(&self) -> usize {
         self.inputs.iter().map(|input| input.encoding.width()).sum()
+    }
+
+    /// The columns that are codes, which the network's first inputs are, each with the number of its codes.
+    pub fn codes(&self) -> Vec<(&str, usize)> {
+        let codes = |input: &InputColumn| match &input.encoding {
+            Encoding::Codes { levels } => Some(levels.len() + 1),
+            _ => None,
+        };
+        let inputs = self.inputs.iter();
+        inputs
+            .filter_map(|input| Some((input.name.as_str(), codes(input)?)))
+            .collect()
     }
 
     /// Shape of the network's input: that of the images where the data are images, else `[input_width]`.
@@ -164,6 +183,7 @@ impl Preprocessing {
                     names.extend(levels.iter().map(|level| format!("{name}={level}")));
                     names.push(format!("{name} (other)"));
                 }
+                Encoding::Codes { .. } => names.push(format!("{name} (code)")),
                 Encoding::Image { .. } => {
                     names.extend((0..encoding.width()).map(|j| format!("{name}[{j}]")));
                 }

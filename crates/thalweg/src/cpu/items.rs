@@ -38,6 +38,8 @@ pub(super) enum Cut {
 pub(super) struct Tensor {
     /// Its place in θ, padding included.
     pub range: Range<usize>,
+    /// Its layer and its segment of it.
+    pub of: (usize, usize),
     pub is_weight: bool,
     pub is_matrix: bool,
     /// As a matrix: units, and parameters of a unit.
@@ -123,6 +125,7 @@ impl Plan {
                     (planned.parameters.start + at - range.start) as u32
                 };
                 tensors.push(Tensor {
+                    of: (index, number),
                     is_weight,
                     is_matrix,
                     rows,

@@ -36,7 +36,7 @@ use crate::dataset::{Dataset, Features};
 use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::layers::Mode;
+use crate::layers::{self, Mode};
 use crate::losses::{AnyLoss, LOSSES};
 use crate::optimizers::{Chain, Constants, Time};
 use crate::precision::{Dtype, Precision};
@@ -136,7 +136,15 @@ impl<T: Precision> CpuEngine<T> {
         solvers::check(&network, &training)?;
         let kind = (&*network.loss.name, loss.comparison());
         let augmenter = Augmenter::build(&training.augment, network.shape(), kind)?;
-        let chain = Chain::build(&training)?;
+        let mut chain = Chain::build(&training)?;
+        let nodes = layers::build(network.shape(), &network.layers, training.dtype)?;
+        let layers: Vec<_> = nodes.iter().flat_map(|node| node.part.layers()).collect();
+        if augmenter.is_some() && layers.iter().any(|layer| layer.takes_codes()) {
+            let found = "an embedding, which reads codes";
+            let error = Error::invalid("augmentation", found, "a network that reads numbers");
+            return Err(error.remedy("leave out the augmentations or the embedding"));
+        }
+        chain.around.constrains_layers = layers.iter().any(|layer| layer.has_constraint());
         let cut = match (chain.is_whole(), chain.has_parts()) {
             (true, _) => Cut::Tensors,
             (false, true) => Cut::Parts,
@@ -200,7 +208,9 @@ impl<T: Precision> CpuEngine<T> {
         let mut parameters = Vec::new();
         for (index, planned) in self.plan.layers.iter().enumerate() {
             let random = |segment: usize| {
-                let substream = (index as u64) << 8 | segment as u64;
+                // A layer has more than 256 segments where it embeds as many columns.
+                let (low, high) = (segment as u64 & 0xff, segment as u64 >> 8);
+                let substream = high << 40 | (index as u64) << 8 | low;
                 Stream::new(seed, Purpose::Initialize, substream).sequence()
             };
             parameters.extend(planned.layer.initialize_all(&random).into_iter().flatten());

@@ -8,8 +8,7 @@
 //! - clipping by norm: g ← g·min(1, c/‖g‖) (Pascanu, Mikolov & Bengio 2013);
 //! - the stages, those for whole tensors between two meetings, each tensor by one thread;
 //! - the descent;
-//! - max-norm: w ← w·min(1, c/‖w‖) for the weights w that come into a unit, without its bias (Srebro & Shraibman
-//!   2005; Srivastava et al. 2014).
+//! - constraints, of a layer's own or else the run's: for the weights w that come into a unit, without its bias.
 //!
 //! What is not trained is tracked once the norm is known to be finite, and otherwise left alone.
 //!
@@ -21,6 +20,7 @@ use super::pass::Pass;
 use super::plan::Plan;
 use super::team::Member;
 use super::update::{RUINED, Update};
+use crate::constraints::{Constraint, MaxNorm};
 use crate::error::Result;
 use crate::kernels::{Isa, reduce};
 use crate::optimizers::{Chain, Matrix};
@@ -171,12 +171,19 @@ impl<T: Precision> Parts<'_, T> {
                 sums.changes.write(index..index + 1)[0] = pass.descend(item, update, u);
             }
         }
-        if let Some(limit) = around.max_norm {
+        if around.constrains() {
+            let of_run = around.max_norm.map(|limit| MaxNorm { limit });
+            let of_run = of_run.as_ref().map(|max_norm| max_norm as &dyn Constraint);
             member.meet();
             for tensor in self.own_tensors(member).filter(|tensor| tensor.is_matrix) {
-                // SAFETY: everyone has descended, and tensors have one owner.
-                let parameters = unsafe { pass.parameters.write(tensor.range.clone()) };
-                constrain(tensor, limit, parameters);
+                let (layer, segment) = tensor.of;
+                let own = pass.plan.layers[layer].layer.constraint(segment);
+                let constraint = own.or(of_run).filter(|constraint| !constraint.is_none());
+                if let Some(constraint) = constraint {
+                    // SAFETY: everyone has descended, and tensors have one owner.
+                    let parameters = unsafe { pass.parameters.write(tensor.range.clone()) };
+                    constrain(tensor, constraint, parameters);
+                }
             }
             member.meet();
         }
@@ -313,13 +320,14 @@ impl<T: Precision> Parts<'_, T> {
     }
 }
 
-/// w ← w·min(1, c/‖w‖) for each unit.
-fn constrain<T: Precision>(tensor: &Tensor, limit: f64, parameters: &mut [T]) {
+/// Moves the weights into each unit to where they satisfy the constraint.
+fn constrain<T: Precision>(tensor: &Tensor, constraint: &dyn Constraint, parameters: &mut [T]) {
     for places in tensor.places.chunks_exact(tensor.columns.max(1)) {
         let square = |place: &u32| parameters[*place as usize].to_f64().powi(2);
         let norm = places.iter().map(square).sum::<f64>().sqrt();
-        if norm > limit {
-            let factor = T::from_f64(limit / norm);
+        let factor = constraint.factor(norm);
+        if factor != 1.0 {
+            let factor = T::from_f64(factor);
             for place in places {
                 parameters[*place as usize] *= factor;
             }

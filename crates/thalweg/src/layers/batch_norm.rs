@@ -121,7 +121,7 @@ impl Geometry for BatchNorm {
     fn segments(&self) -> Vec<Segment> {
         ["weight", "bias", "running_mean", "running_var"]
             .map(|name| Segment {
-                name,
+                name: name.into(),
                 shape: vec![self.channels()],
                 decays: false,
             })

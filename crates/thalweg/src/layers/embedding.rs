@@ -1,10 +1,15 @@
-//! Embedding: each input is the code of a category, a whole number from 0 to levels − 1, and becomes the vector
-//! that its column's table has for it: y\[c·width + k\] = E\[c, x\[c\], k\]. dE adds up dy over the rows with that code.
+//! Embedding: the first inputs are codes of categories, one for each column, whole numbers from 0 to levels − 1. Each
+//! becomes the vector that its column's table has for it, y = (E₁\[x₁\], E₂\[x₂\], …, and the numbers that follow the
+//! codes, as they are). dEⱼ\[c\] adds up dy over the rows whose code is c.
 //!
-//! Source: Guo & Berkhahn 2016 (entity embeddings of categorical variables). Inputs after the first `columns`
-//! are numbers and pass as they are. Codes cannot be differentiated, so the layer stands first. Datasets with
-//! other values in a column of codes are refused; where a row is predicted, a code that does not exist counts as
-//! code 0, which preprocessing may keep for what is unknown.
+//! Source: Guo & Berkhahn 2016 (entity embeddings of categorical variables). Columns have tables of their own sizes.
+//! A width that nobody sets follows from the levels n, min(600, round(1.6·n^0.56)), a rule that Howard & Gugger
+//! (fastai, `emb_sz_rule`) found by experiments. Vectors are drawn from N(0, 1), the scale of standardized numbers,
+//! but for code 0, which preprocessing keeps for what is unknown: it begins at 0, the mean of the others.
+//!
+//! Codes cannot be differentiated, so the layer stands first. Datasets with other values in a column of codes are
+//! refused; where a row is predicted, a code that does not exist counts as code 0. Codes stay below 2²⁴, up to which
+//! f32 holds every whole number.
 
 use super::{
     Block, Geometry, Layer, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent, Tile,
@@ -14,14 +19,31 @@ use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::precision::Precision;
 use crate::random::Sequence;
-use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
+use crate::registry::{AUTO, Arguments, Default, Description, Domain, Entry, Parameter};
+
+/// The most codes of a column: f32 holds every whole number up to this one.
+pub const MOST_LEVELS: usize = 1 << 24;
+
+/// The width of the vectors for so many levels, where nobody sets one: see the module's text.
+pub fn usual_width(levels: usize) -> usize {
+    let width = (1.6 * (levels as f64).powf(0.56)).round() as usize;
+    width.clamp(1, 600)
+}
 
 /// See the module's text.
 struct Embedding {
     inputs: usize,
-    columns: usize,
+    columns: Vec<Column>,
+}
+
+/// A column of codes.
+struct Column {
     levels: usize,
     width: usize,
+    /// Where its table begins in the layer's part of θ.
+    start: usize,
+    /// Where its vector begins in a row that goes out.
+    output: usize,
 }
 
 impl Embedding {
@@ -35,53 +57,77 @@ impl Embedding {
                 "it as the first layer, on a list of codes",
             );
         }
-        let columns = match arguments.integer("columns") {
-            0 => inputs,
-            columns => columns,
-        };
-        if columns > inputs {
+        let levels = arguments.integers("levels").unwrap_or_default();
+        let widths = arguments.integers("widths");
+        let widths = widths.unwrap_or_else(|| levels.iter().copied().map(usual_width).collect());
+        if widths.len() != levels.len() {
             return refuse(
-                format!("columns = {columns}"),
+                format!("{} widths for {} levels", widths.len(), levels.len()),
+                "one of each for a column",
+            );
+        }
+        if levels.len() > inputs {
+            return refuse(
+                format!("levels of {} columns", levels.len()),
                 &format!("at most the {inputs} inputs"),
             );
         }
+        let (mut start, mut output) = (0, 0);
+        let column = |(levels, width): (usize, usize)| {
+            let column = Column {
+                levels,
+                width,
+                start,
+                output,
+            };
+            start += vectors::padded(levels * width);
+            output += width;
+            column
+        };
         Ok(Part::layer(Embedding {
             inputs,
-            columns,
-            levels: arguments.integer("levels"),
-            width: arguments.integer("width"),
+            columns: levels.into_iter().zip(widths).map(column).collect(),
         }))
     }
 
+    /// Values that come out of the tables.
+    fn width(&self) -> usize {
+        (self.columns.last()).map_or(0, |column| column.output + column.width)
+    }
+}
+
+impl Column {
     /// The code that `x` is.
     fn code(&self, x: f64) -> Option<usize> {
         let is_code = x >= 0.0 && x < self.levels as f64 && x.fract() == 0.0;
         is_code.then_some(x as usize)
     }
 
-    /// Where the vector for an input of a column begins in the tables.
-    fn vector<T: Precision>(&self, column: usize, x: T) -> usize {
-        let code = self.code(x.to_f64()).unwrap_or(0);
-        (column * self.levels + code) * self.width
+    /// Where in its table the vector for an input begins.
+    fn vector<T: Precision>(&self, x: T) -> usize {
+        self.code(x.to_f64()).unwrap_or(0) * self.width
     }
 }
 
 impl Geometry for Embedding {
     fn output(&self) -> Shape {
-        Shape::flat(self.columns * self.width + self.inputs - self.columns)
+        Shape::flat(self.width() + self.inputs - self.columns.len())
     }
 
     fn segments(&self) -> Vec<Segment> {
-        vec![Segment {
-            name: "weight",
-            shape: vec![self.columns, self.levels, self.width],
+        let segment = |(index, column): (usize, &Column)| Segment {
+            name: format!("columns.{index}.weight").into(),
+            shape: vec![column.levels, column.width],
             decays: true,
-        }]
+        };
+        self.columns.iter().enumerate().map(segment).collect()
     }
 
-    fn initialize(&self, _: usize, random: &mut Sequence) -> Vec<f64> {
-        (0..self.columns * self.levels * self.width)
-            .map(|_| random.normal())
+    fn initialize(&self, segment: usize, random: &mut Sequence) -> Vec<f64> {
+        let Column { levels, width, .. } = self.columns[segment];
+        let unknown = std::iter::repeat_n(0.0, width);
+        unknown
+            .chain((width..levels * width).map(|_| random.normal()))
             .collect()
     }
 
@@ -89,17 +135,18 @@ impl Geometry for Embedding {
         self.output().size()
     }
 
+    fn takes_codes(&self) -> bool {
+        true
+    }
+
     fn check_input(&self, row: &mut dyn Iterator<Item = f64>) -> Result<()> {
-        match row
-            .take(self.columns)
-            .enumerate()
-            .find(|(_, x)| self.code(*x).is_none())
-        {
-            Some((column, x)) => {
-                let found = format!("{x} in input {}", column + 1);
-                let expected = format!("codes: whole numbers from 0 to {}", self.levels - 1);
+        let mut codes = self.columns.iter().zip(row).enumerate();
+        match codes.find(|(_, (column, x))| column.code(*x).is_none()) {
+            Some((index, (column, x))) => {
+                let found = format!("{x} in input {}", index + 1);
+                let expected = format!("codes: whole numbers from 0 to {}", column.levels - 1);
                 let error = Error::invalid("layer 1 (embedding)", found, expected);
-                Err(error.remedy("leave codes as they are, by --no-standardize, or raise `levels`"))
+                Err(error.remedy("give columns of codes first, or leave out the layer"))
             }
             None => Ok(()),
         }
@@ -115,8 +162,8 @@ impl<T: Precision> Layer<T> for Embedding {
         vectors::plan(&self.segments(), 0)
     }
 
-    fn locate(&self, _: Isa, _: usize, index: usize) -> usize {
-        index
+    fn locate(&self, _: Isa, segment: usize, index: usize) -> usize {
+        self.columns[segment].start + index
     }
 
     unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
@@ -125,16 +172,12 @@ impl<T: Precision> Layer<T> for Embedding {
         let rows = x.chunks_exact(stride(self.inputs));
         let rows = rows.zip(y.chunks_exact_mut(stride(self.output().size())));
         for (x, y) in rows.take(block.rows) {
-            for (column, y) in y
-                .chunks_exact_mut(self.width)
-                .take(self.columns)
-                .enumerate()
-            {
-                let start = self.vector(column, x[column]);
-                y.copy_from_slice(&weights.parameters[start..][..self.width]);
+            for (column, x) in self.columns.iter().zip(x) {
+                let vector = &weights.parameters[column.start + column.vector(*x)..];
+                y[column.output..][..column.width].copy_from_slice(&vector[..column.width]);
             }
-            let numbers = &x[self.columns..self.inputs];
-            y[self.columns * self.width..][..numbers.len()].copy_from_slice(numbers);
+            let numbers = &x[self.columns.len()..self.inputs];
+            y[self.width()..][..numbers.len()].copy_from_slice(numbers);
         }
     }
 
@@ -160,17 +203,17 @@ impl<T: Precision> Layer<T> for Embedding {
         gradient: &mut [T],
     ) {
         gradient.fill(T::ZERO);
+        let column = &self.columns[tile.segment];
         let range = tile.column..tile.column + tile.columns;
         let rows = trace.x.chunks_exact(stride(self.inputs));
         let rows = rows.zip(dy.chunks_exact(stride(self.output().size())));
         for (x, dy) in rows.take(batch.rows) {
-            for (column, dy) in dy.chunks_exact(self.width).take(self.columns).enumerate() {
-                let start = self.vector(column, x[column]);
-                for (place, dy) in (start..).zip(dy) {
-                    if range.contains(&place) {
-                        gradient[place - range.start] += *dy;
-                    }
-                }
+            let start = column.vector(x[tile.segment]);
+            let dy = &dy[column.output..][..column.width];
+            // Of the vector, what stands in this tile.
+            let own = start.max(range.start)..(start + column.width).min(range.end);
+            for place in own {
+                gradient[place - range.start] += dy[place - start];
             }
         }
     }
@@ -182,7 +225,7 @@ impl Tangent for Embedding {
         let x = site.trace.x;
         Layer::<f64>::forward(self, site.block, site.direction, x, y_dot, &mut []);
         for row in y_dot.chunks_exact_mut(stride(self.output().size())) {
-            row[self.columns * self.width..].fill(0.0);
+            row[self.width()..].fill(0.0);
         }
     }
 
@@ -205,28 +248,34 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
     description: Description {
         name: "embedding",
         summary: "A learned vector for each category of columns of codes; the first layer",
-        equation: "y[c·width + k] = E[c, x[c], k]",
+        equation: "y = (E₁[x₁], E₂[x₂], …, numbers)",
         source: "Guo & Berkhahn 2016",
         parameters: &[
             Parameter {
                 name: "levels",
-                summary: "codes that a column may have, 0 to levels − 1",
+                summary: "for each column of codes, how many there are, from 0 on; these inputs come first",
                 default: Default::Required,
-                domain: Domain::Integer(1, 1 << 24),
+                domain: Domain::Integers(1, MOST_LEVELS as i64),
             },
             Parameter {
-                name: "width",
-                summary: "length of a vector",
-                default: Default::Required,
-                domain: Domain::Integer(1, 1 << 16),
-            },
-            Parameter {
-                name: "columns",
-                summary: "the first so many inputs are codes; 0: all",
-                default: Default::Integer(0),
-                domain: Domain::Integer(0, 1 << 24),
+                name: "widths",
+                summary: "lengths of the columns' vectors; auto: min(600, round(1.6·levels^0.56))",
+                default: Default::Text(AUTO),
+                domain: Domain::IntegersOrAuto(1, 1 << 16),
             },
         ],
     },
     build: Embedding::build,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::usual_width;
+
+    #[test]
+    fn widths_are_those_of_the_rule() {
+        // fastai's `emb_sz_rule`, worked out by hand: 1.6·2^0.56 = 2.36, 1.6·42^0.56 = 12.98, ….
+        let widths = [1, 2, 10, 42, 1_000, 100_000].map(usual_width);
+        assert_eq!(widths, [2, 2, 6, 13, 77, 600]);
+    }
+}

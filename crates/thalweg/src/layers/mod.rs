@@ -17,10 +17,12 @@
 //! - have second derivatives: [`Geometry::second_order`], one line for a layer that is linear or bilinear, and
 //!   [`Geometry::take_activation`] where an activation is fused into it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use crate::activations::AnyActivation;
+use crate::constraints::Constraint;
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::precision::{Dtype, Precision};
@@ -65,6 +67,7 @@ entries! {
 
 pub(crate) use activation::Pointwise;
 pub(crate) use dense::Stored;
+pub use embedding::{MOST_LEVELS, usual_width};
 pub(crate) use pack::Reorder;
 
 /// Where a layer stands in its network.
@@ -142,7 +145,7 @@ pub fn stride(width: usize) -> usize {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Name within the layer, such as `weight`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Shape in files and reports, such as \[outputs, inputs\].
     pub shape: Vec<usize>,
     /// Whether penalties and weight decay act on it (not on biases).
@@ -199,6 +202,17 @@ pub trait Geometry: Send + Sync {
         true
     }
 
+    /// What the weights of a segment must satisfy after every update; none where the run decides.
+    fn constraint(&self, _segment: usize) -> Option<&dyn Constraint> {
+        None
+    }
+
+    /// Whether some segment has a constraint of its own.
+    fn has_constraint(&self) -> bool {
+        let own = |segment| self.constraint(segment).is_some_and(|own| !own.is_none());
+        (0..self.segments().len()).any(own)
+    }
+
     /// Whether it computes the same function of θ at every update: it draws nothing and tracks nothing.
     fn is_stationary(&self) -> bool {
         (0..self.segments().len()).all(|segment| self.is_trained(segment))
@@ -240,6 +254,11 @@ pub trait Geometry: Send + Sync {
     /// Names what was found and what was expected.
     fn check_input(&self, _row: &mut dyn Iterator<Item = f64>) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether some of its inputs are codes, of which neighbours have nothing in common.
+    fn takes_codes(&self) -> bool {
+        false
     }
 
     /// Refuses to be learned through, with the reason, where that cannot work.

@@ -97,7 +97,7 @@ impl Geometry for RowNorm {
         }
         ["weight", "bias"]
             .map(|name| Segment {
-                name,
+                name: name.into(),
                 shape: vec![self.count()],
                 decays: false,
             })

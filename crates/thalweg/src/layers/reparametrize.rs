@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::precision::Precision;
 use crate::random::Sequence;
-use crate::registry::{Arguments, Choice, Default, Domain, Parameter, Setting};
+use crate::registry::{AUTO, Arguments, Choice, Default, Domain, Parameter, Setting};
 
 const WEIGHT: usize = 0;
 
@@ -79,6 +79,13 @@ pub(super) fn build(name: &str, norm: Norm, arguments: &Arguments, place: &Place
         ));
     }
     let taken = |choice: &Choice, name: &str| choice.settings.get(name).cloned();
+    if let Some(constraint) = taken(&choice, "constraint").and_then(|setting| setting.choice())
+        && constraint.name != AUTO
+    {
+        let found = format!("constraint = {constraint} on the layer that it normalizes");
+        let error = Error::invalid(format!("layer {name}"), found, "one of them");
+        return Err(error.remedy("the norm of the weights is its own: leave out the constraint"));
+    }
     let has_bias = taken(&choice, "bias") != Some(Setting::Flag(false));
     let activation = taken(&choice, "activation").and_then(|setting| setting.choice());
     let activation = activation.unwrap_or_else(|| Choice::new("identity"));
@@ -142,8 +149,8 @@ impl Reparametrized {
 
     /// Segments beside V.
     fn own(&self) -> Vec<Segment> {
-        let of = |name, length| Segment {
-            name,
+        let of = |name: &'static str, length| Segment {
+            name: name.into(),
             shape: vec![length],
             decays: false,
         };

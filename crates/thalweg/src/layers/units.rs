@@ -2,6 +2,7 @@
 
 use super::Segment;
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation};
+use crate::constraints::{self, Constraint};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::precision::Precision;
@@ -37,6 +38,8 @@ pub(super) struct Units {
     pub count: usize,
     pub has_bias: bool,
     pub activation: Box<dyn AnyActivation>,
+    /// Of the weights, if there is one.
+    pub constraint: Option<Box<dyn Constraint>>,
     /// Of the weights; the first dimension is the units.
     shape: Vec<usize>,
     initializer: Box<dyn Initializer>,
@@ -64,6 +67,7 @@ impl Units {
             count,
             has_bias: arguments.flag("bias"),
             activation,
+            constraint: constraints::of(arguments)?,
             shape,
             initializer: INITIALIZERS.build(&initializer, &())?,
         };
@@ -83,12 +87,12 @@ impl Units {
     /// Weights and bias.
     pub fn segments(&self) -> Vec<Segment> {
         let weight = Segment {
-            name: "weight",
+            name: "weight".into(),
             shape: self.shape.clone(),
             decays: true,
         };
         let bias = Segment {
-            name: "bias",
+            name: "bias".into(),
             shape: vec![self.count],
             decays: false,
         };

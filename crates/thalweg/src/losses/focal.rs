@@ -4,10 +4,11 @@
 //!
 //! L and log q come from softplus, so nothing overflows. γ = 0 is the logistic loss. Row and class weights take the
 //! place of the paper's α. Several outputs are labels that are independent of each other; the loss is their mean.
+//! Classes that exclude each other have a loss of their own, `multiclass_focal.rs`.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
-use crate::kernels::{Arch, Scalar, math};
-use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::kernels::{Arch, Scalar, math, simd::Portable};
+use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,14 @@ impl Elementwise for Focal {
     }
 }
 
+/// γ.
+pub(super) const GAMMA: Parameter = Parameter {
+    name: "gamma",
+    summary: "γ: the larger, the less easy rows count",
+    default: Default::Number(2.0),
+    domain: Domain::NON_NEGATIVE,
+};
+
 /// L = −log p, p, q and q^γ.
 struct Parts<T> {
     loss: T,
@@ -47,6 +56,22 @@ struct Parts<T> {
 }
 
 impl Focal {
+    pub(super) fn new(arguments: &Arguments) -> Self {
+        Self {
+            gamma: arguments.number(GAMMA.name),
+        }
+    }
+
+    /// Value and slope at the margin m.
+    pub(super) fn of_margin(self, m: f64) -> (f64, f64) {
+        self.value_slope::<Portable, f64>(m, 1.0)
+    }
+
+    /// Second derivative at the margin m.
+    pub(super) fn bend_of_margin(self, m: f64) -> f64 {
+        self.curvature::<Portable, f64>(m, 1.0)
+    }
+
     #[inline(always)]
     fn parts<A: Arch, T: Scalar>(self, m: T) -> Parts<T> {
         let exponent = T::from_f64(-self.gamma) * math::softplus::<A, T>(m);
@@ -65,16 +90,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLoss>> = Entry {
         summary: "Binary cross-entropy that turns away from what is answered well: for rare classes",
         equation: "l = −(1 − p)^γ·log p, p = σ(s·z)",
         source: "Lin et al. 2017",
-        parameters: &[Parameter {
-            name: "gamma",
-            summary: "γ: the larger, the less easy rows count",
-            default: Default::Number(2.0),
-            domain: Domain::NON_NEGATIVE,
-        }],
+        parameters: &[GAMMA],
     },
-    build: |arguments, ()| {
-        Ok(Box::new(Focal {
-            gamma: arguments.number("gamma"),
-        }))
-    },
+    build: |arguments, ()| Ok(Box::new(Focal::new(arguments))),
 };

@@ -7,7 +7,7 @@ use crate::kernels::{math, simd::Portable};
 pub enum Link {
     /// The values themselves.
     Identity,
-    /// exp of each value: means that are positive.
+    /// exp of each value, at most the largest number: means that are positive.
     Exponential,
     /// σ of each value: independent probabilities.
     Sigmoid,
@@ -26,7 +26,11 @@ impl Link {
             Link::Identity | Link::Margin | Link::Scores => {}
             Link::Exponential => {
                 for value in row {
+                    // NaN stays NaN.
                     *value = math::exp::<Portable, f64>(*value);
+                    if *value > f64::MAX {
+                        *value = f64::MAX;
+                    }
                 }
             }
             Link::Sigmoid => {

@@ -32,6 +32,7 @@ entries! {
     perceptron,
     cross_entropy,
     multiclass_hinge,
+    multiclass_focal,
 }
 
 /// What a loss compares with.

@@ -275,10 +275,19 @@ pub struct Around {
     pub sam: Option<f64>,
     /// c: after the update each unit's weights are shortened to a norm ≤ c (Srebro & Shraibman 2005).
     pub max_norm: Option<f64>,
+    /// Whether layers have constraints of their own.
+    pub constrains_layers: bool,
     /// β of the moving average of θ that is kept as the last slot: see [`crate::average`].
     pub ema: Option<f64>,
     /// Whether steps tell ‖Δθ‖.
     pub measures_change: bool,
+}
+
+impl Around {
+    /// Whether weights are constrained after the update.
+    pub fn constrains(&self) -> bool {
+        self.max_norm.is_some() || self.constrains_layers
+    }
 }
 
 impl Chain {
@@ -325,6 +334,7 @@ impl Chain {
             clip_norm: training.clip_norm,
             sam: training.sam,
             max_norm: training.max_norm,
+            constrains_layers: false,
             ema: training.ema,
             measures_change: training.stop.min_change.is_some(),
         };
@@ -351,15 +361,10 @@ impl Chain {
 
     /// Whether the whole gradient has to be there before the first parameter can move.
     pub fn is_whole(&self) -> bool {
-        let Around {
-            clip_norm,
-            sam,
-            max_norm,
-            ..
-        } = self.around;
+        let Around { clip_norm, sam, .. } = self.around;
         clip_norm.is_some()
             || sam.is_some()
-            || max_norm.is_some()
+            || self.around.constrains()
             || self.stages.iter().any(|stage| stage.is_whole())
     }
 }
@@ -379,6 +384,9 @@ impl fmt::Display for Chain {
         f.write_str("descend")?;
         if let Some(limit) = around.max_norm {
             write!(f, " → max_norm({limit})")?;
+        }
+        if around.constrains_layers {
+            f.write_str(" → constraints")?;
         }
         if let Some(beta) = around.ema {
             write!(f, " → average({beta})")?;

@@ -56,6 +56,18 @@ pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()
     if is_solver(&training.optimizer) {
         let nodes = layers::build(network.shape(), &network.layers, training.dtype)?;
         for (index, node) in nodes.iter().enumerate() {
+            if node
+                .part
+                .layers()
+                .iter()
+                .any(|layer| layer.has_constraint())
+            {
+                let subject = format!("optimizer {}", training.optimizer.name);
+                let (number, name) = (index + 1, &network.layers[index].name);
+                let found = format!("the constraint of layer {number} ({name})");
+                return Err(Error::invalid(subject, found, "loss and l2 alone")
+                    .remedy("leave the constraint out, or choose another optimizer"));
+            }
             if !node.part.layers().iter().all(|layer| layer.is_stationary()) {
                 let subject = format!("optimizer {}", training.optimizer.name);
                 let (number, name) = (index + 1, &network.layers[index].name);

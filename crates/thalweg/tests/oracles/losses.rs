@@ -94,6 +94,7 @@ fn choice_of(case: &Value) -> Choice {
         "cross_entropy_smoothed" => number("cross_entropy", "label_smoothing", 0.1),
         "huber_delta_2" => number("huber", "delta", 2.0),
         "focal_gamma_half" => number("focal", "gamma", 0.5),
+        "multiclass_focal_gamma_half" => number("multiclass_focal", "gamma", 0.5),
         name => Choice::new(name),
     }
 }

@@ -18,6 +18,7 @@ use super::{
     Trace, Weights, activation::Pointwise, stride, vectors,
 };
 use crate::activations::{AnyActivation, Identity, RowShape};
+use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::kernels::correlate::{self, Axis, Correlation, Overlaps, UNITS};
@@ -181,6 +182,13 @@ impl Geometry for Conv2d {
 
     fn order(&self) -> Order {
         Order::Packs
+    }
+
+    fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
+        self.units
+            .constraint
+            .as_deref()
+            .filter(|_| segment == WEIGHT)
     }
 
     fn check_trainable(&self) -> Result<()> {
@@ -423,6 +431,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
             units::ACTIVATION,
             units::BIAS,
             units::INITIALIZER,
+            CONSTRAINT,
         ],
     },
     build: Conv2d::build,

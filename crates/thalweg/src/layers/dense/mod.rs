@@ -17,6 +17,7 @@ use super::{
     Tile, Trace, Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity, RowShape};
+use crate::constraints::{self, CONSTRAINT, Constraint};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
@@ -46,6 +47,7 @@ pub struct Dense {
     /// Values from one row of the output to the next.
     row: usize,
     initializer: Box<dyn Initializer>,
+    constraint: Option<Box<dyn Constraint>>,
 }
 
 /// Sizes in one precision and instruction set.
@@ -164,6 +166,7 @@ impl Dense {
             keeps_input: Activation::<f32>::keeps_input(&*activation),
             activation,
             initializer: INITIALIZERS.build(&initializer, &())?,
+            constraint: constraints::of(arguments)?,
         }))
     }
 
@@ -246,12 +249,12 @@ impl Geometry for Dense {
 
     fn segments(&self) -> Vec<Segment> {
         let weight = Segment {
-            name: "weight",
+            name: "weight".into(),
             shape: vec![self.units, self.inputs],
             decays: true,
         };
         let bias = Segment {
-            name: "bias",
+            name: "bias".into(),
             shape: vec![self.units],
             decays: false,
         };
@@ -275,6 +278,12 @@ impl Geometry for Dense {
 
     fn cost(&self) -> usize {
         self.inputs * self.units
+    }
+
+    fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
+        (segment == WEIGHT)
+            .then_some(self.constraint.as_deref())
+            .flatten()
     }
 
     fn check_trainable(&self) -> Result<()> {
@@ -487,6 +496,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
                 default: Default::Text("auto"),
                 domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
             },
+            CONSTRAINT,
         ],
     },
     build: Dense::build,
