@@ -64,15 +64,51 @@ pub fn engine_with_loss(
     threads: usize,
     loss: Box<dyn AnyLoss>,
 ) -> Result<Box<dyn Engine>> {
+    build(network, training, threads, loss, true)
+}
+
+/// The same as [`engine()`] for who loads parameters into it: nothing is drawn, and all of them are 0.
+///
+/// # Errors
+/// As [`engine()`].
+pub fn engine_to_load(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+) -> Result<Box<dyn Engine>> {
+    let loss = LOSSES.build(&network.loss, &())?;
+    build(network, training, threads, loss, false)
+}
+
+fn build(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+    loss: Box<dyn AnyLoss>,
+    is_drawn: bool,
+) -> Result<Box<dyn Engine>> {
+    fn boxed<T: Precision>(mut engine: CpuEngine<T>, is_drawn: bool) -> Result<Box<dyn Engine>> {
+        let parameters = match is_drawn {
+            true => engine.initial(),
+            false => vec![0.0; engine.places().count()],
+        };
+        engine.load(&State {
+            parameters,
+            slots: Vec::new(),
+        })?;
+        Ok(Box::new(engine))
+    }
     let isa = Isa::detect();
-    Ok(match training.dtype {
-        Dtype::F32 | Dtype::Bf16 => Box::new(CpuEngine::<f32>::new(
-            network, training, threads, isa, loss,
-        )?),
-        Dtype::F64 => Box::new(CpuEngine::<f64>::new(
-            network, training, threads, isa, loss,
-        )?),
-    })
+    match training.dtype {
+        Dtype::F32 | Dtype::Bf16 => boxed(
+            CpuEngine::<f32>::new(network, training, threads, isa, loss)?,
+            is_drawn,
+        ),
+        Dtype::F64 => boxed(
+            CpuEngine::<f64>::new(network, training, threads, isa, loss)?,
+            is_drawn,
+        ),
+    }
 }
 
 /// A network in memory: θ, slots and derived values as the layers store them, and an arena for the rows
@@ -139,6 +175,12 @@ impl<T: Precision> CpuEngine<T> {
             threads.max(1),
             cut,
         )?;
+        if augmenter.is_some() && plan.layers.iter().any(|layer| layer.layer.takes_codes()) {
+            let name = &training.augment[0].name;
+            let subject = format!("augmentation {name}");
+            let error = Error::invalid(subject, "codes of categories (embedding)", "numbers");
+            return Err(error.remedy("leave it out: what is between two codes means nothing"));
+        }
         let item_length = plan
             .items
             .iter()
@@ -146,7 +188,7 @@ impl<T: Precision> CpuEngine<T> {
             .max()
             .unwrap_or(0)
             .next_multiple_of(64);
-        let mut engine = Self {
+        Ok(Self {
             isa,
             loss,
             reduction: training.reduction,
@@ -175,25 +217,20 @@ impl<T: Precision> CpuEngine<T> {
             chain,
             seed: training.seed,
             plan,
-        };
-        engine.load(&engine.initial(training.seed))?;
-        Ok(engine)
+        })
     }
 
     /// Freshly drawn parameters.
-    fn initial(&self, seed: u64) -> State {
+    fn initial(&self) -> Vec<f64> {
         let mut parameters = Vec::new();
         for (index, planned) in self.plan.layers.iter().enumerate() {
             let random = |segment: usize| {
                 let substream = (index as u64) << 8 | segment as u64;
-                Stream::new(seed, Purpose::Initialize, substream).sequence()
+                Stream::new(self.seed, Purpose::Initialize, substream).sequence()
             };
             parameters.extend(planned.layer.initialize_all(&random).into_iter().flatten());
         }
-        State {
-            parameters,
-            slots: Vec::new(),
-        }
+        parameters
     }
 
     /// Where each parameter stands in θ, in the order of [`State::parameters`].
@@ -347,7 +384,9 @@ impl<T: Precision> Engine for CpuEngine<T> {
         let (quantity, value) = if !loss.is_finite() {
             ("loss", loss)
         } else if is_ruined {
-            ("largest parameter", f64::INFINITY)
+            let parameters = self.parameters.iter().map(|p| p.to_f64());
+            let strange = parameters.into_iter().find(|p| !p.is_finite());
+            ("largest parameter", strange.map_or(f64::NAN, f64::abs))
         } else {
             ("gradient norm", gradient_norm)
         };
@@ -356,7 +395,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             epoch: 0,
             quantity,
             value,
-            rate: time.rate,
+            rate: Some(time.rate),
         })
     }
 

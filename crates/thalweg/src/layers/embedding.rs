@@ -89,6 +89,10 @@ impl Geometry for Embedding {
         self.output().size()
     }
 
+    fn takes_codes(&self) -> bool {
+        true
+    }
+
     fn check_input(&self, row: &mut dyn Iterator<Item = f64>) -> Result<()> {
         match row
             .take(self.columns)

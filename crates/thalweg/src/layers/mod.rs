@@ -180,6 +180,11 @@ pub trait Geometry: Send + Sync {
         (0..self.segments().len()).all(|segment| self.is_trained(segment))
     }
 
+    /// Whether its inputs are codes, between which there is nothing.
+    fn takes_codes(&self) -> bool {
+        false
+    }
+
     /// Numbers that [`Layer::prepare`] works out before a pass.
     fn prepared(&self) -> usize {
         0
