@@ -184,13 +184,10 @@ pub fn check_loss(task: Task, loss: &Choice) -> Result<()> {
             let comparison = loss.comparison();
             match task {
                 Task::Regression => matches!(loss.link(), Link::Identity | Link::Exponential),
-                Task::Binary => {
-                    of_two
-                        && matches!(
-                            comparison,
-                            ValuesOrBinary | ProbabilitiesOrBinary | LabelsOrBinary
-                        )
-                }
+                Task::Binary => matches!(
+                    comparison,
+                    ValuesOrBinary | ProbabilitiesOrBinary | LabelsOrBinary
+                ),
                 Task::Multiclass => {
                     of_many && matches!(comparison, DistributionOrClasses | Classes)
                 }

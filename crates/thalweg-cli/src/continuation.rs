@@ -64,9 +64,17 @@ impl Continuation {
             training,
             preprocessing,
             missing,
+            outcome,
             ..
         } = self.description();
         let mut data = resolve::data(args, None)?;
+        // What was trained without such rows goes on without them.
+        if outcome.rows.validation == 0 && args.validation_fraction.is_none() {
+            data.split.validation_fraction = 0.0;
+        }
+        if outcome.rows.test == 0 && args.test_fraction.is_none() {
+            data.split.test_fraction = 0.0;
+        }
         data.read.missing.extend(missing.iter().cloned());
         data.split.seed = args.seed.unwrap_or(training.seed);
         data.target.column = Some(preprocessing.target.columns.join(","));
@@ -108,11 +116,10 @@ impl Continuation {
         let name = self.path.display();
         if let Some(stored) = &self.stored {
             let mut checkpoint = stored.checkpoint(parameters)?;
-            let of = |spec: &TrainingSpec| (spec.optimizer.name.clone(), spec.ema.is_some());
-            let mut how = "with its optimizer's memory";
-            if of(&stored.config().training) != of(training) {
+            let mut how = "with its optimizer's memory".to_owned();
+            if let Some(difference) = difference(&stored.config().training, training) {
                 (checkpoint.state.slots, checkpoint.step) = (Vec::new(), 0);
-                how = "with a fresh optimizer";
+                how = format!("with a fresh optimizer: its memory was of {difference}");
             }
             let line = format!("continues {name} after epoch {}, {how}", checkpoint.epoch);
             return Ok((checkpoint, line));
@@ -132,4 +139,26 @@ impl Continuation {
         let line = format!("continues {name} from its weights, with a fresh optimizer");
         Ok((checkpoint, line))
     }
+}
+
+/// The first setting by which the optimizer's memory would mean something else in `new` than in `old`, as `old` has it.
+fn difference(old: &TrainingSpec, new: &TrainingSpec) -> Option<String> {
+    let (theirs, ours) = (&old.optimizer, &new.optimizer);
+    if theirs.name != ours.name {
+        return Some(theirs.name.clone());
+    }
+    let mut settings = theirs.settings.iter();
+    if let Some((name, value)) =
+        settings.find(|(name, value)| ours.settings.get(*name) != Some(value))
+    {
+        return Some(format!("{}({name}={value})", theirs.name));
+    }
+    if old.ema != new.ema {
+        return Some(match old.ema {
+            Some(beta) => format!("the average of --ema {beta}"),
+            None => "a run without --ema".to_owned(),
+        });
+    }
+    // Slots are as large as gradients, which are those of a mean or of a sum.
+    (old.reduction != new.reduction).then(|| "gradients of another --reduction".to_owned())
 }

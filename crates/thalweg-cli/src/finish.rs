@@ -3,6 +3,7 @@
 use thalweg::dataset::Dataset;
 use thalweg::engine::Engine;
 use thalweg::error::Error;
+use thalweg::optimizers::is_solver;
 use thalweg_data::{Note, Prepared};
 
 use crate::config::Config;
@@ -22,6 +23,8 @@ pub struct Finish<'a> {
     pub outcome: &'a Outcome,
     /// The last epoch, had nothing stopped the run.
     pub epochs: usize,
+    /// ‖g‖ of the last epoch.
+    pub gradient_norm: f64,
     pub folder: &'a RunFolder,
     pub terminal: &'a Terminal,
     pub reasons: &'a [Reason],
@@ -95,8 +98,12 @@ impl<'a> Finish<'a> {
     }
 
     fn print(&self, end: &End) {
-        self.terminal
-            .line(&summary::ending(self.outcome, self.epochs, end.seconds));
+        self.terminal.line(&summary::ending(
+            self.outcome,
+            self.epochs,
+            end.seconds,
+            self.gradient_norm,
+        ));
         let parts = [
             ("test", &end.test),
             ("best constant", &end.best_constant),
@@ -138,17 +145,42 @@ struct Metrics<'a> {
     best_constant: &'a Option<Scores>,
 }
 
-/// What happened, what to try, and what is left. The rate to try is the preset's for this optimizer, or a
-/// tenth of the one that failed if that is smaller.
-pub fn diverged(error: &Error, config: &Config, has_model: bool, folder: &RunFolder) -> String {
+/// What happened, what to try, and what is left; `before` updates were done when the run began.
+pub fn diverged(
+    error: &Error,
+    config: &Config,
+    before: u64,
+    has_model: bool,
+    folder: &RunFolder,
+) -> String {
+    let remedy = match error {
+        Error::Diverged {
+            step,
+            quantity: "loss",
+            ..
+        } if *step == before + 1 => {
+            "that was before the first update: look at the values of the columns (`thalweg info DATA`) and at the \
+             weights that it began with"
+                .to_owned()
+        }
+        _ if is_solver(&config.training.optimizer) => {
+            "try a penalty such as --l2 1e-3, or another --optimizer".to_owned()
+        }
+        _ => smaller_rate(config),
+    };
+    let left = match has_model {
+        true => format!("the model of the best epoch before that is in {folder}"),
+        false => format!("no epoch ended well, so there is no model; the log is in {folder}"),
+    };
+    format!("{error}; {remedy}; {left}")
+}
+
+/// The rate to try is the preset's for this optimizer, or a tenth of the one that failed if that is smaller.
+fn smaller_rate(config: &Config) -> String {
     let linear = config.network.layers.len() == 1;
     let (usual, _) = preset::learning_rate(&config.training.optimizer, linear);
     let rate = usual.min(config.training.learning_rate / 10.0);
     let digits = (2.0 - rate.log10().floor()).clamp(0.0, 300.0) as usize;
     let rate = format!("{rate:.digits$}");
-    let left = match has_model {
-        true => format!("the model of the best epoch before that is in {folder}"),
-        false => format!("no epoch ended well, so there is no model; the log is in {folder}"),
-    };
-    format!("{error}; try --lr {}; {left}", rate.trim_end_matches('0'))
+    format!("try --lr {}", rate.trim_end_matches('0'))
 }

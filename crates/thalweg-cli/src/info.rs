@@ -1,9 +1,11 @@
 //! `thalweg info`: what a data file or a model holds.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use thalweg::spec::{Batches, TrainingSpec};
 use thalweg_data::summary::ColumnSummary;
 use thalweg_data::{Encoding, ReadOptions, Source, Table, summarize};
 
@@ -194,6 +196,10 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         "  lr {}, batch size {}, l2 {}, {}, seed {}",
         training.learning_rate, training.batch_size, training.l2, training.dtype, training.seed
     ));
+    let others = others(training);
+    if !others.is_empty() {
+        lines.push(format!("  {}", others.join(", ")));
+    }
     lines.push(format!(
         "  {} of {} epochs, stopped by {}; weights of epoch {}; rows: {} train, {} validation, {} test",
         outcome.epochs, training.epochs, outcome.stopped_by, outcome.best_epoch,
@@ -241,4 +247,58 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         lines.push(format!("  left out: {}", dropped.join(", ")));
     }
     Ok(lines)
+}
+
+/// Every setting of the run that is not at its default and has no place of its own.
+fn others(training: &TrainingSpec) -> Vec<String> {
+    let flat = |spec: &TrainingSpec| {
+        let mut all = BTreeMap::new();
+        flatten(
+            "",
+            &serde_json::to_value(spec).unwrap_or_default(),
+            &mut all,
+        );
+        all
+    };
+    let told = [
+        "optimizer",
+        "schedule",
+        "learning_rate",
+        "batch_size",
+        "l2",
+        "dtype",
+        "seed",
+        "epochs",
+        "augment",
+    ];
+    let mut usual = flat(&TrainingSpec::default());
+    let batches = serde_json::to_value(Batches::default()).unwrap_or_default();
+    flatten("batches", &batches, &mut usual);
+    let is_other = |(name, value): &(String, String)| {
+        !told.contains(&name.split('.').next().unwrap_or_default())
+            && usual.get(name) != Some(value)
+    };
+    let others = flat(training).into_iter().filter(is_other);
+    let augment = training
+        .augment
+        .iter()
+        .map(|entry| format!("augment {entry}"));
+    (others.map(|(name, value)| format!("{name} {value}")))
+        .chain(augment)
+        .collect()
+}
+
+/// The leaves of nested objects, by their path.
+fn flatten(path: &str, value: &serde_json::Value, all: &mut BTreeMap<String, String>) {
+    use serde_json::Value::{Object, String};
+    match value {
+        Object(map) => {
+            for (name, value) in map {
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(&format!("{path}{dot}{name}"), value, all);
+            }
+        }
+        String(text) => drop(all.insert(path.to_owned(), text.clone())),
+        other => drop(all.insert(path.to_owned(), other.to_string())),
+    }
 }

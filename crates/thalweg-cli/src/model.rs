@@ -15,6 +15,7 @@ use thalweg_data::Preprocessing;
 
 use crate::exit::{Failure, Result};
 use crate::log::Rows;
+use crate::resolve::for_rows;
 use crate::run_folder::MODEL;
 
 /// What a model file says beside its tensors.
@@ -115,12 +116,20 @@ impl Model {
         })
     }
 
-    /// An engine with the model's weights.
+    /// An engine with the model's weights, for answers.
     pub fn engine(&self, threads: usize) -> Result<Box<dyn Engine>> {
         let Description {
-            network, training, ..
+            network,
+            training,
+            outcome,
+            ..
         } = &self.description;
-        let mut engine = cpu::engine(network, training, threads)?;
+        let training = TrainingSpec {
+            dtype: training.dtype,
+            batch_size: for_rows(training, outcome.rows.train).batch_size,
+            ..TrainingSpec::default()
+        };
+        let mut engine = cpu::engine_to_load(network, &training, threads)?;
         self.load_into(&mut *engine)?;
         Ok(engine)
     }

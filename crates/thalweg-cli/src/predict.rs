@@ -27,12 +27,19 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     }
     let loss = &model.description.network.loss;
     let link = LOSSES.build(loss, &())?.link();
-    if args.proba && !link.makes_probabilities() {
+    // Of 0 and 1, squared error learns the mean, which is the probability of 1.
+    let has_probabilities = link.makes_probabilities()
+        || (link == Link::Identity && model.description.network.ends_in_probabilities()?);
+    if args.proba && !has_probabilities {
         let found = format!(
             "a model of the loss {}, which knows no probabilities",
             loss.name
         );
-        let error = thalweg::Error::invalid("--proba", found, "one of logistic or cross_entropy");
+        let error = thalweg::Error::invalid(
+            "--proba",
+            found,
+            "one of logistic or cross_entropy, or a sigmoid at the end",
+        );
         return Err(error.remedy("leave out --proba").into());
     }
     let output = args

@@ -46,6 +46,8 @@ pub struct Progress<'a> {
     /// Whether the last epoch's checkpoint is wanted in the end, and that checkpoint.
     pub keeps: bool,
     pub kept: Option<Checkpoint>,
+    /// ‖g‖ of the last epoch.
+    pub gradient_norm: f64,
 }
 
 impl<'a> Progress<'a> {
@@ -75,6 +77,7 @@ impl<'a> Progress<'a> {
             interrupted: false,
             keeps: false,
             kept: None,
+            gradient_norm: f64::NAN,
         }
     }
 
@@ -148,6 +151,7 @@ impl Observer for Progress<'_> {
 
     fn epoch(&mut self, run: &Run, report: &EpochReport) -> thalweg::Result<Flow> {
         self.seconds += report.seconds;
+        self.gradient_norm = report.gradient_norm;
         self.log.write(&Epoch {
             event: "epoch",
             report,

@@ -189,6 +189,9 @@ pub fn config(
     {
         check_fits(&base.network, preprocessing, path)?;
     }
+    if args.network.is_none() && args.hidden.is_none() {
+        check_plain(args, base.as_ref().map(|base| &base.network))?;
+    }
     let widths = hidden(args)?;
     let optimizer = named_optimizer(args)?;
     let facts = Facts {
@@ -235,9 +238,26 @@ pub fn config(
         Ok(())
     };
     choose(&mut network.loss, &args.loss, "loss")?;
+    let linear = network.layers.len() == 1;
     let training = &mut config.training;
+    let earlier = training.optimizer.name.clone();
     choose(&mut training.optimizer, &args.optimizer, "optimizer")?;
     choose(&mut training.schedule, &args.schedule, "schedule")?;
+    if is_solver(&training.optimizer) {
+        check_solver(args, &training.optimizer)?;
+        training.schedule = Choice::new("constant");
+        reasons.retain(|reason| !["lr", "schedule", "batch-size"].contains(&reason.flag));
+    }
+    if args.continue_from.is_some() && earlier != training.optimizer.name {
+        let (rate, why) = preset::learning_rate(&training.optimizer, linear);
+        if args.lr.is_none() && !is_solver(&training.optimizer) {
+            notes.push(Note::info(format!(
+                "--lr {rate}, {why}: that of the model, {}, was for {earlier}",
+                training.learning_rate
+            )));
+        }
+        training.learning_rate = rate;
+    }
     training.learning_rate = args.lr.unwrap_or(training.learning_rate);
     training.batch_size = args.batch_size.unwrap_or(training.batch_size);
     if training.batch_size > facts.rows {
@@ -245,13 +265,9 @@ pub fn config(
             "--batch-size {} is more than there are rows to train on: all {} are one batch",
             training.batch_size, facts.rows
         )));
-        training.batch_size = facts.rows;
     }
     training.epochs = args.epochs.unwrap_or(training.epochs);
-    training.patience = args
-        .patience
-        .or(training.patience)
-        .filter(|_| facts.has_validation);
+    training.patience = args.patience.or(training.patience);
     training.l2 = args.l2.unwrap_or(training.l2);
     training.shuffle &= !args.no_shuffle;
     training.reduction = args.reduction.unwrap_or(training.reduction);
@@ -292,6 +308,57 @@ pub fn config(
     }
     reasons.retain(|reason| !is_set(args, reason.flag));
     Ok((config, reasons, notes))
+}
+
+/// The same training with batches that the rows can fill: what the engine is planned for. The config keeps what was
+/// asked, for runs on more rows that go on from this one.
+pub fn for_rows(training: &TrainingSpec, rows: usize) -> TrainingSpec {
+    TrainingSpec {
+        batch_size: training.batch_size.min(rows.max(1)),
+        ..training.clone()
+    }
+}
+
+/// Refuses what a solver, which finds its own steps on all rows at once, would leave without effect.
+fn check_solver(args: &TrainArgs, solver: &Choice) -> Result<()> {
+    let has_schedule = args.schedule.is_some() || has_settings("schedule", &args.set);
+    let given = [
+        ("--lr", args.lr.is_some()),
+        ("--schedule", has_schedule),
+        ("--no-shuffle", args.no_shuffle),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => {
+            let found = format!("the solver {}, which finds its own steps", solver.name);
+            let error = Error::invalid(*flag, found, "an optimizer of mini-batches");
+            let remedy = format!("leave out {flag}, or choose another --optimizer");
+            Err(error.remedy(remedy).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses to change the hidden layers of a network that are not all alike: it would reach some of them alone.
+fn check_plain(args: &TrainArgs, network: Option<&NetworkSpec>) -> Result<()> {
+    let is_alike = |layer: &Choice| ["dense", "dropout"].contains(&layer.name.as_str());
+    let other = network.and_then(|network| network.layers.iter().find(|layer| !is_alike(layer)));
+    let has_settings = |section| has_settings(section, &args.set);
+    let given = [
+        ("--activation", args.activation.is_some()),
+        ("--dropout", args.dropout.is_some()),
+        ("--initializer", args.initializer.is_some()),
+        ("--set activation.…", has_settings("activation")),
+        ("--set initializer.…", has_settings("initializer")),
+    ];
+    match (other, given.iter().find(|(_, is_given)| *is_given)) {
+        (Some(layer), Some((flag, _))) => {
+            let found = format!("a network with the layer {}", layer.name);
+            let error = Error::invalid(*flag, found, "dense layers alone");
+            let remedy = "write it into the layers of the config, or of a file for --network";
+            Err(error.remedy(remedy).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The optimizer of the arguments, with its settings.

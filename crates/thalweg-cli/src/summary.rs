@@ -8,8 +8,9 @@ use crate::terminal::{Terminal, columns, count, figure};
 /// What was judged, by the name of the part.
 pub type Parts<'a> = Vec<(&'a str, &'a Scores)>;
 
-/// How training ended, in a line.
-pub fn ending(outcome: &Outcome, epochs: usize, seconds: f64) -> String {
+/// How training ended, in a line. The norm of the gradient is that of the last epoch.
+pub fn ending(outcome: &Outcome, epochs: usize, seconds: f64, gradient_norm: f64) -> String {
+    let stuck = format!(" (no lower point was found, with a gradient of norm {gradient_norm:.1e})");
     let why = match outcome.stopped_by.as_str() {
         "patience" => " (the validation loss got no better any more)",
         "max_steps" => " (as many updates as were wanted)",
@@ -18,6 +19,7 @@ pub fn ending(outcome: &Outcome, epochs: usize, seconds: f64) -> String {
         "min_change" => " (an update changed too little)",
         "min_gradient" => " (the gradient is small enough)",
         "converged" => " (converged)",
+        "line_search" => &stuck,
         "interrupted" => " (interrupted)",
         "diverged" => " (diverged)",
         _ => "",

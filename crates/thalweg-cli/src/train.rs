@@ -8,8 +8,9 @@ use thalweg::dataset::Dataset;
 use thalweg::engine::ParameterInfo;
 use thalweg::error::Error;
 use thalweg::initializers::start_at_prior;
+use thalweg::optimizers::is_solver;
 use thalweg::train::{Run, StoppedBy};
-use thalweg_data::{Prepared, Source};
+use thalweg_data::{Note, Prepared, Source};
 
 use crate::args::TrainArgs;
 use crate::checkpoint::Owner;
@@ -64,7 +65,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     for note in &prepared.notes {
         terminal.note(note);
     }
-    let (config, reasons, notes) = resolve::config(args, base, data, &prepared)?;
+    let (mut config, mut reasons, notes) = resolve::config(args, base, data, &prepared)?;
     for note in &notes {
         terminal.note(note);
     }
@@ -85,9 +86,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     train(
         args,
         &mut terminal,
-        &config,
+        &mut config,
         &prepared,
-        &reasons,
+        &mut reasons,
         Beginning {
             model: model.as_ref(),
             resume: stored.is_some(),
@@ -136,9 +137,9 @@ struct Beginning<'a> {
 fn train(
     args: &TrainArgs,
     terminal: &mut Terminal,
-    config: &Config,
+    config: &mut Config,
     prepared: &Prepared,
-    reasons: &[Reason],
+    reasons: &mut Vec<Reason>,
     beginning: Beginning,
 ) -> Result<()> {
     let Beginning {
@@ -148,12 +149,24 @@ fn train(
     } = beginning;
     let threads = threads_or_all(args.threads);
     memory::check(&config.network, config.training.dtype)?;
-    let mut engine = cpu::engine(&config.network, &config.training, threads)?;
+    let training = resolve::for_rows(&config.training, prepared.train.rows());
+    let has_weights = config.initial_weights.is_some() || model.is_some();
+    let mut engine = match has_weights {
+        true => cpu::engine_to_load(&config.network, &training, threads)?,
+        false => cpu::engine(&config.network, &training, threads)?,
+    };
     if let Some(path) = &config.initial_weights {
         Model::read(path)?.load_into(&mut *engine)?;
-    } else if config.output_bias == OutputBias::Prior {
-        start_at_prior(&mut *engine, &config.network, &prepared.train)?;
+    } else if config.output_bias == OutputBias::Prior
+        && !start_at_prior(&mut *engine, &config.network, &prepared.train)?
+    {
+        if args.output_bias == Some(OutputBias::Prior) {
+            return Err(no_prior().into());
+        }
+        config.output_bias = OutputBias::Zero;
+        reasons.retain(|reason| reason.flag != "output-bias");
     }
+    let config = &*config;
     let parameters = engine.parameters();
     let owner = Owner {
         config,
@@ -163,7 +176,7 @@ fn train(
     let start = start(config, prepared, &parameters, threads);
     let mut run = Run::new(
         engine,
-        &config.training,
+        &training,
         &prepared.train,
         prepared.validation.as_ref(),
     )?;
@@ -221,6 +234,7 @@ fn train(
         mut log,
         seconds,
         kept,
+        gradient_norm,
         ..
     } = progress;
     let (outcome, mut failure) = outcome(result, &mut run, start.rows)?;
@@ -231,10 +245,12 @@ fn train(
         prepared,
         outcome: &outcome,
         epochs: run.last_epoch(),
+        gradient_norm,
         folder: &folder,
         terminal,
         reasons,
     };
+    let before = run.origin().step;
     let end = finish.end(&mut *run.into_engine(), has_model, seconds)?;
     log.write(&end)
         .map_err(|error| Failure::Running(format!("{folder}: {error}")))?;
@@ -246,13 +262,13 @@ fn train(
             epoch: outcome.epochs,
             quantity,
             value,
-            rate: config.training.learning_rate,
+            rate: (!is_solver(&config.training.optimizer)).then_some(config.training.learning_rate),
         }));
     }
     if let Some(error) = failure {
         folder.remove(CHECKPOINT);
         return Err(Failure::Running(diverged(
-            &error, config, has_model, &folder,
+            &error, config, before, has_model, &folder,
         )));
     }
     if outcome.stopped_by == INTERRUPTED {
@@ -264,10 +280,28 @@ fn train(
         Some(checkpoint) => folder
             .write(CHECKPOINT, &owner.to_bytes(&checkpoint)?)
             .map_err(|error| unwritable(&folder.file(CHECKPOINT), &error))?,
-        None => folder.remove(CHECKPOINT),
+        None => {
+            folder.remove(CHECKPOINT);
+            if args.keep_checkpoint {
+                terminal.note(&Note::info(format!(
+                    "no checkpoint was kept, because the run was stopped by {}: --continue will begin with a fresh \
+                     optimizer",
+                    outcome.stopped_by
+                )));
+            }
+        }
     }
     terminal.line(&format!("{} in {folder}", [MODEL, CONFIG, LOG].join(", ")));
     told
+}
+
+fn no_prior() -> Error {
+    Error::invalid(
+        "--output-bias",
+        "prior for a network or a loss that has none",
+        "a last layer that is linear and has a bias, and no loss by margins",
+    )
+    .remedy("leave it out")
 }
 
 /// The first event of the log.

@@ -138,7 +138,7 @@ pub struct Tuning {
         allow_negative_numbers = true
     )]
     pub target_loss: Option<f64>,
-    /// Stop when an update moves the weights by at most X
+    /// Stop when an update moves the weights, max-norm included, by at most X in all
     #[arg(
         long,
         value_name = "X",
@@ -146,7 +146,7 @@ pub struct Tuning {
         allow_negative_numbers = true
     )]
     pub min_change: Option<f64>,
-    /// Stop when the gradient's norm is at most X
+    /// Stop when the norm of the loss's gradient is at most X; penalties do not count, so with them it stays larger
     #[arg(
         long,
         value_name = "X",

@@ -358,6 +358,34 @@ fn options_without_effect_are_refused() {
             "cannot be used with",
         ),
         ("official --test-fraction 0.2", "with its own test part"),
+        (
+            "builtin:diabetes --optimizer lbfgs --lr 0.1",
+            "--lr: found the solver lbfgs",
+        ),
+        (
+            "builtin:diabetes --optimizer newton_cg --set schedule.floor=0.1",
+            "--schedule: found the solver newton_cg",
+        ),
+        (
+            "builtin:diabetes --optimizer lbfgs --no-shuffle",
+            "--no-shuffle: found the solver lbfgs",
+        ),
+        (
+            "builtin:diabetes --optimizer lbfgs --reduction sum",
+            "found reduction `sum`",
+        ),
+        (
+            "builtin:iris --reduction sum --last-batch weight",
+            "last batch: found `weight`",
+        ),
+        (
+            "builtin:iris --sampling balanced --no-shuffle",
+            "sampling: found `balanced`",
+        ),
+        (
+            "builtin:breast-cancer --loss hinge --output-bias prior",
+            "--output-bias: found prior",
+        ),
     ] {
         let message = place.refused(&format!("train {line} --epochs 1 --out out"));
         assert!(message.contains(expected), "{line}: {message}");

@@ -124,6 +124,83 @@ fn output_biases_start_at_the_prior_unless_told_otherwise() {
 }
 
 #[test]
+fn a_prior_that_could_not_be_set_is_not_told() {
+    let place = Workplace::new();
+    place.write("net.toml", "[[layers]]\nname = 'dense'\nbias = false\n");
+    let line = "train builtin:breast-cancer --epochs 1";
+    let ended = place.succeed(&format!("{line} --network net.toml --out a"));
+    assert!(!ended.stdout.contains("--output-bias"), "{ended:?}");
+    assert!(
+        place
+            .text("a/config.toml")
+            .contains("output_bias = \"zero\"")
+    );
+    let ended = place.succeed(&format!("{line} --out b"));
+    assert!(ended.stdout.contains("--output-bias"), "{ended:?}");
+}
+
+#[test]
+fn solvers_are_not_said_to_have_a_rate_and_tell_why_they_stopped() {
+    let place = Workplace::new();
+    // The least absolute error is at a kink, w = 2.
+    place.write("kink.csv", format!("x,y\n{}", "2,4\n1,1\n".repeat(20)));
+    place.write("net.toml", "[[layers]]\nname = 'dense'\nbias = false\n");
+    let ended = place.succeed(
+        "train kink.csv --task regression --no-standardize --network net.toml --no-validation --loss mae \
+         --optimizer lbfgs --out a",
+    );
+    assert!(ended.stdout.contains("chosen:"), "{ended:?}");
+    for flag in ["--lr", "--schedule", "--batch-size"] {
+        assert!(!ended.stdout.contains(flag), "{flag}: {ended:?}");
+    }
+    let expected = "(no lower point was found, with a gradient of norm ";
+    assert!(ended.stdout.contains(expected), "{ended:?}");
+    assert!(place.text("a/config.toml").contains("name = \"constant\""));
+}
+
+#[test]
+fn squared_error_learns_two_classes() {
+    let place = Workplace::new();
+    place.write(
+        "net.toml",
+        "[[layers]]\nname = 'dense'\nunits = 16\nactivation = 'tanh'\n
+         [[layers]]\nname = 'dense'\nactivation = 'sigmoid'\n",
+    );
+    let data = "builtin:breast-cancer";
+    for (loss, network, is_sigmoid) in [
+        ("half_mse", "--network net.toml", true),
+        ("mse", "--network net.toml", true),
+        ("mse", "--hidden 16", false),
+    ] {
+        let model = format!("{loss}-{is_sigmoid}");
+        place.succeed(&format!(
+            "train {data} --task binary --loss {loss} {network} --epochs 40 --quiet --out {model}"
+        ));
+        let scores = place.succeed(&format!("evaluate {model} {data} --json"));
+        let scores: serde_json::Value = serde_json::from_str(&scores.stdout).unwrap();
+        assert!(scores["accuracy"].as_f64().unwrap() > 0.95, "{scores}");
+        // The answers are classes, and those that were counted.
+        let answers = place.succeed(&format!("predict {model} {data}")).stdout;
+        let confusion = scores["confusion"].as_array().unwrap();
+        let answered: f64 = (confusion.iter()).map(|row| row[0].as_f64().unwrap()).sum();
+        let count = answers.lines().filter(|line| *line == "benign").count();
+        assert_eq!(count as f64, answered, "{model}");
+        let proba = format!("predict {model} {data} --proba");
+        if !is_sigmoid {
+            let refused = place.refused(&proba);
+            assert!(refused.contains("knows no probabilities"), "{refused}");
+            continue;
+        }
+        let proba = place.succeed(&proba).stdout;
+        for (row, answer) in proba.lines().zip(answers.lines()).skip(1) {
+            let p: Vec<f64> = row.split(',').map(|cell| cell.parse().unwrap()).collect();
+            assert!((p[0] + p[1] - 1.0).abs() < 1e-9 && (0.0..=1.0).contains(&p[0]));
+            assert_eq!(answer == "malignant", p[1] >= 0.5, "{row} {answer}");
+        }
+    }
+}
+
+#[test]
 fn schedules_are_listed_with_their_curve() {
     let place = Workplace::new();
     let list = place.succeed("list schedules").stdout;

@@ -248,6 +248,34 @@ fn info_shows_tables_and_models() {
 }
 
 #[test]
+fn info_tells_every_setting_of_the_run_that_is_not_its_default() {
+    let place = Workplace::new();
+    place.train(
+        "builtin:digits --hidden 8 --epochs 1 --ema 0.9 --sam 0.01 --clip-norm 2 --max-norm 3 --l1 1e-6 \
+         --last-batch drop --reduce-on-plateau 4 --augment mixup=0.25 --max-time 1000 --no-shuffle --patience 9 --out m",
+    );
+    let told = place.succeed("info m").stdout;
+    let line = told.lines().find(|line| line.contains("ema 0.9")).unwrap();
+    for part in [
+        "sam 0.01",
+        "clip_norm 2.0",
+        "max_norm 3.0",
+        "l1 1e-6",
+        "batches.last drop",
+        "plateau.patience 4",
+        "augment mixup(alpha=0.25)",
+        "stop.max_time 1000.0",
+        "shuffle false",
+        "patience 9",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    for part in ["reduction", "reshuffle", "sampling", "clip_value"] {
+        assert!(!line.contains(part), "{part}: {line}");
+    }
+}
+
+#[test]
 fn list_shows_every_registry() {
     let place = Workplace::new();
     let all = place.succeed("list").stdout;

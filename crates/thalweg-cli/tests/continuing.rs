@@ -188,3 +188,130 @@ fn what_does_not_fit_the_model_is_refused_in_one_line() {
         "{message}"
     );
 }
+
+/// The training loss of a model, and what was said while it was trained.
+fn continued(place: &Workplace, flags: &str, out: &str) -> (f64, String) {
+    let line = format!("train d.csv --continue model --no-validation {flags} --out {out} --json");
+    let ended = place.succeed(&line);
+    let end: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    (end["train"]["loss"].as_f64().unwrap(), ended.stderr)
+}
+
+#[test]
+fn an_optimizer_that_would_read_its_memory_otherwise_begins_anew_and_says_so() {
+    for (settings, changed, said) in [
+        // Averages are corrected by their own β.
+        ("--ema 0.9", "--ema 0.9999", "the average of --ema 0.9"),
+        ("--optimizer adam", "--ema 0.9", "a run without --ema"),
+        (
+            "--optimizer adam",
+            "--set optimizer.beta2=0.99999",
+            "adam(beta2=0.999)",
+        ),
+        // Two slots as well, and other ones.
+        (
+            "--optimizer rmsprop --set optimizer.centered=true",
+            "--set optimizer.centered=false --set optimizer.momentum=0.9 --lr 1e-4",
+            "rmsprop(centered=true)",
+        ),
+        (
+            "--optimizer momentum",
+            "--reduction sum --lr 1e-5",
+            "gradients of another --reduction",
+        ),
+    ] {
+        let place = Workplace::new();
+        place.write("d.csv", csv(0, 150));
+        let settings =
+            format!("{settings} --schedule constant --hidden 5 --no-validation --seed 4");
+        let end = place.train(&format!(
+            "d.csv {settings} --epochs 40 --keep-checkpoint --out model"
+        ));
+        let before = end["train"]["loss"].as_f64().unwrap();
+        let (after, told) = continued(&place, &format!("{changed} --epochs 2"), "changed");
+        let expected = format!("with a fresh optimizer: its memory was of {said}\n");
+        assert!(told.contains(&expected), "{changed}: {told}");
+        assert!(after < 1.5 * before, "{changed}: {before} became {after}");
+        // What does not touch the memory leaves it.
+        let (_, told) = continued(&place, "--lr 1e-5 --l2 0.1 --epochs 1", "same");
+        assert!(told.contains("with its optimizer's memory\n"), "{told}");
+    }
+}
+
+#[test]
+fn another_optimizer_comes_with_its_own_rate() {
+    let place = Workplace::new();
+    place.write("d.csv", csv(0, 150));
+    place.train("d.csv --optimizer adadelta --hidden 5 --epochs 3 --out model");
+    let (_, told) = continued(&place, "--optimizer adam --epochs 1", "adam");
+    assert!(told.contains("--lr 0.002, "), "{told}");
+    assert!(
+        told.contains("that of the model, 1, was for adadelta"),
+        "{told}"
+    );
+    let rate = |out: &str| {
+        let config = place.text(&format!("{out}/config.toml"));
+        let line = config
+            .lines()
+            .find(|line| line.starts_with("learning_rate"));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(rate("adam"), "learning_rate = 0.002");
+    let (_, told) = continued(&place, "--optimizer adam --lr 0.02 --epochs 1", "own");
+    assert!(!told.contains("was for adadelta"), "{told}");
+    assert_eq!(rate("own"), "learning_rate = 0.02");
+    continued(&place, "--epochs 1", "kept");
+    assert_eq!(rate("kept"), rate("model"));
+}
+
+#[test]
+fn a_few_rows_do_not_change_what_was_asked_for_many() {
+    let place = Workplace::new();
+    place.write("d.csv", csv(0, 150));
+    place.write("few.csv", csv(200, 3));
+    place.train("d.csv --hidden 5 --epochs 2 --batch-size 32 --patience 7 --out model");
+    place.succeed("train few.csv --continue model --no-validation --epochs 1 --quiet --out few");
+    place.succeed("train d.csv --continue few --epochs 1 --quiet --out many");
+    for out in ["few", "many"] {
+        let config = place.text(&format!("{out}/config.toml"));
+        for line in ["batch_size = 32", "patience = 7"] {
+            assert!(config.contains(line), "{out}: no {line} in {config}");
+        }
+    }
+    place.succeed("predict few d.csv");
+}
+
+#[test]
+fn what_was_trained_on_all_rows_goes_on_so_unless_told_otherwise() {
+    let place = Workplace::new();
+    place.write("d.csv", csv(0, 150));
+    let parts = |out: &str| {
+        let start = events(&place.text(&format!("{out}/log.jsonl"))).swap_remove(0);
+        ["train", "validation", "test"].map(|part| start["rows"][part].as_u64().unwrap())
+    };
+    place.train("d.csv --hidden 5 --epochs 1 --no-validation --test-fraction 0 --out all");
+    place.train("d.csv --continue all --epochs 1 --out more");
+    assert_eq!(parts("more"), [150, 0, 0]);
+    place.train("d.csv --continue all --epochs 1 --validation-fraction 0.2 --out watched");
+    assert_eq!(parts("watched"), [120, 30, 0]);
+    place.train("d.csv --hidden 5 --epochs 1 --out some");
+    place.train("d.csv --continue some --epochs 1 --out other");
+    assert_eq!(parts("other"), parts("some"));
+}
+
+#[test]
+fn a_checkpoint_that_could_not_be_kept_is_told() {
+    let place = Workplace::new();
+    place.write("d.csv", csv(0, 150));
+    let line = "train d.csv --hidden 5 --epochs 3 --batch-size 20 --keep-checkpoint";
+    let inside = place.succeed(&format!("{line} --max-steps 7 --out inside"));
+    assert!(
+        inside.stderr.contains("no checkpoint was kept"),
+        "{inside:?}"
+    );
+    let whole = place.succeed(&format!("{line} --out whole"));
+    assert!(
+        !whole.stderr.contains("no checkpoint was kept"),
+        "{whole:?}"
+    );
+}

@@ -62,6 +62,17 @@ fn a_network_from_a_file_is_trained_and_trained_again_and_told() {
         place.read("b/model.safetensors")
     );
     assert_eq!(place.read("a/config.toml"), place.read("b/config.toml"));
+    // What would reach some of its layers alone.
+    for (flags, name) in [
+        ("--activation tanh", "--activation"),
+        ("--dropout 0.2", "--dropout"),
+        ("--initializer orthogonal", "--initializer"),
+        ("--set activation.alpha=2", "--set activation.…"),
+    ] {
+        let message = place.refused(&format!("train --config a/config.toml {flags} --out c"));
+        let expected = format!("{name}: found a network with the layer conv2d");
+        assert!(message.contains(&expected), "{message}");
+    }
     let predicted = place.succeed("predict a x.idx");
     assert_eq!(predicted.stdout.lines().count(), 91);
 

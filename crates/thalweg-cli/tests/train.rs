@@ -187,6 +187,29 @@ fn training_that_diverges_says_where_and_what_to_try() {
 }
 
 #[test]
+fn a_loss_that_is_not_finite_before_the_first_update_is_not_blamed_on_the_rate() {
+    let place = Workplace::new();
+    let row = |i: usize| format!("{}e200,{}\n", i % 7 + 1, i % 5);
+    place.write(
+        "d.csv",
+        format!("x,y\n{}", (0..60).map(row).collect::<String>()),
+    );
+    let line = "train d.csv --task regression --no-standardize --dtype f64 --quiet";
+    for (optimizer, out) in [("adam", "a"), ("lbfgs", "b")] {
+        let ended = place.run(&format!("{line} --optimizer {optimizer} --out {out}"));
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("in step 1 "), "{ended:?}");
+        assert!(
+            ended.stderr.contains("before the first update"),
+            "{ended:?}"
+        );
+        assert!(!ended.stderr.contains("--lr"), "{ended:?}");
+        let has_rate = ended.stderr.contains("at learning rate");
+        assert_eq!(has_rate, optimizer == "adam", "{ended:?}");
+    }
+}
+
+#[test]
 fn training_that_diverges_late_keeps_the_best_model() {
     let place = Workplace::new();
     // The rate rises from nearly nothing to far too much.
@@ -284,13 +307,25 @@ fn adult_reaches_what_tuned_networks_reach() {
 fn a_batch_is_at_most_all_rows() {
     let place = Workplace::new();
     let line = "train builtin:iris --epochs 2 --out";
-    let ended = place.succeed(&format!("{line} a --batch-size 1000000000000"));
+    let ended = place.succeed(&format!("{line} a --batch-size 4000000000"));
     assert!(ended.stderr.contains("all 120 are one batch"), "{ended:?}");
-    assert!(place.text("a/config.toml").contains("batch_size = 120"));
+    // What was asked stays, for runs on more rows that go on from this one.
+    assert!(
+        place
+            .text("a/config.toml")
+            .contains("batch_size = 4000000000")
+    );
     place.succeed(&format!("{line} b --batch-size 120"));
+    let answers = |out: &str| {
+        place
+            .succeed(&format!("predict {out} builtin:iris --proba"))
+            .stdout
+    };
+    assert_eq!(answers("a"), answers("b"));
+    place.succeed("train --config a/config.toml --out c");
     assert_eq!(
         place.read("a/model.safetensors"),
-        place.read("b/model.safetensors")
+        place.read("c/model.safetensors")
     );
 }
 

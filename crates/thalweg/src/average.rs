@@ -75,24 +75,25 @@ pub(crate) fn correction_of_log(log_beta: f64, t: u64) -> f64 {
     -1.0 / math::exp_m1::<Portable, f64>(exponent)
 }
 
-/// v ← βv + (1 − β)x, component by component.
+/// v ← βv + (1 − β)x, component by component, as v + (1 − β)(x − v): whatever 1 − β is rounded to, the weights add
+/// up to 1, and the average of a constant stays that constant.
 ///
 /// # Panics
 /// If the slices are not of one length.
 pub(crate) fn fold<T: Scalar>(isa: Isa, beta: f64, v: &mut [T], x: &[T]) {
-    struct Fold<'a, T>([T; 2], &'a mut [T], &'a [T]);
+    struct Fold<'a, T>(T, &'a mut [T], &'a [T]);
     impl<T: Scalar> Kernel for Fold<'_, T> {
         type Output = ();
         #[inline(always)]
         fn run<A: Arch>(self) {
-            let Fold([beta, rest], v, x) = self;
+            let Fold(share, v, x) = self;
             for (v, x) in v.iter_mut().zip(x) {
-                *v = beta * *v + rest * *x;
+                *v += share * (*x - *v);
             }
         }
     }
     assert_eq!(v.len(), x.len());
-    isa.run(Fold([beta, 1.0 - beta].map(T::from_f64), v, x));
+    isa.run(Fold(T::from_f64(1.0 - beta), v, x));
 }
 
 #[cfg(test)]
@@ -117,6 +118,21 @@ mod tests {
             assert!((pulse.raw() / start - 1.0 / e).abs() < 0.02);
         }
         assert!((Average::with_window(50.0).window() - 50.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn in_single_precision_the_average_of_a_constant_is_that_constant() {
+        for beta in [0.9, 0.999, 0.9999, 0.99999] {
+            let (x, mut v) = ([1.7f32; 40], [0f32; 40]);
+            v[1..].copy_from_slice(&x[1..]);
+            let steps = 1000;
+            for _ in 0..steps {
+                fold(Isa::detect(), beta, &mut v, &x);
+            }
+            assert_eq!(v[1..], x[1..], "{beta}");
+            let corrected = f64::from(v[0]) * correction(beta, steps);
+            assert!((corrected - 1.7).abs() < 1e-4, "{beta}: {corrected}");
+        }
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! is that of epoch 0 forever: a fixed partition.
 //!
 //! - Stratified: the k-th of the n rows of a class, in random order, gets the place (k + u)/n with one random u a
-//!   class, and rows are sorted by place; any B neighbours have B·n/N rows of the class, up to one (systematic
-//!   sampling, Madow & Madow 1944).
+//!   class, and rows are sorted by place; any stretch of 1/k of the places has n/k rows of the class, up to one
+//!   (systematic sampling, Madow & Madow 1944). B neighbours are such a stretch of B/N up to what all classes together
+//!   were rounded by, so with many small classes a batch may be further from the proportions.
 //! - Balanced: places are dealt to the classes in turn, and a class deals out its rows in random order, from the
 //!   beginning again when there are no more.
 

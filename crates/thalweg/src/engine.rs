@@ -171,7 +171,7 @@ pub struct StepReport {
     pub loss: f64,
     /// ‖∇‖ of that loss (L2 norm over all parameters), without penalties.
     pub gradient_norm: f64,
-    /// ‖η·u‖, by how much θ moved (before max-norm), where the run stops by it.
+    /// ‖Δθ‖, by how much θ moved, where the run stops by it.
     pub change: Option<f64>,
 }
 

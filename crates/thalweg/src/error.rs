@@ -14,7 +14,8 @@ pub enum Error {
     Invalid(Invalid),
     /// A loss or a gradient stopped being a finite number.
     #[error(
-        "training diverged: the {quantity} became {value} in step {step} (epoch {epoch}) at learning rate {rate:.3e}"
+        "training diverged: the {quantity} became {value} in step {step} (epoch {epoch}){}",
+        at(*rate)
     )]
     Diverged {
         /// Steps taken when it happened, counted from 1.
@@ -25,8 +26,8 @@ pub enum Error {
         quantity: &'static str,
         /// Its value.
         value: f64,
-        /// Learning rate of that step.
-        rate: f64,
+        /// Learning rate of that step, if it had one.
+        rate: Option<f64>,
     },
     /// A model or checkpoint file is not what it claims to be.
     #[error("damaged model file: {0}")]
@@ -34,6 +35,12 @@ pub enum Error {
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+}
+
+fn at(rate: Option<f64>) -> String {
+    rate.map_or(String::new(), |rate| {
+        format!(" at learning rate {rate:.3e}")
+    })
 }
 
 /// What was found, what was expected, and what to do: the parts of one clear line.

@@ -64,6 +64,15 @@ impl NetworkSpec {
         }
     }
 
+    /// Whether its last layer puts out probabilities, as behind a sigmoid.
+    ///
+    /// # Errors
+    /// If a layer does not fit.
+    pub fn ends_in_probabilities(&self) -> Result<bool> {
+        let nodes = layers::build(self.shape(), &self.layers, Dtype::default())?;
+        Ok((nodes.iter()).fold(false, |input, node| node.part.is_probability(input)))
+    }
+
     /// The same with every default written out, validated: all names exist, all settings are in range,
     /// all layers fit.
     ///
@@ -88,12 +97,10 @@ impl NetworkSpec {
                 "channels · lines · pixels = inputs",
             ));
         }
-        let nodes = layers::build(self.shape(), &self.layers, Dtype::default())?;
-        let is_probability =
-            (nodes.iter()).fold(false, |input, node| node.part.is_probability(input));
+        let ends_in_probabilities = self.ends_in_probabilities()?;
         let loss = LOSSES.build(&self.loss, &())?;
-        if loss.takes_logits() && is_probability {
-            let subject = format!("layer {} and loss {}", nodes.len(), self.loss.name);
+        if loss.takes_logits() && ends_in_probabilities {
+            let subject = format!("layer {} and loss {}", self.layers.len(), self.loss.name);
             let found = "probabilities for a loss that takes logits";
             return Err(Error::invalid(subject, found, "a linear last layer")
                 .remedy("leave out its activation: the loss has its own"));
@@ -234,7 +241,8 @@ pub enum LastBatch {
 pub enum Sampling {
     /// Every row once an epoch, in any order.
     Uniform,
-    /// Every row once an epoch; each batch has the classes in the proportions of the data, up to rounding.
+    /// Every row once an epoch; each batch has the classes about in the proportions of the data: see
+    /// `batches.rs`.
     Stratified,
     /// As many rows of each class in a batch, up to rounding: rows of rare classes come several times an epoch.
     Balanced,
@@ -253,10 +261,11 @@ pub struct Stop {
     /// After an epoch whose validation loss, or without validation rows training loss, is at most this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_loss: Option<f64>,
-    /// After an update with ‖Δθ‖ at most this.
+    /// After an update with ‖Δθ‖ at most this, unless its rate was 0, as schedules may begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_change: Option<f64>,
-    /// After an update whose gradient had ‖g‖ at most this.
+    /// After an update in which the gradient of the loss had ‖g‖ at most this. Penalties do not count, so with
+    /// them it never gets small; but a solver's gradient is that of all it minimizes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_gradient: Option<f64>,
 }
@@ -384,6 +393,7 @@ impl TrainingSpec {
     pub fn resolve(&self) -> Result<Self> {
         self.check_counts()?;
         self.check_numbers()?;
+        self.check_batches()?;
         let optimizer = optimizers::resolve(&self.optimizer)?;
         if optimizers::is_solver(&optimizer) {
             self.check_solver()?;
@@ -468,14 +478,40 @@ impl TrainingSpec {
         Ok(())
     }
 
-    /// Solvers see all rows at once, minimize loss and `l2` alone, and find their own steps.
+    /// What would count rows twice, or never show some of them.
+    fn check_batches(&self) -> Result<()> {
+        let Batches {
+            reshuffle,
+            last,
+            sampling,
+        } = self.batches;
+        if last == LastBatch::Weight && self.reduction == Reduction::Sum {
+            let found =
+                "`weight` with the gradient of the sum, where every row counts the same already";
+            let error = Error::invalid("last batch", found, "one of them");
+            return Err(error.remedy("keep the last batch, or choose the reduction mean"));
+        }
+        if sampling == Sampling::Balanced && !(self.shuffle && reshuffle) {
+            let found = "`balanced` with the same rows of frequent classes in every epoch";
+            let error = Error::invalid("sampling", found, "rows shuffled before every epoch");
+            return Err(error.remedy("let rows be shuffled, or choose stratified"));
+        }
+        Ok(())
+    }
+
+    /// Solvers see all rows at once, minimize mean loss and `l2` alone, and find their own steps.
     fn check_solver(&self) -> Result<()> {
         if self.dtype != Dtype::F64 {
             let subject = format!("optimizer {}", self.optimizer.name);
             let found = format!("precision {}", self.dtype);
             return Err(Error::invalid(subject, found, "precision f64").remedy("add --dtype f64"));
         }
-        let plain = Self::default();
+        if self.reduction == Reduction::Sum {
+            let subject = format!("optimizer {}", self.optimizer.name);
+            let error = Error::invalid(subject, "reduction `sum`", "reduction `mean`");
+            return Err(error.remedy("solvers minimize the mean loss over all rows: choose mean"));
+        }
+        let plain = Batches::default();
         let refused = [
             ("l1", self.l1 != 0.0),
             ("l2_sum", self.l2_sum != 0.0),
@@ -486,7 +522,9 @@ impl TrainingSpec {
             ("ema", self.ema.is_some()),
             ("plateau", self.plateau.is_some()),
             ("scale_rate", self.scale_rate.is_some()),
-            ("batches", self.batches != plain.batches),
+            ("no_reshuffle", !self.batches.reshuffle),
+            ("last_batch", self.batches.last != plain.last),
+            ("sampling", self.batches.sampling != plain.sampling),
             ("augment", !self.augment.is_empty()),
         ];
         match refused.iter().find(|(_, is_set)| *is_set) {

@@ -58,8 +58,10 @@ pub enum StoppedBy {
     MinChange,
     /// The gradient was small enough.
     MinGradient,
-    /// A solver found no lower point.
+    /// A solver's gradient got as small as was wanted.
     Converged,
+    /// A solver's line search found no lower point, though the gradient is not that small.
+    LineSearch,
     /// An observer asked for it.
     Observer,
 }
@@ -76,6 +78,7 @@ impl StoppedBy {
             StoppedBy::MinChange => "min_change",
             StoppedBy::MinGradient => "min_gradient",
             StoppedBy::Converged => "converged",
+            StoppedBy::LineSearch => "line_search",
             StoppedBy::Observer => "observer",
         }
     }
@@ -423,7 +426,7 @@ impl<'a> Run<'a> {
                 epoch: self.epoch,
                 quantity: "validation loss",
                 value,
-                rate: sums.rate,
+                rate: self.solver.is_none().then_some(sums.rate),
             });
         }
         let is_best = validation_loss.is_some_and(|loss| self.early_stopping.is_best(loss));

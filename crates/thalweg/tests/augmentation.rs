@@ -387,6 +387,17 @@ fn what_cannot_be_augmented_is_refused() {
     }
     let mixup = [Choice::new("mixup")];
     cpu::engine(&table, &spec(&mixup, 4, 1), 1).unwrap();
+    // Between two codes there is nothing.
+    let mut codes = table.clone();
+    let embedding = Choice::new("embedding")
+        .with("levels", Setting::Integers(vec![9]))
+        .with("widths", Setting::Integers(vec![2]));
+    codes.layers.insert(0, embedding);
+    let message = refused(&codes, &mixup);
+    assert!(
+        message.starts_with("augmentation mixup: found codes"),
+        "{message}"
+    );
     for (loss, outputs) in [
         ("hinge", 1),
         ("squared_hinge", 1),

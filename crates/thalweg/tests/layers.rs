@@ -723,24 +723,6 @@ fn an_embedding_has_a_table_for_each_column_whose_unknown_code_begins_at_zero() 
 }
 
 #[test]
-fn codes_are_not_augmented() {
-    let (image, layers) = networks("embedding").swap_remove(0);
-    {
-        let spec = TrainingSpec {
-            augment: vec![Choice::new("mixup")],
-            ..descent(0.1, 4, 1)
-        };
-        let network = whole(image, layers.clone(), 3);
-        let error = cpu::engine(&network, &spec, 1).err().unwrap().to_string();
-        assert_eq!(
-            error,
-            "augmentation: found an embedding, which reads codes, expected a network that reads numbers; \
-             leave out the augmentations or the embedding"
-        );
-    }
-}
-
-#[test]
 fn spectral_norm_iterates_as_it_is_written() {
     // u ← Wv/‖Wv‖, v ← Wᵀu/‖Wᵀu‖, σ = uᵀWv, once a training step; evaluation leaves u and v alone.
     let (units, inputs) = (4, 3);

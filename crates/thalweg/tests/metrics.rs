@@ -151,6 +151,16 @@ fn what_is_not_defined_is_left_out() {
 }
 
 #[test]
+fn a_number_learned_from_0_and_1_answers_class_1_from_one_half_on() {
+    let targets = Targets::Classes(vec![0, 1, 1, 0]);
+    let answers = Answers::new(Link::Identity, &[-0.2, 1.3, 0.4, 0.1], &targets, None).unwrap();
+    let scores = scores(&answers);
+    let score = |name: &str| scores.iter().find(|(n, _)| *n == name).unwrap().1;
+    // Three of four are right, and both rows of class 1 stand above both of class 0.
+    assert_eq!((score("accuracy"), score("auc")), (0.75, 1.0));
+}
+
+#[test]
 fn answers_that_do_not_fit_the_truth_are_refused() {
     let classes = Targets::Classes(vec![0, 2]);
     let values = Targets::Values {
@@ -161,7 +171,7 @@ fn answers_that_do_not_fit_the_truth_are_refused() {
         (Link::Softmax, &[0.5, 0.5, 0.5, 0.5][..], &classes, None),
         (Link::Sigmoid, &[0.5], &classes, None),
         (Link::Identity, &[0.5, 0.5, 0.5], &values, None),
-        (Link::Identity, &[0.5, 0.5], &classes, None),
+        (Link::Exponential, &[0.5, 0.5], &classes, None),
         (Link::Identity, &[0.5, 0.5], &values, Some(&[1.0][..])),
         (Link::Identity, &[], &Targets::Classes(Vec::new()), None),
     ] {

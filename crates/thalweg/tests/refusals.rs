@@ -194,7 +194,7 @@ fn datasets_that_do_not_fit_are_refused_before_training() {
             "finite numbers",
         ),
         (
-            "mse",
+            "mae",
             1,
             data(two(), Targets::Classes(vec![0, 1])),
             "found classes",
@@ -408,6 +408,28 @@ fn beyond_its_bend_the_poisson_loss_follows_its_tangent() {
 }
 
 #[test]
+fn one_score_that_is_not_a_number_makes_the_loss_none() {
+    let network = network(
+        1,
+        "multiclass_hinge",
+        vec![without_bias(dense(4, "identity"))],
+    );
+    let data = Dataset {
+        features: features(1, vec![1.0]),
+        targets: Targets::Classes(vec![1]),
+        weights: None,
+    };
+    for strange in 0..4 {
+        let mut scores = [0.5, 1.0, 0.0, 0.25];
+        scores[strange] = f64::NAN;
+        let mut engine = cpu::engine(&network, &descent(0.1, 1, 1), 1).unwrap();
+        engine.load(&state(&scores)).unwrap();
+        let loss = engine.evaluate(&Batch::all(&data), None).unwrap();
+        assert!(loss.is_nan(), "{loss} of {scores:?}");
+    }
+}
+
+#[test]
 fn parameters_that_stop_being_finite_are_reported_in_their_step() {
     // The gradient is finite, but 1e38 times it is not.
     let spec = TrainingSpec {
@@ -425,5 +447,43 @@ fn parameters_that_stop_being_finite_are_reported_in_their_step() {
             rate: 1e38,
         },
     ));
-    assert!(message.contains("largest parameter"), "{message}");
+    assert!(
+        message.contains("largest parameter became inf"),
+        "{message}"
+    );
+    // Max-norm makes 0·∞ of it.
+    let spec = TrainingSpec {
+        max_norm: Some(1.0),
+        ..spec
+    };
+    let mut engine = cpu::engine(&network, &spec, 1).unwrap();
+    let time = Time {
+        step: 1,
+        rate: 1e38,
+    };
+    let error = engine.step(&Batch::all(&data), time).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("largest parameter became NaN"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_engine_to_load_draws_nothing_and_answers_like_any_other_once_loaded() {
+    let network = NetworkSpec::mlp(3, &[5, 4], "tanh", 2, Choice::new("mse"));
+    let spec = descent(0.1, 4, 1);
+    let drawn = cpu::engine(&network, &spec, 1).unwrap().save();
+    let mut engine = cpu::engine_to_load(&network, &spec, 1).unwrap();
+    assert_eq!(
+        engine.save().parameters,
+        vec![0.0; 3 * 5 + 5 + 5 * 4 + 4 + 4 * 2 + 2]
+    );
+    engine.load(&drawn).unwrap();
+    let rows = features(3, normals(1, 30));
+    let mut other = cpu::engine(&network, &spec, 1).unwrap();
+    assert_eq!(
+        engine.predict(&rows).unwrap(),
+        other.predict(&rows).unwrap()
+    );
 }

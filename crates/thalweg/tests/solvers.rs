@@ -12,7 +12,7 @@ use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
 use thalweg::search::{Axis, grid};
 use thalweg::solvers::SOLVERS;
-use thalweg::spec::{Batches, NetworkSpec, Stop, TrainingSpec};
+use thalweg::spec::{Batches, NetworkSpec, Reduction, Stop, TrainingSpec};
 use thalweg::train::{Checkpoint, Run, StoppedBy, train};
 
 fn by(solver: &str, l2: f64) -> TrainingSpec {
@@ -137,6 +137,19 @@ fn a_convex_model_that_is_not_linear_has_one_minimum_for_both_iterative_solvers(
     }
 }
 
+#[test]
+fn a_line_search_that_fails_is_not_called_converged() {
+    // ½|2w − 4| + ½|w − 1| has its minimum at a kink, where the slope is −½ to the left and 3/2 to the right.
+    let rows = pairs(&[(2.0, 4.0), (1.0, 1.0)]);
+    let network = network(1, "mae", vec![without_bias(dense(1, "identity"))]);
+    for solver in ["lbfgs", "newton_cg"] {
+        let (theta, stopped_by) = solve(&network, &by(solver, 0.0), &rows);
+        assert!((theta[0] - 2.0).abs() < 1e-6, "{solver}: {theta:?}");
+        assert_eq!(stopped_by, StoppedBy::LineSearch, "{solver}");
+    }
+    assert_eq!(StoppedBy::LineSearch.name(), "line_search");
+}
+
 /// Rosenbrock's valley cannot be had from a network; a small net with a hidden layer is as crooked.
 #[test]
 fn solvers_go_down_in_every_iteration_of_a_net_with_a_hidden_layer() {
@@ -246,7 +259,7 @@ fn what_solvers_cannot_do_is_refused() {
             },
         ),
         (
-            "batches",
+            "no_reshuffle",
             TrainingSpec {
                 batches: Batches {
                     reshuffle: false,
@@ -259,6 +272,11 @@ fn what_solvers_cannot_do_is_refused() {
         let message = message(spec);
         assert!(message.contains(&format!("`{name}`")), "{message}");
     }
+    let sum = message(TrainingSpec {
+        reduction: Reduction::Sum,
+        ..lbfgs()
+    });
+    assert!(sum.contains("found reduction `sum`"), "{sum}");
     let refused = |network: &NetworkSpec, rows: &Dataset| {
         let spec = by("closed_form", 0.0);
         let mut run = Run::new(engine(network, &spec), &spec, rows, None).unwrap();

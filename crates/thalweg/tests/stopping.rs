@@ -315,6 +315,7 @@ fn a_short_last_batch_is_kept_dropped_or_weighted() {
             sampling: Sampling::Balanced,
             ..Batches::default()
         },
+        shuffle: true,
         ..descent(0.1, 2, 1)
     };
     let rows = same(3);
@@ -458,4 +459,96 @@ fn the_rate_grows_with_the_batch_over_the_warm_up() {
         warmup: 0.0,
     };
     assert_eq!(now.factor(8, 0.0), 0.5);
+}
+
+#[test]
+fn what_would_count_rows_twice_or_never_show_some_is_refused() {
+    let spec = |last, sampling, reshuffle, shuffle, reduction| TrainingSpec {
+        batches: Batches {
+            reshuffle,
+            last,
+            sampling,
+        },
+        shuffle,
+        reduction,
+        ..descent(0.1, 2, 1)
+    };
+    use thalweg::spec::Reduction::{Mean, Sum};
+    // The sum's gradient already gives each row of a short batch the pull of any other.
+    let twice = spec(LastBatch::Weight, Sampling::Uniform, true, true, Sum).resolve();
+    let message = twice.unwrap_err().to_string();
+    assert!(
+        message.starts_with("last batch: found `weight`"),
+        "{message}"
+    );
+    for (reshuffle, shuffle) in [(false, true), (true, false)] {
+        let fixed = spec(
+            LastBatch::Keep,
+            Sampling::Balanced,
+            reshuffle,
+            shuffle,
+            Mean,
+        )
+        .resolve();
+        let message = fixed.unwrap_err().to_string();
+        assert!(
+            message.starts_with("sampling: found `balanced`"),
+            "{message}"
+        );
+    }
+    for fine in [
+        spec(LastBatch::Weight, Sampling::Balanced, true, true, Mean),
+        spec(LastBatch::Weight, Sampling::Stratified, false, false, Mean),
+        spec(LastBatch::Drop, Sampling::Uniform, false, false, Sum),
+    ] {
+        fine.resolve().unwrap();
+    }
+}
+
+#[test]
+fn an_update_without_a_rate_does_not_end_the_run() {
+    let spec = TrainingSpec {
+        schedule: Choice::new("coslog4"),
+        ..stopping(Stop {
+            min_change: Some(1e-3),
+            max_steps: Some(6),
+            ..Stop::default()
+        })
+    };
+    let (summary, _, diary) = run(&spec, &same(6));
+    assert_eq!(diary.steps[0].change, Some(0.0));
+    assert_eq!(summary.stopped_by, StoppedBy::MaxSteps);
+}
+
+#[test]
+fn the_change_that_ends_a_run_is_that_behind_max_norm() {
+    // w grows towards 2 and is held at 0.5: no update moves it any more.
+    for sam in [None, Some(0.01)] {
+        let spec = TrainingSpec {
+            max_norm: Some(0.5),
+            sam,
+            ..stopping(Stop {
+                min_change: Some(1e-6),
+                max_steps: Some(50),
+                ..Stop::default()
+            })
+        };
+        let (summary, w, diary) = run(&spec, &same(6));
+        assert_eq!((summary.stopped_by, w), (StoppedBy::MinChange, 0.5));
+        let mut before = 0.0;
+        let mut walk = vec![0.2, 0.38, 0.5, 0.5];
+        if sam.is_some() {
+            // The gradient is taken at w − 0.01.
+            walk = vec![0.201, 0.3819, 0.5, 0.5];
+        }
+        for (step, after) in diary.steps.iter().zip(&walk) {
+            let change = step.change.unwrap();
+            assert!(
+                (change - (after - before)).abs() < 1e-9,
+                "{change} to {after}"
+            );
+            before = *after;
+        }
+        assert_eq!(diary.steps.len(), 4);
+    }
 }

@@ -234,7 +234,7 @@ fn a_gradient_that_is_not_finite_stays_out_of_the_parameters() {
         epoch: 1,
         quantity: "gradient norm",
         value: f64::INFINITY,
-        rate: 1.0,
+        rate: Some(1.0),
     };
     assert_eq!(error.to_string(), expected.to_string());
     assert_eq!(run.engine().save().parameters, [0.0]);
@@ -287,7 +287,7 @@ fn divergence_is_caught_in_the_step_where_the_loss_stops_being_finite() {
         assert_eq!(quantity, "loss");
         assert_eq!(
             (step, epoch, rate),
-            (steps, (steps as usize).div_ceil(2), 1000.0)
+            (steps, (steps as usize).div_ceil(2), Some(1000.0))
         );
         assert_eq!(diary.steps as u64, steps - 1);
         let after = run.engine().save().parameters[0];

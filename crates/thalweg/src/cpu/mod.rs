@@ -70,15 +70,51 @@ pub fn engine_with_loss(
     threads: usize,
     loss: Box<dyn AnyLoss>,
 ) -> Result<Box<dyn Engine>> {
+    build(network, training, threads, loss, true)
+}
+
+/// The same as [`engine()`] for who loads parameters into it: nothing is drawn, and all of them are 0.
+///
+/// # Errors
+/// As [`engine()`].
+pub fn engine_to_load(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+) -> Result<Box<dyn Engine>> {
+    let loss = LOSSES.build(&network.loss, &())?;
+    build(network, training, threads, loss, false)
+}
+
+fn build(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+    loss: Box<dyn AnyLoss>,
+    is_drawn: bool,
+) -> Result<Box<dyn Engine>> {
+    fn boxed<T: Precision>(mut engine: CpuEngine<T>, is_drawn: bool) -> Result<Box<dyn Engine>> {
+        let parameters = match is_drawn {
+            true => engine.initial(),
+            false => vec![0.0; engine.places().count()],
+        };
+        engine.load(&State {
+            parameters,
+            slots: Vec::new(),
+        })?;
+        Ok(Box::new(engine))
+    }
     let isa = Isa::detect();
-    Ok(match training.dtype {
-        Dtype::F32 | Dtype::Bf16 => Box::new(CpuEngine::<f32>::new(
-            network, training, threads, isa, loss,
-        )?),
-        Dtype::F64 => Box::new(CpuEngine::<f64>::new(
-            network, training, threads, isa, loss,
-        )?),
-    })
+    match training.dtype {
+        Dtype::F32 | Dtype::Bf16 => boxed(
+            CpuEngine::<f32>::new(network, training, threads, isa, loss)?,
+            is_drawn,
+        ),
+        Dtype::F64 => boxed(
+            CpuEngine::<f64>::new(network, training, threads, isa, loss)?,
+            is_drawn,
+        ),
+    }
 }
 
 /// A network in memory: θ, slots and derived values as the layers store them, and an arena for the rows
@@ -140,9 +176,9 @@ impl<T: Precision> CpuEngine<T> {
         let nodes = layers::build(network.shape(), &network.layers, training.dtype)?;
         let layers: Vec<_> = nodes.iter().flat_map(|node| node.part.layers()).collect();
         if augmenter.is_some() && layers.iter().any(|layer| layer.takes_codes()) {
-            let found = "an embedding, which reads codes";
-            let error = Error::invalid("augmentation", found, "a network that reads numbers");
-            return Err(error.remedy("leave out the augmentations or the embedding"));
+            let subject = format!("augmentation {}", training.augment[0].name);
+            let error = Error::invalid(subject, "codes of categories (embedding)", "numbers");
+            return Err(error.remedy("leave it out: what is between two codes means nothing"));
         }
         chain.around.constrains_layers = layers.iter().any(|layer| layer.has_constraint());
         let cut = match (chain.is_whole(), chain.has_parts()) {
@@ -199,26 +235,22 @@ impl<T: Precision> CpuEngine<T> {
             twin: None,
         };
         engine.is_trainable = engine.check_trainable().is_ok();
-        engine.load(&engine.initial(training.seed))?;
         Ok(engine)
     }
 
     /// Freshly drawn parameters.
-    fn initial(&self, seed: u64) -> State {
+    fn initial(&self) -> Vec<f64> {
         let mut parameters = Vec::new();
         for (index, planned) in self.plan.layers.iter().enumerate() {
             let random = |segment: usize| {
                 // A layer has more than 256 segments where it embeds as many columns.
                 let (low, high) = (segment as u64 & 0xff, segment as u64 >> 8);
                 let substream = high << 40 | (index as u64) << 8 | low;
-                Stream::new(seed, Purpose::Initialize, substream).sequence()
+                Stream::new(self.seed, Purpose::Initialize, substream).sequence()
             };
             parameters.extend(planned.layer.initialize_all(&random).into_iter().flatten());
         }
-        State {
-            parameters,
-            slots: Vec::new(),
-        }
+        parameters
     }
 
     /// Where each parameter stands in θ, in the order of [`State::parameters`].
@@ -382,7 +414,9 @@ impl<T: Precision> Engine for CpuEngine<T> {
         let (quantity, value) = if !loss.is_finite() {
             ("loss", loss)
         } else if is_ruined {
-            ("largest parameter", f64::INFINITY)
+            let parameters = self.parameters.iter().map(|p| p.to_f64());
+            let strange = parameters.into_iter().find(|p| !p.is_finite());
+            ("largest parameter", strange.map_or(f64::NAN, f64::abs))
         } else {
             ("gradient norm", gradient_norm)
         };
@@ -391,7 +425,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             epoch: 0,
             quantity,
             value,
-            rate: time.rate,
+            rate: Some(time.rate),
         })
     }
 
@@ -650,6 +684,11 @@ mod tests {
                 let mut engine =
                     CpuEngine::<f32>::new(&network, &training, 2, Isa::detect(), loss).unwrap();
                 assert_eq!(engine.plan.members, 2);
+                let initial = State {
+                    parameters: engine.initial(),
+                    slots: Vec::new(),
+                };
+                engine.load(&initial).unwrap();
                 for step in 1..=5 {
                     if alone {
                         engine.team.work_alone(1);

@@ -33,7 +33,7 @@ const TINY: f64 = 1e-12;
 pub(super) struct Whole<T> {
     /// The gradient, later u: as long as θ.
     u: Buffer<T>,
-    /// θ while SAM is elsewhere.
+    /// θ while SAM is elsewhere, and before max-norm where its change is measured.
     saved: Buffer<T>,
     /// Room for the matrices of one tensor, for each member.
     room: Buffer<T>,
@@ -81,10 +81,10 @@ impl<T: Precision> Whole<T> {
                 .map(|tensor| stage.room(tensor.rows, tensor.columns))
         });
         let room_length = needs.max().unwrap_or(0).next_multiple_of(16);
-        let has_sam = chain.around.sam.is_some();
+        let is_saved = chain.around.sam.is_some() || measures_behind_max_norm(chain);
         Ok(Self {
             u: Buffer::new(plan.parameters)?,
-            saved: Buffer::new(if has_sam { plan.parameters } else { 0 })?,
+            saved: Buffer::new(if is_saved { plan.parameters } else { 0 })?,
             room: Buffer::new(room_length * plan.members)?,
             room_length,
             owners: owners(&tensors, plan.members),
@@ -106,6 +106,11 @@ impl<T: Precision> Whole<T> {
             item_squares: Shared::new(&mut self.item_squares),
         }
     }
+}
+
+/// Whether ‖Δθ‖ is known only after max-norm.
+fn measures_behind_max_norm(chain: &Chain) -> bool {
+    chain.around.measures_change && chain.around.max_norm.is_some()
 }
 
 /// The items of these that are learned by gradients, with their numbers.
@@ -167,6 +172,10 @@ impl<T: Precision> Parts<'_, T> {
         for (index, item) in trained(pass.plan, items.clone()) {
             // SAFETY: the items of a member are its own; whole tensors are done since the team met.
             unsafe {
+                if measures_behind_max_norm(update.chain) {
+                    let before = pass.parameters.read(item.range.clone());
+                    (self.saved.write(item.range.clone())).copy_from_slice(before);
+                }
                 let u = self.u.read(item.range.clone());
                 sums.changes.write(index..index + 1)[0] = pass.descend(item, update, u);
             }
@@ -187,10 +196,40 @@ impl<T: Precision> Parts<'_, T> {
             }
             member.meet();
         }
+        if measures_behind_max_norm(update.chain) {
+            for (index, item) in trained(pass.plan, items.clone()) {
+                // SAFETY: the items of a member are its own; whole tensors are done since the team met.
+                unsafe {
+                    let change = &mut sums.changes.write(index..index + 1)[0];
+                    if *change != RUINED {
+                        *change = self.moved(pass, item);
+                    }
+                }
+            }
+        }
         for (_, item) in trained(pass.plan, items) {
             // SAFETY: the items of a member are its own.
             unsafe { pass.settle(item, update) };
         }
+    }
+
+    /// ‖Δθ‖² of an item since it was saved.
+    ///
+    /// # Safety
+    /// Nobody else touches the item's parameters, its u and what was saved of it.
+    unsafe fn moved(&self, pass: &Pass<T>, item: &Item) -> f64 {
+        // SAFETY: the caller's promise.
+        let (after, before, u) = unsafe {
+            (
+                pass.parameters.read(item.range.clone()),
+                self.saved.read(item.range.clone()),
+                self.u.write(item.range.clone()),
+            )
+        };
+        for ((u, after), before) in u.iter_mut().zip(after).zip(before) {
+            *u = *after - *before;
+        }
+        reduce::sum_of_squares(pass.isa, u)
     }
 
     fn own_tensors(&self, member: Member) -> impl Iterator<Item = &Tensor> {

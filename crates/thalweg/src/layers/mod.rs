@@ -218,6 +218,11 @@ pub trait Geometry: Send + Sync {
         (0..self.segments().len()).all(|segment| self.is_trained(segment))
     }
 
+    /// Whether its inputs are codes, between which there is nothing.
+    fn takes_codes(&self) -> bool {
+        false
+    }
+
     /// Numbers that [`Layer::prepare`] works out before a pass.
     fn prepared(&self) -> usize {
         0
@@ -254,11 +259,6 @@ pub trait Geometry: Send + Sync {
     /// Names what was found and what was expected.
     fn check_input(&self, _row: &mut dyn Iterator<Item = f64>) -> Result<()> {
         Ok(())
-    }
-
-    /// Whether some of its inputs are codes, of which neighbours have nothing in common.
-    fn takes_codes(&self) -> bool {
-        false
     }
 
     /// Refuses to be learned through, with the reason, where that cannot work.

@@ -1,7 +1,8 @@
 //! Huber: with the error e = z − y, l = ½e² for |e| ≤ δ, else δ(|e| − ½δ); mean over the k outputs of a row.
 //! ∂l/∂z = e, or ±δ; ∂²l/∂z² = 1, or 0.
 //!
-//! As PyTorch's `HuberLoss`.
+//! δ is in the units of the targets as the network sees them: the program standardizes them unless told otherwise.
+//! As PyTorch's `HuberLoss`. Source: Huber 1964.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
 use crate::kernels::{Arch, Scalar};
@@ -49,7 +50,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLoss>> = Entry {
         source: "Huber 1964",
         parameters: &[Parameter {
             name: "delta",
-            summary: "δ, the error from which on it is linear",
+            summary: "δ, the error from which on it is linear, in deviations of a standardized target",
             default: Default::Number(1.0),
             domain: Domain::POSITIVE,
         }],

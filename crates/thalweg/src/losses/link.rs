@@ -57,7 +57,8 @@ impl Link {
         matches!(self, Link::Sigmoid | Link::Softmax)
     }
 
-    /// The prediction from which on a label, or class 1 of 2, is answered: ½ of a probability, 0 of a margin.
+    /// The prediction from which on a label, or class 1 of 2, is answered: ½ of a probability or of a number that was
+    /// learned from 0 and 1, 0 of a margin.
     pub fn threshold(self) -> f64 {
         if self == Link::Margin { 0.0 } else { 0.5 }
     }

@@ -12,7 +12,7 @@ pub struct MeanSquaredError;
 
 impl Elementwise for MeanSquaredError {
     const LINK: Link = Link::Identity;
-    const COMPARISON: Comparison = Comparison::Values;
+    const COMPARISON: Comparison = Comparison::ValuesOrBinary;
     const IS_MEAN: bool = true;
 
     #[inline(always)]

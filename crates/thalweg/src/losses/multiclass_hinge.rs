@@ -35,13 +35,13 @@ impl<T: Precision> Loss<T> for MulticlassHinge {
             let lead = |j: usize| (z[j] - z[class]).to_f64();
             let others = (0..rows.outputs).filter(|j| *j != class);
             let other = others.fold(None, |best, j| match best {
-                Some(best) if lead(j) <= lead(best) => Some(best),
+                Some(best) if lead(j) <= lead(best) || lead(best).is_nan() => Some(best),
                 _ => Some(j),
             });
             dz.fill(T::ZERO);
             let Some(other) = other else { continue };
             let lack = 1.0 + lead(other);
-            // NaN stays NaN.
+            // NaN stays NaN, here and above.
             if lack <= 0.0 {
                 continue;
             }

@@ -19,9 +19,9 @@ pub fn best_constant(training: &Dataset, link: Link, outputs: usize) -> Vec<f64>
                 }
             }
             Targets::Classes(classes) => {
-                // A single output is the probability of class 1.
+                // A single output stands for class 1.
                 let class = classes[row] as usize;
-                let output = if matches!(link, Link::Sigmoid | Link::Margin) {
+                let output = if matches!(link, Link::Identity | Link::Sigmoid | Link::Margin) {
                     class.wrapping_sub(1)
                 } else {
                     class
@@ -70,6 +70,7 @@ mod tests {
         assert_eq!(of(numbers, weights, Link::Identity, 2), [1.5, 12.5]);
         let classes = Targets::Classes(vec![0, 1, 1, 1]);
         assert_eq!(of(classes.clone(), None, Link::Sigmoid, 1), [0.75]);
+        assert_eq!(of(classes.clone(), None, Link::Identity, 1), [0.75]);
         assert_eq!(of(classes, None, Link::Softmax, 3), [0.25, 0.75, 0.0]);
     }
 }

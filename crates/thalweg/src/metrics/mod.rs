@@ -42,7 +42,7 @@ pub trait Metric: Send + Sync {
 pub enum Kind {
     /// One or several numbers.
     Numbers,
-    /// The probability of class 1 of 2, or its margin.
+    /// The probability of class 1 of 2, its margin, or a number near 0 or 1.
     TwoClasses,
     /// The probability of each class, or its score.
     Classes,
@@ -75,14 +75,16 @@ impl<'a> Answers<'a> {
         let kind = match (link, targets) {
             (Link::Identity | Link::Exponential, Targets::Values { .. }) => Kind::Numbers,
             (Link::Sigmoid | Link::Margin, Targets::Values { .. }) => Kind::Labels,
-            (Link::Sigmoid | Link::Margin, Targets::Classes(_)) => Kind::TwoClasses,
+            (Link::Identity | Link::Sigmoid | Link::Margin, Targets::Classes(_)) => {
+                Kind::TwoClasses
+            }
             (Link::Softmax | Link::Scores, Targets::Classes(_)) => Kind::Classes,
-            (Link::Identity | Link::Exponential, Targets::Classes(_))
+            (Link::Exponential, Targets::Classes(_))
             | (Link::Softmax | Link::Scores, Targets::Values { .. }) => {
                 return Err(Error::invalid(
                     "metrics",
                     format!("targets that do not go with the link {link:?}"),
-                    "numbers with Identity or Exponential, labels with Sigmoid or Margin, classes with those, Softmax or Scores",
+                    "numbers with Identity or Exponential, labels with Sigmoid or Margin, classes with all but Exponential",
                 ));
             }
         };

@@ -1,6 +1,6 @@
 //! Adadelta: s ← ρs + (1 − ρ)g²; u = √(d + ε)/√(s + ε)·g; d ← ρd + (1 − ρ)u². s₀ = d₀ = 0.
 //!
-//! The step has the unit of θ, so the usual rate is 1.
+//! The step has the unit of θ, so the usual rate is 1. Source: Zeiler 2012.
 
 use std::fmt;
 

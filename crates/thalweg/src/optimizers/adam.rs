@@ -3,6 +3,7 @@
 //!
 //! The form of the notes has ε inside the root, u = m̂/√(ŝ + ε) (`epsilon_inside = true`). AMSGrad (Reddi, Kale
 //! & Kumar 2018; `amsgrad = true`) takes for s the largest s so far, as PyTorch does before the correction.
+//! Source: Kingma & Ba 2015.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
 //! Lion: u = sign(β₁m + (1 − β₁)g), then m ← β₂m + (1 − β₂)g; decoupled decay. m₀ = 0, sign 0 = 0.
+//! Source: Chen et al. 2023.
 
 use std::fmt;
 

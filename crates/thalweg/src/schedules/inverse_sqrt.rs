@@ -21,7 +21,7 @@ impl Schedule for InverseSqrt {
 pub(super) const ENTRY: Entry<Box<dyn Schedule>> = Entry {
     description: Description {
         name: "inverse_sqrt",
-        summary: "Rises in a straight line, then falls as 1/√k: needs no end",
+        summary: "Rises in a straight line, then falls as 1/√k",
         equation: "η(t) = η₀·min((k + 1)/w, √(w/(k + 1)))",
         source: "Vaswani et al. 2017",
         parameters: &[Parameter {

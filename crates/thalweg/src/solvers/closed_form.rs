@@ -6,7 +6,7 @@
 //! next finds nothing to do. Source: Gauss 1809.
 
 use super::vector::{dot, norm, plus};
-use super::{Objective, Point, Solver};
+use super::{Advance, Objective, Point, Solver};
 use crate::dataset::{Dataset, Features, Targets, Values};
 use crate::error::{Error, Result};
 use crate::registry::{Description, Entry};
@@ -29,7 +29,7 @@ struct Normal {
 }
 
 impl Solver for ClosedForm {
-    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>> {
+    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Advance> {
         let tensors = objective.tensors();
         let (inputs, outputs, has_bias) = match &tensors[..] {
             [weight] if weight.shape.len() == 2 => (weight.shape[1], weight.shape[0], false),
@@ -71,7 +71,10 @@ impl Solver for ClosedForm {
         }
         let moved = norm(&plus(&point.parameters, -1.0, &from.parameters));
         let is_there = moved <= 1e-12 * norm(&point.parameters).max(1.0);
-        Ok((!is_there).then_some(point))
+        Ok(match is_there {
+            true => Advance::Converged,
+            false => Advance::To(point),
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::line_search::search;
 use super::vector::{add, dot, norm};
-use super::{Objective, Point, Solver, TOLERANCE, unfit};
+use super::{Advance, Objective, Point, Solver, TOLERANCE, unfit};
 use crate::error::Result;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -41,10 +41,10 @@ impl Lbfgs {
 }
 
 impl Solver for Lbfgs {
-    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>> {
+    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Advance> {
         let length = norm(&from.gradient);
         if length <= self.tolerance {
-            return Ok(None);
+            return Ok(Advance::Converged);
         }
         let mut to = None;
         if !self.pairs.is_empty() {
@@ -67,7 +67,7 @@ impl Solver for Lbfgs {
                 }
             }
         }
-        Ok(to)
+        Ok(to.into())
     }
 
     fn save(&self) -> Vec<Vec<f64>> {

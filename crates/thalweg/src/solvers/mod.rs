@@ -23,13 +23,32 @@ entries! {
     closed_form,
 }
 
+/// What an iteration of a solver came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Advance {
+    /// The next point.
+    To(Point),
+    /// There is nothing left to do: the gradient is as small as was wanted, or the minimum is where it was.
+    Converged,
+    /// The gradient is not small yet, but no lower point was found downhill; often rounding is as large as what is
+    /// left to gain.
+    Stuck,
+}
+
+impl From<Option<Point>> for Advance {
+    /// What a line search found.
+    fn from(found: Option<Point>) -> Self {
+        found.map_or(Advance::Stuck, Advance::To)
+    }
+}
+
 /// A way to a minimum of an [`Objective`].
 pub trait Solver: Send {
-    /// One iteration: the next point, or nothing when there is no better one to be found.
+    /// One iteration.
     ///
     /// # Errors
     /// If the objective is not one that it can minimize.
-    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>>;
+    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Advance>;
 
     /// What it remembers, in vectors as long as θ.
     fn save(&self) -> Vec<Vec<f64>> {

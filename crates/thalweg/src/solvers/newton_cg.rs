@@ -1,5 +1,6 @@
 //! Newton-CG: θ ← θ + αd with ∇²C·d ≈ −∇C, solved by conjugate gradients to a residual of
-//! min(½, √‖∇C‖)·‖∇C‖, or until a direction of negative curvature; α fulfils the strong Wolfe conditions.
+//! min(½, √‖∇C‖)·‖∇C‖, or until a direction of negative curvature; α fulfils the strong Wolfe conditions. Where d
+//! fails, d = −∇C is tried.
 //!
 //! Needs products with the Hessian alone, which are exact: [`Objective::hessian_times`]. It keeps nothing between
 //! iterations.
@@ -7,7 +8,7 @@
 
 use super::line_search::search;
 use super::vector::{add, dot, norm};
-use super::{Objective, Point, Solver, TOLERANCE};
+use super::{Advance, Objective, Point, Solver, TOLERANCE};
 use crate::error::Result;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -49,12 +50,18 @@ impl NewtonCg {
 }
 
 impl Solver for NewtonCg {
-    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>> {
-        if norm(&from.gradient) <= self.tolerance {
-            return Ok(None);
+    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Advance> {
+        let length = norm(&from.gradient);
+        if length <= self.tolerance {
+            return Ok(Advance::Converged);
         }
         let direction = self.direction(objective, from)?;
-        search(objective, from, &direction, 1.0)
+        let mut to = search(objective, from, &direction, 1.0)?;
+        if to.is_none() {
+            let downhill: Vec<f64> = from.gradient.iter().map(|g| -g).collect();
+            to = search(objective, from, &downhill, (1.0 / length).min(1.0))?;
+        }
+        Ok(to.into())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::engine::{Batch, Rows, StepReport};
 use crate::error::{Error, Result};
 use crate::observe::{Flow, Observer};
 use crate::optimizers::Time;
-use crate::solvers::Objective;
+use crate::solvers::{Advance, Objective};
 
 impl Run<'_> {
     /// An epoch of mini-batches; why it ended early, if it did.
@@ -71,7 +71,11 @@ impl Run<'_> {
             None => return Ok((sums, Some(StoppedBy::Converged))),
         };
         let from = objective.here()?;
-        let to = solver.advance(&mut objective, &from)?;
+        let (to, end) = match solver.advance(&mut objective, &from)? {
+            Advance::To(point) => (Some(point), None),
+            Advance::Converged => (None, Some(StoppedBy::Converged)),
+            Advance::Stuck => (None, Some(StoppedBy::LineSearch)),
+        };
         let report = StepReport {
             loss: from.loss,
             gradient_norm: from.gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
@@ -80,7 +84,6 @@ impl Run<'_> {
                 pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
             }),
         };
-        let is_done = to.is_none();
         objective.stay_at(&to.unwrap_or(from).parameters)?;
         if !report.loss.is_finite() {
             return Err(Error::Diverged {
@@ -88,15 +91,14 @@ impl Run<'_> {
                 epoch: self.epoch + 1,
                 quantity: "loss",
                 value: report.loss,
-                rate: self.spec.learning_rate,
+                rate: None,
             });
         }
         sums.add(&Batch::all(self.training), self.spec.learning_rate, &report);
         self.memory.smoothed.add(report.loss);
         let stopped_by = match observer.step(self.step, &report) {
             Flow::Stop => Some(StoppedBy::Observer),
-            Flow::Continue if is_done => Some(StoppedBy::Converged),
-            Flow::Continue => self.stops_after(&report, &sums),
+            Flow::Continue => end.or_else(|| self.stops_after(&report, &sums)),
         };
         Ok((sums, stopped_by))
     }
@@ -122,7 +124,7 @@ impl Run<'_> {
         if is_small(Some(report.gradient_norm), stop.min_gradient) {
             return Some(StoppedBy::MinGradient);
         }
-        if is_small(report.change, stop.min_change) {
+        if sums.rate != 0.0 && is_small(report.change, stop.min_change) {
             return Some(StoppedBy::MinChange);
         }
         if stop
