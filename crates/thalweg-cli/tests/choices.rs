@@ -238,7 +238,8 @@ fn xor_is_learned_by_what_is_chosen_by_default_and_not_by_a_perceptron() {
         "activation = \"relu\"",
         "units = 64",
         "[network.loss]\nname = \"logistic\"",
-        "learning_rate = 0.002\nbatch_size = 4\nepochs = 1000",
+        // Asked for; there are four rows.
+        "learning_rate = 0.002\nbatch_size = 16\nepochs = 1000",
         "name = \"adamw\"",
         "weight_decay = 0.1",
         "[training.schedule]\nname = \"linear_warmup\"\nfraction = 0.05\n\n[training.schedule.then]\nname = \"cosine\"",
