@@ -96,11 +96,15 @@ impl SharedState {
 /// When the team is worth waiting for.
 ///
 /// After a job in which somebody waited long, the caller does the next one alone and by the clock. If that takes less
-/// time than the wait alone did, the caller goes on alone, each time for twice as many jobs.
+/// time than the wait alone did, the caller goes on alone, each time for twice as many jobs. If not, a wait is long
+/// only when it takes longer than that job did: large jobs are not shared out evenly to the microsecond. Jobs
+/// differ, so that measure shrinks again, slowly.
 #[derive(Debug)]
 struct Patience {
     /// How the next job is done.
     next: Way,
+    /// What a long wait is.
+    long: Duration,
     /// For how many jobs the caller goes on alone when it next finds the team too slow.
     rest: u32,
     /// Jobs since then in which nobody waited long.
@@ -117,7 +121,7 @@ enum Way {
 }
 
 impl Patience {
-    /// Shorter waits are usual.
+    /// Shorter waits are usual for any job.
     const LONG: Duration = Duration::from_micros(100);
     const FEWEST: u32 = 64;
     const MOST: u32 = 1 << 16;
@@ -125,6 +129,7 @@ impl Patience {
     fn new() -> Self {
         Self {
             next: Way::Together,
+            long: Self::LONG,
             rest: Self::FEWEST,
             good: 0,
         }
@@ -132,9 +137,11 @@ impl Patience {
 
     /// After a job of the whole team, in which somebody waited so long.
     fn together(&mut self, waited: Duration) {
-        if waited > Self::LONG {
+        if waited > self.long {
             self.next = Way::Trial(waited);
             self.good = 0;
+        } else if waited > Self::LONG {
+            self.long = (self.long - self.long / 64).max(Self::LONG);
         } else if self.good < Self::FEWEST {
             self.good += 1;
         } else {
@@ -147,10 +154,15 @@ impl Patience {
         self.next = match self.next {
             Way::Trial(waited) if took < waited => {
                 let rest = self.rest;
+                self.long = Self::LONG;
                 self.rest = (2 * rest).min(Self::MOST);
                 Way::Alone(rest)
             }
             Way::Alone(jobs) if jobs > 1 => Way::Alone(jobs - 1),
+            Way::Trial(_) => {
+                self.long = took.max(Self::LONG);
+                Way::Together
+            }
             _ => Way::Together,
         };
     }
@@ -440,9 +452,15 @@ mod tests {
             alone(&mut patience, job);
         }
         assert_eq!(patience.rest, Patience::MOST);
-        // A job that takes longer than the wait is worth the wait.
+        // A job that takes longer than the wait is worth the wait, for many jobs.
         patience.together(long);
         assert_eq!(alone(&mut patience, Duration::from_millis(30)), 1);
+        let bearable = (0..1000).take_while(|_| {
+            patience.together(long);
+            patience.next == Way::Together
+        });
+        assert!((100..200).contains(&bearable.count()));
+        assert!(alone(&mut patience, job) > 1);
         // Good for a while: all is forgotten.
         for _ in 0..100 {
             patience.together(Duration::ZERO);
