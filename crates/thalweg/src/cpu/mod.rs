@@ -8,6 +8,7 @@ mod gather;
 mod items;
 mod pages;
 mod pass;
+mod patience;
 mod plan;
 mod second_order;
 mod team;

@@ -1,0 +1,126 @@
+//! When the team is worth waiting for.
+//!
+//! After a job in which somebody waited long, the caller does the next one alone and by the clock. If that takes less
+//! time than the wait alone did, the caller goes on alone, each time for twice as many jobs. If not, a wait is long
+//! only when it takes longer than that job did: large jobs are not shared out evenly to the microsecond. Jobs
+//! differ, so that measure shrinks again, slowly.
+
+use std::time::Duration;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Patience {
+    /// How the next job is done.
+    pub next: Way,
+    /// What a long wait is.
+    long: Duration,
+    /// For how many jobs the caller goes on alone when it next finds the team too slow.
+    rest: u32,
+    /// Jobs since then in which nobody waited long.
+    good: u32,
+}
+
+/// How a job is done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Way {
+    /// By the whole team.
+    Together,
+    /// By the caller alone and by the clock, after somebody waited so long.
+    Trial(Duration),
+    /// By the caller alone, for so many jobs.
+    Alone(u32),
+}
+
+impl Patience {
+    /// Shorter waits are usual for any job.
+    const LONG: Duration = Duration::from_micros(100);
+    const FEWEST: u32 = 64;
+    const MOST: u32 = 1 << 16;
+
+    pub fn new() -> Self {
+        Self {
+            next: Way::Together,
+            long: Self::LONG,
+            rest: Self::FEWEST,
+            good: 0,
+        }
+    }
+
+    /// After a job of the whole team, in which somebody waited so long.
+    pub fn together(&mut self, waited: Duration) {
+        if waited > self.long {
+            self.next = Way::Trial(waited);
+            self.good = 0;
+        } else if waited > Self::LONG {
+            self.long = (self.long - self.long / 64).max(Self::LONG);
+        } else if self.good < Self::FEWEST {
+            self.good += 1;
+        } else {
+            self.rest = Self::FEWEST;
+        }
+    }
+
+    /// After a job that the caller did alone in so much time.
+    pub fn alone(&mut self, took: Duration) {
+        self.next = match self.next {
+            Way::Trial(waited) if took < waited => {
+                let rest = self.rest;
+                self.long = Self::LONG;
+                self.rest = (2 * rest).min(Self::MOST);
+                Way::Alone(rest)
+            }
+            Way::Alone(jobs) if jobs > 1 => Way::Alone(jobs - 1),
+            Way::Trial(_) => {
+                self.long = took.max(Self::LONG);
+                Way::Together
+            }
+            _ => Way::Together,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caller_works_alone_only_where_waiting_takes_longer_than_the_job() {
+        let (long, job) = (Duration::from_millis(3), Duration::from_micros(20));
+        let mut patience = Patience::new();
+        let alone = |patience: &mut Patience, took| {
+            let mut count = 0;
+            while patience.next != Way::Together {
+                patience.alone(took);
+                count += 1;
+            }
+            count
+        };
+        patience.together(Duration::from_micros(90));
+        assert_eq!(patience.next, Way::Together);
+        // Each time that the team is still too slow, twice as long, up to a limit; a trial counts too.
+        for rest in [64, 128, 256] {
+            patience.together(long);
+            assert_eq!(alone(&mut patience, job), rest + 1);
+        }
+        for _ in 0..20 {
+            patience.together(long);
+            alone(&mut patience, job);
+        }
+        assert_eq!(patience.rest, Patience::MOST);
+        // A job that takes longer than the wait is worth the wait, for many jobs.
+        patience.together(long);
+        assert_eq!(alone(&mut patience, Duration::from_millis(30)), 1);
+        let bearable = (0..1000).take_while(|_| {
+            patience.together(long);
+            patience.next == Way::Together
+        });
+        assert!((100..200).contains(&bearable.count()));
+        assert!(alone(&mut patience, job) > 1);
+        // Good for a while: all is forgotten.
+        for _ in 0..100 {
+            patience.together(Duration::ZERO);
+        }
+        patience.together(long);
+        assert_eq!(alone(&mut patience, job), 65);
+    }
+}
