@@ -17,8 +17,9 @@ use crate::process::{cargo, check, command, output, root, target};
 
 /// What functions do, by a part of their names: the first that fits.
 const PARTS: &[(&str, &[&str])] = &[
-    ("matrix products", &["gemm::"]),
-    ("products of few units", &["dot::"]),
+    ("products and convolutions", &["gemm::", "correlate::"]),
+    ("products of few units", &["dot::", "column_sums"]),
+    ("pools, packs", &["pool::", "pack::"]),
     ("rounding to bf16", &["bf16::"]),
     ("gathering rows", &["gather", "memmove"]),
     ("activations", &["activations::"]),
