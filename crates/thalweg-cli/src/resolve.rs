@@ -4,7 +4,7 @@ use std::path::Path;
 
 use thalweg::Isa;
 use thalweg::error::Error;
-use thalweg::layers::LAYERS;
+use thalweg::layers::{self, LAYERS};
 use thalweg::losses::{Comparison, LOSSES};
 use thalweg::optimizers::is_solver;
 use thalweg::precision::Dtype;
@@ -189,7 +189,7 @@ pub fn config(
     {
         check_fits(&base.network, preprocessing, path)?;
     }
-    if args.network.is_none() && args.hidden.is_none() {
+    if args.network.is_none() {
         check_plain(args, base.as_ref().map(|base| &base.network))?;
     }
     let widths = hidden(args)?;
@@ -294,6 +294,7 @@ pub fn config(
     };
     make_absolute(&mut config)?;
     config.network = config.network.resolve()?;
+    check_outputs(&config, preprocessing.output_width())?;
     config.training = config.training.resolve()?;
     check_loss(facts.task, &config.network.loss)?;
     if args.patience.is_some() && !facts.has_validation {
@@ -340,8 +341,18 @@ fn check_solver(args: &TrainArgs, solver: &Choice) -> Result<()> {
 
 /// Refuses to change the hidden layers of a network that are not all alike: it would reach some of them alone.
 fn check_plain(args: &TrainArgs, network: Option<&NetworkSpec>) -> Result<()> {
-    let is_alike = |layer: &Choice| ["dense", "dropout"].contains(&layer.name.as_str());
+    let is_alike =
+        |layer: &Choice| ["dense", "dropout", "embedding"].contains(&layer.name.as_str());
     let other = network.and_then(|network| network.layers.iter().find(|layer| !is_alike(layer)));
+    let is_linear = args.hidden.is_none()
+        && network.is_some_and(|network| {
+            network
+                .layers
+                .iter()
+                .filter(|layer| layer.name == "dense")
+                .count()
+                <= 1
+        });
     let has_settings = |section| has_settings(section, &args.set);
     let given = [
         ("--activation", args.activation.is_some()),
@@ -349,8 +360,14 @@ fn check_plain(args: &TrainArgs, network: Option<&NetworkSpec>) -> Result<()> {
         ("--initializer", args.initializer.is_some()),
         ("--set activation.…", has_settings("activation")),
         ("--set initializer.…", has_settings("initializer")),
+        ("--hidden", args.hidden.is_some()),
     ];
+    let of_hidden = ["--activation", "--dropout", "--set activation.…"];
     match (other, given.iter().find(|(_, is_given)| *is_given)) {
+        (None, Some((flag, _))) if is_linear && of_hidden.contains(flag) => {
+            let error = Error::invalid(*flag, "a network without hidden layers", "hidden layers");
+            Err(error.remedy("give --hidden too, or leave it out").into())
+        }
         (Some(layer), Some((flag, _))) => {
             let found = format!("a network with the layer {}", layer.name);
             let error = Error::invalid(*flag, found, "dense layers alone");
@@ -448,6 +465,22 @@ fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &Path)
     Ok(())
 }
 
+/// Refuses a network that puts out other than what the task asks for.
+fn check_outputs(config: &Config, expected: usize) -> Result<()> {
+    let network = &config.network;
+    let nodes = layers::build(network.shape(), &network.layers, config.training.dtype)?;
+    let found = nodes
+        .last()
+        .map_or(network.inputs, |node| node.output.size());
+    if found != expected {
+        let found = format!("a network of {found} outputs");
+        let expected = format!("{expected}, as the data and the task ask for");
+        let error = Error::invalid("network", found, expected);
+        return Err(error.remedy("give --network, or another --config").into());
+    }
+    Ok(())
+}
+
 /// Hidden layers of these widths, or those that are there, with the activation, the dropout and the initializer of the
 /// arguments; an output layer that fits.
 fn shape(
@@ -458,6 +491,15 @@ fn shape(
 ) -> Result<()> {
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
     let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
+    let dropout = network
+        .layers
+        .iter()
+        .find(|layer| layer.name == "dropout")
+        .cloned();
+    let dropout = match args.dropout {
+        Some(rate) => Some(Choice::new("dropout").with("rate", Setting::Number(rate))),
+        None => dropout.filter(|_| widths.is_some()),
+    };
     if let Some(widths) = widths {
         let model = network
             .layers
@@ -475,9 +517,8 @@ fn shape(
     for layer in &mut network.layers {
         change(layer, "activation", &args.activation, &args.set)?;
     }
-    if let Some(rate) = args.dropout {
+    if let Some(dropout) = dropout {
         network.layers.retain(|layer| layer.name != "dropout");
-        let dropout = Choice::new("dropout").with("rate", Setting::Number(rate));
         let layers = network.layers.drain(..).collect::<Vec<Choice>>();
         for layer in layers {
             let is_hidden = layer.name == "dense";

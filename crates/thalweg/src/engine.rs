@@ -219,7 +219,7 @@ pub trait Engine: Send {
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 
     /// The same for what the network answers: the loss is that of [`Engine::evaluate`], with running statistics and
-    /// nothing dropped, and the gradient is that loss's. Error surfaces and critical points of a trained network are
+    /// nothing dropped, and the gradient is that loss's (of the sum, where the run asks for that). Error surfaces and critical points of a trained network are
     /// those of this function, which does not change from update to update.
     fn evaluation_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 

@@ -816,3 +816,27 @@ fn a_maximum_is_that_of_its_window_and_nan_is_larger_than_all() {
         }
     }
 }
+
+#[test]
+fn a_network_may_end_in_a_residual_block_of_a_few_units() {
+    let dense_of = |units: i64, activation| dense(units as usize, activation);
+    for units in [1, 2, 3, 4, 5] {
+        let block = residual(vec![dense_of(units, "tanh")])
+            .with("projection", Setting::Choice(dense_of(units, "identity")));
+        // What follows the block changes no value, but where its rows lie.
+        let ends = [vec![block.clone()], vec![block, Choice::new("flatten")]];
+        let found = ends.map(|layers| {
+            let network = NetworkSpec {
+                inputs: 3,
+                image: None,
+                loss: Choice::new("mse"),
+                layers,
+            };
+            let mut engine = engine(&network, &descent(0.1, 70, 1));
+            let data = dataset("mse", 3, units as usize, 70, 1);
+            let (loss, gradient) = engine.loss_and_gradient(&Batch::all(&data)).unwrap();
+            (loss, gradient, engine.predict(&data.features).unwrap())
+        });
+        assert_eq!(found[0], found[1], "{units} units");
+    }
+}

@@ -700,6 +700,26 @@ mod tests {
                 engine.save()
             };
             assert_eq!(train(false), train(true));
+            // Which of the ways of a Hessian-vector product the caller goes alone does not matter either.
+            let product = |threads: usize, alone: u32| {
+                let loss = LOSSES.build(&network.loss, &()).unwrap();
+                let isa = Isa::detect();
+                let mut engine =
+                    CpuEngine::<f32>::new(&network, &training, threads, isa, loss).unwrap();
+                let initial = State {
+                    parameters: engine.initial(),
+                    slots: Vec::new(),
+                };
+                engine.load(&initial).unwrap();
+                if alone > 0 {
+                    engine.team.work_alone(alone);
+                }
+                let vector = vec![1.0; initial.parameters.len()];
+                engine.hvp(&Batch::all(&dataset), &vector).unwrap()
+            };
+            for alone in [0, 1, 2] {
+                assert_eq!(product(2, alone), product(1, 0), "{alone}");
+            }
         }
     }
 }

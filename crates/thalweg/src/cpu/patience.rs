@@ -36,6 +36,8 @@ impl Patience {
     const LONG: Duration = Duration::from_micros(100);
     const FEWEST: u32 = 64;
     const MOST: u32 = 1 << 16;
+    /// The other core may be free again long before so many large jobs are done.
+    const MOST_TIME: Duration = Duration::from_secs(1);
 
     pub fn new() -> Self {
         Self {
@@ -51,12 +53,14 @@ impl Patience {
         if waited > self.long {
             self.next = Way::Trial(waited);
             self.good = 0;
-        } else if waited > Self::LONG {
+            return;
+        }
+        if waited > Self::LONG {
             self.long = (self.long - self.long / 64).max(Self::LONG);
-        } else if self.good < Self::FEWEST {
-            self.good += 1;
-        } else {
-            self.rest = Self::FEWEST;
+        }
+        self.good += 1;
+        if self.good >= Self::FEWEST {
+            (self.good, self.rest) = (0, Self::FEWEST);
         }
     }
 
@@ -64,9 +68,10 @@ impl Patience {
     pub fn alone(&mut self, took: Duration) {
         self.next = match self.next {
             Way::Trial(waited) if took < waited => {
-                let rest = self.rest;
+                let jobs = Self::MOST_TIME.as_nanos() / took.as_nanos().max(1);
+                let rest = self.rest.min(jobs.min(u32::MAX.into()) as u32).max(1);
                 self.long = Self::LONG;
-                self.rest = (2 * rest).min(Self::MOST);
+                self.rest = (2 * self.rest).min(Self::MOST);
                 Way::Alone(rest)
             }
             Way::Alone(jobs) if jobs > 1 => Way::Alone(jobs - 1),
@@ -116,6 +121,15 @@ mod tests {
         });
         assert!((100..200).contains(&bearable.count()));
         assert!(alone(&mut patience, job) > 1);
+        // However many jobs, not longer than a second.
+        for (took, most) in [(2, 501), (500, 3)] {
+            let mut patience = Patience {
+                rest: Patience::MOST,
+                ..Patience::new()
+            };
+            patience.together(Duration::from_secs(3));
+            assert_eq!(alone(&mut patience, Duration::from_millis(took)), most);
+        }
         // Good for a while: all is forgotten.
         for _ in 0..100 {
             patience.together(Duration::ZERO);

@@ -150,6 +150,14 @@ impl Twin {
         unsafe { ways.first.refresh_all() };
         let losses = rest.losses;
         team.run(&|member| ways.first.row_blocks(member, losses));
+        // The caller may have worked alone: what the batch told it is for everybody who works on what follows.
+        let told = 2 * self.plan.summary;
+        if told > 0 {
+            let (own, others) = self.first.totals.split_at_mut(told);
+            others
+                .chunks_exact_mut(told)
+                .for_each(|other| other.copy_from_slice(own));
+        }
         let loss = self.losses[..blocks].iter().sum::<f64>() * of.scale;
         let mut products = Vec::with_capacity(vectors.len());
         for vector in vectors.chunks_exact(parameters.len().max(1)) {

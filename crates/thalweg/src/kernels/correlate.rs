@@ -155,7 +155,8 @@ impl<T: Scalar> Correlation<'_, T> {
                     let a = self
                         .weights
                         .as_ptr()
-                        .add(i * self.a.0 + channel * self.a.1 + weight);
+                        // Outside, and not read, where there are no taps.
+                        .wrapping_add(i * self.a.0 + channel * self.a.1 + weight);
                     for r in 0..pixels.taps {
                         let at = pixels.at(x, r);
                         let row: [T::Vector<A>; N] = std::array::from_fn(|n| {

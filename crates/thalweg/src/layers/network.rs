@@ -94,7 +94,7 @@ pub(super) fn after(place: Place, part: &Part) -> Place {
 }
 
 /// A network larger than this (8 GiB of weights in single precision) is taken for a slip of the pen.
-const MOST_WEIGHTS: usize = 1 << 31;
+pub(super) const MOST_WEIGHTS: usize = 1 << 31;
 
 /// Makes the layers of a network, each for the shape that the one before it puts out.
 ///

@@ -61,6 +61,8 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         }
         let bridge = Place {
             index: at.index,
+            // What it puts out is added to the block's, in rows like those.
+            is_last: false,
             ..*place
         };
         let projection = LAYERS

@@ -62,14 +62,14 @@ impl Focal {
         }
     }
 
-    /// Value and slope at the margin m.
+    /// Value and slope at the margin m, which is ∞ where there is one class alone.
     pub(super) fn of_margin(self, m: f64) -> (f64, f64) {
-        self.value_slope::<Portable, f64>(m, 1.0)
+        self.value_slope::<Portable, f64>(m.min(f64::MAX), 1.0)
     }
 
     /// Second derivative at the margin m.
     pub(super) fn bend_of_margin(self, m: f64) -> f64 {
-        self.curvature::<Portable, f64>(m, 1.0)
+        self.curvature::<Portable, f64>(m.min(f64::MAX), 1.0)
     }
 
     #[inline(always)]

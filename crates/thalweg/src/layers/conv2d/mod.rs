@@ -11,6 +11,7 @@
 
 mod axes;
 
+use super::network::MOST_WEIGHTS;
 use super::units::{self, Units};
 use super::window::{KERNEL, PADDING, STRIDE, Window};
 use super::{
@@ -55,6 +56,14 @@ impl Conv2d {
             return Err(Error::invalid("layer conv2d", found, expected));
         }
         let (k, inputs) = (window.kernel, input.channels / groups);
+        let weights = [channels, inputs, k, k]
+            .into_iter()
+            .fold(1usize, usize::saturating_mul);
+        if weights > MOST_WEIGHTS {
+            let found = format!("{channels} channels of {inputs}×{k}×{k} weights");
+            let expected = format!("at most {MOST_WEIGHTS} in all");
+            return Err(Error::invalid("layer conv2d", found, expected));
+        }
         let sides = [
             axes::Side {
                 image: input.height,
