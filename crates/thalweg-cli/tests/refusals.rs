@@ -200,3 +200,38 @@ fn the_digits_of_the_program_are_images_to_a_convolution_and_values_to_the_rest(
     // Images of the program can be augmented, too.
     place.train("builtin:digits --network net.toml --augment shift=1 --epochs 1 --out c");
 }
+
+#[test]
+fn what_a_config_holds_is_not_changed_in_parts_and_fits_other_data_or_is_refused() {
+    let place = Workplace::new();
+    place.write(
+        "net.toml",
+        "[[layers]]\nname='dense'\nunits=8\n[[layers]]\nname='dense'\nnormalization='weight_norm'\n",
+    );
+    place.train("builtin:iris --network net.toml --epochs 1 --out told");
+    place.train("builtin:iris --hidden none --epochs 1 --out linear");
+    place.train("builtin:iris --hidden 8 --dropout 0.2 --epochs 1 --out plain");
+    for (line, expected) in [
+        (
+            "builtin:breast-cancer --config told/config.toml --target target",
+            "network: found a network of 3 outputs, expected 1",
+        ),
+        (
+            "--config told/config.toml --hidden 16",
+            "--hidden: found a network with the layer weight_norm",
+        ),
+        (
+            "--config linear/config.toml --activation tanh",
+            "--activation: found a network without hidden layers",
+        ),
+        (
+            "--config linear/config.toml --dropout 0.2",
+            "--dropout: found a network without hidden layers",
+        ),
+    ] {
+        let message = place.refused(&format!("train {line} --out refused"));
+        assert!(message.contains(expected), "{line}: {message}");
+    }
+    place.train("--config plain/config.toml --hidden 16 --out wider");
+    assert!(place.text("wider/config.toml").contains("rate = 0.2"));
+}
