@@ -6,7 +6,7 @@
 //! drift from the code.
 //!
 //! - [`Setting`] and [`Choice`] are what users write, in files and on the command line;
-//! - [`Description`], [`Parameter`], [`Default`] and [`Domain`] are what entries declare;
+//! - [`Description`], [`Parameter`], [`Default`](enum@Default) and [`Domain`] are what entries declare;
 //! - [`Arguments`] is what an entry is built from: the one validated against the other.
 
 use std::fmt;
