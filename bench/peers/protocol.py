@@ -22,7 +22,7 @@ os.dup2(2, 1)
 
 
 def job():
-    """What the argument says, with x, y, and `initial`, the first parameters as (weight, bias).
+    """What the argument says, with x (f32, or bytes of pixels that stand for 255ths: see `floats`), y, and `initial`, the first parameters as (weight, bias).
 
     The weight of a dense layer is [out, in]; that of a convolution, of which each has ReLU and a maximum over
     2 × 2 pixels behind it and stands in front of the dense layers, [out, in, lines, pixels]."""
@@ -33,6 +33,11 @@ def job():
     count = len(job.convolutions) + len(job.layers) - 1
     job.initial = [(np.load(folder / f"weight{k}.npy"), np.load(folder / f"bias{k}.npy")) for k in range(count)]
     return job
+
+
+def floats(x):
+    """Pixels as single-precision numbers; other rows as they are."""
+    return x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x
 
 
 def say(line):

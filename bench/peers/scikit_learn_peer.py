@@ -44,8 +44,9 @@ model = Paused(
     early_stopping=False,
 )
 model._layers_made = 0
+x = protocol.floats(job.x)
 protocol.say("ready")
 protocol.wait()
 with threadpoolctl.threadpool_limits(job.threads):
     model._start = time.perf_counter()
-    model.fit(job.x, job.y)
+    model.fit(x, job.y)

@@ -31,7 +31,7 @@ for k, (weight, bias) in enumerate(job.initial):
         layers += [torch.nn.Flatten()]
 model = torch.nn.Sequential(*layers[:-1])
 optimizer = torch.optim.Adam(model.parameters(), lr=job.learning_rate, fused=True)
-x, y = torch.from_numpy(job.x), torch.from_numpy(job.y).long()
+x, y = torch.from_numpy(protocol.floats(job.x)), torch.from_numpy(job.y).long()
 rows = len(x)
 
 

@@ -2,7 +2,8 @@
 //!
 //! Planted: x uniform on ±√3 (variance 1), class = argmax of x·T + ε with T, ε normal and T scaled by
 //! 3/√inputs, so that the loss falls and does not reach zero; with two classes the sign of the difference.
-//! Pixels: a template a class of which 19 % is bright, 5 % of the pixels inverted, brightness uniform.
+//! Pixels: a template a class of which 19 % is bright, 5 % of the pixels inverted, brightness uniform; bytes, as images
+//! are, each read as a 255th.
 
 use std::ops::Range;
 
@@ -15,7 +16,7 @@ use crate::workloads::{Kind, Workload};
 /// Of all random numbers here.
 pub const SEED: u64 = 20_250_101;
 /// Raised when the same seed makes other rows.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Substreams of what all rows share; rows come after them.
 const TEACHER: u64 = 0;
 const INITIAL: u64 = 1;
@@ -39,7 +40,6 @@ impl Data {
             Kind::Planted => planted(workload, rows, threads),
             Kind::Pixels => pixels(workload, rows, threads),
         };
-        let values = Values::F32(values);
         let features = Features {
             width: workload.layers[0],
             values,
@@ -87,14 +87,14 @@ fn single(random: &mut Sequence) -> f32 {
     (random.next_u32() >> 8) as f32 * (1.0 / (1 << 24) as f32)
 }
 
-fn planted(workload: &Workload, rows: usize, threads: usize) -> (Vec<f32>, Vec<u32>) {
+fn planted(workload: &Workload, rows: usize, threads: usize) -> (Values, Vec<u32>) {
     let (width, classes) = (workload.layers[0], workload.classes());
     let mut random = sequence(TEACHER);
     let scale = 3.0 / (width as f64).sqrt();
     let teacher: Vec<f32> = (0..width * classes)
         .map(|_| (scale * random.normal()) as f32)
         .collect();
-    in_blocks(rows, width, threads, |random, x| {
+    let (values, classes) = in_blocks(rows, width, threads, |random, x: &mut [f32]| {
         let root = 3.0f32.sqrt();
         x.fill_with(|| root * (2.0 * single(random) - 1.0));
         let mut best = (0, f32::NEG_INFINITY);
@@ -106,43 +106,53 @@ fn planted(workload: &Workload, rows: usize, threads: usize) -> (Vec<f32>, Vec<u
             }
         }
         best.0
-    })
+    });
+    (Values::F32(values), classes)
 }
 
-fn pixels(workload: &Workload, rows: usize, threads: usize) -> (Vec<f32>, Vec<u32>) {
+fn pixels(workload: &Workload, rows: usize, threads: usize) -> (Values, Vec<u32>) {
     let (width, classes) = (workload.layers[0], workload.classes());
     let mut random = sequence(TEACHER);
     let templates: Vec<bool> = (0..width * classes)
         .map(|_| single(&mut random) < 0.19)
         .collect();
-    in_blocks(rows, width, threads, |random, x| {
+    let (bytes, classes) = in_blocks(rows, width, threads, |random, x: &mut [u8]| {
         let class = random.below(classes as u32);
         let template = &templates[class as usize * width..][..width];
         for (x, bright) in x.iter_mut().zip(template) {
             let is_inverted = single(random) < 0.05;
-            *x = if bright ^ is_inverted {
-                single(random)
-            } else {
-                0.0
+            *x = match bright ^ is_inverted {
+                true => (random.next_u32() >> 24) as u8,
+                false => 0,
             };
         }
         class
-    })
+    });
+    (bytes_as_values(bytes), classes)
+}
+
+/// Bytes of pixels, each read as a 255th.
+pub fn bytes_as_values(bytes: Vec<u8>) -> Values {
+    Values::U8 {
+        bytes,
+        scale: 1.0 / 255.0,
+        offset: 0.0,
+    }
 }
 
 /// Fills row after row with `row`, which returns its class; each block of rows has random numbers of its own.
-fn in_blocks(
+fn in_blocks<V: Default + Clone + Send>(
     rows: usize,
     width: usize,
     threads: usize,
-    row: impl Fn(&mut Sequence, &mut [f32]) -> u32 + Sync,
-) -> (Vec<f32>, Vec<u32>) {
+    row: impl Fn(&mut Sequence, &mut [V]) -> u32 + Sync,
+) -> (Vec<V>, Vec<u32>) {
     let mut values = Vec::with_capacity(rows * width);
     prefer_huge_pages(&mut values);
-    values.resize(rows * width, 0.0);
+    values.resize(rows * width, V::default());
     let mut classes = vec![0; rows];
     let share = rows.div_ceil(BLOCK).div_ceil(threads.max(1)).max(1);
-    let fill = |blocks: Range<usize>, values: &mut [f32], classes: &mut [u32]| {
+    let fill = |blocks: Range<usize>, values: &mut [V], classes: &mut [u32]| {
         let parts = values
             .chunks_mut(BLOCK * width)
             .zip(classes.chunks_mut(BLOCK));
@@ -177,13 +187,10 @@ mod tests {
             let data = Data::synthesize(workload, 10_000, 1);
             assert_eq!(data, Data::synthesize(workload, 10_000, 3));
             let short = Data::synthesize(workload, 5000, 2);
-            let (Values::F32(all), Values::F32(some)) = (
-                &data.dataset.features.values,
-                &short.dataset.features.values,
-            ) else {
-                panic!("not in single precision");
-            };
-            assert_eq!(all[..some.len()], some[..]);
+            let row = |data: &Data, row| data.dataset.features.row(row).collect::<Vec<f64>>();
+            for at in 0..5000 {
+                assert_eq!(row(&data, at), row(&short, at));
+            }
         }
     }
 
@@ -206,12 +213,9 @@ mod tests {
                     .iter()
                     .all(|class| (*class as usize) < workload.classes())
             );
-            let Values::F32(values) = features.values else {
-                panic!("not in single precision");
-            };
-            let mean = |f: fn(f64) -> f64| {
-                values.iter().map(|x| f((*x).into())).sum::<f64>() / values.len() as f64
-            };
+            let values: Vec<f64> = (0..4000).flat_map(|row| features.row(row)).collect();
+            let mean =
+                |f: fn(f64) -> f64| values.iter().map(|x| f(*x)).sum::<f64>() / values.len() as f64;
             if workload.kind == Kind::Planted {
                 assert!(mean(|x| x).abs() < 0.02, "{name}");
                 assert!((mean(|x| x * x) - 1.0).abs() < 0.02, "{name}");

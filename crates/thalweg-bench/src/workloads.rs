@@ -381,10 +381,14 @@ impl Workload {
         layers.map(flops).collect()
     }
 
-    /// Bytes of a row in memory: features in single precision, the class, and its place in the order.
-    /// Every epoch reads all of them once.
+    /// Bytes of a row in memory: features in single precision, or pixels in a byte each, the class, and its place in
+    /// the order. Every epoch reads all of them once.
     pub fn bytes_per_row(&self) -> f64 {
-        4.0 * (self.layers[0] as f64 + 2.0)
+        let feature = match self.kind {
+            Kind::Planted => 4.0,
+            Kind::Pixels => 1.0,
+        };
+        feature * self.layers[0] as f64 + 8.0
     }
 
     /// The network.

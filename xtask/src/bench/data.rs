@@ -1,8 +1,8 @@
 //! The data of a workload in .npy files, which every contestant reads.
 //!
-//! A folder holds x.npy (f32, rows × inputs), y.npy (i32 classes), the initial parameters weight0.npy (f32,
+//! A folder holds x.npy (rows × inputs: f32, or bytes, which are read as 255ths), y.npy (i32 classes), the initial parameters weight0.npy (f32,
 //! [out, in], or [out, in, lines, pixels]), bias0.npy, …, and source.txt: what the rows are, and of which seed. They are `thalweg-bench`'s
-//! synthetic rows; in place of synthetic pixels those of MNIST divided by 255, where its IDX files lie in
+//! synthetic rows; in place of synthetic pixels those of MNIST, where its IDX files lie in
 //! ../shared/data/mnist.
 
 use std::fs::{self, File};
@@ -50,7 +50,21 @@ pub fn prepare(workload: &Workload, threads: usize) -> Result<(PathBuf, String)>
 
 /// The first `rows` rows in `folder`.
 pub fn load(folder: &Path, rows: usize, workload: &Workload) -> Result<Data> {
-    let mut features = numbers(&folder.join("x.npy"), "<f4", f32::from_le_bytes)?;
+    let width = workload.layers[0];
+    let path = folder.join("x.npy");
+    let values = match workload.kind {
+        Kind::Pixels => {
+            let mut bytes = numbers(&path, "|u1", u8::from_le_bytes)?;
+            bytes.truncate(rows * width);
+            data::bytes_as_values(bytes)
+        }
+        Kind::Planted => {
+            let mut values = numbers(&path, "<f4", f32::from_le_bytes)?;
+            values.truncate(rows * width);
+            Values::F32(values)
+        }
+    };
+    let features = Features { width, values };
     let mut classes = numbers(&folder.join("y.npy"), "<i4", u32::from_le_bytes)?;
     let mut initial = Vec::new();
     for (k, weights) in workload.weights().iter().enumerate() {
@@ -63,26 +77,18 @@ pub fn load(folder: &Path, rows: usize, workload: &Workload) -> Result<Data> {
             initial.extend(tensor.into_iter().map(f64::from));
         }
     }
-    let width = workload.layers[0];
-    if features.len() < rows * width || classes.len() < rows {
+    if features.rows() < rows || classes.len() < rows {
         return Err(stale(folder));
     }
-    features.truncate(rows * width);
     classes.truncate(rows);
     Ok(Data {
-        dataset: dataset(features, classes, width),
+        dataset: Dataset {
+            features,
+            targets: Targets::Classes(classes),
+            weights: None,
+        },
         initial,
     })
-}
-
-fn dataset(features: Vec<f32>, classes: Vec<u32>, width: usize) -> Dataset {
-    let values = Values::F32(features);
-    let targets = Targets::Classes(classes);
-    Dataset {
-        features: Features { width, values },
-        targets,
-        weights: None,
-    }
 }
 
 fn stale(folder: &Path) -> String {
@@ -106,29 +112,28 @@ fn images(folder: &Path, rows: usize) -> Result<Dataset> {
     };
     let pixels = read(IMAGES, 16, 784)?;
     let labels = read(LABELS, 8, 1)?;
-    let features = pixels
-        .into_iter()
-        .map(|byte| f32::from(byte) / 255.0)
-        .collect();
-    Ok(dataset(
-        features,
-        labels.into_iter().map(u32::from).collect(),
-        784,
-    ))
+    Ok(Dataset {
+        features: Features {
+            width: 784,
+            values: data::bytes_as_values(pixels),
+        },
+        targets: Targets::Classes(labels.into_iter().map(u32::from).collect()),
+        weights: None,
+    })
 }
 
 fn write(folder: &Path, data: &Data, workload: &Workload) -> std::io::Result<()> {
     let Dataset {
         features, targets, ..
     } = &data.dataset;
-    if let (Values::F32(x), Targets::Classes(classes)) = (&features.values, targets) {
+    if let Targets::Classes(classes) = targets {
         let shape = [classes.len(), features.width];
-        save(
-            &folder.join("x.npy"),
-            "<f4",
-            &shape,
-            x.iter().map(|x| x.to_le_bytes()),
-        )?;
+        let path = folder.join("x.npy");
+        match &features.values {
+            Values::F32(x) => save(&path, "<f4", &shape, x.iter().map(|x| x.to_le_bytes()))?,
+            Values::F64(x) => save(&path, "<f8", &shape, x.iter().map(|x| x.to_le_bytes()))?,
+            Values::U8 { bytes, .. } => save(&path, "|u1", &shape, bytes.iter().map(|x| [*x]))?,
+        }
         let y = classes.iter().map(|class| class.to_le_bytes());
         save(&folder.join("y.npy"), "<i4", &shape[..1], y)?;
     }
@@ -154,11 +159,11 @@ const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 
 /// Writes a .npy file (version 1.0, C order): magic and version, two bytes of header length, a header that
 /// names type and shape and ends on a multiple of 64 bytes, and the values.
-fn save(
+fn save<const N: usize>(
     path: &Path,
     kind: &str,
     shape: &[usize],
-    values: impl Iterator<Item = [u8; 4]>,
+    values: impl Iterator<Item = [u8; N]>,
 ) -> std::io::Result<()> {
     let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
     let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
@@ -177,7 +182,7 @@ fn save(
 }
 
 /// The numbers of such a file.
-fn numbers<T>(path: &Path, kind: &str, read: fn([u8; 4]) -> T) -> Result<Vec<T>> {
+fn numbers<const N: usize, T>(path: &Path, kind: &str, read: fn([u8; N]) -> T) -> Result<Vec<T>> {
     let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let parse = || {
         let rest = bytes.strip_prefix(MAGIC)?;
@@ -188,10 +193,10 @@ fn numbers<T>(path: &Path, kind: &str, read: fn([u8; 4]) -> T) -> Result<Vec<T>>
             header.contains(&format!("'{kind}'")) && header.contains("'fortran_order': False");
         fits.then(|| {
             values
-                .as_chunks::<4>()
+                .as_chunks::<N>()
                 .0
                 .iter()
-                .map(|&four| read(four))
+                .map(|&bytes| read(bytes))
                 .collect()
         })
     };

@@ -288,7 +288,7 @@ the epoch, of the others the mean over the epoch.
 - *µs/step*: the median epoch's time by its number of mini-batches, reshuffling and all else included.
 - *GFLOP/s*: rows/s · (6P − 2·d₀·d₁), P the number of weights, of convolutions times their positions; in brackets the share of the peak that this \
 machine reached on all threads in a loop of multiply-adds.
-- *GB/s*: rows/s · 4·(d₀ + 2): every epoch reads each row's features, class and place in the order once; in \
+- *GB/s*: rows/s · (4·d₀ + 8), of pixels d₀ + 8: every epoch reads each row's features, class and place in the order once; in \
 brackets the share of the rate at which all threads read 512 MB in order. Small data come from the caches, so \
 only where rows are many and cheap is this the bound.
 - *loss*: mean training loss over the last epoch, after equally many epochs. Orders of rows differ, so the \

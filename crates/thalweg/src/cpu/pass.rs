@@ -54,6 +54,8 @@ pub(super) struct Pass<'a, T> {
     /// What the row blocks told, block by block, and for each member what the batch told, forward and backward.
     pub summaries: Shared<'a, f64>,
     pub totals: Shared<'a, f64>,
+    /// The gradient of each row block, where they are added up: see [`Plan::saves_traffic`].
+    pub partials: Shared<'a, T>,
 }
 
 /// Consecutive rows of the batch, and where in the arena they are worked on.
@@ -89,6 +91,11 @@ impl RowBlock {
 }
 
 impl<T: Precision> Pass<'_, T> {
+    /// Row blocks of the batch.
+    pub fn blocks(&self) -> usize {
+        self.batch.rows.len().div_ceil(self.plan.block_rows)
+    }
+
     /// What a layer is told of a block.
     ///
     /// # Safety
@@ -318,12 +325,17 @@ impl<T: Precision> Pass<'_, T> {
 
     /// Part 1 of a step: this member's row blocks, forward and back. Leaves Σ w·l of each block in `losses`.
     pub fn row_blocks(&self, member: Member, losses: Shared<f64>) {
+        if self.plan.takes_one_row && self.augmenting.is_none() {
+            // SAFETY: such a plan has one member.
+            unsafe { losses.write(0..1)[0] = self.one_row() };
+            return;
+        }
         if self.plan.prepared > 0 {
             self.prepare(member);
             member.meet();
         }
         let (rows, size) = (self.batch.rows.len(), self.plan.block_rows);
-        let blocks = rows.div_ceil(size);
+        let blocks = self.blocks();
         let mine = || {
             (member.index..blocks).step_by(member.count()).map(|index| {
                 let start = index * size;
@@ -361,6 +373,7 @@ impl<T: Precision> Pass<'_, T> {
                     if run == last {
                         losses.write(index..index + 1)[0] = self.loss(&block);
                         self.run_backward(run, index, &block);
+                        self.keep_gradient(index, &block);
                     } else if let Some(planned) = self.coupling(run + 1) {
                         self.summarize(planned, Direction::Forward, index, &block);
                     }

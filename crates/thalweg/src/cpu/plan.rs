@@ -29,6 +29,10 @@ const PARAMETER_WORK: usize = 50;
 /// A row block of a network with images takes up to about this many values, so that it stays in the caches.
 const BLOCK_VALUES: usize = 1 << 18;
 
+/// A gradient is added up from those of the row blocks where a block leaves behind more than this many times the values
+/// that θ has.
+const TRAFFIC: usize = 4;
+
 /// A layer and where its things lie.
 pub(super) struct PlannedLayer {
     /// What the names of its tensors begin with.
@@ -90,6 +94,10 @@ pub(super) struct Plan {
     /// Rows of a block in a step, and at most in an evaluation.
     pub block_rows: usize,
     pub evaluation_rows: usize,
+    /// Whether the gradient is added up from those of the row blocks: see [`Plan::saves_traffic`].
+    pub adds_blocks: bool,
+    /// Whether batches are single rows that go through the network the short way: see `one_row.rs`.
+    pub takes_one_row: bool,
     /// Threads that work on a step.
     pub members: usize,
     pub inputs: usize,
@@ -151,7 +159,35 @@ impl Plan {
         plan.block_rows = block_rows(batch_size, is_team_work, most, multiple);
         plan.evaluation_rows = most;
         plan.items = plan.group_tiles(cut);
+        plan.takes_one_row = batch_size == 1 && !is_team_work && plan.can_take_one_row::<T>();
+        plan.adds_blocks = plan.takes_one_row || plan.saves_traffic();
         Ok(plan)
+    }
+
+    /// Whether every row block had better compute the gradient of its own rows, while these are in the caches of one
+    /// core: a gradient as long as θ is kept for each block then, in place of bringing the values of all rows to the
+    /// threads that update θ. Where rows are coupled, gradients need the whole batch.
+    fn saves_traffic(&self) -> bool {
+        let values = |planned: &PlannedLayer| {
+            planned.input_stride + planned.output_stride + planned.stash_stride
+        };
+        let left: usize = self.layers.iter().map(values).sum();
+        self.runs.len() == 1
+            && self.blocks() > 1
+            && TRAFFIC * self.parameters <= left * self.block_rows
+    }
+
+    /// Row blocks of a batch, at most.
+    pub fn blocks(&self) -> usize {
+        self.batch_size.div_ceil(self.block_rows)
+    }
+
+    /// Values of the gradients of all row blocks, where they are kept.
+    pub fn partials(&self) -> usize {
+        match self.adds_blocks {
+            true => self.parameters * self.blocks(),
+            false => 0,
+        }
     }
 
     /// The plan of the same steps in double precision for second derivatives: activations are split off, and the
@@ -200,6 +236,8 @@ impl Plan {
             pack: 1,
             block_rows: 0,
             evaluation_rows: 0,
+            adds_blocks: false,
+            takes_one_row: false,
             members: 1,
             inputs: network.inputs,
             outputs: network.inputs,

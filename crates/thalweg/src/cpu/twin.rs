@@ -206,6 +206,7 @@ impl Twin {
             prepared: Shared::new(&mut []),
             summaries: Shared::new(&mut way.summaries),
             totals: Shared::new(&mut way.totals),
+            partials: Shared::new(&mut []),
         };
         let ways = Ways {
             first: pass(&mut self.first),

@@ -87,7 +87,40 @@ impl<T: Precision> Pass<'_, T> {
             gradient.fill(T::ZERO);
             return;
         }
-        let all = self.whole(member);
+        // SAFETY: the caller's promise; the blocks have written their gradients.
+        unsafe {
+            if self.plan.adds_blocks {
+                let (length, blocks) = (self.plan.parameters, self.blocks());
+                let first = item.range.start;
+                let partials = first..(blocks - 1) * length + item.range.end;
+                reduce::sum_rows(self.isa, self.partials.read(partials), length, gradient);
+            } else {
+                self.gradient_of(&self.whole(member), item, gradient);
+            }
+        }
+    }
+
+    /// Leaves the gradient of a block's own rows where [`Pass::gradient`] finds it, if that is how it is added up.
+    ///
+    /// # Safety
+    /// The block went backward, and nobody else works on it.
+    pub unsafe fn keep_gradient(&self, index: usize, block: &RowBlock) {
+        if !self.plan.adds_blocks {
+            return;
+        }
+        let start = index * self.plan.parameters;
+        for item in self.plan.items.iter().filter(|item| item.is_trained) {
+            let place = start + item.range.start..start + item.range.end;
+            // SAFETY: the caller's promise; parameters change only after the team has met.
+            unsafe { self.gradient_of(block, item, self.partials.write(place)) };
+        }
+    }
+
+    /// The gradient of an item from the rows of a block.
+    ///
+    /// # Safety
+    /// The rows went backward, nobody writes to them, and nobody changes the item's parameters.
+    unsafe fn gradient_of(&self, block: &RowBlock, item: &Item, gradient: &mut [T]) {
         for planned in &self.plan.tiles[item.tiles.clone()] {
             let layer = &self.plan.layers[planned.layer];
             let start = self.plan.tile_start(planned);
@@ -96,14 +129,14 @@ impl<T: Precision> Pass<'_, T> {
             // SAFETY: the caller's promise.
             unsafe {
                 T::layer(&*layer.layer).gradient(
-                    self.block(layer, &all),
+                    self.block(layer, block),
                     &planned.tile,
                     self.parameters.read(own),
-                    self.trace(layer, &all),
+                    self.trace(layer, block),
                     self.arena
-                        .read(all.values_for(layer, layer.stash, layer.stash_stride)),
+                        .read(block.values_for(layer, layer.stash, layer.stash_stride)),
                     self.arena
-                        .read(all.values_for(layer, layer.gradient, layer.output_stride)),
+                        .read(block.values_for(layer, layer.gradient, layer.output_stride)),
                     &mut gradient[start..start + planned.tile.len()],
                 );
             }
@@ -113,7 +146,7 @@ impl<T: Precision> Pass<'_, T> {
     /// Part 3 of a step for one item, given room for its gradient.
     ///
     /// # Safety
-    /// As for [`Pass::gradient`]; nobody else touches the item's parameters, slots and derived values.
+    /// As for [`Pass::gradient`]; nobody else touches the item's parameters, slots, derived values and gradients.
     pub unsafe fn update(
         &self,
         member: usize,
@@ -130,7 +163,14 @@ impl<T: Precision> Pass<'_, T> {
                     change: 0.0,
                 };
             }
-            self.gradient(member, item, gradient);
+            let gradient = match self.plan.adds_blocks && self.blocks() == 1 {
+                // There is nothing to add up.
+                true => self.partials.write(item.range.clone()),
+                false => {
+                    self.gradient(member, item, gradient);
+                    gradient
+                }
+            };
             let square = reduce::sum_of_squares(self.isa, gradient);
             if !square.is_finite() {
                 // The step reports divergence; what is not a number stays out of the parameters.
@@ -225,6 +265,9 @@ impl<T: Precision> Pass<'_, T> {
     pub unsafe fn refresh(&self, item: &Item, parameters: &[T]) {
         for planned in &self.plan.tiles[item.tiles.clone()] {
             let layer = &self.plan.layers[planned.layer];
+            if layer.derived.is_empty() {
+                continue;
+            }
             let start = self.plan.tile_start(planned) - item.range.start;
             // SAFETY: the layer's derived values are as many as it planned.
             unsafe {

@@ -120,9 +120,11 @@ pub fn prefetch<S>(row: &[S]) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let start = row.as_ptr().cast::<i8>();
         let bytes = size_of_val(row);
-        for offset in (0..bytes).step_by(LINE) {
+        let mut offset = 0;
+        while offset < bytes {
             // SAFETY: a prefetch reads nothing that the program sees, and the address is in the row.
             unsafe { _mm_prefetch(start.add(offset), _MM_HINT_T0) };
+            offset += LINE;
         }
         // A row that does not begin on a line may end on one more. Which do differs from row to row, and guessing it
         // wrong would cost more than to ask for the same line twice.

@@ -15,6 +15,7 @@ pub mod pool;
 pub mod probe;
 pub mod reduce;
 pub mod resample;
+pub mod row;
 pub mod simd;
 pub mod softmax;
 

@@ -77,6 +77,26 @@ pub fn column_sums<T: Scalar>(isa: Isa, x: &[T], sums: &mut [T]) {
     isa.run(ColumnSums(x, sums));
 }
 
+/// sum\[j\] = Σ over rows of x\[row, j\], row by row; rows are `stride` apart, and the last ends with `x`.
+pub fn sum_rows<T: Scalar>(isa: Isa, x: &[T], stride: usize, sums: &mut [T]) {
+    struct SumRows<'a, T>(&'a [T], usize, &'a mut [T]);
+    impl<T: Scalar> Kernel for SumRows<'_, T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<A: Arch>(self) {
+            let SumRows(x, stride, sums) = self;
+            let width = sums.len();
+            sums.copy_from_slice(&x[..width]);
+            for row in x.chunks(stride).skip(1) {
+                for (sum, x) in sums.iter_mut().zip(&row[..width]) {
+                    *sum += *x;
+                }
+            }
+        }
+    }
+    isa.run(SumRows(x, stride, sums));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,8 +48,10 @@ impl<T: Scalar> Softmax<'_, T> {
         assert!(self.outputs <= self.stride && self.outputs + Self::MULTIPLE > self.stride);
         assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
         assert!(self.weights.is_none_or(|weights| weights.len() >= rows));
-        if self.outputs <= FEW {
-            isa.run(ByOutput(self));
+        if self.outputs <= FEW && rows <= FEWEST_ROWS {
+            isa.run(ByOutput::<T, FEWEST_ROWS>(self));
+        } else if self.outputs <= FEW {
+            isa.run(ByOutput::<T, ROWS>(self));
         } else {
             assert!(self.stride.is_multiple_of(Self::MULTIPLE));
             isa.run(&mut self);
@@ -59,11 +61,13 @@ impl<T: Scalar> Softmax<'_, T> {
 
 /// Up to this many outputs are worked on output by output, so that vectors are full of rows.
 const FEW: usize = 4;
+/// Rows that are swept together then, if there are no more.
+const FEWEST_ROWS: usize = 16;
 
-/// The same, with vectors along the rows.
-struct ByOutput<'a, T>(Softmax<'a, T>);
+/// The same, with vectors along up to `ROWS` rows.
+struct ByOutput<'a, T, const ROWS: usize>(Softmax<'a, T>);
 
-impl<T: Scalar> Kernel for ByOutput<'_, T> {
+impl<T: Scalar, const ROWS: usize> Kernel for ByOutput<'_, T, ROWS> {
     type Output = ();
 
     #[inline(always)]
@@ -202,7 +206,7 @@ mod tests {
     fn rows_are_probabilities_on_every_path() {
         for isa in Isa::available() {
             for outputs in 1usize..=40 {
-                for rows in [1, 3, 64, 65] {
+                for rows in [1, 3, 16, 17, 64, 65] {
                     let stride = outputs.next_multiple_of(16);
                     let logit = |i: usize| ((i * 37 % 101) as f64 - 50.0) * 0.3;
                     let z: Vec<f64> = (0..rows * stride).map(logit).collect();

@@ -32,6 +32,7 @@ use crate::registry::entries;
 mod network;
 mod normalize;
 mod normalized;
+mod one_row;
 mod pack;
 mod pool;
 mod reparametrize;
@@ -41,6 +42,7 @@ mod vectors;
 mod window;
 
 pub use network::{Node, Part, build};
+pub use one_row::OneRow;
 pub use second_order::{SecondOrder, Site, Tangent};
 
 entries! {
@@ -431,8 +433,9 @@ pub trait Layer<T>: Geometry {
         dx: Option<&mut [T]>,
     );
 
-    /// The gradient of one tile from all rows of the batch, added up in the order of the rows. Of the
-    /// parameters it sees the tile's `own` alone: others are being updated at the same time.
+    /// The gradient of one tile from all rows of the batch, added up in the order of the rows; or, of a network in which
+    /// no rows matter to each other, from those of one block. Of the parameters it sees the tile's `own` alone: others
+    /// are being updated at the same time.
     fn gradient(
         &self,
         batch: Block,
@@ -463,6 +466,11 @@ pub trait Layer<T>: Geometry {
 
     /// After a step, brings a tile that is not trained up to date.
     fn track(&self, _batch: Block, _tile: &Tile, _values: &mut [T]) {}
+
+    /// The short way of a single row, where there is one.
+    fn one_row(&self) -> Option<&dyn OneRow<T>> {
+        None
+    }
 
     /// Of a layer whose output is linear in its `weight`: how the weights of a tile lie.
     fn matrix(&self, _tile: &Tile) -> Option<Matrix> {

@@ -8,12 +8,13 @@
 //! units and on the dtype: see `panels.rs` for the usual case, `unit_rows.rs` for a few units, and
 //! `pair_panels.rs` for bf16.
 
+mod one_row;
 mod pair_panels;
 mod panels;
 mod unit_rows;
 
 use super::{
-    Block, Geometry, Layer, Matrix, Part, Place, Plan, ROW_MULTIPLE, SecondOrder, Segment, Shape,
+    Block, Geometry, Layer, Matrix, OneRow, Part, Place, Plan, ROW_MULTIPLE, SecondOrder, Segment, Shape,
     Tile, Trace, Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity, RowShape};
@@ -198,8 +199,12 @@ impl Dense {
         if self.keeps_input { self.row } else { 0 }
     }
 
+    fn has_few_units(&self) -> bool {
+        self.units <= FEW_UNITS
+    }
+
     fn storage<T: Precision>(&self) -> &'static dyn Storage<T> {
-        if self.units <= FEW_UNITS {
+        if self.has_few_units() {
             &unit_rows::UnitRows
         } else if self.dtype == Dtype::Bf16 {
             T::BF16
@@ -439,6 +444,10 @@ impl<T: Precision> Layer<T> for Dense {
             c_layout: Layout::Rows(tile.columns),
         }
         .run(batch.isa);
+    }
+
+    fn one_row(&self) -> Option<&dyn OneRow<T>> {
+        self.takes_one_row().then_some(self)
     }
 
     fn matrix(&self, tile: &Tile) -> Option<Matrix> {
