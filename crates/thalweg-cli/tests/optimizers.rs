@@ -155,10 +155,7 @@ fn options_out_of_range_are_refused_before_anything_is_read() {
             "plateau factor: found 1",
         ),
         ("--plateau-factor 0.5", "--reduce-on-plateau"),
-        (
-            "--scale-lr-from 0",
-            "batch size to scale the rate from: found 0",
-        ),
+        ("--scale-lr-from 0", "scale rate from batch size: found 0"),
         ("--last-batch some", "expected keep or drop or weight"),
         (
             "--sampling odd",
