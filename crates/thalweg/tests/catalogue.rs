@@ -92,6 +92,7 @@ const OPTIMIZER_NAMES: &[&str] = &[
     "lbfgs",
     "newton_cg",
     "closed_form", // normal equations
+    "exhaustive",  // search over a grid of one or two parameters
 ];
 
 /// Settings that the catalogue asks for and that are variants of an entry.
