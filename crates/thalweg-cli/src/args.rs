@@ -43,7 +43,7 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Show what a data file or a model holds
     Info(InfoArgs),
-    /// List what can be named: optimizers, losses, layers, …
+    /// List what can be named or set: optimizers, losses, layers, penalties, stopping, …
     List(ListArgs),
     /// Measure how fast this machine trains
     Bench(BenchArgs),
@@ -383,7 +383,8 @@ pub struct InfoArgs {
 
 #[derive(Args)]
 pub struct ListArgs {
-    /// layers, activations, losses, optimizers, schedules, augmentations, initializers, constraints, metrics or formats
+    /// layers, activations, losses, optimizers, schedules, augmentations, initializers, constraints, metrics, formats,
+    /// penalties, clipping, gradients, averages, batches, rates or stopping
     pub kind: Option<String>,
     /// Print one line of JSON
     #[arg(long)]

@@ -26,6 +26,7 @@ mod resolve;
 mod run_folder;
 mod scores;
 mod summary;
+mod surface;
 mod terminal;
 mod train;
 mod tuning;

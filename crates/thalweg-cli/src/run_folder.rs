@@ -2,8 +2,8 @@
 //!
 //! `config.toml` and `log.jsonl` are there from the beginning, `model.safetensors` from the end;
 //! `checkpoint.safetensors` is there while training goes on and after an interruption, and goes when
-//! training is finished. Files other than the log are replaced whole: a temporary file beside them is
-//! written, synced and renamed.
+//! training is finished; `surface.svg` is there after an exhaustive search. Files other than the log are
+//! replaced whole: a temporary file beside them is written, synced and renamed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -21,6 +21,8 @@ pub const CONFIG: &str = "config.toml";
 pub const LOG: &str = "log.jsonl";
 /// What a run needs to go on.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The error surface of an exhaustive search, drawn.
+pub const SURFACE: &str = "surface.svg";
 
 /// An existing run folder.
 #[derive(Debug, Clone)]

@@ -82,6 +82,11 @@ impl Terminal {
         });
     }
 
+    /// Whether lines go to a terminal.
+    pub fn is_seen(&self) -> bool {
+        !self.quiet && !self.json && io::stdout().is_terminal()
+    }
+
     /// Prints something the user should know, on standard error.
     pub fn note(&self, text: &impl std::fmt::Display) {
         if !self.quiet {

@@ -28,7 +28,8 @@ use crate::parse::threads_or_all;
 use crate::preset::Reason;
 use crate::progress::Progress;
 use crate::resolve;
-use crate::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, RunFolder, unwritable};
+use crate::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, RunFolder, SURFACE, unwritable};
+use crate::surface;
 use crate::terminal::{Terminal, count};
 
 /// Why a run ended that Ctrl-C ended.
@@ -251,7 +252,8 @@ fn train(
         reasons,
     };
     let before = run.origin().step;
-    let end = finish.end(&mut *run.into_engine(), has_model, seconds)?;
+    let mut engine = run.into_engine();
+    let end = finish.end(&mut *engine, has_model, seconds)?;
     log.write(&end)
         .map_err(|error| Failure::Running(format!("{folder}: {error}")))?;
     let told = terminal.json(&end);
@@ -291,7 +293,11 @@ fn train(
             }
         }
     }
-    terminal.line(&format!("{} in {folder}", [MODEL, CONFIG, LOG].join(", ")));
+    let mut files = vec![MODEL, CONFIG, LOG];
+    if surface::draw(&mut *engine, &prepared.train, &training, &folder, terminal)? {
+        files.push(SURFACE);
+    }
+    terminal.line(&format!("{} in {folder}", files.join(", ")));
     told
 }
 

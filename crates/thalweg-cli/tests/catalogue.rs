@@ -10,7 +10,7 @@ use serde_json::Value;
 fn the_list_shows_equation_source_and_defaults_of_every_entry() {
     let place = Workplace::new();
     let rows: Vec<Value> = serde_json::from_str(&place.succeed("list --json").stdout).unwrap();
-    assert!(rows.len() >= 80, "{} rows", rows.len());
+    assert!(rows.len() >= 110, "{} rows", rows.len());
     let text = place.succeed("list").stdout;
     for row in &rows {
         let of = |key: &str| row[key].as_str().unwrap();
@@ -43,14 +43,79 @@ fn the_list_shows_equation_source_and_defaults_of_every_entry() {
         }
         for setting in row["settings"].as_array().unwrap() {
             let name = setting["name"].as_str().unwrap();
-            let shown = match setting["required"].as_bool().unwrap() {
-                true => format!("{name} = required: "),
-                false => format!("{name} = "),
+            let is_rule = setting["field"].is_string();
+            let shown = match (setting["required"] == true, setting["default"].is_null()) {
+                (true, true) => format!("{name} = required: "),
+                (false, true) => format!("{name} = off: "),
+                (false, false) => format!("{name} = "),
+                (true, false) => panic!("{kind} {name} is required and has a default"),
             };
             assert!(own.contains(&shown), "{kind}: {shown} is not shown");
-            assert_eq!(setting["required"] == true, setting["default"].is_null());
+            assert!(is_rule || !shown.contains("off"), "{kind} {name}");
+            for key in ["flag", "field"] {
+                let how = setting[key].as_str().unwrap_or_default();
+                assert!(own.contains(how), "{kind} {name}: {how} is not shown");
+            }
         }
     }
+}
+
+#[test]
+fn every_flag_that_is_listed_is_in_the_help_and_sets_the_field_that_is_listed_beside_it() {
+    let place = Workplace::new();
+    let rows: Vec<Value> = serde_json::from_str(&place.succeed("list --json").stdout).unwrap();
+    let help = place.succeed("train --help").stdout;
+    let words: Vec<&str> = help.split_whitespace().collect();
+    let settings = rows
+        .iter()
+        .flat_map(|row| row["settings"].as_array().unwrap());
+    let mut count = 0;
+    for setting in settings.filter(|setting| setting["field"].is_string()) {
+        let of = |key: &str| setting[key].as_str().unwrap_or_default();
+        let (flag, field, domain) = (of("flag"), of("field"), of("domain"));
+        // What is not said on the command line is said in a file.
+        if flag.is_empty() {
+            assert!(["training.plateau.threshold", "training.plateau.least"].contains(&field));
+            continue;
+        }
+        count += 1;
+        assert!(
+            words.contains(&flag.split(' ').next().unwrap()),
+            "{flag} is not in the help"
+        );
+        let values: Vec<&str> = match domain {
+            "true or false" => vec!["false"],
+            _ if domain.contains("whole") => vec!["3"],
+            _ if domain.contains("number") => vec!["0.25"],
+            words => words.split(" or ").collect(),
+        };
+        let others = match field {
+            "training.plateau.factor" => "--reduce-on-plateau 2",
+            "training.scale_rate.warmup" => "--scale-lr-from 8",
+            "training.optimizer.weight_decay" => "--optimizer adamw",
+            _ => "",
+        };
+        for value in values {
+            let out = format!("run{count}-{value}");
+            let said = match flag {
+                _ if domain == "true or false" => flag.to_owned(),
+                _ if flag.starts_with("--set ") => format!("{flag}={value}"),
+                _ => format!("{flag} {value}"),
+            };
+            let epochs = if flag == "--epochs" { "" } else { "--epochs 1" };
+            place.succeed(&format!(
+                "train builtin:iris --hidden 4 {epochs} {others} {said} --quiet --out {out}"
+            ));
+            let config: toml::Table = place.text(&format!("{out}/config.toml")).parse().unwrap();
+            let config = toml::Value::Table(config);
+            let found = (field.split('.')).try_fold(&config, |table, key| table.get(key));
+            // What is as it would be anyway may be left out.
+            let default = setting["default"].to_string();
+            let found = found.map_or(default, toml::Value::to_string);
+            assert_eq!(found.trim_matches('"'), value, "{said}: {field}");
+        }
+    }
+    assert!(count >= 25, "only {count} flags");
 }
 
 /// An .npy file of bytes.

@@ -43,7 +43,7 @@ fn what_does_not_go_together_is_refused_in_one_line() {
         ),
         (
             "builtin:iris --l2-sum -1",
-            "l2_sum: found -1, expected a number ≥ 0",
+            "l2 sum: found -1, expected a number ≥ 0",
         ),
         (
             "builtin:iris --optimizer adam --set optimizer.beta1=1",

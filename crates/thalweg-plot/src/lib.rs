@@ -224,7 +224,8 @@ impl Panel {
         })
     }
 
-    /// The panel in characters, `width` × `height` of them without axes and legend. Contours are left out.
+    /// The panel in characters, `width` × `height` of them without axes and legend. In the place of contours, each point
+    /// of their grid is a digit: how many levels lie below it.
     pub fn text(&self, width: usize, height: usize) -> String {
         text::draw(self, width, height)
     }

@@ -15,12 +15,18 @@ pub(crate) fn draw(panel: &Panel, width: usize, height: usize) -> String {
     };
     let mut cells = vec![vec![' '; width]; height];
     let mut set = |(column, row): (f64, f64), sign| {
-        let inside = column >= 0.0 && row >= 0.0;
-        let (column, row) = (column as usize, row as usize);
-        if inside && column < width && row < height {
-            cells[row][column] = sign;
+        // The far ends of both axes belong to the last cells.
+        let across = (0.0..=width as f64).contains(&column);
+        let down = (0.0..=height as f64).contains(&row);
+        if across && down && width > 0 && height > 0 {
+            cells[(row as usize).min(height - 1)][(column as usize).min(width - 1)] = sign;
         }
     };
+    for (point, sign) in panel.marks.iter().flat_map(heights) {
+        if let Some(at) = place(&point) {
+            set(at, sign);
+        }
+    }
     let mut legend = String::new();
     let series = panel.marks.iter().filter(|mark| mark.is_series());
     for (mark, sign) in series.zip(SIGNS.into_iter().cycle()) {
@@ -81,9 +87,38 @@ pub(crate) fn draw(panel: &Panel, width: usize, height: usize) -> String {
     text
 }
 
+/// The points of a grid, each with a digit: how many levels lie below it, 9 being nine or more.
+fn heights(mark: &Mark) -> Vec<(Point, char)> {
+    let Mark::Contours { grid, levels } = mark else {
+        return Vec::new();
+    };
+    let points = grid.x.iter().flat_map(|x| grid.y.iter().map(|y| (*x, *y)));
+    (points.zip(&grid.values))
+        .filter(|(_, value)| value.is_finite())
+        .map(|(point, value)| {
+            let below = levels.iter().filter(|level| *level < value).count();
+            let digit = char::from_digit(below.min(9) as u32, 10);
+            (point, digit.unwrap_or('9'))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::Panel;
+    use crate::{Grid, Panel};
+
+    #[test]
+    fn contours_are_digits_that_rise_with_the_values() {
+        let grid = Grid::of((0.0, 9.0), (0.0, 1.0), 40, |x, _| x);
+        let panel = Panel::new("x", "y").contours(grid, (1..=9).map(f64::from));
+        let text = panel.text(20, 3);
+        let line = text.lines().nth(2).and_then(|line| line.split_once('│'));
+        let signs = line.unwrap().1.chars();
+        let digits: Vec<u32> = signs.filter_map(|sign| sign.to_digit(10)).collect();
+        assert!(digits.len() >= 19, "{text}");
+        assert!(digits.is_sorted() && digits[0] == 0, "{text}");
+        assert!(digits[digits.len() - 1] >= 8, "{text}");
+    }
 
     #[test]
     fn a_line_rises_from_corner_to_corner() {

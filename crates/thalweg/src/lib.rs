@@ -24,6 +24,7 @@ pub mod optimizers;
 pub mod precision;
 pub mod random;
 pub mod registry;
+pub mod rules;
 pub mod schedules;
 pub mod search;
 pub mod solvers;

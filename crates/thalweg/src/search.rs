@@ -1,5 +1,6 @@
 //! Exhaustive search: the loss at every point of a grid over one or two parameters, the others as they are.
-//! It draws the error surface and finds the grid's lowest point; nothing between the points is seen.
+//! It draws the error surface and finds the grid's lowest point; nothing between the points is seen. As an optimizer it
+//! goes over all parameters: `exhaustive` of [`crate::solvers`].
 
 use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
@@ -74,18 +75,38 @@ pub fn grid(engine: &mut dyn Engine, batch: &Batch, axes: &[Axis]) -> Result<Sur
     }
     let mut point = start.clone();
     point.slots.clear();
+    let surface = over(axes, &start.parameters, |parameters| {
+        point.parameters.copy_from_slice(parameters);
+        engine.load(&point)?;
+        engine.evaluate(batch, None)
+    });
+    engine.load(&start)?;
+    surface
+}
+
+/// A loss at every point of a grid; the parameters without an axis are those of `start`.
+///
+/// # Errors
+/// Those of the loss.
+///
+/// # Panics
+/// If an axis is of no parameter.
+pub fn over(
+    axes: &[Axis],
+    start: &[f64],
+    mut loss: impl FnMut(&[f64]) -> Result<f64>,
+) -> Result<Surface> {
+    let mut parameters = start.to_vec();
     let points = axes.iter().map(|axis| axis.values.len()).product();
     let mut losses = Vec::with_capacity(points);
     for index in 0..points {
         let mut rest = index;
         for axis in axes.iter().rev() {
-            point.parameters[axis.parameter] = axis.values[rest % axis.values.len()];
+            parameters[axis.parameter] = axis.values[rest % axis.values.len()];
             rest /= axis.values.len();
         }
-        engine.load(&point)?;
-        losses.push(engine.evaluate(batch, None)?);
+        losses.push(loss(&parameters)?);
     }
-    engine.load(&start)?;
     Ok(Surface {
         axes: axes.to_vec(),
         losses,

@@ -10,7 +10,16 @@ use crate::losses::LOSSES;
 use crate::optimizers;
 use crate::precision::Dtype;
 use crate::registry::{Choice, Domain, Setting};
+use crate::rules;
 use crate::schedules::SCHEDULES;
+
+pub(crate) mod batches;
+pub(crate) mod rate;
+pub(crate) mod stop;
+
+pub use batches::{Batches, LastBatch, Reduction, Sampling};
+pub use rate::{Plateau, ScaleRate};
+pub use stop::Stop;
 
 /// A network: its layers in order, and the loss that its output is judged by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,23 +125,7 @@ impl NetworkSpec {
 }
 
 /// The most rows of a batch, epochs, and epochs of patience: rows are counted in 32 bits.
-const MOST: usize = u32::MAX as usize;
-
-/// What the gradient is of.
-///
-/// Losses are told as means in either case. The sum's gradient is Σw times as large (the rows of the batch, where
-/// none has a weight), so a learning rate η for the mean is η/Σw for the sum: the sum's rate has to be made smaller
-/// for larger batches, and rows of a short last batch keep their pull. A penalty such as `l2` stays as it is beside
-/// either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Reduction {
-    /// The weighted mean over the rows of the batch.
-    #[default]
-    Mean,
-    /// The weighted sum.
-    Sum,
-}
+const MOST: i64 = u32::MAX as i64;
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -201,151 +194,6 @@ pub struct TrainingSpec {
     pub augment: Vec<Choice>,
 }
 
-/// How rows become mini-batches.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Batches {
-    /// Whether rows are shuffled again before every epoch; else once, and the batches stay what they are.
-    pub reshuffle: bool,
-    /// What becomes of a last batch with fewer rows.
-    pub last: LastBatch,
-    /// How rows are drawn.
-    pub sampling: Sampling,
-}
-
-impl Default for Batches {
-    fn default() -> Self {
-        Self {
-            reshuffle: true,
-            last: LastBatch::Keep,
-            sampling: Sampling::Uniform,
-        }
-    }
-}
-
-/// What becomes of a last batch with fewer rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LastBatch {
-    /// It is a batch like any other.
-    Keep,
-    /// It is left out, unless it is the only one.
-    Drop,
-    /// Its rate is multiplied by its rows / `batch_size`, so that each row counts the same.
-    Weight,
-}
-
-/// How rows are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sampling {
-    /// Every row once an epoch, in any order.
-    Uniform,
-    /// Every row once an epoch; each batch has the classes about in the proportions of the data: see
-    /// `batches.rs`.
-    Stratified,
-    /// As many rows of each class in a batch, up to rounding: rows of rare classes come several times an epoch.
-    Balanced,
-}
-
-/// When training stops, beside `epochs` and `patience`. Whatever comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Stop {
-    /// After this many updates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_steps: Option<u64>,
-    /// After this many seconds of training.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_time: Option<f64>,
-    /// After an epoch whose validation loss, or without validation rows training loss, is at most this.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_loss: Option<f64>,
-    /// After an update with ‖Δθ‖ at most this, unless its rate was 0, as schedules may begin.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_change: Option<f64>,
-    /// After an update in which the gradient of the loss had ‖g‖ at most this. Penalties do not count, so with
-    /// them it never gets small; but a solver's gradient is that of all it minimizes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_gradient: Option<f64>,
-}
-
-/// Reduction of the rate: after `patience` epochs whose validation loss (without validation rows, training loss)
-/// was not below (1 − `threshold`) of the best, the rate is multiplied by `factor`. PyTorch's
-/// `ReduceLROnPlateau` with its defaults, relative threshold and no cooldown.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plateau {
-    /// What multiplies the rate, between 0 and 1.
-    #[serde(default = "Plateau::factor")]
-    pub factor: f64,
-    /// Epochs that are waited.
-    pub patience: usize,
-    /// What counts as better, relatively.
-    #[serde(default = "Plateau::threshold")]
-    pub threshold: f64,
-    /// The least that all reductions together leave of the rate.
-    #[serde(default)]
-    pub least: f64,
-}
-
-impl Plateau {
-    fn factor() -> f64 {
-        0.1
-    }
-
-    fn threshold() -> f64 {
-        1e-4
-    }
-
-    /// With the other settings at their defaults.
-    pub fn new(patience: usize) -> Self {
-        Self {
-            factor: Self::factor(),
-            patience,
-            threshold: Self::threshold(),
-            least: 0.0,
-        }
-    }
-}
-
-/// The linear scaling rule (Goyal et al. 2017): a rate η that was found for batches of B₀ rows becomes η·B/B₀
-/// for batches of B. The factor rises from 1 in a straight line over the first `warmup` epochs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScaleRate {
-    /// B₀.
-    pub from_batch_size: usize,
-    /// Epochs of the gradual warm-up.
-    #[serde(default = "ScaleRate::warmup")]
-    pub warmup: f64,
-}
-
-impl ScaleRate {
-    fn warmup() -> f64 {
-        5.0
-    }
-
-    /// From B₀, with a warm-up of 5 epochs.
-    pub fn new(from_batch_size: usize) -> Self {
-        Self {
-            from_batch_size,
-            warmup: Self::warmup(),
-        }
-    }
-
-    /// What multiplies the rate after so many epochs with batches of `batch_size` rows.
-    pub fn factor(&self, batch_size: usize, epochs: f64) -> f64 {
-        let ratio = batch_size as f64 / self.from_batch_size as f64;
-        let done = if self.warmup > 0.0 {
-            (epochs / self.warmup).min(1.0)
-        } else {
-            1.0
-        };
-        1.0 + (ratio - 1.0) * done
-    }
-}
-
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
@@ -391,8 +239,12 @@ impl TrainingSpec {
     /// # Errors
     /// Names what does not fit.
     pub fn resolve(&self) -> Result<Self> {
-        self.check_counts()?;
-        self.check_numbers()?;
+        let rate = self.learning_rate;
+        if !Domain::POSITIVE.contains(rate) {
+            let expected = Domain::POSITIVE.to_string();
+            return Err(Error::invalid("learning rate", rate.to_string(), expected));
+        }
+        rules::check(self)?;
         self.check_batches()?;
         let optimizer = optimizers::resolve(&self.optimizer)?;
         if optimizers::is_solver(&optimizer) {
@@ -405,77 +257,6 @@ impl TrainingSpec {
             augment: augmentations::resolve(&self.augment)?,
             ..self.clone()
         })
-    }
-
-    fn check_counts(&self) -> Result<()> {
-        let counts = [
-            ("batch size", Some(self.batch_size)),
-            ("epochs", Some(self.epochs)),
-            ("patience", self.patience),
-            ("plateau patience", self.plateau.map(|p| p.patience)),
-            (
-                "batch size to scale the rate from",
-                self.scale_rate.map(|s| s.from_batch_size),
-            ),
-        ];
-        for (name, count) in counts {
-            if let Some(count) = count.filter(|count| !(1..=MOST).contains(count)) {
-                let expected = format!("a whole number from 1 to {MOST}");
-                return Err(Error::invalid(name, count.to_string(), expected));
-            }
-        }
-        if self.stop.max_steps == Some(0) {
-            return Err(Error::invalid("max steps", "0", "a whole number ≥ 1"));
-        }
-        Ok(())
-    }
-
-    fn check_numbers(&self) -> Result<()> {
-        let positive = Domain::POSITIVE;
-        let not_negative = Domain::NON_NEGATIVE;
-        let decay = Domain::DECAY;
-        let below_one = Domain::Number {
-            low: 0.0,
-            high: 1.0,
-            open: (true, true),
-        };
-        let plateau = |field: fn(&Plateau) -> f64| self.plateau.as_ref().map(field);
-        let numbers = [
-            ("learning rate", Some(self.learning_rate), positive),
-            ("l2", Some(self.l2), not_negative),
-            ("l2_sum", Some(self.l2_sum), not_negative),
-            ("l1", Some(self.l1), not_negative),
-            ("max norm", self.max_norm, positive),
-            ("clip norm", self.clip_norm, positive),
-            ("clip value", self.clip_value, positive),
-            ("sam", self.sam, positive),
-            ("ema", self.ema, decay),
-            ("max time", self.stop.max_time, positive),
-            ("min change", self.stop.min_change, not_negative),
-            ("min gradient", self.stop.min_gradient, not_negative),
-            ("plateau factor", plateau(|p| p.factor), below_one),
-            ("plateau threshold", plateau(|p| p.threshold), decay),
-            ("plateau least", plateau(|p| p.least), not_negative),
-            (
-                "warm-up of the scaled rate",
-                self.scale_rate.map(|s| s.warmup),
-                not_negative,
-            ),
-        ];
-        for (name, number, domain) in numbers {
-            let fits = |number: &f64| domain.contains(*number);
-            if let Some(number) = number.filter(|number| !fits(number)) {
-                return Err(Error::invalid(name, number.to_string(), domain.to_string()));
-            }
-        }
-        if let Some(target) = self.stop.target_loss.filter(|target| !target.is_finite()) {
-            return Err(Error::invalid(
-                "target loss",
-                target.to_string(),
-                "a number",
-            ));
-        }
-        Ok(())
     }
 
     /// What would count rows twice, or never show some of them.

@@ -14,8 +14,8 @@ use thalweg::losses::LOSSES;
 use thalweg::metrics::METRICS;
 use thalweg::optimizers;
 use thalweg::registry::Description;
+use thalweg::rules::RULES;
 use thalweg::schedules::SCHEDULES;
-use thalweg::spec::{Plateau, ScaleRate, Stop, TrainingSpec};
 
 /// Layers.
 const LAYER_NAMES: &[&str] = &[
@@ -92,6 +92,7 @@ const OPTIMIZER_NAMES: &[&str] = &[
     "lbfgs",
     "newton_cg",
     "closed_form", // normal equations
+    "exhaustive",  // search over a grid of one or two parameters
 ];
 
 /// Settings that the catalogue asks for and that are variants of an entry.
@@ -110,7 +111,7 @@ const VARIANTS: &[(&str, &[&str])] = &[
     ("adam", &["epsilon_inside", "amsgrad"]),
 ];
 
-/// Schedules; the linear scaling rule and the reduction on plateaus are in [`SPEC_FIELDS`].
+/// Schedules; the linear scaling rule and the reduction on plateaus are in [`RULE_NAMES`].
 const SCHEDULE_NAMES: &[&str] = &[
     "constant",
     "exponential",
@@ -146,21 +147,47 @@ const AUGMENTATION_NAMES: &[&str] = &["flip", "shift", "crop", "noise", "mixup"]
 /// What a layer may ask of its weights after every update.
 const CONSTRAINT_NAMES: &[&str] = &["max_norm", "none"];
 
-/// What is no entry but a setting of the run.
-const SPEC_FIELDS: &[&str] = &[
-    "reduction", // mean, sum
-    "l2",        // λ/2·‖W‖²
-    "l2_sum",    // λ/(2m)·‖W‖²
-    "l1",        // with l2: the elastic net
-    "max_norm",
-    "clip_norm",
-    "clip_value",
-    "sam", // around any optimizer
-    "ema", // averaged parameters
-    "plateau",
-    "scale_rate",
-    "augment",
-    "stop",
+/// What is no entry but a rule of the run, by kind.
+const RULE_NAMES: &[(&str, &[&str])] = &[
+    (
+        "penalties",
+        &[
+            "l2",     // λ/2·‖W‖²
+            "l2_sum", // λ/(2m)·‖W‖²
+            "l1",
+            "elastic_net",
+            "weight_decay", // decoupled
+            "max_norm",
+        ],
+    ),
+    ("clipping", &["clip_norm", "clip_value"]),
+    ("gradients", &["reduction", "sam"]), // mean, sum; around any optimizer
+    // The public utility, averaged parameters, the smoothed loss curve.
+    ("averages", &["average", "ema", "smoothed_loss"]),
+    (
+        "batches",
+        &[
+            "batch_size", // 1, B, N
+            "shuffle",
+            "reshuffle",  // or a fixed partition
+            "last_batch", // kept, dropped, weighted
+            "sampling",   // uniform, stratified, balanced
+        ],
+    ),
+    ("rates", &["reduce_on_plateau", "linear_scaling"]),
+    (
+        "stopping",
+        &[
+            "epochs",
+            "max_steps",
+            "max_time",
+            "target_loss",
+            "patience", // early stopping
+            "min_change",
+            "min_gradient",
+            "diverged",
+        ],
+    ),
 ];
 
 /// All names that are asked for are there, and none besides: a new entry gets its row here.
@@ -207,36 +234,22 @@ fn variants_are_settings_of_their_entries() {
 }
 
 #[test]
-fn settings_of_the_run_are_there() {
-    let spec = TrainingSpec {
-        l2_sum: 1.0,
-        l1: 1.0,
-        max_norm: Some(1.0),
-        clip_norm: Some(1.0),
-        clip_value: Some(1.0),
-        sam: Some(0.1),
-        ema: Some(0.9),
-        plateau: Some(Plateau::new(1)),
-        scale_rate: Some(ScaleRate::new(1)),
-        augment: vec![thalweg::registry::Choice::new("flip")],
-        stop: Stop {
-            max_steps: Some(1),
-            ..Stop::default()
-        },
-        ..TrainingSpec::default()
-    };
-    let value = serde_json::to_value(&spec).unwrap();
-    for field in SPEC_FIELDS {
-        assert!(value.get(field).is_some(), "no {field}");
+fn every_rule_of_a_run_is_listed_by_its_kind() {
+    let kinds: Vec<&str> = RULES.iter().map(|kind| kind.plural).collect();
+    let wanted: Vec<&str> = RULE_NAMES.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, wanted);
+    for (kind, (plural, wanted)) in RULES.iter().zip(RULE_NAMES) {
+        let names: Vec<&str> = kind.rules.iter().map(|r| r.description.name).collect();
+        check(plural, wanted, &names);
     }
-    // The rest of the catalogue has functions.
+    // What else the catalogue asks for has functions.
     let _: fn(&mut dyn thalweg::engine::Engine, _, _) -> _ = thalweg::initializers::start_at_prior;
     let _ = thalweg::average::Average::with_window(10.0);
 }
 
 #[test]
 fn every_entry_says_what_it_computes_and_where_that_comes_from() {
-    let kinds: [(&str, Vec<&Description>); 9] = [
+    let entries: [(&str, Vec<&Description>); 9] = [
         ("layer", LAYERS.descriptions()),
         ("activation", ACTIVATIONS.descriptions()),
         ("loss", LOSSES.descriptions()),
@@ -247,8 +260,12 @@ fn every_entry_says_what_it_computes_and_where_that_comes_from() {
         ("augmentation", AUGMENTATIONS.descriptions()),
         ("metric", METRICS.descriptions()),
     ];
+    let rules = (RULES.iter()).map(|kind| {
+        let descriptions = kind.rules.iter().map(|rule| &rule.description);
+        (kind.kind, descriptions.collect())
+    });
     let mut count = 0;
-    for (kind, entries) in kinds {
+    for (kind, entries) in entries.into_iter().chain(rules) {
         for entry in entries {
             count += 1;
             for (what, text) in [
@@ -258,6 +275,7 @@ fn every_entry_says_what_it_computes_and_where_that_comes_from() {
             ] {
                 let says = text.chars().any(char::is_alphanumeric);
                 assert!(says, "{kind} {} has no {what}", entry.name);
+                assert!(!text.contains("  "), "{kind} {}: {text}", entry.name);
             }
             for parameter in entry.parameters {
                 let says = !parameter.summary.is_empty();
@@ -269,5 +287,5 @@ fn every_entry_says_what_it_computes_and_where_that_comes_from() {
             }
         }
     }
-    assert!(count >= 75, "only {count} entries");
+    assert!(count >= 105, "only {count} entries");
 }

@@ -572,7 +572,7 @@ fn settings_out_of_range_are_refused_by_name() {
         ("l1", TrainingSpec { l1: -0.1, ..spec() }),
         ("l2", TrainingSpec { l2: -0.1, ..spec() }),
         (
-            "l2_sum",
+            "l2 sum",
             TrainingSpec {
                 l2_sum: f64::NAN,
                 ..spec()

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 pub enum Default {
     /// There is none: the user must say.
     Required,
+    /// There is none: what it belongs to is off until the user says.
+    Off,
     /// `true` or `false`.
     Flag(bool),
     /// A whole number.
@@ -24,7 +26,7 @@ impl Default {
     /// The default as a setting, if there is one.
     pub fn setting(self) -> Option<Setting> {
         match self {
-            Default::Required => None,
+            Default::Required | Default::Off => None,
             Default::Flag(flag) => Some(Setting::Flag(flag)),
             Default::Integer(integer) => Some(Setting::Integer(integer)),
             Default::Number(number) => Some(Setting::Number(number)),

@@ -8,6 +8,9 @@
 //! - [`Setting`] and [`Choice`] are what users write, in files and on the command line;
 //! - [`Description`], [`Parameter`], [`Default`](enum@Default) and [`Domain`] are what entries declare;
 //! - [`Arguments`] is what an entry is built from: the one validated against the other.
+//!
+//! What is no entry but a field of a training run (penalties, batches, stopping, …) is described in the same words: see
+//! [`crate::rules`].
 
 use std::fmt;
 

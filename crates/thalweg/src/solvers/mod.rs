@@ -13,6 +13,7 @@ mod line_search;
 mod objective;
 mod vector;
 
+pub use exhaustive::surface;
 pub use objective::{Objective, Point};
 
 entries! {
@@ -21,6 +22,7 @@ entries! {
     lbfgs,
     newton_cg,
     closed_form,
+    exhaustive,
 }
 
 /// What an iteration of a solver came to.
@@ -97,6 +99,9 @@ pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()
             }
         }
     }
+    if training.optimizer.name == exhaustive::ENTRY.description.name {
+        return check_count(network, training);
+    }
     if training.optimizer.name != closed_form::ENTRY.description.name {
         return Ok(());
     }
@@ -111,6 +116,17 @@ pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()
         ),
         [_] => Ok(()),
         layers => Err(closed_form::not_linear(&format!("{} layers", layers.len()))),
+    }
+}
+
+/// Whether an exhaustive search over the network's parameters comes to an end.
+fn check_count(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
+    let nodes = layers::build(network.shape(), &network.layers, training.dtype)?;
+    let layers = nodes.iter().flat_map(|node| node.part.layers());
+    let segments = layers.flat_map(|layer| layer.segments());
+    match segments.map(|segment| segment.len()).sum() {
+        count if count > exhaustive::MOST => Err(exhaustive::too_many(count)),
+        _ => Ok(()),
     }
 }
 

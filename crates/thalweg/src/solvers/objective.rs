@@ -98,6 +98,18 @@ impl<'a> Objective<'a> {
         self.here()
     }
 
+    /// C(θ) alone, with these parameters, where the engine then stays.
+    ///
+    /// # Errors
+    /// As [`Objective::here`].
+    pub fn loss_at(&mut self, parameters: &[f64]) -> Result<f64> {
+        self.stay_at(parameters)?;
+        let loss = self.engine.evaluate(&Batch::all(self.dataset), None)?;
+        let weights = parameters.iter().zip(&self.decays);
+        let squares = weights.filter(|(_, decays)| **decays).map(|(p, _)| p * p);
+        Ok(loss + 0.5 * self.l2 * squares.sum::<f64>())
+    }
+
     /// Leaves the engine with these parameters.
     ///
     /// # Errors

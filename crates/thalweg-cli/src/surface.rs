@@ -1,0 +1,95 @@
+//! The error surface that an exhaustive search went over: drawn into the run folder, and told in a line.
+
+use thalweg::dataset::Dataset;
+use thalweg::engine::{Engine, ParameterInfo};
+use thalweg::search::Surface;
+use thalweg::solvers;
+use thalweg::spec::TrainingSpec;
+use thalweg_plot::{Figure, Grid, Panel};
+
+use crate::exit::Result;
+use crate::run_folder::{RunFolder, SURFACE, unwritable};
+use crate::terminal::{Terminal, count, figure};
+
+/// The picture in characters, on a terminal.
+const TEXT: (usize, usize) = (64, 18);
+const LEVELS: u32 = 12;
+
+/// Draws it, if the optimizer was an exhaustive search; says whether there is a picture.
+pub fn draw(
+    engine: &mut dyn Engine,
+    rows: &Dataset,
+    training: &TrainingSpec,
+    folder: &RunFolder,
+    terminal: &Terminal,
+) -> Result<bool> {
+    let Some(surface) = solvers::surface(engine, rows, training)? else {
+        return Ok(false);
+    };
+    let Some((lowest, loss)) = surface.lowest() else {
+        return Ok(false);
+    };
+    let names = names(&engine.parameters());
+    let place: Vec<String> = (names.iter().zip(&lowest))
+        .map(|(name, value)| format!("{name} = {}", figure(*value)))
+        .collect();
+    let points = surface.losses.len();
+    terminal.line(&format!(
+        "lowest of {}: {}, loss {}",
+        count(points, "point"),
+        place.join(", "),
+        figure(loss)
+    ));
+    let panel = panel(surface, &names, &lowest, loss);
+    if terminal.is_seen() {
+        terminal.line(&panel.text(TEXT.0, TEXT.1));
+    }
+    let svg = Figure::new("The error surface").panel(panel).svg();
+    (folder.write(SURFACE, svg.as_bytes()))
+        .map_err(|error| unwritable(&folder.file(SURFACE), &error))?;
+    Ok(true)
+}
+
+/// A curve over one parameter, contours over two, and the lowest point.
+fn panel(surface: Surface, names: &[String], lowest: &[f64], loss: f64) -> Panel {
+    let Surface { axes, losses } = surface;
+    let mut values = axes.into_iter().map(|axis| axis.values);
+    match (values.next(), values.next(), names, lowest) {
+        (Some(x), Some(y), [across, up], [a, b]) => {
+            let finite = losses.iter().filter(|loss| loss.is_finite());
+            let highest = finite.fold(loss, |a, b| a.max(*b));
+            // Those of a parabola are equally far apart.
+            let level = |k| {
+                let share = (f64::from(k) + 0.5) / f64::from(LEVELS);
+                loss + (highest - loss) * share * share
+            };
+            let values = losses;
+            Panel::new(across, up)
+                .contours(Grid { x, y, values }, (0..LEVELS).map(level))
+                .points("lowest of the grid", [(*a, *b)])
+        }
+        (Some(x), ..) => {
+            let name = names.first().map_or("", String::as_str);
+            Panel::new(name, "loss")
+                .line("loss", x.into_iter().zip(losses))
+                .points(
+                    "lowest of the grid",
+                    lowest.iter().map(|value| (*value, loss)),
+                )
+        }
+        _ => Panel::new("", "loss"),
+    }
+}
+
+/// A name for each parameter: that of its tensor, with its number where the tensor has several.
+fn names(tensors: &[ParameterInfo]) -> Vec<String> {
+    let of = |tensor: &ParameterInfo| -> Vec<String> {
+        match tensor.shape.iter().product() {
+            1usize => vec![tensor.name.clone()],
+            length => (0..length)
+                .map(|i| format!("{}[{i}]", tensor.name))
+                .collect(),
+        }
+    };
+    tensors.iter().flat_map(of).collect()
+}
