@@ -27,7 +27,6 @@ def convolve(x, weight, bias):
 
 
 def loss(parameters, x, y):
-    x = protocol.floats(x)
     count = len(job.convolutions)
     if count:
         edge = math.isqrt(x.shape[1])
@@ -67,8 +66,7 @@ def run_step(carry, x, y, rows):
     return step(carry, x[rows], y[rows])
 
 
-import os
-x, y = jnp.asarray(job.x if os.environ.get("JAX_BYTES") else protocol.floats(job.x)), jnp.asarray(job.y)
+x, y = jnp.asarray(protocol.floats(job.x)), jnp.asarray(job.y)
 del job.x, job.y
 parameters = [
     (jnp.asarray(weight if weight.ndim == 4 else weight.T), jnp.asarray(bias)) for weight, bias in job.initial

@@ -206,9 +206,10 @@ pub fn run(options: &Options) -> Result<()> {
         report::products(&measured.products, &machine)
     );
 
-    let chosen: Vec<&Workload> = options
-        .only
-        .map_or(WORKLOADS.iter().collect(), |one| vec![one]);
+    let chosen: Vec<&Workload> = options.only.map_or(
+        WORKLOADS.iter().filter(|one| one.is_native()).collect(),
+        |one| vec![one],
+    );
     let mut outcomes = Vec::new();
     for workload in chosen {
         let outcome = measure(workload, options, &python, &executable, threads)?;

@@ -3,6 +3,7 @@
 //! Row counts are whole batches, so that nobody has a short last batch to keep or drop.
 
 use serde::Serialize;
+use thalweg::Isa;
 use thalweg::error::{Error, Result};
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting, unknown};
@@ -12,7 +13,7 @@ use thalweg::spec::{NetworkSpec, TrainingSpec};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Pixels of digits: a few bright ones around one template a class.
+    /// Pixels of digits, as bytes: a few bright ones around one template a class.
     Pixels,
     /// Features of mean 0 and variance 1; the class is a noisy linear function of them.
     Planted,
@@ -379,6 +380,12 @@ impl Workload {
             )
         };
         layers.map(flops).collect()
+    }
+
+    /// Whether this machine has instructions for its precision; else it would be computed by others, which takes long
+    /// and says nothing.
+    pub fn is_native(&self) -> bool {
+        self.dtype != Dtype::Bf16 || Isa::detect().has_bf16()
     }
 
     /// Bytes of a row in memory: features in single precision, or pixels in a byte each, the class, and its place in

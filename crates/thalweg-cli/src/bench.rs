@@ -56,6 +56,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
             dtype: args.dtype.unwrap_or(workload.dtype),
             ..*workload
         })
+        .filter(|workload| workload.is_native() || args.only.is_some() || args.dtype.is_some())
         .collect();
     let threads = threads_or_all(args.threads);
     let mut terminal = Terminal::new(false, args.json);

@@ -272,8 +272,10 @@ const HOW_TO_READ: &str = "\
 Everyone trains the same network from the same initial parameters on the same rows, reshuffled every epoch, \
 with the same optimizer (Adam at 1e-3; plain gradient descent at 0.5 for the linear models), ReLU, and softmax \
 cross-entropy or, with one output, the logistic loss, on all threads. All compute in single precision; a \
-workload whose Thalweg side computes in another one says so, and its peers still have single precision. Row \
-counts are whole batches. Contestants are processes that take turns, one at work at a time; the first epoch of \
+workload whose Thalweg side computes in another one says so, and its peers still have single precision; such \
+workloads are left out where the processor has no instructions for them. Pixels are bytes, which Thalweg converts as it \
+gathers rows; peers get them as numbers in single precision, converted before the clock starts (JAX was slower with the \
+conversion in its graph). Row counts are whole batches. Contestants are processes that take turns, one at work at a time; the first epoch of \
 each is not counted (how many are measured stands with the data below). JAX runs the whole epoch, reshuffling \
 included, as one compiled scan, and goals that name JAX mean this; on a CPU its shuffle, a sort, is a large part \
 of the epochs of small networks, so a second row has NumPy draw the order, within the measured time. scikit-learn's `MLPClassifier` is its own fit loop, timed epoch by epoch; \

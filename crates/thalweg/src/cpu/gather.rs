@@ -63,7 +63,7 @@ impl<T: Precision> Pass<'_, T> {
                 offset,
             } => {
                 let (scale, offset) = (T::from_f64((*scale).into()), T::from_f64((*offset).into()));
-                let convert = |byte: u8| T::from_f64(byte.into()) * scale + offset;
+                let convert = |byte: u8| T::from_byte(byte) * scale + offset;
                 self.gather_rows(block, next, bytes, width, x, convert);
             }
         }

@@ -70,18 +70,22 @@ impl<S: Copy, T, R: Iterator<Item = usize>, C: Fn(S) -> T> Kernel for Gather<'_,
     }
 }
 
-/// Converts a row in pieces of fixed sizes, which become vector instructions and not a call. The last piece
-/// may overlap the one before it.
+/// Converts a short row in pieces of fixed sizes, which become vector instructions and not a call. The last piece
+/// may overlap the one before it. A long one is a loop, in which narrow numbers fill vectors as well.
 #[inline(always)]
 fn convert_row<S: Copy, T>(from: &[S], to: &mut [T], convert: impl Fn(S) -> T) {
-    if !convert_pieces::<16, S, T>(from, to, &convert)
-        && !convert_pieces::<4, S, T>(from, to, &convert)
+    if from.len() > LONG
+        || !convert_pieces::<16, S, T>(from, to, &convert)
+            && !convert_pieces::<4, S, T>(from, to, &convert)
     {
         for (to, from) in to.iter_mut().zip(from) {
             *to = convert(*from);
         }
     }
 }
+
+/// Rows of more values than this are long.
+const LONG: usize = 128;
 
 /// Converts pieces of N values; none if there is less than one.
 #[inline(always)]
@@ -142,7 +146,7 @@ mod tests {
     #[test]
     fn rows_arrive_in_the_order_that_was_asked_for_on_every_path() {
         for isa in Isa::available() {
-            for width in [1, 3, 16, 30, 130] {
+            for width in [1, 3, 16, 30, 128, 131] {
                 let from: Vec<u8> = (0..10 * width).map(|i| (i % 251) as u8).collect();
                 let order = [7, 0, 9, 9, 2];
                 let stride = width + 5;

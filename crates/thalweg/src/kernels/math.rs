@@ -43,6 +43,10 @@ macro_rules! scalar {
                 x as $float
             }
             #[inline(always)]
+            fn from_byte(x: u8) -> Self {
+                $float::from(x)
+            }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }

@@ -70,7 +70,16 @@ pub fn column_sums<T: Scalar>(isa: Isa, x: &[T], sums: &mut [T]) {
             for (sum, x) in partial.iter_mut().zip(rest) {
                 *sum += *x;
             }
-            add(sums, &partial);
+            // By halves as long as these are whole rows, so that few additions wait for each other.
+            let mut partial = &mut partial[..];
+            while partial.len() % (2 * sums.len()) == 0 {
+                let (low, high) = partial.split_at_mut(partial.len() / 2);
+                for (low, high) in low.iter_mut().zip(high) {
+                    *low += *high;
+                }
+                partial = low;
+            }
+            add(sums, partial);
         }
     }
     assert!(SUMS.is_multiple_of(sums.len()));
@@ -113,6 +122,21 @@ mod tests {
                         let exact: f64 = x.iter().skip(column).step_by(columns).sum();
                         assert_eq!(*sum, exact);
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_rows_are_exact_on_integers_and_stop_at_the_width_on_every_path() {
+        for isa in Isa::available() {
+            for (rows, width, stride) in [(1, 5, 9), (2, 16, 16), (5, 33, 40), (7, 1, 3)] {
+                let x: Vec<f64> = (0..rows * stride).map(|i| (i * 7 % 11) as f64).collect();
+                let mut sums = vec![f64::NAN; width];
+                sum_rows(isa, &x[..(rows - 1) * stride + width], stride, &mut sums);
+                for (column, sum) in sums.iter().enumerate() {
+                    let exact: f64 = x.iter().skip(column).step_by(stride).sum();
+                    assert_eq!(*sum, exact);
                 }
             }
         }

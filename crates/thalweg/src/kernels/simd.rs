@@ -56,6 +56,8 @@ pub trait Scalar:
 
     /// The nearest value of this type.
     fn from_f64(x: f64) -> Self;
+    /// The same value of this type.
+    fn from_byte(x: u8) -> Self;
     /// The same value in double precision.
     fn to_f64(self) -> f64;
     /// Square root.
