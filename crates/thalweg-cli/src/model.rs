@@ -41,8 +41,11 @@ pub struct Description {
 /// How training went.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Epochs done.
+    /// Epochs done, those of the model that it went on from included.
     pub epochs: usize,
+    /// The last epoch, had nothing stopped the run; not in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_epoch: Option<usize>,
     /// The epoch whose weights these are.
     pub best_epoch: usize,
     /// Why training ended.
@@ -227,6 +230,7 @@ mod tests {
         };
         let outcome = Outcome {
             epochs: 1,
+            last_epoch: Some(1),
             best_epoch: 1,
             stopped_by: "epochs".into(),
             rows,

@@ -14,10 +14,11 @@ use std::sync::OnceLock;
 
 use super::activation::Pointwise;
 use super::{
-    AnyLayer, Block, Geometry, LAYERS, Layer, Matrix, Mode, Order, Part, Place, Plan, Segment,
+    AnyLayer, Block, Geometry, LAYERS, Layer, Matrix, Mode, Order, Part, Place, Plan, Role, Segment,
     Shape, Tile, Trace, Weights, stride, vectors,
 };
 use crate::activations::ACTIVATIONS;
+use crate::constraints::Constraint;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::precision::Precision;
@@ -25,6 +26,8 @@ use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Choice, Default, Domain, Parameter, Setting};
 
 const WEIGHT: usize = 0;
+/// Of weight norm.
+const GAIN: usize = 1;
 
 /// Which norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +82,13 @@ pub(super) fn build(name: &str, norm: Norm, arguments: &Arguments, place: &Place
         ));
     }
     let taken = |choice: &Choice, name: &str| choice.settings.get(name).cloned();
-    if let Some(constraint) = taken(&choice, "constraint").and_then(|setting| setting.choice())
+    if norm == Norm::Spectral
+        && let Some(constraint) = taken(&choice, "constraint").and_then(|setting| setting.choice())
         && constraint.name != AUTO
     {
         let found = format!("constraint = {constraint} on the layer that it normalizes");
         let error = Error::invalid(format!("layer {name}"), found, "one of them");
-        return Err(error.remedy("the norm of the weights is its own: leave out the constraint"));
+        return Err(error.remedy("no unit's weights exceed a norm of 1: leave out the constraint"));
     }
     let has_bias = taken(&choice, "bias") != Some(Setting::Flag(false));
     let activation = taken(&choice, "activation").and_then(|setting| setting.choice());
@@ -149,15 +153,14 @@ impl Reparametrized {
 
     /// Segments beside V.
     fn own(&self) -> Vec<Segment> {
-        let of = |name: &'static str, length| Segment {
-            name: name.into(),
-            shape: vec![length],
-            decays: false,
-        };
-        let bias = self.has_bias.then(|| of("bias", self.units));
+        let of = |name: &'static str, length, role| Segment::new(name, vec![length], role);
+        let bias = (self.has_bias).then(|| of("bias", self.units, Role::Other));
         let norm = match self.norm {
-            Norm::Weight => vec![of("gain", self.units)],
-            Norm::Spectral => vec![of("left", self.units), of("right", self.fan_in)],
+            Norm::Weight => vec![of("gain", self.units, Role::Lengths)],
+            Norm::Spectral => vec![
+                of("left", self.units, Role::Other),
+                of("right", self.fan_in, Role::Other),
+            ],
         };
         norm.into_iter().chain(bias).collect()
     }
@@ -294,7 +297,10 @@ impl Geometry for Reparametrized {
     }
 
     fn segments(&self) -> Vec<Segment> {
-        let weight = self.inner.segments().swap_remove(WEIGHT);
+        let mut weight = self.inner.segments().swap_remove(WEIGHT);
+        if self.norm == Norm::Weight {
+            weight.role = Role::Directions;
+        }
         [weight].into_iter().chain(self.own()).collect()
     }
 
@@ -344,6 +350,12 @@ impl Geometry for Reparametrized {
 
     fn order(&self) -> Order {
         self.inner.order()
+    }
+
+    /// ‖w_i‖ is |g\[i\]|.
+    fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
+        let is_length = self.norm == Norm::Weight && segment == GAIN;
+        is_length.then(|| self.inner.constraint(WEIGHT)).flatten()
     }
 
     fn is_trained(&self, segment: usize) -> bool {
@@ -529,7 +541,7 @@ impl<T: Precision> Layer<T> for Reparametrized {
         if !self.is_trained(tile.segment) {
             return;
         }
-        let is_gain = self.norm == Norm::Weight && tile.segment == 1;
+        let is_gain = self.norm == Norm::Weight && tile.segment == GAIN;
         let area = self.area::<T>(batch.isa);
         let units = tile.column..self.units.min(tile.column + tile.columns);
         for (gradient, unit) in gradient.iter_mut().zip(units) {
