@@ -20,8 +20,8 @@ use crate::preset::{self, Facts, Reason};
 mod data;
 mod network;
 
-pub use data::data;
 use data::check_used;
+pub use data::data;
 use network::{check_fits, check_outputs, check_plain, embed, shape};
 
 /// So that the config means the same in every folder.
@@ -91,8 +91,9 @@ pub fn config(
     config.data.target.task = Some(facts.task);
 
     let codes = preprocessing.codes();
-    if let (true, Some(limit)) = (is_new, config.data.fit.embed_above) {
-        preset::embedding(limit, &codes, &mut reasons);
+    let fit = &config.data.fit;
+    if let (true, Some(limit)) = (is_new, fit.embed_above) {
+        preset::embedding(limit, fit.embed_least, &codes, &mut reasons);
     }
     let network = &mut config.network;
     let earlier_loss = network.loss.clone();

@@ -70,6 +70,7 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
         data.fit.class_weight = Some(ClassWeight::Balanced);
     }
     data.fit.embed_above = embed_above(args, base)?;
+    data.fit.embed_least = args.embed_least.unwrap_or(data.fit.embed_least);
     data.fit.scaling = args.scaling.unwrap_or(data.fit.scaling);
     if args.no_standardize {
         (data.fit.scaling, data.fit.standardize_target) = (Scaling::None, false);

@@ -185,7 +185,10 @@ impl<T: Precision> Parts<'_, T> {
             let of_run = around.max_norm.map(|limit| MaxNorm { limit });
             let of_run = of_run.as_ref().map(|max_norm| max_norm as &dyn Constraint);
             member.meet();
-            for tensor in self.own_tensors(member).filter(|tensor| tensor.is_constrained) {
+            for tensor in self
+                .own_tensors(member)
+                .filter(|tensor| tensor.is_constrained)
+            {
                 let (layer, segment) = tensor.of;
                 let own = pass.plan.layers[layer].layer.constraint(segment);
                 let constraint = own.or(of_run).filter(|constraint| !constraint.is_none());

@@ -3,8 +3,7 @@
 //!
 //! Source: Nocedal & Wright 2006, algorithms 3.5 and 3.6, with cubic interpolation (eq. 3.59). Where φ(0) and φ(α)
 //! differ by no more than rounding, the first condition counts as fulfilled, so that minima are found to the last
-//! digits that the gradient tells. A point gains where φ is lower by more than rounding, or where it is as low and the
-//! gradient shorter; at a kink, where neither is to be had, the search finds nothing.
+//! digits that the gradient tells. At a kink such a point may gain nothing: see [`gains`].
 
 use super::vector::{dot, norm, plus};
 use super::{Objective, Point};
@@ -19,6 +18,18 @@ struct Trial {
     alpha: f64,
     slope: f64,
     point: Point,
+}
+
+/// What rounding may change in a loss.
+fn slack(from: &Point) -> f64 {
+    8.0 * f64::EPSILON * from.loss.abs()
+}
+
+/// Whether a point that a search found is better than where it began: C is lower by more than rounding, or as low and
+/// the gradient shorter.
+pub fn gains(from: &Point, to: &Point) -> bool {
+    let (gain, slack) = (from.loss - to.loss, slack(from));
+    gain > slack || (gain >= -slack && norm(&to.gradient) < norm(&from.gradient))
 }
 
 /// The line, from a point.
@@ -44,20 +55,13 @@ impl Line<'_> {
         trial.point.loss <= self.from.loss + C1 * trial.alpha * self.slope + self.slack
     }
 
-    /// Whether it is a point to go on from.
-    fn gains(&self, point: &Point) -> bool {
-        let is_shorter = || norm(&point.gradient) < norm(&self.from.gradient);
-        let gain = self.from.loss - point.loss;
-        gain > self.slack || (gain >= -self.slack && is_shorter())
-    }
-
     fn is_flat(&self, trial: &Trial) -> bool {
         trial.slope.abs() <= -C2 * self.slope
     }
 }
 
 /// The point at a step length that fulfils the conditions, first trying `alpha`; nothing if the direction does not
-/// lead downwards, no length is found, or nothing is gained there.
+/// lead downwards or no length is found.
 ///
 /// # Errors
 /// As [`Objective::at`].
@@ -65,39 +69,33 @@ pub fn search(
     objective: &mut Objective,
     from: &Point,
     direction: &[f64],
-    alpha: f64,
+    mut alpha: f64,
 ) -> Result<Option<Point>> {
     let line = Line {
         from,
         direction,
         slope: dot(&from.gradient, direction),
-        slack: 8.0 * f64::EPSILON * from.loss.abs(),
+        slack: slack(from),
     };
     if line.slope.is_nan() || line.slope >= 0.0 {
         return Ok(None);
     }
-    let found = bracket(objective, &line, alpha)?;
-    Ok(found.filter(|point| line.gains(point)))
-}
-
-/// Lengthens the step until the conditions hold, or until they must hold in between.
-fn bracket(objective: &mut Objective, line: &Line, mut alpha: f64) -> Result<Option<Point>> {
     let mut before = Trial {
         alpha: 0.0,
         slope: line.slope,
-        point: line.from.clone(),
+        point: from.clone(),
     };
     for number in 0..MOST_TRIES {
         let trial = line.at(objective, alpha)?;
         let rises = number > 0 && trial.point.loss > before.point.loss + line.slack;
         if !line.is_low(&trial) || rises || trial.point.loss.is_nan() {
-            return zoom(objective, line, before, trial);
+            return zoom(objective, &line, before, trial);
         }
         if line.is_flat(&trial) {
             return Ok(Some(trial.point));
         }
         if trial.slope >= 0.0 {
-            return zoom(objective, line, trial, before);
+            return zoom(objective, &line, trial, before);
         }
         alpha *= 2.0;
         before = trial;
@@ -128,7 +126,7 @@ fn zoom(
         low = trial;
     }
     // Low enough is better than nothing.
-    Ok((low.alpha > 0.0).then_some(low.point))
+    Ok((low.alpha > 0.0 && low.point.loss < line.from.loss).then_some(low.point))
 }
 
 /// The minimum of the cubic through both ends, kept away from them; else the middle.
