@@ -136,13 +136,17 @@ fn rare_categories_are_unknown_and_columns_of_them_are_noted() {
     let line = "train names.csv --epochs 1 --hidden 4";
     let ended = place.succeed(&format!("{line} --out a"));
     assert!(
-        ended.stderr.contains("categories with a code, of about 2 rows each")
+        ended
+            .stderr
+            .contains("categories with a code, of about 2 rows each")
             && ended.stderr.contains("compare with --drop \"name\""),
         "{}",
         ended.stderr
     );
     assert!(
-        ended.stdout.contains("a learned vector for each of 2 rows or more: name ("),
+        ended
+            .stdout
+            .contains("a learned vector for each of 2 rows or more: name ("),
         "{}",
         ended.stdout
     );

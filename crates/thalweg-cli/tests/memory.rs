@@ -14,9 +14,9 @@ fn a_limit_of_memory_refuses_in_one_line_and_never_aborts() {
     let rows: String = (0..60).map(|i| format!("{i},{}\n", i * i % 17)).collect();
     place.write("d.csv", format!("x,y\n{rows}"));
     let (mut done, mut refused) = (0, 0);
-    for (step, limit) in (200_000..900_000).step_by(100_000).enumerate() {
+    for (step, limit) in (50_000..300_000).step_by(25_000).enumerate() {
         let line = format!(
-            "ulimit -v {limit} && exec \"$0\" train d.csv --hidden 2048,2048 --epochs 1 --threads 1 --quiet --out {step}"
+            "ulimit -v {limit} && exec \"$0\" train d.csv --hidden 1024,1024 --epochs 1 --threads 1 --quiet --out {step}"
         );
         let ended = Command::new("sh")
             .args(["-c", &line, env!("CARGO_BIN_EXE_thalweg")])

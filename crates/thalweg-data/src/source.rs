@@ -32,7 +32,11 @@ impl Source {
         }
         if text.is_empty() {
             let expected = "a file, a folder, or builtin:digits";
-            return Err(Error::invalid(Place::default(), "an empty name for DATA", expected));
+            return Err(Error::invalid(
+                Place::default(),
+                "an empty name for DATA",
+                expected,
+            ));
         }
         match text.strip_prefix("builtin:") {
             Some(name) => builtin::find(name).map(Source::Builtin),
