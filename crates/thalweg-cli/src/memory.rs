@@ -9,7 +9,8 @@ use thalweg::spec::{NetworkSpec, TrainingSpec};
 
 use crate::exit::Result;
 
-/// Refuses a network that needs more memory than there is when a checkpoint of it is written.
+/// Refuses a network that needs more memory than there is when a checkpoint of it is written: after some time, and when a
+/// run is interrupted.
 pub fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
     let Some(available) = available() else {
         return Ok(());
@@ -21,7 +22,7 @@ pub fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
     let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
     Err(Error::invalid(
         "network",
-        format!("layers that need at least {}", gigabytes(need)),
+        format!("layers that need about {}", gigabytes(need)),
         format!("at most the {} of free memory", gigabytes(available)),
     )
     .remedy("choose smaller layers")
@@ -30,7 +31,8 @@ pub fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
 
 /// Bytes that a run holds for a weight when it holds most: in the engine its value, what is derived from it, its u and
 /// its slots; in double precision the best epoch's value, and value, slots and best value of the checkpoint; of these the
-/// tensors of the file, and their bytes twice.
+/// tensors of the file, and their bytes twice. What an engine saves (all but the checkpoint's best value) grows by
+/// doubling, so it may take twice its length.
 fn per_weight(training: &TrainingSpec) -> Result<u64> {
     let size = match training.dtype {
         Dtype::F32 | Dtype::Bf16 => 4,
@@ -42,7 +44,8 @@ fn per_weight(training: &TrainingSpec) -> Result<u64> {
         _ => Chain::build(training)?.slots() as u64,
     };
     let tensors = 2 + slots;
-    Ok(size * (3 + slots) + 8 * (1 + tensors) + (8 + 2 * size) * tensors)
+    let saved = 2 * (2 + slots);
+    Ok(size * (3 + slots) + 8 * (saved + 1) + (8 + 2 * size) * tensors)
 }
 
 fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {
