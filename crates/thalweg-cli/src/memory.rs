@@ -11,8 +11,8 @@ use crate::exit::Result;
 
 /// Refuses a network that needs more memory than there is when a checkpoint of it is written: after some time, and when a
 /// run is interrupted.
-pub fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
-    let Some(available) = available() else {
+pub fn check(network: &NetworkSpec, training: &TrainingSpec, threads: usize) -> Result<()> {
+    let Some(available) = available(threads) else {
         return Ok(());
     };
     let need = weights(network, training.dtype).saturating_mul(per_weight(training)?);
@@ -57,8 +57,12 @@ fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {
     segments.map(|segment| segment.len() as u64).sum()
 }
 
-/// Bytes that can be had without swapping and within the limit of the process, where Linux says so.
-fn available() -> Option<u64> {
+/// What the C library keeps of the address space for the allocations of each thread but the first.
+const ARENA: u64 = 64 << 20;
+
+/// Bytes that can be had without swapping and within the limit of the process, where Linux says so. Beside the team
+/// there is a thread that waits for Ctrl-C.
+fn available(threads: usize) -> Option<u64> {
     let bytes = |path: &str, name: &str| -> Option<u64> {
         let text = std::fs::read_to_string(path).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -68,6 +72,7 @@ fn available() -> Option<u64> {
     // In bytes, or `unlimited`.
     let limit = bytes("/proc/self/limits", "Max address space");
     let taken = bytes("/proc/self/status", "VmSize:").map_or(0, |kibibytes| 1024 * kibibytes);
+    let taken = taken + ARENA * threads as u64;
     Some(limit.map_or(free, |limit| free.min(limit.saturating_sub(taken))))
 }
 
@@ -82,9 +87,9 @@ mod tests {
         let mlp = |hidden| NetworkSpec::mlp(4, hidden, "relu", 3, Choice::new("mse"));
         assert_eq!(weights(&mlp(&[8]), Dtype::F32), 5 * 8 + 9 * 3);
         let training = TrainingSpec::default();
-        assert!(check(&mlp(&[8]), &training).is_ok());
-        if available().is_some() {
-            assert!(check(&mlp(&[1 << 24, 1 << 24]), &training).is_err());
+        assert!(check(&mlp(&[8]), &training, 1).is_ok());
+        if available(1).is_some() {
+            assert!(check(&mlp(&[1 << 24, 1 << 24]), &training, 1).is_err());
         }
     }
 }

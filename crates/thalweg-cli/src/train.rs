@@ -151,7 +151,7 @@ fn train(
         lock,
     } = beginning;
     let threads = threads_or_all(args.threads);
-    memory::check(&config.network, &config.training)?;
+    memory::check(&config.network, &config.training, threads)?;
     let training = resolve::for_rows(&config.training, prepared.train.rows());
     let has_weights = config.initial_weights.is_some() || model.is_some();
     let mut engine = match has_weights {

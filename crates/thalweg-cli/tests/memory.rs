@@ -14,9 +14,18 @@ fn a_limit_of_memory_refuses_in_one_line_and_never_aborts() {
     let rows: String = (0..60).map(|i| format!("{i},{}\n", i * i % 17)).collect();
     place.write("d.csv", format!("x,y\n{rows}"));
     let (mut done, mut refused) = (0, 0);
-    for (step, limit) in (50_000..300_000).step_by(25_000).enumerate() {
+    let limits = (50_000..500_000).step_by(50_000);
+    let runs = limits.flat_map(|limit| {
+        [1, 2].map(|threads| {
+            (
+                limit,
+                format!("--threads {threads} --out {limit}-{threads}"),
+            )
+        })
+    });
+    for (limit, options) in runs {
         let line = format!(
-            "ulimit -v {limit} && exec \"$0\" train d.csv --hidden 1024,1024 --epochs 1 --threads 1 --quiet --out {step}"
+            "ulimit -v {limit} && exec \"$0\" train d.csv --hidden 1024,1024 --epochs 1 --quiet {options}"
         );
         let ended = Command::new("sh")
             .args(["-c", &line, env!("CARGO_BIN_EXE_thalweg")])
