@@ -9,7 +9,8 @@ use thalweg_data::{Scaling, Task};
 
 use crate::config::OutputBias;
 use crate::parse::{
-    EmbedAbove, delimiter, dtype, embed_above, output_bias, reduction, scaling, threads,
+    EmbedAbove, delimiter, dtype, embed_above, embed_least, output_bias, reduction, scaling,
+    threads,
 };
 use crate::tuning::Tuning;
 
@@ -126,8 +127,13 @@ pub struct TrainArgs {
     #[arg(long, value_name = "HOW", help_heading = "Data")]
     pub class_weight: Option<ClassWeightArg>,
     /// Give columns of more than N categories to an embedding, as codes, and not an input for each category; or none
-    #[arg(long, value_name = "N", help_heading = "Data", value_parser = embed_above)]
+    #[arg(long, value_name = "N", help_heading = "Data", value_parser = embed_above,
+          allow_negative_numbers = true)]
     pub embed_above: Option<EmbedAbove>,
+    /// Rows that a category needs for a code of its own, else it is unknown [default: 2]
+    #[arg(long, value_name = "N", help_heading = "Data", value_parser = embed_least,
+          allow_negative_numbers = true)]
+    pub embed_least: Option<usize>,
     /// standard, robust (quartiles, outliers bent) or none [default: standard]
     #[arg(long, value_name = "HOW", help_heading = "Data", value_parser = scaling,
           conflicts_with = "no_standardize")]
@@ -173,7 +179,7 @@ pub struct TrainArgs {
     /// and settings are its own, --epochs are further ones
     #[arg(long = "continue", value_name = "MODEL", help_heading = "Run",
           conflicts_with_all = ["initial_weights", "config", "preset", "resume", "target", "task", "drop",
-                                "sample_weight", "class_weight", "embed_above", "scaling", "no_standardize", "hidden",
+                                "sample_weight", "class_weight", "embed_above", "embed_least", "scaling", "no_standardize", "hidden",
                                 "activation", "initializer", "output_bias", "loss"])]
     pub continue_from: Option<PathBuf>,
     /// Start from the weights of this model

@@ -69,12 +69,12 @@ impl Owner<'_> {
             config: self.config.clone(),
             preprocessing: self.preprocessing.clone(),
         };
-        let mut all = tensors("", self.parameters, &checkpoint.state.parameters);
+        let mut all = tensors("", self.parameters, &checkpoint.state.parameters)?;
         for (index, values) in checkpoint.state.slots.iter().enumerate() {
-            all.extend(tensors(&slot(index), self.parameters, values));
+            all.extend(tensors(&slot(index), self.parameters, values)?);
         }
         if let Some(best) = &checkpoint.best {
-            all.extend(tensors(BEST, self.parameters, &best.parameters));
+            all.extend(tensors(BEST, self.parameters, &best.parameters)?);
         }
         let file = ModelFile {
             dtype: self.config.training.dtype,

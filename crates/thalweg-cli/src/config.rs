@@ -61,7 +61,7 @@ pub struct DataConfig {
     /// Rows kept for test and validation.
     #[serde(default)]
     pub split: SplitOptions,
-    /// Preprocessing.
+    /// Preprocessing. Whatever it says, targets are not standardized for a loss of counts.
     #[serde(default)]
     pub fit: FitOptions,
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use thalweg::losses::{Comparison, LOSSES};
 use thalweg::precision::Dtype;
+use thalweg::registry::Choice;
 use thalweg_data::{
     ExpectedColumns, Loaded, PrepareOptions, Prepared, Preprocessing, ReadOptions, Source, Table,
     prepare, prepare_fitted,
@@ -33,9 +35,10 @@ impl ReadArgs {
 }
 
 /// Reads everything that a training run names, and makes datasets of it: by the preprocessing of the model that it
-/// goes on from, if there is one.
+/// goes on from, if there is one. For a loss of counts, targets stay counts.
 pub fn load(
     config: &DataConfig,
+    loss: Option<&Choice>,
     dtype: Dtype,
     preprocessing: Option<&Preprocessing>,
 ) -> Result<Prepared> {
@@ -50,10 +53,12 @@ pub fn load(
             .transpose()
     };
     let (validation, test) = (part(&config.validation)?, part(&config.test)?);
+    let mut fit = config.fit.clone();
+    fit.standardize_target &= !loss.is_some_and(is_of_counts);
     let options = PrepareOptions {
         target: config.target.clone(),
         split: config.split.clone(),
-        fit: config.fit.clone(),
+        fit,
         dtype,
     };
     let (validation, test) = (validation.as_ref(), test.as_ref());
@@ -61,6 +66,11 @@ pub fn load(
         Some(fitted) => prepare_fitted(&loaded, validation, test, fitted, &options)?,
         None => prepare(&loaded, validation, test, &options)?,
     })
+}
+
+fn is_of_counts(loss: &Choice) -> bool {
+    let built = LOSSES.build(loss, &());
+    built.is_ok_and(|loss| loss.comparison() == Comparison::NonNegative)
 }
 
 /// A file beside the training file: read in the same way, knowing the training file's columns.

@@ -21,8 +21,6 @@ pub struct Finish<'a> {
     pub config: &'a Config,
     pub prepared: &'a Prepared,
     pub outcome: &'a Outcome,
-    /// The last epoch, had nothing stopped the run.
-    pub epochs: usize,
     /// ‖g‖ of the last epoch.
     pub gradient_norm: f64,
     pub folder: &'a RunFolder,
@@ -100,7 +98,6 @@ impl<'a> Finish<'a> {
     fn print(&self, end: &End) {
         self.terminal.line(&summary::ending(
             self.outcome,
-            self.epochs,
             end.seconds,
             self.gradient_norm,
         ));

@@ -202,7 +202,7 @@ fn describe(model: &Model) -> Result<Vec<String>> {
     }
     lines.push(format!(
         "  {} of {} epochs, stopped by {}; weights of epoch {}; rows: {} train, {} validation, {} test",
-        outcome.epochs, training.epochs, outcome.stopped_by, outcome.best_epoch,
+        outcome.epochs, outcome.last_epoch.unwrap_or(training.epochs), outcome.stopped_by, outcome.best_epoch,
         outcome.rows.train, outcome.rows.validation, outcome.rows.test
     ));
     lines.push("\nmetrics".to_owned());

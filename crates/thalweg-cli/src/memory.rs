@@ -2,33 +2,50 @@
 
 use thalweg::error::Error;
 use thalweg::layers;
+use thalweg::optimizers::{Chain, is_solver};
 use thalweg::precision::Dtype;
-use thalweg::spec::NetworkSpec;
+use thalweg::registry::Setting;
+use thalweg::spec::{NetworkSpec, TrainingSpec};
 
 use crate::exit::Result;
 
-/// Refuses a network whose weights alone need more memory than there is: a value and a gradient each, and
-/// when the model is written, two copies in double precision and the bytes of the file.
-pub fn check(network: &NetworkSpec, dtype: Dtype) -> Result<()> {
-    let Some(available) = available() else {
+/// Refuses a network that needs more memory than there is when a checkpoint of it is written: after some time, and when a
+/// run is interrupted.
+pub fn check(network: &NetworkSpec, training: &TrainingSpec, threads: usize) -> Result<()> {
+    let Some(available) = available(threads) else {
         return Ok(());
     };
-    let size = match dtype {
-        Dtype::F32 | Dtype::Bf16 => 4,
-        Dtype::F64 => 8,
-    };
-    let need = weights(network, dtype).saturating_mul(3 * size + 16);
+    let need = weights(network, training.dtype).saturating_mul(per_weight(training)?);
     if need <= available {
         return Ok(());
     }
     let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
     Err(Error::invalid(
         "network",
-        format!("layers that need at least {}", gigabytes(need)),
+        format!("layers that need about {}", gigabytes(need)),
         format!("at most the {} of free memory", gigabytes(available)),
     )
     .remedy("choose smaller layers")
     .into())
+}
+
+/// Bytes that a run holds for a weight when it holds most: in the engine its value, what is derived from it, its u and
+/// its slots; in double precision the best epoch's value, and value, slots and best value of the checkpoint; of these the
+/// tensors of the file, and their bytes twice. What an engine saves (all but the checkpoint's best value) grows by
+/// doubling, so it may take twice its length.
+fn per_weight(training: &TrainingSpec) -> Result<u64> {
+    let size = match training.dtype {
+        Dtype::F32 | Dtype::Bf16 => 4,
+        Dtype::F64 => 8,
+    };
+    let slots = match training.optimizer.settings.get("memory") {
+        // Pairs of vectors.
+        Some(Setting::Integer(pairs)) if is_solver(&training.optimizer) => 2 * *pairs as u64,
+        _ => Chain::build(training)?.slots() as u64,
+    };
+    let tensors = 2 + slots;
+    let saved = 2 * (2 + slots);
+    Ok(size * (3 + slots) + 8 * (saved + 1) + (8 + 2 * size) * tensors)
 }
 
 fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {
@@ -40,12 +57,23 @@ fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {
     segments.map(|segment| segment.len() as u64).sum()
 }
 
-/// Bytes that can be had without swapping, where Linux says so.
-fn available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
+/// What the C library keeps of the address space for the allocations of each thread but the first.
+const ARENA: u64 = 64 << 20;
+
+/// Bytes that can be had without swapping and within the limit of the process, where Linux says so. Beside the team
+/// there is a thread that waits for Ctrl-C.
+fn available(threads: usize) -> Option<u64> {
+    let bytes = |path: &str, name: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    let free = bytes("/proc/meminfo", "MemAvailable:")?.checked_mul(1024)?;
+    // In bytes, or `unlimited`.
+    let limit = bytes("/proc/self/limits", "Max address space");
+    let taken = bytes("/proc/self/status", "VmSize:").map_or(0, |kibibytes| 1024 * kibibytes);
+    let taken = taken + ARENA * threads as u64;
+    Some(limit.map_or(free, |limit| free.min(limit.saturating_sub(taken))))
 }
 
 #[cfg(test)]
@@ -58,9 +86,10 @@ mod tests {
     fn a_network_that_no_memory_holds_is_refused() {
         let mlp = |hidden| NetworkSpec::mlp(4, hidden, "relu", 3, Choice::new("mse"));
         assert_eq!(weights(&mlp(&[8]), Dtype::F32), 5 * 8 + 9 * 3);
-        assert!(check(&mlp(&[8]), Dtype::F32).is_ok());
-        if available().is_some() {
-            assert!(check(&mlp(&[1 << 24, 1 << 24]), Dtype::F32).is_err());
+        let training = TrainingSpec::default();
+        assert!(check(&mlp(&[8]), &training, 1).is_ok());
+        if available(1).is_some() {
+            assert!(check(&mlp(&[1 << 24, 1 << 24]), &training, 1).is_err());
         }
     }
 }

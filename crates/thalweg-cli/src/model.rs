@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use thalweg::cpu;
 use thalweg::engine::{Engine, ParameterInfo, State};
 use thalweg::error::Error;
+use thalweg::memory;
 use thalweg::model_file::{ModelFile, Tensor};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::Preprocessing;
@@ -41,8 +42,11 @@ pub struct Description {
 /// How training went.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Epochs done.
+    /// Epochs done, those of the model that it went on from included.
     pub epochs: usize,
+    /// The last epoch, had nothing stopped the run; not in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_epoch: Option<usize>,
     /// The epoch whose weights these are.
     pub best_epoch: usize,
     /// Why training ended.
@@ -64,7 +68,7 @@ pub struct Model {
 impl Description {
     /// The bytes of the model file.
     pub fn to_bytes(&self, engine: &dyn Engine) -> Result<Vec<u8>> {
-        let tensors = tensors("", &engine.parameters(), &engine.save().parameters);
+        let tensors = tensors("", &engine.parameters(), &engine.save().parameters)?;
         let file = ModelFile {
             dtype: self.training.dtype,
             tensors,
@@ -162,16 +166,16 @@ pub fn metadata(value: &impl Serialize) -> Result<Map<String, Value>> {
 }
 
 /// A flat vector as tensors, their names prefixed.
-pub fn tensors(prefix: &str, parameters: &[ParameterInfo], values: &[f64]) -> Vec<Tensor> {
+pub fn tensors(prefix: &str, parameters: &[ParameterInfo], values: &[f64]) -> Result<Vec<Tensor>> {
     let mut rest = values;
     let mut take = |info: &ParameterInfo| {
         let (values, after) = rest.split_at(info.shape.iter().product::<usize>().min(rest.len()));
         rest = after;
-        Tensor {
+        Ok(Tensor {
             name: format!("{prefix}{}", info.name),
             shape: info.shape.clone(),
-            values: values.to_vec(),
-        }
+            values: memory::collect(values.iter().copied())?,
+        })
     };
     parameters.iter().map(&mut take).collect()
 }
@@ -182,7 +186,8 @@ pub fn values(
     prefix: &str,
     parameters: &[ParameterInfo],
 ) -> Result<Vec<f64>, Error> {
-    let mut all = Vec::new();
+    let sizes = (parameters.iter()).map(|info| info.shape.iter().product::<usize>());
+    let mut all = memory::room(sizes.sum())?;
     for info in parameters {
         let name = format!("{prefix}{}", info.name);
         match file.tensor(&name) {
@@ -227,6 +232,7 @@ mod tests {
         };
         let outcome = Outcome {
             epochs: 1,
+            last_epoch: Some(1),
             best_epoch: 1,
             stopped_by: "epochs".into(),
             rows,

@@ -125,11 +125,7 @@ impl NetworkFile {
             (None, &[channels, height, width]) => Some([channels, height, width]),
             _ => None,
         };
-        let shape = image.map_or(Shape::flat(size), |[channels, height, width]| Shape {
-            channels,
-            height,
-            width,
-        });
+        let shape = image.map_or(Shape::flat(size), Shape::image);
         let mut all = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
             let fail = |error: Error| {

@@ -43,6 +43,12 @@ pub fn embed_above(text: &str) -> Result<EmbedAbove, String> {
     }
 }
 
+/// A value of `--embed-least`.
+pub fn embed_least(text: &str) -> Result<usize, String> {
+    let rows = text.parse().ok().filter(|rows| *rows > 0);
+    rows.ok_or_else(|| "expected a whole number ≥ 1".to_owned())
+}
+
 /// A value of `--dtype`.
 pub fn dtype(text: &str) -> Result<Dtype, String> {
     one_of(

@@ -11,7 +11,7 @@ use thalweg::registry::{Choice, Setting};
 use thalweg_data::Task;
 
 use crate::config::OutputBias;
-use crate::terminal::short;
+use crate::terminal::{count, short};
 
 /// What the choices depend on.
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +153,7 @@ pub fn output_bias(loss: &Choice, reasons: &mut Vec<Reason>) -> OutputBias {
 pub const EMBED_ABOVE: usize = 20;
 
 /// What is embedded, and how, where anything is.
-pub fn embedding(limit: usize, codes: &[(&str, usize)], reasons: &mut Vec<Reason>) {
+pub fn embedding(limit: usize, least: usize, codes: &[(&str, usize)], reasons: &mut Vec<Reason>) {
     const NAMED: usize = 3;
     let column = |(name, levels): &(&str, usize)| {
         let width = usual_width(*levels);
@@ -165,7 +165,8 @@ pub fn embedding(limit: usize, codes: &[(&str, usize)], reasons: &mut Vec<Reason
     }
     if !named.is_empty() {
         let why = format!(
-            "many categories, so a learned vector each: {}",
+            "many categories, so a learned vector for each of {} or more: {}",
+            count(least, "row"),
             named.join(", ")
         );
         reasons.push(Reason {

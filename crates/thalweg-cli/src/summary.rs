@@ -9,7 +9,7 @@ use crate::terminal::{Terminal, columns, count, figure};
 pub type Parts<'a> = Vec<(&'a str, &'a Scores)>;
 
 /// How training ended, in a line. The norm of the gradient is that of the last epoch.
-pub fn ending(outcome: &Outcome, epochs: usize, seconds: f64, gradient_norm: f64) -> String {
+pub fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
     let stuck = format!(" (no lower point was found, with a gradient of norm {gradient_norm:.1e})");
     let why = match outcome.stopped_by.as_str() {
         "patience" => " (the validation loss got no better any more)",
@@ -29,8 +29,9 @@ pub fn ending(outcome: &Outcome, epochs: usize, seconds: f64, gradient_norm: f64
         _ => format!("; weights of epoch {}, the best", outcome.best_epoch),
     };
     format!(
-        "{} of {epochs} epochs{why} in {seconds:.2} s{weights}",
-        outcome.epochs
+        "{} of {} epochs{why} in {seconds:.2} s{weights}",
+        outcome.epochs,
+        outcome.last_epoch.unwrap_or(outcome.epochs)
     )
 }
 

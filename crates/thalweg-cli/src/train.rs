@@ -9,6 +9,7 @@ use thalweg::engine::ParameterInfo;
 use thalweg::error::Error;
 use thalweg::initializers::start_at_prior;
 use thalweg::optimizers::is_solver;
+use thalweg::registry::Choice;
 use thalweg::train::{Run, StoppedBy};
 use thalweg_data::{Note, Prepared, Source};
 
@@ -62,7 +63,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let preprocessing = model
         .as_ref()
         .map(|model| &model.description().preprocessing);
-    let prepared = data::load(&data, dtype, preprocessing)?;
+    let named = args.loss.as_ref().map(Choice::new);
+    let loss = named.or_else(|| base.as_ref().map(|base| base.network.loss.clone()));
+    let prepared = data::load(&data, loss.as_ref(), dtype, preprocessing)?;
     for note in &prepared.notes {
         terminal.note(note);
     }
@@ -149,7 +152,7 @@ fn train(
         lock,
     } = beginning;
     let threads = threads_or_all(args.threads);
-    memory::check(&config.network, config.training.dtype)?;
+    memory::check(&config.network, &config.training, threads)?;
     let training = resolve::for_rows(&config.training, prepared.train.rows());
     let has_weights = config.initial_weights.is_some() || model.is_some();
     let mut engine = match has_weights {
@@ -245,7 +248,6 @@ fn train(
         config,
         prepared,
         outcome: &outcome,
-        epochs: run.last_epoch(),
         gradient_norm,
         folder: &folder,
         terminal,
@@ -368,8 +370,10 @@ fn outcome(
     run: &mut Run,
     rows: Rows,
 ) -> Result<(Outcome, Option<Error>)> {
+    let last_epoch = Some(run.last_epoch());
     let of = |epochs, best_epoch, stopped_by: &str| Outcome {
         epochs,
+        last_epoch,
         best_epoch,
         stopped_by: stopped_by.to_owned(),
         rows,

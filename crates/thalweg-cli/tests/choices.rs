@@ -94,6 +94,42 @@ fn counts_are_predicted_as_they_are_and_may_not_be_negative() {
 }
 
 #[test]
+fn a_config_with_another_loss_gives_that_loss_the_targets_that_it_wants() {
+    let place = Workplace::new();
+    let row = |i: u32| format!("{},{}\n", i, (i / 20) * (i / 20));
+    let rows: String = (0..100).map(row).collect();
+    place.write("counts.csv", format!("x,y\n{rows}"));
+    let (line, settings) = ("train counts.csv --task regression", "--epochs 2 --quiet");
+    for (of, to) in [("poisson", "mse"), ("mse", "poisson")] {
+        place.succeed(&format!("{line} --loss {of} {settings} --out {of}"));
+        place.succeed(&format!(
+            "train --config {of}/config.toml --loss {to} --quiet --out {of}-{to}"
+        ));
+        place.succeed(&format!("{line} --loss {to} {settings} --out new-{to}"));
+        // As if that loss had been asked for at first.
+        assert!(
+            place.read(&format!("{of}-{to}/model.safetensors"))
+                == place.read(&format!("new-{to}/model.safetensors")),
+            "{of} → {to}"
+        );
+        place.succeed(&format!(
+            "train --config {of}-{to}/config.toml --quiet --out again-{to}"
+        ));
+        assert!(
+            place.read(&format!("again-{to}/model.safetensors"))
+                == place.read(&format!("new-{to}/model.safetensors"))
+        );
+    }
+    // Who wants raw targets gets them with either.
+    place.succeed(&format!(
+        "{line} --loss poisson --no-standardize {settings} --out raw"
+    ));
+    place.succeed("train --config raw/config.toml --loss mse --quiet --out raw-mse");
+    let info = place.succeed("info raw-mse --json").stdout;
+    assert!(info.contains(r#""mean":0.0,"deviation":1.0"#), "{info}");
+}
+
+#[test]
 fn output_biases_start_at_the_prior_unless_told_otherwise() {
     let place = Workplace::new();
     let rows: String = (0..200)

@@ -108,6 +108,69 @@ fn few_categories_linear_models_and_those_who_do_not_want_it_get_an_input_each()
 }
 
 #[test]
+fn other_hidden_layers_leave_the_embedding_as_it_is() {
+    let place = Workplace::new();
+    houses(&place, "houses.csv", 600);
+    let layers = "[[layers]]\nname = 'embedding'\nwidths = [3]\n\n[[layers]]\nname = 'dense'\nunits = 4\n\n\
+                  [[layers]]\nname = 'dense'\n";
+    place.write("net.toml", layers);
+    place.train("houses.csv --epochs 1 --network net.toml --out a");
+    place.train("--config a/config.toml --hidden 8,8 --out b");
+    let info = place.succeed("info b").stdout;
+    assert!(
+        info.contains("embedding(levels=[31], widths=[3])") && info.contains("units=8"),
+        "{info}"
+    );
+    // Without hidden layers there is none: see `few_categories_…`.
+    place.train("--config a/config.toml --hidden none --out c");
+    assert!(!place.succeed("info c").stdout.contains("embedding("));
+}
+
+#[test]
+fn rare_categories_are_unknown_and_columns_of_them_are_noted() {
+    let place = Workplace::new();
+    // 300 names, each of 2 or 3 rows, of which 240 rows train.
+    let row = |i: usize| format!("{},name{},{}\n", i * 37 % 101, i * 7 % 130, i * 13 % 89);
+    let rows: String = (0..300).map(row).collect();
+    place.write("names.csv", format!("area,name,price\n{rows}"));
+    let line = "train names.csv --epochs 1 --hidden 4";
+    let ended = place.succeed(&format!("{line} --out a"));
+    assert!(
+        ended
+            .stderr
+            .contains("categories with a code, of about 2 rows each")
+            && ended.stderr.contains("compare with --drop \"name\""),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended
+            .stdout
+            .contains("a learned vector for each of 2 rows or more: name ("),
+        "{}",
+        ended.stdout
+    );
+    let levels = |model: &str| {
+        let info = place.succeed(&format!("info {model} --json")).stdout;
+        info.matches("\"name").count()
+    };
+    place.train("names.csv --epochs 1 --hidden 4 --embed-least 3 --out b");
+    assert!(place.text("b/config.toml").contains("embed_least = 3"));
+    assert!(levels("b") < levels("a") && levels("b") > 20);
+    // So few with so many rows that they are an input each.
+    place.train("names.csv --epochs 1 --hidden 4 --embed-least 4 --out c");
+    assert!(!place.succeed("info c").stdout.contains("codes of"));
+    assert_eq!(
+        place.refused(&format!("{line} --embed-least 0")),
+        "thalweg: invalid value '0' for '--embed-least <N>': expected a whole number ≥ 1; see --help"
+    );
+    // Many rows a category need no note.
+    houses(&place, "houses.csv", 900);
+    let ended = place.succeed("train houses.csv --epochs 1 --hidden 4 --out d");
+    assert!(!ended.stderr.contains("--drop"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_network_file_may_leave_the_sizes_to_the_data() {
     let place = Workplace::new();
     houses(&place, "houses.csv", 600);

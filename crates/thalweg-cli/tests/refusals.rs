@@ -62,6 +62,10 @@ fn what_does_not_go_together_is_refused_in_one_line() {
             "optimizer lbfgs: found layer 2 (batch_norm), expected layers that compute the same at every update",
         ),
         (
+            "builtin:iris --optimizer lbfgs --batch-size 7",
+            "--batch-size: found the solver lbfgs, which sees all rows at once",
+        ),
+        (
             "builtin:iris --optimizer newton_cg --network dropout.toml",
             "optimizer newton_cg: found layer 2 (dropout)",
         ),

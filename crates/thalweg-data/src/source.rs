@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Note, Result, quote};
+use crate::error::{Error, Note, Place, Result, quote};
 use crate::formats;
 use crate::input::Input;
 use crate::table::{Column, ColumnData, Table};
@@ -29,6 +29,14 @@ impl Source {
     pub fn parse(text: &str) -> Result<Self> {
         if text == "-" {
             return Ok(Source::Stdin);
+        }
+        if text.is_empty() {
+            let expected = "a file, a folder, or builtin:digits";
+            return Err(Error::invalid(
+                Place::default(),
+                "an empty name for DATA",
+                expected,
+            ));
         }
         match text.strip_prefix("builtin:") {
             Some(name) => builtin::find(name).map(Source::Builtin),

@@ -767,6 +767,14 @@ fn columns_of_many_categories_become_codes_that_come_first() {
         notes[0].text,
         "column \"k\": 1 of 3 rows holds a value that training rarely or never saw, such as \"zebra\""
     );
+    // One row is enough where it is said to be; three are more than any has.
+    for (embed_least, codes) in [(1, &[("k", 5)][..]), (3, &[])] {
+        let options = FitOptions {
+            embed_least,
+            ..options(Some(2))
+        };
+        assert_eq!(fit(&table, "y", &options).0.codes(), codes);
+    }
     // Not more categories than that, or none asked for: an input each.
     for embed_above in [Some(3), None] {
         let (p, _) = fit(&table, "y", &options(embed_above));

@@ -17,6 +17,7 @@ pub mod initializers;
 mod kernels;
 pub mod layers;
 pub mod losses;
+pub mod memory;
 pub mod metrics;
 pub mod model_file;
 pub mod observe;

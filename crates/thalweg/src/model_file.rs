@@ -13,6 +13,7 @@ use safetensors::tensor::{Dtype as FileDtype, SafeTensors, TensorView};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::precision::Dtype;
 
 /// The key of the file's metadata that belongs to Thalweg.
@@ -49,8 +50,8 @@ impl ModelFile {
     /// If the tensors cannot be stored, such as two of the same name.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let stored: Vec<(&Tensor, Vec<u8>)> = (self.tensors.iter())
-            .map(|tensor| (tensor, bytes_of(&tensor.values, self.dtype)))
-            .collect();
+            .map(|tensor| Ok((tensor, bytes_of(&tensor.values, self.dtype)?)))
+            .collect::<Result<_>>()?;
         let views = stored
             .iter()
             .map(|(tensor, bytes)| {
@@ -101,8 +102,8 @@ impl ModelFile {
             .map(|(name, view)| {
                 let values;
                 (dtype, values) = match view.dtype() {
-                    FileDtype::F32 => (Dtype::F32, values_of(view.data(), f32::from_le_bytes)),
-                    FileDtype::F64 => (Dtype::F64, values_of(view.data(), f64::from_le_bytes)),
+                    FileDtype::F32 => (Dtype::F32, values_of(view.data(), f32::from_le_bytes)?),
+                    FileDtype::F64 => (Dtype::F64, values_of(view.data(), f64::from_le_bytes)?),
                     other => return Err(damaged(&format!("a tensor of type {other:?}"))),
                 };
                 Ok(Tensor {
@@ -132,19 +133,24 @@ fn file_dtype(dtype: Dtype) -> FileDtype {
     }
 }
 
-fn bytes_of(values: &[f64], dtype: Dtype) -> Vec<u8> {
+fn bytes_of(values: &[f64], dtype: Dtype) -> Result<Vec<u8>> {
+    fn bytes<const N: usize>(values: &[f64], write: fn(f64) -> [u8; N]) -> Result<Vec<u8>> {
+        let mut bytes = memory::room(N * values.len())?;
+        bytes.extend(values.iter().flat_map(|value| write(*value)));
+        Ok(bytes)
+    }
     match dtype {
-        Dtype::F32 | Dtype::Bf16 => values
-            .iter()
-            .flat_map(|v| (*v as f32).to_le_bytes())
-            .collect(),
-        Dtype::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Dtype::F32 | Dtype::Bf16 => bytes(values, |value| (value as f32).to_le_bytes()),
+        Dtype::F64 => bytes(values, f64::to_le_bytes),
     }
 }
 
-fn values_of<const N: usize, T: Into<f64>>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<f64> {
+fn values_of<const N: usize, T: Into<f64>>(
+    bytes: &[u8],
+    read: fn([u8; N]) -> T,
+) -> Result<Vec<f64>> {
     let (chunks, _) = bytes.as_chunks();
-    chunks.iter().map(|chunk| read(*chunk).into()).collect()
+    memory::collect(chunks.iter().map(|chunk| read(*chunk).into()))
 }
 
 /// CRC-32 over the object and over name, type, shape and bytes of all tensors by name.

@@ -64,11 +64,7 @@ impl NetworkSpec {
     /// The shape of what comes in.
     pub fn shape(&self) -> Shape {
         match self.image {
-            Some([channels, height, width]) => Shape {
-                channels,
-                height,
-                width,
-            },
+            Some(image) => Shape::image(image),
             None => Shape::flat(self.inputs),
         }
     }

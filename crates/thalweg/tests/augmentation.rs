@@ -16,11 +16,7 @@ use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Checkpoint, Run, train};
 
-const IMAGE: Shape = Shape {
-    channels: 2,
-    height: 5,
-    width: 6,
-};
+const IMAGE: Shape = Shape::image([2, 5, 6]);
 const PIXELS: usize = 60;
 const SEED: u64 = 11;
 

@@ -63,6 +63,10 @@ fn networks(name: &str) -> Vec<(Option<[usize; 3]>, Vec<Choice>)> {
         "dense" => vec![list(vec![dense(5, "tanh")])],
         "conv2d" => vec![
             image(vec![conv(3, 3)]),
+            (
+                Some([3, 1, 1]),
+                vec![conv(4, 1), conv(3, 3).with("padding", Setting::Integer(1))],
+            ),
             image(vec![
                 conv(6, 3)
                     .with("stride", Setting::Integer(2))
@@ -507,6 +511,27 @@ fn statistics_are_those_of_the_whole_batch_however_it_is_cut() {
     assert!(relative_error(running_variance, variance, 0.0) < 1e-9);
 }
 
+#[test]
+fn an_image_of_one_pixel_is_an_image() {
+    // A window of 3×3 pixels sees one of them in its middle, and padding around it.
+    let window = conv(4, 3).with("padding", Setting::Integer(1));
+    let rows = features(3, normals(1, 3 * 9));
+    let answers = |image, layer, parameters: &[f64]| {
+        let network = NetworkSpec {
+            image,
+            ..network(3, "mse", vec![layer])
+        };
+        let mut engine = engine(&network, &descent(1.0, 8, 1));
+        engine.load(&state(parameters)).unwrap();
+        engine.predict(&rows).unwrap()
+    };
+    let (weights, bias) = (normals(2, 4 * 3 * 9), normals(3, 4));
+    let middle: Vec<f64> = weights.iter().copied().skip(4).step_by(9).collect();
+    let seen = answers(Some([3, 1, 1]), window, &[weights, bias.clone()].concat());
+    let expected = answers(None, dense(4, "tanh"), &[middle, bias].concat());
+    assert!(worst_error(&seen, &expected, 1e-3) < 1e-13);
+}
+
 fn refused(image: Option<[usize; 3]>, layers: Vec<Choice>, batch_size: usize) -> String {
     let network = whole(image, layers, 3);
     let result = cpu::engine(&network, &descent(1.0, batch_size, 1), 1);
@@ -532,6 +557,33 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
             vec![layer("group_norm", &[("groups", 2.0)])],
             2,
             "layer 1: layer group_norm: found 2 groups of 3 channels",
+        ),
+        (
+            None,
+            vec![
+                dense(4, "relu"),
+                conv(2, 3).with("padding", Setting::Integer(1)),
+            ],
+            2,
+            "layer 2: layer conv2d: found a list of 4 values, expected an image",
+        ),
+        (
+            Some([3, 1, 1]),
+            vec![Choice::new("instance_norm")],
+            2,
+            "layer 1: layer instance_norm: found images of one pixel, 3×1×1, expected images of several pixels",
+        ),
+        (
+            Some([3, 1, 1]),
+            vec![layer("group_norm", &[("groups", 3.0)])],
+            2,
+            "layer 1: layer group_norm: found a single value, expected at least two",
+        ),
+        (
+            Some([3, 1, 1]),
+            vec![embedding(&[3], None)],
+            2,
+            "layer 1: layer embedding: found it behind another layer or on an image",
         ),
         (
             image,
@@ -636,11 +688,11 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
         (
             None,
             vec![wrapped(
-                "weight_norm",
+                "spectral_norm",
                 dense(4, "relu").with("constraint", "max_norm".into()),
             )],
             2,
-            "layer 1: layer weight_norm: found constraint = max_norm(limit=3) on the layer that it normalizes",
+            "layer 1: layer spectral_norm: found constraint = max_norm(limit=3) on the layer that it normalizes",
         ),
         (
             None,

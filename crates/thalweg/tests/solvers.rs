@@ -153,6 +153,43 @@ fn a_line_search_that_fails_is_not_called_converged() {
     assert_eq!(StoppedBy::LineSearch.name(), "line_search");
 }
 
+/// What an epoch told: its loss and ‖∇C‖.
+struct Told(Vec<(f64, f64)>);
+
+impl Observer for Told {
+    fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+        self.0.push((report.train_loss, report.gradient_norm));
+        Ok(Flow::Continue)
+    }
+}
+
+#[test]
+fn at_a_kink_a_solver_ends_with_the_iteration_that_gains_nothing() {
+    for (solver, seed) in ["lbfgs", "newton_cg"]
+        .into_iter()
+        .flat_map(|solver| (1..6).map(move |seed| (solver, seed)))
+    {
+        let rows = dataset("mae", 2, 1, 300, seed);
+        let network = network(2, "mae", vec![dense(1, "identity")]);
+        let spec = by(solver, 0.0);
+        let mut run = Run::new(engine(&network, &spec), &spec, &rows, None).unwrap();
+        let mut told = Told(Vec::new());
+        let summary = train(&mut run, &mut told).unwrap();
+        assert_eq!(summary.stopped_by, StoppedBy::LineSearch, "{solver} {seed}");
+        // The last iteration stays where it is.
+        let moved = told.0.split_last().map_or(&[][..], |(_, moved)| moved);
+        assert!(moved.len() > 5, "{solver} {seed}");
+        for pair in moved.windows(2) {
+            let ((before, length), (after, shorter)) = (pair[0], pair[1]);
+            let rounding = 8.0 * f64::EPSILON * before;
+            assert!(
+                after < before - rounding || (after <= before + rounding && shorter < length),
+                "{solver} {seed}: {pair:?}"
+            );
+        }
+    }
+}
+
 /// Rosenbrock's valley cannot be had from a network; a small net with a hidden layer is as crooked.
 #[test]
 fn solvers_go_down_in_every_iteration_of_a_net_with_a_hidden_layer() {

@@ -236,6 +236,58 @@ fn a_constraint_of_a_layer_takes_the_place_of_that_of_the_run() {
     }
 }
 
+/// ∇ at (v, g) of the weight-normalized layer without a bias, from that at W = g·v/‖v‖.
+fn normalized_gradient(problem: &Linear, theta: &[f64]) -> Vec<f64> {
+    let (v, g) = theta.split_at(problem.weights());
+    let units = || v.chunks(problem.inputs).zip(g);
+    let weights = units().flat_map(|(v, g)| v.iter().map(move |x| g * x / norm(v)));
+    let no_bias = vec![0.0; problem.units];
+    let dw = problem.gradient(&weights.chain(no_bias).collect::<Vec<f64>>());
+    let (mut dv, mut dg) = (Vec::new(), Vec::new());
+    for ((v, g), dw) in units().zip(dw.chunks(problem.inputs)) {
+        let length = norm(v);
+        let along = v.iter().zip(dw).map(|(v, dw)| v * dw).sum::<f64>() / length;
+        let each = v.iter().zip(dw);
+        dv.extend(each.map(|(v, dw)| g / length * (dw - along * v / length)));
+        dg.push(along);
+    }
+    [dv, dg].concat()
+}
+
+#[test]
+fn of_a_weight_normalized_layer_penalties_act_on_both_parts_and_constraints_on_lengths() {
+    let limit = |limit| Choice::new("max_norm").with("limit", Setting::Number(limit));
+    for (of_run, of_layer, bound) in [
+        (Some(0.6), Choice::new("auto"), 0.6),
+        (Some(0.2), limit(0.6), 0.6),
+        (None, limit(0.6), 0.6),
+        (Some(0.2), Choice::new("none"), f64::INFINITY),
+    ] {
+        let problem = Linear::new(3, 5);
+        let inner = without_bias(dense(5, "identity")).with("constraint", of_layer.into());
+        let network = NetworkSpec {
+            layers: vec![Choice::new("weight_norm").with("layer", inner.into())],
+            ..problem.network()
+        };
+        let spec = TrainingSpec {
+            l2: 0.2,
+            max_norm: of_run,
+            ..with("gd", 0.1)
+        };
+        let mut shortened = 0;
+        problem.compare_in(&network, &spec, |_, theta| {
+            let mut gradient = normalized_gradient(&problem, theta);
+            (gradient.iter_mut().zip(&*theta)).for_each(|(g, p)| *g += 0.2 * p);
+            descend(theta, 0.1, &gradient);
+            for g in &mut theta[15..] {
+                shortened += usize::from(g.abs() > bound);
+                *g = g.clamp(-bound, bound);
+            }
+        });
+        assert_eq!(shortened > 0, bound.is_finite(), "{bound}");
+    }
+}
+
 #[test]
 fn penalties_spare_biases_and_l2_sum_counts_the_rows_of_the_batch() {
     let problem = Linear::new(3, 2);
@@ -362,6 +414,35 @@ fn muon_makes_the_momentum_of_every_matrix_orthogonal_and_gives_adam_the_biases(
             }
             descend(theta, rate, &u);
         });
+    }
+}
+
+#[test]
+fn muon_gives_adam_the_tables_of_embeddings() {
+    let embedding = Choice::new("embedding")
+        .with("levels", Setting::Integers(vec![4]))
+        .with("widths", Setting::Integers(vec![3]));
+    let network = network(1, "half_mse", vec![embedding, dense(2, "identity")]);
+    let rows = Dataset {
+        features: features(1, vec![1.0, 3.0, 1.0]),
+        targets: values(2, normals(4, 6)),
+        weights: None,
+    };
+    let rate = 0.02;
+    let mut engine = engine(&network, &with("muon", rate));
+    let before = engine.save().parameters;
+    engine
+        .step(&Batch::all(&rows), Time { step: 1, rate })
+        .unwrap();
+    let after = engine.save().parameters;
+    for (index, (after, before)) in after.iter().zip(&before).take(12).enumerate() {
+        // Adam's first direction is the sign of the gradient.
+        let moved = (after - before).abs();
+        let expected = match index / 3 {
+            1 | 3 => 0.015 * rate,
+            _ => 0.0,
+        };
+        assert!((moved - expected).abs() < 1e-6 * rate, "{index}: {moved:e}");
     }
 }
 

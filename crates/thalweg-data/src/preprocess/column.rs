@@ -139,7 +139,7 @@ fn categorical(
         }
         _ => {}
     }
-    if let Some(codes) = codes(column, &levels, options)? {
+    if let Some(codes) = codes(column, &levels, options, notes)? {
         return Ok(Ok(codes));
     }
     // The most frequent first; the text decides ties, so that the order of the rows does not matter.
@@ -161,22 +161,36 @@ fn categorical(
     Ok(Ok(Encoding::Categorical { levels }))
 }
 
-/// The column as codes, if it has enough categories for an embedding. What comes once in the training rows is as
-/// unknown as what never comes, so that these rows teach the vector of the unknown.
+/// Rows for each category below which a column of codes is worth a run without it. On 8,000 rows whose target did not
+/// depend on the column, RMSE rose from 0.221 to 0.248 at 2 rows a category, and from 0.224 to 0.247 at 32; where it did
+/// (by 0.3, beside noise of 0.22), it fell from 0.367 to 0.346 at 2, and from 0.367 to 0.252 at
+/// 32. So a column of rare categories may well be worth its codes; that cannot be seen without trying.
+const FEW_ROWS: usize = 20;
+
+/// The column as codes, if it has enough categories for an embedding. What comes in fewer training rows than it takes
+/// is as unknown as what never comes, so that these rows teach the vector of the unknown.
 fn codes(
     column: &Column,
     levels: &[(usize, &str)],
     options: &FitOptions,
+    notes: &mut Vec<Note>,
 ) -> Result<Option<Encoding>> {
-    let repeated = levels.iter().filter(|(count, _)| *count > 1);
-    let mut levels: Vec<String> = repeated.map(|(_, level)| (*level).to_owned()).collect();
-    if options
-        .embed_above
-        .is_none_or(|limit| levels.len() <= limit)
-    {
+    let frequent = || (levels.iter()).filter(|(count, _)| *count >= options.embed_least);
+    let number = frequent().count();
+    if options.embed_above.is_none_or(|limit| number <= limit) {
         return Ok(None);
     }
-    check_codes(&column.name, levels.len() + 1)?;
+    check_codes(&column.name, number + 1)?;
+    let rows: usize = frequent().map(|(count, _)| count).sum();
+    if rows < FEW_ROWS * number {
+        let name = quote(&column.name);
+        notes.push(Note::info(format!(
+            "column {name} has {number} categories with a code, of about {} rows each, which may be learned by heart: \
+             compare with --drop {name}",
+            (rows as f64 / number as f64).round()
+        )));
+    }
+    let mut levels: Vec<String> = frequent().map(|(_, level)| (*level).to_owned()).collect();
     levels.sort_unstable();
     Ok(Some(Encoding::Codes { levels }))
 }

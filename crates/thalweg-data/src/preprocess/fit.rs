@@ -23,10 +23,12 @@ pub struct FitOptions {
     pub standardize_target: bool,
     /// A column has at most this many inputs for its categories; the rarest share one.
     pub max_categories: usize,
-    /// A column with more categories than this that come more than once becomes codes for an embedding, one for
+    /// A column with more categories than this that come in `embed_least` rows becomes codes for an embedding, one for
     /// each of them, and inputs otherwise. Without it, no column becomes codes: a network has to be made for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embed_above: Option<usize>,
+    /// Training rows that a category needs for a code of its own; with fewer it is unknown.
+    pub embed_least: usize,
     /// Columns that the network must not see.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
@@ -45,6 +47,7 @@ impl Default for FitOptions {
             standardize_target: true,
             max_categories: 100,
             embed_above: None,
+            embed_least: 2,
             drop: Vec::new(),
             sample_weight: None,
             class_weight: None,

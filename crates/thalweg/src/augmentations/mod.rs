@@ -179,11 +179,7 @@ mod tests {
     use crate::registry::Setting;
 
     fn augmenter(choices: &[Choice]) -> Augmenter {
-        let shape = Shape {
-            channels: 1,
-            height: 8,
-            width: 8,
-        };
+        let shape = Shape::image([1, 8, 8]);
         let loss = ("mse", Comparison::Values);
         Augmenter::build(choices, shape, loss).unwrap().unwrap()
     }

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::Scalar;
+use crate::memory;
 
 /// Values in a line; the alignment is that of a cache line and of the widest vector.
 const LINE: usize = 16;
@@ -24,13 +25,7 @@ impl<T: Scalar> Buffer<T> {
     /// If there is not enough memory.
     pub fn new(length: usize) -> Result<Self> {
         let count = length.div_ceil(LINE);
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(count).map_err(|_| {
-            let bytes = count.saturating_mul(size_of::<Line<T>>());
-            let found = format!("a need for {bytes} bytes of memory at once");
-            Error::invalid("network", found, "less than the machine has")
-                .remedy("smaller layers or a smaller batch size")
-        })?;
+        let mut lines = memory::room(count)?;
         lines.resize(count, Line([T::ZERO; LINE]));
         Ok(Self { lines, length })
     }

@@ -42,6 +42,8 @@ pub(super) struct Tensor {
     pub of: (usize, usize),
     pub is_weight: bool,
     pub is_matrix: bool,
+    /// Whether constraints act on its rows.
+    pub is_constrained: bool,
     /// As a matrix: units, and parameters of a unit.
     pub rows: usize,
     pub columns: usize,
@@ -51,7 +53,7 @@ pub(super) struct Tensor {
 
 /// Whether a segment holds weights, and whether these are a matrix.
 fn kind(segment: &Segment) -> (bool, bool) {
-    (segment.decays, segment.decays && segment.shape.len() >= 2)
+    (segment.decays, segment.role.is_matrix())
 }
 
 impl Plan {
@@ -128,6 +130,7 @@ impl Plan {
                     of: (index, number),
                     is_weight,
                     is_matrix,
+                    is_constrained: segment.role.is_constrained(),
                     rows,
                     columns: segment.len() / rows,
                     places: (0..segment.len()).map(place).collect(),

@@ -8,7 +8,8 @@
 //! - clipping by norm: g ← g·min(1, c/‖g‖) (Pascanu, Mikolov & Bengio 2013);
 //! - the stages, those for whole tensors between two meetings, each tensor by one thread;
 //! - the descent;
-//! - constraints, of a layer's own or else the run's: for the weights w that come into a unit, without its bias.
+//! - constraints, of a layer's own or else the run's: for the weights w that come into a unit, without its bias, or
+//!   for their length where that is a parameter, and for the vector of a category.
 //!
 //! What is not trained is tracked once the norm is known to be finite, and otherwise left alone.
 //!
@@ -184,7 +185,10 @@ impl<T: Precision> Parts<'_, T> {
             let of_run = around.max_norm.map(|limit| MaxNorm { limit });
             let of_run = of_run.as_ref().map(|max_norm| max_norm as &dyn Constraint);
             member.meet();
-            for tensor in self.own_tensors(member).filter(|tensor| tensor.is_matrix) {
+            for tensor in self
+                .own_tensors(member)
+                .filter(|tensor| tensor.is_constrained)
+            {
                 let (layer, segment) = tensor.of;
                 let own = pass.plan.layers[layer].layer.constraint(segment);
                 let constraint = own.or(of_run).filter(|constraint| !constraint.is_none());

@@ -14,7 +14,7 @@
 mod tangent;
 
 use super::{
-    Block, Direction, Geometry, Layer, Mode, Part, Place, Plan, SecondOrder, Segment, Shape, Tile,
+    Block, Direction, Geometry, Layer, Mode, Part, Place, Plan, Role, SecondOrder, Segment, Shape, Tile,
     Trace, Weights, stride, vectors,
 };
 use crate::kernels::{Isa, moments};
@@ -120,11 +120,7 @@ impl Geometry for BatchNorm {
 
     fn segments(&self) -> Vec<Segment> {
         ["weight", "bias", "running_mean", "running_var"]
-            .map(|name| Segment {
-                name: name.into(),
-                shape: vec![self.channels()],
-                decays: false,
-            })
+            .map(|name| Segment::new(name, vec![self.channels()], Role::Other))
             .to_vec()
     }
 
@@ -182,7 +178,7 @@ impl Geometry for BatchNorm {
     }
 
     fn least_rows(&self) -> usize {
-        if self.shape.is_flat() { 2 } else { 1 }
+        if self.shape.area() == 1 { 2 } else { 1 }
     }
 
     fn second_order(&self) -> Option<SecondOrder<'_>> {
@@ -207,7 +203,7 @@ impl<T: Precision> Layer<T> for BatchNorm {
         let (means, rest) = rest.split_at_mut(channels);
         let squares = &mut rest[..channels];
         count[0] = (block.rows * self.shape.area()) as f64;
-        if self.shape.is_flat() {
+        if self.shape.area() == 1 {
             let rows = || x.chunks_exact(stride(channels)).take(block.rows);
             means.fill(0.0);
             squares.fill(0.0);
@@ -245,7 +241,7 @@ impl<T: Precision> Layer<T> for BatchNorm {
         let (gamma, beta, area) = (of(GAMMA), of(BETA), self.shape.area());
         let rows = y.chunks_exact_mut(row).zip(x.chunks_exact(row));
         for (y, x) in rows.take(block.rows) {
-            if let (true, Some(batch)) = (self.shape.is_flat(), batch) {
+            if let (true, Some(batch)) = (self.shape.area() == 1, batch) {
                 let statistics = batch.part(0).iter().zip(batch.part(2));
                 let affine = gamma.iter().zip(beta);
                 let values = y.iter_mut().zip(x).zip(statistics).zip(affine);
@@ -277,7 +273,7 @@ impl<T: Precision> Layer<T> for BatchNorm {
         let (batch, channels) = (self.batch(block), self.channels());
         summary.fill(0.0);
         let (sums, products) = summary[1..].split_at_mut(channels);
-        if let (true, Some(batch)) = (self.shape.is_flat(), batch) {
+        if let (true, Some(batch)) = (self.shape.area() == 1, batch) {
             let row = stride(channels);
             let rows = dy.chunks_exact(row).zip(trace.x.chunks_exact(row));
             for (dy, x) in rows.take(block.rows) {
@@ -318,7 +314,7 @@ impl<T: Precision> Layer<T> for BatchNorm {
         let (gamma, area) = (self.segment(weights.parameters, GAMMA), self.shape.area());
         let rows = dy.chunks_exact(row).zip(trace.x.chunks_exact(row));
         for (dx, (dy, x)) in dx.chunks_exact_mut(row).zip(rows).take(block.rows) {
-            if let (true, Some(batch)) = (self.shape.is_flat(), batch) {
+            if let (true, Some(batch)) = (self.shape.area() == 1, batch) {
                 let n = batch.count();
                 let statistics = batch.part(0).iter().zip(batch.part(2));
                 let totals = sums.part(0).iter().zip(sums.part(1)).zip(gamma);

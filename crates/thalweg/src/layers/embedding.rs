@@ -12,7 +12,7 @@
 //! f32 holds every whole number.
 
 use super::{
-    Block, Geometry, Layer, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent, Tile,
+    Block, Geometry, Layer, Part, Place, Plan, Role, SecondOrder, Segment, Shape, Site, Tangent, Tile,
     Trace, Weights, stride, vectors,
 };
 use crate::error::{Error, Result};
@@ -115,10 +115,9 @@ impl Geometry for Embedding {
     }
 
     fn segments(&self) -> Vec<Segment> {
-        let segment = |(index, column): (usize, &Column)| Segment {
-            name: format!("columns.{index}.weight").into(),
-            shape: vec![column.levels, column.width],
-            decays: true,
+        let segment = |(index, column): (usize, &Column)| {
+            let shape = vec![column.levels, column.width];
+            Segment::new(format!("columns.{index}.weight"), shape, Role::Table)
         };
         self.columns.iter().enumerate().map(segment).collect()
     }

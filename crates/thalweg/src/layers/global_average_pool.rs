@@ -5,7 +5,7 @@
 use super::average_pool::Mean;
 use super::pool::Pool;
 use super::window::Window;
-use super::{Part, Place};
+use super::{Part, Place, Shape};
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Place> = Entry {
@@ -20,7 +20,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         let input = place.input;
         // One window that reaches over the longer side.
         let edge = input.height.max(input.width);
-        Ok(Part::layer(Pool {
+        let pool = Pool {
             input,
             window: Window {
                 kernel: edge,
@@ -30,6 +30,8 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
                 width: 1,
             },
             rule: Mean(input.area()),
-        }))
+        };
+        let list = Part::View(Shape::flat(input.channels));
+        Ok(Part::Sequence(vec![Part::layer(pool), list]))
     },
 };

@@ -3,7 +3,7 @@
 //!
 //! Source: Wu & He 2018; the mathematics is in `normalize.rs`.
 
-use super::normalize::{AFFINE, Affine, EPSILON, RowNorm};
+use super::normalize::{AFFINE, Affine, EPSILON, RowNorm, check_groups};
 use super::{Part, Place};
 use crate::error::Error;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
@@ -32,6 +32,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
             let expected = "a number of groups that divides the channels";
             return Err(Error::invalid("layer group_norm", found, expected));
         }
+        check_groups("group_norm", place.input, groups)?;
         Ok(Part::layer(RowNorm {
             shape: place.input,
             groups,

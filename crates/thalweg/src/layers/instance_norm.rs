@@ -17,8 +17,11 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         parameters: &[AFFINE, EPSILON],
     },
     build: |arguments, place| {
-        if place.input.is_flat() {
-            let found = format!("a list of {} values", place.input);
+        if place.input.area() == 1 {
+            let found = match place.input.is_flat() {
+                true => format!("a list of {} values", place.input),
+                false => format!("images of one pixel, {}", place.input),
+            };
             let error = Error::invalid("layer instance_norm", found, "images of several pixels");
             return Err(error.remedy("layer_norm normalizes lists"));
         }

@@ -2,7 +2,7 @@
 //!
 //! Source: Ba, Kiros & Hinton 2016; the mathematics is in `normalize.rs`.
 
-use super::normalize::{AFFINE, Affine, EPSILON, RowNorm};
+use super::normalize::{AFFINE, Affine, EPSILON, RowNorm, check_groups};
 use super::{Part, Place};
 use crate::registry::{Description, Entry};
 
@@ -15,6 +15,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         parameters: &[AFFINE, EPSILON],
     },
     build: |arguments, place| {
+        check_groups("layer_norm", place.input, 1)?;
         Ok(Part::layer(RowNorm {
             shape: place.input,
             groups: 1,

@@ -87,9 +87,10 @@ pub struct Place {
     pub is_last: bool,
 }
 
-/// The shape of a row: an image, or a flat list of values, which is an image of one pixel.
+/// The shape of a row: an image, or a flat list of values, each a channel of one pixel.
 ///
-/// Values of a row lie channel by channel, and in a channel line by line.
+/// Values of a row lie channel by channel, and in a channel line by line. An image of one pixel lies as a list does, but
+/// is none: a window may slide over it and its padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Channels of an image; values of a list.
@@ -98,15 +99,25 @@ pub struct Shape {
     pub height: usize,
     /// Pixels of a line.
     pub width: usize,
+    is_image: bool,
 }
 
 impl Shape {
     /// A flat list.
     pub fn flat(values: usize) -> Self {
         Self {
-            channels: values,
-            height: 1,
-            width: 1,
+            is_image: false,
+            ..Self::image([values, 1, 1])
+        }
+    }
+
+    /// An image of so many channels, lines and pixels.
+    pub const fn image([channels, height, width]: [usize; 3]) -> Self {
+        Self {
+            channels,
+            height,
+            width,
+            is_image: true,
         }
     }
 
@@ -122,7 +133,12 @@ impl Shape {
 
     /// Whether it is a list and not an image.
     pub fn is_flat(self) -> bool {
-        self.area() == 1
+        !self.is_image
+    }
+
+    /// Whether rows of the two can be added: as many channels, lines and pixels.
+    pub fn matches(self, other: Self) -> bool {
+        [self.channels, self.height, self.width] == [other.channels, other.height, other.width]
     }
 }
 
@@ -150,11 +166,50 @@ pub struct Segment {
     pub name: Cow<'static, str>,
     /// Shape in files and reports, such as \[outputs, inputs\].
     pub shape: Vec<usize>,
-    /// Whether penalties and weight decay act on it (not on biases).
+    /// What it is to the layer.
+    pub role: Role,
+    /// Whether penalties and weight decay act on it: on all but [`Role::Other`].
     pub decays: bool,
 }
 
+/// What a tensor of parameters is to its layer, and so which optimizers, penalties and constraints are meant for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The weights into each unit, a row for each.
+    Weights,
+    /// As [`Role::Weights`], but with lengths that are [`Role::Lengths`]: their own mean nothing.
+    Directions,
+    /// The length of each unit's weights.
+    Lengths,
+    /// A vector for each category, of which a row of the data takes one.
+    Table,
+    /// Biases, what normalizes, what is not trained.
+    Other,
+}
+
+impl Role {
+    /// Whether it is a matrix that inputs are multiplied by.
+    pub fn is_matrix(self) -> bool {
+        matches!(self, Role::Weights | Role::Directions)
+    }
+
+    /// Whether constraints act on the norm of each row: that of a unit's weights, or of a category's vector.
+    pub fn is_constrained(self) -> bool {
+        matches!(self, Role::Weights | Role::Lengths | Role::Table)
+    }
+}
+
 impl Segment {
+    /// A tensor.
+    pub fn new(name: impl Into<Cow<'static, str>>, shape: Vec<usize>, role: Role) -> Self {
+        Self {
+            name: name.into(),
+            shape,
+            role,
+            decays: role != Role::Other,
+        }
+    }
+
     /// Number of parameters.
     pub fn len(&self) -> usize {
         self.shape.iter().product()

@@ -7,9 +7,10 @@
 mod tangent;
 
 use super::{
-    Block, Geometry, Layer, Plan, SecondOrder, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Plan, Role, SecondOrder, Segment, Shape, Tile, Trace, Weights, stride,
     vectors,
 };
+use crate::error::{Error, Result};
 use crate::kernels::{Isa, moments};
 use crate::precision::Precision;
 use crate::random::Sequence;
@@ -49,6 +50,15 @@ pub(super) const AFFINE: Parameter = Parameter {
     default: Default::Flag(true),
     domain: Domain::Flag,
 };
+
+/// Refuses groups of a single value, of which nothing but β would be left.
+pub(super) fn check_groups(name: &str, shape: Shape, groups: usize) -> Result<()> {
+    if shape.size() > groups {
+        return Ok(());
+    }
+    let error = Error::invalid(format!("layer {name}"), "a single value", "at least two");
+    Err(error.remedy("a value less its mean is 0: normalize more values together, or leave it out"))
+}
 
 impl RowNorm {
     /// How many of γ there are.
@@ -96,11 +106,7 @@ impl Geometry for RowNorm {
             return Vec::new();
         }
         ["weight", "bias"]
-            .map(|name| Segment {
-                name: name.into(),
-                shape: vec![self.count()],
-                decays: false,
-            })
+            .map(|name| Segment::new(name, vec![self.count()], Role::Other))
             .to_vec()
     }
 

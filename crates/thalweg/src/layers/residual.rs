@@ -41,7 +41,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         let output = body.last().map_or(place.input, |node| node.output);
         let choice = arguments.choice("projection");
         if choice.name == AUTO {
-            if output != place.input {
+            if !output.matches(place.input) {
                 let found = format!("{} → {} without a projection", place.input, output);
                 return refuse(found, "the same shape, or a projection that makes it").map_err(
                     |e: Error| e.remedy("give projection = { name = \"dense\" or \"conv2d\", … }"),
@@ -69,7 +69,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
             .build(&choice, &bridge)
             .map_err(|error| error.within("layer residual: projection"))?;
         let projected = projection.output(place.input);
-        if projected != output {
+        if !projected.matches(output) {
             let found = format!("a projection to {projected} beside layers to {output}");
             return refuse(found, "the same shape");
         }

@@ -26,13 +26,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         ],
     },
     build: |arguments, place| {
-        let shape = Shape {
-            channels: arguments.integer("channels"),
-            height: arguments.integer("height"),
-            width: arguments.integer("width"),
-        };
-        let sizes = [shape.height, shape.width].into_iter();
-        let size = sizes.fold(shape.channels, usize::saturating_mul);
+        let sizes = ["channels", "height", "width"].map(|name| arguments.integer(name));
+        let shape = Shape::image(sizes);
+        let size = sizes.into_iter().fold(1, usize::saturating_mul);
         if size != place.input.size() {
             let found = format!("images of {shape} from {} values", place.input.size());
             return Err(Error::invalid("layer unflatten", found, "as many values"));

@@ -1,13 +1,16 @@
 //! What layers of units share: weights and a bias, how these begin, and an activation.
 
-use super::Segment;
-use crate::activations::{ACTIVATIONS, Activation, AnyActivation};
+use super::{Role, Segment};
+use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity};
 use crate::constraints::{self, Constraint};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::precision::Precision;
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Choice, Default, Domain, Parameter};
+
+/// The segment of the weights; that of the bias follows.
+pub(super) const WEIGHT: usize = 0;
 
 /// φ.
 pub(super) const ACTIVATION: Parameter = Parameter {
@@ -39,39 +42,38 @@ pub(super) struct Units {
     pub has_bias: bool,
     pub activation: Box<dyn AnyActivation>,
     /// Of the weights, if there is one.
-    pub constraint: Option<Box<dyn Constraint>>,
+    constraint: Option<Box<dyn Constraint>>,
     /// Of the weights; the first dimension is the units.
     shape: Vec<usize>,
     initializer: Box<dyn Initializer>,
 }
 
 impl Units {
-    /// Reads the settings of a layer. An activation that treats a row as a whole comes back by itself: such a
-    /// layer puts z out.
-    pub fn read(
-        arguments: &Arguments,
-        count: usize,
-        shape: Vec<usize>,
-    ) -> Result<(Self, Option<Box<dyn AnyActivation>>)> {
-        let build = |choice: &Choice| ACTIVATIONS.build(choice, &());
-        let activation = build(&arguments.choice("activation"))?;
+    /// Reads the settings of a layer.
+    pub fn read(arguments: &Arguments, count: usize, shape: Vec<usize>) -> Result<Self> {
+        let activation = ACTIVATIONS.build(&arguments.choice("activation"), &())?;
         let initializer = match arguments.choice("initializer") {
             choice if choice.name == AUTO => Choice::new(activation.initializer()),
             choice => choice,
         };
-        let (activation, outside) = match activation.couples_values() {
-            true => (build(&Choice::new("identity"))?, Some(activation)),
-            false => (activation, None),
-        };
-        let units = Self {
+        Ok(Self {
             count,
             has_bias: arguments.flag("bias"),
             activation,
             constraint: constraints::of(arguments)?,
             shape,
             initializer: INITIALIZERS.build(&initializer, &())?,
-        };
-        Ok((units, outside))
+        })
+    }
+
+    /// Takes φ out, for a layer to put z out.
+    pub fn take_activation(&mut self) -> Box<dyn AnyActivation> {
+        std::mem::replace(&mut self.activation, Box::new(Identity))
+    }
+
+    /// Of the weights.
+    pub fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
+        self.constraint.as_deref().filter(|_| segment == WEIGHT)
     }
 
     /// Number of weights.
@@ -86,23 +88,15 @@ impl Units {
 
     /// Weights and bias.
     pub fn segments(&self) -> Vec<Segment> {
-        let weight = Segment {
-            name: "weight".into(),
-            shape: self.shape.clone(),
-            decays: true,
-        };
-        let bias = Segment {
-            name: "bias".into(),
-            shape: vec![self.count],
-            decays: false,
-        };
+        let weight = Segment::new("weight", self.shape.clone(), Role::Weights);
+        let bias = Segment::new("bias", vec![self.count], Role::Other);
         let bias = self.has_bias.then_some(bias);
         [weight].into_iter().chain(bias).collect()
     }
 
     /// Draws weights; a bias begins at 0.
     pub fn initialize(&self, segment: usize, fan_out: usize, random: &mut Sequence) -> Vec<f64> {
-        if segment > 0 {
+        if segment != WEIGHT {
             return vec![0.0; self.count];
         }
         let mut weights = vec![0.0; self.weights()];

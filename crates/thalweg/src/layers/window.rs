@@ -95,10 +95,6 @@ impl Window {
 
     /// The output of so many channels.
     pub fn output(&self, channels: usize) -> Shape {
-        Shape {
-            channels,
-            height: self.height,
-            width: self.width,
-        }
+        Shape::image([channels, self.height, self.width])
     }
 }

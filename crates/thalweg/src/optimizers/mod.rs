@@ -62,7 +62,7 @@ pub enum Part {
     All,
     /// Those that decay: weights, not biases, nor what normalizes.
     Weights,
-    /// Weights with a row for each unit.
+    /// Weights with a row for each unit, which inputs are multiplied by.
     Matrices,
     /// All that are not matrices of weights.
     Rest,

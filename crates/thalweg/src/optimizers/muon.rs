@@ -4,8 +4,9 @@
 //! NS is five steps of the Newton–Schulz iteration X ← aX + (bA + cA²)X with A = XXᵀ and
 //! (a, b, c) = (3.4445, −4.7750, 2.0315), from X = n/(‖n‖ + 1e-7), on the transpose where units > inputs: it
 //! drives the singular values near 1. A matrix is a tensor of weights with a row for each unit (a segment of the
-//! layer; a kernel of a convolution counts as one row a channel). Biases and what normalizes take Adam's
-//! direction, times `adam_ratio`, as the reference code's two rates 0.02 and 3e-4 do.
+//! layer; a kernel of a convolution counts as one row a channel). Biases, what normalizes, and the tables of embeddings,
+//! of which a row of the data reads one line and multiplies nothing, take Adam's direction, times `adam_ratio`, as the
+//! reference code's two rates 0.02 and 3e-4 do.
 //!
 //! Source: Jordan et al. 2024, reference code `Muon` (there the iteration runs in bf16, here in the precision
 //! of the run).

@@ -5,7 +5,7 @@
 //! Solved by Cholesky's method, and once more for what rounding left of the gradient. It takes one iteration; the
 //! next finds nothing to do. Source: Gauss 1809.
 
-use super::vector::{dot, norm, plus};
+use super::vector::{dot, norm, plus, zeros};
 use super::{Advance, Objective, Point, Solver};
 use crate::dataset::{Dataset, Features, Targets, Values};
 use crate::error::{Error, Result};
@@ -113,7 +113,7 @@ impl Normal {
         let mut normal = Self {
             inputs,
             size,
-            matrix: vec![0.0; size * size],
+            matrix: zeros(size * size)?,
             right: vec![0.0; size * outputs],
         };
         let mut x = vec![1.0; size];

@@ -2,10 +2,13 @@
 //! two-loop recursion: q ← ∇C; for the newest pair to the oldest aᵢ = sᵢ·q/(sᵢ·yᵢ), q ← q − aᵢyᵢ;
 //! r ← (s·y/y·y)·q; for the oldest to the newest r ← r + (aᵢ − yᵢ·r/(sᵢ·yᵢ))·sᵢ; d = −r.
 //!
-//! α fulfils the strong Wolfe conditions. Where d fails, the pairs are forgotten and d = −∇C is tried.
+//! α fulfils the strong Wolfe conditions. Where d fails, the pairs are forgotten and d = −∇C is tried. At the kink of a
+//! loss that is not smooth, a step may gain nothing and yet tell the gradient of the other side. An iteration takes up
+//! to m such steps (*null steps*, as bundle methods have them) for one that gains, and where there is none, ends the
+//! run.
 //! Source: Nocedal & Wright 2006, algorithms 7.4 and 7.5; Liu & Nocedal 1989.
 
-use super::line_search::search;
+use super::line_search::{gains, search};
 use super::vector::{add, dot, norm};
 use super::{Advance, Objective, Point, Solver, TOLERANCE, unfit};
 use crate::error::Result;
@@ -38,21 +41,16 @@ impl Lbfgs {
         }
         r
     }
-}
 
-impl Solver for Lbfgs {
-    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Advance> {
-        let length = norm(&from.gradient);
-        if length <= self.tolerance {
-            return Ok(Advance::Converged);
-        }
+    /// Where a line search leads, of which the pairs learn.
+    fn step(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>> {
         let mut to = None;
         if !self.pairs.is_empty() {
             to = search(objective, from, &self.direction(&from.gradient), 1.0)?;
         }
         if to.is_none() {
             self.pairs.clear();
-            let start = (1.0 / length).min(1.0);
+            let start = (1.0 / norm(&from.gradient)).min(1.0);
             to = search(objective, from, &self.direction(&from.gradient), start)?;
         }
         if let Some(to) = &to {
@@ -67,7 +65,26 @@ impl Solver for Lbfgs {
                 }
             }
         }
-        Ok(to.into())
+        Ok(to)
+    }
+}
+
+impl Solver for Lbfgs {
+    fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Advance> {
+        if norm(&from.gradient) <= self.tolerance {
+            return Ok(Advance::Converged);
+        }
+        let mut here = from.clone();
+        for _ in 0..=self.memory {
+            let Some(to) = self.step(objective, &here)? else {
+                break;
+            };
+            if gains(from, &to) {
+                return Ok(Advance::To(to));
+            }
+            here = to;
+        }
+        Ok(Advance::Stuck)
     }
 
     fn save(&self) -> Vec<Vec<f64>> {

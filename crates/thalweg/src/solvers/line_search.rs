@@ -3,9 +3,9 @@
 //!
 //! Source: Nocedal & Wright 2006, algorithms 3.5 and 3.6, with cubic interpolation (eq. 3.59). Where φ(0) and φ(α)
 //! differ by no more than rounding, the first condition counts as fulfilled, so that minima are found to the last
-//! digits that the gradient tells.
+//! digits that the gradient tells. At a kink such a point may gain nothing: see [`gains`].
 
-use super::vector::{dot, plus};
+use super::vector::{dot, norm, plus};
 use super::{Objective, Point};
 use crate::error::Result;
 
@@ -18,6 +18,18 @@ struct Trial {
     alpha: f64,
     slope: f64,
     point: Point,
+}
+
+/// What rounding may change in a loss.
+fn slack(from: &Point) -> f64 {
+    8.0 * f64::EPSILON * from.loss.abs()
+}
+
+/// Whether a point that a search found is better than where it began: C is lower by more than rounding, or as low and
+/// the gradient shorter.
+pub fn gains(from: &Point, to: &Point) -> bool {
+    let (gain, slack) = (from.loss - to.loss, slack(from));
+    gain > slack || (gain >= -slack && norm(&to.gradient) < norm(&from.gradient))
 }
 
 /// The line, from a point.
@@ -63,7 +75,7 @@ pub fn search(
         from,
         direction,
         slope: dot(&from.gradient, direction),
-        slack: 8.0 * f64::EPSILON * from.loss.abs(),
+        slack: slack(from),
     };
     if line.slope.is_nan() || line.slope >= 0.0 {
         return Ok(None);

@@ -6,7 +6,7 @@
 //! iterations.
 //! Source: Nocedal & Wright 2006, algorithm 7.1.
 
-use super::line_search::search;
+use super::line_search::{gains, search};
 use super::vector::{add, dot, norm};
 use super::{Advance, Objective, Point, Solver, TOLERANCE};
 use crate::error::Result;
@@ -61,7 +61,7 @@ impl Solver for NewtonCg {
             let downhill: Vec<f64> = from.gradient.iter().map(|g| -g).collect();
             to = search(objective, from, &downhill, (1.0 / length).min(1.0))?;
         }
-        Ok(to.into())
+        Ok(to.filter(|to| gains(from, to)).into())
     }
 }
 

@@ -1,5 +1,16 @@
 //! The vector arithmetic of solvers, in the order of the components.
 
+use crate::error::Result;
+use crate::memory;
+
+/// So many zeros.
+///
+/// # Errors
+/// If there is not enough memory.
+pub fn zeros(length: usize) -> Result<Vec<f64>> {
+    memory::collect(std::iter::repeat_n(0.0, length))
+}
+
 /// Σ aᵢbᵢ.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()

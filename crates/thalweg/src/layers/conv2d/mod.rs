@@ -12,13 +12,13 @@
 mod axes;
 
 use super::network::MOST_WEIGHTS;
-use super::units::{self, Units};
+use super::units::{self, Units, WEIGHT};
 use super::window::{KERNEL, PADDING, STRIDE, Window};
 use super::{
     Block, Geometry, Layer, Matrix, Order, Part, Place, Plan, SecondOrder, Segment, Shape, Tile,
     Trace, Weights, activation::Pointwise, stride, vectors,
 };
-use crate::activations::{AnyActivation, Identity, RowShape};
+use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
@@ -26,8 +26,6 @@ use crate::kernels::correlate::{self, Axis, Correlation, Overlaps, UNITS};
 use crate::precision::Precision;
 use crate::random::Sequence;
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
-
-const WEIGHT: usize = 0;
 
 /// See the module's text.
 struct Conv2d {
@@ -78,7 +76,10 @@ impl Conv2d {
         ];
         let [lines, pixels] = sides.map(|side| axes::backward(&window, side));
         let pairs = |line: Axis| pixels.iter().map(move |pixel| [line, *pixel]);
-        let (units, activation) = Units::read(arguments, channels, vec![channels, inputs, k, k])?;
+        let mut units = Units::read(arguments, channels, vec![channels, inputs, k, k])?;
+        // One that treats a row as a whole wants it in another order.
+        let is_outside = units.activation.couples_values();
+        let activation = is_outside.then(|| units.take_activation());
         let mut layer = Conv2d {
             input,
             groups,
@@ -194,10 +195,7 @@ impl Geometry for Conv2d {
     }
 
     fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
-        self.units
-            .constraint
-            .as_deref()
-            .filter(|_| segment == WEIGHT)
+        self.units.constraint(segment)
     }
 
     fn check_trainable(&self) -> Result<()> {
@@ -213,10 +211,7 @@ impl Geometry for Conv2d {
     }
 
     fn take_activation(&mut self) -> Option<Box<dyn AnyActivation>> {
-        Some(std::mem::replace(
-            &mut self.units.activation,
-            Box::new(Identity),
-        ))
+        Some(self.units.take_activation())
     }
 }
 

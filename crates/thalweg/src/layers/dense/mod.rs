@@ -13,42 +13,37 @@ mod pair_panels;
 mod panels;
 mod unit_rows;
 
+use super::units::{self, Units, WEIGHT};
 use super::{
     Block, Geometry, Layer, Matrix, OneRow, Part, Place, Plan, ROW_MULTIPLE, SecondOrder, Segment, Shape,
     Tile, Trace, Weights, stride,
 };
-use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity, RowShape};
-use crate::constraints::{self, CONSTRAINT, Constraint};
+use crate::activations::{AnyActivation, RowShape};
+use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::Result;
-use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::kernels::reduce::column_sums;
 use crate::precision::{Dtype, Precision};
 use crate::random::Sequence;
-use crate::registry::{AUTO, Arguments, Choice, Default, Description, Domain, Entry, Parameter};
+use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
 /// optimizer finds them in the first-level cache.
 const TILE: usize = 3072;
 /// Up to this many units are stored unit by unit.
 const FEW_UNITS: usize = 4;
-const WEIGHT: usize = 0;
 const BIAS: usize = 1;
 
 /// See the module's text.
 pub struct Dense {
     inputs: usize,
-    units: usize,
-    has_bias: bool,
+    units: Units,
     is_first: bool,
     dtype: Dtype,
-    activation: Box<dyn AnyActivation>,
     keeps_input: bool,
     /// Values from one row of the output to the next.
     row: usize,
-    initializer: Box<dyn Initializer>,
-    constraint: Option<Box<dyn Constraint>>,
 }
 
 /// Sizes in one precision and instruction set.
@@ -148,26 +143,18 @@ impl Stored for f64 {
 
 impl Dense {
     fn build(arguments: &Arguments, place: &Place) -> Result<Part> {
-        let activation = ACTIVATIONS.build(&arguments.choice("activation"), &())?;
-        let initializer = match arguments.choice("initializer") {
-            choice if choice.name == AUTO => Choice::new(activation.initializer()),
-            choice => choice,
-        };
-        let units = arguments.integer("units");
+        let (inputs, count) = (place.input.size(), arguments.integer("units"));
+        let units = Units::read(arguments, count, vec![count, inputs])?;
         Ok(Part::layer(Dense {
-            inputs: place.input.size(),
-            units,
-            row: match place.is_last && units <= FEW_UNITS {
-                true => units,
-                false => stride(units),
+            inputs,
+            row: match place.is_last && count <= FEW_UNITS {
+                true => count,
+                false => stride(count),
             },
-            has_bias: arguments.flag("bias"),
             is_first: !place.has_gradient,
             dtype: place.dtype,
-            keeps_input: Activation::<f32>::keeps_input(&*activation),
-            activation,
-            initializer: INITIALIZERS.build(&initializer, &())?,
-            constraint: constraints::of(arguments)?,
+            keeps_input: units.activation::<f32>().keeps_input(),
+            units,
         }))
     }
 
@@ -175,9 +162,9 @@ impl Dense {
         let lanes = isa.lanes::<T>();
         let sizes = Sizes {
             isa,
-            units: self.units,
+            units: self.units.count,
             inputs: self.inputs,
-            padded_units: self.units.next_multiple_of(lanes),
+            padded_units: self.units.count.next_multiple_of(lanes),
             padded_inputs: self.inputs.next_multiple_of(lanes),
             panel: isa.panel::<T>(),
             has_input_gradient: !self.is_first,
@@ -200,7 +187,7 @@ impl Dense {
     }
 
     fn has_few_units(&self) -> bool {
-        self.units <= FEW_UNITS
+        self.units.count <= FEW_UNITS
     }
 
     fn storage<T: Precision>(&self) -> &'static dyn Storage<T> {
@@ -219,7 +206,7 @@ impl Dense {
         sizes: Sizes,
         weights: Weights<'a, T>,
     ) -> (Weights<'a, T>, Option<&'a [T]>) {
-        let bias = if self.has_bias { sizes.padded_units } else { 0 };
+        let bias = if self.units.has_bias { sizes.padded_units } else { 0 };
         let (parameters, bias) = weights.parameters.split_at(weights.parameters.len() - bias);
         let derived = weights.derived;
         (
@@ -227,25 +214,21 @@ impl Dense {
                 parameters,
                 derived,
             },
-            self.has_bias.then_some(bias),
+            self.units.has_bias.then_some(bias),
         )
     }
 
     fn rows(&self) -> RowShape {
         RowShape {
-            width: self.units,
+            width: self.units.count,
             stride: self.row,
         }
-    }
-
-    fn activation<T: Precision>(&self) -> &dyn crate::activations::Activation<T> {
-        T::activation(&*self.activation)
     }
 }
 
 impl Geometry for Dense {
     fn output(&self) -> Shape {
-        Shape::flat(self.units)
+        Shape::flat(self.units.count)
     }
 
     fn output_stride(&self) -> usize {
@@ -253,50 +236,27 @@ impl Geometry for Dense {
     }
 
     fn segments(&self) -> Vec<Segment> {
-        let weight = Segment {
-            name: "weight".into(),
-            shape: vec![self.units, self.inputs],
-            decays: true,
-        };
-        let bias = Segment {
-            name: "bias".into(),
-            shape: vec![self.units],
-            decays: false,
-        };
-        [weight]
-            .into_iter()
-            .chain(self.has_bias.then_some(bias))
-            .collect()
+        self.units.segments()
     }
 
     fn initialize(&self, segment: usize, random: &mut Sequence) -> Vec<f64> {
-        match segment {
-            WEIGHT => {
-                let mut weights = vec![0.0; self.units * self.inputs];
-                self.initializer
-                    .fill(self.inputs, self.units, random, &mut weights);
-                weights
-            }
-            _ => vec![0.0; self.units],
-        }
+        self.units.initialize(segment, self.units.count, random)
     }
 
     fn cost(&self) -> usize {
-        self.inputs * self.units
+        self.units.weights()
     }
 
     fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
-        (segment == WEIGHT)
-            .then_some(self.constraint.as_deref())
-            .flatten()
+        self.units.constraint(segment)
     }
 
     fn check_trainable(&self) -> Result<()> {
-        self.activation.check_trainable()
+        self.units.activation.check_trainable()
     }
 
     fn is_probability(&self) -> bool {
-        self.activation.is_probability()
+        self.units.activation.is_probability()
     }
 
     fn second_order(&self) -> Option<SecondOrder<'_>> {
@@ -306,8 +266,8 @@ impl Geometry for Dense {
     fn take_activation(&mut self) -> Option<Box<dyn AnyActivation>> {
         self.keeps_input = false;
         // The activation reads the output, as layers do.
-        self.row = stride(self.units);
-        Some(std::mem::replace(&mut self.activation, Box::new(Identity)))
+        self.row = stride(self.units.count);
+        Some(self.units.take_activation())
     }
 }
 
@@ -315,7 +275,7 @@ impl<T: Precision> Layer<T> for Dense {
     fn plan(&self, isa: Isa) -> Plan {
         let (sizes, storage) = (self.sizes::<T>(isa), self.storage::<T>());
         let weights = storage.weights(sizes);
-        let bias = self.has_bias.then_some(Tile {
+        let bias = self.units.has_bias.then_some(Tile {
             start: weights,
             segment: BIAS,
             row: 0,
@@ -364,7 +324,7 @@ impl<T: Precision> Layer<T> for Dense {
                 stash[sizes.stash - kept..].copy_from_slice(y);
             }
         }
-        self.activation::<T>().forward(block.isa, self.rows(), y);
+        self.units.activation::<T>().forward(block.isa, self.rows(), y);
     }
 
     fn backward(
@@ -377,7 +337,7 @@ impl<T: Precision> Layer<T> for Dense {
         dx: Option<&mut [T]>,
     ) {
         let (sizes, storage) = (self.sizes::<T>(block.isa), self.storage::<T>());
-        let activation = self.activation::<T>();
+        let activation = self.units.activation::<T>();
         let width = self.row;
         debug_assert!(
             block.first.is_multiple_of(2),
@@ -422,8 +382,8 @@ impl<T: Precision> Layer<T> for Dense {
             let mut sums = [T::ZERO; ROW_MULTIPLE];
             let sums = &mut sums[..self.row];
             column_sums(batch.isa, &dz[..batch.rows * self.row], sums);
-            let (bias, padding) = gradient.split_at_mut(self.units);
-            bias.copy_from_slice(&sums[..self.units]);
+            let (bias, padding) = gradient.split_at_mut(self.units.count);
+            bias.copy_from_slice(&sums[..self.units.count]);
             padding.fill(T::ZERO);
             return;
         }
@@ -465,7 +425,7 @@ impl<T: Precision> Layer<T> for Dense {
             }
         } else {
             Matrix {
-                units: columns.start..columns.end.min(self.units),
+                units: columns.start..columns.end.min(self.units.count),
                 inputs: rows,
                 unit_stride: 1,
                 input_stride: tile.columns,
@@ -487,24 +447,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
                 default: Default::Required,
                 domain: Domain::Integer(1, 1 << 24),
             },
-            Parameter {
-                name: "activation",
-                summary: "φ",
-                default: Default::Text("identity"),
-                domain: Domain::Choice(|| &ACTIVATIONS),
-            },
-            Parameter {
-                name: "bias",
-                summary: "whether there is a b",
-                default: Default::Flag(true),
-                domain: Domain::Flag,
-            },
-            Parameter {
-                name: "initializer",
-                summary: "of W; auto is the one that suits the activation",
-                default: Default::Text("auto"),
-                domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
-            },
+            units::ACTIVATION,
+            units::BIAS,
+            units::INITIALIZER,
             CONSTRAINT,
         ],
     },

@@ -48,7 +48,7 @@ impl<T: Precision> OneRow<T> for Dense {
         if self.keeps_input {
             stash.copy_from_slice(y);
         }
-        self.activation::<T>().forward(isa, self.rows(), y);
+        self.units.activation::<T>().forward(isa, self.rows(), y);
     }
 
     fn backward(
@@ -63,7 +63,7 @@ impl<T: Precision> OneRow<T> for Dense {
     ) {
         let sizes = self.sizes::<T>(isa);
         let at = if self.keeps_input { stash } else { y };
-        self.activation::<T>().backward(isa, self.rows(), at, dz);
+        self.units.activation::<T>().backward(isa, self.rows(), at, dz);
         let (weights, bias) = self.split(sizes, weights);
         let (dw, db) = gradient.split_at_mut(weights.parameters.len());
         if bias.is_some() {

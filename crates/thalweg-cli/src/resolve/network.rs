@@ -1,0 +1,222 @@
+//! The network: that of a config file or of the preset, as the arguments change it and the data want it.
+
+use std::path::Path;
+
+use thalweg::error::Error;
+use thalweg::layers::{self, LAYERS};
+use thalweg::registry::{AUTO, Choice, Kind, Setting};
+use thalweg::spec::NetworkSpec;
+use thalweg_data::Preprocessing;
+
+use crate::args::TrainArgs;
+use crate::choices::{has_settings, with_settings};
+use crate::config::Config;
+use crate::exit::Result;
+use crate::network_file::{EMBEDDING, embedding};
+
+/// Refuses to change the hidden layers of a network that are not all alike: it would reach some of them alone.
+pub fn check_plain(args: &TrainArgs, network: Option<&NetworkSpec>) -> Result<()> {
+    let is_alike =
+        |layer: &Choice| ["dense", "dropout", "embedding"].contains(&layer.name.as_str());
+    let other = network.and_then(|network| network.layers.iter().find(|layer| !is_alike(layer)));
+    let is_linear = args.hidden.is_none()
+        && network.is_some_and(|network| {
+            network
+                .layers
+                .iter()
+                .filter(|layer| layer.name == "dense")
+                .count()
+                <= 1
+        });
+    let has_settings = |section| has_settings(section, &args.set);
+    let given = [
+        ("--activation", args.activation.is_some()),
+        ("--dropout", args.dropout.is_some()),
+        ("--initializer", args.initializer.is_some()),
+        ("--set activation.…", has_settings("activation")),
+        ("--set initializer.…", has_settings("initializer")),
+        ("--hidden", args.hidden.is_some()),
+    ];
+    let of_hidden = ["--activation", "--dropout", "--set activation.…"];
+    match (other, given.iter().find(|(_, is_given)| *is_given)) {
+        (None, Some((flag, _))) if is_linear && of_hidden.contains(flag) => {
+            let error = Error::invalid(*flag, "a network without hidden layers", "hidden layers");
+            Err(error.remedy("give --hidden too, or leave it out").into())
+        }
+        (Some(layer), Some((flag, _))) => {
+            let found = format!("a network with the layer {}", layer.name);
+            let error = Error::invalid(*flag, found, "dense layers alone");
+            let remedy = "write it into the layers of the config, or of a file for --network";
+            Err(error.remedy(remedy).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a network of a config file that does not fit the data of the same file. Other data, by
+/// arguments, get a network that fits.
+pub fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &Path) -> Result<()> {
+    let units = network
+        .layers
+        .last()
+        .map(|layer| layer.settings.get("units"));
+    let units = match units {
+        Some(Some(Setting::Integer(units))) => *units as usize,
+        _ => preprocessing.output_width(),
+    };
+    for (entry, found, expected) in [
+        (
+            "network.inputs",
+            network.inputs,
+            preprocessing.input_width(),
+        ),
+        (
+            "units of the last layer",
+            units,
+            preprocessing.output_width(),
+        ),
+    ] {
+        if found != expected {
+            let place = format!("{}: {entry}", path.display());
+            let expected = format!("{expected}, as the data and the task ask for");
+            let error = Error::invalid(place, found.to_string(), expected);
+            return Err(error.remedy("correct it, or the data section").into());
+        }
+    }
+    let codes = preprocessing.codes();
+    let wanted = (!codes.is_empty()).then(|| embedding(&codes));
+    let (found, expected) = (embedded(network), wanted.as_ref().and_then(levels));
+    if found != expected {
+        let tell = |levels: Option<Setting>| match levels {
+            Some(levels) => format!("an embedding of {levels} codes"),
+            None => "no embedding".to_owned(),
+        };
+        let place = format!("{}: layer 1", path.display());
+        let expected = format!("{}, as the data ask for", tell(expected));
+        let error = Error::invalid(place, tell(found), expected);
+        return Err(error.remedy("correct it, or data.fit.embed_above").into());
+    }
+    Ok(())
+}
+
+/// Refuses a network that puts out other than what the task asks for.
+pub fn check_outputs(config: &Config, expected: usize) -> Result<()> {
+    let network = &config.network;
+    let nodes = layers::build(network.shape(), &network.layers, config.training.dtype)?;
+    let found = nodes
+        .last()
+        .map_or(network.inputs, |node| node.output.size());
+    if found != expected {
+        let found = format!("a network of {found} outputs");
+        let expected = format!("{expected}, as the data and the task ask for");
+        let error = Error::invalid("network", found, expected);
+        return Err(error.remedy("give --network, or another --config").into());
+    }
+    Ok(())
+}
+
+/// The embedding that is there, hidden layers of these widths, or those that are there, with the activation, the dropout and the initializer of the
+/// arguments; an output layer that fits.
+pub fn shape(
+    network: &mut NetworkSpec,
+    args: &TrainArgs,
+    widths: Option<&[usize]>,
+    outputs: usize,
+) -> Result<()> {
+    let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
+    let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
+    let dropout = network
+        .layers
+        .iter()
+        .find(|layer| layer.name == "dropout")
+        .cloned();
+    let dropout = match args.dropout {
+        Some(rate) => Some(Choice::new("dropout").with("rate", Setting::Number(rate))),
+        None => dropout.filter(|_| widths.is_some()),
+    };
+    if let Some(widths) = widths {
+        let model = network
+            .layers
+            .iter()
+            .find(|layer| layer.name == "dense")
+            .cloned();
+        let model = model.unwrap_or_else(|| dense(1).with("activation", "relu".into()));
+        let layer = |&units: &usize| {
+            let units = Setting::Integer(units as i64);
+            model.clone().with("units", units)
+        };
+        // What it embeds, and how, is no hidden layer.
+        let embedding = (network.layers.first().cloned()).filter(|first| first.name == EMBEDDING);
+        network.layers = (embedding.into_iter())
+            .chain(widths.iter().map(layer))
+            .collect();
+        network.image = None;
+    }
+    for layer in &mut network.layers {
+        change(layer, "activation", &args.activation, &args.set)?;
+    }
+    if let Some(dropout) = dropout {
+        network.layers.retain(|layer| layer.name != "dropout");
+        let layers = network.layers.drain(..).collect::<Vec<Choice>>();
+        for layer in layers {
+            let is_hidden = layer.name == "dense";
+            network.layers.push(layer);
+            network.layers.extend(is_hidden.then(|| dropout.clone()));
+        }
+    }
+    network.layers.push(match last.name.as_str() {
+        "dense" => last.with("units", Setting::Integer(outputs as i64)),
+        _ => last,
+    });
+    for layer in &mut network.layers {
+        change(layer, "initializer", &args.initializer, &args.set)?;
+    }
+    Ok(())
+}
+
+/// Gives a layer the choice `name` for its setting `section`, if it has one, with what `--set` says of it.
+fn change(
+    layer: &mut Choice,
+    section: &str,
+    name: &Option<String>,
+    settings: &[String],
+) -> Result<()> {
+    let description = LAYERS.describe(&layer.name)?;
+    let parameter = (description.parameters.iter()).find(|parameter| parameter.name == section);
+    let Some(parameter) = parameter else {
+        return Ok(());
+    };
+    if name.is_none() && !has_settings(section, settings) {
+        return Ok(());
+    }
+    let given = (layer.settings.get(section).cloned()).or_else(|| parameter.default.setting());
+    let choice = match name {
+        Some(name) => Choice::new(name),
+        None => given
+            .and_then(|given| given.choice())
+            .unwrap_or_else(|| Choice::new(AUTO)),
+    };
+    let choice = with_settings(choice, section, settings)?;
+    layer.settings.insert(section.to_owned(), choice.into());
+    Ok(())
+}
+
+/// Begins the network with an embedding of the columns of codes, if there are any; one that is there for just these
+/// stays as it is.
+pub fn embed(network: &mut NetworkSpec, codes: &[(&str, usize)]) {
+    let wanted = (!codes.is_empty()).then(|| embedding(codes));
+    let is_there = embedded(network).is_some();
+    if embedded(network) != wanted.as_ref().and_then(levels) {
+        network.layers.splice(0..usize::from(is_there), wanted);
+    }
+}
+
+/// How many codes each column has that the network embeds, if it embeds any.
+fn embedded(network: &NetworkSpec) -> Option<Setting> {
+    let first = network.layers.first()?;
+    (first.name == EMBEDDING).then(|| levels(first)).flatten()
+}
+
+fn levels(layer: &Choice) -> Option<Setting> {
+    layer.settings.get("levels").cloned()
+}
