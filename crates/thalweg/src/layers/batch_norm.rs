@@ -14,8 +14,8 @@
 mod tangent;
 
 use super::{
-    Block, Direction, Geometry, Layer, Mode, Part, Place, Plan, Role, SecondOrder, Segment, Shape, Tile,
-    Trace, Weights, stride, vectors,
+    Block, Direction, Geometry, Layer, Mode, Part, Place, Plan, Role, SecondOrder, Segment, Shape,
+    Tile, Trace, Weights, stride, vectors,
 };
 use crate::kernels::{Isa, moments};
 use crate::precision::Precision;

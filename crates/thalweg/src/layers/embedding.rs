@@ -12,8 +12,8 @@
 //! f32 holds every whole number.
 
 use super::{
-    Block, Geometry, Layer, Part, Place, Plan, Role, SecondOrder, Segment, Shape, Site, Tangent, Tile,
-    Trace, Weights, stride, vectors,
+    Block, Geometry, Layer, Part, Place, Plan, Role, SecondOrder, Segment, Shape, Site, Tangent,
+    Tile, Trace, Weights, stride, vectors,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Isa;

@@ -15,8 +15,8 @@ mod unit_rows;
 
 use super::units::{self, Units, WEIGHT};
 use super::{
-    Block, Geometry, Layer, Matrix, OneRow, Part, Place, Plan, ROW_MULTIPLE, SecondOrder, Segment, Shape,
-    Tile, Trace, Weights, stride,
+    Block, Geometry, Layer, Matrix, OneRow, Part, Place, Plan, ROW_MULTIPLE, SecondOrder, Segment,
+    Shape, Tile, Trace, Weights, stride,
 };
 use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::{CONSTRAINT, Constraint};
@@ -206,7 +206,11 @@ impl Dense {
         sizes: Sizes,
         weights: Weights<'a, T>,
     ) -> (Weights<'a, T>, Option<&'a [T]>) {
-        let bias = if self.units.has_bias { sizes.padded_units } else { 0 };
+        let bias = if self.units.has_bias {
+            sizes.padded_units
+        } else {
+            0
+        };
         let (parameters, bias) = weights.parameters.split_at(weights.parameters.len() - bias);
         let derived = weights.derived;
         (
@@ -324,7 +328,9 @@ impl<T: Precision> Layer<T> for Dense {
                 stash[sizes.stash - kept..].copy_from_slice(y);
             }
         }
-        self.units.activation::<T>().forward(block.isa, self.rows(), y);
+        self.units
+            .activation::<T>()
+            .forward(block.isa, self.rows(), y);
     }
 
     fn backward(

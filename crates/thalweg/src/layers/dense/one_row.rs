@@ -63,7 +63,9 @@ impl<T: Precision> OneRow<T> for Dense {
     ) {
         let sizes = self.sizes::<T>(isa);
         let at = if self.keeps_input { stash } else { y };
-        self.units.activation::<T>().backward(isa, self.rows(), at, dz);
+        self.units
+            .activation::<T>()
+            .backward(isa, self.rows(), at, dz);
         let (weights, bias) = self.split(sizes, weights);
         let (dw, db) = gradient.split_at_mut(weights.parameters.len());
         if bias.is_some() {
