@@ -4,7 +4,8 @@
 //!    activations in the caches of one core. Blocks are dealt out to the members in turn.
 //! 2. The team meets.
 //! 3. Items of θ: the gradient over the whole batch, in the order of the rows; the optimizer; the descent;
-//!    derived values. Each item belongs to one member.
+//!    derived values. Each item belongs to one member. Where θ is small, part 1 ends with the gradient of the block's own
+//!    rows, and part 3 adds these up.
 //!
 //! A layer that couples rows cuts part 1 into runs of layers: before it, each block tells what its rows have to
 //! tell; the team meets, and each member puts the whole together for itself, in the order of the blocks. So it goes

@@ -94,7 +94,8 @@ pub(super) struct Plan {
     /// Rows of a block in a step, and at most in an evaluation.
     pub block_rows: usize,
     pub evaluation_rows: usize,
-    /// Whether the gradient is added up from those of the row blocks: see [`Plan::saves_traffic`].
+    /// Whether the gradient is added up from those of the row blocks: see [`Plan::saves_traffic`]; or is that of the only
+    /// row, which leaves it in the same place.
     pub adds_blocks: bool,
     /// Whether batches are single rows that go through the network the short way: see `one_row.rs`.
     pub takes_one_row: bool,

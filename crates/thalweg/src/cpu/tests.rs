@@ -56,6 +56,7 @@ fn load<T: Precision>(engine: &mut CpuEngine<T>, parameters: Vec<f64>) {
 
 /// The largest difference between two gradients, relative to the largest component.
 fn difference(a: &[f64], b: &[f64]) -> f64 {
+    assert!(a.len() == b.len() && a.iter().chain(b).all(|value| value.is_finite()));
     let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
     let distance = largest(&mut a.iter().zip(b).map(|(a, b)| (a - b).abs()));
     distance / largest(&mut a.iter().map(|a| a.abs()))

@@ -1,4 +1,5 @@
-//! Part 3 of a step: items of θ, each with its gradient over the whole batch, its update and what is derived from it.
+//! Part 3 of a step: items of θ, each with its gradient over the whole batch (from all rows, or added up from those of
+//! the row blocks), its update and what is derived from it.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
 //! The second path through a step, for chains that need the whole gradient or whole tensors before the first
-//! parameter can move ([`Chain::is_whole`]); all others are updated item by item, in `pass.rs`.
+//! parameter can move ([`Chain::is_whole`]); all others are updated item by item, in `update.rs`.
 //!
 //! The gradient goes into a buffer as long as θ. The team meets and knows its norm: if that is not finite,
 //! nobody goes on and θ stays as it was. Then

@@ -39,7 +39,7 @@ impl<T: Scalar> RowProduct<'_, T> {
         assert!(self.b.len() >= end && self.x.len() >= self.depth);
         assert!(self.y.len() >= self.columns);
         assert!((self.start).is_none_or(|start| start.len() >= self.columns));
-        debug_assert_eq!(self.columns % isa.lanes::<T>(), 0);
+        assert_eq!(self.columns % isa.lanes::<T>(), 0);
         isa.run(self);
     }
 
@@ -121,6 +121,7 @@ impl<T: Scalar> OuterProduct<'_, T> {
     #[inline]
     pub fn run(self, isa: Isa) {
         assert!(self.c.len() >= self.x.len() * self.z.len());
+        assert_eq!(self.z.len() % isa.lanes::<T>(), 0);
         isa.run(self);
     }
 }

@@ -48,8 +48,8 @@ impl<T: Scalar> Softmax<'_, T> {
         assert!(self.outputs <= self.stride && self.outputs + Self::MULTIPLE > self.stride);
         assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
         assert!(self.weights.is_none_or(|weights| weights.len() >= rows));
-        if self.outputs <= FEW && rows <= FEWEST_ROWS {
-            isa.run(ByOutput::<T, FEWEST_ROWS>(self));
+        if self.outputs <= FEW && rows <= FEW_ROWS {
+            isa.run(ByOutput::<T, FEW_ROWS>(self));
         } else if self.outputs <= FEW {
             isa.run(ByOutput::<T, ROWS>(self));
         } else {
@@ -62,12 +62,12 @@ impl<T: Scalar> Softmax<'_, T> {
 /// Up to this many outputs are worked on output by output, so that vectors are full of rows.
 const FEW: usize = 4;
 /// Rows that are swept together then, if there are no more.
-const FEWEST_ROWS: usize = 16;
+const FEW_ROWS: usize = 16;
 
-/// The same, with vectors along up to `ROWS` rows.
-struct ByOutput<'a, T, const ROWS: usize>(Softmax<'a, T>);
+/// The same, with vectors along up to `WIDTH` rows at a time.
+struct ByOutput<'a, T, const WIDTH: usize>(Softmax<'a, T>);
 
-impl<T: Scalar, const ROWS: usize> Kernel for ByOutput<'_, T, ROWS> {
+impl<T: Scalar, const WIDTH: usize> Kernel for ByOutput<'_, T, WIDTH> {
     type Output = ();
 
     #[inline(always)]
@@ -82,21 +82,21 @@ impl<T: Scalar, const ROWS: usize> Kernel for ByOutput<'_, T, ROWS> {
             largest,
             log_total,
         } = self.0;
-        let parts = largest.chunks_mut(ROWS).zip(log_total.chunks_mut(ROWS));
-        for (first, (largest_part, log_part)) in (0..).step_by(ROWS).zip(parts) {
+        let parts = largest.chunks_mut(WIDTH).zip(log_total.chunks_mut(WIDTH));
+        for (first, (largest_part, log_part)) in (0..).step_by(WIDTH).zip(parts) {
             let rows = log_part.len();
             let block = first * stride..(first + rows) * stride;
             let (z, p) = (&z[block.clone()], &mut p[block]);
             // Whole vectors; what stands beyond the rows is computed and not used.
-            let width = rows.next_multiple_of(16).min(ROWS);
-            let mut e = [[T::ZERO; ROWS]; FEW];
+            let width = rows.next_multiple_of(16).min(WIDTH);
+            let mut e = [[T::ZERO; WIDTH]; FEW];
             let e = &mut e[..outputs];
             for (output, e) in e.iter_mut().enumerate() {
                 for (e, z) in e.iter_mut().zip(z.chunks_exact(stride)) {
                     *e = z[output];
                 }
             }
-            let (mut most, mut total, mut factor) = (e[0], [T::ZERO; ROWS], [scale; ROWS]);
+            let (mut most, mut total, mut factor) = (e[0], [T::ZERO; WIDTH], [scale; WIDTH]);
             for e in &e[1..] {
                 for (most, e) in most[..width].iter_mut().zip(e) {
                     *most = e.maximum(*most);

@@ -10,7 +10,8 @@ pub trait OneRow<T> {
     /// x → y.
     fn forward(&self, isa: Isa, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]);
 
-    /// dy → dx, if that is wanted, and the gradient of all the layer's parameters, as they lie in θ. `dy` is changed.
+    /// dy → dx, if that is wanted, and the gradient of all the layer's parameters, as they lie in θ, 0 in
+    /// the padding. `dy` is changed.
     fn backward(
         &self,
         isa: Isa,

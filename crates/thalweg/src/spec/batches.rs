@@ -216,7 +216,10 @@ pub(crate) const SAMPLING: RunRule = RunRule {
     }],
 };
 
-/// A count as a setting.
+/// A count as a setting; one that is too large for a number is told as it is.
 pub(super) fn count(count: usize) -> Setting {
-    Setting::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    match i64::try_from(count) {
+        Ok(count) => Setting::Integer(count),
+        Err(_) => Setting::Text(count.to_string()),
+    }
 }

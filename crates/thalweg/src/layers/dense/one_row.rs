@@ -69,7 +69,9 @@ impl<T: Precision> OneRow<T> for Dense {
         let (weights, bias) = self.split(sizes, weights);
         let (dw, db) = gradient.split_at_mut(weights.parameters.len());
         if bias.is_some() {
-            db[..sizes.units].copy_from_slice(&dz[..sizes.units]);
+            let (db, padding) = db.split_at_mut(sizes.units);
+            db.copy_from_slice(&dz[..sizes.units]);
+            padding.fill(T::ZERO);
         }
         let (b, b_layout) = if self.has_few_units() {
             WeightedSums {
