@@ -12,6 +12,7 @@ mod goals;
 mod report;
 pub mod scaling;
 mod startup;
+mod stolen;
 pub mod worker;
 
 use std::path::Path;
@@ -23,6 +24,7 @@ use thalweg_bench::products::{Rates, SIZES};
 use thalweg_bench::{Clock, Epoch, Limits, Peer, Spread, WORKLOADS, Workload, workloads};
 
 use contestant::Contestant;
+use stolen::Ticks;
 use worker::Job;
 
 use crate::Result;
@@ -102,6 +104,8 @@ struct Outcome {
     rows: usize,
     epochs: usize,
     source: String,
+    /// The share of the processors' time that the host took meanwhile, where it is known.
+    stolen: Option<f64>,
     /// Thalweg first.
     series: Vec<Series>,
 }
@@ -288,6 +292,7 @@ fn measure(
     }
 
     let epochs = options.epochs(workload);
+    let start = Ticks::now();
     let mut rounds: Vec<Vec<Epoch>> = contestants.iter().map(|_| Vec::new()).collect();
     for _ in 0..=epochs {
         for ((_, contestant), epochs) in contestants.iter_mut().zip(&mut rounds) {
@@ -295,6 +300,9 @@ fn measure(
             std::thread::sleep(REST);
         }
     }
+    let stolen = Ticks::now()
+        .zip(start)
+        .map(|(end, start)| end.stolen_since(start));
     let series = contestants.iter().zip(rounds).map(|((peer, _), epochs)| {
         let seconds: Vec<f64> = epochs.iter().skip(1).map(|epoch| epoch.seconds).collect();
         Series {
@@ -308,6 +316,7 @@ fn measure(
         rows,
         epochs,
         source,
+        stolen,
         series: series.collect(),
     })
 }
@@ -328,6 +337,7 @@ mod tests {
             rows: 5000,
             epochs: 1,
             source: String::new(),
+            stolen: None,
             series: vec![
                 series(None, 0.9),
                 series(Some(Peer::Jax), 0.5),

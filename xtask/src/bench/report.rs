@@ -105,7 +105,9 @@ pub fn contestant(peer: Option<Peer>) -> &'static str {
 struct Line<'a> {
     one: &'a Series,
     rate: Rate,
+    /// Its median time by Thalweg's, and the same of the fastest epochs.
     ratio: f64,
+    best_ratio: f64,
     goal: String,
 }
 
@@ -116,9 +118,9 @@ fn lines<'a>(outcome: &'a Outcome, machine: &Machine) -> Vec<Line<'a>> {
         series,
         ..
     } = outcome;
-    let ours = series
-        .first()
-        .map_or(f64::NAN, |thalweg| thalweg.seconds.median);
+    let thalweg = series.first().map(|thalweg| thalweg.seconds);
+    let ours = thalweg.map_or(f64::NAN, |seconds| seconds.median);
+    let our_best = thalweg.map_or(f64::NAN, |seconds| seconds.fastest);
     let rate = |workload: &Workload, seconds| Rate::new(workload, *rows, seconds, &machine.limits);
     let reached = Reached {
         workload,
@@ -145,6 +147,7 @@ fn lines<'a>(outcome: &'a Outcome, machine: &Machine) -> Vec<Line<'a>> {
                 one.seconds.median,
             ),
             ratio,
+            best_ratio: one.seconds.fastest / our_best,
             goal: reached.cell(one.peer, ratio),
         }
     };
@@ -165,6 +168,14 @@ fn shape(workload: &Workload, rows: usize) -> String {
     )
 }
 
+/// What [`Outcome::stolen`] says.
+fn kept_by_the_host(stolen: f64) -> String {
+    format!(
+        "the host kept {:.0} % of the processors' time",
+        100.0 * stolen
+    )
+}
+
 /// One workload, as printed on the terminal.
 pub fn outcome(outcome: &Outcome, machine: &Machine) -> String {
     let Outcome { workload, rows, .. } = outcome;
@@ -173,13 +184,14 @@ pub fn outcome(outcome: &Outcome, machine: &Machine) -> String {
         one,
         rate,
         ratio,
+        best_ratio,
         goal,
     } in lines(outcome, machine)
     {
         let seconds = one.seconds;
         let _ = writeln!(
             text,
-            "  {:<26} {:>9.2} ms ({:.2}–{:.2}) {:>12.0} rows/s {:>9.2} µs/step {:>6.1} GFLOP/s ({:>2.0} %) {:>5.1} GB/s ({:>2.0} %)  loss {:.5}  time / Thalweg's {ratio:.2}  {goal}",
+            "  {:<26} {:>9.2} ms ({:.2}–{:.2}) {:>12.0} rows/s {:>9.2} µs/step {:>6.1} GFLOP/s ({:>2.0} %) {:>5.1} GB/s ({:>2.0} %)  loss {:.5}  time / Thalweg's {ratio:.2} ({best_ratio:.2})  {goal}",
             contestant(one.peer),
             seconds.median * 1e3,
             seconds.fastest * 1e3,
@@ -192,6 +204,9 @@ pub fn outcome(outcome: &Outcome, machine: &Machine) -> String {
             100.0 * rate.gigabytes_share,
             one.loss,
         );
+    }
+    if let Some(stolen) = outcome.stolen {
+        let _ = writeln!(text, "  {}", kept_by_the_host(stolen));
     }
     for name in outcome.unlearned() {
         let _ = writeln!(
@@ -286,17 +301,20 @@ row (as many updates as rows, at 0.002). It does more updates and gets to the sa
 the epoch, of the others the mean over the epoch.
 
 - *rows/s*: from the median epoch; in brackets the slowest and the fastest epoch.
-- *×*: Thalweg's rate over this peer's in the same run. Ratios hold across machines; times do not.
+- *×*: Thalweg's rate over this peer's in the same run; in brackets that of the fastest epochs, which a busy host \
+disturbed least. Ratios hold across machines; times do not.
 - *µs/step*: the median epoch's time by its number of mini-batches, reshuffling and all else included.
 - *GFLOP/s*: rows/s · (6P − 2·d₀·d₁), P the number of weights, of convolutions times their positions; in brackets the share of the peak that this \
 machine reached on all threads in a loop of multiply-adds.
-- *GB/s*: rows/s · (4·d₀ + 8), of pixels d₀ + 8: every epoch reads each row's features, class and place in the order once; in \
+- *GB/s*: rows/s · (4·d₀ + 8), of pixels d₀ + 8 (peers, who have numbers, read 4·d₀ + 8): every epoch reads each row's features, class and place in the order once; in \
 brackets the share of the rate at which all threads read 512 MB in order. Small data come from the caches, so \
 only where rows are many and cheap is this the bound.
 - *loss*: mean training loss over the last epoch, after equally many epochs. Orders of rows differ, so the \
 last digits do.
 - *goal*: what the project holds itself to, and whether this run reached it (✓) or not (–). In a peer's line \
-it is about ×. The bound's time is the larger one of operations / peak and bytes / reading rate.
+it is about the first ×. The bound's time is the larger one of operations / peak and bytes / reading rate.
+- *the host kept*: on a virtual machine, the share of the time with work to do in which the host let a processor \
+wait (`steal` in `/proc/stat`), over all contestants. A team of threads loses more by it than one.
 ";
 
 const PRODUCTS: &str = "\
@@ -335,6 +353,7 @@ pub fn results(
                 one,
                 rate,
                 ratio,
+                best_ratio,
                 goal,
             },
         ) in lines(outcome, machine).into_iter().enumerate()
@@ -345,7 +364,7 @@ pub fn results(
                     format!("{} ({})", workload.name, shape(workload, *rows)),
                     "–".to_owned(),
                 ),
-                _ => (String::new(), format!("{ratio:.2}")),
+                _ => (String::new(), format!("{ratio:.2} ({best_ratio:.2})")),
             };
             let _ = writeln!(
                 text,
@@ -368,14 +387,19 @@ pub fn results(
         workload,
         source,
         epochs,
+        stolen,
         ..
     } in outcomes
     {
-        let _ = writeln!(
+        let _ = write!(
             text,
             "- {}: {source}; {epochs} epochs measured",
             workload.name
         );
+        if let Some(stolen) = stolen {
+            let _ = write!(text, "; {}", kept_by_the_host(*stolen));
+        }
+        text.push('\n');
     }
     let _ = writeln!(
         text,
@@ -417,6 +441,7 @@ mod tests {
             rows: 49_984,
             epochs: 3,
             source: "a test".to_owned(),
+            stolen: Some(0.034),
             series: vec![series(None, 0.01, 0.5), series(Some(Peer::Jax), 0.04, 0.51)],
         };
         assert!(outcome.unlearned().is_empty());
@@ -440,7 +465,8 @@ mod tests {
         let text = results(&[outcome], &[], &[], &machine);
         for row in [
             "| table-tiny (49,984; 8-16-2; 32) | Thalweg | 4,998,400 (4,544,000–5,553,778) | – | 6.40 | 3.5 (1 %) | 0.2 (0 %) | 0.50000 |  |",
-            "|  | JAX | 1,249,600 (1,136,000–1,388,444) | 4.00 | 25.61 | 0.9 (0 %) | 0.0 (0 %) | 0.51000 | ≥ 13 × – |",
+            "|  | JAX | 1,249,600 (1,136,000–1,388,444) | 4.00 (4.00) | 25.61 | 0.9 (0 %) | 0.0 (0 %) | 0.51000 | ≥ 13 × – |",
+            "- table-tiny: a test; 3 epochs measured; the host kept 3 % of the processors' time",
         ] {
             assert!(text.contains(row), "{row}\nis not in\n{text}");
         }

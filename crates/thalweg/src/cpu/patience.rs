@@ -1,9 +1,9 @@
 //! When the team is worth waiting for.
 //!
-//! After a job in which somebody waited long, the caller does the next one alone and by the clock. If that takes less
-//! time than the wait alone did, the caller goes on alone, each time for twice as many jobs. If not, a wait is long
-//! only when it takes longer than that job did: large jobs are not shared out evenly to the microsecond. Jobs
-//! differ, so that measure shrinks again, slowly.
+//! After a job in which somebody waited long, the caller does the next one alone and by the clock. If the wait took
+//! more time than that job and what the team had saved since the last such wait, the caller goes on alone, each time
+//! for twice as many jobs. If not, the wait was a rare one, or a wait is long only when it takes longer than that job
+//! did: large jobs are not shared out evenly to the microsecond. Jobs differ, so that measure shrinks again, slowly.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) struct Patience {
     long: Duration,
     /// For how many jobs the caller goes on alone when it next finds the team too slow.
     rest: u32,
-    /// Jobs since then in which nobody waited long.
+    /// Jobs of the team since somebody last waited long.
     good: u32,
 }
 
@@ -52,35 +52,39 @@ impl Patience {
     pub fn together(&mut self, waited: Duration) {
         if waited > self.long {
             self.next = Way::Trial(waited);
-            self.good = 0;
             return;
         }
         if waited > Self::LONG {
             self.long = (self.long - self.long / 64).max(Self::LONG);
         }
-        self.good += 1;
+        self.good = self.good.saturating_add(1);
         if self.good >= Self::FEWEST {
-            (self.good, self.rest) = (0, Self::FEWEST);
+            self.rest = Self::FEWEST;
         }
     }
 
     /// After a job that the caller did alone in so much time.
     pub fn alone(&mut self, took: Duration) {
         self.next = match self.next {
-            Way::Trial(waited) if took < waited => {
-                let jobs = Self::MOST_TIME.as_nanos() / took.as_nanos().max(1);
-                let rest = self.rest.min(jobs.min(u32::MAX.into()) as u32).max(1);
-                self.long = Self::LONG;
-                self.rest = (2 * self.rest).min(Self::MOST);
-                Way::Alone(rest)
-            }
+            Way::Trial(waited) => self.decide(waited, took),
             Way::Alone(jobs) if jobs > 1 => Way::Alone(jobs - 1),
-            Way::Trial(_) => {
-                self.long = took.max(Self::LONG);
-                Way::Together
-            }
             _ => Way::Together,
         };
+    }
+
+    /// What follows a long wait, now that it is known how long the caller alone takes.
+    fn decide(&mut self, waited: Duration, took: Duration) -> Way {
+        // Two members save half of a job, more of them more.
+        let saved = (took / 2).saturating_mul(std::mem::take(&mut self.good));
+        if waited <= took.saturating_add(saved) {
+            self.long = took.max(Self::LONG);
+            return Way::Together;
+        }
+        let jobs = Self::MOST_TIME.as_nanos() / took.as_nanos().max(1);
+        let rest = self.rest.min(jobs.min(u32::MAX.into()) as u32).max(1);
+        self.long = Self::LONG;
+        self.rest = (2 * self.rest).min(Self::MOST);
+        Way::Alone(rest)
     }
 }
 
@@ -130,11 +134,19 @@ mod tests {
             patience.together(Duration::from_secs(3));
             assert_eq!(alone(&mut patience, Duration::from_millis(took)), most);
         }
-        // Good for a while: all is forgotten.
+        // Good for a while: how often it was too slow is forgotten.
         for _ in 0..100 {
             patience.together(Duration::ZERO);
         }
         patience.together(long);
         assert_eq!(alone(&mut patience, job), 65);
+        // A wait that took less than the jobs before it had saved is a rare one.
+        for (jobs, trials) in [(297, 65), (298, 1)] {
+            for _ in 0..jobs {
+                patience.together(Duration::ZERO);
+            }
+            patience.together(long);
+            assert_eq!(alone(&mut patience, job), trials, "{jobs} jobs");
+        }
     }
 }

@@ -59,6 +59,16 @@ macro_rules! scalar {
                 $float::abs(self)
             }
             #[inline(always)]
+            fn flush(self) -> Self {
+                // By bits, because a comparison of numbers may itself be slow.
+                let magnitude = self.to_bits() << 1;
+                if magnitude < $float::MIN_POSITIVE.to_bits() << 1 {
+                    0.0
+                } else {
+                    self
+                }
+            }
+            #[inline(always)]
             fn mul_add<A: Arch>(self, b: Self, c: Self) -> Self {
                 if A::FMA {
                     $float::mul_add(self, b, c)
@@ -307,6 +317,27 @@ mod tests {
             (sigmoid_slope::<Portable, f64>(21.0) / 7.582_560_416_412_86e-10 - 1.0).abs() < 1e-14
         );
         assert!(sigmoid_slope::<Portable, f32>(21.0) > 7.5e-10);
+    }
+
+    #[test]
+    fn subnormal_numbers_are_flushed_and_no_others() {
+        for x in [
+            0.0,
+            -0.0,
+            1.0,
+            f32::MIN_POSITIVE,
+            -f32::MIN_POSITIVE,
+            f32::MAX,
+        ] {
+            assert_eq!(x.flush(), x);
+        }
+        for x in [f32::from_bits(1), f32::MIN_POSITIVE.next_down(), -1e-40] {
+            assert_eq!(x.flush(), 0.0);
+        }
+        assert_eq!(f32::NEG_INFINITY.flush(), f32::NEG_INFINITY);
+        assert!(f32::NAN.flush().is_nan() && f64::NAN.flush().is_nan());
+        assert_eq!(f64::MIN_POSITIVE.flush(), f64::MIN_POSITIVE);
+        assert_eq!(f64::MIN_POSITIVE.next_down().flush(), 0.0);
     }
 
     #[test]

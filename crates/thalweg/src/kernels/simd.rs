@@ -64,6 +64,8 @@ pub trait Scalar:
     fn sqrt(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
+    /// Itself, or 0 if it is subnormal: a product with one of these takes some processors a hundred times as long.
+    fn flush(self) -> Self;
     /// `self·b + c`, fused where the instruction set has it.
     fn mul_add<A: Arch>(self, b: Self, c: Self) -> Self;
     /// eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1); returned as (eʳ − 1, 2ⁿ⁻¹), with x clamped to where 2ⁿ⁻¹ is

@@ -190,7 +190,9 @@ impl<T: Scalar, R: Rule> Transform<T> for R {
                     }
                     u[i] = rule.update::<A, T>(constants, p[i], u[i], &mut state);
                     for k in 0..R::SLOTS {
-                        slots[k][i] = state[k];
+                        // An average that decays without gradients would stay subnormal for ever: 0.9 times the smallest
+                        // number is, rounded, that number.
+                        slots[k][i] = state[k].flush();
                     }
                 }
             }
