@@ -16,23 +16,31 @@ use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Checkpoint, Run, train};
 
 const ROWS: usize = 11;
+/// Of a batch whose gradient is added up from those of row blocks, the last of them short, by two threads.
+const MANY_ROWS: usize = 330;
 const STEPS: u64 = 100;
 
 /// y = x·Wᵀ + b with ½ squared error: the loss is the mean over rows of ½ Σ (y − target)².
 struct Linear {
     inputs: usize,
     units: usize,
+    rows: usize,
     x: Vec<f64>,
     y: Vec<f64>,
 }
 
 impl Linear {
     fn new(inputs: usize, units: usize) -> Self {
+        Self::with_rows(inputs, units, ROWS)
+    }
+
+    fn with_rows(inputs: usize, units: usize, rows: usize) -> Self {
         Self {
             inputs,
             units,
-            x: normals(1, inputs * ROWS),
-            y: normals(2, units * ROWS),
+            rows,
+            x: normals(1, inputs * rows),
+            y: normals(2, units * rows),
         }
     }
 
@@ -56,14 +64,14 @@ impl Linear {
     fn gradient(&self, theta: &[f64]) -> Vec<f64> {
         let (w, b) = theta.split_at(self.weights());
         let mut gradient = vec![0.0; theta.len()];
-        for row in 0..ROWS {
+        for row in 0..self.rows {
             let x = &self.x[row * self.inputs..][..self.inputs];
             for unit in 0..self.units {
                 let mut z = b[unit];
                 for i in 0..self.inputs {
                     z += w[unit * self.inputs + i] * x[i];
                 }
-                let slope = (z - self.y[row * self.units + unit]) / ROWS as f64;
+                let slope = (z - self.y[row * self.units + unit]) / self.rows as f64;
                 for i in 0..self.inputs {
                     gradient[unit * self.inputs + i] += slope * x[i];
                 }
@@ -89,7 +97,11 @@ impl Linear {
         spec: &TrainingSpec,
         mut rule: impl FnMut(u64, &mut Vec<f64>),
     ) {
-        let mut engine = engine(network, spec);
+        let spec = TrainingSpec {
+            batch_size: self.rows,
+            ..spec.clone()
+        };
+        let mut engine = cpu::engine(network, &spec, 2).unwrap();
         engine.load(&state(&self.start())).unwrap();
         let rows = self.rows();
         for step in 1..=STEPS {
@@ -105,7 +117,7 @@ impl Linear {
         }
         let got = engine.save().parameters;
         let error = worst_error(&got, &theta, 1e-3);
-        println!("{}: {error:.1e}", Chain::build(spec).unwrap());
+        println!("{}: {error:.1e}", Chain::build(&spec).unwrap());
         assert!(error < 1e-10, "{got:?} is not {theta:?}");
         assert!(
             worst_error(&got, &self.start(), 1e-3) > 1e-2,
@@ -135,40 +147,47 @@ fn descend(theta: &mut [f64], rate: f64, u: &[f64]) {
 #[test]
 fn sam_descends_by_the_gradient_uphill() {
     // Far from the minimum: near it the direction g/‖g‖ flips, and rounding with it.
-    let problem = Linear::new(3, 2);
-    let spec = TrainingSpec {
-        sam: Some(0.3),
-        ..with("gd", 0.01)
-    };
-    problem.compare(&spec, |_, theta| {
-        let g = problem.gradient(theta);
-        let length = norm(&g) + 1e-12;
-        let uphill: Vec<f64> = theta
-            .iter()
-            .zip(&g)
-            .map(|(p, g)| p + 0.3 * g / length)
-            .collect();
-        descend(theta, 0.01, &problem.gradient(&uphill));
-    });
+    for (units, rows) in [(2, ROWS), (2, MANY_ROWS), (5, MANY_ROWS)] {
+        let problem = Linear::with_rows(3, units, rows);
+        let spec = TrainingSpec {
+            sam: Some(0.3),
+            ..with("gd", 0.01)
+        };
+        problem.compare(&spec, |_, theta| {
+            let g = problem.gradient(theta);
+            let length = norm(&g) + 1e-12;
+            let uphill: Vec<f64> = theta
+                .iter()
+                .zip(&g)
+                .map(|(p, g)| p + 0.3 * g / length)
+                .collect();
+            descend(theta, 0.01, &problem.gradient(&uphill));
+        });
+    }
 }
 
 #[test]
 fn the_norm_of_the_gradient_is_that_of_all_layers_together() {
-    let problem = Linear::new(4, 3);
-    let spec = TrainingSpec {
-        clip_norm: Some(0.4),
-        l2: 0.1,
-        ..with("gd", 0.3)
-    };
-    problem.compare(&spec, |_, theta| {
-        let mut g = problem.gradient(theta);
-        let factor = (0.4 / norm(&g)).min(1.0);
-        g.iter_mut().for_each(|g| *g *= factor);
-        for i in 0..problem.weights() {
-            g[i] += 0.1 * theta[i];
-        }
-        descend(theta, 0.3, &g);
-    });
+    for (units, rows) in [(3, ROWS), (3, MANY_ROWS), (6, MANY_ROWS)] {
+        let problem = Linear::with_rows(4, units, rows);
+        let spec = TrainingSpec {
+            clip_norm: Some(0.4),
+            l2: 0.1,
+            ..with("gd", 0.3)
+        };
+        let mut clipped = 0;
+        problem.compare(&spec, |_, theta| {
+            let mut g = problem.gradient(theta);
+            let factor = (0.4 / norm(&g)).min(1.0);
+            clipped += usize::from(factor < 1.0);
+            g.iter_mut().for_each(|g| *g *= factor);
+            for i in 0..problem.weights() {
+                g[i] += 0.1 * theta[i];
+            }
+            descend(theta, 0.3, &g);
+        });
+        assert!(clipped > 0);
+    }
 }
 
 #[test]

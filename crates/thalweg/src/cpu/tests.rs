@@ -113,31 +113,135 @@ fn a_step_has_the_same_bits_when_the_caller_of_a_team_does_it_alone() {
     }
 }
 
+/// Codes of two columns in front of the other inputs.
+fn coded(mut dataset: Dataset) -> Dataset {
+    let Values::F32(values) = &mut dataset.features.values else {
+        unreachable!()
+    };
+    for (row, values) in values.chunks_exact_mut(INPUTS).enumerate() {
+        (values[0], values[1]) = ((row % 5) as f32, (row * 3 % 4) as f32);
+    }
+    dataset
+}
+
+/// The same network for images of one channel.
+fn of_images(network: NetworkSpec) -> NetworkSpec {
+    NetworkSpec {
+        image: Some([1, 5, 8]),
+        ..network
+    }
+}
+
+fn conv(channels: i64) -> Choice {
+    Choice::new("conv2d")
+        .with("channels", Setting::Integer(channels))
+        .with("kernel", Setting::Integer(3))
+}
+
+fn wrapped(name: &str, layer: Choice) -> Choice {
+    Choice::new(name).with("layer", Setting::Choice(layer))
+}
+
 #[test]
 fn a_gradient_added_up_from_row_blocks_is_that_of_the_batch() {
     let dropout = Choice::new("dropout").with("rate", Setting::Number(0.3));
-    let wrapped = Choice::new("weight_norm").with("layer", Setting::Choice(dense(20, "gelu")));
-    let networks = [
-        vec![dense(3, "identity")],
-        vec![dense(16, "tanh"), dropout, dense(3, "identity")],
-        vec![wrapped, dense(20, "mish"), dense(3, "identity")],
+    let last = dense(3, "identity");
+    let lists = [
+        vec![last.clone()],
+        vec![dense(16, "tanh"), dropout.clone(), last.clone()],
+        vec![
+            wrapped("weight_norm", dense(20, "gelu")),
+            dense(20, "mish"),
+            last.clone(),
+        ],
+        vec![
+            wrapped("spectral_norm", dense(20, "tanh")),
+            Choice::new("layer_norm"),
+            last.clone(),
+        ],
     ];
-    for layers in networks {
-        // The last batch of an epoch may have fewer blocks.
-        for rows in [200, 70, 64, 1] {
-            let training = TrainingSpec {
-                batch_size: 200,
-                ..TrainingSpec::default()
-            };
-            let dataset = dataset(rows);
-            let mut engine = drawn::<f64>(&network(&layers), &training, 1);
-            assert!(engine.plan.adds_blocks && engine.plan.blocks() == 4);
-            let (loss, added) = engine.loss_and_gradient(&Batch::all(&dataset)).unwrap();
-            engine.plan.adds_blocks = false;
-            let (same, whole) = engine.loss_and_gradient(&Batch::all(&dataset)).unwrap();
-            assert_eq!(loss, same);
-            assert!(difference(&added, &whole) < 1e-14);
+    // With packs: a row block is a multiple of them.
+    let groups = Choice::new("group_norm").with("groups", Setting::Integer(2));
+    let body = vec![
+        conv(4).with("padding", Setting::Integer(1)),
+        groups.clone(),
+        dropout,
+    ];
+    let residual = Choice::new("residual").with("layers", Setting::Choices(body));
+    let images = [
+        vec![conv(4), groups, last.clone()],
+        vec![
+            wrapped("spectral_norm", conv(4)),
+            Choice::new("layer_norm"),
+            residual,
+            last.clone(),
+        ],
+    ];
+    let embedding = Choice::new("embedding")
+        .with("levels", Setting::Integers(vec![5, 4]))
+        .with("widths", Setting::Integers(vec![3, 2]));
+    let codes = vec![embedding, dense(9, "tanh"), last];
+    let lists = lists.iter().map(|layers| (network(layers), false));
+    let images = images
+        .iter()
+        .map(|layers| (of_images(network(layers)), false));
+    for (network, is_coded) in lists.chain(images).chain([(network(&codes), true)]) {
+        for (dtype, tolerance) in [(Dtype::F64, 1e-14), (Dtype::F32, 5e-6), (Dtype::Bf16, 5e-6)] {
+            match dtype {
+                Dtype::F64 => adds_up::<f64>(&network, is_coded, dtype, tolerance),
+                _ => adds_up::<f32>(&network, is_coded, dtype, tolerance),
+            }
         }
+    }
+}
+
+/// Compares the two gradients of a network whose plan adds up those of row blocks.
+fn adds_up<T: Precision>(network: &NetworkSpec, is_coded: bool, dtype: Dtype, tolerance: f64) {
+    let training = TrainingSpec {
+        batch_size: 200,
+        dtype,
+        ..TrainingSpec::default()
+    };
+    let mut engine = drawn::<T>(network, &training, 2);
+    assert!(engine.plan.adds_blocks && engine.plan.blocks() >= 4);
+    assert_ne!(200 % engine.plan.block_rows, 0, "no block is short");
+    // The last batch of an epoch may have fewer blocks.
+    for rows in [200, 71, 64, 1] {
+        let dataset = match is_coded {
+            true => coded(dataset(rows)),
+            false => dataset(rows),
+        };
+        engine.plan.adds_blocks = true;
+        let (loss, added) = engine.loss_and_gradient(&Batch::all(&dataset)).unwrap();
+        engine.plan.adds_blocks = false;
+        let (same, whole) = engine.loss_and_gradient(&Batch::all(&dataset)).unwrap();
+        assert_eq!(loss, same);
+        let error = difference(&added, &whole);
+        assert!(
+            error < tolerance,
+            "{:?}, {dtype:?}, {rows} rows: {error:e}",
+            network.layers
+        );
+    }
+}
+
+#[test]
+fn where_rows_matter_to_each_other_no_gradient_is_added_up_from_row_blocks() {
+    let training = TrainingSpec {
+        batch_size: 200,
+        ..TrainingSpec::default()
+    };
+    let layers = [
+        dense(16, "tanh"),
+        Choice::new("batch_norm"),
+        dense(3, "identity"),
+    ];
+    for (layers, adds) in [
+        (&layers[..], false),
+        (&[layers[0].clone(), layers[2].clone()], true),
+    ] {
+        let plan = drawn::<f32>(&network(layers), &training, 1).plan;
+        assert_eq!(plan.adds_blocks, adds);
     }
 }
 
@@ -184,6 +288,34 @@ fn a_single_row_that_goes_the_short_way_learns_the_same() {
             load(&mut usual, short.save().parameters);
             load(&mut short, usual.save().parameters);
         }
+    }
+}
+
+#[test]
+fn a_single_row_that_is_augmented_goes_the_usual_way_and_learns_the_same() {
+    let network = of_images(network(&[dense(9, "tanh"), dense(3, "identity")]));
+    let dataset = dataset(9);
+    let trained = |batch_size, names: &[&str]| {
+        let training = TrainingSpec {
+            batch_size,
+            optimizer: Choice::new("gd"),
+            augment: names.iter().copied().map(Choice::new).collect(),
+            ..TrainingSpec::default()
+        };
+        let mut engine = drawn::<f64>(&network, &training, 1);
+        assert_eq!(engine.plan.takes_one_row, batch_size == 1);
+        for step in 1..=20 {
+            let rows = [step as u32 % 9];
+            let batch = Batch::new(&dataset, Rows::Listed(&rows));
+            engine.step(&batch, Time { step, rate: 0.1 }).unwrap();
+        }
+        engine.save().parameters
+    };
+    let plain = trained(1, &[]);
+    for names in [&["flip", "noise"][..], &["crop"], &["noise", "mixup"]] {
+        let augmented = trained(1, names);
+        assert!(difference(&augmented, &trained(2, names)) < 1e-13);
+        assert!(difference(&augmented, &plain) > 1e-3, "{names:?}");
     }
 }
 
