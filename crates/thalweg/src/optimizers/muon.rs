@@ -89,7 +89,7 @@ impl<T: Scalar> Transform<T> for Orthogonalize {
         } = strip;
         let (beta, rest) = (T::from_f64(self.momentum), T::from_f64(1.0 - self.momentum));
         for (m, u) in m.iter_mut().zip(u.iter_mut()) {
-            *m = beta * *m + rest * *u;
+            *m = (beta * *m + rest * *u).flush();
             *u = rest * *u + beta * *m;
         }
         let (units, inputs) = (matrix.rows, matrix.columns);
