@@ -227,7 +227,7 @@ fn a_setting_out_of_proportion_is_blamed_in_place_of_the_rate() {
             "--optimizer adamw --set optimizer.weight_decay=1e300",
             "try --set optimizer.weight_decay=0.01;",
         ),
-        ("--optimizer lbfgs --l2 1e300", "try --l2 1e-4;"),
+        ("--optimizer lbfgs --l2 1e308", "try --l2 1e-4;"),
         // A usual penalty is not to blame.
         ("--optimizer sgd --lr 1e6 --l2 0.01", "try --lr "),
     ]
