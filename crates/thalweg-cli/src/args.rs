@@ -9,8 +9,8 @@ use thalweg_data::{Scaling, Task};
 
 use crate::config::OutputBias;
 use crate::parse::{
-    EmbedAbove, delimiter, dtype, embed_above, embed_least, output_bias, reduction, scaling,
-    threads,
+    EmbedAbove, amount, delimiter, dtype, embed_above, embed_least, number, output_bias, reduction,
+    scaling, seed, threads,
 };
 use crate::tuning::Tuning;
 
@@ -93,7 +93,8 @@ pub struct TrainArgs {
         long,
         value_name = "X",
         help_heading = "Data",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub test_fraction: Option<f64>,
     /// File to watch training on
@@ -106,7 +107,8 @@ pub struct TrainArgs {
         value_name = "X",
         help_heading = "Data",
         allow_negative_numbers = true,
-        conflicts_with = "no_validation"
+        conflicts_with = "no_validation",
+        value_parser = number
     )]
     pub validation_fraction: Option<f64>,
     /// Train on all rows that are not test rows, all epochs long
@@ -164,7 +166,8 @@ pub struct TrainArgs {
         long,
         value_name = "X",
         help_heading = "Network",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub dropout: Option<f64>,
     /// Distribution of the weights before training; else the one that suits the activation
@@ -208,7 +211,8 @@ pub struct TrainArgs {
         long,
         value_name = "X",
         help_heading = "Training",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub lr: Option<f64>,
     /// Rows of a mini-batch
@@ -216,7 +220,8 @@ pub struct TrainArgs {
         long,
         value_name = "N",
         help_heading = "Training",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = amount
     )]
     pub batch_size: Option<usize>,
     /// Passes over the rows
@@ -224,7 +229,8 @@ pub struct TrainArgs {
         long,
         value_name = "N",
         help_heading = "Training",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = amount
     )]
     pub epochs: Option<usize>,
     /// Epochs without a better validation loss before training stops
@@ -232,7 +238,8 @@ pub struct TrainArgs {
         long,
         value_name = "N",
         help_heading = "Training",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = amount
     )]
     pub patience: Option<usize>,
     /// Penalty X/2·‖W‖² on the weights
@@ -240,7 +247,8 @@ pub struct TrainArgs {
         long,
         value_name = "X",
         help_heading = "Training",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub l2: Option<f64>,
     /// Take the rows in the order of the file
@@ -250,8 +258,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "TYPE", help_heading = "Training", value_parser = dtype)]
     pub dtype: Option<Dtype>,
     /// Seed of splits, weights and shuffles [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true,
-          value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
     /// Threads; results do not depend on it [default: all]
     #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = threads)]
@@ -344,7 +351,7 @@ pub struct PredictArgs {
     #[arg(long)]
     pub proba: bool,
     /// Threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
     #[command(flatten)]
     pub read: ReadArgs,
@@ -366,7 +373,7 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub json: bool,
     /// Threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
     #[command(flatten)]
     pub read: ReadArgs,

@@ -2,15 +2,13 @@
 
 use thalweg::dataset::Dataset;
 use thalweg::engine::Engine;
-use thalweg::error::Error;
-use thalweg::optimizers::is_solver;
 use thalweg_data::{Note, Prepared};
 
 use crate::config::Config;
 use crate::exit::{Failure, Result};
 use crate::log::End;
 use crate::model::{Description, Outcome};
-use crate::preset::{self, Reason};
+use crate::preset::Reason;
 use crate::run_folder::{MODEL, RunFolder};
 use crate::scores::{Judge, Scores, without_class_weights};
 use crate::summary;
@@ -140,44 +138,4 @@ struct Metrics<'a> {
     validation: &'a Option<Scores>,
     test: &'a Option<Scores>,
     best_constant: &'a Option<Scores>,
-}
-
-/// What happened, what to try, and what is left; `before` updates were done when the run began.
-pub fn diverged(
-    error: &Error,
-    config: &Config,
-    before: u64,
-    has_model: bool,
-    folder: &RunFolder,
-) -> String {
-    let remedy = match error {
-        Error::Diverged {
-            step,
-            quantity: "loss",
-            ..
-        } if *step == before + 1 => {
-            "that was before the first update: look at the values of the columns (`thalweg info DATA`) and at the \
-             weights that it began with"
-                .to_owned()
-        }
-        _ if is_solver(&config.training.optimizer) => {
-            "try a penalty such as --l2 1e-3, or another --optimizer".to_owned()
-        }
-        _ => smaller_rate(config),
-    };
-    let left = match has_model {
-        true => format!("the model of the best epoch before that is in {folder}"),
-        false => format!("no epoch ended well, so there is no model; the log is in {folder}"),
-    };
-    format!("{error}; {remedy}; {left}")
-}
-
-/// The rate to try is the preset's for this optimizer, or a tenth of the one that failed if that is smaller.
-fn smaller_rate(config: &Config) -> String {
-    let linear = config.network.layers.len() == 1;
-    let (usual, _) = preset::learning_rate(&config.training.optimizer, linear);
-    let rate = usual.min(config.training.learning_rate / 10.0);
-    let digits = (2.0 - rate.log10().floor()).clamp(0.0, 300.0) as usize;
-    let rate = format!("{rate:.digits$}");
-    format!("try --lr {}", rate.trim_end_matches('0'))
 }

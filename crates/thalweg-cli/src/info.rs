@@ -6,12 +6,14 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use thalweg::spec::{Batches, TrainingSpec};
+use thalweg_data::preprocess::notes_on_categories;
 use thalweg_data::summary::ColumnSummary;
-use thalweg_data::{Encoding, ReadOptions, Source, Table, summarize};
+use thalweg_data::{Encoding, FitOptions, ReadOptions, Source, Table, summarize};
 
 use crate::args::InfoArgs;
 use crate::exit::Result;
 use crate::model::{Description, Model};
+use crate::preset::EMBED_ABOVE;
 use crate::run_folder::MODEL;
 use crate::terminal::{columns, count, figure, short};
 
@@ -37,7 +39,12 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     };
     args.read.apply(&mut options);
     let loaded = thalweg_data::read(&Source::parse(&args.subject)?, &options)?;
-    for note in &loaded.notes {
+    let usual = FitOptions {
+        embed_above: Some(EMBED_ABOVE),
+        ..FitOptions::default()
+    };
+    let rare = notes_on_categories(&loaded.train, &usual);
+    for note in loaded.notes.iter().chain(&rare) {
         let _ = writeln!(io::stderr(), "{note}");
     }
     let summaries = summarize(&loaded.train);

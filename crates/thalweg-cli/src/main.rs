@@ -7,6 +7,7 @@ mod choices;
 mod config;
 mod continuation;
 mod data;
+mod divergence;
 mod evaluate;
 mod exit;
 mod finish;

@@ -31,8 +31,7 @@ pub fn check(network: &NetworkSpec, training: &TrainingSpec, threads: usize) -> 
 
 /// Bytes that a run holds for a weight when it holds most: in the engine its value, what is derived from it, its u and
 /// its slots; in double precision the best epoch's value, and value, slots and best value of the checkpoint; of these the
-/// tensors of the file, and their bytes twice. What an engine saves (all but the checkpoint's best value) grows by
-/// doubling, so it may take twice its length.
+/// tensors of the file, and their bytes twice.
 fn per_weight(training: &TrainingSpec) -> Result<u64> {
     let size = match training.dtype {
         Dtype::F32 | Dtype::Bf16 => 4,
@@ -44,8 +43,8 @@ fn per_weight(training: &TrainingSpec) -> Result<u64> {
         _ => Chain::build(training)?.slots() as u64,
     };
     let tensors = 2 + slots;
-    let saved = 2 * (2 + slots);
-    Ok(size * (3 + slots) + 8 * (saved + 1) + (8 + 2 * size) * tensors)
+    let saved = 3 + slots;
+    Ok(size * (3 + slots) + 8 * saved + (8 + 2 * size) * tensors)
 }
 
 fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {

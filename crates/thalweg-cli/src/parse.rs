@@ -1,9 +1,10 @@
 //! Single values of arguments, and what is said of arguments that cannot be parsed.
 
+use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use thalweg::augmentations::AUGMENTATIONS;
 use thalweg::precision::Dtype;
 use thalweg::registry::{Choice, Setting};
@@ -11,6 +12,7 @@ use thalweg::spec::{LastBatch, Reduction, Sampling};
 use thalweg_data::Scaling;
 
 use crate::config::OutputBias;
+use crate::terminal::short;
 
 fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
     let found = names.iter().find(|(name, _)| *name == text);
@@ -137,9 +139,52 @@ pub fn threads(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "expected a whole number from 1 to 1024".to_owned())
 }
 
+/// A count of epochs or rows; of 0 the rule that it belongs to has its own word.
+pub fn amount(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| *n <= u32::MAX as usize);
+    number.ok_or_else(|| format!("expected a whole number from 1 to {}", u32::MAX))
+}
+
+/// A value of `--max-steps`, likewise.
+pub fn steps(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| *n <= i64::MAX as u64);
+    number.ok_or_else(|| format!("expected a whole number from 1 to {}", i64::MAX))
+}
+
+/// A value of `--seed`: what a config file can hold.
+pub fn seed(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| *n <= i64::MAX as u64);
+    number.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
+}
+
+/// A number. Its range is for the rule that it belongs to.
+pub fn number(text: &str) -> Result<f64, String> {
+    let number = text.parse();
+    number.map_err(|_| "expected a number, such as 0.01 or 1e-3".to_owned())
+}
+
 /// The threads to use.
 pub fn threads_or_all(threads: Option<usize>) -> usize {
     threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get().min(1024)))
+}
+
+/// A value that one of the functions above refused, by what it expected: what was found for which flag.
+fn misread(error: &clap::Error) -> Option<String> {
+    let part = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    };
+    let argument = part(ContextKind::InvalidArg)?;
+    // `--seed <N>`.
+    let flag = argument.split(' ').next()?;
+    let found = part(ContextKind::InvalidValue)?;
+    let found = match found.chars().all(|c| c.is_ascii_graphic()) && found.len() <= 24 {
+        true => found.clone(),
+        false => format!("`{}`", short(found)),
+    };
+    let expected = error.source()?.to_string();
+    let is_expectation = expected.starts_with("expected ");
+    is_expectation.then(|| format!("{flag}: found {found}, {expected}"))
 }
 
 /// Prints help where it was asked for, and an error as one line.
@@ -162,11 +207,8 @@ pub fn report(error: &clap::Error) -> ExitCode {
                         .trim_start_matches("tip: ")
                 })
                 .collect();
-            let _ = writeln!(
-                std::io::stderr(),
-                "thalweg: {}; see --help",
-                parts.join("; ").replace("; [", " [")
-            );
+            let line = misread(error).unwrap_or_else(|| parts.join("; ").replace("; [", " ["));
+            let _ = writeln!(std::io::stderr(), "thalweg: {line}; see --help");
             ExitCode::from(2)
         }
     }

@@ -90,9 +90,9 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn save(&mut self, run: &Run) -> io::Result<()> {
+    fn save(&mut self, run: &Run) -> thalweg::Result<()> {
         let start = Instant::now();
-        let Some(checkpoint) = run.checkpoint() else {
+        let Some(checkpoint) = run.checkpoint()? else {
             return Ok(());
         };
         let bytes = self
@@ -161,7 +161,7 @@ impl Observer for Progress<'_> {
             self.save(run)?;
         }
         if self.keeps {
-            self.kept = run.checkpoint();
+            self.kept = run.checkpoint()?;
         }
         self.last = Some(report.clone());
         if report.epoch == self.origin.epoch + 1 || report.epoch.is_multiple_of(stride(self.epochs))

@@ -19,6 +19,7 @@ pub fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
         "min_change" => " (an update changed too little)",
         "min_gradient" => " (the gradient is small enough)",
         "converged" => " (converged)",
+        "searched" => " (every point of the grid was tried)",
         "line_search" => &stuck,
         "interrupted" => " (interrupted)",
         "diverged" => " (diverged)",

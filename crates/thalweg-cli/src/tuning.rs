@@ -3,7 +3,7 @@
 use clap::Args;
 use thalweg::spec::{LastBatch, Plateau, Sampling, ScaleRate, TrainingSpec};
 
-use crate::parse::{Augment, augmentations, last_batch, sampling};
+use crate::parse::{Augment, amount, augmentations, last_batch, number, sampling, steps};
 
 /// See the module's text.
 #[derive(Args, Clone, Default)]
@@ -13,7 +13,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Penalties and clipping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub l1: Option<f64>,
     /// Penalty X/(2m)·‖W‖², m being the rows of the mini-batch
@@ -21,7 +22,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Penalties and clipping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub l2_sum: Option<f64>,
     /// Shorten the weights into each unit to a norm of at most X
@@ -29,7 +31,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Penalties and clipping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub max_norm: Option<f64>,
     /// Shorten the whole gradient to a norm of at most X
@@ -37,7 +40,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Penalties and clipping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub clip_norm: Option<f64>,
     /// Cut every component of the gradient to at most X
@@ -45,7 +49,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Penalties and clipping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub clip_value: Option<f64>,
     /// Sharpness-aware minimization: take the gradient at a distance of X uphill
@@ -53,7 +58,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Penalties and clipping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub sam: Option<f64>,
     /// Evaluate and keep a moving average of the weights, of which X remains at each update
@@ -61,7 +67,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Penalties and clipping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub ema: Option<f64>,
 
@@ -84,7 +91,8 @@ pub struct Tuning {
         long,
         value_name = "N",
         help_heading = "Rate",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = amount
     )]
     pub reduce_on_plateau: Option<usize>,
     /// Multiply it by X instead
@@ -93,7 +101,8 @@ pub struct Tuning {
         value_name = "X",
         help_heading = "Rate",
         allow_negative_numbers = true,
-        requires = "reduce_on_plateau"
+        requires = "reduce_on_plateau",
+        value_parser = number
     )]
     pub plateau_factor: Option<f64>,
     /// --lr is for batches of N rows: multiply it by batch size / N, with a warm-up
@@ -101,7 +110,8 @@ pub struct Tuning {
         long,
         value_name = "N",
         help_heading = "Rate",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = amount
     )]
     pub scale_lr_from: Option<usize>,
     /// Epochs of that warm-up [default: 5]
@@ -110,7 +120,8 @@ pub struct Tuning {
         value_name = "X",
         help_heading = "Rate",
         allow_negative_numbers = true,
-        requires = "scale_lr_from"
+        requires = "scale_lr_from",
+        value_parser = number
     )]
     pub scale_lr_warmup: Option<f64>,
 
@@ -119,7 +130,8 @@ pub struct Tuning {
         long,
         value_name = "N",
         help_heading = "Stopping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = steps
     )]
     pub max_steps: Option<u64>,
     /// Stop after X seconds of training
@@ -127,7 +139,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Stopping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub max_time: Option<f64>,
     /// Stop when the validation loss (without validation rows, the training loss) is at most X
@@ -135,7 +148,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Stopping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub target_loss: Option<f64>,
     /// Stop when an update moves the weights, max-norm included, by at most X in all
@@ -143,7 +157,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Stopping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub min_change: Option<f64>,
     /// Stop when the norm of the loss's gradient is at most X; penalties do not count, so with them it stays larger
@@ -151,7 +166,8 @@ pub struct Tuning {
         long,
         value_name = "X",
         help_heading = "Stopping",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub min_gradient: Option<f64>,
 }

@@ -480,3 +480,59 @@ fn models_that_are_none_are_explained_in_one_line() {
     assert!(message.contains("expected every column"), "{message}");
     assert!(!place.path("x").exists());
 }
+
+#[test]
+fn numbers_of_arguments_that_are_none_are_told_with_what_is_expected() {
+    let place = Workplace::new();
+    let seeds = "a whole number from 0 to 9223372036854775807";
+    let amounts = "a whole number from 1 to 4294967295";
+    let number = "a number, such as 0.01 or 1e-3";
+    for (flag, found, expected) in [
+        ("--seed", "-1", seeds),
+        ("--seed", "18446744073709551615", seeds),
+        ("--epochs", "-3", amounts),
+        ("--epochs", "5000000000", amounts),
+        ("--batch-size", "x", amounts),
+        ("--batch-size", "2.5", amounts),
+        ("--patience", "-1", amounts),
+        ("--reduce-on-plateau", "1e3", amounts),
+        ("--scale-lr-from", "-8", amounts),
+        (
+            "--max-steps",
+            "-1",
+            "a whole number from 1 to 9223372036854775807",
+        ),
+        ("--threads", "-1", "a whole number from 1 to 1024"),
+        ("--embed-above", "-1", "a whole number or none"),
+        ("--lr", "fast", number),
+        ("--l2", "1e", number),
+        ("--sam", "0,05", number),
+        ("--dropout", "1/2", number),
+        ("--test-fraction", "10%", number),
+    ] {
+        assert_eq!(
+            place.refused(&format!("train missing.csv {flag} {found}")),
+            format!("thalweg: {flag}: found {found}, expected {expected}; see --help")
+        );
+    }
+    for line in ["predict m d.csv", "evaluate m d.csv", "bench"] {
+        assert_eq!(
+            place.refused(&format!("{line} --threads -1")),
+            "thalweg: --threads: found -1, expected a whole number from 1 to 1024; see --help"
+        );
+    }
+    let long = "9".repeat(100);
+    for (text, found) in [
+        ("1\n2", "`1 2`".to_owned()),
+        ("1 2", "`1 2`".to_owned()),
+        (&long, format!("`{}…`", &long[..24])),
+    ] {
+        let ended = place.command(["train", "missing.csv", "--seed", text]);
+        let ended = { ended }.output().unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&ended.stderr),
+            format!("thalweg: --seed: found {found}, expected {seeds}; see --help\n")
+        );
+    }
+}

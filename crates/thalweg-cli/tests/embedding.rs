@@ -150,6 +150,14 @@ fn rare_categories_are_unknown_and_columns_of_them_are_noted() {
         "{}",
         ended.stdout
     );
+    // What the file holds is known before training; the target is no input.
+    let told = place.succeed("info names.csv").stderr;
+    let note = "note: column \"name\" has 130 categories with a code, of about 2 rows each, which may be learned by \
+                heart: compare with --drop \"name\"";
+    assert!(told.lines().any(|line| line == note), "{told}");
+    place.write("target.csv", format!("area,label,price\n{rows}"));
+    let told = place.succeed("info target.csv").stderr;
+    assert!(!told.contains("learned by heart"), "{told}");
     let levels = |model: &str| {
         let info = place.succeed(&format!("info {model} --json")).stdout;
         info.matches("\"name").count()
@@ -162,10 +170,12 @@ fn rare_categories_are_unknown_and_columns_of_them_are_noted() {
     assert!(!place.succeed("info c").stdout.contains("codes of"));
     assert_eq!(
         place.refused(&format!("{line} --embed-least 0")),
-        "thalweg: invalid value '0' for '--embed-least <N>': expected a whole number ≥ 1; see --help"
+        "thalweg: --embed-least: found 0, expected a whole number ≥ 1; see --help"
     );
     // Many rows a category need no note.
     houses(&place, "houses.csv", 900);
+    let told = place.succeed("info houses.csv").stderr;
+    assert!(!told.contains("--drop"), "{told}");
     let ended = place.succeed("train houses.csv --epochs 1 --hidden 4 --out d");
     assert!(!ended.stderr.contains("--drop"), "{}", ended.stderr);
 }

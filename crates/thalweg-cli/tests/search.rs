@@ -20,7 +20,11 @@ fn one_weight_is_searched_and_its_curve_drawn_and_the_config_does_it_again() {
     let loss = squares.iter().map(|e| e * e).sum::<f64>() / 4.0;
     let expected = format!("lowest of 41 points: layers.0.weight = 2.6250, loss {loss:.4}");
     assert!(told.contains(&expected), "{told}");
-    assert!(told.contains("(converged)"), "{told}");
+    assert!(told.contains("\n1 of "), "{told}");
+    assert!(
+        told.contains("epochs (every point of the grid was tried) in"),
+        "{told}"
+    );
     let last = told.lines().last().unwrap();
     assert!(last.ends_with("log.jsonl, surface.svg in a"), "{last}");
     let svg = place.text("a/surface.svg");
@@ -41,7 +45,8 @@ fn one_weight_is_searched_and_its_curve_drawn_and_the_config_does_it_again() {
         );
     }
     let end = place.train(&format!("{line} --out c"));
-    assert_eq!(end["stopped_by"], "converged");
+    assert_eq!(end["stopped_by"], "searched");
+    assert_eq!(end["epochs"], 1);
     assert!(
         (end["train"]["loss"].as_f64().unwrap() - loss).abs() < 1e-6,
         "{end}"

@@ -210,6 +210,42 @@ fn a_loss_that_is_not_finite_before_the_first_update_is_not_blamed_on_the_rate()
 }
 
 #[test]
+fn a_setting_out_of_proportion_is_blamed_in_place_of_the_rate() {
+    let place = Workplace::new();
+    for (index, (flags, advice)) in [
+        (
+            "--sam 1e300",
+            "--sam 1e300 is out of proportion: try --sam 0.05;",
+        ),
+        (
+            "--l2 1e300",
+            "--l2 1e300 is out of proportion: try --l2 1e-4;",
+        ),
+        ("--l1 1e300", "try --l1 1e-5;"),
+        ("--l2-sum 1e300", "try --l2-sum 1e-2;"),
+        (
+            "--optimizer adamw --set optimizer.weight_decay=1e300",
+            "try --set optimizer.weight_decay=0.01;",
+        ),
+        ("--optimizer lbfgs --l2 1e308", "try --l2 1e-4;"),
+        // A usual penalty is not to blame.
+        ("--optimizer sgd --lr 1e6 --l2 0.01", "try --lr "),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ended = place.run(&format!(
+            "train builtin:diabetes {flags} --epochs 3 --quiet --out {index}"
+        ));
+        assert_eq!(ended.code, Some(1), "{flags}: {ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        assert!(ended.stderr.contains(advice), "{flags}: {ended:?}");
+        let blames_rate = ended.stderr.contains("try --lr");
+        assert_eq!(blames_rate, flags.contains("--lr"), "{ended:?}");
+    }
+}
+
+#[test]
 fn training_that_diverges_late_keeps_the_best_model() {
     let place = Workplace::new();
     // The rate rises from nearly nothing to far too much.

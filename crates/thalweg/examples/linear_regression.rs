@@ -37,7 +37,7 @@ pub fn run(_: &Options) -> Result<Figure> {
         let mut engine = model(loss)?;
         let (_, gradient) = engine.loss_and_gradient(&batch)?;
         engine.step(&batch, Time { step: 1, rate: 0.1 })?;
-        let theta = engine.save();
+        let theta = engine.save()?;
         mse.load(&theta)?;
         println!("\ngradient of {loss}: {gradient:?}");
         println!("one step with rate 0.1: θ = {:?}", theta.parameters);

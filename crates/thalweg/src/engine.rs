@@ -255,12 +255,15 @@ pub trait Engine: Send {
     fn parameters(&self) -> Vec<ParameterInfo>;
 
     /// A copy of what training has changed.
-    fn save(&self) -> State;
+    ///
+    /// # Errors
+    /// If there is not enough memory for it.
+    fn save(&self) -> Result<State>;
 
     /// Goes back to a saved state. Without slots they start anew.
     ///
     /// # Errors
-    /// If the lengths are those of another network or optimizer.
+    /// If the lengths are those of another network or optimizer, or there is not enough memory.
     fn load(&mut self, state: &State) -> Result<()>;
 
     /// Checks that every layer can be learned through, which no answer needs.

@@ -27,6 +27,14 @@ pub fn collect<T>(values: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
     Ok(all)
 }
 
+/// A copy of so many values.
+///
+/// # Errors
+/// As [`room`].
+pub fn copy<T: Copy>(values: &[T]) -> Result<Vec<T>> {
+    collect(values.iter().copied())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

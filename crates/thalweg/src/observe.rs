@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::average::Average;
 use crate::engine::StepReport;
 use crate::error::Result;
+use crate::memory;
 use crate::registry::Description;
 use crate::rules::RunRule;
 use crate::spec::Plateau;
@@ -24,7 +25,8 @@ pub enum Flow {
 pub struct EpochReport {
     /// Epochs done, this one included.
     pub epoch: usize,
-    /// Weighted mean loss of the epoch's rows, each in its batch, before that batch's update.
+    /// Weighted mean loss of the epoch's rows, each in its batch, before that batch's update. Of a solver, what it
+    /// minimizes, before its iteration; after it, if it was the last.
     pub train_loss: f64,
     /// Moving average of the batches' losses, over about the last 50: see [`crate::average`].
     pub smoothed_loss: f64,
@@ -82,6 +84,19 @@ pub struct EarlyStopping {
     pub patience: Option<usize>,
     /// The best epoch so far.
     pub best: Option<Best>,
+}
+
+impl Best {
+    /// A copy.
+    ///
+    /// # Errors
+    /// If there is not enough memory for it.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        Ok(Self {
+            parameters: memory::copy(&self.parameters)?,
+            ..*self
+        })
+    }
 }
 
 impl EarlyStopping {

@@ -62,7 +62,7 @@ pub fn grid(engine: &mut dyn Engine, batch: &Batch, axes: &[Axis]) -> Result<Sur
     if !(1..=2).contains(&axes.len()) {
         return refuse(format!("{} axes", axes.len()), "one or two");
     }
-    let start = engine.save();
+    let start = engine.save()?;
     let count = start.parameters.len();
     for axis in axes {
         if axis.parameter >= count {

@@ -11,6 +11,7 @@ use crate::cpu;
 use crate::dataset::Dataset;
 use crate::engine::{Batch, Engine, State};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::observe::{Best, EarlyStopping, EpochReport, Flow, Memory, Observer};
 use crate::optimizers::is_solver;
 use crate::schedules::{Progress, SCHEDULES, Schedule};
@@ -58,8 +59,10 @@ pub enum StoppedBy {
     MinChange,
     /// The gradient was small enough.
     MinGradient,
-    /// A solver's gradient got as small as was wanted.
+    /// A solver's gradient got as small as was wanted, or it has worked out the minimum.
     Converged,
+    /// A solver has seen every point of its grid.
+    Searched,
     /// A solver's line search found no lower point, though the gradient is not that small.
     LineSearch,
     /// An observer asked for it.
@@ -78,6 +81,7 @@ impl StoppedBy {
             StoppedBy::MinChange => "min_change",
             StoppedBy::MinGradient => "min_gradient",
             StoppedBy::Converged => "converged",
+            StoppedBy::Searched => "searched",
             StoppedBy::LineSearch => "line_search",
             StoppedBy::Observer => "observer",
         }
@@ -267,21 +271,25 @@ impl<'a> Run<'a> {
 
     /// What [`Run::resume`] needs; `None` in the middle of an epoch and after [`train`] went back to the
     /// best epoch. [`Observer::epoch`] is the place to ask for it.
-    pub fn checkpoint(&self) -> Option<Checkpoint> {
-        self.is_between_epochs.then(|| Checkpoint {
+    ///
+    /// # Errors
+    /// If there is not enough memory for it.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        if !self.is_between_epochs {
+            return Ok(None);
+        }
+        let mut state = self.engine.save()?;
+        if let Some(solver) = &self.solver {
+            state.slots = solver.save()?;
+        }
+        Ok(Some(Checkpoint {
             epoch: self.epoch,
             step: self.step,
             origin: self.origin,
-            state: match &self.solver {
-                Some(solver) => State {
-                    slots: solver.save(),
-                    ..self.engine.save()
-                },
-                None => self.engine.save(),
-            },
-            best: self.early_stopping.best.clone(),
+            state,
+            best: self.best().map(Best::copy).transpose()?,
             memory: self.memory,
-        })
+        }))
     }
 
     /// Goes on from a checkpoint of a run with the same spec and data, to the same bits.
@@ -306,7 +314,7 @@ impl<'a> Run<'a> {
         }
         self.restore(checkpoint)?;
         self.origin = checkpoint.origin;
-        self.early_stopping.best.clone_from(&checkpoint.best);
+        self.early_stopping.best = checkpoint.best.as_ref().map(Best::copy).transpose()?;
         Ok(())
     }
 
@@ -341,7 +349,7 @@ impl<'a> Run<'a> {
         match &mut self.solver {
             Some(solver) => {
                 self.engine.load(&State {
-                    parameters: parameters.clone(),
+                    parameters: memory::copy(parameters)?,
                     slots: Vec::new(),
                 })?;
                 solver.load(slots, parameters.len())?;
@@ -365,7 +373,7 @@ impl<'a> Run<'a> {
         };
         self.is_between_epochs = false;
         self.engine.load(&State {
-            parameters: best.parameters.clone(),
+            parameters: memory::copy(&best.parameters)?,
             slots: Vec::new(),
         })
     }
@@ -387,10 +395,10 @@ impl<'a> Run<'a> {
         let Some(beta) = self.spec.ema else {
             return Ok(None);
         };
-        let state = self.engine.save();
+        let state = self.engine.save()?;
         let correction = average::correction(beta, self.step);
         let average = state.slots.last().map_or(&[][..], Vec::as_slice);
-        let mut parameters = state.parameters.clone();
+        let mut parameters = memory::copy(&state.parameters)?;
         // Values that are not trained stay as the latest step left them.
         let trained = (self.engine.parameters().into_iter()).flat_map(|info| {
             let length = info.shape.iter().product();
@@ -434,7 +442,7 @@ impl<'a> Run<'a> {
             self.early_stopping.best = Some(Best {
                 epoch: self.epoch,
                 loss,
-                parameters: self.engine.save().parameters,
+                parameters: self.engine.save()?.parameters,
             });
         }
         if let Some(latest) = latest {

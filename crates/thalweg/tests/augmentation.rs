@@ -280,7 +280,7 @@ struct Keep(usize, Option<Checkpoint>);
 impl Observer for Keep {
     fn epoch(&mut self, run: &Run, _: &EpochReport) -> thalweg::Result<Flow> {
         if run.epoch() == self.0 {
-            self.1 = run.checkpoint();
+            self.1 = run.checkpoint()?;
         }
         Ok(Flow::Continue)
     }
@@ -304,7 +304,7 @@ fn threads_and_interruptions_change_no_bit() {
                 run.resume(checkpoint).unwrap();
             }
             train(&mut run, &mut keep).unwrap();
-            bits(&run.engine().save().parameters)
+            bits(&run.engine().save().unwrap().parameters)
         };
         let one = trained(1, None);
         for threads in [2, 3, 5] {
@@ -317,7 +317,11 @@ fn threads_and_interruptions_change_no_bit() {
         let mut run = Run::new(engine, &spec, &dataset, None).unwrap();
         run.resume(&checkpoint).unwrap();
         train(&mut run, &mut keep).unwrap();
-        assert_eq!(bits(&run.engine().save().parameters), one, "resumed");
+        assert_eq!(
+            bits(&run.engine().save().unwrap().parameters),
+            one,
+            "resumed"
+        );
 
         let plain = TrainingSpec {
             augment: Vec::new(),
@@ -327,7 +331,7 @@ fn threads_and_interruptions_change_no_bit() {
         let mut run = Run::new(engine, &plain, &dataset, None).unwrap();
         train(&mut run, &mut ()).unwrap();
         assert_ne!(
-            bits(&run.engine().save().parameters),
+            bits(&run.engine().save().unwrap().parameters),
             one,
             "nothing changed"
         );

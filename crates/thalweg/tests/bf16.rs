@@ -186,7 +186,7 @@ fn what_weight_norm_and_spectral_norm_hold_is_computed_in_single_precision() {
             };
             let mut run = Run::new(engine(network, &spec), &spec, &rows, None).unwrap();
             train(&mut run, &mut ()).unwrap();
-            bits(&run.engine().save().parameters)
+            bits(&run.engine().save().unwrap().parameters)
         };
         assert_eq!(
             trained(&wrapped, Dtype::Bf16),

@@ -35,7 +35,7 @@ struct Keep(Vec<Checkpoint>, Vec<f64>);
 
 impl Observer for Keep {
     fn epoch(&mut self, run: &Run, report: &EpochReport) -> thalweg::Result<Flow> {
-        self.0.extend(run.checkpoint());
+        self.0.extend(run.checkpoint()?);
         self.1.push(report.learning_rate);
         Ok(Flow::Continue)
     }
@@ -56,7 +56,11 @@ fn trained(spec: &TrainingSpec, dataset: &Dataset, from: From) -> (Vec<u64>, Kee
     }
     let mut keep = Keep::default();
     let summary = train(&mut run, &mut keep).unwrap();
-    (bits(&run.engine().save().parameters), keep, summary)
+    (
+        bits(&run.engine().save().unwrap().parameters),
+        keep,
+        summary,
+    )
 }
 
 #[test]

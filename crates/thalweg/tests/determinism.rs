@@ -80,13 +80,13 @@ fn parameters_for_any_number_of_threads() -> Vec<f64> {
         for dtype in [Dtype::F64, Dtype::F32, Dtype::Bf16] {
             let (network, spec, dataset) = net(index);
             let spec = TrainingSpec { dtype, ..spec };
-            let one = trained(&network, &spec, &dataset, 1).save();
+            let one = trained(&network, &spec, &dataset, 1).save().unwrap();
             assert!(one.parameters.iter().all(|p| p.is_finite()));
-            let start = cpu::engine(&network, &spec, 1).unwrap().save();
+            let start = cpu::engine(&network, &spec, 1).unwrap().save().unwrap();
             assert_ne!(one.parameters, start.parameters, "nothing was trained");
             for threads in [2, 3, 5] {
                 let mut engine = trained(&network, &spec, &dataset, threads);
-                let many = engine.save();
+                let many = engine.save().unwrap();
                 let same = bits(&many.parameters) == bits(&one.parameters)
                     && many
                         .slots
@@ -179,6 +179,7 @@ fn instruction_sets_agree_up_to_rounding_and_each_for_any_number_of_threads() {
             let count = cpu::engine(&net(index).0, &net(index).1, 1)
                 .unwrap()
                 .save()
+                .unwrap()
                 .parameters
                 .len();
             for (k, tolerance) in [1e-10, 1e-3, 1e-2].into_iter().enumerate() {
@@ -217,7 +218,10 @@ fn single_and_double_precision_agree_to_four_digits() {
                 dtype,
                 ..spec.clone()
             };
-            trained(&network, &spec, &dataset, 2).save().parameters
+            trained(&network, &spec, &dataset, 2)
+                .save()
+                .unwrap()
+                .parameters
         });
         assert_ne!(
             double, single,
@@ -240,7 +244,7 @@ impl Observer for Interrupt {
         if report.epoch < self.after {
             return Ok(Flow::Continue);
         }
-        self.checkpoint = run.checkpoint();
+        self.checkpoint = run.checkpoint()?;
         Ok(Flow::Stop)
     }
 }
@@ -281,7 +285,8 @@ fn resume_gives_the_same_bits_as_a_run_without_interruption() {
                         let case = format!("{optimizer} {schedule} {dtype:?} after epoch {after}");
                         assert_eq!(summary, expected, "{case}");
                         assert_eq!(resumed.best(), whole.best(), "{case}");
-                        let [a, b] = [&mut resumed, &mut whole].map(|run| run.engine().save());
+                        let [a, b] =
+                            [&mut resumed, &mut whole].map(|run| run.engine().save().unwrap());
                         assert_eq!(bits(&a.parameters), bits(&b.parameters), "{case}");
                         assert_eq!(a.slots, b.slots, "{case}");
                         cases += 1;
@@ -302,12 +307,15 @@ fn another_seed_gives_other_initial_parameters_and_another_order_of_rows() {
             ..spec.clone()
         };
         let mut engine = cpu::engine(&network, &spec, 1).unwrap();
-        let initial = engine.save().parameters;
+        let initial = engine.save().unwrap().parameters;
         // From the same place, only the order of the rows differs.
         engine.load(&state(&vec![0.1; initial.len()])).unwrap();
         let mut run = Run::new(engine, &spec, &dataset, None).unwrap();
         train(&mut run, &mut ()).unwrap();
-        (bits(&initial), bits(&run.engine().save().parameters))
+        (
+            bits(&initial),
+            bits(&run.engine().save().unwrap().parameters),
+        )
     };
     let (one, again, other) = (run(1), run(1), run(2));
     assert_eq!(one, again);

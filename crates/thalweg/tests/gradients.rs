@@ -157,7 +157,7 @@ fn draw_rows(
             .insert("activation".into(), "identity".into());
         let front = common::network(network.inputs, linear_loss(), layers);
         let mut front = engine(&front, &descent(1.0, 64, 1));
-        let count = front.save().parameters.len();
+        let count = front.save().unwrap().parameters.len();
         front.load(&state(&parameters[..count])).unwrap();
         let sums = front.predict(&features(network.inputs, x.clone())).unwrap();
         for (keep, sums) in keeps

@@ -187,7 +187,7 @@ fn every_layer_has_the_gradient_of_finite_differences_in_training_and_in_evaluat
                 engine.step(&batch, time).unwrap();
             }
         }
-        let mut parameters = engine.save().parameters;
+        let mut parameters = engine.save().unwrap().parameters;
         let mut random = random(3);
         if name != "spectral_norm" {
             // Away from 0 and 1, where biases and scales begin.
@@ -208,9 +208,9 @@ fn every_layer_has_the_gradient_of_finite_differences_in_training_and_in_evaluat
             engine.load(&state(&parameters)).unwrap();
             let evaluated = engine.evaluate(&batch, None).unwrap();
             assert!(relative_error(loss, evaluated, 0.0) < 1e-14, "{name}");
-            let saved = engine.save().parameters;
+            let saved = engine.save().unwrap().parameters;
             engine.evaluation_gradient(&batch).unwrap();
-            assert_eq!(engine.save().parameters, saved, "{name}");
+            assert_eq!(engine.save().unwrap().parameters, saved, "{name}");
         }
         let infos = cpu::engine(&network, &descent(1.0, 9, 1), 1)
             .unwrap()
@@ -312,7 +312,7 @@ fn the_number_of_threads_changes_no_bit() {
             let (_, training) = engine.loss_and_gradient(&batch).unwrap();
             let (_, evaluation) = engine.evaluation_gradient(&batch).unwrap();
             (
-                bits(&engine.save().parameters),
+                bits(&engine.save().unwrap().parameters),
                 loss.to_bits(),
                 [bits(&training), bits(&evaluation)],
             )
@@ -350,7 +350,7 @@ fn resume_gives_the_same_bits() {
                 run: &Run,
                 _: &thalweg::observe::EpochReport,
             ) -> thalweg::Result<thalweg::observe::Flow> {
-                self.0 = run.checkpoint();
+                self.0 = run.checkpoint()?;
                 Ok(thalweg::observe::Flow::Stop)
             }
         }
@@ -361,7 +361,7 @@ fn resume_gives_the_same_bits() {
         let mut resumed = begin();
         resumed.resume(&interrupt.0.unwrap()).unwrap();
         train(&mut resumed, &mut ()).unwrap();
-        let [a, b] = [expected, resumed].map(|run| run.into_engine().save());
+        let [a, b] = [expected, resumed].map(|run| run.into_engine().save().unwrap());
         assert_eq!(
             bits(&a.parameters),
             bits(&b.parameters),
@@ -395,7 +395,7 @@ fn training_values(front: Vec<Choice>, x: &[f64], seed: u64, threads: usize) -> 
             };
             let time = Time { step, rate: -1.0 };
             engine.step(&Batch::all(&dataset), time).unwrap();
-            engine.save().parameters
+            engine.save().unwrap().parameters
         })
         .collect()
 }
@@ -476,7 +476,7 @@ fn a_last_row_of_its_own_is_normalized_by_the_running_statistics() {
     engine
         .step(&Batch::all(&row), Time { step: 1, rate: 0.0 })
         .unwrap();
-    assert_eq!(engine.save().parameters, parameters);
+    assert_eq!(engine.save().unwrap().parameters, parameters);
 }
 
 #[test]
@@ -504,7 +504,7 @@ fn statistics_are_those_of_the_whole_batch_however_it_is_cut() {
     let n = count as f64;
     let mean = x.iter().sum::<f64>() / n;
     let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let [.., running_mean, running_variance] = engine.save().parameters[..] else {
+    let [.., running_mean, running_variance] = engine.save().unwrap().parameters[..] else {
         panic!("four numbers")
     };
     assert!(relative_error(running_mean, mean, 0.0) < 1e-14);
@@ -768,7 +768,7 @@ fn an_embedding_has_a_table_for_each_column_whose_unknown_code_begins_at_zero() 
             ("layers.0.columns.1.weight".to_owned(), vec![4, 2]),
         ]
     );
-    let theta = engine.save().parameters;
+    let theta = engine.save().unwrap().parameters;
     let (first, second) = (&theta[..15], &theta[15..23]);
     assert!(first[..3].iter().chain(&second[..2]).all(|w| *w == 0.0));
     assert!(first[3..].iter().chain(&second[2..]).all(|w| *w != 0.0));
@@ -815,7 +815,7 @@ fn spectral_norm_iterates_as_it_is_written() {
         u = unit(times(&v));
         let transposed = |j| (0..units).map(|i| w[i * inputs + j] * u[i]).sum();
         v = unit((0..inputs).map(transposed).collect());
-        let saved = engine.save().parameters;
+        let saved = engine.save().unwrap().parameters;
         assert!(
             worst_error(
                 &saved[units * inputs..],

@@ -231,7 +231,7 @@ fn the_sum_has_the_gradient_of_the_mean_times_the_weight_of_the_rows() {
             };
             let mut run = Run::new(engine(&network, &spec), &spec, &data, None).unwrap();
             train(&mut run, &mut ()).unwrap();
-            run.engine().save().parameters
+            run.engine().save().unwrap().parameters
         };
         let (by_mean, by_sum) = (
             after(Reduction::Mean, 0.1),

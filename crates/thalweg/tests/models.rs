@@ -14,7 +14,7 @@ use thalweg::train::{Run, train};
 fn trained(network: &NetworkSpec, spec: &TrainingSpec, dataset: &Dataset) -> Vec<f64> {
     let mut run = Run::new(engine(network, spec), spec, dataset, None).unwrap();
     train(&mut run, &mut ()).unwrap();
-    run.engine().save().parameters
+    run.engine().save().unwrap().parameters
 }
 
 fn gradient(network: &NetworkSpec, dataset: &Dataset, parameters: &[f64]) -> (f64, Vec<f64>) {
@@ -110,7 +110,7 @@ fn logistic_regression_is_a_softmax_of_two_classes() {
                 .step(&Batch::all(&dataset), Time { step, rate })
                 .unwrap();
         }
-        engine.save().parameters
+        engine.save().unwrap().parameters
     };
     let (v, w) = (train(&logistic, 0.4, &difference), train(&softmax, 0.2, &w));
     let difference: Vec<f64> = (0..3)

@@ -90,7 +90,7 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
     ];
     for threads in [1, 2] {
         let mut engine = classifier(threads);
-        let before = engine.save();
+        let before = engine.save().unwrap();
         let vector = vec![1.0; before.parameters.len()];
         for (batch, expected) in &cases {
             for message in [
@@ -134,7 +134,7 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
                 assert!(message.contains(expected), "{message}");
             }
         }
-        assert_eq!(engine.save(), before);
+        assert_eq!(engine.save().unwrap(), before);
         // The rows to come are a hint, and not looked at before they are here.
         let hint = Batch {
             rows: Rows::Listed(&[3, 1]),
@@ -473,10 +473,10 @@ fn parameters_that_stop_being_finite_are_reported_in_their_step() {
 fn an_engine_to_load_draws_nothing_and_answers_like_any_other_once_loaded() {
     let network = NetworkSpec::mlp(3, &[5, 4], "tanh", 2, Choice::new("mse"));
     let spec = descent(0.1, 4, 1);
-    let drawn = cpu::engine(&network, &spec, 1).unwrap().save();
+    let drawn = cpu::engine(&network, &spec, 1).unwrap().save().unwrap();
     let mut engine = cpu::engine_to_load(&network, &spec, 1).unwrap();
     assert_eq!(
-        engine.save().parameters,
+        engine.save().unwrap().parameters,
         vec![0.0; 3 * 5 + 5 + 5 * 4 + 4 + 4 * 2 + 2]
     );
     engine.load(&drawn).unwrap();

@@ -34,7 +34,7 @@ fn exhaustive_search_draws_the_surface_exactly_and_leaves_the_engine_as_it_was()
     let mut engine = engine(&network, &spec);
     let time = thalweg::optimizers::Time { step: 1, rate: 0.1 };
     engine.step(&Batch::all(&rows), time).unwrap();
-    let before = engine.save();
+    let before = engine.save().unwrap();
     let axes = [Axis::linear(0, -1.0, 1.0, 5), Axis::linear(1, 0.0, 4.0, 3)];
     let surface = grid(&mut *engine, &Batch::all(&rows), &axes).unwrap();
     let loss = |w: f64, b: f64| ((2.0 * w + b - 4.0).powi(2) + (b - w - 3.0).powi(2)) / 4.0;
@@ -46,7 +46,7 @@ fn exhaustive_search_draws_the_surface_exactly_and_leaves_the_engine_as_it_was()
     }
     assert_eq!(surface.losses, expected);
     assert_eq!(surface.lowest(), Some((vec![0.0, 4.0], loss(0.0, 4.0))));
-    assert_eq!(engine.save(), before);
+    assert_eq!(engine.save().unwrap(), before);
     let line = grid(&mut *engine, &Batch::all(&rows), &axes[..1]).unwrap();
     assert_eq!(line.losses.len(), 5);
     for axes in [
@@ -68,15 +68,15 @@ fn exhaustive_search_goes_to_the_lowest_point_of_its_grid_and_no_further() {
     let summary = train(&mut run, &mut ()).unwrap();
     assert_eq!(
         (summary.epochs, summary.stopped_by),
-        (2, StoppedBy::Converged)
+        (1, StoppedBy::Searched)
     );
-    let theta = run.engine().save().parameters;
+    let theta = run.engine().save().unwrap().parameters;
     assert_eq!(theta, [2.625]);
     assert!((theta[0] - 121.0 / 46.0).abs() <= 0.125 / 2.0);
 
-    let before = run.engine().save();
+    let before = run.engine().save().unwrap();
     let drawn = surface(run.engine(), &rows, &spec).unwrap().unwrap();
-    assert_eq!(run.engine().save(), before);
+    assert_eq!(run.engine().save().unwrap(), before);
     let loss = |w: f64| {
         let squares = [4.0 - 2.0 * w, 9.0 - 4.0 * w, -2.0 + w, 15.0 - 5.0 * w];
         squares.iter().map(|e| e * e).sum::<f64>() / 4.0
@@ -99,7 +99,7 @@ fn the_surface_of_two_parameters_is_that_of_what_is_minimized_penalty_included()
     let spec = search(-2.0, 2.0, 9, 0.5);
     let mut run = Run::new(engine(&network, &spec), &spec, &rows, None).unwrap();
     train(&mut run, &mut ()).unwrap();
-    let theta = run.engine().save().parameters;
+    let theta = run.engine().save().unwrap().parameters;
     let drawn = surface(&mut *engine(&network, &spec), &rows, &spec);
     let drawn = drawn.unwrap().unwrap();
     let loss =
@@ -134,33 +134,27 @@ fn exhaustive_search_refuses_more_than_two_parameters_and_a_grid_that_is_none() 
 }
 
 #[test]
-fn a_resumed_search_knows_that_it_is_done() {
-    struct Interrupt(Option<Checkpoint>);
-    impl Observer for Interrupt {
-        fn epoch(&mut self, run: &Run, _: &EpochReport) -> Result<Flow> {
-            self.0 = run.checkpoint();
-            Ok(Flow::Stop)
+fn a_search_ends_in_its_only_epoch_and_tells_where_it_led() {
+    struct Watch(Vec<EpochReport>, Option<Checkpoint>);
+    impl Observer for Watch {
+        fn epoch(&mut self, run: &Run, report: &EpochReport) -> Result<Flow> {
+            self.0.push(report.clone());
+            self.1 = run.checkpoint()?;
+            Ok(Flow::Continue)
         }
     }
     let rows = pairs(&[(2.0, 4.0), (-1.0, 3.0)]);
     let network = network(1, "mse", vec![dense(1, "identity")]);
     let spec = search(-2.0, 2.0, 9, 0.0);
-    let begin = || Run::new(engine(&network, &spec), &spec, &rows, None).unwrap();
-    let mut interrupt = Interrupt(None);
-    train(&mut begin(), &mut interrupt).unwrap();
-    let checkpoint = interrupt.0.unwrap();
-    assert_eq!(
-        checkpoint.state.slots,
-        std::slice::from_ref(&checkpoint.state.parameters)
-    );
-    let mut resumed = begin();
-    resumed.resume(&checkpoint).unwrap();
-    let summary = train(&mut resumed, &mut ()).unwrap();
-    assert_eq!(
-        (summary.epochs, summary.stopped_by),
-        (2, StoppedBy::Converged)
-    );
-    let mut damaged = checkpoint;
-    damaged.state.slots[0].pop();
-    assert!(begin().resume(&damaged).is_err());
+    let mut run = Run::new(engine(&network, &spec), &spec, &rows, None).unwrap();
+    let mut watch = Watch(Vec::new(), None);
+    let summary = train(&mut run, &mut watch).unwrap();
+    assert_eq!((summary.epochs, summary.steps), (1, 1));
+    let [report] = &watch.0[..] else {
+        panic!("{} epochs", watch.0.len());
+    };
+    let drawn = surface(run.engine(), &rows, &spec).unwrap().unwrap();
+    let (_, lowest) = drawn.lowest().unwrap();
+    assert_eq!(report.train_loss, lowest);
+    assert!(watch.1.is_none(), "there is nothing to resume");
 }

@@ -210,7 +210,7 @@ fn trained(engine: &dyn Engine) -> Vec<bool> {
 /// cross no kink of small networks, but rarely.
 fn difference(engine: &mut dyn Engine, batch: &Batch, v: &[f64]) -> Vec<f64> {
     const H: f64 = 3e-5;
-    let parameters = engine.save().parameters;
+    let parameters = engine.save().unwrap().parameters;
     let mut at = |h: f64| {
         engine.load(&state(&plus(&parameters, h, v))).unwrap();
         engine.loss_and_gradient(batch).unwrap().1
@@ -225,7 +225,7 @@ fn difference(engine: &mut dyn Engine, batch: &Batch, v: &[f64]) -> Vec<f64> {
 /// Draws parameters away from 0 and 1, where biases and scales begin.
 fn draw(engine: &mut dyn Engine, seed: u64) {
     let mut random = random(seed);
-    let parameters = engine.save().parameters;
+    let parameters = engine.save().unwrap().parameters;
     let moved: Vec<f64> = parameters
         .iter()
         .map(|p| p + 0.3 * random.uniform())
@@ -235,7 +235,10 @@ fn draw(engine: &mut dyn Engine, seed: u64) {
 
 /// What a product is worth: its error against differences, and its length.
 fn check(case: &str, engine: &mut dyn Engine, batch: &Batch, seed: u64) -> [f64; 2] {
-    let before = (engine.save(), engine.loss_and_gradient(batch).unwrap());
+    let before = (
+        engine.save().unwrap(),
+        engine.loss_and_gradient(batch).unwrap(),
+    );
     let is_trained = trained(engine);
     let count = is_trained.len();
     let (u, v) = (unit_vector(seed, count), unit_vector(seed + 1, count));
@@ -245,7 +248,10 @@ fn check(case: &str, engine: &mut dyn Engine, batch: &Batch, seed: u64) -> [f64;
         .unwrap();
     assert_eq!(products.len(), 3 * count);
     let (hu, hv) = (&products[..count], &products[count..2 * count]);
-    let after = (engine.save(), engine.loss_and_gradient(batch).unwrap());
+    let after = (
+        engine.save().unwrap(),
+        engine.loss_and_gradient(batch).unwrap(),
+    );
     assert_eq!(before, after, "{case}: products change nothing");
     assert!(
         relative_error(loss, after.1.0, 1e-3) < 1e-13,
@@ -336,7 +342,7 @@ fn every_activation_has_its_curvature_in_every_layer_that_may_have_one() {
             let batch = Batch::all(&data);
             let mut engine = engine(&network, &descent(1.0, 8, 1));
             if let Err(error) = activation.check_trainable() {
-                let count = engine.save().parameters.len();
+                let count = engine.save().unwrap().parameters.len();
                 let said = message(engine.hvp(&batch, &vec![0.0; count]));
                 assert!(said.ends_with(&error.to_string()), "{said}");
                 continue;
@@ -402,7 +408,7 @@ fn a_loss_of_the_users_own_is_differenced_where_it_is_not_known() {
     let data = dataset("mse", 4, 2, 11, 3);
     let spec = descent(1.0, 11, 1);
     let mut engine = cpu::engine_with_loss(&network, &spec, 1, loss()).unwrap();
-    let v = unit_vector(1, engine.save().parameters.len());
+    let v = unit_vector(1, engine.save().unwrap().parameters.len());
     let batch = Batch::all(&data);
     let (_, product) = engine.hvp(&batch, &v).unwrap();
     let error = distance(&product, &difference(&mut *engine, &batch, &v));
@@ -411,7 +417,7 @@ fn a_loss_of_the_users_own_is_differenced_where_it_is_not_known() {
 
 /// All columns of the Hessian at once.
 fn hessian(engine: &mut dyn Engine, batch: &Batch) -> Vec<Vec<f64>> {
-    let count = engine.save().parameters.len();
+    let count = engine.save().unwrap().parameters.len();
     let unit = |i: usize| f64::from(u8::from(i / count == i % count));
     let columns = engine.hvp(batch, &(0..count * count).map(unit).collect::<Vec<_>>());
     columns
@@ -536,7 +542,7 @@ fn the_number_of_threads_changes_no_bit() {
         };
         let product = |threads| {
             let mut engine = cpu::engine(&network, &spec, threads).unwrap();
-            let count = engine.save().parameters.len();
+            let count = engine.save().unwrap().parameters.len();
             let vectors = [unit_vector(1, count), unit_vector(2, count)].concat();
             let (loss, products) = engine.hvp(&batch, &vectors).unwrap();
             assert!(norm(&products) > 1e-2);
@@ -554,7 +560,7 @@ fn a_large_network_has_the_product_of_differenced_gradients() {
     let network = large();
     let data = rows(&network, 100);
     let mut engine = cpu::engine(&network, &descent(1.0, 100, 1), 2).unwrap();
-    let count = engine.save().parameters.len();
+    let count = engine.save().unwrap().parameters.len();
     let v: Vec<f64> = (unit_vector(3, count).iter().zip(trained(&*engine)))
         .map(|(v, is_trained)| if is_trained { *v } else { 0.0 })
         .collect();
@@ -580,7 +586,7 @@ fn engines_of_any_precision_have_the_products_of_double_precision() {
         let mut engine = engine(&network, &spec);
         if dtype == Dtype::F32 {
             draw(&mut *engine, 1);
-            single = engine.save().parameters;
+            single = engine.save().unwrap().parameters;
         }
         // Numbers of single precision are numbers of double precision.
         engine.load(&state(&single)).unwrap();
@@ -604,7 +610,7 @@ fn products_follow_the_parameters_and_a_sum_is_as_many_times_the_mean() {
         ..spec.clone()
     };
     let [mut mean, mut sum] = [spec, sum].map(|spec| engine(&network, &spec));
-    let v = unit_vector(1, mean.save().parameters.len());
+    let v = unit_vector(1, mean.save().unwrap().parameters.len());
     let first = mean.hvp(&batch, &v).unwrap();
     let of_sum = sum.hvp(&batch, &v).unwrap();
     assert_eq!(of_sum.0, first.0);
@@ -623,7 +629,7 @@ fn products_of_batches_add_up_to_that_of_all_rows_which_newtons_method_takes() {
     let data = rows(&network, 45);
     let mut whole = engine(&network, &descent(1.0, 45, 1));
     draw(&mut *whole, 2);
-    let theta = whole.save().parameters;
+    let theta = whole.save().unwrap().parameters;
     let v = unit_vector(1, theta.len());
     let (_, mut want) = whole.hvp(&Batch::all(&data), &v).unwrap();
     let decays = (whole.parameters().into_iter())
@@ -650,7 +656,7 @@ fn where_a_layer_lacks_them_newtons_method_takes_differences() {
     let data = rows(&network, 20);
     let spec = descent(1.0, 20, 1);
     let mut engine = engine(&network, &spec);
-    let v = unit_vector(1, engine.save().parameters.len());
+    let v = unit_vector(1, engine.save().unwrap().parameters.len());
     let want = difference(&mut *engine, &Batch::all(&data), &v);
     let mut objective = Objective::new(&mut *engine, &data, &spec);
     let point = objective.here().unwrap();
@@ -667,7 +673,7 @@ fn what_has_no_products_is_refused_by_its_name() {
             let network = whole(None, layers);
             let data = rows(&network, 4);
             let mut engine = engine(&network, &descent(1.0, 4, 1));
-            let count = engine.save().parameters.len();
+            let count = engine.save().unwrap().parameters.len();
             let want = format!(
                 "layer {place} ({name}): found a layer without second derivatives, expected layers that \
                  Hessian-vector products can go through"
@@ -682,7 +688,7 @@ fn what_has_no_products_is_refused_by_its_name() {
     let network = whole(None, vec![dense(6, "tanh")]);
     let data = rows(&network, 5);
     let mut engine = engine(&network, &descent(1.0, 4, 1));
-    let count = engine.save().parameters.len();
+    let count = engine.save().unwrap().parameters.len();
     let batch = Batch::new(&data, Rows::Range(0, 4));
     for length in [0, 1, count - 1, count + 1] {
         let said = message(engine.hvp(&batch, &vec![1.0; length]));

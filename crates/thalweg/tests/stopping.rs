@@ -44,7 +44,7 @@ fn run(spec: &TrainingSpec, rows: &Dataset) -> (Summary, f64, Diary) {
     let network = one_weight();
     let mut run = Run::new(engine(&network, spec), spec, rows, None).unwrap();
     let summary = train(&mut run, &mut diary).unwrap();
-    (summary, run.engine().save().parameters[0], diary)
+    (summary, run.engine().save().unwrap().parameters[0], diary)
 }
 
 /// Rows (1, 2): w ← w + η(2 − w).
@@ -354,7 +354,7 @@ fn five_million_rows_in_batches_of_a_thousand_are_five_thousand_updates() {
         seen.into_iter().eq(0..ROWS as u32),
         "not every row came once"
     );
-    let w = run.engine().save().parameters[0];
+    let w = run.engine().save().unwrap().parameters[0];
     assert!((w - 3.0).abs() < 1e-9, "{w}");
 }
 
@@ -395,7 +395,7 @@ fn a_reduced_rate_is_that_of_the_updates_and_survives_an_interruption() {
         fn epoch(&mut self, run: &Run, report: &EpochReport) -> Result<Flow> {
             self.1.push(report.learning_rate);
             if report.epoch == 6 {
-                self.0 = run.checkpoint();
+                self.0 = run.checkpoint()?;
                 return Ok(Flow::Stop);
             }
             Ok(Flow::Continue)

@@ -50,7 +50,7 @@ fn run(
     let mut diary = Diary::default();
     let mut run = Run::new(engine(network, spec), spec, training, validation).unwrap();
     let summary = train(&mut run, &mut diary).unwrap();
-    (summary, run.engine().save().parameters, diary)
+    (summary, run.engine().save().unwrap().parameters, diary)
 }
 
 // Stopping
@@ -102,7 +102,7 @@ fn a_run_that_is_resumed_when_it_is_out_of_patience_trains_no_more() {
     struct Keep(Option<Checkpoint>);
     impl Observer for Keep {
         fn epoch(&mut self, run: &Run, _: &EpochReport) -> Result<Flow> {
-            self.0 = run.checkpoint();
+            self.0 = run.checkpoint()?;
             Ok(Flow::Continue)
         }
     }
@@ -126,7 +126,10 @@ fn a_run_that_is_resumed_when_it_is_out_of_patience_trains_no_more() {
     second.resume(&keep.0.unwrap()).unwrap();
     assert_eq!(train(&mut second, &mut diary).unwrap(), summary);
     assert_eq!(diary.steps, 0);
-    assert_eq!(second.engine().save(), first.engine().save());
+    assert_eq!(
+        second.engine().save().unwrap(),
+        first.engine().save().unwrap()
+    );
 }
 
 #[test]
@@ -212,7 +215,7 @@ fn an_observer_can_stop_after_a_step_and_after_an_epoch() {
         let summary = train(&mut run, &mut stop).unwrap();
         assert_eq!(summary.stopped_by, StoppedBy::Observer);
         assert_eq!((summary.epochs, summary.steps), (epochs, steps));
-        let w = run.engine().save().parameters[0];
+        let w = run.engine().save().unwrap().parameters[0];
         assert!(relative_error(w, path(0.1, steps as usize)[steps as usize - 1], 0.0) < 1e-13);
     }
 }
@@ -237,7 +240,7 @@ fn a_gradient_that_is_not_finite_stays_out_of_the_parameters() {
         rate: Some(1.0),
     };
     assert_eq!(error.to_string(), expected.to_string());
-    assert_eq!(run.engine().save().parameters, [0.0]);
+    assert_eq!(run.engine().save().unwrap().parameters, [0.0]);
 }
 
 #[test]
@@ -290,7 +293,7 @@ fn divergence_is_caught_in_the_step_where_the_loss_stops_being_finite() {
             (steps, (steps as usize).div_ceil(2), Some(1000.0))
         );
         assert_eq!(diary.steps as u64, steps - 1);
-        let after = run.engine().save().parameters[0];
+        let after = run.engine().save().unwrap().parameters[0];
         assert!(
             relative_error(after, before, 0.0) < 1e-3,
             "{after:e} is not {before:e}"
@@ -326,13 +329,15 @@ fn a_step_that_diverges_leaves_the_engine_as_it_was() {
                     let time = |step| Time { step, rate: 1e-3 };
                     let mut engine = cpu::engine(&network, &spec, threads).unwrap();
                     engine.step(&Batch::all(&good), time(1)).unwrap();
-                    let before = engine.save();
+                    let before = engine.save().unwrap();
                     let mut other = cpu::engine(&network, &spec, threads).unwrap();
                     other.step(&Batch::all(&good), time(1)).unwrap();
 
                     let case = format!("{loss} {dtype:?} {hidden} {last} {bad} on {threads}");
                     match engine.step(&Batch::all(&broken), time(2)) {
-                        Err(Error::Diverged { step: 2, .. }) => assert_eq!(engine.save(), before),
+                        Err(Error::Diverged { step: 2, .. }) => {
+                            assert_eq!(engine.save().unwrap(), before)
+                        }
                         // Saturated or dead units have finite values even at infinity.
                         Ok(_) if bad.is_infinite() => continue,
                         other => panic!("{case}: {other:?}"),
@@ -340,7 +345,7 @@ fn a_step_that_diverges_leaves_the_engine_as_it_was() {
                     let report = engine.step(&Batch::all(&good), time(2)).unwrap();
                     let expected = other.step(&Batch::all(&good), time(2)).unwrap();
                     assert_eq!(report, expected, "{case}");
-                    assert_eq!(engine.save(), other.save(), "{case}");
+                    assert_eq!(engine.save().unwrap(), other.save().unwrap(), "{case}");
                 }
             }
         }
@@ -366,7 +371,7 @@ fn a_row_that_is_too_large_is_caught_in_its_batch() {
         ),
         "{error}"
     );
-    let w = run.engine().save().parameters[0];
+    let w = run.engine().save().unwrap().parameters[0];
     assert!(relative_error(w, path(0.1, 2)[1], 0.0) < 1e-14);
 }
 
@@ -386,7 +391,7 @@ fn after_divergence_the_best_epoch_can_be_taken() {
     // w = 6, −6, 18, …: the first is nearest to 1.
     assert_eq!(run.best().unwrap().epoch, 1);
     run.restore_best().unwrap();
-    assert_eq!(run.engine().save().parameters, [6.0]);
+    assert_eq!(run.engine().save().unwrap().parameters, [6.0]);
 }
 
 #[test]

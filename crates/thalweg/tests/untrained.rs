@@ -123,7 +123,7 @@ fn running_statistics_are_tracked_once_a_step_and_are_no_part_of_norms_and_avera
         .iter_mut()
         .for_each(|v| *v /= 1.0 - beta.powi(steps));
     // The model has the average of θ, and the statistics as the last step left them.
-    let got = run.engine().save().parameters;
+    let got = run.engine().save().unwrap().parameters;
     let want = with(&average, running);
     let error = worst_error(&got, &want, 1e-2);
     assert!(error < 1e-8, "{got:?} is not {want:?} ({error:e})");

@@ -115,7 +115,7 @@ impl Linear {
         for t in 1..=STEPS {
             rule(t, &mut theta);
         }
-        let got = engine.save().parameters;
+        let got = engine.save().unwrap().parameters;
         let error = worst_error(&got, &theta, 1e-3);
         println!("{}: {error:.1e}", Chain::build(&spec).unwrap());
         assert!(error < 1e-10, "{got:?} is not {theta:?}");
@@ -449,11 +449,11 @@ fn muon_gives_adam_the_tables_of_embeddings() {
     };
     let rate = 0.02;
     let mut engine = engine(&network, &with("muon", rate));
-    let before = engine.save().parameters;
+    let before = engine.save().unwrap().parameters;
     engine
         .step(&Batch::all(&rows), Time { step: 1, rate })
         .unwrap();
-    let after = engine.save().parameters;
+    let after = engine.save().unwrap().parameters;
     for (index, (after, before)) in after.iter().zip(&before).take(12).enumerate() {
         // Adam's first direction is the sign of the gradient.
         let moved = (after - before).abs();
@@ -507,7 +507,7 @@ impl Observer for Interrupt {
         if report.epoch < self.0 {
             return Ok(Flow::Continue);
         }
-        self.1 = run.checkpoint();
+        self.1 = run.checkpoint()?;
         Ok(Flow::Stop)
     }
 }
@@ -534,7 +534,7 @@ fn bits_depend_neither_on_threads_nor_on_an_interruption() {
             };
             let done = |mut run: Run| {
                 train(&mut run, &mut ()).unwrap();
-                let state = run.engine().save();
+                let state = run.engine().save().unwrap();
                 state
                     .slots
                     .iter()
@@ -586,7 +586,7 @@ fn a_gradient_that_is_not_finite_leaves_the_parameters_where_they_are() {
         };
         let mut engine = engine(&network(1, "half_mse", vec![dense(1, "identity")]), &spec);
         engine.load(&state(&[0.5, 0.25])).unwrap();
-        let before = engine.save();
+        let before = engine.save().unwrap();
         let error = engine
             .step(&Batch::all(&rows), Time { step: 1, rate: 0.1 })
             .unwrap_err();
@@ -600,7 +600,7 @@ fn a_gradient_that_is_not_finite_leaves_the_parameters_where_they_are() {
             ),
             "{error}"
         );
-        assert_eq!(engine.save(), before);
+        assert_eq!(engine.save().unwrap(), before);
     }
     // SAM: finite here, and not where it looks.
     let rows = pairs(&[(1e3, 0.0)]);
@@ -615,7 +615,7 @@ fn a_gradient_that_is_not_finite_leaves_the_parameters_where_they_are() {
             .step(&Batch::all(&rows), Time { step: 1, rate: 0.1 })
             .is_err()
     );
-    assert_eq!(engine.save().parameters, [0.5, 0.25]);
+    assert_eq!(engine.save().unwrap().parameters, [0.5, 0.25]);
 }
 
 #[test]
@@ -640,7 +640,7 @@ fn averaged_parameters_are_the_corrected_average_of_all_updates() {
     }
     let weight = 1.0 - 0.8f64.powi(7);
     let expected: Vec<f64> = average.iter().map(|v| v / weight).collect();
-    let got = run.engine().save().parameters;
+    let got = run.engine().save().unwrap().parameters;
     assert!(
         worst_error(&got, &expected, 1e-3) < 1e-12,
         "{got:?} is not {expected:?}"
@@ -650,7 +650,7 @@ fn averaged_parameters_are_the_corrected_average_of_all_updates() {
         "these are the last parameters"
     );
     assert!(
-        run.checkpoint().is_none(),
+        run.checkpoint().unwrap().is_none(),
         "a checkpoint would hold the average"
     );
 
@@ -662,7 +662,7 @@ fn averaged_parameters_are_the_corrected_average_of_all_updates() {
     let mut judge = engine(&problem.network(), &descent(0.1, ROWS, 1));
     judge.load(&state(&best.parameters)).unwrap();
     assert_eq!(judge.evaluate(&Batch::all(&rows), None).unwrap(), best.loss);
-    assert_eq!(run.engine().save().parameters, best.parameters);
+    assert_eq!(run.engine().save().unwrap().parameters, best.parameters);
 }
 
 #[test]

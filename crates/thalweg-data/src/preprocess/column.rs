@@ -7,6 +7,7 @@ use thalweg::dataset::Values;
 use super::{Encoding, FitOptions, Numeric, Scaling};
 use crate::error::{Error, Note, Place, Result, quote};
 use crate::table::{Block, Column, ColumnData, Kind, Table, TextColumn, truth};
+use crate::target::{TargetOptions, target_names};
 
 /// Texts that never repeat in this many rows are identifiers.
 const ROWS_TO_JUDGE: usize = 10;
@@ -110,6 +111,23 @@ fn counts_rows(name: &str, numbers: &[f64]) -> bool {
             .any(|word| name.eq_ignore_ascii_case(word))
         && matches!(numbers.first(), Some(0.0 | 1.0))
         && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0)
+}
+
+/// What fitting would say of the columns of many categories, if all rows were training rows and the target the one that
+/// is chosen where none is named.
+pub fn notes_on_categories(table: &Table, options: &FitOptions) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let target = target_names(table, &TargetOptions::default(), &mut Vec::new());
+    let target = target.unwrap_or_default();
+    let rows = table.all_rows();
+    let is_input = |column: &&Column| !target.contains(&column.name);
+    for column in table.columns.iter().filter(is_input) {
+        if let (ColumnData::Text(text), Kind::Categorical) = (&column.data, column.kind()) {
+            // Too many codes for a column are refused where they are made.
+            let _ = categorical(column, text, options, &rows, &mut notes);
+        }
+    }
+    notes
 }
 
 fn categorical(

@@ -9,6 +9,7 @@ mod numeric;
 
 use serde::{Deserialize, Serialize};
 
+pub use column::notes_on_categories;
 pub use fit::{ClassWeight, FitOptions};
 pub(crate) use numeric::mean_and_deviation;
 pub use numeric::{Numeric, Scaling};

@@ -81,7 +81,8 @@ impl Target {
     }
 }
 
-fn target_names(
+/// The columns that are the target, where they can be told.
+pub(crate) fn target_names(
     table: &Table,
     options: &TargetOptions,
     notes: &mut Vec<Note>,

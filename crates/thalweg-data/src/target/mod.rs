@@ -2,6 +2,8 @@
 
 mod choose;
 
+pub(crate) use choose::target_names;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 

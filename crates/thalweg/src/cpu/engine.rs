@@ -12,6 +12,7 @@ use crate::dataset::{Dataset, Features, Values};
 use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
 use crate::error::{Error, Result};
 use crate::layers::Mode;
+use crate::memory;
 use crate::optimizers::Time;
 use crate::precision::Precision;
 
@@ -218,20 +219,19 @@ impl<T: Precision> Engine for CpuEngine<T> {
             .collect()
     }
 
-    fn save(&self) -> State {
-        let copy = |buffer: &[T]| self.places().map(|place| buffer[place].to_f64()).collect();
-        State {
-            parameters: copy(&self.parameters),
-            slots: self
-                .slots
-                .chunks_exact(self.plan.parameters.max(1))
-                .map(copy)
-                .collect(),
-        }
+    fn save(&self) -> Result<State> {
+        let slots = self.slots.chunks_exact(self.plan.parameters.max(1));
+        Ok(State {
+            parameters: self.in_order(&self.parameters)?,
+            slots: slots
+                .map(|slot| self.in_order(slot))
+                .collect::<Result<_>>()?,
+        })
     }
 
     fn load(&mut self, state: &State) -> Result<()> {
-        let places: Vec<usize> = self.places().collect();
+        let mut places = memory::room(self.plan.values())?;
+        places.extend(self.places());
         let slots = self.chain.slots();
         let fits = state.parameters.len() == places.len()
             && (state.slots.is_empty() || state.slots.len() == slots)

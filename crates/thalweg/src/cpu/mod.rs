@@ -38,6 +38,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::layers::{self, Mode};
 use crate::losses::{AnyLoss, LOSSES};
+use crate::memory;
 use crate::optimizers::{Chain, Constants};
 use crate::precision::{Dtype, Precision};
 use crate::random::{Purpose, Stream};
@@ -260,11 +261,18 @@ impl<T: Precision> CpuEngine<T> {
         self.plan.places::<T>(self.isa).map(|(place, _)| place)
     }
 
+    /// What lies in a buffer as θ does, in the order of `State::parameters`.
+    fn in_order(&self, buffer: &[T]) -> Result<Vec<f64>> {
+        let mut values = memory::room(self.plan.values())?;
+        values.extend(self.places().map(|place| buffer[place].to_f64()));
+        Ok(values)
+    }
+
     /// Loss and gradient of a batch as it is, without an update.
     fn gradient(&mut self, batch: &Batch, mode: Mode) -> Result<(f64, Vec<f64>)> {
         self.check_trainable()?;
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
-        let mut whole = vec![T::ZERO; self.plan.parameters];
+        let mut whole = memory::collect(std::iter::repeat_n(T::ZERO, self.plan.parameters))?;
         let (mut pass, rest) = self.split(batch, mode);
         pass.augmenting = None;
         let losses = Shared::new(rest.block_losses);
@@ -275,10 +283,7 @@ impl<T: Precision> CpuEngine<T> {
         }
         let blocks = pass.blocks();
         let loss = rest.block_losses[..blocks].iter().sum::<f64>() * pass.scale;
-        Ok((
-            loss,
-            self.places().map(|place| whole[place].to_f64()).collect(),
-        ))
+        Ok((loss, self.in_order(&whole)?))
     }
 
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.

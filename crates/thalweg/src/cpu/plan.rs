@@ -289,6 +289,13 @@ impl Plan {
         })
     }
 
+    /// How many values they are, without padding.
+    pub fn values(&self) -> usize {
+        let layers = self.layers.iter();
+        let segments = layers.flat_map(|planned| planned.layer.segments());
+        segments.map(|segment| segment.len()).sum()
+    }
+
     /// Rows for which there is room where so many are: whole packs.
     pub fn room(&self, rows: usize) -> usize {
         rows.next_multiple_of(self.pack)

@@ -53,7 +53,7 @@ pub fn start_at_prior(
     if matches!(link, Link::Margin | Link::Scores) {
         return Ok(false);
     }
-    let State { mut parameters, .. } = engine.save();
+    let State { mut parameters, .. } = engine.save()?;
     let start = parameters.len() - outputs;
     let constant = best_constant(training, link, outputs);
     for (bias, p) in parameters[start..].iter_mut().zip(constant) {

@@ -2,8 +2,8 @@
 //! (s·X̃ᵀDX̃ + λI′)·Θ = s·X̃ᵀDY, with X̃ the rows with a 1 for the bias, D the weights divided by their sum, I′ without
 //! the bias, and s the factor of the loss: 2/outputs for `mse`, 1 for `half_mse`.
 //!
-//! Solved by Cholesky's method, and once more for what rounding left of the gradient. It takes one iteration; the
-//! next finds nothing to do. Source: Gauss 1809.
+//! Solved by Cholesky's method, and once more for what rounding left of the gradient. It takes one iteration, which is
+//! the last. Source: Gauss 1809.
 
 use super::vector::{dot, norm, plus, zeros};
 use super::{Advance, Objective, Point, Solver};
@@ -69,12 +69,7 @@ impl Solver for ClosedForm {
         if !is_solved && square > 0.0 {
             return Err(not_linear("a gradient that does not vanish"));
         }
-        let moved = norm(&plus(&point.parameters, -1.0, &from.parameters));
-        let is_there = moved <= 1e-12 * norm(&point.parameters).max(1.0);
-        Ok(match is_there {
-            true => Advance::Converged,
-            false => Advance::To(point),
-        })
+        Ok(Advance::Solved(point))
     }
 }
 

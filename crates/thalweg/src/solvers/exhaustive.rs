@@ -2,10 +2,10 @@
 //! parameters takes n values from a to b, equally far apart: a + (b − a)·k/(n − 1).
 //!
 //! It draws the error surface ([`surface`]) and finds the grid's lowest point; nothing between the points is seen. It
-//! takes one iteration; the next finds nothing to do. With more parameters it would not end: n values each make nᵈ
-//! points. Source: Bergstra & Bengio 2012, on grids.
+//! takes one iteration, which is the last. With more parameters it would not end: n values each make nᵈ points.
+//! Source: Bergstra & Bengio 2012, on grids.
 
-use super::{Advance, Objective, Point, SOLVERS, Solver, unfit};
+use super::{Advance, Objective, Point, SOLVERS, Solver};
 use crate::dataset::Dataset;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -21,8 +21,6 @@ struct Exhaustive {
     from: f64,
     to: f64,
     points: usize,
-    /// The lowest point, once it was there.
-    lowest: Option<Vec<f64>>,
 }
 
 impl Exhaustive {
@@ -37,7 +35,6 @@ impl Exhaustive {
             from,
             to,
             points: arguments.integer("points"),
-            lowest: None,
         })
     }
 
@@ -51,28 +48,11 @@ impl Exhaustive {
 
 impl Solver for Exhaustive {
     fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Advance> {
-        if self.lowest.as_ref() == Some(&from.parameters) {
-            return Ok(Advance::Converged);
-        }
         let surface = self.surface(objective, &from.parameters)?;
         let Some((lowest, _)) = surface.lowest().filter(|(_, loss)| loss.is_finite()) else {
             return Ok(Advance::Stuck);
         };
-        self.lowest = Some(lowest.clone());
-        objective.at(&lowest).map(Advance::To)
-    }
-
-    fn save(&self) -> Vec<Vec<f64>> {
-        self.lowest.iter().cloned().collect()
-    }
-
-    fn load(&mut self, saved: &[Vec<f64>], parameters: usize) -> Result<()> {
-        self.lowest = match saved {
-            [] => None,
-            [lowest] if lowest.len() == parameters => Some(lowest.clone()),
-            _ => return Err(unfit(saved.len(), "none, or a point of the grid")),
-        };
-        Ok(())
+        objective.at(&lowest).map(Advance::Searched)
     }
 }
 
@@ -90,7 +70,7 @@ pub fn surface(
         return Ok(None);
     }
     let solver = Exhaustive::new(&SOLVERS.resolve(&spec.optimizer)?)?;
-    let start = engine.save();
+    let start = engine.save()?;
     let mut objective = Objective::new(&mut *engine, dataset, spec);
     let surface = solver.surface(&mut objective, &start.parameters);
     engine.load(&start)?;

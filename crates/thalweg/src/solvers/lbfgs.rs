@@ -12,6 +12,7 @@ use super::line_search::{gains, search};
 use super::vector::{add, dot, norm};
 use super::{Advance, Objective, Point, Solver, TOLERANCE, unfit};
 use crate::error::Result;
+use crate::memory;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
@@ -87,8 +88,9 @@ impl Solver for Lbfgs {
         Ok(Advance::Stuck)
     }
 
-    fn save(&self) -> Vec<Vec<f64>> {
-        self.pairs.iter().flatten().cloned().collect()
+    fn save(&self) -> Result<Vec<Vec<f64>>> {
+        let vectors = self.pairs.iter().flatten();
+        vectors.map(|vector| memory::copy(vector)).collect()
     }
 
     fn load(&mut self, saved: &[Vec<f64>], parameters: usize) -> Result<()> {
@@ -102,7 +104,9 @@ impl Solver for Lbfgs {
                 "pairs of vectors as long as the parameters",
             ));
         }
-        self.pairs = pairs.to_vec();
+        self.pairs = (pairs.iter())
+            .map(|[s, y]| Ok([memory::copy(s)?, memory::copy(y)?]))
+            .collect::<Result<_>>()?;
         Ok(())
     }
 }

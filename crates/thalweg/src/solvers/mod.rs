@@ -30,7 +30,11 @@ entries! {
 pub enum Advance {
     /// The next point.
     To(Point),
-    /// There is nothing left to do: the gradient is as small as was wanted, or the minimum is where it was.
+    /// The minimum, worked out in one iteration: there is nothing left to do.
+    Solved(Point),
+    /// The lowest of all points that the solver looks at, now that it has seen every one.
+    Searched(Point),
+    /// There is nothing left to do: the gradient is as small as was wanted.
     Converged,
     /// The gradient is not small yet, but no lower point was found downhill; often rounding is as large as what is
     /// left to gain.
@@ -53,8 +57,11 @@ pub trait Solver: Send {
     fn advance(&mut self, objective: &mut Objective, from: &Point) -> Result<Advance>;
 
     /// What it remembers, in vectors as long as θ.
-    fn save(&self) -> Vec<Vec<f64>> {
-        Vec::new()
+    ///
+    /// # Errors
+    /// If there is not enough memory for a copy.
+    fn save(&self) -> Result<Vec<Vec<f64>>> {
+        Ok(Vec::new())
     }
 
     /// Goes back to what was saved for a θ of so many parameters.

@@ -1,9 +1,10 @@
 //! What solvers minimize: C(θ) = Σ w·l / Σ w over all training rows + λ/2·‖W‖², with its gradient.
 
-use super::vector::{add, norm, plus};
+use super::vector::{add, norm, plus, zeros};
 use crate::dataset::Dataset;
 use crate::engine::{Batch, Engine, ParameterInfo, Rows, State};
 use crate::error::Result;
+use crate::memory;
 use crate::spec::TrainingSpec;
 
 /// A point of the objective.
@@ -64,9 +65,9 @@ impl<'a> Objective<'a> {
     /// # Errors
     /// If the data do not fit the network.
     pub fn here(&mut self) -> Result<Point> {
-        let parameters = self.engine.save().parameters;
+        let parameters = self.engine.save()?.parameters;
         let (mut loss, mut total) = (0.0, 0.0);
-        let mut gradient = vec![0.0; parameters.len()];
+        let mut gradient = zeros(parameters.len())?;
         for batch in batches(self.dataset, self.batch_size) {
             let weight = batch.total_weight();
             let (mean, slope) = self.engine.loss_and_gradient(&batch)?;
@@ -116,7 +117,7 @@ impl<'a> Objective<'a> {
     /// If they are not as many as the network's.
     pub fn stay_at(&mut self, parameters: &[f64]) -> Result<()> {
         self.engine.load(&State {
-            parameters: parameters.to_vec(),
+            parameters: memory::copy(parameters)?,
             slots: Vec::new(),
         })
     }

@@ -73,12 +73,16 @@ impl Run<'_> {
         let from = objective.here()?;
         let (to, end) = match solver.advance(&mut objective, &from)? {
             Advance::To(point) => (Some(point), None),
+            Advance::Solved(point) => (Some(point), Some(StoppedBy::Converged)),
+            Advance::Searched(point) => (Some(point), Some(StoppedBy::Searched)),
             Advance::Converged => (None, Some(StoppedBy::Converged)),
             Advance::Stuck => (None, Some(StoppedBy::LineSearch)),
         };
+        // After the last iteration none follows that would tell of where it led.
+        let told = (to.as_ref()).filter(|_| end.is_some()).unwrap_or(&from);
         let report = StepReport {
-            loss: from.loss,
-            gradient_norm: from.gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
+            loss: told.loss,
+            gradient_norm: told.gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
             change: to.as_ref().map(|to| {
                 let pairs = to.parameters.iter().zip(&from.parameters);
                 pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()

@@ -44,7 +44,7 @@ fn initial_weights_have_the_distribution_of_their_initializer() {
                 dtype,
                 ..descent(0.1, 1, 1)
             };
-            engine(&network, &spec).save().parameters
+            engine(&network, &spec).save().unwrap().parameters
         };
         let parameters = draw(1, Dtype::F64);
         let (weights, biases) = parameters.split_at(fan_in * fan_out);
@@ -121,7 +121,10 @@ fn orthogonal_weights_are_orthonormal_and_their_settings_are_heeded() {
         let choice = Choice::new("orthogonal").with("gain", Setting::Number(2.0));
         let layer = dense(units, "tanh").with("initializer", choice.into());
         let network = network(inputs, "half_mse", vec![layer]);
-        let parameters = engine(&network, &descent(0.1, 1, 1)).save().parameters;
+        let parameters = engine(&network, &descent(0.1, 1, 1))
+            .save()
+            .unwrap()
+            .parameters;
         let w = |unit: usize, input: usize| parameters[unit * inputs + input];
         let (count, length) = (units.min(inputs), units.max(inputs));
         let at = |a: usize, k: usize| if units <= inputs { w(a, k) } else { w(k, a) };
@@ -143,7 +146,11 @@ fn uniform_normal_and_constant_heed_their_settings() {
     let draw = |choice: Choice| {
         let layer = dense(100, "tanh").with("initializer", choice.into());
         let network = network(100, "half_mse", vec![layer]);
-        engine(&network, &descent(0.1, 1, 1)).save().parameters[..10_000].to_vec()
+        engine(&network, &descent(0.1, 1, 1))
+            .save()
+            .unwrap()
+            .parameters[..10_000]
+            .to_vec()
     };
     let set = |name: &str, settings: &[(&str, f64)]| {
         let with =

@@ -139,7 +139,7 @@ impl<'a> Case<'a> {
         let time = Time { step: 1, rate: 0.0 };
         self.engine.step(&Batch::all(&dataset), time).unwrap();
         let (saved, front) = (
-            self.engine.save().parameters,
+            self.engine.save().unwrap().parameters,
             format!("layers.{}.", self.front),
         );
         let after = self.golden["after"].as_object().unwrap();

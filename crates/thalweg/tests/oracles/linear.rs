@@ -39,7 +39,7 @@ fn linear_models_have_the_minimum_that_liblinear_finds() {
         };
         let mut run = Run::new(engine(&network, &spec), &spec, &dataset, None).unwrap();
         train(&mut run, &mut ()).unwrap();
-        let w = run.engine().save().parameters;
+        let w = run.engine().save().unwrap().parameters;
         let mean = run.engine().evaluate(&Batch::all(&dataset), None).unwrap();
         let objective = mean + 0.5 * l2 * w.iter().map(|w| w * w).sum::<f64>();
         let want = number(case, "objective");

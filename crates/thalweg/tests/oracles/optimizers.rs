@@ -97,7 +97,7 @@ fn replay(spec: &TrainingSpec, golden: &Value, steps: &[usize]) -> Vec<Vec<f64>>
             .unwrap()
             .iter()
             .map(|g| g.as_f64().unwrap());
-        let theta = engine.save().parameters;
+        let theta = engine.save().unwrap().parameters;
         let dataset = Dataset {
             features: features(1, vec![1.0]),
             targets: values(
@@ -119,7 +119,7 @@ fn replay(spec: &TrainingSpec, golden: &Value, steps: &[usize]) -> Vec<Vec<f64>>
             .step(&Batch::new(&dataset, Rows::Range(0, 1)), time)
             .unwrap();
         if steps.contains(&(t + 1)) {
-            after.push(engine.save().parameters);
+            after.push(engine.save().unwrap().parameters);
         }
     }
     assert_eq!(after.len(), steps.len());
@@ -175,7 +175,7 @@ fn decay_spares_biases() {
             .unwrap();
         let factor = if optimizer == "adamw" { 0.01 } else { l2 };
         assert_eq!(
-            engine.save().parameters,
+            engine.save().unwrap().parameters,
             [2.0 - 0.1 * (factor * 2.0), 3.0],
             "{optimizer}"
         );

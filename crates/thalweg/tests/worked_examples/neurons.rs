@@ -24,7 +24,7 @@ fn step(engine: &mut dyn Engine, dataset: &Dataset, rate: f64) -> Vec<f64> {
     engine
         .step(&Batch::all(dataset), Time { step: 1, rate })
         .unwrap();
-    engine.save().parameters
+    engine.save().unwrap().parameters
 }
 
 // 1. House price
@@ -186,7 +186,7 @@ fn one_weight_has_the_minimum_and_the_gradients_of_its_batches() {
         engine
             .step(&Batch::new(&dataset, rows), Time { step: 1, rate })
             .unwrap();
-        engine.save().parameters[0]
+        engine.save().unwrap().parameters[0]
     };
     let close = |a: f64, b: f64| relative_error(a, b, 0.0) < 1e-15;
     assert!(close(minimum(all), 121.0 / 46.0) && close(minimum(all), number(&golden, "minimum")));

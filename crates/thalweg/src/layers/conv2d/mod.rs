@@ -5,7 +5,7 @@
 //! j·s + e − p = v; dW\[o, c, a, e\] = Σ dz\[o, i, j\]·x\[c, i·s + a − p, j·s + e − p\] over rows and positions;
 //! db\[o\] = Σ dz\[o, i, j\]. Source: LeCun, Bottou, Bengio & Haffner 1998; conventions as PyTorch's `Conv2d`.
 //!
-//! Rows come in packs, so that a pixel is a vector: see `kernels/correlate.rs`. All three are correlations whose
+//! Rows come in packs, so that a pixel is a vector: see `kernels/correlate/`. All three are correlations whose
 //! operands lie where they are (`axes.rs`); only an image that is padded is copied, with its padding, into the
 //! stash. W is stored as files have it, \[o, c, a, e\].
 

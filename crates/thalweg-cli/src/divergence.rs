@@ -1,0 +1,78 @@
+//! What is said of a run that diverged: what is out of proportion, what to try, and what is left.
+
+use thalweg::error::Error;
+use thalweg::optimizers::is_solver;
+use thalweg::registry::Setting;
+
+use crate::config::Config;
+use crate::preset;
+use crate::run_folder::RunFolder;
+
+/// What happened, what to try, and what is left; `before` updates were done when the run began.
+pub fn diverged(
+    error: &Error,
+    config: &Config,
+    before: u64,
+    has_model: bool,
+    folder: &RunFolder,
+) -> String {
+    let is_first = matches!(
+        error,
+        Error::Diverged { step, quantity: "loss", .. } if *step == before + 1
+    );
+    let by_solver = is_solver(&config.training.optimizer);
+    // What a solver minimizes has its penalty from the start.
+    let remedy = match smaller_setting(config) {
+        Some(remedy) if by_solver || !is_first => remedy,
+        _ if is_first => {
+            "that was before the first update: look at the values of the columns (`thalweg info DATA`) and at the \
+             weights that it began with"
+                .to_owned()
+        }
+        _ if by_solver => "try a penalty such as --l2 1e-3, or another --optimizer".to_owned(),
+        _ => smaller_rate(config),
+    };
+    let left = match has_model {
+        true => format!("the model of the best epoch before that is in {folder}"),
+        false => format!("no epoch ended well, so there is no model; the log is in {folder}"),
+    };
+    format!("{error}; {remedy}; {left}")
+}
+
+/// The rate to try is the preset's for this optimizer, or a tenth of the one that failed if that is smaller.
+fn smaller_rate(config: &Config) -> String {
+    let linear = config.network.layers.len() == 1;
+    let (usual, _) = preset::learning_rate(&config.training.optimizer, linear);
+    let rate = usual.min(config.training.learning_rate / 10.0);
+    let digits = (2.0 - rate.log10().floor()).clamp(0.0, 300.0) as usize;
+    let rate = format!("{rate:.digits$}");
+    format!("try --lr {}", rate.trim_end_matches('0'))
+}
+
+/// The distance of SAM above which it leaves the weights behind that it looks around.
+const FAR: f64 = 100.0;
+
+/// The setting that is out of proportion, if there is one. A penalty is where it would move the weights by more than
+/// themselves in an update at the preset's rate (η·λ > 1), so that no smaller rate is the remedy.
+fn smaller_setting(config: &Config) -> Option<String> {
+    let training = &config.training;
+    let (usual, _) = preset::learning_rate(&training.optimizer, false);
+    let most = 1.0 / usual.min(1.0);
+    let decay = match training.optimizer.settings.get("weight_decay") {
+        Some(Setting::Number(decay)) => *decay,
+        Some(Setting::Integer(decay)) => *decay as f64,
+        _ => 0.0,
+    };
+    let rows = training.batch_size as f64;
+    let all = [
+        ("--sam ", training.sam.unwrap_or(0.0), FAR, "0.05"),
+        ("--l2 ", training.l2, most, "1e-4"),
+        ("--l1 ", training.l1, most, "1e-5"),
+        ("--l2-sum ", training.l2_sum, most * rows, "1e-2"),
+        ("--set optimizer.weight_decay=", decay, most, "0.01"),
+    ];
+    let (flag, value, _, usual) = all.into_iter().find(|(_, value, most, _)| value > most)?;
+    Some(format!(
+        "{flag}{value:e} is out of proportion: try {flag}{usual}"
+    ))
+}
