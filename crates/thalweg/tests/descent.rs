@@ -63,7 +63,7 @@ fn single_rows_descend_by_the_chain_rule() {
         let layers = units.iter().map(|(units, f)| dense(*units, f)).collect();
         let network = network(inputs, "half_mse", layers);
         let mut engine = engine(&network, &descent(rate, 1, 1));
-        let start = engine.save().parameters;
+        let start = engine.save().unwrap().parameters;
         let mut values = start.iter().copied();
         let mut take = |count| (&mut values).take(count).collect::<Vec<f64>>();
         let mut width = inputs;
@@ -101,7 +101,7 @@ fn single_rows_descend_by_the_chain_rule() {
             .iter()
             .flat_map(|l| [l.w.concat(), l.b.clone()].concat());
         let expected: Vec<f64> = expected.collect();
-        let got = engine.save().parameters;
+        let got = engine.save().unwrap().parameters;
         let error = worst_error(&got, &expected, 1.0);
         assert!(error < 1e-12, "{units:?}: {error:e}");
         assert!(worst_error(&got, &start, 1.0) > 1e-2, "nothing moved");
@@ -135,7 +135,7 @@ fn what_optimizers_remember_without_gradients_becomes_zero_and_is_never_subnorma
             engine.load(&state(&parameters)).unwrap();
             let first = Time { step: 1, rate: 0.0 };
             engine.step(&Batch::all(&some), first).unwrap();
-            let mut slots = engine.save().slots;
+            let mut slots = engine.save().unwrap().slots;
             for value in slots.iter_mut().flatten().filter(|value| **value != 0.0) {
                 *value = 16.0 * least * value.signum();
                 with_state += 1;
@@ -148,7 +148,7 @@ fn what_optimizers_remember_without_gradients_becomes_zero_and_is_never_subnorma
                 let report = engine.step(&Batch::all(&none), time).unwrap();
                 assert_eq!(report.gradient_norm, 0.0);
                 let is_normal = |value: &f64| *value == 0.0 || value.abs() >= least;
-                let slots = engine.save().slots;
+                let slots = engine.save().unwrap().slots;
                 assert!(
                     slots.iter().flatten().all(is_normal),
                     "{name}, {dtype:?}, update {step}"
@@ -160,7 +160,7 @@ fn what_optimizers_remember_without_gradients_becomes_zero_and_is_never_subnorma
                 "adamax" => &[1],
                 _ => &[],
             };
-            for (number, slot) in engine.save().slots.iter().enumerate() {
+            for (number, slot) in engine.save().unwrap().slots.iter().enumerate() {
                 let remains = slot.iter().any(|value| *value != 0.0);
                 let lasts = lasting.contains(&number);
                 assert_eq!(remains, lasts, "{name}, {dtype:?}, slot {number}");

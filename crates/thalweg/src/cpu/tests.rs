@@ -309,7 +309,7 @@ fn a_single_row_that_is_augmented_goes_the_usual_way_and_learns_the_same() {
             let batch = Batch::new(&dataset, Rows::Listed(&rows));
             engine.step(&batch, Time { step, rate: 0.1 }).unwrap();
         }
-        engine.save().parameters
+        engine.save().unwrap().parameters
     };
     let plain = trained(1, &[]);
     for names in [&["flip", "noise"][..], &["crop"], &["noise", "mixup"]] {
