@@ -150,7 +150,9 @@ fn in_blocks<V: Default + Clone + Send>(
     let mut values = Vec::with_capacity(rows * width);
     prefer_huge_pages(&mut values);
     values.resize(rows * width, V::default());
-    let mut classes = vec![0; rows];
+    let mut classes = Vec::with_capacity(rows);
+    prefer_huge_pages(&mut classes);
+    classes.resize(rows, 0);
     let share = rows.div_ceil(BLOCK).div_ceil(threads.max(1)).max(1);
     let fill = |blocks: Range<usize>, values: &mut [V], classes: &mut [u32]| {
         let parts = values

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use thalweg::cpu::prefer_huge_pages;
 use thalweg::dataset::Targets;
 
 use crate::error::{Error, Result, did_you_mean, quote, quote_list};
@@ -120,7 +121,9 @@ impl Target {
             }
             Task::Regression | Task::Multilabel => {
                 let width = self.columns.len();
-                let mut values = vec![0.0; width * rows.len()];
+                let mut values = Vec::with_capacity(width * rows.len());
+                prefer_huge_pages(&mut values);
+                values.resize(width * rows.len(), 0.0);
                 for (j, name) in self.columns.iter().enumerate() {
                     let numbers = numbers(table, find(table, name)?, self.task)?;
                     for (i, &row) in rows.iter().enumerate() {
@@ -148,6 +151,7 @@ impl Target {
             found.copied().unwrap_or(MISSING)
         };
         let mut classes: Vec<u32> = Vec::with_capacity(rows.len());
+        prefer_huge_pages(&mut classes);
         match &column.data {
             ColumnData::Text(text) => {
                 let of_level: Vec<u32> = text.levels.iter().map(|level| class_of(level)).collect();

@@ -2,6 +2,7 @@
 
 use super::CpuEngine;
 use super::buffer::Shared;
+use super::deal;
 use super::gather::Upcoming;
 use super::pass::RowBlock;
 use super::team::Member;
@@ -23,7 +24,15 @@ impl<T: Precision> Engine for CpuEngine<T> {
         }
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
         let (seed, step) = (self.seed, time.step);
-        let (pass, rest) = self.split(batch, Mode::Training { seed, step });
+        if let Some(deals) = &mut self.deals {
+            let blocks = self.plan.blocks_of(batch.rows.len());
+            let members = self.plan.members;
+            let of_blocks = (0..members).map(|member| deal::share(blocks, member, members));
+            deals.blocks.deal(of_blocks);
+            deals.items.deal(self.shares.iter().cloned());
+        }
+        let (mut pass, rest) = self.split(batch, Mode::Training { seed, step });
+        pass.deal = rest.deals.map(|deals| &deals.blocks);
         for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.stages) {
             *constants = stage.constants(time, batch.rows.len());
         }
@@ -59,10 +68,12 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 whole.update(&pass, &update, member, items, sums);
                 return;
             }
-            for index in items {
+            let dealt = rest.deals.map(|deals| deals.items.take(member));
+            let own = items.filter(|_| rest.deals.is_none());
+            for index in dealt.into_iter().flatten().chain(own) {
                 let item = &pass.plan.items[index];
                 let start = member.index * length;
-                // SAFETY: each member has room of its own and items of its own, and all rows are done.
+                // SAFETY: each member has room of its own, nobody else took the item, and all rows are done.
                 unsafe {
                     let gradient = gradients.write(start..start + item.range.len());
                     let updated = pass.update(member.index, item, &update, gradient);

@@ -4,6 +4,7 @@ mod augment;
 mod buffer;
 mod cores;
 mod couple;
+mod deal;
 mod engine;
 mod gather;
 mod items;
@@ -25,6 +26,7 @@ use std::ops::Range;
 
 use augment::Augmenting;
 use buffer::{Buffer, Shared};
+use deal::Deal;
 use items::Cut;
 use pass::Pass;
 use plan::Plan;
@@ -134,6 +136,8 @@ struct CpuEngine<T> {
     team: Team,
     /// Items that each member updates.
     shares: Vec<Range<usize>>,
+    /// Row blocks and items of a step of a team, where who is done may take over from others.
+    deals: Option<Deals>,
     parameters: Buffer<T>,
     derived: Buffer<T>,
     slots: Buffer<T>,
@@ -203,6 +207,11 @@ impl<T: Precision> CpuEngine<T> {
             .max()
             .unwrap_or(0)
             .next_multiple_of(64);
+        let has_one_meeting = plan.runs.len() == 1 && !chain.is_whole();
+        let deals = (plan.members > 1 && has_one_meeting).then(|| Deals {
+            blocks: Deal::new(plan.members),
+            items: Deal::new(plan.members),
+        });
         let mut engine = Self {
             isa,
             loss,
@@ -210,6 +219,7 @@ impl<T: Precision> CpuEngine<T> {
             augmenter,
             team: Team::new(plan.members)?,
             shares: plan.share_items(),
+            deals,
             parameters: Buffer::new(plan.parameters)?,
             derived: Buffer::new(plan.derived)?,
             slots: Buffer::new(plan.parameters * chain.slots())?,
@@ -320,6 +330,7 @@ impl<T: Precision> CpuEngine<T> {
             summaries: Shared::new(&mut self.summaries),
             totals: Shared::new(&mut self.totals),
             partials: self.partials.share(),
+            deal: None,
         };
         let rest = Rest {
             team: &mut self.team,
@@ -329,6 +340,7 @@ impl<T: Precision> CpuEngine<T> {
             gradients: self.gradients.share(),
             item_length: self.item_length,
             shares: &self.shares,
+            deals: self.deals.as_ref(),
             whole: self.whole.as_mut().map(Whole::share),
             block_losses: &mut self.block_losses,
             item_squares: &mut self.item_squares,
@@ -336,6 +348,12 @@ impl<T: Precision> CpuEngine<T> {
         };
         (pass, rest)
     }
+}
+
+/// What the members of a team take from each other, in a step whose members meet once.
+struct Deals {
+    blocks: Deal,
+    items: Deal,
 }
 
 /// What a step needs beside the [`Pass`].
@@ -347,6 +365,7 @@ struct Rest<'a, T> {
     gradients: Shared<'a, T>,
     item_length: usize,
     shares: &'a [Range<usize>],
+    deals: Option<&'a Deals>,
     whole: Option<whole::Parts<'a, T>>,
     block_losses: &'a mut [f64],
     item_squares: &'a mut [f64],

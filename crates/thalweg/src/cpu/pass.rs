@@ -1,7 +1,7 @@
 //! One step, as every member of the team runs it.
 //!
 //! 1. Row blocks: gather, forward through all layers, loss, and back to every dz, with the block's
-//!    activations in the caches of one core. Blocks are dealt out to the members in turn.
+//!    activations in the caches of one core. Each member has neighbouring blocks (`deal.rs`).
 //! 2. The team meets.
 //! 3. Items of θ: the gradient over the whole batch, in the order of the rows; the optimizer; the descent;
 //!    derived values. Each item belongs to one member. Where θ is small, part 1 ends with the gradient of the block's own
@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use super::augment::Augmenting;
 use super::buffer::Shared;
+use super::deal::{self, Deal};
 use super::gather::Upcoming;
 use super::plan::{Plan, PlannedLayer};
 use super::team::Member;
@@ -57,6 +58,8 @@ pub(super) struct Pass<'a, T> {
     pub totals: Shared<'a, f64>,
     /// The gradient of each row block, where they are added up: see [`Plan::saves_traffic`].
     pub partials: Shared<'a, T>,
+    /// The row blocks as they are dealt out, if members may take them from each other.
+    pub deal: Option<&'a Deal>,
 }
 
 /// Consecutive rows of the batch, and where in the arena they are worked on.
@@ -94,7 +97,7 @@ impl RowBlock {
 impl<T: Precision> Pass<'_, T> {
     /// Row blocks of the batch.
     pub fn blocks(&self) -> usize {
-        self.batch.rows.len().div_ceil(self.plan.block_rows)
+        self.plan.blocks_of(self.batch.rows.len())
     }
 
     /// What a layer is told of a block.
@@ -336,14 +339,20 @@ impl<T: Precision> Pass<'_, T> {
             member.meet();
         }
         let (rows, size) = (self.batch.rows.len(), self.plan.block_rows);
-        let blocks = self.blocks();
+        let own = deal::share(self.blocks(), member.index, member.count());
         let mine = || {
-            (member.index..blocks).step_by(member.count()).map(|index| {
+            let dealt = self.deal.map(|deal| deal.take(member));
+            let own = own.clone().filter(|_| self.deal.is_none());
+            dealt.into_iter().flatten().chain(own).map(|index| {
                 let start = index * size;
                 let end = rows.min(start + size);
                 let block = RowBlock {
                     rows: start..end,
-                    place: start,
+                    // Where nobody comes back to a block's rows, the next one takes their place in the caches.
+                    place: match self.plan.adds_blocks {
+                        true => member.index * size,
+                        false => start,
+                    },
                     room: self.plan.room(end - start),
                     member: member.index,
                 };
@@ -362,9 +371,9 @@ impl<T: Precision> Pass<'_, T> {
                 // after the team has met.
                 unsafe {
                     if run == 0 {
-                        let next = match index + member.count() {
-                            next if next < blocks => Upcoming::of(self.batch.rows, next * size),
-                            _ => Upcoming::of(self.batch.upcoming, member.index * size),
+                        let next = match index + 1 {
+                            next if next < own.end => Upcoming::of(self.batch.rows, next * size),
+                            _ => Upcoming::of(self.batch.upcoming, own.start * size),
                         };
                         self.gather(&block, next);
                     }

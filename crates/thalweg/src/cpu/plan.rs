@@ -174,19 +174,19 @@ impl Plan {
         };
         let left: usize = self.layers.iter().map(values).sum();
         self.runs.len() == 1
-            && self.blocks() > 1
+            && self.blocks_of(self.batch_size) > 1
             && TRAFFIC * self.parameters <= left * self.block_rows
     }
 
-    /// Row blocks of a batch, at most.
-    pub fn blocks(&self) -> usize {
-        self.batch_size.div_ceil(self.block_rows)
+    /// Row blocks of so many rows.
+    pub fn blocks_of(&self, rows: usize) -> usize {
+        rows.div_ceil(self.block_rows)
     }
 
     /// Values of the gradients of all row blocks, where they are kept.
     pub fn partials(&self) -> usize {
         match self.adds_blocks {
-            true => self.parameters * self.blocks(),
+            true => self.parameters * self.blocks_of(self.batch_size),
             false => 0,
         }
     }

@@ -207,6 +207,7 @@ impl Twin {
             summaries: Shared::new(&mut way.summaries),
             totals: Shared::new(&mut way.totals),
             partials: Shared::new(&mut []),
+            deal: None,
         };
         let ways = Ways {
             first: pass(&mut self.first),

@@ -2,7 +2,7 @@
 
 use super::gather::clear;
 use super::isa::{Isa, Kernel};
-use super::simd::{Arch, Scalar, Vector};
+use super::simd::{Arch, MOST_LANES, Scalar, Vector};
 
 /// Sums that grow side by side, so that additions need not wait for each other.
 const SUMS: usize = 4;
@@ -49,36 +49,60 @@ impl<T: Scalar> Kernel for &mut Dots<'_, T> {
     #[inline(always)]
     fn run<A: Arch>(self) {
         let lanes = T::Vector::<A>::LANES;
-        let rows = self
-            .x
-            .chunks_exact(self.x_stride)
-            .zip(self.y.chunks_exact_mut(self.y_stride));
-        for (x, y) in rows.take(self.rows) {
-            clear(y, self.units);
-            for (unit, y) in y[..self.units].iter_mut().enumerate() {
-                let mut sums = [T::Vector::<A>::splat(T::ZERO); SUMS];
-                let mut column = 0;
-                // SAFETY: `Dots::run` checked that `columns` values of x and w are there.
-                unsafe {
-                    let (x, w) = (x.as_ptr(), self.w.as_ptr().add(unit * self.columns));
-                    let load = |from: *const T, at| T::Vector::<A>::load(from.add(at));
-                    while column + SUMS * lanes <= self.columns {
-                        for (k, sum) in sums.iter_mut().enumerate() {
-                            let at = column + k * lanes;
-                            *sum = load(x, at).mul_add(load(w, at), *sum);
-                        }
-                        column += SUMS * lanes;
+        clear(
+            &mut self.y[..self.rows * self.y_stride],
+            self.y_stride,
+            self.units,
+        );
+        for first in (0..self.rows).step_by(lanes) {
+            for unit in 0..self.units {
+                // SAFETY: `Dots::run` checked that the rows and the unit are there.
+                let sums = unsafe {
+                    match self.rows - first {
+                        rows if rows >= lanes => self.products::<A>(unit, |k| first + k),
+                        // What would be a row after the last is the last once more.
+                        rows => self.products::<A>(unit, |k| first + k.min(rows - 1)),
                     }
-                    while column < self.columns {
-                        sums[0] = load(x, column).mul_add(load(w, column), sums[0]);
-                        column += lanes;
-                    }
+                };
+                let y = self.y[first * self.y_stride..].chunks_exact_mut(self.y_stride);
+                for (y, product) in y.zip(sums).take(lanes.min(self.rows - first)) {
+                    y[unit] = product;
                 }
-                let [a, b, c, d] = sums;
-                let start = self.start.map_or(T::ZERO, |start| start[unit]);
-                *y = start + a.add(b).add(c.add(d)).sum();
             }
         }
+    }
+}
+
+impl<T: Scalar> Dots<'_, T> {
+    /// A unit's products with as many rows as a vector has lanes.
+    ///
+    /// # Safety
+    /// These are rows of x, and the unit is one of w.
+    #[inline(always)]
+    unsafe fn products<A: Arch>(
+        &self,
+        unit: usize,
+        row: impl Fn(usize) -> usize,
+    ) -> [T; MOST_LANES] {
+        let lanes = T::Vector::<A>::LANES;
+        let mut sums = [T::Vector::<A>::splat(T::ZERO); MOST_LANES];
+        let mut products = [T::ZERO; MOST_LANES];
+        // SAFETY: `columns` values of each are there, and no vector has more lanes than there are products.
+        unsafe {
+            let w = self.w.as_ptr().add(unit * self.columns);
+            for column in (0..self.columns).step_by(lanes) {
+                let w = T::Vector::<A>::load(w.add(column));
+                for (k, sum) in sums[..lanes].iter_mut().enumerate() {
+                    let x = self.x.as_ptr().add(row(k) * self.x_stride + column);
+                    *sum = T::Vector::<A>::load(x).mul_add(w, *sum);
+                }
+            }
+            let start = self.start.map_or(T::ZERO, |start| start[unit]);
+            let sums = T::Vector::<A>::sums(&mut sums[..lanes]);
+            sums.add(T::Vector::<A>::splat(start))
+                .store(products.as_mut_ptr());
+        }
+        products
     }
 }
 

@@ -6,7 +6,6 @@
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar};
-use crate::layers::ROW_MULTIPLE;
 
 /// Bytes that come at once.
 #[cfg(target_arch = "x86_64")]
@@ -104,15 +103,11 @@ fn convert_pieces<const N: usize, S: Copy, T>(
     true
 }
 
-/// 0 into a row of which `width` values will be written, if it has padding; a row of one line without a call.
+/// 0 into rows, `stride` apart, of which `width` values each will be written, if they have padding.
 #[inline(always)]
-pub fn clear<T: Scalar>(row: &mut [T], width: usize) {
-    if row.len() == width {
-        return;
-    }
-    match row.as_chunks_mut::<ROW_MULTIPLE>() {
-        ([line], []) => *line = [T::ZERO; _],
-        _ => row.fill(T::ZERO),
+pub fn clear<T: Scalar>(rows: &mut [T], stride: usize, width: usize) {
+    if stride != width {
+        rows.fill(T::ZERO);
     }
 }
 

@@ -18,6 +18,7 @@ pub mod resample;
 pub mod row;
 pub mod simd;
 pub mod softmax;
+pub mod transpose;
 
 pub use isa::{Isa, Kernel};
 pub use simd::{Arch, Scalar};

@@ -1,15 +1,10 @@
 //! Rows in packs: as many rows as a vector has lanes, value by value, so that value v of row r stands at
 //! v·lanes + r. What a layer does with a value it then does with a vector, whatever the shape of an image.
-//!
-//! Between rows and packs lies the transposition of lanes × lanes values. Zipping registers i and i + lanes/2 for
-//! every i turns the number of a register and a lane, written in bits, by one place; after log₂ lanes rounds the
-//! two have changed places.
+//! Between rows and packs lies the transposition of lanes × lanes values.
 
 use super::isa::{Isa, Kernel};
-use super::simd::{Arch, Scalar, Vector};
-
-/// Lanes of the widest vector.
-const MOST: usize = 16;
+use super::simd::{Arch, MOST_LANES, Scalar, Vector};
+use super::transpose::transpose;
 
 /// Which way values are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +50,7 @@ pub fn copy<T: Scalar>(isa: Isa, way: Way, rows: usize, width: usize, from: &[T]
                     let place = |(register, value): (usize, usize), i| {
                         first * width + v * value + i * register
                     };
-                    let mut x = [T::Vector::<A>::splat(T::ZERO); MOST];
+                    let mut x = [T::Vector::<A>::splat(T::ZERO); MOST_LANES];
                     // SAFETY: `copy` has checked that rows and packs are there.
                     unsafe {
                         let read = if way == Way::Pack { count } else { lanes };
@@ -88,18 +83,6 @@ pub fn copy<T: Scalar>(isa: Isa, way: Way, rows: usize, width: usize, from: &[T]
         from,
         to,
     });
-}
-
-/// Transposes the first registers, as many as one has lanes.
-#[inline(always)]
-fn transpose<A: Arch, T: Scalar>(x: &mut [T::Vector<A>; MOST]) {
-    let lanes = T::Vector::<A>::LANES;
-    for _ in 0..lanes.ilog2() {
-        let old = *x;
-        for i in 0..lanes / 2 {
-            [x[2 * i], x[2 * i + 1]] = old[i].zip(old[i + lanes / 2]);
-        }
-    }
 }
 
 #[cfg(test)]

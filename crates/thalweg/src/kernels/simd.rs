@@ -81,6 +81,9 @@ pub trait Scalar:
     }
 }
 
+/// No vector has more lanes.
+pub const MOST_LANES: usize = 16;
+
 /// A vector register.
 pub trait Vector<T>: Copy {
     /// Values in it.
@@ -111,6 +114,20 @@ pub trait Vector<T>: Copy {
     fn zip(self, b: Self) -> [Self; 2];
     /// The sum of all lanes.
     fn sum(self) -> T;
+    /// The sums of as many vectors as one has lanes, each in a lane, and each as [`sum`](Self::sum) adds it up: what is
+    /// in the vectors is lost.
+    #[inline(always)]
+    fn sums(vectors: &mut [Self]) -> Self {
+        let mut half = Self::LANES / 2;
+        while half > 0 {
+            for i in 0..half {
+                let [even, odd] = vectors[i].zip(vectors[i + half]);
+                vectors[i] = even.add(odd);
+            }
+            half /= 2;
+        }
+        vectors[0]
+    }
     /// The largest of all lanes.
     fn largest(self) -> T;
 }

@@ -116,8 +116,8 @@ impl<T: Scalar, const WIDTH: usize> Kernel for ByOutput<'_, T, WIDTH> {
             for (factor, total) in factor[..width].iter_mut().zip(&total) {
                 *factor /= *total;
             }
+            clear(p, stride, outputs);
             for (i, row) in p.chunks_exact_mut(stride).enumerate() {
-                clear(row, outputs);
                 for (p, e) in row.iter_mut().zip(&*e) {
                     *p = e[i] * factor[i];
                 }

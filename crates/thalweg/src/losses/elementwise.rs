@@ -123,11 +123,18 @@ impl<T: Precision> LossRows<'_, T> {
                     ),
                     // Class indices count as 0 and 1.
                     TargetRows::Classes(classes) => {
-                        let parts = y[..width].chunks_exact_mut(outputs.len());
-                        for (y, class) in parts.zip(&classes[first..]) {
-                            let class = T::from_f64(f64::from(*class));
-                            for y in y {
-                                *y = class;
+                        let number = |class: &u32| T::from_f64(f64::from(*class));
+                        let classes = &classes[first..end];
+                        match outputs.len() {
+                            1 => {
+                                for (y, class) in y.iter_mut().zip(classes) {
+                                    *y = number(class);
+                                }
+                            }
+                            outputs => {
+                                for (y, class) in y.chunks_exact_mut(outputs).zip(classes) {
+                                    y.fill(number(class));
+                                }
                             }
                         }
                     }
@@ -149,9 +156,7 @@ impl<T: Precision> LossRows<'_, T> {
                 }
                 let dz = &mut dz[row_values(first, end)];
                 if column == 0 {
-                    for row in dz.chunks_exact_mut(self.stride) {
-                        clear(row, self.outputs);
-                    }
+                    clear(dz, self.stride, self.outputs);
                 }
                 copy_columns(
                     (&y[..width], outputs.len(), 0),

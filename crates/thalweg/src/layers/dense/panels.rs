@@ -7,6 +7,7 @@
 
 use super::{Sizes, Storage, TILE, WEIGHT};
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
+use crate::kernels::transpose::Transpose;
 use crate::layers::{Tile, Weights, stride};
 use crate::precision::Precision;
 
@@ -54,15 +55,28 @@ impl<T: Precision> Storage<T> for Panels {
             return;
         }
         let units = tile.columns.min(sizes.units - tile.column);
-        for (input, values) in (tile.row..).zip(parameters.chunks_exact(tile.columns)) {
+        // Inputs of one panel at a time.
+        let mut row = 0;
+        while row < tile.rows {
+            let input = tile.row + row;
             let panel = input / sizes.panel * sizes.panel;
             let width = sizes.panel.min(sizes.padded_inputs - panel);
+            let rows = (panel + width - input).min(tile.rows - row);
             let start = panel * sizes.units + tile.column * width + input - panel;
-            for (unit, value) in values[..units].iter().enumerate() {
-                // SAFETY: the unit is below `units` and `input` below `inputs`, so this is inside the
-                // matrix [units, inputs] that was planned; only this tile writes these elements.
-                unsafe { *derived.add(start + unit * width) = *value };
+            // SAFETY: the units are below `units` and the inputs below `inputs`, so this is inside the
+            // matrix [units, inputs] that was planned; only this tile writes these elements.
+            unsafe {
+                Transpose {
+                    rows,
+                    columns: units,
+                    from: &parameters[row * tile.columns..],
+                    from_stride: tile.columns,
+                    to: derived.add(start),
+                    to_stride: width,
+                }
+                .run(sizes.isa);
             }
+            row += rows;
         }
     }
 

@@ -1,0 +1,102 @@
+//! Who does what: pieces of work with numbers, dealt out to a team.
+//!
+//! Every member has neighbouring pieces of its own, so that what it works on step after step stays in its core's caches.
+//! Cores are not equally fast: another program or another guest of the machine may use part of one. Who has done its own
+//! pieces therefore takes over what others have not begun. That decides who computes a number, and never how.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::team::Member;
+
+/// Pieces of work of a job.
+#[derive(Debug)]
+pub(super) struct Deal(Vec<Hand>);
+
+/// The pieces of a member, on a cache line of their own (processors fetch these in pairs).
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Hand {
+    own: Range<usize>,
+    /// How many of them somebody has taken, or more.
+    taken: AtomicUsize,
+}
+
+impl Deal {
+    /// For a team of so many, with nothing to do.
+    pub fn new(members: usize) -> Self {
+        Self((0..members).map(|_| Hand::default()).collect())
+    }
+
+    /// Deals out anew, before a job: to each member these pieces.
+    pub fn deal(&mut self, shares: impl Iterator<Item = Range<usize>>) {
+        for (hand, own) in self.0.iter_mut().zip(shares) {
+            *hand = Hand {
+                own,
+                taken: AtomicUsize::new(0),
+            };
+        }
+    }
+
+    /// What a member takes until nothing is left: first its own pieces, in order.
+    pub fn take(&self, member: Member) -> impl Iterator<Item = usize> {
+        let (before, from) = self.0.split_at(member.index);
+        from.iter().chain(before).flat_map(Hand::take)
+    }
+}
+
+impl Hand {
+    fn take(&self) -> impl Iterator<Item = usize> {
+        std::iter::from_fn(|| {
+            let place = self.own.start + self.taken.fetch_add(1, Ordering::Relaxed);
+            (place < self.own.end).then_some(place)
+        })
+    }
+}
+
+/// The share of a member of so many pieces, dealt out evenly.
+pub(super) fn share(pieces: usize, member: usize, members: usize) -> Range<usize> {
+    pieces * member / members..pieces * (member + 1) / members
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::team::Team;
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn every_piece_is_taken_once_however_late_a_member_is() {
+        for members in [1, 2, 3] {
+            let mut team = Team::new(members).unwrap();
+            let mut deal = Deal::new(members);
+            for (round, pieces) in [0, 1, 2, 7, 40].into_iter().enumerate() {
+                deal.deal((0..members).map(|member| share(pieces, member, members)));
+                let taken: Vec<AtomicUsize> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
+                team.run(&|member| {
+                    if member.index == round % members {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    for piece in deal.take(member) {
+                        taken[piece].fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+                assert!(taken.into_iter().all(|count| count.into_inner() == 1));
+            }
+        }
+    }
+
+    #[test]
+    fn members_take_what_another_never_begins() {
+        let mut team = Team::new(2).unwrap();
+        let mut deal = Deal::new(2);
+        deal.deal([0..3, 3..8].into_iter());
+        let taken = AtomicUsize::new(0);
+        team.run(&|member| {
+            if member.index == 0 {
+                taken.fetch_add(deal.take(member).count(), Ordering::Relaxed);
+            }
+        });
+        assert_eq!(taken.into_inner(), 8);
+    }
+}
