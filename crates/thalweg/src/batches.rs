@@ -12,7 +12,8 @@
 
 use crate::dataset::{Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::random::{Purpose, Stream};
+use crate::random::Sequence;
+use crate::shuffle::shuffle;
 use crate::spec::{LastBatch, Sampling, TrainingSpec};
 
 /// Checks that the rows can be drawn as the spec says.
@@ -45,15 +46,23 @@ pub(crate) fn weight(spec: &TrainingSpec, rows: usize) -> f64 {
     }
 }
 
-/// Puts the rows into the order of an epoch, counted from 0.
-pub(crate) fn arrange(spec: &TrainingSpec, dataset: &Dataset, epoch: usize, order: &mut [u32]) {
+/// Puts the rows into the order of an epoch, counted from 0, on up to so many threads.
+pub(crate) fn arrange(
+    spec: &TrainingSpec,
+    dataset: &Dataset,
+    epoch: usize,
+    threads: usize,
+    order: &mut [u32],
+) {
     let epoch = if spec.batches.reshuffle { epoch } else { 0 };
-    for (row, place) in order.iter_mut().enumerate() {
-        *place = row as u32;
-    }
-    let mut random = Stream::new(spec.seed, Purpose::Shuffle, epoch as u64).sequence();
+    let mut random = None;
     if spec.shuffle {
-        random.shuffle(order);
+        random = Some(shuffle(spec.seed, epoch, threads, order));
+    } else {
+        order
+            .iter_mut()
+            .zip(0..)
+            .for_each(|(place, row)| *place = row);
     }
     let Targets::Classes(classes) = &dataset.targets else {
         return;
@@ -77,7 +86,7 @@ pub(crate) fn arrange(spec: &TrainingSpec, dataset: &Dataset, epoch: usize, orde
     }
     let mut placed: Vec<(f64, u32)> = Vec::with_capacity(order.len());
     for rows in &members {
-        let start = if spec.shuffle { random.uniform() } else { 0.5 };
+        let start = random.as_mut().map_or(0.5, Sequence::uniform);
         let place = |k: usize| (k as f64 + start) / rows.len() as f64;
         placed.extend(rows.iter().enumerate().map(|(k, row)| (place(k), *row)));
     }

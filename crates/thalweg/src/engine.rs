@@ -203,6 +203,9 @@ pub struct State {
 /// Nothing outside an engine knows where its memory lies or in what order. Results do not depend on the
 /// number of threads.
 pub trait Engine: Send {
+    /// Threads that work on a step.
+    fn threads(&self) -> usize;
+
     /// Forward, backward and update over one batch of at most the planned size.
     ///
     /// # Panics

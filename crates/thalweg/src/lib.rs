@@ -28,6 +28,7 @@ pub mod registry;
 pub mod rules;
 pub mod schedules;
 pub mod search;
+mod shuffle;
 pub mod solvers;
 pub mod spec;
 pub mod train;

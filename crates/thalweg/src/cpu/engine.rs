@@ -18,6 +18,10 @@ use crate::optimizers::Time;
 use crate::precision::Precision;
 
 impl<T: Precision> Engine for CpuEngine<T> {
+    fn threads(&self) -> usize {
+        self.plan.members
+    }
+
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
         if !self.is_trainable {
             self.check_trainable()?;

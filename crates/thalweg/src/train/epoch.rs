@@ -16,7 +16,14 @@ impl Run<'_> {
         &mut self,
         observer: &mut dyn Observer,
     ) -> Result<(Sums, Option<StoppedBy>)> {
-        batches::arrange(&self.spec, self.training, self.epoch, &mut self.order);
+        let threads = self.engine.threads();
+        batches::arrange(
+            &self.spec,
+            self.training,
+            self.epoch,
+            threads,
+            &mut self.order,
+        );
         let order = std::mem::take(&mut self.order);
         let result = self.batches_in(&order, observer);
         self.order = order;
