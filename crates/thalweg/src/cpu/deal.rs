@@ -38,20 +38,30 @@ impl Deal {
         }
     }
 
-    /// What a member takes until nothing is left: first its own pieces, in order.
-    pub fn take(&self, member: Member) -> impl Iterator<Item = usize> {
+    /// What a member does next: the first of its own pieces that nobody has taken, or else of another's.
+    fn take(&self, member: Member) -> Option<usize> {
         let (before, from) = self.0.split_at(member.index);
-        from.iter().chain(before).flat_map(Hand::take)
+        from.iter().chain(before).find_map(Hand::take)
     }
 }
 
 impl Hand {
-    fn take(&self) -> impl Iterator<Item = usize> {
-        std::iter::from_fn(|| {
-            let place = self.own.start + self.taken.fetch_add(1, Ordering::Relaxed);
-            (place < self.own.end).then_some(place)
-        })
+    fn take(&self) -> Option<usize> {
+        let piece = self.own.start + self.taken.fetch_add(1, Ordering::Relaxed);
+        (piece < self.own.end).then_some(piece)
     }
+}
+
+/// The pieces that a member does: what it takes of a deal, or just its own where there is none.
+pub(super) fn pieces(
+    deal: Option<&Deal>,
+    member: Member,
+    mut own: Range<usize>,
+) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || match deal {
+        Some(deal) => deal.take(member),
+        None => own.next(),
+    })
 }
 
 /// The share of a member of so many pieces, dealt out evenly.
@@ -77,7 +87,7 @@ mod tests {
                     if member.index == round % members {
                         std::thread::sleep(Duration::from_millis(2));
                     }
-                    for piece in deal.take(member) {
+                    for piece in pieces(Some(&deal), member, 0..0) {
                         taken[piece].fetch_add(1, Ordering::Relaxed);
                     }
                 });
@@ -94,7 +104,7 @@ mod tests {
         let taken = AtomicUsize::new(0);
         team.run(&|member| {
             if member.index == 0 {
-                taken.fetch_add(deal.take(member).count(), Ordering::Relaxed);
+                taken.fetch_add(pieces(Some(&deal), member, 0..0).count(), Ordering::Relaxed);
             }
         });
         assert_eq!(taken.into_inner(), 8);

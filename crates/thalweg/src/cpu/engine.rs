@@ -72,9 +72,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 whole.update(&pass, &update, member, items, sums);
                 return;
             }
-            let dealt = rest.deals.map(|deals| deals.items.take(member));
-            let own = items.filter(|_| rest.deals.is_none());
-            for index in dealt.into_iter().flatten().chain(own) {
+            let deal = rest.deals.map(|deals| &deals.items);
+            for index in deal::pieces(deal, member, items) {
                 let item = &pass.plan.items[index];
                 let start = member.index * length;
                 // SAFETY: each member has room of its own, nobody else took the item, and all rows are done.

@@ -207,8 +207,8 @@ impl<T: Precision> CpuEngine<T> {
             .max()
             .unwrap_or(0)
             .next_multiple_of(64);
-        let has_one_meeting = plan.runs.len() == 1 && !chain.is_whole();
-        let deals = (plan.members > 1 && has_one_meeting).then(|| Deals {
+        let meets_once = plan.runs.len() == 1 && !chain.is_whole();
+        let deals = (plan.members > 1 && meets_once).then(|| Deals {
             blocks: Deal::new(plan.members),
             items: Deal::new(plan.members),
         });

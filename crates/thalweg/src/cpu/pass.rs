@@ -341,9 +341,7 @@ impl<T: Precision> Pass<'_, T> {
         let (rows, size) = (self.batch.rows.len(), self.plan.block_rows);
         let own = deal::share(self.blocks(), member.index, member.count());
         let mine = || {
-            let dealt = self.deal.map(|deal| deal.take(member));
-            let own = own.clone().filter(|_| self.deal.is_none());
-            dealt.into_iter().flatten().chain(own).map(|index| {
+            deal::pieces(self.deal, member, own.clone()).map(|index| {
                 let start = index * size;
                 let end = rows.min(start + size);
                 let block = RowBlock {

@@ -16,6 +16,10 @@ use crate::spec::NetworkSpec;
 /// Rows in a block, at most: their activations stay in the caches of one core.
 const BLOCK_ROWS: usize = 64;
 
+/// How many times as many where every block sums its gradient, so that fewer of these are written and added up. Such
+/// networks are small, and so are their rows, unless they have images.
+const SUMMED: usize = 2;
+
 /// A step of less work than this runs on one thread: about twice the cost of two meetings of the team. In
 /// floating-point operations at the rate of products.
 const TEAM_WORK: usize = 400_000;
@@ -147,12 +151,12 @@ impl Plan {
         let has_packs = layers().any(|planned| planned.layer.order() == Order::Packs);
         let pack = if has_packs { isa.lanes::<T>() } else { 1 };
         let multiple = pack.max(4);
-        let most = match layers().any(|planned| planned.layer.reuse() > 1) {
-            true => (BLOCK_VALUES / one.arena).clamp(multiple, BLOCK_ROWS),
-            false => BLOCK_ROWS,
+        let (most, summed) = match layers().any(|planned| planned.layer.reuse() > 1) {
+            true => ((BLOCK_VALUES / one.arena).clamp(multiple, BLOCK_ROWS), 1),
+            false => (BLOCK_ROWS, SUMMED),
         };
         let most = most - most % multiple;
-        let capacity = batch_size.max(members * most).next_multiple_of(pack);
+        let capacity = (batch_size.max(members * summed * most)).next_multiple_of(pack);
         let mut plan = Self::for_rows::<T>(network, dtype, isa, capacity, false)?;
         plan.batch_size = batch_size;
         plan.members = members;
@@ -161,7 +165,11 @@ impl Plan {
         plan.evaluation_rows = most;
         plan.items = plan.group_tiles(cut);
         plan.takes_one_row = batch_size == 1 && !is_team_work && plan.can_take_one_row::<T>();
-        plan.adds_blocks = plan.takes_one_row || plan.saves_traffic();
+        plan.adds_blocks = plan.takes_one_row;
+        if plan.saves_traffic() {
+            plan.adds_blocks = true;
+            plan.block_rows = block_rows(batch_size, is_team_work, summed * most, multiple);
+        }
         Ok(plan)
     }
 

@@ -49,60 +49,62 @@ impl<T: Scalar> Kernel for &mut Dots<'_, T> {
     #[inline(always)]
     fn run<A: Arch>(self) {
         let lanes = T::Vector::<A>::LANES;
+        let whole = self.rows - self.rows % lanes;
         clear(
             &mut self.y[..self.rows * self.y_stride],
             self.y_stride,
             self.units,
         );
-        for first in (0..self.rows).step_by(lanes) {
-            for unit in 0..self.units {
-                // SAFETY: `Dots::run` checked that the rows and the unit are there.
-                let sums = unsafe {
-                    match self.rows - first {
-                        rows if rows >= lanes => self.products::<A>(unit, |k| first + k),
-                        // What would be a row after the last is the last once more.
-                        rows => self.products::<A>(unit, |k| first + k.min(rows - 1)),
-                    }
-                };
-                let y = self.y[first * self.y_stride..].chunks_exact_mut(self.y_stride);
-                for (y, product) in y.zip(sums).take(lanes.min(self.rows - first)) {
-                    y[unit] = product;
+        for unit in 0..self.units {
+            let start = self.start.map_or(T::ZERO, |start| start[unit]);
+            for first in (0..whole).step_by(lanes) {
+                let mut products = [T::Vector::<A>::splat(T::ZERO); MOST_LANES];
+                let products = &mut products[..lanes];
+                let mut sums = [T::ZERO; MOST_LANES];
+                // SAFETY: these rows and the unit are there, and no vector has more lanes than there are sums.
+                unsafe {
+                    self.add_products::<A>(unit, first, products);
+                    T::Vector::<A>::sums(products).store(sums.as_mut_ptr());
                 }
+                let rows = self.y[first * self.y_stride..].chunks_exact_mut(self.y_stride);
+                for (y, sum) in rows.zip(&sums[..lanes]) {
+                    y[unit] = start + *sum;
+                }
+            }
+            for row in whole..self.rows {
+                let mut product = [T::Vector::<A>::splat(T::ZERO)];
+                // SAFETY: the row and the unit are there.
+                unsafe { self.add_products::<A>(unit, row, &mut product) };
+                self.y[row * self.y_stride + unit] = start + product[0].sum();
             }
         }
     }
 }
 
 impl<T: Scalar> Dots<'_, T> {
-    /// A unit's products with as many rows as a vector has lanes.
+    /// Adds to a vector for each row from `first` on the products with a unit, whose sum is wanted.
     ///
     /// # Safety
     /// These are rows of x, and the unit is one of w.
     #[inline(always)]
-    unsafe fn products<A: Arch>(
+    unsafe fn add_products<A: Arch>(
         &self,
         unit: usize,
-        row: impl Fn(usize) -> usize,
-    ) -> [T; MOST_LANES] {
-        let lanes = T::Vector::<A>::LANES;
-        let mut sums = [T::Vector::<A>::splat(T::ZERO); MOST_LANES];
-        let mut products = [T::ZERO; MOST_LANES];
-        // SAFETY: `columns` values of each are there, and no vector has more lanes than there are products.
-        unsafe {
-            let w = self.w.as_ptr().add(unit * self.columns);
-            for column in (0..self.columns).step_by(lanes) {
+        first: usize,
+        products: &mut [T::Vector<A>],
+    ) {
+        let w = self.w[unit * self.columns..].as_ptr();
+        let x = self.x[first * self.x_stride..].as_ptr();
+        for column in (0..self.columns).step_by(T::Vector::<A>::LANES) {
+            // SAFETY: `Dots::run` checked that `columns` values of each are there.
+            unsafe {
                 let w = T::Vector::<A>::load(w.add(column));
-                for (k, sum) in sums[..lanes].iter_mut().enumerate() {
-                    let x = self.x.as_ptr().add(row(k) * self.x_stride + column);
-                    *sum = T::Vector::<A>::load(x).mul_add(w, *sum);
+                for (k, sum) in products.iter_mut().enumerate() {
+                    let x = T::Vector::<A>::load(x.add(k * self.x_stride + column));
+                    *sum = x.mul_add(w, *sum);
                 }
             }
-            let start = self.start.map_or(T::ZERO, |start| start[unit]);
-            let sums = T::Vector::<A>::sums(&mut sums[..lanes]);
-            sums.add(T::Vector::<A>::splat(start))
-                .store(products.as_mut_ptr());
         }
-        products
     }
 }
 
@@ -184,7 +186,7 @@ mod tests {
     fn dot_products_are_exact_on_small_integers_on_every_path() {
         for isa in Isa::available() {
             for vectors in 1..=11 {
-                for (rows, units) in [(1, 1), (3, 2), (5, 4)] {
+                for (rows, units) in [(1, 1), (3, 2), (5, 4), (16, 1), (37, 3)] {
                     let columns = vectors * isa.lanes::<f64>();
                     let (x_stride, y_stride) = (columns + 3, 16);
                     let number = |i: usize| (i * 7 % 11) as f64 - 5.0;

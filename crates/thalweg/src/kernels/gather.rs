@@ -6,6 +6,7 @@
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar};
+use crate::layers::ROW_MULTIPLE;
 
 /// Bytes that come at once.
 #[cfg(target_arch = "x86_64")]
@@ -103,11 +104,16 @@ fn convert_pieces<const N: usize, S: Copy, T>(
     true
 }
 
-/// 0 into rows, `stride` apart, of which `width` values each will be written, if they have padding.
+/// 0 into rows, `stride` apart, of which `width` values each will be written, if they have padding; one line without a
+/// call.
 #[inline(always)]
 pub fn clear<T: Scalar>(rows: &mut [T], stride: usize, width: usize) {
-    if stride != width {
-        rows.fill(T::ZERO);
+    if stride == width {
+        return;
+    }
+    match rows.as_chunks_mut::<ROW_MULTIPLE>() {
+        ([line], []) => *line = [T::ZERO; _],
+        _ => rows.fill(T::ZERO),
     }
 }
 
