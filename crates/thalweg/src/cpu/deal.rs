@@ -80,9 +80,9 @@ mod tests {
         for members in [1, 2, 3] {
             let mut team = Team::new(members).unwrap();
             let mut deal = Deal::new(members);
-            for (round, pieces) in [0, 1, 2, 7, 40].into_iter().enumerate() {
-                deal.deal((0..members).map(|member| share(pieces, member, members)));
-                let taken: Vec<AtomicUsize> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
+            for (round, count) in [0, 1, 2, 7, 40].into_iter().enumerate() {
+                deal.deal((0..members).map(|member| share(count, member, members)));
+                let taken: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
                 team.run(&|member| {
                     if member.index == round % members {
                         std::thread::sleep(Duration::from_millis(2));
