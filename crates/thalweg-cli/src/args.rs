@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use thalweg::precision::Dtype;
 use thalweg::spec::Reduction;
-use thalweg_data::{Scaling, Task};
+use thalweg_data::{ClassWeight, Scaling, Task};
 
 use crate::config::OutputBias;
 use crate::parse::{
-    EmbedAbove, amount, delimiter, dtype, embed_above, embed_least, number, output_bias, reduction,
-    scaling, seed, threads,
+    EmbedAbove, amount, class_weight, delimiter, dtype, embed_above, embed_least, number,
+    output_bias, preset, reduction, scaling, seed, threads,
 };
 use crate::tuning::Tuning;
 
@@ -125,9 +125,9 @@ pub struct TrainArgs {
     /// Column of row weights
     #[arg(long, value_name = "COL", help_heading = "Data")]
     pub sample_weight: Option<String>,
-    /// Make rare classes count as much as frequent ones
-    #[arg(long, value_name = "HOW", help_heading = "Data")]
-    pub class_weight: Option<ClassWeightArg>,
+    /// balanced: make rare classes count as much as frequent ones
+    #[arg(long, value_name = "HOW", help_heading = "Data", value_parser = class_weight)]
+    pub class_weight: Option<ClassWeight>,
     /// Give columns of more than N categories to an embedding, as codes, and not an input for each category; or none
     #[arg(long, value_name = "N", help_heading = "Data", value_parser = embed_above,
           allow_negative_numbers = true)]
@@ -263,8 +263,8 @@ pub struct TrainArgs {
     /// Threads; results do not depend on it [default: all]
     #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
-    /// How what is not set is chosen [default: auto]
-    #[arg(long, value_name = "NAME", help_heading = "Training")]
+    /// How what is not set is chosen: auto, by what the data are [default: auto]
+    #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = preset)]
     pub preset: Option<Preset>,
 
     #[command(flatten)]
@@ -435,12 +435,7 @@ pub struct BenchArgs {
     pub json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub enum ClassWeightArg {
-    Balanced,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy)]
 pub enum Preset {
     Auto,
 }

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use thalweg::augmentations::AUGMENTATIONS;
 use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting};
+use thalweg::registry::{Choice, Setting, did_you_mean};
 use thalweg::spec::{LastBatch, Reduction, Sampling};
-use thalweg_data::Scaling;
+use thalweg_data::{ClassWeight, Scaling};
 
+use crate::args::Preset;
 use crate::config::OutputBias;
 use crate::terminal::short;
 
@@ -18,8 +19,24 @@ fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
     let found = names.iter().find(|(name, _)| *name == text);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        format!("expected {}", names.join(" or "))
+        let remedy = did_you_mean(text, names.iter().copied());
+        let remedy = if remedy.is_empty() {
+            remedy
+        } else {
+            format!("; {remedy}")
+        };
+        format!("expected {}{remedy}", names.join(" or "))
     })
+}
+
+/// A value of `--class-weight`.
+pub fn class_weight(text: &str) -> Result<ClassWeight, String> {
+    one_of(text, &[("balanced", ClassWeight::Balanced)])
+}
+
+/// A value of `--preset`.
+pub fn preset(text: &str) -> Result<Preset, String> {
+    one_of(text, &[("auto", Preset::Auto)])
 }
 
 /// A value of `--scaling`.
@@ -168,23 +185,30 @@ pub fn threads_or_all(threads: Option<usize>) -> usize {
     threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get().min(1024)))
 }
 
-/// A value that one of the functions above refused, by what it expected: what was found for which flag.
+/// What is said of a value that is none of its flag's: of one that was refused, what was found and what is expected.
 fn misread(error: &clap::Error) -> Option<String> {
     let part = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text),
+        Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
     };
-    let argument = part(ContextKind::InvalidArg)?;
     // `--seed <N>`.
-    let flag = argument.split(' ').next()?;
+    let argument = part(ContextKind::InvalidArg)?;
+    let (flag, value) = argument.split_once(' ').unwrap_or((argument, "a value"));
     let found = part(ContextKind::InvalidValue)?;
-    let found = match found.chars().all(|c| c.is_ascii_graphic()) && found.len() <= 24 {
-        true => found.clone(),
+    let found = match found.chars().all(|c| c.is_ascii_graphic()) && (1..=24).contains(&found.len())
+    {
+        true => found.to_owned(),
         false => format!("`{}`", short(found)),
     };
-    let expected = error.source()?.to_string();
-    let is_expectation = expected.starts_with("expected ");
-    is_expectation.then(|| format!("{flag}: found {found}, {expected}"))
+    Some(match (error.kind(), error.source()) {
+        (ErrorKind::ValueValidation, Some(refusal)) => match refusal.to_string() {
+            text if text.starts_with("expected ") => format!("{flag}: found {found}, {text}"),
+            text => format!("{flag}: {text}"),
+        },
+        (ErrorKind::InvalidValue, _) => format!("{flag}: found no value, expected {value}"),
+        (ErrorKind::TooManyValues, _) => format!("{flag}: found {found}, expected no value"),
+        _ => return None,
+    })
 }
 
 /// Prints help where it was asked for, and an error as one line.

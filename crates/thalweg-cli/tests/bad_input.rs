@@ -536,3 +536,53 @@ fn numbers_of_arguments_that_are_none_are_told_with_what_is_expected() {
         );
     }
 }
+
+#[test]
+fn choices_of_arguments_that_there_are_not_are_told_with_those_that_there_are() {
+    let place = Workplace::new();
+    let tasks = "regression, binary, multiclass, multilabel";
+    let augmentations = "flip, shift, crop, noise, mixup";
+    for (arguments, told) in [
+        (
+            "--task foo",
+            &*format!("--task: found task \"foo\", expected one of {tasks}"),
+        ),
+        (
+            "--task binry",
+            &format!(
+                "--task: found task \"binry\", expected one of {tasks}; did you mean `binary`?"
+            ),
+        ),
+        (
+            "--class-weight x",
+            "--class-weight: found x, expected balanced",
+        ),
+        (
+            "--class-weight balance",
+            "--class-weight: found balance, expected balanced; did you mean `balanced`?",
+        ),
+        ("--preset x", "--preset: found x, expected auto"),
+        (
+            "--reduction maen",
+            "--reduction: found maen, expected mean or sum; did you mean `mean`?",
+        ),
+        (
+            "--augment flipp",
+            &format!(
+                "--augment: augmentation: found `flipp`, expected one of {augmentations}; did you mean `flip`?"
+            ),
+        ),
+        ("--epochs", "--epochs: found no value, expected <N>"),
+        (
+            "--seed=",
+            "--seed: found ``, expected a whole number from 0 to 9223372036854775807",
+        ),
+        ("--no-shuffle=3", "--no-shuffle: found 3, expected no value"),
+    ] {
+        assert_eq!(
+            place.refused(&format!("train missing.csv {arguments}")),
+            format!("thalweg: {told}; see --help")
+        );
+    }
+    assert!(place.files(".").is_empty(), "something was written");
+}

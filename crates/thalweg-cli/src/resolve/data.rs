@@ -2,7 +2,7 @@
 
 use thalweg::error::Error;
 use thalweg_data::error::quote;
-use thalweg_data::{ClassWeight, Prepared, Scaling, Source, SplitOptions, Task};
+use thalweg_data::{Prepared, Scaling, Source, SplitOptions, Task};
 
 use crate::args::TrainArgs;
 use crate::config::{Config, DataConfig};
@@ -66,9 +66,7 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
     if args.sample_weight.is_some() {
         data.fit.sample_weight.clone_from(&args.sample_weight);
     }
-    if args.class_weight.is_some() {
-        data.fit.class_weight = Some(ClassWeight::Balanced);
-    }
+    data.fit.class_weight = args.class_weight.or(data.fit.class_weight);
     data.fit.embed_above = embed_above(args, base)?;
     data.fit.embed_least = args.embed_least.unwrap_or(data.fit.embed_least);
     data.fit.scaling = args.scaling.unwrap_or(data.fit.scaling);
