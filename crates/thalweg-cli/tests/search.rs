@@ -89,6 +89,10 @@ fn more_than_two_parameters_are_refused_before_anything_is_written() {
             "optimizer exhaustive: found 11 parameters, expected at most 2",
         ),
         (
+            "builtin:diabetes --optimizer exhaustive",
+            "; choose --hidden none and leave one input (--drop takes columns away), or another optimizer",
+        ),
+        (
             "builtin:diabetes --optimizer exhaustive --set optimizer.from=3 --set optimizer.to=1",
             "found from = 3 and to = 1, expected from < to",
         ),
