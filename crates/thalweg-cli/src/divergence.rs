@@ -54,7 +54,7 @@ const FAR: f64 = 100.0;
 
 /// The setting that is out of proportion, if there is one. A penalty is where it would move the weights by more than
 /// themselves in an update at the preset's rate (η·λ > 1), so that no smaller rate is the remedy.
-fn smaller_setting(config: &Config) -> Option<String> {
+pub fn smaller_setting(config: &Config) -> Option<String> {
     let training = &config.training;
     let (usual, _) = preset::learning_rate(&training.optimizer, false);
     let most = 1.0 / usual.min(1.0);

@@ -228,6 +228,12 @@ fn a_setting_out_of_proportion_is_blamed_in_place_of_the_rate() {
             "try --set optimizer.weight_decay=0.01;",
         ),
         ("--optimizer lbfgs --l2 1e308", "try --l2 1e-4;"),
+        // Here the loss is a number, and the norm of the gradient is none.
+        (
+            "--optimizer lbfgs --l2 1e300",
+            "the gradient norm became inf in step 1 (epoch 1); --l2 1e300 is out of proportion: try --l2 1e-4;",
+        ),
+        ("--optimizer newton_cg --l2 1e300", "try --l2 1e-4;"),
         // A usual penalty is not to blame.
         ("--optimizer sgd --lr 1e6 --l2 0.01", "try --lr "),
     ]
@@ -269,11 +275,25 @@ fn training_that_diverges_late_keeps_the_best_model() {
 #[test]
 fn a_model_that_has_learned_nothing_is_said_to() {
     let place = Workplace::new();
-    let ended = place.succeed("train builtin:diabetes --lr 1e-12 --epochs 1");
-    assert!(
-        ended.stderr.contains("no better than the best constant"),
-        "{ended:?}"
-    );
+    for (flags, advice) in [
+        ("--lr 1e-12 --epochs 1", "try a smaller --lr, or look"),
+        (
+            "--lr 1e-12 --l2 1e4 --epochs 1",
+            "--l2 1e4 is out of proportion: try --l2 1e-4",
+        ),
+        (
+            "--optimizer lbfgs --l2 1e10",
+            "--l2 1e10 is out of proportion: try --l2 1e-4",
+        ),
+        (
+            "--optimizer lbfgs --set optimizer.tolerance=1e9",
+            "look at the columns, or try another --optimizer",
+        ),
+    ] {
+        let ended = place.succeed(&format!("train builtin:diabetes {flags}"));
+        let warning = format!("warning: the model is no better than the best constant: {advice}");
+        assert!(ended.stderr.contains(&warning), "{flags}: {ended:?}");
+    }
 }
 
 #[test]

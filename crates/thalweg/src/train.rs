@@ -428,14 +428,21 @@ impl<'a> Run<'a> {
             Some(rows) => Some(self.engine.evaluate(&Batch::all(rows), None)?),
             None => None,
         };
-        if let Some(value) = validation_loss.filter(|loss| !loss.is_finite()) {
-            return Err(Error::Diverged {
-                step: self.step,
-                epoch: self.epoch,
-                quantity: "validation loss",
-                value,
-                rate: self.solver.is_none().then_some(sums.rate),
-            });
+        let gradient_norm = sums.norm / sums.steps as f64;
+        for (quantity, value) in [
+            // Of a solver: its steps would be of length 0.
+            ("gradient norm", Some(gradient_norm)),
+            ("validation loss", validation_loss),
+        ] {
+            if let Some(value) = value.filter(|value| !value.is_finite()) {
+                return Err(Error::Diverged {
+                    step: self.step,
+                    epoch: self.epoch,
+                    quantity,
+                    value,
+                    rate: self.solver.is_none().then_some(sums.rate),
+                });
+            }
         }
         let is_best = validation_loss.is_some_and(|loss| self.early_stopping.is_best(loss));
         if let (true, Some(loss)) = (is_best, validation_loss) {
@@ -459,7 +466,7 @@ impl<'a> Run<'a> {
             smoothed_loss: self.memory.smoothed.value().unwrap_or(train_loss),
             validation_loss,
             learning_rate: sums.rate,
-            gradient_norm: sums.norm / sums.steps as f64,
+            gradient_norm,
             seconds,
             rows_per_second: sums.rows as f64 / seconds,
             is_best,
