@@ -5,7 +5,6 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use thalweg::cpu;
 use thalweg::dataset::Dataset;
-use thalweg::engine::State;
 use thalweg::error::Result;
 use thalweg::observe::{EpochReport, Flow, Observer};
 use thalweg::train::{Run, train};
@@ -38,10 +37,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let training = workload.training();
         let mut engine = cpu::engine(&workload.network()?, &training, threads)?;
-        engine.load(&State {
-            parameters: initial.to_vec(),
-            slots: Vec::new(),
-        })?;
+        engine.load_parameters(initial)?;
         Ok(Self(Run::new(engine, &training, dataset, None)?))
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thalweg::cpu;
-use thalweg::engine::{Engine, ParameterInfo, State};
+use thalweg::engine::{Engine, ParameterInfo};
 use thalweg::error::Error;
 use thalweg::memory;
 use thalweg::model_file::{ModelFile, Tensor};
@@ -68,7 +68,7 @@ pub struct Model {
 impl Description {
     /// The bytes of the model file.
     pub fn to_bytes(&self, engine: &dyn Engine) -> Result<Vec<u8>> {
-        let tensors = tensors("", &engine.parameters(), &engine.save()?.parameters)?;
+        let tensors = tensors("", &engine.parameters(), &engine.save_parameters()?)?;
         let file = ModelFile {
             dtype: self.training.dtype,
             tensors,
@@ -141,10 +141,7 @@ impl Model {
     /// Gives the model's weights to an engine of the same network.
     pub fn load_into(&self, engine: &mut dyn Engine) -> Result<()> {
         let parameters = self.parameters(&engine.parameters())?;
-        Ok(engine.load(&State {
-            parameters,
-            slots: Vec::new(),
-        })?)
+        Ok(engine.load_parameters(&parameters)?)
     }
 
     /// The model's weights, for a network of these tensors.

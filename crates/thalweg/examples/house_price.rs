@@ -44,7 +44,7 @@ pub fn run(_: &Options) -> Result<Figure> {
         println!("  gradient by (w1, w2, b) = {gradient:?}");
         println!(
             "  after one step with rate 1e6: {:?}",
-            engine.save()?.parameters
+            engine.save_parameters()?
         );
 
         // The same neuron with other biases.

@@ -37,10 +37,10 @@ pub fn run(_: &Options) -> Result<Figure> {
         let mut engine = model(loss)?;
         let (_, gradient) = engine.loss_and_gradient(&batch)?;
         engine.step(&batch, Time { step: 1, rate: 0.1 })?;
-        let theta = engine.save()?;
-        mse.load(&theta)?;
+        let theta = engine.save_parameters()?;
+        mse.load_parameters(&theta)?;
         println!("\ngradient of {loss}: {gradient:?}");
-        println!("one step with rate 0.1: θ = {:?}", theta.parameters);
+        println!("one step with rate 0.1: θ = {theta:?}");
         println!("mean squared error {}", mse.evaluate(&batch, None)?);
     }
 

@@ -269,6 +269,18 @@ pub trait Engine: Send {
     /// If the lengths are those of another network or optimizer, or there is not enough memory.
     fn load(&mut self, state: &State) -> Result<()>;
 
+    /// A copy of θ alone: the parameters that [`Engine::save`] gives.
+    ///
+    /// # Errors
+    /// If there is not enough memory for it.
+    fn save_parameters(&self) -> Result<Vec<f64>>;
+
+    /// Goes to these parameters, in the order of [`State::parameters`]; slots start anew.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    fn load_parameters(&mut self, parameters: &[f64]) -> Result<()>;
+
     /// Checks that every layer can be learned through, which no answer needs.
     ///
     /// # Errors

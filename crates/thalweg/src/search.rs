@@ -73,11 +73,8 @@ pub fn grid(engine: &mut dyn Engine, batch: &Batch, axes: &[Axis]) -> Result<Sur
             return refuse("an axis without values".into(), "at least one value");
         }
     }
-    let mut point = start.clone();
-    point.slots.clear();
     let surface = over(axes, &start.parameters, |parameters| {
-        point.parameters.copy_from_slice(parameters);
-        engine.load(&point)?;
+        engine.load_parameters(parameters)?;
         engine.evaluate(batch, None)
     });
     engine.load(&start)?;

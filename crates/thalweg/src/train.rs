@@ -348,10 +348,7 @@ impl<'a> Run<'a> {
         let State { parameters, slots } = &checkpoint.state;
         match &mut self.solver {
             Some(solver) => {
-                self.engine.load(&State {
-                    parameters: memory::copy(parameters)?,
-                    slots: Vec::new(),
-                })?;
+                self.engine.load_parameters(parameters)?;
                 solver.load(slots, parameters.len())?;
             }
             None => self.engine.load(&checkpoint.state)?,
@@ -372,10 +369,7 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         self.is_between_epochs = false;
-        self.engine.load(&State {
-            parameters: memory::copy(&best.parameters)?,
-            slots: Vec::new(),
-        })
+        self.engine.load_parameters(&best.parameters)
     }
 
     fn progress(&self) -> Progress {
@@ -409,10 +403,7 @@ impl<'a> Run<'a> {
         {
             *value = average * correction;
         }
-        self.engine.load(&State {
-            parameters,
-            slots: Vec::new(),
-        })?;
+        self.engine.load_parameters(&parameters)?;
         Ok(Some(state))
     }
 
@@ -449,7 +440,7 @@ impl<'a> Run<'a> {
             self.early_stopping.best = Some(Best {
                 epoch: self.epoch,
                 loss,
-                parameters: self.engine.save()?.parameters,
+                parameters: self.engine.save_parameters()?,
             });
         }
         if let Some(latest) = latest {

@@ -115,11 +115,11 @@ pub fn path(
     let batch = Batch::all(data);
     let mut path = Vec::new();
     for step in 1..=steps {
-        let theta = engine.save()?.parameters;
+        let theta = engine.save_parameters()?;
         let loss = engine.step(&batch, Time { step, rate })?.loss;
         path.push((theta, loss));
     }
-    path.push((engine.save()?.parameters, engine.evaluate(&batch, None)?));
+    path.push((engine.save_parameters()?, engine.evaluate(&batch, None)?));
     Ok(path)
 }
 

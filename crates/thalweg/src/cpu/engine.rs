@@ -236,7 +236,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
     fn save(&self) -> Result<State> {
         let slots = self.slots.chunks_exact(self.plan.parameters.max(1));
         Ok(State {
-            parameters: self.in_order(&self.parameters)?,
+            parameters: self.save_parameters()?,
             slots: slots
                 .map(|slot| self.in_order(slot))
                 .collect::<Result<_>>()?,
@@ -244,53 +244,15 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn load(&mut self, state: &State) -> Result<()> {
-        let mut places = memory::room(self.plan.values())?;
-        places.extend(self.places());
-        let slots = self.chain.slots();
-        let fits = state.parameters.len() == places.len()
-            && (state.slots.is_empty() || state.slots.len() == slots)
-            && state.slots.iter().all(|slot| slot.len() == places.len());
-        if !fits {
-            return Err(Error::invalid(
-                "parameters",
-                format!(
-                    "{} values, {} slots",
-                    state.parameters.len(),
-                    state.slots.len()
-                ),
-                format!("{} values, {slots} slots of the same length", places.len()),
-            ));
-        }
-        let copy = |values: &[f64], buffer: &mut [T]| {
-            buffer.fill(T::ZERO);
-            for (place, value) in places.iter().zip(values) {
-                buffer[*place] = T::from_f64(*value);
-            }
-        };
-        copy(&state.parameters, &mut self.parameters);
-        self.slots.fill(T::ZERO);
-        for (slot, buffer) in state
-            .slots
-            .iter()
-            .zip(self.slots.chunks_exact_mut(self.plan.parameters.max(1)))
-        {
-            copy(slot, buffer);
-        }
-        let nothing = Features {
-            width: self.plan.inputs,
-            values: Values::F32(Vec::new()),
-        };
-        let nobody = Batch {
-            features: &nothing,
-            targets: None,
-            weights: None,
-            rows: Rows::NONE,
-            upcoming: Rows::NONE,
-        };
-        let (pass, _) = self.split(&nobody, Mode::Evaluation);
-        // SAFETY: only this thread works on the engine.
-        unsafe { pass.refresh_all() };
-        Ok(())
+        self.restore(&state.parameters, &state.slots)
+    }
+
+    fn save_parameters(&self) -> Result<Vec<f64>> {
+        self.in_order(&self.parameters)
+    }
+
+    fn load_parameters(&mut self, parameters: &[f64]) -> Result<()> {
+        self.restore(parameters, &[])
     }
 
     fn check_trainable(&self) -> Result<()> {
@@ -322,5 +284,51 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 .layer
                 .check_input(&mut row.map(|x| T::from_f64(x).to_f64()))
         })
+    }
+}
+
+impl<T: Precision> CpuEngine<T> {
+    /// See [`Engine::load`].
+    fn restore(&mut self, parameters: &[f64], slots: &[Vec<f64>]) -> Result<()> {
+        let mut places = memory::room(self.plan.values())?;
+        places.extend(self.places());
+        let count = self.chain.slots();
+        let fits = parameters.len() == places.len()
+            && (slots.is_empty() || slots.len() == count)
+            && slots.iter().all(|slot| slot.len() == places.len());
+        if !fits {
+            return Err(Error::invalid(
+                "parameters",
+                format!("{} values, {} slots", parameters.len(), slots.len()),
+                format!("{} values, {count} slots of the same length", places.len()),
+            ));
+        }
+        let copy = |values: &[f64], buffer: &mut [T]| {
+            buffer.fill(T::ZERO);
+            for (place, value) in places.iter().zip(values) {
+                buffer[*place] = T::from_f64(*value);
+            }
+        };
+        copy(parameters, &mut self.parameters);
+        self.slots.fill(T::ZERO);
+        let buffers = self.slots.chunks_exact_mut(self.plan.parameters.max(1));
+        for (slot, buffer) in slots.iter().zip(buffers) {
+            copy(slot, buffer);
+        }
+        let nothing = Features {
+            width: self.plan.inputs,
+            values: Values::F32(Vec::new()),
+        };
+        let nobody = Batch {
+            features: &nothing,
+            targets: None,
+            weights: None,
+            rows: Rows::NONE,
+            upcoming: Rows::NONE,
+        };
+        let (pass, _) = self.split(&nobody, Mode::Evaluation);
+        // SAFETY: only this thread works on the engine.
+        unsafe { pass.refresh_all() };
+        Ok(())
     }
 }

@@ -35,7 +35,7 @@ use twin::Twin;
 use whole::Whole;
 
 use crate::augmentations::Augmenter;
-use crate::engine::{Batch, Engine, State};
+use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::layers::{self, Mode};
@@ -101,10 +101,7 @@ fn build(
             true => engine.initial(),
             false => vec![0.0; engine.places().count()],
         };
-        engine.load(&State {
-            parameters,
-            slots: Vec::new(),
-        })?;
+        engine.load_parameters(&parameters)?;
         Ok(Box::new(engine))
     }
     let isa = Isa::detect();
@@ -266,7 +263,7 @@ impl<T: Precision> CpuEngine<T> {
         parameters
     }
 
-    /// Where each parameter stands in θ, in the order of [`State::parameters`].
+    /// Where each parameter stands in θ, in the order of `State::parameters`.
     fn places(&self) -> impl Iterator<Item = usize> {
         self.plan.places::<T>(self.isa).map(|(place, _)| place)
     }

@@ -50,8 +50,7 @@ fn drawn<T: Precision>(
 }
 
 fn load<T: Precision>(engine: &mut CpuEngine<T>, parameters: Vec<f64>) {
-    let slots = Vec::new();
-    engine.load(&State { parameters, slots }).unwrap();
+    engine.load_parameters(&parameters).unwrap();
 }
 
 /// The largest difference between two gradients, relative to the largest component.

@@ -7,7 +7,7 @@
 //! Networks; Lin et al. 2017, section 4.1.
 
 use crate::dataset::Dataset;
-use crate::engine::{Engine, State};
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::losses::{LOSSES, Link};
 use crate::metrics::best_constant;
@@ -53,15 +53,12 @@ pub fn start_at_prior(
     if matches!(link, Link::Margin | Link::Scores) {
         return Ok(false);
     }
-    let State { mut parameters, .. } = engine.save()?;
+    let mut parameters = engine.save_parameters()?;
     let start = parameters.len() - outputs;
     let constant = best_constant(training, link, outputs);
     for (bias, p) in parameters[start..].iter_mut().zip(constant) {
         *bias = prior(p);
     }
-    engine.load(&State {
-        parameters,
-        slots: Vec::new(),
-    })?;
+    engine.load_parameters(&parameters)?;
     Ok(true)
 }

@@ -65,7 +65,7 @@ impl<'a> Objective<'a> {
     /// # Errors
     /// If the data do not fit the network.
     pub fn here(&mut self) -> Result<Point> {
-        let parameters = self.engine.save()?.parameters;
+        let parameters = self.engine.save_parameters()?;
         let (mut loss, mut total) = (0.0, 0.0);
         let mut gradient = zeros(parameters.len())?;
         for batch in batches(self.dataset, self.batch_size) {
@@ -116,10 +116,7 @@ impl<'a> Objective<'a> {
     /// # Errors
     /// If they are not as many as the network's.
     pub fn stay_at(&mut self, parameters: &[f64]) -> Result<()> {
-        self.engine.load(&State {
-            parameters: memory::copy(parameters)?,
-            slots: Vec::new(),
-        })
+        self.engine.load_parameters(parameters)
     }
 
     /// ∇²C(θ)·v: the engine's exact products, summed over the batches. Leaves the engine at the point.
