@@ -244,7 +244,7 @@ pub trait Engine: Send {
     ///
     /// # Errors
     /// As [`Engine::loss_and_gradient`] and [`Engine::check_second_order`], and if the length of `vectors` is not that
-    /// of one or more θ.
+    /// of one or more θ, or there is not enough memory.
     fn hvp(&mut self, batch: &Batch, vectors: &[f64]) -> Result<(f64, Vec<f64>)>;
 
     /// The weighted mean loss over any number of rows, and into `predictions`, if given, what the network

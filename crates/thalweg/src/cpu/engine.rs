@@ -127,26 +127,23 @@ impl<T: Precision> Engine for CpuEngine<T> {
         self.check_trainable()?;
         self.check_second_order()?;
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
-        let parameters: Vec<f64> = (self.places().map(|at| self.parameters[at].to_f64())).collect();
-        if vectors.is_empty() || !vectors.len().is_multiple_of(parameters.len().max(1)) {
+        let parameters = self.plan.values();
+        if vectors.is_empty() || !vectors.len().is_multiple_of(parameters.max(1)) {
             return Err(Error::invalid(
                 "vectors",
                 format!("{} values", vectors.len()),
-                format!(
-                    "one or more times {}, the number of parameters",
-                    parameters.len()
-                ),
+                format!("one or more times {parameters}, the number of parameters"),
             ));
         }
         let mut twin = match self.twin.take() {
             Some(twin) => twin,
-            None => Box::new(Twin::new(&self.plan, &self.network, self.isa)?),
+            None => Box::new(Twin::new::<T>(&self.plan, &self.network, self.isa)?),
         };
         let (seed, step) = (self.seed, 1);
         let (pass, rest) = self.split(batch, Mode::Training { seed, step });
-        let answer = twin.products(rest.team, &pass, &parameters, vectors);
+        let answer = twin.products(rest.team, &pass, vectors);
         self.twin = Some(twin);
-        Ok(answer)
+        answer
     }
 
     fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64> {

@@ -13,6 +13,7 @@ use super::second_order::Ways;
 use super::team::{Member, Team};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
+use crate::memory;
 use crate::precision::Precision;
 use crate::registry::{Choice, Setting};
 use crate::spec::NetworkSpec;
@@ -20,6 +21,8 @@ use crate::spec::NetworkSpec;
 /// See the module's text.
 pub(super) struct Twin {
     plan: Plan,
+    /// In the order of `State::parameters`.
+    places: Vec<Place>,
     /// Items that each member computes.
     shares: Vec<Range<usize>>,
     first: Way,
@@ -31,7 +34,7 @@ pub(super) struct Twin {
     weights: Buffer<f64>,
     /// Σ w·l of each row block.
     losses: Vec<f64>,
-    /// ∇²L·θ̇, in the order of θ.
+    /// ∇²L·θ̇, in the order of θ; 0 for what is not trained, as in θ̇.
     product: Buffer<f64>,
 }
 
@@ -42,6 +45,15 @@ struct Way {
     arena: Buffer<f64>,
     summaries: Vec<f64>,
     totals: Vec<f64>,
+}
+
+/// Where a parameter stands.
+struct Place {
+    /// In θ of the engine.
+    engine: usize,
+    /// In the twin's buffers.
+    twin: usize,
+    is_trained: bool,
 }
 
 /// Whether every layer of a plan has second derivatives.
@@ -94,27 +106,25 @@ impl Way {
             totals: vec![0.0; 2 * plan.summary * plan.members],
         })
     }
-
-    /// Puts values in the order of `State::parameters` where they belong; only those that are trained, if that is
-    /// wanted.
-    fn load(&mut self, plan: &Plan, isa: Isa, values: &[f64], only_trained: bool) {
-        for ((place, is_trained), value) in plan.places::<f64>(isa).zip(values) {
-            self.parameters[place] = match only_trained && !is_trained {
-                true => 0.0,
-                false => *value,
-            };
-        }
-    }
 }
 
 impl Twin {
-    /// The twin of an engine with this plan.
+    /// The twin of an engine in precision T with this plan.
     ///
     /// # Errors
     /// If there is not enough memory.
-    pub fn new(plan: &Plan, network: &NetworkSpec, isa: Isa) -> Result<Self> {
+    pub fn new<T: Precision>(plan: &Plan, network: &NetworkSpec, isa: Isa) -> Result<Self> {
+        let mut places = memory::room(plan.values())?;
+        let engine = plan.places::<T>(isa);
         let plan = plan.second_order(network, isa)?;
+        let pairs = engine.zip(plan.places::<f64>(isa));
+        places.extend(pairs.map(|((engine, is_trained), (twin, _))| Place {
+            engine,
+            twin,
+            is_trained,
+        }));
         Ok(Self {
+            places,
             shares: plan.share_items(),
             first: Way::new(&plan)?,
             second: Way::new(&plan)?,
@@ -128,17 +138,23 @@ impl Twin {
         })
     }
 
-    /// The loss, and ∇²L times each of the `vectors`, one after the other, at θ = `parameters`; of the batch and with
-    /// the settings of a pass of the engine itself.
+    /// The loss, and ∇²L times each of the `vectors`, one after the other; at θ, of the batch and with the settings of
+    /// a pass of the engine itself.
+    ///
+    /// # Errors
+    /// If there is not enough memory.
     pub fn products<T: Precision>(
         &mut self,
         team: &mut Team,
         of: &Pass<T>,
-        parameters: &[f64],
         vectors: &[f64],
-    ) -> (f64, Vec<f64>) {
-        let isa = of.isa;
-        self.first.load(&self.plan, isa, parameters, false);
+    ) -> Result<(f64, Vec<f64>)> {
+        let mut products = memory::room(vectors.len())?;
+        // SAFETY: nobody works on the engine.
+        let theta = unsafe { of.parameters.read(0..of.plan.parameters) };
+        for place in &self.places {
+            self.first.parameters[place.twin] = theta[place.engine].to_f64();
+        }
         for tile in (self.plan.tiles.iter()).filter(|tile| tile.tile.segment == 0) {
             let start = self.plan.tile_start(tile);
             let range = start..start + tile.tile.len();
@@ -159,9 +175,10 @@ impl Twin {
                 .for_each(|other| other.copy_from_slice(own));
         }
         let loss = self.losses[..blocks].iter().sum::<f64>() * of.scale;
-        let mut products = Vec::with_capacity(vectors.len());
-        for vector in vectors.chunks_exact(parameters.len().max(1)) {
-            self.second.load(&self.plan, isa, vector, true);
+        for vector in vectors.chunks_exact(self.places.len().max(1)) {
+            for (place, v) in self.places.iter().zip(vector).filter(|(p, _)| p.is_trained) {
+                self.second.parameters[place.twin] = *v;
+            }
             let (ways, rest) = self.split(of);
             // SAFETY: as above.
             unsafe { ways.second.refresh_all() };
@@ -174,13 +191,9 @@ impl Twin {
                     unsafe { ways.gradient(member.index, item, rest.product) };
                 }
             });
-            let places = self.plan.places::<f64>(isa);
-            products.extend(places.map(|(place, is_trained)| match is_trained {
-                true => self.product[place],
-                false => 0.0,
-            }));
+            products.extend(self.places.iter().map(|place| self.product[place.twin]));
         }
-        (loss, products)
+        Ok((loss, products))
     }
 
     /// The twin's parts as a pass of an engine uses them, and what the members need besides.

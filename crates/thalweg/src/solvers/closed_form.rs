@@ -9,6 +9,7 @@ use super::vector::{dot, norm, plus, zeros};
 use super::{Advance, Objective, Point, Solver};
 use crate::dataset::{Dataset, Features, Targets, Values};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -40,15 +41,15 @@ impl Solver for ClosedForm {
         };
         let mut normal = Normal::new(objective.dataset(), inputs, outputs, has_bias)?;
         // At θ = 0 the gradient is −s·X̃ᵀDY.
-        let origin = objective.at(&vec![0.0; from.parameters.len()])?;
-        let right = normal.flat(&normal.right);
+        let origin = objective.at(&zeros(from.parameters.len())?)?;
+        let right = normal.flat(&normal.right)?;
         let square = dot(&right, &right);
         let scale = if square > 0.0 {
             -dot(&origin.gradient, &right) / square
         } else {
             1.0
         };
-        let expected = plus(&origin.gradient, scale, &right);
+        let expected = plus(&origin.gradient, scale, &right)?;
         if scale <= 0.0 || norm(&expected) > 1e-9 * norm(&origin.gradient) {
             return Err(not_linear("another loss or activation"));
         }
@@ -62,8 +63,8 @@ impl Solver for ClosedForm {
         normal.factorize()?;
         let mut point = origin;
         for _ in 0..2 {
-            let step = normal.solve(&point.gradient);
-            point = objective.at(&plus(&point.parameters, -1.0, &step))?;
+            let step = normal.solve(&point.gradient)?;
+            point = objective.at(&plus(&point.parameters, -1.0, &step)?)?;
         }
         let is_solved = norm(&point.gradient) <= 1e-6 * (scale * norm(&right)).max(1e-300);
         if !is_solved && square > 0.0 {
@@ -109,7 +110,7 @@ impl Normal {
             inputs,
             size,
             matrix: zeros(size * size)?,
-            right: vec![0.0; size * outputs],
+            right: zeros(size * outputs)?,
         };
         let mut x = vec![1.0; size];
         let mut total = 0.0;
@@ -140,10 +141,12 @@ impl Normal {
     }
 
     /// Rows of \[weights, bias\] for each output, in the order of the parameters: all weights, then all biases.
-    fn flat(&self, rows: &[f64]) -> Vec<f64> {
+    fn flat(&self, rows: &[f64]) -> Result<Vec<f64>> {
         let weights = rows.chunks(self.size).flat_map(|row| &row[..self.inputs]);
         let biases = rows.chunks(self.size).flat_map(|row| &row[self.inputs..]);
-        weights.chain(biases).copied().collect()
+        let mut all = memory::room(rows.len())?;
+        all.extend(weights.chain(biases));
+        Ok(all)
     }
 
     /// The matrix becomes L with LLᵀ = the matrix, in its lower half.
@@ -170,10 +173,10 @@ impl Normal {
     }
 
     /// The solution for a right side in the order of the parameters, in that order.
-    fn solve(&self, right: &[f64]) -> Vec<f64> {
+    fn solve(&self, right: &[f64]) -> Result<Vec<f64>> {
         let (n, l) = (self.size, &self.matrix);
         let outputs = right.len() / n;
-        let mut solution = Vec::with_capacity(right.len());
+        let mut solution = memory::room(right.len())?;
         for output in 0..outputs {
             let mut x = right[output * self.inputs..][..self.inputs].to_vec();
             x.extend((self.inputs < n).then(|| right[outputs * self.inputs + output]));

@@ -9,7 +9,7 @@
 //! Source: Nocedal & Wright 2006, algorithms 7.4 and 7.5; Liu & Nocedal 1989.
 
 use super::line_search::{gains, search};
-use super::vector::{add, dot, norm};
+use super::vector::{add, dot, negative, norm, plus};
 use super::{Advance, Objective, Point, Solver, TOLERANCE, unfit};
 use crate::error::Result;
 use crate::memory;
@@ -24,8 +24,8 @@ struct Lbfgs {
 }
 
 impl Lbfgs {
-    fn direction(&self, gradient: &[f64]) -> Vec<f64> {
-        let mut r: Vec<f64> = gradient.iter().map(|g| -g).collect();
+    fn direction(&self, gradient: &[f64]) -> Result<Vec<f64>> {
+        let mut r = negative(gradient)?;
         let mut shares = Vec::new();
         for [s, y] in self.pairs.iter().rev() {
             let a = dot(s, &r) / dot(s, y);
@@ -40,24 +40,23 @@ impl Lbfgs {
             let b = dot(y, &r) / dot(s, y);
             add(&mut r, a - b, s);
         }
-        r
+        Ok(r)
     }
 
     /// Where a line search leads, of which the pairs learn.
     fn step(&mut self, objective: &mut Objective, from: &Point) -> Result<Option<Point>> {
         let mut to = None;
         if !self.pairs.is_empty() {
-            to = search(objective, from, &self.direction(&from.gradient), 1.0)?;
+            to = search(objective, from, &self.direction(&from.gradient)?, 1.0)?;
         }
         if to.is_none() {
             self.pairs.clear();
             let start = (1.0 / norm(&from.gradient)).min(1.0);
-            to = search(objective, from, &self.direction(&from.gradient), start)?;
+            to = search(objective, from, &self.direction(&from.gradient)?, start)?;
         }
         if let Some(to) = &to {
-            let minus = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect();
-            let s: Vec<f64> = minus(&to.parameters, &from.parameters);
-            let y: Vec<f64> = minus(&to.gradient, &from.gradient);
+            let s = plus(&to.parameters, -1.0, &from.parameters)?;
+            let y = plus(&to.gradient, -1.0, &from.gradient)?;
             // The Wolfe conditions give s·y > 0; rounding may not.
             if dot(&s, &y) > f64::EPSILON * dot(&y, &y) {
                 self.pairs.push([s, y]);
@@ -75,15 +74,15 @@ impl Solver for Lbfgs {
         if norm(&from.gradient) <= self.tolerance {
             return Ok(Advance::Converged);
         }
-        let mut here = from.clone();
+        let mut null = None;
         for _ in 0..=self.memory {
-            let Some(to) = self.step(objective, &here)? else {
+            let Some(to) = self.step(objective, null.as_ref().unwrap_or(from))? else {
                 break;
             };
             if gains(from, &to) {
                 return Ok(Advance::To(to));
             }
-            here = to;
+            null = Some(to);
         }
         Ok(Advance::Stuck)
     }

@@ -13,11 +13,12 @@ const C1: f64 = 1e-4;
 const C2: f64 = 0.9;
 const MOST_TRIES: usize = 40;
 
-/// A point along the line.
+/// A point along the line; where that begins it is no new one.
 struct Trial {
     alpha: f64,
+    loss: f64,
     slope: f64,
-    point: Point,
+    point: Option<Point>,
 }
 
 /// What rounding may change in a loss.
@@ -43,16 +44,17 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn at(&self, objective: &mut Objective, alpha: f64) -> Result<Trial> {
-        let point = objective.at(&plus(&self.from.parameters, alpha, self.direction))?;
+        let point = objective.at(&plus(&self.from.parameters, alpha, self.direction)?)?;
         Ok(Trial {
             alpha,
+            loss: point.loss,
             slope: dot(&point.gradient, self.direction),
-            point,
+            point: Some(point),
         })
     }
 
     fn is_low(&self, trial: &Trial) -> bool {
-        trial.point.loss <= self.from.loss + C1 * trial.alpha * self.slope + self.slack
+        trial.loss <= self.from.loss + C1 * trial.alpha * self.slope + self.slack
     }
 
     fn is_flat(&self, trial: &Trial) -> bool {
@@ -82,17 +84,18 @@ pub fn search(
     }
     let mut before = Trial {
         alpha: 0.0,
+        loss: from.loss,
         slope: line.slope,
-        point: from.clone(),
+        point: None,
     };
     for number in 0..MOST_TRIES {
         let trial = line.at(objective, alpha)?;
-        let rises = number > 0 && trial.point.loss > before.point.loss + line.slack;
-        if !line.is_low(&trial) || rises || trial.point.loss.is_nan() {
+        let rises = number > 0 && trial.loss > before.loss + line.slack;
+        if !line.is_low(&trial) || rises || trial.loss.is_nan() {
             return zoom(objective, &line, before, trial);
         }
         if line.is_flat(&trial) {
-            return Ok(Some(trial.point));
+            return Ok(trial.point);
         }
         if trial.slope >= 0.0 {
             return zoom(objective, &line, trial, before);
@@ -112,13 +115,13 @@ fn zoom(
 ) -> Result<Option<Point>> {
     for _ in 0..MOST_TRIES {
         let trial = line.at(objective, between(&low, &high))?;
-        let is_worse = trial.point.loss > low.point.loss + line.slack;
-        if !line.is_low(&trial) || is_worse || trial.point.loss.is_nan() {
+        let is_worse = trial.loss > low.loss + line.slack;
+        if !line.is_low(&trial) || is_worse || trial.loss.is_nan() {
             high = trial;
             continue;
         }
         if line.is_flat(&trial) {
-            return Ok(Some(trial.point));
+            return Ok(trial.point);
         }
         if trial.slope * (high.alpha - low.alpha) >= 0.0 {
             high = low;
@@ -126,13 +129,13 @@ fn zoom(
         low = trial;
     }
     // Low enough is better than nothing.
-    Ok((low.alpha > 0.0 && low.point.loss < line.from.loss).then_some(low.point))
+    Ok(low.point.filter(|_| low.loss < line.from.loss))
 }
 
 /// The minimum of the cubic through both ends, kept away from them; else the middle.
 fn between(low: &Trial, high: &Trial) -> f64 {
     let width = high.alpha - low.alpha;
-    let d1 = low.slope + high.slope - 3.0 * (high.point.loss - low.point.loss) / width;
+    let d1 = low.slope + high.slope - 3.0 * (high.loss - low.loss) / width;
     let d2 = (d1 * d1 - low.slope * high.slope).sqrt().copysign(width);
     let alpha = high.alpha - width * (high.slope + d2 - d1) / (high.slope - low.slope + 2.0 * d2);
     let share = (alpha - low.alpha) / width;

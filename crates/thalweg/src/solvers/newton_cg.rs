@@ -7,9 +7,10 @@
 //! Source: Nocedal & Wright 2006, algorithm 7.1.
 
 use super::line_search::{gains, search};
-use super::vector::{add, dot, norm};
+use super::vector::{add, dot, negative, norm, zeros};
 use super::{Advance, Objective, Point, Solver, TOLERANCE};
 use crate::error::Result;
+use crate::memory;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
@@ -20,11 +21,11 @@ struct NewtonCg {
 
 impl NewtonCg {
     fn direction(&self, objective: &mut Objective, from: &Point) -> Result<Vec<f64>> {
-        let mut r = from.gradient.clone();
+        let mut r = memory::copy(&from.gradient)?;
         let length = norm(&r);
         let bound = length.sqrt().min(0.5) * length;
-        let mut z = vec![0.0; r.len()];
-        let mut d: Vec<f64> = r.iter().map(|r| -r).collect();
+        let mut z = zeros(r.len())?;
+        let mut d = negative(&r)?;
         let mut square = dot(&r, &r);
         for number in 0..self.inner.min(2 * z.len()) {
             let product = objective.hessian_times(from, &d)?;
@@ -58,7 +59,7 @@ impl Solver for NewtonCg {
         let direction = self.direction(objective, from)?;
         let mut to = search(objective, from, &direction, 1.0)?;
         if to.is_none() {
-            let downhill: Vec<f64> = from.gradient.iter().map(|g| -g).collect();
+            let downhill = negative(&from.gradient)?;
             to = search(objective, from, &downhill, (1.0 / length).min(1.0))?;
         }
         Ok(to.filter(|to| gains(from, to)).into())

@@ -1,16 +1,17 @@
 //! What solvers minimize: C(θ) = Σ w·l / Σ w over all training rows + λ/2·‖W‖², with its gradient.
 
+use std::ops::Range;
+
 use super::vector::{add, norm, plus, zeros};
 use crate::dataset::Dataset;
-use crate::engine::{Batch, Engine, ParameterInfo, Rows, State};
+use crate::engine::{Batch, Engine, ParameterInfo, Rows};
 use crate::error::Result;
-use crate::memory;
 use crate::spec::TrainingSpec;
 
 /// A point of the objective.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// θ, in the order of [`State::parameters`].
+    /// θ, in the order of [`crate::engine::State::parameters`].
     pub parameters: Vec<f64>,
     /// C(θ).
     pub loss: f64,
@@ -24,24 +25,26 @@ pub struct Objective<'a> {
     dataset: &'a Dataset,
     batch_size: usize,
     l2: f64,
-    decays: Vec<bool>,
+    /// The parts of θ on which the penalty acts.
+    decaying: Vec<Range<usize>>,
 }
 
 impl<'a> Objective<'a> {
     /// Of a dataset, through the engine, which takes `batch_size` rows at a time.
     pub fn new(engine: &'a mut dyn Engine, dataset: &'a Dataset, spec: &TrainingSpec) -> Self {
-        let decays = (engine.parameters().iter())
-            .flat_map(|info| {
-                let length = info.shape.iter().product();
-                std::iter::repeat_n(info.decays, length)
-            })
-            .collect();
+        let mut end = 0;
+        let range = |info: ParameterInfo| {
+            let start = end;
+            end += info.shape.iter().product::<usize>();
+            info.decays.then_some(start..end)
+        };
+        let decaying = engine.parameters().into_iter().filter_map(range).collect();
         Self {
             engine,
             dataset,
             batch_size: spec.batch_size,
             l2: spec.l2,
-            decays,
+            decaying,
         }
     }
 
@@ -77,11 +80,10 @@ impl<'a> Objective<'a> {
         }
         gradient.iter_mut().for_each(|g| *g /= total);
         loss /= total;
-        for ((g, p), decays) in gradient.iter_mut().zip(&parameters).zip(&self.decays) {
-            if *decays {
-                loss += 0.5 * self.l2 * p * p;
-                *g += self.l2 * p;
-            }
+        for range in &self.decaying {
+            let weights = &parameters[range.clone()];
+            add(&mut gradient[range.clone()], self.l2, weights);
+            loss += weights.iter().map(|p| 0.5 * self.l2 * p * p).sum::<f64>();
         }
         Ok(Point {
             parameters,
@@ -106,9 +108,11 @@ impl<'a> Objective<'a> {
     pub fn loss_at(&mut self, parameters: &[f64]) -> Result<f64> {
         self.stay_at(parameters)?;
         let loss = self.engine.evaluate(&Batch::all(self.dataset), None)?;
-        let weights = parameters.iter().zip(&self.decays);
-        let squares = weights.filter(|(_, decays)| **decays).map(|(p, _)| p * p);
-        Ok(loss + 0.5 * self.l2 * squares.sum::<f64>())
+        let weights = self
+            .decaying
+            .iter()
+            .flat_map(|range| &parameters[range.clone()]);
+        Ok(loss + 0.5 * self.l2 * weights.map(|p| p * p).sum::<f64>())
     }
 
     /// Leaves the engine with these parameters.
@@ -133,14 +137,15 @@ impl<'a> Objective<'a> {
         self.stay_at(&point.parameters)?;
         let engine = &mut *self.engine;
         let mut total = 0.0;
-        let mut sum = vec![0.0; v.len()];
+        let mut sum = zeros(v.len())?;
         for batch in batches(self.dataset, self.batch_size) {
             let weight = batch.total_weight();
             total += weight;
             add(&mut sum, weight, &engine.hvp(&batch, v)?.1);
         }
-        for ((sum, v), decays) in sum.iter_mut().zip(v).zip(&self.decays) {
-            *sum = *sum / total + if *decays { self.l2 * v } else { 0.0 };
+        sum.iter_mut().for_each(|sum| *sum /= total);
+        for range in &self.decaying {
+            add(&mut sum[range.clone()], self.l2, &v[range.clone()]);
         }
         Ok(sum)
     }
@@ -149,13 +154,15 @@ impl<'a> Objective<'a> {
     fn difference(&mut self, point: &Point, v: &[f64]) -> Result<Vec<f64>> {
         let length = norm(v);
         if length == 0.0 {
-            return Ok(vec![0.0; v.len()]);
+            return zeros(v.len());
         }
         let h = f64::EPSILON.cbrt() * (1.0 + norm(&point.parameters)) / length;
-        let ahead = self.at(&plus(&point.parameters, h, v))?.gradient;
-        let behind = self.at(&plus(&point.parameters, -h, v))?.gradient;
-        let difference = ahead.iter().zip(&behind);
-        Ok(difference.map(|(a, b)| (a - b) / (2.0 * h)).collect())
+        let mut at = |h| self.at(&plus(&point.parameters, h, v)?);
+        let (mut ahead, behind) = (at(h)?.gradient, at(-h)?.gradient);
+        for (a, b) in ahead.iter_mut().zip(&behind) {
+            *a = (*a - b) / (2.0 * h);
+        }
+        Ok(ahead)
     }
 }
 

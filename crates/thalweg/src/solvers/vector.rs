@@ -22,8 +22,19 @@ pub fn norm(a: &[f64]) -> f64 {
 }
 
 /// a + s·b.
-pub fn plus(a: &[f64], s: f64, b: &[f64]) -> Vec<f64> {
-    a.iter().zip(b).map(|(a, b)| a + s * b).collect()
+///
+/// # Errors
+/// If there is not enough memory.
+pub fn plus(a: &[f64], s: f64, b: &[f64]) -> Result<Vec<f64>> {
+    memory::collect(a.iter().zip(b).map(|(a, b)| a + s * b))
+}
+
+/// −a.
+///
+/// # Errors
+/// If there is not enough memory.
+pub fn negative(a: &[f64]) -> Result<Vec<f64>> {
+    memory::collect(a.iter().map(|a| -a))
 }
 
 /// a ← a + s·b.
