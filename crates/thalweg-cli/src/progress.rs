@@ -35,14 +35,14 @@ pub struct Progress<'a> {
     pub steps_per_epoch: u64,
     /// Seconds of training, earlier parts of the run included.
     pub seconds: f64,
+    /// The epoch of the checkpoint in the folder, if there is one.
+    pub checkpoint: Option<usize>,
     saved: Instant,
     pause: Duration,
     frame: Instant,
     last: Option<EpochReport>,
     /// What the bar shows.
     smoothed: Average,
-    /// Whether Ctrl-C ended the run.
-    pub interrupted: bool,
     /// Whether the last epoch's checkpoint is wanted in the end, and that checkpoint.
     pub keeps: bool,
     pub kept: Option<Checkpoint>,
@@ -69,24 +69,15 @@ impl<'a> Progress<'a> {
             origin: run.origin(),
             steps_per_epoch: run.steps_per_epoch(),
             seconds,
+            checkpoint: None,
             saved: Instant::now(),
             pause: BETWEEN_CHECKPOINTS,
             frame: Instant::now(),
             last: None,
             smoothed: Average::with_window(50.0),
-            interrupted: false,
             keeps: false,
             kept: None,
             gradient_norm: f64::NAN,
-        }
-    }
-
-    fn flow(&mut self) -> Flow {
-        self.interrupted |= interrupt::requested();
-        if self.interrupted {
-            Flow::Stop
-        } else {
-            Flow::Continue
         }
     }
 
@@ -103,6 +94,7 @@ impl<'a> Progress<'a> {
                 _ => io::Error::other("no checkpoint"),
             })?;
         self.folder.write(CHECKPOINT, &bytes)?;
+        self.checkpoint = Some(checkpoint.epoch);
         self.saved = Instant::now();
         self.pause = BETWEEN_CHECKPOINTS.max(start.elapsed() * CHECKPOINT_SHARE);
         Ok(())
@@ -146,7 +138,7 @@ impl Observer for Progress<'_> {
             let message = format!("epoch {epoch}/{}  loss {loss}{rate}", self.epochs);
             self.terminal.advance(step, message);
         }
-        self.flow()
+        flow()
     }
 
     fn epoch(&mut self, run: &Run, report: &EpochReport) -> thalweg::Result<Flow> {
@@ -156,7 +148,7 @@ impl Observer for Progress<'_> {
             event: "epoch",
             report,
         })?;
-        let flow = self.flow();
+        let flow = flow();
         if flow == Flow::Stop || self.saved.elapsed() >= self.pause {
             self.save(run)?;
         }
@@ -170,6 +162,14 @@ impl Observer for Progress<'_> {
             self.last = None;
         }
         Ok(flow)
+    }
+}
+
+/// Ctrl-C ends the run.
+fn flow() -> Flow {
+    match interrupt::requested() {
+        true => Flow::Stop,
+        false => Flow::Continue,
     }
 }
 

@@ -233,11 +233,13 @@ fn train(
     interrupt::listen(terminal.bar())?;
     let mut progress = Progress::new(terminal, &folder, log, owner, &run, seconds);
     progress.keeps = args.keep_checkpoint;
+    progress.checkpoint = checkpoint.map(|checkpoint| checkpoint.epoch);
     let result = thalweg::train::train(&mut run, &mut progress);
     progress.finish();
     let Progress {
         mut log,
         seconds,
+        checkpoint,
         kept,
         gradient_norm,
         ..
@@ -277,8 +279,12 @@ fn train(
         )));
     }
     if outcome.stopped_by == INTERRUPTED {
+        let goes_on = match checkpoint {
+            Some(epoch) => format!("goes on after epoch {epoch}"),
+            None => "begins anew, for no epoch was saved yet".to_owned(),
+        };
         return Err(Failure::Interrupted(format!(
-            "interrupted; the best model so far is in {folder}; `thalweg train --resume --out {folder}` goes on"
+            "interrupted; the best model so far is in {folder}; `thalweg train --resume --out {folder}` {goes_on}"
         )));
     }
     match kept {

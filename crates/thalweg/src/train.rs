@@ -128,7 +128,7 @@ pub struct Checkpoint {
 }
 
 /// Trains until the epochs are done, patience is over, another reason of [`crate::spec::Stop`] is there, or the
-/// observer says stop; then goes back to the parameters of the best epoch if there are validation rows, and to
+/// observer says stop before it; then goes back to the parameters of the best epoch if there are validation rows, and to
 /// the averaged parameters if such are kept. An epoch that ends early counts.
 ///
 /// # Errors
@@ -151,20 +151,13 @@ pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
         run.epoch += 1;
         run.is_between_epochs = stopped_by.is_none();
         let report = run.judge(sums)?;
-        if observer.epoch(run, &report)? == Flow::Stop {
-            return run.finish(StoppedBy::Observer);
-        }
-        let loss = report.validation_loss.unwrap_or(report.train_loss);
-        let is_low = run
-            .spec
-            .stop
-            .target_loss
-            .is_some_and(|target| loss <= target);
-        if let Some(stopped_by) = stopped_by.or(is_low.then_some(StoppedBy::TargetLoss)) {
+        let flow = observer.epoch(run, &report)?;
+        // Of a run that is over nobody can stop anything.
+        if let Some(stopped_by) = stopped_by.or_else(|| run.stops_after_epoch(&report)) {
             return run.finish(stopped_by);
         }
-        if run.early_stopping.is_out_of_patience(run.epoch) {
-            return run.finish(StoppedBy::Patience);
+        if flow == Flow::Stop {
+            return run.finish(StoppedBy::Observer);
         }
     }
     run.finish(StoppedBy::Epochs)
@@ -269,8 +262,8 @@ impl<'a> Run<'a> {
         self.early_stopping.best.as_ref()
     }
 
-    /// What [`Run::resume`] needs; `None` in the middle of an epoch and after [`train`] went back to the
-    /// best epoch. [`Observer::epoch`] is the place to ask for it.
+    /// What [`Run::resume`] needs; `None` in the middle of an epoch, after one that ended early, and after [`train`]
+    /// went back to the best epoch. [`Observer::epoch`] is the place to ask for it.
     ///
     /// # Errors
     /// If there is not enough memory for it.
@@ -462,6 +455,18 @@ impl<'a> Run<'a> {
             rows_per_second: sums.rows as f64 / seconds,
             is_best,
         })
+    }
+
+    /// Why the run ends after an epoch, if it does.
+    fn stops_after_epoch(&self, report: &EpochReport) -> Option<StoppedBy> {
+        let loss = report.validation_loss.unwrap_or(report.train_loss);
+        if (self.spec.stop.target_loss).is_some_and(|target| loss <= target) {
+            return Some(StoppedBy::TargetLoss);
+        }
+        if self.early_stopping.is_out_of_patience(self.epoch) {
+            return Some(StoppedBy::Patience);
+        }
+        (self.epoch >= self.last_epoch()).then_some(StoppedBy::Epochs)
     }
 
     fn finish(&mut self, stopped_by: StoppedBy) -> Result<Summary> {

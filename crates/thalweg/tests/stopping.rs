@@ -552,3 +552,41 @@ fn the_change_that_ends_a_run_is_that_behind_max_norm() {
         assert_eq!(diary.steps.len(), 4);
     }
 }
+
+/// Says stop after an epoch.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+        Ok(match report.epoch == self.0 {
+            true => Flow::Stop,
+            false => Flow::Continue,
+        })
+    }
+}
+
+#[test]
+fn an_observer_stops_no_run_that_is_over() {
+    let rows = same(6);
+    let after = |stop: Stop, epoch| {
+        let spec = TrainingSpec {
+            stop,
+            ..descent(0.1, 2, 3)
+        };
+        let mut run = Run::new(engine(&one_weight(), &spec), &spec, &rows, None).unwrap();
+        train(&mut run, &mut StopAfter(epoch)).unwrap().stopped_by
+    };
+    let max_steps = || Stop {
+        max_steps: Some(6),
+        ..Stop::default()
+    };
+    assert_eq!(after(Stop::default(), 2), StoppedBy::Observer);
+    assert_eq!(after(Stop::default(), 3), StoppedBy::Epochs);
+    assert_eq!(after(max_steps(), 1), StoppedBy::Observer);
+    assert_eq!(after(max_steps(), 2), StoppedBy::MaxSteps);
+    let low = Stop {
+        target_loss: Some(10.0),
+        ..Stop::default()
+    };
+    assert_eq!(after(low, 1), StoppedBy::TargetLoss);
+}
