@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thalweg::activations::ACTIVATIONS;
-use thalweg::error::Error;
+use thalweg::error::{Error, Invalid};
 use thalweg::layers::{self, Shape};
 use thalweg::precision::Dtype;
 use thalweg::registry::{AUTO, Choice, Setting};
@@ -163,6 +163,40 @@ impl NetworkFile {
             }
         }
         Ok((image, all))
+    }
+}
+
+/// What is said of a layer of the network that a file tells, counted with the layers that short forms stand for, as it is
+/// said of its place in the file. Other errors stay as they are.
+pub fn locate(file: Option<&Path>, error: Error) -> Error {
+    match (file.map(NetworkFile::read), error) {
+        (Some(Ok(file)), Error::Invalid(invalid)) => Error::Invalid(Invalid {
+            subject: file.place(&invalid.subject).unwrap_or(invalid.subject),
+            ..invalid
+        }),
+        (_, error) => error,
+    }
+}
+
+impl NetworkFile {
+    /// `layer 5 (dense): activation` as `net.toml: line 8: layer 2 (dense): activation`.
+    fn place(&self, subject: &str) -> Option<String> {
+        let rest = subject.strip_prefix("layer ")?;
+        let (number, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let rest = (rest.strip_prefix(" (")).map_or(rest, |kind| {
+            &kind[kind.find(')').map_or(0, |end| end + 1)..]
+        });
+        let stands_for = |layer: &Layer| expand(layer.choice.clone()).map_or(1, |all| all.len());
+        let mut last = 0;
+        let (index, layer) = self.layers.iter().enumerate().find(|(_, layer)| {
+            last += stands_for(layer);
+            number.parse().is_ok_and(|number: usize| number <= last)
+        })?;
+        let (path, line, kind) = (self.path.display(), layer.line, &layer.choice.name);
+        Some(format!(
+            "{path}: line {line}: layer {} ({kind}){rest}",
+            index + 1
+        ))
     }
 }
 

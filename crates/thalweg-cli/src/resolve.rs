@@ -14,7 +14,7 @@ use crate::args::TrainArgs;
 use crate::choices::{check_loss, has_settings, hidden, with_settings};
 use crate::config::{Config, DataConfig, OutputBias};
 use crate::exit::{Failure, Result};
-use crate::network_file::NetworkFile;
+use crate::network_file::{NetworkFile, locate};
 use crate::preset::{self, Facts, Reason};
 
 mod data;
@@ -176,7 +176,8 @@ pub fn config(
         (None, None, false) => config.output_bias,
     };
     make_absolute(&mut config)?;
-    config.network = config.network.resolve()?;
+    let located = |error| locate(args.network.as_deref(), error);
+    config.network = config.network.resolve().map_err(located)?;
     check_outputs(&config, preprocessing.output_width())?;
     config.training = config.training.resolve()?;
     check_loss(facts.task, &config.network.loss)?;

@@ -26,6 +26,7 @@ use crate::interrupt;
 use crate::log::{self, Log, Rows, Start};
 use crate::memory;
 use crate::model::{Model, Outcome};
+use crate::network_file::locate;
 use crate::parse::threads_or_all;
 use crate::preset::Reason;
 use crate::progress::Progress;
@@ -156,10 +157,12 @@ fn train(
     memory::check(&config.network, &config.training, threads)?;
     let training = resolve::for_rows(&config.training, prepared.train.rows());
     let has_weights = config.initial_weights.is_some() || model.is_some();
+    let located = |error| locate(args.network.as_deref(), error);
     let mut engine = match has_weights {
-        true => cpu::engine_to_load(&config.network, &training, threads)?,
-        false => cpu::engine(&config.network, &training, threads)?,
-    };
+        true => cpu::engine_to_load(&config.network, &training, threads),
+        false => cpu::engine(&config.network, &training, threads),
+    }
+    .map_err(located)?;
     if let Some(path) = &config.initial_weights {
         Model::read(path)?.load_into(&mut *engine)?;
     } else if config.output_bias == OutputBias::Prior
@@ -184,7 +187,8 @@ fn train(
         &training,
         &prepared.train,
         prepared.validation.as_ref(),
-    )?;
+    )
+    .map_err(located)?;
     let continued = model
         .map(|model| model.checkpoint(&config.training, &parameters))
         .transpose()?;

@@ -170,6 +170,40 @@ fn errors_of_a_network_file_name_line_and_layer() {
     );
 }
 
+/// Layers that short forms stand for are not counted, and what only the whole network shows has its place in the file too.
+#[test]
+fn errors_of_training_name_line_and_layer_of_the_file() {
+    let place = Workplace::new();
+    let first = "[[layers]]\nname='dense'\nunits=4\nnormalization='batch_norm'\nactivation='relu'\ndropout=0.1\n";
+    for (last, flags, expected) in [
+        (
+            "[[layers]]\nname='dense'\nunits=3\nactivation='step'\n[[layers]]\nname='dense'\n",
+            "",
+            "line 7: layer 2 (dense): ",
+        ),
+        (
+            "[[layers]]\nname='dense'\nactivation='softmax'\n",
+            "",
+            "line 7: layer 2 (dense) and loss cross_entropy: found probabilities",
+        ),
+        (
+            "[[layers]]\nname='dense'\n",
+            "--batch-size 1",
+            "line 1: layer 1 (dense): found a batch size of 1",
+        ),
+    ] {
+        place.write("net.toml", format!("{first}{last}"));
+        let message = place.refused(&format!(
+            "train builtin:digits --network net.toml --out o {flags}"
+        ));
+        let expected = format!("thalweg: net.toml: {expected}");
+        assert!(
+            message.starts_with(&expected),
+            "{message} is not {expected}"
+        );
+    }
+}
+
 #[test]
 fn a_last_batch_of_one_row_is_normalized_by_the_running_statistics() {
     // 12 rows to train on, in batches of 11 and 1.
