@@ -13,7 +13,6 @@ use crate::dataset::{Dataset, Features, Values};
 use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
 use crate::error::{Error, Result};
 use crate::layers::Mode;
-use crate::memory;
 use crate::optimizers::Time;
 use crate::precision::Precision;
 
@@ -287,8 +286,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
 impl<T: Precision> CpuEngine<T> {
     /// See [`Engine::load`].
     fn restore(&mut self, parameters: &[f64], slots: &[Vec<f64>]) -> Result<()> {
-        let mut places = memory::room(self.plan.values())?;
-        places.extend(self.places());
+        let places = self.all_places()?;
         let count = self.chain.slots();
         let fits = parameters.len() == places.len()
             && (slots.is_empty() || slots.len() == count)

@@ -158,6 +158,8 @@ struct CpuEngine<T> {
     item_squares: Vec<f64>,
     item_changes: Vec<f64>,
     network: NetworkSpec,
+    /// Where each parameter stands, once gradients are asked for: a solver asks for one after the other.
+    places: Option<Vec<usize>>,
     /// For Hessian-vector products, once they are asked for.
     twin: Option<Box<Twin>>,
 }
@@ -242,6 +244,7 @@ impl<T: Precision> CpuEngine<T> {
             seed: training.seed,
             plan,
             network,
+            places: None,
             twin: None,
         };
         engine.is_trainable = engine.check_trainable().is_ok();
@@ -268,6 +271,13 @@ impl<T: Precision> CpuEngine<T> {
         self.plan.places::<T>(self.isa).map(|(place, _)| place)
     }
 
+    /// All of them.
+    fn all_places(&self) -> Result<Vec<usize>> {
+        let mut places = memory::room(self.plan.values())?;
+        places.extend(self.places());
+        Ok(places)
+    }
+
     /// What lies in a buffer as θ does, in the order of `State::parameters`.
     fn in_order(&self, buffer: &[T]) -> Result<Vec<f64>> {
         let mut values = memory::room(self.plan.values())?;
@@ -279,6 +289,10 @@ impl<T: Precision> CpuEngine<T> {
     fn gradient(&mut self, batch: &Batch, mode: Mode) -> Result<(f64, Vec<f64>)> {
         self.check_trainable()?;
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
+        let places = match self.places.take() {
+            Some(places) => places,
+            None => self.all_places()?,
+        };
         let mut whole = memory::collect(std::iter::repeat_n(T::ZERO, self.plan.parameters))?;
         let (mut pass, rest) = self.split(batch, mode);
         pass.augmenting = None;
@@ -290,7 +304,9 @@ impl<T: Precision> CpuEngine<T> {
         }
         let blocks = pass.blocks();
         let loss = rest.block_losses[..blocks].iter().sum::<f64>() * pass.scale;
-        Ok((loss, self.in_order(&whole)?))
+        let gradient = memory::collect(places.iter().map(|place| whole[*place].to_f64()));
+        self.places = Some(places);
+        Ok((loss, gradient?))
     }
 
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
