@@ -183,9 +183,10 @@ impl NetworkFile {
     fn place(&self, subject: &str) -> Option<String> {
         let rest = subject.strip_prefix("layer ")?;
         let (number, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
-        let rest = (rest.strip_prefix(" (")).map_or(rest, |kind| {
-            &kind[kind.find(')').map_or(0, |end| end + 1)..]
-        });
+        let named = rest
+            .strip_prefix(" (")
+            .and_then(|rest| rest.split_once(')'));
+        let (named, rest) = named.map_or((None, rest), |(kind, rest)| (Some(kind), rest));
         let stands_for = |layer: &Layer| expand(layer.choice.clone()).map_or(1, |all| all.len());
         let mut last = 0;
         let (index, layer) = self.layers.iter().enumerate().find(|(_, layer)| {
@@ -193,8 +194,11 @@ impl NetworkFile {
             number.parse().is_ok_and(|number: usize| number <= last)
         })?;
         let (path, line, kind) = (self.path.display(), layer.line, &layer.choice.name);
+        // A layer that a short form of this one stands for.
+        let inner = named.filter(|named| named != kind);
+        let inner = inner.map_or(String::new(), |named| format!(": {named}"));
         Some(format!(
-            "{path}: line {line}: layer {} ({kind}){rest}",
+            "{path}: line {line}: layer {} ({kind}){inner}{rest}",
             index + 1
         ))
     }

@@ -19,7 +19,7 @@ fn what_does_not_go_together_is_refused_in_one_line() {
     for (line, expected) in [
         (
             "builtin:iris --network softmax.toml --loss multiclass_hinge",
-            "layer 1 and loss multiclass_hinge: found probabilities for a loss that takes logits",
+            "softmax.toml: line 1: layer 1 (dense) and loss multiclass_hinge: found probabilities for a loss that takes logits",
         ),
         (
             "builtin:breast-cancer --network softmax.toml --loss hinge",
@@ -27,7 +27,7 @@ fn what_does_not_go_together_is_refused_in_one_line() {
         ),
         (
             "builtin:iris --network batch_norm.toml --batch-size 1",
-            "layer 2 (batch_norm): found a batch size of 1",
+            "batch_norm.toml: line 1: layer 1 (dense): batch_norm: found a batch size of 1",
         ),
         (
             "builtin:iris --hidden 4 --activation step",
@@ -189,7 +189,7 @@ fn errors_of_training_name_line_and_layer_of_the_file() {
         (
             "[[layers]]\nname='dense'\n",
             "--batch-size 1",
-            "line 1: layer 1 (dense): found a batch size of 1",
+            "line 1: layer 1 (dense): batch_norm: found a batch size of 1",
         ),
     ] {
         place.write("net.toml", format!("{first}{last}"));
