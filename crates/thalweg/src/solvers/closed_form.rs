@@ -76,8 +76,9 @@ impl Solver for ClosedForm {
 
 pub(super) fn not_linear(found: &str) -> Error {
     let subject = "optimizer closed_form";
-    Error::invalid(subject, found, "a linear model with mse or half_mse")
-        .remedy("choose --hidden none, and --loss mse for targets that are numbers, or another optimizer")
+    Error::invalid(subject, found, "a linear model with mse or half_mse").remedy(
+        "choose --hidden none, and --loss mse for targets that are numbers, or another optimizer",
+    )
 }
 
 impl Normal {
