@@ -6,6 +6,7 @@ use thalweg::initializers::INITIALIZERS;
 use thalweg::losses::{Comparison, LOSSES, Link};
 use thalweg::optimizers::OPTIMIZERS_AND_SOLVERS;
 use thalweg::registry::{AUTO, Choice, Kind, Setting, unknown};
+use thalweg::rules::RULES;
 use thalweg::schedules::SCHEDULES;
 use thalweg::spec::TrainingSpec;
 use thalweg_data::Task;
@@ -16,21 +17,6 @@ use crate::network_file::NetworkFile;
 
 /// What can be refused before any file is read.
 pub fn check(args: &TrainArgs) -> Result<()> {
-    for (flag, value) in [
-        ("--epochs", args.epochs),
-        ("--batch-size", args.batch_size),
-        ("--patience", args.patience),
-    ] {
-        if value == Some(0) {
-            return Err(Error::invalid(flag, "0", "a whole number ≥ 1").into());
-        }
-    }
-    if let Some(lr) = args.lr.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
-        return Err(Error::invalid("--lr", lr.to_string(), "a number > 0").into());
-    }
-    if let Some(l2) = args.l2.filter(|l2| !(l2.is_finite() && *l2 >= 0.0)) {
-        return Err(Error::invalid("--l2", l2.to_string(), "a number ≥ 0").into());
-    }
     if let Some(rate) = args.dropout.filter(|rate| !(0.0..1.0).contains(rate)) {
         return Err(Error::invalid("--dropout", rate.to_string(), "a number ≥ 0 and < 1").into());
     }
@@ -73,9 +59,17 @@ pub fn check(args: &TrainArgs) -> Result<()> {
     for setting in &args.set {
         parts(setting)?;
     }
-    let mut training = TrainingSpec::default();
+    let usual = TrainingSpec::default();
+    let mut training = TrainingSpec {
+        learning_rate: args.lr.unwrap_or(usual.learning_rate),
+        epochs: args.epochs.unwrap_or(usual.epochs),
+        batch_size: args.batch_size.unwrap_or(usual.batch_size),
+        patience: args.patience,
+        l2: args.l2.unwrap_or(usual.l2),
+        ..usual
+    };
     args.tuning.apply(&mut training);
-    training.resolve()?;
+    training.resolve().map_err(by_flag)?;
     hidden(args)?;
     if args.no_validation && args.patience.is_some() {
         let error = Error::invalid(
@@ -88,6 +82,24 @@ pub fn check(args: &TrainArgs) -> Result<()> {
             .into());
     }
     Ok(())
+}
+
+/// What is said of a field of the training, as it is said of its flag.
+fn by_flag(mut error: Error) -> Error {
+    if let Error::Invalid(invalid) = &mut error {
+        let field = invalid.place.join(".");
+        let settings = RULES.iter().flat_map(|kind| kind.rules);
+        let mut settings = settings.flat_map(|rule| rule.settings());
+        let said = settings.find(|(_, said)| said.field == field);
+        let flag = match field.as_str() {
+            "learning_rate" => Some("--lr"),
+            _ => said.and_then(|(_, said)| said.flag),
+        };
+        if let Some(flag) = flag {
+            invalid.subject = flag.to_owned();
+        }
+    }
+    error
 }
 
 /// Refuses an instruction set in `THALWEG_CPU` that this machine does not have.

@@ -7,6 +7,8 @@ use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
 use crate::exit::{Failure, Result};
+use crate::network_file::NetworkFile;
+use crate::toml_file::TomlFile;
 
 /// A resolved run. The number of threads is not part of it, because results do not depend on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,22 +72,25 @@ const HEAD: &str = "\
 # Everything that determines this model. `thalweg train --config THIS_FILE` trains it again, bit for bit.\n\n";
 
 impl Config {
-    /// Reads a config file.
+    /// Reads a config file, whose layers may have the short forms of a [`NetworkFile`].
+    ///
+    /// # Errors
+    /// Names the file, the line, and what is not valid.
     pub fn read(path: &Path) -> Result<Self> {
-        let fail = |what: String| {
-            Failure::input(format!(
-                "{}: {}",
-                path.display(),
-                what.trim().replace('\n', " ")
-            ))
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| fail(format!("cannot be read: {error}; check the path")))?;
-        toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let line = (error.span()).map(|span| text[..span.start].lines().count().max(1));
-            let place = line.map_or(String::new(), |line| format!("line {line}: "));
-            fail(format!("{place}{}", error.message()))
-        })
+        let file = TomlFile::read(path)?;
+        let mut config: Self = file.parse()?;
+        let network = NetworkFile::of_config(file.clone(), config.network.layers);
+        config.network.layers = network.written_out()?;
+        (config.network.resolve()).map_err(|error| network.locate(error))?;
+        (config.training.resolve()).map_err(|error| file.locate("training", error))?;
+        Ok(config)
+    }
+
+    /// The network of a config file, as it is written there.
+    pub fn network_file(path: &Path) -> Result<NetworkFile> {
+        let file = TomlFile::read(path)?;
+        let config: Self = file.parse()?;
+        Ok(NetworkFile::of_config(file, config.network.layers))
     }
 
     /// The contents of `config.toml`.

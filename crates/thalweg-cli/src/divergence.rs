@@ -1,8 +1,8 @@
-//! What is said of a run that diverged: what is out of proportion, what to try, and what is left.
+//! What is said of a run that diverged or learned nothing: what is out of proportion, what to try, and what is left.
 
 use thalweg::error::Error;
 use thalweg::optimizers::is_solver;
-use thalweg::registry::Setting;
+use thalweg::registry::{Choice, Setting};
 
 use crate::config::Config;
 use crate::preset;
@@ -49,12 +49,42 @@ fn smaller_rate(config: &Config) -> String {
     format!("try --lr {}", rate.trim_end_matches('0'))
 }
 
+/// What to try when training ended well and the model is no better than a constant.
+pub fn useless(config: &Config) -> String {
+    let training = &config.training;
+    if let Some(remedy) = smaller_setting(config) {
+        return remedy;
+    }
+    if let Some(norm) = training.max_norm.filter(|norm| *norm < SHORT) {
+        return format!("--max-norm {norm:e} is out of proportion: try --max-norm 3");
+    }
+    let initializer = |layer: &Choice| layer.settings.get("initializer").and_then(Setting::choice);
+    let is_alike = |choice: Choice| ["zeros", "constant"].contains(&choice.name.as_str());
+    let mut layers = config.network.layers.iter().filter_map(initializer);
+    if config.network.layers.len() > 1 && layers.any(is_alike) {
+        return "units that begin alike stay alike: try another --initializer".to_owned();
+    }
+    if is_solver(&training.optimizer) {
+        return "look at the columns, or try another --optimizer".to_owned();
+    }
+    let linear = config.network.layers.len() == 1;
+    let (usual, _) = preset::learning_rate(&training.optimizer, linear);
+    match training.learning_rate {
+        rate if rate < usual / 30.0 => format!("--lr {rate:e} is small: try --lr {usual}"),
+        rate if rate > usual => smaller_rate(config),
+        _ => "look at the columns (`thalweg info DATA`), or try more --epochs".to_owned(),
+    }
+}
+
+/// The norm of the weights into a unit below which it says next to nothing.
+const SHORT: f64 = 1e-3;
+
 /// The distance of SAM above which it leaves the weights behind that it looks around.
 const FAR: f64 = 100.0;
 
 /// The setting that is out of proportion, if there is one. A penalty is where it would move the weights by more than
 /// themselves in an update at the preset's rate (η·λ > 1), so that no smaller rate is the remedy.
-pub fn smaller_setting(config: &Config) -> Option<String> {
+fn smaller_setting(config: &Config) -> Option<String> {
     let training = &config.training;
     let (usual, _) = preset::learning_rate(&training.optimizer, false);
     let most = 1.0 / usual.min(1.0);

@@ -2,11 +2,10 @@
 
 use thalweg::dataset::Dataset;
 use thalweg::engine::Engine;
-use thalweg::optimizers::is_solver;
 use thalweg_data::{Note, Prepared};
 
 use crate::config::Config;
-use crate::divergence::smaller_setting;
+use crate::divergence::useless;
 use crate::exit::{Failure, Result};
 use crate::log::End;
 use crate::model::{Description, Outcome};
@@ -128,13 +127,7 @@ impl<'a> Finish<'a> {
         if let (Some(judged), Some(constant)) = (judged, &end.best_constant)
             && !judged.beats(constant)
         {
-            let remedy = smaller_setting(self.config).unwrap_or_else(|| {
-                let remedy = match is_solver(&self.config.training.optimizer) {
-                    true => "look at the columns, or try another --optimizer",
-                    false => "try a smaller --lr, or look at the columns",
-                };
-                remedy.to_owned()
-            });
+            let remedy = useless(self.config);
             self.terminal.note(&Note::warning(format!(
                 "the model is no better than the best constant: {remedy}"
             )));

@@ -14,7 +14,7 @@ use crate::args::InfoArgs;
 use crate::exit::Result;
 use crate::model::{Description, Model};
 use crate::preset::EMBED_ABOVE;
-use crate::run_folder::MODEL;
+use crate::run_folder::{CONFIG, MODEL};
 use crate::terminal::{columns, count, figure, short};
 
 /// The command.
@@ -72,7 +72,7 @@ struct Line<'a> {
 /// A run folder, or a file that begins as safetensors files do: eight bytes of length, then an object.
 fn is_model(path: &Path) -> bool {
     if path.is_dir() {
-        return path.join(MODEL).exists();
+        return [MODEL, CONFIG].iter().any(|name| path.join(name).exists());
     }
     let mut head = [0; 9];
     let named = path

@@ -1,12 +1,17 @@
 //! `thalweg list`: everything that can be named, from the registries; and the rules of a run, each with its flag and its
 //! field of a config file.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
 use thalweg::registry::{Choice, Default, Description, Parameter, unknown};
-use thalweg::rules::{RULES, Said};
+use thalweg::rules::{RULES, RunRule, Said};
 use thalweg::schedules::{Progress, SCHEDULES};
+use thalweg::{
+    activations, augmentations, constraints, initializers, layers, losses, metrics, optimizers,
+};
+use thalweg_data::listed;
 
 use crate::args::ListArgs;
 use crate::exit::Result;
@@ -15,58 +20,108 @@ use crate::exit::Result;
 struct Group {
     /// In the plural, and in the singular.
     names: [&'static str; 2],
-    rows: Vec<(&'static Description, &'static [Said])>,
+    rows: Vec<Listed>,
 }
 
-/// All kinds: the registries, and the rules of a run.
+/// What can be named, or said in other ways.
+struct Listed {
+    description: &'static Description,
+    /// How each of its parameters is said, if it is no entry of a registry.
+    said: Vec<How>,
+}
+
+/// The flag of `thalweg train`, if there is one, and the whole name of the field of a config file.
+struct How {
+    flag: Option<&'static str>,
+    field: String,
+}
+
+impl Listed {
+    fn entry(description: &'static Description) -> Self {
+        let said = Vec::new();
+        Self { description, said }
+    }
+
+    fn said_by(description: &'static Description, (flag, field): listed::How) -> Self {
+        let said = vec![How {
+            flag: Some(flag),
+            field: field.to_owned(),
+        }];
+        Self { description, said }
+    }
+
+    fn rule(rule: &'static RunRule) -> Self {
+        let how = |said: &Said| How {
+            flag: said.flag,
+            field: format!("training.{}", said.field),
+        };
+        Self {
+            description: &rule.description,
+            said: rule.said.iter().map(how).collect(),
+        }
+    }
+}
+
+/// All kinds: tasks, the registries with what stands beside their entries, and the rules of a run.
 fn groups() -> Vec<Group> {
+    let tasks = listed::TASKS.iter();
+    let tasks = tasks.map(|task| Listed::said_by(task, listed::TASK));
+    let weights = listed::WEIGHTS.iter();
+    let weights = weights.map(|(weight, how)| Listed::said_by(weight, *how));
     let entries: [(_, Vec<&'static Description>); 10] = [
-        (["layers", "layer"], thalweg::layers::LAYERS.descriptions()),
+        (["layers", "layer"], layers::LAYERS.descriptions()),
         (
             ["activations", "activation"],
-            thalweg::activations::ACTIVATIONS.descriptions(),
+            activations::ACTIVATIONS.descriptions(),
         ),
-        (["losses", "loss"], thalweg::losses::LOSSES.descriptions()),
-        (
-            ["optimizers", "optimizer"],
-            thalweg::optimizers::descriptions(),
-        ),
+        (["losses", "loss"], losses::LOSSES.descriptions()),
+        (["optimizers", "optimizer"], optimizers::descriptions()),
         (["schedules", "schedule"], SCHEDULES.descriptions()),
         (
             ["augmentations", "augmentation"],
-            thalweg::augmentations::AUGMENTATIONS.descriptions(),
+            augmentations::AUGMENTATIONS.descriptions(),
         ),
         (
             ["initializers", "initializer"],
-            thalweg::initializers::INITIALIZERS.descriptions(),
+            initializers::INITIALIZERS.descriptions(),
         ),
         (
             ["constraints", "constraint"],
-            thalweg::constraints::CONSTRAINTS.descriptions(),
+            constraints::CONSTRAINTS.descriptions(),
         ),
-        (
-            ["metrics", "metric"],
-            thalweg::metrics::METRICS.descriptions(),
-        ),
+        (["metrics", "metric"], metrics::METRICS.descriptions()),
         (
             ["formats", "format"],
             thalweg_data::formats::FORMATS.descriptions(),
         ),
     ];
-    let entries = entries.into_iter().map(|(names, descriptions)| Group {
-        names,
-        rows: descriptions
-            .into_iter()
-            .map(|entry| (entry, &[][..]))
-            .collect(),
+    let entries = entries.into_iter().map(|(names, descriptions)| {
+        let mut rows: Vec<_> = descriptions.into_iter().map(Listed::entry).collect();
+        match names[1] {
+            "loss" => rows.push(Listed::entry(&losses::CUSTOM)),
+            "initializer" => rows.push(Listed::said_by(
+                &initializers::OUTPUT_BIAS,
+                ("--output-bias", "output_bias"),
+            )),
+            _ => {}
+        }
+        Group { names, rows }
     });
     let rules = RULES.iter().map(|kind| Group {
         names: [kind.plural, kind.kind],
-        rows: (kind.rules.iter())
-            .map(|rule| (&rule.description, rule.said))
-            .collect(),
+        rows: kind.rules.iter().copied().map(Listed::rule).collect(),
     });
-    entries.chain(rules).collect()
+    let of_rows = [
+        Group {
+            names: ["tasks", "task"],
+            rows: tasks.collect(),
+        },
+        Group {
+            names: ["weights", "weight"],
+            rows: weights.collect(),
+        },
+    ];
+    of_rows.into_iter().chain(entries).chain(rules).collect()
 }
 
 /// The command.
@@ -83,12 +138,7 @@ pub fn run(args: &ListArgs) -> Result<()> {
     let mut output = io::BufWriter::new(io::stdout().lock());
     if args.json {
         let rows: Vec<Row> = (groups.iter())
-            .flat_map(|group| {
-                let row = |(entry, said): &(&'static Description, &'static [Said])| {
-                    Row::new(group.names[0], entry, said)
-                };
-                group.rows.iter().map(row)
-            })
+            .flat_map(|group| (group.rows.iter()).map(|row| Row::new(group.names[0], row)))
             .collect();
         serde_json::to_writer(&mut output, &rows).map_err(io::Error::from)?;
         writeln!(output)?;
@@ -98,10 +148,10 @@ pub fn run(args: &ListArgs) -> Result<()> {
         let kind = group.names[0];
         let space = if i > 0 { "\n" } else { "" };
         writeln!(output, "{space}{}", kind.to_uppercase())?;
-        for (description, said) in &group.rows {
-            print(&mut output, description, said)?;
+        for row in &group.rows {
+            print(&mut output, row)?;
             if kind == "schedules" {
-                writeln!(output, "  {:<16}{}", "", curve(description.name)?)?;
+                writeln!(output, "  {:<16}{}", "", curve(row.description.name)?)?;
             }
         }
     }
@@ -127,14 +177,14 @@ fn curve(schedule: &str) -> Result<String> {
     Ok(factors.iter().map(bar).collect())
 }
 
-fn print(output: &mut impl Write, description: &Description, said: &[Said]) -> Result<()> {
+fn print(output: &mut impl Write, listed: &Listed) -> Result<()> {
     let Description {
         name,
         summary,
         equation,
         source,
         parameters,
-    } = description;
+    } = listed.description;
     writeln!(output, "  {name:<20}{summary}")?;
     // Formats have no equation.
     let details: Vec<&str> = [*equation, *source]
@@ -149,27 +199,27 @@ fn print(output: &mut impl Write, description: &Description, said: &[Said]) -> R
             None => "required".to_owned(),
         };
         let (name, summary, domain) = (parameter.name, parameter.summary, parameter.domain);
-        let how = said.get(index).map(how).unwrap_or_default();
+        let how = listed.said.get(index);
+        let how = how.map_or(String::new(), |how| format!(": {how}"));
         writeln!(
             output,
             "  {:<20}  {name} = {default}: {summary} ({domain}){how}",
             ""
         )?;
     }
+    if let ([], [how]) = (*parameters, &listed.said[..]) {
+        writeln!(output, "  {:<20}  {name}: {how}", "")?;
+    }
     Ok(())
 }
 
-/// How a parameter of a rule is said on the command line and in a config file.
-fn how(said: &Said) -> String {
-    let flag = said
-        .flag
-        .map_or(String::new(), |flag| format!("{flag}, or "));
-    format!(": {flag}{} in a config", field(said))
-}
-
-/// The whole name of a field of a config file.
-fn field(said: &Said) -> String {
-    format!("training.{}", said.field)
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(flag) = self.flag {
+            write!(f, "{flag}, or ")?;
+        }
+        write!(f, "{} in a config", self.field)
+    }
 }
 
 #[derive(Serialize)]
@@ -197,15 +247,19 @@ struct SettingRow {
 }
 
 impl Row {
-    fn new(kind: &'static str, description: &Description, said: &[Said]) -> Self {
-        let setting = |(index, parameter): (usize, &Parameter)| SettingRow {
-            name: parameter.name,
-            summary: parameter.summary,
-            default: parameter.default.setting(),
-            required: parameter.default == Default::Required,
-            domain: parameter.domain.to_string(),
-            flag: said.get(index).and_then(|said| said.flag),
-            field: said.get(index).map(field),
+    fn new(kind: &'static str, listed: &Listed) -> Self {
+        let description = listed.description;
+        let setting = |(index, parameter): (usize, &Parameter)| {
+            let how = listed.said.get(index);
+            SettingRow {
+                name: parameter.name,
+                summary: parameter.summary,
+                default: parameter.default.setting(),
+                required: parameter.default == Default::Required,
+                domain: parameter.domain.to_string(),
+                flag: how.and_then(|how| how.flag),
+                field: how.map(|how| how.field.clone()),
+            }
         };
         let settings = description.parameters.iter().enumerate();
         Self {

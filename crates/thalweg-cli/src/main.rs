@@ -29,6 +29,7 @@ mod scores;
 mod summary;
 mod surface;
 mod terminal;
+mod toml_file;
 mod train;
 mod tuning;
 

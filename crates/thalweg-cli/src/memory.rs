@@ -7,11 +7,13 @@ use thalweg::precision::Dtype;
 use thalweg::registry::Setting;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 
-use crate::exit::Result;
-
 /// Refuses a network that needs more memory than there is when a checkpoint of it is written: after some time, and when a
 /// run is interrupted.
-pub fn check(network: &NetworkSpec, training: &TrainingSpec, threads: usize) -> Result<()> {
+pub fn check(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+) -> thalweg::Result<()> {
     let Some(available) = available(threads) else {
         return Ok(());
     };
@@ -25,14 +27,13 @@ pub fn check(network: &NetworkSpec, training: &TrainingSpec, threads: usize) -> 
         format!("layers that need about {}", gigabytes(need)),
         format!("at most the {} of free memory", gigabytes(available)),
     )
-    .remedy("choose smaller layers")
-    .into())
+    .remedy("choose smaller layers"))
 }
 
 /// Bytes that a run holds for a weight when it holds most: in the engine its value, what is derived from it, its u and
 /// its slots; in double precision the best epoch's value, and value, slots and best value of the checkpoint; of these the
 /// tensors of the file, and their bytes twice.
-fn per_weight(training: &TrainingSpec) -> Result<u64> {
+fn per_weight(training: &TrainingSpec) -> thalweg::Result<u64> {
     let size = match training.dtype {
         Dtype::F32 | Dtype::Bf16 => 4,
         Dtype::F64 => 8,

@@ -17,7 +17,7 @@ use thalweg_data::Preprocessing;
 use crate::exit::{Failure, Result};
 use crate::log::Rows;
 use crate::resolve::for_rows;
-use crate::run_folder::MODEL;
+use crate::run_folder::{CONFIG, MODEL};
 
 /// What a model file says beside its tensors.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,10 +81,18 @@ impl Description {
 impl Model {
     /// Reads a model file, or that of a run folder.
     pub fn read(path: &Path) -> Result<Self> {
-        let path = if path.is_dir() {
-            path.join(MODEL)
-        } else {
-            path.to_owned()
+        let path = match path.is_dir() {
+            true if path.join(CONFIG).exists() && !path.join(MODEL).exists() => {
+                let error =
+                    Error::invalid(path.display().to_string(), "a run without a model", MODEL);
+                let goes_on = format!(
+                    "`thalweg train --resume --out {}` goes on with it",
+                    path.display()
+                );
+                return Err(error.remedy(goes_on).into());
+            }
+            true => path.join(MODEL),
+            false => path.to_owned(),
         };
         let bytes = std::fs::read(&path).map_err(|error| {
             Failure::input(format!(

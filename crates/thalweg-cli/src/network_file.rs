@@ -23,82 +23,85 @@
 //! Any entry of `thalweg list layers` is a layer. `normalization` and `dropout` are short for layers of their own. A
 //! first layer `embedding` may leave its `levels` to the data, and its `widths` to the rule that `thalweg list` tells.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use thalweg::activations::ACTIVATIONS;
-use thalweg::error::{Error, Invalid};
-use thalweg::layers::{self, Shape};
+use thalweg::error::Error;
+use thalweg::layers::{self, LAYERS, Shape};
 use thalweg::precision::Dtype;
-use thalweg::registry::{AUTO, Choice, Setting};
-use toml::Spanned;
+use thalweg::registry::{AUTO, Choice, Setting, did_you_mean};
 
-use crate::exit::{Failure, Result};
+use crate::exit::Result;
+use crate::toml_file::TomlFile;
 
-/// What the file says.
+/// A network as a file tells it, with its short forms.
 #[derive(Debug, Clone)]
 pub struct NetworkFile {
-    path: PathBuf,
+    file: TomlFile,
+    /// The table that the layers are in; empty: the file itself.
+    table: &'static str,
     input: Option<[usize; 3]>,
-    layers: Vec<Layer>,
-}
-
-#[derive(Debug, Clone)]
-struct Layer {
-    line: usize,
-    choice: Choice,
+    layers: Vec<Choice>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Contents {
     input: Option<[usize; 3]>,
-    layers: Vec<Spanned<toml::Table>>,
+    layers: Vec<Choice>,
 }
 
 /// The layer that reads codes.
 pub const EMBEDDING: &str = "embedding";
 
+/// The short form for a layer that normalizes.
+const NORMALIZATION: &str = "normalization";
+
 /// Layers whose place is around the layer that they normalize.
 const WRAPPERS: [&str; 2] = ["weight_norm", "spectral_norm"];
 
 impl NetworkFile {
-    /// Reads the file.
+    /// Reads a file of a network alone.
     pub fn read(path: &Path) -> Result<Self> {
-        let fail = |what: String| {
-            let what = what.trim().replace('\n', " ");
-            Failure::input(format!("{}: {what}", path.display()))
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| fail(format!("cannot be read: {error}; check the path")))?;
-        let line = |place: usize| 1 + text[..place.min(text.len())].matches('\n').count();
-        let contents: Contents = toml::from_str(&text).map_err(|error| {
-            let place =
-                (error.span()).map_or(String::new(), |span| format!("line {}: ", line(span.start)));
-            fail(format!("{place}{}", error.message()))
-        })?;
-        if contents.layers.is_empty() {
-            return Err(fail("found no layers, expected [[layers]]".to_owned()));
+        let file = TomlFile::read(path)?;
+        let Contents { input, layers } = file.parse()?;
+        match layers.is_empty() {
+            true => Err(file.fail(None, "found no layers, expected [[layers]]")),
+            false => Ok(Self {
+                file,
+                table: "",
+                input,
+                layers,
+            }),
         }
-        let layer = |(index, table): (usize, Spanned<toml::Table>)| {
-            let line = line(table.span().start);
-            let choice = Choice::deserialize(table.into_inner()).map_err(|error| {
-                let number = index + 1;
-                fail(format!("line {line}: layer {number}: {}", error.message()))
-            })?;
-            Ok(Layer { line, choice })
-        };
-        let layers = contents.layers.into_iter().enumerate().map(layer);
-        Ok(Self {
-            path: path.to_owned(),
-            input: contents.input,
-            layers: layers.collect::<Result<_>>()?,
-        })
+    }
+
+    /// The layers of a config file.
+    pub fn of_config(file: TomlFile, layers: Vec<Choice>) -> Self {
+        Self {
+            file,
+            table: "network",
+            input: None,
+            layers,
+        }
     }
 
     /// Whether it begins with an embedding.
     pub fn embeds(&self) -> bool {
-        (self.layers.first()).is_some_and(|layer| layer.choice.name == EMBEDDING)
+        (self.layers.first()).is_some_and(|layer| layer.name == EMBEDDING)
+    }
+
+    /// The layers with their short forms written out.
+    ///
+    /// # Errors
+    /// Names the file, the line and the layer whose short forms are not valid.
+    pub fn written_out(&self) -> thalweg::Result<Vec<Choice>> {
+        let layers = self.layers.iter().enumerate();
+        let each = layers.map(|(index, layer)| {
+            expand(layer.clone()).map_err(|error| self.of_layer(index, error))
+        });
+        Ok(each.collect::<thalweg::Result<Vec<_>>>()?.concat())
     }
 
     /// The shape of the input, if it is an image, and the layers, for data whose rows have the shape `rows` and begin
@@ -112,13 +115,13 @@ impl NetworkFile {
         codes: &[(&str, usize)],
         outputs: usize,
     ) -> Result<(Option<[usize; 3]>, Vec<Choice>)> {
-        let name = self.path.display();
         let size: usize = rows.iter().product();
         let image = match (self.input, rows) {
             (Some(input), _) if input.iter().product::<usize>() != size => {
                 let found = format!("input = {input:?} for rows of {size} values");
                 let expected = "channels · lines · pixels as the data have them";
-                return Err(Error::invalid(name.to_string(), found, expected).into());
+                let error = Error::invalid("network", found, expected).at("input");
+                return Err(self.locate(error).into());
             }
             (Some(input), _) => Some(input),
             (None, &[height, width]) => Some([1, height, width]),
@@ -128,35 +131,22 @@ impl NetworkFile {
         let shape = image.map_or(Shape::flat(size), Shape::image);
         let mut all = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
-            let fail = |error: Error| {
-                let error = match error {
-                    Error::Invalid(mut invalid) => {
-                        // Its number would be that among the layers that this file's stand for.
-                        if let Some((_, rest)) = invalid.subject.split_once(": ") {
-                            invalid.subject = rest.to_owned();
-                        }
-                        Error::Invalid(invalid)
-                    }
-                    other => other,
-                };
-                let (line, number, kind) = (layer.line, index + 1, &layer.choice.name);
-                error.within(format_args!("{name}: line {line}: layer {number} ({kind})"))
-            };
-            let mut choice = layer.choice.clone();
+            let fail = |error: Error| self.of_layer(index, error);
+            let mut choice = layer.clone();
             if index == 0 {
-                choice = with_codes(choice, codes).map_err(|e| fail(e.within("layer")))?;
+                choice = with_codes(choice, codes).map_err(fail)?;
             }
             let is_last = index + 1 == self.layers.len();
             if is_last && choice.name == "dense" && !choice.settings.contains_key("units") {
                 choice = choice.with("units", Setting::Integer(outputs as i64));
             }
-            let within = |error: Error| fail(error.within("layer"));
-            all.extend(expand(choice).map_err(within)?);
-            let nodes = layers::build(shape, &all, Dtype::default()).map_err(fail)?;
+            all.extend(expand(choice).map_err(fail)?);
+            let nodes = layers::build(shape, &all, Dtype::default());
+            let nodes = nodes.map_err(|error| self.locate(error))?;
             let found = nodes.last().map_or(0, |node| node.output.size());
             if is_last && found != outputs {
                 let expected = format!("{outputs}, as the data and the task ask for");
-                let error = Error::invalid("layer: outputs", found.to_string(), expected);
+                let error = Error::invalid("outputs", found.to_string(), expected).at("units");
                 return Err(
                     fail(error.remedy("end with a dense layer that leaves out `units`")).into(),
                 );
@@ -164,43 +154,59 @@ impl NetworkFile {
         }
         Ok((image, all))
     }
-}
 
-/// What is said of a layer of the network that a file tells, counted with the layers that short forms stand for, as it is
-/// said of its place in the file. Other errors stay as they are.
-pub fn locate(file: Option<&Path>, error: Error) -> Error {
-    match (file.map(NetworkFile::read), error) {
-        (Some(Ok(file)), Error::Invalid(invalid)) => Error::Invalid(Invalid {
-            subject: file.place(&invalid.subject).unwrap_or(invalid.subject),
-            ..invalid
-        }),
-        (_, error) => error,
+    /// What is said of the network, whose layers are counted with those that short forms stand for, as it is said of its
+    /// place in this file: `layer 5 (dense): activation` as `net.toml: line 8: layer 2 (dense): activation`.
+    pub fn locate(&self, error: Error) -> Error {
+        let Error::Invalid(mut invalid) = error else {
+            return error;
+        };
+        let number = match &invalid.place[..] {
+            [layers, number, ..] if layers == "layers" => number.parse().ok(),
+            _ => None,
+        };
+        let stands_for = |layer: &Choice| expand(layer.clone()).map_or(1, |all| all.len());
+        let mut end = 0;
+        let found = number.and_then(|number: usize| {
+            self.layers.iter().enumerate().find(|(_, layer)| {
+                end += stands_for(layer);
+                number < end
+            })
+        });
+        if let Some((index, layer)) = found {
+            invalid.place[1] = index.to_string();
+            let of_layer = (invalid.subject.strip_prefix("layer "))
+                .and_then(|rest| rest.split_once(" ("))
+                .and_then(|(_, rest)| rest.split_once(')'));
+            if let Some((named, rest)) = of_layer {
+                let kind = &layer.name;
+                let short = match named {
+                    _ if named == kind => None,
+                    "dropout" | "activation" => Some(named),
+                    _ => Some(NORMALIZATION),
+                };
+                let inner = short.map_or(String::new(), |_| format!(": {named}"));
+                let subject = format!("layer {} ({kind}){inner}{rest}", index + 1);
+                let short = short.map(str::to_owned);
+                invalid.place.splice(2..2, short);
+                invalid.subject = subject;
+            }
+            if invalid.found.starts_with("setting `") && invalid.remedy.is_empty() {
+                let name = invalid
+                    .found
+                    .trim_start_matches("setting ")
+                    .trim_matches('`');
+                invalid.remedy = did_you_mean(name, [NORMALIZATION, "dropout"]);
+            }
+        }
+        self.file.locate(self.table, Error::Invalid(invalid))
     }
-}
 
-impl NetworkFile {
-    /// `layer 5 (dense): activation` as `net.toml: line 8: layer 2 (dense): activation`.
-    fn place(&self, subject: &str) -> Option<String> {
-        let rest = subject.strip_prefix("layer ")?;
-        let (number, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
-        let named = rest
-            .strip_prefix(" (")
-            .and_then(|rest| rest.split_once(')'));
-        let (named, rest) = named.map_or((None, rest), |(kind, rest)| (Some(kind), rest));
-        let stands_for = |layer: &Layer| expand(layer.choice.clone()).map_or(1, |all| all.len());
-        let mut last = 0;
-        let (index, layer) = self.layers.iter().enumerate().find(|(_, layer)| {
-            last += stands_for(layer);
-            number.parse().is_ok_and(|number: usize| number <= last)
-        })?;
-        let (path, line, kind) = (self.path.display(), layer.line, &layer.choice.name);
-        // A layer that a short form of this one stands for.
-        let inner = named.filter(|named| named != kind);
-        let inner = inner.map_or(String::new(), |named| format!(": {named}"));
-        Some(format!(
-            "{path}: line {line}: layer {} ({kind}){inner}{rest}",
-            index + 1
-        ))
+    /// An error of the layer `index` of this file.
+    fn of_layer(&self, index: usize, error: Error) -> Error {
+        let layer = format!("layer {} ({})", index + 1, self.layers[index].name);
+        let error = error.within(layer).at(&format!("layers.{index}"));
+        self.file.locate(self.table, error)
     }
 }
 
@@ -259,7 +265,17 @@ fn with_codes(choice: Choice, codes: &[(&str, usize)]) -> thalweg::Result<Choice
 
 /// A layer with its short forms written out.
 fn expand(mut choice: Choice) -> thalweg::Result<Vec<Choice>> {
-    let normalization = take_choice(&mut choice, "normalization")?;
+    let normalization = take_choice(&mut choice, NORMALIZATION)?;
+    if let Some(norm) = &normalization {
+        let names = LAYERS.descriptions().into_iter().map(|layer| layer.name);
+        let norms: Vec<&str> = names.filter(|name| name.ends_with("_norm")).collect();
+        if !norms.contains(&norm.name.as_str()) {
+            let expected = format!("one of {}", norms.join(", "));
+            let error = Error::invalid(NORMALIZATION, &norm.name, expected);
+            let remedy = did_you_mean(&norm.name, norms);
+            return Err(error.remedy(remedy).at(NORMALIZATION));
+        }
+    }
     let dropout = choice.settings.remove("dropout");
     let dropout = dropout.map(|rate| Choice::new("dropout").with("rate", rate));
     if let Some(Setting::Choices(inner)) = choice.settings.get_mut("layers") {
@@ -299,17 +315,17 @@ fn take_choice(choice: &mut Choice, name: &str) -> thalweg::Result<Option<Choice
         None => Ok(None),
         Some(setting) => match setting.choice() {
             Some(taken) => Ok(Some(taken)),
-            None => {
-                let found = format!("{name} = {setting}");
-                Err(Error::invalid(&*choice.name, found, "the name of an entry"))
-            }
+            None => Err(Error::invalid(name, setting.to_string(), "the name of an entry").at(name)),
         },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::exit::Failure;
 
     fn write(text: &str) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -358,15 +374,12 @@ mod tests {
         let conv = "[[layers]]\nname = 'conv2d'\nchannels = 2\nkernel = 5\ndropout = 0.1\n";
         assert_eq!(
             message(&format!("{conv}{conv}"), &[8, 8]),
-            "line 6: layer 2 (conv2d): layer conv2d: found a kernel of 5×5, expected at most its input, 4×4"
+            "line 6: layer 2 (conv2d): found a kernel of 5×5, expected at most its input, 4×4"
         );
-        assert!(
-            message(conv, &[64])
-                .starts_with("line 1: layer 1 (conv2d): layer conv2d: found a list of 64")
-        );
+        assert!(message(conv, &[64]).starts_with("line 1: layer 1 (conv2d): found a list of 64"));
         let last = "[[layers]]\nname = 'dense'\nunits = 3\n";
         assert!(
-            message(last, &[4]).contains("line 1: layer 1 (dense): outputs: found 3, expected 10")
+            message(last, &[4]).contains("line 3: layer 1 (dense): outputs: found 3, expected 10")
         );
         assert!(
             message("[[layers]]\nname = 'dense'\nunit = 3\n", &[4])
@@ -374,8 +387,7 @@ mod tests {
         );
         assert!(message("layers = 3", &[4]).starts_with("line 1: "));
         assert!(
-            message("[[layers]]\nunits = 3", &[4])
-                .contains("line 1: layer 1: missing field `name`")
+            message("[[layers]]\nunits = 3", &[4]).contains("line 1: found a table without `name`")
         );
         assert!(
             message("input = [1, 2, 3]\n[[layers]]\nname = 'dense'\n", &[4])

@@ -185,12 +185,21 @@ pub fn threads_or_all(threads: Option<usize>) -> usize {
     threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get().min(1024)))
 }
 
-/// What is said of a value that is none of its flag's: of one that was refused, what was found and what is expected.
+/// What is said of an argument that is missing, or of a value that is none of its flag's: what was found and what is
+/// expected.
 fn misread(error: &clap::Error) -> Option<String> {
     let part = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
     };
+    if let (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    {
+        let missing = missing.join(" and ");
+        return Some(format!(
+            "found no {missing}, expected it beside the other arguments"
+        ));
+    }
     // `--seed <N>`.
     let argument = part(ContextKind::InvalidArg)?;
     let (flag, value) = argument.split_once(' ').unwrap_or((argument, "a value"));

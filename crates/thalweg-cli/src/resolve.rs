@@ -14,11 +14,12 @@ use crate::args::TrainArgs;
 use crate::choices::{check_loss, has_settings, hidden, with_settings};
 use crate::config::{Config, DataConfig, OutputBias};
 use crate::exit::{Failure, Result};
-use crate::network_file::{NetworkFile, locate};
+use crate::network_file::NetworkFile;
 use crate::preset::{self, Facts, Reason};
 
 mod data;
 mod network;
+mod range;
 
 use data::check_used;
 pub use data::data;
@@ -98,9 +99,11 @@ pub fn config(
     let network = &mut config.network;
     let earlier_loss = network.loss.clone();
     network.inputs = preprocessing.input_width();
-    match &args.network {
-        Some(path) => {
-            let file = NetworkFile::read(path)?;
+    let file = (args.network.as_deref())
+        .map(NetworkFile::read)
+        .transpose()?;
+    match &file {
+        Some(file) => {
             (network.image, network.layers) = file.resolve(
                 &preprocessing.input_shape(),
                 &codes,
@@ -176,9 +179,13 @@ pub fn config(
         (None, None, false) => config.output_bias,
     };
     make_absolute(&mut config)?;
-    let located = |error| locate(args.network.as_deref(), error);
+    let located = |error| match &file {
+        Some(file) => file.locate(error),
+        None => error,
+    };
     config.network = config.network.resolve().map_err(located)?;
     check_outputs(&config, preprocessing.output_width())?;
+    notes.extend(range::check(&config.network, &prepared.train.targets)?);
     config.training = config.training.resolve()?;
     check_loss(facts.task, &config.network.loss)?;
     if args.patience.is_some() && !facts.has_validation {

@@ -25,11 +25,19 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Whether any metric is better than that of `other`.
-    pub fn beats(&self, other: &Scores) -> bool {
+    /// Whether any metric is better than that of a constant. The area under the curve and F1 of a constant are what
+    /// guessing gives or less, so they must be better by more than guesses are.
+    pub fn beats(&self, constant: &Scores) -> bool {
         self.metrics.iter().any(|(name, score)| {
-            let same = other.metrics.iter().find(|(other, _)| other == name);
-            same.is_some_and(|(_, other)| is_better(name, *score, *other).unwrap_or(false))
+            let same = (constant.metrics.iter()).find(|(other, _)| other == name);
+            let margin = match *name {
+                "auc" => 0.05,
+                "f1" => 0.2,
+                _ => 0.0,
+            };
+            same.is_some_and(|(_, constant)| {
+                is_better(name, *score, constant + margin).unwrap_or(false)
+            })
         })
     }
 }

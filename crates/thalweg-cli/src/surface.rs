@@ -5,6 +5,7 @@ use thalweg::engine::{Engine, ParameterInfo};
 use thalweg::search::Surface;
 use thalweg::solvers;
 use thalweg::spec::TrainingSpec;
+use thalweg_data::Note;
 use thalweg_plot::{Figure, Grid, Panel};
 
 use crate::exit::Result;
@@ -40,6 +41,20 @@ pub fn draw(
         place.join(", "),
         figure(loss)
     ));
+    let at_border = names
+        .iter()
+        .zip(&lowest)
+        .zip(&surface.axes)
+        .find(|((_, value), axis)| {
+            [axis.values.first(), axis.values.last()].contains(&Some(*value))
+        });
+    if let Some(((name, value), _)) = at_border {
+        terminal.note(&Note::warning(format!(
+            "{name} = {} is at the border of the grid, so the lowest point may lie outside: move it by --set \
+             optimizer.from=… and --set optimizer.to=…",
+            figure(*value)
+        )));
+    }
     let panel = panel(surface, &names, &lowest, loss);
     if terminal.is_seen() {
         terminal.line(&panel.text(TEXT.0, TEXT.1));

@@ -1,6 +1,7 @@
 //! `thalweg train`: from arguments to a run folder.
 
 use std::fs::File;
+use std::path::Path;
 
 use thalweg::Isa;
 use thalweg::cpu;
@@ -10,6 +11,7 @@ use thalweg::error::Error;
 use thalweg::initializers::start_at_prior;
 use thalweg::optimizers::is_solver;
 use thalweg::registry::Choice;
+use thalweg::spec::NetworkSpec;
 use thalweg::train::{Run, StoppedBy};
 use thalweg_data::{Note, Prepared, Source};
 
@@ -26,7 +28,7 @@ use crate::interrupt;
 use crate::log::{self, Log, Rows, Start};
 use crate::memory;
 use crate::model::{Model, Outcome};
-use crate::network_file::locate;
+use crate::network_file::NetworkFile;
 use crate::parse::threads_or_all;
 use crate::preset::Reason;
 use crate::progress::Progress;
@@ -103,6 +105,31 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     )
 }
 
+/// What is said of the network, as it is said of its place in the file that tells it, if one does.
+fn locate(args: &TrainArgs, network: &NetworkSpec, error: Error) -> Error {
+    let stored = args.out.as_ref().filter(|_| args.resume);
+    let stored = stored.map(|out| RunFolder::at(out).file(CONFIG));
+    let of_config = |path: &Path| {
+        let file = Config::network_file(path).ok()?;
+        let layers = file.written_out().ok()?;
+        // Unless arguments changed it.
+        let told = NetworkSpec {
+            layers,
+            ..network.clone()
+        };
+        (told.resolve().ok()? == *network).then_some(file)
+    };
+    let file = match (&args.network, stored.as_deref().or(args.config.as_deref())) {
+        (Some(path), _) => NetworkFile::read(path).ok(),
+        (None, Some(path)) => of_config(path),
+        (None, None) => None,
+    };
+    match file {
+        Some(file) => file.locate(error),
+        None => error,
+    }
+}
+
 /// The config of the run in `--out` that `--resume` goes on with; none when there is nothing yet. Without
 /// `--resume` nothing may be there.
 fn stored_config(args: &TrainArgs) -> Result<Option<Config>> {
@@ -154,10 +181,11 @@ fn train(
         lock,
     } = beginning;
     let threads = threads_or_all(args.threads);
-    memory::check(&config.network, &config.training, threads)?;
+    let network = config.network.clone();
+    let located = |error| locate(args, &network, error);
+    memory::check(&network, &config.training, threads).map_err(located)?;
     let training = resolve::for_rows(&config.training, prepared.train.rows());
     let has_weights = config.initial_weights.is_some() || model.is_some();
-    let located = |error| locate(args.network.as_deref(), error);
     let mut engine = match has_weights {
         true => cpu::engine_to_load(&config.network, &training, threads),
         false => cpu::engine(&config.network, &training, threads),

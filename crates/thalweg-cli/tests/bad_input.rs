@@ -281,7 +281,7 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
         ),
         (
             "builtin:iris --hidden 4 --activation step",
-            "layer 1: training: found the activation step",
+            "layer 1 (dense): training: found the activation step",
         ),
         ("builtin:iris --reduction total", "expected mean or sum"),
         ("builtin:iris --output-bias one", "expected prior or zero"),
@@ -416,14 +416,40 @@ fn a_config_that_is_no_config_is_explained_in_one_line() {
     place.train("builtin:iris --epochs 1 --out a");
     let config = place.text("a/config.toml");
     for (text, expected) in [
-        (config.replace("epochs = 1", "epochs = \"many\""), "line "),
-        (config.replace("epochs = 1", "epoch = 1"), "epoch"),
+        (
+            config.replace("epochs = 1", "epochs = \"many\""),
+            "found string \"many\", expected a whole number ≥ 0",
+        ),
+        (
+            config.replace("epochs = 1", "epoch = 1"),
+            "found `epoch`, expected one of learning_rate",
+        ),
+        (
+            config.replace("units = 64", "unit = 64"),
+            "bad.toml: line 40: layer 1 (dense): found setting `unit`",
+        ),
+        (
+            config.replace("units = 64", "units = 99999999999999999999"),
+            "bad.toml: line 40: found 99999999999999999999, expected a whole number",
+        ),
+        (
+            config.replace("units = 64", "units = \"64\""),
+            "layer 1 (dense): found units = \"64\", expected a whole number",
+        ),
+        (
+            config.replace("constraint = \"auto\"", "constraint = { limit = 3 }"),
+            "bad.toml: line 38: found a table without `name`",
+        ),
+        (
+            config.replace("seed = 0\ndtype", "seed = 0\nl1 = -1.0\ndtype"),
+            "l1: found -1, expected a number ≥ 0",
+        ),
         (
             config.replace("\"adamw\"", "\"adamv\""),
             "did you mean `adam`?",
         ),
         (config.replace("[training]", "[training"), "line "),
-        (String::new(), "missing field"),
+        (String::new(), "found no `data`"),
     ] {
         place.write("bad.toml", text);
         let message = place.refused("train --config bad.toml --out b");

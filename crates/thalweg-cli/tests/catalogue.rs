@@ -85,6 +85,7 @@ fn every_flag_that_is_listed_is_in_the_help_and_sets_the_field_that_is_listed_be
         );
         let values: Vec<&str> = match domain {
             "true or false" => vec!["false"],
+            "a column" => vec!["hue"],
             _ if domain.contains("whole") => vec!["3"],
             _ if domain.contains("number") => vec!["0.25"],
             words => words.split(" or ").collect(),
@@ -104,7 +105,7 @@ fn every_flag_that_is_listed_is_in_the_help_and_sets_the_field_that_is_listed_be
             };
             let epochs = if flag == "--epochs" { "" } else { "--epochs 1" };
             place.succeed(&format!(
-                "train builtin:iris --hidden 4 {epochs} {others} {said} --quiet --out {out}"
+                "train builtin:wine --hidden 4 {epochs} {others} {said} --quiet --out {out}"
             ));
             let config: toml::Table = place.text(&format!("{out}/config.toml")).parse().unwrap();
             let config = toml::Value::Table(config);

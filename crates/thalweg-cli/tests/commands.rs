@@ -288,6 +288,10 @@ fn list_shows_every_registry() {
         "he_uniform",
         "auc",
         "npz",
+        "multilabel",
+        "class_weight",
+        "custom",
+        "output_bias",
         "beta1 = 0.9",
     ] {
         assert!(all.contains(name), "{name} is not listed");

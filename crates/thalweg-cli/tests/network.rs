@@ -134,22 +134,22 @@ fn a_network_file_that_does_not_fit_is_explained_in_one_line() {
     let layer = "[[layers]]\nname = 'dense'\nunits = 4\n";
     for (text, expected) in [
         ("layers = [".to_owned(), "net.toml: line 1: "),
-        (String::new(), "net.toml: line 1: missing field `layers`"),
+        (String::new(), "net.toml: line 1: found no `layers`"),
         (
             format!("{layer}[[layers]]\nname = 'conv3d'\n"),
-            "net.toml: line 4: layer 2 (conv3d): layer: found `conv3d`",
+            "net.toml: line 4: layer 2 (conv3d): found `conv3d`",
         ),
         (
             "[[layers]]\nname = 'conv2d'\nkernel = 7\nchannels = 2\n".to_owned(),
-            "net.toml: line 1: layer 1 (conv2d): layer conv2d: found a kernel of 7×7, expected at most its input, 6×6",
+            "net.toml: line 1: layer 1 (conv2d): found a kernel of 7×7, expected at most its input, 6×6",
         ),
         (
             format!("{layer}[[layers]]\nname = 'dropout'\nrate = 1\n"),
-            "line 4: layer 2 (dropout): layer dropout: found rate = 1, expected a number ≥ 0 and < 1",
+            "line 6: layer 2 (dropout): found rate = 1, expected a number ≥ 0 and < 1",
         ),
         (
             layer.to_owned(),
-            "line 1: layer 1 (dense): outputs: found 4, expected 3",
+            "line 3: layer 1 (dense): outputs: found 4, expected 3",
         ),
     ] {
         place.write("net.toml", text);

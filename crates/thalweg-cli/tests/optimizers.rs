@@ -142,22 +142,28 @@ fn a_killed_run_with_many_options_goes_on_to_the_same_bits() {
 fn options_out_of_range_are_refused_before_anything_is_read() {
     let place = Workplace::new();
     for (flags, expected) in [
-        ("--l1 -1", "l1: found -1, expected a number ≥ 0"),
-        ("--clip-norm 0", "clip norm: found 0, expected a number > 0"),
-        ("--clip-value -1", "clip value: found -1"),
-        ("--max-norm nan", "max norm: found NaN"),
-        ("--sam 0", "sam: found 0"),
-        ("--ema 1", "ema: found 1, expected a number ≥ 0 and < 1"),
-        ("--max-steps 0", "max steps: found 0"),
-        ("--max-time 0", "max time: found 0"),
-        ("--min-change -1", "min change: found -1"),
-        ("--reduce-on-plateau 0", "plateau patience: found 0"),
+        ("--l1 -1", "--l1: found -1, expected a number ≥ 0"),
+        (
+            "--clip-norm 0",
+            "--clip-norm: found 0, expected a number > 0",
+        ),
+        ("--clip-value -1", "--clip-value: found -1"),
+        ("--max-norm nan", "--max-norm: found NaN"),
+        ("--sam 0", "--sam: found 0"),
+        ("--ema 1", "--ema: found 1, expected a number ≥ 0 and < 1"),
+        ("--max-steps 0", "--max-steps: found 0"),
+        ("--max-time 0", "--max-time: found 0"),
+        ("--min-change -1", "--min-change: found -1"),
+        ("--reduce-on-plateau 0", "--reduce-on-plateau: found 0"),
         (
             "--reduce-on-plateau 2 --plateau-factor 1",
-            "plateau factor: found 1",
+            "--plateau-factor: found 1",
         ),
-        ("--plateau-factor 0.5", "--reduce-on-plateau"),
-        ("--scale-lr-from 0", "scale rate from batch size: found 0"),
+        (
+            "--plateau-factor 0.5",
+            "found no --reduce-on-plateau <N>, expected it",
+        ),
+        ("--scale-lr-from 0", "--scale-lr-from: found 0"),
         ("--last-batch some", "expected keep or drop or weight"),
         (
             "--sampling odd",

@@ -19,7 +19,7 @@ fn what_does_not_go_together_is_refused_in_one_line() {
     for (line, expected) in [
         (
             "builtin:iris --network softmax.toml --loss multiclass_hinge",
-            "softmax.toml: line 1: layer 1 (dense) and loss multiclass_hinge: found probabilities for a loss that takes logits",
+            "softmax.toml: line 3: layer 1 (dense) and loss multiclass_hinge: found probabilities for a loss that takes logits",
         ),
         (
             "builtin:breast-cancer --network softmax.toml --loss hinge",
@@ -27,11 +27,11 @@ fn what_does_not_go_together_is_refused_in_one_line() {
         ),
         (
             "builtin:iris --network batch_norm.toml --batch-size 1",
-            "batch_norm.toml: line 1: layer 1 (dense): batch_norm: found a batch size of 1",
+            "batch_norm.toml: line 4: layer 1 (dense): batch_norm: found a batch size of 1",
         ),
         (
             "builtin:iris --hidden 4 --activation step",
-            "layer 1: training: found the activation step",
+            "layer 1 (dense): training: found the activation step",
         ),
         (
             "builtin:iris --l2 -1",
@@ -39,11 +39,11 @@ fn what_does_not_go_together_is_refused_in_one_line() {
         ),
         (
             "builtin:iris --l1 -1",
-            "l1: found -1, expected a number ≥ 0",
+            "--l1: found -1, expected a number ≥ 0",
         ),
         (
             "builtin:iris --l2-sum -1",
-            "l2 sum: found -1, expected a number ≥ 0",
+            "--l2-sum: found -1, expected a number ≥ 0",
         ),
         (
             "builtin:iris --optimizer adam --set optimizer.beta1=1",
@@ -55,7 +55,7 @@ fn what_does_not_go_together_is_refused_in_one_line() {
         ),
         (
             "builtin:iris --ema 1",
-            "ema: found 1, expected a number ≥ 0 and < 1",
+            "--ema: found 1, expected a number ≥ 0 and < 1",
         ),
         (
             "builtin:iris --optimizer lbfgs --network batch_norm.toml",
@@ -112,43 +112,55 @@ fn errors_of_a_network_file_name_line_and_layer() {
     for (layer, expected) in [
         (
             "name='dense'\nunits=4\nactivation='rleu'\n",
-            "layer 1 (dense): layer dense: activation: found `rleu`, ",
+            "line 6: layer 1 (dense): activation: found `rleu`, ",
         ),
         (
             "name='dense'\nunits=4\nactivation={name='elu', alpa=1}\n",
-            "layer 1 (dense): layer dense: activation elu: found setting `alpa`, ",
+            "line 6: layer 1 (dense): activation elu: found setting `alpa`, ",
         ),
         (
             "name='dense'\nunits=4\nnormalization='bach_norm'\n",
-            "layer 1 (dense): layer: found `bach_norm`, ",
+            "line 6: layer 1 (dense): normalization: found bach_norm, expected one of batch_norm, ",
         ),
         (
             "name='dense'\nunits=4\ndropout=1\n",
-            "layer 1 (dense): layer dropout: found rate = 1, expected a number ≥ 0 and < 1",
+            "line 6: layer 1 (dense): dropout: found rate = 1, expected a number ≥ 0 and < 1",
+        ),
+        (
+            "name='dense'\nunits=4\nnormalization='dropout'\n",
+            "line 6: layer 1 (dense): normalization: found dropout, expected one of batch_norm, ",
+        ),
+        (
+            "name='dense'\nunits=4\ndropout={rate=0.2}\n",
+            "line 6: found a table without `name`",
+        ),
+        (
+            "name='dense'\nunits=4\nnormalisation='batch_norm'\n",
+            "line 6: layer 1 (dense): found setting `normalisation`, expected one of units, activation, bias, initializer, constraint; did you mean `normalization`?",
         ),
         (
             "name='dense'\nunits=4\ninitializer='orthogonl'\n",
-            "layer 1 (dense): layer dense: initializer: found `orthogonl`, ",
+            "line 6: layer 1 (dense): initializer: found `orthogonl`, ",
         ),
         (
             "name='dense'\nunits=4\nconstraint='max_nrom'\n",
-            "layer 1 (dense): layer dense: constraint: found `max_nrom`, ",
+            "line 6: layer 1 (dense): constraint: found `max_nrom`, ",
         ),
         (
             "name='dense'\nunits=4\nconstraint={name='max_norm', limit=-1}\n",
-            "layer 1 (dense): layer dense: constraint max_norm: found limit = -1, expected a number > 0",
+            "line 6: layer 1 (dense): constraint max_norm: found limit = -1, expected a number > 0",
         ),
         (
             "name='dense'\nunits=4\ncolour='red'\n",
-            "layer 1 (dense): layer dense: found setting `colour`, ",
+            "line 6: layer 1 (dense): found setting `colour`, ",
         ),
         (
             &format!("{conv}normalization={{name='group_norm', groups=2}}\n"),
-            "layer 1 (conv2d): layer group_norm: found 2 groups of 3 channels",
+            "line 7: layer 1 (conv2d): group_norm: found 2 groups of 3 channels",
         ),
         (
             "name='residual'\nlayers=[{name='flatten'}, {name='dense', units=3}]\n",
-            "layer 1 (residual): layer residual: found 1×8×8 → 3 without a projection",
+            "line 3: layer 1 (residual): found 1×8×8 → 3 without a projection",
         ),
     ] {
         place.write(
@@ -156,7 +168,7 @@ fn errors_of_a_network_file_name_line_and_layer() {
             format!("# a network\n\n[[layers]]\n{layer}\n[[layers]]\nname='dense'\n"),
         );
         let message = place.refused("train builtin:digits --network net.toml --out o");
-        let expected = format!("thalweg: net.toml: line 3: {expected}");
+        let expected = format!("thalweg: net.toml: {expected}");
         assert!(
             message.starts_with(&expected),
             "{message} is not {expected}"
@@ -165,7 +177,7 @@ fn errors_of_a_network_file_name_line_and_layer() {
     place.write("net.toml", "\nlayer = 3\n[[layers]]\nname='dense'\n");
     let message = place.refused("train builtin:digits --network net.toml");
     assert!(
-        message.starts_with("thalweg: net.toml: line 2: unknown field `layer`"),
+        message.starts_with("thalweg: net.toml: line 2: found `layer`, expected one of input, layers; did you mean `layers`?"),
         "{message}"
     );
 }
@@ -179,17 +191,17 @@ fn errors_of_training_name_line_and_layer_of_the_file() {
         (
             "[[layers]]\nname='dense'\nunits=3\nactivation='step'\n[[layers]]\nname='dense'\n",
             "",
-            "line 7: layer 2 (dense): ",
+            "line 10: layer 2 (dense): ",
         ),
         (
             "[[layers]]\nname='dense'\nactivation='softmax'\n",
             "",
-            "line 7: layer 2 (dense) and loss cross_entropy: found probabilities",
+            "line 9: layer 2 (dense) and loss cross_entropy: found probabilities",
         ),
         (
             "[[layers]]\nname='dense'\n",
             "--batch-size 1",
-            "line 1: layer 1 (dense): batch_norm: found a batch size of 1",
+            "line 4: layer 1 (dense): batch_norm: found a batch size of 1",
         ),
     ] {
         place.write("net.toml", format!("{first}{last}"));

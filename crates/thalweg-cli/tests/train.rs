@@ -276,7 +276,18 @@ fn training_that_diverges_late_keeps_the_best_model() {
 fn a_model_that_has_learned_nothing_is_said_to() {
     let place = Workplace::new();
     for (flags, advice) in [
-        ("--lr 1e-12 --epochs 1", "try a smaller --lr, or look"),
+        (
+            "--lr 1e-12 --epochs 1",
+            "--lr 1e-12 is small: try --lr 0.002",
+        ),
+        (
+            "--epochs 1 --max-norm 1e-9",
+            "--max-norm 1e-9 is out of proportion: try --max-norm 3",
+        ),
+        (
+            "--initializer zeros --epochs 2 --lr 1e-9",
+            "units that begin alike stay alike: try another --initializer",
+        ),
         (
             "--lr 1e-12 --l2 1e4 --epochs 1",
             "--l2 1e4 is out of proportion: try --l2 1e-4",

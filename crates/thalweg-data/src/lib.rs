@@ -23,6 +23,7 @@ mod csv;
 pub mod error;
 pub mod formats;
 mod input;
+pub mod listed;
 mod odd;
 pub mod prepare;
 pub mod preprocess;

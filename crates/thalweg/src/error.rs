@@ -54,6 +54,9 @@ pub struct Invalid {
     pub expected: String,
     /// What to do about it; may be empty.
     pub remedy: String,
+    /// Where it stands among what the user set, outermost first, as `layers`, `2`, `activation`, `alpha`; as far as it
+    /// is known. A program that read settings from a file finds the line by it.
+    pub place: Vec<String>,
 }
 
 impl fmt::Display for Invalid {
@@ -82,6 +85,7 @@ impl Error {
             found: found.into(),
             expected: expected.into(),
             remedy: String::new(),
+            place: Vec::new(),
         })
     }
 
@@ -94,6 +98,16 @@ impl Error {
         self
     }
 
+    /// Puts names in front of its place: those of the tables and lists, separated by dots, that it is in.
+    #[must_use]
+    pub fn at(mut self, outer: &str) -> Self {
+        if let Error::Invalid(invalid) = &mut self {
+            let outer = outer.split('.').map(str::to_owned);
+            invalid.place.splice(0..0, outer);
+        }
+        self
+    }
+
     /// Puts `outer` in front of the subject: `optimizer adam` → `config: optimizer adam`.
     #[must_use]
     pub fn within(mut self, outer: impl fmt::Display) -> Self {
@@ -101,5 +115,23 @@ impl Error {
             invalid.subject = format!("{outer}: {}", invalid.subject);
         }
         self
+    }
+
+    /// Says of which layer of a network it is, counted from 0: `layer dense: activation` → `layer 3 (dense): activation`.
+    #[must_use]
+    pub(crate) fn of_layer(mut self, index: usize, name: &str) -> Self {
+        if let Error::Invalid(invalid) = &mut self {
+            let layer = format!("layer {} ({name})", index + 1);
+            let own = format!("layer {name}");
+            let rest = [own.as_str(), "layer"].into_iter().find_map(|own| {
+                let rest = invalid.subject.strip_prefix(own)?;
+                (rest.is_empty() || rest.starts_with(':')).then_some(rest)
+            });
+            invalid.subject = match rest {
+                Some(rest) => format!("{layer}{rest}"),
+                None => format!("{layer}: {}", invalid.subject),
+            };
+        }
+        self.at(&format!("layers.{index}"))
     }
 }

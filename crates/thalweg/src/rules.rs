@@ -130,7 +130,8 @@ pub(crate) fn check(spec: &TrainingSpec) -> Result<()> {
         };
         if parameter.domain.admit(&value)?.is_none() {
             let expected = parameter.domain.to_string();
-            return Err(Error::invalid(said.subject(), value.to_string(), expected));
+            let error = Error::invalid(said.subject(), value.to_string(), expected);
+            return Err(error.at(said.field));
         }
     }
     Ok(())

@@ -85,7 +85,7 @@ impl NetworkSpec {
     /// Names the layer, setting or loss that does not fit.
     pub fn resolve(&self) -> Result<Self> {
         if self.inputs == 0 {
-            return Err(Error::invalid("network", "no inputs", "at least 1"));
+            return Err(Error::invalid("network", "no inputs", "at least 1").at("inputs"));
         }
         if self.layers.is_empty() {
             return Err(Error::invalid(
@@ -96,19 +96,20 @@ impl NetworkSpec {
         }
         if self.shape().size() != self.inputs {
             let found = format!("images of {} for {} inputs", self.shape(), self.inputs);
-            return Err(Error::invalid(
-                "network",
-                found,
-                "channels · lines · pixels = inputs",
-            ));
+            let expected = "channels · lines · pixels = inputs";
+            return Err(Error::invalid("network", found, expected).at("image"));
         }
         let ends_in_probabilities = self.ends_in_probabilities()?;
-        let loss = LOSSES.build(&self.loss, &())?;
+        let of_loss = |error: Error| error.at("loss");
+        let loss = LOSSES.build(&self.loss, &()).map_err(of_loss)?;
         if loss.takes_logits() && ends_in_probabilities {
-            let subject = format!("layer {} and loss {}", self.layers.len(), self.loss.name);
+            let last = self.layers.len() - 1;
+            let (name, loss) = (&self.layers[last].name, &self.loss.name);
+            let subject = format!("layer {} ({name}) and loss {loss}", last + 1);
             let found = "probabilities for a loss that takes logits";
             return Err(Error::invalid(subject, found, "a linear last layer")
-                .remedy("leave out its activation: the loss has its own"));
+                .remedy("leave out its activation: the loss has its own")
+                .at(&format!("layers.{last}.activation")));
         }
         let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
         Ok(Self {
@@ -238,19 +239,24 @@ impl TrainingSpec {
         let rate = self.learning_rate;
         if !Domain::POSITIVE.contains(rate) {
             let expected = Domain::POSITIVE.to_string();
-            return Err(Error::invalid("learning rate", rate.to_string(), expected));
+            let error = Error::invalid("learning rate", rate.to_string(), expected);
+            return Err(error.at("learning_rate"));
         }
         rules::check(self)?;
         self.check_batches()?;
-        let optimizer = optimizers::resolve(&self.optimizer)?;
+        let of_optimizer = |error: Error| error.at("optimizer");
+        let optimizer = optimizers::resolve(&self.optimizer).map_err(of_optimizer)?;
         if optimizers::is_solver(&optimizer) {
             self.check_solver()?;
         }
-        SCHEDULES.build(&self.schedule, &())?;
+        let schedule = (SCHEDULES.build(&self.schedule, &()))
+            .and_then(|_| SCHEDULES.resolve(&self.schedule))
+            .map_err(|error| error.at("schedule"))?;
+        let augment = augmentations::resolve(&self.augment);
         Ok(Self {
             optimizer,
-            schedule: SCHEDULES.resolve(&self.schedule)?.into_choice(),
-            augment: augmentations::resolve(&self.augment)?,
+            schedule: schedule.into_choice(),
+            augment: augment.map_err(|error| error.at("augment"))?,
             ..self.clone()
         })
     }
@@ -265,12 +271,13 @@ impl TrainingSpec {
         if last == LastBatch::Weight && self.reduction == Reduction::Sum {
             let found =
                 "`weight` with the gradient of the sum, where every row counts the same already";
-            let error = Error::invalid("last batch", found, "one of them");
+            let error = Error::invalid("last batch", found, "one of them").at("batches.last");
             return Err(error.remedy("keep the last batch, or choose the reduction mean"));
         }
         if sampling == Sampling::Balanced && !(self.shuffle && reshuffle) {
             let found = "`balanced` with the same rows of frequent classes in every epoch";
-            let error = Error::invalid("sampling", found, "rows shuffled before every epoch");
+            let expected = "rows shuffled before every epoch";
+            let error = Error::invalid("sampling", found, expected).at("batches.sampling");
             return Err(error.remedy("let rows be shuffled, or choose stratified"));
         }
         Ok(())

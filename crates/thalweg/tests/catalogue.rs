@@ -25,7 +25,9 @@ const LAYER_NAMES: &[&str] = &[
     "average_pool",
     "global_average_pool",
     "flatten",
-    "residual", // x + f(x), with a projection where the shape changes
+    "unflatten",  // its inverse
+    "activation", // where it is not that of a layer
+    "residual",   // x + f(x), with a projection where the shape changes
     "embedding",
     "dropout",
     "batch_norm",
@@ -144,6 +146,9 @@ const INITIALIZER_NAMES: &[&str] = &[
 /// Augmentations.
 const AUGMENTATION_NAMES: &[&str] = &["flip", "shift", "crop", "noise", "mixup"];
 
+/// Metrics; the confusion matrix is `metrics::confusion`, the best constant `metrics::best_constant`.
+const METRIC_NAMES: &[&str] = &["rmse", "mae", "r2", "accuracy", "auc", "f1"];
+
 /// What a layer may ask of its weights after every update.
 const CONSTRAINT_NAMES: &[&str] = &["max_norm", "none"];
 
@@ -215,10 +220,8 @@ fn every_row_of_the_catalogue_is_there() {
     check("initializers", INITIALIZER_NAMES, &names(&INITIALIZERS));
     check("constraints", CONSTRAINT_NAMES, &names(&CONSTRAINTS));
     check("augmentations", AUGMENTATION_NAMES, &names(&AUGMENTATIONS));
-    let layers = names(&LAYERS);
-    for name in LAYER_NAMES {
-        assert!(layers.contains(name), "no layer {name}");
-    }
+    check("layers", LAYER_NAMES, &names(&LAYERS));
+    check("metrics", METRIC_NAMES, &names(&METRICS));
 }
 
 #[test]

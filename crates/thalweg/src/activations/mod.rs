@@ -118,7 +118,8 @@ impl<F: Function> AnyActivation for F {
     fn check_trainable(&self) -> Result<()> {
         match F::UNTRAINABLE {
             Some(reason) => Err(Error::invalid("training", reason, "a slope to descend")
-                .remedy("take sigmoid or relu, or the loss perceptron behind a linear output")),
+                .remedy("take sigmoid or relu, or the loss perceptron behind a linear output")
+                .at("activation")),
             None => Ok(()),
         }
     }

@@ -253,8 +253,9 @@ impl<T: Precision> Engine for CpuEngine<T> {
 
     fn check_trainable(&self) -> Result<()> {
         for planned in &self.plan.layers {
-            (planned.layer.check_trainable())
-                .map_err(|error| error.within(format_args!("layer {}", planned.number() + 1)))?;
+            let number = planned.number();
+            let name = &self.network.layers[number].name;
+            (planned.layer.check_trainable()).map_err(|error| error.of_layer(number, name))?;
         }
         Ok(())
     }

@@ -136,8 +136,8 @@ impl Plan {
             let least = planned.layer.least_rows();
             let expected = format!("at least {least}: it compares rows");
             let name = &network.layers[planned.number()].name;
-            let subject = format!("layer {} ({name})", planned.number() + 1);
-            let error = Error::invalid(subject, found, expected);
+            let error = Error::invalid(format!("layer {name}"), found, expected);
+            let error = error.of_layer(planned.number(), name);
             return Err(error.remedy("raise --batch-size"));
         }
         // Forward, and twice as much back, but for the first layer's input.

@@ -65,13 +65,10 @@ pub(super) fn check(plan: &Plan, network: &NetworkSpec) -> Result<()> {
     let Some(planned) = plan.layers.iter().find(lacks) else {
         return Ok(());
     };
-    let (number, name) = (planned.number() + 1, name(&network.layers, &planned.path));
+    let (number, name) = (planned.number(), name(&network.layers, &planned.path));
     let found = "a layer without second derivatives";
-    Err(Error::invalid(
-        format!("layer {number} ({name})"),
-        found,
-        "layers that Hessian-vector products can go through",
-    ))
+    let expected = "layers that Hessian-vector products can go through";
+    Err(Error::invalid(format!("layer {name}"), found, expected).of_layer(number, name))
 }
 
 /// The name of the entry at the path of a layer, such as `layers.2.layers.0` or `layers.2.projection`.

@@ -11,7 +11,22 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::losses::{LOSSES, Link};
 use crate::metrics::best_constant;
+use crate::registry::{Default, Description, Domain, Parameter};
 use crate::spec::NetworkSpec;
+
+/// What lists say of it.
+pub const OUTPUT_BIAS: Description = Description {
+    name: "output_bias",
+    summary: "Where the biases of the output layer begin: at the prior of the classes, or at 0",
+    equation: "b = log p for softmax, log(p/(1 − p)) for a sigmoid, the mean of the targets else",
+    source: "Karpathy 2019; Lin et al. 2017, section 4.1",
+    parameters: &[Parameter {
+        name: "output_bias",
+        summary: "`thalweg train` takes prior for losses that have one",
+        default: Default::Text("zero"),
+        domain: Domain::Word(&["prior", "zero"]),
+    }],
+};
 
 /// Sets the biases of the last layer of `engine`, made from `network` and not yet trained, to the prior of the rows
 /// of `training`. Tells whether there was something to set: a network whose last layer has no bias, or an activation,

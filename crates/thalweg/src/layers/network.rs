@@ -123,19 +123,16 @@ fn with_last(mut place: Place, choices: &[Choice], last: usize) -> Result<Vec<No
         place.is_last = index + 1 == last;
         let part = LAYERS
             .build(choice, &place)
-            .map_err(|e| e.within(format_args!("layer {}", index + 1)))?;
+            .map_err(|error| error.of_layer(index, &choice.name))?;
         for layer in part.layers() {
             let sizes = layer.segments().into_iter().map(|segment| segment.len());
             weights = sizes.fold(weights, usize::saturating_add);
         }
         if weights > MOST_WEIGHTS {
             let found = format!("{weights} weights up to here");
-            let subject = format!("layer {} ({})", index + 1, choice.name);
-            return Err(Error::invalid(
-                subject,
-                found,
-                format!("at most {MOST_WEIGHTS}"),
-            ));
+            let subject = format!("layer {}", choice.name);
+            let error = Error::invalid(subject, found, format!("at most {MOST_WEIGHTS}"));
+            return Err(error.of_layer(index, &choice.name));
         }
         let input = place.input;
         place = after(place, &part);

@@ -67,7 +67,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         };
         let projection = LAYERS
             .build(&choice, &bridge)
-            .map_err(|error| error.within("layer residual: projection"))?;
+            .map_err(|error| error.within("layer residual: projection").at("projection"))?;
         let projected = projection.output(place.input);
         if !projected.matches(output) {
             let found = format!("a projection to {projected} beside layers to {output}");

@@ -5,6 +5,16 @@
 
 use super::{Comparison, Link, Loss, LossKind, LossRows, TargetRows};
 use crate::precision::Precision;
+use crate::registry::Description;
+
+/// What lists say of it.
+pub const CUSTOM: Description = Description {
+    name: "custom",
+    summary: "A loss of your own: a closure, for programs that use the library; no name for a file",
+    equation: "l(z, y) and ∂l/∂z of a row, as the closure states them; it may be negative",
+    source: "`losses::Custom`, given to `cpu::engine_with_loss`",
+    parameters: &[],
+};
 
 /// What a row should be.
 #[derive(Debug, Clone, Copy, PartialEq)]

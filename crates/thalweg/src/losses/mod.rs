@@ -9,7 +9,7 @@ mod custom;
 mod elementwise;
 mod link;
 
-pub use custom::{Custom, Target};
+pub use custom::{CUSTOM, Custom, Target};
 pub use elementwise::Elementwise;
 pub use link::Link;
 

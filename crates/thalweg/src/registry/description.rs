@@ -77,6 +77,7 @@ impl Description {
             let subject = format!("{kind} {}", self.name);
             Error::invalid(subject, format!("setting `{name}`"), expected)
                 .remedy(did_you_mean(name, names))
+                .at(name)
         })
     }
 
@@ -96,13 +97,13 @@ impl Description {
                     parameter.domain.to_string(),
                 ));
             };
+            let name = parameter.name;
             let admitted = parameter.domain.admit(&setting);
-            let Some(setting) = admitted.map_err(|error| error.within(subject()))? else {
-                return Err(Error::invalid(
-                    subject(),
-                    format!("{} = {setting}", parameter.name),
-                    parameter.domain.to_string(),
-                ));
+            let admitted = admitted.map_err(|error| error.within(subject()).at(name))?;
+            let Some(setting) = admitted else {
+                let found = format!("{name} = {}", setting.quoted());
+                let expected = parameter.domain.to_string();
+                return Err(Error::invalid(subject(), found, expected).at(name));
             };
             settings.insert(parameter.name.to_owned(), setting);
         }

@@ -136,7 +136,8 @@ impl Domain {
                         .describe(&choice.name)
                         .and_then(|description| description.resolve(kind.name(), choice))
                         .map_err(|error| {
-                            error.within(format_args!("{} {}", kind.name(), index + 1))
+                            (error.within(format_args!("{} {}", kind.name(), index + 1)))
+                                .at(&index.to_string())
                         })?;
                     Ok(resolved.into_choice())
                 };

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::Kind;
 use crate::error::{Error, Result};
 
 /// The value of a hyper-parameter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Setting {
     /// `true` or `false`.
@@ -59,6 +60,16 @@ impl Setting {
         }
     }
 
+    /// As errors show it: text that could be taken for something else stands in quotes.
+    pub(super) fn quoted(&self) -> String {
+        match self {
+            Setting::Text(text) if Setting::parse(text) != *self || text.trim().is_empty() => {
+                format!("{text:?}")
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// The entry that a name or a choice means; none for a flag or a number.
     pub fn choice(&self) -> Option<Choice> {
         match self {
@@ -86,7 +97,7 @@ impl From<Choice> for Setting {
 }
 
 /// A name from a registry with the settings that differ from its defaults: `{ name = "adam", beta1 = 0.8 }`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choice {
     /// Name of the entry.
     pub name: String,
@@ -158,9 +169,164 @@ impl fmt::Display for Choice {
     }
 }
 
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SettingVisitor)
+    }
+}
+
+/// Reads any value that a setting may have.
+struct SettingVisitor;
+
+impl<'de> Visitor<'de> for SettingVisitor {
+    type Value = Setting;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false, a number, a name, a table with a name, or a list of whole numbers or such tables")
+    }
+
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Setting, E> {
+        Ok(Setting::Flag(flag))
+    }
+
+    fn visit_i64<E: de::Error>(self, integer: i64) -> Result<Setting, E> {
+        Ok(Setting::Integer(integer))
+    }
+
+    fn visit_u64<E: de::Error>(self, integer: u64) -> Result<Setting, E> {
+        let fits = i64::try_from(integer).map(Setting::Integer);
+        fits.map_err(|_| too_large(integer))
+    }
+
+    fn visit_i128<E: de::Error>(self, integer: i128) -> Result<Setting, E> {
+        Err(too_large(integer))
+    }
+
+    fn visit_u128<E: de::Error>(self, integer: u128) -> Result<Setting, E> {
+        Err(too_large(integer))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Setting, E> {
+        Ok(Setting::Number(number))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Setting, E> {
+        Ok(Setting::Text(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Setting, A::Error> {
+        ChoiceVisitor.visit_map(map).map(Setting::Choice)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Setting, A::Error> {
+        let mut settings = Vec::new();
+        while let Some(setting) = list.next_element::<Setting>()? {
+            settings.push(setting);
+        }
+        let integer = |setting: &Setting| match setting {
+            Setting::Integer(integer) => Some(*integer),
+            _ => None,
+        };
+        if let Some(integers) = settings.iter().map(integer).collect() {
+            return Ok(Setting::Integers(integers));
+        }
+        let choice = |setting: &Setting| match setting {
+            Setting::Choice(choice) => Some(choice.clone()),
+            _ => None,
+        };
+        let choices: Option<Vec<_>> = settings.iter().map(choice).collect();
+        choices.map(Setting::Choices).ok_or_else(|| {
+            let other = settings.iter().find(|setting| choice(setting).is_none());
+            let found = other.map_or(String::new(), Setting::quoted);
+            let expected = "whole numbers alone, or tables with a name alone";
+            de::Error::custom(format_args!("found {found} in a list, expected {expected}"))
+        })
+    }
+}
+
+fn too_large<E: de::Error>(integer: impl fmt::Display) -> E {
+    let expected = format!("a whole number from {} to {}", i64::MIN, i64::MAX);
+    E::custom(format_args!("found {integer}, expected {expected}"))
+}
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ChoiceVisitor)
+    }
+}
+
+/// Reads a table that has a name.
+struct ChoiceVisitor;
+
+impl<'de> Visitor<'de> for ChoiceVisitor {
+    type Value = Choice;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table with a name, such as { name = \"relu\" }")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Choice, A::Error> {
+        let (mut name, mut settings) = (None, BTreeMap::new());
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "name" => name = Some(map.next_value()?),
+                _ => drop(settings.insert(key, map.next_value()?)),
+            }
+        }
+        let expected = "found a table without `name`, expected the name of an entry as its `name`";
+        let name = name.ok_or_else(|| de::Error::custom(expected))?;
+        Ok(Choice { name, settings })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_are_read_from_files_whatever_they_are() {
+        let read = |json: &str| serde_json::from_str::<Setting>(json);
+        let elu = Choice::new("elu").with("alpha", Setting::Number(0.5));
+        for (json, setting) in [
+            ("true", Setting::Flag(true)),
+            ("-3", Setting::Integer(-3)),
+            ("0.5", Setting::Number(0.5)),
+            ("\"relu\"", Setting::Text("relu".into())),
+            ("[3, 4]", Setting::Integers(vec![3, 4])),
+            (
+                "{\"alpha\": 0.5, \"name\": \"elu\"}",
+                Setting::Choice(elu.clone()),
+            ),
+            (
+                "[{\"name\": \"elu\", \"alpha\": 0.5}]",
+                Setting::Choices(vec![elu]),
+            ),
+        ] {
+            assert_eq!(read(json).unwrap(), setting, "{json}");
+        }
+        for (json, message) in [
+            (
+                "18446744073709551615",
+                "found 18446744073709551615, expected a whole number from -9223372036854775808",
+            ),
+            ("{\"rate\": 0.2}", "found a table without `name`"),
+            (
+                "[3, \"x\"]",
+                "found 3 in a list, expected whole numbers alone",
+            ),
+            ("null", "expected true or false, a number, a name"),
+        ] {
+            let error = read(json).unwrap_err().to_string();
+            assert!(error.contains(message), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn text_that_looks_like_something_else_is_quoted() {
+        assert_eq!(Setting::Text("16".into()).quoted(), "\"16\"");
+        assert_eq!(Setting::Text("relu".into()).quoted(), "relu");
+        assert_eq!(Setting::Text(String::new()).quoted(), "\"\"");
+    }
 
     #[test]
     fn settings_are_read_as_a_user_types_them() {

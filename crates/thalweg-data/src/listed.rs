@@ -1,0 +1,95 @@
+//! What can be said of rows, in the words in which the entries of the engine's registries are described: tasks, and what
+//! rows weigh.
+
+use thalweg::registry::{Default, Description, Domain, Parameter};
+
+/// How one thing is said: the flag of `thalweg train`, and the field of a config file.
+pub type How = (&'static str, &'static str);
+
+/// How a task is said.
+pub const TASK: How = ("--task", "data.target.task");
+
+/// The tasks, in the order of [`crate::Task`]. Which one it is, is seen by the target unless it is said.
+pub static TASKS: [Description; 4] = [
+    Description {
+        name: "regression",
+        summary: "One or several numbers; standardized inside the model, in the file's units outside",
+        equation: "ŷ = mean + σ·z, or exp z for counts; one output a target",
+        source: "Bishop 1995, section 6.1",
+        parameters: &[],
+    },
+    Description {
+        name: "binary",
+        summary: "One of two classes: one logit, or a margin",
+        equation: "P(1) = σ(z), the same as softmax of (0, z)",
+        source: "Bishop 1995, section 6.7",
+        parameters: &[],
+    },
+    Description {
+        name: "multiclass",
+        summary: "One of several classes: a logit for each, of which the largest is the answer",
+        equation: "P(k) = exp zₖ / Σ exp zⱼ",
+        source: "Bishop 1995, section 6.9",
+        parameters: &[],
+    },
+    Description {
+        name: "multilabel",
+        summary: "Any of several labels, each in a 0/1 column of its own (--target a,b,c)",
+        equation: "P(k) = σ(zₖ), independent of each other",
+        source: "Bishop 1995, section 6.8",
+        parameters: &[],
+    },
+];
+
+/// What rows weigh in loss, gradient and metrics, each with how it is said. Both together are multiplied.
+pub static WEIGHTS: [(Description, How); 2] = [
+    (
+        Description {
+            name: "sample_weight",
+            summary: "Rows count by the numbers ≥ 0 of a column, which is no input then",
+            equation: "C = Σ wᵢ·lᵢ / Σ wᵢ",
+            source: "Bishop 1995, section 6.1; scikit-learn's sample_weight",
+            parameters: &[Parameter {
+                name: "sample_weight",
+                summary: "the column",
+                default: Default::Off,
+                domain: Domain::Word(&["a column"]),
+            }],
+        },
+        ("--sample-weight", "data.fit.sample_weight"),
+    ),
+    (
+        Description {
+            name: "class_weight",
+            summary: "Rare classes count as much as frequent ones, in training alone",
+            equation: "wᵢ = N/(K·N_k) for the N_k of N rows of class k of K",
+            source: "King & Zeng 2001; scikit-learn's class_weight",
+            parameters: &[Parameter {
+                name: "class_weight",
+                summary: "how classes are weighted",
+                default: Default::Off,
+                domain: Domain::Word(&["balanced"]),
+            }],
+        },
+        ("--class-weight", "data.fit.class_weight"),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Task;
+
+    #[test]
+    fn every_task_is_described() {
+        for (description, task) in TASKS.iter().zip([
+            Task::Regression,
+            Task::Binary,
+            Task::Multiclass,
+            Task::Multilabel,
+        ]) {
+            assert_eq!(description.name.parse::<Task>().unwrap(), task);
+            assert_eq!(description.name, task.to_string());
+        }
+    }
+}
