@@ -53,7 +53,8 @@ pub struct Batch<'a> {
     pub weights: Option<&'a [f32]>,
     /// Which rows.
     pub rows: Rows<'a>,
-    /// The rows of the batch after this one, if known, so that they can be brought near in time. A hint.
+    /// The rows of the batches after this one, one after the other, if known, so that they can be brought near in time. No
+    /// result depends on them, as long as the dataset stays as it is until the next step.
     pub upcoming: Rows<'a>,
 }
 

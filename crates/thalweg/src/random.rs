@@ -90,26 +90,36 @@ impl Stream {
         philox4x32(counter, self.key)
     }
 
-    /// The words at [`BLOCKS`] consecutive indices, side by side in the vector registers of the caller.
+    /// The words at [`BLOCKS`] consecutive indices, side by side in the vector registers of the caller. A word is the lower
+    /// half of a lane, as products want it; what its upper half holds does not matter.
     #[inline(always)]
     pub(crate) fn blocks(&self, first: u64) -> [u32; 4 * BLOCKS] {
         let index = |lane: usize| first.wrapping_add(lane as u64);
-        let mut lanes: [[u32; BLOCKS]; 4] = [
-            std::array::from_fn(|lane| index(lane) as u32),
-            std::array::from_fn(|lane| (index(lane) >> 32) as u32),
-            [self.substream; BLOCKS],
-            [self.purpose; BLOCKS],
-        ];
+        let mut c0: [u64; BLOCKS] = std::array::from_fn(index);
+        let mut c1: [u64; BLOCKS] = std::array::from_fn(|lane| index(lane) >> 32);
+        let mut c2 = [u64::from(self.substream); BLOCKS];
+        let mut c3 = [u64::from(self.purpose); BLOCKS];
+        let low = |x: u64| x & u64::from(u32::MAX);
         let mut key = self.key;
         for _ in 0..ROUNDS {
-            let [c0, c1, c2, c3] = &mut lanes;
+            let [k0, k1] = key.map(u64::from);
             for lane in 0..BLOCKS {
-                let counter = [c0[lane], c1[lane], c2[lane], c3[lane]];
-                [c0[lane], c1[lane], c2[lane], c3[lane]] = round(counter, key);
+                let p0 = low(c0[lane]) * u64::from(MULTIPLIER[0]);
+                let p1 = low(c2[lane]) * u64::from(MULTIPLIER[1]);
+                c0[lane] = (p1 >> 32) ^ c1[lane] ^ k0;
+                c2[lane] = (p0 >> 32) ^ c3[lane] ^ k1;
+                (c1[lane], c3[lane]) = (p1, p0);
             }
             key = next_key(key);
         }
-        std::array::from_fn(|word| lanes[word % 4][word / 4])
+        let mut words = [0; 4 * BLOCKS];
+        for lane in 0..BLOCKS {
+            words[4 * lane] = c0[lane] as u32;
+            words[4 * lane + 1] = c1[lane] as u32;
+            words[4 * lane + 2] = c2[lane] as u32;
+            words[4 * lane + 3] = c3[lane] as u32;
+        }
+        words
     }
 
     /// Reads the stream from its beginning, one number after the other.
@@ -146,15 +156,15 @@ impl Sequence {
     #[cold]
     fn refill(&mut self) {
         /// [`Stream::block`] for consecutive indices.
-        struct Blocks(Stream, u64);
-        impl Kernel for Blocks {
-            type Output = [u32; 4 * BLOCKS];
+        struct Blocks<'a>(Stream, u64, &'a mut [u32; 4 * BLOCKS]);
+        impl Kernel for Blocks<'_> {
+            type Output = ();
             #[inline(always)]
-            fn run<A: Arch>(self) -> [u32; 4 * BLOCKS] {
-                self.0.blocks(self.1)
+            fn run<A: Arch>(self) {
+                *self.2 = self.0.blocks(self.1);
             }
         }
-        self.words = Isa::detect().run(Blocks(self.stream, self.next));
+        Isa::detect().run(Blocks(self.stream, self.next, &mut self.words));
         self.next = self.next.wrapping_add(BLOCKS as u64);
         self.used = 0;
     }

@@ -2,81 +2,109 @@
 //!
 //! Fisher–Yates exchanges each number with one anywhere, which of many rows is on its way from memory for longer than all
 //! else takes. So many rows are first dealt into piles, each row into one at random, and then every pile is shuffled by itself,
-//! in a cache and on any thread. One pile after the other is a uniformly random order as well (Rao 1961, Sandelius
-//! 1962).
+//! in a cache. One pile after the other is a uniformly random order as well (Rao 1961, Sandelius 1962). Stretches of rows
+//! are dealt, and piles shuffled, by any thread: each has random numbers of its own.
 
+use std::ops::Range;
 use std::thread;
 
 use crate::kernels::gather::prefetch;
 use crate::random::{Purpose, Sequence, Stream};
 
-/// As many rows as stay in a cache are one pile.
-const FEW: usize = 1 << 20;
+/// As many rows as are shuffled before another thread has begun are one pile.
+const FEW: usize = 1 << 17;
 /// Piles of more rows; one byte chooses among them.
 const PILES: usize = 1 << 8;
+/// Stretches of rows that are dealt by themselves.
+const STRETCHES: usize = 1 << 4;
 /// Rows of a pile that are asked for ahead: the next cache line.
 const AHEAD: usize = 16;
 
 /// Fills `order` with the numbers below its length, in an order that is a function of seed and epoch, whatever the
 /// number of threads. What is random beside it comes from the sequence that it returns.
 pub(crate) fn shuffle(seed: u64, epoch: usize, threads: usize, order: &mut [u32]) -> Sequence {
-    let stream = |pile: usize| {
-        let substream = (pile as u64) << 32 | epoch as u64;
+    let stream = |number: usize| {
+        let substream = (number as u64) << 32 | epoch as u64;
         Stream::new(seed, Purpose::Shuffle, substream).sequence()
     };
+    let mut random = stream(0);
     if order.len() <= FEW {
         order
             .iter_mut()
             .zip(0..)
             .for_each(|(place, row)| *place = row);
-        let mut random = stream(0);
         random.shuffle(order);
         return random;
     }
-    let rows = order.len() as u32;
-    let mut sizes = [0; PILES];
-    deal(stream(0), rows, |_, pile| sizes[pile] += 1);
-    let mut ends = [0; PILES];
-    for pile in 1..PILES {
-        ends[pile] = ends[pile - 1] + sizes[pile - 1];
+    let of_stretch = |number: usize| stream(1 + PILES + number);
+    let bound = |stretch: usize| (order.len() * stretch / STRETCHES) as u32;
+    let bounds: [u32; STRETCHES + 1] = std::array::from_fn(bound);
+
+    let mut sizes = [[0; PILES]; STRETCHES];
+    each(threads, sizes.iter_mut().enumerate(), |(number, sizes)| {
+        let rows = bounds[number]..bounds[number + 1];
+        deal(of_stretch(number), rows, |_, pile| sizes[pile] += 1);
+    });
+    // The part of every pile that comes from each stretch.
+    let mut parts: [Vec<&mut [u32]>; STRETCHES] =
+        std::array::from_fn(|_| Vec::with_capacity(PILES));
+    let mut rest = &mut *order;
+    for pile in 0..PILES {
+        for (parts, sizes) in parts.iter_mut().zip(&sizes) {
+            let (own, others) = rest.split_at_mut(sizes[pile]);
+            parts.push(own);
+            rest = others;
+        }
     }
-    let after = deal(stream(0), rows, |row, pile| {
-        let place = ends[pile];
-        order[place] = row;
-        prefetch(order.get(place + AHEAD..=place + AHEAD).unwrap_or_default());
-        ends[pile] += 1;
+    each(threads, parts.iter_mut().enumerate(), |(number, parts)| {
+        let rows = bounds[number]..bounds[number + 1];
+        let mut ends = [0; PILES];
+        deal(of_stretch(number), rows, |row, pile| {
+            let (part, place) = (&mut *parts[pile], ends[pile]);
+            part[place] = row;
+            prefetch(part.get(place + AHEAD..=place + AHEAD).unwrap_or_default());
+            ends[pile] += 1;
+        });
     });
     let mut rest = order;
-    let mut piles: Vec<(usize, &mut [u32])> = Vec::with_capacity(PILES);
-    for (pile, size) in sizes.into_iter().enumerate() {
+    let mut piles: Vec<&mut [u32]> = Vec::with_capacity(PILES);
+    for pile in 0..PILES {
+        let size = sizes.iter().map(|sizes| sizes[pile]).sum();
         let (own, others) = rest.split_at_mut(size);
-        piles.push((pile + 1, own));
+        piles.push(own);
         rest = others;
     }
-    let shuffle_all = |piles: &mut [(usize, &mut [u32])]| {
-        for (number, pile) in piles {
-            stream(*number).shuffle(pile);
-        }
-    };
-    let (own, others) = piles.split_at_mut(PILES / threads.max(1));
-    thread::scope(|scope| {
-        for part in others.chunks_mut(PILES.div_ceil(threads.max(1))) {
-            scope.spawn(|| shuffle_all(part));
-        }
-        shuffle_all(own);
+    each(threads, piles.into_iter().enumerate(), |(number, pile)| {
+        stream(1 + number).shuffle(pile);
     });
-    after
+    random
 }
 
-/// Tells for each of so many rows into which pile it comes, and returns what is left of the random numbers.
-fn deal(mut random: Sequence, rows: u32, mut tell: impl FnMut(u32, usize)) -> Sequence {
-    for first in (0..rows).step_by(4) {
+/// Does all the work, on up to so many threads.
+fn each<W: Send>(threads: usize, work: impl Iterator<Item = W>, job: impl Fn(W) + Sync) {
+    let mut hands: Vec<Vec<W>> = (0..threads.max(1)).map(|_| Vec::new()).collect();
+    let count = hands.len();
+    for (index, piece) in work.enumerate() {
+        hands[index % count].push(piece);
+    }
+    let own = hands.swap_remove(0);
+    let job = &job;
+    thread::scope(|scope| {
+        for hand in hands.into_iter().filter(|hand| !hand.is_empty()) {
+            scope.spawn(move || hand.into_iter().for_each(job));
+        }
+        own.into_iter().for_each(job);
+    });
+}
+
+/// Tells for each of these rows into which pile it comes.
+fn deal(mut random: Sequence, rows: Range<u32>, mut tell: impl FnMut(u32, usize)) {
+    for first in rows.clone().step_by(4) {
         let piles = random.next_u32().to_le_bytes();
-        for (row, pile) in (first..rows).zip(piles) {
+        for (row, pile) in (first..rows.end).zip(piles) {
             tell(row, usize::from(pile));
         }
     }
-    random
 }
 
 #[cfg(test)]

@@ -34,8 +34,12 @@ impl<T: Precision> Engine for CpuEngine<T> {
             deals.blocks.deal(of_blocks);
             deals.items.deal(self.shares.iter().cloned());
         }
+        // What is not taken out is forgotten, because the arena is written over.
+        let mut ahead = std::mem::take(&mut self.ahead);
         let (mut pass, rest) = self.split(batch, Mode::Training { seed, step });
         pass.deal = rest.deals.map(|deals| &deals.blocks);
+        let caller_updates = pass.plan.caller_updates && rest.whole.is_none();
+        pass.ahead = (caller_updates && !ahead.is_empty()).then(|| Shared::new(&mut ahead));
         for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.stages) {
             *constants = stage.constants(time, batch.rows.len());
         }
@@ -60,8 +64,32 @@ impl<T: Precision> Engine for CpuEngine<T> {
             losses.iter().sum::<f64>() * pass.scale
         };
         let (gradients, shares, length) = (rest.gradients, rest.shares, rest.item_length);
+        let update_item = |member: usize, index: usize| {
+            let item = &pass.plan.items[index];
+            let start = member * length;
+            // SAFETY: each member has room of its own, nobody else took the item, and all rows are done.
+            unsafe {
+                let gradient = gradients.write(start..start + item.range.len());
+                let updated = pass.update(member, item, &update, gradient);
+                sums.squares.write(index..index + 1)[0] = updated.square;
+                sums.changes.write(index..index + 1)[0] = updated.change;
+            }
+        };
         rest.team.run(&|member: Member| {
             pass.row_blocks(member, losses);
+            if caller_updates && member.index > 0 {
+                member.hand_in();
+                // SAFETY: the member has done its blocks.
+                unsafe { pass.gather_ahead(member) };
+                return;
+            }
+            if caller_updates {
+                member.collect();
+                if sum_losses().is_finite() {
+                    (0..pass.plan.items.len()).for_each(|index| update_item(0, index));
+                }
+                return;
+            }
             member.meet();
             if !sum_losses().is_finite() {
                 return;
@@ -72,19 +100,10 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 return;
             }
             let deal = rest.deals.map(|deals| &deals.items);
-            for index in deal::pieces(deal, member, items) {
-                let item = &pass.plan.items[index];
-                let start = member.index * length;
-                // SAFETY: each member has room of its own, nobody else took the item, and all rows are done.
-                unsafe {
-                    let gradient = gradients.write(start..start + item.range.len());
-                    let updated = pass.update(member.index, item, &update, gradient);
-                    sums.squares.write(index..index + 1)[0] = updated.square;
-                    sums.changes.write(index..index + 1)[0] = updated.change;
-                }
-            }
+            deal::pieces(deal, member, items).for_each(|index| update_item(member.index, index));
         });
         let loss = sum_losses();
+        self.ahead = ahead;
         let gradient_norm = self.item_squares.iter().sum::<f64>().sqrt();
         let is_ruined = whole::is_ruined(&self.item_changes);
         if loss.is_finite() && gradient_norm.is_finite() && !is_ruined {

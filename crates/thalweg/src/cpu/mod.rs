@@ -27,6 +27,7 @@ use std::ops::Range;
 use augment::Augmenting;
 use buffer::{Buffer, Shared};
 use deal::Deal;
+use gather::Ahead;
 use items::Cut;
 use pass::Pass;
 use plan::Plan;
@@ -157,6 +158,8 @@ struct CpuEngine<T> {
     block_losses: Vec<f64>,
     item_squares: Vec<f64>,
     item_changes: Vec<f64>,
+    /// What each member has gathered ahead: see [`Pass::gather_ahead`].
+    ahead: Vec<Ahead>,
     network: NetworkSpec,
     /// Where each parameter stands, once gradients are asked for: a solver asks for one after the other.
     places: Option<Vec<usize>>,
@@ -239,6 +242,9 @@ impl<T: Precision> CpuEngine<T> {
             block_losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
             item_squares: vec![0.0; plan.items.len()],
             item_changes: vec![0.0; plan.items.len()],
+            ahead: (0..plan.members)
+                .map(|_| Ahead::with_capacity(plan.block_rows))
+                .collect(),
             chain,
             is_trainable: false,
             seed: training.seed,
@@ -312,6 +318,7 @@ impl<T: Precision> CpuEngine<T> {
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
     #[inline(always)]
     fn split<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode) -> (Pass<'a, T>, Rest<'a, T>) {
+        self.ahead.iter_mut().for_each(Ahead::forget);
         let total = batch.total_weight();
         let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
         let pass = Pass {
@@ -343,6 +350,7 @@ impl<T: Precision> CpuEngine<T> {
             summaries: Shared::new(&mut self.summaries),
             totals: Shared::new(&mut self.totals),
             partials: self.partials.share(),
+            ahead: None,
             deal: None,
         };
         let rest = Rest {

@@ -19,7 +19,7 @@ use std::ops::Range;
 use super::augment::Augmenting;
 use super::buffer::Shared;
 use super::deal::{self, Deal};
-use super::gather::Upcoming;
+use super::gather::{Ahead, Upcoming};
 use super::plan::{Plan, PlannedLayer};
 use super::team::Member;
 use super::unfold::Step;
@@ -58,6 +58,8 @@ pub(super) struct Pass<'a, T> {
     pub totals: Shared<'a, f64>,
     /// The gradient of each row block, where they are added up: see [`Plan::saves_traffic`].
     pub partials: Shared<'a, T>,
+    /// What each member has gathered ahead, if they do.
+    pub ahead: Option<Shared<'a, Ahead>>,
     /// The row blocks as they are dealt out, if members may take them from each other.
     pub deal: Option<&'a Deal>,
 }

@@ -37,6 +37,10 @@ const BLOCK_VALUES: usize = 1 << 18;
 /// that θ has.
 const TRAFFIC: usize = 4;
 
+/// Values of the gradients of all row blocks up to which the caller adds them up and updates θ alone: the two ways of news
+/// from core to core that a meeting takes, and θ on its way to the others, cost as much.
+const CALLERS_UPDATE: usize = 4096;
+
 /// A layer and where its things lie.
 pub(super) struct PlannedLayer {
     /// What the names of its tensors begin with.
@@ -105,6 +109,8 @@ pub(super) struct Plan {
     pub takes_one_row: bool,
     /// Threads that work on a step.
     pub members: usize,
+    /// Whether θ is so small that the caller brings it up to date sooner than the team has met twice.
+    pub caller_updates: bool,
     pub inputs: usize,
     pub outputs: usize,
 }
@@ -170,6 +176,8 @@ impl Plan {
             plan.adds_blocks = true;
             plan.block_rows = block_rows(batch_size, is_team_work, summed * most, multiple);
         }
+        let update = plan.parameters * plan.blocks_of(batch_size);
+        plan.caller_updates = plan.members > 1 && plan.adds_blocks && update <= CALLERS_UPDATE;
         Ok(plan)
     }
 
@@ -248,6 +256,7 @@ impl Plan {
             adds_blocks: false,
             takes_one_row: false,
             members: 1,
+            caller_updates: false,
             inputs: network.inputs,
             outputs: network.inputs,
         };

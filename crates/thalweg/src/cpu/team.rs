@@ -36,12 +36,12 @@ pub(super) struct Team {
 }
 
 struct SharedState {
-    size: usize,
-    /// Counts jobs; a change starts one. The highest value ends the team.
-    started: AtomicU32,
-    finished: AtomicUsize,
-    job: UnsafeCell<Option<*const Job<'static>>>,
+    start: Start,
+    finished: Counter,
     barrier: Barrier,
+    /// Members that have handed in.
+    handed_in: Counter,
+    size: usize,
     /// Set when a member panics in a job: those that wait at the barrier give up.
     panicked: AtomicBool,
     /// Members that sleep, or are about to.
@@ -54,13 +54,26 @@ struct SharedState {
     spins: u32,
 }
 
-// SAFETY: `job` is written by the caller of `run` while all others wait for `started`, which orders it.
+/// What a job begins with. What one member writes while others wait for it has cache lines of its own, as those that
+/// follow do (processors fetch them in pairs).
+#[repr(align(128))]
+struct Start {
+    /// Counts jobs; a change starts one. The highest value ends the team.
+    count: AtomicU32,
+    job: UnsafeCell<Option<*const Job<'static>>>,
+}
+
+#[repr(align(128))]
+struct Counter(AtomicUsize);
+
+// SAFETY: `job` is written by the caller of `run` while all others wait for `count`, which orders it.
 unsafe impl Sync for SharedState {}
 // SAFETY: the pointer in `job` is only followed while `run` keeps its closure alive.
 unsafe impl Send for SharedState {}
 
 const STOP: u32 = u32::MAX;
 
+#[repr(align(128))]
 struct Barrier {
     arrived: AtomicUsize,
     generation: AtomicU32,
@@ -135,6 +148,30 @@ impl Member<'_> {
     }
 }
 
+impl Member<'_> {
+    /// Tells the caller that what it collects is there, and goes on. For all members but the caller.
+    pub fn hand_in(&self) {
+        self.shared.handed_in.0.fetch_add(1, Ordering::Release);
+    }
+
+    /// Waits until every other member has handed in. For the caller alone.
+    ///
+    /// # Panics
+    /// If another member panicked and will never do so.
+    pub fn collect(&self) {
+        let shared = self.shared;
+        if self.count == 1 {
+            return;
+        }
+        let all = || shared.handed_in.0.load(Ordering::Acquire) == shared.size - 1;
+        shared.wait(|| all() || shared.panicked.load(Ordering::Acquire));
+        if !all() {
+            resume_unwind(Box::new("another member of the team panicked"));
+        }
+        shared.handed_in.0.store(0, Ordering::Relaxed);
+    }
+}
+
 impl Team {
     /// Starts `size` − 1 threads.
     ///
@@ -143,10 +180,13 @@ impl Team {
     pub fn new(size: usize) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let shared = Arc::new(SharedState {
+            start: Start {
+                count: AtomicU32::new(0),
+                job: UnsafeCell::new(None),
+            },
+            finished: Counter(AtomicUsize::new(0)),
+            handed_in: Counter(AtomicUsize::new(0)),
             size: size.max(1),
-            started: AtomicU32::new(0),
-            finished: AtomicUsize::new(0),
-            job: UnsafeCell::new(None),
             barrier: Barrier {
                 arrived: AtomicUsize::new(0),
                 generation: AtomicU32::new(0),
@@ -207,24 +247,25 @@ impl Team {
         // SAFETY: the lifetime is erased, but no member follows the pointer after it has counted
         // itself as finished, and this function neither returns nor unwinds before all have.
         let erased = unsafe { std::mem::transmute::<*const Job, *const Job<'static>>(job) };
-        // SAFETY: the members wait for `started` and do not look at `job` now.
-        unsafe { *shared.job.get() = Some(erased) };
-        shared.finished.store(0, Ordering::Relaxed);
+        // SAFETY: the members wait for `count` and do not look at `job` now.
+        unsafe { *shared.start.job.get() = Some(erased) };
+        shared.finished.0.store(0, Ordering::Relaxed);
         if shared.asleep.load(Ordering::Relaxed) > 0 {
             let core = cores::current().map_or(0, |core| core + 1);
             shared.caller_core.store(core, Ordering::Relaxed);
         }
-        let next = shared.started.load(Ordering::Relaxed).wrapping_add(1) % STOP;
-        shared.started.store(next, Ordering::Release);
+        let next = shared.start.count.load(Ordering::Relaxed).wrapping_add(1) % STOP;
+        shared.start.count.store(next, Ordering::Release);
         for handle in &self.threads {
             // Costs a few nanoseconds when the thread is awake.
             handle.thread().unpark();
         }
         let result = attempt(shared, 0, job);
-        shared.wait(|| shared.finished.load(Ordering::Acquire) == shared.size - 1);
+        shared.wait(|| shared.finished.0.load(Ordering::Acquire) == shared.size - 1);
         if shared.panicked.swap(false, Ordering::AcqRel) {
             // Members that gave up at the barrier have counted themselves there.
             shared.barrier.arrived.store(0, Ordering::Relaxed);
+            shared.handed_in.0.store(0, Ordering::Relaxed);
             match result {
                 Err(payload) => resume_unwind(payload),
                 Ok(()) => panic!("a thread of the team panicked"),
@@ -254,7 +295,7 @@ fn work(shared: &SharedState, index: usize) {
         let mut looks = 0;
         let mut slept = false;
         let started = loop {
-            let started = shared.started.load(Ordering::Acquire);
+            let started = shared.start.count.load(Ordering::Acquire);
             if started != seen {
                 break started;
             }
@@ -280,20 +321,20 @@ fn work(shared: &SharedState, index: usize) {
         {
             cores::leave(core);
         }
-        // SAFETY: `run` set the job before it changed `started` and keeps it alive until this member has
+        // SAFETY: `run` set the job before it changed `count` and keeps it alive until this member has
         // counted itself as finished.
-        let job = unsafe { (*shared.job.get()).map(|job| &*job) };
+        let job = unsafe { (*shared.start.job.get()).map(|job| &*job) };
         if let Some(job) = job {
             // `run` reports a panic.
             let _ = attempt(shared, index, job);
         }
-        shared.finished.fetch_add(1, Ordering::Release);
+        shared.finished.0.fetch_add(1, Ordering::Release);
     }
 }
 
 impl Drop for Team {
     fn drop(&mut self) {
-        self.shared.started.store(STOP, Ordering::Release);
+        self.shared.start.count.store(STOP, Ordering::Release);
         for handle in self.threads.drain(..) {
             handle.thread().unpark();
             // A panic in a job was reported by `run` already.
@@ -332,6 +373,17 @@ mod tests {
             let mut team = Team::new(size).unwrap();
             for culprit in 0..size {
                 for late in [false, true] {
+                    let mut collected = || {
+                        team.run_together(&|member: Member| {
+                            assert!(member.index != culprit || late, "on purpose");
+                            match member.index {
+                                0 => member.collect(),
+                                _ => member.hand_in(),
+                            }
+                            assert!(member.index != culprit, "on purpose");
+                        });
+                    };
+                    assert!(catch_unwind(AssertUnwindSafe(&mut collected)).is_err());
                     let mut job = || {
                         team.run_together(&|member: Member| {
                             if late {
@@ -352,6 +404,25 @@ mod tests {
             }
         }
         std::panic::set_hook(hook);
+    }
+
+    #[test]
+    fn the_caller_collects_what_others_hand_in_and_they_do_not_wait() {
+        for size in [1, 2, 3] {
+            let mut team = Team::new(size).unwrap();
+            let done = AtomicUsize::new(0);
+            for round in 1..=200 {
+                team.run_together(&|member: Member| {
+                    if member.index > 0 {
+                        done.fetch_add(1, Ordering::Relaxed);
+                        member.hand_in();
+                    } else {
+                        member.collect();
+                        assert_eq!(done.load(Ordering::Relaxed), round * (size - 1));
+                    }
+                });
+            }
+        }
     }
 
     #[test]

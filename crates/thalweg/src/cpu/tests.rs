@@ -342,3 +342,57 @@ fn what_the_short_way_of_a_row_cannot_do_goes_the_usual_way() {
     };
     assert!(!takes(&[dense(9, "relu"), last], &bf16));
 }
+
+/// Steps whose hint of the rows to come is true, of other rows, of other data, too short, or impossible; with an evaluation
+/// in between, which writes over the arena. All give the bits of a caller without a team, who gathers nothing ahead.
+#[test]
+fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
+    const SIZE: u32 = 512;
+    let (dataset, mut other) = (dataset(2000), dataset(2000));
+    if let Values::F32(values) = &mut other.features.values {
+        values.iter_mut().for_each(|value| *value = -*value);
+    }
+    let network = network(&[dense(3, "identity")]);
+    let training = TrainingSpec {
+        batch_size: SIZE as usize,
+        ..TrainingSpec::default()
+    };
+    let list = |first: u32| -> Vec<u32> { (0..SIZE).map(|i| (first + i * 7) % 2000).collect() };
+    let steps = [
+        (&dataset, list(0), [list(1), list(2)].concat()),
+        (&dataset, list(1), list(3)),
+        (&dataset, list(2), list(5)),
+        // Other data, of the same rows.
+        (&other, list(5), list(6)),
+        (&other, list(6), list(7)[..100].to_vec()),
+        (&other, list(7), vec![u32::MAX; SIZE as usize]),
+        (&other, list(8), list(9)),
+    ];
+    let mut hits = 0;
+    let mut trained = |threads: usize, evaluates: bool| {
+        let mut engine = drawn::<f32>(&network, &training, threads);
+        assert_eq!(engine.plan.caller_updates, threads > 1);
+        for (number, (dataset, rows, upcoming)) in steps.iter().enumerate() {
+            let batch = Batch {
+                upcoming: Rows::Listed(upcoming),
+                ..Batch::new(dataset, Rows::Listed(rows))
+            };
+            let time = Time {
+                step: number as u64 + 1,
+                rate: 0.1,
+            };
+            engine.step(&batch, time).unwrap();
+            hits += engine.ahead.iter().filter(|ahead| ahead.is_there()).count();
+            if evaluates {
+                engine.evaluate(&Batch::all(dataset), None).unwrap();
+                assert!(!engine.ahead.iter().any(Ahead::is_there));
+            }
+        }
+        engine.save().unwrap().parameters
+    };
+    let alone = trained(1, false);
+    assert_eq!(trained(2, false), alone);
+    assert_eq!(trained(2, true), alone);
+    // Unless the host took a core away, and the caller went on alone: five steps in each of two runs.
+    assert!(hits > 0 && hits <= 10, "{hits}");
+}

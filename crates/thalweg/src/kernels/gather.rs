@@ -122,19 +122,19 @@ pub fn clear<T: Scalar>(rows: &mut [T], stride: usize, width: usize) {
 pub fn prefetch<S>(row: &[S]) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         let start = row.as_ptr().cast::<i8>();
         let bytes = size_of_val(row);
         let mut offset = 0;
         while offset < bytes {
             // SAFETY: a prefetch reads nothing that the program sees, and the address is in the row.
-            unsafe { _mm_prefetch(start.add(offset), _MM_HINT_T0) };
+            unsafe { _mm_prefetch(start.add(offset), _MM_HINT_T1) };
             offset += LINE;
         }
         // A row that does not begin on a line may end on one more. Which do differs from row to row, and guessing it
         // wrong would cost more than to ask for the same line twice.
         // SAFETY: as above; of an empty row this is the byte before, which is not read either.
-        unsafe { _mm_prefetch(start.wrapping_add(bytes).wrapping_sub(1), _MM_HINT_T0) };
+        unsafe { _mm_prefetch(start.wrapping_add(bytes).wrapping_sub(1), _MM_HINT_T1) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = row;

@@ -48,7 +48,10 @@ impl<T: Scalar> Softmax<'_, T> {
         assert!(self.outputs <= self.stride && self.outputs + Self::MULTIPLE > self.stride);
         assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
         assert!(self.weights.is_none_or(|weights| weights.len() >= rows));
-        if self.outputs <= FEW && rows <= FEW_ROWS {
+        if self.outputs <= FEW && rows == 1 {
+            // One number after the other, which vectors would have to wait for.
+            isa.run(ByOutput::<T, 1>(self));
+        } else if self.outputs <= FEW && rows <= FEW_ROWS {
             isa.run(ByOutput::<T, FEW_ROWS>(self));
         } else if self.outputs <= FEW {
             isa.run(ByOutput::<T, ROWS>(self));

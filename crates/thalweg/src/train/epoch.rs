@@ -37,8 +37,9 @@ impl Run<'_> {
     ) -> Result<(Sums, Option<StoppedBy>)> {
         let mut sums = Sums::default();
         let count = batches::count(&self.spec, order.len());
-        let mut batches = order.chunks(self.spec.batch_size).take(count).peekable();
-        while let Some(rows) = batches.next() {
+        let size = self.spec.batch_size;
+        for start in (0..count).map(|number| number * size) {
+            let (rows, upcoming) = order[start..].split_at(size.min(order.len() - start));
             let rate = self.rate() * batches::weight(&self.spec, rows.len());
             self.step += 1;
             let time = Time {
@@ -46,7 +47,7 @@ impl Run<'_> {
                 rate,
             };
             let batch = Batch {
-                upcoming: batches.peek().map_or(Rows::NONE, |rows| Rows::Listed(rows)),
+                upcoming: Rows::Listed(upcoming),
                 ..Batch::new(self.training, Rows::Listed(rows))
             };
             let epoch = self.epoch + 1;
