@@ -293,7 +293,7 @@ pub struct TrainArgs {
     #[arg(long, help_heading = "Run")]
     pub keep_checkpoint: bool,
     /// Print errors only
-    #[arg(long, help_heading = "Run")]
+    #[arg(short, long, help_heading = "Run")]
     pub quiet: bool,
     /// Print the result as one line of JSON on standard output, all else on standard error
     #[arg(long, help_heading = "Run")]

@@ -53,7 +53,8 @@ pub fn check(args: &TrainArgs) -> Result<()> {
         if let Some(name) = name.as_ref().filter(|name| *name != AUTO) {
             let choice = with_settings(Choice::new(name), section, &args.set)?;
             let kind = kind(section)?;
-            kind.describe(name)?.resolve(kind.name(), &choice)?;
+            let description = kind.describe(name).map_err(|error| named(error, section))?;
+            description.resolve(kind.name(), &choice)?;
         }
     }
     for setting in &args.set {
@@ -82,6 +83,14 @@ pub fn check(args: &TrainArgs) -> Result<()> {
             .into());
     }
     Ok(())
+}
+
+/// What is said of a name, as it is said of its flag.
+fn named(mut error: Error, section: &str) -> Error {
+    if let Error::Invalid(invalid) = &mut error {
+        invalid.subject = format!("--{section}");
+    }
+    error
 }
 
 /// What is said of a field of the training, as it is said of its flag.

@@ -49,35 +49,55 @@ fn smaller_rate(config: &Config) -> String {
     format!("try --lr {}", rate.trim_end_matches('0'))
 }
 
-/// What to try when training ended well and the model is no better than a constant.
-pub fn useless(config: &Config) -> String {
+/// What to try when training ended well, for the reason `stopped_by`, and the model is no better than a constant.
+pub fn useless(config: &Config, stopped_by: &str) -> String {
     let training = &config.training;
     if let Some(remedy) = smaller_setting(config) {
         return remedy;
     }
-    if let Some(norm) = training.max_norm.filter(|norm| *norm < SHORT) {
-        return format!("--max-norm {norm:e} is out of proportion: try --max-norm 3");
+    let bounds = [
+        ("--max-norm", training.max_norm, 0.05, 3.0),
+        ("--clip-norm", training.clip_norm, 1e-6, 1.0),
+        ("--clip-value", training.clip_value, 1e-6, 1.0),
+    ];
+    for (flag, bound, least, usual) in bounds {
+        if let Some(bound) = bound.filter(|bound| *bound < least) {
+            return format!("{flag} {bound:e} is out of proportion: try {flag} {usual}");
+        }
     }
-    let initializer = |layer: &Choice| layer.settings.get("initializer").and_then(Setting::choice);
-    let is_alike = |choice: Choice| ["zeros", "constant"].contains(&choice.name.as_str());
-    let mut layers = config.network.layers.iter().filter_map(initializer);
-    if config.network.layers.len() > 1 && layers.any(is_alike) {
+    let setting = |layer: &Choice, name: &str| layer.settings.get(name).cloned();
+    let layers = &config.network.layers;
+    let rates = layers
+        .iter()
+        .filter_map(|layer| match setting(layer, "rate") {
+            Some(Setting::Number(rate)) if layer.name == "dropout" => Some(rate),
+            _ => None,
+        });
+    if let Some(rate) = rates.into_iter().find(|rate| *rate > 0.9) {
+        return format!("dropout of {rate} leaves next to nothing: try --dropout 0.1");
+    }
+    let is_alike = |layer: &Choice| {
+        let initializer = setting(layer, "initializer").and_then(|setting| setting.choice());
+        initializer.is_some_and(|choice| ["zeros", "constant"].contains(&choice.name.as_str()))
+    };
+    if layers.len() > 1 && layers.iter().any(is_alike) {
         return "units that begin alike stay alike: try another --initializer".to_owned();
     }
     if is_solver(&training.optimizer) {
         return "look at the columns, or try another --optimizer".to_owned();
     }
-    let linear = config.network.layers.len() == 1;
-    let (usual, _) = preset::learning_rate(&training.optimizer, linear);
-    match training.learning_rate {
-        rate if rate < usual / 30.0 => format!("--lr {rate:e} is small: try --lr {usual}"),
-        rate if rate > usual => smaller_rate(config),
+    let (usual, _) = preset::learning_rate(&training.optimizer, layers.len() == 1);
+    match (training.learning_rate, stopped_by) {
+        (rate, _) if rate < usual / 30.0 => format!("--lr {rate:e} is small: try --lr {usual}"),
+        (rate, _) if rate > usual => smaller_rate(config),
+        (_, "max_steps") => "training was over early: raise --max-steps".to_owned(),
+        (_, "max_time") => "training was over early: raise --max-time".to_owned(),
+        (_, "patience") => {
+            "look at the columns (`thalweg info DATA`), or raise --patience".to_owned()
+        }
         _ => "look at the columns (`thalweg info DATA`), or try more --epochs".to_owned(),
     }
 }
-
-/// The norm of the weights into a unit below which it says next to nothing.
-const SHORT: f64 = 1e-3;
 
 /// The distance of SAM above which it leaves the weights behind that it looks around.
 const FAR: f64 = 100.0;

@@ -15,6 +15,9 @@ use crate::scores::{Judge, Scores, without_class_weights};
 use crate::summary;
 use crate::terminal::Terminal;
 
+/// Fewer rows than these do not tell a model from a constant.
+const FEW: usize = 20;
+
 /// Judges and writes what training gave.
 pub struct Finish<'a> {
     pub config: &'a Config,
@@ -72,7 +75,13 @@ impl<'a> Finish<'a> {
         }
         end.test = score(test.as_ref())?;
         let judged = test.as_ref().or(validation.as_ref()).unwrap_or(&training);
-        end.best_constant = Some(judge.constant(&training, judged)?);
+        let constant = judge.constant(&training, judged)?;
+        let of_judged = end.test.as_ref().or(end.validation.as_ref());
+        let enough = of_judged.is_some_and(|scores| scores.rows >= FEW);
+        let fails_there = enough && of_judged.is_some_and(|scores| !scores.beats(&constant));
+        let of_training = judge.constant(&training, &training)?;
+        let fails_here = (end.train.as_ref()).is_some_and(|train| !train.beats(&of_training));
+        end.best_constant = Some(constant);
 
         let description = Description {
             kind: "model".to_owned(),
@@ -90,11 +99,11 @@ impl<'a> Finish<'a> {
         };
         (self.folder.write(MODEL, &description.to_bytes(engine)?))
             .map_err(|error| Failure::Running(error.to_string()))?;
-        self.print(&end);
+        self.print(&end, fails_there || fails_here);
         Ok(end)
     }
 
-    fn print(&self, end: &End) {
+    fn print(&self, end: &End, is_useless: bool) {
         self.terminal.line(&summary::ending(
             self.outcome,
             end.seconds,
@@ -119,15 +128,8 @@ impl<'a> Finish<'a> {
             .map(|(name, scores)| (name.as_str(), *scores))
             .collect();
         summary::print(self.terminal, &parts, self.reasons);
-        let judged = end
-            .test
-            .as_ref()
-            .or(end.validation.as_ref())
-            .or(end.train.as_ref());
-        if let (Some(judged), Some(constant)) = (judged, &end.best_constant)
-            && !judged.beats(constant)
-        {
-            let remedy = useless(self.config);
+        if is_useless {
+            let remedy = useless(self.config, &self.outcome.stopped_by);
             self.terminal.note(&Note::warning(format!(
                 "the model is no better than the best constant: {remedy}"
             )));

@@ -23,6 +23,8 @@
 //! Any entry of `thalweg list layers` is a layer. `normalization` and `dropout` are short for layers of their own. A
 //! first layer `embedding` may leave its `levels` to the data, and its `widths` to the rule that `thalweg list` tells.
 
+mod places;
+
 use std::path::Path;
 
 use serde::Deserialize;
@@ -30,7 +32,7 @@ use thalweg::activations::ACTIVATIONS;
 use thalweg::error::Error;
 use thalweg::layers::{self, LAYERS, Shape};
 use thalweg::precision::Dtype;
-use thalweg::registry::{AUTO, Choice, Setting, did_you_mean};
+use thalweg::registry::{AUTO, Choice, Kind, Setting, did_you_mean};
 
 use crate::exit::Result;
 use crate::toml_file::TomlFile;
@@ -116,8 +118,9 @@ impl NetworkFile {
         outputs: usize,
     ) -> Result<(Option<[usize; 3]>, Vec<Choice>)> {
         let size: usize = rows.iter().product();
+        let values = |input: [usize; 3]| input.iter().try_fold(1usize, |a, b| a.checked_mul(*b));
         let image = match (self.input, rows) {
-            (Some(input), _) if input.iter().product::<usize>() != size => {
+            (Some(input), _) if values(input) != Some(size) => {
                 let found = format!("input = {input:?} for rows of {size} values");
                 let expected = "channels · lines · pixels as the data have them";
                 let error = Error::invalid("network", found, expected).at("input");
@@ -153,53 +156,6 @@ impl NetworkFile {
             }
         }
         Ok((image, all))
-    }
-
-    /// What is said of the network, whose layers are counted with those that short forms stand for, as it is said of its
-    /// place in this file: `layer 5 (dense): activation` as `net.toml: line 8: layer 2 (dense): activation`.
-    pub fn locate(&self, error: Error) -> Error {
-        let Error::Invalid(mut invalid) = error else {
-            return error;
-        };
-        let number = match &invalid.place[..] {
-            [layers, number, ..] if layers == "layers" => number.parse().ok(),
-            _ => None,
-        };
-        let stands_for = |layer: &Choice| expand(layer.clone()).map_or(1, |all| all.len());
-        let mut end = 0;
-        let found = number.and_then(|number: usize| {
-            self.layers.iter().enumerate().find(|(_, layer)| {
-                end += stands_for(layer);
-                number < end
-            })
-        });
-        if let Some((index, layer)) = found {
-            invalid.place[1] = index.to_string();
-            let of_layer = (invalid.subject.strip_prefix("layer "))
-                .and_then(|rest| rest.split_once(" ("))
-                .and_then(|(_, rest)| rest.split_once(')'));
-            if let Some((named, rest)) = of_layer {
-                let kind = &layer.name;
-                let short = match named {
-                    _ if named == kind => None,
-                    "dropout" | "activation" => Some(named),
-                    _ => Some(NORMALIZATION),
-                };
-                let inner = short.map_or(String::new(), |_| format!(": {named}"));
-                let subject = format!("layer {} ({kind}){inner}{rest}", index + 1);
-                let short = short.map(str::to_owned);
-                invalid.place.splice(2..2, short);
-                invalid.subject = subject;
-            }
-            if invalid.found.starts_with("setting `") && invalid.remedy.is_empty() {
-                let name = invalid
-                    .found
-                    .trim_start_matches("setting ")
-                    .trim_matches('`');
-                invalid.remedy = did_you_mean(name, [NORMALIZATION, "dropout"]);
-            }
-        }
-        self.file.locate(self.table, Error::Invalid(invalid))
     }
 
     /// An error of the layer `index` of this file.
@@ -275,11 +231,19 @@ fn expand(mut choice: Choice) -> thalweg::Result<Vec<Choice>> {
             let remedy = did_you_mean(&norm.name, norms);
             return Err(error.remedy(remedy).at(NORMALIZATION));
         }
+        if norm.settings.contains_key("layer") {
+            let error = Error::invalid(NORMALIZATION, "a `layer`", "none: it is this layer's");
+            return Err(error.remedy("leave it out").at("layer").at(NORMALIZATION));
+        }
     }
     let dropout = choice.settings.remove("dropout");
     let dropout = dropout.map(|rate| Choice::new("dropout").with("rate", rate));
     if let Some(Setting::Choices(inner)) = choice.settings.get_mut("layers") {
-        let each = std::mem::take(inner).into_iter().map(expand);
+        let each = std::mem::take(inner).into_iter().enumerate();
+        let each = each.map(|(index, layer)| {
+            let name = format!("layer {} ({})", index + 1, layer.name);
+            expand(layer).map_err(|error| error.within(name).at(&format!("layers.{index}")))
+        });
         *inner = each.collect::<thalweg::Result<Vec<_>>>()?.concat();
     }
     let mut all = match normalization {
@@ -289,12 +253,17 @@ fn expand(mut choice: Choice) -> thalweg::Result<Vec<Choice>> {
         }
         Some(norm) => {
             let activation = take_choice(&mut choice, "activation")?;
+            let description = LAYERS.describe(&choice.name)?;
+            let has_weights =
+                (description.parameters.iter()).any(|parameter| parameter.name == "initializer");
             if let Some(activation) = &activation
+                && has_weights
                 && !choice.settings.contains_key("initializer")
             {
                 // The one that suits the activation, which stands elsewhere now.
-                let name = ACTIVATIONS.build(activation, &())?.initializer().to_owned();
-                choice = choice.with("initializer", Setting::Text(name));
+                let built = ACTIVATIONS.build(activation, &());
+                let name = built.map_err(|error| error.at("activation"))?.initializer();
+                choice = choice.with("initializer", Setting::Text(name.to_owned()));
             }
             let layer = |activation: Choice| {
                 Choice::new("activation").with("activation", activation.into())

@@ -105,17 +105,34 @@ fn plain(message: &str) -> String {
     };
     if let Some((found, expected)) = split(&message, "invalid type: ", ", expected ")
         .or_else(|| split(&message, "invalid value: ", ", expected "))
+        .or_else(|| split(&message, "invalid length ", ", expected "))
     {
-        let found = found.replace(['`'], "");
+        // `integer `3` as i128` is 3.
+        let value = found
+            .split_once('`')
+            .and_then(|(_, rest)| rest.rsplit_once('`'));
+        let found = match (value, found.as_str()) {
+            (Some((value, _)), _) => value,
+            (None, "map") => "a table",
+            (None, "sequence") => "a list",
+            (None, other) => other.strip_prefix("string ").unwrap_or(other),
+        };
         let expected = match expected.as_str() {
             "usize" | "u64" | "u32" => "a whole number ≥ 0",
             "i64" => "a whole number",
             "f64" | "f32" => "a number",
             "a boolean" => "true or false",
-            "a string" => "text in quotes",
-            other => other,
+            "a string" | "wanted string or table" => "a name in quotes",
+            "a sequence" => "a list",
+            other => other.strip_prefix("an array of length ").unwrap_or(other),
         };
-        return format!("found {found}, expected {expected}");
+        return match message.starts_with("invalid length") {
+            true => format!("found a list of {found}, expected one of {expected}"),
+            false => format!("found {found}, expected {expected}"),
+        };
+    }
+    if message == "wanted string or table" {
+        return "found something else, expected a name in quotes".to_owned();
     }
     for kind in ["unknown field `", "unknown variant `"] {
         if let Some((found, expected)) = split(&message, kind, "`, expected ") {
@@ -167,13 +184,25 @@ mod tests {
         for (serde, ours) in [
             (
                 "invalid type: string \"x\", expected usize",
-                "found string \"x\", expected a whole number ≥ 0",
+                "found \"x\", expected a whole number ≥ 0",
             ),
             (
                 "unknown field `sed`, expected one of `test`, `seed`",
                 "found `sed`, expected one of test, seed; did you mean `seed`?",
             ),
             ("missing field `data`", "found no `data`, expected one"),
+            (
+                "invalid type: integer `999` as i128, expected usize",
+                "found 999, expected a whole number ≥ 0",
+            ),
+            (
+                "invalid length 2, expected an array of length 3",
+                "found a list of 2, expected one of 3",
+            ),
+            (
+                "invalid type: map, expected a sequence",
+                "found a table, expected a list",
+            ),
             ("something else\n", "something else"),
         ] {
             assert_eq!(plain(serde), ours);

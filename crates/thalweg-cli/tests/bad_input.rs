@@ -418,7 +418,7 @@ fn a_config_that_is_no_config_is_explained_in_one_line() {
     for (text, expected) in [
         (
             config.replace("epochs = 1", "epochs = \"many\""),
-            "found string \"many\", expected a whole number ≥ 0",
+            "found \"many\", expected a whole number ≥ 0",
         ),
         (
             config.replace("epochs = 1", "epoch = 1"),

@@ -137,7 +137,7 @@ fn a_network_file_that_does_not_fit_is_explained_in_one_line() {
         (String::new(), "net.toml: line 1: found no `layers`"),
         (
             format!("{layer}[[layers]]\nname = 'conv3d'\n"),
-            "net.toml: line 4: layer 2 (conv3d): found `conv3d`",
+            "net.toml: line 5: layer 2 (conv3d): found `conv3d`",
         ),
         (
             "[[layers]]\nname = 'conv2d'\nkernel = 7\nchannels = 2\n".to_owned(),

@@ -159,6 +159,42 @@ fn errors_of_a_network_file_name_line_and_layer() {
             "line 7: layer 1 (conv2d): group_norm: found 2 groups of 3 channels",
         ),
         (
+            "name='dense'\nunits=4\nactivation='rleu'\nnormalization='batch_norm'\n",
+            "line 6: layer 1 (dense): activation: found `rleu`, ",
+        ),
+        (
+            "name='dense'\nunits=4\nnormalization={name='weight_norm', layer={name='dense'}}\n",
+            "line 6: layer 1 (dense): normalization: found a `layer`, expected none",
+        ),
+        (
+            "name='desne'\nunits=4\n",
+            "line 4: layer 1 (desne): found `desne`, expected one of dense, ",
+        ),
+        (
+            "name='residual'\nlayers=[\n {name='dense', units=4, normalization='batch_norm', activation='relu'},\n \
+             {name='dense', units=4, dropout=3},\n]\n",
+            "line 7: layer 1 (residual): layer 2 (dense): dropout: found rate = 3, ",
+        ),
+        (
+            "name='residual'\nlayers=[\n {name='dense', units=4, dropout=0.1},\n \
+             {name='dense', units=4, activation='rleu'},\n]\n",
+            "line 7: layer 1 (residual): layer 2 (dense): activation: found `rleu`, ",
+        ),
+        (
+            "name='residual'\nlayers=[\n {name='dense', units=4, dropout=0.1},\n \
+             {name='dense', units=4, normalization='bn'},\n]\n",
+            "line 7: layer 1 (residual): layer 2 (dense): normalization: found bn, ",
+        ),
+        (
+            "name='dense'\nunits='4'\nnormalization='weight_norm'\n",
+            "line 5: layer 1 (dense): found units = \"4\", expected a whole number",
+        ),
+        (
+            "name='weight_norm'\nlayer={name='dense', units=4, dropout=0.1}\n",
+            "line 5: layer 1 (weight_norm): layer dense: found setting `dropout`, expected one of units, activation, \
+             bias, initializer, constraint",
+        ),
+        (
             "name='residual'\nlayers=[{name='flatten'}, {name='dense', units=3}]\n",
             "line 3: layer 1 (residual): found 1×8×8 → 3 without a projection",
         ),
@@ -174,6 +210,11 @@ fn errors_of_a_network_file_name_line_and_layer() {
             "{message} is not {expected}"
         );
     }
+    let input = "input = [4611686018427387905, 16, 4]\n[[layers]]\nname='dense'\n";
+    place.write("net.toml", input);
+    let message = place.refused("train builtin:digits --network net.toml");
+    let expected = "thalweg: net.toml: line 1: network: found input = [4611686018427387905, 16, 4] for rows of 64";
+    assert!(message.starts_with(expected), "{message}");
     place.write("net.toml", "\nlayer = 3\n[[layers]]\nname='dense'\n");
     let message = place.refused("train builtin:digits --network net.toml");
     assert!(

@@ -86,7 +86,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Whether every row exists. Those to come are a hint, and looked at when they are here.
+    /// Whether every row exists. Those to come are a hint, which may be of rows that there are not.
     fn is_inside(&self, rows: usize) -> bool {
         match self.rows {
             Rows::Range(start, end) => start <= end && end <= rows,

@@ -7,7 +7,7 @@
 //! Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 //! Known answers: the Random123 distribution's `kat_vectors`.
 
-use crate::kernels::gather::prefetch;
+use crate::kernels::gather::prefetch_value;
 use crate::kernels::{Arch, Isa, Kernel};
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -221,7 +221,7 @@ impl Sequence {
             let partners = &mut partners[..AHEAD.min(end - 1)];
             for (bound, partner) in (0..=end).rev().zip(&mut *partners) {
                 *partner = self.below(bound as u32) as usize;
-                prefetch(&items[*partner..=*partner]);
+                prefetch_value(&items[*partner]);
             }
             for partner in partners {
                 end -= 1;

@@ -8,10 +8,10 @@
 use std::ops::Range;
 use std::thread;
 
-use crate::kernels::gather::prefetch;
+use crate::kernels::gather::prefetch_value;
 use crate::random::{Purpose, Sequence, Stream};
 
-/// As many rows as are shuffled before another thread has begun are one pile.
+/// So few rows, which stay in a cache, are one pile and not worth a thread.
 const FEW: usize = 1 << 17;
 /// Piles of more rows; one byte chooses among them.
 const PILES: usize = 1 << 8;
@@ -62,7 +62,9 @@ pub(crate) fn shuffle(seed: u64, epoch: usize, threads: usize, order: &mut [u32]
         deal(of_stretch(number), rows, |row, pile| {
             let (part, place) = (&mut *parts[pile], ends[pile]);
             part[place] = row;
-            prefetch(part.get(place + AHEAD..=place + AHEAD).unwrap_or_default());
+            if let Some(ahead) = part.get(place + AHEAD) {
+                prefetch_value(ahead);
+            }
             ends[pile] += 1;
         });
     });

@@ -94,7 +94,11 @@ impl NetworkSpec {
                 "at least an output layer",
             ));
         }
-        if self.shape().size() != self.inputs {
+        let values = |image: [usize; 3]| image.iter().try_fold(1usize, |a, b| a.checked_mul(*b));
+        if self
+            .image
+            .is_some_and(|image| values(image) != Some(self.inputs))
+        {
             let found = format!("images of {} for {} inputs", self.shape(), self.inputs);
             let expected = "channels · lines · pixels = inputs";
             return Err(Error::invalid("network", found, expected).at("image"));

@@ -135,7 +135,7 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
             }
         }
         assert_eq!(engine.save().unwrap(), before);
-        // The rows to come are a hint, and not looked at before they are here.
+        // The rows to come are a hint, and need not exist.
         let hint = Batch {
             rows: Rows::Listed(&[3, 1]),
             upcoming: Rows::Listed(&[100, u32::MAX]),

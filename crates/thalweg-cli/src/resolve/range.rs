@@ -10,40 +10,64 @@ use thalweg_data::Note;
 
 use crate::exit::Result;
 
+/// Layers behind which values are what they were.
+const THROUGH: [&str; 3] = ["dropout", "flatten", "unflatten"];
+
+/// The share of a target's values that may lie out of reach.
+const APART: f64 = 0.05;
+
 /// A warning, if the last activation has a bound that answers to these targets would have to cross.
 pub fn check(network: &NetworkSpec, targets: &Targets) -> Result<Option<Note>> {
-    let Some(activation) = network.layers.last().and_then(activation) else {
+    let mut layers = network.layers.iter().rev();
+    let last = layers.find(|layer| !THROUGH.contains(&layer.name.as_str()));
+    let Some(activation) = last.and_then(activation) else {
         return Ok(None);
     };
     let function = ACTIVATIONS.build(&activation, &())?;
-    if function.couples_values() {
+    let is_one = match targets {
+        Targets::Values { width, .. } => *width == 1,
+        Targets::Classes(_) => false,
+    };
+    if function.check_trainable().is_err() || function.couples_values() && !is_one {
         return Ok(None);
     }
     let (least, most) = range(|values| {
         let shape = RowShape {
-            width: values.len(),
-            stride: values.len(),
+            width: 1,
+            stride: 1,
         };
-        function.forward(Isa::detect(), shape, values);
+        for value in values.chunks_mut(1) {
+            function.forward(Isa::detect(), shape, value);
+        }
     });
-    let is_value = LOSSES.build(&network.loss, &())?.link() == Link::Identity;
-    let (low, high) = match targets {
-        Targets::Values { values, .. } if is_value => (
-            values.iter().copied().fold(f64::INFINITY, f64::min),
-            values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        ),
-        Targets::Classes(_) if is_value => (0.0, 1.0),
-        _ => (f64::NEG_INFINITY, f64::INFINITY),
-    };
-    let is_logit = low.is_infinite();
-    // Some targets lie apart; an answer near the bound is as good for them.
-    let slack = if is_logit { 0.0 } else { 0.05 * (high - low) };
-    if least <= low + slack && most >= high - slack {
-        return Ok(None);
-    }
-    let wanted = match is_logit {
-        true => "logits may be any number".to_owned(),
-        false => format!("targets are from {low:.3} to {high:.3} as the network sees them"),
+    let is_out = |y: &f64| *y < least - 1e-3 || *y > most + 1e-3;
+    let wanted = match (LOSSES.build(&network.loss, &())?.link(), targets) {
+        (Link::Identity, Targets::Values { width, values }) => {
+            let mut each = (0..*width).map(|target| values.iter().skip(target).step_by(*width));
+            let rows = targets.rows() as f64;
+            let share = |values: &mut dyn Iterator<Item = &f64>| {
+                values.filter(|y| is_out(y)).count() as f64 / rows
+            };
+            let Some(number) = each.position(|mut target| share(&mut target) > APART) else {
+                return Ok(None);
+            };
+            let name = match *width {
+                1 => "the target's".to_owned(),
+                _ => format!("those of target {}", number + 1),
+            };
+            let column = || values.iter().skip(number).step_by(*width);
+            let low = column().copied().fold(f64::INFINITY, f64::min);
+            let high = column().copied().fold(f64::NEG_INFINITY, f64::max);
+            format!("{name}, as the network sees them, are from {low:.3} to {high:.3}")
+        }
+        (Link::Identity, Targets::Classes(_)) if !is_out(&0.0) && !is_out(&1.0) => return Ok(None),
+        (Link::Identity, Targets::Classes(_)) => "the targets are 0 and 1".to_owned(),
+        // The sign, or the largest, decides.
+        (Link::Margin | Link::Scores, _) if least < 0.0 && most > 0.0 => return Ok(None),
+        _ if least.is_infinite() && most.is_infinite() => return Ok(None),
+        (Link::Margin | Link::Scores, _) => "margins have either sign".to_owned(),
+        (Link::Exponential, _) => "the logarithm of a mean may be any number".to_owned(),
+        _ => "logits may be any number".to_owned(),
     };
     Ok(Some(Note::warning(format!(
         "the last layer's activation {activation} puts out values from {least:.3} to {most:.3}, and {wanted}: leave it out"
@@ -104,6 +128,14 @@ mod tests {
             values: vec![-1.5, 0.0, 1.5],
         };
         let classes = Targets::Classes(vec![0, 1]);
+        let counts = Targets::Values {
+            width: 1,
+            values: vec![0.0, 3.0, 100.0],
+        };
+        let two = Targets::Values {
+            width: 2,
+            values: vec![-5.0, 0.0, 5.0, 100.0],
+        };
         for (activation, loss, targets, wanted) in [
             (
                 "relu",
@@ -121,25 +153,41 @@ mod tests {
                 "relu",
                 "mse",
                 &standardized,
-                Some("and targets are from -1.500 to 1.500"),
+                Some("and the target's, as the network sees them, are from -1.500 to 1.500"),
             ),
             (
                 "sigmoid",
                 "mse",
                 &standardized,
-                Some("from 0.000 to 1.000, and targets"),
+                Some("from 0.000 to 1.000, and the target"),
             ),
             (
                 "tanh",
                 "mse",
                 &standardized,
-                Some("from -1.000 to 1.000, and targets"),
+                Some("from -1.000 to 1.000, and the target"),
             ),
             ("identity", "mse", &standardized, None),
             ("leaky_relu", "cross_entropy", &classes, None),
             ("identity", "cross_entropy", &classes, None),
             ("sigmoid", "half_mse", &classes, None),
-            ("softmax", "mse", &standardized, None),
+            (
+                "softmax",
+                "mse",
+                &standardized,
+                Some("from 1.000 to 1.000, and the target"),
+            ),
+            ("softmax", "cross_entropy", &classes, None),
+            ("tanh", "hinge", &classes, None),
+            ("relu", "hinge", &classes, Some("margins have either sign")),
+            (
+                "softplus",
+                "poisson",
+                &counts,
+                Some("the logarithm of a mean"),
+            ),
+            ("relu", "mse", &counts, None),
+            ("relu", "mse", &two, Some("those of target 1, as")),
         ] {
             let told = warning(activation, loss, targets);
             match (&told, wanted) {

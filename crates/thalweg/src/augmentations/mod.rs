@@ -139,11 +139,16 @@ pub(crate) fn resolve(choices: &[Choice]) -> Result<Vec<Choice>> {
             .any(|other| other.name == choice.name)
         {
             let found = format!("`{}` twice", choice.name);
-            return Err(Error::invalid("augmentation", found, "each at most once"));
+            let error = Error::invalid("augmentation", found, "each at most once");
+            return Err(error.at(&format!("{index}.name")));
         }
     }
-    let resolve = |choice| Ok(AUGMENTATIONS.resolve(choice)?.into_choice());
-    choices.iter().map(resolve).collect()
+    let resolve = |(index, choice): (usize, &Choice)| {
+        let resolved = AUGMENTATIONS.resolve(choice);
+        let resolved = resolved.map_err(|error| error.at(&index.to_string()))?;
+        Ok(resolved.into_choice())
+    };
+    choices.iter().enumerate().map(resolve).collect()
 }
 
 /// Refuses rows that are no images.

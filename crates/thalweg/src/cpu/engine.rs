@@ -34,12 +34,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
             deals.blocks.deal(of_blocks);
             deals.items.deal(self.shares.iter().cloned());
         }
-        // What is not taken out is forgotten, because the arena is written over.
-        let mut ahead = std::mem::take(&mut self.ahead);
         let (mut pass, rest) = self.split(batch, Mode::Training { seed, step });
         pass.deal = rest.deals.map(|deals| &deals.blocks);
-        let caller_updates = pass.plan.caller_updates && rest.whole.is_none();
-        pass.ahead = (caller_updates && !ahead.is_empty()).then(|| Shared::new(&mut ahead));
         for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.stages) {
             *constants = stage.constants(time, batch.rows.len());
         }
@@ -59,7 +55,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
         };
         let losses = sums.losses;
         let sum_losses = || {
-            // SAFETY: only called after the team has met, when nobody writes losses.
+            // SAFETY: only called when all row blocks are done, and nobody writes losses.
             let losses = unsafe { losses.read(0..blocks) };
             losses.iter().sum::<f64>() * pass.scale
         };
@@ -77,18 +73,21 @@ impl<T: Precision> Engine for CpuEngine<T> {
         };
         rest.team.run(&|member: Member| {
             pass.row_blocks(member, losses);
-            if caller_updates && member.index > 0 {
-                member.hand_in();
-                // SAFETY: the member has done its blocks.
-                unsafe { pass.gather_ahead(member) };
-                return;
-            }
-            if caller_updates {
-                member.collect();
-                if sum_losses().is_finite() {
-                    (0..pass.plan.items.len()).for_each(|index| update_item(0, index));
+            match member.index {
+                _ if !pass.plan.caller_updates => {}
+                0 => {
+                    member.collect();
+                    if sum_losses().is_finite() {
+                        (0..pass.plan.items.len()).for_each(|index| update_item(0, index));
+                    }
+                    return;
                 }
-                return;
+                _ => {
+                    member.hand_in();
+                    // SAFETY: the member has done its blocks, and the caller reads nothing but their gradients.
+                    unsafe { pass.gather_ahead(member) };
+                    return;
+                }
             }
             member.meet();
             if !sum_losses().is_finite() {
@@ -103,7 +102,6 @@ impl<T: Precision> Engine for CpuEngine<T> {
             deal::pieces(deal, member, items).for_each(|index| update_item(member.index, index));
         });
         let loss = sum_losses();
-        self.ahead = ahead;
         let gradient_norm = self.item_squares.iter().sum::<f64>().sqrt();
         let is_ruined = whole::is_ruined(&self.item_changes);
         if loss.is_finite() && gradient_norm.is_finite() && !is_ruined {

@@ -1,11 +1,13 @@
 //! Gathering: features, targets and weights of a row block come into the arena, while rows that will be wanted next
 //! come near.
 
+use std::ops::Range;
+
 use super::deal;
 use super::pass::{Pass, RowBlock};
 use super::team::Member;
 use crate::dataset::{Targets, Values};
-use crate::engine::Rows;
+use crate::engine::{Batch, Rows};
 use crate::kernels::gather::Gather;
 use crate::layers::stride;
 use crate::precision::Precision;
@@ -32,10 +34,12 @@ impl<'a> Upcoming<'a> {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct Ahead {
-    /// The rows, in their order; none: nothing, or it has been written over.
+    /// The pass that it is for: the arena is as it was left for no other.
+    pass: u64,
+    /// Where features, targets and weights come from.
+    sources: [usize; 3],
+    /// The rows, in their order.
     rows: Vec<u32>,
-    /// Where their features lie.
-    from: usize,
 }
 
 impl Ahead {
@@ -43,19 +47,14 @@ impl Ahead {
     pub fn with_capacity(rows: usize) -> Self {
         Self {
             rows: Vec::with_capacity(rows),
-            from: 0,
+            ..Self::default()
         }
     }
 
-    /// Whether there is something.
+    /// Whether it is for this pass.
     #[cfg(test)]
-    pub fn is_there(&self) -> bool {
-        !self.rows.is_empty()
-    }
-
-    /// What was gathered will be written over.
-    pub fn forget(&mut self) {
-        self.rows.clear();
+    pub fn is_for(&self, pass: u64) -> bool {
+        self.pass == pass
     }
 }
 
@@ -71,21 +70,22 @@ impl<T: Precision> Pass<'_, T> {
             match self.augmenting {
                 Some(augmenting) => self.gather_augmented(block, augmenting),
                 None if self.is_gathered(block) => {}
-                None => self.gather_plain(self.batch.rows, block, next),
+                None => self.gather_plain(block, next),
             }
         }
     }
 
-    /// Where features begin, as a sign of the dataset that they are from.
-    fn source(&self) -> usize {
-        match &self.batch.features.values {
-            Values::F32(from) => from.as_ptr() as usize,
-            Values::F64(from) => from.as_ptr() as usize,
-            Values::U8 { bytes, .. } => bytes.as_ptr() as usize,
-        }
+    /// Where features, targets and weights come from.
+    fn sources(&self) -> [usize; 3] {
+        let targets = self.batch.targets.map(std::ptr::from_ref);
+        [
+            std::ptr::from_ref(self.batch.features).addr(),
+            targets.map_or(0, |targets| targets.addr()),
+            (self.batch.weights).map_or(0, |weights| weights.as_ptr().addr()),
+        ]
     }
 
-    /// Whether the member of a block has gathered it ahead. It will not be there much longer.
+    /// Whether the member of a block has gathered it ahead, which it finds out once.
     ///
     /// # Safety
     /// Nobody else works with what the member gathered ahead.
@@ -95,52 +95,65 @@ impl<T: Precision> Pass<'_, T> {
         };
         // SAFETY: the caller's promise.
         let ahead = unsafe { &mut ahead.write(block.member..block.member + 1)[0] };
-        let is_it = ahead.from == self.source() && ahead.rows == rows[block.rows.clone()];
-        ahead.forget();
-        is_it
+        let is_for = std::mem::take(&mut ahead.pass);
+        is_for == self.number
+            && ahead.sources == self.sources()
+            && ahead.rows == rows[block.rows.clone()]
     }
 
     /// Gathers what will be the member's first block of the next step, if that is to be as this one.
     ///
     /// # Safety
-    /// The member has no more to do in the arena.
+    /// The member has no more to do in the arena, and nobody else reads there what it has left.
     pub(super) unsafe fn gather_ahead(&self, member: Member) {
+        let own = deal::share(self.blocks(), member.index, member.count());
         let (Some(ahead), Rows::Listed(upcoming)) = (self.ahead, self.batch.upcoming) else {
             return;
         };
-        let count = self.batch.rows.len();
-        let Some((next, after)) = upcoming.split_at_checked(count) else {
+        let Some((rows, upcoming)) = upcoming.split_at_checked(self.batch.rows.len()) else {
             return;
         };
-        let size = self.plan.block_rows;
-        let start = deal::share(self.blocks(), member.index, member.count()).start * size;
-        let block = RowBlock {
-            rows: start..count.min(start + size),
-            place: member.index * size,
-            room: self.plan.room(count.min(start + size) - start),
-            member: member.index,
+        if own.is_empty() || self.augmenting.is_some() {
+            return;
+        }
+        let next = Pass {
+            batch: Batch {
+                rows: Rows::Listed(rows),
+                upcoming: Rows::Listed(upcoming),
+                ..self.batch
+            },
+            ..*self
         };
-        let all = self.batch.features.rows();
-        let rows = &next[block.rows.clone()];
-        if self.augmenting.is_some() || rows.iter().any(|row| *row as usize >= all) {
+        let block = next.own_block(member, own.start);
+        let (all, rows) = (self.batch.features.rows(), &rows[block.rows.clone()]);
+        if rows.iter().any(|row| *row as usize >= all) {
             return;
         }
         // SAFETY: the caller's promise.
         unsafe {
-            let later = Upcoming(after.get(start..).unwrap_or_default());
-            self.gather_plain(Rows::Listed(next), &block, later);
+            next.gather_plain(&block, next.upcoming(&own, own.start));
             let ahead = &mut ahead.write(member.index..member.index + 1)[0];
-            ahead.from = self.source();
+            ahead.pass = self.number + 1;
+            ahead.sources = self.sources();
             ahead.rows.clear();
             ahead.rows.extend_from_slice(rows);
         }
     }
 
-    /// See [`Pass::gather`]; the block is one of `rows`.
+    /// What a member will gather after the block `index` of its `own`.
+    pub(super) fn upcoming(&self, own: &Range<usize>, index: usize) -> Upcoming<'_> {
+        let size = self.plan.block_rows;
+        match index + 1 {
+            next if next < own.end => Upcoming::of(self.batch.rows, next * size),
+            _ => Upcoming::of(self.batch.upcoming, own.start * size),
+        }
+    }
+
+    /// See [`Pass::gather`].
     ///
     /// # Safety
     /// Nobody else works on these rows of the arena.
-    unsafe fn gather_plain(&self, rows: Rows, block: &RowBlock, next: Upcoming) {
+    unsafe fn gather_plain(&self, block: &RowBlock, next: Upcoming) {
         let width = self.plan.inputs;
         // SAFETY: the caller's promise.
         let (x, classes, values, weights) = unsafe {
@@ -159,11 +172,9 @@ impl<T: Precision> Pass<'_, T> {
         };
         match &self.batch.features.values {
             Values::F32(from) => {
-                self.gather_rows((rows, block, next), from, width, x, |v| {
-                    T::from_f64(v.into())
-                });
+                self.gather_rows(block, next, from, width, x, |v| T::from_f64(v.into()));
             }
-            Values::F64(from) => self.gather_rows((rows, block, next), from, width, x, T::from_f64),
+            Values::F64(from) => self.gather_rows(block, next, from, width, x, T::from_f64),
             Values::U8 {
                 bytes,
                 scale,
@@ -171,37 +182,36 @@ impl<T: Precision> Pass<'_, T> {
             } => {
                 let (scale, offset) = (T::from_f64((*scale).into()), T::from_f64((*offset).into()));
                 let convert = |byte: u8| T::from_byte(byte) * scale + offset;
-                self.gather_rows((rows, block, next), bytes, width, x, convert);
+                self.gather_rows(block, next, bytes, width, x, convert);
             }
         }
         match self.batch.targets {
             Some(Targets::Classes(from)) => {
-                self.gather_rows((rows, block, next), from, 1, classes, |class| class);
+                self.gather_rows(block, next, from, 1, classes, |class| class);
             }
             Some(Targets::Values {
                 width,
                 values: from,
-            }) => self.gather_rows((rows, block, next), from, *width, values, T::from_f64),
+            }) => self.gather_rows(block, next, from, *width, values, T::from_f64),
             None => {}
         }
         if let Some(from) = self.batch.weights {
-            self.gather_rows((rows, block, next), from, 1, weights, |w| {
-                T::from_f64(w.into())
-            });
+            self.gather_rows(block, next, from, 1, weights, |w| T::from_f64(w.into()));
         }
     }
 
     /// One of the things that [`Pass::gather`] gathers; `to` has room for the block, evenly.
     fn gather_rows<S: Copy, U>(
         &self,
-        (rows, block, next): (Rows, &RowBlock, Upcoming),
+        block: &RowBlock,
+        next: Upcoming,
         from: &[S],
         width: usize,
         to: &mut [U],
         convert: impl Fn(S) -> U,
     ) {
         let stride = to.len() / block.rows.len();
-        match rows {
+        match self.batch.rows {
             Rows::Listed(rows) => Gather {
                 from,
                 width,

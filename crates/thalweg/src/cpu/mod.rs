@@ -158,7 +158,8 @@ struct CpuEngine<T> {
     block_losses: Vec<f64>,
     item_squares: Vec<f64>,
     item_changes: Vec<f64>,
-    /// What each member has gathered ahead: see [`Pass::gather_ahead`].
+    /// See [`Pass`].
+    passes: u64,
     ahead: Vec<Ahead>,
     network: NetworkSpec,
     /// Where each parameter stands, once gradients are asked for: a solver asks for one after the other.
@@ -242,9 +243,14 @@ impl<T: Precision> CpuEngine<T> {
             block_losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
             item_squares: vec![0.0; plan.items.len()],
             item_changes: vec![0.0; plan.items.len()],
-            ahead: (0..plan.members)
-                .map(|_| Ahead::with_capacity(plan.block_rows))
-                .collect(),
+            passes: 0,
+            ahead: match plan.caller_updates {
+                true => {
+                    let ahead = || Ahead::with_capacity(plan.block_rows);
+                    (0..plan.members).map(|_| ahead()).collect()
+                }
+                false => Vec::new(),
+            },
             chain,
             is_trainable: false,
             seed: training.seed,
@@ -318,7 +324,7 @@ impl<T: Precision> CpuEngine<T> {
     /// The engine's parts as a pass over a batch uses them, and what the members need besides.
     #[inline(always)]
     fn split<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode) -> (Pass<'a, T>, Rest<'a, T>) {
-        self.ahead.iter_mut().for_each(Ahead::forget);
+        self.passes += 1;
         let total = batch.total_weight();
         let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
         let pass = Pass {
@@ -350,7 +356,8 @@ impl<T: Precision> CpuEngine<T> {
             summaries: Shared::new(&mut self.summaries),
             totals: Shared::new(&mut self.totals),
             partials: self.partials.share(),
-            ahead: None,
+            number: self.passes,
+            ahead: (self.plan.caller_updates).then(|| Shared::new(&mut self.ahead)),
             deal: None,
         };
         let rest = Rest {

@@ -58,6 +58,8 @@ pub(super) struct Pass<'a, T> {
     pub totals: Shared<'a, f64>,
     /// The gradient of each row block, where they are added up: see [`Plan::saves_traffic`].
     pub partials: Shared<'a, T>,
+    /// Passes of the engine so far, this one included.
+    pub number: u64,
     /// What each member has gathered ahead, if they do.
     pub ahead: Option<Shared<'a, Ahead>>,
     /// The row blocks as they are dealt out, if members may take them from each other.
@@ -100,6 +102,23 @@ impl<T: Precision> Pass<'_, T> {
     /// Row blocks of the batch.
     pub fn blocks(&self) -> usize {
         self.plan.blocks_of(self.batch.rows.len())
+    }
+
+    /// The block with this number, for a member of a step.
+    pub(super) fn own_block(&self, member: Member, index: usize) -> RowBlock {
+        let size = self.plan.block_rows;
+        let start = index * size;
+        let end = self.batch.rows.len().min(start + size);
+        RowBlock {
+            rows: start..end,
+            // Where nobody comes back to a block's rows, the next one takes their place in the caches.
+            place: match self.plan.adds_blocks {
+                true => member.index * size,
+                false => start,
+            },
+            room: self.plan.room(end - start),
+            member: member.index,
+        }
     }
 
     /// What a layer is told of a block.
@@ -340,24 +359,10 @@ impl<T: Precision> Pass<'_, T> {
             self.prepare(member);
             member.meet();
         }
-        let (rows, size) = (self.batch.rows.len(), self.plan.block_rows);
         let own = deal::share(self.blocks(), member.index, member.count());
         let mine = || {
-            deal::pieces(self.deal, member, own.clone()).map(|index| {
-                let start = index * size;
-                let end = rows.min(start + size);
-                let block = RowBlock {
-                    rows: start..end,
-                    // Where nobody comes back to a block's rows, the next one takes their place in the caches.
-                    place: match self.plan.adds_blocks {
-                        true => member.index * size,
-                        false => start,
-                    },
-                    room: self.plan.room(end - start),
-                    member: member.index,
-                };
-                (index, block)
-            })
+            deal::pieces(self.deal, member, own.clone())
+                .map(|index| (index, self.own_block(member, index)))
         };
         let last = self.plan.runs.len() - 1;
         for (run, steps) in self.plan.runs.iter().enumerate() {
@@ -368,14 +373,10 @@ impl<T: Precision> Pass<'_, T> {
             }
             for (index, block) in mine() {
                 // SAFETY: blocks do not overlap, each belongs to one member, and parameters change only
-                // after the team has met.
+                // when all have done theirs.
                 unsafe {
                     if run == 0 {
-                        let next = match index + 1 {
-                            next if next < own.end => Upcoming::of(self.batch.rows, next * size),
-                            _ => Upcoming::of(self.batch.upcoming, own.start * size),
-                        };
-                        self.gather(&block, next);
+                        self.gather(&block, self.upcoming(&own, index));
                     }
                     for step in &self.plan.steps[steps.clone()] {
                         self.step_forward(step, &block);

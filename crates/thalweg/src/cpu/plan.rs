@@ -37,8 +37,8 @@ const BLOCK_VALUES: usize = 1 << 18;
 /// that θ has.
 const TRAFFIC: usize = 4;
 
-/// Values of the gradients of all row blocks up to which the caller adds them up and updates θ alone: the two ways of news
-/// from core to core that a meeting takes, and θ on its way to the others, cost as much.
+/// Up to so many values in the gradients of all row blocks the caller adds them up and updates θ alone. That takes no longer
+/// than a meeting, and θ on its way to the others.
 const CALLERS_UPDATE: usize = 4096;
 
 /// A layer and where its things lie.
@@ -109,7 +109,8 @@ pub(super) struct Plan {
     pub takes_one_row: bool,
     /// Threads that work on a step.
     pub members: usize,
-    /// Whether θ is so small that the caller brings it up to date sooner than the team has met twice.
+    /// Whether θ is so small that the caller had better bring it up to date alone. It reads the gradients of the blocks then,
+    /// and nothing that is left in the arena.
     pub caller_updates: bool,
     pub inputs: usize,
     pub outputs: usize,
@@ -177,7 +178,10 @@ impl Plan {
             plan.block_rows = block_rows(batch_size, is_team_work, summed * most, multiple);
         }
         let update = plan.parameters * plan.blocks_of(batch_size);
-        plan.caller_updates = plan.members > 1 && plan.adds_blocks && update <= CALLERS_UPDATE;
+        plan.caller_updates = plan.members > 1
+            && plan.adds_blocks
+            && update <= CALLERS_UPDATE
+            && !matches!(cut, Cut::Tensors);
         Ok(plan)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Threads are started once. Between jobs they spin for a short while, because the next step usually
 //! follows at once, and then sleep. A job is a closure that every member runs with its own number; the
-//! calling thread is member 0. Members can meet at a barrier inside a job.
+//! calling thread is member 0. Members can meet at a barrier inside a job, or hand in what the caller collects and go on.
 //!
 //! Where another program holds a core, a meeting lasts until the system takes that core back: milliseconds, in place
 //! of a step's microseconds. The caller alone is faster then. It notices by the clock ([`Patience`]), works alone for a
@@ -146,9 +146,7 @@ impl Member<'_> {
             resume_unwind(Box::new("another member of the team panicked"));
         }
     }
-}
 
-impl Member<'_> {
     /// Tells the caller that what it collects is there, and goes on. For all members but the caller.
     pub fn hand_in(&self) {
         self.shared.handed_in.0.fetch_add(1, Ordering::Release);

@@ -217,6 +217,7 @@ impl Twin {
             summaries: Shared::new(&mut way.summaries),
             totals: Shared::new(&mut way.totals),
             partials: Shared::new(&mut []),
+            number: of.number,
             ahead: None,
             deal: None,
         };

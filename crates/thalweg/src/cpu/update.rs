@@ -112,7 +112,7 @@ impl<T: Precision> Pass<'_, T> {
         let start = index * self.plan.parameters;
         for item in self.plan.items.iter().filter(|item| item.is_trained) {
             let place = start + item.range.start..start + item.range.end;
-            // SAFETY: the caller's promise; parameters change only after the team has met.
+            // SAFETY: the caller's promise; parameters change only when all blocks are done.
             unsafe { self.gradient_of(block, item, self.partials.write(place)) };
         }
     }

@@ -1,8 +1,8 @@
 //! Rows: gathering those that lie far apart, and clearing.
 //!
 //! Rows come in the order of a shuffle, so nothing but the list of their numbers says where the next one
-//! lies. While a row is copied, the one at the same position of a later block is asked for: requests to
-//! memory are spread over the copying, and there are always as many on their way as a block has rows.
+//! lies. While a row is copied, the one at the same position of a later block is asked for, so that requests to
+//! memory are spread over the copying.
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar};
@@ -117,7 +117,8 @@ pub fn clear<T: Scalar>(rows: &mut [T], stride: usize, width: usize) {
     }
 }
 
-/// Asks for a row to be brought near. A hint: no result depends on it.
+/// Asks for a row to be brought into the second-level cache: from there it is near enough, and more of such requests can be
+/// on their way than the first one takes. A hint: no result depends on it.
 #[inline(always)]
 pub fn prefetch<S>(row: &[S]) {
     #[cfg(target_arch = "x86_64")]
@@ -138,6 +139,19 @@ pub fn prefetch<S>(row: &[S]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = row;
+}
+
+/// Asks for a value that will be wanted soon, by way of nothing but the first-level cache.
+#[inline(always)]
+pub fn prefetch_value<S>(value: &S) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing that the program sees.
+        unsafe { _mm_prefetch(std::ptr::from_ref(value).cast(), _MM_HINT_T0) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl<T: Scalar> Softmax<'_, T> {
         assert!(self.z.len() >= rows * self.stride && self.p.len() >= rows * self.stride);
         assert!(self.weights.is_none_or(|weights| weights.len() >= rows));
         if self.outputs <= FEW && rows == 1 {
-            // One number after the other, which vectors would have to wait for.
+            // A vector of one number waits for that number to come from memory.
             isa.run(ByOutput::<T, 1>(self));
         } else if self.outputs <= FEW && rows <= FEW_ROWS {
             isa.run(ByOutput::<T, FEW_ROWS>(self));
@@ -67,7 +67,7 @@ const FEW: usize = 4;
 /// Rows that are swept together then, if there are no more.
 const FEW_ROWS: usize = 16;
 
-/// The same, with vectors along up to `WIDTH` rows at a time.
+/// The same, with vectors along up to `WIDTH` rows at a time; of a single one, without vectors.
 struct ByOutput<'a, T, const WIDTH: usize>(Softmax<'a, T>);
 
 impl<T: Scalar, const WIDTH: usize> Kernel for ByOutput<'_, T, WIDTH> {

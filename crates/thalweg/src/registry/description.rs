@@ -75,9 +75,13 @@ impl Description {
                 names => format!("one of {}", names.join(", ")),
             };
             let subject = format!("{kind} {}", self.name);
-            Error::invalid(subject, format!("setting `{name}`"), expected)
-                .remedy(did_you_mean(name, names))
-                .at(name)
+            Error::invalid(
+                subject,
+                format!("setting `{}`", name.escape_debug()),
+                expected,
+            )
+            .remedy(did_you_mean(name, names))
+            .at(name)
         })
     }
 

@@ -79,6 +79,7 @@ impl<B, Place> Registry<B, Place> {
                     name,
                     self.entries.iter().map(|e| e.description.name),
                 )
+                .at("name")
             })
     }
 
@@ -114,7 +115,7 @@ pub fn unknown<'a>(
     let all: Vec<&str> = names.clone().collect();
     Error::invalid(
         kind,
-        format!("`{found}`"),
+        format!("`{}`", found.escape_debug()),
         format!("one of {}", all.join(", ")),
     )
     .remedy(did_you_mean(found, names))

@@ -60,12 +60,11 @@ impl Setting {
         }
     }
 
-    /// As errors show it: text that could be taken for something else stands in quotes.
+    /// As it is written in a file.
     pub(super) fn quoted(&self) -> String {
         match self {
-            Setting::Text(text) if Setting::parse(text) != *self || text.trim().is_empty() => {
-                format!("{text:?}")
-            }
+            Setting::Text(text) => format!("{text:?}"),
+            Setting::Number(number) if number.fract() == 0.0 => format!("{number:?}"),
             _ => self.to_string(),
         }
     }
@@ -322,10 +321,11 @@ mod tests {
     }
 
     #[test]
-    fn text_that_looks_like_something_else_is_quoted() {
-        assert_eq!(Setting::Text("16".into()).quoted(), "\"16\"");
-        assert_eq!(Setting::Text("relu".into()).quoted(), "relu");
-        assert_eq!(Setting::Text(String::new()).quoted(), "\"\"");
+    fn errors_show_settings_as_they_are_written() {
+        assert_eq!(Setting::Text("1\n6".into()).quoted(), "\"1\\n6\"");
+        assert_eq!(Setting::Number(4.0).quoted(), "4.0");
+        assert_eq!(Setting::Number(1e-5).quoted(), "1e-5");
+        assert_eq!(Setting::Integer(4).quoted(), "4");
     }
 
     #[test]
