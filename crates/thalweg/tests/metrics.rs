@@ -161,6 +161,22 @@ fn a_number_learned_from_0_and_1_answers_class_1_from_one_half_on() {
 }
 
 #[test]
+fn errors_whose_squares_are_too_large_for_numbers_are_judged() {
+    let targets = Targets::Values {
+        width: 1,
+        values: vec![3e200, -3e200, 0.0, 0.0],
+    };
+    let predictions = [2e200, -2e200, 1e200, -1e200];
+    let answers = Answers::new(Link::Identity, &predictions, &targets, None).unwrap();
+    let scores = scores(&answers);
+    let score = |name: &str| scores.iter().find(|(n, _)| *n == name).unwrap().1;
+    // Errors of 1e200 each, and a variance of 4.5e400.
+    assert!((score("rmse") / 1e200 - 1.0).abs() < 1e-12);
+    assert!((score("mae") / 1e200 - 1.0).abs() < 1e-12);
+    assert!((score("r2") - (1.0 - 1.0 / 4.5)).abs() < 1e-12);
+}
+
+#[test]
 fn answers_that_do_not_fit_the_truth_are_refused() {
     let classes = Targets::Classes(vec![0, 2]);
     let values = Targets::Values {

@@ -137,6 +137,12 @@ impl<'a> Answers<'a> {
         }
     }
 
+    /// What to divide numbers by so that their squares are numbers: 1, but for very large ones.
+    fn unit(&self, of: impl Fn(usize) -> f64) -> f64 {
+        let largest = (0..self.rows()).fold(0.0f64, |largest, row| largest.max(of(row).abs()));
+        if largest > 1e150 { largest } else { 1.0 }
+    }
+
     /// Weight of a row.
     fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |weights| f64::from(weights[row]))

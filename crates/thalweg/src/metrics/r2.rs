@@ -15,8 +15,11 @@ impl Metric for R2 {
         answers.mean_of_outputs(|j| {
             let y = |row| answers.value(row, j);
             let mean = answers.mean(y)?;
-            let error = answers.mean(|row| (answers.prediction(row)[j] - y(row)).powi(2))?;
-            let spread = answers.mean(|row| (y(row) - mean).powi(2))?;
+            let error = |row| answers.prediction(row)[j] - y(row);
+            let distance = |row| y(row) - mean;
+            let unit = answers.unit(error).max(answers.unit(distance));
+            let error = answers.mean(|row| (error(row) / unit).powi(2))?;
+            let spread = answers.mean(|row| (distance(row) / unit).powi(2))?;
             Some(match (error, spread) {
                 (0.0, 0.0) => 1.0,
                 (_, 0.0) => 0.0,

@@ -12,8 +12,10 @@ impl Metric for Rmse {
             return None;
         }
         answers.mean_of_outputs(|j| {
-            let square = |row| (answers.prediction(row)[j] - answers.value(row, j)).powi(2);
-            answers.mean(square).map(f64::sqrt)
+            let error = |row| answers.prediction(row)[j] - answers.value(row, j);
+            let unit = answers.unit(error);
+            let square = answers.mean(|row| (error(row) / unit).powi(2))?;
+            Some(unit * square.sqrt())
         })
     }
 

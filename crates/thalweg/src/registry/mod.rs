@@ -195,7 +195,7 @@ mod tests {
         let choice = Choice::new("adam").with("units", Setting::Integer(3));
         assert_eq!(
             message(choice.clone().with("beta1", Setting::Number(1.0))),
-            "optimizer adam: found beta1 = 1, expected a number ≥ 0 and < 1"
+            "optimizer adam: found beta1 = 1.0, expected a number ≥ 0 and < 1"
         );
         assert_eq!(
             message(choice.with("beta_1", Setting::Number(0.5))),
