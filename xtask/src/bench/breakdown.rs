@@ -10,8 +10,9 @@ use std::process::Stdio;
 
 use thalweg_bench::{WORKLOADS, Workload};
 
-use super::data;
+use super::report::Machine;
 use super::worker::Job;
+use super::{Measured, data};
 use crate::Result;
 use crate::process::{cargo, check, command, output, root, target};
 
@@ -49,9 +50,14 @@ pub fn run(only: Option<&'static Workload>, quick: bool) -> Result<()> {
         .env("CARGO_TARGET_DIR", &folder);
     check(&mut build)?;
     let executable = folder.join("release").join("xtask");
-    let mut text = String::from(
-        "# Where the time of a step goes\n\n\
-         Written by `cargo xtask bench --breakdown`: shares of the time of one thread, by sampling.\n\n| workload |",
+    let clock = if quick { "quick" } else { "full" };
+    let told = output(command(&executable).args(["bench-limits", "1", clock]))?;
+    let measured: Measured = serde_json::from_str(&told)
+        .map_err(|error| format!("bench-limits printed `{told}`: {error}"))?;
+    let machine = Machine::look(measured.limits, Vec::new())?;
+    let written = machine.written_by("cargo xtask bench --breakdown");
+    let mut text = format!(
+        "# Where the time of a step goes\n\n{written}\nShares of the time of one thread, by sampling.\n\n| workload |",
     );
     for (part, _) in PARTS {
         let _ = write!(text, " {part} |");
