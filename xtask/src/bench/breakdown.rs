@@ -18,7 +18,10 @@ use crate::process::{cargo, check, command, output, root, target};
 
 /// What functions do, by a part of their names: the first that fits.
 const PARTS: &[(&str, &[&str])] = &[
-    ("products and convolutions", &["gemm::", "correlate::"]),
+    (
+        "products and convolutions",
+        &["gemm::", "correlate::", "kernels::row::"],
+    ),
     ("products of few units", &["dot::", "column_sums"]),
     ("pools, packs", &["pool::", "pack::"]),
     ("rounding to bf16", &["bf16::"]),
