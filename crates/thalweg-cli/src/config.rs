@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use thalweg::error::Error;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
@@ -83,6 +84,10 @@ impl Config {
         config.network.layers = network.written_out()?;
         (config.network.resolve()).map_err(|error| network.locate(error))?;
         (config.training.resolve()).map_err(|error| file.locate("training", error))?;
+        if config.data.fit.embed_least == 0 {
+            let error = Error::invalid("embed_least", "0", "a whole number ≥ 1").at("embed_least");
+            return Err(file.locate("data.fit", error).into());
+        }
         Ok(config)
     }
 
@@ -111,7 +116,7 @@ fn difference(
     ours: &serde_json::Value,
     theirs: &serde_json::Value,
 ) -> Option<(String, String, String)> {
-    use serde_json::Value::{Null, Object};
+    use serde_json::Value::{Array, Null, Object};
     if ours == theirs {
         return None;
     }
@@ -126,5 +131,35 @@ fn difference(
             difference(&name, &of(a, key), &of(b, key))
         });
     }
+    if let (Array(a), Array(b)) = (ours, theirs)
+        && a.len() == b.len()
+    {
+        let pairs = a.iter().zip(b).enumerate();
+        let mut each = pairs.map(|(index, (a, b))| difference(&format!("{name}.{index}"), a, b));
+        return each.find_map(|found| found);
+    }
     Some((name.to_owned(), ours.to_string(), theirs.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_that_of_the_entry_and_not_of_the_list_that_it_is_in() {
+        let layers = |units: &[i64]| {
+            let layers = units
+                .iter()
+                .map(|units| serde_json::json!({ "units": units }));
+            serde_json::json!({ "network": { "layers": layers.collect::<Vec<_>>() } })
+        };
+        let told = |ours: &[i64], theirs: &[i64]| difference("", &layers(ours), &layers(theirs));
+        assert_eq!(told(&[4, 3], &[4, 3]), None);
+        let (name, ours, theirs) = told(&[4, 3], &[4, 5]).unwrap();
+        assert_eq!(
+            (&*name, &*ours, &*theirs),
+            ("network.layers.1.units", "3", "5")
+        );
+        assert_eq!(told(&[4], &[4, 5]).unwrap().0, "network.layers");
+    }
 }

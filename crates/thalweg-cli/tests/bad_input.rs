@@ -425,6 +425,10 @@ fn a_config_that_is_no_config_is_explained_in_one_line() {
             "found `epoch`, expected one of learning_rate",
         ),
         (
+            config.replace("embed_least = 2", "embed_least = 0"),
+            "bad.toml: line 25: embed_least: found 0, expected a whole number ≥ 1",
+        ),
+        (
             config.replace("units = 64", "unit = 64"),
             "bad.toml: line 40: layer 1 (dense): found setting `unit`",
         ),
