@@ -19,9 +19,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use thalweg::precision::Dtype;
 use thalweg_bench::products::{Rates, SIZES};
 use thalweg_bench::{Clock, Epoch, Limits, Peer, Spread, WORKLOADS, Workload, workloads};
+use thalweg_core::precision::Dtype;
 
 use contestant::Contestant;
 use stolen::Ticks;

@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use thalweg::cpu::prefer_huge_pages;
-use thalweg::dataset::{Dataset, Features, Targets, Values};
-use thalweg::random::{Purpose, Sequence, Stream};
+use thalweg_core::cpu::prefer_huge_pages;
+use thalweg_core::dataset::{Dataset, Features, Targets, Values};
+use thalweg_core::random::{Purpose, Sequence, Stream};
 
 use crate::workloads::{Kind, Workload};
 

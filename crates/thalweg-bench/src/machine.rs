@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use thalweg::precision::Dtype;
-use thalweg::{Isa, probe};
+use thalweg_core::precision::Dtype;
+use thalweg_core::{Isa, probe};
 
 /// How long measurements take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

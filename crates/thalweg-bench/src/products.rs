@@ -7,13 +7,13 @@
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use thalweg::Isa;
-use thalweg::error::{Error, Result};
-use thalweg::layers::{
+use thalweg_core::Isa;
+use thalweg_core::error::{Error, Result};
+use thalweg_core::layers::{
     self, AnyLayer, Block, Layer, Mode, Part, Plan, Shape, Trace, Weights, stride,
 };
-use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting};
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::{Choice, Setting};
 
 use crate::machine::{Clock, together};
 

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use thalweg::cpu;
-use thalweg::dataset::Dataset;
-use thalweg::error::Result;
-use thalweg::observe::{EpochReport, Flow, Observer};
-use thalweg::train::{Run, train};
+use thalweg_core::cpu;
+use thalweg_core::dataset::Dataset;
+use thalweg_core::error::Result;
+use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::train::{Run, train};
 
 use crate::machine::Limits;
 use crate::workloads::Workload;
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::data::Data;
     use crate::workloads::find;
-    use thalweg::precision::Dtype;
+    use thalweg_core::precision::Dtype;
 
     #[test]
     fn the_median_and_the_spread_are_of_the_measured_epochs() {

@@ -3,11 +3,11 @@
 //! Row counts are whole batches, so that nobody has a short last batch to keep or drop.
 
 use serde::Serialize;
-use thalweg::Isa;
-use thalweg::error::{Error, Result};
-use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting, unknown};
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::Isa;
+use thalweg_core::error::{Error, Result};
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::{Choice, Setting, unknown};
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 
 /// What the rows are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -489,7 +489,7 @@ mod tests {
         let lenet = find("lenet5").unwrap();
         assert_eq!(lenet.flops_per_row(), f64::from(6 * all - 2 * products[0]));
         assert_eq!(lenet.shape(), "784-6c5-16c5-120-84-10");
-        let layers = thalweg::layers::build(
+        let layers = thalweg_core::layers::build(
             lenet.network().unwrap().shape(),
             &lenet.network().unwrap().resolve().unwrap().layers,
             Dtype::F32,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use thalweg::precision::Dtype;
-use thalweg::spec::Reduction;
+use thalweg_core::precision::Dtype;
+use thalweg_core::spec::Reduction;
 use thalweg_data::{ClassWeight, Scaling, Task};
 
 use crate::config::OutputBias;

@@ -1,12 +1,12 @@
 //! `thalweg bench`: how fast this machine trains, beside what it could do at most.
 
 use serde::Serialize;
-use thalweg::Isa;
-use thalweg::precision::Dtype;
 use thalweg_bench::trainer::{Bound, Rate};
 use thalweg_bench::{
     Clock, Data, Limits, Spread, Trainer, WORKLOADS, Workload, machine, workloads,
 };
+use thalweg_core::Isa;
+use thalweg_core::precision::Dtype;
 
 use crate::args::BenchArgs;
 use crate::exit::Result;

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use thalweg::engine::{ParameterInfo, State};
-use thalweg::error::Error;
-use thalweg::model_file::ModelFile;
-use thalweg::observe::{Best, Memory};
-use thalweg::train::{Checkpoint, Position};
+use thalweg_core::engine::{ParameterInfo, State};
+use thalweg_core::error::Error;
+use thalweg_core::model_file::ModelFile;
+use thalweg_core::observe::{Best, Memory};
+use thalweg_core::train::{Checkpoint, Position};
 use thalweg_data::Preprocessing;
 
 use crate::config::Config;

@@ -1,14 +1,14 @@
 //! What a user may choose: validated by the registries, as early as possible.
 
-use thalweg::activations::ACTIVATIONS;
-use thalweg::error::Error;
-use thalweg::initializers::INITIALIZERS;
-use thalweg::losses::{Comparison, LOSSES, Link};
-use thalweg::optimizers::OPTIMIZERS_AND_SOLVERS;
-use thalweg::registry::{AUTO, Choice, Kind, Setting, unknown};
-use thalweg::rules::RULES;
-use thalweg::schedules::SCHEDULES;
-use thalweg::spec::TrainingSpec;
+use thalweg_core::activations::ACTIVATIONS;
+use thalweg_core::error::Error;
+use thalweg_core::initializers::INITIALIZERS;
+use thalweg_core::losses::{Comparison, LOSSES, Link};
+use thalweg_core::optimizers::OPTIMIZERS_AND_SOLVERS;
+use thalweg_core::registry::{AUTO, Choice, Kind, Setting, unknown};
+use thalweg_core::rules::RULES;
+use thalweg_core::schedules::SCHEDULES;
+use thalweg_core::spec::TrainingSpec;
 use thalweg_data::Task;
 
 use crate::args::TrainArgs;
@@ -116,7 +116,9 @@ pub fn check_cpu() -> Result<()> {
     let Some(wish) = std::env::var_os("THALWEG_CPU").filter(|wish| !wish.is_empty()) else {
         return Ok(());
     };
-    let names: Vec<&str> = thalweg::Isa::available().map(thalweg::Isa::name).collect();
+    let names: Vec<&str> = thalweg_core::Isa::available()
+        .map(thalweg_core::Isa::name)
+        .collect();
     if names.iter().any(|name| wish == *name) {
         return Ok(());
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use thalweg::error::Error;
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::error::Error;
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
 use crate::exit::{Failure, Result};

@@ -6,11 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use thalweg::engine::{ParameterInfo, State};
-use thalweg::error::Error;
-use thalweg::observe::Memory;
-use thalweg::spec::TrainingSpec;
-use thalweg::train::{Checkpoint, Position};
+use thalweg_core::engine::{ParameterInfo, State};
+use thalweg_core::error::Error;
+use thalweg_core::observe::Memory;
+use thalweg_core::spec::TrainingSpec;
+use thalweg_core::train::{Checkpoint, Position};
 
 use crate::args::TrainArgs;
 use crate::checkpoint::Stored;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use thalweg::losses::{Comparison, LOSSES};
-use thalweg::precision::Dtype;
-use thalweg::registry::Choice;
+use thalweg_core::losses::{Comparison, LOSSES};
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::Choice;
 use thalweg_data::{
     ExpectedColumns, Loaded, PrepareOptions, Prepared, Preprocessing, ReadOptions, Source, Table,
     prepare, prepare_fitted,

@@ -39,10 +39,12 @@ impl Failure {
     }
 }
 
-impl From<thalweg::Error> for Failure {
-    fn from(error: thalweg::Error) -> Self {
+impl From<thalweg_core::Error> for Failure {
+    fn from(error: thalweg_core::Error) -> Self {
         match error {
-            thalweg::Error::Invalid(_) | thalweg::Error::Damaged(_) => Failure::input(error),
+            thalweg_core::Error::Invalid(_) | thalweg_core::Error::Damaged(_) => {
+                Failure::input(error)
+            }
             other => Failure::Running(other.to_string()),
         }
     }

@@ -1,7 +1,7 @@
 //! After training: the model is judged and written, and the user is told.
 
-use thalweg::dataset::Dataset;
-use thalweg::engine::Engine;
+use thalweg_core::dataset::Dataset;
+use thalweg_core::engine::Engine;
 use thalweg_data::{Note, Prepared};
 
 use crate::config::Config;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use thalweg::spec::{Batches, TrainingSpec};
+use thalweg_core::spec::{Batches, TrainingSpec};
 use thalweg_data::preprocess::notes_on_categories;
 use thalweg_data::summary::ColumnSummary;
 use thalweg_data::{Encoding, FitOptions, ReadOptions, Source, Table, summarize};
@@ -181,8 +181,8 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         network.shape(),
         network.loss
     ));
-    let nodes = thalweg::layers::build(network.shape(), &network.layers, training.dtype)?;
-    let row = |node: &thalweg::layers::Node| {
+    let nodes = thalweg_core::layers::build(network.shape(), &network.layers, training.dtype)?;
+    let row = |node: &thalweg_core::layers::Node| {
         let layers = node.part.layers().into_iter();
         let segments = layers.flat_map(|layer| layer.segments());
         let size = segments.map(|segment| segment.len()).sum();

@@ -5,10 +5,10 @@ use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use thalweg::registry::{Choice, Default, Description, Parameter, unknown};
-use thalweg::rules::{RULES, RunRule, Said};
-use thalweg::schedules::{Progress, SCHEDULES};
-use thalweg::{
+use thalweg_core::registry::{Choice, Default, Description, Parameter, unknown};
+use thalweg_core::rules::{RULES, RunRule, Said};
+use thalweg_core::schedules::{Progress, SCHEDULES};
+use thalweg_core::{
     activations, augmentations, constraints, initializers, layers, losses, metrics, optimizers,
 };
 use thalweg_data::listed;
@@ -236,7 +236,7 @@ struct Row {
 struct SettingRow {
     name: &'static str,
     summary: &'static str,
-    default: Option<thalweg::registry::Setting>,
+    default: Option<thalweg_core::registry::Setting>,
     required: bool,
     domain: String,
     /// Of a rule alone.

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
-use thalweg::observe::EpochReport;
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::observe::EpochReport;
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::Task;
 
 use crate::exit::{Failure, Result};

@@ -1,11 +1,11 @@
 //! Whether a network fits into memory, before the system finds out.
 
-use thalweg::error::Error;
-use thalweg::layers;
-use thalweg::optimizers::{Chain, is_solver};
-use thalweg::precision::Dtype;
-use thalweg::registry::Setting;
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::error::Error;
+use thalweg_core::layers;
+use thalweg_core::optimizers::{Chain, is_solver};
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::Setting;
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 
 /// Refuses a network that needs more memory than there is when a checkpoint of it is written: after some time, and when a
 /// run is interrupted.
@@ -13,7 +13,7 @@ pub fn check(
     network: &NetworkSpec,
     training: &TrainingSpec,
     threads: usize,
-) -> thalweg::Result<()> {
+) -> thalweg_core::Result<()> {
     let Some(available) = available(threads) else {
         return Ok(());
     };
@@ -33,7 +33,7 @@ pub fn check(
 /// Bytes that a run holds for a weight when it holds most: in the engine its value, what is derived from it, its u and
 /// its slots; in double precision the best epoch's value, and value, slots and best value of the checkpoint; of these the
 /// tensors of the file, and their bytes twice.
-fn per_weight(training: &TrainingSpec) -> thalweg::Result<u64> {
+fn per_weight(training: &TrainingSpec) -> thalweg_core::Result<u64> {
     let size = match training.dtype {
         Dtype::F32 | Dtype::Bf16 => 4,
         Dtype::F64 => 8,
@@ -78,7 +78,7 @@ fn available(threads: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use thalweg::registry::Choice;
+    use thalweg_core::registry::Choice;
 
     use super::*;
 

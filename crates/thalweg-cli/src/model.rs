@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use thalweg::cpu;
-use thalweg::engine::{Engine, ParameterInfo};
-use thalweg::error::Error;
-use thalweg::memory;
-use thalweg::model_file::{ModelFile, Tensor};
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::cpu;
+use thalweg_core::engine::{Engine, ParameterInfo};
+use thalweg_core::error::Error;
+use thalweg_core::memory;
+use thalweg_core::model_file::{ModelFile, Tensor};
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::Preprocessing;
 
 use crate::exit::{Failure, Result};
@@ -213,7 +213,7 @@ pub fn values(
 
 #[cfg(test)]
 mod tests {
-    use thalweg::registry::Choice;
+    use thalweg_core::registry::Choice;
     use thalweg_data::{PrepareOptions, ReadOptions, Source, prepare, read};
 
     use super::*;

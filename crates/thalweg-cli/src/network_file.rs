@@ -28,11 +28,11 @@ mod places;
 use std::path::Path;
 
 use serde::Deserialize;
-use thalweg::activations::ACTIVATIONS;
-use thalweg::error::Error;
-use thalweg::layers::{self, LAYERS, Shape};
-use thalweg::precision::Dtype;
-use thalweg::registry::{AUTO, Choice, Kind, Setting, did_you_mean};
+use thalweg_core::activations::ACTIVATIONS;
+use thalweg_core::error::Error;
+use thalweg_core::layers::{self, LAYERS, Shape};
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::{AUTO, Choice, Kind, Setting, did_you_mean};
 
 use crate::exit::Result;
 use crate::toml_file::TomlFile;
@@ -98,12 +98,12 @@ impl NetworkFile {
     ///
     /// # Errors
     /// Names the file, the line and the layer whose short forms are not valid.
-    pub fn written_out(&self) -> thalweg::Result<Vec<Choice>> {
+    pub fn written_out(&self) -> thalweg_core::Result<Vec<Choice>> {
         let layers = self.layers.iter().enumerate();
         let each = layers.map(|(index, layer)| {
             expand(layer.clone()).map_err(|error| self.of_layer(index, error))
         });
-        Ok(each.collect::<thalweg::Result<Vec<_>>>()?.concat())
+        Ok(each.collect::<thalweg_core::Result<Vec<_>>>()?.concat())
     }
 
     /// The shape of the input, if it is an image, and the layers, for data whose rows have the shape `rows` and begin
@@ -178,7 +178,7 @@ pub fn embedding(codes: &[(&str, usize)]) -> Choice {
 }
 
 /// The first layer for rows that begin with these codes: an embedding of just these, if there are any.
-fn with_codes(choice: Choice, codes: &[(&str, usize)]) -> thalweg::Result<Choice> {
+fn with_codes(choice: Choice, codes: &[(&str, usize)]) -> thalweg_core::Result<Choice> {
     let refuse = |found: &str, expected: &str, remedy: &str| {
         Err(Error::invalid("codes", found, expected).remedy(remedy))
     };
@@ -220,7 +220,7 @@ fn with_codes(choice: Choice, codes: &[(&str, usize)]) -> thalweg::Result<Choice
 }
 
 /// A layer with its short forms written out.
-fn expand(mut choice: Choice) -> thalweg::Result<Vec<Choice>> {
+fn expand(mut choice: Choice) -> thalweg_core::Result<Vec<Choice>> {
     let normalization = take_choice(&mut choice, NORMALIZATION)?;
     if let Some(norm) = &normalization {
         let names = LAYERS.descriptions().into_iter().map(|layer| layer.name);
@@ -244,7 +244,7 @@ fn expand(mut choice: Choice) -> thalweg::Result<Vec<Choice>> {
             let name = format!("layer {} ({})", index + 1, layer.name);
             expand(layer).map_err(|error| error.within(name).at(&format!("layers.{index}")))
         });
-        *inner = each.collect::<thalweg::Result<Vec<_>>>()?.concat();
+        *inner = each.collect::<thalweg_core::Result<Vec<_>>>()?.concat();
     }
     let mut all = match normalization {
         None => vec![choice],
@@ -279,7 +279,7 @@ fn expand(mut choice: Choice) -> thalweg::Result<Vec<Choice>> {
 }
 
 /// Takes a setting that names an entry.
-fn take_choice(choice: &mut Choice, name: &str) -> thalweg::Result<Option<Choice>> {
+fn take_choice(choice: &mut Choice, name: &str) -> thalweg_core::Result<Option<Choice>> {
     match choice.settings.remove(name) {
         None => Ok(None),
         Some(setting) => match setting.choice() {

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use thalweg::error::Error;
+use thalweg_core::error::Error;
 use thalweg_data::Source;
 
 use crate::exit::{Failure, Result};

@@ -5,10 +5,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use thalweg::augmentations::AUGMENTATIONS;
-use thalweg::precision::Dtype;
-use thalweg::registry::{Choice, Setting, did_you_mean};
-use thalweg::spec::{LastBatch, Reduction, Sampling};
+use thalweg_core::augmentations::AUGMENTATIONS;
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::{Choice, Setting, did_you_mean};
+use thalweg_core::spec::{LastBatch, Reduction, Sampling};
 use thalweg_data::{ClassWeight, Scaling};
 
 use crate::args::Preset;

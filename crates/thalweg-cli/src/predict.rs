@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use thalweg::losses::{LOSSES, Link};
+use thalweg_core::losses::{LOSSES, Link};
 use thalweg_data::table::number_text;
 use thalweg_data::{Preprocessing, Source, Task};
 
@@ -18,7 +18,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let model = Model::read(&args.model)?;
     let preprocessing = &model.description.preprocessing;
     if args.proba && preprocessing.task() == Task::Regression {
-        let error = thalweg::Error::invalid(
+        let error = thalweg_core::Error::invalid(
             "--proba",
             "a regression model",
             "a model of classes or labels",
@@ -35,7 +35,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
             "a model of the loss {}, which knows no probabilities",
             loss.name
         );
-        let error = thalweg::Error::invalid(
+        let error = thalweg_core::Error::invalid(
             "--proba",
             found,
             "one of logistic or cross_entropy, or a sigmoid at the end",

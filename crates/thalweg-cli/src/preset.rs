@@ -4,10 +4,10 @@
 
 use std::borrow::Cow;
 
-use thalweg::layers::usual_width;
-use thalweg::losses::{LOSSES, Link};
-use thalweg::optimizers;
-use thalweg::registry::{Choice, Setting};
+use thalweg_core::layers::usual_width;
+use thalweg_core::losses::{LOSSES, Link};
+use thalweg_core::optimizers;
+use thalweg_core::registry::{Choice, Setting};
 use thalweg_data::Task;
 
 use crate::config::OutputBias;

@@ -3,10 +3,10 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use thalweg::average::Average;
-use thalweg::engine::StepReport;
-use thalweg::observe::{EpochReport, Flow, Observer};
-use thalweg::train::{Checkpoint, Position, Run};
+use thalweg_core::average::Average;
+use thalweg_core::engine::StepReport;
+use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::train::{Checkpoint, Position, Run};
 
 use crate::checkpoint::Owner;
 use crate::exit::Failure;
@@ -81,7 +81,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn save(&mut self, run: &Run) -> thalweg::Result<()> {
+    fn save(&mut self, run: &Run) -> thalweg_core::Result<()> {
         let start = Instant::now();
         let Some(checkpoint) = run.checkpoint()? else {
             return Ok(());
@@ -141,7 +141,7 @@ impl Observer for Progress<'_> {
         flow()
     }
 
-    fn epoch(&mut self, run: &Run, report: &EpochReport) -> thalweg::Result<Flow> {
+    fn epoch(&mut self, run: &Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
         self.seconds += report.seconds;
         self.gradient_norm = report.gradient_norm;
         self.log.write(&Epoch {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use thalweg::Isa;
-use thalweg::error::Error;
-use thalweg::optimizers::is_solver;
-use thalweg::precision::Dtype;
-use thalweg::registry::Choice;
-use thalweg::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::Isa;
+use thalweg_core::error::Error;
+use thalweg_core::optimizers::is_solver;
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::Choice;
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{Note, Prepared, Source};
 
 use crate::args::TrainArgs;

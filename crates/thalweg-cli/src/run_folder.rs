@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use thalweg::error::Error;
+use thalweg_core::error::Error;
 
 use crate::exit::{Failure, Result};
 

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use serde::ser::SerializeMap;
-use thalweg::dataset::{Dataset, Targets};
-use thalweg::engine::{Batch, Engine};
-use thalweg::losses::{LOSSES, Link};
-use thalweg::metrics::{Answers, best_constant, confusion, is_better, scores};
-use thalweg::registry::Choice;
+use thalweg_core::dataset::{Dataset, Targets};
+use thalweg_core::engine::{Batch, Engine};
+use thalweg_core::losses::{LOSSES, Link};
+use thalweg_core::metrics::{Answers, best_constant, confusion, is_better, scores};
+use thalweg_core::registry::Choice;
 use thalweg_data::{Preprocessing, Task};
 
 use crate::exit::Result;

@@ -1,10 +1,10 @@
 //! The error surface that an exhaustive search went over: drawn into the run folder, and told in a line.
 
-use thalweg::dataset::Dataset;
-use thalweg::engine::{Engine, ParameterInfo};
-use thalweg::search::Surface;
-use thalweg::solvers;
-use thalweg::spec::TrainingSpec;
+use thalweg_core::dataset::Dataset;
+use thalweg_core::engine::{Engine, ParameterInfo};
+use thalweg_core::search::Surface;
+use thalweg_core::solvers;
+use thalweg_core::spec::TrainingSpec;
 use thalweg_data::Note;
 use thalweg_plot::{Figure, Grid, Panel};
 

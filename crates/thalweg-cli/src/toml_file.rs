@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use thalweg::error::{Error, Invalid};
-use thalweg::registry::did_you_mean;
+use thalweg_core::error::{Error, Invalid};
+use thalweg_core::registry::did_you_mean;
 use toml::de::{DeTable, DeValue};
 
 use crate::exit::{Failure, Result};

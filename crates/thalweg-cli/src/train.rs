@@ -3,16 +3,16 @@
 use std::fs::File;
 use std::path::Path;
 
-use thalweg::Isa;
-use thalweg::cpu;
-use thalweg::dataset::Dataset;
-use thalweg::engine::ParameterInfo;
-use thalweg::error::Error;
-use thalweg::initializers::start_at_prior;
-use thalweg::optimizers::is_solver;
-use thalweg::registry::Choice;
-use thalweg::spec::NetworkSpec;
-use thalweg::train::{Run, StoppedBy};
+use thalweg_core::Isa;
+use thalweg_core::cpu;
+use thalweg_core::dataset::Dataset;
+use thalweg_core::engine::ParameterInfo;
+use thalweg_core::error::Error;
+use thalweg_core::initializers::start_at_prior;
+use thalweg_core::optimizers::is_solver;
+use thalweg_core::registry::Choice;
+use thalweg_core::spec::NetworkSpec;
+use thalweg_core::train::{Run, StoppedBy};
 use thalweg_data::{Note, Prepared, Source};
 
 use crate::args::TrainArgs;
@@ -266,7 +266,7 @@ fn train(
     let mut progress = Progress::new(terminal, &folder, log, owner, &run, seconds);
     progress.keeps = args.keep_checkpoint;
     progress.checkpoint = checkpoint.map(|checkpoint| checkpoint.epoch);
-    let result = thalweg::train::train(&mut run, &mut progress);
+    let result = thalweg_core::train::train(&mut run, &mut progress);
     progress.finish();
     let Progress {
         mut log,
@@ -374,7 +374,7 @@ fn start<'a>(
         outputs: prepared.preprocessing.output_width(),
         parameters: parameters.iter().map(size).sum(),
         threads,
-        cpu: thalweg::Isa::detect().name(),
+        cpu: thalweg_core::Isa::detect().name(),
         network: &config.network,
         training: &config.training,
     }
@@ -405,7 +405,7 @@ fn headline(start: &Start) -> String {
 /// How training ended. After a divergence the engine gets the weights of the best epoch, if there is one:
 /// else `best_epoch` is 0.
 fn outcome(
-    result: thalweg::Result<thalweg::train::Summary>,
+    result: thalweg_core::Result<thalweg_core::train::Summary>,
     run: &mut Run,
     rows: Rows,
 ) -> Result<(Outcome, Option<Error>)> {

@@ -1,7 +1,7 @@
 //! The options of a training run that most runs do not need: penalties, clipping, averages, batches, stopping.
 
 use clap::Args;
-use thalweg::spec::{LastBatch, Plateau, Sampling, ScaleRate, TrainingSpec};
+use thalweg_core::spec::{LastBatch, Plateau, Sampling, ScaleRate, TrainingSpec};
 
 use crate::parse::{Augment, amount, augmentations, last_batch, number, sampling, steps};
 

@@ -91,7 +91,7 @@ fn a_run_that_was_killed_goes_on_to_the_same_bits() {
     assert!(changed.contains("learning_rate"), "{changed}");
     // As if it had begun on another machine.
     let log = place.text("killed/log.jsonl");
-    let cpu = thalweg::Isa::detect().name();
+    let cpu = thalweg_core::Isa::detect().name();
     place.write(
         "killed/log.jsonl",
         log.replace(&format!("\"cpu\":\"{cpu}\""), "\"cpu\":\"abacus\""),

@@ -1,7 +1,7 @@
 //! Small data sets inside the program, for first steps and tests. `builtin/ORIGIN.md` says where they
 //! come from.
 
-use thalweg::dataset::Values;
+use thalweg_core::dataset::Values;
 
 use crate::error::{Error, Place, Result, did_you_mean, quote};
 use crate::formats;

@@ -210,7 +210,10 @@ pub(crate) fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a 
         return String::new();
     }
     let short = names.into_iter().filter(|name| name.len() <= 4 * MAX_TEXT);
-    escape(&thalweg::registry::did_you_mean(found, short), MAX_PATH)
+    escape(
+        &thalweg_core::registry::did_you_mean(found, short),
+        MAX_PATH,
+    )
 }
 
 /// `text` without control characters, cut to `limit` characters.

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The way of the data: [`Source`] → [`read()`] → [`Table`] → [`Target`] → [`split()`](split::split) →
-//! [`Preprocessing`] → [`thalweg::dataset::Dataset`]; [`prepare()`] goes it in one call. Nothing here knows a
+//! [`Preprocessing`] → [`thalweg_core::dataset::Dataset`]; [`prepare()`] goes it in one call. Nothing here knows a
 //! layer, prints, or panics on input: errors and notes are values of one line each.
 
 pub mod builtin;

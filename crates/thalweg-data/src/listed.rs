@@ -1,7 +1,7 @@
 //! What can be said of rows, in the words in which the entries of the engine's registries are described: tasks, and what
 //! rows weigh.
 
-use thalweg::registry::{Default, Description, Domain, Parameter};
+use thalweg_core::registry::{Default, Description, Domain, Parameter};
 
 /// How one thing is said: the flag of `thalweg train`, and the field of a config file.
 pub type How = (&'static str, &'static str);

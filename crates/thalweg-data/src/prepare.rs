@@ -1,7 +1,7 @@
 //! From what was read to what is trained on, in one call.
 
 use serde::{Deserialize, Serialize};
-use thalweg::dataset::Dataset;
+use thalweg_core::dataset::Dataset;
 
 use crate::error::{Note, Result};
 use crate::preprocess::{Dtype, FitOptions, Preprocessing};

@@ -1,8 +1,8 @@
 //! Which rows train, which validate and which test.
 
 use serde::{Deserialize, Serialize};
-use thalweg::dataset::Targets;
-use thalweg::random::{Purpose, Stream};
+use thalweg_core::dataset::Targets;
+use thalweg_core::random::{Purpose, Stream};
 
 use crate::error::{Error, Note, Place, Result};
 

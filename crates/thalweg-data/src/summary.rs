@@ -86,9 +86,9 @@ fn column(column: &Column) -> ColumnSummary {
         }
         ColumnData::Block(block) => {
             let count = match &block.values {
-                thalweg::dataset::Values::F32(values) => values.len(),
-                thalweg::dataset::Values::F64(values) => values.len(),
-                thalweg::dataset::Values::U8 { bytes, .. } => bytes.len(),
+                thalweg_core::dataset::Values::F32(values) => values.len(),
+                thalweg_core::dataset::Values::F64(values) => values.len(),
+                thalweg_core::dataset::Values::U8 { bytes, .. } => bytes.len(),
             };
             let each = || (0..count).map(|i| block.value(i));
             summary.missing = each().filter(|x| x.is_nan()).count();

@@ -3,7 +3,7 @@
 //! Images and NumPy matrices are one column of many values a row ([`ColumnData::Block`]); they are never
 //! taken apart into single columns.
 
-use thalweg::dataset::Values;
+use thalweg_core::dataset::Values;
 
 use crate::error::Place;
 use crate::source::ExpectedColumns;

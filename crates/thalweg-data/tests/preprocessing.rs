@@ -1,7 +1,7 @@
 //! From tables to network inputs and back.
 
 use proptest::prelude::*;
-use thalweg::dataset::{Features, Targets, Values};
+use thalweg_core::dataset::{Features, Targets, Values};
 use thalweg_data::preprocess::InputColumn;
 use thalweg_data::*;
 
@@ -402,7 +402,7 @@ fn row_and_class_weights_multiply_in_training_only() {
         ..Default::default()
     };
     let (p, _) = fit(&text, "t", &options);
-    let weights = |dataset: Result<(thalweg::dataset::Dataset, Vec<Note>)>| {
+    let weights = |dataset: Result<(thalweg_core::dataset::Dataset, Vec<Note>)>| {
         dataset.unwrap().0.weights.unwrap()
     };
     assert_eq!(weights(p.dataset(&text, &[2, 3], Dtype::F32)), [2.0, 3.0]);

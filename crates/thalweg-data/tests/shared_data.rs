@@ -273,7 +273,7 @@ fn the_official_test_file_of_adult_is_evaluated_although_its_labels_end_in_a_ful
     let test = read(&test, &ReadOptions::default()).unwrap().train;
     let prepared = prepare(&loaded, None, Some(&test), &PrepareOptions::default()).unwrap();
     assert_eq!(prepared.preprocessing.classes(), ["<=50K", ">50K"]);
-    let thalweg::dataset::Targets::Classes(classes) = prepared.test.unwrap().targets else {
+    let thalweg_core::dataset::Targets::Classes(classes) = prepared.test.unwrap().targets else {
         panic!("classes");
     };
     // UCI: 3846 of the 16281 test rows earn more than 50K.
@@ -295,7 +295,8 @@ fn a_directory_of_the_mnist_files_is_read_whole() {
         (54000, Some(10000))
     );
     // The mean and deviation of MNIST's training pixels in every tutorial: 0.1307 and 0.3081.
-    let thalweg::dataset::Values::U8 { scale, offset, .. } = prepared.train.features.values else {
+    let thalweg_core::dataset::Values::U8 { scale, offset, .. } = prepared.train.features.values
+    else {
         panic!("pixels stay bytes");
     };
     assert!((scale - 1.0 / 255.0 / 0.3081).abs() < 1e-4, "{scale}");

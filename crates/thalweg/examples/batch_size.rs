@@ -11,10 +11,10 @@ pub mod common;
 
 use common::{Epochs, Options, Result, accuracy, read};
 use thalweg::cpu;
+use thalweg::data::Prepared;
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, ScaleRate, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_data::Prepared;
 use thalweg_plot::{Figure, Panel};
 
 /// A rate that suits batches of this many rows.

@@ -11,11 +11,11 @@ pub mod common;
 
 use common::{Epochs, Options, Result, accuracy, dense, network, read};
 use thalweg::cpu;
+use thalweg::data::Prepared;
 use thalweg::engine::{Batch, Engine, Rows};
 use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_data::Prepared;
 use thalweg_plot::{Figure, Panel};
 
 /// Hidden layers, and units of each.

@@ -10,11 +10,11 @@ pub mod common;
 
 use common::{Epochs, Options, Result, accuracy, classes, read};
 use thalweg::cpu;
+use thalweg::data::{ColumnData, Loaded, Prepared};
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_data::{ColumnData, Loaded, Prepared};
 use thalweg_plot::{Figure, Panel};
 
 fn main() -> std::process::ExitCode {

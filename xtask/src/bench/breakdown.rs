@@ -34,7 +34,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ),
     ("derived weights", &["refresh"]),
     ("order of rows", &["shuffle", "arrange", "random::"]),
-    ("calls, checks, meetings", &["thalweg::"]),
+    ("calls, checks, meetings", &["thalweg_core::"]),
 ];
 
 /// Samples a second.
@@ -130,7 +130,7 @@ fn measure(
     Ok(shares(&output(&mut report)?))
 }
 
-/// Reads lines such as `  56.29%  [.] <thalweg::…>::run`.
+/// Reads lines such as `  56.29%  [.] <thalweg_core::…>::run`.
 fn shares(report: &str) -> [f64; PARTS.len()] {
     let mut shares = [0.0; PARTS.len()];
     for line in report.lines() {
@@ -153,8 +153,8 @@ mod tests {
 
     #[test]
     fn samples_are_sorted_by_what_their_functions_do() {
-        let report = "# comment\n\n    60.00%  [.] <Isa>::run::<thalweg::kernels::gemm::Tiles<f32>>\n\
-                      \x20   20.00%  [.] thalweg::train::train\n    15.00%  [k] clear_page\n     5.00%  [.] main\n";
+        let report = "# comment\n\n    60.00%  [.] <Isa>::run::<thalweg_core::kernels::gemm::Tiles<f32>>\n\
+                      \x20   20.00%  [.] thalweg_core::train::train\n    15.00%  [k] clear_page\n     5.00%  [.] main\n";
         let shares = shares(report);
         assert_eq!(shares[0], 0.75);
         assert_eq!(shares[PARTS.len() - 1], 0.25);

@@ -9,9 +9,9 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use thalweg::dataset::{Dataset, Features, Targets, Values};
 use thalweg_bench::workloads::{Kind, Workload};
 use thalweg_bench::{Data, data};
+use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 
 use crate::Result;
 use crate::process::{root, target};

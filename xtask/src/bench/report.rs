@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use thalweg::precision::Dtype;
 use thalweg_bench::products::Rates;
 use thalweg_bench::trainer::Rate;
 use thalweg_bench::{Limits, Peer, Workload, machine};
+use thalweg_core::precision::Dtype;
 
 use super::goals::{Reached, mark};
 use super::startup::{self, Startup};

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use thalweg::precision::Dtype;
 use thalweg_bench::trainer::Rate;
 use thalweg_bench::workloads::{self, Kind};
 use thalweg_bench::{Clock, Data, Limits, Spread, Trainer, Workload};
+use thalweg_core::precision::Dtype;
 use thalweg_plot::{Figure, Panel};
 
 use super::report::{Machine, thousands};
@@ -181,7 +181,7 @@ pub fn run(clock: &str) -> Result<()> {
 
 /// The median epoch of at least three, after one to warm up.
 fn measure(point: &Point, limits: &Limits, clock: Clock) -> Result<Measured> {
-    let failed = |error: thalweg::Error| error.to_string();
+    let failed = |error: thalweg_core::Error| error.to_string();
     let base = workloads::find("table-medium").map_err(failed)?;
     let workload = Workload {
         // A few networks, for as long as the process lives.

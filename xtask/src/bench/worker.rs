@@ -4,8 +4,8 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use thalweg::precision::Dtype;
 use thalweg_bench::{Trainer, Workload, workloads};
+use thalweg_core::precision::Dtype;
 
 use super::data;
 use crate::Result;
@@ -60,7 +60,7 @@ impl Job {
 /// Loads the job, says `ready`, and trains an epoch for every line `epoch` until the input ends.
 pub fn serve(job: &str) -> Result<()> {
     let job: Job = serde_json::from_str(job).map_err(|error| format!("bench-worker: {error}"))?;
-    let failed = |error: thalweg::Error| error.to_string();
+    let failed = |error: thalweg_core::Error| error.to_string();
     let workload = &Workload {
         dtype: job.dtype,
         ..*workloads::find(&job.name).map_err(failed)?

@@ -1,7 +1,7 @@
 //! From layers as a spec counts them, short forms written out, to their places in the file that has the short forms.
 
-use thalweg::error::{Error, Invalid};
-use thalweg::registry::{Choice, Setting, did_you_mean};
+use thalweg_core::error::{Error, Invalid};
+use thalweg_core::registry::{Choice, Setting, did_you_mean};
 
 use super::{NORMALIZATION, NetworkFile, WRAPPERS, expand};
 

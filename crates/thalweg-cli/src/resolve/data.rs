@@ -1,6 +1,6 @@
 //! Where rows come from, and what becomes of them.
 
-use thalweg::error::Error;
+use thalweg_core::error::Error;
 use thalweg_data::error::quote;
 use thalweg_data::{Prepared, Scaling, Source, SplitOptions, Task};
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use thalweg::error::Error;
-use thalweg::layers::{self, LAYERS};
-use thalweg::registry::{AUTO, Choice, Kind, Setting};
-use thalweg::spec::NetworkSpec;
+use thalweg_core::error::Error;
+use thalweg_core::layers::{self, LAYERS};
+use thalweg_core::registry::{AUTO, Choice, Kind, Setting};
+use thalweg_core::spec::NetworkSpec;
 use thalweg_data::Preprocessing;
 
 use crate::args::TrainArgs;

@@ -1,11 +1,11 @@
 //! What the activation of the last layer cannot put out although the loss or the targets ask for it.
 
-use thalweg::Isa;
-use thalweg::activations::{ACTIVATIONS, RowShape};
-use thalweg::dataset::Targets;
-use thalweg::losses::{LOSSES, Link};
-use thalweg::registry::{Choice, Setting};
-use thalweg::spec::NetworkSpec;
+use thalweg_core::Isa;
+use thalweg_core::activations::{ACTIVATIONS, RowShape};
+use thalweg_core::dataset::Targets;
+use thalweg_core::losses::{LOSSES, Link};
+use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::spec::NetworkSpec;
 use thalweg_data::Note;
 
 use crate::exit::Result;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use thalweg::registry::{Description, Entry};
+use thalweg_core::registry::{Description, Entry};
 
 use super::Format;
 use crate::csv::builder::{ColumnBuilder, is_code};

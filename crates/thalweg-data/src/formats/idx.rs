@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use thalweg::dataset::Values;
-use thalweg::registry::{Description, Entry};
+use thalweg_core::dataset::Values;
+use thalweg_core::registry::{Description, Entry};
 
 use super::Format;
 use crate::error::{Error, Note, Place, Result};

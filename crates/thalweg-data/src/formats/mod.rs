@@ -8,7 +8,7 @@ mod zip;
 
 use std::path::Path;
 
-use thalweg::registry::{Choice, Description, Entry, Registry};
+use thalweg_core::registry::{Choice, Description, Entry, Registry};
 
 use crate::error::{Error, Place, Result, did_you_mean, quote};
 use crate::input::Input;

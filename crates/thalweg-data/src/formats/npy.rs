@@ -2,8 +2,8 @@
 //!
 //! Source: numpy.lib.format, versions 1.0 to 3.0.
 
-use thalweg::dataset::Values;
-use thalweg::registry::{Description, Entry};
+use thalweg_core::dataset::Values;
+use thalweg_core::registry::{Description, Entry};
 
 use super::Format;
 use crate::error::{Error, Place, Result, quote};

@@ -1,7 +1,7 @@
 //! NumPy's `.npz`: arrays `X` and `y`, and optionally `X_test`, `y_test` and `sample_weight`.
 
-use thalweg::dataset::Values;
-use thalweg::registry::{Description, Entry};
+use thalweg_core::dataset::Values;
+use thalweg_core::registry::{Description, Entry};
 
 use super::Format;
 use super::npy::{Array, Elements};

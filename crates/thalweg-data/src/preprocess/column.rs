@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use thalweg::dataset::Values;
+use thalweg_core::dataset::Values;
 
 use super::{Encoding, FitOptions, Numeric, Scaling};
 use crate::error::{Error, Note, Place, Result, quote};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thalweg::dataset::Targets;
+use thalweg_core::dataset::Targets;
 
 use super::column::{LeftOut, encoding};
 use super::numeric::mean_and_deviation;

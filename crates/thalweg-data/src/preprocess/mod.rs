@@ -13,7 +13,7 @@ pub use column::notes_on_categories;
 pub use fit::{ClassWeight, FitOptions};
 pub(crate) use numeric::mean_and_deviation;
 pub use numeric::{Numeric, Scaling};
-pub use thalweg::precision::Dtype;
+pub use thalweg_core::precision::Dtype;
 
 use crate::error::{Error, Place, Result};
 use crate::source::{ExpectedColumns, ReadOptions};

@@ -2,19 +2,20 @@
 
 #![allow(dead_code, reason = "every example uses a part of this")]
 
+#[path = "../../../thalweg-core/tests/common/build.rs"]
 mod build;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use thalweg::cpu;
+use thalweg::data::{Loaded, PrepareOptions, Prepared, ReadOptions, Source};
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine};
 use thalweg::observe::{EpochReport, Flow, Observer};
 use thalweg::optimizers::Time;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::Run;
-use thalweg_data::{Loaded, PrepareOptions, Prepared, ReadOptions, Source};
 use thalweg_plot::{Figure, Grid};
 
 pub use build::*;
@@ -151,8 +152,8 @@ pub fn answers_over(engine: &mut dyn Engine, low: f64, high: f64) -> thalweg::Re
 /// data have test rows of their own, a tenth to test.
 pub fn read(options: &Options) -> Result<(Loaded, Prepared)> {
     let source = Source::parse(&options.data)?;
-    let loaded = thalweg_data::read(&source, &ReadOptions::default())?;
-    let prepared = thalweg_data::prepare(&loaded, None, None, &PrepareOptions::default())?;
+    let loaded = thalweg::data::read(&source, &ReadOptions::default())?;
+    let prepared = thalweg::data::prepare(&loaded, None, None, &PrepareOptions::default())?;
     Ok((loaded, prepared))
 }
 

@@ -5,7 +5,7 @@
     reason = "every example is a program with a `common` of its own"
 )]
 
-#[path = "../common/mod.rs"]
+#[path = "../../../thalweg-core/tests/common/mod.rs"]
 mod common;
 mod descents;
 mod learning;

@@ -1,0 +1,40 @@
+//! Thalweg trains feed-forward networks by mini-batch gradient descent.
+//!
+//! This crate is the engine: what a network is ([`spec`], [`registry`]), how a step runs ([`engine`],
+//! [`cpu`]), the training loop ([`mod@train`]) and the model file ([`model_file`]). It opens no files and
+//! prints nothing. `thalweg-data` makes [`dataset::Dataset`]s from files.
+
+pub mod activations;
+pub mod augmentations;
+pub mod average;
+mod batches;
+pub mod constraints;
+pub mod cpu;
+pub mod dataset;
+pub mod engine;
+pub mod error;
+pub mod initializers;
+mod kernels;
+pub mod layers;
+pub mod losses;
+pub mod memory;
+pub mod metrics;
+pub mod model_file;
+pub mod observe;
+pub mod optimizers;
+pub mod precision;
+pub mod random;
+pub mod registry;
+pub mod rules;
+pub mod schedules;
+pub mod search;
+mod shuffle;
+pub mod solvers;
+pub mod spec;
+pub mod train;
+
+pub use error::{Error, Result};
+/// For `thalweg-bench` alone.
+#[doc(hidden)]
+pub use kernels::probe;
+pub use kernels::{Arch, Isa, Scalar};
