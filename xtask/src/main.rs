@@ -1,6 +1,7 @@
-//! Project tasks: `cargo xtask test | oracles | bench`.
+//! Project tasks: `cargo xtask test | oracles | bench | compare`.
 
 mod bench;
+mod compare;
 mod oracles;
 mod process;
 mod python;
@@ -27,6 +28,9 @@ usage: cargo xtask TASK
   bench --breakdown [--only NAME] [--quick]
                            where the time of a step goes, by sampling with Linux's `perf` (3 minutes);
                            a full run writes bench/BREAKDOWN.md
+  compare OLD NEW [--only NAME]
+                           train the same configurations with two `thalweg` programs, from release builds:
+                           are their models the same, bit for bit? (half a minute)
 ";
 
 fn main() -> ExitCode {
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
         ["oracles"] => oracles::make(false),
         ["oracles", "--with", "torch"] => oracles::make(true),
         ["bench", options @ ..] => bench::Options::parse(options).and_then(|o| bench::run(&o)),
+        ["compare", old, new] => compare::run(old, new, None),
+        ["compare", old, new, "--only", name] => compare::run(old, new, Some(name)),
         // The three below are what `bench` starts, from a release build.
         ["bench-worker", job] => bench::worker::serve(job),
         ["bench-limits", threads, clock] => bench::print_limits(threads, clock),
