@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-use thalweg_core::cpu::prefer_huge_pages;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
+use thalweg_core::memory::prefer_huge_pages;
 use thalweg_core::random::{Purpose, Sequence, Stream};
 
 use crate::workloads::{Kind, Workload};

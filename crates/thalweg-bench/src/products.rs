@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use thalweg_core::Isa;
 use thalweg_core::error::{Error, Result};
-use thalweg_core::layers::{
-    self, AnyLayer, Block, Layer, Mode, Part, Plan, Shape, Trace, Weights, stride,
-};
+use thalweg_core::layers::{self, AnyLayer, Block, Layer, Mode, Part, Plan, Trace, Weights};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::shape::{Shape, stride};
 
 use crate::machine::{Clock, together};
 

@@ -4,10 +4,10 @@ use thalweg_core::activations::ACTIVATIONS;
 use thalweg_core::error::Error;
 use thalweg_core::initializers::INITIALIZERS;
 use thalweg_core::losses::{Comparison, LOSSES, Link};
-use thalweg_core::optimizers::OPTIMIZERS_AND_SOLVERS;
 use thalweg_core::registry::{AUTO, Choice, Kind, Setting, unknown};
 use thalweg_core::rules::RULES;
 use thalweg_core::schedules::SCHEDULES;
+use thalweg_core::solvers::OPTIMIZERS_AND_SOLVERS;
 use thalweg_core::spec::TrainingSpec;
 use thalweg_data::Task;
 

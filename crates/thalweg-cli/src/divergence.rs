@@ -1,8 +1,8 @@
 //! What is said of a run that diverged or learned nothing: what is out of proportion, what to try, and what is left.
 
 use thalweg_core::error::Error;
-use thalweg_core::optimizers::is_solver;
 use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::solvers::is_solver;
 
 use crate::config::Config;
 use crate::preset;

@@ -6,10 +6,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use thalweg_core::registry::{Choice, Default, Description, Parameter, unknown};
-use thalweg_core::rules::{RULES, RunRule, Said};
+use thalweg_core::rules::RULES;
 use thalweg_core::schedules::{Progress, SCHEDULES};
+use thalweg_core::spec::{RunRule, Said};
 use thalweg_core::{
-    activations, augmentations, constraints, initializers, layers, losses, metrics, optimizers,
+    activations, augmentations, constraints, initializers, layers, losses, metrics, solvers,
 };
 use thalweg_data::listed;
 
@@ -75,7 +76,7 @@ fn groups() -> Vec<Group> {
             activations::ACTIVATIONS.descriptions(),
         ),
         (["losses", "loss"], losses::LOSSES.descriptions()),
-        (["optimizers", "optimizer"], optimizers::descriptions()),
+        (["optimizers", "optimizer"], solvers::descriptions()),
         (["schedules", "schedule"], SCHEDULES.descriptions()),
         (
             ["augmentations", "augmentation"],

@@ -2,9 +2,9 @@
 
 use thalweg_core::error::Error;
 use thalweg_core::layers;
-use thalweg_core::optimizers::{Chain, is_solver};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Setting;
+use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 
 /// Refuses a network that needs more memory than there is when a checkpoint of it is written: after some time, and when a
@@ -41,7 +41,7 @@ fn per_weight(training: &TrainingSpec) -> thalweg_core::Result<u64> {
     let slots = match training.optimizer.settings.get("memory") {
         // Pairs of vectors.
         Some(Setting::Integer(pairs)) if is_solver(&training.optimizer) => 2 * *pairs as u64,
-        _ => Chain::build(training)?.slots() as u64,
+        _ => solvers::chain(training)?.slots() as u64,
     };
     let tensors = 2 + slots;
     let saved = 3 + slots;

@@ -30,9 +30,10 @@ use std::path::Path;
 use serde::Deserialize;
 use thalweg_core::activations::ACTIVATIONS;
 use thalweg_core::error::Error;
-use thalweg_core::layers::{self, LAYERS, Shape};
+use thalweg_core::layers::{self, LAYERS};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{AUTO, Choice, Kind, Setting, did_you_mean};
+use thalweg_core::shape::Shape;
 
 use crate::exit::Result;
 use crate::toml_file::TomlFile;

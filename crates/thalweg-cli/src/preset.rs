@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use thalweg_core::layers::usual_width;
 use thalweg_core::losses::{LOSSES, Link};
-use thalweg_core::optimizers;
 use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::solvers;
 use thalweg_data::Task;
 
 use crate::config::OutputBias;
@@ -203,9 +203,9 @@ fn hidden(rows: usize) -> (Vec<usize>, &'static str) {
 
 /// A rate that suits most data with this optimizer; any if there is no such optimizer, which others say.
 pub fn learning_rate(optimizer: &Choice, linear: bool) -> (f64, &'static str) {
-    let usual = optimizers::usual_rate(optimizer).unwrap_or(1e-3);
+    let usual = solvers::usual_rate(optimizer).unwrap_or(1e-3);
     match linear {
-        _ if optimizers::is_solver(optimizer) => (usual, "solvers find their own steps"),
+        _ if solvers::is_solver(optimizer) => (usual, "solvers find their own steps"),
         true => (2.0 * usual, "a linear model bears larger steps"),
         false => (usual, "a rate that suits most networks with this optimizer"),
     }

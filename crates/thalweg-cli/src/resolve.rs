@@ -4,9 +4,9 @@ use std::path::Path;
 
 use thalweg_core::Isa;
 use thalweg_core::error::Error;
-use thalweg_core::optimizers::is_solver;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
+use thalweg_core::solvers::is_solver;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{Note, Prepared, Source};
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernels::{Arch, Isa, Kernel, Scalar, math, simd::Portable};
 use crate::registry::{Default, Description, Domain, Parameter, Setting};
-use crate::rules::{RunRule, Said};
+use crate::spec::{RunRule, Said};
 
 /// The average of a sequence of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

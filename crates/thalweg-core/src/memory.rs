@@ -1,4 +1,4 @@
-//! Large vectors, where memory may not be enough: an error in place of an abort.
+//! Memory for large vectors: an error in place of an abort where it does not suffice, and huge pages.
 
 use crate::error::{Error, Result};
 
@@ -35,6 +35,33 @@ pub fn copy<T: Copy>(values: &[T]) -> Result<Vec<T>> {
     collect(values.iter().copied())
 }
 
+/// Asks for huge pages (2 MiB) for a vector that has capacity and no values yet: pages touched before stay as they are.
+/// A hint: where the system has no huge pages, nothing happens.
+///
+/// Rows are visited in random order, and with pages of 4 KiB nearly every row is a TLB miss.
+pub fn prefer_huge_pages<T>(room: &mut Vec<T>) {
+    #[cfg(target_os = "linux")]
+    {
+        /// Bytes of a huge page.
+        const HUGE: usize = 2 << 20;
+        let first = room.as_mut_ptr().cast::<u8>();
+        let end = (first.addr() + room.capacity() * size_of::<T>()) / HUGE * HUGE;
+        let start = first.addr().next_multiple_of(HUGE);
+        if start < end {
+            // SAFETY: the range lies within the allocation of the vector, and the advice changes no value.
+            unsafe {
+                libc::madvise(
+                    first.with_addr(start).cast(),
+                    end - start,
+                    libc::MADV_HUGEPAGE,
+                );
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = room;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +75,21 @@ mod tests {
         );
         assert!(room::<f64>(usize::MAX).is_err());
         assert_eq!(collect([1, 2].iter()).unwrap(), [&1, &2]);
+    }
+
+    #[test]
+    fn room_of_any_size_holds_what_is_put_into_it() {
+        for count in [0, 1, 524_287, 524_288, 1_600_000] {
+            let mut values: Vec<u32> = Vec::with_capacity(count);
+            prefer_huge_pages(&mut values);
+            values.extend(0..count as u32);
+            assert!(
+                values
+                    .iter()
+                    .enumerate()
+                    .all(|(i, value)| *value == i as u32)
+            );
+        }
+        prefer_huge_pages(&mut vec![(); 10]);
     }
 }

@@ -7,8 +7,8 @@ use crate::engine::StepReport;
 use crate::error::Result;
 use crate::memory;
 use crate::registry::Description;
-use crate::rules::RunRule;
 use crate::spec::Plateau;
+use crate::spec::RunRule;
 use crate::train::Run;
 
 /// Whether training goes on.

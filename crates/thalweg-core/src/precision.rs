@@ -1,18 +1,8 @@
-//! Where the choice between f32 and f64 becomes a type.
-//!
-//! Entries of the registry are built without a precision and work in both: an `AnyLayer` is a `Layer<f32>`
-//! and a `Layer<f64>`. Code that is generic over the precision asks [`Precision`] for its own view.
+//! The precision that a network is computed in.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-use crate::activations::{Activation, AnyActivation};
-use crate::kernels::Scalar;
-
-use crate::layers::{AnyLayer, Layer, Stored};
-use crate::losses::{AnyLoss, Loss};
-use crate::optimizers::{AnyTransform, Transform};
 
 /// The precision that a network is computed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -23,8 +13,8 @@ pub enum Dtype {
     F32,
     /// Double precision.
     F64,
-    /// Single precision, but products of matrices take operands that are rounded to bf16: those of dense layers of
-    /// more than four units that stand by themselves, not inside weight norm or spectral norm.
+    /// Single precision, but the matrix products of dense layers with more than four units round their operands to
+    /// bf16; not those inside weight norm or spectral norm.
     Bf16,
 }
 
@@ -47,36 +37,3 @@ impl Dtype {
         }
     }
 }
-
-/// A scalar that the engine can be compiled for.
-pub trait Precision: Scalar + Stored {
-    /// The layer in this precision.
-    fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self>;
-    /// The activation in this precision.
-    fn activation(activation: &dyn AnyActivation) -> &dyn Activation<Self>;
-    /// The loss in this precision.
-    fn loss(loss: &dyn AnyLoss) -> &dyn Loss<Self>;
-    /// The optimizer stage in this precision.
-    fn transform(transform: &dyn AnyTransform) -> &dyn Transform<Self>;
-}
-
-macro_rules! precision {
-    ($float:ident) => {
-        impl Precision for $float {
-            fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self> {
-                layer
-            }
-            fn activation(activation: &dyn AnyActivation) -> &dyn Activation<Self> {
-                activation
-            }
-            fn loss(loss: &dyn AnyLoss) -> &dyn Loss<Self> {
-                loss
-            }
-            fn transform(transform: &dyn AnyTransform) -> &dyn Transform<Self> {
-                transform
-            }
-        }
-    };
-}
-precision!(f32);
-precision!(f64);

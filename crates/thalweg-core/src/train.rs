@@ -7,15 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::average;
 use crate::batches;
-use crate::cpu;
 use crate::dataset::Dataset;
 use crate::engine::{Batch, Engine, State};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::observe::{Best, EarlyStopping, EpochReport, Flow, Memory, Observer};
-use crate::optimizers::is_solver;
 use crate::schedules::{Progress, SCHEDULES, Schedule};
-use crate::solvers::{SOLVERS, Solver};
+use crate::solvers::{SOLVERS, Solver, is_solver};
 use crate::spec::TrainingSpec;
 
 /// A training run: an engine, its data, and how far it has come.
@@ -190,7 +188,7 @@ impl<'a> Run<'a> {
         }
         batches::check(&spec, training)?;
         let mut order = Vec::with_capacity(training.rows());
-        cpu::prefer_huge_pages(&mut order);
+        memory::prefer_huge_pages(&mut order);
         order.extend(0..training.rows() as u32);
         Ok(Self {
             engine,

@@ -7,12 +7,12 @@ use thalweg_core::augmentations::{AUGMENTATIONS, Augmenter, Axis, Draw};
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::{Batch, Rows};
-use thalweg_core::layers::Shape;
 use thalweg_core::losses::LOSSES;
 use thalweg_core::observe::{EpochReport, Flow, Observer};
 use thalweg_core::optimizers::Time;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::shape::Shape;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, train};
 

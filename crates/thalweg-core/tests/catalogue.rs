@@ -12,10 +12,10 @@ use thalweg_core::initializers::INITIALIZERS;
 use thalweg_core::layers::LAYERS;
 use thalweg_core::losses::LOSSES;
 use thalweg_core::metrics::METRICS;
-use thalweg_core::optimizers;
 use thalweg_core::registry::Description;
 use thalweg_core::rules::RULES;
 use thalweg_core::schedules::SCHEDULES;
+use thalweg_core::solvers;
 
 /// Layers.
 const LAYER_NAMES: &[&str] = &[
@@ -212,7 +212,7 @@ fn check(kind: &str, wanted: &[&str], listed: &[&'static str]) {
 fn every_row_of_the_catalogue_is_there() {
     check("activations", ACTIVATION_NAMES, &names(&ACTIVATIONS));
     check("losses", LOSS_NAMES, &names(&LOSSES));
-    let listed: Vec<&str> = (optimizers::descriptions().iter())
+    let listed: Vec<&str> = (solvers::descriptions().iter())
         .map(|description| description.name)
         .collect();
     check("optimizers", OPTIMIZER_NAMES, &listed);
@@ -227,7 +227,7 @@ fn every_row_of_the_catalogue_is_there() {
 #[test]
 fn variants_are_settings_of_their_entries() {
     for (name, settings) in VARIANTS {
-        let all = optimizers::descriptions();
+        let all = solvers::descriptions();
         let entry = all.iter().find(|entry| entry.name == *name).unwrap();
         for setting in *settings {
             let has = (entry.parameters.iter()).any(|parameter| parameter.name == *setting);
@@ -257,7 +257,7 @@ fn every_entry_says_what_it_computes_and_where_that_comes_from() {
         ("layer", LAYERS.descriptions()),
         ("activation", ACTIVATIONS.descriptions()),
         ("loss", LOSSES.descriptions()),
-        ("optimizer", optimizers::descriptions()),
+        ("optimizer", solvers::descriptions()),
         ("schedule", SCHEDULES.descriptions()),
         ("initializer", INITIALIZERS.descriptions()),
         ("constraint", CONSTRAINTS.descriptions()),

@@ -177,7 +177,7 @@ fn second_derivatives_of_a_loss_of_ones_own_are_those_of_its_gradient() {
         dz[1] = -z[0].cos();
         -z[0].cos() * z[1]
     });
-    let stride = thalweg_core::layers::stride(2);
+    let stride = thalweg_core::shape::stride(2);
     let (mut z, mut v) = (vec![7.0; stride], vec![5.0; stride]);
     z[..2].copy_from_slice(&[0.3, -1.2]);
     v[..2].copy_from_slice(&[2.0, -0.5]);

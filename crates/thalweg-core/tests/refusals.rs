@@ -9,11 +9,12 @@ use thalweg_core::Isa;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::{Batch, Engine, Rows};
-use thalweg_core::layers::stride;
+use thalweg_core::losses::LossScalar;
 use thalweg_core::losses::{AnyLoss, LOSSES, Link, Loss, LossRows, TargetRows};
 use thalweg_core::optimizers::Time;
-use thalweg_core::precision::{Dtype, Precision};
+use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
+use thalweg_core::shape::stride;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 
 const TIME: Time = Time { step: 1, rate: 0.1 };
@@ -326,7 +327,12 @@ fn losses_of_large_logits_in_single_precision_lose_nothing() {
 
 #[test]
 fn no_loss_overflows_where_logits_are_large() {
-    fn check<T: Precision>(name: &str, loss: &dyn AnyLoss, outputs: usize, targets: TargetRows<T>) {
+    fn check<T: LossScalar>(
+        name: &str,
+        loss: &dyn AnyLoss,
+        outputs: usize,
+        targets: TargetRows<T>,
+    ) {
         let stride = stride(outputs);
         // Every output at ±1e4, in every combination.
         let rows = 1 << outputs;

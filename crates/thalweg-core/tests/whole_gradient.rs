@@ -733,7 +733,7 @@ fn settings_out_of_range_are_refused_by_name() {
         ("adagrad", "epsilon", -1.0),
     ] {
         let choice = Choice::new(optimizer).with(setting, Setting::Number(value));
-        let message = thalweg_core::optimizers::resolve(&choice)
+        let message = thalweg_core::solvers::resolve(&choice)
             .unwrap_err()
             .to_string();
         assert!(message.contains(setting), "{message}");
@@ -741,8 +741,8 @@ fn settings_out_of_range_are_refused_by_name() {
     let both = Choice::new("rmsprop")
         .with("centered", Setting::Flag(true))
         .with("from_first_gradient", Setting::Flag(true));
-    assert!(thalweg_core::optimizers::resolve(&both).is_err());
-    let unknown = thalweg_core::optimizers::resolve(&Choice::new("lbfsg")).unwrap_err();
+    assert!(thalweg_core::solvers::resolve(&both).is_err());
+    let unknown = thalweg_core::solvers::resolve(&Choice::new("lbfsg")).unwrap_err();
     assert!(
         unknown.to_string().contains("did you mean `lbfgs`?"),
         "{unknown}"

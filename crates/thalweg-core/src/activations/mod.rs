@@ -106,6 +106,24 @@ pub trait AnyActivation: Activation<f32> + Activation<f64> {
     }
 }
 
+/// A scalar with which activations compute.
+pub trait ActivationScalar: Scalar {
+    /// The same object, as one for this scalar.
+    fn activation(activation: &dyn AnyActivation) -> &dyn Activation<Self>;
+}
+
+impl ActivationScalar for f32 {
+    fn activation(activation: &dyn AnyActivation) -> &dyn Activation<Self> {
+        activation
+    }
+}
+
+impl ActivationScalar for f64 {
+    fn activation(activation: &dyn AnyActivation) -> &dyn Activation<Self> {
+        activation
+    }
+}
+
 impl<F: Function> AnyActivation for F {
     fn initializer(&self) -> &'static str {
         F::INITIALIZER

@@ -3,9 +3,9 @@
 //! o + r·(k + ½) − ½, the centres of pixels being at halves (PyTorch's `align_corners=False`).
 
 use super::{Augmentation, Draw, check_image};
-use crate::layers::Shape;
 use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::shape::Shape;
 
 /// See the module's text.
 struct Crop {

@@ -1,9 +1,9 @@
 //! Left and right exchanged with probability p: pixel k comes from w − 1 − k.
 
 use super::{Augmentation, Draw, check_image};
-use crate::layers::Shape;
 use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::shape::Shape;
 
 /// See the module's text.
 struct Flip {

@@ -6,9 +6,9 @@
 //! once ln u < z²/2 + d − d·v + d·ln v, u uniform. Below 1, Gamma(a) = Gamma(a + 1)·u^(1/a).
 
 use super::{Augmentation, Draw};
-use crate::layers::Shape;
 use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::shape::Shape;
 
 /// See the module's text.
 struct Mixup {

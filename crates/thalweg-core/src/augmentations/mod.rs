@@ -17,15 +17,13 @@
 //! A draw is a function of (seed, update, position) alone, so it does not depend on threads, and a resumed run needs
 //! no state.
 
-mod view;
-
-pub use view::{Axis, View};
+pub use crate::kernels::resample::{Axis, View};
 
 use crate::error::{Error, Result};
-use crate::layers::Shape;
 use crate::losses::Comparison;
 use crate::random::{Purpose, Sequence, Stream};
 use crate::registry::{Choice, entries};
+use crate::shape::Shape;
 
 entries! {
     /// All augmentations.

@@ -1,9 +1,9 @@
 //! Normal noise on every value of an image, as the network sees it: x̂ = x + σ·ε, ε ~ N(0, 1).
 
 use super::{Augmentation, Draw, check_image};
-use crate::layers::Shape;
 use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::shape::Shape;
 
 /// See the module's text.
 struct Noise {

@@ -1,9 +1,9 @@
 //! Moved by whole pixels: d down and e to the right, each uniform on −n..=n; what comes in repeats the edge.
 
 use super::{Augmentation, Draw, check_distance};
-use crate::layers::Shape;
 use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::shape::Shape;
 
 /// See the module's text.
 struct Shift {

@@ -3,7 +3,7 @@
 
 use super::Constraint;
 use crate::registry::{Default, Description, Domain, Entry, Parameter, Setting};
-use crate::rules::{RunRule, Said};
+use crate::spec::{RunRule, Said};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]

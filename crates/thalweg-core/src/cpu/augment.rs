@@ -1,11 +1,11 @@
 //! Gathering rows to learn from where a run augments them: see [`crate::augmentations`].
 
 use super::pass::{Pass, RowBlock};
+use super::precision::Precision;
 use crate::augmentations::{Augmenter, Draw};
 use crate::dataset::{Targets, Values};
 use crate::kernels::resample::Resample;
-use crate::layers::stride;
-use crate::precision::Precision;
+use crate::shape::stride;
 
 /// The augmentation of one update.
 #[derive(Clone, Copy)]

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::pass::{Pass, RowBlock};
 use super::plan::PlannedLayer;
+use super::precision::Precision;
 use super::team::Member;
 use super::unfold::Step;
 use crate::layers::Direction;
-use crate::precision::Precision;
 
 impl<T: Precision> Pass<'_, T> {
     /// Where a member keeps what the batch told a layer: forward, then backward.

@@ -5,6 +5,7 @@ use super::buffer::Shared;
 use super::deal;
 use super::gather::Upcoming;
 use super::pass::RowBlock;
+use super::precision::Precision;
 use super::team::Member;
 use super::twin::{self, Twin};
 use super::update::Update;
@@ -14,7 +15,6 @@ use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport}
 use crate::error::{Error, Result};
 use crate::layers::Mode;
 use crate::optimizers::Time;
-use crate::precision::Precision;
 
 impl<T: Precision> Engine for CpuEngine<T> {
     fn threads(&self) -> usize {

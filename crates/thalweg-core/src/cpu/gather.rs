@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use super::deal;
 use super::pass::{Pass, RowBlock};
+use super::precision::Precision;
 use super::team::Member;
 use crate::dataset::{Targets, Values};
 use crate::engine::{Batch, Rows};
 use crate::kernels::gather::Gather;
-use crate::layers::stride;
-use crate::precision::Precision;
+use crate::shape::stride;
 
 /// Rows that a member will gather after a block, where it is worth to ask for them: those that lie side by
 /// side come by themselves.

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::plan::Plan;
+use super::precision::Precision;
 use crate::kernels::Isa;
 use crate::layers::Segment;
-use crate::precision::Precision;
 
 /// Neighbouring tiles are put together into items of up to this many parameters.
 const ITEM: usize = 4096;

@@ -9,18 +9,17 @@ mod engine;
 mod gather;
 mod items;
 mod one_row;
-mod pages;
+
 mod pass;
 mod patience;
 mod plan;
+mod precision;
 mod second_order;
 mod team;
 mod twin;
 mod unfold;
 mod update;
 mod whole;
-
-pub use pages::prefer_huge_pages;
 
 use std::ops::Range;
 
@@ -31,6 +30,7 @@ use gather::Ahead;
 use items::Cut;
 use pass::Pass;
 use plan::Plan;
+use precision::Precision;
 use team::Team;
 use twin::Twin;
 use whole::Whole;
@@ -43,7 +43,7 @@ use crate::layers::{self, Mode};
 use crate::losses::{AnyLoss, LOSSES};
 use crate::memory;
 use crate::optimizers::{Chain, Constants};
-use crate::precision::{Dtype, Precision};
+use crate::precision::Dtype;
 use crate::random::{Purpose, Stream};
 use crate::solvers;
 use crate::spec::{NetworkSpec, Reduction, TrainingSpec};
@@ -181,7 +181,7 @@ impl<T: Precision> CpuEngine<T> {
         solvers::check(&network, &training)?;
         let kind = (&*network.loss.name, loss.comparison());
         let augmenter = Augmenter::build(&training.augment, network.shape(), kind)?;
-        let mut chain = Chain::build(&training)?;
+        let mut chain = solvers::chain(&training)?;
         let nodes = layers::build(network.shape(), &network.layers, training.dtype)?;
         let layers: Vec<_> = nodes.iter().flat_map(|node| node.part.layers()).collect();
         if augmenter.is_some() && layers.iter().any(|layer| layer.takes_codes()) {

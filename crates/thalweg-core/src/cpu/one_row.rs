@@ -4,9 +4,9 @@
 use super::gather::Upcoming;
 use super::pass::{Pass, RowBlock};
 use super::plan::{Plan, PlannedLayer};
+use super::precision::Precision;
 use super::unfold::Step;
 use crate::layers::OneRow;
-use crate::precision::Precision;
 
 impl Plan {
     /// Whether every layer takes a single row by itself.

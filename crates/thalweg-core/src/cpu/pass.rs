@@ -21,6 +21,7 @@ use super::buffer::Shared;
 use super::deal::{self, Deal};
 use super::gather::{Ahead, Upcoming};
 use super::plan::{Plan, PlannedLayer};
+use super::precision::Precision;
 use super::team::Member;
 use super::unfold::Step;
 use crate::dataset::Targets;
@@ -28,7 +29,6 @@ use crate::engine::Batch;
 use crate::kernels::Isa;
 use crate::layers::{Block, Direction, Mode, Order, Trace, Weights};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
-use crate::precision::Precision;
 
 /// What a pass over a batch reads and writes.
 pub(super) struct Pass<'a, T> {

@@ -6,11 +6,13 @@
 use std::ops::Range;
 
 use super::items::{Cut, Item};
+use super::precision::Precision;
 use super::unfold::{At, Step};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::layers::{self, AnyLayer, Order, Tile, stride};
-use crate::precision::{Dtype, Precision};
+use crate::layers::{self, AnyLayer, Order, Tile};
+use crate::precision::Dtype;
+use crate::shape::stride;
 use crate::spec::NetworkSpec;
 
 /// Rows in a block, at most: their activations stay in the caches of one core.

@@ -9,8 +9,8 @@ use super::pass::{Pass, RowBlock};
 use super::plan::PlannedLayer;
 use super::team::Member;
 use super::unfold::Step;
-use crate::layers::{Direction, Layer, SecondOrder, Site, Weights};
-use crate::precision::Precision;
+use crate::layers::{Direction, Layer, LayerScalar, SecondOrder, Site, Weights};
+use crate::losses::LossScalar;
 
 /// Both ways, as the members of the team go them.
 pub(super) struct Ways<'a> {

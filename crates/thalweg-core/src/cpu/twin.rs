@@ -9,12 +9,12 @@ use std::ops::Range;
 use super::buffer::{Buffer, Shared};
 use super::pass::Pass;
 use super::plan::{Plan, PlannedLayer};
+use super::precision::Precision;
 use super::second_order::Ways;
 use super::team::{Member, Team};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::memory;
-use crate::precision::Precision;
 use crate::registry::{Choice, Setting};
 use crate::spec::NetworkSpec;
 

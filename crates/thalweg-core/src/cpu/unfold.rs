@@ -1,9 +1,10 @@
 //! Unfolding a network: parts and their layers become steps over row blocks, with places in the arena and in θ.
 
 use super::plan::{Plan, PlannedLayer, PlannedTile};
+use super::precision::Precision;
 use crate::kernels::Isa;
-use crate::layers::{AnyLayer, Node, Order, Part, Pointwise, Reorder, Shape, stride};
-use crate::precision::Precision;
+use crate::layers::{AnyLayer, Node, Order, Part, Pointwise, Reorder};
+use crate::shape::{Shape, stride};
 
 /// One thing that happens to a row block.
 pub(super) enum Step {

@@ -6,11 +6,11 @@ use std::ops::Range;
 use super::buffer::Shared;
 use super::items::Item;
 use super::pass::{Pass, RowBlock};
+use super::precision::Precision;
 use crate::average;
 use crate::kernels::descend::descend;
 use crate::kernels::reduce;
 use crate::optimizers::{Chain, Constants, MAX_SLOTS, Matrix, Strip};
-use crate::precision::Precision;
 
 /// The change of an item whose parameters are not finite any more.
 pub(super) const RUINED: f64 = f64::NEG_INFINITY;

@@ -19,13 +19,13 @@ use super::buffer::{Buffer, Shared};
 use super::items::{Item, Tensor};
 use super::pass::Pass;
 use super::plan::Plan;
+use super::precision::Precision;
 use super::team::Member;
 use super::update::{RUINED, Update};
 use crate::constraints::{Constraint, MaxNorm};
 use crate::error::Result;
 use crate::kernels::{Isa, reduce};
 use crate::optimizers::{Chain, Matrix};
-use crate::precision::Precision;
 
 /// Keeps ρ/‖g‖ finite.
 const TINY: f64 = 1e-12;

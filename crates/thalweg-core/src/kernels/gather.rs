@@ -6,7 +6,7 @@
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar};
-use crate::layers::ROW_MULTIPLE;
+use crate::shape::ROW_MULTIPLE;
 
 /// Bytes that come at once.
 #[cfg(target_arch = "x86_64")]

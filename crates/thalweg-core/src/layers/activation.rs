@@ -7,7 +7,7 @@ use super::{
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -35,7 +35,7 @@ impl Pointwise {
     }
 
     /// The activation, and what its derivatives are computed from.
-    fn at<'a, T: Precision>(&self, trace: Trace<'a, T>) -> (&dyn Activation<T>, &'a [T]) {
+    fn at<'a, T: LayerScalar>(&self, trace: Trace<'a, T>) -> (&dyn Activation<T>, &'a [T]) {
         let activation = T::activation(&*self.activation);
         match activation.keeps_input() {
             true => (activation, trace.x),
@@ -81,7 +81,7 @@ impl Geometry for Pointwise {
     }
 }
 
-impl<T: Precision> Layer<T> for Pointwise {
+impl<T: LayerScalar> Layer<T> for Pointwise {
     fn plan(&self, _: Isa) -> Plan {
         Plan::default()
     }

@@ -18,7 +18,7 @@ use super::{
     Tile, Trace, Weights, stride, vectors,
 };
 use crate::kernels::{Isa, moments};
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -83,7 +83,7 @@ impl BatchNorm {
     }
 
     /// μ and 1/√(σ² + ε) of a channel.
-    fn statistics<T: Precision>(
+    fn statistics<T: LayerScalar>(
         &self,
         batch: Option<Summary>,
         parameters: &[T],
@@ -186,7 +186,7 @@ impl Geometry for BatchNorm {
     }
 }
 
-impl<T: Precision> Layer<T> for BatchNorm {
+impl<T: LayerScalar> Layer<T> for BatchNorm {
     fn plan(&self, _: Isa) -> Plan {
         vectors::plan(&self.segments(), 0)
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::{BLOCKS, Purpose, Sequence, Stream};
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 
@@ -98,7 +98,7 @@ impl Geometry for Dropout {
     }
 }
 
-impl<T: Precision> Layer<T> for Dropout {
+impl<T: LayerScalar> Layer<T> for Dropout {
     fn plan(&self, _: Isa) -> Plan {
         Plan {
             stash: stride(self.shape.size()),

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Default, Description, Domain, Entry, Parameter};
 
@@ -104,7 +104,7 @@ impl Column {
     }
 
     /// Where in its table the vector for an input begins.
-    fn vector<T: Precision>(&self, x: T) -> usize {
+    fn vector<T: LayerScalar>(&self, x: T) -> usize {
         self.code(x.to_f64()).unwrap_or(0) * self.width
     }
 }
@@ -156,7 +156,7 @@ impl Geometry for Embedding {
     }
 }
 
-impl<T: Precision> Layer<T> for Embedding {
+impl<T: LayerScalar> Layer<T> for Embedding {
     fn plan(&self, _: Isa) -> Plan {
         vectors::plan(&self.segments(), 0)
     }

@@ -18,16 +18,16 @@
 //!   [`Geometry::take_activation`] where an activation is fused into it.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
-use crate::activations::AnyActivation;
+use crate::activations::{ActivationScalar, AnyActivation};
 use crate::constraints::Constraint;
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::precision::{Dtype, Precision};
+use crate::precision::Dtype;
 use crate::random::Sequence;
 use crate::registry::entries;
+use crate::shape::{Shape, stride};
 
 mod network;
 mod normalize;
@@ -85,78 +85,6 @@ pub struct Place {
     pub has_gradient: bool,
     /// Whether it is the network's last, whose output the loss reads and no other layer.
     pub is_last: bool,
-}
-
-/// The shape of a row: an image, or a flat list of values, each a channel of one pixel.
-///
-/// Values of a row lie channel by channel, and in a channel line by line. An image of one pixel lies as a list does, but
-/// is none: a window may slide over it and its padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
-    /// Channels of an image; values of a list.
-    pub channels: usize,
-    /// Lines.
-    pub height: usize,
-    /// Pixels of a line.
-    pub width: usize,
-    is_image: bool,
-}
-
-impl Shape {
-    /// A flat list.
-    pub fn flat(values: usize) -> Self {
-        Self {
-            is_image: false,
-            ..Self::image([values, 1, 1])
-        }
-    }
-
-    /// An image of so many channels, lines and pixels.
-    pub const fn image([channels, height, width]: [usize; 3]) -> Self {
-        Self {
-            channels,
-            height,
-            width,
-            is_image: true,
-        }
-    }
-
-    /// Values of a row.
-    pub fn size(self) -> usize {
-        self.channels * self.area()
-    }
-
-    /// Values of a channel.
-    pub fn area(self) -> usize {
-        self.height * self.width
-    }
-
-    /// Whether it is a list and not an image.
-    pub fn is_flat(self) -> bool {
-        !self.is_image
-    }
-
-    /// Whether rows of the two can be added: as many channels, lines and pixels.
-    pub fn matches(self, other: Self) -> bool {
-        [self.channels, self.height, self.width] == [other.channels, other.height, other.width]
-    }
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.is_flat() {
-            true => write!(f, "{}", self.channels),
-            false => write!(f, "{}×{}×{}", self.channels, self.height, self.width),
-        }
-    }
-}
-
-/// Rows in buffers are padded to a multiple of this many values.
-pub const ROW_MULTIPLE: usize = 16;
-
-/// Values that a row of `width` values takes in a buffer.
-pub fn stride(width: usize) -> usize {
-    width.next_multiple_of(ROW_MULTIPLE)
 }
 
 /// A tensor of parameters.
@@ -430,7 +358,7 @@ pub struct Block<'a> {
 
 impl Block<'_> {
     /// Packs that hold the rows: see [`Order::Packs`].
-    pub(crate) fn packs<T: Precision>(&self) -> usize {
+    pub(crate) fn packs<T: LayerScalar>(&self) -> usize {
         self.rows.div_ceil(self.isa.lanes::<T>())
     }
 }
@@ -559,3 +487,21 @@ pub struct Weights<'a, T> {
 /// A layer in either precision.
 pub trait AnyLayer: Layer<f32> + Layer<f64> {}
 impl<L: Layer<f32> + Layer<f64>> AnyLayer for L {}
+
+/// A scalar with which layers compute.
+pub trait LayerScalar: ActivationScalar + Stored {
+    /// The same object, as one for this scalar.
+    fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self>;
+}
+
+impl LayerScalar for f32 {
+    fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self> {
+        layer
+    }
+}
+
+impl LayerScalar for f64 {
+    fn layer(layer: &dyn AnyLayer) -> &dyn Layer<Self> {
+        layer
+    }
+}

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::kernels::{Isa, moments};
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{Default, Domain, Parameter};
 
@@ -83,7 +83,7 @@ impl RowNorm {
     }
 
     /// γ and β of value `i` of a row.
-    fn affine<'a, T: Precision>(
+    fn affine<'a, T: LayerScalar>(
         &self,
         parameters: &'a [T],
     ) -> impl Fn(usize) -> (T, T) + use<'a, T> {
@@ -123,7 +123,7 @@ impl Geometry for RowNorm {
     }
 }
 
-impl<T: Precision> Layer<T> for RowNorm {
+impl<T: LayerScalar> Layer<T> for RowNorm {
     fn plan(&self, _: Isa) -> Plan {
         // μ and 1/√(σ² + ε) of each group.
         vectors::plan(&self.segments(), stride(2 * self.groups))

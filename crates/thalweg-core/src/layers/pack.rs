@@ -6,7 +6,7 @@ use super::{
 };
 use crate::kernels::Isa;
 use crate::kernels::pack::{self, Way};
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 
 /// Puts rows of this shape in that order; they come in the other one.
@@ -41,7 +41,7 @@ impl Geometry for Reorder {
     }
 }
 
-impl<T: Precision> Layer<T> for Reorder {
+impl<T: LayerScalar> Layer<T> for Reorder {
     fn plan(&self, _: Isa) -> Plan {
         Plan::default()
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::kernels::Isa;
 use crate::kernels::pool::{self, Rule, Windows};
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 
 /// A window on an image, and what it makes of what it sees.
@@ -64,7 +64,7 @@ impl<R: Rule + Send + Sync> Geometry for Pool<R> {
     }
 }
 
-impl<T: Precision, R: Rule + Send + Sync> Layer<T> for Pool<R> {
+impl<T: LayerScalar, R: Rule + Send + Sync> Layer<T> for Pool<R> {
     fn plan(&self, _: Isa) -> Plan {
         Plan::default()
     }

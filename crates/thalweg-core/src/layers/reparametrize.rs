@@ -23,7 +23,7 @@ use crate::activations::ACTIVATIONS;
 use crate::constraints::Constraint;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Choice, Default, Domain, Parameter, Setting};
 
@@ -129,7 +129,7 @@ pub(super) fn build(name: &str, norm: Norm, arguments: &Arguments, place: &Place
 }
 
 impl Reparametrized {
-    fn inner<T: Precision>(&self, isa: Isa) -> &Inner {
+    fn inner<T: LayerScalar>(&self, isa: Isa) -> &Inner {
         let plan = || {
             let plan = T::layer(&*self.inner).plan(isa);
             Inner {
@@ -160,7 +160,7 @@ impl Reparametrized {
     }
 
     /// A segment beside V.
-    fn vector<'a, T: Precision>(&self, isa: Isa, parameters: &'a [T], name: &str) -> &'a [T] {
+    fn vector<'a, T: LayerScalar>(&self, isa: Isa, parameters: &'a [T], name: &str) -> &'a [T] {
         let own = self.own_start(name);
         match own {
             Some((start, length)) => {

@@ -5,7 +5,7 @@ use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity};
 use crate::constraints::{self, Constraint};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Choice, Default, Domain, Parameter};
 
@@ -106,7 +106,7 @@ impl Units {
     }
 
     /// φ in a precision.
-    pub fn activation<T: Precision>(&self) -> &dyn Activation<T> {
+    pub fn activation<T: LayerScalar>(&self) -> &dyn Activation<T> {
         T::activation(&*self.activation)
     }
 }

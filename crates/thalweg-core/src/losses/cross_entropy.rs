@@ -6,8 +6,8 @@
 //! Label smoothing ε takes (1 − ε)·y + ε/k for y, k the number of classes (Szegedy et al. 2016).
 
 use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows, TargetRows};
+use crate::kernels::Scalar;
 use crate::kernels::softmax::Softmax;
-use crate::precision::Precision;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
@@ -26,7 +26,7 @@ impl LossKind for CrossEntropy {
     }
 }
 
-impl<T: Precision> Loss<T> for CrossEntropy {
+impl<T: Scalar> Loss<T> for CrossEntropy {
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
         /// Rows that are worked on at a time.
         const CHUNK: usize = 64;

@@ -4,7 +4,7 @@
 //! [`cpu::engine_with_loss`](crate::cpu::engine_with_loss). Its value may be negative.
 
 use super::{Comparison, Link, Loss, LossKind, LossRows, TargetRows};
-use crate::precision::Precision;
+use crate::kernels::Scalar;
 use crate::registry::Description;
 
 /// What lists say of it.
@@ -58,7 +58,7 @@ impl<F: Fn(&[f64], Target, &mut [f64]) -> f64 + Send + Sync> Custom<F> {
     }
 
     /// Calls `each` with the row, its z, its target and room for its dz.
-    fn rows<T: Precision>(
+    fn rows<T: Scalar>(
         &self,
         rows: LossRows<T>,
         mut each: impl FnMut(usize, &mut [f64], Target, &mut [f64]),
@@ -106,7 +106,7 @@ impl<F: Send + Sync> LossKind for Custom<F> {
 
 impl<T, F> Loss<T> for Custom<F>
 where
-    T: Precision,
+    T: Scalar,
     F: Fn(&[f64], Target, &mut [f64]) -> f64 + Send + Sync,
 {
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {

@@ -3,7 +3,6 @@
 use super::{Comparison, Link, Loss, LossKind, LossRows, TargetRows};
 use crate::kernels::gather::clear;
 use crate::kernels::{Arch, Kernel, Scalar};
-use crate::precision::Precision;
 
 /// A loss that treats every output by itself, as its file states it.
 pub trait Elementwise: Copy + Send + Sync + 'static {
@@ -29,10 +28,10 @@ impl<E: Elementwise> LossKind for E {
     }
 }
 
-impl<T: Precision, E: Elementwise> Loss<T> for E {
+impl<T: Scalar, E: Elementwise> Loss<T> for E {
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
         struct Work<'a, E, T>(E, LossRows<'a, T>, &'a mut [T]);
-        impl<E: Elementwise, T: Precision> Kernel for Work<'_, E, T> {
+        impl<E: Elementwise, T: Scalar> Kernel for Work<'_, E, T> {
             type Output = f64;
             #[inline(always)]
             fn run<A: Arch>(self) -> f64 {
@@ -46,7 +45,7 @@ impl<T: Precision, E: Elementwise> Loss<T> for E {
 
     fn hvp(&self, rows: LossRows<T>, direction: &[T], product: &mut [T]) {
         struct Work<'a, E, T>(E, LossRows<'a, T>, &'a [T], &'a mut [T]);
-        impl<E: Elementwise, T: Precision> Kernel for Work<'_, E, T> {
+        impl<E: Elementwise, T: Scalar> Kernel for Work<'_, E, T> {
             type Output = ();
             #[inline(always)]
             fn run<A: Arch>(self) {
@@ -77,7 +76,7 @@ fn share<E: Elementwise>(outputs: usize) -> f64 {
     }
 }
 
-impl<T: Precision> LossRows<'_, T> {
+impl<T: Scalar> LossRows<'_, T> {
     /// What an output should be. Class indices count as 0 and 1.
     #[inline(always)]
     fn target(&self, row: usize, output: usize) -> T {

@@ -13,8 +13,7 @@ pub use custom::{CUSTOM, Custom, Target};
 pub use elementwise::Elementwise;
 pub use link::Link;
 
-use crate::kernels::Isa;
-use crate::precision::Precision;
+use crate::kernels::{Isa, Scalar};
 use crate::registry::entries;
 
 entries! {
@@ -84,7 +83,7 @@ pub struct LossRows<'a, T> {
     pub scale: f64,
 }
 
-impl<T: Precision> LossRows<'_, T> {
+impl<T: Scalar> LossRows<'_, T> {
     /// Weight of a row.
     #[inline(always)]
     pub fn weight(&self, row: usize) -> T {
@@ -119,3 +118,21 @@ pub trait Loss<T>: LossKind {
 /// A loss in either precision.
 pub trait AnyLoss: Loss<f32> + Loss<f64> {}
 impl<L: Loss<f32> + Loss<f64>> AnyLoss for L {}
+
+/// A scalar with which losses compute.
+pub trait LossScalar: Scalar {
+    /// The same object, as one for this scalar.
+    fn loss(loss: &dyn AnyLoss) -> &dyn Loss<Self>;
+}
+
+impl LossScalar for f32 {
+    fn loss(loss: &dyn AnyLoss) -> &dyn Loss<Self> {
+        loss
+    }
+}
+
+impl LossScalar for f64 {
+    fn loss(loss: &dyn AnyLoss) -> &dyn Loss<Self> {
+        loss
+    }
+}

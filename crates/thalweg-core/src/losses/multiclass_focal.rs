@@ -8,8 +8,8 @@
 
 use super::focal::{Focal, GAMMA};
 use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows, TargetRows};
+use crate::kernels::Scalar;
 use crate::kernels::{math, simd::Portable};
-use crate::precision::Precision;
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -27,7 +27,7 @@ impl LossKind for MulticlassFocal {
 }
 
 /// m of a row; r goes into `r`, with 0 at the right class.
-fn margin<T: Precision>(z: &[T], class: usize, r: &mut [T]) -> f64 {
+fn margin<T: Scalar>(z: &[T], class: usize, r: &mut [T]) -> f64 {
     let others = || (0..z.len()).filter(|j| *j != class);
     let largest = others().fold(f64::NEG_INFINITY, |most, j| most.max(z[j].to_f64()));
     let power = |j: usize| math::exp::<Portable, f64>(z[j].to_f64() - largest);
@@ -39,7 +39,7 @@ fn margin<T: Precision>(z: &[T], class: usize, r: &mut [T]) -> f64 {
     z[class].to_f64() - largest - total.ln()
 }
 
-impl<T: Precision> Loss<T> for MulticlassFocal {
+impl<T: Scalar> Loss<T> for MulticlassFocal {
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
         let mut sum = 0.0;
         for (row, dz) in dz.chunks_exact_mut(rows.stride).take(rows.rows).enumerate() {

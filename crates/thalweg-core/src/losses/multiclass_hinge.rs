@@ -4,7 +4,7 @@
 //! The largest score decides; there are no probabilities.
 
 use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows, TargetRows};
-use crate::precision::Precision;
+use crate::kernels::Scalar;
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -21,7 +21,7 @@ impl LossKind for MulticlassHinge {
     }
 }
 
-impl<T: Precision> Loss<T> for MulticlassHinge {
+impl<T: Scalar> Loss<T> for MulticlassHinge {
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64 {
         let scale = T::from_f64(rows.scale);
         let TargetRows::Classes(classes) = rows.targets else {

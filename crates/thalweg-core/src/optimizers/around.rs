@@ -1,7 +1,7 @@
 //! What can be put around any optimizer: what comes before its first stage and after its last.
 
 use crate::registry::{Default, Description, Domain, Parameter, Setting};
-use crate::rules::{RunRule, Said};
+use crate::spec::{RunRule, Said};
 
 /// What can be put around any optimizer.
 #[derive(Debug, Clone, Copy, PartialEq, std::default::Default)]

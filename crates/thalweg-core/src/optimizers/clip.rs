@@ -7,7 +7,7 @@ use std::fmt;
 use super::{MAX_SLOTS, Rule, Stage};
 use crate::kernels::{Arch, Scalar};
 use crate::registry::{Default, Description, Domain, Parameter, Setting};
-use crate::rules::{RunRule, Said};
+use crate::spec::{RunRule, Said};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]

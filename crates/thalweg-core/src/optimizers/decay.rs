@@ -12,7 +12,7 @@ use std::fmt;
 use super::{Constants, MAX_SLOTS, Part, Rule, Stage, Time, number};
 use crate::kernels::{Arch, Scalar};
 use crate::registry::{Arguments, Default, Description, Domain, Parameter, Setting};
-use crate::rules::{RunRule, Said};
+use crate::spec::{RunRule, Said};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]

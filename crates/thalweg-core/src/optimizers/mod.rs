@@ -12,8 +12,7 @@ use std::fmt;
 pub(crate) use crate::average::correction_of_log as bias_correction;
 use crate::error::Result;
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
-use crate::registry::{Choice, Default, Description, Domain, Kind, Parameter, entries, unknown};
-use crate::solvers::SOLVERS;
+use crate::registry::{Default, Domain, Parameter, entries};
 use crate::spec::TrainingSpec;
 
 pub(crate) mod around;
@@ -205,60 +204,22 @@ impl<T: Scalar, R: Rule> Transform<T> for R {
 pub trait AnyTransform: Transform<f32> + Transform<f64> {}
 impl<X: Transform<f32> + Transform<f64>> AnyTransform for X {}
 
-/// Whether a choice is a solver for the whole data at once, and not a chain of stages.
-pub fn is_solver(choice: &Choice) -> bool {
-    SOLVERS.find(&choice.name).is_ok()
+/// A scalar with which optimizers compute.
+pub trait TransformScalar: Scalar {
+    /// The same object, as one for this scalar.
+    fn transform(transform: &dyn AnyTransform) -> &dyn Transform<Self>;
 }
 
-/// The choice of an optimizer or solver with every default written out, validated.
-///
-/// # Errors
-/// If it does not exist or a setting does not fit.
-pub fn resolve(choice: &Choice) -> Result<Choice> {
-    if is_solver(choice) {
-        SOLVERS.build(choice, &())?;
-        return Ok(SOLVERS.resolve(choice)?.into_choice());
-    }
-    OPTIMIZERS_AND_SOLVERS.describe(&choice.name)?;
-    OPTIMIZERS.build(choice, &())?;
-    Ok(OPTIMIZERS.resolve(choice)?.into_choice())
-}
-
-/// All that `optimizer` may name: [`OPTIMIZERS`] and [`SOLVERS`].
-pub fn descriptions() -> Vec<&'static Description> {
-    let mut all = OPTIMIZERS.descriptions();
-    all.extend(SOLVERS.descriptions());
-    all
-}
-
-/// All that `optimizer` may name.
-pub static OPTIMIZERS_AND_SOLVERS: OptimizersAndSolvers = OptimizersAndSolvers;
-
-/// See [`OPTIMIZERS_AND_SOLVERS`].
-pub struct OptimizersAndSolvers;
-
-impl Kind for OptimizersAndSolvers {
-    fn name(&self) -> &'static str {
-        "optimizer"
-    }
-
-    fn describe(&self, name: &str) -> Result<&'static Description> {
-        let all = descriptions();
-        let found = all.iter().copied().find(|entry| entry.name == name);
-        found.ok_or_else(|| unknown("optimizer", name, all.iter().map(|entry| entry.name)))
+impl TransformScalar for f32 {
+    fn transform(transform: &dyn AnyTransform) -> &dyn Transform<Self> {
+        transform
     }
 }
 
-/// A learning rate that suits most networks with hidden layers; 1 for solvers, which find their own.
-///
-/// # Errors
-/// As for [`resolve`].
-pub fn usual_rate(choice: &Choice) -> Result<f64> {
-    let choice = resolve(choice)?;
-    if is_solver(&choice) {
-        return Ok(1.0);
+impl TransformScalar for f64 {
+    fn transform(transform: &dyn AnyTransform) -> &dyn Transform<Self> {
+        transform
     }
-    Ok(OPTIMIZERS.build(&choice, &())?.usual_rate)
 }
 
 /// An optimizer: its stages, in the order in which they act, and what stands around them.
@@ -286,9 +247,6 @@ impl Chain {
     /// # Errors
     /// If the optimizer does not exist or a setting does not fit.
     pub fn build(training: &TrainingSpec) -> Result<Self> {
-        if is_solver(&training.optimizer) {
-            return Ok(Self::new(Vec::new(), 1.0));
-        }
         let mut chain = OPTIMIZERS.build(&training.optimizer, &())?;
         let mut front: Vec<Box<dyn AnyTransform>> = Vec::new();
         if let Some(limit) = training.clip_value {

@@ -5,16 +5,20 @@
 
 use crate::error::{Error, Result};
 use crate::layers;
-use crate::optimizers::is_solver;
 use crate::registry::{Domain, Parameter, Setting, entries};
 use crate::spec::{NetworkSpec, TrainingSpec};
 
 mod line_search;
 mod objective;
+mod optimizer;
 mod vector;
 
 pub use exhaustive::surface;
 pub use objective::{Objective, Point};
+pub use optimizer::{
+    OPTIMIZERS_AND_SOLVERS, OptimizersAndSolvers, chain, descriptions, is_solver, resolve,
+    usual_rate,
+};
 
 entries! {
     /// All solvers.

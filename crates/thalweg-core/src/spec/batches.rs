@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::MOST;
+use super::rule::{RunRule, Said};
 use crate::registry::{Default, Description, Domain, Parameter, Setting};
-use crate::rules::{RunRule, Said};
 
 /// What the gradient is of.
 ///

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rule::{RunRule, Said};
 use super::{MOST, batches::count};
 use crate::registry::{Default, Description, Domain, Parameter, Setting};
-use crate::rules::{RunRule, Said};
 
 /// Reduction of the rate: after `patience` epochs whose validation loss (without validation rows, training loss)
 /// was not below (1 − `threshold`) of the best, the rate is multiplied by `factor`. PyTorch's

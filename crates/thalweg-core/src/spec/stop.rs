@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rule::{RunRule, Said};
 use super::{MOST, batches::count};
 use crate::registry::{Default, Description, Domain, Parameter, Setting};
-use crate::rules::{RunRule, Said};
 
 /// When training stops, beside `epochs` and `patience`. Whatever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, std::default::Default, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! Values and slopes of activations.
 
+use thalweg_core::activations::ActivationScalar;
 use thalweg_core::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
-use thalweg_core::precision::{Dtype, Precision};
+use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::{Isa, Scalar};
 
@@ -9,7 +10,11 @@ use crate::common::*;
 use crate::instruction_sets;
 
 /// φ, φ′ and φ″ at `x`, as layers use them.
-fn activate<T: Precision>(activation: &dyn AnyActivation, isa: Isa, x: &[f64]) -> [Vec<f64>; 3] {
+fn activate<T: ActivationScalar>(
+    activation: &dyn AnyActivation,
+    isa: Isa,
+    x: &[f64],
+) -> [Vec<f64>; 3] {
     let activation: &dyn Activation<T> = T::activation(activation);
     let shape = RowShape {
         width: x.len(),
@@ -128,7 +133,7 @@ fn activations_are_the_functions_that_pytorch_has_by_these_names() {
 
 #[test]
 fn activations_have_no_nan_at_infinity_and_hand_nan_on() {
-    fn check<T: Precision>(name: &str) {
+    fn check<T: ActivationScalar>(name: &str) {
         let activation = ACTIVATIONS.build(&Choice::new(name), &()).unwrap();
         for isa in instruction_sets() {
             // As many as a vector has lanes, and a few more.
@@ -297,13 +302,13 @@ fn activations_in_single_precision_are_within_four_units_everywhere() {
 
 #[test]
 fn softmax_its_gradient_and_its_second_order_term_are_those_of_pytorch() {
-    fn check<T: Precision>(case: &serde_json::Value, isa: Isa, tolerance: f64) {
+    fn check<T: ActivationScalar>(case: &serde_json::Value, isa: Isa, tolerance: f64) {
         let activation = ACTIVATIONS.build(&Choice::new("softmax"), &()).unwrap();
         let activation: &dyn Activation<T> = T::activation(&*activation);
         let width = number(case, "width") as usize;
         let shape = RowShape {
             width,
-            stride: thalweg_core::layers::stride(width),
+            stride: thalweg_core::shape::stride(width),
         };
         // The padding of values is large, that of gradients 0.
         let padded = |key: &str, pad: f64| -> Vec<T> {

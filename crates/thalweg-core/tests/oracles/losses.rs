@@ -4,17 +4,17 @@ use serde_json::Value;
 use thalweg_core::Isa;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::engine::Batch;
-use thalweg_core::layers::stride;
+use thalweg_core::losses::LossScalar;
 use thalweg_core::losses::{AnyLoss, LOSSES, Loss, LossRows, TargetRows};
-use thalweg_core::precision::Precision;
 use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::shape::stride;
 
 use crate::common::*;
 use crate::instruction_sets;
 
 /// Value, gradient, and the Hessian times the direction, if there is one. The padding of z is larger than any logit,
 /// and what stood in dz is NaN: neither shows.
-fn judge<T: Precision>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> [Vec<f64>; 3] {
+fn judge<T: LossScalar>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> [Vec<f64>; 3] {
     let convert = |values: &[f64]| -> Vec<T> { values.iter().map(|v| T::from_f64(*v)).collect() };
     let (rows, outputs) = (
         number(case, "rows") as usize,

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use thalweg_core::cpu::prefer_huge_pages;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
+use thalweg_core::memory::prefer_huge_pages;
 
 use super::bind::{Bound, bind};
 use super::dense::dense;

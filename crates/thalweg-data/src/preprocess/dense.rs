@@ -1,6 +1,6 @@
 //! Bound columns written row by row into one dense matrix, without a copy in between.
 
-use thalweg_core::cpu::prefer_huge_pages;
+use thalweg_core::memory::prefer_huge_pages;
 
 use super::Numeric;
 use super::bind::Bound;

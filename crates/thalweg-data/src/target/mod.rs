@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use thalweg_core::cpu::prefer_huge_pages;
 use thalweg_core::dataset::Targets;
+use thalweg_core::memory::prefer_huge_pages;
 
 use crate::error::{Error, Result, did_you_mean, quote, quote_list};
 use crate::odd::spelled_numbers;

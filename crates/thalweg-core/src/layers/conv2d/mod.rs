@@ -23,7 +23,7 @@ use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::kernels::correlate::{self, Axis, Correlation, Overlaps, UNITS};
-use crate::precision::Precision;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 
@@ -119,7 +119,7 @@ impl Conv2d {
     }
 
     /// Values of a row in the stash: the padded image, if there is padding, and z, if the activation wants it.
-    fn stash<T: Precision>(&self) -> [usize; 2] {
+    fn stash<T: LayerScalar>(&self) -> [usize; 2] {
         let image = match self.window.padding {
             0 => 0,
             _ => stride(self.image().0),
@@ -132,7 +132,7 @@ impl Conv2d {
     }
 
     /// Where a pack has its values in the stash.
-    fn split<'a, T: Precision>(
+    fn split<'a, T: LayerScalar>(
         &self,
         block: Block,
         pack: usize,
@@ -145,7 +145,7 @@ impl Conv2d {
     }
 
     /// Copies a pack with zeros around each image.
-    fn pad<T: Precision>(&self, lanes: usize, x: &[T], image: &mut [T]) {
+    fn pad<T: LayerScalar>(&self, lanes: usize, x: &[T], image: &mut [T]) {
         let (padding, (_, line, plane)) = (self.window.padding, self.image());
         let lines = x.chunks_exact(self.input.width * lanes);
         image.fill(T::ZERO);
@@ -215,7 +215,7 @@ impl Geometry for Conv2d {
     }
 }
 
-impl<T: Precision> Layer<T> for Conv2d {
+impl<T: LayerScalar> Layer<T> for Conv2d {
     fn plan(&self, _: Isa) -> Plan {
         let segments = self.segments();
         let starts = vectors::starts(&segments);

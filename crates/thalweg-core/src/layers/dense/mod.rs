@@ -15,7 +15,7 @@ mod unit_rows;
 
 use super::units::{self, Units, WEIGHT};
 use super::{
-    Block, Geometry, Layer, Matrix, OneRow, Part, Place, Plan, ROW_MULTIPLE, SecondOrder, Segment,
+    Block, Geometry, Layer, Matrix, OneRow, Part, Place, Plan, SecondOrder, Segment,
     Shape, Tile, Trace, Weights, stride,
 };
 use crate::activations::{AnyActivation, RowShape};
@@ -24,8 +24,10 @@ use crate::error::Result;
 use crate::kernels::Isa;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::kernels::reduce::column_sums;
-use crate::precision::{Dtype, Precision};
+use crate::precision::Dtype;
+use crate::layers::LayerScalar;
 use crate::random::Sequence;
+use crate::shape::ROW_MULTIPLE;
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
@@ -158,7 +160,7 @@ impl Dense {
         }))
     }
 
-    fn sizes<T: Precision>(&self, isa: Isa) -> Sizes {
+    fn sizes<T: LayerScalar>(&self, isa: Isa) -> Sizes {
         let lanes = isa.lanes::<T>();
         let sizes = Sizes {
             isa,
@@ -190,7 +192,7 @@ impl Dense {
         self.units.count <= FEW_UNITS
     }
 
-    fn storage<T: Precision>(&self) -> &'static dyn Storage<T> {
+    fn storage<T: LayerScalar>(&self) -> &'static dyn Storage<T> {
         if self.has_few_units() {
             &unit_rows::UnitRows
         } else if self.dtype == Dtype::Bf16 {
@@ -201,7 +203,7 @@ impl Dense {
     }
 
     /// W with what is derived from it, and the bias.
-    fn split<'a, T: Precision>(
+    fn split<'a, T: LayerScalar>(
         &self,
         sizes: Sizes,
         weights: Weights<'a, T>,
@@ -275,7 +277,7 @@ impl Geometry for Dense {
     }
 }
 
-impl<T: Precision> Layer<T> for Dense {
+impl<T: LayerScalar> Layer<T> for Dense {
     fn plan(&self, isa: Isa) -> Plan {
         let (sizes, storage) = (self.sizes::<T>(isa), self.storage::<T>());
         let weights = storage.weights(sizes);

@@ -7,7 +7,8 @@ use crate::kernels::dot::{Dots, WeightedSums};
 use crate::kernels::gemm::Layout;
 use crate::kernels::row::{OuterProduct, RowProduct};
 use crate::layers::{OneRow, Trace, Weights};
-use crate::precision::{Dtype, Precision};
+use crate::precision::Dtype;
+use crate::layers::LayerScalar;
 
 impl Dense {
     /// Whether [`OneRow`] is a way through it: products are of unrounded numbers.
@@ -16,7 +17,7 @@ impl Dense {
     }
 }
 
-impl<T: Precision> OneRow<T> for Dense {
+impl<T: LayerScalar> OneRow<T> for Dense {
     fn forward(&self, isa: Isa, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]) {
         let sizes = self.sizes::<T>(isa);
         let (weights, start) = self.split(sizes, weights);

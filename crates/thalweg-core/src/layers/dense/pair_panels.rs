@@ -12,7 +12,8 @@ use super::panels::Panels;
 use super::{Sizes, Storage};
 use crate::kernels::bf16::Pairing;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
-use crate::layers::{Tile, Weights, stride};
+use crate::layers::{Tile, Weights};
+use crate::shape::stride;
 
 pub(super) struct PairPanels;
 

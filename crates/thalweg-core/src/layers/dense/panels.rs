@@ -8,12 +8,13 @@
 use super::{Sizes, Storage, TILE, WEIGHT};
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::kernels::transpose::Transpose;
-use crate::layers::{Tile, Weights, stride};
-use crate::precision::Precision;
+use crate::layers::{Tile, Weights};
+use crate::shape::stride;
+use crate::layers::LayerScalar;
 
 pub(super) struct Panels;
 
-impl<T: Precision> Storage<T> for Panels {
+impl<T: LayerScalar> Storage<T> for Panels {
     fn weights(&self, sizes: Sizes) -> usize {
         sizes.inputs * sizes.padded_units
     }

@@ -7,12 +7,13 @@
 use super::{Sizes, Storage, TILE, WEIGHT};
 use crate::kernels::dot::{Dots, WeightedSums};
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
-use crate::layers::{Tile, Weights, stride};
-use crate::precision::Precision;
+use crate::layers::{Tile, Weights};
+use crate::shape::stride;
+use crate::layers::LayerScalar;
 
 pub(super) struct UnitRows;
 
-impl<T: Precision> Storage<T> for UnitRows {
+impl<T: LayerScalar> Storage<T> for UnitRows {
     fn has_unit_rows(&self) -> bool {
         true
     }

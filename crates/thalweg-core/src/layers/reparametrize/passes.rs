@@ -2,19 +2,19 @@
 
 use super::{GAIN, LEAST_NORM, Norm, Reparametrized, WEIGHT};
 use crate::kernels::Isa;
+use crate::layers::LayerScalar;
 use crate::layers::{
     Block, Geometry, Layer, Matrix, Mode, Order, Plan, Tile, Trace, Weights, stride, vectors,
 };
-use crate::precision::Precision;
 
 impl Reparametrized {
     /// Positions of an output channel, in all rows of a pack.
-    fn area<T: Precision>(&self, isa: Isa) -> usize {
+    fn area<T: LayerScalar>(&self, isa: Isa) -> usize {
         self.inner.output().size() / self.units * self.lanes::<T>(isa)
     }
 
     /// Rows that lie in each other: a pack is as one row of as many positions more.
-    fn lanes<T: Precision>(&self, isa: Isa) -> usize {
+    fn lanes<T: LayerScalar>(&self, isa: Isa) -> usize {
         match self.inner.order() {
             Order::Packs => isa.lanes::<T>(),
             Order::Rows | Order::Any => 1,
@@ -22,12 +22,12 @@ impl Reparametrized {
     }
 
     /// How many such rows there are.
-    fn row_count<T: Precision>(&self, block: Block) -> usize {
+    fn row_count<T: LayerScalar>(&self, block: Block) -> usize {
         block.rows.div_ceil(self.lanes::<T>(block.isa))
     }
 
     /// What they take in the stash of the inner layer, and as the output.
-    fn widths<T: Precision>(&self, isa: Isa) -> [usize; 2] {
+    fn widths<T: LayerScalar>(&self, isa: Isa) -> [usize; 2] {
         [
             self.inner::<T>(isa).stash,
             stride(self.inner.output().size()),
@@ -44,7 +44,7 @@ impl Reparametrized {
     }
 
     /// Calls `visit(unit, input, weight)` for all of V.
-    fn each<T: Precision>(&self, isa: Isa, v: &[T], mut visit: impl FnMut(usize, usize, f64)) {
+    fn each<T: LayerScalar>(&self, isa: Isa, v: &[T], mut visit: impl FnMut(usize, usize, f64)) {
         let layer = T::layer(&*self.inner);
         for tile in &self.inner::<T>(isa).tiles {
             let Some(matrix) = layer.matrix(tile) else {
@@ -59,14 +59,14 @@ impl Reparametrized {
 
     /// The stash of a row beside the inner layer's: a, of which the backward pass makes dz·a of each unit (and of
     /// all units, for spectral norm), and dz.
-    fn stash<'a, T: Precision>(&self, block: Block, stash: &'a [T], row: usize) -> [&'a [T]; 2] {
+    fn stash<'a, T: LayerScalar>(&self, block: Block, stash: &'a [T], row: usize) -> [&'a [T]; 2] {
         let [inner, width] = self.widths::<T>(block.isa);
         let start = row * block.stash * self.lanes::<T>(block.isa) + inner;
         [&stash[start..][..width], &stash[start + width..][..width]]
     }
 
     /// P of a unit, or ΣP for spectral norm as unit 0, after the backward pass.
-    fn product<T: Precision>(&self, block: Block, stash: &[T], unit: usize) -> f64 {
+    fn product<T: LayerScalar>(&self, block: Block, stash: &[T], unit: usize) -> f64 {
         (0..self.row_count::<T>(block))
             .map(|row| self.stash(block, stash, row)[0][unit].to_f64())
             .sum()
@@ -86,7 +86,7 @@ fn each_of(matrix: &Matrix, mut visit: impl FnMut(usize, usize, usize)) {
     }
 }
 
-impl<T: Precision> Layer<T> for Reparametrized {
+impl<T: LayerScalar> Layer<T> for Reparametrized {
     fn plan(&self, isa: Isa) -> Plan {
         let plan = T::layer(&*self.inner).plan(isa);
         let own = self.own();

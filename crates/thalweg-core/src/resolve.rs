@@ -1,0 +1,161 @@
+//! Validation of a spec against the registries: every default written out, or an error that names what does not fit.
+
+use crate::augmentations;
+use crate::error::{Error, Result};
+use crate::layers::{self, LAYERS};
+use crate::losses::LOSSES;
+use crate::precision::Dtype;
+use crate::registry::Domain;
+use crate::rules;
+use crate::schedules::SCHEDULES;
+use crate::solvers;
+use crate::spec::{Batches, LastBatch, NetworkSpec, Reduction, Sampling, TrainingSpec};
+
+impl NetworkSpec {
+    /// Whether its last layer puts out probabilities, as behind a sigmoid.
+    ///
+    /// # Errors
+    /// If a layer does not fit.
+    pub fn ends_in_probabilities(&self) -> Result<bool> {
+        let nodes = layers::build(self.shape(), &self.layers, Dtype::default())?;
+        Ok((nodes.iter()).fold(false, |input, node| node.part.is_probability(input)))
+    }
+
+    /// The same with every default written out, validated: all names exist, all settings are in range,
+    /// all layers fit.
+    ///
+    /// # Errors
+    /// Names the layer, setting or loss that does not fit.
+    pub fn resolve(&self) -> Result<Self> {
+        if self.inputs == 0 {
+            return Err(Error::invalid("network", "no inputs", "at least 1").at("inputs"));
+        }
+        if self.layers.is_empty() {
+            return Err(Error::invalid(
+                "network",
+                "no layers",
+                "at least an output layer",
+            ));
+        }
+        let values = |image: [usize; 3]| image.iter().try_fold(1usize, |a, b| a.checked_mul(*b));
+        if self
+            .image
+            .is_some_and(|image| values(image) != Some(self.inputs))
+        {
+            let found = format!("images of {} for {} inputs", self.shape(), self.inputs);
+            let expected = "channels · lines · pixels = inputs";
+            return Err(Error::invalid("network", found, expected).at("image"));
+        }
+        let ends_in_probabilities = self.ends_in_probabilities()?;
+        let of_loss = |error: Error| error.at("loss");
+        let loss = LOSSES.build(&self.loss, &()).map_err(of_loss)?;
+        if loss.takes_logits() && ends_in_probabilities {
+            let last = self.layers.len() - 1;
+            let (name, loss) = (&self.layers[last].name, &self.loss.name);
+            let subject = format!("layer {} ({name}) and loss {loss}", last + 1);
+            let found = "probabilities for a loss that takes logits";
+            return Err(Error::invalid(subject, found, "a linear last layer")
+                .remedy("leave out its activation: the loss has its own")
+                .at(&format!("layers.{last}.activation")));
+        }
+        let resolve = |choice| Ok(LAYERS.resolve(choice)?.into_choice());
+        Ok(Self {
+            inputs: self.inputs,
+            image: self.image,
+            layers: self.layers.iter().map(resolve).collect::<Result<_>>()?,
+            loss: LOSSES.resolve(&self.loss)?.into_choice(),
+        })
+    }
+}
+
+impl TrainingSpec {
+    /// The same with every default written out, validated.
+    ///
+    /// # Errors
+    /// Names what does not fit.
+    pub fn resolve(&self) -> Result<Self> {
+        let rate = self.learning_rate;
+        if !Domain::POSITIVE.contains(rate) {
+            let expected = Domain::POSITIVE.to_string();
+            let error = Error::invalid("learning rate", rate.to_string(), expected);
+            return Err(error.at("learning_rate"));
+        }
+        rules::check(self)?;
+        self.check_batches()?;
+        let of_optimizer = |error: Error| error.at("optimizer");
+        let optimizer = solvers::resolve(&self.optimizer).map_err(of_optimizer)?;
+        if solvers::is_solver(&optimizer) {
+            self.check_solver()?;
+        }
+        let schedule = (SCHEDULES.build(&self.schedule, &()))
+            .and_then(|_| SCHEDULES.resolve(&self.schedule))
+            .map_err(|error| error.at("schedule"))?;
+        let augment = augmentations::resolve(&self.augment);
+        Ok(Self {
+            optimizer,
+            schedule: schedule.into_choice(),
+            augment: augment.map_err(|error| error.at("augment"))?,
+            ..self.clone()
+        })
+    }
+
+    /// What would count rows twice, or never show some of them.
+    fn check_batches(&self) -> Result<()> {
+        let Batches {
+            reshuffle,
+            last,
+            sampling,
+        } = self.batches;
+        if last == LastBatch::Weight && self.reduction == Reduction::Sum {
+            let found =
+                "`weight` with the gradient of the sum, where every row counts the same already";
+            let error = Error::invalid("last batch", found, "one of them").at("batches.last");
+            return Err(error.remedy("keep the last batch, or choose the reduction mean"));
+        }
+        if sampling == Sampling::Balanced && !(self.shuffle && reshuffle) {
+            let found = "`balanced` with the same rows of frequent classes in every epoch";
+            let expected = "rows shuffled before every epoch";
+            let error = Error::invalid("sampling", found, expected).at("batches.sampling");
+            return Err(error.remedy("let rows be shuffled, or choose stratified"));
+        }
+        Ok(())
+    }
+
+    /// Solvers see all rows at once, minimize mean loss and `l2` alone, and find their own steps.
+    fn check_solver(&self) -> Result<()> {
+        if self.dtype != Dtype::F64 {
+            let subject = format!("optimizer {}", self.optimizer.name);
+            let found = format!("precision {}", self.dtype);
+            return Err(Error::invalid(subject, found, "precision f64").remedy("add --dtype f64"));
+        }
+        if self.reduction == Reduction::Sum {
+            let subject = format!("optimizer {}", self.optimizer.name);
+            let error = Error::invalid(subject, "reduction `sum`", "reduction `mean`");
+            return Err(error.remedy("solvers minimize the mean loss over all rows: choose mean"));
+        }
+        let plain = Batches::default();
+        let refused = [
+            ("l1", self.l1 != 0.0),
+            ("l2_sum", self.l2_sum != 0.0),
+            ("max_norm", self.max_norm.is_some()),
+            ("clip_norm", self.clip_norm.is_some()),
+            ("clip_value", self.clip_value.is_some()),
+            ("sam", self.sam.is_some()),
+            ("ema", self.ema.is_some()),
+            ("plateau", self.plateau.is_some()),
+            ("scale_rate", self.scale_rate.is_some()),
+            ("no_reshuffle", !self.batches.reshuffle),
+            ("last_batch", self.batches.last != plain.last),
+            ("sampling", self.batches.sampling != plain.sampling),
+            ("augment", !self.augment.is_empty()),
+        ];
+        match refused.iter().find(|(_, is_set)| *is_set) {
+            Some((name, _)) => {
+                let subject = format!("optimizer {}", self.optimizer.name);
+                let error = Error::invalid(subject, format!("`{name}`"), "loss and l2 alone");
+                Err(error.remedy(format!("leave out {name}, or choose another optimizer")))
+            }
+            None => Ok(()),
+        }
+    }
+}
