@@ -1,7 +1,8 @@
 //! What is listed of the rules of a run is what a training spec does: its defaults, its fields, their ranges.
 
 use thalweg_core::registry::{Domain, Parameter, Setting};
-use thalweg_core::rules::{RULES, Said};
+use thalweg_core::rules::RULES;
+use thalweg_core::spec::Said;
 use thalweg_core::spec::{Plateau, ScaleRate, TrainingSpec};
 
 /// The parameters of all rules, with how each is said.
