@@ -1,4 +1,5 @@
-//! Rows in memory, as the engine takes them: dense features, targets, weights.
+//! Rows in memory: dense features, targets and weights, owned ([`Dataset`]) or borrowed ([`FeaturesRef`],
+//! [`TargetsRef`]). An engine sees views alone, so that rows can stay where a caller has them.
 
 /// The features of many rows, row-major: value `(row, j)` is at `row * width + j`.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,13 +28,93 @@ pub enum Values {
     },
 }
 
+/// A view of the features of many rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FeaturesRef<'a> {
+    /// Values a row.
+    pub width: usize,
+    /// The values themselves.
+    pub values: ValuesRef<'a>,
+}
+
+/// A view of feature values: row-major, or one slice a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValuesRef<'a> {
+    /// Single precision, row-major.
+    F32(&'a [f32]),
+    /// Double precision, row-major.
+    F64(&'a [f64]),
+    /// Row-major bytes: x = byte·scale + offset.
+    U8 {
+        /// Row-major bytes.
+        bytes: &'a [u8],
+        /// Multiplies the byte.
+        scale: f32,
+        /// Is added after that.
+        offset: f32,
+    },
+    /// One slice a column, each with a value of every row, as columnar tables have them. A run that augments its
+    /// rows needs row-major values.
+    Columns(&'a [&'a [f32]]),
+}
+
 impl Features {
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        let values = match &self.values {
-            Values::F32(values) => values.len(),
-            Values::F64(values) => values.len(),
-            Values::U8 { bytes, .. } => bytes.len(),
+        self.view().rows()
+    }
+
+    /// The values, borrowed.
+    pub fn view(&self) -> FeaturesRef<'_> {
+        FeaturesRef {
+            width: self.width,
+            values: match &self.values {
+                Values::F32(values) => ValuesRef::F32(values),
+                Values::F64(values) => ValuesRef::F64(values),
+                Values::U8 {
+                    bytes,
+                    scale,
+                    offset,
+                } => ValuesRef::U8 {
+                    bytes,
+                    scale: *scale,
+                    offset: *offset,
+                },
+            },
+        }
+    }
+
+    /// The values of one row, as a network sees them.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = f64> {
+        self.view().row(row)
+    }
+}
+
+impl<'a> FeaturesRef<'a> {
+    /// Row-major values in single precision, `width` a row.
+    pub fn f32(width: usize, values: &'a [f32]) -> Self {
+        let values = ValuesRef::F32(values);
+        Self { width, values }
+    }
+
+    /// Columns, each with a value of every row.
+    pub fn columns(columns: &'a [&'a [f32]]) -> Self {
+        Self {
+            width: columns.len(),
+            values: ValuesRef::Columns(columns),
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        let values = match self.values {
+            ValuesRef::F32(values) => values.len(),
+            ValuesRef::F64(values) => values.len(),
+            ValuesRef::U8 { bytes, .. } => bytes.len(),
+            ValuesRef::Columns(columns) => return columns.first().map_or(0, |column| column.len()),
         };
         values.checked_div(self.width).unwrap_or(0)
     }
@@ -42,16 +123,24 @@ impl Features {
     ///
     /// # Panics
     /// If there is no such row.
-    pub fn row(&self, row: usize) -> impl Iterator<Item = f64> {
-        (row * self.width..(row + 1) * self.width).map(|i| match &self.values {
-            Values::F32(values) => values[i].into(),
-            Values::F64(values) => values[i],
-            Values::U8 {
+    pub fn row(self, row: usize) -> impl Iterator<Item = f64> + 'a {
+        let first = row * self.width;
+        (0..self.width).map(move |j| match self.values {
+            ValuesRef::F32(values) => values[first + j].into(),
+            ValuesRef::F64(values) => values[first + j],
+            ValuesRef::U8 {
                 bytes,
                 scale,
                 offset,
-            } => (f32::from(bytes[i]) * scale + offset).into(),
+            } => (f32::from(bytes[first + j]) * scale + offset).into(),
+            ValuesRef::Columns(columns) => columns[j][row].into(),
         })
+    }
+}
+
+impl<'a> From<&'a Features> for FeaturesRef<'a> {
+    fn from(features: &'a Features) -> Self {
+        features.view()
     }
 }
 
@@ -69,13 +158,51 @@ pub enum Targets {
     },
 }
 
+/// A view of the targets of many rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TargetsRef<'a> {
+    /// One class index a row.
+    Classes(&'a [u32]),
+    /// `width` numbers a row, row-major.
+    Values {
+        /// Targets a row.
+        width: usize,
+        /// Row-major values.
+        values: &'a [f64],
+    },
+}
+
 impl Targets {
     /// Number of rows.
     pub fn rows(&self) -> usize {
+        self.view().rows()
+    }
+
+    /// The targets, borrowed.
+    pub fn view(&self) -> TargetsRef<'_> {
         match self {
-            Targets::Classes(classes) => classes.len(),
-            Targets::Values { width, values } => values.len().checked_div(*width).unwrap_or(0),
+            Targets::Classes(classes) => TargetsRef::Classes(classes),
+            Targets::Values { width, values } => TargetsRef::Values {
+                width: *width,
+                values,
+            },
         }
+    }
+}
+
+impl TargetsRef<'_> {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            TargetsRef::Classes(classes) => classes.len(),
+            TargetsRef::Values { width, values } => values.len().checked_div(*width).unwrap_or(0),
+        }
+    }
+}
+
+impl<'a> From<&'a Targets> for TargetsRef<'a> {
+    fn from(targets: &'a Targets) -> Self {
+        targets.view()
     }
 }
 
@@ -94,5 +221,31 @@ impl Dataset {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.features.rows()
+    }
+
+    /// The rows, borrowed.
+    pub fn view(&self) -> DatasetRef<'_> {
+        DatasetRef {
+            features: self.features.view(),
+            targets: self.targets.view(),
+            weights: self.weights.as_deref(),
+        }
+    }
+}
+
+/// A view of features with targets and weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DatasetRef<'a> {
+    /// What the network sees.
+    pub features: FeaturesRef<'a>,
+    /// What it should answer; as many rows as `features`.
+    pub targets: TargetsRef<'a>,
+    /// Weight of each row in the loss (non-negative); all 1 when absent.
+    pub weights: Option<&'a [f32]>,
+}
+
+impl<'a> From<&'a Dataset> for DatasetRef<'a> {
+    fn from(dataset: &'a Dataset) -> Self {
+        dataset.view()
     }
 }

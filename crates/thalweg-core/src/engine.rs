@@ -1,6 +1,10 @@
 //! The seam between training and devices: a whole step, not an operation on tensors.
 
-use crate::dataset::{Dataset, Features, Targets, Values};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::dataset::{
+    Dataset, DatasetRef, Features, FeaturesRef, Targets, TargetsRef, Values, ValuesRef,
+};
 use crate::error::{Error, Result};
 use crate::losses::Comparison;
 use crate::optimizers::Time;
@@ -46,43 +50,57 @@ impl Rows<'_> {
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a> {
     /// What the network sees.
-    pub features: &'a Features,
+    pub features: FeaturesRef<'a>,
     /// What it should answer; absent for predictions.
-    pub targets: Option<&'a Targets>,
-    /// Weight of each row of the dataset, if they differ.
+    pub targets: Option<TargetsRef<'a>>,
+    /// Weight of each row of the features, if they differ.
     pub weights: Option<&'a [f32]>,
-    /// Which rows.
+    /// Which rows of these.
     pub rows: Rows<'a>,
-    /// The rows of the batches after this one, one after the other, if known, so that they can be brought near in time. No
-    /// result depends on them, as long as the dataset stays as it is until the next step.
+    /// The rows of the batches after this one, one after the other, if known, so that they can be prefetched and
+    /// gathered ahead. No result depends on them, as long as `generation` keeps its promise.
     pub upcoming: Rows<'a>,
+    /// Names the contents of features, targets and weights: whoever changes what a buffer holds gives its next
+    /// batch another number, such as one of [`new_generation`]. 0 for rows that stay as they are.
+    pub generation: u64,
+}
+
+/// A number for [`Batch::generation`] that no other buffer of the program has.
+pub fn new_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    1 + LAST.fetch_add(1, Ordering::Relaxed)
 }
 
 impl<'a> Batch<'a> {
     /// Rows of a dataset.
-    pub fn new(dataset: &'a Dataset, rows: Rows<'a>) -> Self {
+    pub fn new(dataset: impl Into<DatasetRef<'a>>, rows: Rows<'a>) -> Self {
+        let dataset = dataset.into();
         Self {
-            features: &dataset.features,
-            targets: Some(&dataset.targets),
-            weights: dataset.weights.as_deref(),
+            features: dataset.features,
+            targets: Some(dataset.targets),
+            weights: dataset.weights,
             rows,
             upcoming: Rows::NONE,
+            generation: 0,
         }
     }
 
     /// All rows of a dataset.
-    pub fn all(dataset: &'a Dataset) -> Self {
-        Self::new(dataset, Rows::Range(0, dataset.rows()))
+    pub fn all(dataset: impl Into<DatasetRef<'a>>) -> Self {
+        let dataset = dataset.into();
+        Self::new(dataset, Rows::Range(0, dataset.features.rows()))
     }
 
     /// All rows, for predictions.
-    pub fn unlabelled(features: &'a Features) -> Self {
+    pub fn unlabelled(features: impl Into<FeaturesRef<'a>>) -> Self {
+        let features = features.into();
         Self {
             features,
             targets: None,
             weights: None,
             rows: Rows::Range(0, features.rows()),
             upcoming: Rows::NONE,
+            generation: 0,
         }
     }
 
@@ -122,6 +140,14 @@ impl<'a> Batch<'a> {
                 format!("rows below {rows}"),
             );
         }
+        if let ValuesRef::Columns(columns) = self.features.values
+            && (columns.len() != inputs || columns.iter().any(|column| column.len() != rows))
+        {
+            return refuse(
+                format!("{} columns of different lengths", columns.len()),
+                format!("{inputs} of the same length"),
+            );
+        }
         if self.weights.is_some_and(|weights| weights.len() != rows) {
             return refuse(
                 "weights of other rows".into(),
@@ -133,7 +159,7 @@ impl<'a> Batch<'a> {
                 format!("{} targets", targets.rows()),
                 format!("one for each of {rows} rows"),
             ),
-            Some(Targets::Values { width, .. }) if *width != outputs => refuse(
+            Some(TargetsRef::Values { width, .. }) if width != outputs => refuse(
                 format!("{width} target values a row"),
                 format!("{outputs}, as the network puts out"),
             ),

@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use thalweg_core::augmentations::{AUGMENTATIONS, Augmenter, Axis, Draw};
 use thalweg_core::cpu;
-use thalweg_core::dataset::{Dataset, Features, Targets, Values};
+use thalweg_core::dataset::{Dataset, Features, FeaturesRef, Targets, Values};
 use thalweg_core::engine::{Batch, Rows};
 use thalweg_core::losses::LOSSES;
 use thalweg_core::observe::{EpochReport, Flow, Observer};
@@ -370,6 +370,21 @@ fn evaluation_and_labels_stay_as_they_are() {
     let time = Time { step: 1, rate: 0.1 };
     let report = engine.step(&Batch::all(&constant), time).unwrap();
     assert!(relative_error(report.loss, expected, 1.0) < 1e-12);
+}
+
+#[test]
+fn columns_are_not_augmented() {
+    let data = images(4, false);
+    let columns = [&[0.5f32; 4][..]; PIXELS];
+    let network = image_network(&[], 3, "cross_entropy");
+    let mut engine = cpu::engine(&network, &spec(&all()[..1], 4, 1), 1).unwrap();
+    let batch = Batch {
+        features: FeaturesRef::columns(&columns),
+        ..Batch::all(&data)
+    };
+    assert!(engine.evaluate(&batch, None).is_ok());
+    let error = engine.step(&batch, Time { step: 1, rate: 0.1 }).unwrap_err();
+    assert!(error.to_string().contains("row-major values"), "{error}");
 }
 
 #[test]

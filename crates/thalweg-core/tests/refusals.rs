@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use common::*;
 use thalweg_core::Isa;
 use thalweg_core::cpu;
-use thalweg_core::dataset::{Dataset, Features, Targets, Values};
+use thalweg_core::dataset::{Dataset, Features, FeaturesRef, Targets, Values};
 use thalweg_core::engine::{Batch, Engine, Rows};
 use thalweg_core::losses::LossScalar;
 use thalweg_core::losses::{AnyLoss, LOSSES, Link, Loss, LossRows, TargetRows};
@@ -44,11 +44,13 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
     let numbers = values(1, vec![0.5; 100]);
     let too_few = Targets::Classes(vec![0; 99]);
     let weights = [1.0f32; 99];
+    let mut ragged = [&[0.5f32; 100][..]; 40];
+    ragged[7] = &weights;
     let whole = Batch::new(&data, Rows::Range(0, 64));
     let cases = [
         (
             Batch {
-                features: &narrow,
+                features: narrow.view(),
                 ..whole
             },
             "39 features",
@@ -69,14 +71,14 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
         ),
         (
             Batch {
-                targets: Some(&numbers),
+                targets: Some(numbers.view()),
                 ..whole
             },
             "1 target values a row",
         ),
         (
             Batch {
-                targets: Some(&too_few),
+                targets: Some(too_few.view()),
                 ..whole
             },
             "99 targets",
@@ -87,6 +89,13 @@ fn batches_that_do_not_fit_are_refused_by_every_call() {
                 ..whole
             },
             "weights of other rows",
+        ),
+        (
+            Batch {
+                features: FeaturesRef::columns(&ragged),
+                ..whole
+            },
+            "40 columns of different lengths",
         ),
     ];
     for threads in [1, 2] {

@@ -3,7 +3,7 @@
 use super::pass::{Pass, RowBlock};
 use super::precision::Precision;
 use crate::augmentations::{Augmenter, Draw};
-use crate::dataset::{Targets, Values};
+use crate::dataset::{TargetsRef, ValuesRef};
 use crate::kernels::resample::Resample;
 use crate::shape::stride;
 
@@ -70,7 +70,7 @@ impl<T: Precision> Pass<'_, T> {
             let (own_share, weight) = self.weigh(own, other);
             weights[i] = T::from_f64(weight);
             match self.batch.targets {
-                Some(Targets::Classes(from)) if !mixes => classes[i] = from[own.row],
+                Some(TargetsRef::Classes(from)) if !mixes => classes[i] = from[own.row],
                 Some(targets) => {
                     let y = &mut values[i * outputs..][..outputs];
                     mix(targets, y, own.row, other.map(|other| other.row), own_share);
@@ -82,18 +82,20 @@ impl<T: Precision> Pass<'_, T> {
 
     /// Writes a row as `draw` shows it, or mixes `share` of it with what is there.
     fn see(&self, to: &mut [T], draw: &Draw, row: usize, share: Option<f64>) {
-        match &self.batch.features.values {
-            Values::F32(from) => self.see_as(to, draw, row, from, share, |v| T::from_f64(v.into())),
-            Values::F64(from) => self.see_as(to, draw, row, from, share, T::from_f64),
-            Values::U8 {
+        match self.batch.features.values {
+            ValuesRef::F32(from) => self.see_as(to, draw, row, from, share, |v| T::from_f64(v.into())),
+            ValuesRef::F64(from) => self.see_as(to, draw, row, from, share, T::from_f64),
+            ValuesRef::U8 {
                 bytes,
                 scale,
                 offset,
             } => {
-                let (scale, offset) = (T::from_f64((*scale).into()), T::from_f64((*offset).into()));
+                let (scale, offset) = (T::from_f64(scale.into()), T::from_f64(offset.into()));
                 let convert = |byte: u8| T::from_f64(byte.into()) * scale + offset;
                 self.see_as(to, draw, row, bytes, share, convert);
             }
+            // A step refuses them.
+            ValuesRef::Columns(_) => {}
         }
     }
 
@@ -134,7 +136,7 @@ impl<T: Precision> Pass<'_, T> {
 /// Into `y` the target of row `own`, or its mixture with that of `other`. A class is 1 at its own output; with a
 /// single output it is its number, 0 or 1.
 fn mix<T: Precision>(
-    targets: &Targets,
+    targets: TargetsRef,
     y: &mut [T],
     own: usize,
     other: Option<usize>,
@@ -142,13 +144,13 @@ fn mix<T: Precision>(
 ) {
     let outputs = y.len();
     let value = |row: usize, output: usize| match targets {
-        Targets::Classes(classes) if outputs == 1 => f64::from(classes[row]),
-        Targets::Classes(classes) => {
+        TargetsRef::Classes(classes) if outputs == 1 => f64::from(classes[row]),
+        TargetsRef::Classes(classes) => {
             let class = classes[row] as usize;
             assert!(class < outputs, "class {class} of a network of {outputs}");
             f64::from(u8::from(class == output))
         }
-        Targets::Values { width, values } => values[row * width + output],
+        TargetsRef::Values { width, values } => values[row * width + output],
     };
     for (output, y) in y.iter_mut().enumerate() {
         let own_value = value(own, output);

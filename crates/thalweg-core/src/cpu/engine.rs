@@ -10,8 +10,8 @@ use super::team::Member;
 use super::twin::{self, Twin};
 use super::update::Update;
 use super::whole::{self, Sums};
-use crate::dataset::{Dataset, Features, Values};
-use crate::engine::{self, Batch, Engine, ParameterInfo, Rows, State, StepReport};
+use crate::dataset::{Dataset, Features, FeaturesRef, ValuesRef};
+use crate::engine::{self, Batch, Engine, ParameterInfo, State, StepReport};
 use crate::error::{Error, Result};
 use crate::layers::Mode;
 use crate::optimizers::Time;
@@ -26,6 +26,10 @@ impl<T: Precision> Engine for CpuEngine<T> {
             self.check_trainable()?;
         }
         batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
+        if self.augmenter.is_some() && matches!(batch.features.values, ValuesRef::Columns(_)) {
+            let expected = "row-major values, which augmentation needs";
+            return Err(Error::invalid("batch", "columns", expected));
+        }
         let (seed, step) = (self.seed, time.step);
         if let Some(deals) = &mut self.deals {
             let blocks = self.plan.blocks_of(batch.rows.len());
@@ -328,17 +332,7 @@ impl<T: Precision> CpuEngine<T> {
         for (slot, buffer) in slots.iter().zip(buffers) {
             copy(slot, buffer);
         }
-        let nothing = Features {
-            width: self.plan.inputs,
-            values: Values::F32(Vec::new()),
-        };
-        let nobody = Batch {
-            features: &nothing,
-            targets: None,
-            weights: None,
-            rows: Rows::NONE,
-            upcoming: Rows::NONE,
-        };
+        let nobody = Batch::unlabelled(FeaturesRef::f32(self.plan.inputs, &[]));
         let (pass, _) = self.split(&nobody, Mode::Evaluation);
         // SAFETY: only this thread works on the engine.
         unsafe { pass.refresh_all() };

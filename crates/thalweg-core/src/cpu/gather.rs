@@ -7,7 +7,7 @@ use super::deal;
 use super::pass::{Pass, RowBlock};
 use super::precision::Precision;
 use super::team::Member;
-use crate::dataset::{Targets, Values};
+use crate::dataset::{TargetsRef, ValuesRef};
 use crate::engine::{Batch, Rows};
 use crate::kernels::gather::Gather;
 use crate::shape::stride;
@@ -36,8 +36,9 @@ impl<'a> Upcoming<'a> {
 pub(super) struct Ahead {
     /// The pass that it is for: the arena is as it was left for no other.
     pass: u64,
-    /// Where features, targets and weights come from.
+    /// Where features, targets and weights come from, and the generation of what is there.
     sources: [usize; 3],
+    generation: u64,
     /// The rows, in their order.
     rows: Vec<u32>,
 }
@@ -77,12 +78,18 @@ impl<T: Precision> Pass<'_, T> {
 
     /// Where features, targets and weights come from.
     fn sources(&self) -> [usize; 3] {
-        let targets = self.batch.targets.map(std::ptr::from_ref);
-        [
-            std::ptr::from_ref(self.batch.features).addr(),
-            targets.map_or(0, |targets| targets.addr()),
-            (self.batch.weights).map_or(0, |weights| weights.as_ptr().addr()),
-        ]
+        let features = match self.batch.features.values {
+            ValuesRef::F32(values) => values.as_ptr().addr(),
+            ValuesRef::F64(values) => values.as_ptr().addr(),
+            ValuesRef::U8 { bytes, .. } => bytes.as_ptr().addr(),
+            ValuesRef::Columns(columns) => columns.as_ptr().addr(),
+        };
+        let targets = self.batch.targets.map_or(0, |targets| match targets {
+            TargetsRef::Classes(classes) => classes.as_ptr().addr(),
+            TargetsRef::Values { values, .. } => values.as_ptr().addr(),
+        });
+        let weights = self.batch.weights.map_or(0, |weights| weights.as_ptr().addr());
+        [features, targets, weights]
     }
 
     /// Whether the member of a block has gathered it ahead, which it finds out once.
@@ -98,6 +105,7 @@ impl<T: Precision> Pass<'_, T> {
         let is_for = std::mem::take(&mut ahead.pass);
         is_for == self.number
             && ahead.sources == self.sources()
+            && ahead.generation == self.batch.generation
             && ahead.rows == rows[block.rows.clone()]
     }
 
@@ -135,6 +143,7 @@ impl<T: Precision> Pass<'_, T> {
             let ahead = &mut ahead.write(member.index..member.index + 1)[0];
             ahead.pass = self.number + 1;
             ahead.sources = self.sources();
+            ahead.generation = self.batch.generation;
             ahead.rows.clear();
             ahead.rows.extend_from_slice(rows);
         }
@@ -161,7 +170,7 @@ impl<T: Precision> Pass<'_, T> {
                 self.arena.write(block.values(0, stride(width))),
                 self.classes.write(block.places(1)),
                 self.values.write(match self.batch.targets {
-                    Some(Targets::Values { width, .. }) => block.places(*width),
+                    Some(TargetsRef::Values { width, .. }) => block.places(width),
                     _ => 0..0,
                 }),
                 self.weights.write(match self.batch.weights {
@@ -170,29 +179,37 @@ impl<T: Precision> Pass<'_, T> {
                 }),
             )
         };
-        match &self.batch.features.values {
-            Values::F32(from) => {
+        match self.batch.features.values {
+            ValuesRef::F32(from) => {
                 self.gather_rows(block, next, from, width, x, |v| T::from_f64(v.into()));
             }
-            Values::F64(from) => self.gather_rows(block, next, from, width, x, T::from_f64),
-            Values::U8 {
+            ValuesRef::F64(from) => self.gather_rows(block, next, from, width, x, T::from_f64),
+            ValuesRef::U8 {
                 bytes,
                 scale,
                 offset,
             } => {
-                let (scale, offset) = (T::from_f64((*scale).into()), T::from_f64((*offset).into()));
+                let (scale, offset) = (T::from_f64(scale.into()), T::from_f64(offset.into()));
                 let convert = |byte: u8| T::from_byte(byte) * scale + offset;
                 self.gather_rows(block, next, bytes, width, x, convert);
             }
+            ValuesRef::Columns(columns) => {
+                for (j, column) in columns.iter().enumerate() {
+                    let rows = x.chunks_exact_mut(stride(width)).zip(block.rows.clone());
+                    for (to, position) in rows {
+                        to[j] = T::from_f64(column[self.batch.rows.at(position)].into());
+                    }
+                }
+            }
         }
         match self.batch.targets {
-            Some(Targets::Classes(from)) => {
+            Some(TargetsRef::Classes(from)) => {
                 self.gather_rows(block, next, from, 1, classes, |class| class);
             }
-            Some(Targets::Values {
+            Some(TargetsRef::Values {
                 width,
                 values: from,
-            }) => self.gather_rows(block, next, from, *width, values, T::from_f64),
+            }) => self.gather_rows(block, next, from, width, values, T::from_f64),
             None => {}
         }
         if let Some(from) = self.batch.weights {

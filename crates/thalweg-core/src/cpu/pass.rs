@@ -24,7 +24,7 @@ use super::plan::{Plan, PlannedLayer};
 use super::precision::Precision;
 use super::team::Member;
 use super::unfold::Step;
-use crate::dataset::Targets;
+use crate::dataset::TargetsRef;
 use crate::engine::Batch;
 use crate::kernels::Isa;
 use crate::layers::{Block, Direction, Mode, Order, Trace, Weights};
@@ -274,7 +274,7 @@ impl<T: Precision> Pass<'_, T> {
                 stride,
                 z: self.arena.read(block.values(self.plan.output, stride)),
                 targets: match self.batch.targets {
-                    Some(Targets::Classes(_)) if !self.mixes() => {
+                    Some(TargetsRef::Classes(_)) if !self.mixes() => {
                         TargetRows::Classes(self.classes.read(block.places(1)))
                     }
                     _ => TargetRows::Values(self.values.read(block.places(self.plan.outputs))),

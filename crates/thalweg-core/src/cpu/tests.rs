@@ -1,8 +1,8 @@
 //! What does not show outside: which way the engine goes changes nothing, or no more than rounding does.
 
 use super::*;
-use crate::dataset::{Dataset, Features, Targets, Values};
-use crate::engine::Rows;
+use crate::dataset::{Dataset, Features, FeaturesRef, Targets, Values};
+use crate::engine::{Rows, new_generation};
 use crate::optimizers::Time;
 use crate::registry::{Choice, Setting};
 
@@ -376,7 +376,7 @@ fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
         step(&other, 5, &lists[6]),
         step(&dataset, 6, &lists[7]),
         Batch {
-            targets: Some(&other.targets),
+            targets: Some(other.targets.view()),
             ..step(&dataset, 7, &lists[8])
         },
         Batch {
@@ -414,4 +414,79 @@ fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
     }
     // Unless the host took cores away all the time, and the caller went on alone.
     assert!(hits > 0);
+}
+
+/// A buffer whose rows are replaced after every step, with a hint of the rows to come that was true of the old ones: a
+/// new generation keeps what was gathered ahead from being used. Rows, addresses and the number of the pass stay.
+#[test]
+fn a_buffer_that_is_filled_again_in_place_never_trains_on_old_rows() {
+    const SIZE: u32 = 512;
+    let network = network(&[dense(3, "identity")]);
+    let training = TrainingSpec {
+        batch_size: SIZE as usize,
+        ..TrainingSpec::default()
+    };
+    let rows: Vec<u32> = (0..SIZE).map(|i| i * 7 % SIZE).collect();
+    let trained = |threads: usize| {
+        let mut engine = drawn::<f32>(&network, &training, threads);
+        let mut data = dataset(SIZE as usize);
+        let mut hits = 0;
+        for step in 1..=20 {
+            let batch = Batch {
+                upcoming: Rows::Listed(&rows),
+                generation: new_generation(),
+                ..Batch::new(&data, Rows::Listed(&rows))
+            };
+            engine.step(&batch, Time { step, rate: 0.1 }).unwrap();
+            let next = engine.passes + 1;
+            hits += engine.ahead.iter().filter(|a| a.is_for(next)).count();
+            let Values::F32(values) = &mut data.features.values else {
+                panic!("the rows are single precision");
+            };
+            values.rotate_left(1);
+        }
+        (engine.save().unwrap().parameters, hits)
+    };
+    let (alone, _) = trained(1);
+    let mut hits = 0;
+    for threads in [2, 3] {
+        let (parameters, ahead) = trained(threads);
+        assert_eq!(parameters, alone, "{threads}");
+        hits += ahead;
+    }
+    assert!(hits > 0);
+}
+
+#[test]
+fn columns_give_the_bits_of_rows() {
+    let data = dataset(300);
+    let Values::F32(values) = &data.features.values else {
+        panic!("the rows are single precision");
+    };
+    let width = data.features.width;
+    let column = |j: usize| values.iter().skip(j).step_by(width).copied().collect();
+    let columns: Vec<Vec<f32>> = (0..width).map(column).collect();
+    let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+    let network = network(&[dense(3, "identity")]);
+    let training = TrainingSpec {
+        batch_size: 200,
+        ..TrainingSpec::default()
+    };
+    let order: Vec<u32> = (0..200).map(|i| i * 7 % 300).collect();
+    for threads in [1, 2] {
+        let trained = |features: FeaturesRef| {
+            let mut engine = drawn::<f32>(&network, &training, threads);
+            let batch = Batch {
+                features,
+                ..Batch::all(&data)
+            };
+            let rows = Rows::Listed(&order);
+            let time = Time { step: 1, rate: 0.1 };
+            engine.step(&Batch { rows, ..batch }, time).unwrap();
+            let loss = engine.evaluate(&batch, None).unwrap();
+            (engine.save().unwrap(), loss)
+        };
+        let by_columns = trained(FeaturesRef::columns(&columns));
+        assert_eq!(by_columns, trained(data.features.view()));
+    }
 }
