@@ -383,7 +383,9 @@ fn columns_are_not_augmented() {
         ..Batch::all(&data)
     };
     assert!(engine.evaluate(&batch, None).is_ok());
-    let error = engine.step(&batch, Time { step: 1, rate: 0.1 }).unwrap_err();
+    let error = engine
+        .step(&batch, Time { step: 1, rate: 0.1 })
+        .unwrap_err();
     assert!(error.to_string().contains("row-major values"), "{error}");
 }
 

@@ -83,7 +83,9 @@ impl<T: Precision> Pass<'_, T> {
     /// Writes a row as `draw` shows it, or mixes `share` of it with what is there.
     fn see(&self, to: &mut [T], draw: &Draw, row: usize, share: Option<f64>) {
         match self.batch.features.values {
-            ValuesRef::F32(from) => self.see_as(to, draw, row, from, share, |v| T::from_f64(v.into())),
+            ValuesRef::F32(from) => {
+                self.see_as(to, draw, row, from, share, |v| T::from_f64(v.into()))
+            }
             ValuesRef::F64(from) => self.see_as(to, draw, row, from, share, T::from_f64),
             ValuesRef::U8 {
                 bytes,

@@ -88,7 +88,10 @@ impl<T: Precision> Pass<'_, T> {
             TargetsRef::Classes(classes) => classes.as_ptr().addr(),
             TargetsRef::Values { values, .. } => values.as_ptr().addr(),
         });
-        let weights = self.batch.weights.map_or(0, |weights| weights.as_ptr().addr());
+        let weights = self
+            .batch
+            .weights
+            .map_or(0, |weights| weights.as_ptr().addr());
         [features, targets, weights]
     }
 
