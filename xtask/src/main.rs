@@ -1,10 +1,11 @@
-//! Project tasks: `cargo xtask test | oracles | bench | compare`.
+//! Project tasks: `cargo xtask test | structure | oracles | bench | compare`.
 
 mod bench;
 mod compare;
 mod oracles;
 mod process;
 mod python;
+mod structure;
 mod test;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ const USAGE: &str = "\
 usage: cargo xtask TASK
 
   test                     formatting, lints, documentation, all tests, golden files
+  structure                circles between files, crates that look up, long files and functions
   oracles [--with torch]   make the golden files of oracles/ again
   bench   [--with torch] [--only NAME] [--quick]
                            time Thalweg beside its peers; a full run (6 minutes) writes bench/RESULTS.md
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["test"] => test::run(),
+        ["structure"] => structure::run(),
         ["oracles"] => oracles::make(false),
         ["oracles", "--with", "torch"] => oracles::make(true),
         ["bench", options @ ..] => bench::Options::parse(options).and_then(|o| bench::run(&o)),
