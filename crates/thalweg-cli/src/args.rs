@@ -1,18 +1,18 @@
 //! The arguments as a user types them. What they mean together is worked out in `resolve`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use thalweg_core::precision::Dtype;
 use thalweg_core::spec::Reduction;
-use thalweg_data::{ClassWeight, Scaling, Task};
+use thalweg_data::{ClassWeight, ReadOptions, Scaling, Task};
 
-use crate::config::OutputBias;
 use crate::parse::{
     EmbedAbove, amount, class_weight, delimiter, dtype, embed_above, embed_least, number,
     output_bias, preset, reduction, scaling, seed, threads,
 };
 use crate::tuning::Tuning;
+use thalweg::config::OutputBias;
 
 /// Trains feed-forward networks, from a table or images to a model file.
 #[derive(Parser)]
@@ -329,6 +329,36 @@ pub struct ReadArgs {
         allow_hyphen_values = true
     )]
     pub missing: Vec<String>,
+}
+
+impl ReadArgs {
+    /// The options that these arguments set.
+    pub fn options(&self, labels: Option<&Path>) -> ReadOptions {
+        let mut options = ReadOptions {
+            labels: labels.map(Path::to_owned),
+            ..ReadOptions::default()
+        };
+        self.apply(&mut options);
+        options
+    }
+
+    /// Overrides what these arguments set.
+    pub fn apply(&self, options: &mut ReadOptions) {
+        if self.header || self.no_header {
+            options.header = Some(self.header);
+        }
+        if self.delimiter.is_some() {
+            options.delimiter = self.delimiter;
+        }
+        for (given, option) in [
+            (&self.columns, &mut options.names),
+            (&self.missing, &mut options.missing),
+        ] {
+            if !given.is_empty() {
+                option.clone_from(given);
+            }
+        }
+    }
 }
 
 #[derive(Args)]

@@ -13,7 +13,7 @@ use thalweg_data::Task;
 
 use crate::args::TrainArgs;
 use crate::exit::Result;
-use crate::network_file::NetworkFile;
+use thalweg::network_file::NetworkFile;
 
 /// What can be refused before any file is read.
 pub fn check(args: &TrainArgs) -> Result<()> {

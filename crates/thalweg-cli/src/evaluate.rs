@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use crate::args::EvaluateArgs;
-use crate::data::load_for;
 use crate::exit::Result;
-use crate::model::Model;
 use crate::parse::threads_or_all;
-use crate::scores::{Judge, Scores};
-use crate::terminal::{columns, count, figure};
+use thalweg::load::load_for;
+use thalweg::model::Model;
+use thalweg::scores::{Judge, Scores};
+use thalweg::text::{columns, count, figure};
 
 /// More classes make no readable matrix.
 const CLASSES: usize = 20;
@@ -24,8 +24,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         preprocessing,
         &description.missing,
         &args.data,
-        args.labels.as_deref(),
-        &args.read,
+        args.read.options(args.labels.as_deref()),
     )?;
     let table = &loaded.train;
     let dtype = description.training.dtype;

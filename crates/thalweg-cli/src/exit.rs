@@ -39,20 +39,24 @@ impl Failure {
     }
 }
 
+impl From<thalweg::Error> for Failure {
+    fn from(error: thalweg::Error) -> Self {
+        match error.is_input() {
+            true => Failure::input(error),
+            false => Failure::Running(error.to_string()),
+        }
+    }
+}
+
 impl From<thalweg_core::Error> for Failure {
     fn from(error: thalweg_core::Error) -> Self {
-        match error {
-            thalweg_core::Error::Invalid(_) | thalweg_core::Error::Damaged(_) => {
-                Failure::input(error)
-            }
-            other => Failure::Running(other.to_string()),
-        }
+        thalweg::Error::from(error).into()
     }
 }
 
 impl From<thalweg_data::Error> for Failure {
     fn from(error: thalweg_data::Error) -> Self {
-        Failure::input(error)
+        thalweg::Error::from(error).into()
     }
 }
 

@@ -4,16 +4,16 @@ use thalweg_core::dataset::Dataset;
 use thalweg_core::engine::Engine;
 use thalweg_data::{Note, Prepared};
 
-use crate::config::Config;
-use crate::divergence::useless;
 use crate::exit::{Failure, Result};
-use crate::log::End;
-use crate::model::{Description, Outcome};
-use crate::preset::Reason;
-use crate::run_folder::{MODEL, RunFolder};
-use crate::scores::{Judge, Scores, without_class_weights};
 use crate::summary;
 use crate::terminal::Terminal;
+use thalweg::advice::useless;
+use thalweg::config::Config;
+use thalweg::log::End;
+use thalweg::model::{Description, Outcome};
+use thalweg::preset::Reason;
+use thalweg::run_folder::{MODEL, RunFolder};
+use thalweg::scores::{Judge, Scores, without_class_weights};
 
 /// Fewer rows than these do not tell a model from a constant.
 const FEW: usize = 20;
@@ -90,7 +90,7 @@ impl<'a> Finish<'a> {
             preprocessing: preprocessing.clone(),
             missing: self.config.data.read.missing.clone(),
             outcome: self.outcome.clone(),
-            metrics: crate::model::metadata(&Metrics {
+            metrics: thalweg::model::metadata(&Metrics {
                 train: &end.train,
                 validation: &end.validation,
                 test: &end.test,

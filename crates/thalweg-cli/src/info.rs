@@ -8,14 +8,14 @@ use std::path::Path;
 use thalweg_core::spec::{Batches, TrainingSpec};
 use thalweg_data::preprocess::notes_on_categories;
 use thalweg_data::summary::ColumnSummary;
-use thalweg_data::{Encoding, FitOptions, ReadOptions, Source, Table, summarize};
+use thalweg_data::{Encoding, FitOptions, Source, Table, summarize};
 
 use crate::args::InfoArgs;
 use crate::exit::Result;
-use crate::model::{Description, Model};
-use crate::preset::EMBED_ABOVE;
-use crate::run_folder::{CONFIG, MODEL};
-use crate::terminal::{columns, count, figure, short};
+use thalweg::model::{Description, Model};
+use thalweg::preset::EMBED_ABOVE;
+use thalweg::run_folder::{CONFIG, MODEL};
+use thalweg::text::{columns, count, figure, short};
 
 /// The command.
 pub fn run(args: &InfoArgs) -> Result<()> {
@@ -33,11 +33,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
         }
         return Ok(output.flush()?);
     }
-    let mut options = ReadOptions {
-        labels: args.labels.clone(),
-        ..ReadOptions::default()
-    };
-    args.read.apply(&mut options);
+    let options = args.read.options(args.labels.as_deref());
     let loaded = thalweg_data::read(&Source::parse(&args.subject)?, &options)?;
     let usual = FitOptions {
         embed_above: Some(EMBED_ABOVE),

@@ -2,34 +2,21 @@
 
 mod args;
 mod bench;
-mod checkpoint;
 mod choices;
-mod config;
-mod continuation;
-mod data;
-mod divergence;
 mod evaluate;
 mod exit;
 mod finish;
 mod info;
 mod interrupt;
 mod list;
-mod log;
-mod memory;
-mod model;
-mod network_file;
 mod output;
 mod parse;
 mod predict;
-mod preset;
 mod progress;
 mod resolve;
-mod run_folder;
-mod scores;
 mod summary;
 mod surface;
 mod terminal;
-mod toml_file;
 mod train;
 mod tuning;
 

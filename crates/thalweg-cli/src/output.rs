@@ -8,7 +8,7 @@ use thalweg_core::error::Error;
 use thalweg_data::Source;
 
 use crate::exit::{Failure, Result};
-use crate::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, unwritable, write_atomically};
+use thalweg::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, unwritable, write_atomically};
 
 /// Refuses an output that is the model, a file beside it in its run folder, or among the data.
 pub fn check(output: &Path, model: &Path, data: &Source) -> Result<()> {
@@ -49,7 +49,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
             "{}: cannot be written: {error}",
             path.display()
         ))),
-        written => written.map_err(|error| unwritable(path, &error)),
+        written => Ok(written.map_err(|error| unwritable(path, &error))?),
     }
 }
 

@@ -12,8 +12,8 @@ use thalweg_core::spec::{LastBatch, Reduction, Sampling};
 use thalweg_data::{ClassWeight, Scaling};
 
 use crate::args::Preset;
-use crate::config::OutputBias;
-use crate::terminal::short;
+use thalweg::config::OutputBias;
+use thalweg::text::short;
 
 fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
     let found = names.iter().find(|(name, _)| *name == text);

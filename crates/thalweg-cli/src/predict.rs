@@ -7,11 +7,11 @@ use thalweg_data::table::number_text;
 use thalweg_data::{Preprocessing, Source, Task};
 
 use crate::args::PredictArgs;
-use crate::data::load_for;
 use crate::exit::{Failure, Result};
-use crate::model::Model;
 use crate::output;
 use crate::parse::threads_or_all;
+use thalweg::load::load_for;
+use thalweg::model::Model;
 
 /// The command.
 pub fn run(args: &PredictArgs) -> Result<()> {
@@ -53,8 +53,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         preprocessing,
         &model.description.missing,
         &args.data,
-        None,
-        &args.read,
+        args.read.options(None),
     )?;
     let table = &loaded.train;
     let dtype = model.description.training.dtype;

@@ -8,12 +8,12 @@ use thalweg_core::engine::StepReport;
 use thalweg_core::observe::{EpochReport, Flow, Observer};
 use thalweg_core::train::{Checkpoint, Position, Run};
 
-use crate::checkpoint::Owner;
-use crate::exit::Failure;
 use crate::interrupt;
-use crate::log::{Epoch, Log};
-use crate::run_folder::{CHECKPOINT, RunFolder};
-use crate::terminal::{Terminal, count, figure};
+use crate::terminal::Terminal;
+use thalweg::checkpoint::Owner;
+use thalweg::log::{Epoch, Log};
+use thalweg::run_folder::{CHECKPOINT, RunFolder};
+use thalweg::text::{count, figure};
 
 /// Checkpoints are at least this far apart, and writing them takes a small part of the time.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(2);
@@ -86,13 +86,7 @@ impl<'a> Progress<'a> {
         let Some(checkpoint) = run.checkpoint()? else {
             return Ok(());
         };
-        let bytes = self
-            .owner
-            .to_bytes(&checkpoint)
-            .map_err(|failure| match failure {
-                Failure::Running(line) | Failure::Input(line) => io::Error::other(line),
-                _ => io::Error::other("no checkpoint"),
-            })?;
+        let bytes = self.owner.to_bytes(&checkpoint).map_err(io::Error::other)?;
         self.folder.write(CHECKPOINT, &bytes)?;
         self.checkpoint = Some(checkpoint.epoch);
         self.saved = Instant::now();

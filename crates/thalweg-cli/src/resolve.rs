@@ -12,17 +12,16 @@ use thalweg_data::{Note, Prepared, Source};
 
 use crate::args::TrainArgs;
 use crate::choices::{check_loss, has_settings, hidden, with_settings};
-use crate::config::{Config, DataConfig, OutputBias};
 use crate::exit::{Failure, Result};
-use crate::network_file::NetworkFile;
-use crate::preset::{self, Facts, Reason};
+use thalweg::config::{Config, DataConfig, OutputBias};
+use thalweg::network_file::NetworkFile;
+use thalweg::preset::{self, Facts, Reason};
 
 mod data;
 mod network;
-mod range;
 
 use data::check_used;
-pub use data::data;
+pub use data::{data, of_model};
 use network::{check_fits, check_outputs, check_plain, embed, shape};
 
 /// So that the config means the same in every folder.
@@ -185,7 +184,10 @@ pub fn config(
     };
     config.network = config.network.resolve().map_err(located)?;
     check_outputs(&config, preprocessing.output_width())?;
-    notes.extend(range::check(&config.network, &prepared.train.targets)?);
+    notes.extend(thalweg::range::check(
+        &config.network,
+        &prepared.train.targets,
+    )?);
     config.training = config.training.resolve()?;
     check_loss(facts.task, &config.network.loss)?;
     if args.patience.is_some() && !facts.has_validation {
@@ -200,15 +202,6 @@ pub fn config(
     }
     reasons.retain(|reason| !is_set(args, reason.flag));
     Ok((config, reasons, notes))
-}
-
-/// The same training with batches that the rows can fill: what the engine is planned for. The config keeps what was
-/// asked, for runs on more rows that go on from this one.
-pub fn for_rows(training: &TrainingSpec, rows: usize) -> TrainingSpec {
-    TrainingSpec {
-        batch_size: training.batch_size.min(rows.max(1)),
-        ..training.clone()
-    }
 }
 
 /// Refuses what a solver, which finds its own steps on all rows at once, would leave without effect.

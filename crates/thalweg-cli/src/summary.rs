@@ -1,9 +1,10 @@
 //! The summary after training: how good, beside the best constant; what was chosen, and why.
 
-use crate::model::Outcome;
-use crate::preset::Reason;
-use crate::scores::Scores;
-use crate::terminal::{Terminal, columns, count, figure};
+use crate::terminal::Terminal;
+use thalweg::model::Outcome;
+use thalweg::preset::Reason;
+use thalweg::scores::Scores;
+use thalweg::text::{columns, count, figure};
 
 /// What was judged, by the name of the part.
 pub type Parts<'a> = Vec<(&'a str, &'a Scores)>;

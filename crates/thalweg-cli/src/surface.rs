@@ -9,8 +9,9 @@ use thalweg_data::Note;
 use thalweg_plot::{Figure, Grid, Panel};
 
 use crate::exit::Result;
-use crate::run_folder::{RunFolder, SURFACE, unwritable};
-use crate::terminal::{Terminal, count, figure};
+use crate::terminal::Terminal;
+use thalweg::run_folder::{RunFolder, SURFACE, unwritable};
+use thalweg::text::{count, figure};
 
 /// The picture in characters, on a terminal.
 const TEXT: (usize, usize) = (64, 18);

@@ -16,26 +16,27 @@ use thalweg_core::train::{Run, StoppedBy};
 use thalweg_data::{Note, Prepared, Source};
 
 use crate::args::TrainArgs;
-use crate::checkpoint::Owner;
 use crate::choices;
-use crate::config::{Config, OutputBias};
-use crate::continuation::Continuation;
-use crate::data;
-use crate::divergence::diverged;
 use crate::exit::{Failure, Result};
 use crate::finish::Finish;
 use crate::interrupt;
-use crate::log::{self, Log, Rows, Start};
-use crate::memory;
-use crate::model::{Model, Outcome};
-use crate::network_file::NetworkFile;
 use crate::parse::threads_or_all;
-use crate::preset::Reason;
 use crate::progress::Progress;
 use crate::resolve;
-use crate::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, RunFolder, SURFACE, unwritable};
 use crate::surface;
-use crate::terminal::{Terminal, count};
+use crate::terminal::Terminal;
+use thalweg::advice::diverged;
+use thalweg::checkpoint::Owner;
+use thalweg::config::{Config, OutputBias};
+use thalweg::continuation::Continuation;
+use thalweg::footprint;
+use thalweg::load;
+use thalweg::log::{self, Log, Rows, Start};
+use thalweg::model::{Model, Outcome, for_rows};
+use thalweg::network_file::NetworkFile;
+use thalweg::preset::Reason;
+use thalweg::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, RunFolder, SURFACE, unwritable};
+use thalweg::text::count;
 
 /// Why a run ended that Ctrl-C ended.
 const INTERRUPTED: &str = "interrupted";
@@ -60,7 +61,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         .map(|path| Continuation::read(path))
         .transpose()?;
     if let (None, Some(model)) = (&base, &model) {
-        base = Some(model.config(args)?);
+        base = Some(resolve::of_model(args, model)?);
     }
     let data = resolve::data(args, base.as_ref())?;
     let dtype = resolve::dtype(args, base.as_ref().map(|base| base.training.dtype))?;
@@ -69,7 +70,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         .map(|model| &model.description().preprocessing);
     let named = args.loss.as_ref().map(Choice::new);
     let loss = named.or_else(|| base.as_ref().map(|base| base.network.loss.clone()));
-    let prepared = data::load(&data, loss.as_ref(), dtype, preprocessing)?;
+    let prepared = load::load(&data, loss.as_ref(), dtype, preprocessing)?;
     for note in &prepared.notes {
         terminal.note(note);
     }
@@ -138,13 +139,14 @@ fn stored_config(args: &TrainArgs) -> Result<Option<Config>> {
     };
     let path = RunFolder::at(out).file(CONFIG);
     if args.resume && path.exists() {
-        return Config::read(&path).map(Some);
+        return Ok(Some(Config::read(&path)?));
     }
     if args.resume && args.data.is_none() {
         let error = Error::invalid(path.display().to_string(), "no run", "a run to go on with");
         return Err(error.remedy("check --out, or give DATA").into());
     }
-    RunFolder::check_free(out).map(|()| None)
+    RunFolder::check_free(out)?;
+    Ok(None)
 }
 
 fn refuse_changes(stored: &Config, config: &Config, folder: &RunFolder) -> Result<()> {
@@ -183,8 +185,8 @@ fn train(
     let threads = threads_or_all(args.threads);
     let network = config.network.clone();
     let located = |error| locate(args, &network, error);
-    memory::check(&network, &config.training, threads).map_err(located)?;
-    let training = resolve::for_rows(&config.training, prepared.train.rows());
+    footprint::check(&network, &config.training, threads).map_err(located)?;
+    let training = for_rows(&config.training, prepared.train.rows());
     let has_weights = config.initial_weights.is_some() || model.is_some();
     let mut engine = match has_weights {
         true => cpu::engine_to_load(&config.network, &training, threads),

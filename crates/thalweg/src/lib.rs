@@ -1,7 +1,27 @@
 //! Thalweg trains feed-forward networks by mini-batch gradient descent.
 //!
-//! This is the crate to depend on. It has the engine (`thalweg-core`) and the reading of data (`thalweg-data`).
+//! This is the crate to depend on. It has the engine (`thalweg-core`), the reading of data (`thalweg-data`), and what a
+//! run is: its config, preset, model file, checkpoint, scores and folder. It prints nothing and never ends the process.
 
+pub mod advice;
+pub mod checkpoint;
+pub mod config;
+pub mod continuation;
+pub mod error;
+pub mod footprint;
+pub mod load;
+pub mod log;
+pub mod model;
+pub mod network_file;
+pub mod preset;
+pub mod range;
+pub mod run_folder;
+pub mod scores;
+pub mod text;
+pub mod toml_file;
+
+pub use error::{Error, Result};
+pub use thalweg_core as core;
 pub use thalweg_core::*;
 pub use thalweg_data as data;
 

@@ -5,11 +5,13 @@ use thalweg_data::error::quote;
 use thalweg_data::{Prepared, Scaling, Source, SplitOptions, Task};
 
 use crate::args::TrainArgs;
-use crate::config::{Config, DataConfig};
 use crate::exit::Result;
-use crate::network_file::NetworkFile;
 use crate::parse::EmbedAbove;
-use crate::preset;
+use thalweg::config::{Config, DataConfig};
+use thalweg::continuation::Continuation;
+use thalweg::model::Description;
+use thalweg::network_file::NetworkFile;
+use thalweg::preset;
 
 /// Where rows come from: the arguments over the config file over the defaults.
 pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
@@ -75,6 +77,23 @@ pub fn data(args: &TrainArgs, base: Option<&Config>) -> Result<DataConfig> {
     }
     check_fractions(&data)?;
     Ok(data)
+}
+
+/// The config of a run that goes on from a model: its settings, and the data of the arguments.
+pub fn of_model(args: &TrainArgs, model: &Continuation) -> Result<Config> {
+    let mut data = data(args, None)?;
+    let Description {
+        training, outcome, ..
+    } = model.description();
+    // What was trained without such rows goes on without them.
+    if outcome.rows.validation == 0 && args.validation_fraction.is_none() {
+        data.split.validation_fraction = 0.0;
+    }
+    if outcome.rows.test == 0 && args.test_fraction.is_none() {
+        data.split.test_fraction = 0.0;
+    }
+    data.split.seed = args.seed.unwrap_or(training.seed);
+    Ok(model.config(data))
 }
 
 /// Above how many categories columns become codes: what the arguments or the config file say, else the preset.

@@ -10,9 +10,9 @@ use thalweg_data::Preprocessing;
 
 use crate::args::TrainArgs;
 use crate::choices::{has_settings, with_settings};
-use crate::config::Config;
 use crate::exit::Result;
-use crate::network_file::{EMBEDDING, embedding};
+use thalweg::config::Config;
+use thalweg::network_file::{EMBEDDING, embedding};
 
 /// Refuses to change the hidden layers of a network that are not all alike: it would reach some of them alone.
 pub fn check_plain(args: &TrainArgs, network: Option<&NetworkSpec>) -> Result<()> {

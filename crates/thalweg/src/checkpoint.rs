@@ -10,7 +10,7 @@ use thalweg_core::train::{Checkpoint, Position};
 use thalweg_data::Preprocessing;
 
 use crate::config::Config;
-use crate::exit::{Failure, Result};
+use crate::error::{Result, input};
 use crate::model::{metadata, tensors, values};
 use crate::run_folder::{CHECKPOINT, RunFolder};
 
@@ -122,10 +122,10 @@ impl Stored {
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Failure::input(format!("{}: {error}", path.display()))),
+            Err(error) => return Err(input(format!("{}: {error}", path.display()))),
         };
         let name = path.display().to_string();
-        let fail = |error: Error| Failure::input(format!("{name}: {error}; {remedy}"));
+        let fail = |error: Error| input(format!("{name}: {error}; {remedy}"));
         let file = ModelFile::from_bytes(&bytes).map_err(fail)?;
         let header = serde_json::from_value(Value::Object(file.metadata.clone()))
             .map_err(|error| fail(Error::Damaged(error.to_string())))?;
@@ -155,7 +155,7 @@ impl Stored {
             header,
             file,
         } = self;
-        let fail = |error: Error| Failure::input(format!("{name}: {error}; {remedy}"));
+        let fail = |error: Error| input(format!("{name}: {error}; {remedy}"));
         let read = |prefix: &str| values(file, prefix, parameters).map_err(fail);
         Ok(Checkpoint {
             epoch: header.epoch,

@@ -7,7 +7,7 @@ use thalweg_core::error::{Error, Invalid};
 use thalweg_core::registry::did_you_mean;
 use toml::de::{DeTable, DeValue};
 
-use crate::exit::{Failure, Result};
+use crate::error::{Result, input};
 
 /// A file and its text.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct TomlFile {
 impl TomlFile {
     /// Reads the text.
     pub fn read(path: &Path) -> Result<Self> {
-        let fail = |what: String| Failure::input(format!("{}: {what}", path.display()));
+        let fail = |what: String| input(format!("{}: {what}", path.display()));
         let bytes = std::fs::read(path)
             .map_err(|error| fail(format!("cannot be read: {error}; check the path")))?;
         let text = String::from_utf8(bytes).map_err(|error| {
@@ -44,8 +44,8 @@ impl TomlFile {
     }
 
     /// A failure of this file, on some line of it.
-    pub fn fail(&self, line: Option<usize>, what: impl std::fmt::Display) -> Failure {
-        Failure::input(format!("{}: {what}", self.name(line)))
+    pub fn fail(&self, line: Option<usize>, what: impl std::fmt::Display) -> crate::Error {
+        input(format!("{}: {what}", self.name(line)))
     }
 
     /// Puts path and line in front of what is said of a setting, whose place is below `table`.

@@ -9,7 +9,7 @@ use thalweg_core::metrics::{Answers, best_constant, confusion, is_better, scores
 use thalweg_core::registry::Choice;
 use thalweg_data::{Preprocessing, Task};
 
-use crate::exit::Result;
+use crate::error::Result;
 
 /// Loss and metrics.
 #[derive(Debug, Clone)]

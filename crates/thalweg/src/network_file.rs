@@ -35,7 +35,7 @@ use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{AUTO, Choice, Kind, Setting, did_you_mean};
 use thalweg_core::shape::Shape;
 
-use crate::exit::Result;
+use crate::error::Result;
 use crate::toml_file::TomlFile;
 
 /// A network as a file tells it, with its short forms.
@@ -295,7 +295,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::exit::Failure;
 
     fn write(text: &str) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -307,9 +306,11 @@ mod tests {
     fn message(text: &str, rows: &[usize]) -> String {
         let (_folder, path) = write(text);
         let error = NetworkFile::read(&path).and_then(|file| file.resolve(rows, &[], 10));
-        let Err(Failure::Input(line)) = error else {
+        let Err(error) = error else {
             panic!("{text} is not refused")
         };
+        assert!(error.is_input());
+        let line = error.to_string();
         line.split_once("net.toml: ").unwrap().1.to_owned()
     }
 

@@ -8,7 +8,7 @@ use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::Note;
 
-use crate::exit::Result;
+use crate::error::Result;
 
 /// Layers behind which values are what they were.
 const THROUGH: [&str; 3] = ["dropout", "flatten", "unflatten"];

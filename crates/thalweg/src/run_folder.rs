@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use thalweg_core::error::Error;
 
-use crate::exit::{Failure, Result};
+use crate::error::{Result, input};
 
 /// The model.
 pub const MODEL: &str = "model.safetensors";
@@ -81,7 +81,7 @@ impl RunFolder {
         match folder.try_lock() {
             Ok(()) => Ok(Some(folder)),
             Err(fs::TryLockError::Error(_)) => Ok(None),
-            Err(fs::TryLockError::WouldBlock) => Err(Failure::input(format!(
+            Err(fs::TryLockError::WouldBlock) => Err(input(format!(
                 "another thalweg is training in {self}; wait for it, or choose another --out"
             ))),
         }
@@ -143,8 +143,8 @@ fn replace(path: &Path, temporary: &str, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The failure of output that cannot be written.
-pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::input(format!(
+pub fn unwritable(path: &Path, error: &io::Error) -> crate::Error {
+    input(format!(
         "{}: cannot be written: {error}; choose another place",
         path.display()
     ))

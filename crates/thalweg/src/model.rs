@@ -14,9 +14,8 @@ use thalweg_core::model_file::{ModelFile, Tensor};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::Preprocessing;
 
-use crate::exit::{Failure, Result};
+use crate::error::{Result, input, running};
 use crate::log::Rows;
-use crate::resolve::for_rows;
 use crate::run_folder::{CONFIG, MODEL};
 
 /// What a model file says beside its tensors.
@@ -95,7 +94,7 @@ impl Model {
             false => path.to_owned(),
         };
         let bytes = std::fs::read(&path).map_err(|error| {
-            Failure::input(format!(
+            input(format!(
                 "{}: cannot be read: {error}; give a model file or a run folder",
                 path.display()
             ))
@@ -106,10 +105,10 @@ impl Model {
     /// Reads the bytes of the model file at `path`.
     pub fn from_bytes(bytes: &[u8], path: PathBuf) -> Result<Self> {
         let name = path.display().to_string();
-        let fail = |error: Error| Failure::input(format!("{name}: {error}"));
+        let fail = |error: Error| input(format!("{name}: {error}"));
         // The header of a model file, after its length, is a JSON object.
         if bytes.get(8) != Some(&b'{') {
-            return Err(Failure::input(format!(
+            return Err(input(format!(
                 "{name}: not a model file; give the model.safetensors of a run, or its folder"
             )));
         }
@@ -154,8 +153,7 @@ impl Model {
 
     /// The model's weights, for a network of these tensors.
     pub fn parameters(&self, parameters: &[ParameterInfo]) -> Result<Vec<f64>> {
-        values(&self.file, "", parameters)
-            .map_err(|error| Failure::input(error.within(self.path.display())))
+        values(&self.file, "", parameters).map_err(|error| input(error.within(self.path.display())))
     }
 }
 
@@ -163,10 +161,8 @@ impl Model {
 pub fn metadata(value: &impl Serialize) -> Result<Map<String, Value>> {
     match serde_json::to_value(value) {
         Ok(Value::Object(map)) => Ok(map),
-        Ok(_) => Err(Failure::Running(
-            "model file: the metadata are no object".to_owned(),
-        )),
-        Err(error) => Err(Failure::Running(format!("model file: {error}"))),
+        Ok(_) => Err(running("model file: the metadata are no object".to_owned())),
+        Err(error) => Err(running(format!("model file: {error}"))),
     }
 }
 
@@ -209,6 +205,15 @@ pub fn values(
         }
     }
     Ok(all)
+}
+
+/// The same training with batches that the rows can fill: what the engine is planned for. The config keeps what was
+/// asked, for runs on more rows that go on from this one.
+pub fn for_rows(training: &TrainingSpec, rows: usize) -> TrainingSpec {
+    TrainingSpec {
+        batch_size: training.batch_size.min(rows.max(1)),
+        ..training.clone()
+    }
 }
 
 #[cfg(test)]
@@ -276,7 +281,9 @@ mod tests {
         let cut = (0..whole.len().min(4096)).map(|length| whole[..length].to_vec());
         for damaged in flipped.chain(cut) {
             match read(&damaged) {
-                Err(Failure::Input(line)) => assert!(!line.contains(char::is_control), "{line:?}"),
+                Err(error) if error.is_input() => {
+                    assert!(!error.to_string().contains(char::is_control), "{error}");
+                }
                 // Another last digit can be another way to write the same number.
                 Ok(model) => assert_eq!(contents(&model), intact),
                 Err(other) => panic!("{other:?}"),

@@ -9,56 +9,82 @@ use thalweg_core::observe::EpochReport;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::Task;
 
-use crate::exit::{Failure, Result};
+use crate::error::{Result, input};
 use crate::run_folder::{LOG, RunFolder, unwritable};
 use crate::scores::Scores;
 
 /// The first line.
 #[derive(Serialize)]
 pub struct Start<'a> {
+    /// `start`, `epoch` or `end`.
     pub event: &'static str,
+    /// Version of this crate.
     pub version: &'static str,
+    /// Where the rows come from.
     pub data: &'a str,
+    /// The task.
     pub task: Task,
+    /// Rows of each part.
     pub rows: Rows,
+    /// Values a row that the network takes.
     pub inputs: usize,
+    /// Values a row that it puts out.
     pub outputs: usize,
+    /// Parameters of the network.
     pub parameters: usize,
+    /// Threads; results do not depend on it.
     pub threads: usize,
     /// The instruction set, on which bits depend.
     pub cpu: &'static str,
+    /// The network.
     pub network: &'a NetworkSpec,
+    /// How it is trained.
     pub training: &'a TrainingSpec,
 }
 
 /// How many rows each part has.
 #[derive(Debug, Clone, Copy, Serialize, serde::Deserialize)]
 pub struct Rows {
+    /// Rows to train on.
     pub train: usize,
+    /// Rows to watch training on.
     pub validation: usize,
+    /// Rows for the final test.
     pub test: usize,
 }
 
 /// A line for each epoch.
 #[derive(Serialize)]
 pub struct Epoch<'a> {
+    /// `start`, `epoch` or `end`.
     pub event: &'static str,
     #[serde(flatten)]
+    /// What the epoch reports.
     pub report: &'a EpochReport,
 }
 
 /// The last line, and the result of `--json`.
 #[derive(Serialize)]
 pub struct End<'a> {
+    /// `start`, `epoch` or `end`.
     pub event: &'static str,
+    /// Epochs done.
     pub epochs: usize,
+    /// The epoch whose weights the model has; none without a model.
     pub best_epoch: Option<usize>,
+    /// Why training ended.
     pub stopped_by: &'a str,
+    /// Seconds of training.
     pub seconds: f64,
+    /// Scores on the training rows.
     pub train: Option<Scores>,
+    /// Scores on the validation rows.
     pub validation: Option<Scores>,
+    /// Scores on the test rows.
     pub test: Option<Scores>,
+    /// Scores of the best constant prediction on the test rows, or else the validation or training rows.
     pub best_constant: Option<Scores>,
+    /// The run folder.
     pub out: String,
     /// The loss of the final model that is no finite number: there is no model.
     #[serde(skip)]
@@ -92,7 +118,7 @@ impl Log {
     pub fn resume(folder: &RunFolder, epochs: usize) -> Result<Resumed> {
         let path = folder.file(LOG);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            Failure::input(format!(
+            input(format!(
                 "{}: cannot be read: {error}; put the run's log back, or train into another --out",
                 path.display()
             ))

@@ -7,7 +7,7 @@ use thalweg_core::error::Error;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
-use crate::exit::{Failure, Result};
+use crate::error::{Result, input};
 use crate::network_file::NetworkFile;
 use crate::toml_file::TomlFile;
 
@@ -100,7 +100,7 @@ impl Config {
 
     /// The contents of `config.toml`.
     pub fn to_toml(&self) -> Result<String> {
-        let text = toml::to_string(self).map_err(|error| Failure::input(error.to_string()))?;
+        let text = toml::to_string(self).map_err(|error| input(error.to_string()))?;
         Ok(format!("{HEAD}{text}"))
     }
 

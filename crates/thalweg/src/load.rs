@@ -10,29 +10,8 @@ use thalweg_data::{
     prepare, prepare_fitted,
 };
 
-use crate::args::ReadArgs;
 use crate::config::DataConfig;
-use crate::exit::Result;
-
-impl ReadArgs {
-    /// Overrides what these arguments set.
-    pub fn apply(&self, options: &mut ReadOptions) {
-        if self.header || self.no_header {
-            options.header = Some(self.header);
-        }
-        if self.delimiter.is_some() {
-            options.delimiter = self.delimiter;
-        }
-        for (given, option) in [
-            (&self.columns, &mut options.names),
-            (&self.missing, &mut options.missing),
-        ] {
-            if !given.is_empty() {
-                option.clone_from(given);
-            }
-        }
-    }
-}
+use crate::error::Result;
 
 /// Reads everything that a training run names, and makes datasets of it: by the preprocessing of the model that it
 /// goes on from, if there is one. For a loss of counts, targets stay counts.
@@ -84,20 +63,17 @@ fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table
     Ok(thalweg_data::read(&Source::Path(path.to_owned()), &options)?.train)
 }
 
-/// The rows that a trained model is to answer. Where a source has an official test part, that is it.
+/// The rows that a trained model is to predict. Where a source has an official test part, that is it.
+/// `options` says how the file is read; without words for "missing" of its own, those of the model hold.
 pub fn load_for(
     preprocessing: &Preprocessing,
     missing: &[String],
     source: &str,
-    labels: Option<&Path>,
-    read: &ReadArgs,
+    mut options: ReadOptions,
 ) -> Result<Loaded> {
-    let mut options = ReadOptions {
-        missing: missing.to_vec(),
-        labels: labels.map(Path::to_owned),
-        ..ReadOptions::default()
-    };
-    read.apply(&mut options);
+    if options.missing.is_empty() {
+        options.missing = missing.to_vec();
+    }
     let source = Source::parse(source)?;
     let mut loaded = thalweg_data::read(&source, &preprocessing.read_options(options))?;
     if let Some(test) = loaded.test.take() {

@@ -11,7 +11,7 @@ use thalweg_core::solvers;
 use thalweg_data::Task;
 
 use crate::config::OutputBias;
-use crate::terminal::{count, short};
+use crate::text::{count, short};
 
 /// What the choices depend on.
 #[derive(Debug, Clone, Copy)]
@@ -44,15 +44,25 @@ pub struct Reason {
 /// What is chosen.
 #[derive(Debug, Clone)]
 pub struct Preset {
+    /// What is minimized.
     pub loss: Choice,
+    /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
+    /// Their activation.
     pub activation: &'static str,
+    /// How gradients become updates.
     pub optimizer: Choice,
+    /// The learning rate.
     pub learning_rate: f64,
+    /// How the learning rate changes.
     pub schedule: Choice,
+    /// Rows of a mini-batch.
     pub batch_size: usize,
+    /// Passes over the rows.
     pub epochs: usize,
+    /// Epochs without a better validation loss before training stops.
     pub patience: Option<usize>,
+    /// Why, a reason for each choice.
     pub reasons: Vec<Reason>,
 }
 

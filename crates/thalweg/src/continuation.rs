@@ -12,12 +12,10 @@ use thalweg_core::observe::Memory;
 use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Checkpoint, Position};
 
-use crate::args::TrainArgs;
 use crate::checkpoint::Stored;
-use crate::config::{Config, OutputBias};
-use crate::exit::Result;
+use crate::config::{Config, DataConfig, OutputBias};
+use crate::error::Result;
 use crate::model::{Description, Model};
-use crate::resolve;
 use crate::run_folder::RunFolder;
 
 /// What a run goes on from.
@@ -57,36 +55,26 @@ impl Continuation {
         &self.model.description
     }
 
-    /// What stands in place of a config file: the model's settings, and the data of the arguments.
-    pub fn config(&self, args: &TrainArgs) -> Result<Config> {
+    /// What stands in place of a config file: the model's settings, and this data part as the model wants it.
+    pub fn config(&self, mut data: DataConfig) -> Config {
         let Description {
             network,
             training,
             preprocessing,
             missing,
-            outcome,
             ..
         } = self.description();
-        let mut data = resolve::data(args, None)?;
-        // What was trained without such rows goes on without them.
-        if outcome.rows.validation == 0 && args.validation_fraction.is_none() {
-            data.split.validation_fraction = 0.0;
-        }
-        if outcome.rows.test == 0 && args.test_fraction.is_none() {
-            data.split.test_fraction = 0.0;
-        }
         data.read.missing.extend(missing.iter().cloned());
-        data.split.seed = args.seed.unwrap_or(training.seed);
         data.target.column = Some(preprocessing.target.columns.join(","));
         data.target.task = Some(preprocessing.task());
-        Ok(Config {
+        Config {
             initial_weights: None,
             continue_from: Some(self.path.clone()),
             output_bias: OutputBias::Zero,
             data,
             network: network.clone(),
             training: training.clone(),
-        })
+        }
     }
 
     /// Refuses a config whose network is not that of the model.
