@@ -190,7 +190,7 @@ pub fn accuracy(engine: &mut dyn Engine, data: &Dataset, outputs: usize) -> Resu
 pub struct Epochs(pub Vec<EpochReport>);
 
 impl Observer for Epochs {
-    fn epoch(&mut self, _: &Run, report: &EpochReport) -> thalweg::Result<Flow> {
+    fn epoch(&mut self, _: &Run, report: &EpochReport) -> thalweg::core::Result<Flow> {
         self.0.push(report.clone());
         Ok(Flow::Continue)
     }
