@@ -23,7 +23,7 @@ pub fn surface(count: usize) -> thalweg::Result<Surface> {
         Axis::linear(0, 0.0, 16.0 / 3.0, count),
         Axis::linear(1, -25.0 / 6.0, 23.0 / 6.0, count),
     ];
-    grid(&mut *engine, &Batch::all(&pairs(&ROWS)), &axes)
+    Ok(grid(&mut *engine, &Batch::all(&pairs(&ROWS)), &axes)?)
 }
 
 fn main() -> std::process::ExitCode {
