@@ -50,9 +50,6 @@ pub enum Command {
     Bench(BenchArgs),
 }
 
-const DATA: &str = "A file (CSV, IDX, .npy, .npz; also gzipped), a folder of the MNIST files, `-`, or \
-builtin:digits, builtin:breast-cancer, builtin:diabetes, builtin:iris, builtin:wine";
-
 #[derive(Args)]
 #[command(after_help = "\
 Everything that is not set is chosen by what the data are, and the summary says what and why.
@@ -68,7 +65,7 @@ Examples:
   tail -n 500 log.csv | thalweg train - --continue runs/houses-1 --epochs 5     # go on with new rows
   thalweg train --resume --out runs/houses-1            # go on after an interruption")]
 pub struct TrainArgs {
-    #[arg(value_name = "DATA", help = DATA)]
+    #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
     pub data: Option<String>,
 
     /// Column to predict (several: a,b); else one named target, label, class or y; else the last
@@ -371,7 +368,7 @@ Examples:
 pub struct PredictArgs {
     /// A model file or a run folder
     pub model: PathBuf,
-    #[arg(value_name = "DATA", help = DATA)]
+    #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
     pub data: String,
     /// Where the answers go [default: standard output]
     #[arg(short, long, value_name = "FILE")]
@@ -394,7 +391,7 @@ Example:
 pub struct EvaluateArgs {
     /// A model file or a run folder
     pub model: PathBuf,
-    #[arg(value_name = "DATA", help = DATA)]
+    #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
     pub data: String,
     /// File of labels that belongs to DATA (IDX, .npy)
     #[arg(long, value_name = "FILE")]

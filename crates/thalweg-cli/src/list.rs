@@ -91,10 +91,7 @@ fn groups() -> Vec<Group> {
             constraints::CONSTRAINTS.descriptions(),
         ),
         (["metrics", "metric"], metrics::METRICS.descriptions()),
-        (
-            ["formats", "format"],
-            thalweg_data::formats::FORMATS.descriptions(),
-        ),
+        (["formats", "format"], thalweg_data::formats::descriptions()),
     ];
     let entries = entries.into_iter().map(|(names, descriptions)| {
         let mut rows: Vec<_> = descriptions.into_iter().map(Listed::entry).collect();

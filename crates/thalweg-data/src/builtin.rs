@@ -3,10 +3,11 @@
 
 use thalweg_core::dataset::Values;
 
-use crate::error::{Error, Place, Result, did_you_mean, quote};
+use crate::error::{Error, Location, Result, did_you_mean, quote};
 use crate::formats;
 use crate::input::Input;
-use crate::source::{Loaded, ReadOptions};
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
 use crate::table::{Block, Column, ColumnData, Table};
 
 /// A data set inside the program.
@@ -68,7 +69,7 @@ pub fn find(name: &str) -> Result<&'static Builtin> {
     BUILTINS.iter().find(|set| set.name == name).ok_or_else(|| {
         let all: Vec<&str> = names.clone().collect();
         Error::invalid(
-            Place::default(),
+            Location::default(),
             format!("built-in data set {}", quote(name)),
             format!("one of {}", all.join(", ")),
         )
@@ -93,9 +94,9 @@ fn gather_pixels(table: &mut Table, height: usize, width: usize) {
     let mut pixels = vec![0.0; table.rows * size];
     for (pixel, column) in table.columns.drain(..size).enumerate() {
         if let ColumnData::Numeric(numbers) = column.data {
-            let places = pixels[pixel..].iter_mut().step_by(size);
-            for (place, number) in places.zip(numbers) {
-                *place = number as f32;
+            let values = pixels[pixel..].iter_mut().step_by(size);
+            for (value, number) in values.zip(numbers) {
+                *value = number as f32;
             }
         }
     }

@@ -1,5 +1,8 @@
 //! What can be wrong with a user's data, as values that print as one clear line:
 //! `adult.csv:17: column "age": found "abc", expected a number; remedy`.
+//!
+//! Messages and notes name an option by its path in a config file, in backticks: `` `data.target.column` ``. This crate
+//! knows no command line; one that has a flag for the option puts it in place of the path.
 
 use std::fmt;
 
@@ -18,7 +21,7 @@ pub enum Error {
     Io {
         /// The file, as the user named it.
         file: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
@@ -33,7 +36,9 @@ fn remedy_of(error: &std::io::Error) -> &'static str {
 
 /// Where something was found. Empty parts are left out of the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
+    /// The option, by its path in a config file; nothing else is set then.
+    pub field: Option<&'static str>,
     /// The file, as the user named it.
     pub file: String,
     /// Line of a text file, counted from 1.
@@ -44,7 +49,15 @@ pub struct Place {
     pub column: Option<String>,
 }
 
-impl Place {
+impl Location {
+    /// An option, by its path in a config file, such as `data.target.task`.
+    pub fn field(field: &'static str) -> Self {
+        Self {
+            field: Some(field),
+            ..Self::default()
+        }
+    }
+
     /// A whole file.
     pub fn file(file: impl Into<String>) -> Self {
         Self {
@@ -68,8 +81,11 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(field) = self.field {
+            return write!(f, "`{field}`");
+        }
         f.write_str(&escape(&self.file, MAX_PATH))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
@@ -90,7 +106,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     /// Where it was found.
-    pub place: Place,
+    pub location: Location,
     /// What was found. Text from files goes through [`quote`].
     pub found: String,
     /// What was expected.
@@ -101,8 +117,8 @@ pub struct Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place != Place::default() {
-            write!(f, "{}: ", self.place)?;
+        if self.location != Location::default() {
+            write!(f, "{}: ", self.location)?;
         }
         write!(f, "found {}, expected {}", self.found, self.expected)?;
         if !self.remedy.is_empty() {
@@ -114,9 +130,13 @@ impl fmt::Display for Invalid {
 
 impl Error {
     /// An [`Invalid`] without a remedy.
-    pub fn invalid(place: Place, found: impl Into<String>, expected: impl Into<String>) -> Self {
+    pub fn invalid(
+        location: Location,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
         Error::Invalid(Box::new(Invalid {
-            place,
+            location,
             found: found.into(),
             expected: expected.into(),
             remedy: String::new(),
@@ -132,12 +152,12 @@ impl Error {
         self
     }
 
-    /// Reading `file` failed. What a decompressor says about the bytes is a fault of the data.
+    /// Reading `file` failed. An error of a decompressor is a fault of the data.
     pub fn reading(file: &str, source: std::io::Error) -> Self {
         use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
         if matches!(source.kind(), InvalidData | InvalidInput | UnexpectedEof) {
             return Self::invalid(
-                Place::file(file),
+                Location::file(file),
                 format!("damaged or truncated compressed data ({source})"),
                 "a complete file",
             )
@@ -203,9 +223,9 @@ pub fn quote_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// The near name among `names` as a remedy, or nothing.
+/// The nearest of `names` as a remedy; empty if none is near.
 pub(crate) fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    // A damerau-levenshtein distance to a megabyte of text takes for ever and says nothing.
+    // The edit distance to a megabyte of text takes minutes and is of no use.
     if found.len() > 4 * MAX_TEXT {
         return String::new();
     }
@@ -240,8 +260,8 @@ mod tests {
 
     #[test]
     fn messages_name_file_line_column_found_expected_and_remedy() {
-        let place = Place::file("adult.csv").line(17).column("age");
-        let error = Error::invalid(place, quote("abc"), "a number").remedy("correct the cell");
+        let location = Location::file("adult.csv").line(17).column("age");
+        let error = Error::invalid(location, quote("abc"), "a number").remedy("correct the cell");
         assert_eq!(
             error.to_string(),
             r#"adult.csv:17: column "age": found "abc", expected a number; correct the cell"#
@@ -251,7 +271,7 @@ mod tests {
     #[test]
     fn messages_stay_on_one_short_line_whatever_the_cell_holds() {
         let cell = format!("a\nb\r\u{1b}[31m{}", "x".repeat(1_000_000));
-        let message = Error::invalid(Place::file("f\n"), quote(&cell), "a number").to_string();
+        let message = Error::invalid(Location::file("f\n"), quote(&cell), "a number").to_string();
         assert!(message.chars().count() < 200, "{message}");
         assert!(!message.chars().any(char::is_control), "{message}");
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Location, Result};
 
 /// Bytes by which a format can be recognized.
 const HEAD: usize = 16;
@@ -30,7 +30,11 @@ impl Input {
         let fail = |source| Error::reading(&name, source);
         let file = File::open(path).map_err(fail)?;
         if file.metadata().map_err(fail)?.is_dir() {
-            return Err(Error::invalid(Place::file(name), "a directory", "a file"));
+            return Err(Error::invalid(
+                Location::file(name),
+                "a directory",
+                "a file",
+            ));
         }
         Self::new(name, file)
     }

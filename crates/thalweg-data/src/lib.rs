@@ -14,9 +14,9 @@
 //! # Ok::<(), thalweg_data::Error>(())
 //! ```
 //!
-//! The way of the data: [`Source`] → [`read()`] → [`Table`] → [`Target`] → [`split()`](split::split) →
-//! [`Preprocessing`] → [`thalweg_core::dataset::Dataset`]; [`prepare()`] goes it in one call. Nothing here knows a
-//! layer, prints, or panics on input: errors and notes are values of one line each.
+//! The path of the data: [`Source`] → [`read()`] → [`Table`] → [`Target`] → [`split()`](split::split) →
+//! [`Preprocessing`] → [`thalweg_core::dataset::Dataset`]; [`prepare()`] takes it in one call. Nothing here knows
+//! a layer or a command line, prints, or panics on input: errors and notes are values of one line each.
 
 pub mod builtin;
 mod csv;
@@ -24,7 +24,10 @@ pub mod error;
 pub mod formats;
 mod input;
 pub mod listed;
+mod loaded;
+mod numpy;
 mod odd;
+mod options;
 pub mod prepare;
 pub mod preprocess;
 pub mod source;
@@ -35,9 +38,11 @@ pub mod target;
 
 pub use error::{Error, Note, Result};
 pub use input::Input;
+pub use loaded::Loaded;
+pub use options::{ExpectedColumns, ReadOptions};
 pub use prepare::{PrepareOptions, Prepared, prepare, prepare_fitted};
 pub use preprocess::{ClassWeight, Dtype, Encoding, FitOptions, Preprocessing, Scaling};
-pub use source::{ExpectedColumns, Loaded, ReadOptions, Source, read};
+pub use source::{Source, read};
 pub use split::{Split, SplitOptions};
 pub use summary::summarize;
 pub use table::{Column, ColumnData, Kind, Table};

@@ -56,7 +56,7 @@ pub(crate) fn warning(table: &Table, column: &Column) -> Option<Note> {
     let text = quote(&odd.text);
     Some(Note::warning(format!(
         "{}: {} of {} cells {are} {text}, so the column is read as categories; \
-         give --missing {text} if that means a missing value, or correct the {cells}",
+         add {text} to `data.read.missing` if it means a missing value, or correct the {cells}",
         table.cell(odd.row, &column.name),
         odd.count,
         odd.cells,

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Dataset;
 
 use crate::error::{Note, Result};
+use crate::loaded::Loaded;
 use crate::preprocess::{Dtype, FitOptions, Preprocessing};
-use crate::source::Loaded;
 use crate::split::{Split, SplitOptions, split};
 use crate::table::Table;
 use crate::target::{Target, TargetOptions};

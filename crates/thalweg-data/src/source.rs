@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, Note, Place, Result, quote};
+use crate::builtin::{self, BUILTINS};
+use crate::error::{Error, Location, Result};
 use crate::formats;
 use crate::input::Input;
-use crate::table::{Column, ColumnData, Table};
-use crate::{builtin, formats::idx};
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
+use crate::table::{Column, ColumnData};
 
-/// What a user names as DATA.
+/// The DATA of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A file or a directory.
@@ -22,26 +22,29 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads a DATA argument. Only the name of a built-in set is checked; files are looked at by [`read`].
+    /// Reads a DATA argument. Files are opened by [`read`].
     ///
     /// # Errors
-    /// For `builtin:NAME` without such a set; the nearest name is suggested.
+    /// For an empty text, and for `builtin:NAME` without such a set; the nearest name is suggested.
     pub fn parse(text: &str) -> Result<Self> {
-        if text == "-" {
-            return Ok(Source::Stdin);
-        }
-        if text.is_empty() {
-            let expected = "a file, a folder, or builtin:digits";
-            return Err(Error::invalid(
-                Place::default(),
-                "an empty name for DATA",
+        let expected = "a file, a folder, or builtin:digits";
+        match (text, text.strip_prefix("builtin:")) {
+            ("", _) => Err(Error::invalid(
+                Location::field("data.source"),
+                "an empty text",
                 expected,
-            ));
+            )),
+            ("-", _) => Ok(Source::Stdin),
+            (_, Some(name)) => builtin::find(name).map(Source::Builtin),
+            (_, None) => Ok(Source::Path(PathBuf::from(text))),
         }
-        match text.strip_prefix("builtin:") {
-            Some(name) => builtin::find(name).map(Source::Builtin),
-            None => Ok(Source::Path(PathBuf::from(text))),
-        }
+    }
+
+    /// What can be given as DATA, for help texts.
+    pub fn help() -> String {
+        let names = BUILTINS.iter().map(|set| format!("builtin:{}", set.name));
+        let names: Vec<String> = names.collect();
+        format!("{}, `-`, or {}", formats::help(), names.join(", "))
     }
 
     /// A short name for run folders and reports: `adult` for `data/adult.csv.gz`.
@@ -70,80 +73,6 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// How to read a file; every field has a default that looks at the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReadOptions {
-    /// The format by its name in `thalweg list formats`; found by looking when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<String>,
-    /// A file of labels that belongs to the data (IDX, `.npy`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub labels: Option<PathBuf>,
-    /// Text files: the character between cells; found by looking when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<char>,
-    /// Text files: whether the first line holds the names; found by looking when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<bool>,
-    /// Text files: names of the columns, instead of those in the file.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub names: Vec<String>,
-    /// Text files: cells that mean "missing", beside the usual ones (empty, `?`, `NA`, `NaN`, `null`, …).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
-    /// Text files: the columns of the file on which a model was trained.
-    #[serde(skip)]
-    pub expected: Option<ExpectedColumns>,
-}
-
-/// The columns that a text file is expected to have: they tell a header line from data, and name the columns
-/// of a file without header.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExpectedColumns {
-    /// All names in order.
-    pub names: Vec<String>,
-    /// Those among them that may be absent together: the targets.
-    pub optional: Vec<String>,
-}
-
-impl ExpectedColumns {
-    /// The names of `width` columns without header: all, or all but the optional ones.
-    pub(crate) fn of_width(&self, width: usize) -> Option<Vec<String>> {
-        let needed = || {
-            self.names
-                .iter()
-                .filter(|name| !self.optional.contains(name))
-        };
-        if self.names.len() == width {
-            Some(self.names.clone())
-        } else {
-            (needed().count() == width).then(|| needed().cloned().collect())
-        }
-    }
-}
-
-/// What was read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Loaded {
-    /// The rows, or the training rows where the source has an official test part.
-    pub train: Table,
-    /// The official test part.
-    pub test: Option<Table>,
-    /// What the user should know.
-    pub notes: Vec<Note>,
-}
-
-impl Loaded {
-    pub(crate) fn table(train: Table) -> Self {
-        Self {
-            train,
-            test: None,
-            notes: Vec::new(),
-        }
-    }
-}
-
 /// Reads a whole source into memory.
 ///
 /// # Errors
@@ -158,86 +87,46 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
         attach_labels(&mut loaded, labels)?;
     }
     if loaded.train.rows == 0 {
-        return Err(
-            Error::invalid(loaded.train.place(), "no rows", "rows of data")
-                .remedy("check that this is the right file"),
-        );
+        let error = Error::invalid(loaded.train.location(), "no rows", "rows of data");
+        return Err(error.remedy("check that this is the right file"));
     }
     Ok(loaded)
 }
 
 fn read_path(path: &Path, options: &ReadOptions) -> Result<Loaded> {
-    if path.is_dir() {
-        idx::read_directory(path)
-    } else {
-        formats::read(Input::open(path)?, options)
+    match path.is_dir() {
+        true => formats::read_folder(path),
+        false => formats::read(Input::open(path)?, options),
     }
 }
 
 /// Adds the only column of the file `labels` to the table, as its target.
 fn attach_labels(loaded: &mut Loaded, labels: &Path) -> Result<()> {
     let table = read_path(labels, &ReadOptions::default())?.train;
-    let place = table.place();
-    if table.rows != loaded.train.rows {
-        return Err(Error::invalid(
-            place,
-            format!("{} labels", table.rows),
-            format!(
-                "{}, one for each row of {}",
-                loaded.train.rows, loaded.train.file
-            ),
-        )
-        .remedy("give the labels that belong to these data"));
+    let (location, rows) = (table.location(), loaded.train.rows);
+    if table.rows != rows {
+        let found = format!("{} labels", table.rows);
+        let expected = format!("{rows}, one for each row of {}", loaded.train.file);
+        return Err(Error::invalid(location, found, expected)
+            .remedy("give the labels that belong to these data"));
     }
-    let count = table.columns.len();
-    let mut columns = table.columns.into_iter();
-    let (Some(Column { data, .. }), None) = (columns.next(), columns.next()) else {
+    let Ok([Column { data, .. }]) = <[Column; 1]>::try_from(table.columns) else {
         return Err(Error::invalid(
-            place,
-            format!("{count} columns"),
+            location,
+            "several columns",
             "one column of labels",
         ));
     };
-    if matches!(data, ColumnData::Block(_)) {
-        return Err(
-            Error::invalid(place, "several numbers a row", "one label a row")
-                .remedy("give the images as DATA and the labels as --labels"),
-        );
-    }
-    let fractions = matches!(&data, ColumnData::Numeric(numbers)
-        if numbers.iter().any(|x| x.fract() != 0.0 && !x.is_nan()));
-    add_target(&mut loaded.train, "label", data)?;
-    loaded.train.roles.classes = Some(!fractions);
-    Ok(())
-}
-
-/// Adds the target column `name` to a table whose format keeps it apart.
-pub(crate) fn add_target(table: &mut Table, name: &str, data: ColumnData) -> Result<()> {
-    if table.column(name).is_some() {
-        return Err(Error::invalid(
-            table.place(),
-            format!("a column {} and separate labels", quote(name)),
-            "only one of them",
-        ));
-    }
-    table.columns.push(Column {
-        name: name.to_owned(),
-        data,
-    });
-    table.roles.target = vec![name.to_owned()];
-    table.roles.classes = Some(true);
-    Ok(())
-}
-
-impl Table {
-    /// A table without lines and roles, as binary formats have it.
-    pub(crate) fn unlined(file: String, rows: usize, columns: Vec<Column>) -> Self {
-        Self {
-            file,
-            columns,
-            rows,
-            lines: None,
-            roles: Default::default(),
+    let classes = match &data {
+        ColumnData::Block(_) => {
+            let error = Error::invalid(location, "several numbers a row", "one label a row");
+            return Err(error
+                .remedy("give the images as `data.source` and the labels as `data.read.labels`"));
         }
-    }
+        ColumnData::Numeric(numbers) => (numbers.iter()).all(|x| x.fract() == 0.0 || x.is_nan()),
+        ColumnData::Text(_) => true,
+    };
+    loaded.train.add_target("label", data)?;
+    loaded.train.roles.classes = Some(classes);
+    Ok(())
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Targets;
 use thalweg_core::random::{Purpose, Stream};
 
-use crate::error::{Error, Note, Place, Result};
+use crate::error::{Error, Location, Note, Result};
 
 /// How rows are split. Both fractions are of all rows; validation rows are drawn from those that are not
 /// test rows.
@@ -49,17 +49,16 @@ pub struct Split {
 /// When a fraction is not in [0, 1) or the fractions leave no row to train on.
 pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
     let rows = targets.rows();
-    for (name, fraction) in [
-        ("test fraction", options.test_fraction),
-        ("validation fraction", options.validation_fraction),
+    for (field, fraction) in [
+        ("data.split.test_fraction", options.test_fraction),
+        (
+            "data.split.validation_fraction",
+            options.validation_fraction,
+        ),
     ] {
         if !(0.0..1.0).contains(&fraction) {
-            let found = format!("a {name} of {fraction}");
-            return Err(Error::invalid(
-                Place::default(),
-                found,
-                "a number ≥ 0 and < 1",
-            ));
+            let (location, found) = (Location::field(field), fraction.to_string());
+            return Err(Error::invalid(location, found, "a number ≥ 0 and < 1"));
         }
     }
     let share = |fraction: f64| (fraction * rows as f64).round() as usize;
@@ -70,7 +69,7 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
     if test + validation >= rows {
         let found = format!("{test} test and {validation} validation rows of {rows}");
         return Err(
-            Error::invalid(Place::default(), found, "at least one row to train on")
+            Error::invalid(Location::default(), found, "at least one row to train on")
                 .remedy("choose smaller fractions"),
         );
     }

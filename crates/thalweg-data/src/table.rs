@@ -1,12 +1,11 @@
 //! A table in memory: named, typed columns of equal length.
 //!
-//! Images and NumPy matrices are one column of many values a row ([`ColumnData::Block`]); they are never
-//! taken apart into single columns.
+//! Images and NumPy matrices are one column of several values a row ([`ColumnData::Block`]).
 
 use thalweg_core::dataset::Values;
 
-use crate::error::Place;
-use crate::source::ExpectedColumns;
+use crate::error::{Error, Location, Result, quote};
+use crate::options::ExpectedColumns;
 
 /// The code of a missing value in [`TextColumn::codes`].
 pub const MISSING: u32 = u32::MAX;
@@ -20,18 +19,18 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Number of rows.
     pub rows: usize,
-    /// Where each row stands in a text file; `None` for files without lines.
+    /// The line of each row of a text file; `None` for files without lines.
     pub lines: Option<Lines>,
-    /// What the format itself says about targets and weights.
+    /// Targets and weights, where the format marks them.
     pub roles: Roles,
 }
 
-/// What a format itself says about the meaning of columns: the labels of IDX, `y` of an `.npz` file.
+/// The roles of columns that a format fixes: the labels of IDX, `y` of an `.npz` file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roles {
     /// The columns to predict.
     pub target: Vec<String>,
-    /// Whether it holds classes (`Some(true)`), numbers (`Some(false)`), or must be looked at (`None`).
+    /// Whether they are classes (`Some(true)`) or numbers (`Some(false)`); inferred from the values if `None`.
     pub classes: Option<bool>,
     /// The column of row weights.
     pub weights: Option<String>,
@@ -75,20 +74,6 @@ pub struct Block {
     pub values: Values,
 }
 
-impl TextColumn {
-    /// A column of these texts, none of them missing.
-    pub fn new(texts: &[String]) -> Self {
-        let mut builder = crate::csv::builder::ColumnBuilder::text();
-        for text in texts {
-            builder.push(text, &[]);
-        }
-        match builder.finish() {
-            ColumnData::Text(column) => column,
-            _ => Self::default(),
-        }
-    }
-}
-
 impl Block {
     /// Values a row.
     pub fn width(&self) -> usize {
@@ -108,7 +93,7 @@ impl Block {
     }
 }
 
-/// What a column holds, in a word.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Numbers.
@@ -133,7 +118,7 @@ impl std::fmt::Display for Kind {
 }
 
 impl Column {
-    /// What it holds. A text column is boolean when all of its texts say true or false.
+    /// Its type. A text column is boolean when all of its texts mean true or false.
     pub fn kind(&self) -> Kind {
         match &self.data {
             ColumnData::Numeric(_) => Kind::Numeric,
@@ -198,6 +183,32 @@ pub fn number_text(value: f64) -> String {
 }
 
 impl Table {
+    /// A table without lines and roles, as binary formats have it.
+    pub(crate) fn without_lines(file: String, rows: usize, columns: Vec<Column>) -> Self {
+        Self {
+            file,
+            columns,
+            rows,
+            lines: None,
+            roles: Roles::default(),
+        }
+    }
+
+    /// Adds the target column `name` of a format that keeps it apart from the features.
+    pub(crate) fn add_target(&mut self, name: &str, data: ColumnData) -> Result<()> {
+        if self.column(name).is_some() {
+            let found = format!("a column {} and separate labels", quote(name));
+            return Err(Error::invalid(self.location(), found, "only one of them"));
+        }
+        self.columns.push(Column {
+            name: name.to_owned(),
+            data,
+        });
+        self.roles.target = vec![name.to_owned()];
+        self.roles.classes = Some(true);
+        Ok(())
+    }
+
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
@@ -217,31 +228,31 @@ impl Table {
         }
     }
 
-    /// All rows, as the functions that take a selection of rows want them.
+    /// The indices of all rows.
     pub fn all_rows(&self) -> Vec<usize> {
         (0..self.rows).collect()
     }
 
     /// The table as a whole, for messages.
-    pub fn place(&self) -> Place {
-        Place::file(self.file.clone())
+    pub fn location(&self) -> Location {
+        Location::file(self.file.clone())
     }
 
     /// A cell, for messages.
-    pub fn cell(&self, row: usize, column: &str) -> Place {
-        let mut place = self.place().column(column);
+    pub fn cell(&self, row: usize, column: &str) -> Location {
+        let mut location = self.location().column(column);
         match &self.lines {
-            Some(lines) => place.line = Some(lines.of_row(row)),
-            None => place.row = Some(row as u64 + 1),
+            Some(lines) => location.line = Some(lines.of_row(row)),
+            None => location.row = Some(row as u64 + 1),
         }
-        place
+        location
     }
 }
 
-/// The line of each row. Only rows that do not follow on the line after the row before are stored.
+/// The line of each row. Stored are the rows that do not start on the line after the row before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lines {
-    /// (row, its line), sorted; rows in between stand on consecutive lines.
+    /// (row, its line), sorted; rows in between are on consecutive lines.
     jumps: Vec<(usize, u64)>,
 }
 

@@ -94,7 +94,7 @@ fn files_that_cannot_be_opened_are_named() {
         .unwrap_err()
         .to_string();
     assert!(
-        directory.contains("directory of the four MNIST-named files"),
+        directory.contains("a folder of the four MNIST-named files"),
         "{directory}"
     );
     let unknown = Source::parse("builtin:irsi").unwrap_err().to_string();

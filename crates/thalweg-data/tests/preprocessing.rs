@@ -634,7 +634,7 @@ fn a_few_odd_cells_among_numbers_are_pointed_out() {
         notes,
         [
             "warning: t.csv:8: column \"x\": 1 of 20 cells is no number: \"oops\", so the column is read as \
-             categories; give --missing \"oops\" if that means a missing value, or correct the cell",
+             categories; add \"oops\" to `data.read.missing` if it means a missing value, or correct the cell",
             "warning: left out: column \"x\": every value is a different text",
         ]
     );
@@ -653,7 +653,7 @@ fn an_odd_cell_does_not_turn_amounts_into_classes() {
     assert_eq!(
         choose(&text, Some("y"), None).unwrap_err().to_string(),
         "t.csv:8: column \"y\": found \"hello\", expected a number, as in 29 of 30 cells; correct the cell or \
-         remove the row; --task multiclass takes every value as a class"
+         remove the row; with `data.target.task` multiclass every value is a class"
     );
     // Few numbers that repeat are classes, and so is the text among them.
     let rows: String = (0..40).map(|i| format!("{i},{}\n", i % 3)).collect();

@@ -77,11 +77,6 @@ impl Default for ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    /// A column that is text even if all of its cells are numbers.
-    pub fn text() -> Self {
-        Self(to_text(&[]))
-    }
-
     /// Adds a cell.
     pub fn push(&mut self, cell: &str, missing: &[String]) {
         let parsed = match parse(cell, missing) {
@@ -114,6 +109,18 @@ impl ColumnBuilder {
                 ColumnData::Text(TextColumn { codes, levels })
             }
         }
+    }
+}
+
+/// A column of these texts; numbers among them are texts, too.
+pub fn text_column(texts: &[String]) -> TextColumn {
+    let mut builder = ColumnBuilder(to_text(&[]));
+    for text in texts {
+        builder.push(text, &[]);
+    }
+    match builder.finish() {
+        ColumnData::Text(column) => column,
+        _ => TextColumn::default(),
     }
 }
 

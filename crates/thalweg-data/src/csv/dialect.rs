@@ -53,8 +53,8 @@ pub fn is_libsvm(sample: &[u8], complete: bool) -> bool {
         let number = |word: &str| word.parse::<f64>().is_ok();
         let is_pair = |word: &str| {
             pairs += 1;
-            word.split_once(':').is_some_and(|(place, value)| {
-                number(value) && (place == "qid" || place.parse::<u64>().is_ok())
+            word.split_once(':').is_some_and(|(location, value)| {
+                number(value) && (location == "qid" || location.parse::<u64>().is_ok())
             })
         };
         words

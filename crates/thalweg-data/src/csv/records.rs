@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::BufRead;
 
-use crate::error::{Error, Place, Result, quote};
+use crate::error::{Error, Location, Result, quote};
 
 /// A record (a line, or several where a quoted cell holds newlines) may have at most this many bytes.
 pub const MAX_RECORD: usize = 64 << 20;
@@ -174,14 +174,14 @@ impl Records {
         records.fill(SAMPLE)?;
         if records.buffer.starts_with(&[0xff, 0xfe]) || records.buffer.starts_with(&[0xfe, 0xff]) {
             return Err(
-                Error::invalid(Place::file(records.file), "UTF-16 text", "UTF-8 text")
+                Error::invalid(Location::file(records.file), "UTF-16 text", "UTF-8 text")
                     .remedy("save the file as UTF-8"),
             );
         }
         if records.buffer.contains(&0) {
-            let place = Place::file(records.file);
+            let location = Location::file(records.file);
             return Err(Error::invalid(
-                place,
+                location,
                 "binary data of no known format",
                 "text",
             ));
@@ -226,7 +226,7 @@ impl Records {
             match scan(rest, self.delimiter, self.at_end, &mut self.cells) {
                 Scan::Incomplete if rest.len() >= MAX_RECORD => {
                     return Err(Error::invalid(
-                        Place::file(self.file.clone()).line(self.line),
+                        Location::file(self.file.clone()).line(self.line),
                         format!("a line of more than {MAX_RECORD} bytes"),
                         "shorter lines",
                     )
@@ -269,8 +269,8 @@ impl Records {
     fn quote_error(&self, at: usize, cell: usize, found: &str, expected: &str) -> Error {
         let before = &self.buffer[self.start..self.start + at];
         let line = self.line + before.iter().filter(|&&b| b == b'\n').count() as u64;
-        let place = Place::file(self.file.clone()).line(line);
-        Error::invalid(place, format!("{found} in cell {}", cell + 1), expected)
+        let location = Location::file(self.file.clone()).line(line);
+        Error::invalid(location, format!("{found} in cell {}", cell + 1), expected)
             .remedy("double the quotes inside quoted cells")
     }
 }

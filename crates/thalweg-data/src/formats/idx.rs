@@ -6,23 +6,16 @@
 use std::path::{Path, PathBuf};
 
 use thalweg_core::dataset::Values;
-use thalweg_core::registry::{Description, Entry};
+use thalweg_core::registry::Description;
 
-use super::Format;
-use crate::error::{Error, Note, Place, Result};
+use super::format::{Folder, Format};
+use crate::error::{Error, Location, Note, Result};
 use crate::input::Input;
-use crate::source::{Loaded, ReadOptions, add_target};
+use crate::loaded::Loaded;
 use crate::table::{Block, Column, ColumnData, Table};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
-    endings: &["idx", "idx1-ubyte", "idx3-ubyte", "idx4-ubyte"],
-    recognizes: |head| matches!(head, [0, 0, kind, 1..=8, ..] if element_size(*kind).is_some()),
-    read: |input, _: &ReadOptions| read(input).map(Loaded::table),
-};
-
-/// Its line in the registry.
-pub static ENTRY: Entry<&'static Format> = Entry {
     description: Description {
         name: "idx",
         summary: "IDX images and labels as of MNIST, also gzipped; a folder of the four MNIST-named files is read whole",
@@ -30,7 +23,25 @@ pub static ENTRY: Entry<&'static Format> = Entry {
         source: "LeCun, Cortes, Burges: the MNIST database of handwritten digits",
         parameters: &[],
     },
-    build: |_, ()| Ok(&FORMAT),
+    endings: &["idx", "idx1-ubyte", "idx3-ubyte", "idx4-ubyte"],
+    recognizes: |head| matches!(head, [0, 0, kind, 1..=8, ..] if element_size(*kind).is_some()),
+    read: |input, _| read(input).map(Loaded::from),
+    folder: Some(Folder {
+        summary: "the four MNIST-named files",
+        recognizes: |folder| {
+            let train = |what, dimensions| find(folder, "train", what, dimensions);
+            train("images", 3).or_else(|| train("labels", 1)).is_some()
+        },
+        read: read_folder,
+    }),
+    #[cfg(test)]
+    example: || {
+        [
+            &[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2][..],
+            &[7; 12],
+        ]
+        .concat()
+    },
 };
 
 fn element_size(kind: u8) -> Option<usize> {
@@ -45,9 +56,9 @@ fn element_size(kind: u8) -> Option<usize> {
 
 /// Reads one file: a column `label` when it has one dimension, else a column `pixels`.
 fn read(mut input: Input) -> Result<Table> {
-    let place = Place::file(input.file.clone());
+    let location = Location::file(input.file.clone());
     let damaged = |found: String, expected: &str| {
-        Error::invalid(place.clone(), found, expected).remedy("fetch the file again")
+        Error::invalid(location.clone(), found, expected).remedy("fetch the file again")
     };
     let start = input.take(4)?;
     let (&[0, 0, kind, dimensions], false) = (start.as_slice(), start.ends_with(&[0])) else {
@@ -111,7 +122,7 @@ fn read(mut input: Input) -> Result<Table> {
             }),
         }
     };
-    Ok(Table::unlined(input.file, rows, vec![column]))
+    Ok(Table::without_lines(input.file, rows, vec![column]))
 }
 
 fn numbers(kind: u8, data: &[u8]) -> Vec<f64> {
@@ -132,54 +143,44 @@ fn numbers(kind: u8, data: &[u8]) -> Vec<f64> {
     }
 }
 
-/// Reads a directory of the four MNIST-named files, gzipped or not; the test part may be absent.
-pub fn read_directory(directory: &Path) -> Result<Loaded> {
-    let part = |part: &str| -> Result<Option<Table>> {
-        match (
-            find(directory, part, "images", 3),
-            find(directory, part, "labels", 1),
-        ) {
-            (Some(images), Some(labels)) => pair(&images, &labels).map(Some),
-            (None, None) => Ok(None),
-            (images, _) => {
-                let missing = if images.is_some() {
-                    "labels-idx1"
-                } else {
-                    "images-idx3"
-                };
-                Err(Error::invalid(
-                    Place::file(directory.display().to_string()),
-                    format!("no {part}-{missing}-ubyte beside its other half"),
-                    "images and labels",
-                ))
-            }
-        }
+/// Reads a folder of the four MNIST-named files, gzipped or not; the test part may be absent.
+fn read_folder(folder: &Path) -> Result<Loaded> {
+    let error = |found: String| {
+        let location = Location::file(folder.display().to_string());
+        Error::invalid(location, found, "images and labels")
     };
-    let Some(train) = part("train")? else {
-        return Err(Error::invalid(
-            Place::file(directory.display().to_string()),
-            "a directory without train-images-idx3-ubyte",
-            "a file, or a directory of the four MNIST-named files",
-        )
-        .remedy("name the file itself"));
+    let part = |part: &str| match (
+        find(folder, part, "images", 3),
+        find(folder, part, "labels", 1),
+    ) {
+        (Some(images), Some(labels)) => pair(&images, &labels).map(Some),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(error(format!(
+            "no {part}-labels-idx1-ubyte beside the images"
+        ))),
+        (None, Some(_)) => Err(error(format!(
+            "no {part}-images-idx3-ubyte beside the labels"
+        ))),
     };
+    let train = part("train")?.ok_or_else(|| error("no train-images-idx3-ubyte".to_owned()))?;
     let test = part("t10k")?;
-    let mut notes = Vec::new();
-    if let Some(test) = &test {
-        notes.push(Note::info(format!(
+    let note = |test: &Table| {
+        let rows = (train.rows, test.rows);
+        Note::info(format!(
             "{} training rows, {} official test rows",
-            train.rows, test.rows
-        )));
-    }
+            rows.0, rows.1
+        ))
+    };
+    let notes = test.iter().map(note).collect();
     Ok(Loaded { train, test, notes })
 }
 
-fn find(directory: &Path, part: &str, what: &str, dimensions: u8) -> Option<PathBuf> {
+fn find(folder: &Path, part: &str, what: &str, dimensions: u8) -> Option<PathBuf> {
     ["-", "."]
         .into_iter()
         .flat_map(|dash| {
             ["", ".gz"]
-                .map(|gz| directory.join(format!("{part}-{what}{dash}idx{dimensions}-ubyte{gz}")))
+                .map(|gz| folder.join(format!("{part}-{what}{dash}idx{dimensions}-ubyte{gz}")))
         })
         .find(|path| path.is_file())
 }
@@ -189,24 +190,21 @@ fn pair(images: &Path, labels: &Path) -> Result<Table> {
     let labels = read(Input::open(labels)?)?;
     if labels.rows != table.rows {
         return Err(Error::invalid(
-            labels.place(),
+            labels.location(),
             format!("{} labels", labels.rows),
             format!("{}, one for each image of {}", table.rows, table.file),
         )
         .remedy("give the labels that belong to these images"));
     }
-    let place = labels.place();
+    let location = labels.location();
     match labels.columns.into_iter().next() {
         Some(Column {
             data: data @ ColumnData::Numeric(_),
             ..
-        }) => add_target(&mut table, "label", data)?,
+        }) => table.add_target("label", data)?,
         _ => {
-            return Err(Error::invalid(
-                place,
-                "several numbers a row",
-                "one label a row",
-            ));
+            let found = "several numbers a row";
+            return Err(Error::invalid(location, found, "one label a row"));
         }
     }
     Ok(table)

@@ -1,102 +1,91 @@
 //! File formats: one file each, and one line in [`FORMATS`].
 
-pub mod csv;
-pub mod idx;
-pub mod npy;
-pub mod npz;
-mod zip;
+mod csv;
+mod format;
+mod idx;
+mod npy;
+mod npz;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
-use thalweg_core::registry::{Choice, Description, Entry, Registry};
+use thalweg_core::registry::Description;
 
-use crate::error::{Error, Place, Result, did_you_mean, quote};
+pub use format::{Folder, Format};
+
+use crate::error::{Error, Location, Result, did_you_mean, quote};
 use crate::input::Input;
-use crate::source::{Loaded, ReadOptions};
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
 
-/// How files of a format are recognized and read.
-pub struct Format {
-    /// Endings of file names, before `.gz`.
-    pub endings: &'static [&'static str],
-    /// Whether a file with these first bytes is surely of this format.
-    pub recognizes: fn(&[u8]) -> bool,
-    /// Reads a file.
-    pub read: fn(Input, &ReadOptions) -> Result<Loaded>,
+/// All formats; the last one is used for text that no other format recognizes.
+pub static FORMATS: [&Format; 4] = [&idx::FORMAT, &npy::FORMAT, &npz::FORMAT, &csv::FORMAT];
+
+/// The descriptions of all formats.
+pub fn descriptions() -> Vec<&'static Description> {
+    FORMATS.iter().map(|format| &format.description).collect()
 }
 
-/// All formats; the last is taken for text that no other format recognizes.
-pub static FORMATS: Registry<&'static Format> = Registry {
-    kind: "format",
-    entries: &[&idx::ENTRY, &npy::ENTRY, &npz::ENTRY, &csv::ENTRY],
-};
-
-/// The name, summary and file endings of every format.
-pub fn list() -> Vec<(&'static str, &'static str, &'static [&'static str])> {
-    let entries = FORMATS.entries.iter().copied();
-    entries
-        .filter_map(|entry| {
-            let Description { name, summary, .. } = entry.description;
-            Some((name, summary, build(entry)?.endings))
-        })
-        .collect()
+/// What can be read, for help texts: `a file (idx, …, csv; also gzipped) or a folder of the four MNIST-named files`.
+pub fn help() -> String {
+    let folders = folders().map(|folder| format!(" or a folder of {}", folder.summary));
+    let folders: String = folders.collect();
+    format!("a file ({}; also gzipped){folders}", names().join(", "))
 }
 
-/// Reads a file in the format that the options name, or that its first bytes or its name tell.
+/// Reads a file in the format that the options name; else in the one that its first bytes or its name show.
+///
+/// # Errors
+/// If no format fits, or the file is damaged.
 pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     (find(&input, options)?.read)(input, options)
 }
 
-fn build(entry: &'static Entry<&'static Format>) -> Option<&'static Format> {
-    let arguments = (entry.description).resolve("format", &Choice::new(entry.description.name));
-    arguments
-        .and_then(|arguments| (entry.build)(&arguments, &()))
-        .ok()
+/// Reads a folder as one data set.
+///
+/// # Errors
+/// If no format recognizes it, or a file is damaged.
+pub fn read_folder(path: &Path) -> Result<Loaded> {
+    match folders().find(|folder| (folder.recognizes)(path)) {
+        Some(folder) => (folder.read)(path),
+        None => {
+            let location = Location::file(path.display().to_string());
+            let found = "a folder of no known format";
+            Err(Error::invalid(location, found, help()).remedy("give the file itself"))
+        }
+    }
+}
+
+fn folders() -> impl Iterator<Item = &'static Folder> {
+    FORMATS.iter().filter_map(|format| format.folder.as_ref())
+}
+
+fn names() -> Vec<&'static str> {
+    let name = |format: &&Format| format.description.name;
+    FORMATS.iter().map(name).collect()
 }
 
 fn find(input: &Input, options: &ReadOptions) -> Result<&'static Format> {
-    let all = || FORMATS.entries.iter().copied();
-    let names = || all().map(|entry| entry.description.name);
+    let mut formats = FORMATS.iter().copied();
+    let expected = || format!("one of {}", names().join(", "));
     if let Some(name) = &options.format {
-        let entry = all().find(|entry| entry.description.name == name);
-        return entry.and_then(build).ok_or_else(|| {
-            Error::invalid(
-                Place::default(),
-                format!("format {}", quote(name)),
-                format!("one of {}", names().collect::<Vec<_>>().join(", ")),
-            )
-            .remedy(did_you_mean(name, names()))
-        });
-    }
-    let formats = || all().filter_map(build);
-    if let Some(format) = formats().find(|format| (format.recognizes)(&input.head)) {
-        return Ok(format);
+        let named = formats.find(|format| format.description.name == name);
+        let error = || Error::invalid(Location::field("data.read.format"), quote(name), expected());
+        return named.ok_or_else(|| error().remedy(did_you_mean(name, names())));
     }
     let lower = input.file.to_lowercase();
     let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
     let ending = Path::new(plain).extension().unwrap_or_default();
-    let named = formats().find(|format| format.endings.iter().any(|e| ending == *e));
-    let text = !input.head.contains(&0);
-    match named.or(formats().next_back().filter(|_| text)) {
-        Some(format) => Ok(format),
-        None => Err(Error::invalid(
-            Place::file(input.file.clone()),
-            "binary data of no known format",
-            format!("one of {}", names().collect::<Vec<_>>().join(", ")),
-        )
-        .remedy("convert the file")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_format_is_listed_with_its_endings() {
-        let list = list();
-        assert_eq!(list.len(), FORMATS.entries.len());
-        for (name, summary, endings) in list {
-            assert!(!summary.is_empty() && !endings.is_empty(), "{name}");
-        }
-    }
+    let is_text = !input.head.contains(&0);
+    (formats
+        .clone()
+        .find(|format| (format.recognizes)(&input.head)))
+    .or_else(|| formats.find(|format| format.endings.iter().any(|e| ending == *e)))
+    .or(FORMATS.last().copied().filter(|_| is_text))
+    .ok_or_else(|| {
+        let location = Location::file(input.file.clone());
+        let found = "binary data of no known format";
+        Error::invalid(location, found, expected()).remedy("convert the file")
+    })
 }

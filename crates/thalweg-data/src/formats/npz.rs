@@ -1,25 +1,17 @@
 //! NumPy's `.npz`: arrays `X` and `y`, and optionally `X_test`, `y_test` and `sample_weight`.
 
 use thalweg_core::dataset::Values;
-use thalweg_core::registry::{Description, Entry};
+use thalweg_core::registry::Description;
 
-use super::Format;
-use super::npy::{Array, Elements};
-use super::zip;
-use crate::error::{Error, Place, Result, quote_list};
+use super::format::Format;
+use crate::error::{Error, Location, Result, quote_list};
 use crate::input::Input;
-use crate::source::{Loaded, ReadOptions};
+use crate::loaded::Loaded;
+use crate::numpy::{Array, Elements, zip};
 use crate::table::{Column, ColumnData, Table};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
-    endings: &["npz"],
-    recognizes: |head| head.starts_with(b"PK\x03\x04"),
-    read: |input, _: &ReadOptions| read(input),
-};
-
-/// Its line in the registry.
-pub static ENTRY: Entry<&'static Format> = Entry {
     description: Description {
         name: "npz",
         summary: "NumPy arrays X and y, optionally X_test, y_test and sample_weight; integer y are classes",
@@ -27,14 +19,19 @@ pub static ENTRY: Entry<&'static Format> = Entry {
         source: "numpy.savez",
         parameters: &[],
     },
-    build: |_, ()| Ok(&FORMAT),
+    endings: &["npz"],
+    recognizes: |head| head.starts_with(b"PK\x03\x04"),
+    read: |input, _| read(input),
+    folder: None,
+    #[cfg(test)]
+    example: || include_bytes!("../../tests/small.npz").to_vec(),
 };
 
 fn read(mut input: Input) -> Result<Loaded> {
     let archive = input.take(u64::MAX)?;
     let file = input.file;
     let fail = |found: &str| {
-        Error::invalid(Place::file(&file), found, "an .npz file")
+        Error::invalid(Location::file(&file), found, "an .npz file")
             .remedy("write it again with numpy.savez")
     };
     let members = zip::members(&archive).map_err(fail)?;
@@ -78,15 +75,15 @@ fn table(
         if array.rows() == rows && !array.shape.is_empty() {
             return Ok(());
         }
-        let place = Place::file(file).column(format!("{name}{part}"));
+        let location = Location::file(file).column(format!("{name}{part}"));
         Err(Error::invalid(
-            place,
+            location,
             format!("an array of shape {:?}", array.shape),
             format!("{rows} rows, as X{part} has"),
         ))
     };
     let x = x.into_column("X", file)?;
-    let mut table = Table::unlined(file.to_owned(), rows, vec![x]);
+    let mut table = Table::without_lines(file.to_owned(), rows, vec![x]);
     if let Some(y) = y {
         same_rows(&y, "y")?;
         let classes = y.integer || matches!(y.elements, Elements::Text(_));
@@ -106,25 +103,16 @@ fn table(
 
 /// `y`, or `y_1`, `y_2`, … for a matrix of targets.
 fn target_columns(y: Array, file: &str) -> Result<Vec<Column>> {
-    let width = match y.shape.as_slice() {
-        [_, width] => *width,
-        _ => 1,
-    };
-    if let (2, Some(values)) = (y.shape.len(), y.to_f64()) {
-        let column = |j: usize| Column {
-            name: if width == 1 {
+    if let (&[_, width], Some(values)) = (y.shape.as_slice(), y.elements.to_f64()) {
+        let column = |j: usize| {
+            let name = if width == 1 {
                 "y".to_owned()
             } else {
                 format!("y_{}", j + 1)
-            },
-            data: ColumnData::Numeric(
-                values
-                    .iter()
-                    .skip(j)
-                    .step_by(width.max(1))
-                    .copied()
-                    .collect(),
-            ),
+            };
+            let values = values.iter().skip(j).step_by(width).copied();
+            let data = ColumnData::Numeric(values.collect());
+            Column { name, data }
         };
         return Ok((0..width).map(column).collect());
     }
@@ -132,16 +120,10 @@ fn target_columns(y: Array, file: &str) -> Result<Vec<Column>> {
     let column = y.into_column("y", file)?;
     if let ColumnData::Block(block) = &column.data {
         let bytes = matches!(block.values, Values::U8 { .. });
-        let found = format!(
-            "a y of rows of shape {:?}{}",
-            block.shape,
-            if bytes { " (bytes)" } else { "" }
-        );
-        return Err(Error::invalid(
-            Place::file(file),
-            found,
-            "a vector or a matrix of targets",
-        ));
+        let bytes = if bytes { " (bytes)" } else { "" };
+        let found = format!("a y of rows of shape {:?}{bytes}", block.shape);
+        let expected = "a vector or a matrix of targets";
+        return Err(Error::invalid(Location::file(file), found, expected));
     }
     Ok(vec![column])
 }

@@ -9,7 +9,7 @@ use thalweg_core::memory::prefer_huge_pages;
 use super::bind::{Bound, bind};
 use super::dense::dense;
 use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
-use crate::error::{Error, Note, Place, Result, did_you_mean, quote, quote_list};
+use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
 use crate::odd::spelled_numbers;
 use crate::table::{Column, ColumnData, Table};
 use crate::target::{Task, not_a_number};
@@ -37,7 +37,7 @@ impl Preprocessing {
         if !extra.is_empty() {
             let text = format!(
                 "{}: columns that the model does not know are ignored: {}",
-                Place::file(&table.file),
+                Location::file(&table.file),
                 quote_list(extra)
             );
             notes.push(Note::info(text));
@@ -190,10 +190,11 @@ impl Preprocessing {
         if weights.is_empty() || weights.iter().any(|&weight| weight > 0.0) {
             return Ok(());
         }
-        let place = table.place().column(name);
+        let location = table.location().column(name);
         let found = format!("a weight of 0 for all {rows} ({})", weights.len());
-        let error = Error::invalid(place, found, "at least one weight above 0");
-        Err(error.remedy("correct the weights, choose other rows or another --sample-weight"))
+        let error = Error::invalid(location, found, "at least one weight above 0");
+        Err(error
+            .remedy("correct the weights, choose other rows or another `data.fit.sample_weight`"))
     }
 
     fn row_weights(&self, table: &Table, rows: &[usize]) -> Result<Option<Vec<f32>>> {
@@ -213,7 +214,7 @@ impl Preprocessing {
                 found,
                 "a weight: a finite number ≥ 0",
             )
-            .remedy("correct the cell or choose another --sample-weight")
+            .remedy("correct the cell or choose another `data.fit.sample_weight`")
         };
         let numbers = match (&column.data, not_a_number(table, column)) {
             (ColumnData::Numeric(numbers), _) => Cow::Borrowed(numbers.as_slice()),
@@ -280,7 +281,7 @@ impl Preprocessing {
         );
         let expected = "every column that the model was trained on";
         Err(
-            Error::invalid(table.place(), found, expected).remedy(match suggestion.as_str() {
+            Error::invalid(table.location(), found, expected).remedy(match suggestion.as_str() {
                 "" => "add the columns, or give a file like the training file",
                 suggestion => suggestion,
             }),

@@ -29,8 +29,9 @@ pub(super) fn bind<'a>(
     rows: &[usize],
 ) -> Result<Bound<'a>> {
     let mismatch = |found: String, expected: String| {
-        let place = table.place().column(&column.name);
-        Err(Error::invalid(place, found, expected).remedy("give data like those of the training"))
+        let location = table.location().column(&column.name);
+        Err(Error::invalid(location, found, expected)
+            .remedy("give data like those of the training"))
     };
     match (encoding, &column.data) {
         (Encoding::Numeric(numeric), ColumnData::Numeric(numbers)) => {
@@ -120,8 +121,8 @@ pub(super) fn bind<'a>(
     }
 }
 
-/// For each row of a column what `of_slot` makes of its category's place among `levels`, the number of levels being
-/// the place of all others and of missing ones.
+/// For each row of a column what `of_slot` makes of the index of its category in `levels`; the number of levels stands
+/// for all others and for missing values.
 fn categories(column: &Column, levels: &[String], of_slot: impl Fn(u32) -> u32) -> Vec<u32> {
     let slot = slots(levels);
     match &column.data {

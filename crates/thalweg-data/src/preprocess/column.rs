@@ -5,7 +5,7 @@ use std::fmt;
 use thalweg_core::dataset::Values;
 
 use super::{Encoding, FitOptions, Numeric, Scaling};
-use crate::error::{Error, Note, Place, Result, quote};
+use crate::error::{Error, Location, Note, Result, quote};
 use crate::table::{Block, Column, ColumnData, Kind, Table, TextColumn, truth};
 use crate::target::{TargetOptions, target_names};
 
@@ -203,8 +203,8 @@ fn codes(
     if rows < FEW_ROWS * number {
         let name = quote(&column.name);
         notes.push(Note::info(format!(
-            "column {name} has {number} categories with a code, of about {} rows each, which may be learned by heart: \
-             compare with --drop {name}",
+            "column {name} has {number} categories with a code, of about {} rows each, which may be memorized: \
+             compare with a run that has {name} in `data.fit.drop`",
             (rows as f64 / number as f64).round()
         )));
     }
@@ -219,15 +219,15 @@ fn check_codes(name: &str, codes: usize) -> Result<()> {
         return Ok(());
     }
     let found = format!("{codes} categories");
-    let expected = format!("at most {MOST_CODES}, which numbers of single precision tell apart");
+    let expected = format!("at most {MOST_CODES}, which single precision represents exactly");
     Err(
-        Error::invalid(Place::default().column(name), found, expected)
-            .remedy("leave the column out by --drop, or group its categories"),
+        Error::invalid(Location::default().column(name), found, expected)
+            .remedy("add the column to `data.fit.drop`, or group its categories"),
     )
 }
 
 /// Bytes and tensors of several dimensions are images: one scale for all values. The rows of a matrix are
-/// scaled place by place.
+/// scaled location by location.
 fn block_encoding(
     table: &Table,
     column: &Column,
@@ -292,13 +292,15 @@ pub(super) fn check_block(
     };
     for &row in rows {
         if let Some(j) = (0..width).find(|j| bad(row * width + j)) {
-            let place = table.cell(row, &format!("{}[{j}]", column.name));
+            let location = table.cell(row, &format!("{}[{j}]", column.name));
             let found = if block.value(row * width + j).is_nan() {
                 "NaN"
             } else {
                 "an infinite value"
             };
-            return Err(Error::invalid(place, found, "a finite number").remedy("correct the array"));
+            return Err(
+                Error::invalid(location, found, "a finite number").remedy("correct the array")
+            );
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use thalweg_core::memory::prefer_huge_pages;
 
 use super::Numeric;
 use super::bind::Bound;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Location, Result};
 
 /// Rows that are written together: few enough for the cache, enough to go down each column in runs.
 const ROW_BLOCK: usize = 256;
@@ -23,7 +23,7 @@ pub(super) fn dense<T: Copy + Default>(
             "{} rows of {width} inputs, which do not fit into memory",
             rows.len()
         );
-        return Err(Error::invalid(Place::default(), found, "fewer of them")
+        return Err(Error::invalid(Location::default(), found, "fewer of them")
             .remedy("leave out text columns of many categories, or use fewer rows"));
     }
     prefer_huge_pages(&mut values);

@@ -79,7 +79,7 @@ impl Preprocessing {
     ) -> Result<(Self, Vec<Note>)> {
         if rows.is_empty() {
             return Err(Error::invalid(
-                table.place(),
+                table.location(),
                 "no training rows",
                 "at least one",
             ));
@@ -92,7 +92,7 @@ impl Preprocessing {
             if table.column(name).is_none() {
                 let found = format!("no column {}", quote(name));
                 let expected = format!("one of {}", quote_list(table.names()));
-                return Err(Error::invalid(table.place(), found, expected)
+                return Err(Error::invalid(table.location(), found, expected)
                     .remedy(did_you_mean(name, table.names())));
             }
         }
@@ -101,7 +101,7 @@ impl Preprocessing {
         {
             let found = "the target as the column of weights";
             return Err(Error::invalid(
-                table.place().column(name),
+                table.location().column(name),
                 found,
                 "another column",
             ));
@@ -138,7 +138,9 @@ impl Preprocessing {
         preprocessing.inputs.sort_by_key(|input| !is_code(input));
         let with_indicator = |input: &&InputColumn| match &input.encoding {
             Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.indicator,
-            Encoding::Matrix { places } => places.iter().flatten().any(|place| place.indicator),
+            Encoding::Matrix { places } => {
+                places.iter().flatten().any(|location| location.indicator)
+            }
             _ => false,
         };
         let filled: Vec<&str> = (preprocessing.inputs.iter().filter(with_indicator))
@@ -164,7 +166,7 @@ impl Preprocessing {
         }
         if preprocessing.inputs.is_empty() {
             return Err(Error::invalid(
-                table.place(),
+                table.location(),
                 "no usable feature",
                 "at least one column that varies",
             )
@@ -264,8 +266,10 @@ fn check_scalable(table: &Table, name: &str, values: &[f64], deviation: f64) -> 
         number_text(most)
     );
     let expected = format!("a standard deviation of {smallest:.0e} to 1e308");
-    Err(Error::invalid(table.place().column(name), found, expected)
-        .remedy("write the column in another unit"))
+    Err(
+        Error::invalid(table.location().column(name), found, expected)
+            .remedy("write the column in another unit"),
+    )
 }
 
 /// Why there are no features: the first reasons, and what to look at.
@@ -279,5 +283,5 @@ fn remedy_without_features(left_out: &BTreeMap<LeftOut, Vec<&str>>) -> String {
         format!("{}{more} left out: {why}; ", quote(first))
     };
     let reasons: String = left_out.iter().take(2).map(reason).collect();
-    format!("{reasons}check the target and --drop")
+    format!("{reasons}check the target and `data.fit.drop`")
 }

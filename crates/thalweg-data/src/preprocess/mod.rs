@@ -15,8 +15,8 @@ pub(crate) use numeric::mean_and_deviation;
 pub use numeric::{Numeric, Scaling};
 pub use thalweg_core::precision::Dtype;
 
-use crate::error::{Error, Place, Result};
-use crate::source::{ExpectedColumns, ReadOptions};
+use crate::error::{Error, Location, Result};
+use crate::options::{ExpectedColumns, ReadOptions};
 use crate::target::{Target, Task};
 
 /// Everything between raw columns and the network, as fitted on the training rows.
@@ -87,9 +87,9 @@ pub enum Encoding {
         /// Is added after that.
         offset: f64,
     },
-    /// Rows of a matrix: each place is scaled as a numeric column of its own; `None` where it was constant.
+    /// Rows of a matrix: each column is scaled as a numeric column of its own; `None` where it was constant.
     Matrix {
-        /// One for each place of a raw row.
+        /// One for each value of a raw row.
         places: Vec<Option<Numeric>>,
     },
 }
@@ -153,7 +153,7 @@ impl Preprocessing {
             [first, height, last] if last <= CHANNELS && first > CHANNELS => {
                 let found = format!("images of shape {first}×{height}×{last}");
                 let expected = "channels first: rows × channels × lines × pixels";
-                Err(Error::invalid(Place::default(), found, expected)
+                Err(Error::invalid(Location::default(), found, expected)
                     .remedy("transpose the array by numpy.moveaxis(X, -1, 1)"))
             }
             [channels, height, width] => Ok(Some([channels, height, width])),
@@ -174,9 +174,9 @@ impl Preprocessing {
             match encoding {
                 Encoding::Numeric(n) | Encoding::Boolean(n) => numeric(name.clone(), n),
                 Encoding::Matrix { places } => {
-                    for (j, place) in places.iter().enumerate() {
-                        if let Some(place) = place {
-                            numeric(format!("{name}[{j}]"), place);
+                    for (j, location) in places.iter().enumerate() {
+                        if let Some(location) = location {
+                            numeric(format!("{name}[{j}]"), location);
                         }
                     }
                 }

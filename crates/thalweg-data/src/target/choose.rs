@@ -31,7 +31,7 @@ impl Target {
             .collect::<Result<_>>()?;
         if table.columns.len() == columns.len() {
             return Err(Error::invalid(
-                table.place(),
+                table.location(),
                 "only target columns",
                 "at least one column of features",
             )
@@ -39,7 +39,7 @@ impl Target {
         }
         if table.rows < 2 {
             return Err(Error::invalid(
-                table.place(),
+                table.location(),
                 "1 row",
                 "at least 2 rows to train on",
             ));
@@ -60,11 +60,11 @@ impl Target {
             (Task::Binary | Task::Multiclass, _) => {
                 let found = format!("{} target columns", columns.len());
                 return Err(Error::invalid(
-                    table.place(),
+                    table.location(),
                     found,
                     format!("one for the task {task}"),
                 )
-                .remedy("choose the task multilabel or regression"));
+                .remedy("set `data.target.task` to multilabel or regression"));
             }
             _ => {}
         }
@@ -99,7 +99,7 @@ pub(crate) fn target_names(
         let distinct: HashSet<&String> = names.iter().collect();
         if distinct.len() < names.len() {
             let found = format!("targets {}", quote(target));
-            return Err(Error::invalid(table.place(), found, "each column once"));
+            return Err(Error::invalid(table.location(), found, "each column once"));
         }
         return Ok(names);
     }
@@ -114,11 +114,11 @@ pub(crate) fn target_names(
     ] = table.columns.as_slice()
     {
         return Err(Error::invalid(
-            table.place(),
+            table.location(),
             "features without targets",
             "features and targets",
         )
-        .remedy("give --labels, or an .npz file with X and y"));
+        .remedy("give `data.read.labels`, or an .npz file with X and y"));
     }
     let is = |name: &str, word: &str| name.eq_ignore_ascii_case(word);
     let coordinates = table.names().any(|name| is(name, "x"));
@@ -129,10 +129,10 @@ pub(crate) fn target_names(
     let (name, why) = match (named.as_slice(), table.names().last()) {
         ([name], _) => (*name, "by its name"),
         (_, Some(last)) => (last, "the last column"),
-        (_, None) => return Err(Error::invalid(table.place(), "no columns", "columns")),
+        (_, None) => return Err(Error::invalid(table.location(), "no columns", "columns")),
     };
     notes.push(Note::info(format!(
-        "target: {} ({why}; --target chooses another)",
+        "target: {} ({why}; `data.target.column` chooses another)",
         quote(name)
     )));
     Ok(vec![name.to_owned()])
@@ -173,7 +173,7 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
     let task = number_task(numbers);
     if task == Task::Multiclass {
         notes.push(Note::info(format!(
-            "the {count} whole numbers in {} are taken as classes; --task regression takes them as amounts",
+            "the {count} whole numbers in {} are treated as classes; set `data.target.task` to regression to predict amounts",
             quote(&column.name)
         )));
     }
@@ -206,11 +206,11 @@ fn check_odd(table: &Table, column: &Column) -> Result<()> {
             if table.roles.classes != Some(true)
                 && number_task(&odd.numbers) == Task::Regression =>
         {
-            let place = table.cell(odd.row, &column.name);
+            let location = table.cell(odd.row, &column.name);
             let numbers = odd.cells - odd.count;
             let expected = format!("a number, as in {numbers} of {} cells", odd.cells);
-            Err(Error::invalid(place, quote(&odd.text), expected).remedy(
-                "correct the cell or remove the row; --task multiclass takes every value as a class",
+            Err(Error::invalid(location, quote(&odd.text), expected).remedy(
+                "correct the cell or remove the row; with `data.target.task` multiclass every value is a class",
             ))
         }
         _ => Ok(()),
@@ -231,7 +231,7 @@ fn distinct(numbers: &[f64], limit: usize) -> usize {
 }
 
 fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
-    let place = || table.place().column(&column.name);
+    let location = || table.location().column(&column.name);
     let mut classes: Vec<String> = match &column.data {
         ColumnData::Block(_) => return Err(no_target(table, column)),
         ColumnData::Text(text) => text.levels.clone(),
@@ -240,8 +240,8 @@ fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
             bits.sort_unstable_by(f64::total_cmp);
             bits.dedup();
             if let Some(infinite) = numbers.iter().position(|x| x.is_infinite()) {
-                let place = table.cell(infinite, &column.name);
-                return Err(Error::invalid(place, "an infinite value", "a class"));
+                let location = table.cell(infinite, &column.name);
+                return Err(Error::invalid(location, "an infinite value", "a class"));
             }
             bits.into_iter().map(number_text).collect()
         }
@@ -262,19 +262,19 @@ fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
     match (task, classes.as_slice()) {
         (_, []) => Err(missing(table, column, 0)),
         (_, [only]) => Err(Error::invalid(
-            place(),
+            location(),
             format!("only the class {}", quote(only)),
             "at least two classes",
         )
         .remedy("choose another target or add rows of other classes")),
         (Task::Binary, more) if more.len() > 2 => {
             let found = format!("{} classes", more.len());
-            Err(Error::invalid(place(), found, "two for the task binary")
-                .remedy("choose the task multiclass"))
+            Err(Error::invalid(location(), found, "two for the task binary")
+                .remedy("set `data.target.task` to multiclass"))
         }
         (_, all) if all.len() == table.rows && table.rows >= ROWS_TO_JUDGE => {
             let found = format!("{} different values in {} rows", all.len(), table.rows);
-            Err(Error::invalid(place(), found, "classes that repeat")
+            Err(Error::invalid(location(), found, "classes that repeat")
                 .remedy("choose another target"))
         }
         _ => Ok(classes),

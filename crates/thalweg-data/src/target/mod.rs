@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Targets;
 use thalweg_core::memory::prefer_huge_pages;
 
-use crate::error::{Error, Result, did_you_mean, quote, quote_list};
+use crate::error::{Error, Location, Result, did_you_mean, quote, quote_list};
 use crate::odd::spelled_numbers;
 use crate::table::{Column, ColumnData, MISSING, Table, number_text};
 
@@ -56,7 +56,7 @@ impl std::str::FromStr for Task {
             let names = ["regression", "binary", "multiclass", "multilabel"];
             let expected = format!("one of {}", names.join(", "));
             Error::invalid(
-                Default::default(),
+                Location::default(),
                 format!("task {}", quote(text)),
                 expected,
             )
@@ -195,7 +195,7 @@ fn find<'a>(table: &'a Table, name: &str) -> Result<&'a Column> {
             remedy = "choose the target among them".to_owned();
         }
         Error::invalid(
-            table.place(),
+            table.location(),
             found,
             format!("one of {}", quote_list(names)),
         )
@@ -263,7 +263,7 @@ fn missing(table: &Table, column: &Column, row: usize) -> Error {
 }
 
 fn no_target(table: &Table, column: &Column) -> Error {
-    let place = table.place().column(&column.name);
-    Error::invalid(place, "several numbers a row", "a column of targets")
+    let location = table.location().column(&column.name);
+    Error::invalid(location, "several numbers a row", "a column of targets")
         .remedy("choose another target")
 }

@@ -1,0 +1,37 @@
+//! What the registry holds of a file format.
+
+use std::path::Path;
+
+use thalweg_core::registry::Description;
+
+use crate::error::Result;
+use crate::input::Input;
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
+
+/// How files of a format are recognized and read.
+pub struct Format {
+    /// Its name, a line on what such files hold, and the source of the specification.
+    pub description: Description,
+    /// Endings of file names, before `.gz`.
+    pub endings: &'static [&'static str],
+    /// Whether a file with these first bytes (up to 16) is surely of this format.
+    pub recognizes: fn(&[u8]) -> bool,
+    /// Reads a file.
+    pub read: fn(Input, &ReadOptions) -> Result<Loaded>,
+    /// How a folder of such files is read, if it can be.
+    pub folder: Option<Folder>,
+    /// A small valid file of three rows, on which the tests of all formats run.
+    #[cfg(test)]
+    pub example: fn() -> Vec<u8>,
+}
+
+/// How a folder is recognized and read as one data set.
+pub struct Folder {
+    /// What it holds, in a few words: `the four MNIST-named files`.
+    pub summary: &'static str,
+    /// Whether a folder is one.
+    pub recognizes: fn(&Path) -> bool,
+    /// Reads it.
+    pub read: fn(&Path) -> Result<Loaded>,
+}

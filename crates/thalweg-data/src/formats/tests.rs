@@ -1,0 +1,90 @@
+//! What every format must do, on the example beside it.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn read_as(format: Option<&str>, name: &str, bytes: &[u8]) -> Result<Loaded> {
+    let options = ReadOptions {
+        format: format.map(str::to_owned),
+        ..Default::default()
+    };
+    read(Input::bytes(name, bytes.to_vec())?, &options)
+}
+
+/// Every example, plain and gzipped, with the endings of its file.
+fn files() -> Vec<(&'static Format, String, Vec<u8>)> {
+    let files = FORMATS.iter().flat_map(|format| {
+        let ending = format.endings[0];
+        let plain = (format.example)();
+        let zipped = gzip(&plain);
+        [(ending.to_owned(), plain), (format!("{ending}.gz"), zipped)]
+            .map(|(ending, bytes)| (*format, ending, bytes))
+    });
+    files.collect()
+}
+
+#[test]
+fn every_format_is_described() {
+    for Format {
+        description,
+        endings,
+        ..
+    } in FORMATS
+    {
+        assert!(!description.summary.is_empty() && !endings.is_empty());
+        assert!(help().contains(description.name));
+    }
+}
+
+#[test]
+fn files_are_recognized_by_their_first_bytes_their_ending_and_by_name() {
+    for (format, ending, bytes) in files() {
+        let name = Some(format.description.name);
+        let by_ending = format!("example.{ending}");
+        for (format, file) in [(name, "example"), (None, "example"), (None, &by_ending)] {
+            let loaded = read_as(format, file, &bytes).unwrap();
+            assert_eq!(loaded.train.rows, 3, "{file} as {format:?}");
+            assert_eq!(loaded.train.file, file);
+        }
+        let empty = Input::bytes(&by_ending, Vec::new()).unwrap();
+        let found = find(&empty, &ReadOptions::default()).unwrap();
+        assert_eq!(found.description.name, format.description.name);
+    }
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_refused_by_name() {
+    for (format, ending, bytes) in files() {
+        let name = format!("example.{ending}");
+        // Text that ends early is the text of fewer rows.
+        let is_text = !bytes.contains(&0);
+        for length in 0..bytes.len() {
+            for format in [None, Some(format.description.name)] {
+                match read_as(format, &name, &bytes[..length]) {
+                    Err(error) => assert!(error.to_string().starts_with(&name), "{error}"),
+                    Ok(loaded) => assert!(is_text && loaded.train.rows <= 3, "{name} {length}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_no_known_format_is_refused_with_what_can_be_read() {
+    let error = read_folder(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("a folder of no known format, expected a file (idx"),
+        "{error}"
+    );
+}

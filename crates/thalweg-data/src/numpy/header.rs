@@ -1,0 +1,60 @@
+//! The header of an `.npy` file: `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`.
+
+/// What a header says of the data behind it.
+pub struct Header {
+    /// `b`, `i`, `u`, `f`, `S` or `U`, as in NumPy's `dtype.kind`.
+    pub kind: u8,
+    /// Bytes of an element.
+    pub size: usize,
+    /// Whether elements are big-endian.
+    pub big_endian: bool,
+    /// Whether the first index runs fastest.
+    pub fortran_order: bool,
+    /// Length of each dimension.
+    pub shape: Vec<usize>,
+}
+
+impl Header {
+    /// Reads a header; `None` if it is none, or of elements that are neither numbers nor strings.
+    pub fn parse(text: &str) -> Option<Self> {
+        let quoted = value(text, "descr")?.strip_prefix('\'')?;
+        let (descr, _) = quoted.split_once('\'')?;
+        let &[order, kind, ..] = descr.as_bytes() else {
+            return None;
+        };
+        let number: usize = descr.get(2..)?.parse().ok()?;
+        let size = match (kind, number) {
+            (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) | (b'S', _) => number,
+            (b'U', _) => number.checked_mul(4)?,
+            _ => return None,
+        };
+        let lengths = (shape(text)?.split(',').map(str::trim)).filter(|n| !n.is_empty());
+        let lengths = lengths.map(|n| n.trim_end_matches('L').parse().ok());
+        Some(Self {
+            kind,
+            size,
+            big_endian: order == b'>',
+            fortran_order: value(text, "fortran_order")?.starts_with("True"),
+            shape: lengths.collect::<Option<_>>()?,
+        })
+    }
+
+    /// Number of elements, and of their bytes; `None` if a `usize` does not hold them.
+    pub fn count(&self) -> Option<(usize, usize)> {
+        let product = |product: usize, &n: &usize| product.checked_mul(n);
+        let count = self.shape.iter().try_fold(1, product)?;
+        Some((count, count.checked_mul(self.size)?))
+    }
+}
+
+/// The text behind a key of the header.
+fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let (_, value) = text.split_once(&format!("'{key}':"))?;
+    Some(value.trim_start())
+}
+
+/// The lengths between the parentheses of the shape.
+pub fn shape(text: &str) -> Option<&str> {
+    let (shape, _) = value(text, "shape")?.strip_prefix('(')?.split_once(')')?;
+    Some(shape)
+}

@@ -1,0 +1,55 @@
+//! How files are read.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// How to read a file; every field has a default that depends on the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadOptions {
+    /// The format, by its name in [`FORMATS`](crate::formats::FORMATS); recognized by the first bytes or the file's
+    /// ending when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// A file of labels that belongs to the data (IDX, `.npy`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// Text files: the character between cells; detected when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// Text files: whether the first line holds the names; detected when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// Text files: names of the columns, instead of those in the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Text files: cells that mean "missing", beside the usual ones (empty, `?`, `NA`, `NaN`, `null`, …).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Text files: the columns of the file on which a model was trained.
+    #[serde(skip)]
+    pub expected: Option<ExpectedColumns>,
+}
+
+/// The columns that a text file is expected to have: they distinguish a header from data, and name the columns of a
+/// file without header.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExpectedColumns {
+    /// All names in order.
+    pub names: Vec<String>,
+    /// Those among them that may be absent together: the targets.
+    pub optional: Vec<String>,
+}
+
+impl ExpectedColumns {
+    /// The names of `width` columns without header: all, or all but the optional ones.
+    pub(crate) fn of_width(&self, width: usize) -> Option<Vec<String>> {
+        if self.names.len() == width {
+            return Some(self.names.clone());
+        }
+        let required = |name: &&String| !self.optional.contains(name);
+        let required: Vec<String> = self.names.iter().filter(required).cloned().collect();
+        (required.len() == width).then_some(required)
+    }
+}
