@@ -1,197 +1,16 @@
 //! The seam between training and devices: a whole step, not an operation on tensors.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod batch;
+mod check;
 
-use crate::dataset::{
-    Dataset, DatasetRef, Features, FeaturesRef, Targets, TargetsRef, Values, ValuesRef,
-};
-use crate::error::{Error, Result};
-use crate::losses::Comparison;
+pub use batch::{Batch, Rows, new_generation};
+pub(crate) use check::{Limits, check};
+
+use crate::dataset::Features;
+use crate::error::Result;
 use crate::optimizers::Time;
 
-/// Which rows of a dataset.
-#[derive(Debug, Clone, Copy)]
-pub enum Rows<'a> {
-    /// `start .. end`.
-    Range(usize, usize),
-    /// These, in this order.
-    Listed(&'a [u32]),
-}
-
-impl Rows<'_> {
-    /// No rows.
-    pub const NONE: Self = Rows::Range(0, 0);
-
-    /// Number of rows.
-    #[inline]
-    pub fn len(&self) -> usize {
-        match self {
-            Rows::Range(start, end) => end.saturating_sub(*start),
-            Rows::Listed(rows) => rows.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The row of the dataset at a position.
-    #[inline]
-    pub fn at(&self, position: usize) -> usize {
-        match self {
-            Rows::Range(start, _) => start + position,
-            Rows::Listed(rows) => rows[position] as usize,
-        }
-    }
-}
-
-/// Rows for one step or one evaluation.
-#[derive(Debug, Clone, Copy)]
-pub struct Batch<'a> {
-    /// What the network sees.
-    pub features: FeaturesRef<'a>,
-    /// What it should answer; absent for predictions.
-    pub targets: Option<TargetsRef<'a>>,
-    /// Weight of each row of the features, if they differ.
-    pub weights: Option<&'a [f32]>,
-    /// Which rows of these.
-    pub rows: Rows<'a>,
-    /// The rows of the batches after this one, one after the other, if known, so that they can be prefetched and
-    /// gathered ahead. No result depends on them, as long as `generation` keeps its promise.
-    pub upcoming: Rows<'a>,
-    /// Names the contents of features, targets and weights: whoever changes what a buffer holds gives its next
-    /// batch another number, such as one of [`new_generation`]. 0 for rows that stay as they are.
-    pub generation: u64,
-}
-
-/// A number for [`Batch::generation`] that no other buffer of the program has.
-pub fn new_generation() -> u64 {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    1 + LAST.fetch_add(1, Ordering::Relaxed)
-}
-
-impl<'a> Batch<'a> {
-    /// Rows of a dataset.
-    pub fn new(dataset: impl Into<DatasetRef<'a>>, rows: Rows<'a>) -> Self {
-        let dataset = dataset.into();
-        Self {
-            features: dataset.features,
-            targets: Some(dataset.targets),
-            weights: dataset.weights,
-            rows,
-            upcoming: Rows::NONE,
-            generation: 0,
-        }
-    }
-
-    /// All rows of a dataset.
-    pub fn all(dataset: impl Into<DatasetRef<'a>>) -> Self {
-        let dataset = dataset.into();
-        Self::new(dataset, Rows::Range(0, dataset.features.rows()))
-    }
-
-    /// All rows, for predictions.
-    pub fn unlabelled(features: impl Into<FeaturesRef<'a>>) -> Self {
-        let features = features.into();
-        Self {
-            features,
-            targets: None,
-            weights: None,
-            rows: Rows::Range(0, features.rows()),
-            upcoming: Rows::NONE,
-            generation: 0,
-        }
-    }
-
-    /// Whether every row exists. Those to come are a hint, which may be of rows that there are not.
-    fn is_inside(&self, rows: usize) -> bool {
-        match self.rows {
-            Rows::Range(start, end) => start <= end && end <= rows,
-            // Without an early end, so that it is a few vector instructions.
-            Rows::Listed(listed) => {
-                let is_inside = |row: &u32| (*row as usize) < rows;
-                listed.iter().fold(true, |all, row| all & is_inside(row))
-            }
-        }
-    }
-
-    /// Checks that the batch fits a network of these sizes. Costs a look at each row's number.
-    ///
-    /// # Errors
-    /// Says what does not fit.
-    pub(crate) fn check(&self, inputs: usize, outputs: usize, most: usize) -> Result<()> {
-        let refuse =
-            |found: String, expected: String| Err(Error::invalid("batch", found, expected));
-        if self.features.width != inputs {
-            return refuse(
-                format!("{} features a row", self.features.width),
-                format!("{inputs}, as the network takes"),
-            );
-        }
-        let count = self.rows.len();
-        if count > most {
-            return refuse(format!("{count} rows"), format!("at most {most}"));
-        }
-        let rows = self.features.rows();
-        if !self.is_inside(rows) {
-            return refuse(
-                "a row that does not exist".into(),
-                format!("rows below {rows}"),
-            );
-        }
-        if let ValuesRef::Columns(columns) = self.features.values
-            && (columns.len() != inputs || columns.iter().any(|column| column.len() != rows))
-        {
-            return refuse(
-                format!("{} columns of different lengths", columns.len()),
-                format!("{inputs} of the same length"),
-            );
-        }
-        if self.weights.is_some_and(|weights| weights.len() != rows) {
-            return refuse(
-                "weights of other rows".into(),
-                format!("one for each of {rows} rows"),
-            );
-        }
-        match self.targets {
-            Some(targets) if targets.rows() != rows => refuse(
-                format!("{} targets", targets.rows()),
-                format!("one for each of {rows} rows"),
-            ),
-            Some(TargetsRef::Values { width, .. }) if width != outputs => refuse(
-                format!("{width} target values a row"),
-                format!("{outputs}, as the network puts out"),
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    /// The same for a batch to learn from: there are rows, and they have targets.
-    ///
-    /// # Errors
-    /// Says what does not fit.
-    pub(crate) fn check_training(&self, inputs: usize, outputs: usize, most: usize) -> Result<()> {
-        self.check(inputs, outputs, most)?;
-        if self.rows.is_empty() || self.targets.is_none() {
-            let expected = "rows with targets to learn from";
-            return Err(Error::invalid("batch", "none", expected));
-        }
-        Ok(())
-    }
-
-    /// Σ of the weights of the rows.
-    pub fn total_weight(&self) -> f64 {
-        match self.weights {
-            None => self.rows.len() as f64,
-            Some(weights) => (0..self.rows.len())
-                .map(|i| f64::from(weights[self.rows.at(i)]))
-                .sum(),
-        }
-    }
-}
-
-/// What a step tells.
+/// What a step reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
     /// Weighted mean loss of the batch, before the update.
@@ -200,6 +19,25 @@ pub struct StepReport {
     pub gradient_norm: f64,
     /// ‖Δθ‖, by how much θ moved, where the run stops by it.
     pub change: Option<f64>,
+}
+
+/// Sums over the rows of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LossSums {
+    /// Σ w·l.
+    pub loss: f64,
+    /// Σ w.
+    pub weight: f64,
+}
+
+impl LossSums {
+    /// The weighted mean loss; 0 where no row has a weight.
+    pub fn mean(&self) -> f64 {
+        match self.weight > 0.0 {
+            true => self.loss / self.weight,
+            false => 0.0,
+        }
+    }
 }
 
 /// A tensor of parameters, as files and reports know it.
@@ -274,12 +112,44 @@ pub trait Engine: Send {
     /// of one or more θ, or there is not enough memory.
     fn hvp(&mut self, batch: &Batch, vectors: &[f64]) -> Result<(f64, Vec<f64>)>;
 
-    /// The weighted mean loss over any number of rows, and into `predictions`, if given, what the network
-    /// answers for each of them (through the loss's link), row-major.
-    fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64>;
+    /// Adds the losses of any number of rows to `sums`, and replaces `predictions`, if given, by the network's
+    /// outputs for each of them (through the loss's link), row-major.
+    ///
+    /// Rows that are evaluated in several calls give the bits of a single one if each call but the last takes a
+    /// multiple of [`Engine::evaluation_rows`].
+    ///
+    /// # Errors
+    /// If the rows do not fit the network.
+    fn add_losses(
+        &mut self,
+        batch: &Batch,
+        sums: &mut LossSums,
+        predictions: Option<&mut Vec<f64>>,
+    ) -> Result<()>;
 
-    /// What the network answers for each row (through the loss's link), row-major.
-    fn predict(&mut self, features: &Features) -> Result<Vec<f64>>;
+    /// Rows that are evaluated together: see [`Engine::add_losses`].
+    fn evaluation_rows(&self) -> usize;
+
+    /// The weighted mean loss over any number of rows, and into `predictions`, if given, the network's outputs for
+    /// each of them (through the loss's link), row-major.
+    ///
+    /// # Errors
+    /// If the rows do not fit the network.
+    fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64> {
+        let mut sums = LossSums::default();
+        self.add_losses(batch, &mut sums, predictions)?;
+        Ok(sums.mean())
+    }
+
+    /// The network's outputs for each row (through the loss's link), row-major.
+    ///
+    /// # Errors
+    /// If the rows do not fit the network.
+    fn predict(&mut self, features: &Features) -> Result<Vec<f64>> {
+        let mut predictions = Vec::new();
+        self.evaluate(&Batch::unlabelled(features), Some(&mut predictions))?;
+        Ok(predictions)
+    }
 
     /// The tensors of parameters.
     fn parameters(&self) -> Vec<ParameterInfo>;
@@ -320,111 +190,10 @@ pub trait Engine: Send {
     /// Names the layer that has no second derivatives.
     fn check_second_order(&self) -> Result<()>;
 
-    /// Checks that a dataset fits the network: width, kind of targets, class indices.
+    /// Checks that rows fit the network: width, kind of targets, class indices, weights. An error counts rows from
+    /// `first`, the number of the batch's first row in its source.
     ///
     /// # Errors
     /// Says what does not fit.
-    fn check(&self, dataset: &Dataset) -> Result<()>;
-}
-
-/// See [`Engine::check`]. `fits` tells whether a number is finite in the engine's precision.
-pub(crate) fn check(
-    dataset: &Dataset,
-    inputs: usize,
-    outputs: usize,
-    comparison: Comparison,
-    fits: impl Fn(f64) -> bool,
-) -> Result<()> {
-    Batch::all(dataset).check(inputs, outputs, usize::MAX)?;
-    let rows = dataset.rows();
-    let refuse = |subject: &str, found: String, expected: &str| {
-        Err(Error::invalid(subject, found, expected))
-    };
-    let (length, strange) = match &dataset.features.values {
-        Values::F32(values) => (values.len(), values.iter().position(|v| !fits((*v).into()))),
-        Values::F64(values) => (values.len(), values.iter().position(|v| !fits(*v))),
-        Values::U8 { bytes, .. } => (bytes.len(), None),
-    };
-    if length != rows * inputs {
-        let found = format!("{length} values for rows of {inputs}");
-        return refuse("features", found, "whole rows");
-    }
-    if let Some(position) = strange {
-        let found = format!("a value that is not finite in row {}", position / inputs);
-        return refuse("features", found, "finite numbers");
-    }
-    if let Some(weights) = &dataset.weights {
-        if weights.iter().any(|w| !(w.is_finite() && *w >= 0.0)) {
-            return refuse("weights", "one that is not".into(), "finite numbers ≥ 0");
-        }
-        if rows > 0 && weights.iter().all(|w| *w == 0.0) {
-            return refuse("weights", "0 for every row".into(), "one that is not 0");
-        }
-    }
-    check_targets(&dataset.targets, outputs, comparison, fits)
-}
-
-fn check_targets(
-    targets: &Targets,
-    outputs: usize,
-    comparison: Comparison,
-    fits: impl Fn(f64) -> bool,
-) -> Result<()> {
-    let refuse = |found: String, expected: String| Err(Error::invalid("targets", found, expected));
-    match (targets, comparison) {
-        (Targets::Values { values, .. }, comparison) => {
-            if let Some(value) = values.iter().find(|value| !fits(**value)) {
-                return refuse(value.to_string(), "finite numbers".into());
-            }
-            let probability = |value: &f64| (0.0..=1.0).contains(value);
-            let is_distribution = |row: &[f64]| (row.iter().sum::<f64>() - 1.0).abs() < 1e-6;
-            let label = |value: &f64| *value == 0.0 || *value == 1.0;
-            match comparison {
-                Comparison::NonNegative => match values.iter().find(|value| **value < 0.0) {
-                    Some(value) => refuse(value.to_string(), "numbers ≥ 0".into()),
-                    None => Ok(()),
-                },
-                Comparison::LabelsOrBinary => match values.iter().find(|value| !label(value)) {
-                    Some(value) => refuse(value.to_string(), "labels 0 and 1".into()),
-                    None => Ok(()),
-                },
-                Comparison::Classes => refuse(
-                    "numbers".into(),
-                    "classes, which this loss compares with".into(),
-                ),
-                Comparison::ProbabilitiesOrBinary | Comparison::DistributionOrClasses
-                    if !values.iter().all(probability) =>
-                {
-                    refuse("a value outside [0, 1]".into(), "probabilities".into())
-                }
-                Comparison::DistributionOrClasses
-                    if !values.chunks(outputs.max(1)).all(is_distribution) =>
-                {
-                    refuse(
-                        "a row that does not add up to 1".into(),
-                        "probabilities".into(),
-                    )
-                }
-                _ => Ok(()),
-            }
-        }
-        (Targets::Classes(_), Comparison::Values | Comparison::NonNegative) => refuse(
-            "classes".into(),
-            "numbers, which this loss compares with".into(),
-        ),
-        (Targets::Classes(classes), Comparison::DistributionOrClasses | Comparison::Classes) => {
-            match classes.iter().find(|class| **class as usize >= outputs) {
-                Some(class) => refuse(format!("class {class}"), format!("classes below {outputs}")),
-                None => Ok(()),
-            }
-        }
-        (Targets::Classes(_), _) if outputs != 1 => refuse(
-            format!("classes for {outputs} outputs"),
-            "a single output for two classes".into(),
-        ),
-        (Targets::Classes(classes), _) => match classes.iter().find(|class| **class >= 2) {
-            Some(class) => refuse(format!("class {class}"), "classes 0 and 1".into()),
-            None => Ok(()),
-        },
-    }
+    fn check(&self, batch: &Batch, first: usize) -> Result<()>;
 }

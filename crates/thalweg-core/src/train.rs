@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
         let spec = spec.resolve()?;
         engine.check_trainable()?;
         for dataset in [Some(training), validation].into_iter().flatten() {
-            engine.check(dataset)?;
+            engine.check(&Batch::all(dataset), 0)?;
             let rows = dataset.rows();
             if rows == 0 || u32::try_from(rows).is_err() {
                 return Err(Error::invalid(
@@ -185,6 +185,10 @@ impl<'a> Run<'a> {
                     format!("1 to {}", u32::MAX),
                 ));
             }
+        }
+        if Batch::all(training).total_weight() == 0.0 {
+            let expected = "one that is not 0";
+            return Err(Error::invalid("weights", "0 for every row", expected));
         }
         batches::check(&spec, training)?;
         let mut order = Vec::with_capacity(training.rows());

@@ -237,7 +237,7 @@ fn check(
         targets: targets(rows),
         weights: is_weighted.then(|| weights(rows, seed + 2)),
     };
-    engine.check(&dataset).unwrap();
+    engine.check(&Batch::all(&dataset), 0).unwrap();
     let batch = Batch::all(&dataset);
     engine.load(&state(&parameters)).unwrap();
     let (loss, gradient) = engine.loss_and_gradient(&batch).unwrap();

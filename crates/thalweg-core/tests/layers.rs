@@ -733,7 +733,7 @@ fn embedding_reads_nothing_but_codes() {
     let network = whole(image, layers, 3);
     let engine = engine(&network, &descent(1.0, 4, 1));
     let good = rows(&network, 10);
-    engine.check(&good).unwrap();
+    engine.check(&Batch::all(&good), 0).unwrap();
     for (place, x) in [(0, 0.5), (1, 5.0), (6, -1.0)] {
         let Values::F64(mut values) = good.features.values.clone() else {
             panic!("numbers")
@@ -747,7 +747,7 @@ fn embedding_reads_nothing_but_codes() {
             targets: Targets::Classes(vec![0; 10]),
             weights: None,
         };
-        let message = engine.check(&bad).unwrap_err().to_string();
+        let message = engine.check(&Batch::all(&bad), 0).unwrap_err().to_string();
         let expected = format!("layer 1 (embedding): found {x} in input {}", place % 6 + 1);
         assert!(message.starts_with(&expected), "{message}");
     }

@@ -320,7 +320,7 @@ fn what_does_not_go_together_is_refused_when_it_is_made() {
             weights: None,
         };
         let engine = engine(&network, &descent(0.1, 4, 1));
-        engine.check(&data).unwrap_err().to_string()
+        engine.check(&Batch::all(&data), 0).unwrap_err().to_string()
     };
     assert!(
         check("poisson", values(1, vec![1.0, -2.0])).contains("found -2, expected numbers ≥ 0")

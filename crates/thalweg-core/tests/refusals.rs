@@ -16,6 +16,7 @@ use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_core::shape::stride;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::train::Run;
 
 const TIME: Time = Time { step: 1, rate: 0.1 };
 
@@ -241,7 +242,7 @@ fn datasets_that_do_not_fit_are_refused_before_training() {
         ),
     ];
     for (loss, outputs, data, expected) in cases {
-        let message = message(engine(loss, outputs).check(&data));
+        let message = message(engine(loss, outputs).check(&Batch::all(&data), 0));
         assert!(message.contains(expected), "{message}");
     }
     let ragged = Dataset {
@@ -254,14 +255,26 @@ fn datasets_that_do_not_fit_are_refused_before_training() {
     };
     let network = NetworkSpec::mlp(2, &[], "relu", 1, Choice::new("mse"));
     let engine_of_two = cpu::engine(&network, &descent(0.1, 4, 1), 1).unwrap();
-    assert!(message(engine_of_two.check(&ragged)).contains("whole rows"));
-    for weights in [vec![0.0; 2], vec![1.0, f32::NAN], vec![1.0, -1.0]] {
-        let weighted = Dataset {
-            weights: Some(weights),
-            ..data(two(), values(1, two()))
-        };
-        assert!(message(engine("mse", 1).check(&weighted)).contains("weights"));
+    assert!(message(engine_of_two.check(&Batch::all(&ragged), 0)).contains("whole rows"));
+    let weighted = |weights: [f32; 2]| Dataset {
+        weights: Some(weights.to_vec()),
+        ..data(two(), values(1, two()))
+    };
+    for (wrong, found) in [(f32::NAN, "NaN in row 18"), (-1.0, "-1 in row 18")] {
+        let rows = weighted([1.0, wrong]);
+        let message = message(engine("mse", 1).check(&Batch::all(&rows), 17));
+        assert!(
+            message.contains("weights") && message.contains(found),
+            "{message}"
+        );
     }
+    let message = message(Run::new(
+        engine("mse", 1),
+        &descent(0.1, 4, 1),
+        &weighted([0.0; 2]),
+        None,
+    ));
+    assert!(message.contains("0 for every row"), "{message}");
 }
 
 #[test]

@@ -375,7 +375,7 @@ fn every_loss_has_its_curvature() {
                     };
                     let mut engine = engine(&network, &descent(1.0, 11, 1));
                     draw(&mut *engine, 5);
-                    engine.check(&data).unwrap();
+                    engine.check(&Batch::all(&data), 0).unwrap();
                     let case = format!("{name}, {outputs} outputs, targets {kind}, {is_weighted}");
                     let [error, length] = check(&case, &mut *engine, &Batch::all(&data), 40);
                     println!("{case}: {error:.1e}");

@@ -10,8 +10,8 @@ use super::team::Member;
 use super::twin::{self, Twin};
 use super::update::Update;
 use super::whole::{self, Sums};
-use crate::dataset::{Dataset, Features, FeaturesRef, ValuesRef};
-use crate::engine::{self, Batch, Engine, ParameterInfo, State, StepReport};
+use crate::dataset::{FeaturesRef, ValuesRef};
+use crate::engine::{self, Batch, Engine, Limits, LossSums, ParameterInfo, State, StepReport};
 use crate::error::{Error, Result};
 use crate::layers::Mode;
 use crate::optimizers::Time;
@@ -166,7 +166,12 @@ impl<T: Precision> Engine for CpuEngine<T> {
         answer
     }
 
-    fn evaluate(&mut self, batch: &Batch, predictions: Option<&mut Vec<f64>>) -> Result<f64> {
+    fn add_losses(
+        &mut self,
+        batch: &Batch,
+        sums: &mut LossSums,
+        predictions: Option<&mut Vec<f64>>,
+    ) -> Result<()> {
         batch.check(self.plan.inputs, self.plan.outputs, usize::MAX)?;
         let (rows, outputs) = (batch.rows.len(), self.plan.outputs);
         let size = self.plan.evaluation_rows;
@@ -217,18 +222,13 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 }
             });
         }
-        let total = batch.total_weight();
-        Ok(if total > 0.0 {
-            losses.iter().sum::<f64>() / total
-        } else {
-            0.0
-        })
+        sums.loss = losses.iter().fold(sums.loss, |sum, loss| sum + loss);
+        sums.weight = batch.add_weights(sums.weight);
+        Ok(())
     }
 
-    fn predict(&mut self, features: &Features) -> Result<Vec<f64>> {
-        let mut predictions = Vec::new();
-        self.evaluate(&Batch::unlabelled(features), Some(&mut predictions))?;
-        Ok(predictions)
+    fn evaluation_rows(&self) -> usize {
+        self.plan.evaluation_rows
     }
 
     fn parameters(&self) -> Vec<ParameterInfo> {
@@ -285,20 +285,20 @@ impl<T: Precision> Engine for CpuEngine<T> {
         twin::check(&self.plan, &self.network)
     }
 
-    fn check(&self, dataset: &Dataset) -> Result<()> {
-        engine::check(
-            dataset,
-            self.plan.inputs,
-            self.plan.outputs,
-            self.loss.comparison(),
-            |value| T::from_f64(value).to_f64().is_finite(),
-        )?;
-        let Some(first) = self.plan.layers.first().filter(|first| first.input == 0) else {
+    fn check(&self, batch: &Batch, first: usize) -> Result<()> {
+        let limits = Limits {
+            inputs: self.plan.inputs,
+            outputs: self.plan.outputs,
+            comparison: self.loss.comparison(),
+            fits: |value| T::from_f64(value).to_f64().is_finite(),
+        };
+        engine::check(batch, first, &limits)?;
+        let Some(layer) = self.plan.layers.first().filter(|first| first.input == 0) else {
             return Ok(());
         };
-        (0..dataset.rows()).try_for_each(|row| {
-            let row = dataset.features.row(row);
-            first
+        (0..batch.rows.len()).try_for_each(|position| {
+            let row = batch.features.row(batch.rows.at(position));
+            layer
                 .layer
                 .check_input(&mut row.map(|x| T::from_f64(x).to_f64()))
         })

@@ -48,7 +48,7 @@ fn hessian_vector_products_of_networks_are_those_of_pytorch() {
         let mut engine = engine(&network, &descent(1.0, rows, 1));
         engine.load(&state(&floats(case, "parameters"))).unwrap();
         let data = dataset(case, inputs, rows);
-        engine.check(&data).unwrap();
+        engine.check(&Batch::all(&data), 0).unwrap();
         let batch = Batch::all(&data);
         let (_, gradient) = engine.loss_and_gradient(&batch).unwrap();
         let (value, product) = engine.hvp(&batch, &floats(case, "direction")).unwrap();

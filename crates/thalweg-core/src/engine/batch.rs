@@ -1,0 +1,193 @@
+//! Rows of a step or of an evaluation, borrowed from whoever holds them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::dataset::{DatasetRef, FeaturesRef, TargetsRef, ValuesRef};
+use crate::error::{Error, Result};
+
+/// Which rows of a dataset.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows<'a> {
+    /// `start .. end`.
+    Range(usize, usize),
+    /// These, in this order.
+    Listed(&'a [u32]),
+}
+
+impl Rows<'_> {
+    /// No rows.
+    pub const NONE: Self = Rows::Range(0, 0);
+
+    /// Number of rows.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Range(start, end) => end.saturating_sub(*start),
+            Rows::Listed(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row of the dataset at a position.
+    #[inline]
+    pub fn at(&self, position: usize) -> usize {
+        match self {
+            Rows::Range(start, _) => start + position,
+            Rows::Listed(rows) => rows[position] as usize,
+        }
+    }
+}
+
+/// Rows for one step or one evaluation.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// What the network sees.
+    pub features: FeaturesRef<'a>,
+    /// What it should answer; absent for predictions.
+    pub targets: Option<TargetsRef<'a>>,
+    /// Weight of each row of the features, if they differ.
+    pub weights: Option<&'a [f32]>,
+    /// Which rows of these.
+    pub rows: Rows<'a>,
+    /// The rows of the batches after this one, one after the other, if known, so that they can be prefetched and
+    /// gathered ahead. No result depends on them, as long as `generation` keeps its promise.
+    pub upcoming: Rows<'a>,
+    /// Names the contents of features, targets and weights: whoever changes what a buffer holds gives its next
+    /// batch another number, such as one of [`new_generation`]. 0 for rows that stay as they are.
+    pub generation: u64,
+}
+
+/// A number for [`Batch::generation`] that no other buffer of the program has.
+pub fn new_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    1 + LAST.fetch_add(1, Ordering::Relaxed)
+}
+
+impl<'a> Batch<'a> {
+    /// Rows of a dataset.
+    pub fn new(dataset: impl Into<DatasetRef<'a>>, rows: Rows<'a>) -> Self {
+        let dataset = dataset.into();
+        Self {
+            features: dataset.features,
+            targets: Some(dataset.targets),
+            weights: dataset.weights,
+            rows,
+            upcoming: Rows::NONE,
+            generation: 0,
+        }
+    }
+
+    /// All rows of a dataset.
+    pub fn all(dataset: impl Into<DatasetRef<'a>>) -> Self {
+        let dataset = dataset.into();
+        Self::new(dataset, Rows::Range(0, dataset.features.rows()))
+    }
+
+    /// All rows, for predictions.
+    pub fn unlabelled(features: impl Into<FeaturesRef<'a>>) -> Self {
+        let features = features.into();
+        Self {
+            features,
+            targets: None,
+            weights: None,
+            rows: Rows::Range(0, features.rows()),
+            upcoming: Rows::NONE,
+            generation: 0,
+        }
+    }
+
+    /// Whether every row exists. Those to come are a hint, which may be of rows that there are not.
+    fn is_inside(&self, rows: usize) -> bool {
+        match self.rows {
+            Rows::Range(start, end) => start <= end && end <= rows,
+            // Without an early end, so that it is a few vector instructions.
+            Rows::Listed(listed) => {
+                let is_inside = |row: &u32| (*row as usize) < rows;
+                listed.iter().fold(true, |all, row| all & is_inside(row))
+            }
+        }
+    }
+
+    /// Checks that the batch fits a network of these sizes. Costs a look at each row's number.
+    ///
+    /// # Errors
+    /// Says what does not fit.
+    pub(crate) fn check(&self, inputs: usize, outputs: usize, most: usize) -> Result<()> {
+        let refuse =
+            |found: String, expected: String| Err(Error::invalid("batch", found, expected));
+        if self.features.width != inputs {
+            return refuse(
+                format!("{} features a row", self.features.width),
+                format!("{inputs}, as the network takes"),
+            );
+        }
+        let count = self.rows.len();
+        if count > most {
+            return refuse(format!("{count} rows"), format!("at most {most}"));
+        }
+        let rows = self.features.rows();
+        if !self.is_inside(rows) {
+            return refuse(
+                "a row that does not exist".into(),
+                format!("rows below {rows}"),
+            );
+        }
+        if let ValuesRef::Columns(columns) = self.features.values
+            && (columns.len() != inputs || columns.iter().any(|column| column.len() != rows))
+        {
+            return refuse(
+                format!("{} columns of different lengths", columns.len()),
+                format!("{inputs} of the same length"),
+            );
+        }
+        if self.weights.is_some_and(|weights| weights.len() != rows) {
+            return refuse(
+                "weights of other rows".into(),
+                format!("one for each of {rows} rows"),
+            );
+        }
+        match self.targets {
+            Some(targets) if targets.rows() != rows => refuse(
+                format!("{} targets", targets.rows()),
+                format!("one for each of {rows} rows"),
+            ),
+            Some(TargetsRef::Values { width, .. }) if width != outputs => refuse(
+                format!("{width} target values a row"),
+                format!("{outputs}, as the network puts out"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a batch to learn from: there are rows, and they have targets.
+    ///
+    /// # Errors
+    /// Says what does not fit.
+    pub(crate) fn check_training(&self, inputs: usize, outputs: usize, most: usize) -> Result<()> {
+        self.check(inputs, outputs, most)?;
+        if self.rows.is_empty() || self.targets.is_none() {
+            let expected = "rows with targets to learn from";
+            return Err(Error::invalid("batch", "none", expected));
+        }
+        Ok(())
+    }
+
+    /// Σ of the weights of the rows.
+    pub fn total_weight(&self) -> f64 {
+        self.add_weights(0.0)
+    }
+
+    /// `sum` plus the weights of the rows, one after the other.
+    pub(crate) fn add_weights(&self, sum: f64) -> f64 {
+        match self.weights {
+            None => sum + self.rows.len() as f64,
+            Some(weights) => (0..self.rows.len())
+                .map(|i| f64::from(weights[self.rows.at(i)]))
+                .fold(sum, |sum, weight| sum + weight),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Whether rows fit a network.
+
+use super::Batch;
+use crate::dataset::{TargetsRef, ValuesRef};
+use crate::error::{Error, Result};
+use crate::losses::Comparison;
+
+/// What a network takes.
+pub(crate) struct Limits<F> {
+    /// Values a row.
+    pub inputs: usize,
+    /// Outputs a row.
+    pub outputs: usize,
+    /// What the loss compares outputs with.
+    pub comparison: Comparison,
+    /// Whether a number is finite in the engine's precision.
+    pub fits: F,
+}
+
+/// See [`super::Engine::check`].
+pub(crate) fn check(
+    batch: &Batch,
+    first: usize,
+    limits: &Limits<impl Fn(f64) -> bool>,
+) -> Result<()> {
+    batch.check(limits.inputs, limits.outputs, usize::MAX)?;
+    let features = batch.features;
+    let length = match features.values {
+        ValuesRef::F32(values) => values.len(),
+        ValuesRef::F64(values) => values.len(),
+        ValuesRef::U8 { bytes, .. } => bytes.len(),
+        ValuesRef::Columns(_) => features.rows() * features.width,
+    };
+    if length != features.rows() * limits.inputs {
+        let found = format!("{length} values for rows of {}", limits.inputs);
+        return Err(Error::invalid("features", found, "whole rows"));
+    }
+    for position in 0..batch.rows.len() {
+        let (row, number) = (batch.rows.at(position), first + position);
+        let start = row * features.width;
+        let is_finite = match features.values {
+            ValuesRef::F32(values) => {
+                let mut row = values[start..][..features.width].iter();
+                row.all(|x| (limits.fits)((*x).into()))
+            }
+            ValuesRef::F64(values) => {
+                let mut row = values[start..][..features.width].iter();
+                row.all(|x| (limits.fits)(*x))
+            }
+            ValuesRef::U8 { .. } => true,
+            ValuesRef::Columns(columns) => {
+                let mut row = columns.iter().map(|column| column[row]);
+                row.all(|x| (limits.fits)(x.into()))
+            }
+        };
+        if !is_finite {
+            let found = format!("a value that is not finite in row {number}");
+            return Err(Error::invalid("features", found, "finite numbers"));
+        }
+        if let Some(weight) = batch.weights.map(|weights| weights[row])
+            && !(weight.is_finite() && weight >= 0.0)
+        {
+            let found = format!("{weight} in row {number}");
+            return Err(Error::invalid("weights", found, "finite numbers ≥ 0"));
+        }
+    }
+    match batch.targets {
+        Some(targets) => check_targets(batch, targets, limits),
+        None => Ok(()),
+    }
+}
+
+fn check_targets(
+    batch: &Batch,
+    targets: TargetsRef,
+    limits: &Limits<impl Fn(f64) -> bool>,
+) -> Result<()> {
+    let (comparison, outputs) = (limits.comparison, limits.outputs);
+    let mut rows = (0..batch.rows.len()).map(|position| batch.rows.at(position));
+    let refuse = |found: String, expected: &str| Err(Error::invalid("targets", found, expected));
+    match targets {
+        TargetsRef::Values { width, values } => {
+            if comparison == Comparison::Classes {
+                return refuse("numbers".into(), "classes, which this loss compares with");
+            }
+            rows.try_for_each(|row| {
+                let row = &values[row * width..][..width];
+                match row.iter().find(|value| !(limits.fits)(**value)) {
+                    Some(value) => refuse(value.to_string(), "finite numbers"),
+                    None => check_values(row, comparison),
+                }
+            })
+        }
+        TargetsRef::Classes(classes) => {
+            let most = match comparison {
+                Comparison::Values | Comparison::NonNegative => {
+                    return refuse("classes".into(), "numbers, which this loss compares with");
+                }
+                Comparison::DistributionOrClasses | Comparison::Classes => outputs,
+                _ if outputs != 1 => {
+                    let found = format!("classes for {outputs} outputs");
+                    return refuse(found, "a single output for two classes");
+                }
+                _ => 2,
+            };
+            let expected = || match comparison {
+                Comparison::DistributionOrClasses | Comparison::Classes => {
+                    format!("classes below {outputs}")
+                }
+                _ => "classes 0 and 1".into(),
+            };
+            match rows.find(|row| classes[*row] as usize >= most) {
+                Some(row) => refuse(format!("class {}", classes[row]), &expected()),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Checks the targets of one row, which are finite.
+fn check_values(row: &[f64], comparison: Comparison) -> Result<()> {
+    let refuse = |found: String, expected: &str| Err(Error::invalid("targets", found, expected));
+    let first = |is_wrong: fn(f64) -> bool| row.iter().copied().find(|value| is_wrong(*value));
+    match comparison {
+        Comparison::NonNegative => match first(|value| value < 0.0) {
+            Some(value) => refuse(value.to_string(), "numbers ≥ 0"),
+            None => Ok(()),
+        },
+        Comparison::LabelsOrBinary => match first(|value| value != 0.0 && value != 1.0) {
+            Some(value) => refuse(value.to_string(), "labels 0 and 1"),
+            None => Ok(()),
+        },
+        Comparison::ProbabilitiesOrBinary | Comparison::DistributionOrClasses
+            if first(|value| !(0.0..=1.0).contains(&value)).is_some() =>
+        {
+            refuse("a value outside [0, 1]".into(), "probabilities")
+        }
+        Comparison::DistributionOrClasses if (row.iter().sum::<f64>() - 1.0).abs() >= 1e-6 => {
+            refuse("a row that does not add up to 1".into(), "probabilities")
+        }
+        _ => Ok(()),
+    }
+}
