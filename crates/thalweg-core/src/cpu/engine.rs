@@ -1,341 +1,202 @@
-//! The engine's operations, as the rest of the program asks for them.
+//! The state of an engine, and how it is made.
 
-use super::CpuEngine;
-use super::buffer::Shared;
-use super::deal;
-use super::gather::Upcoming;
-use super::pass::RowBlock;
+use super::buffer::{Buffer, Shared};
+use super::network::Network;
+use super::plan::{Cut, Plan};
 use super::precision::Precision;
-use super::team::Member;
-use super::twin::{self, Twin};
-use super::update::Update;
-use super::whole::{self, Sums};
-use crate::dataset::{FeaturesRef, ValuesRef};
-use crate::engine::{self, Batch, Engine, Limits, LossSums, ParameterInfo, State, StepReport};
+use super::strategies;
+use super::strategy::Strategy;
+use super::team::Team;
+use super::twin::Twin;
+use super::update::Sums;
+use crate::augmentations::Augmenter;
+use crate::engine::Batch;
 use crate::error::{Error, Result};
-use crate::layers::Mode;
-use crate::optimizers::Time;
+use crate::kernels::Isa;
+use crate::layers::{self, Mode};
+use crate::losses::AnyLoss;
+use crate::memory;
+use crate::optimizers::{Chain, Constants};
+use crate::random::{Purpose, Stream};
+use crate::solvers;
+use crate::spec::{NetworkSpec, TrainingSpec};
 
-impl<T: Precision> Engine for CpuEngine<T> {
-    fn threads(&self) -> usize {
-        self.plan.members
+/// A network, an optimizer and a team of threads. After it is made, a step allocates nothing.
+pub(super) struct CpuEngine<T> {
+    pub spec: NetworkSpec,
+    pub network: Network<T>,
+    pub team: Team,
+    /// How a step is run.
+    pub strategy: Box<dyn Strategy<T>>,
+    pub chain: Chain,
+    /// Of the chain's stages, for one step.
+    pub constants: Vec<Constants>,
+    pub slots: Buffer<T>,
+    pub records: Records,
+    /// Of layers that behave at random.
+    pub seed: u64,
+    /// Whether every layer can be trained through.
+    pub is_trainable: bool,
+    /// Where each parameter stands, once gradients are asked for: a solver asks for one after the other.
+    positions: Option<Vec<usize>>,
+    /// For Hessian-vector products, once they are asked for.
+    pub twin: Option<Box<Twin>>,
+}
+
+/// What the members of a step write: see [`Sums`].
+pub(super) struct Records {
+    losses: Vec<f64>,
+    pub squares: Vec<f64>,
+    pub changes: Vec<f64>,
+}
+
+impl Records {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            losses: vec![0.0; plan.blocks()],
+            squares: vec![0.0; plan.items.len()],
+            changes: vec![0.0; plan.items.len()],
+        }
     }
 
-    fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
-        if !self.is_trainable {
-            self.check_trainable()?;
+    /// The members' views.
+    #[inline]
+    pub fn share(&mut self) -> Sums<'_> {
+        Sums {
+            losses: Shared::new(&mut self.losses),
+            squares: Shared::new(&mut self.squares),
+            changes: Shared::new(&mut self.changes),
         }
-        batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
-        if self.augmenter.is_some() && matches!(batch.features.values, ValuesRef::Columns(_)) {
-            let expected = "row-major values, which augmentation needs";
-            return Err(Error::invalid("batch", "columns", expected));
+    }
+}
+
+impl<T: Precision> CpuEngine<T> {
+    /// # Errors
+    /// If the specs do not fit each other, there is not enough memory, or the system refuses threads.
+    pub fn new(
+        network: &NetworkSpec,
+        training: &TrainingSpec,
+        threads: usize,
+        isa: Isa,
+        loss: Box<dyn AnyLoss>,
+    ) -> Result<Self> {
+        let training = training.resolve()?;
+        let spec = network.resolve()?;
+        solvers::check(&spec, &training)?;
+        let kind = (&*spec.loss.name, loss.comparison());
+        let augmenter = Augmenter::build(&training.augment, spec.shape(), kind)?;
+        let mut chain = solvers::chain(&training)?;
+        let nodes = layers::build(spec.shape(), &spec.layers, training.dtype)?;
+        let layers: Vec<_> = nodes.iter().flat_map(|node| node.part.layers()).collect();
+        if augmenter.is_some() && layers.iter().any(|layer| layer.takes_codes()) {
+            let subject = format!("augmentation {}", training.augment[0].name);
+            let error = Error::invalid(subject, "codes of categories (embedding)", "numbers");
+            return Err(error.remedy("leave it out: what is between two codes means nothing"));
         }
-        let (seed, step) = (self.seed, time.step);
-        if let Some(deals) = &mut self.deals {
-            let blocks = self.plan.blocks_of(batch.rows.len());
-            let members = self.plan.members;
-            let of_blocks = (0..members).map(|member| deal::share(blocks, member, members));
-            deals.blocks.deal(of_blocks);
-            deals.items.deal(self.shares.iter().cloned());
-        }
-        let (mut pass, rest) = self.split(batch, Mode::Training { seed, step });
-        pass.deal = rest.deals.map(|deals| &deals.blocks);
-        for (constants, stage) in rest.constants.iter_mut().zip(&rest.chain.stages) {
-            *constants = stage.constants(time, batch.rows.len());
-        }
-        let update = Update {
-            chain: rest.chain,
-            constants: rest.constants,
-            rate: time.rate,
-            slots: rest.slots,
+        chain.around.constrains_layers = layers.iter().any(|layer| layer.has_constraint());
+        let cut = match (chain.is_whole(), chain.has_parts()) {
+            (true, _) => Cut::Tensors,
+            (false, true) => Cut::Parts,
+            (false, false) => Cut::Nowhere,
         };
-        let blocks = pass.blocks();
-        rest.item_changes.fill(0.0);
-        let sums = Sums {
-            losses: Shared::new(rest.block_losses),
-            squares: Shared::new(rest.item_squares),
-            changes: Shared::new(rest.item_changes),
-            blocks,
+        let plan = Plan::new::<T>(
+            &spec,
+            training.dtype,
+            isa,
+            training.batch_size,
+            threads.max(1),
+            cut,
+            augmenter.is_some(),
+        )?;
+        let mut engine = Self {
+            team: Team::new(plan.members)?,
+            strategy: strategies::choose(&plan, &chain, isa)?,
+            slots: Buffer::new(plan.parameters * chain.slots())?,
+            constants: vec![[0.0; 4]; chain.stages.len()],
+            records: Records::new(&plan),
+            network: Network::new(isa, plan, loss, training.reduction, augmenter)?,
+            spec,
+            chain,
+            seed: training.seed,
+            is_trainable: false,
+            positions: None,
+            twin: None,
         };
-        let losses = sums.losses;
-        let sum_losses = || {
-            // SAFETY: only called when all row blocks are done, and nobody writes losses.
-            let losses = unsafe { losses.read(0..blocks) };
-            losses.iter().sum::<f64>() * pass.scale
-        };
-        let (gradients, shares, length) = (rest.gradients, rest.shares, rest.item_length);
-        let update_item = |member: usize, index: usize| {
-            let item = &pass.plan.items[index];
-            let start = member * length;
-            // SAFETY: each member has room of its own, nobody else took the item, and all rows are done.
-            unsafe {
-                let gradient = gradients.write(start..start + item.range.len());
-                let updated = pass.update(member, item, &update, gradient);
-                sums.squares.write(index..index + 1)[0] = updated.square;
-                sums.changes.write(index..index + 1)[0] = updated.change;
-            }
-        };
-        rest.team.run(&|member: Member| {
-            pass.row_blocks(member, losses);
-            match member.index {
-                _ if !pass.plan.caller_updates => {}
-                0 => {
-                    member.collect();
-                    if sum_losses().is_finite() {
-                        (0..pass.plan.items.len()).for_each(|index| update_item(0, index));
-                    }
-                    return;
-                }
-                _ => {
-                    member.hand_in();
-                    // SAFETY: the member has done its blocks, and the caller reads nothing but their gradients.
-                    unsafe { pass.gather_ahead(member) };
-                    return;
-                }
-            }
-            member.meet();
-            if !sum_losses().is_finite() {
-                return;
-            }
-            let items = member.share(shares);
-            if let Some(whole) = &rest.whole {
-                whole.update(&pass, &update, member, items, sums);
-                return;
-            }
-            let deal = rest.deals.map(|deals| &deals.items);
-            deal::pieces(deal, member, items).for_each(|index| update_item(member.index, index));
-        });
-        let loss = sum_losses();
-        let gradient_norm = self.item_squares.iter().sum::<f64>().sqrt();
-        let is_ruined = whole::is_ruined(&self.item_changes);
-        if loss.is_finite() && gradient_norm.is_finite() && !is_ruined {
-            let change = || self.item_changes.iter().sum::<f64>().sqrt();
-            return Ok(StepReport {
-                loss,
-                gradient_norm,
-                change: self.chain.around.measures_change.then(change),
-            });
-        }
-        let (quantity, value) = if !loss.is_finite() {
-            ("loss", loss)
-        } else if is_ruined {
-            let parameters = self.parameters.iter().map(|p| p.to_f64());
-            let strange = parameters.into_iter().find(|p| !p.is_finite());
-            ("largest parameter", strange.map_or(f64::NAN, f64::abs))
-        } else {
-            ("gradient norm", gradient_norm)
-        };
-        Err(Error::Diverged {
-            step: time.step,
-            epoch: 0,
-            quantity,
-            value,
-            rate: Some(time.rate),
-        })
+        engine.is_trainable = engine.check_layers().is_ok();
+        Ok(engine)
     }
 
-    fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
-        let (seed, step) = (self.seed, 1);
-        self.gradient(batch, Mode::Training { seed, step })
-    }
-
-    fn evaluation_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
-        self.gradient(batch, Mode::Evaluation)
-    }
-
-    fn hvp(&mut self, batch: &Batch, vectors: &[f64]) -> Result<(f64, Vec<f64>)> {
-        self.check_trainable()?;
-        self.check_second_order()?;
-        batch.check_training(self.plan.inputs, self.plan.outputs, self.plan.batch_size)?;
-        let parameters = self.plan.values();
-        if vectors.is_empty() || !vectors.len().is_multiple_of(parameters.max(1)) {
-            return Err(Error::invalid(
-                "vectors",
-                format!("{} values", vectors.len()),
-                format!("one or more times {parameters}, the number of parameters"),
-            ));
-        }
-        let mut twin = match self.twin.take() {
-            Some(twin) => twin,
-            None => Box::new(Twin::new::<T>(&self.plan, &self.network, self.isa)?),
-        };
-        let (seed, step) = (self.seed, 1);
-        let (pass, rest) = self.split(batch, Mode::Training { seed, step });
-        let answer = twin.products(rest.team, &pass, vectors);
-        self.twin = Some(twin);
-        answer
-    }
-
-    fn add_losses(
-        &mut self,
-        batch: &Batch,
-        sums: &mut LossSums,
-        predictions: Option<&mut Vec<f64>>,
-    ) -> Result<()> {
-        batch.check(self.plan.inputs, self.plan.outputs, usize::MAX)?;
-        let (rows, outputs) = (batch.rows.len(), self.plan.outputs);
-        let size = self.plan.evaluation_rows;
-        let mut losses = vec![0.0; rows.div_ceil(size)];
-        let mut nothing = Vec::new();
-        let has_predictions = predictions.is_some();
-        let predictions = predictions.unwrap_or(&mut nothing);
-        predictions.clear();
-        predictions.resize(if has_predictions { rows * outputs } else { 0 }, 0.0);
-        {
-            let losses = Shared::new(&mut losses);
-            let predictions = Shared::new(predictions);
-            let link = self.loss.link();
-            let (pass, rest) = self.split(batch, Mode::Evaluation);
-            rest.team.run(&|member: Member| {
-                if pass.plan.prepared > 0 {
-                    pass.prepare(member);
-                    member.meet();
-                }
-                let blocks = rows.div_ceil(size);
-                for index in (member.index..blocks).step_by(member.count()) {
-                    let start = index * size;
-                    let end = rows.min(start + size);
-                    let block = RowBlock {
-                        rows: start..end,
-                        place: member.index * size,
-                        room: pass.plan.room(end - start),
-                        member: member.index,
-                    };
-                    // SAFETY: each member works in rows of its own; parameters do not change.
-                    unsafe {
-                        let z = pass.forward(&block, Upcoming::UNKNOWN);
-                        if has_predictions {
-                            let range = block.rows.start * outputs..block.rows.end * outputs;
-                            let answers = predictions.write(range).chunks_exact_mut(outputs);
-                            let z = z.chunks_exact(pass.plan.output_stride);
-                            for (answer, z) in answers.zip(z) {
-                                for (answer, z) in answer.iter_mut().zip(z) {
-                                    *answer = z.to_f64();
-                                }
-                                link.apply(answer);
-                            }
-                        }
-                        if pass.batch.targets.is_some() {
-                            losses.write(index..index + 1)[0] = pass.loss(&block);
-                        }
-                    }
-                }
-            });
-        }
-        sums.loss = losses.iter().fold(sums.loss, |sum, loss| sum + loss);
-        sums.weight = batch.add_weights(sums.weight);
-        Ok(())
-    }
-
-    fn evaluation_rows(&self) -> usize {
-        self.plan.evaluation_rows
-    }
-
-    fn parameters(&self) -> Vec<ParameterInfo> {
-        let layers = self.plan.layers.iter();
-        layers
-            .flat_map(|planned| {
-                planned
-                    .layer
-                    .segments()
-                    .into_iter()
-                    .enumerate()
-                    .map(move |(number, segment)| ParameterInfo {
-                        name: format!("{}.{}", planned.path, segment.name),
-                        is_trained: planned.layer.is_trained(number),
-                        shape: segment.shape,
-                        decays: segment.decays,
-                    })
-            })
-            .collect()
-    }
-
-    fn save(&self) -> Result<State> {
-        let slots = self.slots.chunks_exact(self.plan.parameters.max(1));
-        Ok(State {
-            parameters: self.save_parameters()?,
-            slots: slots
-                .map(|slot| self.in_order(slot))
-                .collect::<Result<_>>()?,
-        })
-    }
-
-    fn load(&mut self, state: &State) -> Result<()> {
-        self.restore(&state.parameters, &state.slots)
-    }
-
-    fn save_parameters(&self) -> Result<Vec<f64>> {
-        self.in_order(&self.parameters)
-    }
-
-    fn load_parameters(&mut self, parameters: &[f64]) -> Result<()> {
-        self.restore(parameters, &[])
-    }
-
-    fn check_trainable(&self) -> Result<()> {
-        for planned in &self.plan.layers {
+    /// Checks that every layer can be trained through: see
+    /// [`Engine::check_trainable`](crate::engine::Engine::check_trainable).
+    pub fn check_layers(&self) -> Result<()> {
+        for planned in &self.network.plan.layers {
             let number = planned.number();
-            let name = &self.network.layers[number].name;
+            let name = &self.spec.layers[number].name;
             (planned.layer.check_trainable()).map_err(|error| error.of_layer(number, name))?;
         }
         Ok(())
     }
 
-    fn check_second_order(&self) -> Result<()> {
-        twin::check(&self.plan, &self.network)
+    /// Checks that a batch can be trained on.
+    #[inline]
+    pub fn check_batch(&self, batch: &Batch) -> Result<()> {
+        if !self.is_trainable {
+            self.check_layers()?;
+        }
+        let plan = &self.network.plan;
+        batch.check_training(plan.inputs, plan.outputs, plan.batch_size)
     }
 
-    fn check(&self, batch: &Batch, first: usize) -> Result<()> {
-        let limits = Limits {
-            inputs: self.plan.inputs,
-            outputs: self.plan.outputs,
-            comparison: self.loss.comparison(),
-            fits: |value| T::from_f64(value).to_f64().is_finite(),
-        };
-        engine::check(batch, first, &limits)?;
-        let Some(layer) = self.plan.layers.first().filter(|first| first.input == 0) else {
-            return Ok(());
-        };
-        (0..batch.rows.len()).try_for_each(|position| {
-            let row = batch.features.row(batch.rows.at(position));
-            layer
-                .layer
-                .check_input(&mut row.map(|x| T::from_f64(x).to_f64()))
-        })
+    /// Freshly drawn parameters.
+    pub fn initial(&self) -> Vec<f64> {
+        let mut parameters = Vec::new();
+        for (index, planned) in self.network.plan.layers.iter().enumerate() {
+            let random = |segment: usize| {
+                // A layer has more than 256 segments where it embeds as many columns.
+                let (low, high) = (segment as u64 & 0xff, segment as u64 >> 8);
+                let substream = high << 40 | (index as u64) << 8 | low;
+                Stream::new(self.seed, Purpose::Initialize, substream).sequence()
+            };
+            parameters.extend(planned.layer.initialize_all(&random).into_iter().flatten());
+        }
+        parameters
     }
-}
 
-impl<T: Precision> CpuEngine<T> {
-    /// See [`Engine::load`].
-    fn restore(&mut self, parameters: &[f64], slots: &[Vec<f64>]) -> Result<()> {
-        let places = self.all_places()?;
-        let count = self.chain.slots();
-        let fits = parameters.len() == places.len()
-            && (slots.is_empty() || slots.len() == count)
-            && slots.iter().all(|slot| slot.len() == places.len());
-        if !fits {
-            return Err(Error::invalid(
-                "parameters",
-                format!("{} values, {} slots", parameters.len(), slots.len()),
-                format!("{} values, {count} slots of the same length", places.len()),
-            ));
-        }
-        let copy = |values: &[f64], buffer: &mut [T]| {
-            buffer.fill(T::ZERO);
-            for (place, value) in places.iter().zip(values) {
-                buffer[*place] = T::from_f64(*value);
-            }
+    /// Where each parameter stands in θ, in the order of `State::parameters`.
+    pub fn positions(&self) -> impl Iterator<Item = usize> {
+        self.network
+            .plan
+            .places::<T>(self.network.isa)
+            .map(|(at, _)| at)
+    }
+
+    /// All of them.
+    pub fn all_positions(&self) -> Result<Vec<usize>> {
+        let mut positions = memory::room(self.network.plan.values())?;
+        positions.extend(self.positions());
+        Ok(positions)
+    }
+
+    /// A buffer laid out as θ, in the order of `State::parameters`.
+    pub fn in_order(&self, buffer: &[T]) -> Result<Vec<f64>> {
+        let mut values = memory::room(self.network.plan.values())?;
+        values.extend(self.positions().map(|at| buffer[at].to_f64()));
+        Ok(values)
+    }
+
+    /// Loss and gradient of a batch as it is, without an update.
+    pub fn gradient(&mut self, batch: &Batch, mode: Mode) -> Result<(f64, Vec<f64>)> {
+        self.check_batch(batch)?;
+        let positions = match self.positions.take() {
+            Some(positions) => positions,
+            None => self.all_positions()?,
         };
-        copy(parameters, &mut self.parameters);
-        self.slots.fill(T::ZERO);
-        let buffers = self.slots.chunks_exact_mut(self.plan.parameters.max(1));
-        for (slot, buffer) in slots.iter().zip(buffers) {
-            copy(slot, buffer);
-        }
-        let nobody = Batch::unlabelled(FeaturesRef::f32(self.plan.inputs, &[]));
-        let (pass, _) = self.split(&nobody, Mode::Evaluation);
-        // SAFETY: only this thread works on the engine.
-        unsafe { pass.refresh_all() };
-        Ok(())
+        let mut gradient: Buffer<T> = Buffer::new(self.network.plan.parameters)?;
+        let mut pass = self.network.pass(batch, mode, false);
+        let (sums, view) = (self.records.share(), gradient.share());
+        let loss = (self.strategy).gradient(&mut self.team, &mut pass, sums, view);
+        let ordered = memory::collect(positions.iter().map(|at| gradient[*at].to_f64()));
+        self.positions = Some(positions);
+        Ok((loss, ordered?))
     }
 }

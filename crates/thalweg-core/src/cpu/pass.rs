@@ -1,49 +1,40 @@
-//! One step, as every member of the team runs it.
+//! A pass over a batch, as every member of the team runs it.
 //!
-//! 1. Row blocks: gather, forward through all layers, loss, and back to every dz, with the block's
-//!    activations in the caches of one core. Each member has neighbouring blocks (`deal.rs`).
-//! 2. The team meets.
-//! 3. Items of θ: the gradient over the whole batch, in the order of the rows; the optimizer; the descent;
-//!    derived values. Each item belongs to one member. Where θ is small, part 1 ends with the gradient of the block's own
-//!    rows, and part 3 adds these up.
+//! Each member takes its row blocks forward through all layers, through the loss, and back to the gradient of every
+//! layer's output, with the block's activations in the caches of one core. A layer that couples rows cuts the
+//! network into runs of layers: before it, each block writes partial statistics; after a barrier every member reduces
+//! them in block order, and goes on. The same happens on the way back.
 //!
-//! A layer that couples rows cuts part 1 into runs of layers: before it, each block tells what its rows have to
-//! tell; the team meets, and each member puts the whole together for itself, in the order of the blocks. So it goes
-//! on the way back. Networks without such layers have one run and no more meetings than stand above.
-//!
-//! Every number is computed by one thread in an order that the plan fixes, so the number of threads
-//! changes no bit.
+//! Every number is computed by one thread in an order that the plan fixes, so the number of threads changes no bit.
 
-use std::ops::Range;
+pub(super) mod augment;
+mod couple;
+mod gather;
+mod layers;
+mod one_row;
 
-use super::augment::Augmenting;
+use std::ops::{Deref, Range};
+
 use super::buffer::Shared;
-use super::deal::{self, Deal};
-use super::gather::{Ahead, Upcoming};
-use super::plan::{Plan, PlannedLayer};
+use super::plan::{Blocking, Plan, PlannedLayer};
 use super::precision::Precision;
+use super::queues::{self, Queues};
 use super::team::Member;
-use super::unfold::Step;
+use crate::augmentations::Augmenter;
 use crate::dataset::TargetsRef;
-use crate::engine::Batch;
+use crate::engine::{Batch, Rows};
 use crate::kernels::Isa;
-use crate::layers::{Block, Direction, Mode, Order, Trace, Weights};
+use crate::layers::{Direction, Mode, Order};
 use crate::losses::{AnyLoss, LossRows, TargetRows};
 
-/// What a pass over a batch reads and writes.
-pub(super) struct Pass<'a, T> {
+/// What a forward pass over a batch reads and writes: enough for predictions.
+#[derive(Clone, Copy)]
+pub(super) struct Forward<'a, T> {
     pub isa: Isa,
     pub plan: &'a Plan,
-    pub loss: &'a dyn AnyLoss,
     pub batch: Batch<'a>,
     pub mode: Mode,
-    /// How rows are changed before the network sees them, if they are.
-    pub augmenting: Option<Augmenting<'a>>,
-    /// 1/Σw of the batch.
-    pub scale: f64,
-    /// The same, or 1 for the gradient of the sum.
-    pub gradient_scale: f64,
-    /// Rows of activations, gradients and stashes: see `PlannedLayer`.
+    /// Rows of activations, gradients and stashes: see [`PlannedLayer`].
     pub arena: Shared<'a, T>,
     /// Gathered targets, in whichever form the dataset has them, and weights.
     pub values: Shared<'a, T>,
@@ -53,22 +44,100 @@ pub(super) struct Pass<'a, T> {
     pub derived: Shared<'a, T>,
     /// Numbers that layers prepared.
     pub prepared: Shared<'a, f64>,
-    /// What the row blocks told, block by block, and for each member what the batch told, forward and backward.
-    pub summaries: Shared<'a, f64>,
-    pub totals: Shared<'a, f64>,
-    /// The gradient of each row block, where they are added up: see [`Plan::saves_traffic`].
-    pub partials: Shared<'a, T>,
+    /// Partial statistics of the row blocks, forward and backward, and for each member those of the batch.
+    pub block_statistics: Shared<'a, f64>,
+    pub statistics: Shared<'a, f64>,
+}
+
+/// A forward pass, and what the loss and the way back need beside it.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a, T> {
+    pub forward: Forward<'a, T>,
+    pub loss: &'a dyn AnyLoss,
+    /// How rows are changed before the network sees them, if they are.
+    pub augmenting: Option<Augmenting<'a>>,
+    /// 1/Σw of the batch.
+    pub scale: f64,
+    /// The same, or 1 for the gradient of the sum.
+    pub gradient_scale: f64,
+    /// The gradient of each row block, where these are added up: see [`Plan::adds_blocks`].
+    pub partials: Option<Shared<'a, T>>,
     /// Passes of the engine so far, this one included.
     pub number: u64,
-    /// What each member has gathered ahead, if they do.
+    /// What each member has gathered ahead, if members do.
     pub ahead: Option<Shared<'a, Ahead>>,
-    /// The row blocks as they are dealt out, if members may take them from each other.
-    pub deal: Option<&'a Deal>,
+    /// Row blocks, if members may take them from each other.
+    pub queues: Option<&'a Queues>,
+}
+
+impl<'a, T> Deref for Pass<'a, T> {
+    type Target = Forward<'a, T>;
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.forward
+    }
+}
+
+/// The augmentation of one update.
+#[derive(Clone, Copy)]
+pub(super) struct Augmenting<'a> {
+    pub augmenter: &'a Augmenter,
+    pub seed: u64,
+    pub step: u64,
+}
+
+/// Listed rows that a member will gather after a block, to be prefetched. Contiguous rows are left to the hardware
+/// prefetcher.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Upcoming<'a>(&'a [u32]);
+
+impl<'a> Upcoming<'a> {
+    /// No rows are known.
+    pub const UNKNOWN: Self = Upcoming(&[]);
+
+    /// `rows` from position `first` on.
+    pub fn of(rows: Rows<'a>, first: usize) -> Self {
+        match rows {
+            Rows::Listed(rows) => Upcoming(rows.get(first..).unwrap_or_default()),
+            Rows::Range(..) => Self::UNKNOWN,
+        }
+    }
+}
+
+/// The first row block of the next step, which a member gathered while the caller updated θ.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Ahead {
+    /// The pass that it is for: any other pass may write over the arena.
+    pass: u64,
+    /// Where features, targets and weights come from, and the generation of what is there.
+    sources: [usize; 3],
+    generation: u64,
+    /// The rows, in their order.
+    rows: Vec<u32>,
+}
+
+impl Ahead {
+    /// For blocks of so many rows.
+    pub fn with_capacity(rows: usize) -> Self {
+        Self {
+            rows: Vec::with_capacity(rows),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is for this pass.
+    #[cfg(test)]
+    pub fn is_for(&self, pass: u64) -> bool {
+        self.pass == pass
+    }
 }
 
 /// Consecutive rows of the batch, and where in the arena they are worked on.
 #[derive(Debug, Clone)]
 pub(super) struct RowBlock {
+    /// Its number.
+    pub index: usize,
     /// Positions in the batch.
     pub rows: Range<usize>,
     /// First row in the arena, and how many have room there: see [`Plan::room`].
@@ -79,6 +148,7 @@ pub(super) struct RowBlock {
 }
 
 impl RowBlock {
+    /// Where values of its rows lie that begin at `start`.
     pub fn values(&self, start: usize, stride: usize) -> Range<usize> {
         let first = start + self.place * stride;
         first..first + self.rows.len() * stride
@@ -93,155 +163,74 @@ impl RowBlock {
         }
     }
 
+    /// Where its rows lie among values of so many a row.
     pub fn places(&self, width: usize) -> Range<usize> {
         self.place * width..(self.place + self.rows.len()) * width
+    }
+}
+
+impl<'a, T: Precision> Forward<'a, T> {
+    /// The row blocks that a member works on: those that it takes from queues, or else its share.
+    #[inline]
+    pub fn row_blocks(
+        &self,
+        blocking: Blocking,
+        member: Member<'a>,
+        queues: Option<&'a Queues>,
+    ) -> impl Iterator<Item = RowBlock> + 'a {
+        let (plan, rows) = (self.plan, self.batch.rows.len());
+        let own = queues::share(blocking.count(rows), member.index, member.count());
+        let member_index = member.index;
+        queues::pieces(queues, member, own)
+            .map(move |index| row_block(plan, blocking, rows, index, member_index))
+    }
+
+    /// All rows of the batch as one block, for a member.
+    pub fn all_rows(&self, member: usize) -> RowBlock {
+        let rows = self.batch.rows.len();
+        RowBlock {
+            index: 0,
+            rows: 0..rows,
+            place: 0,
+            room: self.plan.room(rows),
+            member,
+        }
+    }
+}
+
+/// Block number `index` of a batch of so many rows, as a member works on it.
+#[inline]
+fn row_block(
+    plan: &Plan,
+    blocking: Blocking,
+    rows: usize,
+    index: usize,
+    member: usize,
+) -> RowBlock {
+    let start = index * blocking.rows;
+    let end = rows.min(start + blocking.rows);
+    RowBlock {
+        index,
+        rows: start..end,
+        place: match blocking.reuses_room {
+            true => member * blocking.rows,
+            false => start,
+        },
+        room: plan.room(end - start),
+        member,
     }
 }
 
 impl<T: Precision> Pass<'_, T> {
     /// Row blocks of the batch.
     pub fn blocks(&self) -> usize {
-        self.plan.blocks_of(self.batch.rows.len())
+        self.plan.blocking.count(self.batch.rows.len())
     }
 
-    /// The block with this number, for a member of a step.
-    pub(super) fn own_block(&self, member: Member, index: usize) -> RowBlock {
-        let size = self.plan.block_rows;
-        let start = index * size;
-        let end = self.batch.rows.len().min(start + size);
-        RowBlock {
-            rows: start..end,
-            // Where nobody comes back to a block's rows, the next one takes their place in the caches.
-            place: match self.plan.adds_blocks {
-                true => member.index * size,
-                false => start,
-            },
-            room: self.plan.room(end - start),
-            member: member.index,
-        }
-    }
-
-    /// What a layer is told of a block.
-    ///
-    /// # Safety
-    /// Nobody changes what the layer prepared, nor the totals of the block's member.
-    pub(super) unsafe fn block(&self, planned: &PlannedLayer, block: &RowBlock) -> Block<'_> {
-        // SAFETY: the caller's promise.
-        let (prepared, batch) = unsafe {
-            (
-                self.prepared.read(planned.prepared.clone()),
-                self.totals.read(self.totals(planned, block.member)),
-            )
-        };
-        Block {
-            isa: self.isa,
-            rows: block.rows.len(),
-            first: block.rows.start,
-            mode: self.mode,
-            stash: planned.stash_stride,
-            prepared,
-            batch,
-        }
-    }
-
-    /// # Safety
-    /// Nobody changes the layer's parameters meanwhile.
-    pub(super) unsafe fn layer_weights(&self, planned: &PlannedLayer) -> Weights<'_, T> {
-        // SAFETY: the caller's promise.
-        unsafe {
-            Weights {
-                parameters: self.parameters.read(planned.parameters.clone()),
-                derived: self.derived.read(planned.derived.clone()),
-            }
-        }
-    }
-
-    /// # Safety
-    /// Nobody changes these rows of the layer's input and output meanwhile.
-    pub(super) unsafe fn trace(&self, planned: &PlannedLayer, block: &RowBlock) -> Trace<'_, T> {
-        // SAFETY: the caller's promise.
-        unsafe {
-            Trace {
-                x: self
-                    .arena
-                    .read(block.values_for(planned, planned.input, planned.input_stride)),
-                y: self.arena.read(block.values_for(
-                    planned,
-                    planned.output,
-                    planned.output_stride,
-                )),
-            }
-        }
-    }
-
-    /// Whether targets are mixed, so that classes have become values.
+    /// Whether targets are mixed, so that classes become values.
     fn mixes(&self) -> bool {
         let augmenting = self.augmenting.as_ref();
         augmenting.is_some_and(|augmenting| augmenting.augmenter.mixes())
-    }
-
-    /// Gathers a block and takes it through all layers. Returns what the last layer puts out.
-    ///
-    /// # Safety
-    /// Nobody else works on these rows of the arena, and nobody changes parameters.
-    pub unsafe fn forward(&self, block: &RowBlock, next: Upcoming) -> &[T] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            self.gather(block, next);
-            for step in &self.plan.steps {
-                self.step_forward(step, block);
-            }
-            self.arena
-                .read(block.values(self.plan.output, self.plan.output_stride))
-        }
-    }
-
-    /// Takes a block through one step.
-    ///
-    /// # Safety
-    /// As for [`Pass::forward`].
-    pub(super) unsafe fn step_forward(&self, step: &Step, block: &RowBlock) {
-        // SAFETY: the caller's promise; layers write only their own output and stash.
-        unsafe {
-            match *step {
-                Step::Fork { .. } => {}
-                Step::Join {
-                    body,
-                    skip,
-                    output,
-                    stride,
-                    ..
-                } => {
-                    let terms = [body, skip].map(|at| self.arena.read(block.values(at, stride)));
-                    let sum = self.arena.write(block.values(output, stride));
-                    for ((sum, a), b) in sum.iter_mut().zip(terms[0]).zip(terms[1]) {
-                        *sum = *a + *b;
-                    }
-                }
-                Step::Layer(index) => {
-                    let planned = &self.plan.layers[index];
-                    T::layer(&*planned.layer).forward(
-                        self.block(planned, block),
-                        self.layer_weights(planned),
-                        self.arena.read(block.values_for(
-                            planned,
-                            planned.input,
-                            planned.input_stride,
-                        )),
-                        self.arena.write(block.values_for(
-                            planned,
-                            planned.output,
-                            planned.output_stride,
-                        )),
-                        self.arena.write(block.values_for(
-                            planned,
-                            planned.stash,
-                            planned.stash_stride,
-                        )),
-                    );
-                }
-            }
-        }
     }
 
     /// Σ w·l of a block that went forward; leaves the gradient of the last layer's output in the arena.
@@ -259,10 +248,10 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// What the loss is told of a block that went forward.
+    /// What the loss sees of a block that went forward.
     ///
     /// # Safety
-    /// Nobody changes what the last layer put out, nor what was gathered.
+    /// No thread writes the block's output and what was gathered.
     pub(super) unsafe fn loss_rows(&self, block: &RowBlock) -> LossRows<'_, T> {
         let stride = self.plan.output_stride;
         // SAFETY: the caller's promise.
@@ -288,130 +277,64 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// Takes a block back through one step.
-    ///
-    /// # Safety
-    /// Nobody else works on these rows of the arena, and nobody changes parameters.
-    pub(super) unsafe fn step_backward(&self, step: &Step, block: &RowBlock) {
-        // SAFETY: the caller's promise; the gradients of two layers' outputs do not overlap.
-        unsafe {
-            match *step {
-                Step::Fork { from, to, stride } => {
-                    let from = self.arena.read(block.values(from, stride));
-                    let to = self.arena.write(block.values(to, stride));
-                    for (to, from) in to.iter_mut().zip(from) {
-                        *to += *from;
-                    }
-                }
-                Step::Join {
-                    gradient,
-                    body_gradient,
-                    skip_gradient,
-                    stride,
-                    ..
-                } => {
-                    for to in [Some(body_gradient), skip_gradient].into_iter().flatten() {
-                        if to != gradient {
-                            let from = self.arena.read(block.values(gradient, stride));
-                            self.arena
-                                .write(block.values(to, stride))
-                                .copy_from_slice(from);
-                        }
-                    }
-                }
-                Step::Layer(index) => {
-                    let planned = &self.plan.layers[index];
-                    T::layer(&*planned.layer).backward(
-                        self.block(planned, block),
-                        self.layer_weights(planned),
-                        self.trace(planned, block),
-                        self.arena.write(block.values_for(
-                            planned,
-                            planned.stash,
-                            planned.stash_stride,
-                        )),
-                        self.arena.write(block.values_for(
-                            planned,
-                            planned.gradient,
-                            planned.output_stride,
-                        )),
-                        planned.input_gradient.map(|gradient| {
-                            self.arena.write(block.values_for(
-                                planned,
-                                gradient,
-                                planned.input_stride,
-                            ))
-                        }),
-                    );
-                }
-            }
-        }
-    }
-
-    /// Part 1 of a step: this member's row blocks, forward and back. Leaves Σ w·l of each block in `losses`.
-    pub fn row_blocks(&self, member: Member, losses: Shared<f64>) {
-        if self.plan.takes_one_row && self.augmenting.is_none() {
+    /// A member's row blocks, forward and back. Leaves Σ w·l of each block in `losses`.
+    pub fn run(&self, member: Member, losses: Shared<f64>) {
+        if let (true, Some(gradient)) = (self.plan.takes_one_row, self.partials) {
             // SAFETY: such a plan has one member.
-            unsafe { losses.write(0..1)[0] = self.one_row() };
+            unsafe { losses.write(0..1)[0] = self.one_row(gradient) };
             return;
         }
-        if self.plan.prepared > 0 {
-            self.prepare(member);
-            member.meet();
-        }
-        let own = deal::share(self.blocks(), member.index, member.count());
-        let mine = || {
-            deal::pieces(self.deal, member, own.clone())
-                .map(|index| (index, self.own_block(member, index)))
-        };
+        self.prepare(member);
+        let own = queues::share(self.blocks(), member.index, member.count());
+        let mine = || self.row_blocks(self.plan.blocking, member, self.queues);
         let last = self.plan.runs.len() - 1;
         for (run, steps) in self.plan.runs.iter().enumerate() {
             if let Some(planned) = self.coupling(run) {
-                member.meet();
-                // SAFETY: the team has met, and totals are this member's own.
+                member.barrier();
+                // SAFETY: past the barrier; a member's statistics are its own.
                 unsafe { self.combine(planned, Direction::Forward, member.index) };
             }
-            for (index, block) in mine() {
-                // SAFETY: blocks do not overlap, each belongs to one member, and parameters change only
-                // when all have done theirs.
+            for block in mine() {
+                // SAFETY: blocks do not overlap, each has one member, and parameters change only when all blocks
+                // are done.
                 unsafe {
                     if run == 0 {
-                        self.gather(&block, self.upcoming(&own, index));
+                        self.gather(&block, self.upcoming(&own, block.index));
                     }
                     for step in &self.plan.steps[steps.clone()] {
                         self.step_forward(step, &block);
                     }
                     if run == last {
-                        losses.write(index..index + 1)[0] = self.loss(&block);
-                        self.run_backward(run, index, &block);
-                        self.keep_gradient(index, &block);
+                        losses.write(block.index..block.index + 1)[0] = self.loss(&block);
+                        self.run_backward(run, &block);
+                        self.keep_gradient(&block);
                     } else if let Some(planned) = self.coupling(run + 1) {
-                        self.summarize(planned, Direction::Forward, index, &block);
+                        self.summarize(planned, Direction::Forward, &block);
                     }
                 }
             }
         }
         for run in (0..last).rev() {
             if let Some(planned) = self.coupling(run + 1) {
-                member.meet();
+                member.barrier();
                 // SAFETY: as above.
                 unsafe { self.combine(planned, Direction::Backward, member.index) };
             }
-            for (index, block) in mine() {
+            for block in mine() {
                 // SAFETY: as above.
                 unsafe {
                     self.step_backward(&self.plan.steps[self.plan.runs[run + 1].start], &block);
-                    self.run_backward(run, index, &block);
+                    self.run_backward(run, &block);
                 }
             }
         }
     }
 
-    /// Takes a block back through a run, up to the layer that couples rows, to which it tells its sums.
+    /// Takes a block back through a run, up to the layer that couples rows, for which it writes statistics.
     ///
     /// # Safety
     /// As for [`Pass::step_backward`].
-    unsafe fn run_backward(&self, run: usize, index: usize, block: &RowBlock) {
+    unsafe fn run_backward(&self, run: usize, block: &RowBlock) {
         let coupling = self.coupling(run);
         let steps = &self.plan.steps[self.plan.runs[run].clone()];
         let steps = &steps[usize::from(coupling.is_some())..];
@@ -421,7 +344,7 @@ impl<T: Precision> Pass<'_, T> {
                 self.step_backward(step, block);
             }
             if let Some(planned) = coupling {
-                self.summarize(planned, Direction::Backward, index, block);
+                self.summarize(planned, Direction::Backward, block);
             }
         }
     }

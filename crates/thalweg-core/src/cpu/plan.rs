@@ -3,11 +3,12 @@
 //! How rows are cut into blocks and θ into items does not depend on the number of threads, so nothing that is
 //! computed does; only the room for rows and the shares of the members do.
 
+mod items;
+mod unfold;
+
 use std::ops::Range;
 
-use super::items::{Cut, Item};
 use super::precision::Precision;
-use super::unfold::{At, Step};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::layers::{self, AnyLayer, Order, Tile};
@@ -72,6 +73,97 @@ pub(super) struct PlannedTile {
     pub tile: Tile,
 }
 
+/// One thing that happens to a row block.
+pub(super) enum Step {
+    /// It goes through the layer of this index.
+    Layer(usize),
+    /// A residual block begins: on the way back, the gradient at `from` is added to that at `to`.
+    Fork {
+        from: usize,
+        to: usize,
+        stride: usize,
+    },
+    /// A residual block ends: values at `body` and `skip` are added up into `output`; on the way back, the
+    /// gradient of the output becomes that of the body and, where there is a projection, of the skip.
+    Join {
+        body: usize,
+        skip: usize,
+        output: usize,
+        gradient: usize,
+        body_gradient: usize,
+        skip_gradient: Option<usize>,
+        stride: usize,
+    },
+}
+
+/// Where rows lie in the arena: their values, their gradients where these are wanted, values of a row; and how.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub values: usize,
+    pub gradient: Option<usize>,
+    pub size: usize,
+    pub order: Order,
+}
+
+/// A contiguous piece of θ that one thread updates at once: gradient, optimizer, derived values.
+pub(super) struct Item {
+    /// Its place in θ.
+    pub range: Range<usize>,
+    /// Its tiles.
+    pub tiles: Range<usize>,
+    /// Of a chain that treats parameters differently: see [`crate::optimizers::Part::contains`].
+    pub is_weight: bool,
+    pub is_matrix: bool,
+    /// Whether it is learned by gradients; else its layers track it.
+    pub is_trained: bool,
+}
+
+/// Where items end, beside their size and where what is trained ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Anywhere.
+    Nowhere,
+    /// Between weights and other parameters, and between matrices and others.
+    Parts,
+    /// Between tensors.
+    Tensors,
+}
+
+/// A tensor of parameters: a segment of a layer, whose tiles are neighbours.
+pub(super) struct Tensor {
+    /// Its place in θ, padding included.
+    pub range: Range<usize>,
+    /// Its layer and its segment of it.
+    pub of: (usize, usize),
+    pub is_weight: bool,
+    pub is_matrix: bool,
+    /// Whether constraints act on its rows.
+    pub is_constrained: bool,
+    /// As a matrix: units, and parameters of a unit.
+    pub rows: usize,
+    pub columns: usize,
+    /// Where in its place each parameter stands, unit by unit.
+    pub places: Vec<u32>,
+}
+
+/// How the rows of a batch are cut into blocks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Blocking {
+    /// Rows of a block, at most.
+    pub rows: usize,
+    /// Whether the blocks of a member take the same room in the arena, one after the other; else each keeps its own,
+    /// because its rows are read again.
+    pub reuses_room: bool,
+}
+
+impl Blocking {
+    /// Blocks of so many rows.
+    pub fn count(&self, rows: usize) -> usize {
+        rows.div_ceil(self.rows)
+    }
+}
+
+/// Every size and place of a network in an engine.
 pub(super) struct Plan {
     /// Whether activations that are fused into layers have been split off, as second derivatives want.
     pub is_split: bool,
@@ -90,6 +182,8 @@ pub(super) struct Plan {
     pub output_stride: usize,
     pub tiles: Vec<PlannedTile>,
     pub items: Vec<Item>,
+    /// Items that each member updates.
+    pub shares: Vec<Range<usize>>,
     /// Length of θ with padding.
     pub parameters: usize,
     pub derived: usize,
@@ -101,18 +195,18 @@ pub(super) struct Plan {
     pub batch_size: usize,
     /// Rows of a pack, where layers want their rows in packs; else 1.
     pack: usize,
-    /// Rows of a block in a step, and at most in an evaluation.
-    pub block_rows: usize,
-    pub evaluation_rows: usize,
-    /// Whether the gradient is added up from those of the row blocks: see [`Plan::saves_traffic`]; or is that of the only
-    /// row, which leaves it in the same place.
+    /// How a step cuts its rows, and an evaluation.
+    pub blocking: Blocking,
+    pub evaluation: Blocking,
+    /// Whether the gradient is added up from those of the row blocks: see [`Plan::saves_traffic`]; or is that of the
+    /// only row, which leaves it in the same place.
     pub adds_blocks: bool,
-    /// Whether batches are single rows that go through the network the short way: see `one_row.rs`.
+    /// Whether batches are single rows that go through [`OneRow`](crate::layers::OneRow) layers.
     pub takes_one_row: bool,
     /// Threads that work on a step.
     pub members: usize,
-    /// Whether θ is so small that the caller had better bring it up to date alone. It reads the gradients of the blocks then,
-    /// and nothing that is left in the arena.
+    /// Whether θ is so small that the caller updates it alone, from the gradients of the blocks and nothing that is
+    /// left in the arena.
     pub caller_updates: bool,
     pub inputs: usize,
     pub outputs: usize,
@@ -127,7 +221,7 @@ impl PlannedLayer {
 }
 
 impl Plan {
-    /// Plans a network for batches of up to `batch_size` rows and up to `threads` threads, with
+    /// Plans a network for batches of up to `batch_size` rows, augmented or not, and up to `threads` threads, with
     /// items that end at a cut.
     pub fn new<T: Precision>(
         network: &NetworkSpec,
@@ -136,6 +230,7 @@ impl Plan {
         batch_size: usize,
         threads: usize,
         cut: Cut,
+        is_augmented: bool,
     ) -> Result<Self> {
         // For one row: what it takes and costs.
         let one = Self::for_rows::<T>(network, dtype, isa, 1, false)?;
@@ -170,16 +265,24 @@ impl Plan {
         plan.batch_size = batch_size;
         plan.members = members;
         plan.pack = pack;
-        plan.block_rows = block_rows(batch_size, is_team_work, most, multiple);
-        plan.evaluation_rows = most;
+        plan.blocking.rows = block_rows(batch_size, is_team_work, most, multiple);
+        plan.evaluation = Blocking {
+            rows: most,
+            reuses_room: true,
+        };
         plan.items = plan.group_tiles(cut);
-        plan.takes_one_row = batch_size == 1 && !is_team_work && plan.can_take_one_row::<T>();
+        plan.shares = plan.share_items();
+        plan.takes_one_row =
+            batch_size == 1 && !is_team_work && !is_augmented && plan.can_take_one_row::<T>();
         plan.adds_blocks = plan.takes_one_row;
         if plan.saves_traffic() {
             plan.adds_blocks = true;
-            plan.block_rows = block_rows(batch_size, is_team_work, summed * most, multiple);
+            plan.blocking = Blocking {
+                rows: block_rows(batch_size, is_team_work, summed * most, multiple),
+                reuses_room: true,
+            };
         }
-        let update = plan.parameters * plan.blocks_of(batch_size);
+        let update = plan.parameters * plan.blocks();
         plan.caller_updates = plan.members > 1
             && plan.adds_blocks
             && update <= CALLERS_UPDATE
@@ -196,19 +299,32 @@ impl Plan {
         };
         let left: usize = self.layers.iter().map(values).sum();
         self.runs.len() == 1
-            && self.blocks_of(self.batch_size) > 1
-            && TRAFFIC * self.parameters <= left * self.block_rows
+            && self.blocks() > 1
+            && TRAFFIC * self.parameters <= left * self.blocking.rows
     }
 
-    /// Row blocks of so many rows.
-    pub fn blocks_of(&self, rows: usize) -> usize {
-        rows.div_ceil(self.block_rows)
+    /// Row blocks of a full batch.
+    pub fn blocks(&self) -> usize {
+        self.blocking.count(self.batch_size)
+    }
+
+    /// Whether every layer takes a single row by itself.
+    fn can_take_one_row<T: Precision>(&self) -> bool {
+        let is_layer = |step: &Step| matches!(step, Step::Layer(_));
+        let takes_row = |planned: &PlannedLayer| T::layer(&*planned.layer).one_row().is_some();
+        self.steps.iter().all(is_layer) && self.layers.iter().all(takes_row)
+    }
+
+    /// The length of the longest item, in whole cache lines.
+    pub fn item_length(&self) -> usize {
+        let lengths = self.items.iter().map(|item| item.range.len());
+        lengths.max().unwrap_or(0).next_multiple_of(64)
     }
 
     /// Values of the gradients of all row blocks, where they are kept.
     pub fn partials(&self) -> usize {
         match self.adds_blocks {
-            true => self.parameters * self.blocks_of(self.batch_size),
+            true => self.parameters * self.blocks(),
             false => 0,
         }
     }
@@ -225,9 +341,9 @@ impl Plan {
         plan.batch_size = self.batch_size;
         plan.pack = pack;
         plan.members = self.members;
-        plan.block_rows = self.block_rows;
-        plan.evaluation_rows = self.evaluation_rows;
+        plan.blocking.rows = self.blocking.rows;
         plan.items = plan.group_tiles(Cut::Nowhere);
+        plan.shares = plan.share_items();
         Ok(plan)
     }
 
@@ -251,14 +367,15 @@ impl Plan {
             output_stride: 0,
             tiles: Vec::new(),
             items: Vec::new(),
+            shares: Vec::new(),
             parameters: 0,
             derived: 0,
             arena: capacity * stride(network.inputs),
             capacity,
             batch_size: 0,
             pack: 1,
-            block_rows: 0,
-            evaluation_rows: 0,
+            blocking: Blocking::default(),
+            evaluation: Blocking::default(),
             adds_blocks: false,
             takes_one_row: false,
             members: 1,

@@ -1,19 +1,17 @@
-//! Hessian-vector products: a second way through the network, along which every value is a derivative along a
-//! direction θ̇. See `layers/second_order.rs` for the mathematics.
+//! Hessian-vector products: a second pass through the network, in which every value is a derivative along a direction
+//! θ̇. See `layers/second_order.rs` for the mathematics.
 //!
-//! Row blocks, meetings and items are as in a step (`pass.rs`), so that the bits do not depend on threads.
+//! Row blocks, barriers and items are as in a step (`pass.rs`), so that the bits do not depend on threads.
 
 use super::buffer::Shared;
-use super::items::Item;
 use super::pass::{Pass, RowBlock};
-use super::plan::PlannedLayer;
+use super::plan::{Item, PlannedLayer, Step};
 use super::team::Member;
-use super::unfold::Step;
 use crate::layers::{Direction, Layer, LayerScalar, SecondOrder, Site, Weights};
 use crate::losses::LossScalar;
 
-/// Both ways, as the members of the team go them.
-pub(super) struct Ways<'a> {
+/// The pass of the values and that of their derivatives.
+pub(super) struct Passes<'a> {
     pub first: Pass<'a, f64>,
     pub second: Pass<'a, f64>,
     /// θ with nothing but the first segment of each layer.
@@ -27,17 +25,17 @@ fn of(planned: &PlannedLayer) -> (SecondOrder<'_>, &dyn Layer<f64>) {
     (second_order, f64::layer(&*planned.layer))
 }
 
-/// Whether ẏ of a layer is 0: it learns nothing, nor does anything in front.
+/// Whether ẏ of a layer is 0: nothing is trained in it or before it.
 fn is_still(planned: &PlannedLayer) -> bool {
     let segments = planned.layer.segments().len();
     planned.input_gradient.is_none() && !(0..segments).any(|s| planned.layer.is_trained(s))
 }
 
-impl Ways<'_> {
-    /// What a layer knows of a block.
+impl Passes<'_> {
+    /// What a layer sees of a block.
     ///
     /// # Safety
-    /// Nobody changes the layer's input and output, the totals of the block's member, nor parameters.
+    /// No thread writes the layer's input and output, the statistics of the block's member, or parameters.
     unsafe fn site(&self, planned: &PlannedLayer, block: &RowBlock) -> Site<'_> {
         let (first, second) = (&self.first, &self.second);
         // SAFETY: the caller's promise.
@@ -66,7 +64,7 @@ impl Ways<'_> {
     /// ẋ → ẏ of a block, through one step.
     ///
     /// # Safety
-    /// Nobody else works on these rows of the arenas, and nobody changes parameters.
+    /// No other thread works on these rows of the arenas, and none writes parameters.
     unsafe fn forward(&self, step: &Step, block: &RowBlock) {
         // SAFETY: the caller's promise; layers write only their own output and stashes.
         unsafe {
@@ -80,7 +78,7 @@ impl Ways<'_> {
                 return y_dot.fill(0.0);
             }
             let stash = block.values_for(planned, planned.stash, planned.stash_stride);
-            let stashes = [&self.first, &self.second].map(|way| way.arena.write(stash.clone()));
+            let stashes = [&self.first, &self.second].map(|pass| pass.arena.write(stash.clone()));
             let (second_order, layer) = of(planned);
             second_order.forward(layer, self.site(planned, block), y_dot, stashes);
         }
@@ -89,7 +87,7 @@ impl Ways<'_> {
     /// dẏ → dẋ of a block, through one step.
     ///
     /// # Safety
-    /// As for [`Ways::forward`].
+    /// As for [`Passes::forward`].
     unsafe fn backward(&self, step: &Step, block: &RowBlock) {
         // SAFETY: the caller's promise; the gradients of two layers' outputs do not overlap.
         unsafe {
@@ -102,7 +100,7 @@ impl Ways<'_> {
             }
             let both = |start: usize, stride: usize| {
                 let range = block.values_for(planned, start, stride);
-                [&self.first, &self.second].map(|way| way.arena.write(range.clone()))
+                [&self.first, &self.second].map(|pass| pass.arena.write(range.clone()))
             };
             let dx_dot = planned.input_gradient.map(|gradient| {
                 let range = block.values_for(planned, gradient, planned.input_stride);
@@ -115,103 +113,85 @@ impl Ways<'_> {
         }
     }
 
-    /// What a block tells the layer with which a run begins.
+    /// Writes the partial statistics of a block for the layer with which a run begins.
     ///
     /// # Safety
-    /// Nobody else works on this block.
-    unsafe fn summarize(
-        &self,
-        planned: &PlannedLayer,
-        direction: Direction,
-        index: usize,
-        block: &RowBlock,
-    ) {
+    /// No other thread works on this block.
+    unsafe fn summarize(&self, planned: &PlannedLayer, direction: Direction, block: &RowBlock) {
         let (SecondOrder::Own(tangent), _) = of(planned) else {
             return;
         };
         // SAFETY: the caller's promise; each block has room of its own.
         unsafe {
-            let range = self.second.told(planned, direction, index);
-            let summary = self.second.summaries.write(range);
+            let range = self
+                .second
+                .block_statistics_of(planned, direction, block.index);
+            let summary = self.second.block_statistics.write(range);
             let site = self.site(planned, block);
             match direction {
                 Direction::Forward => tangent.summarize(site, summary),
                 Direction::Backward => {
                     let range = block.values(planned.gradient, planned.output_stride);
-                    let ways = [&self.first, &self.second];
-                    let dy = ways.map(|way| way.arena.read(range.clone()));
+                    let passes = [&self.first, &self.second];
+                    let dy = passes.map(|pass| pass.arena.read(range.clone()));
                     tangent.summarize_gradient(site, dy, summary);
                 }
             }
         }
     }
 
-    /// Adds up what the blocks told a layer, for a member.
+    /// Adds up the partial statistics of all blocks for a layer, for a member.
     ///
     /// # Safety
-    /// All blocks have told, and nobody else uses this member's totals.
+    /// All blocks have written theirs, and no other thread uses this member's statistics.
     unsafe fn combine(&self, planned: &PlannedLayer, direction: Direction, member: usize) {
         let second = &self.second;
-        let blocks = second.batch.rows.len().div_ceil(second.plan.block_rows);
         let length = planned.summary.len();
-        let start = second.totals(planned, member).start + length * (direction as usize);
+        let start = second.statistics_of(planned, member).start + length * (direction as usize);
         // SAFETY: the caller's promise.
         unsafe {
-            let total = second.totals.write(start..start + length);
+            let total = second.statistics.write(start..start + length);
             total.fill(0.0);
-            for index in 0..blocks {
-                let told = second.told(planned, direction, index);
-                for (total, part) in total.iter_mut().zip(second.summaries.read(told)) {
+            for index in 0..second.blocks() {
+                let range = second.block_statistics_of(planned, direction, index);
+                let block = second.block_statistics.read(range);
+                for (total, part) in total.iter_mut().zip(block) {
                     *total += part;
                 }
             }
         }
     }
 
-    /// The second way of this member's row blocks, forward and back.
-    pub fn row_blocks(&self, member: Member) {
+    /// The second pass of this member's row blocks, forward and back.
+    pub fn run(&self, member: Member) {
         let plan = self.first.plan;
-        let (rows, size) = (self.first.batch.rows.len(), plan.block_rows);
-        let mine = || {
-            let indices = (member.index..rows.div_ceil(size)).step_by(member.count());
-            indices.map(|index| {
-                let start = index * size;
-                let end = rows.min(start + size);
-                let block = RowBlock {
-                    rows: start..end,
-                    place: start,
-                    room: plan.room(end - start),
-                    member: member.index,
-                };
-                (index, block)
-            })
-        };
+        let mine = || self.first.row_blocks(plan.blocking, member, None);
         let coupling = |run| self.first.coupling(run);
         for (run, steps) in plan.runs.iter().enumerate() {
             if let Some(planned) = coupling(run) {
-                member.meet();
-                // SAFETY: the team has met, and totals are this member's own.
+                member.barrier();
+                // SAFETY: past the barrier; a member's statistics are its own.
                 unsafe { self.combine(planned, Direction::Forward, member.index) };
             }
-            for (index, block) in mine() {
-                // SAFETY: blocks do not overlap, each belongs to one member, and parameters do not change.
+            for block in mine() {
+                // SAFETY: blocks do not overlap, each has one member, and parameters do not change.
                 unsafe {
                     for step in &plan.steps[steps.clone()] {
                         self.forward(step, &block);
                     }
                     if let Some(planned) = coupling(run + 1) {
-                        self.summarize(planned, Direction::Forward, index, &block);
+                        self.summarize(planned, Direction::Forward, &block);
                     }
                 }
             }
         }
         for (run, steps) in plan.runs.iter().enumerate().rev() {
             if let Some(planned) = coupling(run + 1) {
-                member.meet();
+                member.barrier();
                 // SAFETY: as above.
                 unsafe { self.combine(planned, Direction::Backward, member.index) };
             }
-            for (index, block) in mine() {
+            for block in mine() {
                 // SAFETY: as above.
                 unsafe {
                     match coupling(run + 1) {
@@ -223,17 +203,17 @@ impl Ways<'_> {
                         self.backward(step, &block);
                     }
                     if let Some(planned) = coupling(run) {
-                        self.summarize(planned, Direction::Backward, index, &block);
+                        self.summarize(planned, Direction::Backward, &block);
                     }
                 }
             }
         }
     }
 
-    /// From the derivative of what the last layer puts out to that of its gradient.
+    /// From the derivative of the last layer's output to that of its gradient.
     ///
     /// # Safety
-    /// As for [`Ways::forward`].
+    /// As for [`Passes::forward`].
     unsafe fn loss(&self, block: &RowBlock) {
         let (plan, arena) = (self.second.plan, &self.second.arena);
         let stride = plan.output_stride;
@@ -249,9 +229,9 @@ impl Ways<'_> {
     /// The product for an item of θ from the whole batch, computed by a member.
     ///
     /// # Safety
-    /// All rows went both ways, nobody writes to the arenas, and nobody else touches the item in `product`.
+    /// All rows went through both passes, no thread writes to the arenas, and no other touches the item in `product`.
     pub unsafe fn gradient(&self, member: usize, item: &Item, product: Shared<f64>) {
-        let (plan, all) = (self.first.plan, self.first.whole(member));
+        let (plan, all) = (self.first.plan, self.first.all_rows(member));
         for planned in &plan.tiles[item.tiles.clone()] {
             let layer = &plan.layers[planned.layer];
             let start = plan.tile_start(planned);
@@ -259,7 +239,7 @@ impl Ways<'_> {
             unsafe {
                 let both = |start: usize, stride: usize| {
                     let range = all.values_for(layer, start, stride);
-                    [&self.first, &self.second].map(|way| way.arena.read(range.clone()))
+                    [&self.first, &self.second].map(|pass| pass.arena.read(range.clone()))
                 };
                 let stashes = both(layer.stash, layer.stash_stride);
                 let dy = both(layer.gradient, layer.output_stride);

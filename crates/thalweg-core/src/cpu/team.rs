@@ -2,36 +2,29 @@
 //!
 //! Threads are started once. Between jobs they spin for a short while, because the next step usually
 //! follows at once, and then sleep. A job is a closure that every member runs with its own number; the
-//! calling thread is member 0. Members can meet at a barrier inside a job, or hand in what the caller collects and go on.
-//!
-//! Where another program holds a core, a meeting lasts until the system takes that core back: milliseconds, in place
-//! of a step's microseconds. The caller alone is faster then. It notices by the clock ([`Patience`]), works alone for a
-//! while, and tries again with the team.
+//! calling thread is member 0. Inside a job members can wait for each other at a barrier, or all but the caller can
+//! signal it and go on.
 
 use std::cell::UnsafeCell;
 use std::io;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use super::cores;
-use super::patience::{Patience, Way};
 
-/// Looks at a flag before a waiting thread offers its core to others: about 10 µs. The one that it waits for
-/// may need that very core.
+/// Spins before a waiting thread offers its core to others: about 10 µs. The thread that it waits for may need
+/// that very core.
 const SPINS: u32 = 1_000;
 /// Offers before a thread without a job goes to sleep: about a millisecond.
 const YIELDS: u32 = 2_000;
 
 type Job<'a> = dyn Fn(Member) + Sync + 'a;
 
-/// The threads and what they share.
+/// The threads and their shared state.
 pub(super) struct Team {
     shared: Arc<SharedState>,
-    patience: Patience,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -39,23 +32,21 @@ struct SharedState {
     start: Start,
     finished: Counter,
     barrier: Barrier,
-    /// Members that have handed in.
-    handed_in: Counter,
+    /// Members that have signalled the caller.
+    signals: Counter,
     size: usize,
-    /// Set when a member panics in a job: those that wait at the barrier give up.
+    /// Set when a member panics in a job: those that wait stop waiting.
     panicked: AtomicBool,
     /// Members that sleep, or are about to.
     asleep: AtomicUsize,
     /// Core of the caller when it last woke somebody, and one more; 0 if unknown.
     caller_core: AtomicUsize,
-    /// The longest time that somebody waited in this job, in microseconds, spinning aside.
-    waited: AtomicU32,
     /// How long to spin; 0 where there are more members than cores.
     spins: u32,
 }
 
-/// What a job begins with. What one member writes while others wait for it has cache lines of its own, as those that
-/// follow do (processors fetch them in pairs).
+/// Starts a job. It has cache lines of its own, as the counters that follow do: one member writes them while the
+/// others spin on them. (Processors fetch lines in pairs.)
 #[repr(align(128))]
 struct Start {
     /// Counts jobs; a change starts one. The highest value ends the team.
@@ -66,7 +57,7 @@ struct Start {
 #[repr(align(128))]
 struct Counter(AtomicUsize);
 
-// SAFETY: `job` is written by the caller of `run` while all others wait for `count`, which orders it.
+// SAFETY: `job` is written by the caller of `run` while all others wait for `count`, which orders the write.
 unsafe impl Sync for SharedState {}
 // SAFETY: the pointer in `job` is only followed while `run` keeps its closure alive.
 unsafe impl Send for SharedState {}
@@ -84,13 +75,11 @@ struct Barrier {
 pub(super) struct Member<'a> {
     /// Its number, from 0.
     pub index: usize,
-    /// How many do the job: the whole team, or the caller alone.
-    count: usize,
     shared: &'a SharedState,
 }
 
 impl SharedState {
-    /// Waits until `done`, spinning first, and then by the clock.
+    /// Waits until `done`: spins first, then offers its core to others.
     fn wait(&self, done: impl Fn() -> bool) {
         for _ in 0..self.spins {
             if done() {
@@ -98,36 +87,25 @@ impl SharedState {
             }
             std::hint::spin_loop();
         }
-        let start = Instant::now();
         while !done() {
             thread::yield_now();
         }
-        let waited = start.elapsed().as_micros().min(u32::MAX.into()) as u32;
-        self.waited.fetch_max(waited, Ordering::Relaxed);
     }
 }
 
 impl Member<'_> {
-    /// Members that do the job.
+    /// Members of the team.
     pub fn count(&self) -> usize {
-        self.count
+        self.shared.size
     }
 
-    /// What it has to do of things of which neighbours have been shared out among the whole team.
-    pub fn share(&self, shares: &[Range<usize>]) -> Range<usize> {
-        match self.count {
-            1 => shares[0].start..shares[shares.len() - 1].end,
-            _ => shares[self.index].clone(),
-        }
-    }
-
-    /// Waits until every member has come here.
+    /// Waits until every member has arrived here.
     ///
     /// # Panics
-    /// If another member panicked and will never come.
-    pub fn meet(&self) {
+    /// If another member panicked and will never arrive.
+    pub fn barrier(&self) {
         let shared = self.shared;
-        if self.count == 1 {
+        if shared.size == 1 {
             return;
         }
         let barrier = &shared.barrier;
@@ -147,26 +125,26 @@ impl Member<'_> {
         }
     }
 
-    /// Tells the caller that what it collects is there, and goes on. For all members but the caller.
-    pub fn hand_in(&self) {
-        self.shared.handed_in.0.fetch_add(1, Ordering::Release);
+    /// Signals the caller, who waits in [`Member::wait_for_all`], and goes on. For all members but the caller.
+    pub fn signal(&self) {
+        self.shared.signals.0.fetch_add(1, Ordering::Release);
     }
 
-    /// Waits until every other member has handed in. For the caller alone.
+    /// Waits until every other member has signalled. For the caller alone.
     ///
     /// # Panics
     /// If another member panicked and will never do so.
-    pub fn collect(&self) {
+    pub fn wait_for_all(&self) {
         let shared = self.shared;
-        if self.count == 1 {
+        if shared.size == 1 {
             return;
         }
-        let all = || shared.handed_in.0.load(Ordering::Acquire) == shared.size - 1;
+        let all = || shared.signals.0.load(Ordering::Acquire) == shared.size - 1;
         shared.wait(|| all() || shared.panicked.load(Ordering::Acquire));
         if !all() {
             resume_unwind(Box::new("another member of the team panicked"));
         }
-        shared.handed_in.0.store(0, Ordering::Relaxed);
+        shared.signals.0.store(0, Ordering::Relaxed);
     }
 }
 
@@ -183,7 +161,7 @@ impl Team {
                 job: UnsafeCell::new(None),
             },
             finished: Counter(AtomicUsize::new(0)),
-            handed_in: Counter(AtomicUsize::new(0)),
+            signals: Counter(AtomicUsize::new(0)),
             size: size.max(1),
             barrier: Barrier {
                 arrived: AtomicUsize::new(0),
@@ -191,13 +169,11 @@ impl Team {
             },
             panicked: AtomicBool::new(false),
             asleep: AtomicUsize::new(0),
-            waited: AtomicU32::new(0),
             caller_core: AtomicUsize::new(0),
             spins: if size <= cores { SPINS } else { 0 },
         });
         let mut team = Self {
             shared,
-            patience: Patience::new(),
             threads: Vec::new(),
         };
         for index in 1..size {
@@ -210,38 +186,15 @@ impl Team {
         Ok(team)
     }
 
-    /// Runs `job` once on every member, or on the caller alone as if there were no others, and returns when all have
-    /// finished.
+    /// Runs `job` once on every member, and returns when all have finished.
     ///
     /// # Panics
     /// If the job panicked in a member.
     pub fn run(&mut self, job: &Job) {
-        let alone = Member {
-            index: 0,
-            count: 1,
-            shared: &self.shared,
-        };
-        if self.shared.size == 1 {
-            job(alone);
-        } else if self.patience.next == Way::Together {
-            self.run_together(job);
-            let waited = self.shared.waited.swap(0, Ordering::Relaxed);
-            self.patience.together(Duration::from_micros(waited.into()));
-        } else {
-            let start = Instant::now();
-            job(alone);
-            self.patience.alone(start.elapsed());
-        }
-    }
-
-    /// Makes the caller do the next jobs alone.
-    #[cfg(test)]
-    pub fn work_alone(&mut self, jobs: u32) {
-        self.patience.next = Way::Alone(jobs);
-    }
-
-    fn run_together(&mut self, job: &Job) {
         let shared = &*self.shared;
+        if shared.size == 1 {
+            return job(Member { index: 0, shared });
+        }
         // SAFETY: the lifetime is erased, but no member follows the pointer after it has counted
         // itself as finished, and this function neither returns nor unwinds before all have.
         let erased = unsafe { std::mem::transmute::<*const Job, *const Job<'static>>(job) };
@@ -261,9 +214,9 @@ impl Team {
         let result = attempt(shared, 0, job);
         shared.wait(|| shared.finished.0.load(Ordering::Acquire) == shared.size - 1);
         if shared.panicked.swap(false, Ordering::AcqRel) {
-            // Members that gave up at the barrier have counted themselves there.
+            // Members that stopped waiting have counted themselves at the barrier.
             shared.barrier.arrived.store(0, Ordering::Relaxed);
-            shared.handed_in.0.store(0, Ordering::Relaxed);
+            shared.signals.0.store(0, Ordering::Relaxed);
             match result {
                 Err(payload) => resume_unwind(payload),
                 Ok(()) => panic!("a thread of the team panicked"),
@@ -272,13 +225,9 @@ impl Team {
     }
 }
 
-/// Runs a member's part. A panic is noted, so that nobody waits for this member, and given back.
+/// Runs a member's part. A panic is recorded, so that no thread waits for this member, and returned.
 fn attempt(shared: &SharedState, index: usize, job: &Job) -> thread::Result<()> {
-    let member = Member {
-        index,
-        count: shared.size,
-        shared,
-    };
+    let member = Member { index, shared };
     let result = catch_unwind(AssertUnwindSafe(|| job(member)));
     if result.is_err() {
         shared.panicked.store(true, Ordering::Release);
@@ -286,7 +235,7 @@ fn attempt(shared: &SharedState, index: usize, job: &Job) -> thread::Result<()> 
     result
 }
 
-/// The life of a thread: wait for a job, do it, count.
+/// A thread's loop: wait for a job, run it, count it as finished.
 fn work(shared: &SharedState, index: usize) {
     let mut seen = 0;
     loop {
@@ -346,17 +295,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_member_runs_every_job_and_meets_the_others() {
+    fn every_member_runs_every_job_and_waits_at_the_barrier() {
         for size in [1, 2, 3, 5] {
             let mut team = Team::new(size).unwrap();
             let before = AtomicUsize::new(0);
             for round in 1..=200 {
-                team.run_together(&|member: Member| {
+                team.run(&|member: Member| {
                     before.fetch_add(1, Ordering::Relaxed);
-                    member.meet();
+                    member.barrier();
                     // Past the barrier everyone has counted, and nobody counts twice.
                     assert_eq!(before.load(Ordering::Relaxed), round * member.count());
-                    member.meet();
+                    member.barrier();
                 });
             }
             assert_eq!(before.into_inner(), 200 * size);
@@ -371,30 +320,30 @@ mod tests {
             let mut team = Team::new(size).unwrap();
             for culprit in 0..size {
                 for late in [false, true] {
-                    let mut collected = || {
-                        team.run_together(&|member: Member| {
+                    let mut signalled = || {
+                        team.run(&|member: Member| {
                             assert!(member.index != culprit || late, "on purpose");
                             match member.index {
-                                0 => member.collect(),
-                                _ => member.hand_in(),
+                                0 => member.wait_for_all(),
+                                _ => member.signal(),
                             }
                             assert!(member.index != culprit, "on purpose");
                         });
                     };
-                    assert!(catch_unwind(AssertUnwindSafe(&mut collected)).is_err());
+                    assert!(catch_unwind(AssertUnwindSafe(&mut signalled)).is_err());
                     let mut job = || {
-                        team.run_together(&|member: Member| {
+                        team.run(&|member: Member| {
                             if late {
-                                member.meet();
+                                member.barrier();
                             }
                             assert!(member.index != culprit, "on purpose");
-                            member.meet();
+                            member.barrier();
                         });
                     };
                     assert!(catch_unwind(AssertUnwindSafe(&mut job)).is_err());
                     let runs = AtomicUsize::new(0);
-                    team.run_together(&|member: Member| {
-                        member.meet();
+                    team.run(&|member: Member| {
+                        member.barrier();
                         runs.fetch_add(1, Ordering::Relaxed);
                     });
                     assert_eq!(runs.into_inner(), size);
@@ -405,17 +354,17 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_collects_what_others_hand_in_and_they_do_not_wait() {
+    fn the_caller_waits_for_signals_and_the_others_go_on() {
         for size in [1, 2, 3] {
             let mut team = Team::new(size).unwrap();
             let done = AtomicUsize::new(0);
             for round in 1..=200 {
-                team.run_together(&|member: Member| {
+                team.run(&|member: Member| {
                     if member.index > 0 {
                         done.fetch_add(1, Ordering::Relaxed);
-                        member.hand_in();
+                        member.signal();
                     } else {
-                        member.collect();
+                        member.wait_for_all();
                         assert_eq!(done.load(Ordering::Relaxed), round * (size - 1));
                     }
                 });
@@ -424,31 +373,11 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_is_late_is_noticed_and_the_caller_goes_on_alone() {
-        let mut team = Team::new(2).unwrap();
-        let members = AtomicUsize::new(0);
-        team.run(&|member: Member| {
-            if member.index == 1 {
-                thread::sleep(Duration::from_millis(200));
-            }
-            member.meet();
-        });
-        for _ in 0..10 {
-            team.run(&|member: Member| {
-                assert_eq!((member.index, member.count()), (0, 1));
-                member.meet();
-                members.fetch_add(1, Ordering::Relaxed);
-            });
-        }
-        assert_eq!(members.into_inner(), 10);
-    }
-
-    #[test]
     fn a_team_wakes_up_after_a_pause() {
         let mut team = Team::new(2).unwrap();
         let runs = AtomicUsize::new(0);
         for _ in 0..3 {
-            team.run_together(&|_| {
+            team.run(&|_| {
                 runs.fetch_add(1, Ordering::Relaxed);
             });
             thread::sleep(std::time::Duration::from_millis(5));

@@ -1,10 +1,16 @@
-//! What does not show outside: which way the engine goes changes nothing, or no more than rounding does.
+//! What does not show outside: which strategy an engine takes changes nothing, or no more than rounding does.
 
-use super::*;
+use super::engine::CpuEngine;
+use super::precision::Precision;
+use super::strategies::by_items::ByItems;
 use crate::dataset::{Dataset, Features, FeaturesRef, Targets, Values};
-use crate::engine::{Rows, new_generation};
+use crate::engine::{Batch, Engine, Rows, new_generation};
+use crate::kernels::Isa;
+use crate::losses::LOSSES;
 use crate::optimizers::Time;
+use crate::precision::Dtype;
 use crate::registry::{Choice, Setting};
+use crate::spec::{NetworkSpec, TrainingSpec};
 
 const INPUTS: usize = 40;
 
@@ -62,7 +68,7 @@ fn difference(a: &[f64], b: &[f64]) -> f64 {
 }
 
 #[test]
-fn a_step_has_the_same_bits_when_the_caller_of_a_team_does_it_alone() {
+fn a_step_of_a_team_has_the_bits_of_a_thread_alone() {
     let rows = 256;
     let dataset = dataset(rows);
     let coupled = [
@@ -80,33 +86,24 @@ fn a_step_has_the_same_bits_when_the_caller_of_a_team_does_it_alone() {
                 clip_norm,
                 ..TrainingSpec::default()
             };
-            let train = |threads: usize, alone: bool| {
+            let train = |threads: usize| {
                 let mut engine = drawn::<f32>(&network, &training, threads);
-                assert_eq!(engine.plan.members, threads);
-                assert_eq!(engine.plan.adds_blocks, adds_blocks);
+                assert_eq!(engine.network.plan.members, threads);
+                assert_eq!(engine.network.plan.adds_blocks, adds_blocks);
                 for step in 1..=5 {
-                    if alone {
-                        engine.team.work_alone(1);
-                    }
                     let time = Time { step, rate: 0.01 };
                     engine.step(&Batch::all(&dataset), time).unwrap();
                 }
                 engine.save().unwrap()
             };
-            let one = train(1, false);
-            assert_eq!(train(2, false), one);
-            assert_eq!(train(2, true), one);
-            // Which of the ways of a Hessian-vector product the caller goes alone does not matter either.
-            let product = |threads: usize, alone: u32| {
+            let product = |threads: usize| {
                 let mut engine = drawn::<f32>(&network, &training, threads);
-                if alone > 0 {
-                    engine.team.work_alone(alone);
-                }
-                let vector = vec![1.0; engine.places().count()];
+                let vector = vec![1.0; engine.positions().count()];
                 engine.hvp(&Batch::all(&dataset), &vector).unwrap()
             };
-            for alone in [0, 1, 2] {
-                assert_eq!(product(2, alone), product(1, 0), "{alone}");
+            for threads in [2, 3] {
+                assert_eq!(train(threads), train(1), "{threads}");
+                assert_eq!(product(threads), product(1), "{threads}");
             }
         }
     }
@@ -202,18 +199,21 @@ fn adds_up<T: Precision>(network: &NetworkSpec, is_coded: bool, dtype: Dtype, to
         ..TrainingSpec::default()
     };
     let mut engine = drawn::<T>(network, &training, 2);
-    assert!(engine.plan.adds_blocks && engine.plan.blocks_of(410) >= 4);
-    assert_ne!(410 % engine.plan.block_rows, 0, "no block is short");
+    let plan = &engine.network.plan;
+    assert!(plan.adds_blocks && plan.blocks() >= 4);
+    assert_ne!(410 % plan.blocking.rows, 0, "no block is short");
+    let mut by_items = drawn::<T>(network, &training, 2);
+    by_items.network.plan.blocking.reuses_room = false;
+    by_items.strategy = Box::new(ByItems::new(&by_items.network.plan).unwrap());
     // The last batch of an epoch may have fewer blocks.
     for rows in [410, 135, 128, 1] {
         let dataset = match is_coded {
             true => coded(dataset(rows)),
             false => dataset(rows),
         };
-        engine.plan.adds_blocks = true;
-        let (loss, added) = engine.loss_and_gradient(&Batch::all(&dataset)).unwrap();
-        engine.plan.adds_blocks = false;
-        let (same, whole) = engine.loss_and_gradient(&Batch::all(&dataset)).unwrap();
+        let batch = Batch::all(&dataset);
+        let (loss, added) = engine.loss_and_gradient(&batch).unwrap();
+        let (same, whole) = by_items.loss_and_gradient(&batch).unwrap();
         assert_eq!(loss, same);
         let error = difference(&added, &whole);
         assert!(
@@ -239,13 +239,13 @@ fn where_rows_matter_to_each_other_no_gradient_is_added_up_from_row_blocks() {
         (&layers[..], false),
         (&[layers[0].clone(), layers[2].clone()], true),
     ] {
-        let plan = drawn::<f32>(&network(layers), &training, 1).plan;
+        let plan = drawn::<f32>(&network(layers), &training, 1).network.plan;
         assert_eq!(plan.adds_blocks, adds);
     }
 }
 
 #[test]
-fn a_single_row_that_goes_the_short_way_learns_the_same() {
+fn a_single_row_by_itself_learns_the_same_as_in_a_row_block() {
     let biasless = dense(10, "relu").with("bias", Setting::Flag(false));
     let networks = [
         vec![dense(3, "identity")],
@@ -270,7 +270,7 @@ fn a_single_row_that_goes_the_short_way_learns_the_same() {
         let network = network(&layers);
         let mut short = drawn::<f64>(&network, &one, 2);
         let mut usual = drawn::<f64>(&network, &two, 2);
-        assert!(short.plan.takes_one_row && !usual.plan.takes_one_row);
+        assert!(short.network.plan.takes_one_row && !usual.network.plan.takes_one_row);
         for step in 1..=20 {
             let rows = [step as u32 % 9];
             let batch = Batch::new(&dataset, Rows::Listed(&rows));
@@ -291,7 +291,7 @@ fn a_single_row_that_goes_the_short_way_learns_the_same() {
 }
 
 #[test]
-fn a_single_row_that_is_augmented_goes_the_usual_way_and_learns_the_same() {
+fn an_augmented_single_row_goes_through_row_blocks_and_learns_the_same() {
     let network = of_images(network(&[dense(9, "tanh"), dense(3, "identity")]));
     let dataset = dataset(9);
     let trained = |batch_size, names: &[&str]| {
@@ -302,7 +302,8 @@ fn a_single_row_that_is_augmented_goes_the_usual_way_and_learns_the_same() {
             ..TrainingSpec::default()
         };
         let mut engine = drawn::<f64>(&network, &training, 1);
-        assert_eq!(engine.plan.takes_one_row, batch_size == 1);
+        let is_plain_row = batch_size == 1 && names.is_empty();
+        assert_eq!(engine.network.plan.takes_one_row, is_plain_row);
         for step in 1..=20 {
             let rows = [step as u32 % 9];
             let batch = Batch::new(&dataset, Rows::Listed(&rows));
@@ -319,15 +320,14 @@ fn a_single_row_that_is_augmented_goes_the_usual_way_and_learns_the_same() {
 }
 
 #[test]
-fn what_the_short_way_of_a_row_cannot_do_goes_the_usual_way() {
+fn layers_that_take_no_single_row_take_row_blocks() {
     let training = TrainingSpec {
         batch_size: 1,
         ..TrainingSpec::default()
     };
     let takes = |layers: &[Choice], training: &TrainingSpec| {
-        drawn::<f32>(&network(layers), training, 1)
-            .plan
-            .takes_one_row
+        let engine = drawn::<f32>(&network(layers), training, 1);
+        engine.network.plan.takes_one_row
     };
     let last = dense(3, "identity");
     assert!(takes(&[dense(9, "relu"), last.clone()], &training));
@@ -344,8 +344,8 @@ fn what_the_short_way_of_a_row_cannot_do_goes_the_usual_way() {
 }
 
 /// Steps whose hint of the rows to come is true, of other rows, of other data, targets or weights, too short, or impossible;
-/// of a range of rows; with an evaluation in between, which writes over the arena; of blocks that share a member, or that
-/// nobody has. All give the bits of a caller without a team, who gathers nothing ahead.
+/// of a range of rows; with an evaluation in between, which writes over the arena; of more blocks than members, or fewer.
+/// All give the bits of a thread alone, which gathers nothing ahead.
 #[test]
 fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
     const SIZE: u32 = 512;
@@ -392,15 +392,16 @@ fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
     let mut hits = 0;
     let mut trained = |threads: usize, evaluates: bool| {
         let mut engine = drawn::<f32>(&network, &training, threads);
-        assert_eq!(engine.plan.caller_updates, threads > 1);
+        assert_eq!(engine.network.plan.caller_updates, threads > 1);
         for (number, batch) in steps.iter().enumerate() {
             let time = Time {
                 step: number as u64 + 1,
                 rate: 0.1,
             };
             engine.step(batch, time).unwrap();
-            let next = engine.passes + 1;
-            hits += engine.ahead.iter().filter(|a| a.is_for(next)).count();
+            let next = engine.network.passes + 1;
+            let ahead = engine.strategy.ahead().iter();
+            hits += ahead.filter(|ahead| ahead.is_for(next)).count();
             if evaluates {
                 engine.evaluate(&Batch::all(&dataset), None).unwrap();
             }
@@ -412,7 +413,6 @@ fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
         assert_eq!(trained(threads, false), alone, "{threads}");
         assert_eq!(trained(threads, true), alone, "{threads}");
     }
-    // Unless the host took cores away all the time, and the caller went on alone.
     assert!(hits > 0);
 }
 
@@ -438,8 +438,9 @@ fn a_buffer_that_is_filled_again_in_place_never_trains_on_old_rows() {
                 ..Batch::new(&data, Rows::Listed(&rows))
             };
             engine.step(&batch, Time { step, rate: 0.1 }).unwrap();
-            let next = engine.passes + 1;
-            hits += engine.ahead.iter().filter(|a| a.is_for(next)).count();
+            let next = engine.network.passes + 1;
+            let ahead = engine.strategy.ahead().iter();
+            hits += ahead.filter(|ahead| ahead.is_for(next)).count();
             let Values::F32(values) = &mut data.features.values else {
                 panic!("the rows are single precision");
             };

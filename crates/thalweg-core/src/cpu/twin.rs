@@ -1,16 +1,15 @@
-//! The twin of an engine that computes its Hessian-vector products, in double precision; made when they are first
+//! The twin of an engine, in double precision, that computes its Hessian-vector products; made when they are first
 //! asked for.
 //!
-//! It keeps the values of an ordinary pass, forward and back, in one arena, and the derivatives of the second way
+//! It keeps the values of an ordinary pass, forward and back, in one memory, and the derivatives of a second pass
 //! (`second_order.rs`) at the same places of another.
 
-use std::ops::Range;
-
 use super::buffer::{Buffer, Shared};
+use super::network::{Gathered, Memory};
 use super::pass::Pass;
 use super::plan::{Plan, PlannedLayer};
 use super::precision::Precision;
-use super::second_order::Ways;
+use super::second_order::Passes;
 use super::team::{Member, Team};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
@@ -22,33 +21,22 @@ use crate::spec::NetworkSpec;
 pub(super) struct Twin {
     plan: Plan,
     /// In the order of `State::parameters`.
-    places: Vec<Place>,
-    /// Items that each member computes.
-    shares: Vec<Range<usize>>,
-    first: Way,
-    second: Way,
+    positions: Vec<Position>,
+    /// Values and θ.
+    first: Memory<f64>,
+    /// Derivatives and θ̇.
+    second: Memory<f64>,
+    gathered: Gathered<f64>,
     /// θ with nothing but the first segment of each layer.
     linear: Buffer<f64>,
-    values: Buffer<f64>,
-    classes: Vec<u32>,
-    weights: Buffer<f64>,
     /// Σ w·l of each row block.
     losses: Vec<f64>,
     /// ∇²L·θ̇, in the order of θ; 0 for what is not trained, as in θ̇.
     product: Buffer<f64>,
 }
 
-/// The memory of one way: see [`Pass`]. Parameters are θ on the first and θ̇ on the second.
-struct Way {
-    parameters: Buffer<f64>,
-    derived: Buffer<f64>,
-    arena: Buffer<f64>,
-    summaries: Vec<f64>,
-    totals: Vec<f64>,
-}
-
 /// Where a parameter stands.
-struct Place {
+struct Position {
     /// In θ of the engine.
     engine: usize,
     /// In the twin's buffers.
@@ -92,44 +80,28 @@ fn name<'a>(layers: &'a [Choice], path: &str) -> &'a str {
     name
 }
 
-impl Way {
-    fn new(plan: &Plan) -> Result<Self> {
-        let blocks = plan.capacity.div_ceil(plan.block_rows);
-        Ok(Self {
-            parameters: Buffer::new(plan.parameters)?,
-            derived: Buffer::new(plan.derived)?,
-            arena: Buffer::new(plan.arena)?,
-            summaries: vec![0.0; 2 * plan.summary * blocks],
-            totals: vec![0.0; 2 * plan.summary * plan.members],
-        })
-    }
-}
-
 impl Twin {
     /// The twin of an engine in precision T with this plan.
     ///
     /// # Errors
     /// If there is not enough memory.
     pub fn new<T: Precision>(plan: &Plan, network: &NetworkSpec, isa: Isa) -> Result<Self> {
-        let mut places = memory::room(plan.values())?;
+        let mut positions = memory::room(plan.values())?;
         let engine = plan.places::<T>(isa);
         let plan = plan.second_order(network, isa)?;
         let pairs = engine.zip(plan.places::<f64>(isa));
-        places.extend(pairs.map(|((engine, is_trained), (twin, _))| Place {
+        positions.extend(pairs.map(|((engine, is_trained), (twin, _))| Position {
             engine,
             twin,
             is_trained,
         }));
         Ok(Self {
-            places,
-            shares: plan.share_items(),
-            first: Way::new(&plan)?,
-            second: Way::new(&plan)?,
+            positions,
+            first: Memory::new(&plan)?,
+            second: Memory::new(&plan)?,
+            gathered: Gathered::new(&plan)?,
             linear: Buffer::new(plan.parameters)?,
-            values: Buffer::new(plan.capacity * plan.outputs)?,
-            classes: vec![0; plan.capacity],
-            weights: Buffer::new(plan.capacity)?,
-            losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
+            losses: vec![0.0; plan.blocks()],
             product: Buffer::new(plan.parameters)?,
             plan,
         })
@@ -147,97 +119,68 @@ impl Twin {
         vectors: &[f64],
     ) -> Result<(f64, Vec<f64>)> {
         let mut products = memory::room(vectors.len())?;
-        // SAFETY: nobody works on the engine.
+        // SAFETY: no thread works on the engine.
         let theta = unsafe { of.parameters.read(0..of.plan.parameters) };
-        for place in &self.places {
-            self.first.parameters[place.twin] = theta[place.engine].to_f64();
+        for at in &self.positions {
+            self.first.parameters[at.twin] = theta[at.engine].to_f64();
         }
         for tile in (self.plan.tiles.iter()).filter(|tile| tile.tile.segment == 0) {
             let start = self.plan.tile_start(tile);
             let range = start..start + tile.tile.len();
             self.linear[range.clone()].copy_from_slice(&self.first.parameters[range]);
         }
-        let blocks = of.batch.rows.len().div_ceil(self.plan.block_rows);
-        let (ways, rest) = self.split(of);
-        // SAFETY: nobody else works on the twin.
-        unsafe { ways.first.refresh_all() };
-        let losses = rest.losses;
-        team.run(&|member| ways.first.row_blocks(member, losses));
-        // The caller may have worked alone: what the batch told it is for everybody who works on what follows.
-        let told = 2 * self.plan.summary;
-        if told > 0 {
-            let (own, others) = self.first.totals.split_at_mut(told);
-            others
-                .chunks_exact_mut(told)
-                .for_each(|other| other.copy_from_slice(own));
-        }
+        let blocks = self.plan.blocking.count(of.batch.rows.len());
+        let (passes, losses, _) = self.share(of);
+        // SAFETY: no other thread works on the twin.
+        unsafe { passes.first.refresh_all() };
+        team.run(&|member| passes.first.run(member, losses));
         let loss = self.losses[..blocks].iter().sum::<f64>() * of.scale;
-        for vector in vectors.chunks_exact(self.places.len().max(1)) {
-            for (place, v) in self.places.iter().zip(vector).filter(|(p, _)| p.is_trained) {
-                self.second.parameters[place.twin] = *v;
+        for vector in vectors.chunks_exact(self.positions.len().max(1)) {
+            for (at, v) in (self.positions.iter().zip(vector)).filter(|(at, _)| at.is_trained) {
+                self.second.parameters[at.twin] = *v;
             }
-            let (ways, rest) = self.split(of);
+            let (passes, _, product) = self.share(of);
             // SAFETY: as above.
-            unsafe { ways.second.refresh_all() };
+            unsafe { passes.second.refresh_all() };
             team.run(&|member: Member| {
-                ways.row_blocks(member);
-                member.meet();
-                let items = &ways.first.plan.items[member.share(rest.shares)];
+                passes.run(member);
+                member.barrier();
+                let plan = passes.first.plan;
+                let items = &plan.items[plan.shares[member.index].clone()];
                 for item in items.iter().filter(|item| item.is_trained) {
                     // SAFETY: all rows are done, and items do not overlap.
-                    unsafe { ways.gradient(member.index, item, rest.product) };
+                    unsafe { passes.gradient(member.index, item, product) };
                 }
             });
-            products.extend(self.places.iter().map(|place| self.product[place.twin]));
+            products.extend(self.positions.iter().map(|at| self.product[at.twin]));
         }
         Ok((loss, products))
     }
 
-    /// The twin's parts as a pass of an engine uses them, and what the members need besides.
-    fn split<'a, T: Precision>(&'a mut self, of: &Pass<'a, T>) -> (Ways<'a>, Rest<'a>) {
-        let (values, weights) = (self.values.share(), self.weights.share());
-        let classes = Shared::new(&mut self.classes);
+    /// The passes over the batch of an engine's pass, and the members' views of losses and product.
+    fn share<'a, T: Precision>(
+        &'a mut self,
+        of: &Pass<'a, T>,
+    ) -> (Passes<'a>, Shared<'a, f64>, Shared<'a, f64>) {
+        let gathered = self.gathered.share();
         let plan = &self.plan;
-        let pass = |way: &'a mut Way| Pass {
-            isa: of.isa,
-            plan,
+        let pass = |memory: &'a mut Memory<f64>| Pass {
+            forward: memory.forward(of.isa, plan, of.batch, of.mode, gathered),
             loss: of.loss,
-            batch: of.batch,
-            mode: of.mode,
             augmenting: None,
             scale: of.scale,
             gradient_scale: of.gradient_scale,
-            arena: way.arena.share(),
-            values,
-            classes,
-            weights,
-            parameters: way.parameters.share(),
-            derived: way.derived.share(),
-            prepared: Shared::new(&mut []),
-            summaries: Shared::new(&mut way.summaries),
-            totals: Shared::new(&mut way.totals),
-            partials: Shared::new(&mut []),
+            partials: None,
             number: of.number,
             ahead: None,
-            deal: None,
+            queues: None,
         };
-        let ways = Ways {
+        let passes = Passes {
             first: pass(&mut self.first),
             second: pass(&mut self.second),
             linear: self.linear.share(),
         };
-        let rest = Rest {
-            losses: Shared::new(&mut self.losses),
-            product: self.product.share(),
-            shares: &self.shares,
-        };
-        (ways, rest)
+        let losses = Shared::new(&mut self.losses);
+        (passes, losses, self.product.share())
     }
-}
-
-/// What the members need beside the [`Ways`].
-struct Rest<'a> {
-    losses: Shared<'a, f64>,
-    product: Shared<'a, f64>,
-    shares: &'a [Range<usize>],
 }

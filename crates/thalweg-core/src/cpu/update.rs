@@ -1,26 +1,38 @@
-//! Part 3 of a step: items of θ, each with its gradient over the whole batch (from all rows, or added up from those of
-//! the row blocks), its update and what is derived from it.
+//! Updates of items of θ: the gradient over the whole batch, the optimizer's stages, the descent, and derived values.
 
 use std::ops::Range;
 
 use super::buffer::Shared;
-use super::items::Item;
-use super::pass::{Pass, RowBlock};
+use super::pass::Pass;
+use super::plan::Item;
 use super::precision::Precision;
 use crate::average;
 use crate::kernels::descend::descend;
 use crate::kernels::reduce;
 use crate::optimizers::{Chain, Constants, MAX_SLOTS, Matrix, Strip};
 
-/// The change of an item whose parameters are not finite any more.
+/// The change of an item whose parameters are no longer finite.
 pub(super) const RUINED: f64 = f64::NEG_INFINITY;
 
-/// What the update of an item tells.
-pub(super) struct Updated {
-    /// ‖gradient‖².
-    pub square: f64,
-    /// ‖Δθ‖² if the chain measures it, else 0; or [`RUINED`].
-    pub change: f64,
+/// What the members of a step write for its report.
+#[derive(Clone, Copy)]
+pub(super) struct Sums<'a> {
+    /// Σ w·l of each row block.
+    pub losses: Shared<'a, f64>,
+    /// ‖gradient‖² of each item.
+    pub squares: Shared<'a, f64>,
+    /// ‖Δθ‖² of each item if the chain measures it, else 0; or [`RUINED`].
+    pub changes: Shared<'a, f64>,
+}
+
+impl Sums<'_> {
+    /// The loss of the batch, once all row blocks are done.
+    #[inline]
+    pub fn loss<T: Precision>(&self, pass: &Pass<T>) -> f64 {
+        // SAFETY: no thread writes losses between the last row block and the next step.
+        let losses = unsafe { self.losses.read(0..pass.blocks()) };
+        losses.iter().sum::<f64>() * pass.scale
+    }
 }
 
 /// How gradients become updates.
@@ -36,7 +48,7 @@ impl<'a, T: Precision> Update<'a, T> {
     /// What stage number `index`, whose slots begin with `slot`, works on.
     ///
     /// # Safety
-    /// Nobody else touches this range of its slots.
+    /// No other thread touches this range of its slots.
     pub unsafe fn strip<'b>(
         &'b self,
         pass: &Pass<T>,
@@ -69,105 +81,51 @@ impl<'a, T: Precision> Update<'a, T> {
 }
 
 impl<T: Precision> Pass<'_, T> {
-    /// All rows of the batch, for a member.
-    pub(super) fn whole(&self, member: usize) -> RowBlock {
-        RowBlock {
-            rows: 0..self.batch.rows.len(),
-            place: 0,
-            room: self.plan.room(self.batch.rows.len()),
-            member,
-        }
-    }
-
-    /// The gradient of an item over the whole batch, computed by a member; 0 if it is not trained.
+    /// Updates item number `index`, given room for its gradient.
     ///
     /// # Safety
-    /// All rows went backward, nobody writes to the arena, and nobody changes the item's parameters.
-    pub unsafe fn gradient(&self, member: usize, item: &Item, gradient: &mut [T]) {
-        if !item.is_trained {
-            gradient.fill(T::ZERO);
-            return;
-        }
-        // SAFETY: the caller's promise; the blocks have written their gradients.
+    /// As for [`Pass::gradient`]; no other thread touches the item's parameters, slots, derived values, partial
+    /// gradients and sums.
+    #[inline]
+    pub unsafe fn update_item(
+        &self,
+        member: usize,
+        index: usize,
+        update: &Update<T>,
+        room: &mut [T],
+        sums: Sums,
+    ) {
+        let item = &self.plan.items[index];
+        // SAFETY: the caller's promise.
         unsafe {
-            if self.plan.adds_blocks {
-                let (length, blocks) = (self.plan.parameters, self.blocks());
-                let first = item.range.start;
-                let partials = first..(blocks - 1) * length + item.range.end;
-                reduce::sum_rows(self.isa, self.partials.read(partials), length, gradient);
-            } else {
-                self.gradient_of(&self.whole(member), item, gradient);
-            }
+            let (square, change) = self.update(member, item, update, room);
+            sums.squares.write(index..index + 1)[0] = square;
+            sums.changes.write(index..index + 1)[0] = change;
         }
     }
 
-    /// Leaves the gradient of a block's own rows where [`Pass::gradient`] finds it, if that is how it is added up.
+    /// ‖gradient‖² and ‖Δθ‖² of an item: see [`Sums`].
     ///
     /// # Safety
-    /// The block went backward, and nobody else works on it.
-    pub unsafe fn keep_gradient(&self, index: usize, block: &RowBlock) {
-        if !self.plan.adds_blocks {
-            return;
-        }
-        let start = index * self.plan.parameters;
-        for item in self.plan.items.iter().filter(|item| item.is_trained) {
-            let place = start + item.range.start..start + item.range.end;
-            // SAFETY: the caller's promise; parameters change only when all blocks are done.
-            unsafe { self.gradient_of(block, item, self.partials.write(place)) };
-        }
-    }
-
-    /// The gradient of an item from the rows of a block.
-    ///
-    /// # Safety
-    /// The rows went backward, nobody writes to them, and nobody changes the item's parameters.
-    unsafe fn gradient_of(&self, block: &RowBlock, item: &Item, gradient: &mut [T]) {
-        for planned in &self.plan.tiles[item.tiles.clone()] {
-            let layer = &self.plan.layers[planned.layer];
-            let start = self.plan.tile_start(planned);
-            let own = start..start + planned.tile.len();
-            let start = start - item.range.start;
-            // SAFETY: the caller's promise.
-            unsafe {
-                T::layer(&*layer.layer).gradient(
-                    self.block(layer, block),
-                    &planned.tile,
-                    self.parameters.read(own),
-                    self.trace(layer, block),
-                    self.arena
-                        .read(block.values_for(layer, layer.stash, layer.stash_stride)),
-                    self.arena
-                        .read(block.values_for(layer, layer.gradient, layer.output_stride)),
-                    &mut gradient[start..start + planned.tile.len()],
-                );
-            }
-        }
-    }
-
-    /// Part 3 of a step for one item, given room for its gradient.
-    ///
-    /// # Safety
-    /// As for [`Pass::gradient`]; nobody else touches the item's parameters, slots, derived values and gradients.
-    pub unsafe fn update(
+    /// As for [`Pass::update_item`].
+    unsafe fn update(
         &self,
         member: usize,
         item: &Item,
         update: &Update<T>,
-        gradient: &mut [T],
-    ) -> Updated {
+        room: &mut [T],
+    ) -> (f64, f64) {
         // SAFETY: the caller's promise.
         unsafe {
             if !item.is_trained {
                 self.track(member, item);
-                return Updated {
-                    square: 0.0,
-                    change: 0.0,
-                };
+                return (0.0, 0.0);
             }
-            let gradient = match self.plan.adds_blocks && self.blocks() == 1 {
+            let gradient = match self.partials {
                 // There is nothing to add up.
-                true => self.partials.write(item.range.clone()),
-                false => {
+                Some(partials) if self.blocks() == 1 => partials.write(item.range.clone()),
+                _ => {
+                    let gradient = &mut room[..item.range.len()];
                     self.gradient(member, item, gradient);
                     gradient
                 }
@@ -175,10 +133,7 @@ impl<T: Precision> Pass<'_, T> {
             let square = reduce::sum_of_squares(self.isa, gradient);
             if !square.is_finite() {
                 // The step reports divergence; what is not a number stays out of the parameters.
-                return Updated {
-                    square,
-                    change: 0.0,
-                };
+                return (square, 0.0);
             }
             let parameters = self.parameters.read(item.range.clone());
             let mut slot = 0;
@@ -192,14 +147,14 @@ impl<T: Precision> Pass<'_, T> {
             }
             let change = self.descend(item, update, gradient);
             self.settle(item, update);
-            Updated { square, change }
+            (square, change)
         }
     }
 
-    /// θ ← θ − η·u for one item: see [`Updated::change`].
+    /// θ ← θ − η·u for one item: see [`Sums::changes`].
     ///
     /// # Safety
-    /// Nobody else touches the item's parameters.
+    /// No other thread touches the item's parameters.
     pub unsafe fn descend(&self, item: &Item, update: &Update<T>, u: &[T]) -> f64 {
         // SAFETY: the caller's promise.
         let parameters = unsafe { self.parameters.write(item.range.clone()) };
@@ -216,7 +171,7 @@ impl<T: Precision> Pass<'_, T> {
     /// What follows the descent of an item: the average of θ and derived values.
     ///
     /// # Safety
-    /// Nobody else touches the item's parameters, its part of the average, and its derived values.
+    /// No other thread touches the item's parameters, its part of the average, and its derived values.
     pub unsafe fn settle(&self, item: &Item, update: &Update<T>) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -230,28 +185,28 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// Brings an item that is not trained up to date.
+    /// Updates an item that is not trained.
     ///
     /// # Safety
-    /// All rows went backward, and nobody else touches the item's parameters.
+    /// All rows went backward, and no other thread touches the item's parameters.
     pub unsafe fn track(&self, member: usize, item: &Item) {
-        let all = self.whole(member);
+        let all = self.all_rows(member);
         for planned in &self.plan.tiles[item.tiles.clone()] {
             let layer = &self.plan.layers[planned.layer];
             let start = self.plan.tile_start(planned);
             // SAFETY: the caller's promise.
             unsafe {
                 let values = self.parameters.write(start..start + planned.tile.len());
-                let told = self.block(layer, &all);
-                T::layer(&*layer.layer).track(told, &planned.tile, values);
+                let rows = self.block(layer, &all);
+                T::layer(&*layer.layer).track(rows, &planned.tile, values);
             }
         }
     }
 
-    /// Brings all that is derived from parameters up to date.
+    /// Recomputes all derived values.
     ///
     /// # Safety
-    /// Nobody else works on parameters and derived values.
+    /// No other thread works on parameters and derived values.
     pub unsafe fn refresh_all(&self) {
         for item in &self.plan.items {
             // SAFETY: the caller's promise.
@@ -259,10 +214,10 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// Brings what is derived from an item's parameters up to date.
+    /// Recomputes what is derived from an item's parameters.
     ///
     /// # Safety
-    /// Nobody else touches the item's derived values.
+    /// No other thread touches the item's derived values.
     pub unsafe fn refresh(&self, item: &Item, parameters: &[T]) {
         for planned in &self.plan.tiles[item.tiles.clone()] {
             let layer = &self.plan.layers[planned.layer];

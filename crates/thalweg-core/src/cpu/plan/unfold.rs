@@ -1,42 +1,10 @@
 //! Unfolding a network: parts and their layers become steps over row blocks, with places in the arena and in θ.
 
-use super::plan::{Plan, PlannedLayer, PlannedTile};
-use super::precision::Precision;
+use super::{At, Plan, PlannedLayer, PlannedTile, Step};
+use crate::cpu::precision::Precision;
 use crate::kernels::Isa;
 use crate::layers::{AnyLayer, Node, Order, Part, Pointwise, Reorder};
 use crate::shape::{Shape, stride};
-
-/// One thing that happens to a row block.
-pub(super) enum Step {
-    /// It goes through the layer of this index.
-    Layer(usize),
-    /// A residual block begins: on the way back, the gradient at `from` is added to that at `to`.
-    Fork {
-        from: usize,
-        to: usize,
-        stride: usize,
-    },
-    /// A residual block ends: values at `body` and `skip` are added up into `output`; on the way back, the
-    /// gradient of the output becomes that of the body and, where there is a projection, of the skip.
-    Join {
-        body: usize,
-        skip: usize,
-        output: usize,
-        gradient: usize,
-        body_gradient: usize,
-        skip_gradient: Option<usize>,
-        stride: usize,
-    },
-}
-
-/// Where rows lie in the arena: their values, their gradients where these are wanted, values of a row; and how.
-#[derive(Clone, Copy)]
-pub(super) struct At {
-    pub values: usize,
-    pub gradient: Option<usize>,
-    pub size: usize,
-    pub order: Order,
-}
 
 impl Plan {
     /// Room in the arena for rows of so many values.

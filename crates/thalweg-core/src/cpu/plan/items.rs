@@ -2,54 +2,13 @@
 
 use std::ops::Range;
 
-use super::plan::Plan;
-use super::precision::Precision;
+use super::{Cut, Item, Plan, Tensor};
+use crate::cpu::precision::Precision;
 use crate::kernels::Isa;
 use crate::layers::Segment;
 
 /// Neighbouring tiles are put together into items of up to this many parameters.
 const ITEM: usize = 4096;
-
-/// A contiguous piece of θ that one thread updates at once: gradient, optimizer, derived values.
-pub(super) struct Item {
-    /// Its place in θ.
-    pub range: Range<usize>,
-    /// Its tiles.
-    pub tiles: Range<usize>,
-    /// Of a chain that treats parameters differently: see [`crate::optimizers::Part::contains`].
-    pub is_weight: bool,
-    pub is_matrix: bool,
-    /// Whether it is learned by gradients; else its layers track it.
-    pub is_trained: bool,
-}
-
-/// Where items end, beside their size and where what is trained ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// Anywhere.
-    Nowhere,
-    /// Between weights and other parameters, and between matrices and others.
-    Parts,
-    /// Between tensors.
-    Tensors,
-}
-
-/// A tensor of parameters: a segment of a layer, whose tiles are neighbours.
-pub(super) struct Tensor {
-    /// Its place in θ, padding included.
-    pub range: Range<usize>,
-    /// Its layer and its segment of it.
-    pub of: (usize, usize),
-    pub is_weight: bool,
-    pub is_matrix: bool,
-    /// Whether constraints act on its rows.
-    pub is_constrained: bool,
-    /// As a matrix: units, and parameters of a unit.
-    pub rows: usize,
-    pub columns: usize,
-    /// Where in its place each parameter stands, unit by unit.
-    pub places: Vec<u32>,
-}
 
 /// Whether a segment holds weights, and whether these are a matrix.
 fn kind(segment: &Segment) -> (bool, bool) {

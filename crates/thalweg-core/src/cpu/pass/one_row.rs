@@ -1,37 +1,21 @@
-//! Steps of a single row, from which nothing has to be shared out: the row goes through [`OneRow`] layers, and leaves
-//! its gradient where those of row blocks are added up.
+//! A batch of a single row: it goes through [`OneRow`] layers, and leaves its gradient as that of the only block.
 
-use super::gather::Upcoming;
-use super::pass::{Pass, RowBlock};
-use super::plan::{Plan, PlannedLayer};
-use super::precision::Precision;
-use super::unfold::Step;
+use super::{Pass, Upcoming};
+use crate::cpu::buffer::Shared;
+use crate::cpu::plan::PlannedLayer;
+use crate::cpu::precision::Precision;
 use crate::layers::OneRow;
 
-impl Plan {
-    /// Whether every layer takes a single row by itself.
-    pub fn can_take_one_row<T: Precision>(&self) -> bool {
-        let is_layer = |step: &Step| matches!(step, Step::Layer(_));
-        let has_way = |planned: &PlannedLayer| T::layer(&*planned.layer).one_row().is_some();
-        self.steps.iter().all(is_layer) && self.layers.iter().all(has_way)
-    }
-}
-
 impl<T: Precision> Pass<'_, T> {
-    /// Part 1 of a step of one row. Returns w·l and leaves the gradient.
+    /// Forward and back. Returns w·l, and leaves the gradient laid out as θ.
     ///
     /// # Safety
-    /// Nobody else works on the engine.
-    pub unsafe fn one_row(&self) -> f64 {
-        let row = RowBlock {
-            rows: 0..1,
-            place: 0,
-            room: 1,
-            member: 0,
-        };
+    /// No other thread works on the engine.
+    pub unsafe fn one_row(&self, gradient: Shared<T>) -> f64 {
+        let row = self.all_rows(0);
         // SAFETY: the caller's promise; what layers read and write does not overlap.
         unsafe {
-            self.gather(&row, Upcoming::of(self.batch.upcoming, 0));
+            self.gather_plain(&row, Upcoming::of(self.batch.upcoming, 0));
             for (planned, layer) in self.one_row_layers() {
                 layer.forward(
                     self.isa,
@@ -58,7 +42,7 @@ impl<T: Precision> Pass<'_, T> {
                     planned
                         .input_gradient
                         .map(|start| self.arena.write(input(start))),
-                    self.partials.write(planned.parameters.clone()),
+                    gradient.write(planned.parameters.clone()),
                 );
             }
             loss

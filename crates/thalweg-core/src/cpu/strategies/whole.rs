@@ -15,14 +15,16 @@
 //!
 //! Sums go along items and tensors in their order, so the number of threads changes no bit.
 
-use super::buffer::{Buffer, Shared};
-use super::items::{Item, Tensor};
-use super::pass::Pass;
-use super::plan::Plan;
-use super::precision::Precision;
-use super::team::Member;
-use super::update::{RUINED, Update};
+use std::ops::Range;
+
 use crate::constraints::{Constraint, MaxNorm};
+use crate::cpu::buffer::{Buffer, Shared};
+use crate::cpu::pass::Pass;
+use crate::cpu::plan::{Item, Plan, Tensor};
+use crate::cpu::precision::Precision;
+use crate::cpu::strategy::Strategy;
+use crate::cpu::team::{Member, Team};
+use crate::cpu::update::{RUINED, Sums, Update};
 use crate::error::Result;
 use crate::kernels::{Isa, reduce};
 use crate::optimizers::{Chain, Matrix};
@@ -42,13 +44,15 @@ pub(super) struct Whole<T> {
     tensors: Vec<Tensor>,
     /// Which member works on each tensor.
     owners: Vec<usize>,
+    /// The gradient of each row block, where these are added up.
+    partials: Option<Buffer<T>>,
     /// Of SAM's second pass: Σ w·l of each row block and ‖gradient‖² of each item.
     block_losses: Vec<f64>,
     item_squares: Vec<f64>,
 }
 
-/// The parts of [`Whole`] as the members share them.
-pub(super) struct Parts<'a, T> {
+/// The members' views of [`Whole`].
+struct Views<'a, T> {
     u: Shared<'a, T>,
     saved: Shared<'a, T>,
     room: Shared<'a, T>,
@@ -57,19 +61,6 @@ pub(super) struct Parts<'a, T> {
     owners: &'a [usize],
     block_losses: Shared<'a, f64>,
     item_squares: Shared<'a, f64>,
-}
-
-/// What the members of a step write for its report.
-#[derive(Clone, Copy)]
-pub(super) struct Sums<'a> {
-    /// Σ w·l of each row block.
-    pub losses: Shared<'a, f64>,
-    /// ‖gradient‖² of each item.
-    pub squares: Shared<'a, f64>,
-    /// ‖Δθ‖² of each item: see [`super::update::Updated`].
-    pub changes: Shared<'a, f64>,
-    /// Row blocks of the batch.
-    pub blocks: usize,
 }
 
 impl<T: Precision> Whole<T> {
@@ -90,13 +81,24 @@ impl<T: Precision> Whole<T> {
             room_length,
             owners: owners(&tensors, plan.members),
             tensors,
-            block_losses: vec![0.0; plan.capacity.div_ceil(plan.block_rows)],
+            partials: (plan.adds_blocks.then(|| Buffer::new(plan.partials()))).transpose()?,
+            block_losses: vec![0.0; plan.blocks()],
             item_squares: vec![0.0; plan.items.len()],
         })
     }
+}
 
-    pub fn share(&mut self) -> Parts<'_, T> {
-        Parts {
+impl<T: Precision> Strategy<T> for Whole<T> {
+    fn step<'a>(
+        &'a mut self,
+        team: &mut Team,
+        pass: &mut Pass<'a, T>,
+        update: &Update<T>,
+        sums: Sums,
+    ) -> f64 {
+        pass.partials = self.partials.as_mut().map(Buffer::share);
+        let pass = &*pass;
+        let views = Views {
             u: self.u.share(),
             saved: self.saved.share(),
             room: self.room.share(),
@@ -105,7 +107,19 @@ impl<T: Precision> Whole<T> {
             owners: &self.owners,
             block_losses: Shared::new(&mut self.block_losses),
             item_squares: Shared::new(&mut self.item_squares),
-        }
+        };
+        team.run(&|member| {
+            pass.run(member, sums.losses);
+            member.barrier();
+            if sums.loss(pass).is_finite() {
+                views.update(pass, update, member, sums);
+            }
+        });
+        sums.loss(pass)
+    }
+
+    fn partials(&mut self) -> Option<Shared<'_, T>> {
+        self.partials.as_mut().map(Buffer::share)
     }
 }
 
@@ -115,7 +129,7 @@ fn measures_behind_max_norm(chain: &Chain) -> bool {
 }
 
 /// The items of these that are learned by gradients, with their numbers.
-fn trained(plan: &Plan, items: std::ops::Range<usize>) -> impl Iterator<Item = (usize, &Item)> {
+fn trained(plan: &Plan, items: Range<usize>) -> impl Iterator<Item = (usize, &Item)> {
     (items.clone().zip(&plan.items[items])).filter(|(_, item)| item.is_trained)
 }
 
@@ -133,17 +147,10 @@ fn owners(tensors: &[Tensor], members: usize) -> Vec<usize> {
     owners
 }
 
-impl<T: Precision> Parts<'_, T> {
-    /// A member's part of a step whose row blocks are done and whose loss is finite, after a meeting.
-    /// `items` are the member's.
-    pub fn update(
-        &self,
-        pass: &Pass<T>,
-        update: &Update<T>,
-        member: Member,
-        items: std::ops::Range<usize>,
-        sums: Sums,
-    ) {
+impl<T: Precision> Views<'_, T> {
+    /// A member's part of a step whose row blocks are done and whose loss is finite, after a barrier.
+    fn update(&self, pass: &Pass<T>, update: &Update<T>, member: Member, sums: Sums) {
+        let items = pass.plan.shares[member.index].clone();
         let Some(mut square) = self.gradient(pass, member, items.clone(), sums.squares) else {
             return;
         };
@@ -184,7 +191,7 @@ impl<T: Precision> Parts<'_, T> {
         if around.constrains() {
             let of_run = around.max_norm.map(|limit| MaxNorm { limit });
             let of_run = of_run.as_ref().map(|max_norm| max_norm as &dyn Constraint);
-            member.meet();
+            member.barrier();
             for tensor in self
                 .own_tensors(member)
                 .filter(|tensor| tensor.is_constrained)
@@ -198,7 +205,7 @@ impl<T: Precision> Parts<'_, T> {
                     constrain(tensor, constraint, parameters);
                 }
             }
-            member.meet();
+            member.barrier();
         }
         if measures_behind_max_norm(update.chain) {
             for (index, item) in trained(pass.plan, items.clone()) {
@@ -248,7 +255,7 @@ impl<T: Precision> Parts<'_, T> {
         &self,
         pass: &Pass<T>,
         member: Member,
-        items: std::ops::Range<usize>,
+        items: Range<usize>,
         squares: Shared<f64>,
     ) -> Option<f64> {
         for index in items {
@@ -260,7 +267,7 @@ impl<T: Precision> Parts<'_, T> {
                 squares.write(index..index + 1)[0] = reduce::sum_of_squares(pass.isa, u);
             }
         }
-        member.meet();
+        member.barrier();
         // SAFETY: all squares are there, and nobody writes them again before the next meeting but one.
         let squares = unsafe { squares.read(0..pass.plan.items.len()) };
         Some(squares.iter().sum::<f64>()).filter(|square| square.is_finite())
@@ -272,7 +279,7 @@ impl<T: Precision> Parts<'_, T> {
         &self,
         pass: &Pass<T>,
         member: Member,
-        items: std::ops::Range<usize>,
+        items: Range<usize>,
         sums: Sums,
         radius: f64,
         square: f64,
@@ -290,11 +297,11 @@ impl<T: Precision> Parts<'_, T> {
                 pass.refresh(item, parameters);
             }
         }
-        member.meet();
-        pass.row_blocks(member, self.block_losses);
-        member.meet();
+        member.barrier();
+        pass.run(member, self.block_losses);
+        member.barrier();
         // SAFETY: all losses are there.
-        let losses = unsafe { self.block_losses.read(0..sums.blocks) };
+        let losses = unsafe { self.block_losses.read(0..pass.blocks()) };
         let there = if losses.iter().sum::<f64>().is_finite() {
             self.gradient(pass, member, items.clone(), self.item_squares)
         } else {
@@ -316,13 +323,7 @@ impl<T: Precision> Parts<'_, T> {
     }
 
     /// All stages: items of the member, and its tensors where a stage asks for whole ones.
-    fn stages(
-        &self,
-        pass: &Pass<T>,
-        update: &Update<T>,
-        member: Member,
-        items: std::ops::Range<usize>,
-    ) {
+    fn stages(&self, pass: &Pass<T>, update: &Update<T>, member: Member, items: Range<usize>) {
         let mut slot = 0;
         for (index, stage) in update.chain.stages.iter().enumerate() {
             let stage = T::transform(&**stage);
@@ -340,7 +341,7 @@ impl<T: Precision> Parts<'_, T> {
                 }
                 continue;
             }
-            member.meet();
+            member.barrier();
             let own = self.own_tensors(member);
             for tensor in own.filter(|tensor| part.contains(tensor.is_weight, tensor.is_matrix)) {
                 // SAFETY: the team has met, and tensors have one owner; each member has room of its own.
@@ -358,7 +359,7 @@ impl<T: Precision> Parts<'_, T> {
                     stage.apply(strip);
                 }
             }
-            member.meet();
+            member.barrier();
         }
     }
 }
@@ -376,9 +377,4 @@ fn constrain<T: Precision>(tensor: &Tensor, constraint: &dyn Constraint, paramet
             }
         }
     }
-}
-
-/// Whether parameters of some item are not finite any more.
-pub(super) fn is_ruined(changes: &[f64]) -> bool {
-    changes.contains(&RUINED)
 }

@@ -1,70 +1,23 @@
-//! Gathering: features, targets and weights of a row block come into the arena, while rows that will be wanted next
-//! come near.
+//! Gathering: features, targets and weights of a row block are copied into the arena, while rows that are needed next
+//! are prefetched.
 
 use std::ops::Range;
 
-use super::deal;
-use super::pass::{Pass, RowBlock};
-use super::precision::Precision;
-use super::team::Member;
+use super::{Forward, Pass, RowBlock, Upcoming, row_block};
+use crate::cpu::precision::Precision;
+use crate::cpu::queues;
+use crate::cpu::team::Member;
 use crate::dataset::{TargetsRef, ValuesRef};
 use crate::engine::{Batch, Rows};
 use crate::kernels::gather::Gather;
 use crate::shape::stride;
 
-/// Rows that a member will gather after a block, where it is worth to ask for them: those that lie side by
-/// side come by themselves.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Upcoming<'a>(&'a [u32]);
-
-impl<'a> Upcoming<'a> {
-    /// Nobody knows.
-    pub const UNKNOWN: Self = Upcoming(&[]);
-
-    /// `rows` from position `first` on.
-    pub fn of(rows: Rows<'a>, first: usize) -> Self {
-        match rows {
-            Rows::Listed(rows) => Upcoming(rows.get(first..).unwrap_or_default()),
-            Rows::Range(..) => Self::UNKNOWN,
-        }
-    }
-}
-
-/// What a member has gathered for its first row block of the next step, while the caller had still to do.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(super) struct Ahead {
-    /// The pass that it is for: the arena is as it was left for no other.
-    pass: u64,
-    /// Where features, targets and weights come from, and the generation of what is there.
-    sources: [usize; 3],
-    generation: u64,
-    /// The rows, in their order.
-    rows: Vec<u32>,
-}
-
-impl Ahead {
-    /// For blocks of so many rows.
-    pub fn with_capacity(rows: usize) -> Self {
-        Self {
-            rows: Vec::with_capacity(rows),
-            ..Self::default()
-        }
-    }
-
-    /// Whether it is for this pass.
-    #[cfg(test)]
-    pub fn is_for(&self, pass: u64) -> bool {
-        self.pass == pass
-    }
-}
-
 impl<T: Precision> Pass<'_, T> {
-    /// Copies features, targets and weights of a block into the arena, unless they are there, while those of `next` come
-    /// near.
+    /// Copies features, targets and weights of a block into the arena, unless they are there, and prefetches those
+    /// of `next`.
     ///
     /// # Safety
-    /// Nobody else works on these rows of the arena, nor with what the member gathered ahead.
+    /// No other thread works on these rows of the arena, nor on the member's block gathered ahead.
     pub(super) unsafe fn gather(&self, block: &RowBlock, next: Upcoming) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -95,10 +48,10 @@ impl<T: Precision> Pass<'_, T> {
         [features, targets, weights]
     }
 
-    /// Whether the member of a block has gathered it ahead, which it finds out once.
+    /// Whether the member of a block has gathered it ahead; asked once.
     ///
     /// # Safety
-    /// Nobody else works with what the member gathered ahead.
+    /// No other thread works on the member's block gathered ahead.
     unsafe fn is_gathered(&self, block: &RowBlock) -> bool {
         let (Some(ahead), Rows::Listed(rows)) = (self.ahead, self.batch.rows) else {
             return false;
@@ -112,30 +65,32 @@ impl<T: Precision> Pass<'_, T> {
             && ahead.rows == rows[block.rows.clone()]
     }
 
-    /// Gathers what will be the member's first block of the next step, if that is to be as this one.
+    /// Gathers the member's first block of the next step, if the rows of that step are known.
     ///
     /// # Safety
-    /// The member has no more to do in the arena, and nobody else reads there what it has left.
-    pub(super) unsafe fn gather_ahead(&self, member: Member) {
-        let own = deal::share(self.blocks(), member.index, member.count());
+    /// The member is done with the arena, and no other thread reads the rows that it has left there.
+    pub unsafe fn gather_ahead(&self, member: Member) {
+        let own = queues::share(self.blocks(), member.index, member.count());
         let (Some(ahead), Rows::Listed(upcoming)) = (self.ahead, self.batch.upcoming) else {
             return;
         };
-        let Some((rows, upcoming)) = upcoming.split_at_checked(self.batch.rows.len()) else {
+        let count = self.batch.rows.len();
+        let Some((rows, upcoming)) = upcoming.split_at_checked(count) else {
             return;
         };
         if own.is_empty() || self.augmenting.is_some() {
             return;
         }
-        let next = Pass {
+        let next = Forward {
             batch: Batch {
                 rows: Rows::Listed(rows),
                 upcoming: Rows::Listed(upcoming),
                 ..self.batch
             },
-            ..*self
+            ..self.forward
         };
-        let block = next.own_block(member, own.start);
+        let blocking = self.plan.blocking;
+        let block = row_block(self.plan, blocking, count, own.start, member.index);
         let (all, rows) = (self.batch.features.rows(), &rows[block.rows.clone()]);
         if rows.iter().any(|row| *row as usize >= all) {
             return;
@@ -151,27 +106,32 @@ impl<T: Precision> Pass<'_, T> {
             ahead.rows.extend_from_slice(rows);
         }
     }
+}
 
-    /// What a member will gather after the block `index` of its `own`.
+impl<T: Precision> Forward<'_, T> {
+    /// The rows that a member will gather after the block `index` of its `own`.
     pub(super) fn upcoming(&self, own: &Range<usize>, index: usize) -> Upcoming<'_> {
-        let size = self.plan.block_rows;
+        let size = self.plan.blocking.rows;
         match index + 1 {
             next if next < own.end => Upcoming::of(self.batch.rows, next * size),
             _ => Upcoming::of(self.batch.upcoming, own.start * size),
         }
     }
 
-    /// See [`Pass::gather`].
+    /// Copies features, targets and weights of a block into the arena, and prefetches those of `next`.
     ///
     /// # Safety
-    /// Nobody else works on these rows of the arena.
-    unsafe fn gather_plain(&self, block: &RowBlock, next: Upcoming) {
+    /// No other thread works on these rows of the arena.
+    pub(super) unsafe fn gather_plain(&self, block: &RowBlock, next: Upcoming) {
         let width = self.plan.inputs;
         // SAFETY: the caller's promise.
         let (x, classes, values, weights) = unsafe {
             (
                 self.arena.write(block.values(0, stride(width))),
-                self.classes.write(block.places(1)),
+                self.classes.write(match self.batch.targets {
+                    Some(TargetsRef::Classes(_)) => block.places(1),
+                    _ => 0..0,
+                }),
                 self.values.write(match self.batch.targets {
                     Some(TargetsRef::Values { width, .. }) => block.places(width),
                     _ => 0..0,
@@ -220,7 +180,7 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// One of the things that [`Pass::gather`] gathers; `to` has room for the block, evenly.
+    /// Gathers one array; each row of the block takes an equal part of `to`.
     fn gather_rows<S: Copy, U>(
         &self,
         block: &RowBlock,

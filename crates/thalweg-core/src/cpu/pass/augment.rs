@@ -1,19 +1,13 @@
-//! Gathering rows to learn from where a run augments them: see [`crate::augmentations`].
+//! Gathering of augmented training rows: see [`crate::augmentations`].
 
-use super::pass::{Pass, RowBlock};
-use super::precision::Precision;
-use crate::augmentations::{Augmenter, Draw};
+use super::{Augmenting, Pass, RowBlock};
+use crate::augmentations::Draw;
+use crate::cpu::precision::Precision;
 use crate::dataset::{TargetsRef, ValuesRef};
+use crate::engine::Batch;
+use crate::error::{Error, Result};
 use crate::kernels::resample::Resample;
 use crate::shape::stride;
-
-/// The augmentation of one update.
-#[derive(Clone, Copy)]
-pub(super) struct Augmenting<'a> {
-    pub augmenter: &'a Augmenter,
-    pub seed: u64,
-    pub step: u64,
-}
 
 /// A row of the dataset and its share of the row that the network sees.
 #[derive(Clone, Copy)]
@@ -22,11 +16,25 @@ struct Source {
     share: f64,
 }
 
+/// Checks that the rows of a batch can be augmented.
+///
+/// # Errors
+/// If they come in columns.
+pub fn check(batch: &Batch) -> Result<()> {
+    match batch.features.values {
+        ValuesRef::Columns(_) => {
+            let expected = "row-major values, which augmentation needs";
+            Err(Error::invalid("batch", "columns", expected))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl<T: Precision> Pass<'_, T> {
     /// Puts features, targets and weights of a block into the arena, changed as `augmenting` draws.
     ///
     /// # Safety
-    /// Nobody else works on these rows of the arena.
+    /// No other thread works on these rows of the arena.
     pub unsafe fn gather_augmented(&self, block: &RowBlock, augmenting: Augmenting) {
         let (inputs, outputs) = (self.plan.inputs, self.plan.outputs);
         let mixes = augmenting.augmenter.mixes();

@@ -1,0 +1,167 @@
+//! A network in memory, ready for passes: its plan, its parameters, and room for the rows of a batch.
+
+use super::buffer::{Buffer, Shared};
+use super::pass::{Augmenting, Forward, Pass};
+use super::plan::Plan;
+use super::precision::Precision;
+use crate::augmentations::Augmenter;
+use crate::engine::Batch;
+use crate::error::Result;
+use crate::kernels::Isa;
+use crate::layers::Mode;
+use crate::losses::AnyLoss;
+use crate::spec::Reduction;
+
+/// θ and what follows from it, and an arena for rows. See [`Forward`].
+pub(super) struct Memory<T> {
+    pub parameters: Buffer<T>,
+    pub derived: Buffer<T>,
+    pub arena: Buffer<T>,
+    prepared: Vec<f64>,
+    block_statistics: Vec<f64>,
+    statistics: Vec<f64>,
+}
+
+/// Room for targets and weights of a batch.
+pub(super) struct Gathered<T> {
+    values: Buffer<T>,
+    classes: Vec<u32>,
+    weights: Buffer<T>,
+}
+
+/// The members' views of [`Gathered`].
+#[derive(Clone, Copy)]
+pub(super) struct GatheredViews<'a, T> {
+    values: Shared<'a, T>,
+    classes: Shared<'a, u32>,
+    weights: Shared<'a, T>,
+}
+
+/// See the module's text.
+pub(super) struct Network<T> {
+    pub isa: Isa,
+    pub plan: Plan,
+    pub loss: Box<dyn AnyLoss>,
+    pub reduction: Reduction,
+    pub augmenter: Option<Augmenter>,
+    pub memory: Memory<T>,
+    gathered: Gathered<T>,
+    /// See [`Pass`].
+    pub passes: u64,
+}
+
+impl<T: Precision> Memory<T> {
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn new(plan: &Plan) -> Result<Self> {
+        Ok(Self {
+            parameters: Buffer::new(plan.parameters)?,
+            derived: Buffer::new(plan.derived)?,
+            arena: Buffer::new(plan.arena)?,
+            prepared: vec![0.0; plan.prepared],
+            block_statistics: vec![0.0; 2 * plan.summary * plan.blocks()],
+            statistics: vec![0.0; 2 * plan.summary * plan.members],
+        })
+    }
+
+    /// A forward pass over a batch.
+    #[inline(always)]
+    pub fn forward<'a>(
+        &'a mut self,
+        isa: Isa,
+        plan: &'a Plan,
+        batch: Batch<'a>,
+        mode: Mode,
+        gathered: GatheredViews<'a, T>,
+    ) -> Forward<'a, T> {
+        Forward {
+            isa,
+            plan,
+            batch,
+            mode,
+            arena: self.arena.share(),
+            values: gathered.values,
+            classes: gathered.classes,
+            weights: gathered.weights,
+            parameters: self.parameters.share(),
+            derived: self.derived.share(),
+            prepared: Shared::new(&mut self.prepared),
+            block_statistics: Shared::new(&mut self.block_statistics),
+            statistics: Shared::new(&mut self.statistics),
+        }
+    }
+}
+
+impl<T: Precision> Gathered<T> {
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn new(plan: &Plan) -> Result<Self> {
+        Ok(Self {
+            values: Buffer::new(plan.capacity * plan.outputs)?,
+            classes: vec![0; plan.capacity],
+            weights: Buffer::new(plan.capacity)?,
+        })
+    }
+
+    #[inline(always)]
+    pub fn share(&mut self) -> GatheredViews<'_, T> {
+        GatheredViews {
+            values: self.values.share(),
+            classes: Shared::new(&mut self.classes),
+            weights: self.weights.share(),
+        }
+    }
+}
+
+impl<T: Precision> Network<T> {
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn new(
+        isa: Isa,
+        plan: Plan,
+        loss: Box<dyn AnyLoss>,
+        reduction: Reduction,
+        augmenter: Option<Augmenter>,
+    ) -> Result<Self> {
+        Ok(Self {
+            isa,
+            memory: Memory::new(&plan)?,
+            gathered: Gathered::new(&plan)?,
+            plan,
+            loss,
+            reduction,
+            augmenter,
+            passes: 0,
+        })
+    }
+
+    /// A pass over a batch; in an update, over augmented rows where the run has augmentations.
+    #[inline(always)]
+    pub fn pass<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode, is_update: bool) -> Pass<'a, T> {
+        self.passes += 1;
+        let total = batch.total_weight();
+        let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
+        let gathered = self.gathered.share();
+        Pass {
+            forward: (self.memory).forward(self.isa, &self.plan, *batch, mode, gathered),
+            loss: &*self.loss,
+            augmenting: match (&self.augmenter, mode) {
+                (Some(augmenter), Mode::Training { seed, step }) if is_update => Some(Augmenting {
+                    augmenter,
+                    seed,
+                    step,
+                }),
+                _ => None,
+            },
+            scale,
+            gradient_scale: match self.reduction {
+                Reduction::Mean => scale,
+                Reduction::Sum => 1.0,
+            },
+            partials: None,
+            number: self.passes,
+            ahead: None,
+            queues: None,
+        }
+    }
+}

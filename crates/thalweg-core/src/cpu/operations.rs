@@ -1,0 +1,270 @@
+//! The engine's operations, as the rest of the program asks for them.
+
+use super::buffer::Shared;
+use super::engine::{CpuEngine, Records};
+use super::pass::{Upcoming, augment};
+use super::precision::Precision;
+use super::team::Member;
+use super::twin::{self, Twin};
+use super::update::{RUINED, Update};
+use crate::dataset::FeaturesRef;
+use crate::engine::{self, Batch, Engine, Limits, LossSums, ParameterInfo, State, StepReport};
+use crate::error::{Error, Result};
+use crate::layers::Mode;
+use crate::optimizers::Time;
+
+impl<T: Precision> Engine for CpuEngine<T> {
+    fn threads(&self) -> usize {
+        self.network.plan.members
+    }
+
+    fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
+        self.check_batch(batch)?;
+        if self.network.augmenter.is_some() {
+            augment::check(batch)?;
+        }
+        let (seed, step) = (self.seed, time.step);
+        let mode = Mode::Training { seed, step };
+        let mut pass = self.network.pass(batch, mode, true);
+        for (constants, stage) in self.constants.iter_mut().zip(&self.chain.stages) {
+            *constants = stage.constants(time, batch.rows.len());
+        }
+        let update = Update {
+            chain: &self.chain,
+            constants: &self.constants,
+            rate: time.rate,
+            slots: self.slots.share(),
+        };
+        self.records.changes.fill(0.0);
+        let sums = self.records.share();
+        let loss = (self.strategy).step(&mut self.team, &mut pass, &update, sums);
+        self.report(loss, time)
+    }
+
+    fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
+        let (seed, step) = (self.seed, 1);
+        self.gradient(batch, Mode::Training { seed, step })
+    }
+
+    fn evaluation_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
+        self.gradient(batch, Mode::Evaluation)
+    }
+
+    fn hvp(&mut self, batch: &Batch, vectors: &[f64]) -> Result<(f64, Vec<f64>)> {
+        self.check_second_order()?;
+        self.check_batch(batch)?;
+        let parameters = self.network.plan.values();
+        if vectors.is_empty() || !vectors.len().is_multiple_of(parameters.max(1)) {
+            return Err(Error::invalid(
+                "vectors",
+                format!("{} values", vectors.len()),
+                format!("one or more times {parameters}, the number of parameters"),
+            ));
+        }
+        let mut twin = match self.twin.take() {
+            Some(twin) => twin,
+            None => {
+                let plan = &self.network.plan;
+                Box::new(Twin::new::<T>(plan, &self.spec, self.network.isa)?)
+            }
+        };
+        let (seed, step) = (self.seed, 1);
+        let mode = Mode::Training { seed, step };
+        let pass = self.network.pass(batch, mode, false);
+        let products = twin.products(&mut self.team, &pass, vectors);
+        self.twin = Some(twin);
+        products
+    }
+
+    fn add_losses(
+        &mut self,
+        batch: &Batch,
+        sums: &mut LossSums,
+        predictions: Option<&mut Vec<f64>>,
+    ) -> Result<()> {
+        let plan = &self.network.plan;
+        batch.check(plan.inputs, plan.outputs, usize::MAX)?;
+        let (rows, outputs) = (batch.rows.len(), plan.outputs);
+        let mut losses = vec![0.0; plan.evaluation.count(rows)];
+        let mut nothing = Vec::new();
+        let has_predictions = predictions.is_some();
+        let predictions = predictions.unwrap_or(&mut nothing);
+        predictions.clear();
+        predictions.resize(if has_predictions { rows * outputs } else { 0 }, 0.0);
+        let pass = self.network.pass(batch, Mode::Evaluation, false);
+        let link = pass.loss.link();
+        let (loss_views, prediction_views) = (Shared::new(&mut losses), Shared::new(predictions));
+        self.team.run(&|member: Member| {
+            pass.prepare(member);
+            for block in pass.row_blocks(pass.plan.evaluation, member, None) {
+                // SAFETY: each member works in rows of its own; parameters do not change.
+                unsafe {
+                    let z = pass.forward(&block, Upcoming::UNKNOWN);
+                    if has_predictions {
+                        let range = block.rows.start * outputs..block.rows.end * outputs;
+                        let predictions = prediction_views.write(range).chunks_exact_mut(outputs);
+                        for (prediction, z) in
+                            predictions.zip(z.chunks_exact(pass.plan.output_stride))
+                        {
+                            for (value, z) in prediction.iter_mut().zip(z) {
+                                *value = z.to_f64();
+                            }
+                            link.apply(prediction);
+                        }
+                    }
+                    if pass.batch.targets.is_some() {
+                        loss_views.write(block.index..block.index + 1)[0] = pass.loss(&block);
+                    }
+                }
+            }
+        });
+        sums.loss = losses.iter().fold(sums.loss, |sum, loss| sum + loss);
+        sums.weight = batch.add_weights(sums.weight);
+        Ok(())
+    }
+
+    fn evaluation_rows(&self) -> usize {
+        self.network.plan.evaluation.rows
+    }
+
+    fn parameters(&self) -> Vec<ParameterInfo> {
+        let layers = self.network.plan.layers.iter();
+        layers
+            .flat_map(|planned| {
+                planned
+                    .layer
+                    .segments()
+                    .into_iter()
+                    .enumerate()
+                    .map(move |(number, segment)| ParameterInfo {
+                        name: format!("{}.{}", planned.path, segment.name),
+                        is_trained: planned.layer.is_trained(number),
+                        shape: segment.shape,
+                        decays: segment.decays,
+                    })
+            })
+            .collect()
+    }
+
+    fn save(&self) -> Result<State> {
+        let slots = self.slots.chunks_exact(self.network.plan.parameters.max(1));
+        Ok(State {
+            parameters: self.save_parameters()?,
+            slots: slots
+                .map(|slot| self.in_order(slot))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    fn load(&mut self, state: &State) -> Result<()> {
+        self.restore(&state.parameters, &state.slots)
+    }
+
+    fn save_parameters(&self) -> Result<Vec<f64>> {
+        self.in_order(&self.network.memory.parameters)
+    }
+
+    fn load_parameters(&mut self, parameters: &[f64]) -> Result<()> {
+        self.restore(parameters, &[])
+    }
+
+    fn check_trainable(&self) -> Result<()> {
+        self.check_layers()
+    }
+
+    fn check_second_order(&self) -> Result<()> {
+        twin::check(&self.network.plan, &self.spec)
+    }
+
+    fn check(&self, batch: &Batch, first: usize) -> Result<()> {
+        let plan = &self.network.plan;
+        let limits = Limits {
+            inputs: plan.inputs,
+            outputs: plan.outputs,
+            comparison: self.network.loss.comparison(),
+            fits: |value| T::from_f64(value).to_f64().is_finite(),
+        };
+        engine::check(batch, first, &limits)?;
+        let Some(planned) = plan.layers.first().filter(|first| first.input == 0) else {
+            return Ok(());
+        };
+        (0..batch.rows.len()).try_for_each(|position| {
+            let row = batch.features.row(batch.rows.at(position));
+            let mut row = row.map(|x| T::from_f64(x).to_f64());
+            planned.layer.check_input(&mut row)
+        })
+    }
+}
+
+impl<T: Precision> CpuEngine<T> {
+    /// The report of a step, from what its members wrote.
+    fn report(&self, loss: f64, time: Time) -> Result<StepReport> {
+        let Records {
+            squares, changes, ..
+        } = &self.records;
+        let gradient_norm = squares.iter().sum::<f64>().sqrt();
+        let is_ruined = changes.contains(&RUINED);
+        if loss.is_finite() && gradient_norm.is_finite() && !is_ruined {
+            let change = || changes.iter().sum::<f64>().sqrt();
+            return Ok(StepReport {
+                loss,
+                gradient_norm,
+                change: self.chain.around.measures_change.then(change),
+            });
+        }
+        let (quantity, value) = if !loss.is_finite() {
+            ("loss", loss)
+        } else if is_ruined {
+            let mut parameters = self.network.memory.parameters.iter().map(|p| p.to_f64());
+            let first = parameters.find(|p| !p.is_finite());
+            ("largest parameter", first.map_or(f64::NAN, f64::abs))
+        } else {
+            ("gradient norm", gradient_norm)
+        };
+        Err(Error::Diverged {
+            step: time.step,
+            epoch: 0,
+            quantity,
+            value,
+            rate: Some(time.rate),
+        })
+    }
+
+    /// See [`Engine::load`].
+    fn restore(&mut self, parameters: &[f64], slots: &[Vec<f64>]) -> Result<()> {
+        let positions = self.all_positions()?;
+        let count = self.chain.slots();
+        let fits = parameters.len() == positions.len()
+            && (slots.is_empty() || slots.len() == count)
+            && slots.iter().all(|slot| slot.len() == positions.len());
+        if !fits {
+            return Err(Error::invalid(
+                "parameters",
+                format!("{} values, {} slots", parameters.len(), slots.len()),
+                format!(
+                    "{} values, {count} slots of the same length",
+                    positions.len()
+                ),
+            ));
+        }
+        let copy = |values: &[f64], buffer: &mut [T]| {
+            buffer.fill(T::ZERO);
+            for (at, value) in positions.iter().zip(values) {
+                buffer[*at] = T::from_f64(*value);
+            }
+        };
+        copy(parameters, &mut self.network.memory.parameters);
+        self.slots.fill(T::ZERO);
+        let buffers = self
+            .slots
+            .chunks_exact_mut(self.network.plan.parameters.max(1));
+        for (slot, buffer) in slots.iter().zip(buffers) {
+            copy(slot, buffer);
+        }
+        let no_rows = Batch::unlabelled(FeaturesRef::f32(self.network.plan.inputs, &[]));
+        let pass = self.network.pass(&no_rows, Mode::Evaluation, false);
+        // SAFETY: only this thread works on the engine.
+        unsafe { pass.refresh_all() };
+        Ok(())
+    }
+}

@@ -1,0 +1,254 @@
+//! Row blocks through the layers: forward, back, and to the gradients of parameters.
+
+use super::{Forward, Pass, RowBlock, Upcoming};
+use crate::cpu::plan::{Item, PlannedLayer, Step};
+use crate::cpu::precision::Precision;
+use crate::kernels::reduce;
+use crate::layers::{Block, Trace, Weights};
+
+impl<T: Precision> Forward<'_, T> {
+    /// What a layer sees of a block.
+    ///
+    /// # Safety
+    /// No thread writes what the layer prepared, nor the statistics of the block's member.
+    pub unsafe fn block(&self, planned: &PlannedLayer, block: &RowBlock) -> Block<'_> {
+        // SAFETY: the caller's promise.
+        let (prepared, batch) = unsafe {
+            (
+                self.prepared.read(planned.prepared.clone()),
+                self.statistics
+                    .read(self.statistics_of(planned, block.member)),
+            )
+        };
+        Block {
+            isa: self.isa,
+            rows: block.rows.len(),
+            first: block.rows.start,
+            mode: self.mode,
+            stash: planned.stash_stride,
+            prepared,
+            batch,
+        }
+    }
+
+    /// # Safety
+    /// No thread writes the layer's parameters meanwhile.
+    pub unsafe fn layer_weights(&self, planned: &PlannedLayer) -> Weights<'_, T> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Weights {
+                parameters: self.parameters.read(planned.parameters.clone()),
+                derived: self.derived.read(planned.derived.clone()),
+            }
+        }
+    }
+
+    /// # Safety
+    /// No thread writes these rows of the layer's input and output meanwhile.
+    pub unsafe fn trace(&self, planned: &PlannedLayer, block: &RowBlock) -> Trace<'_, T> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Trace {
+                x: self
+                    .arena
+                    .read(block.values_for(planned, planned.input, planned.input_stride)),
+                y: self.arena.read(block.values_for(
+                    planned,
+                    planned.output,
+                    planned.output_stride,
+                )),
+            }
+        }
+    }
+
+    /// Gathers a block and takes it through all layers. Returns the output of the last.
+    ///
+    /// # Safety
+    /// No other thread works on these rows of the arena, and none writes parameters.
+    pub unsafe fn forward(&self, block: &RowBlock, next: Upcoming) -> &[T] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.gather_plain(block, next);
+            for step in &self.plan.steps {
+                self.step_forward(step, block);
+            }
+            self.arena
+                .read(block.values(self.plan.output, self.plan.output_stride))
+        }
+    }
+
+    /// Takes a block through one step.
+    ///
+    /// # Safety
+    /// As for [`Forward::forward`].
+    pub unsafe fn step_forward(&self, step: &Step, block: &RowBlock) {
+        // SAFETY: the caller's promise; layers write only their own output and stash.
+        unsafe {
+            match *step {
+                Step::Fork { .. } => {}
+                Step::Join {
+                    body,
+                    skip,
+                    output,
+                    stride,
+                    ..
+                } => {
+                    let terms = [body, skip].map(|at| self.arena.read(block.values(at, stride)));
+                    let sum = self.arena.write(block.values(output, stride));
+                    for ((sum, a), b) in sum.iter_mut().zip(terms[0]).zip(terms[1]) {
+                        *sum = *a + *b;
+                    }
+                }
+                Step::Layer(index) => {
+                    let planned = &self.plan.layers[index];
+                    T::layer(&*planned.layer).forward(
+                        self.block(planned, block),
+                        self.layer_weights(planned),
+                        self.arena.read(block.values_for(
+                            planned,
+                            planned.input,
+                            planned.input_stride,
+                        )),
+                        self.arena.write(block.values_for(
+                            planned,
+                            planned.output,
+                            planned.output_stride,
+                        )),
+                        self.arena.write(block.values_for(
+                            planned,
+                            planned.stash,
+                            planned.stash_stride,
+                        )),
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl<T: Precision> Pass<'_, T> {
+    /// Takes a block back through one step.
+    ///
+    /// # Safety
+    /// No other thread works on these rows of the arena, and none writes parameters.
+    pub unsafe fn step_backward(&self, step: &Step, block: &RowBlock) {
+        // SAFETY: the caller's promise; the gradients of two layers' outputs do not overlap.
+        unsafe {
+            match *step {
+                Step::Fork { from, to, stride } => {
+                    let from = self.arena.read(block.values(from, stride));
+                    let to = self.arena.write(block.values(to, stride));
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to += *from;
+                    }
+                }
+                Step::Join {
+                    gradient,
+                    body_gradient,
+                    skip_gradient,
+                    stride,
+                    ..
+                } => {
+                    for to in [Some(body_gradient), skip_gradient].into_iter().flatten() {
+                        if to != gradient {
+                            let from = self.arena.read(block.values(gradient, stride));
+                            self.arena
+                                .write(block.values(to, stride))
+                                .copy_from_slice(from);
+                        }
+                    }
+                }
+                Step::Layer(index) => {
+                    let planned = &self.plan.layers[index];
+                    T::layer(&*planned.layer).backward(
+                        self.block(planned, block),
+                        self.layer_weights(planned),
+                        self.trace(planned, block),
+                        self.arena.write(block.values_for(
+                            planned,
+                            planned.stash,
+                            planned.stash_stride,
+                        )),
+                        self.arena.write(block.values_for(
+                            planned,
+                            planned.gradient,
+                            planned.output_stride,
+                        )),
+                        planned.input_gradient.map(|gradient| {
+                            self.arena.write(block.values_for(
+                                planned,
+                                gradient,
+                                planned.input_stride,
+                            ))
+                        }),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The gradient of an item over the whole batch, computed by a member; 0 if it is not trained.
+    ///
+    /// # Safety
+    /// All rows went backward; no thread writes to the arena, the partial gradients or the item's parameters.
+    pub unsafe fn gradient(&self, member: usize, item: &Item, gradient: &mut [T]) {
+        if !item.is_trained {
+            gradient.fill(T::ZERO);
+            return;
+        }
+        // SAFETY: the caller's promise; the blocks have written their gradients.
+        unsafe {
+            match self.partials {
+                Some(partials) => {
+                    let (length, blocks) = (self.plan.parameters, self.blocks());
+                    let range = item.range.start..(blocks - 1) * length + item.range.end;
+                    reduce::sum_rows(self.isa, partials.read(range), length, gradient);
+                }
+                None => self.gradient_of(&self.all_rows(member), item, gradient),
+            }
+        }
+    }
+
+    /// Leaves the gradient of a block's own rows among the partial gradients, where these are added up.
+    ///
+    /// # Safety
+    /// The block went backward, and no other thread works on it.
+    pub unsafe fn keep_gradient(&self, block: &RowBlock) {
+        let Some(partials) = self.partials else {
+            return;
+        };
+        let start = block.index * self.plan.parameters;
+        for item in self.plan.items.iter().filter(|item| item.is_trained) {
+            let place = start + item.range.start..start + item.range.end;
+            // SAFETY: the caller's promise; parameters change only when all blocks are done.
+            unsafe { self.gradient_of(block, item, partials.write(place)) };
+        }
+    }
+
+    /// The gradient of an item from the rows of a block.
+    ///
+    /// # Safety
+    /// The rows went backward; no thread writes to them or to the item's parameters.
+    unsafe fn gradient_of(&self, block: &RowBlock, item: &Item, gradient: &mut [T]) {
+        for planned in &self.plan.tiles[item.tiles.clone()] {
+            let layer = &self.plan.layers[planned.layer];
+            let start = self.plan.tile_start(planned);
+            let own = start..start + planned.tile.len();
+            let start = start - item.range.start;
+            // SAFETY: the caller's promise.
+            unsafe {
+                T::layer(&*layer.layer).gradient(
+                    self.block(layer, block),
+                    &planned.tile,
+                    self.parameters.read(own),
+                    self.trace(layer, block),
+                    self.arena
+                        .read(block.values_for(layer, layer.stash, layer.stash_stride)),
+                    self.arena
+                        .read(block.values_for(layer, layer.gradient, layer.output_stride)),
+                    &mut gradient[start..start + planned.tile.len()],
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The strategies, a file each, and the choice among them.
+
+mod by_blocks;
+pub(super) mod by_items;
+mod caller_updates;
+mod single_row;
+mod whole;
+
+use super::plan::Plan;
+use super::strategy::Strategy;
+use crate::cpu::precision::Precision;
+use crate::error::Result;
+use crate::kernels::Isa;
+use crate::optimizers::Chain;
+
+use by_blocks::ByBlocks;
+use by_items::ByItems;
+use caller_updates::CallerUpdates;
+use single_row::SingleRow;
+use whole::Whole;
+
+/// The strategy for a plan and an optimizer.
+///
+/// # Errors
+/// If there is not enough memory.
+pub(super) fn choose<T: Precision>(
+    plan: &Plan,
+    chain: &Chain,
+    isa: Isa,
+) -> Result<Box<dyn Strategy<T>>> {
+    Ok(if chain.is_whole() {
+        Box::new(Whole::new(plan, chain, isa)?)
+    } else if plan.takes_one_row {
+        Box::new(SingleRow::new(plan)?)
+    } else if plan.caller_updates {
+        Box::new(CallerUpdates::new(plan)?)
+    } else if plan.adds_blocks {
+        Box::new(ByBlocks::new(plan)?)
+    } else {
+        Box::new(ByItems::new(plan)?)
+    })
+}
