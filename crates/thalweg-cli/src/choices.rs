@@ -5,10 +5,9 @@ use thalweg_core::error::Error;
 use thalweg_core::initializers::INITIALIZERS;
 use thalweg_core::losses::{Comparison, LOSSES, Link};
 use thalweg_core::registry::{AUTO, Choice, Kind, Setting, unknown};
-use thalweg_core::rules::RULES;
 use thalweg_core::schedules::SCHEDULES;
 use thalweg_core::solvers::OPTIMIZERS_AND_SOLVERS;
-use thalweg_core::spec::TrainingSpec;
+use thalweg_core::spec::{RunRule, TrainingSpec};
 use thalweg_data::Task;
 
 use crate::args::TrainArgs;
@@ -97,15 +96,10 @@ fn named(mut error: Error, section: &str) -> Error {
 fn by_flag(mut error: Error) -> Error {
     if let Error::Invalid(invalid) = &mut error {
         let field = invalid.place.join(".");
-        let settings = RULES.iter().flat_map(|kind| kind.rules);
-        let mut settings = settings.flat_map(|rule| rule.settings());
-        let said = settings.find(|(_, said)| said.field == field);
-        let flag = match field.as_str() {
-            "learning_rate" => Some("--lr"),
-            _ => said.and_then(|(_, said)| said.flag),
-        };
-        if let Some(flag) = flag {
-            invalid.subject = flag.to_owned();
+        let mut fields = RunRule::all().flat_map(|rule| rule.fields);
+        let named = fields.find(|known| known.path == field);
+        if let Some(flag) = named.and_then(|field| field.argument()) {
+            invalid.subject = flag;
         }
     }
     error

@@ -6,9 +6,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use thalweg_core::registry::{Choice, Default, Description, Parameter, unknown};
-use thalweg_core::rules::RULES;
 use thalweg_core::schedules::{Progress, SCHEDULES};
-use thalweg_core::spec::{RunRule, Said};
+use thalweg_core::spec::{Field, RuleKind, RunRule};
 use thalweg_core::{
     activations, augmentations, constraints, initializers, layers, losses, metrics, solvers,
 };
@@ -33,7 +32,7 @@ struct Listed {
 
 /// The flag of `thalweg train`, if there is one, and the whole name of the field of a config file.
 struct How {
-    flag: Option<&'static str>,
+    flag: Option<String>,
     field: String,
 }
 
@@ -45,20 +44,20 @@ impl Listed {
 
     fn said_by(description: &'static Description, (flag, field): listed::How) -> Self {
         let said = vec![How {
-            flag: Some(flag),
+            flag: Some(flag.to_owned()),
             field: field.to_owned(),
         }];
         Self { description, said }
     }
 
     fn rule(rule: &'static RunRule) -> Self {
-        let how = |said: &Said| How {
-            flag: said.flag,
-            field: format!("training.{}", said.field),
+        let how = |field: &Field| How {
+            flag: field.argument(),
+            field: format!("training.{}", field.path),
         };
         Self {
             description: &rule.description,
-            said: rule.said.iter().map(how).collect(),
+            said: rule.fields.iter().map(how).collect(),
         }
     }
 }
@@ -105,9 +104,9 @@ fn groups() -> Vec<Group> {
         }
         Group { names, rows }
     });
-    let rules = RULES.iter().map(|kind| Group {
-        names: [kind.plural, kind.kind],
-        rows: kind.rules.iter().copied().map(Listed::rule).collect(),
+    let rules = RuleKind::ALL.iter().map(|kind| Group {
+        names: kind.names(),
+        rows: kind.rules().map(Listed::rule).collect(),
     });
     let of_rows = [
         Group {
@@ -213,7 +212,7 @@ fn print(output: &mut impl Write, listed: &Listed) -> Result<()> {
 
 impl fmt::Display for How {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(flag) = self.flag {
+        if let Some(flag) = &self.flag {
             write!(f, "{flag}, or ")?;
         }
         write!(f, "{} in a config", self.field)
@@ -239,7 +238,7 @@ struct SettingRow {
     domain: String,
     /// Of a rule alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    flag: Option<&'static str>,
+    flag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
 }
@@ -255,7 +254,7 @@ impl Row {
                 default: parameter.default.setting(),
                 required: parameter.default == Default::Required,
                 domain: parameter.domain.to_string(),
-                flag: how.and_then(|how| how.flag),
+                flag: how.and_then(|how| how.flag.clone()),
                 field: how.map(|how| how.field.clone()),
             }
         };

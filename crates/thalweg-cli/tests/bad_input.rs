@@ -376,11 +376,11 @@ fn options_without_effect_are_refused() {
         ),
         (
             "builtin:iris --reduction sum --last-batch weight",
-            "last batch: found `weight`",
+            "found weight with",
         ),
         (
             "builtin:iris --sampling balanced --no-shuffle",
-            "sampling: found `balanced`",
+            "found balanced with",
         ),
         (
             "builtin:breast-cancer --loss hinge --output-bias prior",
@@ -446,7 +446,7 @@ fn a_config_that_is_no_config_is_explained_in_one_line() {
         ),
         (
             config.replace("seed = 0\ndtype", "seed = 0\nl1 = -1.0\ndtype"),
-            "l1: found -1, expected a number ≥ 0",
+            "`l1`: found -1, expected a number ≥ 0",
         ),
         (
             config.replace("\"adamw\"", "\"adamv\""),

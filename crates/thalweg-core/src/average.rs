@@ -10,8 +10,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::{Arch, Isa, Kernel, Scalar, math, simd::Portable};
-use crate::registry::{Default, Description, Domain, Parameter, Setting};
-use crate::spec::{RunRule, Said};
 
 /// The average of a sequence of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -97,45 +95,6 @@ pub(crate) fn fold<T: Scalar>(isa: Isa, beta: f64, v: &mut [T], x: &[T]) {
     assert_eq!(v.len(), x.len());
     isa.run(Fold(T::from_f64(1.0 - beta), v, x));
 }
-
-/// See [`Average`].
-pub(crate) const AVERAGE: RunRule = RunRule {
-    description: Description {
-        name: "average",
-        summary: "Exponentially weighted average of a sequence, corrected for its start at 0; weights fall to 1/e in about \
-                  1/(1 − β) steps. In the library, thalweg_core::average::Average; the moments of Adam are such averages",
-        equation: "v ← β·v + (1 − β)·x; v̂ = v/(1 − βᵗ)",
-        source: "Roberts 1959; Kingma & Ba 2015, section 3",
-        parameters: &[Parameter {
-            name: "beta",
-            summary: "β, how much of the past remains",
-            default: Default::Required,
-            domain: Domain::DECAY,
-        }],
-    },
-    said: &[],
-};
-
-/// The average of the parameters.
-pub(crate) const EMA: RunRule = RunRule {
-    description: Description {
-        name: "ema",
-        summary: "Moving average of the parameters, which is evaluated and kept in place of the last ones",
-        equation: "θ̄ ← β·θ̄ + (1 − β)·θ after every update; the model has θ̄/(1 − βᵗ)",
-        source: "Polyak & Juditsky 1992; Tarvainen & Valpola 2017",
-        parameters: &[Parameter {
-            name: "ema",
-            summary: "β",
-            default: Default::Off,
-            domain: Domain::DECAY,
-        }],
-    },
-    said: &[Said {
-        field: "ema",
-        flag: Some("--ema"),
-        value: |spec| spec.ema.map(Setting::Number),
-    }],
-};
 
 #[cfg(test)]
 mod tests {

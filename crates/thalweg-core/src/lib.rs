@@ -26,7 +26,6 @@ pub mod precision;
 pub mod random;
 pub mod registry;
 mod resolve;
-pub mod rules;
 pub mod schedules;
 pub mod search;
 pub mod shape;

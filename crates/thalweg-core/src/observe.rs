@@ -6,9 +6,7 @@ use crate::average::Average;
 use crate::engine::StepReport;
 use crate::error::Result;
 use crate::memory;
-use crate::registry::Description;
 use crate::spec::Plateau;
-use crate::spec::RunRule;
 use crate::train::Run;
 
 /// Whether training goes on.
@@ -137,18 +135,6 @@ impl Default for Memory {
 
 /// Batches that the smoothed loss looks back.
 const SMOOTHING: f64 = 50.0;
-
-/// See [`EpochReport::smoothed_loss`].
-pub(crate) const SMOOTHED_LOSS: RunRule = RunRule {
-    description: Description {
-        name: "smoothed_loss",
-        summary: "Always: the average of the losses of about the last 50 batches, in each epoch's line of the log",
-        equation: "L̄ ← β·L̄ + (1 − β)·L after every update, β = 1 − 1/50; told as L̄/(1 − βᵗ)",
-        source: "Roberts 1959",
-        parameters: &[],
-    },
-    said: &[],
-};
 
 /// Where the reduction of the rate on plateaus stands: see [`Plateau`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

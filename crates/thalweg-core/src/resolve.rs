@@ -5,8 +5,6 @@ use crate::error::{Error, Result};
 use crate::layers::{self, LAYERS};
 use crate::losses::LOSSES;
 use crate::precision::Dtype;
-use crate::registry::Domain;
-use crate::rules;
 use crate::schedules::SCHEDULES;
 use crate::solvers;
 use crate::spec::{Batches, LastBatch, NetworkSpec, Reduction, Sampling, TrainingSpec};
@@ -74,13 +72,7 @@ impl TrainingSpec {
     /// # Errors
     /// Names what does not fit.
     pub fn resolve(&self) -> Result<Self> {
-        let rate = self.learning_rate;
-        if !Domain::POSITIVE.contains(rate) {
-            let expected = Domain::POSITIVE.to_string();
-            let error = Error::invalid("learning rate", rate.to_string(), expected);
-            return Err(error.at("learning_rate"));
-        }
-        rules::check(self)?;
+        self.check_ranges()?;
         self.check_batches()?;
         let of_optimizer = |error: Error| error.at("optimizer");
         let optimizer = solvers::resolve(&self.optimizer).map_err(of_optimizer)?;
@@ -108,15 +100,16 @@ impl TrainingSpec {
         } = self.batches;
         if last == LastBatch::Weight && self.reduction == Reduction::Sum {
             let found =
-                "`weight` with the gradient of the sum, where every row counts the same already";
-            let error = Error::invalid("last batch", found, "one of them").at("batches.last");
-            return Err(error.remedy("keep the last batch, or choose the reduction mean"));
+                "weight with the gradient of the sum, where every row counts the same already";
+            let error = Error::invalid("`batches.last`", found, "one of them").at("batches.last");
+            return Err(error.remedy("set `batches.last` to keep, or `reduction` to mean"));
         }
         if sampling == Sampling::Balanced && !(self.shuffle && reshuffle) {
-            let found = "`balanced` with the same rows of frequent classes in every epoch";
+            let found = "balanced with the same rows of frequent classes in every epoch";
             let expected = "rows shuffled before every epoch";
-            let error = Error::invalid("sampling", found, expected).at("batches.sampling");
-            return Err(error.remedy("let rows be shuffled, or choose stratified"));
+            let error =
+                Error::invalid("`batches.sampling`", found, expected).at("batches.sampling");
+            return Err(error.remedy("let rows be shuffled (`shuffle`, `batches.reshuffle`), or set `batches.sampling` to stratified"));
         }
         Ok(())
     }
@@ -125,37 +118,10 @@ impl TrainingSpec {
     fn check_solver(&self) -> Result<()> {
         if self.dtype != Dtype::F64 {
             let subject = format!("optimizer {}", self.optimizer.name);
-            let found = format!("precision {}", self.dtype);
-            return Err(Error::invalid(subject, found, "precision f64").remedy("add --dtype f64"));
+            let found = format!("`dtype` {}", self.dtype);
+            let error = Error::invalid(subject, found, "f64, which solvers need").at("dtype");
+            return Err(error.remedy("set `dtype` to f64"));
         }
-        if self.reduction == Reduction::Sum {
-            let subject = format!("optimizer {}", self.optimizer.name);
-            let error = Error::invalid(subject, "reduction `sum`", "reduction `mean`");
-            return Err(error.remedy("solvers minimize the mean loss over all rows: choose mean"));
-        }
-        let plain = Batches::default();
-        let refused = [
-            ("l1", self.l1 != 0.0),
-            ("l2_sum", self.l2_sum != 0.0),
-            ("max_norm", self.max_norm.is_some()),
-            ("clip_norm", self.clip_norm.is_some()),
-            ("clip_value", self.clip_value.is_some()),
-            ("sam", self.sam.is_some()),
-            ("ema", self.ema.is_some()),
-            ("plateau", self.plateau.is_some()),
-            ("scale_rate", self.scale_rate.is_some()),
-            ("no_reshuffle", !self.batches.reshuffle),
-            ("last_batch", self.batches.last != plain.last),
-            ("sampling", self.batches.sampling != plain.sampling),
-            ("augment", !self.augment.is_empty()),
-        ];
-        match refused.iter().find(|(_, is_set)| *is_set) {
-            Some((name, _)) => {
-                let subject = format!("optimizer {}", self.optimizer.name);
-                let error = Error::invalid(subject, format!("`{name}`"), "loss and l2 alone");
-                Err(error.remedy(format!("leave out {name}, or choose another optimizer")))
-            }
-            None => Ok(()),
-        }
+        self.check_for_solver()
     }
 }

@@ -13,9 +13,9 @@ use thalweg_core::layers::LAYERS;
 use thalweg_core::losses::LOSSES;
 use thalweg_core::metrics::METRICS;
 use thalweg_core::registry::Description;
-use thalweg_core::rules::RULES;
 use thalweg_core::schedules::SCHEDULES;
 use thalweg_core::solvers;
+use thalweg_core::spec::RuleKind;
 
 /// Layers.
 const LAYER_NAMES: &[&str] = &[
@@ -179,7 +179,10 @@ const RULE_NAMES: &[(&str, &[&str])] = &[
             "sampling",   // uniform, stratified, balanced
         ],
     ),
-    ("rates", &["reduce_on_plateau", "linear_scaling"]),
+    (
+        "rates",
+        &["learning_rate", "reduce_on_plateau", "linear_scaling"],
+    ),
     (
         "stopping",
         &[
@@ -192,6 +195,10 @@ const RULE_NAMES: &[(&str, &[&str])] = &[
             "min_gradient",
             "diverged",
         ],
+    ),
+    (
+        "runs",
+        &["optimizer", "schedule", "augment", "dtype", "seed"],
     ),
 ];
 
@@ -238,11 +245,11 @@ fn variants_are_settings_of_their_entries() {
 
 #[test]
 fn every_rule_of_a_run_is_listed_by_its_kind() {
-    let kinds: Vec<&str> = RULES.iter().map(|kind| kind.plural).collect();
+    let kinds: Vec<&str> = RuleKind::ALL.iter().map(|kind| kind.names()[0]).collect();
     let wanted: Vec<&str> = RULE_NAMES.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, wanted);
-    for (kind, (plural, wanted)) in RULES.iter().zip(RULE_NAMES) {
-        let names: Vec<&str> = kind.rules.iter().map(|r| r.description.name).collect();
+    for (kind, (plural, wanted)) in RuleKind::ALL.iter().zip(RULE_NAMES) {
+        let names: Vec<&str> = kind.rules().map(|r| r.description.name).collect();
         check(plural, wanted, &names);
     }
     // What else the catalogue asks for has functions.
@@ -264,9 +271,9 @@ fn every_entry_says_what_it_computes_and_where_that_comes_from() {
         ("augmentation", AUGMENTATIONS.descriptions()),
         ("metric", METRICS.descriptions()),
     ];
-    let rules = (RULES.iter()).map(|kind| {
-        let descriptions = kind.rules.iter().map(|rule| &rule.description);
-        (kind.kind, descriptions.collect())
+    let rules = (RuleKind::ALL.iter()).map(|kind| {
+        let descriptions = kind.rules().map(|rule| &rule.description);
+        (kind.names()[1], descriptions.collect())
     });
     let mut count = 0;
     for (kind, entries) in entries.into_iter().chain(rules) {

@@ -290,28 +290,28 @@ fn sizes_beyond_all_reason_are_refused_and_not_tried() {
                 batch_size: usize::MAX,
                 ..spec.clone()
             },
-            "batch size",
+            "`batch_size`",
         ),
         (
             TrainingSpec {
                 epochs: usize::MAX,
                 ..spec.clone()
             },
-            "epochs",
+            "`epochs`",
         ),
         (
             TrainingSpec {
                 batch_size: 0,
                 ..spec.clone()
             },
-            "batch size",
+            "`batch_size`",
         ),
         (
             TrainingSpec {
                 learning_rate: f64::NAN,
                 ..spec.clone()
             },
-            "learning rate",
+            "`learning_rate`",
         ),
     ] {
         let message = build(&mlp(&[8]), &spec);

@@ -277,7 +277,7 @@ fn what_solvers_cannot_do_is_refused() {
         dtype: Dtype::F32,
         ..lbfgs()
     });
-    assert!(single.contains("precision f64"), "{single}");
+    assert!(single.contains("found `dtype` f32, expected f64"), "{single}");
     for (name, spec) in [
         ("l1", TrainingSpec { l1: 0.1, ..lbfgs() }),
         (
@@ -302,7 +302,7 @@ fn what_solvers_cannot_do_is_refused() {
             },
         ),
         (
-            "no_reshuffle",
+            "batches.reshuffle",
             TrainingSpec {
                 batches: Batches {
                     reshuffle: false,
@@ -319,7 +319,7 @@ fn what_solvers_cannot_do_is_refused() {
         reduction: Reduction::Sum,
         ..lbfgs()
     });
-    assert!(sum.contains("found reduction `sum`"), "{sum}");
+    assert!(sum.contains("found `reduction`"), "{sum}");
     let refused = |network: &NetworkSpec, rows: &Dataset| {
         let spec = by("closed_form", 0.0);
         let mut run = Run::new(engine(network, &spec), &spec, rows, None).unwrap();

@@ -478,7 +478,7 @@ fn what_would_count_rows_twice_or_never_show_some_is_refused() {
     let twice = spec(LastBatch::Weight, Sampling::Uniform, true, true, Sum).resolve();
     let message = twice.unwrap_err().to_string();
     assert!(
-        message.starts_with("last batch: found `weight`"),
+        message.starts_with("`batches.last`: found weight"),
         "{message}"
     );
     for (reshuffle, shuffle) in [(false, true), (true, false)] {
@@ -492,7 +492,7 @@ fn what_would_count_rows_twice_or_never_show_some_is_refused() {
         .resolve();
         let message = fixed.unwrap_err().to_string();
         assert!(
-            message.starts_with("sampling: found `balanced`"),
+            message.starts_with("`batches.sampling`: found balanced"),
             "{message}"
         );
     }

@@ -16,7 +16,7 @@ entries! {
     none,
 }
 
-pub(crate) use max_norm::{MaxNorm, OF_RUN as MAX_NORM};
+pub(crate) use max_norm::MaxNorm;
 
 /// Moves the weights into a unit to where they satisfy it, along their own direction.
 pub trait Constraint: Send + Sync {

@@ -1,8 +1,5 @@
 //! What can be put around any optimizer: what comes before its first stage and after its last.
 
-use crate::registry::{Default, Description, Domain, Parameter, Setting};
-use crate::spec::{RunRule, Said};
-
 /// What can be put around any optimizer.
 #[derive(Debug, Clone, Copy, PartialEq, std::default::Default)]
 pub struct Around {
@@ -26,25 +23,3 @@ impl Around {
         self.max_norm.is_some() || self.constrains_layers
     }
 }
-
-/// See [`Around::sam`].
-pub(crate) const SAM: RunRule = RunRule {
-    description: Description {
-        name: "sam",
-        summary: "Sharpness-aware minimization around any optimizer: the gradient is that at a distance of ρ uphill, so \
-                  each update takes two",
-        equation: "g ← ∇C(θ + ρ·∇C(θ)/‖∇C(θ)‖)",
-        source: "Foret et al. 2021",
-        parameters: &[Parameter {
-            name: "sam",
-            summary: "ρ",
-            default: Default::Off,
-            domain: Domain::POSITIVE,
-        }],
-    },
-    said: &[Said {
-        field: "sam",
-        flag: Some("--sam"),
-        value: |spec| spec.sam.map(Setting::Number),
-    }],
-};

@@ -11,8 +11,7 @@ use std::fmt;
 
 use super::{Constants, MAX_SLOTS, Part, Rule, Stage, Time, number};
 use crate::kernels::{Arch, Scalar};
-use crate::registry::{Arguments, Default, Description, Domain, Parameter, Setting};
-use crate::spec::{RunRule, Said};
+use crate::registry::{Arguments, Domain, Parameter};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]
@@ -142,94 +141,3 @@ pub(super) fn sign<T: Scalar>(x: T) -> T {
         T::ZERO
     }
 }
-
-/// λ of a penalty.
-const fn lambda(name: &'static str, summary: &'static str) -> Parameter {
-    number(name, summary, 0.0, Domain::NON_NEGATIVE)
-}
-
-const SAID_L2: Said = Said {
-    field: "l2",
-    flag: Some("--l2"),
-    value: |spec| Some(Setting::Number(spec.l2)),
-};
-
-const SAID_L1: Said = Said {
-    field: "l1",
-    flag: Some("--l1"),
-    value: |spec| Some(Setting::Number(spec.l1)),
-};
-
-/// See [`AddDecayed`].
-pub(crate) const L2: RunRule = RunRule {
-    description: Description {
-        name: "l2",
-        summary: "Penalty on the squares of the weights, which keeps them small; of biases and what normalizes, none",
-        equation: "C + λ/2·‖W‖²; g ← g + λ·W",
-        source: "Hoerl & Kennard 1970; Krogh & Hertz 1992",
-        parameters: &[lambda("l2", "λ")],
-    },
-    said: &[SAID_L2],
-};
-
-/// See [`AddShared`].
-pub(crate) const L2_SUM: RunRule = RunRule {
-    description: Description {
-        name: "l2_sum",
-        summary: "The same divided by the rows m of the mini-batch: the form beside a sum over them",
-        equation: "C + λ/(2m)·‖W‖²; g ← g + λ/m·W",
-        source: "the lecture notes; Krogh & Hertz 1992",
-        parameters: &[lambda("l2_sum", "λ")],
-    },
-    said: &[Said {
-        field: "l2_sum",
-        flag: Some("--l2-sum"),
-        value: |spec| Some(Setting::Number(spec.l2_sum)),
-    }],
-};
-
-/// See [`AddSigns`].
-pub(crate) const L1: RunRule = RunRule {
-    description: Description {
-        name: "l1",
-        summary: "Penalty on the sizes of the weights, which brings many near 0; of biases and what normalizes, none",
-        equation: "C + λ·‖W‖₁; g ← g + λ·sign W, with 0 at 0",
-        source: "Tibshirani 1996",
-        parameters: &[lambda("l1", "λ")],
-    },
-    said: &[SAID_L1],
-};
-
-/// Both.
-pub(crate) const ELASTIC_NET: RunRule = RunRule {
-    description: Description {
-        name: "elastic_net",
-        summary: "l1 and l2 together",
-        equation: "C + λ₁·‖W‖₁ + λ₂/2·‖W‖²",
-        source: "Zou & Hastie 2005",
-        parameters: &[lambda("l1", "λ₁"), lambda("l2", "λ₂")],
-    },
-    said: &[SAID_L1, SAID_L2],
-};
-
-/// See [`AddDecayed`].
-pub(crate) const WEIGHT_DECAY: RunRule = RunRule {
-    description: Description {
-        name: "weight_decay",
-        summary: "Decoupled decay, beside the optimizer's step and not in its gradient: a setting of the optimizers that \
-                  have it, such as adamw, lamb and lion; of weights only",
-        equation: "θ ← θ − η·(u + λ·W)",
-        source: "Loshchilov & Hutter 2019",
-        parameters: &[Parameter {
-            name: "weight_decay",
-            summary: "λ; its default is the optimizer's own",
-            default: Default::Off,
-            domain: Domain::NON_NEGATIVE,
-        }],
-    },
-    said: &[Said {
-        field: "optimizer.weight_decay",
-        flag: Some("--set optimizer.weight_decay"),
-        value: |spec| spec.optimizer.settings.get("weight_decay").cloned(),
-    }],
-};

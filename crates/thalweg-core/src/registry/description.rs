@@ -48,6 +48,23 @@ pub struct Parameter {
     pub domain: Domain,
 }
 
+impl Parameter {
+    /// A hyper-parameter.
+    pub const fn new(
+        name: &'static str,
+        summary: &'static str,
+        default: Default,
+        domain: Domain,
+    ) -> Self {
+        Self {
+            name,
+            summary,
+            default,
+            domain,
+        }
+    }
+}
+
 /// What help texts, lists and validation need to know of an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {

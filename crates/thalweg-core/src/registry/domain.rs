@@ -34,6 +34,13 @@ pub enum Domain {
     ChoiceOrAuto(fn() -> &'static dyn Kind),
     /// Entries of a registry, in order; at least one.
     Choices(fn() -> &'static dyn Kind),
+    /// An entry of the registry of that kind (`many`: a list of them), which is checked by those who know it.
+    Named {
+        /// In the singular, such as `optimizer`.
+        kind: &'static str,
+        /// Whether it is a list, which may be empty.
+        many: bool,
+    },
 }
 
 /// The word that leaves a [`Domain::ChoiceOrAuto`] or [`Domain::IntegersOrAuto`] to the entry that asks.
@@ -120,6 +127,10 @@ impl Domain {
             ) if !list.is_empty() && list.iter().all(|i| (low..=high).contains(i)) => {
                 Some(setting.clone())
             }
+            (Domain::Named { many: true, .. }, Setting::Choices(_)) => Some(setting.clone()),
+            (Domain::Named { many: false, .. }, Setting::Text(_) | Setting::Choice(_)) => {
+                Some(setting.clone())
+            }
             (Domain::Choice(kind) | Domain::ChoiceOrAuto(kind), _) => match setting.choice() {
                 Some(choice) => {
                     let kind = kind();
@@ -178,6 +189,10 @@ impl fmt::Display for Domain {
             }
             Domain::Choices(kind) => {
                 write!(f, "a list of entries of `thalweg list {}`", kind().name())
+            }
+            Domain::Named { kind, many: false } => write!(f, "an entry of `thalweg list {kind}`"),
+            Domain::Named { kind, many: true } => {
+                write!(f, "a list of entries of `thalweg list {kind}`")
             }
         }
     }

@@ -9,8 +9,8 @@
 //! - [`Description`], [`Parameter`], [`Default`](enum@Default) and [`Domain`] are what entries declare;
 //! - [`Arguments`] is what an entry is built from: the one validated against the other.
 //!
-//! What is no entry but a field of a training run (penalties, batches, stopping, …) is described in the same words: see
-//! [`crate::rules`].
+//! The fields of a training run (penalties, batches, stopping, …) are described in the same terms: see
+//! [`crate::spec::Field`].
 
 use std::fmt;
 

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::MOST;
-use super::rule::{RunRule, Said};
-use crate::registry::{Default, Description, Domain, Parameter, Setting};
+use super::field::{Field, Flag, InSolver, RuleKind, RunRule};
+use crate::registry::{Default, Description, Domain, Parameter};
 
 /// What the gradient is of.
 ///
@@ -69,157 +68,82 @@ pub enum Sampling {
     Balanced,
 }
 
-/// What a batch's gradient is of.
-pub(crate) const REDUCTION: RunRule = RunRule {
-    description: Description {
-        name: "reduction",
-        summary: "What the gradient is of: the mean over the rows of the batch, or their sum, which asks for a smaller \
-                  rate the larger the batch; losses are told as means",
-        equation: "mean: g = Σ w·∇l / Σ w; sum: g = Σ w·∇l",
-        source: "the lecture notes; Robbins & Monro 1951",
-        parameters: &[Parameter {
-            name: "reduction",
-            summary: "which of them",
-            default: Default::Text("mean"),
-            domain: Domain::Word(&["mean", "sum"]),
-        }],
-    },
-    said: &[Said {
-        field: "reduction",
-        flag: Some("--reduction"),
-        value: |spec| {
-            Some(match spec.reduction {
-                Reduction::Mean => "mean".into(),
-                Reduction::Sum => "sum".into(),
-            })
-        },
-    }],
-};
-
-/// How many rows a batch has.
-pub(crate) const BATCH_SIZE: RunRule = RunRule {
-    description: Description {
-        name: "batch_size",
-        summary: "Rows of a mini-batch: 1 is stochastic gradient descent, all rows are batch gradient descent",
-        equation: "g = 1/B·Σ ∇l over B rows; ⌈N/B⌉ updates an epoch",
-        source: "Robbins & Monro 1951; Goodfellow, Bengio & Courville 2016, chapter 8",
-        parameters: &[Parameter {
-            name: "batch_size",
-            summary: "B; `thalweg train` chooses it by the number of rows",
-            default: Default::Integer(32),
-            domain: Domain::Integer(1, MOST),
-        }],
-    },
-    said: &[Said {
-        field: "batch_size",
-        flag: Some("--batch-size"),
-        value: |spec| Some(count(spec.batch_size)),
-    }],
-};
-
-/// Whether rows are shuffled.
-pub(crate) const SHUFFLE: RunRule = RunRule {
-    description: Description {
-        name: "shuffle",
-        summary: "Rows in a random order, or as they stand in the file",
-        equation: "batch k has the rows π(kB), …, π(kB + B − 1) of a random permutation π",
-        source: "Fisher & Yates 1938; Bottou 2009",
-        parameters: &[Parameter {
-            name: "shuffle",
-            summary: "whether π is random; else it is the identity",
-            default: Default::Flag(true),
-            domain: Domain::Flag,
-        }],
-    },
-    said: &[Said {
-        field: "shuffle",
-        flag: Some("--no-shuffle"),
-        value: |spec| Some(Setting::Flag(spec.shuffle)),
-    }],
-};
+pub(super) const RULES: &[&RunRule] = &[&RESHUFFLE, &LAST, &SAMPLING];
 
 /// Whether batches change from epoch to epoch.
-pub(crate) const RESHUFFLE: RunRule = RunRule {
+const RESHUFFLE: RunRule = RunRule {
+    kind: RuleKind::Batch,
     description: Description {
         name: "reshuffle",
         summary: "Rows shuffled before every epoch, or once: a fixed partition into batches",
-        equation: "a new permutation π in every epoch; fixed: that of the first for ever",
+        equation: "a new permutation π in every epoch; fixed: that of the first for all",
         source: "Bottou 2009; Mishchenko, Khaled & Richtárik 2020",
-        parameters: &[Parameter {
-            name: "reshuffle",
-            summary: "whether there is a new order in every epoch",
-            default: Default::Flag(true),
-            domain: Domain::Flag,
-        }],
+        parameters: &[Parameter::new(
+            "reshuffle",
+            "whether there is a new order in every epoch",
+            Default::Flag(true),
+            Domain::Flag,
+        )],
     },
-    said: &[Said {
-        field: "batches.reshuffle",
-        flag: Some("--no-reshuffle"),
-        value: |spec| Some(Setting::Flag(spec.batches.reshuffle)),
-    }],
+    fields: &[Field::with_flag(
+        "batches.reshuffle",
+        Flag::new(
+            "--no-reshuffle",
+            "Batches",
+            "Shuffle once, and keep the same mini-batches in every epoch",
+        ),
+        InSolver::Refused,
+    )],
 };
 
 /// What becomes of the last batch.
-pub(crate) const LAST: RunRule = RunRule {
+const LAST: RunRule = RunRule {
+    kind: RuleKind::Batch,
     description: Description {
         name: "last_batch",
-        summary: "A last batch of m < B rows is kept, dropped unless it is the only one, or weighted: a rate by which \
-                  each row counts the same",
+        summary: "A last batch of m < B rows is kept, dropped unless it is the only one, or weighted: a rate by which each row counts the same",
         equation: "keep: ⌈N/B⌉ batches; drop: ⌊N/B⌋ batches; weight: η·m/B in the last",
         source: "the lecture notes; Goodfellow, Bengio & Courville 2016, chapter 8",
-        parameters: &[Parameter {
-            name: "last_batch",
-            summary: "which of them",
-            default: Default::Text("keep"),
-            domain: Domain::Word(&["keep", "drop", "weight"]),
-        }],
+        parameters: &[Parameter::new(
+            "last_batch",
+            "which of them",
+            Default::Text("keep"),
+            Domain::Word(&["keep", "drop", "weight"]),
+        )],
     },
-    said: &[Said {
-        field: "batches.last",
-        flag: Some("--last-batch"),
-        value: |spec| {
-            Some(match spec.batches.last {
-                LastBatch::Keep => "keep".into(),
-                LastBatch::Drop => "drop".into(),
-                LastBatch::Weight => "weight".into(),
-            })
-        },
-    }],
+    fields: &[Field::with_flag(
+        "batches.last",
+        Flag::new(
+            "--last-batch",
+            "Batches",
+            "What becomes of a last, short batch: keep, drop or weight (a smaller rate) [default: keep]",
+        ),
+        InSolver::Refused,
+    )],
 };
 
 /// How rows are drawn.
-pub(crate) const SAMPLING: RunRule = RunRule {
+const SAMPLING: RunRule = RunRule {
+    kind: RuleKind::Batch,
     description: Description {
         name: "sampling",
-        summary: "Uniform: every row once an epoch; stratified: so that each batch has the classes as the data have them; \
-                  balanced: as many rows of each class, those of rare ones several times",
-        equation: "stratified: row k of the n of a class at the place (k + u)/n, u random; balanced: places dealt to the \
-                   classes in turn",
+        summary: "Uniform: every row once an epoch; stratified: each batch has the classes in the proportions of the data; balanced: as many rows of each class, those of rare ones several times",
+        equation: "stratified: row k of the n of a class at position (k + u)/n, u random; balanced: positions given to the classes in turn",
         source: "Madow & Madow 1944 (stratified); Shen, Lin & Huang 2016 (balanced)",
-        parameters: &[Parameter {
-            name: "sampling",
-            summary: "which of them",
-            default: Default::Text("uniform"),
-            domain: Domain::Word(&["uniform", "stratified", "balanced"]),
-        }],
+        parameters: &[Parameter::new(
+            "sampling",
+            "which of them",
+            Default::Text("uniform"),
+            Domain::Word(&["uniform", "stratified", "balanced"]),
+        )],
     },
-    said: &[Said {
-        field: "batches.sampling",
-        flag: Some("--sampling"),
-        value: |spec| {
-            Some(match spec.batches.sampling {
-                Sampling::Uniform => "uniform".into(),
-                Sampling::Stratified => "stratified".into(),
-                Sampling::Balanced => "balanced".into(),
-            })
-        },
-    }],
+    fields: &[Field::with_flag(
+        "batches.sampling",
+        Flag::new(
+            "--sampling",
+            "Batches",
+            "How rows are drawn: uniform, stratified or balanced by class [default: uniform]",
+        ),
+        InSolver::Refused,
+    )],
 };
-
-/// A count as a setting; one that is too large for a number is told as it is.
-pub(super) fn count(count: usize) -> Setting {
-    match i64::try_from(count) {
-        Ok(count) => Setting::Integer(count),
-        Err(_) => Setting::Text(count.to_string()),
-    }
-}

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::{RunRule, Said};
-use super::{MOST, batches::count};
-use crate::registry::{Default, Description, Domain, Parameter, Setting};
+use super::field::{Field, Flag, InSolver, RuleKind, RunRule};
+use super::training::MOST;
+use crate::registry::{Default, Description, Domain, Parameter};
 
 /// Reduction of the rate: after `patience` epochs whose validation loss (without validation rows, training loss)
 /// was not below (1 − `threshold`) of the best, the rate is multiplied by `factor`. PyTorch's
@@ -15,12 +15,12 @@ pub struct Plateau {
     /// What multiplies the rate, between 0 and 1.
     #[serde(default = "Plateau::factor")]
     pub factor: f64,
-    /// Epochs that are waited.
+    /// Epochs without improvement before a reduction.
     pub patience: usize,
-    /// What counts as better, relatively.
+    /// Relative improvement that counts.
     #[serde(default = "Plateau::threshold")]
     pub threshold: f64,
-    /// The least that all reductions together leave of the rate.
+    /// Bound on the product of all reductions from below.
     #[serde(default)]
     pub least: f64,
 }
@@ -86,100 +86,98 @@ impl ScaleRate {
     }
 }
 
+pub(super) const RULES: &[&RunRule] = &[&REDUCE_ON_PLATEAU, &LINEAR_SCALING];
+
 /// See [`Plateau`].
-pub(crate) const REDUCE_ON_PLATEAU: RunRule = RunRule {
+const REDUCE_ON_PLATEAU: RunRule = RunRule {
+    kind: RuleKind::Rate,
     description: Description {
         name: "reduce_on_plateau",
-        summary: "Reduces the rate when the validation loss (without validation rows, the training loss) gets no better",
+        summary: "Reduces the rate when the validation loss (without validation rows, the training loss) stops improving",
         equation: "η ← γ·η after more than p epochs without L < L_best − τ·|L_best|",
         source: "PyTorch's ReduceLROnPlateau; He et al. 2016",
         parameters: &[
-            Parameter {
-                name: "patience",
-                summary: "p",
-                default: Default::Off,
-                domain: Domain::Integer(1, MOST),
-            },
-            Parameter {
-                name: "factor",
-                summary: "γ",
-                default: Default::Number(FACTOR),
-                domain: Domain::Number {
+            Parameter::new("patience", "p", Default::Off, Domain::Integer(1, MOST)),
+            Parameter::new(
+                "factor",
+                "γ",
+                Default::Number(FACTOR),
+                Domain::Number {
                     low: 0.0,
                     high: 1.0,
                     open: (true, true),
                 },
-            },
-            Parameter {
-                name: "threshold",
-                summary: "τ",
-                default: Default::Number(THRESHOLD),
-                domain: Domain::DECAY,
-            },
-            Parameter {
-                name: "least",
-                summary: "the least that all reductions together leave of the rate, as a factor",
-                default: Default::Number(0.0),
-                domain: Domain::NON_NEGATIVE,
-            },
+            ),
+            Parameter::new("threshold", "τ", Default::Number(THRESHOLD), Domain::DECAY),
+            Parameter::new(
+                "least",
+                "bound on the product of all reductions from below",
+                Default::Number(0.0),
+                Domain::NON_NEGATIVE,
+            ),
         ],
     },
-    said: &[
-        Said {
-            field: "plateau.patience",
-            flag: Some("--reduce-on-plateau"),
-            value: |spec| Some(count(spec.plateau?.patience)),
-        },
-        Said {
-            field: "plateau.factor",
-            flag: Some("--plateau-factor"),
-            value: |spec| Some(Setting::Number(spec.plateau?.factor)),
-        },
-        Said {
-            field: "plateau.threshold",
-            flag: None,
-            value: |spec| Some(Setting::Number(spec.plateau?.threshold)),
-        },
-        Said {
-            field: "plateau.least",
-            flag: None,
-            value: |spec| Some(Setting::Number(spec.plateau?.least)),
-        },
+    fields: &[
+        Field::with_flag(
+            "plateau.patience",
+            Flag::new(
+                "--reduce-on-plateau",
+                "Rate",
+                "Multiply the rate by 0.1 after more than N epochs without a better loss",
+            ),
+            InSolver::Refused,
+        ),
+        Field::with_flag(
+            "plateau.factor",
+            Flag::new("--plateau-factor", "Rate", "Multiply it by X instead"),
+            InSolver::Used,
+        ),
+        Field::new("plateau.threshold", InSolver::Used),
+        Field::new("plateau.least", InSolver::Used),
     ],
 };
 
 /// See [`ScaleRate`].
-pub(crate) const LINEAR_SCALING: RunRule = RunRule {
+const LINEAR_SCALING: RunRule = RunRule {
+    kind: RuleKind::Rate,
     description: Description {
         name: "linear_scaling",
         summary: "A rate that was found for batches of B₀ rows, for batches of B; reached by a gradual warm-up",
         equation: "η ← η·(1 + (B/B₀ − 1)·min(1, epochs/w))",
         source: "Krizhevsky 2014; Goyal et al. 2017",
         parameters: &[
-            Parameter {
-                name: "from_batch_size",
-                summary: "B₀",
-                default: Default::Off,
-                domain: Domain::Integer(1, MOST),
-            },
-            Parameter {
-                name: "warmup",
-                summary: "w, epochs of the warm-up",
-                default: Default::Number(WARMUP),
-                domain: Domain::NON_NEGATIVE,
-            },
+            Parameter::new(
+                "from_batch_size",
+                "B₀",
+                Default::Off,
+                Domain::Integer(1, MOST),
+            ),
+            Parameter::new(
+                "warmup",
+                "w, epochs of the warm-up",
+                Default::Number(WARMUP),
+                Domain::NON_NEGATIVE,
+            ),
         ],
     },
-    said: &[
-        Said {
-            field: "scale_rate.from_batch_size",
-            flag: Some("--scale-lr-from"),
-            value: |spec| Some(count(spec.scale_rate?.from_batch_size)),
-        },
-        Said {
-            field: "scale_rate.warmup",
-            flag: Some("--scale-lr-warmup"),
-            value: |spec| Some(Setting::Number(spec.scale_rate?.warmup)),
-        },
+    fields: &[
+        Field::with_flag(
+            "scale_rate.from_batch_size",
+            Flag::new(
+                "--scale-lr-from",
+                "Rate",
+                "--lr is for batches of N rows: multiply it by batch size / N, with a warm-up",
+            ),
+            InSolver::Refused,
+        ),
+        Field::with_flag(
+            "scale_rate.warmup",
+            Flag::new(
+                "--scale-lr-warmup",
+                "Rate",
+                "Epochs of that warm-up [default: 5]",
+            ),
+            InSolver::Used,
+        ),
     ],
 };

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::{RunRule, Said};
-use super::{MOST, batches::count};
-use crate::registry::{Default, Description, Domain, Parameter, Setting};
+use super::field::{Field, Flag, InSolver, RuleKind, RunRule};
+use crate::registry::{Default, Description, Domain, Parameter};
 
 /// When training stops, beside `epochs` and `patience`. Whatever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, std::default::Default, Serialize, Deserialize)]
@@ -28,166 +27,146 @@ pub struct Stop {
     pub min_gradient: Option<f64>,
 }
 
-/// By the number of epochs.
-pub(crate) const EPOCHS: RunRule = RunRule {
-    description: Description {
-        name: "epochs",
-        summary: "Stops when every row was seen so many times; a solver, after so many iterations",
-        equation: "updates = N·⌈rows/B⌉",
-        source: "Bishop 1995, section 7.4",
-        parameters: &[Parameter {
-            name: "epochs",
-            summary: "N; `thalweg train` chooses it by the number of rows",
-            default: Default::Integer(1),
-            domain: Domain::Integer(1, MOST),
-        }],
-    },
-    said: &[Said {
-        field: "epochs",
-        flag: Some("--epochs"),
-        value: |spec| Some(count(spec.epochs)),
-    }],
-};
+pub(super) const RULES: &[&RunRule] = &[
+    &MAX_STEPS,
+    &MAX_TIME,
+    &TARGET_LOSS,
+    &MIN_CHANGE,
+    &MIN_GRADIENT,
+    &DIVERGED,
+];
 
 /// By the number of updates.
-pub(crate) const MAX_STEPS: RunRule = RunRule {
+const MAX_STEPS: RunRule = RunRule {
+    kind: RuleKind::Stopping,
     description: Description {
         name: "max_steps",
-        summary: "Stops after so many updates, also in the middle of an epoch",
+        summary: "Stops after this many updates, also in the middle of an epoch",
         equation: "i ≥ n",
         source: "Bishop 1995, section 7.4",
-        parameters: &[Parameter {
-            name: "max_steps",
-            summary: "n",
-            default: Default::Off,
-            domain: Domain::Integer(1, i64::MAX),
-        }],
+        parameters: &[Parameter::new(
+            "max_steps",
+            "n",
+            Default::Off,
+            Domain::Integer(1, i64::MAX),
+        )],
     },
-    said: &[Said {
-        field: "stop.max_steps",
-        flag: Some("--max-steps"),
-        value: |spec| {
-            let steps = spec.stop.max_steps?;
-            Some(Setting::Integer(i64::try_from(steps).unwrap_or(i64::MAX)))
-        },
-    }],
+    fields: &[Field::with_flag(
+        "stop.max_steps",
+        Flag::new("--max-steps", "Stopping", "Stop after N updates"),
+        InSolver::Used,
+    )],
 };
 
 /// By the clock.
-pub(crate) const MAX_TIME: RunRule = RunRule {
+const MAX_TIME: RunRule = RunRule {
+    kind: RuleKind::Stopping,
     description: Description {
         name: "max_time",
-        summary: "Stops after so many seconds of training, evaluation not counted; the only rule by which two runs differ",
+        summary: "Stops after this many seconds of training, evaluation not counted; the only rule that makes two equal runs differ",
         equation: "t ≥ T",
         source: "Bishop 1995, section 7.4",
-        parameters: &[Parameter {
-            name: "max_time",
-            summary: "T in seconds",
-            default: Default::Off,
-            domain: Domain::POSITIVE,
-        }],
+        parameters: &[Parameter::new(
+            "max_time",
+            "T in seconds",
+            Default::Off,
+            Domain::POSITIVE,
+        )],
     },
-    said: &[Said {
-        field: "stop.max_time",
-        flag: Some("--max-time"),
-        value: |spec| spec.stop.max_time.map(Setting::Number),
-    }],
+    fields: &[Field::with_flag(
+        "stop.max_time",
+        Flag::new("--max-time", "Stopping", "Stop after X seconds of training"),
+        InSolver::Used,
+    )],
 };
 
 /// By the loss.
-pub(crate) const TARGET_LOSS: RunRule = RunRule {
+const TARGET_LOSS: RunRule = RunRule {
+    kind: RuleKind::Stopping,
     description: Description {
         name: "target_loss",
         summary: "Stops after an epoch with a validation loss (without validation rows, a training loss) low enough",
         equation: "L ≤ c",
         source: "Bishop 1995, section 7.4",
-        parameters: &[Parameter {
-            name: "target_loss",
-            summary: "c",
-            default: Default::Off,
-            domain: Domain::FINITE,
-        }],
+        parameters: &[Parameter::new(
+            "target_loss",
+            "c",
+            Default::Off,
+            Domain::FINITE,
+        )],
     },
-    said: &[Said {
-        field: "stop.target_loss",
-        flag: Some("--target-loss"),
-        value: |spec| spec.stop.target_loss.map(Setting::Number),
-    }],
-};
-
-/// By the validation loss: early stopping.
-pub(crate) const PATIENCE: RunRule = RunRule {
-    description: Description {
-        name: "patience",
-        summary: "Early stopping: stops when the validation loss was not below its best for so many epochs, and goes back \
-                  to the weights of the best",
-        equation: "epoch − argmin L_val ≥ p; θ ← θ of the best epoch",
-        source: "Prechelt 1998",
-        parameters: &[Parameter {
-            name: "patience",
-            summary: "p; `thalweg train` takes a quarter of the epochs, at least 10",
-            default: Default::Off,
-            domain: Domain::Integer(1, MOST),
-        }],
-    },
-    said: &[Said {
-        field: "patience",
-        flag: Some("--patience"),
-        value: |spec| spec.patience.map(count),
-    }],
+    fields: &[Field::with_flag(
+        "stop.target_loss",
+        Flag::new(
+            "--target-loss",
+            "Stopping",
+            "Stop when the validation loss (without validation rows, the training loss) is at most X",
+        ),
+        InSolver::Used,
+    )],
 };
 
 /// By the update.
-pub(crate) const MIN_CHANGE: RunRule = RunRule {
+const MIN_CHANGE: RunRule = RunRule {
+    kind: RuleKind::Stopping,
     description: Description {
         name: "min_change",
         summary: "Stops after an update that hardly moved the parameters, unless its rate was 0",
         equation: "‖θ⁽ⁱ⁺¹⁾ − θ⁽ⁱ⁾‖ ≤ ε",
         source: "Dennis & Schnabel 1983, section 7.2",
-        parameters: &[Parameter {
-            name: "min_change",
-            summary: "ε",
-            default: Default::Off,
-            domain: Domain::NON_NEGATIVE,
-        }],
+        parameters: &[Parameter::new(
+            "min_change",
+            "ε",
+            Default::Off,
+            Domain::NON_NEGATIVE,
+        )],
     },
-    said: &[Said {
-        field: "stop.min_change",
-        flag: Some("--min-change"),
-        value: |spec| spec.stop.min_change.map(Setting::Number),
-    }],
+    fields: &[Field::with_flag(
+        "stop.min_change",
+        Flag::new(
+            "--min-change",
+            "Stopping",
+            "Stop when an update moves the weights, max-norm included, by at most X in all",
+        ),
+        InSolver::Used,
+    )],
 };
 
 /// By the gradient.
-pub(crate) const MIN_GRADIENT: RunRule = RunRule {
+const MIN_GRADIENT: RunRule = RunRule {
+    kind: RuleKind::Stopping,
     description: Description {
         name: "min_gradient",
         summary: "Stops after an update whose gradient of the loss is small; penalties do not count, but to a solver",
         equation: "‖g‖ ≤ ε",
         source: "Nocedal & Wright 2006, chapter 3",
-        parameters: &[Parameter {
-            name: "min_gradient",
-            summary: "ε",
-            default: Default::Off,
-            domain: Domain::NON_NEGATIVE,
-        }],
+        parameters: &[Parameter::new(
+            "min_gradient",
+            "ε",
+            Default::Off,
+            Domain::NON_NEGATIVE,
+        )],
     },
-    said: &[Said {
-        field: "stop.min_gradient",
-        flag: Some("--min-gradient"),
-        value: |spec| spec.stop.min_gradient.map(Setting::Number),
-    }],
+    fields: &[Field::with_flag(
+        "stop.min_gradient",
+        Flag::new(
+            "--min-gradient",
+            "Stopping",
+            "Stop when the norm of the loss's gradient is at most X; penalties do not count, so with them it stays larger",
+        ),
+        InSolver::Used,
+    )],
 };
 
-/// By what is no number any more.
-pub(crate) const DIVERGED: RunRule = RunRule {
+/// By a number that is not finite.
+const DIVERGED: RunRule = RunRule {
+    kind: RuleKind::Stopping,
     description: Description {
         name: "diverged",
-        summary: "Always: stops with an error in the step where loss, gradient or parameters are not finite; what is kept \
-                  is the model of the best epoch before",
+        summary: "Always: stops with an error in the step in which loss, gradient or parameters are not finite; the model of the best epoch before is kept",
         equation: "L, g or θ is NaN or ±∞",
         source: "IEEE 754-2019",
         parameters: &[],
     },
-    said: &[],
+    fields: &[],
 };
