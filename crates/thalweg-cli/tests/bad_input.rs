@@ -372,7 +372,7 @@ fn options_without_effect_are_refused() {
         ),
         (
             "builtin:diabetes --optimizer lbfgs --reduction sum",
-            "found reduction `sum`",
+            "found `reduction`",
         ),
         (
             "builtin:iris --reduction sum --last-batch weight",

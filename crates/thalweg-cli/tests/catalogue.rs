@@ -78,6 +78,10 @@ fn every_flag_that_is_listed_is_in_the_help_and_sets_the_field_that_is_listed_be
             assert!(["training.plateau.threshold", "training.plateau.least"].contains(&field));
             continue;
         }
+        // Entries of registries have their own tests.
+        if domain.contains("thalweg list") {
+            continue;
+        }
         count += 1;
         assert!(
             words.contains(&flag.split(' ').next().unwrap()),

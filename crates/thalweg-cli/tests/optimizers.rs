@@ -177,8 +177,8 @@ fn options_out_of_range_are_refused_before_anything_is_read() {
         assert!(message.contains(expected), "{flags}: {message}");
     }
     for (flags, expected) in [
-        ("--optimizer lbfgs --dtype f32", "--dtype f64"),
-        ("--optimizer lbfgs --l1 0.1", "loss and l2 alone"),
+        ("--optimizer lbfgs --dtype f32", "to f64"),
+        ("--optimizer lbfgs --l1 0.1", "the mean loss and"),
         (
             "--optimizer closed_form --hidden 5",
             "found 2 layers, expected a linear model",
