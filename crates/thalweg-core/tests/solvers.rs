@@ -277,7 +277,10 @@ fn what_solvers_cannot_do_is_refused() {
         dtype: Dtype::F32,
         ..lbfgs()
     });
-    assert!(single.contains("found `dtype` f32, expected f64"), "{single}");
+    assert!(
+        single.contains("found `dtype` f32, expected f64"),
+        "{single}"
+    );
     for (name, spec) in [
         ("l1", TrainingSpec { l1: 0.1, ..lbfgs() }),
         (
