@@ -1,11 +1,11 @@
-//! `cargo xtask test`: everything that must hold before a change is handed in.
+//! `cargo xtask test`: everything that must hold before a change is merged.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::Result;
-use crate::process::{cargo, check, words};
+use crate::process::{cargo, check, command, output, root, words};
 use crate::{oracles, python};
 
 /// Runs all stages and stops at the first that fails.
@@ -31,6 +31,10 @@ pub fn run() -> Result<()> {
     })?;
     let mut tally = Tally::default();
     stages.run("tests", || tally.run(cargo().args(["test", "--workspace"])))?;
+    let has_shared_data = root().join(SHARED_DATA).exists();
+    if has_shared_data && tally.ignored > 0 {
+        stages.run("shared data", || tally.run_ignored())?;
+    }
     stages.run("golden files", oracles::check_closed_forms)?;
 
     println!("\nall stages passed");
@@ -38,18 +42,20 @@ pub fn run() -> Result<()> {
         println!("  {name:<14} {seconds:>6.1} s");
     }
     println!("{}", tally.line());
+    if !has_shared_data {
+        println!("ignored tests need the data sets in {SHARED_DATA}, which is not there");
+    }
     Ok(())
 }
 
+/// Data sets beside the checkout, which some tests need; these are ignored where it is missing.
+const SHARED_DATA: &str = "../shared/data";
+
 /// Checks every tracked file: `cargo fmt` does not see modules that a macro declares.
 fn format() -> Result<()> {
-    let listed = Command::new("git")
-        .args(["ls-files", "*.rs"])
-        .output()
-        .map_err(|error| format!("cannot list files with git: {error}"))?;
-    let files = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let files = output(command("git").args(["ls-files", "*.rs"]))?;
     let rustfmt = ["--edition", "2024", "--check"];
-    check(Command::new("rustfmt").args(rustfmt).args(files.lines()))
+    check(command("rustfmt").args(rustfmt).args(files.lines()))
 }
 
 #[derive(Default)]
@@ -101,6 +107,17 @@ impl Tally {
         Ok(())
     }
 
+    /// Runs the tests that are ignored where the shared data are missing, in place of counting them as ignored.
+    fn run_ignored(&mut self) -> Result<()> {
+        let mut command = cargo();
+        command.args(["test", "--workspace", "--tests", "--", "--ignored"]);
+        let mut ran = Self::default();
+        ran.run(&mut command)?;
+        self.passed += ran.passed;
+        self.ignored = self.ignored.saturating_sub(ran.passed);
+        Ok(())
+    }
+
     /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`; others count nothing.
     fn add(&mut self, line: &str) {
         let Some(summary) = line.trim_start().strip_prefix("test result:") else {
@@ -123,7 +140,7 @@ impl Tally {
 
     fn line(&self) -> String {
         format!(
-            "tests: {} passed, {} failed, {} skipped",
+            "tests: {} passed, {} failed, {} ignored",
             self.passed, self.failed, self.ignored
         )
     }

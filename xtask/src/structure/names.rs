@@ -135,7 +135,7 @@ impl Workspace {
             scope
                 .test_modules
                 .iter()
-                .map(|name| [place.as_slice(), &[name.clone()]].concat())
+                .map(|name| [place.as_slice(), std::slice::from_ref(name)].concat())
         });
         let for_tests: Vec<Place> = for_tests.collect();
         for (place, (file, scope)) in &self.modules {
@@ -167,7 +167,7 @@ impl Workspace {
                 }
             }
             for name in &scope.listed {
-                let child = [place.as_slice(), &[name.clone()]].concat();
+                let child = [place.as_slice(), std::slice::from_ref(name)].concat();
                 if self.modules.contains_key(&child) {
                     add(&Found::Module(child), "list");
                 }
