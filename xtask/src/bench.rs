@@ -1,80 +1,102 @@
-//! `cargo xtask bench`: Thalweg beside its peers on the same data, in turns; with `--scaling`, Thalweg alone.
+//! `cargo xtask bench`: Thalweg beside its peers, alone by size (`--scaling`) or by function (`--breakdown`), and beside
+//! an older build of itself (`--against`).
 //!
 //! Every contestant is a process that holds its data and trains one epoch when asked (the line protocol of
-//! `bench/peers/protocol.py`). They take turns, A B C A B C …, and only one works at a time, so that a slow
-//! spell of the machine falls on all of them. The first round warms up and is not counted. What Thalweg's
-//! side is, and the limits of the machine, are `thalweg-bench`'s.
+//! `bench/peers/protocol.py`). They take turns, and only one works at a time, so that a slow spell of the machine
+//! affects all of them. The first round warms up and is not counted.
 
+mod against;
 mod breakdown;
 mod contestant;
 mod data;
-mod goals;
 mod report;
-pub mod scaling;
+mod scaling;
 mod startup;
-mod stolen;
 pub mod worker;
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use thalweg_bench::products::{Rates, SIZES};
 use thalweg_bench::{Clock, Epoch, Limits, Peer, Spread, WORKLOADS, Workload, workloads};
 use thalweg_core::precision::Dtype;
 
 use contestant::Contestant;
-use stolen::Ticks;
+use report::Machine;
 use worker::Job;
 
 use crate::Result;
-use crate::process::{cargo, check, command, output, root, target};
+use crate::process::{cargo, check, command, root, target};
 use crate::python::Environment;
 
 /// Pause after every turn: thread pools spin for a while before they sleep (OpenBLAS about 0.1 s), and
 /// would take a core from the next contestant.
 const REST: Duration = Duration::from_millis(250);
 
-/// What the user asked for.
+/// What is measured.
+#[derive(Debug, Default, PartialEq)]
+enum Task {
+    #[default]
+    Peers,
+    PeersWithTorch,
+    Scaling,
+    Breakdown,
+    /// With the path of the older `xtask`.
+    Against(String),
+}
+
+/// What follows `bench` on the command line.
 #[derive(Debug, Default)]
-pub struct Options {
-    torch: bool,
-    scaling: bool,
-    breakdown: bool,
+struct Options {
+    task: Task,
     only: Option<&'static Workload>,
     quick: bool,
 }
 
 impl Options {
-    /// Reads the words after `bench`.
-    pub fn parse(words: &[&str]) -> Result<Self> {
+    fn parse(words: &[&str]) -> Result<Self> {
         let mut options = Self::default();
         let mut words = words.iter();
         while let Some(&word) = words.next() {
-            match word {
-                "--quick" => options.quick = true,
-                "--scaling" => options.scaling = true,
-                "--breakdown" => options.breakdown = true,
-                "--with" if words.next() == Some(&"torch") => options.torch = true,
+            let task = match word {
+                "--quick" => {
+                    options.quick = true;
+                    continue;
+                }
                 "--only" => {
                     let name = words.next().copied().unwrap_or_default();
                     let found = workloads::find(name).map_err(|error| error.to_string())?;
                     options.only = Some(found);
+                    continue;
                 }
+                "--scaling" => Task::Scaling,
+                "--breakdown" => Task::Breakdown,
+                "--with" if words.next() == Some(&"torch") => Task::PeersWithTorch,
+                "--against" => Task::Against((*words.next().unwrap_or(&"")).to_owned()),
                 _ => {
                     return Err(format!(
                         "bench: `{word}` is not understood; see `cargo xtask help`"
                     ));
                 }
+            };
+            if options.task != Task::Peers {
+                return Err(format!(
+                    "bench: `{word}` cannot be combined with what stands before it"
+                ));
             }
+            options.task = task;
         }
-        if options.scaling && (options.torch || options.only.is_some()) {
-            return Err("bench: --scaling is Thalweg alone, on networks of its own".to_owned());
-        }
-        if options.breakdown && (options.torch || options.scaling) {
-            return Err("bench: --breakdown is Thalweg alone".to_owned());
+        if options.task == Task::Scaling && options.only.is_some() {
+            return Err("bench: --scaling has networks of its own; leave out --only".to_owned());
         }
         Ok(options)
+    }
+
+    /// The workload named, or all that this machine has instructions for.
+    fn workloads(&self) -> Vec<&'static Workload> {
+        let native = WORKLOADS.iter().filter(|one| one.is_native());
+        self.only.map_or_else(|| native.collect(), |one| vec![one])
     }
 
     /// Measured epochs, after one to warm up: more where they are short, fewer where they are long.
@@ -87,6 +109,58 @@ impl Options {
             false => 7,
         }
     }
+
+    fn clock(&self) -> Clock {
+        match self.quick {
+            true => Clock::Quick,
+            false => Clock::Full,
+        }
+    }
+
+    /// Whether a file of results may be written.
+    fn is_full(&self) -> bool {
+        !self.quick && self.only.is_none()
+    }
+
+    /// Writes results into `bench/NAME` after a full run.
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        if !self.is_full() {
+            println!("\nnot a full run: bench/{name} stays as it is");
+            return Ok(());
+        }
+        let path = root().join("bench").join(name);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("\nwrote bench/{name}");
+        Ok(())
+    }
+}
+
+/// Measures and prints. A full run starts itself again from a release build; a quick one shows that everything runs.
+pub fn run(words: &[&str]) -> Result<()> {
+    let options = Options::parse(words)?;
+    let needs_release = cfg!(debug_assertions) && !options.quick;
+    let mut build = cargo();
+    build.args(["build", "--package", "xtask", "--package", "thalweg-cli"]);
+    if needs_release {
+        check(build.arg("--release"))?;
+        let release = target().join("release").join("xtask");
+        return check(Command::new(release).arg("bench").args(words));
+    }
+    if options.quick && options.task == Task::Peers {
+        check(&mut build)?;
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    match &options.task {
+        Task::Peers | Task::PeersWithTorch => peers(&options, threads),
+        Task::Scaling => scaling::run(&options, threads),
+        Task::Breakdown => breakdown::run(&options),
+        Task::Against(old) => against::run(old, &options, threads),
+    }
+}
+
+/// The `xtask` that runs, which is also Thalweg as a contestant.
+fn executable() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|error| format!("xtask: {error}"))
 }
 
 /// All measured epochs of one contestant on one workload, the warm-up left out.
@@ -104,22 +178,16 @@ struct Outcome {
     rows: usize,
     epochs: usize,
     source: String,
-    /// The share of the processors' time that the host took meanwhile, where it is known.
-    stolen: Option<f64>,
     /// Thalweg first.
     series: Vec<Series>,
 }
 
 impl Outcome {
-    /// Contestants whose loss is far above the best one's, by 15 % and by 0.5 % of the loss of a guess (losses near 0
-    /// differ by half of that between orders of the same rows): they do not
-    /// do the same work.
+    /// Contestants that do not do the same work: their loss is above the best by more than 15 % and by more than
+    /// 0.5 % of the loss of a guess.
     fn unlearned(&self) -> Vec<&'static str> {
-        let best = self
-            .series
-            .iter()
-            .map(|one| one.loss)
-            .fold(f64::MAX, f64::min);
+        let losses = self.series.iter().map(|one| one.loss);
+        let best = losses.fold(f64::MAX, f64::min);
         let guess = (self.workload.classes() as f64).ln();
         let behind = self
             .series
@@ -129,170 +197,105 @@ impl Outcome {
     }
 }
 
-/// What the machine and the products of a dense layer reach: what `xtask bench-limits` prints.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Measured {
-    /// On one thread and on all.
-    limits: Vec<Limits>,
-    /// Each size on one thread and on all.
-    products: Vec<Rates>,
-}
-
-/// Prints [`Measured`] as JSON: `xtask bench-limits THREADS full|quick`, from a release build.
-pub fn print_limits(threads: &str, clock: &str) -> Result<()> {
-    let threads: usize = threads
-        .parse()
-        .map_err(|_| format!("bench-limits: `{threads}` is no number"))?;
-    let clock = if clock == "quick" {
-        Clock::Quick
-    } else {
-        Clock::Full
-    };
-    let counts: &[usize] = if threads == 1 { &[1] } else { &[1, threads] };
-    let mut measured = Measured {
-        limits: Vec::new(),
-        products: Vec::new(),
-    };
-    for &threads in counts {
-        measured.limits.push(Limits::measure(threads, clock));
-    }
-    for &sizes in SIZES {
-        for &threads in counts {
-            let rates = Rates::measure(sizes, threads, clock).map_err(|error| error.to_string())?;
-            measured.products.push(rates);
-        }
-    }
-    println!(
-        "{}",
-        serde_json::to_string(&measured).map_err(|error| error.to_string())?
-    );
-    Ok(())
-}
-
-/// Measures, prints, and on a full run writes `bench/RESULTS.md` or `bench/SCALING.md`.
-pub fn run(options: &Options) -> Result<()> {
-    if options.breakdown {
-        return breakdown::run(options.only, options.quick);
-    }
-    let mut build = cargo();
-    build.args([
-        "build",
-        "--release",
-        "--package",
-        "xtask",
-        "--package",
-        "thalweg-cli",
-    ]);
-    check(&mut build)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let executable = target().join("release").join("xtask");
-    let clock = if options.quick { "quick" } else { "full" };
-    if options.scaling {
-        return check(command(&executable).args(["bench-scaling", clock]));
-    }
-    let (folder, pins) = if options.torch {
-        ("bench-torch-venv", "bench/requirements-torch.txt")
-    } else {
-        ("bench-venv", "bench/requirements.txt")
+/// Everyone on every workload, whole processes, and products.
+fn peers(options: &Options, threads: usize) -> Result<()> {
+    let with_torch = options.task == Task::PeersWithTorch;
+    let (folder, pins) = match with_torch {
+        true => ("bench-torch-venv", "bench/requirements-torch.txt"),
+        false => ("bench-venv", "bench/requirements.txt"),
     };
     let python = Environment::prepare(folder, pins)?;
     let mut packages = vec!["jax", "optax", "scikit-learn", "numpy"];
-    if options.torch {
-        packages.push("torch");
+    packages.extend(with_torch.then_some("torch"));
+
+    let clock = options.clock();
+    let counts: &[usize] = if threads == 1 { &[1] } else { &[1, threads] };
+    let limits = counts
+        .iter()
+        .map(|&threads| Limits::measure(threads, clock));
+    let machine = Machine::look(limits.collect(), python.versions(&packages)?)?;
+    let mut products = Vec::new();
+    for sizes in SIZES {
+        for &threads in counts {
+            let rates = Rates::measure(sizes, threads, clock).map_err(|error| error.to_string())?;
+            products.push(rates);
+        }
     }
-
-    let told = output(command(&executable).args(["bench-limits", &threads.to_string(), clock]))?;
-    let measured: Measured = serde_json::from_str(&told)
-        .map_err(|error| format!("bench-limits printed `{told}`: {error}"))?;
-    let machine = report::Machine::look(measured.limits, python.versions(&packages)?)?;
-    println!(
-        "{machine}\n\n{}",
-        report::products(&measured.products, &machine)
-    );
-
-    let chosen: Vec<&Workload> = options.only.map_or(
-        WORKLOADS.iter().filter(|one| one.is_native()).collect(),
-        |one| vec![one],
-    );
+    let products = report::products(&products, &machine);
+    println!("{machine}\n\n{products}\n{}", report::HEAD);
     let mut outcomes = Vec::new();
-    for workload in chosen {
-        let outcome = measure(workload, options, &python, &executable, threads)?;
-        println!("{}", report::outcome(&outcome, &machine));
+    for workload in options.workloads() {
+        let outcome = measure(workload, options, &python, threads)?;
+        print!("{}", report::rows(&outcome, &machine));
         outcomes.push(outcome);
     }
     let startups = match options.only {
         None => startup::measure(&python, if options.quick { 1 } else { 5 })?,
         Some(_) => Vec::new(),
     };
-    if !startups.is_empty() {
-        println!("\n{}", report::startups(&startups));
+    let startups = report::startups(&startups);
+    println!("\n{startups}");
+    for outcome in &outcomes {
+        let (unlearned, name) = (outcome.unlearned(), outcome.workload.name);
+        if options.is_full() && !unlearned.is_empty() {
+            return Err(format!(
+                "{name}: {} did not reach the loss of the others, so bench/RESULTS.md stays as it is",
+                unlearned.join(", ")
+            ));
+        }
     }
-    if options.quick || options.only.is_some() {
-        println!("\nnot a full run: bench/RESULTS.md stays as it is");
-        return Ok(());
-    }
-    if let Some(outcome) = outcomes
-        .iter()
-        .find(|outcome| !outcome.unlearned().is_empty())
-    {
-        return Err(format!(
-            "{}: not everyone learned the same (see the losses), so bench/RESULTS.md stays as it is",
-            outcome.workload.name
-        ));
-    }
-    let results = root().join("bench").join("RESULTS.md");
-    let text = report::results(&outcomes, &measured.products, &startups, &machine);
-    std::fs::write(&results, text).map_err(|error| format!("{}: {error}", results.display()))?;
-    println!("\nwrote bench/RESULTS.md");
-    Ok(())
+    options.write(
+        "RESULTS.md",
+        &report::results(&outcomes, &products, &startups, &machine),
+    )
 }
 
-/// Starts everyone who trains the workload, and gives them their turns.
+/// Starts every contestant of a workload, and gives them their turns.
 fn measure(
     workload: &'static Workload,
     options: &Options,
     python: &Environment,
-    executable: &Path,
     threads: usize,
 ) -> Result<Outcome> {
     let (folder, source) = data::prepare(workload, threads)?;
     let rows = workload.rows_of(options.quick);
-    let job = Job::new(workload, &folder, rows, threads).text()?;
-    let mut thalweg = command(executable);
-    thalweg.arg("bench-worker").arg(&job);
-    let mut contestants = vec![(None, Contestant::start("Thalweg", thalweg)?)];
+    let thalweg = |workload: &Workload| -> Result<Command> {
+        let mut process = command(executable()?);
+        process.args([
+            "bench-worker",
+            &Job::new(workload, &folder, rows, threads).text()?,
+        ]);
+        Ok(process)
+    };
+    let script = |script: &str, host_order: bool| -> Result<Command> {
+        let mut job = Job::new(workload, &folder, rows, threads);
+        job.host_order = host_order;
+        let mut process = python.python();
+        process.args([&format!("bench/peers/{script}"), &job.text()?]);
+        process.env("OMP_NUM_THREADS", threads.to_string());
+        Ok(process)
+    };
+    let mut contestants = vec![(None, Contestant::start("Thalweg", thalweg(workload)?)?)];
     for &peer in workload.peers {
-        let script = match peer {
-            Peer::Jax | Peer::JaxHostOrder => "bench/peers/jax_peer.py",
-            Peer::MlpClassifier => "bench/peers/scikit_learn_peer.py",
-            Peer::SgdClassifier => "bench/peers/scikit_learn_sgd_peer.py",
-            Peer::PyTorch if options.torch => "bench/peers/torch_peer.py",
+        let process = match peer {
+            Peer::Jax => script("jax_peer.py", false)?,
+            Peer::JaxHostOrder => script("jax_peer.py", true)?,
+            Peer::MlpClassifier => script("scikit_learn_peer.py", false)?,
+            Peer::SgdClassifier => script("scikit_learn_sgd_peer.py", false)?,
+            Peer::PyTorch if options.task == Task::PeersWithTorch => {
+                script("torch_peer.py", false)?
+            }
             Peer::PyTorch => continue,
-            Peer::ThalwegF32 => "",
-        };
-        let mut process;
-        if peer == Peer::ThalwegF32 {
-            let single = Workload {
+            Peer::ThalwegF32 => thalweg(&Workload {
                 dtype: Dtype::F32,
                 ..*workload
-            };
-            process = command(executable);
-            let job = Job::new(&single, &folder, rows, threads).text()?;
-            process.args(["bench-worker", &job]);
-        } else {
-            process = python.python();
-            let mut job = Job::new(workload, &folder, rows, threads);
-            job.host_order = peer == Peer::JaxHostOrder;
-            process
-                .args([script, &job.text()?])
-                .env("OMP_NUM_THREADS", threads.to_string());
-        }
+            })?,
+        };
         let name = report::contestant(Some(peer));
         contestants.push((Some(peer), Contestant::start(name, process)?));
     }
 
     let epochs = options.epochs(workload);
-    let start = Ticks::now();
     let mut rounds: Vec<Vec<Epoch>> = contestants.iter().map(|_| Vec::new()).collect();
     for _ in 0..=epochs {
         for ((_, contestant), epochs) in contestants.iter_mut().zip(&mut rounds) {
@@ -300,9 +303,6 @@ fn measure(
             std::thread::sleep(REST);
         }
     }
-    let stolen = Ticks::now()
-        .zip(start)
-        .map(|(end, start)| end.stolen_since(start));
     let series = contestants.iter().zip(rounds).map(|((peer, _), epochs)| {
         let seconds: Vec<f64> = epochs.iter().skip(1).map(|epoch| epoch.seconds).collect();
         Series {
@@ -311,13 +311,13 @@ fn measure(
             loss: epochs.last().map_or(f64::NAN, |epoch| epoch.loss),
         }
     });
+    let series = series.collect();
     Ok(Outcome {
         workload,
         rows,
         epochs,
         source,
-        stolen,
-        series: series.collect(),
+        series,
     })
 }
 
@@ -326,36 +326,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_does_not_learn_is_named() {
+    fn a_contestant_that_does_not_learn_is_named() {
         let series = |peer, loss| Series {
             peer,
             seconds: Spread::of(&[1.0]),
             loss,
         };
-        let outcome = Outcome {
+        let outcome = |series| Outcome {
             workload: workloads::find("stochastic").unwrap(),
             rows: 5000,
             epochs: 1,
             source: String::new(),
-            stolen: None,
-            series: vec![
-                series(None, 0.9),
-                series(Some(Peer::Jax), 0.5),
-                series(Some(Peer::PyTorch), 0.52),
-            ],
+            series,
         };
-        assert_eq!(outcome.unlearned(), ["Thalweg"]);
-        let outcome = Outcome {
-            series: vec![series(None, 0.02), series(Some(Peer::Jax), 0.01)],
-            ..outcome
-        };
-        assert_eq!(outcome.unlearned(), ["Thalweg"]);
+        let peers = [
+            series(None, 0.9),
+            series(Some(Peer::Jax), 0.5),
+            series(Some(Peer::PyTorch), 0.52),
+        ];
+        assert_eq!(outcome(peers.into()).unlearned(), ["Thalweg"]);
+        let peers = [series(None, 0.02), series(Some(Peer::Jax), 0.01)];
+        assert_eq!(outcome(peers.into()).unlearned(), ["Thalweg"]);
     }
 
     #[test]
     fn options_that_contradict_each_other_are_refused() {
-        assert!(Options::parse(&["--scaling", "--quick"]).unwrap().scaling);
-        assert!(Options::parse(&["--scaling", "--with", "torch"]).is_err());
+        assert_eq!(
+            Options::parse(&["--scaling", "--quick"]).unwrap().task,
+            Task::Scaling
+        );
+        for words in [
+            &["--scaling", "--with", "torch"][..],
+            &["--scaling", "--only", "lenet5"],
+            &["--fast"],
+        ] {
+            assert!(Options::parse(words).is_err(), "{words:?}");
+        }
         let error = Options::parse(&["--only", "table-tini"]).unwrap_err();
         assert!(error.contains("did you mean `table-tiny`?"), "{error}");
     }

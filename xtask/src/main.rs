@@ -30,6 +30,9 @@ usage: cargo xtask TASK
   bench --breakdown [--only NAME] [--quick]
                            where the time of a step goes, by sampling with Linux's `perf` (3 minutes);
                            a full run writes bench/BREAKDOWN.md
+  bench --against OLD [--only NAME] [--quick]
+                           time this build beside an older one, OLD being its release build of xtask, on one
+                           core and on two; count instructions (10 minutes)
   compare OLD NEW [--only NAME]
                            train the same configurations with two `thalweg` programs, from release builds:
                            are their models the same, bit for bit? (half a minute)
@@ -43,13 +46,11 @@ fn main() -> ExitCode {
         ["structure"] => structure::run(),
         ["oracles"] => oracles::make(false),
         ["oracles", "--with", "torch"] => oracles::make(true),
-        ["bench", options @ ..] => bench::Options::parse(options).and_then(|o| bench::run(&o)),
+        ["bench", options @ ..] => bench::run(options),
         ["compare", old, new] => compare::run(old, new, None),
         ["compare", old, new, "--only", name] => compare::run(old, new, Some(name)),
-        // The three below are what `bench` starts, from a release build.
+        // A contestant, as `bench` starts it.
         ["bench-worker", job] => bench::worker::serve(job),
-        ["bench-limits", threads, clock] => bench::print_limits(threads, clock),
-        ["bench-scaling", clock] => bench::scaling::run(clock),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

@@ -1,8 +1,9 @@
 //! Child processes and where things lie.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use crate::Result;
 
@@ -55,17 +56,30 @@ pub fn check(command: &mut Command) -> Result<()> {
 
 /// Runs to the end and returns what it printed on standard output.
 pub fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("`{}` did not start: {error}", words(command)))?;
+    let output = feed(command, "")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs to the end with a text on standard input and returns what it printed; a failure is an error.
+pub fn feed(command: &mut Command, input: &str) -> Result<Output> {
+    let name = words(command);
+    let failed = |error: std::io::Error| format!("`{name}` did not run: {error}");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(mut requests) = child.stdin.take() {
+        requests.write_all(input.as_bytes()).map_err(failed)?;
+    }
+    let output = child.wait_with_output().map_err(failed)?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         return Err(format!(
-            "`{}` failed ({}): {}",
-            words(command),
+            "`{name}` failed ({}): {}",
             output.status,
             errors.trim()
         ));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output)
 }

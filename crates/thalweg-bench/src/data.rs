@@ -11,7 +11,7 @@ use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::memory::prefer_huge_pages;
 use thalweg_core::random::{Purpose, Sequence, Stream};
 
-use crate::workloads::{Kind, Workload};
+use crate::workloads::{RowKind, Workload};
 
 /// Of all random numbers here.
 pub const SEED: u64 = 20_250_101;
@@ -37,8 +37,8 @@ impl Data {
     /// Data for `rows` rows of a workload.
     pub fn synthesize(workload: &Workload, rows: usize, threads: usize) -> Self {
         let (values, classes) = match workload.kind {
-            Kind::Planted => planted(workload, rows, threads),
-            Kind::Pixels => pixels(workload, rows, threads),
+            RowKind::Planted => planted(workload, rows, threads),
+            RowKind::Pixels => pixels(workload, rows, threads),
         };
         let features = Features {
             width: workload.layers[0],
@@ -57,10 +57,10 @@ impl Data {
 }
 
 /// What synthetic rows are, in words.
-pub fn description(kind: Kind) -> &'static str {
+pub fn description(kind: RowKind) -> &'static str {
     match kind {
-        Kind::Planted => "uniform features of variance 1, planted linear teacher with noise",
-        Kind::Pixels => "synthetic pixels",
+        RowKind::Planted => "uniform features of variance 1, planted linear teacher with noise",
+        RowKind::Pixels => "synthetic pixels",
     }
 }
 
@@ -218,7 +218,7 @@ mod tests {
             let values: Vec<f64> = (0..4000).flat_map(|row| features.row(row)).collect();
             let mean =
                 |f: fn(f64) -> f64| values.iter().map(|x| f(*x)).sum::<f64>() / values.len() as f64;
-            if workload.kind == Kind::Planted {
+            if workload.kind == RowKind::Planted {
                 assert!(mean(|x| x).abs() < 0.02, "{name}");
                 assert!((mean(|x| x * x) - 1.0).abs() < 0.02, "{name}");
             }

@@ -14,4 +14,4 @@ pub mod workloads;
 pub use data::Data;
 pub use machine::{Clock, Limits};
 pub use trainer::{Epoch, Spread, Trainer};
-pub use workloads::{Goal, Peer, WORKLOADS, Workload};
+pub use workloads::{Peer, RowKind, WORKLOADS, Workload};

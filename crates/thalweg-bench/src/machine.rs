@@ -30,28 +30,18 @@ pub struct Limits {
     pub bf16_gflops: f64,
     /// 10⁹ bytes a second read from memory.
     pub gigabytes: f64,
-    /// The least of the runs whose best these four are, in their order.
-    pub least: [f64; 4],
 }
 
 impl Limits {
     /// Measures them, with the instruction set that the engine uses; the best of a few runs each.
     pub fn measure(threads: usize, clock: Clock) -> Self {
         let isa = Isa::detect();
-        let runs = [
-            gflops(threads, clock, |n| probe::multiply_adds::<f32>(isa, n)),
-            gflops(threads, clock, |n| probe::multiply_adds::<f64>(isa, n)),
-            gflops(threads, clock, |n| probe::bf16_dots(isa, n)),
-            gigabytes(isa, threads, clock),
-        ];
-        let [f32_gflops, f64_gflops, bf16_gflops, gigabytes] = runs.map(|(_, best)| best);
         Self {
             threads,
-            f32_gflops,
-            f64_gflops,
-            bf16_gflops,
-            gigabytes,
-            least: runs.map(|(least, _)| least),
+            f32_gflops: gflops(threads, clock, |n| probe::multiply_adds::<f32>(isa, n)),
+            f64_gflops: gflops(threads, clock, |n| probe::multiply_adds::<f64>(isa, n)),
+            bf16_gflops: gflops(threads, clock, |n| probe::bf16_dots(isa, n)),
+            gigabytes: gigabytes(isa, threads, clock),
         }
     }
 
@@ -77,12 +67,11 @@ pub fn processor() -> String {
     })
 }
 
-/// Threads turn in a loop this long before they start: those that woke on one core move apart.
-const TURNING: Duration = Duration::from_millis(10);
+/// Threads spin this long before they start, so that the scheduler moves them to cores of their own.
+const SPIN: Duration = Duration::from_millis(10);
 
-/// Has `threads` threads do `work` at the same time, each on what it has prepared, and returns its amount a
-/// second: the sum of what they return, by the time from the first one's start to the last one's end. (The
-/// caller's clock would miss a late wake-up.)
+/// Runs `work` on `threads` threads at the same time, each with operands of its own, and returns the amount a
+/// second: the sum of what they return, by the time from the first start to the last end.
 pub fn together<P>(
     threads: usize,
     prepare: impl Fn() -> P + Sync,
@@ -92,7 +81,7 @@ pub fn together<P>(
     let timed = || {
         let mut prepared = prepare();
         let awake = Instant::now();
-        while awake.elapsed() < TURNING {
+        while awake.elapsed() < SPIN {
             std::hint::spin_loop();
         }
         waiting.fetch_sub(1, Ordering::AcqRel);
@@ -119,26 +108,23 @@ pub fn together<P>(
     }
 }
 
-/// The least and the best of some runs, in 10⁹.
-fn range(repeats: usize, measure: impl Fn() -> f64) -> (f64, f64) {
-    let runs = (0..repeats).map(|_| measure() / 1e9);
-    runs.fold((f64::INFINITY, 0.0), |(least, best), run| {
-        (least.min(run), best.max(run))
-    })
+/// The best of some runs, in 10⁹.
+fn best(repeats: usize, measure: impl Fn() -> f64) -> f64 {
+    (0..repeats).map(|_| measure() / 1e9).fold(0.0, f64::max)
 }
 
-/// `work` does as many rounds as it is told and returns its operations.
-fn gflops(threads: usize, clock: Clock, work: impl Fn(usize) -> usize + Sync) -> (f64, f64) {
+/// `work` does so many iterations and returns its operations.
+fn gflops(threads: usize, clock: Clock, work: impl Fn(usize) -> usize + Sync) -> f64 {
     let (iterations, repeats) = match clock {
         Clock::Full => (20_000_000, 8),
         Clock::Quick => (200_000, 2),
     };
     let work = |(): &mut ()| work(iterations);
-    range(repeats, || together(threads, || (), work))
+    best(repeats, || together(threads, || (), work))
 }
 
 /// Every thread reads memory of its own, together more than caches hold.
-fn gigabytes(isa: Isa, threads: usize, clock: Clock) -> (f64, f64) {
+fn gigabytes(isa: Isa, threads: usize, clock: Clock) -> f64 {
     let (bytes, repeats) = match clock {
         Clock::Full => (512 << 20, 5),
         Clock::Quick => (64 << 20, 2),
@@ -150,7 +136,7 @@ fn gigabytes(isa: Isa, threads: usize, clock: Clock) -> (f64, f64) {
         black_box(probe::read(isa, black_box(memory)));
         8 * words
     };
-    range(repeats, || together(threads, memory, read))
+    best(repeats, || together(threads, memory, read))
 }
 
 #[cfg(test)]
@@ -158,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_works_and_the_amounts_add_up() {
+    fn all_threads_work_and_their_amounts_add_up() {
         let next = AtomicUsize::new(1);
         let prepare = || next.fetch_add(1, Ordering::Relaxed);
         let rate = together(3, prepare, |amount| {

@@ -1,12 +1,11 @@
 //! The rate of the three products of a dense layer: y = x·Wᵀ, dx = dz·W and dW = dzᵀ·x.
 //!
 //! A dense layer without activation is run through [`Layer`] as a step runs it: row blocks of 64 forward and
-//! back, the gradient tile by tile over all rows of the batch. Nothing but the products and the loops around
-//! them is timed; every thread has a layer of its own.
+//! back, the gradient tile by tile over all rows of the batch. Only the products and the loops around them are
+//! timed; every thread has a layer of its own.
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use thalweg_core::Isa;
 use thalweg_core::error::{Error, Result};
 use thalweg_core::layers::{self, AnyLayer, Block, Layer, Mode, Part, Plan, Trace, Weights};
@@ -16,91 +15,48 @@ use thalweg_core::shape::{Shape, stride};
 
 use crate::machine::{Clock, together};
 
-/// Sizes of a layer and its batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sizes {
-    /// Rows of the batch.
-    pub rows: usize,
-    /// Values that come in.
-    pub inputs: usize,
-    /// Values that go out.
-    pub units: usize,
-}
-
-/// Layers of the workloads, and a square one.
-pub const SIZES: &[Sizes] = &[
-    Sizes {
-        rows: 128,
-        inputs: 784,
-        units: 128,
-    },
-    Sizes {
-        rows: 256,
-        inputs: 784,
-        units: 512,
-    },
-    Sizes {
-        rows: 256,
-        inputs: 512,
-        units: 512,
-    },
-    Sizes {
-        rows: 256,
-        inputs: 128,
-        units: 128,
-    },
-    Sizes {
-        rows: 128,
-        inputs: 32,
-        units: 32,
-    },
-    Sizes {
-        rows: 32,
-        inputs: 8,
-        units: 16,
-    },
+/// Rows of the batch, inputs, units: layers of the workloads, and a square one.
+pub const SIZES: [[usize; 3]; 6] = [
+    [128, 784, 128],
+    [256, 784, 512],
+    [256, 512, 512],
+    [256, 128, 128],
+    [128, 32, 32],
+    [32, 8, 16],
 ];
 
-/// 10⁹ operations a second of each product, all threads together.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// The rate of each product in single precision, of all threads together.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
-    /// What was measured.
-    pub sizes: Sizes,
+    /// Rows, inputs, units.
+    pub sizes: [usize; 3],
     /// Threads, each with a layer of its own.
     pub threads: usize,
-    /// y = x·Wᵀ.
-    pub forward: f64,
-    /// dx = dz·W.
-    pub input_gradient: f64,
-    /// dW = dzᵀ·x.
-    pub weight_gradient: f64,
+    /// 10⁹ operations a second of y = x·Wᵀ, dx = dz·W and dW = dzᵀ·x.
+    pub gflops: [f64; 3],
 }
 
 impl Rates {
-    /// Measures them in single precision.
+    /// Measures them: the best of three runs each.
     ///
     /// # Errors
     /// If there is no such layer.
-    pub fn measure(sizes: Sizes, threads: usize, clock: Clock) -> Result<Self> {
+    pub fn measure(sizes: [usize; 3], threads: usize, clock: Clock) -> Result<Self> {
         let bench = Bench::new(sizes)?;
-        let rate = |product| {
-            let patience = match clock {
-                Clock::Full => Duration::from_millis(60),
-                Clock::Quick => Duration::from_millis(1),
-            };
-            let room = || bench.room();
-            let run = |room: &mut Room| bench.repeat(product, patience, room);
-            (0..3)
-                .map(|_| together(threads, room, run))
-                .fold(0.0, f64::max)
-                / 1e9
+        let patience = match clock {
+            Clock::Full => Duration::from_millis(60),
+            Clock::Quick => Duration::from_millis(1),
         };
+        let gflops = PRODUCTS.map(|product| {
+            let operands = || bench.operands();
+            let run = |operands: &mut Operands| bench.repeat(product, patience, operands);
+            let runs = (0..3).map(|_| together(threads, operands, run) / 1e9);
+            runs.fold(0.0, f64::max)
+        });
         Ok(Self {
             sizes,
             threads,
-            forward: rate(Product::Forward),
-            input_gradient: rate(Product::InputGradient),
-            weight_gradient: rate(Product::WeightGradient),
+            gflops,
         })
     }
 }
@@ -112,25 +68,28 @@ enum Product {
     WeightGradient,
 }
 
+const PRODUCTS: [Product; 3] = [
+    Product::Forward,
+    Product::InputGradient,
+    Product::WeightGradient,
+];
+
 /// Rows of a block, as the CPU engine cuts them.
 const BLOCK_ROWS: usize = 64;
 
 struct Bench {
-    sizes: Sizes,
+    sizes: [usize; 3],
     layer: Box<dyn AnyLayer>,
     plan: Plan,
 }
 
 impl Bench {
-    fn new(sizes: Sizes) -> Result<Self> {
+    fn new(sizes: [usize; 3]) -> Result<Self> {
+        let [_, inputs, units] = sizes;
         let dense =
             |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
         // The second layer of two: the first would have no gradient of its input.
-        let built = layers::build(
-            Shape::flat(1),
-            &[dense(sizes.inputs), dense(sizes.units)],
-            Dtype::F32,
-        )?;
+        let built = layers::build(Shape::flat(1), &[dense(inputs), dense(units)], Dtype::F32)?;
         let Some(Part::Layer(layer)) = built.into_iter().next_back().map(|node| node.part) else {
             return Err(Error::invalid("layer", "none", "a dense layer"));
         };
@@ -138,15 +97,11 @@ impl Bench {
         Ok(Self { sizes, layer, plan })
     }
 
-    /// Memory for the operands of one thread.
-    fn room(&self) -> Room {
-        let Sizes {
-            rows,
-            inputs,
-            units,
-        } = self.sizes;
+    /// The operands of one thread.
+    fn operands(&self) -> Operands {
+        let [rows, inputs, units] = self.sizes;
         let tiles = self.plan.tiles.iter().map(layers::Tile::len);
-        Room {
+        Operands {
             parameters: Lines::new(self.plan.parameters),
             derived: Lines::new(self.plan.derived),
             x: Lines::new(rows * stride(inputs)),
@@ -158,20 +113,20 @@ impl Bench {
         }
     }
 
-    /// Repeats a product over the whole batch until some time is over; returns the operations done.
-    fn repeat(&self, product: Product, patience: Duration, room: &mut Room) -> usize {
-        let Sizes {
-            rows,
-            inputs,
-            units,
-        } = self.sizes;
+    /// Repeats a product over the whole batch for some time; returns the operations done.
+    fn repeat(&self, product: Product, patience: Duration, operands: &mut Operands) -> usize {
+        let [rows, inputs, units] = self.sizes;
         let (x_stride, y_stride) = (stride(inputs), stride(units));
         let weights = Weights {
-            parameters: room.parameters.slice(),
-            derived: room.derived.slice(),
+            parameters: operands.parameters.slice(),
+            derived: operands.derived.slice(),
         };
-        let (x, y, dy) = (room.x.slice(), room.y.slice(), room.dy.slice());
-        let (dx, stash, gradient) = (room.dx.slice(), room.stash.slice(), room.gradient.slice());
+        let (x, y, dy) = (operands.x.slice(), operands.y.slice(), operands.dy.slice());
+        let (dx, stash, gradient) = (
+            operands.dx.slice(),
+            operands.stash.slice(),
+            operands.gradient.slice(),
+        );
         let stash_stride = self.plan.stash;
         let layer: &dyn Layer<f32> = &*self.layer;
         let block = |first: usize, rows: usize| Block {
@@ -185,7 +140,7 @@ impl Bench {
         };
         let start = Instant::now();
         let mut passes = 0;
-        // The first pass brings everything near; it counts, among hundreds.
+        // The first pass, with cold caches, is one of hundreds.
         while passes == 0 || start.elapsed() < patience {
             if let Product::WeightGradient = product {
                 for tile in self.plan.tiles.iter().filter(|tile| tile.segment == 0) {
@@ -216,8 +171,8 @@ impl Bench {
     }
 }
 
-/// See [`Bench::room`].
-struct Room {
+/// Parameters, inputs and outputs, and their gradients, of one thread.
+struct Operands {
     parameters: Lines,
     derived: Lines,
     x: Lines,
@@ -254,21 +209,10 @@ mod tests {
 
     #[test]
     fn operations_of_a_pass_are_two_a_multiply_add() {
-        let sizes = Sizes {
-            rows: 70,
-            inputs: 9,
-            units: 17,
-        };
-        let bench = Bench::new(sizes).unwrap();
-        for product in [
-            Product::Forward,
-            Product::InputGradient,
-            Product::WeightGradient,
-        ] {
-            assert_eq!(
-                bench.repeat(product, Duration::ZERO, &mut bench.room()),
-                2 * 70 * 9 * 17
-            );
+        let bench = Bench::new([70, 9, 17]).unwrap();
+        for product in PRODUCTS {
+            let operations = bench.repeat(product, Duration::ZERO, &mut bench.operands());
+            assert_eq!(operations, 2 * 70 * 9 * 17);
         }
     }
 }

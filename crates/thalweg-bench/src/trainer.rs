@@ -201,7 +201,6 @@ mod tests {
             f64_gflops: 50.0,
             bf16_gflops: 200.0,
             gigabytes: 10.0,
-            ..Limits::default()
         };
         let rate = |name, seconds| Rate::new(find(name).unwrap(), 1000, seconds, &limits);
         let logistic = rate("logistic", 1e-5);

@@ -1,6 +1,6 @@
-//! The workloads: what is trained, who trains it beside Thalweg, and what Thalweg is held to.
+//! The workloads: what is trained, which peers train it as well, and its goal.
 //!
-//! Row counts are whole batches, so that nobody has a short last batch to keep or drop.
+//! Row counts are whole batches, so that no contestant has a short last batch to keep or drop.
 
 use serde::Serialize;
 use thalweg_core::Isa;
@@ -12,14 +12,14 @@ use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 /// What the rows are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum RowKind {
     /// Pixels of digits, as bytes: a few bright ones around one template a class.
     Pixels,
     /// Features of mean 0 and variance 1; the class is a noisy linear function of them.
     Planted,
 }
 
-/// Someone else who trains the same network.
+/// Another program that trains the same network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Peer {
     /// JAX with optax, a whole epoch compiled as one scan, reshuffling included.
@@ -36,33 +36,19 @@ pub enum Peer {
     ThalwegF32,
 }
 
-/// What a measurement should reach.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Goal {
-    /// At least so many times the rate of a peer in the same run.
-    Ratio(Peer, f64),
-    /// At most so many µs a step.
-    Step(f64),
-    /// At most so many seconds for so many epochs, on two cores.
-    Epochs(usize, f64),
-    /// At most so many times the time that the roofline leaves.
-    Bound(f64),
-}
-
 /// A convolution with ReLU, without padding, and a maximum over 2 × 2 pixels behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Convolution {
-    /// Channels that it puts out.
+    /// Output channels.
     pub channels: usize,
     /// Edge of its window.
     pub kernel: usize,
 }
 
-/// A layer as its weights tell it.
+/// The weights of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weights {
-    /// Shape of W: `[units, inputs]` or `[channels, input channels, lines, pixels]`; b is as long as its first side.
+    /// Shape of W: `[units, inputs]` or `[channels, input channels, lines, pixels]`; b has its first size.
     pub shape: Vec<usize>,
     /// Positions of a row at which they are used.
     pub positions: usize,
@@ -74,7 +60,7 @@ impl Weights {
         self.shape.iter().product()
     }
 
-    /// Inputs and outputs of a weight's place in the window, times the places: what initializers look at.
+    /// Fan-in and fan-out, as initializers define them: channels times the places of the window.
     pub fn fans(&self) -> (usize, usize) {
         let window: usize = self.shape[2..].iter().product();
         (self.shape[1] * window, self.shape[0] * window)
@@ -91,7 +77,7 @@ pub struct Workload {
     pub rows: usize,
     /// Inputs, hidden units, outputs.
     pub layers: &'static [usize],
-    /// What stands in front of the hidden layers, on square images of one channel.
+    /// Convolutions before the hidden layers, on square images of one channel.
     pub convolutions: &'static [Convolution],
     /// Rows of a mini-batch.
     pub batch: usize,
@@ -102,144 +88,67 @@ pub struct Workload {
     /// Precision of Thalweg's side. Peers have single precision.
     pub dtype: Dtype,
     /// What the rows are like.
-    pub kind: Kind,
-    /// Who else trains it.
+    pub kind: RowKind,
+    /// The other programs that train it.
     pub peers: &'static [Peer],
-    /// What it should reach.
-    pub goals: &'static [Goal],
+    /// What it should reach; empty where nothing is set.
+    pub goal: &'static str,
 }
 
-/// All of them.
+/// All of them, in the order of the tables.
+#[rustfmt::skip]
 pub const WORKLOADS: &[Workload] = &[
-    mlp(
-        "mnist-mlp",
-        468,
-        &[784, 128, 10],
-        128,
-        &[Goal::Ratio(Peer::Jax, 2.1)],
-    ),
+    mlp("mnist-mlp", 468, &[784, 128, 10], 128, "2.1 × JAX"),
     MNIST_WIDE,
+    Workload { name: "mnist-wide-bf16", goal: "2 × JAX", ..in_bf16(MNIST_WIDE) },
+    in_bf16(mlp("mnist-1024-bf16", 78, &[784, 1024, 1024, 10], 256, "1.5 × Thalweg in f32")),
     Workload {
-        name: "mnist-wide-bf16",
-        dtype: Dtype::Bf16,
-        peers: &[Peer::Jax, Peer::ThalwegF32],
-        goals: &[Goal::Ratio(Peer::Jax, 2.0)],
-        ..MNIST_WIDE
-    },
-    Workload {
-        dtype: Dtype::Bf16,
-        peers: &[Peer::Jax, Peer::ThalwegF32],
-        ..mlp(
-            "mnist-1024-bf16",
-            78,
-            &[784, 1024, 1024, 10],
-            256,
-            &[Goal::Ratio(Peer::ThalwegF32, 1.5)],
-        )
-    },
-    Workload {
-        convolutions: &[
-            Convolution {
-                channels: 6,
-                kernel: 5,
-            },
-            Convolution {
-                channels: 16,
-                kernel: 5,
-            },
-        ],
+        convolutions: &[Convolution { channels: 6, kernel: 5 }, Convolution { channels: 16, kernel: 5 }],
         peers: &[Peer::Jax, Peer::PyTorch],
-        ..mlp(
-            "lenet5",
-            468,
-            &[784, 120, 84, 10],
-            128,
-            &[Goal::Epochs(10, 4.3)],
-        )
+        ..mlp("lenet5", 468, &[784, 120, 84, 10], 128, "10 epochs in 4.3 s on 2 cores")
     },
-    mlp(
-        "table-medium",
-        390,
-        &[54, 128, 128, 7],
-        256,
-        &[Goal::Ratio(Peer::Jax, 3.6)],
-    ),
-    mlp(
-        "table-small",
-        781,
-        &[10, 32, 32, 2],
-        128,
-        &[Goal::Ratio(Peer::Jax, 9.0)],
-    ),
-    mlp(
-        "table-tiny",
-        1562,
-        &[8, 16, 2],
-        32,
-        &[Goal::Ratio(Peer::Jax, 13.0)],
-    ),
-    mlp(
-        "stochastic",
-        5000,
-        &[4, 16, 3],
-        1,
-        &[Goal::Ratio(Peer::Jax, 6.0)],
-    ),
-    mlp(
-        "step-overhead",
-        312,
-        &[4, 32, 16, 4],
-        32,
-        &[Goal::Step(3.0)],
-    ),
-    binary(
-        "logistic",
-        3906,
-        &[30, 1],
-        256,
-        "sgd",
-        0.5,
-        &[Peer::Jax, Peer::JaxHostOrder, Peer::SgdClassifier],
-        &[Goal::Ratio(Peer::SgdClassifier, 20.0), Goal::Bound(3.0)],
-    ),
-    binary(
-        "logistic-5m",
-        5000,
-        &[20, 1],
-        1000,
-        "sgd",
-        0.5,
-        &[Peer::Jax, Peer::JaxHostOrder],
-        &[Goal::Epochs(1, 0.1)],
-    ),
-    binary(
-        "mlp-5m",
-        5000,
-        &[20, 32, 32, 1],
-        1000,
-        "adam",
-        1e-3,
-        &[Peer::Jax, Peer::JaxHostOrder],
-        &[Goal::Epochs(1, 0.6)],
-    ),
+    mlp("table-medium", 390, &[54, 128, 128, 7], 256, "3.6 × JAX"),
+    mlp("table-small", 781, &[10, 32, 32, 2], 128, "9 × JAX"),
+    mlp("table-tiny", 1562, &[8, 16, 2], 32, "13 × JAX"),
+    mlp("stochastic", 5000, &[4, 16, 3], 1, "6 × JAX"),
+    mlp("step-overhead", 312, &[4, 32, 16, 4], 32, "3 µs a step"),
+    Workload {
+        optimizer: "sgd",
+        learning_rate: 0.5,
+        peers: &[Peer::Jax, Peer::JaxHostOrder, Peer::SgdClassifier],
+        ..mlp("logistic", 3906, &[30, 1], 256, "20 × SGDClassifier; a third of its bound")
+    },
+    Workload {
+        optimizer: "sgd",
+        learning_rate: 0.5,
+        peers: &[Peer::Jax, Peer::JaxHostOrder],
+        ..mlp("logistic-5m", 5000, &[20, 1], 1000, "an epoch in 0.1 s on 2 cores")
+    },
+    Workload {
+        peers: &[Peer::Jax, Peer::JaxHostOrder],
+        ..mlp("mlp-5m", 5000, &[20, 32, 32, 1], 1000, "an epoch in 0.6 s on 2 cores")
+    },
 ];
 
 /// Also the base of the same network in another precision.
-const MNIST_WIDE: Workload = mlp(
-    "mnist-wide",
-    78,
-    &[784, 512, 512, 10],
-    256,
-    &[Goal::Ratio(Peer::Jax, 1.3)],
-);
+const MNIST_WIDE: Workload = mlp("mnist-wide", 78, &[784, 512, 512, 10], 256, "1.3 × JAX");
 
-/// A classifier of several classes, by Adam at 1e-3.
+/// The same in bf16; Thalweg itself in single precision is one of its peers.
+const fn in_bf16(workload: Workload) -> Workload {
+    Workload {
+        dtype: Dtype::Bf16,
+        peers: &[Peer::Jax, Peer::ThalwegF32],
+        ..workload
+    }
+}
+
+/// A classifier, by Adam at 1e-3; with one output, of two classes.
 const fn mlp(
     name: &'static str,
     batches: usize,
     layers: &'static [usize],
     batch: usize,
-    goals: &'static [Goal],
+    goal: &'static str,
 ) -> Workload {
     Workload {
         name,
@@ -251,9 +160,9 @@ const fn mlp(
         learning_rate: 1e-3,
         dtype: Dtype::F32,
         kind: if layers[0] == 784 {
-            Kind::Pixels
+            RowKind::Pixels
         } else {
-            Kind::Planted
+            RowKind::Planted
         },
         peers: &[
             Peer::Jax,
@@ -261,26 +170,7 @@ const fn mlp(
             Peer::MlpClassifier,
             Peer::PyTorch,
         ],
-        goals,
-    }
-}
-
-/// A classifier of two classes with one output.
-const fn binary(
-    name: &'static str,
-    batches: usize,
-    layers: &'static [usize],
-    batch: usize,
-    optimizer: &'static str,
-    learning_rate: f64,
-    peers: &'static [Peer],
-    goals: &'static [Goal],
-) -> Workload {
-    Workload {
-        optimizer,
-        learning_rate,
-        peers,
-        ..mlp(name, batches, layers, batch, goals)
+        goal,
     }
 }
 
@@ -362,8 +252,8 @@ impl Workload {
         self.flops_by_layer().iter().map(|(_, flops)| flops).sum()
     }
 
-    /// The same layer by layer, with the precision of its products: those of convolutions and of a few units are in
-    /// single precision where others are of bf16 numbers.
+    /// The same layer by layer, with the precision of its products. Convolutions and layers of a few units
+    /// have no bf16 products: they compute in single precision.
     pub fn flops_by_layer(&self) -> Vec<(Dtype, f64)> {
         let layers = self.weights().into_iter().enumerate();
         let flops = |(index, weights): (usize, Weights)| {
@@ -382,18 +272,17 @@ impl Workload {
         layers.map(flops).collect()
     }
 
-    /// Whether this machine has instructions for its precision; else it would be computed by others, which takes long
-    /// and says nothing.
+    /// Whether this machine has instructions for its precision. Emulated, its rate says nothing.
     pub fn is_native(&self) -> bool {
         self.dtype != Dtype::Bf16 || Isa::detect().has_bf16()
     }
 
-    /// Bytes of a row in memory: features in single precision, or pixels in a byte each, the class, and its place in
-    /// the order. Every epoch reads all of them once.
+    /// Bytes of a row in memory: features in single precision, or pixels in a byte each, the class, and its
+    /// place in the order. Every epoch reads all of them once.
     pub fn bytes_per_row(&self) -> f64 {
         let feature = match self.kind {
-            Kind::Planted => 4.0,
-            Kind::Pixels => 1.0,
+            RowKind::Planted => 4.0,
+            RowKind::Pixels => 1.0,
         };
         feature * self.layers[0] as f64 + 8.0
     }
@@ -436,7 +325,7 @@ impl Workload {
         TrainingSpec {
             learning_rate: self.learning_rate,
             batch_size: self.batch,
-            // As many as anybody asks for.
+            // A run ends when it is dropped.
             epochs: u32::MAX as usize,
             dtype: self.dtype,
             optimizer: match self.optimizer {

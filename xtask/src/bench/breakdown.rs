@@ -3,21 +3,19 @@
 //! Linux's `perf` samples a worker while it trains; samples are sorted by the function that they fell into.
 //! What is not a step's (loading, the kernel) does not count.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
+use std::fmt::Write;
 use std::path::Path;
-use std::process::Stdio;
 
-use thalweg_bench::{WORKLOADS, Workload};
+use thalweg_bench::{Limits, Workload};
 
 use super::report::Machine;
 use super::worker::Job;
-use super::{Measured, data};
+use super::{Options, data};
 use crate::Result;
-use crate::process::{cargo, check, command, output, root, target};
+use crate::process::{cargo, check, command, feed, output, target};
 
 /// What functions do, by a part of their names: the first that fits.
-const PARTS: &[(&str, &[&str])] = &[
+const PARTS: [(&str, &[&str]); 11] = [
     (
         "products and convolutions",
         &["gemm::", "correlate::", "kernels::row::"],
@@ -34,7 +32,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ),
     ("derived weights", &["refresh"]),
     ("order of rows", &["shuffle", "arrange", "random::"]),
-    ("calls, checks, meetings", &["thalweg_core::"]),
+    ("calls, checks, barriers", &["thalweg_core::"]),
 ];
 
 /// Samples a second.
@@ -44,7 +42,8 @@ const RATE: &str = "4000";
 const WORK: (f64, f64) = (4e11, 6e7);
 
 /// Measures every workload and writes `bench/BREAKDOWN.md`.
-pub fn run(only: Option<&'static Workload>, quick: bool) -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
+    // Symbols of another form than those of the release build: they name generic arguments.
     let folder = target().join("bench-breakdown");
     let mut build = cargo();
     build
@@ -53,37 +52,22 @@ pub fn run(only: Option<&'static Workload>, quick: bool) -> Result<()> {
         .env("CARGO_TARGET_DIR", &folder);
     check(&mut build)?;
     let executable = folder.join("release").join("xtask");
-    let clock = if quick { "quick" } else { "full" };
-    let told = output(command(&executable).args(["bench-limits", "1", clock]))?;
-    let measured: Measured = serde_json::from_str(&told)
-        .map_err(|error| format!("bench-limits printed `{told}`: {error}"))?;
-    let machine = Machine::look(measured.limits, Vec::new())?;
+    let machine = Machine::look(vec![Limits::measure(1, options.clock())], Vec::new())?;
     let written = machine.written_by("cargo xtask bench --breakdown");
+    let parts = PARTS.map(|(part, _)| part).join(" | ");
     let mut text = format!(
-        "# Where the time of a step goes\n\n{written}\nShares of the time of one thread, by sampling.\n\n| workload |",
+        "# Where the time of a step goes\n\n{written}\nShares of the time of one thread, by sampling.\n\n\
+         | workload | {parts} |\n|---|{}\n",
+        "---|".repeat(PARTS.len())
     );
-    for (part, _) in PARTS {
-        let _ = write!(text, " {part} |");
-    }
-    let _ = writeln!(text, "\n|---|{}", "---|".repeat(PARTS.len()));
-    for workload in WORKLOADS {
-        if only.is_some_and(|only| only.name != workload.name) {
-            continue;
-        }
-        let shares = measure(workload, &executable, &folder, quick)?;
+    for workload in options.workloads() {
+        let shares = measure(workload, &executable, &folder, options.quick)?;
         let cells = shares.map(|share| format!(" {:.0} % |", 100.0 * share));
         let line = format!("| {} |{}", workload.name, cells.concat());
         println!("{line}");
         let _ = writeln!(text, "{line}");
     }
-    if only.is_some() || quick {
-        println!("not a full run: bench/BREAKDOWN.md stays as it is");
-        return Ok(());
-    }
-    let path = root().join("bench").join("BREAKDOWN.md");
-    std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    println!("wrote bench/BREAKDOWN.md");
-    Ok(())
+    options.write("BREAKDOWN.md", &text)
 }
 
 /// The share of each of [`PARTS`].
@@ -106,22 +90,9 @@ fn measure(
         .arg(&samples)
         .arg("--")
         .arg(executable)
-        .args(["bench-worker", &job])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
-    let started = record.spawn();
-    let mut process =
-        started.map_err(|error| format!("`perf` did not start: {error} (linux-tools has it)"))?;
-    if let Some(mut requests) = process.stdin.take() {
-        let lines = "epoch\n".repeat(if quick { 2 } else { epochs });
-        requests
-            .write_all(lines.as_bytes())
-            .map_err(|error| format!("perf: {error}"))?;
-    }
-    let status = process.wait().map_err(|error| format!("perf: {error}"))?;
-    if !status.success() {
-        return Err(format!("`perf record` failed ({status})"));
-    }
+        .args(["bench-worker", &job]);
+    let requests = "epoch\n".repeat(if quick { 2 } else { epochs });
+    feed(&mut record, &requests).map_err(|error| format!("{error} (linux-tools has perf)"))?;
     let mut report = command("perf");
     report.args(["report", "--stdio", "--no-children", "--percent-limit", "0"]);
     report

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use thalweg_bench::workloads::{Kind, Workload};
+use thalweg_bench::workloads::{RowKind, Workload};
 use thalweg_bench::{Data, data};
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 
@@ -20,7 +20,7 @@ use crate::process::{root, target};
 pub fn prepare(workload: &Workload, threads: usize) -> Result<(PathBuf, String)> {
     let folder = target().join("bench-data").join(workload.name);
     let mnist = root().join("../shared/data/mnist");
-    let mnist = (workload.kind == Kind::Pixels && mnist.join(IMAGES).exists()).then_some(mnist);
+    let mnist = (workload.kind == RowKind::Pixels && mnist.join(IMAGES).exists()).then_some(mnist);
     let what = match mnist {
         Some(_) => "MNIST training images",
         None => data::description(workload.kind),
@@ -53,12 +53,12 @@ pub fn load(folder: &Path, rows: usize, workload: &Workload) -> Result<Data> {
     let width = workload.layers[0];
     let path = folder.join("x.npy");
     let values = match workload.kind {
-        Kind::Pixels => {
+        RowKind::Pixels => {
             let mut bytes = numbers(&path, "|u1", u8::from_le_bytes)?;
             bytes.truncate(rows * width);
             data::bytes_as_values(bytes)
         }
-        Kind::Planted => {
+        RowKind::Planted => {
             let mut values = numbers(&path, "<f4", f32::from_le_bytes)?;
             values.truncate(rows * width);
             Values::F32(values)

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use thalweg_bench::trainer::Rate;
-use thalweg_bench::workloads::{self, Kind};
+use thalweg_bench::workloads::{self, RowKind};
 use thalweg_bench::{Clock, Data, Limits, Spread, Trainer, Workload};
 use thalweg_core::precision::Dtype;
 use thalweg_plot::{Figure, Panel};
 
+use super::Options;
 use super::report::{Machine, thousands};
 use crate::Result;
 use crate::process::root;
@@ -125,15 +126,9 @@ fn sweeps(threads: usize, clock: Clock) -> Vec<Sweep> {
     all
 }
 
-/// Measures all sweeps: `xtask bench-scaling full|quick`, from a release build. A full run writes
-/// `bench/SCALING.md` and its pictures.
-pub fn run(clock: &str) -> Result<()> {
-    let clock = if clock == "quick" {
-        Clock::Quick
-    } else {
-        Clock::Full
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+/// Measures all sweeps; a full run writes `bench/SCALING.md` and its pictures.
+pub fn run(options: &Options, threads: usize) -> Result<()> {
+    let clock = options.clock();
     let limits: Vec<Limits> = (1..=threads).map(|t| Limits::measure(t, clock)).collect();
     let machine = Machine::look(limits.clone(), Vec::new())?;
     println!("{machine}");
@@ -141,42 +136,21 @@ pub fn run(clock: &str) -> Result<()> {
         "# How speed scales\n\n{}\n{HOW_TO_READ}",
         machine.written_by("cargo xtask bench --scaling")
     );
-    let folder = root().join("bench");
-    let write = |name: &str, text: &str| match clock {
-        Clock::Quick => Ok(()),
-        Clock::Full => {
-            let path = folder.join(name);
-            std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
-        }
-    };
     for sweep in sweeps(threads, clock) {
-        println!("\n{}: {}", sweep.name, sweep.about);
-        let mut measured = Vec::new();
-        for point in &sweep.points {
-            let one = measure(point, &limits[point.threads - 1], clock)?;
-            println!(
-                "  {:>9}  {:>10.2} µs a step  {:>9.4} µs a row  {:>6.1} GFLOP/s ({:>2.0} %)",
-                thousands(one.x as f64),
-                one.rate.step_us,
-                1e6 / one.rate.rows_per_second,
-                one.rate.gflops,
-                100.0 * one.rate.gflops_share
-            );
-            measured.push(one);
-        }
+        let points = sweep.points.iter();
+        let measured = points.map(|point| measure(point, &limits[point.threads - 1], clock));
+        let measured = measured.collect::<Result<Vec<_>>>()?;
         let picture = format!("scaling-{}.svg", sweep.name);
-        write(&picture, &plot(&sweep, &measured, &machine.limits))?;
-        text += &section(&sweep, &measured, &picture);
-    }
-    write("SCALING.md", &text)?;
-    println!(
-        "\n{}",
-        match clock {
-            Clock::Full => "wrote bench/SCALING.md",
-            Clock::Quick => "not a full run: bench/SCALING.md stays as it is",
+        let section = section(&sweep, &measured, &picture);
+        print!("{section}");
+        text += &section;
+        if options.is_full() {
+            let path = root().join("bench").join(picture);
+            std::fs::write(&path, plot(&sweep, &measured, &machine.limits))
+                .map_err(|error| format!("{}: {error}", path.display()))?;
         }
-    );
-    Ok(())
+    }
+    options.write("SCALING.md", &text)
 }
 
 /// The median epoch of at least three, after one to warm up.
@@ -188,7 +162,7 @@ fn measure(point: &Point, limits: &Limits, clock: Clock) -> Result<Measured> {
         layers: point.layers.clone().leak(),
         batch: point.batch,
         rows: point.rows,
-        kind: Kind::Planted,
+        kind: RowKind::Planted,
         dtype: Dtype::F32,
         ..*base
     };

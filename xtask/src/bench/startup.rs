@@ -16,8 +16,8 @@ const EPOCHS: usize = 30;
 const BATCH: usize = 32;
 const RATE: f64 = 1e-3;
 
-/// Seconds that the first may take.
-pub const GOAL: f64 = 1.0;
+/// Of the first.
+pub const GOAL: &str = "1 s";
 
 /// A process as it was measured.
 pub struct Startup {
@@ -30,8 +30,9 @@ pub struct Startup {
 /// Runs all in turns, after one turn that warms up.
 pub fn measure(python: &Environment, turns: usize) -> Result<Vec<Startup>> {
     let folder = target().join("bench-startup");
+    let thalweg_program = super::executable()?.with_file_name("thalweg");
     let thalweg = |options: &[String]| {
-        let mut process = command(target().join("release").join("thalweg"));
+        let mut process = command(thalweg_program.clone());
         process.args(["train", "builtin:digits", "--quiet", "--json", "--out"]);
         process.arg(&folder).args(options);
         process
@@ -70,10 +71,10 @@ pub fn measure(python: &Environment, turns: usize) -> Result<Vec<Startup>> {
             let _ = std::fs::remove_dir_all(&folder);
             let mut process = process();
             let start = Instant::now();
-            let told = output(&mut process)?;
+            let printed = output(&mut process)?;
             let time = start.elapsed().as_secs_f64();
-            accuracies[k] = accuracy(&told)
-                .ok_or_else(|| format!("`{}` told no accuracy: {told}", words(&process)))?;
+            accuracies[k] = accuracy(&printed)
+                .ok_or_else(|| format!("`{}` printed no accuracy: {printed}", words(&process)))?;
             if turn > 0 {
                 seconds[k].push(time);
             }
@@ -90,10 +91,10 @@ pub fn measure(python: &Environment, turns: usize) -> Result<Vec<Startup>> {
 }
 
 /// `{"accuracy": …}`, or the test part of the result of `thalweg train`.
-fn accuracy(told: &str) -> Option<f64> {
-    let told: Value = serde_json::from_str(told.trim()).ok()?;
-    let found = told
+fn accuracy(printed: &str) -> Option<f64> {
+    let printed: Value = serde_json::from_str(printed.trim()).ok()?;
+    let found = printed
         .get("accuracy")
-        .or_else(|| told.pointer("/test/accuracy"));
+        .or_else(|| printed.pointer("/test/accuracy"));
     found?.as_f64()
 }
