@@ -11,6 +11,7 @@ use thalweg::load::load_for;
 use thalweg::model::Model;
 use thalweg::scores::{Judge, Scores};
 use thalweg::text::{columns, count, figure};
+use thalweg_data::Part;
 
 /// More classes make no readable matrix.
 const CLASSES: usize = 20;
@@ -28,10 +29,10 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     )?;
     let table = &loaded.train;
     let dtype = description.training.dtype;
-    let (dataset, notes) = preprocessing.dataset(table, &table.all_rows(), dtype)?;
-    preprocessing.check_weights(table, &dataset, "rows")?;
-    let unseen = preprocessing.unseen(table, &table.all_rows())?;
-    for note in loaded.notes.iter().chain(&notes).chain(&unseen) {
+    let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
+    let dataset = bound.dataset(Part::new("rows", &rows[..]), dtype)?;
+    let (unused, unseen) = (bound.unused(), bound.unseen(&rows));
+    for note in loaded.notes.iter().chain(&unused).chain(&unseen) {
         let _ = writeln!(io::stderr(), "{note}");
     }
     let mut engine = model.engine(threads_or_all(args.threads))?;

@@ -57,9 +57,10 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     )?;
     let table = &loaded.train;
     let dtype = model.description.training.dtype;
-    let (features, notes) = preprocessing.features(table, &table.all_rows(), dtype)?;
-    let unseen = preprocessing.unseen(table, &table.all_rows())?;
-    for note in loaded.notes.iter().chain(&notes).chain(&unseen) {
+    let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
+    let features = bound.features(&rows, dtype)?;
+    let (unused, unseen) = (bound.unused(), bound.unseen(&rows));
+    for note in loaded.notes.iter().chain(&unused).chain(&unseen) {
         let _ = writeln!(io::stderr(), "{note}");
     }
     let predictions = model

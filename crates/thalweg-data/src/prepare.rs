@@ -1,11 +1,14 @@
 //! From what was read to what is trained on, in one call.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
-use thalweg_core::dataset::Dataset;
+use thalweg_core::dataset::{Dataset, Targets};
 
 use crate::error::{Note, Result};
 use crate::loaded::Loaded;
-use crate::preprocess::{Dtype, FitOptions, Preprocessing};
+use crate::part::Part;
+use crate::preprocess::{Bound, Dtype, FitOptions, Preprocessing};
 use crate::split::{Split, SplitOptions, split};
 use crate::table::Table;
 use crate::target::{Target, TargetOptions};
@@ -46,7 +49,8 @@ pub struct Prepared {
 /// A `validation` or `test` table replaces the split's part; so does the official test part of `loaded`.
 ///
 /// # Errors
-/// As [`Target::choose`], [`split`], [`Preprocessing::fit`] and [`Preprocessing::dataset`].
+/// As [`Target::choose`], [`split`], [`Preprocessing::fit`], [`Preprocessing::bind`] and
+/// [`Bound::dataset`].
 pub fn prepare(
     loaded: &Loaded,
     validation: Option<&Table>,
@@ -54,30 +58,34 @@ pub fn prepare(
     options: &PrepareOptions,
 ) -> Result<Prepared> {
     let table = &loaded.train;
-    let test = test.or(loaded.test.as_ref());
+    let own = (validation, test.or(loaded.test.as_ref()));
     let mut notes = loaded.notes.clone();
-    let (target, more) = Target::choose(table, &options.target)?;
+    let (target, targets, more) = Target::choose(table, &options.target)?;
     notes.extend(more);
-
-    let (split, more) = split_table(table, &target, (validation, test), options)?;
+    let (split, more) = split_rest(&targets, own, &options.split)?;
     notes.extend(more);
-    let (preprocessing, more) = Preprocessing::fit(table, target, &options.fit, &split.train)?;
+    let train = Part::of("training rows", &split.train, &targets);
+    let (preprocessing, more) = Preprocessing::fit(&(table, &train), target, &options.fit)?;
     notes.extend(more);
-    apply(
-        table,
-        (validation, test),
-        preprocessing,
-        split,
-        notes,
+    let bound = preprocessing.bind(table)?;
+    let datasets = datasets(
+        &bound,
+        train,
+        own,
+        &split,
+        &targets,
         options.dtype,
-    )
+        &mut notes,
+    )?;
+    Ok(prepared(datasets, preprocessing, split, notes))
 }
 
-/// The same for new rows of a model: its target, classes and preprocessing hold. Of the options, `split` and `dtype`
-/// count. Notes tell of categories that the model does not know.
+/// The same for new rows of a model, by its target, classes and preprocessing. Of the options, `split` and `dtype`
+/// count. Notes name categories that the model does not know.
 ///
 /// # Errors
-/// As [`split`] and [`Preprocessing::dataset`]: columns are missing, or a class is none of the model's.
+/// As [`split`], [`Preprocessing::bind`] and [`Bound::dataset`]: columns are missing, or a class is none of the
+/// model's.
 pub fn prepare_fitted(
     loaded: &Loaded,
     validation: Option<&Table>,
@@ -86,72 +94,91 @@ pub fn prepare_fitted(
     options: &PrepareOptions,
 ) -> Result<Prepared> {
     let table = &loaded.train;
-    let parts = (validation, test.or(loaded.test.as_ref()));
+    let own = (validation, test.or(loaded.test.as_ref()));
     let mut notes = loaded.notes.clone();
-    let (split, more) = split_table(table, &preprocessing.target, parts, options)?;
+    let rows = table.all_rows();
+    let targets = preprocessing.target.encode(table, &rows)?;
+    let (split, more) = split_rest(&targets, own, &options.split)?;
     notes.extend(more);
-    notes.extend(preprocessing.unseen(table, &table.all_rows())?);
-    apply(
-        table,
-        parts,
-        preprocessing.clone(),
-        split,
-        notes,
+    let bound = preprocessing.bind(table)?;
+    notes.extend(bound.unseen(&rows));
+    let train = Part::of("training rows", &split.train, &targets);
+    let datasets = datasets(
+        &bound,
+        train,
+        own,
+        &split,
+        &targets,
         options.dtype,
-    )
+        &mut notes,
+    )?;
+    Ok(prepared(datasets, preprocessing.clone(), split, notes))
 }
 
 /// Tables of validation and test rows, where there are such.
-type Parts<'a> = (Option<&'a Table>, Option<&'a Table>);
+type OwnTables<'a> = (Option<&'a Table>, Option<&'a Table>);
 
-/// Splits what has no table of its own.
-fn split_table(
-    table: &Table,
-    target: &Target,
-    (validation, test): Parts,
-    options: &PrepareOptions,
+/// Draws the parts that have no table of their own.
+fn split_rest(
+    targets: &Targets,
+    (validation, test): OwnTables,
+    options: &SplitOptions,
 ) -> Result<(Split, Vec<Note>)> {
-    let mut fractions = options.split.clone();
+    let mut fractions = options.clone();
     if test.is_some() {
         fractions.test_fraction = 0.0;
     }
     if validation.is_some() {
         fractions.validation_fraction = 0.0;
     }
-    split(&target.encode(table, &table.all_rows())?, &fractions)
+    split(targets, &fractions)
 }
 
-/// The datasets of a fitted preprocessing.
-fn apply(
-    table: &Table,
-    (validation, test): Parts,
-    preprocessing: Preprocessing,
-    split: Split,
-    mut notes: Vec<Note>,
+/// Training, validation and test rows.
+type Datasets = (Dataset, Option<Dataset>, Option<Dataset>);
+
+fn datasets(
+    bound: &Bound,
+    train: Part,
+    (validation, test): OwnTables,
+    split: &Split,
+    targets: &Targets,
     dtype: Dtype,
-) -> Result<Prepared> {
-    let (train, more) = preprocessing.training_dataset(table, &split.train, dtype)?;
-    notes.extend(more);
+    notes: &mut Vec<Note>,
+) -> Result<Datasets> {
+    let train = bound.training_dataset(train, dtype)?;
+    notes.extend(bound.unused());
     let mut part = |own: Option<&Table>, rows: &[usize], name| -> Result<Option<Dataset>> {
-        let dataset = match own {
-            Some(own) => preprocessing.dataset(own, &own.all_rows(), dtype)?,
+        Ok(Some(match own {
+            Some(own) => {
+                let bound = bound.preprocessing.bind(own)?;
+                let dataset = bound.dataset(Part::new(name, own.all_rows()), dtype)?;
+                notes.extend(bound.unused());
+                dataset
+            }
             None if rows.is_empty() => return Ok(None),
-            None => preprocessing.dataset(table, rows, dtype)?,
-        };
-        preprocessing.check_weights(own.unwrap_or(table), &dataset.0, name)?;
-        notes.extend(dataset.1);
-        Ok(Some(dataset.0))
+            None => bound.dataset(Part::of(name, rows, targets), dtype)?,
+        }))
     };
     let validation = part(validation, &split.validation, "validation rows")?;
     let test = part(test, &split.test, "test rows")?;
-    let mut seen = std::collections::HashSet::new();
+    Ok((train, validation, test))
+}
+
+fn prepared(
+    (train, validation, test): Datasets,
+    preprocessing: Preprocessing,
+    split: Split,
+    mut notes: Vec<Note>,
+) -> Prepared {
+    let mut seen = HashSet::new();
     notes.retain(|note| seen.insert(note.text.clone()));
-    Ok(Prepared {
+    Prepared {
         preprocessing,
         train,
         validation,
         test,
         split,
         notes,
-    })
+    }
 }

@@ -74,6 +74,15 @@ pub struct Block {
     pub values: Values,
 }
 
+impl TextColumn {
+    /// For each row what `value` makes of its text, `missing` where there is none.
+    pub(crate) fn map_levels<T: Copy>(&self, missing: T, value: impl Fn(&str) -> T) -> Vec<T> {
+        let of_level: Vec<T> = self.levels.iter().map(|level| value(level)).collect();
+        let of_code = |&code: &u32| of_level.get(code as usize).copied().unwrap_or(missing);
+        self.codes.iter().map(of_code).collect()
+    }
+}
+
 impl Block {
     /// Values a row.
     pub fn width(&self) -> usize {

@@ -1,7 +1,7 @@
 //! From tables to network inputs and back.
 
 use proptest::prelude::*;
-use thalweg_core::dataset::{Features, Targets, Values};
+use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_data::preprocess::InputColumn;
 use thalweg_data::*;
 
@@ -15,8 +15,21 @@ fn fit(table: &Table, column: &str, options: &FitOptions) -> (Preprocessing, Vec
         column: Some(column.to_owned()),
         task: None,
     };
-    let (target, _) = Target::choose(table, &options_of_target).unwrap();
-    Preprocessing::fit(table, target, options, &table.all_rows()).unwrap()
+    let (target, ..) = Target::choose(table, &options_of_target).unwrap();
+    fit_rows(table, target, options, &table.all_rows()).unwrap()
+}
+
+fn fit_rows(
+    table: &Table,
+    target: Target,
+    options: &FitOptions,
+    rows: &[usize],
+) -> Result<(Preprocessing, Vec<Note>)> {
+    Preprocessing::fit(&(table, &Part::new("rows", rows)), target, options)
+}
+
+fn dataset(p: &Preprocessing, table: &Table, rows: &[usize]) -> Result<Dataset> {
+    p.bind(table)?.dataset(Part::new("rows", rows), Dtype::F64)
 }
 
 fn values(features: Features) -> Vec<f64> {
@@ -27,12 +40,8 @@ fn values(features: Features) -> Vec<f64> {
 }
 
 fn features(preprocessing: &Preprocessing, table: &Table) -> Vec<f64> {
-    values(
-        preprocessing
-            .features(table, &table.all_rows(), Dtype::F64)
-            .unwrap()
-            .0,
-    )
+    let bound = preprocessing.bind(table).unwrap();
+    values(bound.features(&table.all_rows(), Dtype::F64).unwrap())
 }
 
 fn near(found: &[f64], expected: &[f64]) {
@@ -60,7 +69,7 @@ fn columns_become_inputs_as_computed_by_hand_and_by_scikit_learn() {
     let notes: Vec<String> = notes.iter().map(Note::to_string).collect();
     assert_eq!(
         notes,
-        [r#"note: missing values become the median, and an input says so: "age", "ok""#]
+        [r#"note: missing values become the median, and an input marks them: "age", "ok""#]
     );
     let names = [
         "age",
@@ -84,7 +93,7 @@ fn columns_become_inputs_as_computed_by_hand_and_by_scikit_learn() {
     ];
     near(&features(&p, &people), &expected.concat());
 
-    let (dataset, _) = p.dataset(&people, &[3, 0], Dtype::F64).unwrap();
+    let dataset = dataset(&p, &people, &[3, 0]).unwrap();
     assert_eq!(dataset.weights, Some(vec![0.5, 1.0]));
     let Targets::Values { width: 1, values } = &dataset.targets else {
         panic!("values")
@@ -147,11 +156,9 @@ fn columns_are_found_by_name_in_any_order() {
     let people = table(PEOPLE);
     let (p, _) = fit(&people, "income", &FitOptions::default());
     let other = table("extra,weight,ok,age,city\n7,1,no,40,Lima\n8,2,YES,20,?\n");
-    let (features, notes) = p.features(&other, &[0, 1], Dtype::F64).unwrap();
-    let values = values(features);
-    assert_eq!(notes.len(), 1);
+    let values = features(&p, &other);
     assert_eq!(
-        notes[0].to_string(),
+        p.bind(&other).unwrap().unused().unwrap().to_string(),
         "note: t.csv: columns that the model does not know are ignored: \"extra\""
     );
     // Lima was never seen and the second city is missing: both are "other".
@@ -163,9 +170,8 @@ fn columns_are_found_by_name_in_any_order() {
 fn tables_that_do_not_fit_are_explained_in_one_line() {
     let (p, _) = fit(&table(PEOPLE), "income", &FitOptions::default());
     let message = |text: &str| {
-        p.features(&table(text), &[0], Dtype::F32)
-            .unwrap_err()
-            .to_string()
+        let table = table(text);
+        p.bind(&table).err().unwrap().to_string()
     };
     assert_eq!(
         message("age,citi,weight\n1,a,1\n2,b,2\n"),
@@ -183,10 +189,10 @@ fn tables_that_do_not_fit_are_explained_in_one_line() {
         message("age,city,ok,weight\n1,a,yes,1\n2,b,perhaps,2\n")
             .contains("found \"perhaps\", expected true or false")
     );
-    let no_target = p.dataset(
+    let no_target = dataset(
+        &p,
         &table("age,city,ok,weight\n1,a,yes,1\n2,b,no,1\n"),
         &[0],
-        Dtype::F32,
     );
     assert!(
         no_target
@@ -255,9 +261,8 @@ fn columns_without_information_are_left_out_with_a_note() {
     // They may be absent when predicting.
     features(&p, &table("x\n3\n"));
     let nothing = table("five,y\n5,1\n5,2\n5,4.5\n");
-    let (target, _) = Target::choose(&nothing, &TargetOptions::default()).unwrap();
-    let error =
-        Preprocessing::fit(&nothing, target, &FitOptions::default(), &[0, 1, 2]).unwrap_err();
+    let (target, ..) = Target::choose(&nothing, &TargetOptions::default()).unwrap();
+    let error = fit_rows(&nothing, target, &FitOptions::default(), &[0, 1, 2]).unwrap_err();
     assert!(error.to_string().contains("no usable feature"));
 }
 
@@ -280,19 +285,15 @@ fn the_rarest_categories_share_an_input() {
     );
 }
 
-fn choose(text: &str, column: Option<&str>, task: Option<Task>) -> Result<(Target, Vec<Note>)> {
-    Target::choose(
-        &table(text),
-        &TargetOptions {
-            column: column.map(str::to_owned),
-            task,
-        },
-    )
+fn choose(text: &str, column: Option<&str>, task: Option<Task>) -> Result<Target> {
+    let column = column.map(str::to_owned);
+    let (target, ..) = Target::choose(&table(text), &TargetOptions { column, task })?;
+    Ok(target)
 }
 
 #[test]
 fn the_target_is_found_by_its_name_or_is_the_last_column() {
-    let column = |text| choose(text, None, None).unwrap().0.columns.remove(0);
+    let column = |text| choose(text, None, None).unwrap().columns.remove(0);
     assert_eq!(column("a,Class,b\n1,0,1\n2,1,2\n"), "Class");
     assert_eq!(column("a,class,target\n1,0,1\n2,1,2.5\n"), "target");
     assert_eq!(column("x,y,price\n1,0,1\n2,1,2.5\n"), "price");
@@ -303,7 +304,7 @@ fn the_target_is_found_by_its_name_or_is_the_last_column() {
 fn the_task_follows_from_the_values() {
     let task = |values: &[&str]| {
         let text: String = values.iter().map(|v| format!("1,{v}\n")).collect();
-        choose(&format!("a,t\n{text}"), None, None).unwrap().0.task
+        choose(&format!("a,t\n{text}"), None, None).unwrap().task
     };
     assert_eq!(task(&["a", "b", "a"]), Task::Binary);
     assert_eq!(task(&["a", "b", "c"]), Task::Multiclass);
@@ -320,12 +321,12 @@ fn the_task_follows_from_the_values() {
 
 #[test]
 fn classes_are_sorted_and_keep_their_text() {
-    let (target, _) = choose("a,t\n1,10\n2,9\n3,-1\n4,9\n", None, Some(Task::Multiclass)).unwrap();
+    let target = choose("a,t\n1,10\n2,9\n3,-1\n4,9\n", None, Some(Task::Multiclass)).unwrap();
     assert_eq!(
         (target.classes, target.task),
         (vec!["-1".into(), "9".into(), "10".into()], Task::Multiclass)
     );
-    let (target, _) = choose("a,t\n1,wolf\n2,ant\n3,cat\n", None, None).unwrap();
+    let target = choose("a,t\n1,wolf\n2,ant\n3,cat\n", None, None).unwrap();
     assert_eq!(target.classes, ["ant", "cat", "wolf"]);
     assert_eq!(target.outputs(), 3);
 }
@@ -361,7 +362,7 @@ fn impossible_targets_are_explained_in_one_line() {
     );
     let names: String = (0..30).map(|i| format!("{i},n{i}\n")).collect();
     assert!(message(&format!("a,t\n{names}"), None, None).contains("classes that repeat"));
-    let (target, _) = choose("a,t\n1,x\n2,y\n", None, None).unwrap();
+    let target = choose("a,t\n1,x\n2,y\n", None, None).unwrap();
     let unseen = target
         .encode(&table("a,t\n1,x\n2,q\n"), &[0, 1])
         .unwrap_err();
@@ -374,9 +375,9 @@ fn impossible_targets_are_explained_in_one_line() {
 #[test]
 fn several_targets_are_regressed_or_labelled_together() {
     let text = "a,b,c\n1,0,1\n2,1,1\n3,0,0\n";
-    let (target, _) = choose(text, Some("b, c"), None).unwrap();
+    let target = choose(text, Some("b, c"), None).unwrap();
     assert_eq!((target.task, target.outputs()), (Task::Regression, 2));
-    let (target, _) = choose(text, Some("b,c"), Some(Task::Multilabel)).unwrap();
+    let target = choose(text, Some("b,c"), Some(Task::Multilabel)).unwrap();
     let targets = target.encode(&table(text), &[1, 2]).unwrap();
     assert_eq!(
         targets,
@@ -402,21 +403,16 @@ fn row_and_class_weights_multiply_in_training_only() {
         ..Default::default()
     };
     let (p, _) = fit(&text, "t", &options);
-    let weights = |dataset: Result<(thalweg_core::dataset::Dataset, Vec<Note>)>| {
-        dataset.unwrap().0.weights.unwrap()
-    };
-    assert_eq!(weights(p.dataset(&text, &[2, 3], Dtype::F32)), [2.0, 3.0]);
+    let bound = p.bind(&text).unwrap();
+    let part = || Part::new("rows", &[2, 3][..]);
+    let dataset = bound.dataset(part(), Dtype::F32).unwrap();
+    assert_eq!(dataset.weights.unwrap(), [2.0, 3.0]);
     // scikit-learn: compute_class_weight("balanced", y=[0, 0, 0, 1]) = [0.66666667, 2]
-    assert_eq!(
-        weights(p.training_dataset(&text, &[2, 3], Dtype::F32)),
-        [4.0 / 3.0, 6.0]
-    );
+    let dataset = bound.training_dataset(part(), Dtype::F32).unwrap();
+    assert_eq!(dataset.weights.unwrap(), [4.0 / 3.0, 6.0]);
     for bad in ["-1", "?", "inf", "x"] {
         let text = table(&format!("a,w,t\n1,1,x\n2,{bad},y\n"));
-        let error = p
-            .dataset(&text, &[0, 1], Dtype::F32)
-            .unwrap_err()
-            .to_string();
+        let error = self::dataset(&p, &text, &[0, 1]).unwrap_err().to_string();
         assert!(error.starts_with("t.csv:3: column \"w\": found"), "{error}");
     }
 }
@@ -497,11 +493,8 @@ fn numpy_archives_are_read_with_their_test_part_and_weights() {
             shape: vec![1],
             values: Values::F32(vec![1.0, 2.0]),
         });
-        prepared
-            .preprocessing
-            .features(&t, &[0], Dtype::F32)
-            .unwrap_err()
-            .to_string()
+        let bound = prepared.preprocessing.bind(&t);
+        bound.err().unwrap().to_string()
     });
     assert!(narrow.unwrap().contains("found 1 values a row, expected 2"));
 }
@@ -542,8 +535,8 @@ proptest! {
 #[test]
 fn only_training_rows_are_looked_at() {
     let text = table("x,k,y\n1,a,0.5\n3,b,1.5\n1000,c,2.5\n");
-    let (target, _) = Target::choose(&text, &TargetOptions::default()).unwrap();
-    let (p, _) = Preprocessing::fit(&text, target, &FitOptions::default(), &[0, 1]).unwrap();
+    let (target, ..) = Target::choose(&text, &TargetOptions::default()).unwrap();
+    let (p, _) = fit_rows(&text, target, &FitOptions::default(), &[0, 1]).unwrap();
     let [
         InputColumn {
             encoding: Encoding::Numeric(x),
@@ -582,13 +575,12 @@ fn images_of_another_size_are_refused() {
     let (p, _) = fit(&train, "label", &FitOptions::default());
     assert_eq!(p.input_shape(), [4, 4]);
     for dtype in [Dtype::F32, Dtype::F64] {
-        assert!(p.features(&train, &[0, 3], dtype).is_ok());
-        let error = p.features(&images(3), &[0], dtype).unwrap_err().to_string();
-        assert!(
-            error.contains("found rows of shape [3, 3], expected shape [4, 4]"),
-            "{error}"
-        );
+        let bound = p.bind(&train).unwrap();
+        assert_eq!(bound.features(&[0, 3], dtype).unwrap().rows(), 2);
     }
+    let error = p.bind(&images(3)).err().unwrap().to_string();
+    let expected = "found rows of shape [3, 3], expected shape [4, 4]";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]
@@ -604,7 +596,7 @@ fn decimal_commas_are_pointed_out() {
 
 #[test]
 fn the_class_that_says_yes_is_the_positive_one() {
-    let (target, _) = choose("a,t\n1,YES\n2,no\n", None, None).unwrap();
+    let target = choose("a,t\n1,YES\n2,no\n", None, None).unwrap();
     assert_eq!(target.classes, ["no", "YES"]);
 }
 
@@ -657,7 +649,7 @@ fn an_odd_cell_does_not_turn_amounts_into_classes() {
     );
     // Few numbers that repeat are classes, and so is the text among them.
     let rows: String = (0..40).map(|i| format!("{i},{}\n", i % 3)).collect();
-    let (target, _) = choose(&format!("a,t\n{rows}40,other\n"), None, None).unwrap();
+    let target = choose(&format!("a,t\n{rows}40,other\n"), None, None).unwrap();
     assert_eq!(target.classes, ["0", "1", "2", "other"]);
 }
 
@@ -666,12 +658,12 @@ fn targets_that_cannot_be_scaled_are_refused() {
     let fit = |values: [&str; 3], standardize_target: bool| {
         let [a, b, c] = values;
         let text = table(&format!("x,y\n1,{a}\n2,{b}\n3,{c}\n"));
-        let (target, _) = Target::choose(&text, &TargetOptions::default()).unwrap();
+        let (target, ..) = Target::choose(&text, &TargetOptions::default()).unwrap();
         let options = FitOptions {
             standardize_target,
             ..Default::default()
         };
-        Preprocessing::fit(&text, target, &options, &text.all_rows())
+        fit_rows(&text, target, &options, &text.all_rows())
     };
     for values in [
         ["0", "1e-310", "2e-310"],
@@ -708,9 +700,9 @@ fn codes_with_leading_zeros_stay_apart_from_numbers() {
         p.input_names()[..4],
         ["zip=00123", "zip=123", "zip=45", "zip (other)"]
     );
-    let (target, _) = choose(text, None, None).unwrap();
+    let target = choose(text, None, None).unwrap();
     assert_eq!(target.classes, ["01", "02", "10"]);
-    let (target, _) = choose(text, None, Some(Task::Regression)).unwrap();
+    let target = choose(text, None, Some(Task::Regression)).unwrap();
     let targets = target.encode(&table(text), &[0, 2]).unwrap();
     assert_eq!(
         targets,
@@ -719,11 +711,11 @@ fn codes_with_leading_zeros_stay_apart_from_numbers() {
             values: vec![1.0, 10.0]
         }
     );
-    let (target, _) = choose("a,t\n1,0.5\n2,007\n3,1.25\n", None, None).unwrap();
+    let target = choose("a,t\n1,0.5\n2,007\n3,1.25\n", None, None).unwrap();
     assert_eq!(target.task, Task::Regression);
     // Classes that are the same number are sorted whatever the order of the rows.
     for rows in ["1,7\n2,007\n", "1,007\n2,7\n"] {
-        let (target, _) = choose(&format!("a,t\n{rows}"), None, None).unwrap();
+        let target = choose(&format!("a,t\n{rows}"), None, None).unwrap();
         assert_eq!(target.classes, ["007", "7"]);
     }
     let weighted = FitOptions {
@@ -731,7 +723,7 @@ fn codes_with_leading_zeros_stay_apart_from_numbers() {
         ..Default::default()
     };
     let (p, _) = fit(&loaded.train, "n", &weighted);
-    let (dataset, _) = p.dataset(&loaded.train, &[0, 2], Dtype::F32).unwrap();
+    let dataset = dataset(&p, &loaded.train, &[0, 2]).unwrap();
     assert_eq!(dataset.weights, Some(vec![1.0, 10.0]));
     // A column that the model knows as numeric may be written so.
     let (p, _) = fit(
@@ -762,7 +754,7 @@ fn columns_of_many_categories_become_codes_that_come_first() {
     assert_eq!(codes, [3.0, 1.0, 2.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
     let new = self::table("k,x\nb,0\nzebra,1\n,2\n");
     assert_eq!(features(&p, &new), [2.0, 0.0, 0.0, 1.0, 0.0, 2.0]);
-    let notes = p.unseen(&new, &new.all_rows()).unwrap();
+    let notes = p.bind(&new).unwrap().unseen(&new.all_rows());
     assert_eq!(
         notes[0].text,
         "column \"k\": 1 of 3 rows holds a value that training rarely or never saw, such as \"zebra\""
@@ -788,4 +780,79 @@ fn columns_of_many_categories_become_codes_that_come_first() {
         "{json}"
     );
     assert_eq!(serde_json::from_str::<Preprocessing>(&json).unwrap(), p);
+}
+
+/// Tables that are read one after the other, as a file is that does not fit into memory.
+struct Chunks(Vec<Table>);
+
+impl preprocess::Blocks for Chunks {
+    fn table(&self) -> &Table {
+        &self.0[0]
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>) -> Result<()> {
+        let part = |table: &Table| Part::new("training rows", table.all_rows());
+        (self.0.iter()).try_for_each(|table| visit(table, &part(table)))
+    }
+}
+
+#[test]
+fn rows_that_come_in_blocks_are_fitted_and_written_to_the_same_bits() {
+    let header = "id,x,gap,huge,flag,k,many,y,c";
+    let row = |i: usize| {
+        let x = (i * 7919 % 1000) as f64 / 7.0;
+        let gap = if i % 5 == 0 {
+            String::new()
+        } else {
+            format!("{}", x * x)
+        };
+        let flag = ["true", "false", ""][i % 3];
+        let k = ["red", "green", "blue", ""][i * i % 4];
+        format!(
+            "{i},{x},{gap},{}e300,{flag},{k},m{},{},{}\n",
+            i % 9,
+            i % 40,
+            x / 3.0,
+            i % 3
+        )
+    };
+    let text = |rows: std::ops::Range<usize>| {
+        let rows: String = rows.map(row).collect();
+        table(&format!("{header}\n{rows}"))
+    };
+    let whole = text(0..120);
+    let chunks = Chunks(vec![text(0..1), text(1..50), text(50..120)]);
+    for (target, scaling) in [
+        ("y", Scaling::Standard),
+        ("c", Scaling::Robust),
+        ("y,x", Scaling::None),
+    ] {
+        let options = FitOptions {
+            scaling,
+            embed_above: Some(20),
+            class_weight: Some(ClassWeight::Balanced),
+            ..Default::default()
+        };
+        let target = TargetOptions {
+            column: Some(target.to_owned()),
+            task: None,
+        };
+        let (target, ..) = Target::choose(&whole, &target).unwrap();
+        let fitted = fit_rows(&whole, target.clone(), &options, &whole.all_rows()).unwrap();
+        assert_eq!(
+            Preprocessing::fit(&chunks, target, &options).unwrap(),
+            fitted
+        );
+        let p = fitted.0;
+        assert!(p.dropped.contains(&"id".to_owned()), "{:?}", p.dropped);
+        let expected = features(&p, &whole);
+        let mut written = vec![f64::NAN; expected.len()];
+        let mut rest = &mut written[..];
+        for table in &chunks.0 {
+            let (block, after) = rest.split_at_mut(table.rows * p.input_width());
+            p.bind(table).unwrap().write(&table.all_rows(), block);
+            rest = after;
+        }
+        assert_eq!(written, expected);
+    }
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thalweg_core::dataset::Targets;
 
-use super::column::{LeftOut, encoding};
-use super::numeric::mean_and_deviation;
-use super::{Encoding, InputColumn, Preprocessing, Scaling, TargetScaling};
+use super::column::ColumnFit;
+use super::left_out::LeftOut;
+use super::target::TargetFit;
+use super::{Encoding, InputColumn, Preprocessing, Scaling};
 use crate::error::{Error, Note, Result, did_you_mean, quote, quote_list};
-use crate::odd;
-use crate::table::{Table, number_text};
-use crate::target::{Target, Task};
+use crate::part::Part;
+use crate::table::Table;
+use crate::target::Target;
 
 /// How to fit; every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct FitOptions {
     /// A column has at most this many inputs for its categories; the rarest share one.
     pub max_categories: usize,
     /// A column with more categories than this that come in `embed_least` rows becomes codes for an embedding, one for
-    /// each of them, and inputs otherwise. Without it, no column becomes codes: a network has to be made for them.
+    /// each of them, and inputs otherwise. Without it, no column becomes codes, which take a network that embeds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embed_above: Option<usize>,
     /// Training rows that a category needs for a code of its own; with fewer it is unknown.
@@ -63,49 +63,53 @@ pub enum ClassWeight {
     Balanced,
 }
 
+/// Training rows that are read block by block, once in each pass. A block is a table and the training rows in it.
+pub trait Blocks {
+    /// A table with the columns of every block: their names and types, and the file for messages.
+    fn table(&self) -> &Table;
+
+    /// Calls `visit` with every block, in the same order in each pass.
+    ///
+    /// # Errors
+    /// The first of `visit`, or of reading.
+    fn each(&self, visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>) -> Result<()>;
+
+    /// How many columns are fitted in one pass. Medians keep the values of their columns; rows in memory are better
+    /// passed over again for each column.
+    fn columns_at_once(&self) -> usize {
+        usize::MAX
+    }
+}
+
+/// A table in memory: one block.
+impl Blocks for (&Table, &Part<'_>) {
+    fn table(&self) -> &Table {
+        self.0
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>) -> Result<()> {
+        visit(self.0, self.1)
+    }
+
+    fn columns_at_once(&self) -> usize {
+        1
+    }
+}
+
 impl Preprocessing {
-    /// Fits to the training rows `rows` of `table`.
+    /// Fits to training rows.
     ///
     /// Constant and empty columns, identifiers, and the columns to drop are left out; notes say which.
     ///
     /// # Errors
-    /// When no column is left, a column to drop or of weights does not exist, a number is infinite, a
-    /// weight is negative or not finite, or the deviation of a target has no f64.
+    /// When no row or no column is left, a column to drop or of weights does not exist, a number is infinite, or the
+    /// deviation of a target has no f64.
     pub fn fit(
-        table: &Table,
+        blocks: &dyn Blocks,
         target: Target,
         options: &FitOptions,
-        rows: &[usize],
     ) -> Result<(Self, Vec<Note>)> {
-        if rows.is_empty() {
-            return Err(Error::invalid(
-                table.location(),
-                "no training rows",
-                "at least one",
-            ));
-        }
-        let sample_weight = options
-            .sample_weight
-            .clone()
-            .or(table.roles.weights.clone());
-        for name in options.drop.iter().chain(&sample_weight) {
-            if table.column(name).is_none() {
-                let found = format!("no column {}", quote(name));
-                let expected = format!("one of {}", quote_list(table.names()));
-                return Err(Error::invalid(table.location(), found, expected)
-                    .remedy(did_you_mean(name, table.names())));
-            }
-        }
-        if let Some(name) = &sample_weight
-            && target.columns.contains(name)
-        {
-            let found = "the target as the column of weights";
-            return Err(Error::invalid(
-                table.location().column(name),
-                found,
-                "another column",
-            ));
-        }
+        let table = blocks.table();
         let mut preprocessing = Self {
             columns: table.names().map(str::to_owned).collect(),
             inputs: Vec::new(),
@@ -113,163 +117,121 @@ impl Preprocessing {
             target_scaling: Vec::new(),
             class_weights: None,
             target,
-            sample_weight,
+            sample_weight: (options.sample_weight.clone()).or(table.roles.weights.clone()),
         };
+        preprocessing.check_names(table)?;
         let mut notes = Vec::new();
+        let mut target = TargetFit::new(&preprocessing.target);
         let mut left_out: BTreeMap<LeftOut, Vec<&str>> = BTreeMap::new();
+        let mut columns = Vec::new();
         for column in &table.columns {
-            let name = &column.name;
-            if preprocessing.is_no_feature(name) {
-                continue;
+            if !preprocessing.is_no_feature(&column.name) {
+                columns.push(ColumnFit::new(column, options.scaling));
             }
-            notes.extend(odd::warning(table, column));
-            match encoding(table, column, options, rows, &mut notes)? {
-                Ok(encoding) => preprocessing.inputs.push(InputColumn {
-                    name: name.clone(),
-                    encoding,
-                }),
-                Err(why) => {
-                    left_out.entry(why).or_default().push(name);
-                    preprocessing.dropped.push(name.clone());
+        }
+        while !columns.is_empty() {
+            let count = blocks.columns_at_once().clamp(1, columns.len());
+            let mut group: Vec<ColumnFit> = columns.drain(..count).collect();
+            fit_columns(&mut group, blocks)?;
+            for fit in group {
+                let name = fit.name;
+                match fit.finish(options, &mut notes)? {
+                    Ok(encoding) => preprocessing.inputs.push(InputColumn {
+                        name: name.to_owned(),
+                        encoding,
+                    }),
+                    Err(why) => {
+                        left_out.entry(why).or_default().push(name);
+                        preprocessing.dropped.push(name.to_owned());
+                    }
                 }
             }
         }
         let is_code = |input: &InputColumn| matches!(input.encoding, Encoding::Codes { .. });
         preprocessing.inputs.sort_by_key(|input| !is_code(input));
-        let with_indicator = |input: &&InputColumn| match &input.encoding {
-            Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.indicator,
-            Encoding::Matrix { places } => {
-                places.iter().flatten().any(|location| location.indicator)
-            }
-            _ => false,
-        };
-        let filled: Vec<&str> = (preprocessing.inputs.iter().filter(with_indicator))
-            .map(|input| input.name.as_str())
-            .collect();
-        if !filled.is_empty() {
-            let names = quote_list(filled);
-            notes.push(Note::info(format!(
-                "missing values become the median, and an input says so: {names}"
-            )));
-        }
+        notes.extend(preprocessing.note_on_missing());
         for (why, names) in &left_out {
             let columns = if names.len() == 1 {
                 "column"
             } else {
                 "columns"
             };
-            let text = format!(
-                "left out: {columns} {}: {why}",
-                quote_list(names.iter().copied())
-            );
-            notes.push(Note::warning(text));
+            let names = quote_list(names.iter().copied());
+            notes.push(Note::warning(format!("left out: {columns} {names}: {why}")));
         }
         if preprocessing.inputs.is_empty() {
-            return Err(Error::invalid(
-                table.location(),
-                "no usable feature",
-                "at least one column that varies",
-            )
-            .remedy(remedy_without_features(&left_out)));
+            let expected = "at least one column that varies";
+            return Err(
+                Error::invalid(table.location(), "no usable feature", expected)
+                    .remedy(remedy_without_features(&left_out)),
+            );
         }
-        preprocessing.fit_target(table, options, rows, &mut notes)?;
+        loop {
+            blocks.each(&mut |table, part| target.add(&preprocessing.target, table, part))?;
+            if !target.end_pass() {
+                break;
+            }
+        }
+        target.finish(&mut preprocessing, table, options, &mut notes)?;
         Ok((preprocessing, notes))
+    }
+
+    /// Whether the columns to drop and of weights exist, and the latter is not the target.
+    fn check_names(&self, table: &Table) -> Result<()> {
+        for name in self.dropped.iter().chain(&self.sample_weight) {
+            if table.column(name).is_none() {
+                let found = format!("no column {}", quote(name));
+                let expected = format!("one of {}", quote_list(table.names()));
+                return Err(Error::invalid(table.location(), found, expected)
+                    .remedy(did_you_mean(name, table.names())));
+            }
+        }
+        match &self.sample_weight {
+            Some(name) if self.target.columns.contains(name) => {
+                let location = table.location().column(name);
+                let found = "the target as the column of weights";
+                Err(Error::invalid(location, found, "another column"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A note on the columns whose missing values are filled.
+    fn note_on_missing(&self) -> Option<Note> {
+        let with_indicator = |input: &&InputColumn| match &input.encoding {
+            Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.indicator,
+            Encoding::Matrix { places } => places.iter().flatten().any(|place| place.indicator),
+            _ => false,
+        };
+        let filled = self.inputs.iter().filter(with_indicator);
+        let names: Vec<&str> = filled.map(|input| input.name.as_str()).collect();
+        let text = "missing values become the median, and an input marks them:";
+        (!names.is_empty()).then(|| Note::info(format!("{text} {}", quote_list(names))))
     }
 
     /// Whether a raw column is target, weight or dropped.
     pub(super) fn is_no_feature(&self, name: &str) -> bool {
-        self.target
-            .columns
-            .iter()
-            .chain(&self.dropped)
-            .chain(&self.sample_weight)
-            .any(|n| n == name)
-    }
-
-    fn fit_target(
-        &mut self,
-        table: &Table,
-        options: &FitOptions,
-        rows: &[usize],
-        notes: &mut Vec<Note>,
-    ) -> Result<()> {
-        match self.target.encode(table, rows)? {
-            Targets::Values { width, values } if self.target.task == Task::Regression => {
-                for (j, name) in self.target.columns.iter().enumerate() {
-                    let column: Vec<f64> = values.iter().skip(j).step_by(width).copied().collect();
-                    let (mean, deviation) = mean_and_deviation(&column);
-                    let constant = column.iter().all(|x| Some(x) == column.first());
-                    if constant {
-                        let text =
-                            format!("target {} is the same in all training rows", quote(name));
-                        notes.push(Note::warning(text));
-                    } else if options.standardize_target {
-                        check_scalable(table, name, &column, deviation)?;
-                    }
-                    self.target_scaling
-                        .push(match (options.standardize_target, constant) {
-                            (false, _) => TargetScaling {
-                                mean: 0.0,
-                                deviation: 1.0,
-                            },
-                            (true, true) => TargetScaling {
-                                mean,
-                                deviation: 1.0,
-                            },
-                            (true, false) => TargetScaling { mean, deviation },
-                        });
-                }
-            }
-            Targets::Values { .. } => {}
-            Targets::Classes(classes) => {
-                let mut counts = vec![0usize; self.target.classes.len()];
-                for class in classes {
-                    counts[class as usize] += 1;
-                }
-                let absent = self
-                    .target
-                    .classes
-                    .iter()
-                    .zip(&counts)
-                    .filter(|&(_, &n)| n == 0);
-                let absent: Vec<&str> = absent.map(|(class, _)| class.as_str()).collect();
-                if !absent.is_empty() {
-                    let text = format!("no training row of the classes {}", quote_list(absent));
-                    notes.push(Note::warning(text));
-                }
-                if options.class_weight == Some(ClassWeight::Balanced) {
-                    let present = counts.iter().filter(|&&n| n > 0).count();
-                    let weight = |&n: &usize| match n {
-                        0 => 1.0,
-                        n => rows.len() as f64 / (present * n) as f64,
-                    };
-                    self.class_weights = Some(counts.iter().map(weight).collect());
-                }
-            }
-        }
-        Ok(())
+        let names = self.target.columns.iter().chain(&self.dropped);
+        names.chain(&self.sample_weight).any(|n| n == name)
     }
 }
 
-/// Refuses a target whose deviation or range a f64 does not hold.
-fn check_scalable(table: &Table, name: &str, values: &[f64], deviation: f64) -> Result<()> {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // The square of a smaller deviation has lost its digits.
-    let smallest = f64::MIN_POSITIVE.sqrt();
-    if deviation >= smallest && deviation.is_finite() && (most - least).is_finite() {
-        return Ok(());
+/// Passes over the blocks until no column needs another pass.
+fn fit_columns(fits: &mut [ColumnFit<'_>], blocks: &dyn Blocks) -> Result<()> {
+    let mut unfinished: Vec<&mut ColumnFit> = fits.iter_mut().collect();
+    while !unfinished.is_empty() {
+        blocks.each(&mut |table, part| {
+            (unfinished.iter_mut()).try_for_each(|fit| {
+                let column = table.column(fit.name).ok_or_else(|| {
+                    let found = format!("no column {}", quote(fit.name));
+                    Error::invalid(table.location(), found, "the columns of earlier rows")
+                })?;
+                fit.add(table, column, &part.rows)
+            })
+        })?;
+        unfinished.retain_mut(|fit| fit.end_pass());
     }
-    let found = format!(
-        "values from {} to {}, values that differ too little (or are too large) to be scaled",
-        number_text(least),
-        number_text(most)
-    );
-    let expected = format!("a standard deviation of {smallest:.0e} to 1e308");
-    Err(
-        Error::invalid(table.location().column(name), found, expected)
-            .remedy("write the column in another unit"),
-    )
+    Ok(())
 }
 
 /// Why there are no features: the first reasons, and what to look at.

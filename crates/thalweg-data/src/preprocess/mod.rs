@@ -1,16 +1,21 @@
 //! Raw columns to network inputs: fitted on training rows, stored in the model file, applied to any table.
 
-mod apply;
 mod bind;
+mod bound;
+mod category;
 mod column;
 mod dense;
 mod fit;
+mod left_out;
 mod numeric;
+mod target;
 
 use serde::{Deserialize, Serialize};
 
-pub use column::notes_on_categories;
-pub use fit::{ClassWeight, FitOptions};
+pub use bound::Bound;
+pub use category::notes_on_categories;
+pub use dense::Input;
+pub use fit::{Blocks, ClassWeight, FitOptions};
 pub(crate) use numeric::mean_and_deviation;
 pub use numeric::{Numeric, Scaling};
 pub use thalweg_core::precision::Dtype;

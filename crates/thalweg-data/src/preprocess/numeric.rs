@@ -2,9 +2,14 @@
 //!
 //! standard: z = (x − mean) / σ, with the population σ (divided by n), as scikit-learn's StandardScaler.
 //! robust: r = (x − median) / (q75 − q25), then z = r / √(1 + (r/3)²), as RealMLP (Holzmüller, Grinsztajn,
-//! Steinwart 2024); where the quartiles are equal, ½ (max − min) takes the place of their distance.
+//! Steinwart 2024); where the quartiles are equal, ½ (max − min) replaces their distance.
 
 use serde::{Deserialize, Serialize};
+
+use super::left_out::LeftOut;
+
+/// Values beyond this one have no square.
+const HUGE: f64 = 1e150;
 
 /// How numbers are scaled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,68 +18,187 @@ pub enum Scaling {
     /// Subtract the mean, divide by the standard deviation.
     #[default]
     Standard,
-    /// Subtract the median, divide by the distance of the quartiles, bend outliers smoothly to within ±3.
+    /// Subtract the median, divide by the distance of the quartiles, compress outliers smoothly to within ±3.
     Robust,
     /// As they are.
     None,
 }
 
-/// A fitted scaling of one column: z = (x − center) · scale, bent when `clip`; the inputs are z, and 1 or 0
-/// for "was missing" when `indicator`.
+/// A fitted scaling of one column: z = (x − center) · scale, compressed when `clip`; the inputs are z, and with
+/// `indicator` 1 where the value was missing and 0 elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Numeric {
-    /// Takes the place of a missing value: the median of the training rows.
+    /// Replaces a missing value: the median of the training rows.
     pub fill: f64,
     /// Is subtracted.
     pub center: f64,
     /// Multiplies the difference.
     pub scale: f64,
-    /// Whether outliers are bent to within ±3.
+    /// Whether outliers are compressed to within ±3: z / √(1 + (z/3)²).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clip: bool,
-    /// Whether a second input says that the value was missing (when it was in some training row).
+    /// Whether a second input marks missing values (if some training row has one).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub indicator: bool,
 }
 
-impl Numeric {
-    /// Fits to the training values, NaN where missing. `None` when they carry no information: all missing,
-    /// or all the same and none missing.
-    pub fn fit(values: &[f64], scaling: Scaling) -> Option<Self> {
-        let mut present: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
-        let indicator = present.len() < values.len();
-        let first = *present.first()?;
-        let constant = present.iter().all(|&x| x == first);
-        if constant && !indicator {
-            return None;
+/// Fits a [`Numeric`] to values that come block by block, in one pass over all of them or two. Values are kept only
+/// for medians and quartiles, and where their squares overflow.
+#[derive(Debug)]
+pub(super) struct NumericFit {
+    scaling: Scaling,
+    second_pass: bool,
+    rows: usize,
+    present: usize,
+    first: f64,
+    varies: bool,
+    pub least: f64,
+    pub most: f64,
+    sum: f64,
+    squares: f64,
+    kept: Vec<f64>,
+}
+
+impl NumericFit {
+    pub fn new(scaling: Scaling) -> Self {
+        Self {
+            scaling,
+            second_pass: false,
+            rows: 0,
+            present: 0,
+            first: f64::NAN,
+            varies: false,
+            least: f64::INFINITY,
+            most: f64::NEG_INFINITY,
+            // The neutral element of addition.
+            sum: -0.0,
+            squares: -0.0,
+            kept: Vec::new(),
         }
-        let (center, spread) = match scaling {
-            Scaling::Standard => mean_and_deviation(&present),
-            _ if constant => (first, 0.0),
+    }
+
+    /// Adds the values of a block, NaN where missing.
+    pub fn add(&mut self, values: impl Iterator<Item = f64>) {
+        if self.second_pass {
+            let (mean, keeps) = (self.mean(), self.keeps());
+            for x in values.filter(|x| !x.is_nan()) {
+                self.squares += (x - mean).powi(2);
+                if keeps {
+                    self.kept.push(x);
+                }
+            }
+            return;
+        }
+        for x in values {
+            self.rows += 1;
+            if x.is_nan() {
+                continue;
+            }
+            if self.present == 0 {
+                self.first = x;
+            }
+            self.present += 1;
+            self.varies |= x != self.first;
+            self.least = self.least.min(x);
+            self.most = self.most.max(x);
+            self.sum += x;
+        }
+    }
+
+    /// Ends a pass over all blocks; whether another one is needed.
+    pub fn end_pass(&mut self) -> bool {
+        let first = !self.second_pass;
+        self.second_pass = true;
+        first && self.present > 0 && (self.scaling == Scaling::Standard || self.keeps())
+    }
+
+    fn keeps(&self) -> bool {
+        self.scaling == Scaling::Robust || self.has_missing() || self.is_huge()
+    }
+
+    /// Whether values have no square.
+    fn is_huge(&self) -> bool {
+        self.least.abs().max(self.most.abs()) > HUGE
+    }
+
+    fn has_missing(&self) -> bool {
+        self.present < self.rows
+    }
+
+    fn is_informative(&self) -> bool {
+        self.present > 0 && (self.varies || self.has_missing())
+    }
+
+    /// Whether all values are the same.
+    pub fn is_constant(&self) -> bool {
+        !self.varies
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.present.max(1) as f64
+    }
+
+    /// Mean and population standard deviation of the values present.
+    pub fn mean_and_deviation(&self) -> (f64, f64) {
+        match self.is_huge() {
+            true => mean_and_deviation(&self.kept),
+            false => {
+                let variance = self.squares / self.present.max(1) as f64;
+                (self.mean(), variance.sqrt())
+            }
+        }
+    }
+
+    /// The scaling; none for values that are all missing, or all the same and none missing.
+    pub fn finish(mut self) -> Result<Numeric, LeftOut> {
+        if !self.is_informative() {
+            return Err(match self.present {
+                0 => LeftOut::Empty,
+                _ => LeftOut::Constant,
+            });
+        }
+        let (constant, indicator) = (self.is_constant(), self.has_missing());
+        let (center, spread) = match self.scaling {
+            Scaling::Standard => self.mean_and_deviation(),
+            _ if constant => (self.first, 0.0),
             Scaling::Robust => {
-                present.sort_unstable_by(f64::total_cmp);
-                let quartiles = quantile(&present, 0.75) - quantile(&present, 0.25);
-                let range = quantile(&present, 1.0) * 0.5 - quantile(&present, 0.0) * 0.5;
+                self.kept.sort_unstable_by(f64::total_cmp);
+                let at = |q| quantile(&self.kept, q);
+                let quartiles = at(0.75) - at(0.25);
+                let range = at(1.0) * 0.5 - at(0.0) * 0.5;
                 let spread = if quartiles > 0.0 { quartiles } else { range };
-                (quantile(&present, 0.5), spread)
+                (at(0.5), spread)
             }
             Scaling::None => (0.0, 1.0),
         };
         let scale = if constant { 0.0 } else { 1.0 / spread };
         let fill = if indicator {
-            present.sort_unstable_by(f64::total_cmp);
-            quantile(&present, 0.5)
+            self.kept.sort_unstable_by(f64::total_cmp);
+            quantile(&self.kept, 0.5)
         } else {
             center
         };
-        Some(Self {
+        Ok(Numeric {
             fill,
             center,
             // A spread of less than 1e-308 has no finite reciprocal.
             scale: if scale.is_finite() { scale } else { 1.0 },
-            clip: scaling == Scaling::Robust,
+            clip: self.scaling == Scaling::Robust,
             indicator,
         })
+    }
+}
+
+impl Numeric {
+    /// Fits to the training values, NaN where missing.
+    pub(super) fn fit(values: &[f64], scaling: Scaling) -> Result<Self, LeftOut> {
+        let mut fit = NumericFit::new(scaling);
+        loop {
+            fit.add(values.iter().copied());
+            if !fit.end_pass() {
+                return fit.finish();
+            }
+        }
     }
 
     /// The scaled value, the fill for NaN.
@@ -104,16 +228,13 @@ impl Numeric {
 /// Mean and population standard deviation of finite values.
 pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let n = values.len().max(1) as f64;
-    // Values beyond 1e150 have no square.
     let largest = values
         .iter()
         .fold(0.0f64, |largest, x| largest.max(x.abs()));
-    let unit = if largest > 1e150 { largest } else { 1.0 };
-    let mean = values.iter().map(|x| x / unit / n).sum::<f64>();
-    let mean = if unit == 1.0 {
-        values.iter().sum::<f64>() / n
-    } else {
-        mean
+    let unit = if largest > HUGE { largest } else { 1.0 };
+    let mean = match unit == 1.0 {
+        true => values.iter().sum::<f64>() / n,
+        false => values.iter().map(|x| x / unit / n).sum::<f64>(),
     };
     let variance = values
         .iter()
@@ -155,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn robust_scaling_bends_outliers() {
+    fn robust_scaling_compresses_outliers() {
         // numpy: np.quantile([0, 1, 2, 3, 100], [.25, .5, .75]) = [1, 2, 3]
         let numeric = Numeric::fit(&[0.0, 1.0, 2.0, 3.0, 100.0], Scaling::Robust).unwrap();
         assert_eq!((numeric.center, numeric.scale), (2.0, 0.5));
@@ -167,8 +288,8 @@ mod tests {
 
     #[test]
     fn columns_without_information_are_refused() {
-        assert!(Numeric::fit(&[5.0, 5.0], Scaling::Standard).is_none());
-        assert!(Numeric::fit(&[f64::NAN, f64::NAN], Scaling::Standard).is_none());
+        assert!(Numeric::fit(&[5.0, 5.0], Scaling::Standard).is_err());
+        assert!(Numeric::fit(&[f64::NAN, f64::NAN], Scaling::Standard).is_err());
         let known_or_not = Numeric::fit(&[5.0, f64::NAN], Scaling::Standard).unwrap();
         assert_eq!((known_or_not.apply(7.0), known_or_not.width()), (0.0, 2));
     }

@@ -4,8 +4,10 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::{Target, TargetOptions, Task, find, missing, no_target, not_a_number};
+use thalweg_core::dataset::Targets;
+
 use crate::error::{Error, Note, Result, quote, quote_list};
-use crate::odd::{odd_cells, spelled_numbers};
+use crate::stray::{StrayCells, spelled_numbers};
 use crate::table::{Column, ColumnData, Table, number_text, truth};
 
 /// Names that mark a column as the target when no target is given.
@@ -18,12 +20,12 @@ const ROWS_A_CLASS: usize = 3;
 const ROWS_TO_JUDGE: usize = 20;
 
 impl Target {
-    /// Finds target, task and classes, and checks every row's target.
+    /// Finds target, task and classes, and encodes the target of every row of the table.
     ///
     /// # Errors
     /// When the column does not exist, holds missing values, infinities, or text where numbers are needed,
     /// when there is one class only, or fewer than two rows.
-    pub fn choose(table: &Table, options: &TargetOptions) -> Result<(Self, Vec<Note>)> {
+    pub fn choose(table: &Table, options: &TargetOptions) -> Result<(Self, Targets, Vec<Note>)> {
         let mut notes = Vec::new();
         let names = target_names(table, options, &mut notes)?;
         let columns: Vec<&Column> = (names.iter())
@@ -68,7 +70,7 @@ impl Target {
             }
             _ => {}
         }
-        target.encode(table, &table.all_rows())?;
+        let targets = target.encode(table, &table.all_rows())?;
         let classes = match target.classes.len() {
             0 => String::new(),
             n => format!(
@@ -77,7 +79,7 @@ impl Target {
             ),
         };
         notes.push(Note::info(format!("task: {task}{classes}")));
-        Ok((target, notes))
+        Ok((target, targets, notes))
     }
 }
 
@@ -152,9 +154,9 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
     let numbers = match &column.data {
         ColumnData::Block(_) => return Ok(Task::Regression),
         ColumnData::Text(text) => {
-            check_odd(table, column)?;
-            // Among fractions, a number with leading zeros is no code.
             let numbers = spelled_numbers(text);
+            check_stray(table, column, &numbers)?;
+            // Among fractions, a number with leading zeros is no code.
             let fractions = numbers.iter().any(|x| x.is_finite() && x.fract() != 0.0);
             let unsaid = table.roles.classes != Some(true);
             if unsaid && fractions && not_a_number(table, column).is_none() {
@@ -199,17 +201,21 @@ fn number_task(numbers: &[f64]) -> Task {
     }
 }
 
-/// Refuses a column of amounts that a few odd cells would turn into a class for each amount.
-fn check_odd(table: &Table, column: &Column) -> Result<()> {
-    match odd_cells(column) {
-        Some(odd)
-            if table.roles.classes != Some(true)
-                && number_task(&odd.numbers) == Task::Regression =>
+/// Refuses a column of amounts that a few stray cells would turn into a class for each amount.
+fn check_stray(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
+    let mut stray = StrayCells::default();
+    stray.add(table, column);
+    match stray.few() {
+        Some(stray)
+            if table.roles.classes != Some(true) && number_task(numbers) == Task::Regression =>
         {
-            let location = table.cell(odd.row, &column.name);
-            let numbers = odd.cells - odd.count;
-            let expected = format!("a number, as in {numbers} of {} cells", odd.cells);
-            Err(Error::invalid(location, quote(&odd.text), expected).remedy(
+            let expected = format!(
+                "a number, as in {} of {} cells",
+                stray.cells - stray.count,
+                stray.cells
+            );
+            let error = Error::invalid(stray.location.clone(), quote(stray.text), expected);
+            Err(error.remedy(
                 "correct the cell or remove the row; with `data.target.task` multiclass every value is a class",
             ))
         }

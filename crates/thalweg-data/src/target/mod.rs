@@ -12,7 +12,7 @@ use thalweg_core::dataset::Targets;
 use thalweg_core::memory::prefer_huge_pages;
 
 use crate::error::{Error, Location, Result, did_you_mean, quote, quote_list};
-use crate::odd::spelled_numbers;
+use crate::stray::spelled_numbers;
 use crate::table::{Column, ColumnData, MISSING, Table, number_text};
 
 /// What the network is to answer.
@@ -154,12 +154,8 @@ impl Target {
         prefer_huge_pages(&mut classes);
         match &column.data {
             ColumnData::Text(text) => {
-                let of_level: Vec<u32> = text.levels.iter().map(|level| class_of(level)).collect();
-                let class = |&row: &usize| {
-                    let level = text.codes[row] as usize;
-                    of_level.get(level).copied().unwrap_or(MISSING)
-                };
-                classes.extend(rows.iter().map(class));
+                let of_row = text.map_levels(MISSING, class_of);
+                classes.extend(rows.iter().map(|&row| of_row[row]));
             }
             ColumnData::Numeric(numbers) => {
                 let mut known: HashMap<u64, u32> = HashMap::new();

@@ -1,0 +1,310 @@
+//! A fitted preprocessing bound to a table: features, targets and weights of any of its rows.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use thalweg_core::dataset::{Dataset, Features, Targets, Values};
+use thalweg_core::memory::prefer_huge_pages;
+
+use super::bind::{BoundColumn, bind};
+use super::dense::{self, Input};
+use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
+use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
+use crate::part::{Part, gather};
+use crate::stray::spelled_numbers;
+use crate::table::{Column, ColumnData, Table};
+use crate::target::{Task, not_a_number};
+
+/// A raw table, or a block of one, whose columns are bound to the inputs of a preprocessing. Categories are looked up
+/// once for all that is made of its rows.
+///
+/// Rows are indices below `table.rows`; they may repeat and come in any order.
+pub struct Bound<'a> {
+    pub(crate) preprocessing: &'a Preprocessing,
+    table: &'a Table,
+    /// The raw column of each input.
+    raw: Vec<&'a Column>,
+    columns: Vec<BoundColumn<'a>>,
+}
+
+impl Preprocessing {
+    /// Binds a raw table, whose columns may come in any order.
+    ///
+    /// # Errors
+    /// When columns are missing, images have another size, or a numeric column holds text or infinities.
+    pub fn bind<'a>(&'a self, table: &'a Table) -> Result<Bound<'a>> {
+        let raw = self.columns_of(table)?;
+        let columns = (self.inputs.iter().zip(&raw))
+            .map(|(input, column)| bind(table, column, &input.encoding))
+            .collect::<Result<_>>()?;
+        Ok(Bound {
+            preprocessing: self,
+            table,
+            raw,
+            columns,
+        })
+    }
+
+    /// The raw column of each input.
+    fn columns_of<'a>(&self, table: &'a Table) -> Result<Vec<&'a Column>> {
+        let by_name: HashMap<&str, &Column> = table
+            .columns
+            .iter()
+            .map(|column| (column.name.as_str(), column))
+            .collect();
+        let is_block = |column: &&Column| matches!(column.data, ColumnData::Block(_));
+        // Formats name their only block differently (`pixels`, `X`); it is the same thing.
+        if let (
+            [
+                InputColumn {
+                    encoding: Encoding::Image { .. } | Encoding::Matrix { .. },
+                    ..
+                },
+            ],
+            [block],
+        ) = (
+            self.inputs.as_slice(),
+            table
+                .columns
+                .iter()
+                .filter(is_block)
+                .collect::<Vec<_>>()
+                .as_slice(),
+        ) {
+            return Ok(vec![block]);
+        }
+        let mut columns = Vec::with_capacity(self.inputs.len());
+        let mut absent = Vec::new();
+        for input in &self.inputs {
+            match by_name.get(input.name.as_str()) {
+                Some(column) => columns.push(*column),
+                None => absent.push(input.name.as_str()),
+            }
+        }
+        let Some(first) = absent.first() else {
+            return Ok(columns);
+        };
+        let unknown = table
+            .names()
+            .filter(|name| self.inputs.iter().all(|input| input.name != *name));
+        let suggestion = did_you_mean(first, unknown);
+        let found = format!(
+            "{} without {}",
+            match table.columns.len() {
+                1 => "1 column".to_owned(),
+                n => format!("{n} columns"),
+            },
+            quote_list(absent.iter().copied())
+        );
+        let expected = "every column that the model was trained on";
+        Err(
+            Error::invalid(table.location(), found, expected).remedy(match suggestion.as_str() {
+                "" => "add the columns, or give a file like the training file",
+                suggestion => suggestion,
+            }),
+        )
+    }
+}
+
+impl Bound<'_> {
+    /// A note on the columns that are not used.
+    pub fn unused(&self) -> Option<Note> {
+        let used: HashSet<&str> = self.raw.iter().map(|column| column.name.as_str()).collect();
+        let extra: Vec<&str> = (self.table.names())
+            .filter(|name| !used.contains(name) && !self.preprocessing.is_no_feature(name))
+            .collect();
+        let file = Location::file(&self.table.file);
+        let text = "columns that the model does not know are ignored:";
+        (!extra.is_empty()).then(|| Note::info(format!("{file}: {text} {}", quote_list(extra))))
+    }
+
+    /// A note for each categorical column with values in `rows` that are no category of the model: they all count as
+    /// the category "other".
+    pub fn unseen(&self, rows: &[usize]) -> Vec<Note> {
+        let inputs = self.preprocessing.inputs.iter();
+        (inputs.zip(&self.raw).zip(&self.columns))
+            .filter_map(|((input, raw), column)| unseen(input, raw, column, rows))
+            .collect()
+    }
+
+    /// Writes the network's inputs for a block of rows into `values`, row-major.
+    ///
+    /// # Panics
+    /// If `values` does not hold the inputs of that many rows.
+    pub fn write<T: Input>(&self, rows: &[usize], values: &mut [T]) {
+        let width = self.preprocessing.input_width();
+        assert_eq!(values.len(), rows.len() * width, "a buffer of another size");
+        values.fill(T::default());
+        dense::write(&self.columns, width, rows, values);
+    }
+
+    /// The network's inputs for `rows`. Bytes of images stay bytes if they are to become f32.
+    ///
+    /// # Errors
+    /// When they do not fit into memory.
+    pub fn features(&self, rows: &[usize], dtype: Dtype) -> Result<Features> {
+        let width = self.preprocessing.input_width();
+        if let (Dtype::F32, [BoundColumn::Image(block, scale, offset)]) = (dtype, &self.columns[..])
+            && let Values::U8 { bytes, .. } = &block.values
+        {
+            let values = Values::U8 {
+                bytes: gather(bytes, width, rows),
+                scale: *scale as f32,
+                offset: *offset as f32,
+            };
+            return Ok(Features { width, values });
+        }
+        let values = match dtype {
+            Dtype::F32 | Dtype::Bf16 => Values::F32(self.dense(rows)?),
+            Dtype::F64 => Values::F64(self.dense(rows)?),
+        };
+        Ok(Features { width, values })
+    }
+
+    fn dense<T: Input>(&self, rows: &[usize]) -> Result<Vec<T>> {
+        let (mut values, width) = (Vec::new(), self.preprocessing.input_width());
+        let count = rows.len().checked_mul(width);
+        if count.is_none_or(|count| values.try_reserve_exact(count).is_err()) {
+            let rows = rows.len();
+            let found = format!("{rows} rows of {width} inputs, which do not fit into memory");
+            return Err(Error::invalid(Location::default(), found, "fewer of them")
+                .remedy("leave out text columns of many categories, or use fewer rows"));
+        }
+        prefer_huge_pages(&mut values);
+        values.resize(rows.len() * width, T::default());
+        dense::write(&self.columns, width, rows, &mut values);
+        Ok(values)
+    }
+
+    /// Features and targets of a part of the table, to evaluate on: regression targets standardized, row weights where
+    /// the table has them.
+    ///
+    /// # Errors
+    /// As [`Self::features`] and [`crate::Target::encode`], and when all weights are 0.
+    pub fn dataset(&self, part: Part<'_>, dtype: Dtype) -> Result<Dataset> {
+        self.weighted(part, dtype, None)
+    }
+
+    /// As [`Self::dataset`], with the class weights multiplied into the row weights: the rows to train on.
+    ///
+    /// # Errors
+    /// As [`Self::dataset`].
+    pub fn training_dataset(&self, part: Part<'_>, dtype: Dtype) -> Result<Dataset> {
+        self.weighted(part, dtype, self.preprocessing.class_weights.as_deref())
+    }
+
+    fn weighted(
+        &self,
+        part: Part<'_>,
+        dtype: Dtype,
+        class_weights: Option<&[f64]>,
+    ) -> Result<Dataset> {
+        let features = self.features(&part.rows, dtype)?;
+        let mut targets = match part.targets {
+            Some(targets) => targets,
+            None => self.preprocessing.target.encode(self.table, &part.rows)?,
+        };
+        if let (Targets::Values { width, values }, Task::Regression) =
+            (&mut targets, self.preprocessing.task())
+        {
+            for row in values.chunks_mut((*width).max(1)) {
+                for (value, scaling) in row.iter_mut().zip(&self.preprocessing.target_scaling) {
+                    *value = (*value - scaling.mean) / scaling.deviation;
+                }
+            }
+        }
+        let mut weights = self.row_weights(&part.rows)?;
+        if let (Some(of_class), Targets::Classes(classes)) = (class_weights, &targets) {
+            let weights = weights.get_or_insert_with(|| vec![1.0; classes.len()]);
+            for (weight, &class) in weights.iter_mut().zip(classes) {
+                *weight *= of_class.get(class as usize).copied().unwrap_or(1.0) as f32;
+            }
+        }
+        self.check_weights(part.name, weights.as_deref())?;
+        Ok(Dataset {
+            features,
+            targets,
+            weights,
+        })
+    }
+
+    /// Refuses a part of which no row counts.
+    fn check_weights(&self, part: &str, weights: Option<&[f32]>) -> Result<()> {
+        let (Some(name), Some(weights)) = (&self.preprocessing.sample_weight, weights) else {
+            return Ok(());
+        };
+        if weights.is_empty() || weights.iter().any(|&weight| weight > 0.0) {
+            return Ok(());
+        }
+        let location = self.table.location().column(name);
+        let found = format!("a weight of 0 for all {part} ({})", weights.len());
+        let error = Error::invalid(location, found, "at least one weight above 0");
+        let remedy = "correct the weights, choose other rows or another `data.fit.sample_weight`";
+        Err(error.remedy(remedy))
+    }
+
+    fn row_weights(&self, rows: &[usize]) -> Result<Option<Vec<f32>>> {
+        let table = self.table;
+        let name = self.preprocessing.sample_weight.as_ref();
+        let Some(column) = name.and_then(|name| table.column(name)) else {
+            return Ok(None);
+        };
+        let fail = |row: usize| {
+            let found = column
+                .text(row)
+                .map_or("a missing value".to_owned(), |text| quote(&text));
+            Error::invalid(
+                table.cell(row, &column.name),
+                found,
+                "a weight: a finite number ≥ 0",
+            )
+            .remedy("correct the cell or choose another `data.fit.sample_weight`")
+        };
+        let numbers = match (&column.data, not_a_number(table, column)) {
+            (ColumnData::Numeric(numbers), _) => Cow::Borrowed(numbers.as_slice()),
+            (ColumnData::Text(text), None) => Cow::Owned(spelled_numbers(text)),
+            (_, error) => return Err(error.unwrap_or_else(|| fail(0))),
+        };
+        let fits = |row: &usize| numbers[*row] >= 0.0 && (numbers[*row] as f32).is_finite();
+        match rows.iter().find(|row| !fits(row)) {
+            Some(&row) => Err(fail(row)),
+            None => Ok(Some(rows.iter().map(|&row| numbers[row] as f32).collect())),
+        }
+    }
+}
+
+/// A note if `rows` hold values of a categorical column that are no category of the model.
+fn unseen(
+    input: &InputColumn,
+    raw: &Column,
+    column: &BoundColumn<'_>,
+    rows: &[usize],
+) -> Option<Note> {
+    let (slots, other) = match column {
+        BoundColumn::OneHot(slots, count) => (slots, *count as u32 - 1),
+        BoundColumn::Codes(codes) => (codes, 0),
+        _ => return None,
+    };
+    let is_unseen = |row: &&usize| slots[**row] == other && raw.is_present(**row);
+    let mut unseen = rows.iter().filter(is_unseen);
+    let &first = unseen.next()?;
+    let (count, of) = (1 + unseen.count(), rows.len());
+    let hold = if count == 1 {
+        "holds a value"
+    } else {
+        "hold values"
+    };
+    // Of very many categories the rarest are not kept, nor those for which there is one row.
+    let why = match &input.encoding {
+        Encoding::Categorical { levels } if levels.len() < FitOptions::default().max_categories => {
+            "that training never saw"
+        }
+        _ => "that training rarely or never saw",
+    };
+    let noun = if of == 1 { "row" } else { "rows" };
+    Some(Note::info(format!(
+        "column {}: {count} of {of} {noun} {hold} {why}, such as {}",
+        quote(&raw.name),
+        quote(&raw.text(first).unwrap_or_default())
+    )))
+}

@@ -1,0 +1,23 @@
+//! Why the network does not see a column.
+
+use std::fmt;
+
+/// The reason, in the order in which notes list them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LeftOut {
+    Constant,
+    Empty,
+    Identifier,
+    RowNumber,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LeftOut::Constant => "constant in the training rows",
+            LeftOut::Empty => "no value in the training rows",
+            LeftOut::Identifier => "every value is a different text",
+            LeftOut::RowNumber => "it counts the rows",
+        })
+    }
+}

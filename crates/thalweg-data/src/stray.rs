@@ -1,0 +1,83 @@
+//! Columns of numbers that a few other cells turn into text.
+
+use crate::error::{Location, Note, quote};
+use crate::table::{Column, ColumnData, Table, TextColumn};
+
+/// With fewer cells there is no telling what the others should be.
+const CELLS_TO_JUDGE: usize = 20;
+/// At most one cell in so many is a stray one.
+const CELLS_PER_STRAY: usize = 20;
+/// More cells than this are no mistakes.
+const MAX_STRAY: usize = 50;
+
+/// Counts the cells of text columns that are no numbers, block by block.
+#[derive(Debug, Default)]
+pub(crate) struct StrayCells {
+    count: usize,
+    /// Cells that are not missing.
+    cells: usize,
+    first: Option<(Location, String)>,
+}
+
+/// The few cells that are no numbers, in a column where nearly all others are.
+pub(crate) struct Stray<'a> {
+    pub count: usize,
+    pub cells: usize,
+    pub location: &'a Location,
+    pub text: &'a str,
+}
+
+impl StrayCells {
+    /// Adds all rows of a column; numeric columns have no stray cells.
+    pub fn add(&mut self, table: &Table, column: &Column) {
+        let ColumnData::Text(text) = &column.data else {
+            return;
+        };
+        let numbers = spelled_numbers(text);
+        let is_stray = |row: &usize| numbers[*row].is_nan() && column.is_present(*row);
+        let mut stray = (0..numbers.len()).filter(is_stray);
+        if let Some(row) = stray.next() {
+            let count = 1 + stray.count();
+            self.count += count;
+            self.cells += count;
+            (self.first).get_or_insert_with(|| {
+                let text = column.text(row).unwrap_or_default();
+                (table.cell(row, &column.name), text)
+            });
+        }
+        self.cells += numbers.iter().filter(|x| !x.is_nan()).count();
+    }
+
+    /// The stray cells; `None` if there are none, or too many for a column of numbers.
+    pub fn few(&self) -> Option<Stray<'_>> {
+        let (location, text) = self.first.as_ref()?;
+        let (count, cells) = (self.count, self.cells);
+        let few = count <= MAX_STRAY && count * CELLS_PER_STRAY <= cells;
+        (cells >= CELLS_TO_JUDGE && few).then_some(Stray {
+            count,
+            cells,
+            location,
+            text,
+        })
+    }
+
+    /// A warning when a few stray cells make categories of a column of numbers.
+    pub fn warning(&self) -> Option<Note> {
+        let stray = self.few()?;
+        let (are, noun) = match stray.count {
+            1 => ("is no number:", "cell"),
+            _ => ("are no numbers, the first", "cells"),
+        };
+        let text = quote(stray.text);
+        Some(Note::warning(format!(
+            "{}: {} of {} cells {are} {text}, so the column is read as categories; \
+             add {text} to `data.read.missing` if it means a missing value, or correct the {noun}",
+            stray.location, stray.count, stray.cells,
+        )))
+    }
+}
+
+/// The number that each row of a text column spells, NaN where it spells none.
+pub(crate) fn spelled_numbers(text: &TextColumn) -> Vec<f64> {
+    text.map_levels(f64::NAN, |level| level.parse().unwrap_or(f64::NAN))
+}
