@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::error::Result;
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
+use thalweg_core::train::{Flow, Observer};
 use thalweg_core::train::{Run, train};
 
 use crate::machine::Limits;
@@ -60,7 +61,7 @@ impl<'a> Trainer<'a> {
 struct OneEpoch(f64);
 
 impl Observer for OneEpoch {
-    fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> Result<Flow> {
         self.0 = report.train_loss;
         Ok(Flow::Stop)
     }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use thalweg_core::average::Average;
 use thalweg_core::engine::StepReport;
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::train::{Checkpoint, Position, Run};
+use thalweg_core::train::{Flow, Observer};
 
 use crate::interrupt;
 use crate::terminal::Terminal;
@@ -118,24 +119,24 @@ impl<'a> Progress<'a> {
 }
 
 impl Observer for Progress<'_> {
-    fn step(&mut self, step: u64, report: &StepReport) -> Flow {
+    fn step(&mut self, run: &mut Run, report: &StepReport) -> thalweg_core::Result<Flow> {
         self.smoothed.add(report.loss);
         if self.terminal.has_bar() && self.frame.elapsed() >= BETWEEN_FRAMES {
             self.frame = Instant::now();
             let rate = self.last.as_ref().map_or(String::new(), |last| {
                 format!("  {}/s", count(last.rows_per_second as usize, "row"))
             });
-            let step = step - self.origin.step;
+            let step = run.step() - self.origin.step;
             let done = step.saturating_sub(1) / self.steps_per_epoch.max(1);
             let epoch = self.origin.epoch as u64 + done + 1;
             let loss = figure(self.smoothed.value().unwrap_or(report.loss));
             let message = format!("epoch {epoch}/{}  loss {loss}{rate}", self.epochs);
             self.terminal.advance(step, message);
         }
-        flow()
+        Ok(flow())
     }
 
-    fn epoch(&mut self, run: &Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
+    fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
         self.seconds += report.seconds;
         self.gradient_norm = report.gradient_norm;
         self.log.write(&Epoch {

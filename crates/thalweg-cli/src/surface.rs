@@ -25,7 +25,7 @@ pub fn draw(
     folder: &RunFolder,
     terminal: &Terminal,
 ) -> Result<bool> {
-    let Some(surface) = solvers::surface(engine, rows, training)? else {
+    let Some(surface) = solvers::surface(engine, &mut rows.view(), training)? else {
         return Ok(false);
     };
     let Some((lowest, loss)) = surface.lowest() else {

@@ -196,7 +196,7 @@ fn train(
     if let Some(path) = &config.initial_weights {
         Model::read(path)?.load_into(&mut *engine)?;
     } else if config.output_bias == OutputBias::Prior
-        && !start_at_prior(&mut *engine, &config.network, &prepared.train)?
+        && !start_at_prior(&mut *engine, &config.network, &mut prepared.train.view())?
     {
         if args.output_bias == Some(OutputBias::Prior) {
             return Err(no_prior().into());

@@ -7,7 +7,6 @@
 pub mod activations;
 pub mod augmentations;
 pub mod average;
-mod batches;
 pub mod constraints;
 pub mod cpu;
 pub mod dataset;
@@ -22,6 +21,7 @@ pub mod metrics;
 pub mod model_file;
 pub mod observe;
 pub mod optimizers;
+pub mod order;
 pub mod precision;
 pub mod random;
 pub mod registry;
@@ -31,6 +31,7 @@ pub mod search;
 pub mod shape;
 mod shuffle;
 pub mod solvers;
+pub mod source;
 pub mod spec;
 pub mod train;
 

@@ -1,24 +1,13 @@
-//! What watches a run: observers that may stop it, and early stopping on the validation loss.
+//! What a run keeps track of from epoch to epoch: its reports, the best epoch, the smoothed loss, plateaus.
 
 use serde::{Deserialize, Serialize};
 
 use crate::average::Average;
-use crate::engine::StepReport;
 use crate::error::Result;
 use crate::memory;
 use crate::spec::Plateau;
-use crate::train::Run;
 
-/// Whether training goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// It does.
-    Continue,
-    /// It ends here.
-    Stop,
-}
-
-/// What an epoch tells.
+/// What an epoch reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// Epochs done, this one included.
@@ -44,25 +33,6 @@ pub struct EpochReport {
     #[serde(skip)]
     pub is_best: bool,
 }
-
-/// Is told of everything that happens in a run.
-pub trait Observer {
-    /// After every update.
-    fn step(&mut self, _step: u64, _report: &StepReport) -> Flow {
-        Flow::Continue
-    }
-
-    /// After every epoch.
-    ///
-    /// # Errors
-    /// Ends the run with the observer's error.
-    fn epoch(&mut self, _run: &Run, _report: &EpochReport) -> Result<Flow> {
-        Ok(Flow::Continue)
-    }
-}
-
-/// An observer that looks on.
-impl Observer for () {}
 
 /// The best epoch so far.
 #[derive(Debug, Clone, PartialEq)]

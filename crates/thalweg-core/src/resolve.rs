@@ -97,7 +97,13 @@ impl TrainingSpec {
             reshuffle,
             last,
             sampling,
+            block,
         } = self.batches;
+        if block.is_some() && (sampling != Sampling::Uniform || !self.shuffle) {
+            let found = "blocks of rows that are sampled by class or not shuffled";
+            let expected = "rows that are shuffled, with the sampling uniform";
+            return Err(Error::invalid("`batches.block`", found, expected).at("batches.block"));
+        }
         if last == LastBatch::Weight && self.reduction == Reduction::Sum {
             let found =
                 "weight with the gradient of the sum, where every row counts the same already";

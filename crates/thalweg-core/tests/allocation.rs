@@ -10,11 +10,11 @@ use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Values};
 use thalweg_core::engine::{Batch, Rows, StepReport};
 use thalweg_core::losses::{Comparison, LOSSES};
-use thalweg_core::observe::{Flow, Observer};
 use thalweg_core::optimizers::{OPTIMIZERS, Time};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::train::{Flow, Observer};
 use thalweg_core::train::{Run, train};
 
 /// The system's allocator, counting how often memory is asked for, by any thread.
@@ -133,11 +133,11 @@ struct Watch {
 }
 
 impl Observer for Watch {
-    fn step(&mut self, _: u64, _: &StepReport) -> Flow {
+    fn step(&mut self, _: &mut Run, _: &StepReport) -> thalweg_core::Result<Flow> {
         assert!(self.notes.len() < self.notes.capacity());
         let epoch = self.notes.len() / self.batches;
         self.notes.push((epoch, allocations()));
-        Flow::Continue
+        Ok(Flow::Continue)
     }
 }
 

@@ -8,13 +8,14 @@ use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, FeaturesRef, Targets, Values};
 use thalweg_core::engine::{Batch, Rows};
 use thalweg_core::losses::LOSSES;
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::optimizers::Time;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::shape::Shape;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, train};
+use thalweg_core::train::{Flow, Observer};
 
 const IMAGE: Shape = Shape::image([2, 5, 6]);
 const PIXELS: usize = 60;
@@ -278,7 +279,7 @@ fn numbers_and_the_probability_of_one_of_two_classes_are_mixed() {
 struct Keep(usize, Option<Checkpoint>);
 
 impl Observer for Keep {
-    fn epoch(&mut self, run: &Run, _: &EpochReport) -> thalweg_core::Result<Flow> {
+    fn epoch(&mut self, run: &mut Run, _: &EpochReport) -> thalweg_core::Result<Flow> {
         if run.epoch() == self.0 {
             self.1 = run.checkpoint()?;
         }

@@ -177,6 +177,7 @@ const RULE_NAMES: &[(&str, &[&str])] = &[
             "reshuffle",  // or a fixed partition
             "last_batch", // kept, dropped, weighted
             "sampling",   // uniform, stratified, balanced
+            "block",      // rows shuffled within windows of blocks
         ],
     ),
     (

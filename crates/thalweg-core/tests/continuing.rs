@@ -4,10 +4,11 @@ mod common;
 
 use common::*;
 use thalweg_core::dataset::Dataset;
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::{NetworkSpec, Stop, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, StoppedBy, Summary, train};
+use thalweg_core::train::{Flow, Observer};
 
 const ROWS: usize = 50;
 
@@ -34,7 +35,7 @@ fn spec(schedule: &str, epochs: usize) -> TrainingSpec {
 struct Keep(Vec<Checkpoint>, Vec<f64>);
 
 impl Observer for Keep {
-    fn epoch(&mut self, run: &Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
+    fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
         self.0.extend(run.checkpoint()?);
         self.1.push(report.learning_rate);
         Ok(Flow::Continue)

@@ -10,13 +10,14 @@ use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::engine::{Batch, Engine, Rows};
 use thalweg_core::error::Result;
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::optimizers::OPTIMIZERS;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_core::schedules::SCHEDULES;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, train};
+use thalweg_core::train::{Flow, Observer};
 
 /// Inputs, hidden widths and rows of a batch; the last three are work enough for a team.
 const NETS: [(usize, &[usize], usize); 5] = [
@@ -240,7 +241,7 @@ struct Interrupt {
 }
 
 impl Observer for Interrupt {
-    fn epoch(&mut self, run: &Run, report: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
         if report.epoch < self.after {
             return Ok(Flow::Continue);
         }

@@ -344,14 +344,14 @@ fn resume_gives_the_same_bits() {
             .unwrap()
         };
         struct Interrupt(Option<Checkpoint>);
-        impl thalweg_core::observe::Observer for Interrupt {
+        impl thalweg_core::train::Observer for Interrupt {
             fn epoch(
                 &mut self,
-                run: &Run,
+                run: &mut Run,
                 _: &thalweg_core::observe::EpochReport,
-            ) -> thalweg_core::Result<thalweg_core::observe::Flow> {
+            ) -> thalweg_core::Result<thalweg_core::train::Flow> {
                 self.0 = run.checkpoint()?;
-                Ok(thalweg_core::observe::Flow::Stop)
+                Ok(thalweg_core::train::Flow::Stop)
             }
         }
         let mut expected = begin();

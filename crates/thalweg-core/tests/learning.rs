@@ -252,7 +252,7 @@ fn output_biases_start_where_the_network_answers_with_the_prior() {
         let layer = dense(outputs, "identity").with("initializer", "zeros".into());
         let network = network(1, loss, vec![layer]);
         let mut engine = engine(&network, &descent(0.1, 4, 1));
-        let is_set = start_at_prior(&mut *engine, &network, &data).unwrap();
+        let is_set = start_at_prior(&mut *engine, &network, &mut &data).unwrap();
         (
             is_set,
             engine.predict(&data.features).unwrap()[..outputs].to_vec(),

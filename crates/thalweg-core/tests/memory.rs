@@ -9,9 +9,10 @@ use std::process::Command;
 use common::*;
 use thalweg_core::engine::{Batch, StepReport};
 use thalweg_core::error::Result;
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::train::{Flow, Observer};
 use thalweg_core::train::{Run, train};
 
 /// Set in the process that has the limit.
@@ -81,7 +82,7 @@ fn wide() -> NetworkSpec {
 struct Miser(Vec<String>);
 
 impl Observer for Miser {
-    fn epoch(&mut self, run: &Run, _: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, run: &mut Run, _: &EpochReport) -> Result<Flow> {
         assert!(run.checkpoint()?.is_some());
         let hoard = hoard(0);
         let error = run.checkpoint().err();
@@ -122,14 +123,14 @@ fn copies_of_the_parameters_that_no_memory_holds_are_errors() {
 struct Tight(Vec<Vec<u8>>);
 
 impl Observer for Tight {
-    fn step(&mut self, step: u64, _: &StepReport) -> Flow {
-        if step == 2 {
+    fn step(&mut self, run: &mut Run, _: &StepReport) -> Result<Flow> {
+        if run.step() == 2 {
             self.0 = hoard(COPY + COPY / 2);
         }
-        Flow::Continue
+        Ok(Flow::Continue)
     }
 
-    fn epoch(&mut self, run: &Run, _: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, run: &mut Run, _: &EpochReport) -> Result<Flow> {
         self.0.clear();
         assert_eq!(run.best().map(|best| best.epoch), Some(1));
         Ok(Flow::Continue)

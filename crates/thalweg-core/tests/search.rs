@@ -6,12 +6,13 @@ use common::*;
 use thalweg_core::cpu;
 use thalweg_core::engine::Batch;
 use thalweg_core::error::Result;
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::search::{Axis, grid};
 use thalweg_core::solvers::surface;
 use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Checkpoint, Run, StoppedBy, train};
+use thalweg_core::train::{Flow, Observer};
 
 fn search(from: f64, to: f64, points: i64, l2: f64) -> TrainingSpec {
     TrainingSpec {
@@ -75,7 +76,7 @@ fn exhaustive_search_goes_to_the_lowest_point_of_its_grid_and_no_further() {
     assert!((theta[0] - 121.0 / 46.0).abs() <= 0.125 / 2.0);
 
     let before = run.engine().save().unwrap();
-    let drawn = surface(run.engine(), &rows, &spec).unwrap().unwrap();
+    let drawn = surface(run.engine(), &mut &rows, &spec).unwrap().unwrap();
     assert_eq!(run.engine().save().unwrap(), before);
     let loss = |w: f64| {
         let squares = [4.0 - 2.0 * w, 9.0 - 4.0 * w, -2.0 + w, 15.0 - 5.0 * w];
@@ -87,7 +88,7 @@ fn exhaustive_search_goes_to_the_lowest_point_of_its_grid_and_no_further() {
     assert_eq!(drawn.losses, losses);
     assert_eq!(drawn.lowest(), Some((vec![2.625], loss(2.625))));
     assert_eq!(
-        surface(run.engine(), &rows, &descent(1.0, 4, 1)).unwrap(),
+        surface(run.engine(), &mut &rows, &descent(1.0, 4, 1)).unwrap(),
         None
     );
 }
@@ -100,7 +101,7 @@ fn the_surface_of_two_parameters_is_that_of_what_is_minimized_penalty_included()
     let mut run = Run::new(engine(&network, &spec), &spec, &rows, None).unwrap();
     train(&mut run, &mut ()).unwrap();
     let theta = run.engine().save().unwrap().parameters;
-    let drawn = surface(&mut *engine(&network, &spec), &rows, &spec);
+    let drawn = surface(&mut *engine(&network, &spec), &mut &rows, &spec);
     let drawn = drawn.unwrap().unwrap();
     let loss =
         |w: f64, b: f64| ((2.0 * w + b - 4.0).powi(2) + (b - w - 3.0).powi(2)) / 4.0 + 0.25 * w * w;
@@ -137,7 +138,7 @@ fn exhaustive_search_refuses_more_than_two_parameters_and_a_grid_that_is_none() 
 fn a_search_ends_in_its_only_epoch_and_tells_where_it_led() {
     struct Watch(Vec<EpochReport>, Option<Checkpoint>);
     impl Observer for Watch {
-        fn epoch(&mut self, run: &Run, report: &EpochReport) -> Result<Flow> {
+        fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
             self.0.push(report.clone());
             self.1 = run.checkpoint()?;
             Ok(Flow::Continue)
@@ -153,7 +154,7 @@ fn a_search_ends_in_its_only_epoch_and_tells_where_it_led() {
     let [report] = &watch.0[..] else {
         panic!("{} epochs", watch.0.len());
     };
-    let drawn = surface(run.engine(), &rows, &spec).unwrap().unwrap();
+    let drawn = surface(run.engine(), &mut &rows, &spec).unwrap().unwrap();
     let (_, lowest) = drawn.lowest().unwrap();
     assert_eq!(report.train_loss, lowest);
     assert!(watch.1.is_none(), "there is nothing to resume");

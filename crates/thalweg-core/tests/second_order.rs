@@ -643,7 +643,8 @@ fn products_of_batches_add_up_to_that_of_all_rows_which_newtons_method_takes() {
         ..descent(1.0, 17, 1)
     };
     let mut parts = engine(&network, &spec);
-    let mut objective = Objective::new(&mut *parts, &data, &spec);
+    let mut rows = data.view();
+    let mut objective = Objective::new(&mut *parts, &mut rows, &spec);
     let point = objective.at(&theta).unwrap();
     let got = objective.hessian_times(&point, &v).unwrap();
     assert!(distance(&got, &want) < 1e-13);
@@ -658,7 +659,8 @@ fn where_a_layer_lacks_them_newtons_method_takes_differences() {
     let mut engine = engine(&network, &spec);
     let v = unit_vector(1, engine.save().unwrap().parameters.len());
     let want = difference(&mut *engine, &Batch::all(&data), &v);
-    let mut objective = Objective::new(&mut *engine, &data, &spec);
+    let mut rows = data.view();
+    let mut objective = Objective::new(&mut *engine, &mut rows, &spec);
     let point = objective.here().unwrap();
     let got = objective.hessian_times(&point, &v).unwrap();
     assert!(distance(&got, &want) < 1e-7 && norm(&want) > 1e-2);

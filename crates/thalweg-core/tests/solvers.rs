@@ -7,12 +7,13 @@ use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::engine::Batch;
 use thalweg_core::error::Result;
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::solvers::SOLVERS;
 use thalweg_core::spec::{Batches, NetworkSpec, Reduction, Stop, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, StoppedBy, train};
+use thalweg_core::train::{Flow, Observer};
 
 fn by(solver: &str, l2: f64) -> TrainingSpec {
     TrainingSpec {
@@ -160,7 +161,7 @@ fn a_line_search_that_fails_is_not_called_converged() {
 struct Told(Vec<(f64, f64)>);
 
 impl Observer for Told {
-    fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> Result<Flow> {
         self.0.push((report.train_loss, report.gradient_norm));
         Ok(Flow::Continue)
     }
@@ -198,7 +199,7 @@ fn at_a_kink_a_solver_ends_with_the_iteration_that_gains_nothing() {
 fn solvers_go_down_in_every_iteration_of_a_net_with_a_hidden_layer() {
     struct Losses(Vec<f64>);
     impl Observer for Losses {
-        fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+        fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> Result<Flow> {
             self.0.push(report.train_loss);
             Ok(Flow::Continue)
         }
@@ -231,7 +232,7 @@ fn solvers_go_down_in_every_iteration_of_a_net_with_a_hidden_layer() {
 fn a_resumed_solver_gives_the_same_bits() {
     struct Interrupt(Option<Checkpoint>);
     impl Observer for Interrupt {
-        fn epoch(&mut self, run: &Run, report: &EpochReport) -> Result<Flow> {
+        fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
             if report.epoch < 5 {
                 return Ok(Flow::Continue);
             }

@@ -5,14 +5,15 @@ mod common;
 use common::*;
 use thalweg_core::average::Average;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
-use thalweg_core::engine::StepReport;
+use thalweg_core::engine::{Rows, StepReport};
 use thalweg_core::error::Result;
-use thalweg_core::observe::{EpochReport, Flow, Observer, Reduction};
+use thalweg_core::observe::{EpochReport, Reduction};
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{
     Batches, LastBatch, NetworkSpec, Plateau, Sampling, ScaleRate, Stop, TrainingSpec,
 };
 use thalweg_core::train::{Checkpoint, Run, StoppedBy, Summary, train};
+use thalweg_core::train::{Flow, Observer};
 
 /// y = w·x with w = 0 at the start.
 fn one_weight() -> NetworkSpec {
@@ -28,12 +29,12 @@ struct Diary {
 }
 
 impl Observer for Diary {
-    fn step(&mut self, _: u64, report: &StepReport) -> Flow {
+    fn step(&mut self, _: &mut Run, report: &StepReport) -> Result<Flow> {
         self.steps.push(*report);
-        Flow::Continue
+        Ok(Flow::Continue)
     }
 
-    fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> Result<Flow> {
         self.epochs.push(report.clone());
         Ok(Flow::Continue)
     }
@@ -172,12 +173,22 @@ fn uneven() -> Dataset {
     }
 }
 
+/// The rows of an epoch, counted from 0, in their order.
+fn order_of(run: &mut Run, epoch: usize) -> Vec<u32> {
+    let batches = run.order().batches();
+    let rows = |batch| match run.order().batch(epoch, batch).rows {
+        Rows::Listed(rows) => rows.to_vec(),
+        Rows::Range(start, end) => (start as u32..end as u32).collect(),
+    };
+    (0..batches).flat_map(rows).collect()
+}
+
 /// The rows of every batch of every epoch.
 fn batches_of(batches: Batches, shuffle: bool, size: usize, epochs: usize) -> Vec<Vec<Vec<u32>>> {
     struct Orders(Vec<Vec<u32>>);
     impl Observer for Orders {
-        fn epoch(&mut self, run: &Run, _: &EpochReport) -> Result<Flow> {
-            self.0.push(run.order().to_vec());
+        fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
+            self.0.push(order_of(run, report.epoch - 1));
             Ok(Flow::Continue)
         }
     }
@@ -348,7 +359,7 @@ fn five_million_rows_in_batches_of_a_thousand_are_five_thousand_updates() {
     let mut run = Run::new(engine(&one_weight(), &spec), &spec, &rows, None).unwrap();
     let summary = train(&mut run, &mut ()).unwrap();
     assert_eq!((summary.steps, summary.epochs), (5000, 1));
-    let mut seen = run.order().to_vec();
+    let mut seen = order_of(&mut run, 0);
     seen.sort_unstable();
     assert!(
         seen.into_iter().eq(0..ROWS as u32),
@@ -392,7 +403,7 @@ fn the_rate_is_reduced_after_more_than_patience_epochs_without_a_better_loss() {
 fn a_reduced_rate_is_that_of_the_updates_and_survives_an_interruption() {
     struct Interrupt(Option<Checkpoint>, Vec<f64>);
     impl Observer for Interrupt {
-        fn epoch(&mut self, run: &Run, report: &EpochReport) -> Result<Flow> {
+        fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
             self.1.push(report.learning_rate);
             if report.epoch == 6 {
                 self.0 = run.checkpoint()?;
@@ -468,6 +479,7 @@ fn what_would_count_rows_twice_or_never_show_some_is_refused() {
             reshuffle,
             last,
             sampling,
+            block: None,
         },
         shuffle,
         reduction,
@@ -557,7 +569,7 @@ fn the_change_that_ends_a_run_is_that_behind_max_norm() {
 struct StopAfter(usize);
 
 impl Observer for StopAfter {
-    fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> Result<Flow> {
         Ok(match report.epoch == self.0 {
             true => Flow::Stop,
             false => Flow::Continue,

@@ -7,12 +7,13 @@ use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::engine::{Batch, Rows, StepReport};
 use thalweg_core::error::{Error, Result};
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::optimizers::Time;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, StoppedBy, Summary, train};
+use thalweg_core::train::{Flow, Observer};
 
 /// y = w·x with w = 0 at the start.
 fn one_weight() -> NetworkSpec {
@@ -29,13 +30,13 @@ struct Diary {
 }
 
 impl Observer for Diary {
-    fn step(&mut self, step: u64, _: &StepReport) -> Flow {
+    fn step(&mut self, run: &mut Run, _: &StepReport) -> Result<Flow> {
         self.steps += 1;
-        assert_eq!(step, self.steps as u64);
-        Flow::Continue
+        assert_eq!(run.step(), self.steps as u64);
+        Ok(Flow::Continue)
     }
 
-    fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> Result<Flow> {
         self.epochs.push(report.clone());
         Ok(Flow::Continue)
     }
@@ -101,7 +102,7 @@ fn a_run_that_is_resumed_when_it_is_out_of_patience_trains_no_more() {
     /// Keeps the last checkpoint.
     struct Keep(Option<Checkpoint>);
     impl Observer for Keep {
-        fn epoch(&mut self, run: &Run, _: &EpochReport) -> Result<Flow> {
+        fn epoch(&mut self, run: &mut Run, _: &EpochReport) -> Result<Flow> {
             self.0 = run.checkpoint()?;
             Ok(Flow::Continue)
         }
@@ -190,14 +191,13 @@ fn an_observer_can_stop_after_a_step_and_after_an_epoch() {
         epoch: usize,
     }
     impl Observer for Stop {
-        fn step(&mut self, step: u64, _: &StepReport) -> Flow {
-            if step == self.step {
-                Flow::Stop
-            } else {
-                Flow::Continue
-            }
+        fn step(&mut self, run: &mut Run, _: &StepReport) -> Result<Flow> {
+            Ok(match run.step() == self.step {
+                true => Flow::Stop,
+                false => Flow::Continue,
+            })
         }
-        fn epoch(&mut self, _: &Run, report: &EpochReport) -> Result<Flow> {
+        fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> Result<Flow> {
             Ok(if report.epoch == self.epoch {
                 Flow::Stop
             } else {

@@ -8,12 +8,13 @@ use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::Batch;
 use thalweg_core::error::{Error, Result};
-use thalweg_core::observe::{EpochReport, Flow, Observer};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::optimizers::{Chain, OPTIMIZERS, Time};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, train};
+use thalweg_core::train::{Flow, Observer};
 
 const ROWS: usize = 11;
 /// Of a batch whose gradient is added up from those of row blocks, the last of them short, by two threads.
@@ -503,7 +504,7 @@ fn surroundings(spec: &TrainingSpec) -> Vec<TrainingSpec> {
 struct Interrupt(usize, Option<Checkpoint>);
 
 impl Observer for Interrupt {
-    fn epoch(&mut self, run: &Run, report: &EpochReport) -> Result<Flow> {
+    fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
         if report.epoch < self.0 {
             return Ok(Flow::Continue);
         }

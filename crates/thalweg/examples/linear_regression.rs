@@ -45,7 +45,8 @@ pub fn run(_: &Options) -> Result<Figure> {
     }
 
     // The Hessian, again and again, turns any vector to the direction of the largest curvature.
-    let mut objective = Objective::new(&mut *mse, &rows, &descent(0.1, 2, 1));
+    let mut view = rows.view();
+    let mut objective = Objective::new(&mut *mse, &mut view, &descent(0.1, 2, 1));
     let origin = objective.at(&[0.0; 3])?;
     let (mut v, mut curvature) = (vec![1.0; 3], 0.0);
     for _ in 0..20 {

@@ -30,7 +30,8 @@ pub fn two_weights(w: [f64; 2]) -> thalweg::Result<(Box<dyn Engine>, Dataset)> {
 /// Gradient and Hessian at w.
 pub fn derivatives(w: [f64; 2]) -> thalweg::Result<([f64; 2], [[f64; 2]; 2])> {
     let (mut engine, row) = two_weights(w)?;
-    let mut objective = Objective::new(&mut *engine, &row, &descent(RATE, 1, 1));
+    let mut rows = row.view();
+    let mut objective = Objective::new(&mut *engine, &mut rows, &descent(RATE, 1, 1));
     let point = objective.here()?;
     let mut column = |v: [f64; 2]| objective.hessian_times(&point, &v).map(|hv| [hv[0], hv[1]]);
     let hessian = [column([1.0, 0.0])?, column([0.0, 1.0])?];

@@ -6,7 +6,7 @@ use thalweg_core::engine::{ParameterInfo, State};
 use thalweg_core::error::Error;
 use thalweg_core::model_file::ModelFile;
 use thalweg_core::observe::{Best, Memory};
-use thalweg_core::train::{Checkpoint, Position};
+use thalweg_core::train::{Checkpoint, EpochSums, Position};
 use thalweg_data::Preprocessing;
 
 use crate::config::Config;
@@ -24,6 +24,8 @@ struct Header {
     slots: usize,
     best: Option<BestHeader>,
     memory: Memory,
+    #[serde(default)]
+    sums: EpochSums,
     config: Config,
     /// As fitted: other data would give another.
     preprocessing: Preprocessing,
@@ -66,6 +68,7 @@ impl Owner<'_> {
                 loss: best.loss,
             }),
             memory: checkpoint.memory,
+            sums: checkpoint.sums,
             config: self.config.clone(),
             preprocessing: self.preprocessing.clone(),
         };
@@ -176,6 +179,7 @@ impl Stored {
                 None => None,
             },
             memory: header.memory,
+            sums: header.sums,
         })
     }
 }

@@ -10,7 +10,7 @@ use thalweg_core::engine::{ParameterInfo, State};
 use thalweg_core::error::Error;
 use thalweg_core::observe::Memory;
 use thalweg_core::spec::TrainingSpec;
-use thalweg_core::train::{Checkpoint, Position};
+use thalweg_core::train::{Checkpoint, EpochSums, Position};
 
 use crate::checkpoint::Stored;
 use crate::config::{Config, DataConfig, OutputBias};
@@ -123,6 +123,7 @@ impl Continuation {
             },
             best: None,
             memory: Memory::default(),
+            sums: EpochSums::default(),
         };
         let line = format!("continues {name} from its weights, with a fresh optimizer");
         Ok((checkpoint, line))

@@ -84,7 +84,11 @@ impl<'a> Judge<'a> {
 
     /// The best constant of the training rows on a dataset.
     pub fn constant(&self, training: &Dataset, dataset: &Dataset) -> Result<Scores> {
-        let constant = best_constant(training, self.link, self.preprocessing.output_width());
+        let constant = best_constant(
+            &mut training.view(),
+            self.link,
+            self.preprocessing.output_width(),
+        )?;
         self.score(constant.repeat(dataset.rows()), dataset)
     }
 

@@ -42,6 +42,13 @@ impl Rows<'_> {
     }
 }
 
+impl<'a> Rows<'a> {
+    /// The rows of the dataset, in order.
+    pub fn iter(self) -> impl Iterator<Item = usize> + 'a {
+        (0..self.len()).map(move |position| self.at(position))
+    }
+}
+
 /// Rows for one step or one evaluation.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a> {
@@ -185,8 +192,8 @@ impl<'a> Batch<'a> {
     pub(crate) fn add_weights(&self, sum: f64) -> f64 {
         match self.weights {
             None => sum + self.rows.len() as f64,
-            Some(weights) => (0..self.rows.len())
-                .map(|i| f64::from(weights[self.rows.at(i)]))
+            Some(weights) => (self.rows.iter())
+                .map(|row| f64::from(weights[row]))
                 .fold(sum, |sum, weight| sum + weight),
         }
     }

@@ -35,8 +35,7 @@ pub(crate) fn check(
         let found = format!("{length} values for rows of {}", limits.inputs);
         return Err(Error::invalid("features", found, "whole rows"));
     }
-    for position in 0..batch.rows.len() {
-        let (row, number) = (batch.rows.at(position), first + position);
+    for (row, number) in batch.rows.iter().zip(first..) {
         let start = row * features.width;
         let is_finite = match features.values {
             ValuesRef::F32(values) => {
@@ -76,7 +75,7 @@ fn check_targets(
     limits: &Limits<impl Fn(f64) -> bool>,
 ) -> Result<()> {
     let (comparison, outputs) = (limits.comparison, limits.outputs);
-    let mut rows = (0..batch.rows.len()).map(|position| batch.rows.at(position));
+    let mut rows = batch.rows.iter();
     let refuse = |found: String, expected: &str| Err(Error::invalid("targets", found, expected));
     match targets {
         TargetsRef::Values { width, values } => {

@@ -6,12 +6,12 @@
 //! has counts as half a row. Losses by margins keep biases of 0. Source: Karpathy 2019, A Recipe for Training Neural
 //! Networks; Lin et al. 2017, section 4.1.
 
-use crate::dataset::Dataset;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::losses::{LOSSES, Link};
 use crate::metrics::best_constant;
 use crate::registry::{Default, Description, Domain, Parameter};
+use crate::source::RowSource;
 use crate::spec::NetworkSpec;
 
 /// What lists say of it.
@@ -33,11 +33,11 @@ pub const OUTPUT_BIAS: Description = Description {
 /// or whose loss is by margins, stays as it is.
 ///
 /// # Errors
-/// If `network` is not valid or not that of the engine.
+/// If `network` is not valid or not that of the engine, or the rows cannot be read.
 pub fn start_at_prior(
     engine: &mut dyn Engine,
     network: &NetworkSpec,
-    training: &Dataset,
+    training: &mut dyn RowSource,
 ) -> Result<bool> {
     let network = network.resolve()?;
     let link = LOSSES.build(&network.loss, &())?.link();
@@ -54,7 +54,7 @@ pub fn start_at_prior(
         return Ok(false);
     };
     let outputs = bias.shape.iter().product();
-    let least = 0.5 / training.rows().max(1) as f64;
+    let least = 0.5 / training.schema().rows.max(1) as f64;
     let prior = |p: f64| match link {
         Link::Identity => p,
         Link::Exponential => p.max(least).ln(),
@@ -70,7 +70,7 @@ pub fn start_at_prior(
     }
     let mut parameters = engine.save_parameters()?;
     let start = parameters.len() - outputs;
-    let constant = best_constant(training, link, outputs);
+    let constant = best_constant(training, link, outputs)?;
     for (bias, p) in parameters[start..].iter_mut().zip(constant) {
         *bias = prior(p);
     }

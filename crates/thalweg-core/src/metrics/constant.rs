@@ -1,37 +1,44 @@
 //! The best answer that does not look at the features: what every model has to beat.
 
-use crate::dataset::Dataset;
-use crate::dataset::Targets;
+use crate::dataset::TargetsRef;
+use crate::error::Result;
 use crate::losses::Link;
+use crate::source::{RowSource, scan};
 
-/// One row of answers, as a network with `outputs` outputs and this link would give it: the weighted mean
+/// One row of predictions, as a network with `outputs` outputs and this link would make it: the weighted mean
 /// of each target, or the weighted share of each class or label among the rows of `training` (less ½ as a margin).
-pub fn best_constant(training: &Dataset, link: Link, outputs: usize) -> Vec<f64> {
+///
+/// # Errors
+/// If the rows cannot be read.
+pub fn best_constant(training: &mut dyn RowSource, link: Link, outputs: usize) -> Result<Vec<f64>> {
     let mut sums = vec![0.0; outputs];
     let mut total = 0.0;
-    for row in 0..training.targets.rows() {
-        let weight = (training.weights.as_ref()).map_or(1.0, |weights| f64::from(weights[row]));
-        total += weight;
-        match &training.targets {
-            Targets::Values { width, values } => {
-                for (sum, value) in sums.iter_mut().zip(&values[row * width..][..*width]) {
-                    *sum += weight * value;
+    scan::chunks(training, |batch, _| {
+        for row in batch.rows.iter() {
+            let weight = (batch.weights).map_or(1.0, |weights| f64::from(weights[row]));
+            total += weight;
+            match batch.targets {
+                Some(TargetsRef::Values { width, values }) => {
+                    for (sum, value) in sums.iter_mut().zip(&values[row * width..][..width]) {
+                        *sum += weight * value;
+                    }
                 }
-            }
-            Targets::Classes(classes) => {
-                // A single output stands for class 1.
-                let class = classes[row] as usize;
-                let output = if matches!(link, Link::Identity | Link::Sigmoid | Link::Margin) {
-                    class.wrapping_sub(1)
-                } else {
-                    class
-                };
-                if let Some(sum) = sums.get_mut(output) {
-                    *sum += weight;
+                Some(TargetsRef::Classes(classes)) => {
+                    // A single output stands for class 1.
+                    let class = classes[row] as usize;
+                    let output = match link {
+                        Link::Identity | Link::Sigmoid | Link::Margin => class.wrapping_sub(1),
+                        _ => class,
+                    };
+                    if let Some(sum) = sums.get_mut(output) {
+                        *sum += weight;
+                    }
                 }
+                None => {}
             }
         }
-    }
+        Ok(())
+    })?;
     for sum in &mut sums {
         *sum /= if total > 0.0 { total } else { 1.0 };
         if link == Link::Margin {
@@ -39,13 +46,13 @@ pub fn best_constant(training: &Dataset, link: Link, outputs: usize) -> Vec<f64>
             *sum -= 0.5;
         }
     }
-    sums
+    Ok(sums)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Features, Values};
+    use crate::dataset::{Dataset, Features, Targets, Values};
 
     fn dataset(targets: Targets, weights: Option<Vec<f32>>) -> Dataset {
         let values = Values::F32(vec![0.0; targets.rows()]);
@@ -63,7 +70,7 @@ mod tests {
             values: vec![1.0, 10.0, 3.0, 20.0],
         };
         let of = |targets, weights, link, outputs| {
-            best_constant(&dataset(targets, weights), link, outputs)
+            best_constant(&mut dataset(targets, weights), link, outputs).unwrap()
         };
         assert_eq!(of(numbers.clone(), None, Link::Identity, 2), [2.0, 15.0]);
         let weights = Some(vec![3.0, 1.0]);

@@ -5,12 +5,13 @@
 //! Solved by Cholesky's method, and once more for what rounding left of the gradient. It takes one iteration, which is
 //! the last. Source: Gauss 1809.
 
-use super::vector::{dot, norm, plus, zeros};
+use super::vector::{add, dot, norm, plus, zeros};
 use super::{Advance, Objective, Point, Solver};
-use crate::dataset::{Dataset, Features, Targets, Values};
+use crate::dataset::{FeaturesRef, TargetsRef, ValuesRef};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::registry::{Description, Entry};
+use crate::source::{RowSource, TargetKind, scan};
 
 /// See the module's text.
 struct ClosedForm;
@@ -18,7 +19,7 @@ struct ClosedForm;
 /// The largest system: its matrix takes 3.2 GB.
 const MOST: usize = 20_000;
 
-/// The normal equations of a dataset, without penalty and with s = 1.
+/// The normal equations of the rows of a source, without penalty and with s = 1.
 struct Normal {
     /// Inputs, and columns of X̃.
     inputs: usize,
@@ -39,7 +40,7 @@ impl Solver for ClosedForm {
             }
             _ => return Err(not_linear("other parameters than one layer's")),
         };
-        let mut normal = Normal::new(objective.dataset(), inputs, outputs, has_bias)?;
+        let mut normal = Normal::new(objective.source(), inputs, outputs, has_bias)?;
         // At θ = 0 the gradient is −s·X̃ᵀDY.
         let origin = objective.at(&zeros(from.parameters.len())?)?;
         let right = normal.flat(&normal.right)?;
@@ -82,7 +83,12 @@ pub(super) fn not_linear(found: &str) -> Error {
 }
 
 impl Normal {
-    fn new(dataset: &Dataset, inputs: usize, outputs: usize, has_bias: bool) -> Result<Self> {
+    fn new(
+        source: &mut dyn RowSource,
+        inputs: usize,
+        outputs: usize,
+        has_bias: bool,
+    ) -> Result<Self> {
         let size = inputs + usize::from(has_bias);
         let subject = "optimizer closed_form";
         if size > MOST {
@@ -93,19 +99,13 @@ impl Normal {
                 expected,
             ));
         }
-        let Targets::Values { width, values } = &dataset.targets else {
-            return Err(Error::invalid(
-                subject,
-                "classes",
-                "targets that are numbers",
-            ));
+        let (found, expected) = match source.schema().targets {
+            TargetKind::Values(width) if width == outputs => (String::new(), ""),
+            TargetKind::Values(width) => (format!("{width} targets"), "one an output"),
+            TargetKind::Classes => ("classes".into(), "targets that are numbers"),
         };
-        if *width != outputs {
-            return Err(Error::invalid(
-                subject,
-                format!("{width} targets"),
-                "one an output",
-            ));
+        if !found.is_empty() {
+            return Err(Error::invalid(subject, found, expected));
         }
         let mut normal = Self {
             inputs,
@@ -115,21 +115,18 @@ impl Normal {
         };
         let mut x = vec![1.0; size];
         let mut total = 0.0;
-        for row in 0..dataset.rows() {
-            read_row(&dataset.features, row, &mut x);
-            let weight = (dataset.weights.as_ref()).map_or(1.0, |weights| f64::from(weights[row]));
-            total += weight;
-            for (i, xi) in x.iter().enumerate() {
-                super::vector::add(
-                    &mut normal.matrix[i * size..][..i + 1],
-                    weight * xi,
-                    &x[..=i],
-                );
+        scan::chunks(source, |batch, _| {
+            let Some(TargetsRef::Values { values, .. }) = batch.targets else {
+                return Ok(());
+            };
+            for row in batch.rows.iter() {
+                read_row(batch.features, row, &mut x);
+                let weight = batch.weights.map_or(1.0, |weights| f64::from(weights[row]));
+                total += weight;
+                normal.add(weight, &x, &values[row * outputs..][..outputs]);
             }
-            for (output, y) in values[row * width..][..outputs].iter().enumerate() {
-                super::vector::add(&mut normal.right[output * size..][..size], weight * y, &x);
-            }
-        }
+            Ok(())
+        })?;
         for i in 0..size {
             for j in 0..=i {
                 let value = normal.matrix[i * size + j] / total;
@@ -139,6 +136,17 @@ impl Normal {
         }
         normal.right.iter_mut().for_each(|value| *value /= total);
         Ok(normal)
+    }
+
+    /// Adds a row with its targets.
+    fn add(&mut self, weight: f64, x: &[f64], y: &[f64]) {
+        let size = self.size;
+        for (i, xi) in x.iter().enumerate() {
+            add(&mut self.matrix[i * size..][..i + 1], weight * xi, &x[..=i]);
+        }
+        for (right, y) in self.right.chunks_exact_mut(size).zip(y) {
+            add(right, weight * y, x);
+        }
     }
 
     /// Rows of \[weights, bias\] for each output, in the order of the parameters: all weights, then all biases.
@@ -205,25 +213,19 @@ fn singular(column: usize) -> Error {
 }
 
 /// A row of features in double precision, into the first values of `x`.
-fn read_row(features: &Features, row: usize, x: &mut [f64]) {
-    let range = row * features.width..(row + 1) * features.width;
-    let x = &mut x[..features.width];
-    match &features.values {
-        Values::F32(values) => {
-            for (x, value) in x.iter_mut().zip(&values[range]) {
-                *x = f64::from(*value);
-            }
-        }
-        Values::F64(values) => x.copy_from_slice(&values[range]),
-        Values::U8 {
+fn read_row(features: FeaturesRef, row: usize, x: &mut [f64]) {
+    match features.values {
+        // In double precision from the byte on.
+        ValuesRef::U8 {
             bytes,
             scale,
             offset,
         } => {
-            for (x, byte) in x.iter_mut().zip(&bytes[range]) {
-                *x = f64::from(*byte) * f64::from(*scale) + f64::from(*offset);
+            for (x, byte) in x.iter_mut().zip(&bytes[row * features.width..][..features.width]) {
+                *x = f64::from(*byte) * f64::from(scale) + f64::from(offset);
             }
         }
+        _ => x.iter_mut().zip(features.row(row)).for_each(|(x, value)| *x = value),
     }
 }
 

@@ -6,11 +6,11 @@
 //! Source: Bergstra & Bengio 2012, on grids.
 
 use super::{Advance, Objective, Point, SOLVERS, Solver};
-use crate::dataset::Dataset;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 use crate::search::{Axis, Surface, over};
+use crate::source::RowSource;
 use crate::spec::TrainingSpec;
 
 /// The most parameters that it takes.
@@ -63,7 +63,7 @@ impl Solver for Exhaustive {
 /// If there are more than two parameters, or the data do not fit the network.
 pub fn surface(
     engine: &mut dyn Engine,
-    dataset: &Dataset,
+    source: &mut dyn RowSource,
     spec: &TrainingSpec,
 ) -> Result<Option<Surface>> {
     if spec.optimizer.name != ENTRY.description.name {
@@ -71,7 +71,7 @@ pub fn surface(
     }
     let solver = Exhaustive::new(&SOLVERS.resolve(&spec.optimizer)?)?;
     let start = engine.save()?;
-    let mut objective = Objective::new(&mut *engine, dataset, spec);
+    let mut objective = Objective::new(&mut *engine, source, spec);
     let surface = solver.surface(&mut objective, &start.parameters);
     engine.load(&start)?;
     surface.map(Some)

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::vector::{add, norm, plus, zeros};
-use crate::dataset::Dataset;
-use crate::engine::{Batch, Engine, ParameterInfo, Rows};
+use crate::engine::{Engine, ParameterInfo};
 use crate::error::Result;
+use crate::source::{RowSource, scan};
 use crate::spec::TrainingSpec;
 
 /// A point of the objective.
@@ -22,7 +22,7 @@ pub struct Point {
 /// See the module's text.
 pub struct Objective<'a> {
     engine: &'a mut dyn Engine,
-    dataset: &'a Dataset,
+    source: &'a mut dyn RowSource,
     batch_size: usize,
     l2: f64,
     /// The parts of θ on which the penalty acts.
@@ -30,8 +30,12 @@ pub struct Objective<'a> {
 }
 
 impl<'a> Objective<'a> {
-    /// Of a dataset, through the engine, which takes `batch_size` rows at a time.
-    pub fn new(engine: &'a mut dyn Engine, dataset: &'a Dataset, spec: &TrainingSpec) -> Self {
+    /// Of the rows of a source, through the engine, which takes `batch_size` rows at a time.
+    pub fn new(
+        engine: &'a mut dyn Engine,
+        source: &'a mut dyn RowSource,
+        spec: &TrainingSpec,
+    ) -> Self {
         let mut end = 0;
         let range = |info: ParameterInfo| {
             let start = end;
@@ -41,7 +45,7 @@ impl<'a> Objective<'a> {
         let decaying = engine.parameters().into_iter().filter_map(range).collect();
         Self {
             engine,
-            dataset,
+            source,
             batch_size: spec.batch_size,
             l2: spec.l2,
             decaying,
@@ -49,8 +53,8 @@ impl<'a> Objective<'a> {
     }
 
     /// The rows.
-    pub fn dataset(&self) -> &'a Dataset {
-        self.dataset
+    pub fn source(&mut self) -> &mut dyn RowSource {
+        &mut *self.source
     }
 
     /// λ.
@@ -71,13 +75,14 @@ impl<'a> Objective<'a> {
         let parameters = self.engine.save_parameters()?;
         let (mut loss, mut total) = (0.0, 0.0);
         let mut gradient = zeros(parameters.len())?;
-        for batch in batches(self.dataset, self.batch_size) {
+        scan::chunks_of(self.source, self.batch_size, |batch, _| {
             let weight = batch.total_weight();
-            let (mean, slope) = self.engine.loss_and_gradient(&batch)?;
+            let (mean, slope) = self.engine.loss_and_gradient(batch)?;
             loss += weight * mean;
             total += weight;
             add(&mut gradient, weight, &slope);
-        }
+            Ok(())
+        })?;
         gradient.iter_mut().for_each(|g| *g /= total);
         loss /= total;
         for range in &self.decaying {
@@ -107,7 +112,7 @@ impl<'a> Objective<'a> {
     /// As [`Objective::here`].
     pub fn loss_at(&mut self, parameters: &[f64]) -> Result<f64> {
         self.stay_at(parameters)?;
-        let loss = self.engine.evaluate(&Batch::all(self.dataset), None)?;
+        let loss = scan::evaluate(self.engine, self.source)?;
         let weights = self
             .decaying
             .iter()
@@ -138,11 +143,12 @@ impl<'a> Objective<'a> {
         let engine = &mut *self.engine;
         let mut total = 0.0;
         let mut sum = zeros(v.len())?;
-        for batch in batches(self.dataset, self.batch_size) {
+        scan::chunks_of(self.source, self.batch_size, |batch, _| {
             let weight = batch.total_weight();
             total += weight;
-            add(&mut sum, weight, &engine.hvp(&batch, v)?.1);
-        }
+            add(&mut sum, weight, &engine.hvp(batch, v)?.1);
+            Ok(())
+        })?;
         sum.iter_mut().for_each(|sum| *sum /= total);
         for range in &self.decaying {
             add(&mut sum[range.clone()], self.l2, &v[range.clone()]);
@@ -164,12 +170,4 @@ impl<'a> Objective<'a> {
         }
         Ok(ahead)
     }
-}
-
-/// All rows of a dataset, so many at a time.
-fn batches(dataset: &Dataset, size: usize) -> impl Iterator<Item = Batch<'_>> {
-    let rows = dataset.rows();
-    let range = move |start| Rows::Range(start, rows.min(start + size));
-    let starts = (0..rows).step_by(size.max(1));
-    starts.map(move |start| Batch::new(dataset, range(start)))
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{Field, Flag, InSolver, RuleKind, RunRule};
+use super::training::MOST;
 use crate::registry::{Default, Description, Domain, Parameter};
 
 /// What the gradient is of.
@@ -31,6 +32,20 @@ pub struct Batches {
     pub last: LastBatch,
     /// How rows are drawn.
     pub sampling: Sampling,
+    /// Rows of a block. Blocks of consecutive rows are permuted, and rows are shuffled within windows of a few blocks,
+    /// so that a file can be read block by block. Absent: one shuffle of all rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<usize>,
+}
+
+impl Batches {
+    /// What multiplies the rate of a batch with so many rows of `size`.
+    pub(crate) fn weight(&self, rows: usize, size: usize) -> f64 {
+        match self.last {
+            LastBatch::Weight => rows as f64 / size as f64,
+            _ => 1.0,
+        }
+    }
 }
 
 impl std::default::Default for Batches {
@@ -39,6 +54,7 @@ impl std::default::Default for Batches {
             reshuffle: true,
             last: LastBatch::Keep,
             sampling: Sampling::Uniform,
+            block: None,
         }
     }
 }
@@ -62,13 +78,13 @@ pub enum Sampling {
     /// Every row once an epoch, in any order.
     Uniform,
     /// Every row once an epoch; each batch has the classes about in the proportions of the data: see
-    /// `batches.rs`.
+    /// `order.rs`.
     Stratified,
     /// As many rows of each class in a batch, up to rounding: rows of rare classes come several times an epoch.
     Balanced,
 }
 
-pub(super) const RULES: &[&RunRule] = &[&RESHUFFLE, &LAST, &SAMPLING];
+pub(super) const RULES: &[&RunRule] = &[&RESHUFFLE, &LAST, &SAMPLING, &BLOCK];
 
 /// Whether batches change from epoch to epoch.
 const RESHUFFLE: RunRule = RunRule {
@@ -146,4 +162,22 @@ const SAMPLING: RunRule = RunRule {
         ),
         InSolver::Refused,
     )],
+};
+
+/// Whether the order of rows is one that a file can be read in block by block.
+const BLOCK: RunRule = RunRule {
+    kind: RuleKind::Batch,
+    description: Description {
+        name: "block",
+        summary: "Blocks of consecutive rows permuted, and rows shuffled within every eight of them, so that a file that does not fit in memory is read block by block; else one shuffle of all rows",
+        equation: "π = a permutation of blocks, then one of the rows of each window of 8 blocks",
+        source: "Meng, Chen, Wang, Ma & Liu 2019",
+        parameters: &[Parameter::new(
+            "block",
+            "rows of a block",
+            Default::Off,
+            Domain::Integer(1, MOST),
+        )],
+    },
+    fields: &[Field::new("batches.block", InSolver::Refused)],
 };

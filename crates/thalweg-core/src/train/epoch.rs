@@ -1,83 +1,93 @@
-//! One epoch of a run: its mini-batches, or one iteration of its solver.
+//! One epoch of a run: its updates, each a mini-batch or an iteration of the solver, and its end.
 
-use std::time::Instant;
+use serde::{Deserialize, Serialize};
 
 use super::{Run, StoppedBy};
-use crate::batches;
-use crate::engine::{Batch, Rows, StepReport};
+use crate::engine::StepReport;
 use crate::error::{Error, Result};
-use crate::observe::{Flow, Observer};
+use crate::observe::{Best, EpochReport};
 use crate::optimizers::Time;
 use crate::solvers::{Advance, Objective};
+use crate::source::scan;
+
+/// Sums over the updates of an epoch that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EpochSums {
+    /// Updates done.
+    pub steps: u64,
+    /// Rows of their batches.
+    pub rows: usize,
+    /// Σ w of these rows.
+    pub weight: f64,
+    /// Σ w·l, each row before the update of its batch.
+    pub loss: f64,
+    /// Σ ‖∇‖ over the updates.
+    pub gradient_norm: f64,
+    /// Learning rate of the last update.
+    pub learning_rate: f64,
+    /// Seconds of training until a checkpoint.
+    pub seconds: f64,
+    /// Why the epoch ends with the last update, if it ends early.
+    pub stopped_by: Option<StoppedBy>,
+}
+
+impl EpochSums {
+    fn add(&mut self, rows: usize, weight: f64, rate: f64, report: &StepReport) {
+        self.rows += rows;
+        self.weight += weight;
+        self.steps += 1;
+        self.loss += report.loss * weight;
+        self.gradient_norm += report.gradient_norm;
+        self.learning_rate = rate;
+    }
+}
 
 impl Run<'_> {
-    /// An epoch of mini-batches; why it ended early, if it did.
-    pub(super) fn batches(
-        &mut self,
-        observer: &mut dyn Observer,
-    ) -> Result<(Sums, Option<StoppedBy>)> {
-        let threads = self.engine.threads();
-        batches::arrange(
-            &self.spec,
-            self.training,
-            self.epoch,
-            threads,
-            &mut self.order,
-        );
-        let order = std::mem::take(&mut self.order);
-        let result = self.batches_in(&order, observer);
-        self.order = order;
-        result
+    /// Whether no update of the epoch is left.
+    pub(super) fn is_epoch_over(&self) -> bool {
+        self.sums.stopped_by.is_some() || self.sums.steps >= self.steps_per_epoch
     }
 
-    fn batches_in(
-        &mut self,
-        order: &[u32],
-        observer: &mut dyn Observer,
-    ) -> Result<(Sums, Option<StoppedBy>)> {
-        let mut sums = Sums::default();
-        let count = batches::count(&self.spec, order.len());
-        let size = self.spec.batch_size;
-        for start in (0..count).map(|number| number * size) {
-            let (rows, upcoming) = order[start..].split_at(size.min(order.len() - start));
-            let rate = self.rate() * batches::weight(&self.spec, rows.len());
-            self.step += 1;
-            let time = Time {
-                step: self.step,
-                rate,
-            };
-            let batch = Batch {
-                upcoming: Rows::Listed(upcoming),
-                ..Batch::new(self.training, Rows::Listed(rows))
-            };
-            let epoch = self.epoch + 1;
-            let report = (self.engine.step(&batch, time)).map_err(|e| in_epoch(e, epoch))?;
-            sums.add(&batch, time.rate, &report);
-            self.memory.smoothed.add(report.loss);
-            if observer.step(self.step, &report) == Flow::Stop {
-                return Ok((sums, Some(StoppedBy::Observer)));
-            }
-            if let Some(stopped_by) = self.stops_after(&report, &sums) {
-                return Ok((sums, Some(stopped_by)));
-            }
+    /// The next update of the epoch.
+    pub(super) fn update(&mut self) -> Result<StepReport> {
+        self.is_resumable = false;
+        let report = match self.solver.is_some() {
+            true => self.iterate()?,
+            false => self.mini_batch()?,
+        };
+        self.memory.smoothed.add(report.loss);
+        if self.sums.stopped_by.is_none() {
+            self.sums.stopped_by = self.stops_after(&report);
         }
-        Ok((sums, None))
+        self.is_resumable = true;
+        Ok(report)
+    }
+
+    /// An update with the next mini-batch.
+    fn mini_batch(&mut self) -> Result<StepReport> {
+        let rate = self.rate();
+        let request = self.order.batch(self.epoch, self.sums.steps as usize);
+        let rows = request.rows.len();
+        let batch = self.training.batch(request)?;
+        self.step += 1;
+        let time = Time {
+            step: self.step,
+            rate: rate * self.spec.batches.weight(rows, self.spec.batch_size),
+        };
+        let epoch = self.epoch + 1;
+        let report = (self.engine.step(&batch, time)).map_err(|e| in_epoch(e, epoch))?;
+        (self.sums).add(rows, batch.total_weight(), time.rate, &report);
+        Ok(report)
     }
 
     /// An iteration of the solver, which is an epoch of one update.
-    pub(super) fn iterate(
-        &mut self,
-        observer: &mut dyn Observer,
-    ) -> Result<(Sums, Option<StoppedBy>)> {
-        let mut sums = Sums::default();
+    fn iterate(&mut self) -> Result<StepReport> {
         self.step += 1;
-        let (mut objective, solver) = match &mut self.solver {
-            Some(solver) => (
-                Objective::new(&mut *self.engine, self.training, &self.spec),
-                solver,
-            ),
-            None => return Ok((sums, Some(StoppedBy::Converged))),
+        let Some(solver) = &mut self.solver else {
+            return Err(Error::invalid("optimizer", "no solver", "a solver"));
         };
+        let mut objective = Objective::new(&mut *self.engine, &mut *self.training, &self.spec);
         let from = objective.here()?;
         let (to, end) = match solver.advance(&mut objective, &from)? {
             Advance::To(point) => (Some(point), None),
@@ -86,11 +96,11 @@ impl Run<'_> {
             Advance::Converged => (None, Some(StoppedBy::Converged)),
             Advance::Stuck => (None, Some(StoppedBy::LineSearch)),
         };
-        // After the last iteration none follows that would tell of where it led.
-        let told = (to.as_ref()).filter(|_| end.is_some()).unwrap_or(&from);
+        // No iteration follows the last one that would report where it led.
+        let reported = (to.as_ref()).filter(|_| end.is_some()).unwrap_or(&from);
         let report = StepReport {
-            loss: told.loss,
-            gradient_norm: told.gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
+            loss: reported.loss,
+            gradient_norm: reported.gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
             change: to.as_ref().map(|to| {
                 let pairs = to.parameters.iter().zip(&from.parameters);
                 pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
@@ -106,13 +116,10 @@ impl Run<'_> {
                 rate: None,
             });
         }
-        sums.add(&Batch::all(self.training), self.spec.learning_rate, &report);
-        self.memory.smoothed.add(report.loss);
-        let stopped_by = match observer.step(self.step, &report) {
-            Flow::Stop => Some(StoppedBy::Observer),
-            Flow::Continue => end.or_else(|| self.stops_after(&report, &sums)),
-        };
-        Ok((sums, stopped_by))
+        let (rows, rate) = (self.training.schema().rows, self.spec.learning_rate);
+        self.sums.add(rows, self.weight, rate, &report);
+        self.sums.stopped_by = end;
+        Ok(report)
     }
 
     /// η of the next update.
@@ -128,7 +135,7 @@ impl Run<'_> {
     }
 
     /// Why the run ends after an update, if it does.
-    fn stops_after(&self, report: &StepReport, sums: &Sums) -> Option<StoppedBy> {
+    fn stops_after(&self, report: &StepReport) -> Option<StoppedBy> {
         let stop = &self.spec.stop;
         let is_small = |value: Option<f64>, bound: Option<f64>| {
             bound.is_some_and(|bound| value.is_some_and(|value| value <= bound))
@@ -136,7 +143,7 @@ impl Run<'_> {
         if is_small(Some(report.gradient_norm), stop.min_gradient) {
             return Some(StoppedBy::MinGradient);
         }
-        if sums.rate != 0.0 && is_small(report.change, stop.min_change) {
+        if self.sums.learning_rate != 0.0 && is_small(report.change, stop.min_change) {
             return Some(StoppedBy::MinChange);
         }
         if stop
@@ -145,45 +152,86 @@ impl Run<'_> {
         {
             return Some(StoppedBy::MaxSteps);
         }
-        let seconds = || self.memory.seconds + sums.start.elapsed().as_secs_f64();
+        let seconds = || self.memory.seconds + self.seconds();
         (stop.max_time.is_some_and(|limit| seconds() >= limit)).then_some(StoppedBy::MaxTime)
     }
-}
 
-/// Sums over the updates of an epoch.
-pub(super) struct Sums {
-    pub start: Instant,
-    pub rows: usize,
-    pub weight: f64,
-    pub steps: usize,
-    pub loss: f64,
-    pub norm: f64,
-    pub rate: f64,
-}
-
-impl Default for Sums {
-    fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            rows: 0,
-            weight: 0.0,
-            steps: 0,
-            loss: 0.0,
-            norm: 0.0,
-            rate: 0.0,
+    /// Ends the epoch: evaluates the validation rows, and remembers the epoch if it is the best.
+    pub(super) fn end_epoch(&mut self) -> Result<EpochReport> {
+        let seconds = self.seconds();
+        self.is_resumable = false;
+        self.epoch += 1;
+        let sums = std::mem::take(&mut self.sums);
+        self.ended_by = sums.stopped_by;
+        self.memory.seconds += seconds;
+        let latest = match self.validation {
+            Some(_) => self.take_average()?,
+            None => None,
+        };
+        let validation_loss = match &mut self.validation {
+            Some(rows) => Some(scan::evaluate(&mut *self.engine, &mut **rows)?),
+            None => None,
+        };
+        let gradient_norm = sums.gradient_norm / sums.steps as f64;
+        for (quantity, value) in [
+            // Of a solver: its steps would be of length 0.
+            ("gradient norm", Some(gradient_norm)),
+            ("validation loss", validation_loss),
+        ] {
+            if let Some(value) = value.filter(|value| !value.is_finite()) {
+                return Err(Error::Diverged {
+                    step: self.step,
+                    epoch: self.epoch,
+                    quantity,
+                    value,
+                    rate: self.solver.is_none().then_some(sums.learning_rate),
+                });
+            }
         }
+        let is_best = validation_loss.is_some_and(|loss| self.early_stopping.is_best(loss));
+        if let (true, Some(loss)) = (is_best, validation_loss) {
+            self.early_stopping.best = Some(Best {
+                epoch: self.epoch,
+                loss,
+                parameters: self.engine.save_parameters()?,
+            });
+        }
+        if let Some(latest) = latest {
+            self.engine.load(&latest)?;
+        }
+        let train_loss = sums.loss / sums.weight;
+        if let Some(plateau) = &self.spec.plateau {
+            let loss = validation_loss.unwrap_or(train_loss);
+            self.memory.reduction.epoch(plateau, loss);
+        }
+        self.is_resumable = self.ended_by.is_none();
+        Ok(EpochReport {
+            epoch: self.epoch,
+            train_loss,
+            smoothed_loss: self.memory.smoothed.value().unwrap_or(train_loss),
+            validation_loss,
+            learning_rate: sums.learning_rate,
+            gradient_norm,
+            seconds,
+            rows_per_second: sums.rows as f64 / seconds,
+            is_best,
+        })
     }
-}
 
-impl Sums {
-    fn add(&mut self, batch: &Batch, rate: f64, report: &StepReport) {
-        let weight = batch.total_weight();
-        self.rows += batch.rows.len();
-        self.weight += weight;
-        self.steps += 1;
-        self.loss += report.loss * weight;
-        self.norm += report.gradient_norm;
-        self.rate = rate;
+    /// Why the run ends after an epoch, if it does.
+    pub(super) fn stops_after_epoch(&mut self, report: &EpochReport) -> Option<StoppedBy> {
+        let loss = report.validation_loss.unwrap_or(report.train_loss);
+        let is_low = (self.spec.stop.target_loss).is_some_and(|target| loss <= target);
+        (self.ended_by.take())
+            .or(is_low.then_some(StoppedBy::TargetLoss))
+            .or_else(|| self.out_of_patience())
+            .or((self.epoch >= self.last_epoch()).then_some(StoppedBy::Epochs))
+    }
+
+    /// Whether the validation loss stopped improving.
+    pub(super) fn out_of_patience(&self) -> Option<StoppedBy> {
+        let is_out = self.early_stopping.is_out_of_patience(self.epoch);
+        is_out.then_some(StoppedBy::Patience)
     }
 }
 

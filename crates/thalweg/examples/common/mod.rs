@@ -12,10 +12,11 @@ use thalweg::cpu;
 use thalweg::data::{Loaded, PrepareOptions, Prepared, ReadOptions, Source};
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine};
-use thalweg::observe::{EpochReport, Flow, Observer};
+use thalweg::observe::EpochReport;
 use thalweg::optimizers::Time;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::Run;
+use thalweg::train::{Flow, Observer};
 use thalweg_plot::{Figure, Grid};
 
 pub use build::*;
@@ -190,7 +191,7 @@ pub fn accuracy(engine: &mut dyn Engine, data: &Dataset, outputs: usize) -> Resu
 pub struct Epochs(pub Vec<EpochReport>);
 
 impl Observer for Epochs {
-    fn epoch(&mut self, _: &Run, report: &EpochReport) -> thalweg::core::Result<Flow> {
+    fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> thalweg::core::Result<Flow> {
         self.0.push(report.clone());
         Ok(Flow::Continue)
     }

@@ -1,0 +1,250 @@
+//! Which rows make the mini-batches of an epoch: an order of row numbers that is cut into batches.
+//!
+//! The order is a function of (seed, epoch, spec, number of rows, classes), so a resumed run needs no state. Without
+//! reshuffling it is that of epoch 0 in every epoch: a fixed partition.
+//!
+//! - Stratified: the k-th of the n rows of a class, in random order, gets the place (k + u)/n with one random u a
+//!   class, and rows are sorted by place; any stretch of 1/k of the places has n/k rows of the class, up to one
+//!   (systematic sampling, Madow & Madow 1944). B neighbours are such a stretch of B/N up to what all classes together
+//!   were rounded by, so with many small classes a batch may be further from the proportions.
+//! - Balanced: places go to the classes in turn, and a class gives its rows in random order, from the beginning again
+//!   after the last.
+//! - Blocks: blocks of consecutive rows are permuted, and the rows of every [`WINDOW`] blocks are shuffled together.
+//!   Only a window is listed at a time, and whoever reads the rows needs no more of them than that.
+
+use std::ops::Range;
+
+use crate::engine::Rows;
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::random::{Purpose, Sequence, Stream};
+use crate::shuffle::shuffle;
+use crate::source::Request;
+use crate::spec::{LastBatch, Sampling, TrainingSpec};
+
+/// Blocks whose rows are shuffled together.
+pub const WINDOW: usize = 8;
+/// Rows of a block where rows stay in their order.
+const SEQUENTIAL: usize = 1 << 13;
+/// Substreams of the permutation of blocks and of windows, beyond those of [`shuffle`].
+const BLOCKS: u64 = 1 << 20;
+const WINDOWS: u64 = 1 << 30;
+
+/// See the module's text.
+///
+/// ```
+/// use thalweg_core::order::RowOrder;
+/// use thalweg_core::spec::TrainingSpec;
+///
+/// let spec = TrainingSpec { batch_size: 4, shuffle: false, ..TrainingSpec::default() };
+/// let mut order = RowOrder::new(&spec, 10, None, 1)?;
+/// assert_eq!(order.batches(), 3);
+/// assert_eq!(order.batch(0, 2).rows.len(), 2);
+/// # Ok::<(), thalweg_core::Error>(())
+/// ```
+pub struct RowOrder {
+    spec: TrainingSpec,
+    rows: usize,
+    threads: usize,
+    /// The class of each row, where rows are sampled by class.
+    classes: Vec<u32>,
+    /// Rows of a block; all of them where there is a single window.
+    block: usize,
+    /// The epoch whose order is listed.
+    epoch: Option<usize>,
+    /// The blocks in the order of the epoch.
+    blocks: Vec<u32>,
+    /// Rows in order, from position `first` of the epoch on.
+    listed: Vec<u32>,
+    first: usize,
+    /// Windows that were listed so far.
+    windows: usize,
+    /// The stretches of rows of the last two windows, and where the last one begins among the positions.
+    stretches: Vec<Range<usize>>,
+    last_window: (usize, usize),
+}
+
+impl RowOrder {
+    /// The order of so many rows, shuffled on up to so many threads. `spec` is resolved; `classes` has the class of
+    /// each row, where rows have classes and the spec samples by them.
+    ///
+    /// # Errors
+    /// If the spec samples by class and there are no classes, or there is not enough memory.
+    pub fn new(
+        spec: &TrainingSpec,
+        rows: usize,
+        classes: Option<Vec<u32>>,
+        threads: usize,
+    ) -> Result<Self> {
+        let is_uniform = spec.batches.sampling == Sampling::Uniform;
+        let classes = match (is_uniform, classes) {
+            (true, _) => Vec::new(),
+            (false, Some(classes)) => classes,
+            (false, None) => {
+                let error = Error::invalid("sampling", "targets that are numbers", "classes");
+                return Err(error
+                    .remedy("choose the sampling uniform")
+                    .at("batches.sampling"));
+            }
+        };
+        let block = match spec.batches.block {
+            Some(block) if is_uniform => block.min(rows),
+            None if is_uniform && !spec.shuffle => SEQUENTIAL.min(rows),
+            _ => rows,
+        };
+        let blocks = rows.div_ceil(block.max(1));
+        let window = block.saturating_mul(WINDOW).min(rows);
+        let mut listed = memory::room(window.saturating_add(spec.batch_size.min(rows)))?;
+        memory::prefer_huge_pages(&mut listed);
+        Ok(Self {
+            spec: spec.clone(),
+            rows,
+            threads,
+            classes,
+            block,
+            epoch: None,
+            blocks: memory::collect(0..blocks)?
+                .into_iter()
+                .map(|block| block as u32)
+                .collect(),
+            listed,
+            first: 0,
+            windows: 0,
+            stretches: Vec::with_capacity(2 * WINDOW),
+            last_window: (0, 0),
+        })
+    }
+
+    /// Batches of an epoch.
+    pub fn batches(&self) -> usize {
+        let size = self.spec.batch_size;
+        match self.spec.batches.last {
+            LastBatch::Drop if self.rows >= size => self.rows / size,
+            _ => self.rows.div_ceil(size),
+        }
+    }
+
+    /// The rows of a batch, both counted from 0: any batch of any epoch, most cheaply one after the other.
+    ///
+    /// # Panics
+    /// If the epoch has no such batch.
+    pub fn batch(&mut self, epoch: usize, batch: usize) -> Request<'_> {
+        let start = batch * self.spec.batch_size;
+        let end = self.rows.min(start + self.spec.batch_size);
+        let epoch = if self.spec.batches.reshuffle {
+            epoch
+        } else {
+            0
+        };
+        if self.epoch != Some(epoch) || start < self.first {
+            self.begin(epoch);
+        }
+        while self.first + self.listed.len() < end {
+            self.next_window(epoch, start);
+        }
+        let listed = &self.listed[start - self.first..];
+        let (rows, upcoming) = listed.split_at(end - start);
+        let (position, stretch) = self.last_window;
+        let from = if start >= position { stretch } else { 0 };
+        Request {
+            rows: Rows::Listed(rows),
+            upcoming: Rows::Listed(upcoming),
+            window: &self.stretches[from..],
+        }
+    }
+
+    /// Goes to the beginning of an epoch.
+    fn begin(&mut self, epoch: usize) {
+        self.epoch = Some(epoch);
+        (self.first, self.windows) = (0, 0);
+        self.listed.clear();
+        self.stretches.clear();
+        if self.block >= self.rows {
+            return;
+        }
+        let blocks = self.blocks.iter_mut().zip(0..);
+        blocks.for_each(|(block, number)| *block = number);
+        if self.spec.shuffle {
+            self.random(BLOCKS, epoch).shuffle(&mut self.blocks);
+        }
+    }
+
+    /// Lists the next window. Rows before position `start` are no longer needed.
+    fn next_window(&mut self, epoch: usize, start: usize) {
+        if self.block >= self.rows {
+            self.listed.resize(self.rows, 0);
+            return arrange(
+                &self.spec,
+                &self.classes,
+                epoch,
+                self.threads,
+                &mut self.listed,
+            );
+        }
+        let done = (start.saturating_sub(self.first)).min(self.listed.len());
+        self.listed.drain(..done);
+        self.first += done;
+        if self.stretches.len() > WINDOW {
+            self.stretches.drain(..WINDOW);
+        }
+        let before = self.listed.len();
+        self.last_window = (self.first + before, self.stretches.len());
+        let (first, end) = (self.windows * WINDOW, (self.windows + 1) * WINDOW);
+        for block in &self.blocks[first..end.min(self.blocks.len())] {
+            let start = *block as usize * self.block;
+            let rows = start..self.rows.min(start + self.block);
+            self.listed.extend(rows.start as u32..rows.end as u32);
+            self.stretches.push(rows);
+        }
+        if self.spec.shuffle {
+            let mut random = self.random(WINDOWS + self.windows as u64, epoch);
+            random.shuffle(&mut self.listed[before..]);
+        }
+        self.windows += 1;
+    }
+
+    fn random(&self, number: u64, epoch: usize) -> Sequence {
+        let substream = number << 32 | epoch as u64;
+        Stream::new(self.spec.seed, Purpose::Shuffle, substream).sequence()
+    }
+}
+
+/// Puts all rows into the order of an epoch.
+fn arrange(spec: &TrainingSpec, classes: &[u32], epoch: usize, threads: usize, order: &mut [u32]) {
+    let mut random = None;
+    if spec.shuffle {
+        random = Some(shuffle(spec.seed, epoch, threads, order));
+    } else {
+        order
+            .iter_mut()
+            .zip(0..)
+            .for_each(|(place, row)| *place = row);
+    }
+    if spec.batches.sampling == Sampling::Uniform {
+        return;
+    }
+    let most = classes.iter().max().map_or(0, |class| *class as usize + 1);
+    let mut members: Vec<Vec<u32>> = vec![Vec::new(); most];
+    for row in order.iter() {
+        members[classes[*row as usize] as usize].push(*row);
+    }
+    members.retain(|rows| !rows.is_empty());
+    if spec.batches.sampling == Sampling::Balanced {
+        let count = members.len();
+        for (place, row) in order.iter_mut().enumerate() {
+            let rows = &members[place % count];
+            *row = rows[place / count % rows.len()];
+        }
+        return;
+    }
+    let mut placed: Vec<(f64, u32)> = Vec::with_capacity(order.len());
+    for rows in &members {
+        let start = random.as_mut().map_or(0.5, Sequence::uniform);
+        let place = |k: usize| (k as f64 + start) / rows.len() as f64;
+        placed.extend(rows.iter().enumerate().map(|(k, row)| (place(k), *row)));
+    }
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (to, (_, row)) in order.iter_mut().zip(placed) {
+        *to = row;
+    }
+}
