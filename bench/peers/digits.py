@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 job = json.loads(sys.argv[1])
-warnings.simplefilter("ignore", ConvergenceWarning)  # it trains as many epochs as it is told
+warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
 x, y = load_digits(return_X_y=True)
 x, test_x, y, test_y = train_test_split(x, y, test_size=0.1, stratify=y, random_state=0)
 model = make_pipeline(

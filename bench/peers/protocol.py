@@ -1,4 +1,4 @@
-"""What every peer shares: its job from the command line, and the line protocol.
+"""Shared by all peers: the job from the command line, and the line protocol.
 
     peer.py '{"folder": …, "rows": …, "layers": […], "convolutions": […], "batch": …, "optimizer": "adam", "learning_rate": …, "threads": …}'
 
@@ -22,10 +22,10 @@ os.dup2(2, 1)
 
 
 def job():
-    """What the argument says, with x (f32, or bytes of pixels that stand for 255ths: see `floats`), y, and `initial`, the first parameters as (weight, bias).
+    """The job, with x (f32, or bytes of pixels as 255ths: see `floats`), y, and `initial`: (weight, bias) a layer.
 
-    The weight of a dense layer is [out, in]; that of a convolution, of which each has ReLU and a maximum over
-    2 × 2 pixels behind it and stands in front of the dense layers, [out, in, lines, pixels]."""
+    Convolutions, each followed by ReLU and a maximum over 2 × 2 pixels, come before the dense layers. A dense weight is
+    [out, in], that of a convolution [out, in, lines, pixels]."""
     job = SimpleNamespace(**json.loads(sys.argv[1]))
     folder = pathlib.Path(job.folder)
     job.x = np.load(folder / "x.npy")[: job.rows]

@@ -1,9 +1,8 @@
-//! `cargo xtask compare OLD NEW`: two `thalweg` programs train the same configurations, and must end in the same bits.
+//! `cargo xtask compare OLD NEW`: two `thalweg` programs train the same configurations and must end in the same bits.
 //!
-//! What is compared are the tensors of `model.safetensors`, byte by byte, and the predictions. Metadata and messages may
-//! differ. Data are built in or written here.
+//! Compared are the tensors of `model.safetensors`, byte by byte, and the predictions. Metadata and messages may differ.
+//! The configurations stand in `compare/cases.txt`; data are built in or written here.
 
-mod cases;
 mod inputs;
 
 use std::collections::BTreeMap;
@@ -16,24 +15,51 @@ use serde_json::Value;
 
 use crate::Result;
 use crate::process::{command, output, target, words};
-use cases::{CASES, Case};
 
-/// Trains every case, or the one named, with both programs and prints a line for each.
+const CASES: &str = include_str!("compare/cases.txt");
+
+/// A configuration: its name, and its runs in order, as words of the command line.
+struct Case {
+    name: &'static str,
+    runs: Vec<&'static str>,
+}
+
+/// The configurations of a text such as `compare/cases.txt`.
+fn parse(text: &'static str) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for line in text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        match (
+            line.strip_prefix("then "),
+            line.split_once(": "),
+            cases.last_mut(),
+        ) {
+            (Some(run), _, Some(case)) => case.runs.push(run),
+            (_, Some((name, run)), _) => cases.push(Case {
+                name,
+                runs: vec![run],
+            }),
+            _ => {}
+        }
+    }
+    cases
+}
+
+/// Trains every configuration, or the one named, with both programs and prints a line for each.
 pub fn run(old: &str, new: &str, only: Option<&str>) -> Result<()> {
     let programs = [("old", program(old)?), ("new", program(new)?)];
-    let chosen: Vec<&Case> = CASES
-        .iter()
-        .filter(|(name, _)| only.is_none_or(|only| only == *name))
-        .collect();
-    if chosen.is_empty() {
-        let names: Vec<&str> = CASES.iter().map(|(name, _)| *name).collect();
-        return Err(format!("no such case; there are {}", names.join(", ")));
+    let mut cases = parse(CASES);
+    cases.retain(|case| only.is_none_or(|only| only == case.name));
+    if cases.is_empty() {
+        return Err("compare: no such name in xtask/src/compare/cases.txt".to_owned());
     }
     let folder = target().join("compare");
     let _ = fs::remove_dir_all(&folder);
     inputs::write(&folder)?;
     let mut failed = Vec::new();
-    for (name, runs) in &chosen {
+    for Case { name, runs } in &cases {
         let start = Instant::now();
         let train = |(side, program): &(&str, PathBuf)| {
             Side::train(program, &folder, &format!("{side}/{name}"), runs)
@@ -51,7 +77,7 @@ pub fn run(old: &str, new: &str, only: Option<&str>) -> Result<()> {
             }
         }
     }
-    let (all, count) = (chosen.len(), failed.len());
+    let (all, count) = (cases.len(), failed.len());
     if count > 0 {
         return Err(format!(
             "{count} of {all} configurations differ: {}",
@@ -256,11 +282,14 @@ mod tests {
     }
 
     #[test]
-    fn every_case_has_a_name_of_its_own() {
-        let mut names: Vec<&str> = CASES.iter().map(|(name, _)| *name).collect();
+    fn every_configuration_is_read_and_has_a_name_of_its_own() {
+        let cases = parse(CASES);
+        let runs: usize = cases.iter().map(|case| case.runs.len()).sum();
+        assert_eq!(runs, CASES.matches("--threads").count());
+        let mut names: Vec<&str> = cases.iter().map(|case| case.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), CASES.len());
+        assert_eq!(names.len(), cases.len());
         assert!(names.len() >= 30);
     }
 }

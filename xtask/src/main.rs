@@ -17,13 +17,13 @@ const USAGE: &str = "\
 usage: cargo xtask TASK
 
   test                     formatting, lints, documentation, all tests, golden files
-  structure                circles between files, crates that look up, long files and functions
-  oracles [--with torch]   make the golden files of oracles/ again
+  structure                check the source: circles of imports, order of crates, long files and functions
+  oracles [--with torch]   write the golden files of oracles/ again
   bench   [--with torch] [--only NAME] [--quick]
-                           time Thalweg beside its peers; a full run (6 minutes) writes bench/RESULTS.md
+                           time Thalweg and its peers; a full run (6 minutes) writes bench/RESULTS.md
                              --with torch  PyTorch as well (a large download)
-                             --only NAME   one workload, printed only
-                             --quick       few rows and epochs, printed only: does everything run?
+                             --only NAME   one workload; writes nothing
+                             --quick       few rows and epochs: does everything run? Writes nothing
   bench --scaling [--quick]
                            time Thalweg alone by width, depth, batch, rows and threads (2 minutes);
                            a full run writes bench/SCALING.md and its pictures
@@ -31,8 +31,8 @@ usage: cargo xtask TASK
                            where the time of a step goes, by sampling with Linux's `perf` (3 minutes);
                            a full run writes bench/BREAKDOWN.md
   bench --against OLD [--only NAME] [--quick]
-                           time this build beside an older one, OLD being its release build of xtask, on one
-                           core and on two; count instructions (10 minutes)
+                           time this build and an older one (OLD: its release build of xtask) on one core and
+                           on two, and count instructions (10 minutes)
   compare OLD NEW [--only NAME]
                            train the same configurations with two `thalweg` programs, from release builds:
                            are their models the same, bit for bit? (half a minute)

@@ -1,4 +1,4 @@
-//! `cargo xtask oracles`: the golden files of `oracles/`, and the check of those that need only numpy.
+//! `cargo xtask oracles`: writes the golden files of `oracles/`; and checks those that need NumPy alone.
 
 use crate::Result;
 use crate::process::check;
@@ -9,7 +9,7 @@ fn environment(requirements: &str) -> Result<Environment> {
     Environment::prepare(&name, &format!("oracles/requirements-{requirements}.txt"))
 }
 
-/// Makes the golden files again, those of PyTorch only when asked for.
+/// Writes the golden files again; those of PyTorch, a large download, on request.
 pub fn make(with_torch: bool) -> Result<()> {
     let mut groups = vec![
         ("closed_form", "closed-form"),
@@ -25,7 +25,7 @@ pub fn make(with_torch: bool) -> Result<()> {
     Ok(())
 }
 
-/// Computes the closed forms afresh and compares them with the committed files.
+/// Computes the closed forms again and compares them with the committed files.
 pub fn check_closed_forms() -> Result<()> {
     let environment = environment("closed-form")?;
     check(

@@ -1,4 +1,4 @@
-//! Child processes and where things lie.
+//! Child processes and paths.
 
 use std::ffi::OsStr;
 use std::io::Write;

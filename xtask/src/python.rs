@@ -29,8 +29,8 @@ pub fn require() -> Result<()> {
 pub struct Environment(PathBuf);
 
 impl Environment {
-    /// `target/NAME` with what `requirements` (a path from the root) pins: made when it is not there,
-    /// brought up to date when the pins changed.
+    /// `target/NAME` with the packages pinned by `requirements` (a path from the root): created once, and updated
+    /// when the pins change.
     pub fn prepare(name: &str, requirements: &str) -> Result<Self> {
         require()?;
         let folder = target().join(name);

@@ -1,9 +1,8 @@
 //! Rows to train on, made from counter-based random numbers: the same on every machine and any thread count.
 //!
 //! Planted: x uniform on ±√3 (variance 1), class = argmax of x·T + ε with T, ε normal and T scaled by
-//! 3/√inputs, so that the loss falls and does not reach zero; with two classes the sign of the difference.
-//! Pixels: a template a class of which 19 % is bright, 5 % of the pixels inverted, brightness uniform; bytes, as images
-//! are, each read as a 255th.
+//! 3/√inputs, so that the loss falls and does not reach zero. Pixels: a template a class of which 19 % is bright,
+//! 5 % of the pixels inverted, brightness uniform; bytes as 255ths.
 
 use std::ops::Range;
 
@@ -13,11 +12,11 @@ use thalweg_core::random::{Purpose, Sequence, Stream};
 
 use crate::workloads::{RowKind, Workload};
 
-/// Of all random numbers here.
+/// The seed of all random numbers here.
 pub const SEED: u64 = 20_250_101;
-/// Raised when the same seed makes other rows.
+/// Version of the rows: raised when the same seed makes other ones.
 pub const VERSION: u32 = 2;
-/// Substreams of what all rows share; rows come after them.
+/// Substreams: the teacher, the initial parameters, and from `ROWS` on one a block of rows.
 const TEACHER: u64 = 0;
 const INITIAL: u64 = 1;
 const ROWS: u64 = 16;
@@ -56,7 +55,7 @@ impl Data {
     }
 }
 
-/// What synthetic rows are, in words.
+/// What synthetic rows are.
 pub fn description(kind: RowKind) -> &'static str {
     match kind {
         RowKind::Planted => "uniform features of variance 1, planted linear teacher with noise",
@@ -131,7 +130,7 @@ fn pixels(workload: &Workload, rows: usize, threads: usize) -> (Values, Vec<u32>
     (bytes_as_values(bytes), classes)
 }
 
-/// Bytes of pixels, each read as a 255th.
+/// Pixels as values: each byte is a 255th.
 pub fn bytes_as_values(bytes: Vec<u8>) -> Values {
     Values::U8 {
         bytes,
@@ -140,7 +139,7 @@ pub fn bytes_as_values(bytes: Vec<u8>) -> Values {
     }
 }
 
-/// Fills row after row with `row`, which returns its class; each block of rows has random numbers of its own.
+/// Fills row after row with `row`, which returns its class; each block of rows has a substream of its own.
 fn in_blocks<V: Default + Clone + Send>(
     rows: usize,
     width: usize,

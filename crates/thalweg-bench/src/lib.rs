@@ -1,9 +1,8 @@
 //! Thalweg's side of every benchmark: [`workloads`], their [`data`], how they are trained and timed
 //! ([`trainer`]), and the limits of the machine ([`machine`], [`products`]).
 //!
-//! `thalweg bench` shows this to a user; `cargo xtask bench` puts peers beside it. Rates are judged by a
-//! roofline: a row costs floating-point operations and bytes, the machine has a peak of each, and the slower
-//! of the two is the bound.
+//! `thalweg bench` prints it; `cargo xtask bench` compares it with peers. Rates are compared with a roofline: a row costs
+//! floating-point operations and bytes, the machine has a peak of each, and the slower of the two is the bound.
 
 pub mod data;
 pub mod machine;

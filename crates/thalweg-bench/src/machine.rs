@@ -1,4 +1,4 @@
-//! The limits of the machine, measured: multiply-adds in registers, and reading memory.
+//! The limits of the machine, measured: multiply-adds in registers, and reads of memory.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +11,13 @@ use thalweg_core::{Isa, probe};
 /// How long measurements take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
-    /// To be quoted.
+    /// For results.
     Full,
-    /// To see that everything runs.
+    /// To check that everything runs.
     Quick,
 }
 
-/// What all threads together can do at most.
+/// The peak rates of all threads together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Threads that worked.
@@ -56,10 +56,10 @@ impl Limits {
     }
 }
 
-/// The processor's name, where the system tells it.
+/// The processor's name, where the system has it.
 pub fn processor() -> String {
-    let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = told
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     name.map_or("unknown processor".to_owned(), |(_, name)| {

@@ -1,4 +1,4 @@
-//! Trains a workload epoch by epoch, with a clock.
+//! Trains a workload epoch by epoch and measures the time.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use thalweg_core::train::{Run, train};
 use crate::machine::Limits;
 use crate::workloads::Workload;
 
-/// How an epoch went.
+/// A measured epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Its time, reshuffling included.
@@ -22,7 +22,7 @@ pub struct Epoch {
     pub loss: f64,
 }
 
-/// A workload that is being trained. Between epochs its threads sleep.
+/// A workload in training. Between epochs its threads sleep.
 pub struct Trainer<'a>(Run<'a>);
 
 impl<'a> Trainer<'a> {
@@ -123,7 +123,7 @@ pub struct Rate {
     pub gigabytes: f64,
     /// Their share of the machine's rate of reading memory.
     pub gigabytes_share: f64,
-    /// Which of the two leaves less room.
+    /// The limit with the larger share.
     pub bound: Bound,
 }
 
@@ -155,7 +155,7 @@ impl Rate {
         }
     }
 
-    /// The share of the limit that comes first.
+    /// The share of the limit that is the bound.
     pub fn share_of_bound(&self) -> f64 {
         self.gflops_share.max(self.gigabytes_share)
     }

@@ -1,13 +1,13 @@
-//! Axes: which values they cover, where a value lies, where ticks stand and what they say.
+//! Axes: ranges, positions of values, ticks and their labels.
 
 use super::Axis;
 
-/// How values become distances.
+/// The map from values to positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// Equal differences are equal distances.
+    /// Equal differences have equal distances.
     Linear,
-    /// Equal factors are equal distances.
+    /// Equal ratios have equal distances.
     Logarithmic,
 }
 
@@ -20,8 +20,8 @@ pub(crate) struct Placed<'a> {
 }
 
 impl<'a> Placed<'a> {
-    /// Has the range that the axis asks for, else this one, else covers the values with a little room; a
-    /// logarithmic axis at least a factor of two.
+    /// The range set for the axis, else `range`, else that of the values with a margin; on a logarithmic axis at least a
+    /// factor of two.
     pub fn new(
         axis: &'a Axis,
         range: Option<(f64, f64)>,
@@ -68,7 +68,7 @@ impl<'a> Placed<'a> {
         }
     }
 
-    /// Where a value lies: 0 at the low end of the axis, 1 at the high end.
+    /// The position of a value: 0 at the low end of the axis, 1 at the high end.
     pub fn share(&self, value: f64) -> Option<f64> {
         self.scale.takes(value).then(|| match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
@@ -76,7 +76,7 @@ impl<'a> Placed<'a> {
         })
     }
 
-    /// Where ticks stand, from 0 to 1, and what they say.
+    /// Positions of ticks, from 0 to 1, and their labels.
     pub fn ticks(&self) -> Vec<(f64, String)> {
         let (values, step) = match self.scale {
             Scale::Linear => self.round_numbers(),
@@ -102,7 +102,7 @@ impl<'a> Placed<'a> {
         (values, Some(step))
     }
 
-    /// Powers of ten, at most eight; if they are few their 2 and 5 as well.
+    /// Powers of ten, at most eight; where there are few, 2 and 5 times them as well.
     fn powers(&self) -> Vec<f64> {
         let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         let inside = |factors: &[f64]| -> Vec<f64> {
@@ -126,7 +126,7 @@ impl Scale {
     }
 }
 
-/// `0.01`, `200`, `10⁶`, `10⁻⁸`. With the decimals that a distance between ticks asks for, if there is one.
+/// `0.01`, `200`, `10⁶`, `10⁻⁸`. With the decimals that the distance between ticks needs, if there is one.
 pub(crate) fn label(value: f64, step: Option<f64>) -> String {
     let size = step.unwrap_or(value).abs();
     if value == 0.0 || (size > 0.9e-4 && value.abs() < 9.99e4) {

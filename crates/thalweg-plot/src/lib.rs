@@ -38,7 +38,7 @@ pub struct Panel {
     marks: Vec<Mark>,
 }
 
-/// What an axis is, before its range is known.
+/// An axis before its range is known.
 #[derive(Debug, Clone, PartialEq)]
 struct Axis {
     label: String,
@@ -123,7 +123,7 @@ impl Figure {
 }
 
 impl Panel {
-    /// An empty panel with what x and y are, and their units.
+    /// An empty panel with the labels of its axes.
     pub fn new(x: impl Into<String>, y: impl Into<String>) -> Self {
         let axis = |label| Axis {
             label,
@@ -138,7 +138,7 @@ impl Panel {
         }
     }
 
-    /// With a title of its own.
+    /// With a title.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
@@ -159,21 +159,21 @@ impl Panel {
         self
     }
 
-    /// Shows this range of x, instead of all that is drawn.
+    /// With this range of x, in place of that of the marks.
     #[must_use]
     pub fn over_x(mut self, low: f64, high: f64) -> Self {
         self.x.range = Some((low, high));
         self
     }
 
-    /// Shows this range of y, instead of all that is drawn.
+    /// With this range of y, in place of that of the marks.
     #[must_use]
     pub fn over_y(mut self, low: f64, high: f64) -> Self {
         self.y.range = Some((low, high));
         self
     }
 
-    /// A line through points. Without a name it is not in the legend.
+    /// A line through points; without a name it is not in the legend.
     #[must_use]
     pub fn line(self, name: impl Into<String>, points: impl IntoIterator<Item = Point>) -> Self {
         self.mark(Mark::Line {
@@ -193,7 +193,7 @@ impl Panel {
         })
     }
 
-    /// Points by themselves.
+    /// Points without a line.
     #[must_use]
     pub fn points(self, name: impl Into<String>, points: impl IntoIterator<Item = Point>) -> Self {
         self.mark(Mark::Points {
@@ -202,7 +202,7 @@ impl Panel {
         })
     }
 
-    /// A level y over the whole width, named beside it.
+    /// A horizontal line at y, with its name beside it.
     #[must_use]
     pub fn level(self, name: impl Into<String>, at: f64) -> Self {
         self.mark(Mark::Level {
@@ -211,10 +211,10 @@ impl Panel {
         })
     }
 
-    /// Lines along which the values of a grid are those of `levels`.
+    /// Contours of a grid at `levels`.
     ///
     /// # Panics
-    /// If the grid has not a value for each of its points.
+    /// If the grid does not have a value for each of its points.
     #[must_use]
     pub fn contours(self, grid: Grid, levels: impl IntoIterator<Item = f64>) -> Self {
         assert_eq!(grid.values.len(), grid.x.len() * grid.y.len());
@@ -235,7 +235,7 @@ impl Panel {
         self
     }
 
-    /// Both axes with their ranges. Contours fill the frame: what lies outside their grid is not shown.
+    /// Both axes with their ranges. The grid of contours fills the frame; marks outside of it are not shown.
     fn axes(&self) -> [axis::Placed<'_>; 2] {
         let ground = self.marks.iter().find_map(|mark| match mark {
             Mark::Contours { grid, .. } => Some(grid),
@@ -258,7 +258,7 @@ impl Panel {
 }
 
 impl Mark {
-    /// What an axis has to cover; `of` takes a coordinate of a point, `is_y` says which.
+    /// The values of an axis: `of` takes a coordinate of a point; `is_y` where it is the second.
     fn extent(&self, of: fn(&Point) -> f64, is_y: bool) -> Vec<f64> {
         match self {
             Mark::Line { points, .. } | Mark::Points { points, .. } => {

@@ -87,7 +87,7 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Draws a panel and says where it ends.
+    /// Draws a panel and returns its lower end.
     fn panel(&mut self, panel: &Panel) -> f64 {
         let [x, y] = panel.axes();
         let (left, top, width, height) = (self.left, self.top, self.width, self.height);
@@ -192,7 +192,7 @@ impl Frame<'_> {
         }
     }
 
-    /// The names of the series, in as many lines as they need. Says where it ends.
+    /// The names of the series, in as many lines as they need. Returns its lower end.
     fn legend(&mut self, panel: &Panel, top: f64) -> f64 {
         let (mut x, mut y) = (self.left, top + 8.0);
         let series = panel.marks.iter().filter(|mark| mark.is_series());

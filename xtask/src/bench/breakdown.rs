@@ -1,7 +1,7 @@
 //! `cargo xtask bench --breakdown`: where the time of a step goes, workload by workload, on one thread.
 //!
-//! Linux's `perf` samples a worker while it trains; samples are sorted by the function that they fell into.
-//! What is not a step's (loading, the kernel) does not count.
+//! Linux's `perf` samples a worker while it trains; samples are assigned to parts by their function. Loading and the
+//! kernel do not count.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::{Options, data};
 use crate::Result;
 use crate::process::{cargo, check, command, feed, output, target};
 
-/// What functions do, by a part of their names: the first that fits.
+/// Parts of a step by substrings of function names; the first match counts.
 const PARTS: [(&str, &[&str]); 11] = [
     (
         "products and convolutions",
@@ -43,7 +43,7 @@ const WORK: (f64, f64) = (4e11, 6e7);
 
 /// Measures every workload and writes `bench/BREAKDOWN.md`.
 pub fn run(options: &Options) -> Result<()> {
-    // Symbols of another form than those of the release build: they name generic arguments.
+    // A build of its own: v0 symbols name generic arguments.
     let folder = target().join("bench-breakdown");
     let mut build = cargo();
     build

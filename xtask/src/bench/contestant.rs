@@ -8,7 +8,7 @@ use thalweg_bench::Epoch;
 use crate::Result;
 use crate::process::words;
 
-/// A running contestant, blocked on its standard input whenever it is not its turn. Ends when dropped.
+/// A running contestant. Between turns it blocks on its standard input; dropped, it ends.
 pub struct Contestant {
     pub name: &'static str,
     process: Child,
@@ -17,7 +17,7 @@ pub struct Contestant {
 }
 
 impl Contestant {
-    /// Starts the process and waits until it says that its data are loaded.
+    /// Starts the process and waits until its data are loaded.
     pub fn start(name: &'static str, mut command: Command) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command
@@ -35,11 +35,11 @@ impl Contestant {
         };
         match contestant.line()?.as_str() {
             "ready" => Ok(contestant),
-            other => Err(format!("{name} said `{other}` and not `ready`")),
+            other => Err(format!("{name} printed `{other}`; expected `ready`")),
         }
     }
 
-    /// Has it train one epoch.
+    /// Trains one epoch in it.
     pub fn epoch(&mut self) -> Result<Epoch> {
         let name = self.name;
         if let Some(requests) = &mut self.requests {
@@ -61,7 +61,7 @@ impl Contestant {
         let mut line = String::new();
         match self.answers.read_line(&mut line) {
             Ok(0) => Err(format!(
-                "{} ended before it answered; see its messages above",
+                "{} ended without an answer; see its messages above",
                 self.name
             )),
             Ok(_) => Ok(line.trim().to_owned()),

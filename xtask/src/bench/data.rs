@@ -1,9 +1,9 @@
 //! The data of a workload in .npy files, which every contestant reads.
 //!
-//! A folder holds x.npy (rows × inputs: f32, or bytes, which are read as 255ths), y.npy (i32 classes), the initial parameters weight0.npy (f32,
-//! [out, in], or [out, in, lines, pixels]), bias0.npy, …, and source.txt: what the rows are, and of which seed. They are `thalweg-bench`'s
-//! synthetic rows; in place of synthetic pixels those of MNIST, where its IDX files lie in
-//! ../shared/data/mnist.
+//! A folder holds x.npy (rows × inputs: f32, or bytes as 255ths), y.npy (i32 classes), the initial parameters
+//! weight0.npy (f32, [out, in] or [out, in, lines, pixels]), bias0.npy, …, and source.txt: the rows' source and seed.
+//! Rows are the synthetic ones of `thalweg-bench`, but MNIST's in place of synthetic pixels where its IDX files
+//! are in ../shared/data/mnist.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
@@ -16,7 +16,7 @@ use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use crate::Result;
 use crate::process::{root, target};
 
-/// The folder of the workload's data, made once, and the line of its source.txt.
+/// The folder of the workload's data, written once, and the first line of its source.txt.
 pub fn prepare(workload: &Workload, threads: usize) -> Result<(PathBuf, String)> {
     let folder = target().join("bench-data").join(workload.name);
     let mnist = root().join("../shared/data/mnist");
@@ -28,9 +28,9 @@ pub fn prepare(workload: &Workload, threads: usize) -> Result<(PathBuf, String)>
     let source = format!("{} rows for {}: {what}", workload.rows, workload.shape());
     let (version, seed) = (data::VERSION, data::SEED);
     let text = format!("{source}\nversion {version}, seed {seed}\n");
-    // Written last, so that its presence means that the rest is there.
+    // Written last: where it is, the rest is complete.
     let stamp = folder.join("source.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|told| told == text) {
+    if fs::read_to_string(&stamp).is_ok_and(|stamp| stamp == text) {
         return Ok((folder, source));
     }
     let data = match mnist {
@@ -93,7 +93,7 @@ pub fn load(folder: &Path, rows: usize, workload: &Workload) -> Result<Data> {
 
 fn stale(folder: &Path) -> String {
     let folder = folder.display();
-    format!("{folder} does not fit the workload; remove it, and it is made again")
+    format!("{folder}: does not fit the workload; remove it, and it is written again")
 }
 
 const IMAGES: &str = "train-images-idx3-ubyte.gz";
@@ -104,9 +104,9 @@ fn images(folder: &Path, rows: usize) -> Result<Dataset> {
     let read = |name: &str, header: usize, width: usize| {
         let path = folder.join(name);
         let mut bytes = Vec::new();
-        let told = File::open(&path)
+        let read = File::open(&path)
             .and_then(|file| flate2::read::GzDecoder::new(file).read_to_end(&mut bytes));
-        told.map_err(|error| format!("{}: {error}", path.display()))?;
+        read.map_err(|error| format!("{}: {error}", path.display()))?;
         let wanted = bytes.get(header..header + rows * width).map(<[u8]>::to_vec);
         wanted.ok_or_else(|| format!("{}: fewer than {rows} rows", path.display()))
     };

@@ -13,12 +13,12 @@ use super::report::{Machine, thousands};
 use crate::Result;
 use crate::process::root;
 
-/// One thing that is varied.
+/// A quantity that is varied.
 struct Sweep {
-    /// Its name, and what the axis says.
+    /// Its name, and the label of the axis.
     name: &'static str,
     axis: &'static str,
-    /// What stays as it is.
+    /// What is held constant.
     about: &'static str,
     points: Vec<Point>,
 }
@@ -32,7 +32,7 @@ struct Point {
     threads: usize,
 }
 
-/// A point as it was measured, on its number of threads.
+/// A measured point.
 struct Measured {
     x: usize,
     rows: usize,
@@ -43,7 +43,7 @@ const INPUTS: usize = 64;
 const OUTPUTS: usize = 10;
 const BATCH: usize = 256;
 
-/// Operations of an epoch, where rows may be chosen: about 0.1 s.
+/// Operations of an epoch where the number of rows is free: about 0.1 s.
 const EPOCH_FLOPS: f64 = 3e10;
 
 impl Point {
@@ -158,7 +158,7 @@ fn measure(point: &Point, limits: &Limits, clock: Clock) -> Result<Measured> {
     let failed = |error: thalweg_core::Error| error.to_string();
     let base = workloads::find("table-medium").map_err(failed)?;
     let workload = Workload {
-        // A few networks, for as long as the process lives.
+        // A few networks for the life of the process.
         layers: point.layers.clone().leak(),
         batch: point.batch,
         rows: point.rows,
@@ -190,14 +190,14 @@ fn measure(point: &Point, limits: &Limits, clock: Clock) -> Result<Measured> {
 }
 
 const HOW_TO_READ: &str = "\
-Thalweg alone, training with Adam, ReLU and softmax cross-entropy in single precision; one thing is varied at a \
-time. A time is the median epoch's (at least three, and a second of them, after one to warm up) by its \
-mini-batches or rows; reshuffling is part of it. GFLOP/s count the products of forward and backward pass; in \
+Thalweg alone, training with Adam, ReLU and softmax cross-entropy in single precision; one quantity is varied at a \
+time. Times are those of the median epoch, reshuffling included, divided by its mini-batches or rows; at least three \
+epochs and one second are measured, after one to warm up. GFLOP/s count the products of forward and backward pass; in \
 brackets, and as the dashed line of the pictures, is the multiply-add peak that as many threads reached in the \
 same run. Both axes of the pictures are logarithmic.
 
-What to expect: time a step is constant where the step itself is the cost (small widths and batches), and in \
-proportion to the operations where products are; time a row does not grow with rows until they leave the caches.
+What to expect: the time of a step is constant where fixed costs dominate (small widths and batches), and \
+proportional to the operations where products do; the time of a row grows only when the rows exceed the caches.
 ";
 
 fn section(sweep: &Sweep, measured: &[Measured], picture: &str) -> String {

@@ -1,4 +1,4 @@
-//! Start to finished model: whole processes, from nothing to a trained model of the digits.
+//! Start to finished model: whole processes that load the digits, train and save.
 
 use std::process::Command;
 use std::time::Instant;
@@ -10,24 +10,24 @@ use crate::Result;
 use crate::process::{command, output, target, words};
 use crate::python::Environment;
 
-/// What both train where the work is to be equal.
+/// The training that Thalweg and scikit-learn share.
 const HIDDEN: [usize; 2] = [128, 64];
 const EPOCHS: usize = 30;
 const BATCH: usize = 32;
 const RATE: f64 = 1e-3;
 
-/// Of the first.
+/// For the first of them.
 pub const GOAL: &str = "1 s";
 
-/// A process as it was measured.
+/// A measured process.
 pub struct Startup {
     pub what: String,
     pub seconds: Spread,
-    /// On the rows that it held out, in the last run.
+    /// On the rows that it held out in the last turn.
     pub accuracy: f64,
 }
 
-/// Runs all in turns, after one turn that warms up.
+/// Runs all of them in turns, after one turn that warms up.
 pub fn measure(python: &Environment, turns: usize) -> Result<Vec<Startup>> {
     let folder = target().join("bench-startup");
     let thalweg_program = super::executable()?.with_file_name("thalweg");

@@ -10,29 +10,29 @@ use thalweg_core::precision::Dtype;
 use super::data;
 use crate::Result;
 
-/// What a contestant is told, as JSON.
+/// The job of a contestant, as JSON. Older builds read it as well (`bench --against`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// The workload.
     pub name: String,
-    /// Where its data are.
+    /// The folder of its data.
     pub folder: PathBuf,
-    /// The rest repeats the workload, for those who do not know it by name.
+    /// The rest repeats the workload for peers, who do not know it by name.
     pub rows: usize,
     pub layers: Vec<usize>,
-    /// Convolutions in front: channels and edge of the window.
+    /// Convolutions before the dense layers: channels and edge of the window.
     pub convolutions: Vec<(usize, usize)>,
     pub batch: usize,
     pub optimizer: String,
     pub learning_rate: f64,
     pub dtype: Dtype,
     pub threads: usize,
-    /// Whether the order of rows is drawn outside of what JAX compiles.
+    /// Whether NumPy draws the order of rows, and not what JAX compiles.
     pub host_order: bool,
 }
 
 impl Job {
-    /// The job of training `rows` rows of a workload.
+    /// Training of the first `rows` rows of a workload.
     pub fn new(workload: &Workload, folder: &Path, rows: usize, threads: usize) -> Self {
         Self {
             name: workload.name.to_owned(),
@@ -51,13 +51,13 @@ impl Job {
         }
     }
 
-    /// As an argument.
+    /// The JSON text.
     pub fn text(&self) -> Result<String> {
         serde_json::to_string(self).map_err(|error| error.to_string())
     }
 }
 
-/// Loads the job, says `ready`, and trains an epoch for every line `epoch` until the input ends.
+/// Loads the data, prints `ready`, and trains an epoch for every line `epoch` until the input ends.
 pub fn serve(job: &str) -> Result<()> {
     let job: Job = serde_json::from_str(job).map_err(|error| format!("bench-worker: {error}"))?;
     let failed = |error: thalweg_core::Error| error.to_string();
@@ -70,18 +70,18 @@ pub fn serve(job: &str) -> Result<()> {
         Trainer::new(workload, &data.dataset, &data.initial, job.threads).map_err(failed)?;
 
     let mut answers = std::io::stdout().lock();
-    let mut say = |line: &str| {
+    let mut answer = |line: &str| {
         writeln!(answers, "{line}")
             .and_then(|()| answers.flush())
             .map_err(|error| error.to_string())
     };
-    say("ready")?;
+    answer("ready")?;
     for request in std::io::stdin().lock().lines() {
         if request.map_err(|error| error.to_string())?.trim() != "epoch" {
             break;
         }
         let epoch = trainer.epoch().map_err(failed)?;
-        say(&serde_json::to_string(&epoch).map_err(|error| error.to_string())?)?;
+        answer(&serde_json::to_string(&epoch).map_err(|error| error.to_string())?)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Tables, images and network files that cases are trained on: small, the same on every machine.
+//! Tables, images and network files for the configurations: small, and the same on every machine.
 
 use std::fmt::Write;
 use std::fs;
@@ -51,7 +51,7 @@ const NETWORKS: &[(&str, &str)] = &[
     ),
 ];
 
-/// A number below 1,000 that looks random.
+/// A pseudo-random number below 1,000.
 fn noise(row: u64, column: u64) -> u64 {
     let mut x = row * 1_000_003 + column * 7919 + 12_345;
     for _ in 0..3 {

@@ -54,7 +54,7 @@ pub struct File {
 #[derive(Default)]
 pub struct Workspace {
     files: Vec<File>,
-    /// The file of each module and what it says.
+    /// The file and the contents of each module.
     modules: BTreeMap<Place, (usize, Scope)>,
 }
 

@@ -252,7 +252,7 @@ fn visibility(tokens: &[TokenTree]) -> (bool, &[TokenTree]) {
     }
 }
 
-/// The word that says what an item is.
+/// The keyword of an item.
 fn is_keyword(token: &TokenTree) -> bool {
     const WORDS: &[&str] = &[
         "mod",
