@@ -79,6 +79,16 @@ impl<'a, T> Shared<'a, T> {
         }
     }
 
+    /// A view of what no thread writes as long as it is borrowed: nothing of it may be asked for by
+    /// [`Shared::write`] or written through [`Shared::as_mut_ptr`].
+    pub fn constant(slice: &'a [T]) -> Self {
+        Self {
+            start: slice.as_ptr().cast_mut(),
+            length: slice.len(),
+            slice: PhantomData,
+        }
+    }
+
     /// # Safety
     /// Nobody writes this range until the borrow ends.
     #[inline]

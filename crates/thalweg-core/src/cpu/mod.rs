@@ -9,6 +9,7 @@ mod operations;
 mod pass;
 mod plan;
 mod precision;
+mod predict;
 mod queues;
 mod second_order;
 mod strategies;
@@ -18,6 +19,7 @@ mod twin;
 mod update;
 
 pub use build::{engine, engine_to_load, engine_with_loss};
+pub use predict::Predictor;
 
 #[cfg(test)]
 mod tests;

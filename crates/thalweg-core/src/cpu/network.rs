@@ -12,14 +12,32 @@ use crate::layers::Mode;
 use crate::losses::AnyLoss;
 use crate::spec::Reduction;
 
-/// θ and what follows from it, and an arena for rows. See [`Forward`].
-pub(super) struct Memory<T> {
+/// θ and what is computed from it.
+pub(super) struct Weights<T> {
     pub parameters: Buffer<T>,
     pub derived: Buffer<T>,
-    pub arena: Buffer<T>,
     prepared: Vec<f64>,
+}
+
+/// Where the rows of a batch are worked on.
+pub(super) struct Room<T> {
+    arena: Buffer<T>,
     block_statistics: Vec<f64>,
     statistics: Vec<f64>,
+}
+
+/// All that a [`Forward`] pass needs, but for what is gathered beside the features.
+pub(super) struct Memory<T> {
+    pub weights: Weights<T>,
+    room: Room<T>,
+}
+
+/// The members' views of [`Weights`].
+#[derive(Clone, Copy)]
+pub(super) struct WeightViews<'a, T> {
+    parameters: Shared<'a, T>,
+    derived: Shared<'a, T>,
+    prepared: Shared<'a, f64>,
 }
 
 /// Room for targets and weights of a batch.
@@ -50,15 +68,44 @@ pub(super) struct Network<T> {
     pub passes: u64,
 }
 
-impl<T: Precision> Memory<T> {
+impl<T: Precision> Weights<T> {
     /// # Errors
     /// If there is not enough memory.
     pub fn new(plan: &Plan) -> Result<Self> {
         Ok(Self {
             parameters: Buffer::new(plan.parameters)?,
             derived: Buffer::new(plan.derived)?,
-            arena: Buffer::new(plan.arena)?,
             prepared: vec![0.0; plan.prepared],
+        })
+    }
+
+    /// Views for a pass after which they may differ.
+    #[inline(always)]
+    pub fn share(&mut self) -> WeightViews<'_, T> {
+        WeightViews {
+            parameters: self.parameters.share(),
+            derived: self.derived.share(),
+            prepared: Shared::new(&mut self.prepared),
+        }
+    }
+
+    /// Views for passes that write none of them.
+    #[inline]
+    pub fn share_constant(&self) -> WeightViews<'_, T> {
+        WeightViews {
+            parameters: Shared::constant(&self.parameters),
+            derived: Shared::constant(&self.derived),
+            prepared: Shared::constant(&self.prepared),
+        }
+    }
+}
+
+impl<T: Precision> Room<T> {
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn new(plan: &Plan) -> Result<Self> {
+        Ok(Self {
+            arena: Buffer::new(plan.arena)?,
             block_statistics: vec![0.0; 2 * plan.summary * plan.blocks()],
             statistics: vec![0.0; 2 * plan.summary * plan.members],
         })
@@ -72,6 +119,7 @@ impl<T: Precision> Memory<T> {
         plan: &'a Plan,
         batch: Batch<'a>,
         mode: Mode,
+        weights: WeightViews<'a, T>,
         gathered: GatheredViews<'a, T>,
     ) -> Forward<'a, T> {
         Forward {
@@ -83,12 +131,37 @@ impl<T: Precision> Memory<T> {
             values: gathered.values,
             classes: gathered.classes,
             weights: gathered.weights,
-            parameters: self.parameters.share(),
-            derived: self.derived.share(),
-            prepared: Shared::new(&mut self.prepared),
+            parameters: weights.parameters,
+            derived: weights.derived,
+            prepared: weights.prepared,
             block_statistics: Shared::new(&mut self.block_statistics),
             statistics: Shared::new(&mut self.statistics),
         }
+    }
+}
+
+impl<T: Precision> Memory<T> {
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn new(plan: &Plan) -> Result<Self> {
+        Ok(Self {
+            weights: Weights::new(plan)?,
+            room: Room::new(plan)?,
+        })
+    }
+
+    /// A forward pass over a batch.
+    #[inline(always)]
+    pub fn forward<'a>(
+        &'a mut self,
+        isa: Isa,
+        plan: &'a Plan,
+        batch: Batch<'a>,
+        mode: Mode,
+        gathered: GatheredViews<'a, T>,
+    ) -> Forward<'a, T> {
+        let weights = self.weights.share();
+        (self.room).forward(isa, plan, batch, mode, weights, gathered)
     }
 }
 

@@ -102,15 +102,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
                     let z = pass.forward(&block, Upcoming::UNKNOWN);
                     if has_predictions {
                         let range = block.rows.start * outputs..block.rows.end * outputs;
-                        let predictions = prediction_views.write(range).chunks_exact_mut(outputs);
-                        for (prediction, z) in
-                            predictions.zip(z.chunks_exact(pass.plan.output_stride))
-                        {
-                            for (value, z) in prediction.iter_mut().zip(z) {
-                                *value = z.to_f64();
-                            }
-                            link.apply(prediction);
-                        }
+                        pass.link(link, z, prediction_views.write(range));
                     }
                     if pass.batch.targets.is_some() {
                         loss_views.write(block.index..block.index + 1)[0] = pass.loss(&block);
@@ -161,7 +153,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn save_parameters(&self) -> Result<Vec<f64>> {
-        self.in_order(&self.network.memory.parameters)
+        self.in_order(&self.network.memory.weights.parameters)
     }
 
     fn load_parameters(&mut self, parameters: &[f64]) -> Result<()> {
@@ -215,7 +207,13 @@ impl<T: Precision> CpuEngine<T> {
         let (quantity, value) = if !loss.is_finite() {
             ("loss", loss)
         } else if is_ruined {
-            let mut parameters = self.network.memory.parameters.iter().map(|p| p.to_f64());
+            let mut parameters = self
+                .network
+                .memory
+                .weights
+                .parameters
+                .iter()
+                .map(|p| p.to_f64());
             let first = parameters.find(|p| !p.is_finite());
             ("largest parameter", first.map_or(f64::NAN, f64::abs))
         } else {
@@ -253,7 +251,7 @@ impl<T: Precision> CpuEngine<T> {
                 buffer[*at] = T::from_f64(*value);
             }
         };
-        copy(parameters, &mut self.network.memory.parameters);
+        copy(parameters, &mut self.network.memory.weights.parameters);
         self.slots.fill(T::ZERO);
         let buffers = self
             .slots

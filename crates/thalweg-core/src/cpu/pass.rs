@@ -200,7 +200,7 @@ impl<'a, T: Precision> Forward<'a, T> {
 
 /// Block number `index` of a batch of so many rows, as a member works on it.
 #[inline]
-fn row_block(
+pub(super) fn row_block(
     plan: &Plan,
     blocking: Blocking,
     rows: usize,

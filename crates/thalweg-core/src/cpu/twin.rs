@@ -122,12 +122,12 @@ impl Twin {
         // SAFETY: no thread works on the engine.
         let theta = unsafe { of.parameters.read(0..of.plan.parameters) };
         for at in &self.positions {
-            self.first.parameters[at.twin] = theta[at.engine].to_f64();
+            self.first.weights.parameters[at.twin] = theta[at.engine].to_f64();
         }
         for tile in (self.plan.tiles.iter()).filter(|tile| tile.tile.segment == 0) {
             let start = self.plan.tile_start(tile);
             let range = start..start + tile.tile.len();
-            self.linear[range.clone()].copy_from_slice(&self.first.parameters[range]);
+            self.linear[range.clone()].copy_from_slice(&self.first.weights.parameters[range]);
         }
         let blocks = self.plan.blocking.count(of.batch.rows.len());
         let (passes, losses, _) = self.share(of);
@@ -137,7 +137,7 @@ impl Twin {
         let loss = self.losses[..blocks].iter().sum::<f64>() * of.scale;
         for vector in vectors.chunks_exact(self.positions.len().max(1)) {
             for (at, v) in (self.positions.iter().zip(vector)).filter(|(at, _)| at.is_trained) {
-                self.second.parameters[at.twin] = *v;
+                self.second.weights.parameters[at.twin] = *v;
             }
             let (passes, _, product) = self.share(of);
             // SAFETY: as above.

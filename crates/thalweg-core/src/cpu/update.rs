@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::buffer::Shared;
-use super::pass::Pass;
+use super::pass::{Forward, Pass};
 use super::plan::Item;
 use super::precision::Precision;
 use crate::average;
@@ -202,7 +202,9 @@ impl<T: Precision> Pass<'_, T> {
             }
         }
     }
+}
 
+impl<T: Precision> Forward<'_, T> {
     /// Recomputes all derived values.
     ///
     /// # Safety

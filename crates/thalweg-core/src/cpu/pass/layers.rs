@@ -5,6 +5,7 @@ use crate::cpu::plan::{Item, PlannedLayer, Step};
 use crate::cpu::precision::Precision;
 use crate::kernels::reduce;
 use crate::layers::{Block, Trace, Weights};
+use crate::losses::Link;
 
 impl<T: Precision> Forward<'_, T> {
     /// What a layer sees of a block.
@@ -74,6 +75,17 @@ impl<T: Precision> Forward<'_, T> {
             }
             self.arena
                 .read(block.values(self.plan.output, self.plan.output_stride))
+        }
+    }
+
+    /// The predictions of rows whose last layer puts out `z`, row-major.
+    pub fn link(&self, link: Link, z: &[T], predictions: &mut [f64]) {
+        let predictions = predictions.chunks_exact_mut(self.plan.outputs);
+        for (prediction, z) in predictions.zip(z.chunks_exact(self.plan.output_stride)) {
+            for (value, z) in prediction.iter_mut().zip(z) {
+                *value = z.to_f64();
+            }
+            link.apply(prediction);
         }
     }
 
