@@ -10,8 +10,8 @@ use thalweg_core::precision::Dtype;
 
 use crate::args::BenchArgs;
 use crate::exit::Result;
-use crate::parse::threads_or_all;
 use crate::terminal::Terminal;
+use thalweg::threads::threads_or_all;
 
 /// A workload is trained for at least so many epochs and seconds, and at most so many epochs.
 const EPOCHS: usize = 5;

@@ -1,43 +1,30 @@
-//! `thalweg evaluate`: how good a model is on rows whose answers are known.
+//! `thalweg evaluate`: how good a model is on rows whose targets are known.
 
 use std::io::{self, Write};
 
 use serde_json::Value;
+use thalweg::Model;
+use thalweg::scores::Scores;
+use thalweg::text::{columns, count, figure};
 
 use crate::args::EvaluateArgs;
 use crate::exit::Result;
-use crate::parse::threads_or_all;
-use thalweg::load::load_for;
-use thalweg::model::Model;
-use thalweg::scores::{Judge, Scores};
-use thalweg::text::{columns, count, figure};
-use thalweg_data::Part;
 
 /// More classes make no readable matrix.
 const CLASSES: usize = 20;
 
 /// The command.
 pub fn run(args: &EvaluateArgs) -> Result<()> {
-    let model = Model::read(&args.model)?;
-    let description = &model.description;
-    let preprocessing = &description.preprocessing;
-    let loaded = load_for(
-        preprocessing,
-        &description.missing,
-        &args.data,
-        args.read.options(args.labels.as_deref()),
-    )?;
-    let table = &loaded.train;
-    let dtype = description.training.dtype;
-    let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
-    let dataset = bound.dataset(Part::new("rows", &rows[..]), dtype)?;
-    let (unused, unseen) = (bound.unused(), bound.unseen(&rows));
-    for note in loaded.notes.iter().chain(&unused).chain(&unseen) {
+    let mut model = Model::load(&args.model)?;
+    if let Some(threads) = args.threads {
+        model = model.with_threads(threads);
+    }
+    let options = args.read.options(args.labels.as_deref())?;
+    let (scores, notes) = model.evaluate_source(&args.data, options)?;
+    for note in &notes {
         let _ = writeln!(io::stderr(), "{note}");
     }
-    let mut engine = model.engine(threads_or_all(args.threads))?;
-    let scores =
-        Judge::new(preprocessing, &description.network.loss)?.model(&mut *engine, &dataset)?;
+    let classes = model.description().preprocessing.classes();
 
     let mut output = io::stdout().lock();
     if args.json {
@@ -58,7 +45,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     }
     let matrix = scores.confusion.filter(|matrix| matrix.len() <= CLASSES);
     for line in matrix
-        .map(|matrix| confusion(&matrix, preprocessing.classes()))
+        .map(|matrix| confusion(&matrix, classes))
         .iter()
         .flatten()
     {
@@ -86,7 +73,7 @@ fn counts(matrix: &[Vec<f64>]) -> Vec<Vec<Value>> {
     matrix.iter().map(row).collect()
 }
 
-/// The confusion matrix: a row for each class that is right, a column for each that was answered.
+/// The confusion matrix: a row for each true class, a column for each predicted one.
 fn confusion(matrix: &[Vec<f64>], classes: &[String]) -> Vec<String> {
     let short = |text: &String| {
         text.chars()
@@ -94,7 +81,7 @@ fn confusion(matrix: &[Vec<f64>], classes: &[String]) -> Vec<String> {
             .take(16)
             .collect::<String>()
     };
-    let head = ["truth \\ answer".to_owned()]
+    let head = ["true \\ predicted".to_owned()]
         .into_iter()
         .chain(classes.iter().map(short))
         .collect();

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use thalweg::fields::by_flags;
+
 /// The result of a command.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -20,11 +22,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Bad input, in one line.
-    pub fn input(line: impl std::fmt::Display) -> Self {
-        Failure::Input(line.to_string())
-    }
-
     /// Says it on standard error, and gives the exit code.
     pub fn report(self) -> ExitCode {
         let (line, code) = match self {
@@ -41,9 +38,15 @@ impl Failure {
 
 impl From<thalweg::Error> for Failure {
     fn from(error: thalweg::Error) -> Self {
+        use thalweg::Error::{Input, Settings};
+        // In what is wrong with a file, the fields are those of the file.
+        let line = match &error {
+            Input(_) | Settings(_) => error.to_string(),
+            _ => by_flags(&error.to_string()),
+        };
         match error.is_input() {
-            true => Failure::input(error),
-            false => Failure::Running(error.to_string()),
+            true => Failure::Input(line),
+            false => Failure::Running(line),
         }
     }
 }

@@ -22,9 +22,9 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     let path = Path::new(&args.subject);
     let mut output = io::BufWriter::new(io::stdout().lock());
     if is_model(path) {
-        let model = Model::read(path)?;
+        let model = Model::load(path)?;
         if args.json {
-            serde_json::to_writer(&mut output, &model.description).map_err(io::Error::from)?;
+            serde_json::to_writer(&mut output, model.description()).map_err(io::Error::from)?;
             writeln!(output)?;
         } else {
             for line in describe(&model)? {
@@ -33,7 +33,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
         }
         return Ok(output.flush()?);
     }
-    let options = args.read.options(args.labels.as_deref());
+    let options = args.read.options(args.labels.as_deref())?;
     let loaded = thalweg_data::read(&Source::parse(&args.subject)?, &options)?;
     let usual = FitOptions {
         embed_above: Some(EMBED_ABOVE),
@@ -144,7 +144,7 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         outcome,
         metrics,
         ..
-    } = &model.description;
+    } = model.description();
     let parameters = model.engine(1)?.parameters();
     let total: usize = parameters
         .iter()

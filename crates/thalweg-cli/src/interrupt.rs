@@ -8,15 +8,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use crate::exit::{Failure, Result};
-
 /// One wish to stop may come as several signals: to the process and to its group, or of an impatient finger.
 const ONE_WISH: Duration = Duration::from_secs(1);
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on the first signal only asks. Before this, a signal ends the program as usual.
-pub fn listen(bar: ProgressBar) -> Result<()> {
+pub fn listen(bar: ProgressBar) -> io::Result<()> {
     let mut first: Option<Instant> = None;
     each_signal(move || match first {
         None => {
@@ -28,7 +26,6 @@ pub fn listen(bar: ProgressBar) -> Result<()> {
         Some(first) if first.elapsed() >= ONE_WISH => std::process::exit(130),
         Some(_) => {}
     })
-    .map_err(|error| Failure::Running(format!("signals: {error}")))
 }
 
 /// Whether somebody asked to stop.

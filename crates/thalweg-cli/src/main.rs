@@ -2,10 +2,9 @@
 
 mod args;
 mod bench;
-mod choices;
 mod evaluate;
 mod exit;
-mod finish;
+mod flags;
 mod info;
 mod interrupt;
 mod list;
@@ -13,12 +12,10 @@ mod output;
 mod parse;
 mod predict;
 mod progress;
-mod resolve;
 mod summary;
 mod surface;
 mod terminal;
 mod train;
-mod tuning;
 
 use std::process::ExitCode;
 
@@ -31,7 +28,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return parse::report(&error),
     };
-    if let Err(failure) = choices::check_cpu() {
+    if let Err(failure) = parse::check_cpu() {
         return failure.report();
     }
     let result = match cli.command {

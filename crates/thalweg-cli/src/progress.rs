@@ -1,98 +1,48 @@
-//! Watches a training run: the log, the checkpoint, the bar, a line for some epochs, and Ctrl-C.
+//! Shows a training run: the bar, a line for some epochs, and Ctrl-C.
 
-use std::io;
 use std::time::{Duration, Instant};
 
+use thalweg::fit::{Beginning, Watch};
+use thalweg::log::Start;
+use thalweg::text::{count, figure};
 use thalweg_core::average::Average;
 use thalweg_core::engine::StepReport;
 use thalweg_core::observe::EpochReport;
-use thalweg_core::train::{Checkpoint, Position, Run};
-use thalweg_core::train::{Flow, Observer};
+use thalweg_core::train::{Flow, Observer, Position, Run};
 
 use crate::interrupt;
 use crate::terminal::Terminal;
-use thalweg::checkpoint::Owner;
-use thalweg::log::{Epoch, Log};
-use thalweg::run_folder::{CHECKPOINT, RunFolder};
-use thalweg::text::{count, figure};
 
-/// Checkpoints are at least this far apart, and writing them takes a small part of the time.
-const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(2);
-const CHECKPOINT_SHARE: u32 = 20;
 const BETWEEN_FRAMES: Duration = Duration::from_millis(80);
 /// About as many epochs get a line.
 const LINES: usize = 20;
 
 /// The observer.
 pub struct Progress<'a> {
-    pub terminal: &'a Terminal,
-    pub folder: &'a RunFolder,
-    pub log: Log,
-    pub owner: Owner<'a>,
+    terminal: &'a mut Terminal,
     /// The last epoch of the whole run, and where it began.
-    pub epochs: usize,
+    epochs: usize,
     origin: Position,
     /// Updates of an epoch.
-    pub steps_per_epoch: u64,
-    /// Seconds of training, earlier parts of the run included.
-    pub seconds: f64,
-    /// The epoch of the checkpoint in the folder, if there is one.
-    pub checkpoint: Option<usize>,
-    saved: Instant,
-    pause: Duration,
+    steps_per_epoch: u64,
     frame: Instant,
     last: Option<EpochReport>,
     /// What the bar shows.
     smoothed: Average,
-    /// Whether the last epoch's checkpoint is wanted in the end, and that checkpoint.
-    pub keeps: bool,
-    pub kept: Option<Checkpoint>,
-    /// ‖g‖ of the last epoch.
-    pub gradient_norm: f64,
 }
 
 impl<'a> Progress<'a> {
-    /// Begins to watch.
-    pub fn new(
-        terminal: &'a Terminal,
-        folder: &'a RunFolder,
-        log: Log,
-        owner: Owner<'a>,
-        run: &Run,
-        seconds: f64,
-    ) -> Self {
+    /// For a run that has not begun.
+    pub fn new(terminal: &'a mut Terminal) -> Self {
         Self {
             terminal,
-            folder,
-            log,
-            owner,
-            epochs: run.last_epoch(),
-            origin: run.origin(),
-            steps_per_epoch: run.steps_per_epoch(),
-            seconds,
-            checkpoint: None,
-            saved: Instant::now(),
-            pause: BETWEEN_CHECKPOINTS,
+            epochs: 0,
+            origin: Position::default(),
+            steps_per_epoch: 1,
             frame: Instant::now(),
             last: None,
             smoothed: Average::with_window(50.0),
-            keeps: false,
-            kept: None,
-            gradient_norm: f64::NAN,
         }
-    }
-
-    fn save(&mut self, run: &Run) -> thalweg_core::Result<()> {
-        let start = Instant::now();
-        let Some(checkpoint) = run.checkpoint()? else {
-            return Ok(());
-        };
-        let bytes = self.owner.to_bytes(&checkpoint).map_err(io::Error::other)?;
-        self.folder.write(CHECKPOINT, &bytes)?;
-        self.checkpoint = Some(checkpoint.epoch);
-        self.saved = Instant::now();
-        self.pause = BETWEEN_CHECKPOINTS.max(start.elapsed() * CHECKPOINT_SHARE);
-        Ok(())
     }
 
     fn line(&self, report: &EpochReport) {
@@ -118,6 +68,23 @@ impl<'a> Progress<'a> {
     }
 }
 
+impl Watch for Progress<'_> {
+    fn begin(&mut self, beginning: &Beginning) -> thalweg::Result<()> {
+        for line in beginning.lines {
+            self.terminal.line(&thalweg::fields::by_flags(line));
+        }
+        self.terminal.line(&headline(beginning.start));
+        self.origin = beginning.origin;
+        self.epochs = beginning.last_epoch;
+        self.steps_per_epoch = beginning.steps_per_epoch;
+        let epochs = beginning.start.training.epochs as u64;
+        self.terminal
+            .start_bar(self.steps_per_epoch.saturating_mul(epochs));
+        interrupt::listen(self.terminal.bar())
+            .map_err(|error| thalweg::Error::Running(format!("signals: {error}")))
+    }
+}
+
 impl Observer for Progress<'_> {
     fn step(&mut self, run: &mut Run, report: &StepReport) -> thalweg_core::Result<Flow> {
         self.smoothed.add(report.loss);
@@ -136,28 +103,29 @@ impl Observer for Progress<'_> {
         Ok(flow())
     }
 
-    fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
-        self.seconds += report.seconds;
-        self.gradient_norm = report.gradient_norm;
-        self.log.write(&Epoch {
-            event: "epoch",
-            report,
-        })?;
-        let flow = flow();
-        if flow == Flow::Stop || self.saved.elapsed() >= self.pause {
-            self.save(run)?;
-        }
-        if self.keeps {
-            self.kept = run.checkpoint()?;
-        }
+    fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
         self.last = Some(report.clone());
         if report.epoch == self.origin.epoch + 1 || report.epoch.is_multiple_of(stride(self.epochs))
         {
             self.line(report);
             self.last = None;
         }
-        Ok(flow)
+        Ok(flow())
     }
+}
+
+/// What is trained on what, in a line.
+fn headline(start: &Start) -> String {
+    format!(
+        "{}, {}, {}, {}: {} to train, {} to validate, {} to test",
+        start.task,
+        count(start.inputs, "input"),
+        count(start.outputs, "output"),
+        count(start.parameters, "parameter"),
+        count(start.rows.train, "row"),
+        start.rows.validation,
+        start.rows.test
+    )
 }
 
 /// Ctrl-C ends the run.

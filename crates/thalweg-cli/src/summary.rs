@@ -1,22 +1,53 @@
 //! The summary after training: how good, beside the best constant; what was chosen, and why.
 
-use crate::terminal::Terminal;
+use thalweg::fields::field;
+use thalweg::fit::Ended;
 use thalweg::model::Outcome;
 use thalweg::preset::Reason;
 use thalweg::scores::Scores;
 use thalweg::text::{columns, count, figure};
 
-/// What was judged, by the name of the part.
-pub type Parts<'a> = Vec<(&'a str, &'a Scores)>;
+use crate::terminal::Terminal;
+
+/// Prints how training ended, the scores of every part, and the choices if there were any.
+pub fn print(terminal: &Terminal, ended: &Ended) {
+    let end = &ended.end;
+    terminal.line(&ending(&ended.outcome, end.seconds, ended.gradient_norm));
+    let parts = [
+        ("test", &end.test),
+        ("best constant", &end.best_constant),
+        ("validation", &end.validation),
+        ("train", &end.train),
+    ];
+    let named = parts.into_iter().filter_map(|(name, scores)| {
+        let scores = scores.as_ref()?;
+        let rows = match name {
+            "best constant" => String::new(),
+            _ => format!(" ({})", count(scores.rows, "row")),
+        };
+        Some((format!("{name}{rows}"), scores))
+    });
+    terminal.line("");
+    for line in table(&named.collect::<Vec<_>>()) {
+        terminal.line(&line);
+    }
+    if !ended.reasons.is_empty() {
+        terminal.line("\nchosen:");
+        for line in choices(&ended.reasons) {
+            terminal.line(&line);
+        }
+    }
+    terminal.line("");
+}
 
 /// How training ended, in a line. The norm of the gradient is that of the last epoch.
-pub fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
+fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
     let stuck = format!(" (no lower point was found, with a gradient of norm {gradient_norm:.1e})");
     let why = match outcome.stopped_by.as_str() {
-        "patience" => " (the validation loss got no better any more)",
-        "max_steps" => " (as many updates as were wanted)",
-        "max_time" => " (the time was over)",
-        "target_loss" => " (the loss is as low as was wanted)",
+        "patience" => " (the validation loss stopped improving)",
+        "max_steps" => " (step limit reached)",
+        "max_time" => " (time limit reached)",
+        "target_loss" => " (target loss reached)",
         "min_change" => " (an update changed too little)",
         "min_gradient" => " (the gradient is small enough)",
         "converged" => " (converged)",
@@ -38,7 +69,7 @@ pub fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
 }
 
 /// Scores as a table: a row for each part, a column for each metric.
-pub fn table(parts: &Parts) -> Vec<String> {
+fn table(parts: &[(String, &Scores)]) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     for (_, scores) in parts {
         for (name, _) in &scores.metrics {
@@ -54,7 +85,7 @@ pub fn table(parts: &Parts) -> Vec<String> {
         .map(|name| (*name).to_owned())
         .collect();
     let cell = |value: Option<f64>| value.map_or("–".to_owned(), figure);
-    let row = |(part, scores): &(&str, &Scores)| {
+    let row = |(part, scores): &(String, &Scores)| {
         let metric = |name: &&str| {
             scores
                 .metrics
@@ -63,42 +94,24 @@ pub fn table(parts: &Parts) -> Vec<String> {
                 .map(|(_, value)| *value)
         };
         let values = names.iter().map(metric).chain([scores.loss]).map(cell);
-        [(*part).to_owned()].into_iter().chain(values).collect()
+        [part.clone()].into_iter().chain(values).collect()
     };
     let rows: Vec<Vec<String>> = [head].into_iter().chain(parts.iter().map(row)).collect();
     columns(&rows)
 }
 
 /// What the preset chose, a line each.
-pub fn choices(reasons: &[Reason]) -> Vec<String> {
-    let width = |text: fn(&Reason) -> usize| reasons.iter().map(text).max().unwrap_or(0);
-    let flag = width(|reason| reason.flag.len());
-    let choice = width(|reason| reason.choice.chars().count());
+fn choices(reasons: &[Reason]) -> Vec<String> {
+    let name = |reason: &Reason| field(reason.field).and_then(|field| field.flag_name());
+    let width = |text: &dyn Fn(&Reason) -> usize| reasons.iter().map(text).max().unwrap_or(0);
+    let flag = width(&|reason| name(reason).map_or(0, str::len));
+    let choice = width(&|reason| reason.choice.chars().count());
     let line = |reason: &Reason| {
+        let name = name(reason).unwrap_or_default();
         format!(
-            "  --{:<flag$}  {:<choice$}  {}",
-            reason.flag, reason.choice, reason.why
+            "  --{name:<flag$}  {:<choice$}  {}",
+            reason.choice, reason.why
         )
     };
     reasons.iter().map(line).collect()
-}
-
-/// Prints the table, and the choices if there were any.
-pub fn print(terminal: &Terminal, parts: &Parts, reasons: &[Reason]) {
-    terminal.line("");
-    for line in table(parts) {
-        terminal.line(&line);
-    }
-    if !reasons.is_empty() {
-        terminal.line("\nchosen:");
-        for line in choices(reasons) {
-            terminal.line(&line);
-        }
-    }
-    terminal.line("");
-}
-
-/// A part with its rows, as the table names it.
-pub fn part(name: &str, scores: &Scores) -> String {
-    format!("{name} ({})", count(scores.rows, "row"))
 }

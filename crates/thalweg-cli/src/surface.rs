@@ -1,37 +1,30 @@
 //! The error surface that an exhaustive search went over: drawn into the run folder, and told in a line.
 
-use thalweg_core::dataset::Dataset;
-use thalweg_core::engine::{Engine, ParameterInfo};
+use thalweg::run_folder::{RunFolder, SURFACE, unwritable};
+use thalweg::text::{count, figure};
+use thalweg_core::engine::ParameterInfo;
 use thalweg_core::search::Surface;
-use thalweg_core::solvers;
-use thalweg_core::spec::TrainingSpec;
 use thalweg_data::Note;
 use thalweg_plot::{Figure, Grid, Panel};
 
 use crate::exit::Result;
 use crate::terminal::Terminal;
-use thalweg::run_folder::{RunFolder, SURFACE, unwritable};
-use thalweg::text::{count, figure};
 
 /// The picture in characters, on a terminal.
 const TEXT: (usize, usize) = (64, 18);
 const LEVELS: u32 = 12;
 
-/// Draws it, if the optimizer was an exhaustive search; says whether there is a picture.
+/// Draws it into the folder; tells whether it has a lowest point to draw.
 pub fn draw(
-    engine: &mut dyn Engine,
-    rows: &Dataset,
-    training: &TrainingSpec,
+    surface: &Surface,
+    parameters: &[ParameterInfo],
     folder: &RunFolder,
     terminal: &Terminal,
 ) -> Result<bool> {
-    let Some(surface) = solvers::surface(engine, &mut rows.view(), training)? else {
-        return Ok(false);
-    };
     let Some((lowest, loss)) = surface.lowest() else {
         return Ok(false);
     };
-    let names = names(&engine.parameters());
+    let names = names(parameters);
     let place: Vec<String> = (names.iter().zip(&lowest))
         .map(|(name, value)| format!("{name} = {}", figure(*value)))
         .collect();
@@ -67,9 +60,9 @@ pub fn draw(
 }
 
 /// A curve over one parameter, contours over two, and the lowest point.
-fn panel(surface: Surface, names: &[String], lowest: &[f64], loss: f64) -> Panel {
+fn panel(surface: &Surface, names: &[String], lowest: &[f64], loss: f64) -> Panel {
     let Surface { axes, losses } = surface;
-    let mut values = axes.into_iter().map(|axis| axis.values);
+    let mut values = axes.iter().map(|axis| axis.values.clone());
     match (values.next(), values.next(), names, lowest) {
         (Some(x), Some(y), [across, up], [a, b]) => {
             let finite = losses.iter().filter(|loss| loss.is_finite());
@@ -79,7 +72,7 @@ fn panel(surface: Surface, names: &[String], lowest: &[f64], loss: f64) -> Panel
                 let share = (f64::from(k) + 0.5) / f64::from(LEVELS);
                 loss + (highest - loss) * share * share
             };
-            let values = losses;
+            let values = losses.clone();
             Panel::new(across, up)
                 .contours(Grid { x, y, values }, (0..LEVELS).map(level))
                 .points("lowest of the grid", [(*a, *b)])
@@ -87,7 +80,7 @@ fn panel(surface: Surface, names: &[String], lowest: &[f64], loss: f64) -> Panel
         (Some(x), ..) => {
             let name = names.first().map_or("", String::as_str);
             Panel::new(name, "loss")
-                .line("loss", x.into_iter().zip(losses))
+                .line("loss", x.into_iter().zip(losses.iter().copied()))
                 .points(
                     "lowest of the grid",
                     lowest.iter().map(|value| (*value, loss)),

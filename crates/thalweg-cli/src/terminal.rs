@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use thalweg::fields::by_flags;
 
 /// Where lines go.
 pub struct Terminal {
@@ -90,7 +91,9 @@ impl Terminal {
     /// Prints something the user should know, on standard error.
     pub fn note(&self, text: &impl std::fmt::Display) {
         if !self.quiet {
-            let _ = self.bar.suspend(|| writeln!(io::stderr(), "{text}"));
+            let _ = self
+                .bar
+                .suspend(|| writeln!(io::stderr(), "{}", by_flags(&text.to_string())));
         }
     }
 

@@ -14,7 +14,7 @@ pub fn diverged(
     config: &Config,
     before: u64,
     has_model: bool,
-    folder: &RunFolder,
+    folder: Option<&RunFolder>,
 ) -> String {
     let is_first = matches!(
         error,
@@ -29,12 +29,17 @@ pub fn diverged(
              weights that it began with"
                 .to_owned()
         }
-        _ if by_solver => "try a penalty such as --l2 1e-3, or another --optimizer".to_owned(),
+        _ if by_solver => "try a penalty such as `l2` 1e-3, or another `optimizer`".to_owned(),
         _ => smaller_rate(config),
     };
+    let is_in =
+        |what: &str| folder.map_or(what.to_owned(), |folder| format!("{what} is in {folder}"));
     let left = match has_model {
-        true => format!("the model of the best epoch before that is in {folder}"),
-        false => format!("no epoch ended well, so there is no model; the log is in {folder}"),
+        true => is_in("the model of the best epoch before that"),
+        false => format!(
+            "no epoch ended well, so there is no model; {}",
+            is_in("the log")
+        ),
     };
     format!("{error}; {remedy}; {left}")
 }
@@ -46,7 +51,7 @@ fn smaller_rate(config: &Config) -> String {
     let rate = usual.min(config.training.learning_rate / 10.0);
     let digits = (2.0 - rate.log10().floor()).clamp(0.0, 300.0) as usize;
     let rate = format!("{rate:.digits$}");
-    format!("try --lr {}", rate.trim_end_matches('0'))
+    format!("try `learning_rate` {}", rate.trim_end_matches('0'))
 }
 
 /// What to try when training ended well, for the reason `stopped_by`, and the model is no better than a constant.
@@ -56,13 +61,13 @@ pub fn useless(config: &Config, stopped_by: &str) -> String {
         return remedy;
     }
     let bounds = [
-        ("--max-norm", training.max_norm, 0.05, 3.0),
-        ("--clip-norm", training.clip_norm, 1e-6, 1.0),
-        ("--clip-value", training.clip_value, 1e-6, 1.0),
+        ("`max_norm`", training.max_norm, 0.05, 3.0),
+        ("`clip_norm`", training.clip_norm, 1e-6, 1.0),
+        ("`clip_value`", training.clip_value, 1e-6, 1.0),
     ];
-    for (flag, bound, least, usual) in bounds {
+    for (field, bound, least, usual) in bounds {
         if let Some(bound) = bound.filter(|bound| *bound < least) {
-            return format!("{flag} {bound:e} is out of proportion: try {flag} {usual}");
+            return format!("{field} {bound:e} is out of proportion: try {field} {usual}");
         }
     }
     let setting = |layer: &Choice, name: &str| layer.settings.get(name).cloned();
@@ -74,28 +79,30 @@ pub fn useless(config: &Config, stopped_by: &str) -> String {
             _ => None,
         });
     if let Some(rate) = rates.into_iter().find(|rate| *rate > 0.9) {
-        return format!("dropout of {rate} leaves next to nothing: try --dropout 0.1");
+        return format!("dropout of {rate} leaves next to nothing: try `mlp.dropout` 0.1");
     }
     let is_alike = |layer: &Choice| {
         let initializer = setting(layer, "initializer").and_then(|setting| setting.choice());
         initializer.is_some_and(|choice| ["zeros", "constant"].contains(&choice.name.as_str()))
     };
     if layers.len() > 1 && layers.iter().any(is_alike) {
-        return "units that begin alike stay alike: try another --initializer".to_owned();
+        return "units that begin alike stay alike: try another `mlp.initializer`".to_owned();
     }
     if is_solver(&training.optimizer) {
-        return "look at the columns, or try another --optimizer".to_owned();
+        return "look at the columns, or try another `optimizer`".to_owned();
     }
     let (usual, _) = preset::learning_rate(&training.optimizer, layers.len() == 1);
     match (training.learning_rate, stopped_by) {
-        (rate, _) if rate < usual / 30.0 => format!("--lr {rate:e} is small: try --lr {usual}"),
-        (rate, _) if rate > usual => smaller_rate(config),
-        (_, "max_steps") => "training was over early: raise --max-steps".to_owned(),
-        (_, "max_time") => "training was over early: raise --max-time".to_owned(),
-        (_, "patience") => {
-            "look at the columns (`thalweg info DATA`), or raise --patience".to_owned()
+        (rate, _) if rate < usual / 30.0 => {
+            format!("`learning_rate` {rate:e} is small: try `learning_rate` {usual}")
         }
-        _ => "look at the columns (`thalweg info DATA`), or try more --epochs".to_owned(),
+        (rate, _) if rate > usual => smaller_rate(config),
+        (_, "max_steps") => "training was over early: raise `stop.max_steps`".to_owned(),
+        (_, "max_time") => "training was over early: raise `stop.max_time`".to_owned(),
+        (_, "patience") => {
+            "look at the columns (`thalweg info DATA`), or raise `patience`".to_owned()
+        }
+        _ => "look at the columns (`thalweg info DATA`), or try more `epochs`".to_owned(),
     }
 }
 
@@ -115,14 +122,14 @@ fn smaller_setting(config: &Config) -> Option<String> {
     };
     let rows = training.batch_size as f64;
     let all = [
-        ("--sam ", training.sam.unwrap_or(0.0), FAR, "0.05"),
-        ("--l2 ", training.l2, most, "1e-4"),
-        ("--l1 ", training.l1, most, "1e-5"),
-        ("--l2-sum ", training.l2_sum, most * rows, "1e-2"),
-        ("--set optimizer.weight_decay=", decay, most, "0.01"),
+        ("`sam` ", training.sam.unwrap_or(0.0), FAR, "0.05"),
+        ("`l2` ", training.l2, most, "1e-4"),
+        ("`l1` ", training.l1, most, "1e-5"),
+        ("`l2_sum` ", training.l2_sum, most * rows, "1e-2"),
+        ("`optimizer.weight_decay` ", decay, most, "0.01"),
     ];
-    let (flag, value, _, usual) = all.into_iter().find(|(_, value, most, _)| value > most)?;
+    let (field, value, _, usual) = all.into_iter().find(|(_, value, most, _)| value > most)?;
     Some(format!(
-        "{flag}{value:e} is out of proportion: try {flag}{usual}"
+        "{field}{value:e} is out of proportion: try {field}{usual}"
     ))
 }

@@ -7,6 +7,7 @@ use thalweg_core::error::Error;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
+use crate::error::Error::Settings;
 use crate::error::{Result, input};
 use crate::network_file::NetworkFile;
 use crate::toml_file::TomlFile;
@@ -72,7 +73,34 @@ pub struct DataConfig {
 const HEAD: &str = "\
 # Everything that determines this model. `thalweg train --config THIS_FILE` trains it again, bit for bit.\n\n";
 
+impl DataConfig {
+    /// The rows of a source, with every option at its default.
+    pub fn of(source: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            test: None,
+            validation: None,
+            read: ReadOptions::default(),
+            target: TargetOptions::default(),
+            split: SplitOptions::default(),
+            fit: FitOptions::default(),
+        }
+    }
+}
+
 impl Config {
+    /// A run that begins anew, with the biases of the output layer at zero.
+    pub fn new(data: DataConfig, network: NetworkSpec, training: TrainingSpec) -> Self {
+        Self {
+            initial_weights: None,
+            continue_from: None,
+            output_bias: OutputBias::Zero,
+            data,
+            network,
+            training,
+        }
+    }
+
     /// Reads a config file, whose layers may have the short forms of a [`NetworkFile`].
     ///
     /// # Errors
@@ -82,11 +110,11 @@ impl Config {
         let mut config: Self = file.parse()?;
         let network = NetworkFile::of_config(file.clone(), config.network.layers);
         config.network.layers = network.written_out()?;
-        (config.network.resolve()).map_err(|error| network.locate(error))?;
-        (config.training.resolve()).map_err(|error| file.locate("training", error))?;
+        (config.network.resolve()).map_err(|error| Settings(network.locate(error)))?;
+        (config.training.resolve()).map_err(|error| Settings(file.locate("training", error)))?;
         if config.data.fit.embed_least == 0 {
             let error = Error::invalid("embed_least", "0", "a whole number ≥ 1").at("embed_least");
-            return Err(file.locate("data.fit", error).into());
+            return Err(Settings(file.locate("data.fit", error)));
         }
         Ok(config)
     }

@@ -13,7 +13,7 @@ use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Checkpoint, EpochSums, Position};
 
 use crate::checkpoint::Stored;
-use crate::config::{Config, DataConfig, OutputBias};
+use crate::config::{Config, DataConfig};
 use crate::error::Result;
 use crate::model::{Description, Model};
 use crate::run_folder::RunFolder;
@@ -28,15 +28,15 @@ pub struct Continuation {
 impl Continuation {
     /// Reads a model file, or the folder of a run with what it has of a checkpoint.
     pub fn read(path: &Path) -> Result<Self> {
-        let model = Model::read(path)?;
+        let model = Model::load(path)?;
         let remedy = "remove it to go on from the model's weights";
         let stored = match path.is_dir() {
             true => Stored::read(&RunFolder::at(path), remedy)?,
             false => None,
         };
         let fits = |stored: &Stored| {
-            stored.config().network == model.description.network
-                && *stored.preprocessing() == model.description.preprocessing
+            stored.config().network == model.description().network
+                && *stored.preprocessing() == model.description().preprocessing
         };
         if stored.as_ref().is_some_and(|stored| !fits(stored)) {
             let name = path.display().to_string();
@@ -52,7 +52,7 @@ impl Continuation {
 
     /// What the model says of itself.
     pub fn description(&self) -> &Description {
-        &self.model.description
+        self.model.description()
     }
 
     /// What stands in place of a config file: the model's settings, and this data part as the model wants it.
@@ -68,12 +68,8 @@ impl Continuation {
         data.target.column = Some(preprocessing.target.columns.join(","));
         data.target.task = Some(preprocessing.task());
         Config {
-            initial_weights: None,
             continue_from: Some(self.path.clone()),
-            output_bias: OutputBias::Zero,
-            data,
-            network: network.clone(),
-            training: training.clone(),
+            ..Config::new(data, network.clone(), training.clone())
         }
     }
 
@@ -88,10 +84,10 @@ impl Continuation {
             (_, false) => "other layers".to_owned(),
             _ => format!("{} inputs", ours.inputs),
         };
-        let subject = format!("--continue {}", self.path.display());
+        let subject = format!("`continue_from` {}", self.path.display());
         let error = Error::invalid(subject, found, "the network of the model");
         Err(error
-            .remedy("leave that to the model, or train a new one by --initial-weights")
+            .remedy("leave that to the model, or train a new one from its `initial_weights`")
             .into())
     }
 
@@ -144,10 +140,10 @@ fn difference(old: &TrainingSpec, new: &TrainingSpec) -> Option<String> {
     }
     if old.ema != new.ema {
         return Some(match old.ema {
-            Some(beta) => format!("the average of --ema {beta}"),
-            None => "a run without --ema".to_owned(),
+            Some(beta) => format!("the average of `ema` {beta}"),
+            None => "a run without `ema`".to_owned(),
         });
     }
     // Slots are as large as gradients, which are those of a mean or of a sum.
-    (old.reduction != new.reduction).then(|| "gradients of another --reduction".to_owned())
+    (old.reduction != new.reduction).then(|| "gradients of another `reduction`".to_owned())
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::model::Model;
+
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,6 +20,17 @@ pub enum Error {
     /// A file or a request is not as it should be: where, what was found, what to do.
     #[error("{0}")]
     Input(String),
+    /// A setting in a file is not as it should be: the fields are those of the file.
+    #[error("{0}")]
+    Settings(thalweg_core::Error),
+    /// Training diverged.
+    #[error("{message}")]
+    Diverged {
+        /// What happened, and what to try.
+        message: String,
+        /// The model of the best epoch before that, if any epoch ended well.
+        model: Option<Box<Model>>,
+    },
     /// Something failed while the run went on, such as a disk that is full.
     #[error("{0}")]
     Running(String),
@@ -31,15 +44,16 @@ impl Error {
                 error,
                 thalweg_core::Error::Invalid(_) | thalweg_core::Error::Damaged(_)
             ),
-            Error::Data(_) | Error::Input(_) => true,
-            Error::Running(_) => false,
+            Error::Data(_) | Error::Input(_) | Error::Settings(_) => true,
+            Error::Running(_) | Error::Diverged { .. } => false,
         }
     }
 
     /// The field of a config that is at fault, outermost name first; empty where it is not known.
     pub fn place(&self) -> &[String] {
         match self {
-            Error::Engine(thalweg_core::Error::Invalid(invalid)) => &invalid.place,
+            Error::Engine(thalweg_core::Error::Invalid(invalid))
+            | Error::Settings(thalweg_core::Error::Invalid(invalid)) => &invalid.place,
             _ => &[],
         }
     }

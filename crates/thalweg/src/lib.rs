@@ -8,22 +8,36 @@ pub mod checkpoint;
 pub mod config;
 pub mod continuation;
 pub mod error;
-pub mod footprint;
-pub mod load;
+pub mod fields;
+pub mod fit;
+mod footprint;
+mod format;
+pub mod job;
+mod load;
 pub mod log;
 pub mod model;
 pub mod network_file;
+pub mod predictions;
 pub mod preset;
-pub mod range;
+mod recorder;
+pub mod request;
+mod resolve;
 pub mod run_folder;
 pub mod scores;
 pub mod text;
+pub mod threads;
 pub mod toml_file;
+pub mod trainer;
 
+pub use config::Config;
 pub use error::{Error, Result};
+pub use job::Job;
+pub use model::Model;
+pub use request::Request;
 pub use thalweg_core as core;
 pub use thalweg_core::*;
 pub use thalweg_data as data;
+pub use trainer::Trainer;
 
 /// The README's example compiles and runs.
 #[cfg(doctest)]

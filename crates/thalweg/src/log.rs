@@ -10,14 +10,20 @@ use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::Task;
 
 use crate::error::{Result, input};
+use crate::format;
 use crate::run_folder::{LOG, RunFolder, unwritable};
 use crate::scores::Scores;
+
+/// The version of this format: newer ones are refused. Logs without it are those from before it.
+pub const FORMAT: u32 = 1;
 
 /// The first line.
 #[derive(Serialize)]
 pub struct Start<'a> {
     /// `start`, `epoch` or `end`.
     pub event: &'static str,
+    /// Version of the log's format: [`FORMAT`].
+    pub format: u32,
     /// Version of this crate.
     pub version: &'static str,
     /// Where the rows come from.
@@ -65,7 +71,7 @@ pub struct Epoch<'a> {
 
 /// The last line, and the result of `--json`.
 #[derive(Serialize)]
-pub struct End<'a> {
+pub struct End {
     /// `start`, `epoch` or `end`.
     pub event: &'static str,
     /// Epochs done.
@@ -73,7 +79,7 @@ pub struct End<'a> {
     /// The epoch whose weights the model has; none without a model.
     pub best_epoch: Option<usize>,
     /// Why training ended.
-    pub stopped_by: &'a str,
+    pub stopped_by: String,
     /// Seconds of training.
     pub seconds: f64,
     /// Scores on the training rows.
@@ -84,8 +90,9 @@ pub struct End<'a> {
     pub test: Option<Scores>,
     /// Scores of the best constant prediction on the test rows, or else the validation or training rows.
     pub best_constant: Option<Scores>,
-    /// The run folder.
-    pub out: String,
+    /// The run folder, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<String>,
     /// The loss of the final model that is no finite number: there is no model.
     #[serde(skip)]
     pub not_finite: Option<(&'static str, f64)>,
@@ -123,6 +130,13 @@ impl Log {
                 path.display()
             ))
         })?;
+        if let Some(start) = text
+            .lines()
+            .next()
+            .and_then(|line| serde_json::from_str::<Value>(line).ok())
+        {
+            format::check(path.display(), start["format"].as_u64(), FORMAT)?;
+        }
         let (mut kept, mut seconds, mut cpu) = (String::new(), 0.0, None);
         for line in text.lines() {
             // The last line may be half written.
@@ -160,8 +174,18 @@ impl Log {
 }
 
 /// The last event of a folder's log, if it has ended.
-pub fn end(folder: &RunFolder) -> Option<Value> {
-    let text = std::fs::read_to_string(folder.file(LOG)).ok()?;
-    let last: Value = serde_json::from_str(text.lines().next_back()?).ok()?;
-    (last["event"] == "end").then_some(last)
+///
+/// # Errors
+/// If the log is of a newer format.
+pub fn end(folder: &RunFolder) -> Result<Option<Value>> {
+    let path = folder.file(LOG);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return Ok(None);
+    };
+    let event = |line: Option<&str>| serde_json::from_str::<Value>(line?).ok();
+    if let Some(start) = event(text.lines().next()) {
+        format::check(path.display(), start["format"].as_u64(), FORMAT)?;
+    }
+    let last = event(text.lines().next_back());
+    Ok(last.filter(|last| last["event"] == "end"))
 }

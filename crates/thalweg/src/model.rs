@@ -2,21 +2,26 @@
 //!
 //! The file says nothing that differs between equal runs: no times, paths or thread counts.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thalweg_core::cpu;
-use thalweg_core::engine::{Engine, ParameterInfo};
+use thalweg_core::dataset::{DatasetRef, FeaturesRef};
+use thalweg_core::engine::{Batch, Engine, ParameterInfo};
 use thalweg_core::error::Error;
 use thalweg_core::memory;
 use thalweg_core::model_file::{ModelFile, Tensor};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
-use thalweg_data::Preprocessing;
+use thalweg_data::{Preprocessing, Task};
 
 use crate::error::{Result, input, running};
 use crate::log::Rows;
-use crate::run_folder::{CONFIG, MODEL};
+use crate::run_folder::{CONFIG, MODEL, unwritable, write_atomically};
+use crate::scores::{Judge, Scores, to_user_units};
+use crate::threads::threads_or_all;
 
 /// What a model file says beside its tensors.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,40 +59,68 @@ pub struct Outcome {
     pub rows: Rows,
 }
 
-/// A model file that was read.
-#[derive(Debug)]
+/// A trained model: it predicts rows, and goes into a file and back.
+///
+/// It is shared freely among threads; what it predicts does not depend on how many there are.
 pub struct Model {
-    /// Where it was.
-    pub path: PathBuf,
-    /// What it says.
-    pub description: Description,
+    description: Description,
     file: ModelFile,
+    /// Where it was read from; empty for one that was not.
+    path: PathBuf,
+    threads: Option<usize>,
+    engine: OnceLock<Mutex<Box<dyn Engine>>>,
 }
 
-impl Description {
-    /// The bytes of the model file.
-    pub fn to_bytes(&self, engine: &dyn Engine) -> Result<Vec<u8>> {
-        let tensors = tensors("", &engine.parameters(), &engine.save_parameters()?)?;
-        let file = ModelFile {
-            dtype: self.training.dtype,
-            tensors,
-            metadata: metadata(self)?,
-        };
-        Ok(file.to_bytes()?)
+/// Scores of each part, as a model file has them.
+#[derive(Serialize)]
+pub(crate) struct Metrics<'a> {
+    pub train: &'a Option<Scores>,
+    pub validation: &'a Option<Scores>,
+    pub test: &'a Option<Scores>,
+    pub best_constant: &'a Option<Scores>,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("path", &self.path)
+            .field("description", &self.description)
+            .finish_non_exhaustive()
     }
 }
 
 impl Model {
+    /// The parameters of an engine, with their description.
+    pub(crate) fn new(description: Description, engine: &dyn Engine) -> Result<Self> {
+        let file = ModelFile {
+            dtype: description.training.dtype,
+            tensors: tensors("", &engine.parameters(), &engine.save_parameters()?)?,
+            metadata: metadata(&description)?,
+        };
+        Ok(Self::of(description, file, PathBuf::new()))
+    }
+
+    fn of(description: Description, file: ModelFile, path: PathBuf) -> Self {
+        Self {
+            description,
+            file,
+            path,
+            threads: None,
+            engine: OnceLock::new(),
+        }
+    }
+
     /// Reads a model file, or that of a run folder.
-    pub fn read(path: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged or of a newer format.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let path = match path.is_dir() {
             true if path.join(CONFIG).exists() && !path.join(MODEL).exists() => {
-                let error =
-                    Error::invalid(path.display().to_string(), "a run without a model", MODEL);
-                let goes_on = format!(
-                    "`thalweg train --resume --out {}` goes on with it",
-                    path.display()
-                );
+                let name = path.display().to_string();
+                let error = Error::invalid(&name, "a run without a model", MODEL);
+                let goes_on = format!("`thalweg train --resume --out {name}` goes on with it");
                 return Err(error.remedy(goes_on).into());
             }
             true => path.join(MODEL),
@@ -103,6 +136,9 @@ impl Model {
     }
 
     /// Reads the bytes of the model file at `path`.
+    ///
+    /// # Errors
+    /// If they are no whole model file, or of a newer format.
     pub fn from_bytes(bytes: &[u8], path: PathBuf) -> Result<Self> {
         let name = path.display().to_string();
         let fail = |error: Error| input(format!("{name}: {error}"));
@@ -115,19 +151,96 @@ impl Model {
         let file = ModelFile::from_bytes(bytes).map_err(fail)?;
         if file.metadata.get("kind").and_then(Value::as_str) != Some("model") {
             return Err(Error::invalid(&name, "a checkpoint", "a model")
-                .remedy("finish the run by --resume")
+                .remedy("finish the run by resuming it")
                 .into());
         }
         let description = serde_json::from_value(Value::Object(file.metadata.clone()))
             .map_err(|error| fail(Error::Damaged(error.to_string())))?;
-        Ok(Self {
-            path,
-            description,
-            file,
-        })
+        Ok(Self::of(description, file, path))
     }
 
-    /// An engine with the model's weights, for answers.
+    /// The bytes of the model file.
+    ///
+    /// # Errors
+    /// If there is not enough memory for them.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(self.file.to_bytes()?)
+    }
+
+    /// Writes the model file whole: a failure leaves what was there.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        write_atomically(path, &self.to_bytes()?).map_err(|error| unwritable(path, &error))
+    }
+
+    /// The same with so many threads for predictions of many rows; else all of the machine's.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        (self.threads, self.engine) = (Some(threads), OnceLock::new());
+        self
+    }
+
+    /// What the model is, and how it came about.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Where it was read from; empty for one that was not.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The outputs of the network for rows as it sees them, through the link of its loss, row-major: of a regression
+    /// in the units of the file, of classes and labels the probabilities (of two classes, that of the second).
+    ///
+    /// # Errors
+    /// If the rows are not as wide as the network's input.
+    pub fn predict<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Vec<f64>> {
+        let mut outputs = Vec::new();
+        let batch = Batch::unlabelled(rows);
+        self.with_engine(|engine| engine.evaluate(&batch, Some(&mut outputs)))?;
+        let preprocessing = &self.description.preprocessing;
+        if preprocessing.task() == Task::Regression {
+            to_user_units(preprocessing, &mut outputs);
+        }
+        Ok(outputs)
+    }
+
+    /// The loss and the metrics of rows as the network sees them.
+    ///
+    /// # Errors
+    /// If the rows do not fit the model.
+    pub fn evaluate<'a>(&self, rows: impl Into<DatasetRef<'a>>) -> Result<Scores> {
+        let loss = &self.description.network.loss;
+        let judge = Judge::new(&self.description.preprocessing, loss)?;
+        let rows = rows.into();
+        self.with_engine(|engine| judge.model(engine, rows))
+    }
+
+    /// Calls `call` with an engine of the model's weights, which is made when it is first needed.
+    fn with_engine<T, E>(&self, call: impl FnOnce(&mut dyn Engine) -> Result<T, E>) -> Result<T>
+    where
+        crate::Error: From<E>,
+    {
+        let engine = match self.engine.get() {
+            Some(engine) => engine,
+            None => {
+                let engine = self.engine(threads_or_all(self.threads))?;
+                self.engine.get_or_init(|| Mutex::new(engine))
+            }
+        };
+        // A call that panicked leaves nothing half done: its buffers are written anew.
+        let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(call(&mut **engine)?)
+    }
+
+    /// An engine with the model's weights.
+    ///
+    /// # Errors
+    /// If the file has other tensors than its network.
     pub fn engine(&self, threads: usize) -> Result<Box<dyn Engine>> {
         let Description {
             network,
@@ -146,12 +259,18 @@ impl Model {
     }
 
     /// Gives the model's weights to an engine of the same network.
+    ///
+    /// # Errors
+    /// If the engine has other tensors.
     pub fn load_into(&self, engine: &mut dyn Engine) -> Result<()> {
         let parameters = self.parameters(&engine.parameters())?;
         Ok(engine.load_parameters(&parameters)?)
     }
 
     /// The model's weights, for a network of these tensors.
+    ///
+    /// # Errors
+    /// If the model has other tensors.
     pub fn parameters(&self, parameters: &[ParameterInfo]) -> Result<Vec<f64>> {
         values(&self.file, "", parameters).map_err(|error| input(error.within(self.path.display())))
     }
@@ -256,7 +375,10 @@ mod tests {
             outcome,
             metrics: Map::new(),
         };
-        description.to_bytes(&*engine).unwrap()
+        Model::new(description, &*engine)
+            .unwrap()
+            .to_bytes()
+            .unwrap()
     }
 
     #[test]

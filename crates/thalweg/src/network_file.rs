@@ -1,4 +1,4 @@
-//! `--network FILE`: a network, layer by layer.
+//! A network, layer by layer, as a file states it (`--network FILE`).
 //!
 //! ```toml
 //! input = [1, 28, 28]            # channels, lines, pixels; images need not say
@@ -41,7 +41,7 @@ use crate::toml_file::TomlFile;
 /// A network as a file tells it, with its short forms.
 #[derive(Debug, Clone)]
 pub struct NetworkFile {
-    file: TomlFile,
+    file: Option<TomlFile>,
     /// The table that the layers are in; empty: the file itself.
     table: &'static str,
     input: Option<[usize; 3]>,
@@ -72,7 +72,7 @@ impl NetworkFile {
         match layers.is_empty() {
             true => Err(file.fail(None, "found no layers, expected [[layers]]")),
             false => Ok(Self {
-                file,
+                file: Some(file),
                 table: "",
                 input,
                 layers,
@@ -83,8 +83,18 @@ impl NetworkFile {
     /// The layers of a config file.
     pub fn of_config(file: TomlFile, layers: Vec<Choice>) -> Self {
         Self {
-            file,
+            file: Some(file),
             table: "network",
+            input: None,
+            layers,
+        }
+    }
+
+    /// Layers that are in no file.
+    pub fn of_layers(layers: Vec<Choice>) -> Self {
+        Self {
+            file: None,
+            table: "",
             input: None,
             layers,
         }
@@ -159,11 +169,19 @@ impl NetworkFile {
         Ok((image, all))
     }
 
+    /// An error with the place in the file, if there is one.
+    fn within_file(&self, error: Error) -> Error {
+        match &self.file {
+            Some(file) => file.locate(self.table, error),
+            None => error,
+        }
+    }
+
     /// An error of the layer `index` of this file.
     fn of_layer(&self, index: usize, error: Error) -> Error {
         let layer = format!("layer {} ({})", index + 1, self.layers[index].name);
         let error = error.within(layer).at(&format!("layers.{index}"));
-        self.file.locate(self.table, error)
+        self.within_file(error)
     }
 }
 
@@ -188,12 +206,12 @@ fn with_codes(choice: Choice, codes: &[(&str, usize)]) -> thalweg_core::Result<C
         (true, []) => refuse(
             "a list of numbers alone",
             "columns of text with many categories",
-            "leave the layer out, or choose a smaller --embed-above",
+            "leave the layer out, or choose a smaller `data.fit.embed_above`",
         ),
         (false, [(name, _), ..]) => refuse(
             &format!("the codes of column `{name}`"),
             "an embedding as the first layer",
-            "begin the file with it, or leave out --embed-above",
+            "begin the network with it, or leave out `data.fit.embed_above`",
         ),
         (true, codes) => {
             let of_data = embedding(codes);

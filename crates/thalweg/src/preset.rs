@@ -33,8 +33,8 @@ pub struct Facts<'a> {
 /// A choice with its reason, for the summary.
 #[derive(Debug, Clone)]
 pub struct Reason {
-    /// The flag that would change it, without dashes.
-    pub flag: &'static str,
+    /// The field that would change it: see [`crate::fields`].
+    pub field: &'static str,
     /// What was chosen.
     pub choice: String,
     /// Why.
@@ -81,41 +81,45 @@ pub fn auto(facts: &Facts) -> Preset {
         .then(|| (facts.epochs.unwrap_or(epochs) / 4).max(10));
 
     let mut reasons = Vec::new();
-    let mut say = |flag, choice: String, why: &'static str| {
+    let mut say = |field, choice: String, why: &'static str| {
         let why = why.into();
-        reasons.push(Reason { flag, choice, why });
+        reasons.push(Reason { field, choice, why });
     };
-    say("loss", loss.to_owned(), loss_why);
-    say("hidden", widths(&hidden), hidden_why);
+    say("network.loss", loss.to_owned(), loss_why);
+    say("mlp.hidden", widths(&hidden), hidden_why);
     say(
-        "activation",
+        "mlp.activation",
         "relu".to_owned(),
         "fast, and as good as any on tables and small images",
     );
     say(
-        "optimizer",
+        "training.optimizer",
         adamw.to_string(),
         "Adam's steps suit most data untuned; decay keeps the weights small",
     );
-    say("lr", learning_rate.to_string(), rate_why);
     say(
-        "schedule",
+        "training.learning_rate",
+        learning_rate.to_string(),
+        rate_why,
+    );
+    say(
+        "training.schedule",
         schedule.to_string(),
         "a gentle start, and a rate that ends at 0 settles the weights",
     );
     say(
-        "batch-size",
+        "training.batch_size",
         batch_size.to_string(),
         "grows with the rows: enough updates an epoch, enough rows an update",
     );
     say(
-        "epochs",
+        "training.epochs",
         epochs.to_string(),
         "fewer for more rows, which already give many updates an epoch",
     );
     if let Some(patience) = patience {
         say(
-            "patience",
+            "training.patience",
             patience.to_string(),
             "a quarter of the epochs; the weights of the best epoch are kept",
         );
@@ -149,7 +153,7 @@ pub fn output_bias(loss: &Choice, reasons: &mut Vec<Reason>) -> OutputBias {
         _ => return OutputBias::Zero,
     };
     reasons.push(Reason {
-        flag: "output-bias",
+        field: "output_bias",
         choice: "prior".to_owned(),
         why: why.into(),
     });
@@ -180,7 +184,7 @@ pub fn embedding(limit: usize, least: usize, codes: &[(&str, usize)], reasons: &
             named.join(", ")
         );
         reasons.push(Reason {
-            flag: "embed-above",
+            field: "data.fit.embed_above",
             choice: limit.to_string(),
             why: why.into(),
         });
@@ -205,7 +209,7 @@ fn hidden(rows: usize) -> (Vec<usize>, &'static str) {
         0..1_000 => (vec![64], "few rows: a small network"),
         1_000..10_000 => (
             vec![128, 64],
-            "some thousand rows: a network of middle size",
+            "a few thousand rows: a network of middle size",
         ),
         _ => (vec![256, 128], "many rows: a large network"),
     }
@@ -216,7 +220,7 @@ pub fn learning_rate(optimizer: &Choice, linear: bool) -> (f64, &'static str) {
     let usual = solvers::usual_rate(optimizer).unwrap_or(1e-3);
     match linear {
         _ if solvers::is_solver(optimizer) => (usual, "solvers find their own steps"),
-        true => (2.0 * usual, "a linear model bears larger steps"),
+        true => (2.0 * usual, "a linear model tolerates larger steps"),
         false => (usual, "a rate that suits most networks with this optimizer"),
     }
 }
@@ -242,7 +246,7 @@ fn epochs(rows: usize, batch_size: usize) -> usize {
 /// Decoupled, so multiplied by the rate: 0.1 was as good as or better than 0.01 and 0.3 on nearly all sets.
 const WEIGHT_DECAY: f64 = 0.1;
 
-/// As `--hidden` takes them.
+/// As the field `mlp.hidden` takes them: `128,64`, or `none`.
 pub fn widths(hidden: &[usize]) -> String {
     match hidden {
         [] => "none".to_owned(),

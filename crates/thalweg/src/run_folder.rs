@@ -54,12 +54,20 @@ impl RunFolder {
         }
     }
 
-    /// Makes the folder `out`, or else the first free `runs/NAME-N`.
-    pub fn create(out: Option<&Path>, name: &str) -> Result<Self> {
-        if let Some(path) = out {
-            fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
-            return Ok(Self::at(path));
-        }
+    /// Makes the folder, if it is not there yet.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn create(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+        Ok(Self::at(path))
+    }
+
+    /// Makes the first free folder `runs/NAME-N`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn numbered(name: &str) -> Result<Self> {
         let runs = Path::new("runs");
         fs::create_dir_all(runs).map_err(|error| unwritable(runs, &error))?;
         for number in 1u64.. {

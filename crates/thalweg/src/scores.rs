@@ -1,8 +1,10 @@
 //! How good a model is on some rows, in the units of the file.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::ser::SerializeMap;
-use thalweg_core::dataset::{Dataset, Targets};
+use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::engine::{Batch, Engine};
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::{Answers, best_constant, confusion, is_better, scores};
@@ -74,7 +76,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The model in `engine` on a dataset.
-    pub fn model(&self, engine: &mut dyn Engine, dataset: &Dataset) -> Result<Scores> {
+    pub fn model(&self, engine: &mut dyn Engine, dataset: DatasetRef) -> Result<Scores> {
         let mut predictions = Vec::new();
         let loss = engine.evaluate(&Batch::all(dataset), Some(&mut predictions))?;
         let mut scores = self.score(predictions, dataset)?;
@@ -83,59 +85,57 @@ impl<'a> Judge<'a> {
     }
 
     /// The best constant of the training rows on a dataset.
-    pub fn constant(&self, training: &Dataset, dataset: &Dataset) -> Result<Scores> {
-        let constant = best_constant(
-            &mut training.view(),
-            self.link,
-            self.preprocessing.output_width(),
-        )?;
-        self.score(constant.repeat(dataset.rows()), dataset)
+    pub fn constant(&self, training: DatasetRef, dataset: DatasetRef) -> Result<Scores> {
+        let outputs = self.preprocessing.output_width();
+        let constant = best_constant(&mut { training }, self.link, outputs)?;
+        self.score(constant.repeat(dataset.features.rows()), dataset)
     }
 
-    fn score(&self, mut predictions: Vec<f64>, dataset: &Dataset) -> Result<Scores> {
-        let mut targets = dataset.targets.clone();
+    fn score(&self, mut predictions: Vec<f64>, dataset: DatasetRef) -> Result<Scores> {
+        let (mut targets, mut in_user_units) = (dataset.targets, Vec::new());
         if self.preprocessing.task() == Task::Regression
-            && let Targets::Values { width, values } = &mut targets
+            && let TargetsRef::Values { width, values } = targets
         {
-            self.to_user_units(*width, values);
-            self.to_user_units(*width, &mut predictions);
+            in_user_units.extend_from_slice(values);
+            to_user_units(self.preprocessing, &mut in_user_units);
+            to_user_units(self.preprocessing, &mut predictions);
+            let values = &in_user_units;
+            targets = TargetsRef::Values { width, values };
         }
-        let answers = Answers::new(
-            self.link,
-            &predictions,
-            &targets,
-            dataset.weights.as_deref(),
-        )?;
+        let answers = Answers::new(self.link, &predictions, targets, dataset.weights)?;
         Ok(Scores {
-            rows: dataset.rows(),
+            rows: dataset.features.rows(),
             loss: None,
             metrics: scores(&answers),
             confusion: confusion(&answers),
         })
     }
+}
 
-    fn to_user_units(&self, width: usize, values: &mut [f64]) {
-        for row in values.chunks_mut(width.max(1)) {
-            for (output, value) in row.iter_mut().enumerate() {
-                *value = self.preprocessing.in_user_units(output, *value);
-            }
+/// Changes outputs of a regression, row-major, into the units of the file.
+pub(crate) fn to_user_units(preprocessing: &Preprocessing, values: &mut [f64]) {
+    for row in values.chunks_mut(preprocessing.output_width().max(1)) {
+        for (output, value) in row.iter_mut().enumerate() {
+            *value = preprocessing.in_user_units(output, *value);
         }
     }
 }
 
-/// The training rows with the weights that the user gave them, without those of their classes: models are
-/// judged alike on all parts.
-pub fn without_class_weights(training: &Dataset, preprocessing: &Preprocessing) -> Dataset {
-    let mut dataset = training.clone();
-    if let (Some(of_class), Targets::Classes(classes)) =
-        (&preprocessing.class_weights, &training.targets)
-    {
-        if preprocessing.sample_weight.is_none() {
-            dataset.weights = None;
-        }
-        for (weight, &class) in dataset.weights.iter_mut().flatten().zip(classes) {
-            *weight /= of_class.get(class as usize).copied().unwrap_or(1.0) as f32;
-        }
-    }
-    dataset
+/// The weights of the training rows as the user gave them, without those of their classes: models are judged alike on
+/// all parts.
+pub fn user_weights<'a>(
+    training: DatasetRef<'a>,
+    preprocessing: &Preprocessing,
+) -> Option<Cow<'a, [f32]>> {
+    let weights = training.weights?;
+    let (Some(of_class), TargetsRef::Classes(classes)) =
+        (&preprocessing.class_weights, training.targets)
+    else {
+        return Some(weights.into());
+    };
+    preprocessing.sample_weight.as_ref()?;
+    let of_user = |(weight, class): (&f32, &u32)| {
+        weight / of_class.get(*class as usize).copied().unwrap_or(1.0) as f32
+    };
+    Some(weights.iter().zip(classes).map(of_user).collect())
 }

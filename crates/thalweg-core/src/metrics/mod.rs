@@ -10,7 +10,7 @@ mod constant;
 pub use confusion::confusion;
 pub use constant::best_constant;
 
-use crate::dataset::Targets;
+use crate::dataset::TargetsRef;
 use crate::error::{Error, Result};
 use crate::losses::Link;
 use crate::registry::entries;
@@ -57,7 +57,7 @@ pub struct Answers<'a> {
     link: Link,
     outputs: usize,
     predictions: &'a [f64],
-    targets: &'a Targets,
+    targets: TargetsRef<'a>,
     weights: Option<&'a [f32]>,
 }
 
@@ -69,18 +69,19 @@ impl<'a> Answers<'a> {
     pub fn new(
         link: Link,
         predictions: &'a [f64],
-        targets: &'a Targets,
+        targets: impl Into<TargetsRef<'a>>,
         weights: Option<&'a [f32]>,
     ) -> Result<Self> {
+        let targets = targets.into();
         let kind = match (link, targets) {
-            (Link::Identity | Link::Exponential, Targets::Values { .. }) => Kind::Numbers,
-            (Link::Sigmoid | Link::Margin, Targets::Values { .. }) => Kind::Labels,
-            (Link::Identity | Link::Sigmoid | Link::Margin, Targets::Classes(_)) => {
+            (Link::Identity | Link::Exponential, TargetsRef::Values { .. }) => Kind::Numbers,
+            (Link::Sigmoid | Link::Margin, TargetsRef::Values { .. }) => Kind::Labels,
+            (Link::Identity | Link::Sigmoid | Link::Margin, TargetsRef::Classes(_)) => {
                 Kind::TwoClasses
             }
-            (Link::Softmax | Link::Scores, Targets::Classes(_)) => Kind::Classes,
-            (Link::Exponential, Targets::Classes(_))
-            | (Link::Softmax | Link::Scores, Targets::Values { .. }) => {
+            (Link::Softmax | Link::Scores, TargetsRef::Classes(_)) => Kind::Classes,
+            (Link::Exponential, TargetsRef::Classes(_))
+            | (Link::Softmax | Link::Scores, TargetsRef::Values { .. }) => {
                 return Err(Error::invalid(
                     "metrics",
                     format!("targets that do not go with the link {link:?}"),
@@ -92,8 +93,8 @@ impl<'a> Answers<'a> {
         let outputs = predictions.len().checked_div(rows).unwrap_or(0);
         let fits = match (kind, targets) {
             (Kind::TwoClasses, _) => outputs == 1,
-            (_, Targets::Values { width, .. }) => outputs == *width,
-            (_, Targets::Classes(classes)) => {
+            (_, TargetsRef::Values { width, .. }) => outputs == width,
+            (_, TargetsRef::Classes(classes)) => {
                 classes.iter().all(|&class| (class as usize) < outputs)
             }
         };
@@ -166,16 +167,16 @@ impl<'a> Answers<'a> {
     /// The class that is right.
     fn class(&self, row: usize) -> Option<usize> {
         match self.targets {
-            Targets::Classes(classes) => Some(classes[row] as usize),
-            Targets::Values { .. } => None,
+            TargetsRef::Classes(classes) => Some(classes[row] as usize),
+            TargetsRef::Values { .. } => None,
         }
     }
 
     /// The number or label that is right.
     fn value(&self, row: usize, output: usize) -> f64 {
         match self.targets {
-            Targets::Values { width, values } => values[row * width + output],
-            Targets::Classes(classes) => f64::from(classes[row]),
+            TargetsRef::Values { width, values } => values[row * width + output],
+            TargetsRef::Classes(classes) => f64::from(classes[row]),
         }
     }
 

@@ -96,7 +96,7 @@ impl Domain {
     ///
     /// # Errors
     /// If it is a choice, and its entry or a setting of it is not valid.
-    pub(crate) fn admit(self, setting: &Setting) -> Result<Option<Setting>> {
+    pub fn admit(self, setting: &Setting) -> Result<Option<Setting>> {
         let inside = |x: f64| match self {
             Domain::Number { low, high, open } => {
                 (if open.0 { x > low } else { x >= low })

@@ -38,7 +38,7 @@ impl NetworkFile {
             }
             invalid.place = trace.place;
         }
-        self.file.locate(self.table, Error::Invalid(invalid))
+        self.within_file(Error::Invalid(invalid))
     }
 }
 

@@ -17,7 +17,7 @@ const THROUGH: [&str; 3] = ["dropout", "flatten", "unflatten"];
 const APART: f64 = 0.05;
 
 /// A warning, if the last activation has a bound that answers to these targets would have to cross.
-pub fn check(network: &NetworkSpec, targets: &Targets) -> Result<Option<Note>> {
+pub(crate) fn check(network: &NetworkSpec, targets: &Targets) -> Result<Option<Note>> {
     let mut layers = network.layers.iter().rev();
     let last = layers.find(|layer| !THROUGH.contains(&layer.name.as_str()));
     let Some(activation) = last.and_then(activation) else {

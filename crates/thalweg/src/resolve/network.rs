@@ -1,4 +1,4 @@
-//! The network: that of a config file or of the preset, as the arguments change it and the data want it.
+//! The network: that of a config or of the preset, as the request changes it and the data want it.
 
 use std::path::Path;
 
@@ -8,48 +8,65 @@ use thalweg_core::registry::{AUTO, Choice, Kind, Setting};
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::Preprocessing;
 
-use crate::args::TrainArgs;
-use crate::choices::{has_settings, with_settings};
-use crate::exit::Result;
-use thalweg::config::Config;
-use thalweg::network_file::{EMBEDDING, embedding};
+use crate::config::Config;
+use crate::error::Result;
+use crate::network_file::{EMBEDDING, NetworkFile, embedding};
+use crate::request::Request;
+
+/// Changes the network as the request says, for rows of this preprocessing; gives the layers that it states, if it
+/// does.
+pub fn apply(
+    request: &Request,
+    network: &mut NetworkSpec,
+    preprocessing: &Preprocessing,
+) -> Result<Option<NetworkFile>> {
+    let (codes, outputs) = (preprocessing.codes(), preprocessing.output_width());
+    network.inputs = preprocessing.input_width();
+    let file = request.network()?;
+    match &file {
+        Some(file) => {
+            let rows = preprocessing.input_shape();
+            (network.image, network.layers) = file.resolve(&rows, &codes, outputs)?;
+        }
+        None => {
+            shape(network, request, outputs)?;
+            embed(network, &codes);
+        }
+    }
+    Ok(file)
+}
 
 /// Refuses to change the hidden layers of a network that are not all alike: it would reach some of them alone.
-pub fn check_plain(args: &TrainArgs, network: Option<&NetworkSpec>) -> Result<()> {
+pub fn check_plain(request: &Request, network: Option<&NetworkSpec>) -> Result<()> {
     let is_alike =
         |layer: &Choice| ["dense", "dropout", "embedding"].contains(&layer.name.as_str());
     let other = network.and_then(|network| network.layers.iter().find(|layer| !is_alike(layer)));
-    let is_linear = args.hidden.is_none()
+    let is_linear = !request.has("mlp.hidden")
         && network.is_some_and(|network| {
-            network
-                .layers
-                .iter()
-                .filter(|layer| layer.name == "dense")
-                .count()
-                <= 1
+            let dense = network.layers.iter().filter(|layer| layer.name == "dense");
+            dense.count() <= 1
         });
-    let has_settings = |section| has_settings(section, &args.set);
-    let given = [
-        ("--activation", args.activation.is_some()),
-        ("--dropout", args.dropout.is_some()),
-        ("--initializer", args.initializer.is_some()),
-        ("--set activation.…", has_settings("activation")),
-        ("--set initializer.…", has_settings("initializer")),
-        ("--hidden", args.hidden.is_some()),
-    ];
-    let of_hidden = ["--activation", "--dropout", "--set activation.…"];
-    match (other, given.iter().find(|(_, is_given)| *is_given)) {
-        (None, Some((flag, _))) if is_linear && of_hidden.contains(flag) => {
-            let error = Error::invalid(*flag, "a network without hidden layers", "hidden layers");
-            Err(error.remedy("give --hidden too, or leave it out").into())
+    let changes = |name: &&str| request.has(&format!("mlp.{name}")) || request.has_settings(name);
+    let names = ["activation", "dropout", "initializer", "hidden"];
+    let Some(name) = names.iter().find(|name| changes(name)) else {
+        return Ok(());
+    };
+    let path = format!("`mlp.{name}`");
+    match other {
+        None if is_linear && ["activation", "dropout"].contains(name) => {
+            let found = "a network without hidden layers";
+            let error = Error::invalid(path, found, "hidden layers");
+            Err(error
+                .remedy("give `mlp.hidden` too, or leave it out")
+                .into())
         }
-        (Some(layer), Some((flag, _))) => {
+        Some(layer) => {
             let found = format!("a network with the layer {}", layer.name);
-            let error = Error::invalid(*flag, found, "dense layers alone");
-            let remedy = "write it into the layers of the config, or of a file for --network";
+            let error = Error::invalid(path, found, "dense layers alone");
+            let remedy = "write it into the layers of the config, or of a file for `mlp.file`";
             Err(error.remedy(remedy).into())
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -110,19 +127,17 @@ pub fn check_outputs(config: &Config, expected: usize) -> Result<()> {
         let found = format!("a network of {found} outputs");
         let expected = format!("{expected}, as the data and the task ask for");
         let error = Error::invalid("network", found, expected);
-        return Err(error.remedy("give --network, or another --config").into());
+        return Err(error
+            .remedy("state the layers anew, or start from another config")
+            .into());
     }
     Ok(())
 }
 
-/// The embedding that is there, hidden layers of these widths, or those that are there, with the activation, the dropout and the initializer of the
-/// arguments; an output layer that fits.
-pub fn shape(
-    network: &mut NetworkSpec,
-    args: &TrainArgs,
-    widths: Option<&[usize]>,
-    outputs: usize,
-) -> Result<()> {
+/// The embedding that is there, hidden layers of the widths that are set, or those that are there, with the activation,
+/// the dropout and the initializer of the request; an output layer that fits.
+fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result<()> {
+    let widths = request.hidden();
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
     let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
     let dropout = network
@@ -130,7 +145,7 @@ pub fn shape(
         .iter()
         .find(|layer| layer.name == "dropout")
         .cloned();
-    let dropout = match args.dropout {
+    let dropout = match request.get("mlp.dropout").and_then(|rate| rate.as_f64()) {
         Some(rate) => Some(Choice::new("dropout").with("rate", Setting::Number(rate))),
         None => dropout.filter(|_| widths.is_some()),
     };
@@ -153,7 +168,7 @@ pub fn shape(
         network.image = None;
     }
     for layer in &mut network.layers {
-        change(layer, "activation", &args.activation, &args.set)?;
+        change(layer, "activation", request)?;
     }
     if let Some(dropout) = dropout {
         network.layers.retain(|layer| layer.name != "dropout");
@@ -169,41 +184,37 @@ pub fn shape(
         _ => last,
     });
     for layer in &mut network.layers {
-        change(layer, "initializer", &args.initializer, &args.set)?;
+        change(layer, "initializer", request)?;
     }
     Ok(())
 }
 
-/// Gives a layer the choice `name` for its setting `section`, if it has one, with what `--set` says of it.
-fn change(
-    layer: &mut Choice,
-    section: &str,
-    name: &Option<String>,
-    settings: &[String],
-) -> Result<()> {
+/// Gives a layer the choice of the request for its setting `section`, if it has one.
+fn change(layer: &mut Choice, section: &str, request: &Request) -> Result<()> {
+    let name = request.choice(&format!("mlp.{section}"));
     let description = LAYERS.describe(&layer.name)?;
     let parameter = (description.parameters.iter()).find(|parameter| parameter.name == section);
     let Some(parameter) = parameter else {
         return Ok(());
     };
-    if name.is_none() && !has_settings(section, settings) {
+    if name.is_none() && !request.has_settings(section) {
         return Ok(());
     }
     let given = (layer.settings.get(section).cloned()).or_else(|| parameter.default.setting());
     let choice = match name {
-        Some(name) => Choice::new(name),
+        Some(choice) => choice,
         None => given
             .and_then(|given| given.choice())
             .unwrap_or_else(|| Choice::new(AUTO)),
     };
-    let choice = with_settings(choice, section, settings)?;
+    let choice = request.with_settings(choice, section)?;
     layer.settings.insert(section.to_owned(), choice.into());
     Ok(())
 }
 
 /// Begins the network with an embedding of the columns of codes, if there are any; one that is there for just these
 /// stays as it is.
-pub fn embed(network: &mut NetworkSpec, codes: &[(&str, usize)]) {
+fn embed(network: &mut NetworkSpec, codes: &[(&str, usize)]) {
     let wanted = (!codes.is_empty()).then(|| embedding(codes));
     let is_there = embedded(network).is_some();
     if embedded(network) != wanted.as_ref().and_then(levels) {

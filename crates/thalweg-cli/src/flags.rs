@@ -1,0 +1,141 @@
+//! The arguments that set a field of a run: generated from the declarations in `thalweg::fields`.
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use serde_json::Value;
+use thalweg::Request;
+use thalweg::data::ReadOptions;
+use thalweg::fields::{FIELDS, Field, READING, Values};
+use thalweg::registry::Domain;
+
+use crate::exit::Result;
+
+/// What was given of all fields.
+pub struct RunFlags(Vec<(&'static Field, Value)>);
+
+/// What was given of how text files are read.
+pub struct ReadFlags(Vec<(&'static Field, Value)>);
+
+impl RunFlags {
+    /// Sets the fields of a request.
+    pub fn give(&self, request: &mut Request) {
+        for (field, value) in &self.0 {
+            request.give(field, value.clone());
+        }
+    }
+}
+
+impl ReadFlags {
+    /// The options to read a file, with a file of labels.
+    pub fn options(&self, labels: Option<&str>) -> Result<ReadOptions> {
+        let mut request = Request::default();
+        for (field, value) in &self.0 {
+            request.give(field, value.clone());
+        }
+        let mut options = ReadOptions::default();
+        request.apply("data.read", &mut options)?;
+        options.labels = labels.map(Into::into);
+        Ok(options)
+    }
+}
+
+fn all() -> impl Iterator<Item = &'static Field> {
+    FIELDS.iter().filter(|field| field.flag.is_some())
+}
+
+fn of_reading() -> impl Iterator<Item = &'static Field> {
+    all().filter(|field| field.flag.is_some_and(|flag| flag.heading == READING))
+}
+
+/// The argument of a field.
+fn arg(field: &'static Field) -> Option<Arg> {
+    let (flag, name) = (field.flag?, field.flag_name()?);
+    let mut arg = Arg::new(name)
+        .long(name)
+        .help(flag.help)
+        .help_heading(flag.heading);
+    arg = match field.placeholder {
+        Some(placeholder) => arg
+            .value_name(placeholder)
+            .value_parser(|text: &str| field.values.parse(text)),
+        None => arg.action(ArgAction::SetTrue),
+    };
+    arg = match field.values {
+        Values::In(Domain::Number { .. } | Domain::Integer(..)) | Values::Limit => {
+            arg.allow_negative_numbers(true)
+        }
+        Values::Widths => arg.allow_hyphen_values(true),
+        Values::List => arg
+            .action(ArgAction::Append)
+            .allow_hyphen_values(field.path.ends_with("missing")),
+        _ => arg,
+    };
+    let others = field
+        .excludes
+        .iter()
+        .map(|flag| flag.trim_start_matches('-'));
+    arg = arg.conflicts_with_all(others);
+    if field.of_model {
+        arg = arg.conflicts_with("continue");
+    }
+    let required = field.requires.as_deref().and_then(thalweg::fields::field);
+    Some(match required.and_then(Field::flag_name) {
+        Some(name) => arg.requires(name),
+        None => arg,
+    })
+}
+
+fn add(command: Command, fields: impl Iterator<Item = &'static Field>) -> Command {
+    command.args(fields.filter_map(arg))
+}
+
+/// What was given of these fields.
+fn given(
+    matches: &ArgMatches,
+    fields: impl Iterator<Item = &'static Field>,
+) -> Vec<(&'static Field, Value)> {
+    let value = |field: &'static Field| -> Option<(&'static Field, Value)> {
+        let name = field.flag_name()?;
+        let value = match (field.placeholder, field.values) {
+            (None, _) => matches.get_flag(name).then(|| field.switched()).flatten()?,
+            (Some(_), Values::List) => {
+                let lists = matches.get_many::<Value>(name)?;
+                lists
+                    .filter_map(Value::as_array)
+                    .flatten()
+                    .cloned()
+                    .collect()
+            }
+            (Some(_), _) => matches.get_one::<Value>(name)?.clone(),
+        };
+        Some((field, value))
+    };
+    fields.filter_map(value).collect()
+}
+
+macro_rules! generated {
+    ($type:ident, $fields:ident) => {
+        impl Args for $type {
+            fn augment_args(command: Command) -> Command {
+                add(command, $fields())
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                add(command, $fields())
+            }
+        }
+
+        impl FromArgMatches for $type {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                Ok(Self(given(matches, $fields())))
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                self.0 = given(matches, $fields());
+                Ok(())
+            }
+        }
+    };
+}
+
+generated!(RunFlags, all);
+generated!(ReadFlags, of_reading);

@@ -1,0 +1,474 @@
+//! From a job to a model: training, the scores, and what is left in the folder.
+
+use thalweg_core::Isa;
+use thalweg_core::cpu;
+use thalweg_core::dataset::{Dataset, DatasetRef};
+use thalweg_core::engine::{Engine, ParameterInfo};
+use thalweg_core::error::Error as EngineError;
+use thalweg_core::initializers::start_at_prior;
+use thalweg_core::search::Surface;
+use thalweg_core::solvers::{self, is_solver};
+use thalweg_core::spec::TrainingSpec;
+use thalweg_core::train::{Observer, Position, Run, StoppedBy, train};
+use thalweg_data::{Note, Prepared};
+
+use crate::advice;
+use crate::checkpoint::Owner;
+use crate::config::{Config, OutputBias};
+use crate::error::{Error, Result, running};
+use crate::footprint;
+use crate::job::{INTERRUPTED, Job, Options, Output};
+use crate::log::{End, Log, Rows, Start};
+use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
+use crate::preset::Reason;
+use crate::recorder::{Files, Recorder};
+use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, RunFolder, unwritable};
+use crate::scores::{Judge, Scores, user_weights};
+use crate::threads::threads_or_all;
+
+/// Fewer rows than these do not tell a model from a constant.
+const FEW: usize = 20;
+
+/// Watches a run: an engine's observer that also hears how the run begins.
+pub trait Watch: Observer {
+    /// Before the first step.
+    ///
+    /// # Errors
+    /// Ends the run with the watch's error.
+    fn begin(&mut self, _beginning: &Beginning) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Watches nothing.
+impl Watch for () {}
+
+/// How a run begins.
+pub struct Beginning<'a> {
+    /// What is trained on what.
+    pub start: &'a Start<'a>,
+    /// Where it begins: at 0, unless it goes on from another run.
+    pub origin: Position,
+    /// The last epoch, unless training stops earlier.
+    pub last_epoch: usize,
+    /// Updates of an epoch.
+    pub steps_per_epoch: u64,
+    /// What it goes on from, a line each.
+    pub lines: &'a [String],
+}
+
+/// How a run ended.
+pub struct Ended {
+    /// The last event of the log: scores and why training ended.
+    pub end: End,
+    /// How training went.
+    pub outcome: Outcome,
+    /// The model of the best epoch; none if no epoch ended well.
+    pub model: Option<Model>,
+    /// The config that was trained.
+    pub config: Config,
+    /// Why the preset chose what it chose.
+    pub reasons: Vec<Reason>,
+    /// What should be known of the result.
+    pub notes: Vec<Note>,
+    /// ‖g‖ of the last epoch.
+    pub gradient_norm: f64,
+    /// Where training failed: what happened, and what to try.
+    pub failure: Option<String>,
+    /// Where the run wrote, if it did.
+    pub folder: Option<RunFolder>,
+    /// The epoch of the checkpoint that an interrupted run left.
+    pub checkpoint: Option<usize>,
+    /// The error surface of an exhaustive search, with the tensors of the network.
+    pub surface: Option<(Surface, Vec<ParameterInfo>)>,
+}
+
+impl Ended {
+    /// The model.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if training did.
+    pub fn into_model(self) -> Result<Model> {
+        match (self.failure, self.model) {
+            (None, Some(model)) => Ok(model),
+            (failure, model) => Err(Error::Diverged {
+                message: failure.unwrap_or_else(|| "there is no model".to_owned()),
+                model: model.map(Box::new),
+            }),
+        }
+    }
+
+    /// Whether an observer ended the run: it can go on.
+    pub fn is_interrupted(&self) -> bool {
+        self.outcome.stopped_by == INTERRUPTED
+    }
+}
+
+/// A run while it is trained.
+struct Training<'a> {
+    config: &'a Config,
+    prepared: &'a Prepared,
+    options: &'a Options,
+    folder: Option<&'a RunFolder>,
+}
+
+impl Job {
+    /// Trains, judges the model on every part of the rows, and writes what belongs into the folder, if there is one.
+    ///
+    /// A run that diverges ends well here: its [`Ended::failure`] says why, and the model is that of the best epoch.
+    ///
+    /// # Errors
+    /// If the network does not fit the rows or into memory, the observer fails, or a file cannot be written.
+    pub fn train(mut self, watch: &mut dyn Watch) -> Result<Ended> {
+        let threads = threads_or_all(self.options.threads);
+        let located = |error| self.locate(error);
+        footprint::check(&self.config.network, &self.config.training, threads).map_err(located)?;
+        let training = for_rows(&self.config.training, self.prepared.train.rows());
+        let engine = self.engine(&training, threads)?;
+        let folder = self.folder()?;
+        let _lock = match (self.lock.take(), &folder) {
+            (None, Some(folder)) => {
+                let lock = folder.lock()?;
+                // Another process may have been faster.
+                if let Output::Folder(path) = &self.options.output {
+                    RunFolder::check_free(path)?;
+                }
+                lock
+            }
+            (lock, _) => lock,
+        };
+        let parts = Training {
+            config: &self.config,
+            prepared: &self.prepared,
+            options: &self.options,
+            folder: folder.as_ref(),
+        };
+        let mut ended = parts.run(&self, engine, &training, threads, watch)?;
+        ended.reasons = self.reasons;
+        ended.folder = folder;
+        Ok(ended)
+    }
+
+    /// The engine with the parameters that training starts from.
+    fn engine(&mut self, training: &TrainingSpec, threads: usize) -> Result<Box<dyn Engine>> {
+        let network = &self.config.network;
+        let has_weights = self.config.initial_weights.is_some() || self.model.is_some();
+        let engine = match (self.options.loss.take(), has_weights) {
+            (Some(loss), _) => cpu::engine_with_loss(network, training, threads, loss),
+            (None, true) => cpu::engine_to_load(network, training, threads),
+            (None, false) => cpu::engine(network, training, threads),
+        };
+        let mut engine = engine.map_err(|error| self.locate(error))?;
+        if let Some(path) = &self.config.initial_weights {
+            Model::load(path)?.load_into(&mut *engine)?;
+        } else if self.config.output_bias == OutputBias::Prior
+            && !start_at_prior(&mut *engine, network, &mut self.prepared.train.view())?
+        {
+            if self.asks_for_prior {
+                let found = "prior for a network or a loss that has none";
+                let expected = "a last layer that is linear and has a bias, and no loss by margins";
+                let error = EngineError::invalid("`output_bias`", found, expected);
+                return Err(error.remedy("leave it out").at("output_bias").into());
+            }
+            self.config.output_bias = OutputBias::Zero;
+            self.reasons.retain(|reason| reason.field != "output_bias");
+        }
+        Ok(engine)
+    }
+}
+
+impl Training<'_> {
+    fn run(
+        &self,
+        job: &Job,
+        engine: Box<dyn Engine>,
+        training: &TrainingSpec,
+        threads: usize,
+        watch: &mut dyn Watch,
+    ) -> Result<Ended> {
+        let parameters = engine.parameters();
+        let owner = Owner {
+            config: self.config,
+            preprocessing: &self.prepared.preprocessing,
+            parameters: &parameters,
+        };
+        let start = self.start(&parameters, threads);
+        let (train_rows, validation) = (&self.prepared.train, self.prepared.validation.as_ref());
+        let mut run = Run::new(engine, training, train_rows, validation)
+            .map_err(|error| job.locate(error))?;
+        let mut lines = Vec::new();
+        if let Some(model) = &job.model {
+            let (checkpoint, line) = model.checkpoint(&self.config.training, &parameters)?;
+            run.continue_from(&checkpoint)?;
+            lines.push(line);
+        }
+        let resumed = match self.folder.filter(|_| job.resumes) {
+            Some(folder) => owner.read(folder)?,
+            None => None,
+        };
+        let (mut seconds, mut log) = (0.0, None);
+        match (&resumed, self.folder) {
+            (Some(checkpoint), Some(folder)) => {
+                run.resume(checkpoint)?;
+                let resumed = Log::resume(folder, checkpoint.epoch)?;
+                lines = vec![format!("goes on after epoch {}", checkpoint.epoch)];
+                let now = Isa::detect().name();
+                if let Some(then) = resumed.cpu.filter(|then| then != now) {
+                    lines.push(format!(
+                        "note: it began with the instructions {then}; with {now} the last bits differ"
+                    ));
+                }
+                (seconds, log) = (resumed.seconds, Some(resumed.log));
+            }
+            (None, Some(folder)) => log = Some(begin(folder, &self.config.to_toml()?, &start)?),
+            (_, None) => {}
+        }
+        watch.begin(&Beginning {
+            start: &start,
+            origin: run.origin(),
+            last_epoch: run.last_epoch(),
+            steps_per_epoch: run.steps_per_epoch(),
+            lines: &lines,
+        })?;
+        let files = (self.folder.zip(log)).map(|(folder, log)| Files { folder, log });
+        let mut recorder = Recorder::new(files, owner, watch, seconds);
+        recorder.keeps = self.options.keep_checkpoint;
+        recorder.checkpoint = resumed.map(|checkpoint| checkpoint.epoch);
+        let result = train(&mut run, &mut recorder);
+        self.finish(run, result, recorder, start.rows)
+    }
+
+    /// The first event of the log.
+    fn start<'b>(&'b self, parameters: &[ParameterInfo], threads: usize) -> Start<'b> {
+        let rows = |dataset: &Option<Dataset>| dataset.as_ref().map_or(0, Dataset::rows);
+        let size = |info: &ParameterInfo| info.shape.iter().product::<usize>();
+        let (config, prepared) = (self.config, self.prepared);
+        Start {
+            event: "start",
+            format: crate::log::FORMAT,
+            version: env!("CARGO_PKG_VERSION"),
+            data: &config.data.source,
+            task: prepared.preprocessing.task(),
+            rows: Rows {
+                train: prepared.train.rows(),
+                validation: rows(&prepared.validation),
+                test: rows(&prepared.test),
+            },
+            inputs: config.network.inputs,
+            outputs: prepared.preprocessing.output_width(),
+            parameters: parameters.iter().map(size).sum(),
+            threads,
+            cpu: Isa::detect().name(),
+            network: &config.network,
+            training: &config.training,
+        }
+    }
+
+    fn finish(
+        &self,
+        mut run: Run,
+        result: thalweg_core::Result<thalweg_core::train::Summary>,
+        recorder: Recorder,
+        rows: Rows,
+    ) -> Result<Ended> {
+        let (outcome, mut failure) = outcome(result, &mut run, rows)?;
+        let has_model = failure.is_none() || outcome.best_epoch > 0;
+        let (before, steps_per_epoch) = (run.origin().step, run.steps_per_epoch());
+        let mut engine = run.into_engine();
+        let mut ended = self.judge(&mut *engine, outcome, recorder.seconds, has_model)?;
+        ended.gradient_norm = recorder.gradient_norm;
+        ended.checkpoint = recorder.checkpoint;
+        if let Some(Files { folder, mut log }) = recorder.files {
+            if let Some(model) = &ended.model {
+                folder.write(MODEL, &model.to_bytes()?).map_err(running)?;
+            }
+            let failed = |error| running(format!("{folder}: {error}"));
+            log.write(&ended.end).map_err(failed)?;
+        }
+        if let Some((quantity, value)) = ended.end.not_finite {
+            let training = &self.config.training;
+            let rate = (!is_solver(&training.optimizer)).then_some(training.learning_rate);
+            failure = failure.or(Some(EngineError::Diverged {
+                step: steps_per_epoch.saturating_mul(ended.outcome.epochs as u64),
+                epoch: ended.outcome.epochs,
+                quantity,
+                value,
+                rate,
+            }));
+        }
+        let keeps = failure.is_none() && !ended.is_interrupted();
+        match (self.folder, recorder.kept) {
+            (Some(folder), Some(checkpoint)) if keeps => folder
+                .write(CHECKPOINT, &recorder.owner.to_bytes(&checkpoint)?)
+                .map_err(|error| unwritable(&folder.file(CHECKPOINT), &error))?,
+            (Some(folder), _) if !ended.is_interrupted() => {
+                folder.remove(CHECKPOINT);
+                if self.options.keep_checkpoint && failure.is_none() {
+                    ended.notes.push(Note::info(format!(
+                        "no checkpoint was kept, because the run was stopped by {}: to continue it begins with a \
+                         fresh optimizer",
+                        ended.outcome.stopped_by
+                    )));
+                }
+            }
+            _ => {}
+        }
+        ended.failure = failure.map(|error| {
+            advice::diverged(
+                &error,
+                self.config,
+                before,
+                ended.model.is_some(),
+                self.folder,
+            )
+        });
+        if ended.failure.is_none() && !ended.is_interrupted() {
+            let training = for_rows(&self.config.training, self.prepared.train.rows());
+            let surface =
+                solvers::surface(&mut *engine, &mut self.prepared.train.view(), &training)?;
+            ended.surface = surface.map(|surface| (surface, engine.parameters()));
+        }
+        Ok(ended)
+    }
+
+    /// The model in `engine` with its scores, unless its loss is not finite.
+    fn judge(
+        &self,
+        engine: &mut dyn Engine,
+        outcome: Outcome,
+        seconds: f64,
+        has_model: bool,
+    ) -> Result<Ended> {
+        let mut ended = Ended {
+            end: End {
+                event: "end",
+                epochs: outcome.epochs,
+                best_epoch: has_model.then_some(outcome.best_epoch),
+                stopped_by: outcome.stopped_by.clone(),
+                seconds,
+                train: None,
+                validation: None,
+                test: None,
+                best_constant: None,
+                out: self.folder.map(RunFolder::to_string),
+                not_finite: None,
+            },
+            outcome,
+            model: None,
+            config: self.config.clone(),
+            reasons: Vec::new(),
+            notes: Vec::new(),
+            gradient_norm: f64::NAN,
+            failure: None,
+            folder: None,
+            checkpoint: None,
+            surface: None,
+        };
+        if !has_model {
+            return Ok(ended);
+        }
+        let Prepared {
+            preprocessing,
+            validation,
+            test,
+            train,
+            ..
+        } = self.prepared;
+        let end = &mut ended.end;
+        let judge = Judge::new(preprocessing, &self.config.network.loss)?;
+        let weights = user_weights(train.view(), preprocessing);
+        let training = DatasetRef {
+            weights: weights.as_deref(),
+            ..train.view()
+        };
+        let validation = validation.as_ref().map(Dataset::view);
+        let test = test.as_ref().map(Dataset::view);
+        let mut score =
+            |part: Option<DatasetRef>| part.map(|part| judge.model(engine, part)).transpose();
+        end.train = score(Some(training))?;
+        end.validation = score(validation)?;
+        let loss = |scores: &Option<Scores>| scores.as_ref().and_then(|scores| scores.loss);
+        end.not_finite = [
+            ("training loss", loss(&end.train)),
+            ("validation loss", loss(&end.validation)),
+        ]
+        .into_iter()
+        .find_map(|(name, loss)| Some((name, loss.filter(|loss| !loss.is_finite())?)));
+        if end.not_finite.is_some() {
+            (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());
+            (end.train, end.validation) = (None, None);
+            return Ok(ended);
+        }
+        end.test = score(test)?;
+        let judged = test.or(validation).unwrap_or(training);
+        let constant = judge.constant(training, judged)?;
+        let of_judged = end.test.as_ref().or(end.validation.as_ref());
+        let enough = of_judged.is_some_and(|scores| scores.rows >= FEW);
+        let fails_there = enough && of_judged.is_some_and(|scores| !scores.beats(&constant));
+        let of_training = judge.constant(training, training)?;
+        let fails_here = (end.train.as_ref()).is_some_and(|train| !train.beats(&of_training));
+        end.best_constant = Some(constant);
+        if fails_there || fails_here {
+            let remedy = advice::useless(self.config, &ended.outcome.stopped_by);
+            ended.notes.push(Note::warning(format!(
+                "the model is no better than the best constant: {remedy}"
+            )));
+        }
+        let description = Description {
+            kind: "model".to_owned(),
+            network: self.config.network.clone(),
+            training: self.config.training.clone(),
+            preprocessing: preprocessing.clone(),
+            missing: self.config.data.read.missing.clone(),
+            outcome: ended.outcome.clone(),
+            metrics: metadata(&Metrics {
+                train: &end.train,
+                validation: &end.validation,
+                test: &end.test,
+                best_constant: &end.best_constant,
+            })?,
+        };
+        ended.model = Some(Model::new(description, engine)?);
+        Ok(ended)
+    }
+}
+
+/// The folder of a run that begins.
+fn begin(folder: &RunFolder, config: &str, start: &Start) -> Result<Log> {
+    let begun = (folder.write(CONFIG, config.as_bytes()))
+        .and_then(|()| Log::create(folder))
+        .and_then(|mut log| log.write(start).map(|()| log));
+    begun.map_err(|error| unwritable(&folder.file(""), &error))
+}
+
+/// How training ended. After a divergence the engine gets the weights of the best epoch, if there is one:
+/// else `best_epoch` is 0.
+fn outcome(
+    result: thalweg_core::Result<thalweg_core::train::Summary>,
+    run: &mut Run,
+    rows: Rows,
+) -> Result<(Outcome, Option<EngineError>)> {
+    let last_epoch = Some(run.last_epoch());
+    let of = |epochs, best_epoch, stopped_by: &str| Outcome {
+        epochs,
+        last_epoch,
+        best_epoch,
+        stopped_by: stopped_by.to_owned(),
+        rows,
+    };
+    match result {
+        Ok(summary) => {
+            let stopped_by = match summary.stopped_by {
+                StoppedBy::Observer => INTERRUPTED,
+                other => other.name(),
+            };
+            Ok((of(summary.epochs, summary.best_epoch, stopped_by), None))
+        }
+        Err(error @ EngineError::Diverged { .. }) => {
+            run.restore_best()?;
+            let best_epoch = run.best().map_or(0, |best| best.epoch);
+            Ok((of(run.epoch(), best_epoch, "diverged"), Some(error)))
+        }
+        Err(error) => Err(Error::from(error)),
+    }
+}

@@ -1,0 +1,232 @@
+//! A run that is ready to begin: its rows are read, its config is resolved, its folder is locked.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use thalweg_core::error::Error;
+use thalweg_core::losses::AnyLoss;
+use thalweg_core::spec::NetworkSpec;
+use thalweg_data::{Note, Prepared, Source};
+
+use crate::config::Config;
+use crate::continuation::Continuation;
+use crate::error::Result;
+use crate::load;
+use crate::log;
+use crate::network_file::NetworkFile;
+use crate::preset::Reason;
+use crate::request::Request;
+use crate::resolve::{self, Resolved};
+use crate::run_folder::{CONFIG, RunFolder};
+
+/// The reason in the log for a run that an observer ended, such as one that waits for Ctrl-C: it can go on.
+pub const INTERRUPTED: &str = "interrupted";
+
+/// Where a run writes.
+#[derive(Debug, Clone, Default)]
+pub enum Output {
+    /// Nowhere.
+    #[default]
+    None,
+    /// Into this folder, which must be new or empty, unless the run goes on with the one in it.
+    Folder(PathBuf),
+    /// Into the first free folder `runs/NAME-N`.
+    Numbered,
+}
+
+/// What a run starts from where the request has nothing.
+#[derive(Debug, Clone, Default)]
+pub enum Base {
+    /// The preset.
+    #[default]
+    Preset,
+    /// A config file.
+    File(PathBuf),
+    /// A config.
+    Config(Box<Config>),
+}
+
+/// How a run is carried out, beside what determines its model.
+#[derive(Default)]
+pub struct Options {
+    /// What the request changes.
+    pub base: Base,
+    /// Where the run writes.
+    pub output: Output,
+    /// Whether it goes on with the run in its folder, if there is one.
+    pub resume: bool,
+    /// Whether the checkpoint of the last epoch stays in the folder.
+    pub keep_checkpoint: bool,
+    /// Threads, on which results do not depend; `None`: all.
+    pub threads: Option<usize>,
+    /// A loss in the place of the config's.
+    pub loss: Option<Box<dyn AnyLoss>>,
+}
+
+/// See the module's text.
+pub struct Job {
+    pub(crate) config: Config,
+    pub(crate) prepared: Prepared,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) options: Options,
+    pub(crate) model: Option<Continuation>,
+    /// Whether a run of its own is there to go on with.
+    pub(crate) resumes: bool,
+    pub(crate) lock: Option<File>,
+    /// Whether the request says where the biases of the output layer start.
+    pub(crate) asks_for_prior: bool,
+    finished: Option<Value>,
+    /// The layers of the request, or the file of the config that has them.
+    layers: Option<NetworkFile>,
+    config_file: Option<PathBuf>,
+}
+
+impl Job {
+    /// Reads the rows that a request names, and resolves its config. `tell` hears every note as it comes up.
+    ///
+    /// # Errors
+    /// Names the field, file or cell that is not as it should be.
+    pub fn open(request: &Request, options: Options, tell: &mut dyn FnMut(&Note)) -> Result<Self> {
+        request.check()?;
+        let folder = match &options.output {
+            Output::Folder(path) => Some(RunFolder::at(path)),
+            _ => None,
+        };
+        // An existing folder is locked before anything in it is believed, a new one when it is made.
+        let lock = folder.as_ref().map(RunFolder::lock).transpose()?.flatten();
+        let stored = stored_config(request, &options)?;
+        let mut base = match (&stored, &options.base) {
+            (Some(config), _) => Some(config.clone()),
+            (None, Base::File(path)) => Some(Config::read(path)?),
+            (None, Base::Config(config)) => Some((**config).clone()),
+            (None, Base::Preset) => None,
+        };
+        let model = (base.as_ref().and_then(|base| base.continue_from.as_deref()))
+            .or(request.path("continue_from"))
+            .map(Continuation::read)
+            .transpose()?;
+        if let (None, Some(model)) = (&base, &model) {
+            base = Some(resolve::of_model(request, model)?);
+        }
+        let data = resolve::data(request, base.as_ref())?;
+        let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
+        let fitted = (model.as_ref()).map(|model| &model.description().preprocessing);
+        let loss = (request.choice("network.loss"))
+            .or_else(|| base.as_ref().map(|base| base.network.loss.clone()));
+        let prepared = load::load(&data, loss.as_ref(), dtype, fitted)?;
+        prepared.notes.iter().for_each(&mut *tell);
+        let file = match (&stored, &options.base) {
+            (None, Base::File(path)) => Some(path.as_path()),
+            _ => None,
+        };
+        let Resolved {
+            config,
+            reasons,
+            notes,
+        } = resolve::config(request, base, file, data, &prepared)?;
+        notes.iter().for_each(&mut *tell);
+        if let Some(model) = &model {
+            model.check(&config)?;
+        }
+        let mut finished = None;
+        if let (Some(folder), Some(stored)) = (&folder, &stored) {
+            refuse_changes(stored, &config, folder)?;
+            finished = log::end(folder)?.filter(|end| end["stopped_by"] != INTERRUPTED);
+        }
+        let stored_file = (stored.is_some())
+            .then(|| Some(folder?.file(CONFIG)))
+            .flatten();
+        Ok(Self {
+            config_file: stored_file.or(file.map(Path::to_owned)),
+            layers: request.network()?,
+            asks_for_prior: request.text("output_bias") == Some("prior"),
+            resumes: stored.is_some(),
+            config,
+            prepared,
+            reasons,
+            options,
+            model,
+            lock,
+            finished,
+        })
+    }
+
+    /// The config, with everything resolved: the same config trains the same model again.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Why the preset chose what it chose.
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// The rows, as the network sees them.
+    pub fn rows(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// The last event of the log, if the run to go on with is over: then there is nothing to do.
+    pub fn finished(&self) -> Option<&Value> {
+        self.finished.as_ref()
+    }
+
+    /// The folder that a finished or interrupted run has, or that a new one gets.
+    pub(crate) fn folder(&self) -> Result<Option<RunFolder>> {
+        match &self.options.output {
+            Output::None => Ok(None),
+            Output::Folder(path) => RunFolder::create(path).map(Some),
+            Output::Numbered => {
+                let name = Source::parse(&self.config.data.source)?.name();
+                RunFolder::numbered(&name).map(Some)
+            }
+        }
+    }
+
+    /// An error of the network, with its place in the file that states the layers, if one does.
+    pub(crate) fn locate(&self, error: Error) -> crate::Error {
+        let of_config = |path: &Path| {
+            let file = Config::network_file(path).ok()?;
+            let layers = file.written_out().ok()?;
+            let network = self.config.network.clone();
+            // Unless the request changed it.
+            let stated = NetworkSpec { layers, ..network };
+            (stated.resolve().ok()? == self.config.network).then_some(file)
+        };
+        let file = (self.layers.clone()).or_else(|| of_config(self.config_file.as_deref()?));
+        match file {
+            Some(file) => crate::Error::Settings(file.locate(error)),
+            None => error.into(),
+        }
+    }
+}
+
+/// The config of the run in the folder that a run goes on with; none when there is nothing yet. Unless it goes on,
+/// nothing may be there.
+fn stored_config(request: &Request, options: &Options) -> Result<Option<Config>> {
+    let Output::Folder(path) = &options.output else {
+        return Ok(None);
+    };
+    let file = RunFolder::at(path).file(CONFIG);
+    if options.resume && file.exists() {
+        return Config::read(&file).map(Some);
+    }
+    if options.resume && request.source.is_none() {
+        let error = Error::invalid(file.display().to_string(), "no run", "a run to go on with");
+        return Err(error.remedy("check --out, or give DATA").into());
+    }
+    RunFolder::check_free(path)?;
+    Ok(None)
+}
+
+fn refuse_changes(stored: &Config, config: &Config, folder: &RunFolder) -> Result<()> {
+    let Some((entry, theirs, ours)) = stored.difference(config) else {
+        return Ok(());
+    };
+    let place = format!("{}: {entry}", folder.file(CONFIG).display());
+    let error = Error::invalid(place, theirs, format!("{ours}, as asked for"));
+    Err(error
+        .remedy("resume without other settings, or train into another folder")
+        .into())
+}

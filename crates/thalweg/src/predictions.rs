@@ -1,0 +1,196 @@
+//! What a model predicts for the rows of a file.
+
+use std::io::{self, Write};
+
+use thalweg_core::losses::{LOSSES, Link};
+use thalweg_data::table::number_text;
+use thalweg_data::{Note, Part, Preprocessing, ReadOptions, Task};
+
+use crate::error::Result;
+use crate::load;
+use crate::model::Model;
+use crate::scores::Scores;
+
+/// The predictions for many rows.
+#[derive(Debug)]
+pub struct Predictions<'a> {
+    /// As [`Model::predict`] gives them: [`Predictions::width`] a row.
+    pub values: Vec<f64>,
+    /// What should be known of the rows.
+    pub notes: Vec<Note>,
+    preprocessing: &'a Preprocessing,
+    link: Link,
+}
+
+/// What a line of predictions holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// A number, the likeliest class, or 0 and 1 for labels.
+    Answers,
+    /// The probability of each class or label.
+    Probabilities,
+}
+
+impl Model {
+    /// Predicts the rows of a file, a folder, or a built-in set, whose columns may come in any order.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("flowers.csv");
+    /// # std::fs::write(&path, "sepal_length,sepal_width,petal_length,petal_width\n5.1,3.5,1.4,0.2\n")?;
+    /// let model = thalweg::Trainer::from_file("builtin:iris").set("training.epochs", 20).fit()?;
+    /// # let name = thalweg::data::read(&thalweg::data::Source::parse("builtin:iris")?, &Default::default())?;
+    /// let predictions = model.predict_file("builtin:iris")?;
+    /// assert_eq!(predictions.labels()[0], "setosa");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file cannot be read, or lacks a column of the model.
+    pub fn predict_file(&self, source: impl AsRef<str>) -> Result<Predictions<'_>> {
+        self.predict_source(source.as_ref(), ReadOptions::default())
+    }
+
+    /// The same for a file that is read as the options say.
+    ///
+    /// # Errors
+    /// As [`Model::predict_file`].
+    pub fn predict_source(&self, source: &str, options: ReadOptions) -> Result<Predictions<'_>> {
+        let description = self.description();
+        let preprocessing = &description.preprocessing;
+        let loaded = load::load_for(preprocessing, &description.missing, source, options)?;
+        let table = &loaded.train;
+        let dtype = description.training.dtype;
+        let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
+        let features = bound.features(&rows, dtype)?;
+        Ok(Predictions {
+            values: self.predict(&features)?,
+            notes: (loaded.notes.into_iter())
+                .chain(bound.unused())
+                .chain(bound.unseen(&rows))
+                .collect(),
+            preprocessing,
+            link: LOSSES.build(&description.network.loss, &())?.link(),
+        })
+    }
+
+    /// Scores of rows whose targets are known, with notes on these rows.
+    ///
+    /// # Errors
+    /// As [`Model::predict_file`], and if a target is none of the model's.
+    pub fn evaluate_source(
+        &self,
+        source: &str,
+        options: ReadOptions,
+    ) -> Result<(Scores, Vec<Note>)> {
+        let description = self.description();
+        let preprocessing = &description.preprocessing;
+        let loaded = load::load_for(preprocessing, &description.missing, source, options)?;
+        let table = &loaded.train;
+        let dtype = description.training.dtype;
+        let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
+        let dataset = bound.dataset(Part::new("rows", &rows[..]), dtype)?;
+        let notes = (loaded.notes.into_iter())
+            .chain(bound.unused())
+            .chain(bound.unseen(&rows))
+            .collect();
+        Ok((self.evaluate(&dataset)?, notes))
+    }
+
+    /// Whether predictions are probabilities of classes or labels.
+    ///
+    /// # Errors
+    /// If the model's network is not valid.
+    pub fn has_probabilities(&self) -> Result<bool> {
+        let network = &self.description().network;
+        let link = LOSSES.build(&network.loss, &())?.link();
+        // Of 0 and 1, squared error learns the mean, which is the probability of 1.
+        Ok(self.description().preprocessing.task() != Task::Regression
+            && (link.makes_probabilities()
+                || (link == Link::Identity && network.ends_in_probabilities()?)))
+    }
+}
+
+impl Predictions<'_> {
+    /// Values a row.
+    pub fn width(&self) -> usize {
+        self.preprocessing.output_width().max(1)
+    }
+
+    /// The likeliest class of each row; empty where the task has none.
+    pub fn labels(&self) -> Vec<&str> {
+        match self.preprocessing.classes() {
+            [] => Vec::new(),
+            _ => self.rows().map(|row| self.class(row)).collect(),
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        self.values.chunks(self.width())
+    }
+
+    fn class(&self, row: &[f64]) -> &str {
+        let class = self.preprocessing.class(self.link.class(row));
+        class.unwrap_or_default()
+    }
+
+    /// Writes them as CSV with a header: the names of the targets, or `TARGET=CLASS` for probabilities.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn write_csv(&self, output: &mut impl Write, columns: Columns) -> io::Result<()> {
+        let header: Vec<String> = self.header(columns).iter().map(|name| cell(name)).collect();
+        writeln!(output, "{}", header.join(","))?;
+        for row in self.rows() {
+            let cells: Vec<String> = (self.cells(row, columns).iter())
+                .map(|text| cell(text))
+                .collect();
+            writeln!(output, "{}", cells.join(","))?;
+        }
+        Ok(())
+    }
+
+    fn header(&self, columns: Columns) -> Vec<String> {
+        let target = &self.preprocessing.target;
+        match (columns, target.columns.as_slice()) {
+            (Columns::Probabilities, [name]) if !target.classes.is_empty() => {
+                let classes = target.classes.iter();
+                classes.map(|class| format!("{name}={class}")).collect()
+            }
+            (_, names) => names.to_vec(),
+        }
+    }
+
+    fn cells(&self, row: &[f64], columns: Columns) -> Vec<String> {
+        match (self.preprocessing.task(), columns, row) {
+            (Task::Binary, Columns::Probabilities, [p]) => {
+                vec![number_text(1.0 - p), number_text(*p)]
+            }
+            (Task::Regression, ..) | (_, Columns::Probabilities, _) => {
+                row.iter().copied().map(number_text).collect()
+            }
+            (Task::Multilabel, Columns::Answers, _) => {
+                let label = |p: &f64| {
+                    if *p >= self.link.threshold() {
+                        "1"
+                    } else {
+                        "0"
+                    }
+                };
+                row.iter().map(|p| label(p).to_owned()).collect()
+            }
+            (Task::Binary | Task::Multiclass, Columns::Answers, _) => {
+                vec![self.class(row).to_owned()]
+            }
+        }
+    }
+}
+
+/// A cell of CSV, quoted where it must be.
+fn cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}

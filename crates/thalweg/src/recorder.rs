@@ -1,0 +1,104 @@
+//! Records a run while it goes on: its log and its checkpoints.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use thalweg_core::engine::StepReport;
+use thalweg_core::observe::EpochReport;
+use thalweg_core::train::{Checkpoint, Flow, Observer, Run};
+
+use crate::checkpoint::Owner;
+use crate::log::{Epoch, Log};
+use crate::run_folder::{CHECKPOINT, RunFolder};
+
+/// Checkpoints are at least this far apart, and writing them takes a small part of the time.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(2);
+const CHECKPOINT_SHARE: u32 = 20;
+
+/// Where a run is recorded.
+pub(crate) struct Files<'a> {
+    pub folder: &'a RunFolder,
+    pub log: Log,
+}
+
+/// The observer: it hands everything on to `inner`.
+pub(crate) struct Recorder<'a> {
+    pub files: Option<Files<'a>>,
+    pub owner: Owner<'a>,
+    pub inner: &'a mut dyn Observer,
+    /// Seconds of training, earlier parts of the run included.
+    pub seconds: f64,
+    /// The epoch of the checkpoint in the folder, if there is one.
+    pub checkpoint: Option<usize>,
+    /// Whether the last epoch's checkpoint is wanted in the end, and that checkpoint.
+    pub keeps: bool,
+    pub kept: Option<Checkpoint>,
+    /// ‖g‖ of the last epoch.
+    pub gradient_norm: f64,
+    saved: Instant,
+    pause: Duration,
+}
+
+impl<'a> Recorder<'a> {
+    pub fn new(
+        files: Option<Files<'a>>,
+        owner: Owner<'a>,
+        inner: &'a mut dyn Observer,
+        seconds: f64,
+    ) -> Self {
+        Self {
+            files,
+            owner,
+            inner,
+            seconds,
+            checkpoint: None,
+            keeps: false,
+            kept: None,
+            gradient_norm: f64::NAN,
+            saved: Instant::now(),
+            pause: BETWEEN_CHECKPOINTS,
+        }
+    }
+
+    fn save(&mut self, run: &Run) -> thalweg_core::Result<()> {
+        let start = Instant::now();
+        let (Some(files), Some(checkpoint)) = (&self.files, run.checkpoint()?) else {
+            return Ok(());
+        };
+        let bytes = self.owner.to_bytes(&checkpoint).map_err(io::Error::other)?;
+        files.folder.write(CHECKPOINT, &bytes)?;
+        self.checkpoint = Some(checkpoint.epoch);
+        self.saved = Instant::now();
+        self.pause = BETWEEN_CHECKPOINTS.max(start.elapsed() * CHECKPOINT_SHARE);
+        Ok(())
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn step(&mut self, run: &mut Run, report: &StepReport) -> thalweg_core::Result<Flow> {
+        let flow = self.inner.step(run, report)?;
+        if flow == Flow::Stop || self.saved.elapsed() >= self.pause {
+            self.save(run)?;
+        }
+        Ok(flow)
+    }
+
+    fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
+        self.seconds += report.seconds;
+        self.gradient_norm = report.gradient_norm;
+        if let Some(files) = &mut self.files {
+            files.log.write(&Epoch {
+                event: "epoch",
+                report,
+            })?;
+        }
+        let flow = self.inner.epoch(run, report)?;
+        if flow == Flow::Stop || self.saved.elapsed() >= self.pause {
+            self.save(run)?;
+        }
+        if self.keeps {
+            self.kept = run.checkpoint()?;
+        }
+        Ok(flow)
+    }
+}

@@ -1,0 +1,281 @@
+//! From a request, a config and what the data are to a resolved config.
+
+use std::path::Path;
+
+use thalweg_core::Isa;
+use thalweg_core::error::Error;
+use thalweg_core::losses::{Comparison, LOSSES, Link};
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::Choice;
+use thalweg_core::solvers::is_solver;
+use thalweg_core::spec::{InSolver, NetworkSpec, TrainingSpec};
+use thalweg_data::{Note, Prepared, Source, Task};
+
+use crate::config::{Config, DataConfig, OutputBias};
+use crate::error::{Result, input};
+use crate::preset::{self, Facts, Reason};
+use crate::request::{Request, no_validation};
+
+mod data;
+mod network;
+mod range;
+
+pub(crate) use data::{data, of_model};
+
+/// So that the config means the same in every folder.
+fn make_absolute(config: &mut Config) -> Result<()> {
+    let absolute = |path: &Path| {
+        let fail = |error| input(format!("{}: {error}", path.display()));
+        std::path::absolute(path).map_err(fail)
+    };
+    if let Source::Path(path) = Source::parse(&config.data.source)? {
+        config.data.source = absolute(&path)?
+            .into_os_string()
+            .into_string()
+            .map_err(|path| {
+                Error::invalid("DATA", path.display().to_string(), "a path in UTF-8")
+            })?;
+    }
+    let data = &mut config.data;
+    let paths = [
+        &mut data.test,
+        &mut data.validation,
+        &mut data.read.labels,
+        &mut config.initial_weights,
+        &mut config.continue_from,
+    ];
+    for path in paths.into_iter().flatten() {
+        *path = absolute(path)?;
+    }
+    Ok(())
+}
+
+/// A config with a reason for each choice of the preset, and notes on what was changed.
+pub(crate) struct Resolved {
+    pub config: Config,
+    pub reasons: Vec<Reason>,
+    pub notes: Vec<Note>,
+}
+
+/// The whole config: the request over the config `base` or, without one, over the preset. `file` is where the base
+/// comes from, if it is a file.
+pub(crate) fn config(
+    request: &Request,
+    base: Option<Config>,
+    file: Option<&Path>,
+    data: DataConfig,
+    prepared: &Prepared,
+) -> Result<Resolved> {
+    let preprocessing = &prepared.preprocessing;
+    data::check_used(request, &data, prepared)?;
+    if let (Some(base), Some(path)) = (&base, file)
+        && base.data == data
+    {
+        network::check_fits(&base.network, preprocessing, path)?;
+    }
+    let optimizer = request.optimizer()?;
+    let widths = request.hidden();
+    let facts = Facts {
+        task: preprocessing.task(),
+        rows: prepared.train.rows(),
+        has_validation: prepared.validation.is_some(),
+        optimizer: optimizer.as_ref(),
+        epochs: request.count("training.epochs"),
+        hidden: widths.as_deref(),
+    };
+    let is_new = base.is_none();
+    let earlier_loss = base.as_ref().map(|base| base.network.loss.name.clone());
+    if !request.has_network() {
+        network::check_plain(request, base.as_ref().map(|base| &base.network))?;
+    }
+    let (mut config, mut reasons) = match base {
+        Some(base) => (base, Vec::new()),
+        None => from_preset(&facts, data.clone()),
+    };
+    config.data = data;
+    config.data.target.column = Some(preprocessing.target.columns.join(","));
+    config.data.target.task = Some(facts.task);
+    if let (true, Some(limit)) = (is_new, config.data.fit.embed_above) {
+        let least = config.data.fit.embed_least;
+        preset::embedding(limit, least, &preprocessing.codes(), &mut reasons);
+    }
+
+    let file = network::apply(request, &mut config.network, preprocessing)?;
+    choose(request, &mut config.network.loss, "loss", "network.loss")?;
+    let mut notes = training(request, &mut config, &facts, &mut reasons)?;
+    let network = &mut config.network;
+    let is_image = |image: [usize; 3]| image.iter().product::<usize>() == network.inputs;
+    if !config.training.augment.is_empty() && !network.image.is_some_and(is_image) {
+        network.image = preprocessing.image()?;
+    }
+    config.initial_weights = request
+        .path_buf("initial_weights")
+        .or(config.initial_weights);
+    // Where an output begins depends on what its loss makes of it.
+    let has_new_loss = earlier_loss.is_none_or(|earlier| config.network.loss.name != earlier);
+    let output_bias = request.get("output_bias").cloned();
+    let output_bias = output_bias.and_then(|value| serde_json::from_value(value).ok());
+    config.output_bias = match (&config.initial_weights, output_bias, has_new_loss) {
+        (Some(_), ..) => OutputBias::Zero,
+        (None, Some(output_bias), _) => output_bias,
+        (None, None, true) => preset::output_bias(&config.network.loss, &mut reasons),
+        (None, None, false) => config.output_bias,
+    };
+    make_absolute(&mut config)?;
+    let located = |error| match &file {
+        Some(file) => crate::Error::Settings(file.locate(error)),
+        None => error.into(),
+    };
+    config.network = config.network.resolve().map_err(located)?;
+    network::check_outputs(&config, preprocessing.output_width())?;
+    notes.extend(range::check(&config.network, &prepared.train.targets)?);
+    config.training = config.training.resolve()?;
+    check_loss(facts.task, &config.network.loss)?;
+    if request.has("training.patience") && !facts.has_validation {
+        let remedy = "leave out `patience`, or choose a larger `data.split.validation_fraction`";
+        return Err(no_validation(remedy).into());
+    }
+    reasons.retain(|reason| !request.chooses(reason.field));
+    Ok(Resolved {
+        config,
+        reasons,
+        notes,
+    })
+}
+
+/// Puts the entry that the field at `path` names, if it is set, and its settings in the place of `choice`.
+fn choose(request: &Request, choice: &mut Choice, section: &str, path: &str) -> Result<()> {
+    let chosen = request.choice(path).unwrap_or_else(|| choice.clone());
+    *choice = request.with_settings(chosen, section)?;
+    Ok(())
+}
+
+/// The training as the request changes it, and notes on that.
+fn training(
+    request: &Request,
+    config: &mut Config,
+    facts: &Facts,
+    reasons: &mut Vec<Reason>,
+) -> Result<Vec<Note>> {
+    let mut notes = Vec::new();
+    let training = &mut config.training;
+    let earlier = training.optimizer.name.clone();
+    let (optimizer, schedule) = ("training.optimizer", "training.schedule");
+    choose(request, &mut training.optimizer, "optimizer", optimizer)?;
+    choose(request, &mut training.schedule, "schedule", schedule)?;
+    let solves = is_solver(&training.optimizer);
+    if solves {
+        check_solver(request, &training.optimizer)?;
+        training.schedule = Choice::new("constant");
+        let unused = ["learning_rate", "schedule", "batch_size"];
+        reasons.retain(|reason| !unused.iter().any(|name| reason.field.ends_with(name)));
+    }
+    if request.has("continue_from") && earlier != training.optimizer.name {
+        let linear = config.network.layers.len() == 1;
+        let (rate, why) = preset::learning_rate(&training.optimizer, linear);
+        if !request.has("training.learning_rate") && !solves {
+            notes.push(Note::info(format!(
+                "`learning_rate` {rate}, {why}: that of the model, {}, was for {earlier}",
+                training.learning_rate
+            )));
+        }
+        training.learning_rate = rate;
+    }
+    let dtype = dtype(request, Some(training.dtype))?;
+    request.apply_training(training)?;
+    training.dtype = dtype;
+    if training.batch_size > facts.rows && !solves {
+        notes.push(Note::info(format!(
+            "`batch_size` {} is more than there are rows to train on: all {} are one batch",
+            training.batch_size, facts.rows
+        )));
+    }
+    if training.dtype == Dtype::Bf16 && !Isa::detect().has_bf16() {
+        notes.push(Note::info(
+            "this CPU has no instruction for products of bf16 numbers: f32 would be faster",
+        ));
+    }
+    Ok(notes)
+}
+
+/// Refuses what a solver, which finds its own steps on all rows at once, would leave without effect.
+fn check_solver(request: &Request, solver: &Choice) -> Result<()> {
+    let unused = request.fields().find_map(|field| match field.solver {
+        InSolver::Unused(why) => Some((field.path.as_str(), why)),
+        _ => None,
+    });
+    let schedule =
+        (request.has_settings("schedule")).then_some(("training.schedule", "finds its own steps"));
+    match unused.or(schedule) {
+        Some((path, why)) => {
+            let name = path.trim_start_matches("training.");
+            let found = format!("the solver {}, which {why}", solver.name);
+            let error = Error::invalid(format!("`{name}`"), found, "an optimizer of mini-batches");
+            let remedy = format!("leave out `{name}`, or choose another `optimizer`");
+            Err(error.remedy(remedy).at(name).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// The precision: the request's, that of solvers if one is named, or the base's.
+pub(crate) fn dtype(request: &Request, base: Option<Dtype>) -> Result<Dtype> {
+    let set = request.get("training.dtype").cloned();
+    let set = set.and_then(|value| serde_json::from_value(value).ok());
+    let is_solver = request
+        .optimizer()?
+        .is_some_and(|choice| is_solver(&choice));
+    let double = is_solver.then_some(Dtype::F64);
+    Ok(set.or(double).or(base).unwrap_or_default())
+}
+
+fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
+    let preset = preset::auto(facts);
+    let training = TrainingSpec {
+        learning_rate: preset.learning_rate,
+        batch_size: preset.batch_size,
+        epochs: preset.epochs,
+        patience: preset.patience,
+        optimizer: preset.optimizer,
+        schedule: preset.schedule,
+        ..TrainingSpec::default()
+    };
+    // Inputs and outputs come from the data.
+    let network = NetworkSpec::mlp(1, &preset.hidden, preset.activation, 1, preset.loss);
+    let config = Config::new(data, network, training);
+    (config, preset.reasons)
+}
+
+/// A loss goes with a task when its predictions are what the task asks for.
+fn check_loss(task: Task, loss: &Choice) -> Result<()> {
+    let fits = |choice: &Choice| {
+        LOSSES.build(choice, &()).is_ok_and(|loss| {
+            use Comparison::{Classes, DistributionOrClasses, LabelsOrBinary};
+            use Comparison::{ProbabilitiesOrBinary, ValuesOrBinary};
+            let of_two = matches!(loss.link(), Link::Sigmoid | Link::Margin);
+            let of_many = matches!(loss.link(), Link::Softmax | Link::Scores);
+            let comparison = loss.comparison();
+            match task {
+                Task::Regression => matches!(loss.link(), Link::Identity | Link::Exponential),
+                Task::Binary => matches!(
+                    comparison,
+                    ValuesOrBinary | ProbabilitiesOrBinary | LabelsOrBinary
+                ),
+                Task::Multiclass => {
+                    of_many && matches!(comparison, DistributionOrClasses | Classes)
+                }
+                Task::Multilabel => of_two,
+            }
+        })
+    };
+    if fits(loss) {
+        return Ok(());
+    }
+    let names = LOSSES
+        .descriptions()
+        .into_iter()
+        .map(|description| description.name);
+    let fitting: Vec<&str> = names.filter(|name| fits(&Choice::new(*name))).collect();
+    let expected = format!("{} for the task {task}", fitting.join(" or "));
+    Err(Error::invalid("loss", format!("`{}`", loss.name), expected).into())
+}

@@ -1,0 +1,125 @@
+//! Where rows come from, and what becomes of them.
+
+use thalweg_core::error::Error;
+use thalweg_data::error::quote;
+use thalweg_data::{Prepared, Source, Task};
+
+use crate::config::{Config, DataConfig};
+use crate::continuation::Continuation;
+use crate::error::Result;
+use crate::model::Description;
+use crate::preset;
+use crate::request::Request;
+
+/// Where rows come from: the request over the config over the defaults.
+pub fn data(request: &Request, base: Option<&Config>) -> Result<DataConfig> {
+    let mut data = match (base, &request.source) {
+        (Some(base), _) => base.data.clone(),
+        (None, Some(source)) => DataConfig::of(source),
+        (None, None) => {
+            let error = Error::invalid("DATA", "nothing", "a file, a folder, or builtin:digits");
+            return Err(error
+                .remedy("or give a config, or a run folder to resume")
+                .into());
+        }
+    };
+    if let Some(source) = &request.source {
+        data.source.clone_from(source);
+    }
+    Source::parse(&data.source)?;
+    request.apply("data", &mut data)?;
+    if let Some(seed) = request.get("training.seed").and_then(|seed| seed.as_u64()) {
+        data.split.seed = seed;
+    }
+    data.fit.embed_above = embed_above(request, base, &data)?;
+    check_fractions(&data)?;
+    Ok(data)
+}
+
+/// The config of a run that goes on from a model: its settings, and the data of the request.
+pub fn of_model(request: &Request, model: &Continuation) -> Result<Config> {
+    let mut data = data(request, None)?;
+    let Description {
+        training, outcome, ..
+    } = model.description();
+    // What was trained without such rows goes on without them.
+    if outcome.rows.validation == 0 && !request.has("data.split.validation_fraction") {
+        data.split.validation_fraction = 0.0;
+    }
+    if outcome.rows.test == 0 && !request.has("data.split.test_fraction") {
+        data.split.test_fraction = 0.0;
+    }
+    if !request.has("training.seed") {
+        data.split.seed = training.seed;
+    }
+    Ok(model.config(data))
+}
+
+/// Above how many categories columns become codes: what the request or the config has, else the preset. Never for a
+/// network that does not begin with an embedding: a linear one, or one of layers without it.
+fn embed_above(
+    request: &Request,
+    base: Option<&Config>,
+    data: &DataConfig,
+) -> Result<Option<usize>> {
+    if request.has("data.fit.embed_above") {
+        return Ok(data.fit.embed_above);
+    }
+    let embeds = match request.network()? {
+        Some(file) => file.embeds(),
+        None => request.hidden().is_none_or(|widths| !widths.is_empty()),
+    };
+    let usual = base.map_or(Some(preset::EMBED_ABOVE), |base| base.data.fit.embed_above);
+    Ok(usual.filter(|_| embeds))
+}
+
+fn check_fractions(data: &DataConfig) -> Result<()> {
+    let of = |file: bool, fraction: f64| if file { 0.0 } else { fraction };
+    let test = of(data.test.is_some(), data.split.test_fraction);
+    let validation = of(data.validation.is_some(), data.split.validation_fraction);
+    let paths = ["data.split.test_fraction", "data.split.validation_fraction"];
+    for (path, fraction) in paths.into_iter().zip([test, validation]) {
+        if !(0.0..1.0).contains(&fraction) {
+            let expected = "a number ≥ 0 and < 1";
+            let error = Error::invalid(format!("`{path}`"), fraction.to_string(), expected);
+            return Err(error.at(path).into());
+        }
+    }
+    if test + validation >= 1.0 {
+        let found = format!("{} together", test + validation);
+        let subject = format!("`{}` and `{}`", paths[0], paths[1]);
+        let error = Error::invalid(subject, found, "less than 1");
+        return Err(error.remedy("leave rows to train on").into());
+    }
+    Ok(())
+}
+
+/// Refuses what the data would leave without effect.
+pub fn check_used(request: &Request, data: &DataConfig, prepared: &Prepared) -> Result<()> {
+    let task = prepared.preprocessing.task();
+    if data.fit.class_weight.is_some() && !matches!(task, Task::Binary | Task::Multiclass) {
+        let found = format!("the task {task}");
+        let path = "data.fit.class_weight";
+        let error = Error::invalid(format!("`{path}`"), found, "binary or multiclass");
+        let remedy = "leave it out, or choose another `data.target.task`";
+        return Err(error.remedy(remedy).at(path).into());
+    }
+    let targets = &prepared.preprocessing.target.columns;
+    if let Some(name) = data.fit.drop.iter().find(|name| targets.contains(name)) {
+        let found = format!("the target {}", quote(name));
+        let expected = "columns that are not the target";
+        let error = Error::invalid("`data.fit.drop`", found, expected);
+        let remedy = "keep it, or choose another column by `data.target.column`";
+        return Err(error.remedy(remedy).at("data.fit.drop").into());
+    }
+    // A part of the table would be in the split.
+    let is_official =
+        prepared.test.is_some() && prepared.split.test.is_empty() && data.test.is_none();
+    let path = "data.split.test_fraction";
+    if request.has(path) && is_official {
+        let found = format!("{} with its own test part", data.source);
+        let error = Error::invalid(format!("`{path}`"), found, "data without one");
+        return Err(error.remedy(format!("leave out `{path}`")).at(path).into());
+    }
+    Ok(())
+}
