@@ -7,6 +7,7 @@
 pub mod activations;
 pub mod augmentations;
 pub mod average;
+pub mod collective;
 pub mod constraints;
 pub mod cpu;
 pub mod dataset;

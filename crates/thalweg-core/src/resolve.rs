@@ -98,6 +98,7 @@ impl TrainingSpec {
             last,
             sampling,
             block,
+            ..
         } = self.batches;
         if block.is_some() && (sampling != Sampling::Uniform || !self.shuffle) {
             let found = "blocks of rows that are sampled by class or not shuffled";

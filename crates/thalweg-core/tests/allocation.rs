@@ -13,7 +13,7 @@ use thalweg_core::losses::{Comparison, LOSSES};
 use thalweg_core::optimizers::{OPTIMIZERS, Time};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
-use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::spec::{Batches, NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Flow, Observer};
 use thalweg_core::train::{Run, train};
 
@@ -204,6 +204,10 @@ fn main() {
                         sam: (cases % 8 == 3).then_some(0.05),
                         max_norm: (cases % 8 == 5).then_some(0.5),
                         ema: (cases % 8 == 7).then_some(0.9),
+                        batches: Batches {
+                            groups: (cases % 17 == 0).then_some(3),
+                            ..Batches::default()
+                        },
                         augment: match cases % 11 {
                             2 => augmentations(loss),
                             _ => Vec::new(),

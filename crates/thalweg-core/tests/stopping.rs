@@ -479,7 +479,7 @@ fn what_would_count_rows_twice_or_never_show_some_is_refused() {
             reshuffle,
             last,
             sampling,
-            block: None,
+            ..Batches::default()
         },
         shuffle,
         reduction,

@@ -2,6 +2,7 @@
 
 use super::engine::CpuEngine;
 use super::precision::Precision;
+use crate::collective::Collective;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::kernels::Isa;
@@ -35,7 +36,37 @@ pub fn engine_with_loss(
     threads: usize,
     loss: Box<dyn AnyLoss>,
 ) -> Result<Box<dyn Engine>> {
-    build(network, training, threads, loss, true)
+    build(network, training, threads, loss, Start::Drawn(None))
+}
+
+/// One engine of several that train one network, each at its end of a collective: see [`crate::collective`].
+///
+/// `training.batch_size` is that of all ranks together. Each takes [`part`](crate::collective::part) number `rank` of
+/// `size` of every batch; all of them make the same calls of [`Engine::step`] and start from the same parameters, which
+/// the same seed draws. A step sums loss, Σw and gradient over the ranks before it updates: all of them then report the
+/// same loss and have the same parameters, or stop with the same error. Dropout masks and augmentations are those of a
+/// row's position in the whole batch; mixup takes a row's partner from the rank's own rows (with `batches.groups`: from
+/// its group's). All other calls are a rank's own: `loss_and_gradient` is that of the rows that it is given.
+///
+/// The bits depend on how many ranks there are, unless `batches.groups` is set.
+///
+/// # Errors
+/// As [`engine()`]; and if a layer couples the rows of a batch, the optimizer is a solver, or the groups cannot be
+/// shared among the ranks.
+pub fn engine_with_collective(
+    network: &NetworkSpec,
+    training: &TrainingSpec,
+    threads: usize,
+    collective: Box<dyn Collective>,
+) -> Result<Box<dyn Engine>> {
+    let loss = LOSSES.build(&network.loss, &())?;
+    build(
+        network,
+        training,
+        threads,
+        loss,
+        Start::Drawn(Some(collective)),
+    )
 }
 
 /// The same as [`engine()`] for who loads parameters into it: nothing is drawn, and all of them are 0.
@@ -48,7 +79,13 @@ pub fn engine_to_load(
     threads: usize,
 ) -> Result<Box<dyn Engine>> {
     let loss = LOSSES.build(&network.loss, &())?;
-    build(network, training, threads, loss, false)
+    build(network, training, threads, loss, Start::Zero)
+}
+
+/// What parameters begin with, and whom an engine trains with.
+enum Start {
+    Zero,
+    Drawn(Option<Box<dyn Collective>>),
 }
 
 fn build(
@@ -56,25 +93,31 @@ fn build(
     training: &TrainingSpec,
     threads: usize,
     loss: Box<dyn AnyLoss>,
-    is_drawn: bool,
+    start: Start,
 ) -> Result<Box<dyn Engine>> {
-    fn boxed<T: Precision>(mut engine: CpuEngine<T>, is_drawn: bool) -> Result<Box<dyn Engine>> {
-        let parameters = match is_drawn {
-            true => engine.initial(),
-            false => vec![0.0; engine.positions().count()],
-        };
-        engine.load_parameters(&parameters)?;
-        Ok(Box::new(engine))
-    }
-    let isa = Isa::detect();
+    let specs = (network, training);
     match training.dtype {
-        Dtype::F32 | Dtype::Bf16 => boxed(
-            CpuEngine::<f32>::new(network, training, threads, isa, loss)?,
-            is_drawn,
-        ),
-        Dtype::F64 => boxed(
-            CpuEngine::<f64>::new(network, training, threads, isa, loss)?,
-            is_drawn,
-        ),
+        Dtype::F32 | Dtype::Bf16 => boxed::<f32>(specs, threads, loss, start),
+        Dtype::F64 => boxed::<f64>(specs, threads, loss, start),
     }
+}
+
+fn boxed<T: Precision>(
+    (network, training): (&NetworkSpec, &TrainingSpec),
+    threads: usize,
+    loss: Box<dyn AnyLoss>,
+    start: Start,
+) -> Result<Box<dyn Engine>> {
+    let (is_drawn, collective) = match start {
+        Start::Zero => (false, None),
+        Start::Drawn(collective) => (true, collective),
+    };
+    let isa = Isa::detect();
+    let mut engine = CpuEngine::<T>::new(network, training, threads, isa, loss, collective)?;
+    let parameters = match is_drawn {
+        true => engine.initial(),
+        false => vec![0.0; engine.positions().count()],
+    };
+    engine.load_parameters(&parameters)?;
+    Ok(Box::new(engine))
 }

@@ -1,7 +1,9 @@
 //! The state of an engine, and how it is made.
 
 use super::buffer::{Buffer, Shared};
+use super::grouping::Grouping;
 use super::network::Network;
+use super::pass::{Extent, augment};
 use super::plan::{Cut, Plan};
 use super::precision::Precision;
 use super::strategies;
@@ -10,6 +12,7 @@ use super::team::Team;
 use super::twin::Twin;
 use super::update::Sums;
 use crate::augmentations::Augmenter;
+use crate::collective::Collective;
 use crate::engine::Batch;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
@@ -37,6 +40,9 @@ pub(super) struct CpuEngine<T> {
     pub seed: u64,
     /// Whether every layer can be trained through.
     pub is_trainable: bool,
+    /// Whether it is one of several ranks, and rows of a step at most: of its own.
+    is_rank: bool,
+    most_rows: usize,
     /// Where each parameter stands, once gradients are asked for: a solver asks for one after the other.
     positions: Option<Vec<usize>>,
     /// For Hessian-vector products, once they are asked for.
@@ -79,6 +85,7 @@ impl<T: Precision> CpuEngine<T> {
         threads: usize,
         isa: Isa,
         loss: Box<dyn AnyLoss>,
+        collective: Option<Box<dyn Collective>>,
     ) -> Result<Self> {
         let training = training.resolve()?;
         let spec = network.resolve()?;
@@ -94,7 +101,9 @@ impl<T: Precision> CpuEngine<T> {
             return Err(error.remedy("leave it out: what is between two codes means nothing"));
         }
         chain.around.constrains_layers = layers.iter().any(|layer| layer.has_constraint());
-        let cut = match (chain.is_whole(), chain.has_parts()) {
+        let grouping = Grouping::new(&spec, &nodes, &training, collective)?;
+        let is_whole = chain.is_whole() || grouping.is_some();
+        let cut = match (is_whole, chain.has_parts()) {
             (true, _) => Cut::Tensors,
             (false, true) => Cut::Parts,
             (false, false) => Cut::Nowhere,
@@ -103,14 +112,18 @@ impl<T: Precision> CpuEngine<T> {
             &spec,
             training.dtype,
             isa,
-            training.batch_size,
+            grouping
+                .as_ref()
+                .map_or(training.batch_size, |grouping| grouping.rows),
             threads.max(1),
             cut,
             augmenter.is_some(),
         )?;
         let mut engine = Self {
             team: Team::new(plan.members)?,
-            strategy: strategies::choose(&plan, &chain, isa)?,
+            is_rank: (grouping.as_ref()).is_some_and(|grouping| grouping.collective.size() > 1),
+            most_rows: plan.batch_size * grouping.as_ref().map_or(1, |grouping| grouping.groups),
+            strategy: strategies::choose(&plan, &chain, isa, grouping)?,
             slots: Buffer::new(plan.parameters * chain.slots())?,
             constants: vec![[0.0; 4]; chain.stages.len()],
             records: Records::new(&plan),
@@ -137,14 +150,27 @@ impl<T: Precision> CpuEngine<T> {
         Ok(())
     }
 
-    /// Checks that a batch can be trained on.
+    /// Checks that a batch of at most so many rows can be trained on.
     #[inline]
-    pub fn check_batch(&self, batch: &Batch) -> Result<()> {
+    pub fn check_batch(&self, batch: &Batch, most: usize) -> Result<()> {
         if !self.is_trainable {
             self.check_layers()?;
         }
         let plan = &self.network.plan;
-        batch.check_training(plan.inputs, plan.outputs, plan.batch_size)
+        batch.check_training(plan.inputs, plan.outputs, most)
+    }
+
+    /// Checks that a batch can be this rank's part of a step.
+    #[inline]
+    pub fn check_step(&self, batch: &Batch) -> Result<()> {
+        if self.is_rank && batch.rows.is_empty() {
+            return Ok(());
+        }
+        self.check_batch(batch, self.most_rows)?;
+        match self.network.augmenter {
+            Some(_) => augment::check(batch),
+            None => Ok(()),
+        }
     }
 
     /// Freshly drawn parameters.
@@ -186,13 +212,13 @@ impl<T: Precision> CpuEngine<T> {
 
     /// Loss and gradient of a batch as it is, without an update.
     pub fn gradient(&mut self, batch: &Batch, mode: Mode) -> Result<(f64, Vec<f64>)> {
-        self.check_batch(batch)?;
+        self.check_batch(batch, self.most_rows)?;
         let positions = match self.positions.take() {
             Some(positions) => positions,
             None => self.all_positions()?,
         };
         let mut gradient: Buffer<T> = Buffer::new(self.network.plan.parameters)?;
-        let mut pass = self.network.pass(batch, mode, false);
+        let mut pass = self.network.pass(batch, Extent::of(batch), mode, false);
         let (sums, view) = (self.records.share(), gradient.share());
         let loss = (self.strategy).gradient(&mut self.team, &mut pass, sums, view);
         let ordered = memory::collect(positions.iter().map(|at| gradient[*at].to_f64()));

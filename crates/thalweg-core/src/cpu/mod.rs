@@ -4,6 +4,7 @@ mod buffer;
 mod build;
 mod cores;
 mod engine;
+mod grouping;
 mod network;
 mod operations;
 mod pass;
@@ -18,7 +19,7 @@ mod team;
 mod twin;
 mod update;
 
-pub use build::{engine, engine_to_load, engine_with_loss};
+pub use build::{engine, engine_to_load, engine_with_collective, engine_with_loss};
 pub use predict::Predictor;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A network in memory, ready for passes: its plan, its parameters, and room for the rows of a batch.
 
 use super::buffer::{Buffer, Shared};
-use super::pass::{Augmenting, Forward, Pass};
+use super::pass::{Augmenting, Extent, Forward, Pass};
 use super::plan::Plan;
 use super::precision::Precision;
 use crate::augmentations::Augmenter;
@@ -126,6 +126,7 @@ impl<T: Precision> Room<T> {
             isa,
             plan,
             batch,
+            first: 0,
             mode,
             arena: self.arena.share(),
             values: gathered.values,
@@ -210,13 +211,26 @@ impl<T: Precision> Network<T> {
 
     /// A pass over a batch; in an update, over augmented rows where the run has augmentations.
     #[inline(always)]
-    pub fn pass<'a>(&'a mut self, batch: &Batch<'a>, mode: Mode, is_update: bool) -> Pass<'a, T> {
+    pub fn pass<'a>(
+        &'a mut self,
+        batch: &Batch<'a>,
+        extent: Extent,
+        mode: Mode,
+        is_update: bool,
+    ) -> Pass<'a, T> {
         self.passes += 1;
-        let total = batch.total_weight();
-        let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
-        let gathered = self.gathered.share();
+        let scale = match extent.weight > 0.0 {
+            true => 1.0 / extent.weight,
+            false => 0.0,
+        };
+        let (plan, gathered) = (&self.plan, self.gathered.share());
+        let forward = (self.memory).forward(self.isa, plan, *batch, mode, gathered);
+        let forward = Forward {
+            first: extent.first,
+            ..forward
+        };
         Pass {
-            forward: (self.memory).forward(self.isa, &self.plan, *batch, mode, gathered),
+            forward,
             loss: &*self.loss,
             augmenting: match (&self.augmenter, mode) {
                 (Some(augmenter), Mode::Training { seed, step }) if is_update => Some(Augmenting {

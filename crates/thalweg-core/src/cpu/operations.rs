@@ -2,7 +2,7 @@
 
 use super::buffer::Shared;
 use super::engine::{CpuEngine, Records};
-use super::pass::{Upcoming, augment};
+use super::pass::{Extent, Upcoming};
 use super::precision::Precision;
 use super::team::Member;
 use super::twin::{self, Twin};
@@ -19,15 +19,13 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
-        self.check_batch(batch)?;
-        if self.network.augmenter.is_some() {
-            augment::check(batch)?;
-        }
+        let fits = self.check_step(batch);
+        let extent = self.strategy.extent(batch, fits)?;
         let (seed, step) = (self.seed, time.step);
         let mode = Mode::Training { seed, step };
-        let mut pass = self.network.pass(batch, mode, true);
+        let mut pass = self.network.pass(batch, extent, mode, true);
         for (constants, stage) in self.constants.iter_mut().zip(&self.chain.stages) {
-            *constants = stage.constants(time, batch.rows.len());
+            *constants = stage.constants(time, extent.rows);
         }
         let update = Update {
             chain: &self.chain,
@@ -37,7 +35,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
         };
         self.records.changes.fill(0.0);
         let sums = self.records.share();
-        let loss = (self.strategy).step(&mut self.team, &mut pass, &update, sums);
+        let loss = (self.strategy).step(&mut self.team, &mut pass, &update, sums)?;
         self.report(loss, time)
     }
 
@@ -52,7 +50,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
 
     fn hvp(&mut self, batch: &Batch, vectors: &[f64]) -> Result<(f64, Vec<f64>)> {
         self.check_second_order()?;
-        self.check_batch(batch)?;
+        self.check_batch(batch, self.network.plan.batch_size)?;
         let parameters = self.network.plan.values();
         if vectors.is_empty() || !vectors.len().is_multiple_of(parameters.max(1)) {
             return Err(Error::invalid(
@@ -70,7 +68,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
         };
         let (seed, step) = (self.seed, 1);
         let mode = Mode::Training { seed, step };
-        let pass = self.network.pass(batch, mode, false);
+        let pass = self.network.pass(batch, Extent::of(batch), mode, false);
         let products = twin.products(&mut self.team, &pass, vectors);
         self.twin = Some(twin);
         products
@@ -91,7 +89,9 @@ impl<T: Precision> Engine for CpuEngine<T> {
         let predictions = predictions.unwrap_or(&mut nothing);
         predictions.clear();
         predictions.resize(if has_predictions { rows * outputs } else { 0 }, 0.0);
-        let pass = self.network.pass(batch, Mode::Evaluation, false);
+        let pass = self
+            .network
+            .pass(batch, Extent::of(batch), Mode::Evaluation, false);
         let link = pass.loss.link();
         let (loss_views, prediction_views) = (Shared::new(&mut losses), Shared::new(predictions));
         self.team.run(&|member: Member| {
@@ -260,7 +260,9 @@ impl<T: Precision> CpuEngine<T> {
             copy(slot, buffer);
         }
         let no_rows = Batch::unlabelled(FeaturesRef::f32(self.network.plan.inputs, &[]));
-        let pass = self.network.pass(&no_rows, Mode::Evaluation, false);
+        let pass = self
+            .network
+            .pass(&no_rows, Extent::of(&no_rows), Mode::Evaluation, false);
         // SAFETY: only this thread works on the engine.
         unsafe { pass.refresh_all() };
         Ok(())

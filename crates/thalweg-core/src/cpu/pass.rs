@@ -33,6 +33,8 @@ pub(super) struct Forward<'a, T> {
     pub isa: Isa,
     pub plan: &'a Plan,
     pub batch: Batch<'a>,
+    /// Position of its first row among those of all ranks.
+    pub first: usize,
     pub mode: Mode,
     /// Rows of activations, gradients and stashes: see [`PlannedLayer`].
     pub arena: Shared<'a, T>,
@@ -75,6 +77,28 @@ impl<'a, T> Deref for Pass<'a, T> {
     #[inline(always)]
     fn deref(&self) -> &Self::Target {
         &self.forward
+    }
+}
+
+/// The rows of all ranks in a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    /// Position of this rank's first row among them.
+    pub first: usize,
+    pub rows: usize,
+    /// Σw.
+    pub weight: f64,
+}
+
+impl Extent {
+    /// Of a batch of one rank.
+    #[inline]
+    pub fn of(batch: &Batch) -> Self {
+        Self {
+            first: 0,
+            rows: batch.rows.len(),
+            weight: batch.total_weight(),
+        }
     }
 }
 
@@ -208,6 +232,10 @@ pub(super) fn row_block(
     member: usize,
 ) -> RowBlock {
     let start = index * blocking.rows;
+    debug_assert!(
+        start.is_multiple_of(4),
+        "layers may pair rows 2k and 2k + 1"
+    );
     let end = rows.min(start + blocking.rows);
     RowBlock {
         index,
@@ -277,14 +305,32 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
+    /// The pass over some of its rows.
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        Self {
+            forward: Forward {
+                first: self.first + rows.start,
+                batch: self.batch.part(rows),
+                ..self.forward
+            },
+            ..*self
+        }
+    }
+
     /// A member's row blocks, forward and back. Leaves Σ w·l of each block in `losses`.
+    #[inline]
     pub fn run(&self, member: Member, losses: Shared<f64>) {
+        self.prepare(member);
+        self.run_prepared(member, losses);
+    }
+
+    /// The same where layers are prepared: see [`Forward::prepare`].
+    pub fn run_prepared(&self, member: Member, losses: Shared<f64>) {
         if let (true, Some(gradient)) = (self.plan.takes_one_row, self.partials) {
             // SAFETY: such a plan has one member.
             unsafe { losses.write(0..1)[0] = self.one_row(gradient) };
             return;
         }
-        self.prepare(member);
         let own = queues::share(self.blocks(), member.index, member.count());
         let mine = || self.row_blocks(self.plan.blocking, member, self.queues);
         let last = self.plan.runs.len() - 1;

@@ -49,7 +49,7 @@ fn drawn<T: Precision>(
     threads: usize,
 ) -> CpuEngine<T> {
     let loss = LOSSES.build(&network.loss, &()).unwrap();
-    let mut engine = CpuEngine::new(network, training, threads, Isa::detect(), loss).unwrap();
+    let mut engine = CpuEngine::new(network, training, threads, Isa::detect(), loss, None).unwrap();
     let parameters = engine.initial();
     load(&mut engine, parameters);
     engine

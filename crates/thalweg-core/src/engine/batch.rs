@@ -1,5 +1,6 @@
 //! Rows of a step or of an evaluation, borrowed from whoever holds them.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::dataset::{DatasetRef, FeaturesRef, TargetsRef, ValuesRef};
@@ -104,6 +105,26 @@ impl<'a> Batch<'a> {
             rows: Rows::Range(0, features.rows()),
             upcoming: Rows::NONE,
             generation: 0,
+        }
+    }
+
+    /// The rows at some positions; those that follow are the upcoming ones.
+    pub(crate) fn part(&self, positions: Range<usize>) -> Self {
+        let is_last = positions.end == self.rows.len();
+        let (rows, following) = match self.rows {
+            Rows::Range(start, _) => {
+                let rows = Rows::Range(start + positions.start, start + positions.end);
+                (rows, Rows::NONE)
+            }
+            Rows::Listed(rows) => {
+                let following = Rows::Listed(&rows[positions.end..]);
+                (Rows::Listed(&rows[positions]), following)
+            }
+        };
+        Self {
+            rows,
+            upcoming: if is_last { self.upcoming } else { following },
+            ..*self
         }
     }
 

@@ -343,7 +343,7 @@ pub struct Block<'a> {
     pub isa: Isa,
     /// Rows in the block.
     pub rows: usize,
-    /// Position of the first in the batch: a multiple of four.
+    /// Position of the first in the batch.
     pub first: usize,
     /// What the pass is for.
     pub mode: Mode,

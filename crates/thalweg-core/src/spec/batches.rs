@@ -36,6 +36,9 @@ pub struct Batches {
     /// so that a file can be read block by block. Absent: one shuffle of all rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<usize>,
+    /// Groups of rows into which every batch is cut, each with a gradient of its own; absent: one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<usize>,
 }
 
 impl Batches {
@@ -55,6 +58,7 @@ impl std::default::Default for Batches {
             last: LastBatch::Keep,
             sampling: Sampling::Uniform,
             block: None,
+            groups: None,
         }
     }
 }
@@ -84,7 +88,7 @@ pub enum Sampling {
     Balanced,
 }
 
-pub(super) const RULES: &[&RunRule] = &[&RESHUFFLE, &LAST, &SAMPLING, &BLOCK];
+pub(super) const RULES: &[&RunRule] = &[&RESHUFFLE, &LAST, &SAMPLING, &BLOCK, &GROUPS];
 
 /// Whether batches change from epoch to epoch.
 const RESHUFFLE: RunRule = RunRule {
@@ -180,4 +184,22 @@ const BLOCK: RunRule = RunRule {
         )],
     },
     fields: &[Field::new("batches.block", InSolver::Refused)],
+};
+
+/// Into how many groups a batch is cut.
+const GROUPS: RunRule = RunRule {
+    kind: RuleKind::Batch,
+    description: Description {
+        name: "groups",
+        summary: "Cuts every batch into groups of rows, each with a gradient of its own, added up along a fixed tree: one process or several end in the same bits, and a step takes the memory of one group",
+        equation: "g = Σ gₖ over the groups k, as a balanced binary tree",
+        source: "Demmel & Nguyen 2015 (reproducible summation)",
+        parameters: &[Parameter::new(
+            "groups",
+            "their number: a multiple of the number of processes",
+            Default::Off,
+            Domain::Integer(1, MOST),
+        )],
+    },
+    fields: &[Field::new("batches.groups", InSolver::Refused)],
 };

@@ -55,7 +55,7 @@ impl<T: Precision> Pass<'_, T> {
         let rows = self.batch.rows;
         let distance = augmenter.partner_distance(seed, step, rows.len());
         for (i, position) in block.rows.clone().enumerate() {
-            let (draw, mut random) = augmenter.draw(seed, step, position);
+            let (draw, mut random) = augmenter.draw(seed, step, self.first + position);
             let own = Source {
                 row: rows.at(position),
                 share: draw.lambda,
@@ -67,7 +67,8 @@ impl<T: Precision> Pass<'_, T> {
                 let partner = (position + distance) % rows.len();
                 let share = 1.0 - draw.lambda;
                 let row = rows.at(partner);
-                self.see(x, &augmenter.draw(seed, step, partner).0, row, Some(share));
+                let draw = augmenter.draw(seed, step, self.first + partner).0;
+                self.see(x, &draw, row, Some(share));
                 other = Some(Source { row, share });
             }
             if draw.noise > 0.0 {

@@ -24,7 +24,7 @@ impl<T: Precision> Forward<'_, T> {
         Block {
             isa: self.isa,
             rows: block.rows.len(),
-            first: block.rows.start,
+            first: self.first + block.rows.start,
             mode: self.mode,
             stash: planned.stash_stride,
             prepared,

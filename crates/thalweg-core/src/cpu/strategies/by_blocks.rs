@@ -37,7 +37,7 @@ impl<T: Precision> Strategy<T> for ByBlocks<T> {
         pass: &mut Pass<'a, T>,
         update: &Update<T>,
         sums: Sums,
-    ) -> f64 {
+    ) -> Result<f64> {
         pass.partials = Some(self.partials.share());
         self.items.step(team, pass, update, sums)
     }

@@ -41,7 +41,7 @@ impl<T: Precision> Strategy<T> for ByItems<T> {
         pass: &mut Pass<'a, T>,
         update: &Update<T>,
         sums: Sums,
-    ) -> f64 {
+    ) -> Result<f64> {
         if let Some([blocks, items]) = &mut self.queues {
             let (count, members) = (pass.blocks(), pass.plan.members);
             blocks.fill((0..members).map(|member| queues::share(count, member, members)));
@@ -68,6 +68,6 @@ impl<T: Precision> Strategy<T> for ByItems<T> {
                 }
             }
         });
-        sums.loss(pass)
+        Ok(sums.loss(pass))
     }
 }

@@ -42,7 +42,7 @@ impl<T: Precision> Strategy<T> for CallerUpdates<T> {
         pass: &mut Pass<'a, T>,
         update: &Update<T>,
         sums: Sums,
-    ) -> f64 {
+    ) -> Result<f64> {
         let (count, members) = (pass.blocks(), pass.plan.members);
         let shares = (0..members).map(|member| queues::share(count, member, members));
         self.queues.fill(shares);
@@ -68,7 +68,7 @@ impl<T: Precision> Strategy<T> for CallerUpdates<T> {
                 }
             }
         });
-        sums.loss(pass)
+        Ok(sums.loss(pass))
     }
 
     #[cfg(test)]

@@ -3,9 +3,11 @@
 mod by_blocks;
 pub(super) mod by_items;
 mod caller_updates;
+mod groups;
 mod single_row;
 mod whole;
 
+use super::grouping::Grouping;
 use super::plan::Plan;
 use super::strategy::Strategy;
 use crate::cpu::precision::Precision;
@@ -19,7 +21,7 @@ use caller_updates::CallerUpdates;
 use single_row::SingleRow;
 use whole::Whole;
 
-/// The strategy for a plan and an optimizer.
+/// The strategy for a plan, an optimizer, and batches that are shared or cut into groups, if they are.
 ///
 /// # Errors
 /// If there is not enough memory.
@@ -27,9 +29,10 @@ pub(super) fn choose<T: Precision>(
     plan: &Plan,
     chain: &Chain,
     isa: Isa,
+    grouping: Option<Grouping>,
 ) -> Result<Box<dyn Strategy<T>>> {
-    Ok(if chain.is_whole() {
-        Box::new(Whole::new(plan, chain, isa)?)
+    Ok(if chain.is_whole() || grouping.is_some() {
+        Box::new(Whole::new(plan, chain, isa, grouping)?)
     } else if plan.takes_one_row {
         Box::new(SingleRow::new(plan)?)
     } else if plan.caller_updates {

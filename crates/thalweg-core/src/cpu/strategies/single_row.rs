@@ -32,7 +32,7 @@ impl<T: Precision> Strategy<T> for SingleRow<T> {
         pass: &mut Pass<'a, T>,
         update: &Update<T>,
         sums: Sums,
-    ) -> f64 {
+    ) -> Result<f64> {
         let gradient = self.gradient.share();
         pass.partials = Some(gradient);
         // SAFETY: such a plan has one member.
@@ -43,7 +43,7 @@ impl<T: Precision> Strategy<T> for SingleRow<T> {
                 unsafe { pass.update_item(0, index, update, &mut [], sums) };
             }
         }
-        loss
+        Ok(loss)
     }
 
     fn partials(&mut self) -> Option<Shared<'_, T>> {

@@ -1,30 +1,34 @@
-//! The second path through a step, for chains that need the whole gradient or whole tensors before the first
-//! parameter can move ([`Chain::is_whole`]); all others are updated item by item, in `update.rs`.
+//! The step of chains that need the whole gradient, or whole tensors, before the first parameter can move
+//! ([`Chain::is_whole`]), and of batches that are shared among ranks or cut into groups (`groups.rs`).
 //!
-//! The gradient goes into a buffer as long as θ. The team meets and knows its norm: if that is not finite,
-//! nobody goes on and θ stays as it was. Then
+//! The gradient goes into a buffer as long as θ. After a barrier every member knows its norm; if that is not finite, θ
+//! stays as it was. Then
 //! - SAM (Foret et al. 2021): θ moves to θ + ρ·g/‖g‖, a second pass over the batch gives the gradient there, and
 //!   θ goes back;
 //! - clipping by norm: g ← g·min(1, c/‖g‖) (Pascanu, Mikolov & Bengio 2013);
-//! - the stages, those for whole tensors between two meetings, each tensor by one thread;
+//! - the stages, those for whole tensors between two barriers, each tensor by one thread;
 //! - the descent;
 //! - constraints, of a layer's own or else the run's: for the weights w that come into a unit, without its bias, or
 //!   for their length where that is a parameter, and for the vector of a category.
 //!
-//! What is not trained is tracked once the norm is known to be finite, and otherwise left alone.
+//! What is not trained is tracked once the norm is known to be finite.
 //!
 //! Sums go along items and tensors in their order, so the number of threads changes no bit.
 
 use std::ops::Range;
 
+use super::groups::{self, Groups};
+
 use crate::constraints::{Constraint, MaxNorm};
 use crate::cpu::buffer::{Buffer, Shared};
-use crate::cpu::pass::Pass;
+use crate::cpu::grouping::Grouping;
+use crate::cpu::pass::{Extent, Pass};
 use crate::cpu::plan::{Item, Plan, Tensor};
 use crate::cpu::precision::Precision;
-use crate::cpu::strategy::Strategy;
+use crate::cpu::strategy::{self, Strategy};
 use crate::cpu::team::{Member, Team};
 use crate::cpu::update::{RUINED, Sums, Update};
+use crate::engine::Batch;
 use crate::error::Result;
 use crate::kernels::{Isa, reduce};
 use crate::optimizers::{Chain, Matrix};
@@ -32,7 +36,7 @@ use crate::optimizers::{Chain, Matrix};
 /// Keeps ρ/‖g‖ finite.
 const TINY: f64 = 1e-12;
 
-/// What this path needs beside the other's.
+/// See the module's text.
 pub(super) struct Whole<T> {
     /// The gradient, later u: as long as θ.
     u: Buffer<T>,
@@ -46,6 +50,8 @@ pub(super) struct Whole<T> {
     owners: Vec<usize>,
     /// The gradient of each row block, where these are added up.
     partials: Option<Buffer<T>>,
+    /// How the gradient is put together, if not from one batch.
+    groups: Option<Groups<T>>,
     /// Of SAM's second pass: Σ w·l of each row block and ‖gradient‖² of each item.
     block_losses: Vec<f64>,
     item_squares: Vec<f64>,
@@ -59,12 +65,15 @@ struct Views<'a, T> {
     room_length: usize,
     tensors: &'a [Tensor],
     owners: &'a [usize],
+    groups: Option<groups::Views<'a, T>>,
     block_losses: Shared<'a, f64>,
     item_squares: Shared<'a, f64>,
 }
 
 impl<T: Precision> Whole<T> {
-    pub fn new(plan: &Plan, chain: &Chain, isa: Isa) -> Result<Self> {
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn new(plan: &Plan, chain: &Chain, isa: Isa, grouping: Option<Grouping>) -> Result<Self> {
         let tensors = plan.tensors::<T>(isa);
         let needs = chain.stages.iter().flat_map(|stage| {
             let stage = T::transform(&**stage);
@@ -82,6 +91,7 @@ impl<T: Precision> Whole<T> {
             owners: owners(&tensors, plan.members),
             tensors,
             partials: (plan.adds_blocks.then(|| Buffer::new(plan.partials()))).transpose()?,
+            groups: (grouping.map(|grouping| Groups::new(plan, grouping))).transpose()?,
             block_losses: vec![0.0; plan.blocks()],
             item_squares: vec![0.0; plan.items.len()],
         })
@@ -89,13 +99,20 @@ impl<T: Precision> Whole<T> {
 }
 
 impl<T: Precision> Strategy<T> for Whole<T> {
+    fn extent(&mut self, batch: &Batch, fits: Result<()>) -> Result<Extent> {
+        match &mut self.groups {
+            Some(groups) => groups.extent(batch, fits),
+            None => fits.map(|()| Extent::of(batch)),
+        }
+    }
+
     fn step<'a>(
         &'a mut self,
         team: &mut Team,
         pass: &mut Pass<'a, T>,
         update: &Update<T>,
         sums: Sums,
-    ) -> f64 {
+    ) -> Result<f64> {
         pass.partials = self.partials.as_mut().map(Buffer::share);
         let pass = &*pass;
         let views = Views {
@@ -105,21 +122,33 @@ impl<T: Precision> Strategy<T> for Whole<T> {
             room_length: self.room_length,
             tensors: &self.tensors,
             owners: &self.owners,
+            groups: self.groups.as_mut().map(Groups::share),
             block_losses: Shared::new(&mut self.block_losses),
             item_squares: Shared::new(&mut self.item_squares),
         };
-        team.run(&|member| {
-            pass.run(member, sums.losses);
-            member.barrier();
-            if sums.loss(pass).is_finite() {
-                views.update(pass, update, member, sums);
-            }
-        });
-        sums.loss(pass)
+        team.run(&|member| views.step(pass, update, member, sums));
+        match views.groups {
+            Some(groups) => groups.finish(),
+            None => Ok(sums.loss(pass)),
+        }
     }
 
     fn partials(&mut self) -> Option<Shared<'_, T>> {
         self.partials.as_mut().map(Buffer::share)
+    }
+
+    fn gradient<'a>(
+        &'a mut self,
+        team: &mut Team,
+        pass: &mut Pass<'a, T>,
+        sums: Sums,
+        gradient: Shared<T>,
+    ) -> f64 {
+        pass.partials = self.partials.as_mut().map(Buffer::share);
+        match &mut self.groups {
+            None => strategy::gradient(team, pass, sums, gradient),
+            Some(groups) => groups.local(team, pass, sums.losses, gradient),
+        }
     }
 }
 
@@ -133,7 +162,7 @@ fn trained(plan: &Plan, items: Range<usize>) -> impl Iterator<Item = (usize, &It
     (items.clone().zip(&plan.items[items])).filter(|(_, item)| item.is_trained)
 }
 
-/// Deals tensors out, the largest first, each to the member with the least to do.
+/// The member of each tensor: the largest first, each to the member with the least work.
 fn owners(tensors: &[Tensor], members: usize) -> Vec<usize> {
     let mut loads = vec![0; members.max(1)];
     let mut owners = vec![0; tensors.len()];
@@ -148,10 +177,11 @@ fn owners(tensors: &[Tensor], members: usize) -> Vec<usize> {
 }
 
 impl<T: Precision> Views<'_, T> {
-    /// A member's part of a step whose row blocks are done and whose loss is finite, after a barrier.
-    fn update(&self, pass: &Pass<T>, update: &Update<T>, member: Member, sums: Sums) {
+    /// A member's part of a step.
+    fn step(&self, pass: &Pass<T>, update: &Update<T>, member: Member, sums: Sums) {
         let items = pass.plan.shares[member.index].clone();
-        let Some(mut square) = self.gradient(pass, member, items.clone(), sums.squares) else {
+        let first = self.gradient(pass, member, items.clone(), sums, 0);
+        let Some(mut square) = first else {
             return;
         };
         let own = || pass.plan.items[items.clone()].iter();
@@ -178,7 +208,7 @@ impl<T: Precision> Views<'_, T> {
         }
         self.stages(pass, update, member, items.clone());
         for (index, item) in trained(pass.plan, items.clone()) {
-            // SAFETY: the items of a member are its own; whole tensors are done since the team met.
+            // SAFETY: the items of a member are its own; whole tensors are done since the barrier.
             unsafe {
                 if measures_behind_max_norm(update.chain) {
                     let before = pass.parameters.read(item.range.clone());
@@ -200,7 +230,7 @@ impl<T: Precision> Views<'_, T> {
                 let own = pass.plan.layers[layer].layer.constraint(segment);
                 let constraint = own.or(of_run).filter(|constraint| !constraint.is_none());
                 if let Some(constraint) = constraint {
-                    // SAFETY: everyone has descended, and tensors have one owner.
+                    // SAFETY: all members have descended, and tensors have one owner.
                     let parameters = unsafe { pass.parameters.write(tensor.range.clone()) };
                     constrain(tensor, constraint, parameters);
                 }
@@ -209,7 +239,7 @@ impl<T: Precision> Views<'_, T> {
         }
         if measures_behind_max_norm(update.chain) {
             for (index, item) in trained(pass.plan, items.clone()) {
-                // SAFETY: the items of a member are its own; whole tensors are done since the team met.
+                // SAFETY: the items of a member are its own; whole tensors are done since the barrier.
                 unsafe {
                     let change = &mut sums.changes.write(index..index + 1)[0];
                     if *change != RUINED {
@@ -227,7 +257,7 @@ impl<T: Precision> Views<'_, T> {
     /// ‖Δθ‖² of an item since it was saved.
     ///
     /// # Safety
-    /// Nobody else touches the item's parameters, its u and what was saved of it.
+    /// No other thread touches the item's parameters, its u and what was saved of it.
     unsafe fn moved(&self, pass: &Pass<T>, item: &Item) -> f64 {
         // SAFETY: the caller's promise.
         let (after, before, u) = unsafe {
@@ -244,32 +274,46 @@ impl<T: Precision> Views<'_, T> {
     }
 
     fn own_tensors(&self, member: Member) -> impl Iterator<Item = &Tensor> {
-        let owned = move |owner: &usize| owner % member.count() == member.index;
         (self.tensors.iter().zip(self.owners))
-            .filter(move |(_, owner)| owned(owner))
+            .filter(move |(_, owner)| **owner == member.index)
             .map(|(tensor, _)| tensor)
     }
 
-    /// The member's items of the gradient. ‖gradient‖² of all, after a meeting, if that is finite.
+    /// Rows forward and back, and the member's items of the gradient: the first of a step or the second, at another θ.
+    /// After a barrier, ‖gradient‖² of all items, if that and the loss are finite.
     fn gradient(
         &self,
         pass: &Pass<T>,
         member: Member,
         items: Range<usize>,
-        squares: Shared<f64>,
+        sums: Sums,
+        which: usize,
     ) -> Option<f64> {
+        let is_finite = match &self.groups {
+            Some(groups) => groups.gradient(pass, member, sums.losses, self.u, which),
+            None => {
+                pass.run(member, sums.losses);
+                member.barrier();
+                sums.loss(pass).is_finite()
+            }
+        };
+        if !is_finite {
+            return None;
+        }
         for index in items {
             let item = &pass.plan.items[index];
             // SAFETY: all rows are done, and the items of a member are its own.
             unsafe {
                 let u = self.u.write(item.range.clone());
-                pass.gradient(member.index, item, u);
-                squares.write(index..index + 1)[0] = reduce::sum_of_squares(pass.isa, u);
+                if self.groups.is_none() {
+                    pass.gradient(member.index, item, u);
+                }
+                sums.squares.write(index..index + 1)[0] = reduce::sum_of_squares(pass.isa, u);
             }
         }
         member.barrier();
-        // SAFETY: all squares are there, and nobody writes them again before the next meeting but one.
-        let squares = unsafe { squares.read(0..pass.plan.items.len()) };
+        // SAFETY: past the barrier; none is written again before the next barrier but one.
+        let squares = unsafe { sums.squares.read(0..pass.plan.items.len()) };
         Some(squares.iter().sum::<f64>()).filter(|square| square.is_finite())
     }
 
@@ -298,15 +342,12 @@ impl<T: Precision> Views<'_, T> {
             }
         }
         member.barrier();
-        pass.run(member, self.block_losses);
-        member.barrier();
-        // SAFETY: all losses are there.
-        let losses = unsafe { self.block_losses.read(0..pass.blocks()) };
-        let there = if losses.iter().sum::<f64>().is_finite() {
-            self.gradient(pass, member, items.clone(), self.item_squares)
-        } else {
-            None
+        let second = Sums {
+            losses: self.block_losses,
+            squares: self.item_squares,
+            ..sums
         };
+        let there = self.gradient(pass, member, items.clone(), second, 1);
         for item in own() {
             // SAFETY: as above; all rows are done.
             unsafe {
@@ -316,7 +357,7 @@ impl<T: Precision> Views<'_, T> {
             }
         }
         if there.is_none() {
-            // SAFETY: as above; everyone has read the squares of the first gradient.
+            // SAFETY: as above; all members have read the squares of the first gradient.
             unsafe { sums.squares.write(items) }.fill(f64::NAN);
         }
         there
@@ -344,7 +385,7 @@ impl<T: Precision> Views<'_, T> {
             member.barrier();
             let own = self.own_tensors(member);
             for tensor in own.filter(|tensor| part.contains(tensor.is_weight, tensor.is_matrix)) {
-                // SAFETY: the team has met, and tensors have one owner; each member has room of its own.
+                // SAFETY: past the barrier; tensors have one owner, and each member has room of its own.
                 unsafe {
                     let p = pass.parameters.read(tensor.range.clone());
                     let u = self.u.write(tensor.range.clone());

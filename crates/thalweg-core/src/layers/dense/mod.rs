@@ -347,10 +347,6 @@ impl<T: LayerScalar> Layer<T> for Dense {
         let (sizes, storage) = (self.sizes::<T>(block.isa), self.storage::<T>());
         let activation = self.units.activation::<T>();
         let width = self.row;
-        debug_assert!(
-            block.first.is_multiple_of(2),
-            "rows are paired by their place in the batch"
-        );
         let dz = &mut dy[..block.rows * width];
         let kept = self.kept();
         if kept == 0 {
