@@ -9,13 +9,15 @@ use crate::shape::Shape;
 mod averages;
 mod batches;
 mod field;
+mod penalties;
 mod rate;
+mod rule;
 mod stop;
 mod training;
 
 pub use batches::{Batches, LastBatch, Reduction, Sampling};
-pub use field::{Field, Flag, InSolver, RuleKind, RunRule};
 pub use rate::{Plateau, ScaleRate};
+pub use rule::{Field, Flag, InSolver, RuleKind, RunRule};
 pub use stop::Stop;
 pub use training::TrainingSpec;
 

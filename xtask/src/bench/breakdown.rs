@@ -31,7 +31,7 @@ const PARTS: [(&str, &[&str]); 11] = [
         &["optimizers::", "descend", "sum_of_squares"],
     ),
     ("derived weights", &["refresh"]),
-    ("order of rows", &["shuffle", "arrange", "random::"]),
+    ("order of rows", &["shuffle", "core::order::", "random::"]),
     ("calls, checks, barriers", &["thalweg_core::"]),
 ];
 

@@ -1,6 +1,6 @@
 //! Averages that no field sets: what `thalweg list` shows of [`crate::average`] and of the loss in the log.
 
-use super::field::{RuleKind, RunRule};
+use super::rule::{RuleKind, RunRule};
 use crate::registry::{Default, Description, Domain, Parameter};
 
 pub(super) const RULES: &[&RunRule] = &[&AVERAGE, &SMOOTHED_LOSS];

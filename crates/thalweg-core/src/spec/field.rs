@@ -2,7 +2,7 @@
 //!
 //! # To add a field, and with it a flag of `thalweg train`
 //!
-//! In the file of the table that it belongs to (`training.rs`, `batches.rs`, `rate.rs`, `stop.rs`): the struct field
+//! In the file of the table that it belongs to (`training.rs`, `penalties.rs`, `batches.rs`, `rate.rs`, `stop.rs`): the struct field
 //! with its serde default, a [`RunRule`] that declares it, and a line in the file's `RULES`. From the declaration
 //! follow the argument, its help, the config field, the range check, what solvers refuse and `thalweg list`. What
 //! remains is the code that acts on it.
@@ -17,124 +17,23 @@
 use serde_json::Value;
 
 use super::TrainingSpec;
+use super::rule::{Field, InSolver, RuleKind, RunRule};
 use crate::error::{Error, Result};
-use crate::registry::{Default, Description, Domain, Parameter, Setting, did_you_mean};
-
-/// One idea of a training run and the fields that set it, such as a penalty or a reason to stop.
-#[derive(Debug, Clone, Copy)]
-pub struct RunRule {
-    /// What `thalweg list` shows it under.
-    pub kind: RuleKind,
-    /// What it is. Its parameters have the ranges and the defaults of the fields.
-    pub description: Description,
-    /// The field of each parameter of the description, in their order. Empty for what nothing sets.
-    pub fields: &'static [Field],
-}
-
-/// The kinds of rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RuleKind {
-    /// Penalties and constraints on the weights.
-    Penalty,
-    /// Bounds on the gradient.
-    Clipping,
-    /// What the gradient is of, and where it is taken.
-    Gradient,
-    /// Moving averages.
-    Average,
-    /// How rows become mini-batches.
-    Batch,
-    /// The learning rate, beside schedules.
-    Rate,
-    /// When a run ends.
-    Stopping,
-    /// The algorithm, its precision and its randomness.
-    Run,
-}
+use crate::registry::{Default, Domain, Parameter, Setting, did_you_mean};
 
 impl RuleKind {
-    /// All kinds, in the order in which they are listed.
-    pub const ALL: [RuleKind; 8] = [
-        RuleKind::Penalty,
-        RuleKind::Clipping,
-        RuleKind::Gradient,
-        RuleKind::Average,
-        RuleKind::Batch,
-        RuleKind::Rate,
-        RuleKind::Stopping,
-        RuleKind::Run,
-    ];
-
-    /// Its name in the plural and in the singular.
-    pub fn names(self) -> [&'static str; 2] {
-        match self {
-            RuleKind::Penalty => ["penalties", "penalty"],
-            RuleKind::Clipping => ["clipping", "clipping"],
-            RuleKind::Gradient => ["gradients", "gradient"],
-            RuleKind::Average => ["averages", "average"],
-            RuleKind::Batch => ["batches", "batch"],
-            RuleKind::Rate => ["rates", "rate"],
-            RuleKind::Stopping => ["stopping", "stopping"],
-            RuleKind::Run => ["runs", "run"],
-        }
-    }
-
     /// Its rules, in the order in which they are listed.
     pub fn rules(self) -> impl Iterator<Item = &'static RunRule> {
         RunRule::all().filter(move |rule| rule.kind == self)
     }
 }
 
-/// A field of [`TrainingSpec`].
-#[derive(Debug, Clone, Copy)]
-pub struct Field {
-    /// Its path by the names of a config file, below `training`: dots lead into tables, as in `stop.max_steps`.
-    pub path: &'static str,
-    /// The argument of `thalweg train`, if there is one.
-    pub flag: Option<Flag>,
-    /// What it is to a solver.
-    pub solver: InSolver,
-}
-
-/// An argument of `thalweg train`.
-#[derive(Debug, Clone, Copy)]
-pub struct Flag {
-    /// With its dashes.
-    pub name: &'static str,
-    /// The heading that help shows it under.
-    pub heading: &'static str,
-    /// One line of help, in which [`Field::placeholder`] stands for the value.
-    pub help: &'static str,
-}
-
-impl Flag {
-    /// An argument.
-    pub const fn new(name: &'static str, heading: &'static str, help: &'static str) -> Self {
-        Self {
-            name,
-            heading,
-            help,
-        }
-    }
-}
-
-/// What a field is to a solver, which sees all rows at once, finds its own steps, and minimizes the mean loss and `l2`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InSolver {
-    /// It has its effect.
-    Used,
-    /// It has none, because the solver does what is said here: setting it is an error of the command line, while a
-    /// spec, which always has some value, may have any.
-    Unused(&'static str),
-    /// A spec is refused if it differs from its default.
-    Refused,
-}
-
 impl RunRule {
     /// All rules, file by file.
     pub fn all() -> impl Iterator<Item = &'static RunRule> {
-        use super::{averages, batches, rate, stop, training};
+        use super::{averages, batches, penalties, rate, stop, training};
         [
+            penalties::RULES,
             training::RULES,
             batches::RULES,
             rate::RULES,
@@ -145,11 +44,6 @@ impl RunRule {
         .flatten()
         .copied()
     }
-
-    /// Its parameters, each with its field; none of a rule that nothing sets.
-    pub fn settings(&self) -> impl Iterator<Item = (&'static Parameter, &'static Field)> {
-        self.description.parameters.iter().zip(self.fields)
-    }
 }
 
 /// The declaration of the field at `path`.
@@ -159,32 +53,6 @@ fn declared(path: &str) -> Option<(&'static Parameter, &'static Field)> {
 }
 
 impl Field {
-    /// One that only a config file sets.
-    pub const fn new(path: &'static str, solver: InSolver) -> Self {
-        Self {
-            path,
-            flag: None,
-            solver,
-        }
-    }
-
-    /// One with an argument.
-    pub const fn with_flag(path: &'static str, flag: Flag, solver: InSolver) -> Self {
-        Self {
-            path,
-            flag: Some(flag),
-            solver,
-        }
-    }
-
-    /// How the command line sets it: by its flag, or as a setting of the optimizer; `None` if it cannot.
-    pub fn argument(&self) -> Option<String> {
-        match self.flag {
-            Some(flag) => Some(flag.name.to_owned()),
-            None => (self.path.starts_with("optimizer.")).then(|| format!("--set {}", self.path)),
-        }
-    }
-
     /// What stands for its value in help: X for a number, N for a whole number, …; `None` for a switch.
     pub fn placeholder(&self) -> Option<&'static str> {
         match declared(self.path)?.0.domain {

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::field::{Field, Flag, InSolver, RuleKind, RunRule};
-use super::training::MOST;
+use super::rule::{Field, Flag, InSolver, MOST, RuleKind, RunRule};
 use crate::registry::{Default, Description, Domain, Parameter};
 
 /// Reduction of the rate: after `patience` epochs whose validation loss (without validation rows, training loss)

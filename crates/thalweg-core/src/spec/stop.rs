@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::field::{Field, Flag, InSolver, RuleKind, RunRule};
+use super::rule::{Field, Flag, InSolver, RuleKind, RunRule};
 use crate::registry::{Default, Description, Domain, Parameter};
 
 /// When training stops, beside `epochs` and `patience`. Whatever comes first.
