@@ -16,7 +16,7 @@ use crate::terminal::Terminal;
 pub fn run(args: &TrainArgs) -> Result<()> {
     let mut terminal = Terminal::new(args.quiet, args.json);
     let mut tell = |note: &_| terminal.note(note);
-    let job = Job::open(&args.request()?, args.options(), &mut tell)?;
+    let job = Job::open(&args.request()?, None, args.options(), &mut tell)?;
     if let (Some(end), Some(out)) = (job.finished(), &args.out) {
         let why = end["stopped_by"].as_str().unwrap_or_default();
         terminal.line(&format!(

@@ -206,6 +206,20 @@ impl<'a> From<&'a Targets> for TargetsRef<'a> {
     }
 }
 
+/// A class a row.
+impl<'a> From<&'a [u32]> for TargetsRef<'a> {
+    fn from(classes: &'a [u32]) -> Self {
+        TargetsRef::Classes(classes)
+    }
+}
+
+/// A number a row.
+impl<'a> From<&'a [f64]> for TargetsRef<'a> {
+    fn from(values: &'a [f64]) -> Self {
+        TargetsRef::Values { width: 1, values }
+    }
+}
+
 /// Features with targets and, where rows count differently, weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {

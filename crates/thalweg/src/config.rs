@@ -70,6 +70,9 @@ pub struct DataConfig {
     pub fit: FitOptions,
 }
 
+/// The source of rows that a program lends to a run: no file has them.
+pub const IN_MEMORY: &str = "(rows in memory)";
+
 const HEAD: &str = "\
 # Everything that determines this model. `thalweg train --config THIS_FILE` trains it again, bit for bit.\n\n";
 

@@ -2,7 +2,7 @@
 
 use thalweg_core::Isa;
 use thalweg_core::cpu;
-use thalweg_core::dataset::{Dataset, DatasetRef};
+use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::error::Error as EngineError;
 use thalweg_core::initializers::start_at_prior;
@@ -10,7 +10,7 @@ use thalweg_core::search::Surface;
 use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Observer, Position, Run, StoppedBy, train};
-use thalweg_data::{Note, Prepared};
+use thalweg_data::Note;
 
 use crate::advice;
 use crate::checkpoint::Owner;
@@ -22,6 +22,7 @@ use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
 use crate::preset::Reason;
 use crate::recorder::{Files, Recorder};
+use crate::rows::{Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, RunFolder, unwritable};
 use crate::scores::{Judge, Scores, user_weights};
 use crate::threads::threads_or_all;
@@ -107,12 +108,12 @@ impl Ended {
 /// A run while it is trained.
 struct Training<'a> {
     config: &'a Config,
-    prepared: &'a Prepared,
+    rows: &'a RunRows<'a>,
     options: &'a Options,
     folder: Option<&'a RunFolder>,
 }
 
-impl Job {
+impl Job<'_> {
     /// Trains, judges the model on every part of the rows, and writes what belongs into the folder, if there is one.
     ///
     /// A run that diverges ends well here: its [`Ended::failure`] says why, and the model is that of the best epoch.
@@ -123,7 +124,7 @@ impl Job {
         let threads = threads_or_all(self.options.threads);
         let located = |error| self.locate(error);
         footprint::check(&self.config.network, &self.config.training, threads).map_err(located)?;
-        let training = for_rows(&self.config.training, self.prepared.train.rows());
+        let training = for_rows(&self.config.training, self.rows.train.rows());
         let engine = self.engine(&training, threads)?;
         let folder = self.folder()?;
         let _lock = match (self.lock.take(), &folder) {
@@ -139,7 +140,7 @@ impl Job {
         };
         let parts = Training {
             config: &self.config,
-            prepared: &self.prepared,
+            rows: &self.rows,
             options: &self.options,
             folder: folder.as_ref(),
         };
@@ -162,7 +163,7 @@ impl Job {
         if let Some(path) = &self.config.initial_weights {
             Model::load(path)?.load_into(&mut *engine)?;
         } else if self.config.output_bias == OutputBias::Prior
-            && !start_at_prior(&mut *engine, network, &mut self.prepared.train.view())?
+            && !start_at_prior(&mut *engine, network, &mut self.rows.train.view())?
         {
             if self.asks_for_prior {
                 let found = "prior for a network or a loss that has none";
@@ -189,12 +190,12 @@ impl Training<'_> {
         let parameters = engine.parameters();
         let owner = Owner {
             config: self.config,
-            preprocessing: &self.prepared.preprocessing,
+            preprocessing: &self.rows.preprocessing,
             parameters: &parameters,
         };
         let start = self.start(&parameters, threads);
-        let (train_rows, validation) = (&self.prepared.train, self.prepared.validation.as_ref());
-        let mut run = Run::new(engine, training, train_rows, validation)
+        let validation = self.rows.validation.as_ref().map(Part::source);
+        let mut run = Run::with_sources(engine, training, self.rows.train.source(), validation)
             .map_err(|error| job.locate(error))?;
         let mut lines = Vec::new();
         if let Some(model) = &job.model {
@@ -240,22 +241,22 @@ impl Training<'_> {
 
     /// The first event of the log.
     fn start<'b>(&'b self, parameters: &[ParameterInfo], threads: usize) -> Start<'b> {
-        let rows = |dataset: &Option<Dataset>| dataset.as_ref().map_or(0, Dataset::rows);
+        let count = |part: &Option<Part>| part.as_ref().map_or(0, Part::rows);
         let size = |info: &ParameterInfo| info.shape.iter().product::<usize>();
-        let (config, prepared) = (self.config, self.prepared);
+        let (config, rows) = (self.config, self.rows);
         Start {
             event: "start",
             format: crate::log::FORMAT,
             version: env!("CARGO_PKG_VERSION"),
             data: &config.data.source,
-            task: prepared.preprocessing.task(),
+            task: rows.preprocessing.task(),
             rows: Rows {
-                train: prepared.train.rows(),
-                validation: rows(&prepared.validation),
-                test: rows(&prepared.test),
+                train: rows.train.rows(),
+                validation: count(&rows.validation),
+                test: count(&rows.test),
             },
             inputs: config.network.inputs,
-            outputs: prepared.preprocessing.output_width(),
+            outputs: rows.preprocessing.output_width(),
             parameters: parameters.iter().map(size).sum(),
             threads,
             cpu: Isa::detect().name(),
@@ -323,9 +324,8 @@ impl Training<'_> {
             )
         });
         if ended.failure.is_none() && !ended.is_interrupted() {
-            let training = for_rows(&self.config.training, self.prepared.train.rows());
-            let surface =
-                solvers::surface(&mut *engine, &mut self.prepared.train.view(), &training)?;
+            let training = for_rows(&self.config.training, self.rows.train.rows());
+            let surface = solvers::surface(&mut *engine, &mut self.rows.train.view(), &training)?;
             ended.surface = surface.map(|surface| (surface, engine.parameters()));
         }
         Ok(ended)
@@ -367,13 +367,13 @@ impl Training<'_> {
         if !has_model {
             return Ok(ended);
         }
-        let Prepared {
+        let RunRows {
             preprocessing,
             validation,
             test,
             train,
             ..
-        } = self.prepared;
+        } = self.rows;
         let end = &mut ended.end;
         let judge = Judge::new(preprocessing, &self.config.network.loss)?;
         let weights = user_weights(train.view(), preprocessing);
@@ -381,8 +381,8 @@ impl Training<'_> {
             weights: weights.as_deref(),
             ..train.view()
         };
-        let validation = validation.as_ref().map(Dataset::view);
-        let test = test.as_ref().map(Dataset::view);
+        let validation = validation.as_ref().map(Part::view);
+        let test = test.as_ref().map(Part::view);
         let mut score =
             |part: Option<DatasetRef>| part.map(|part| judge.model(engine, part)).transpose();
         end.train = score(Some(training))?;

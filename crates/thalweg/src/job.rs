@@ -7,9 +7,9 @@ use serde_json::Value;
 use thalweg_core::error::Error;
 use thalweg_core::losses::AnyLoss;
 use thalweg_core::spec::NetworkSpec;
-use thalweg_data::{Note, Prepared, Source};
+use thalweg_data::{Note, Source};
 
-use crate::config::Config;
+use crate::config::{Config, IN_MEMORY};
 use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::load;
@@ -18,6 +18,7 @@ use crate::network_file::NetworkFile;
 use crate::preset::Reason;
 use crate::request::Request;
 use crate::resolve::{self, Resolved};
+use crate::rows::{Borrowed, RunRows};
 use crate::run_folder::{CONFIG, RunFolder};
 
 /// The reason in the log for a run that an observer ended, such as one that waits for Ctrl-C: it can go on.
@@ -65,9 +66,9 @@ pub struct Options {
 }
 
 /// See the module's text.
-pub struct Job {
+pub struct Job<'a> {
     pub(crate) config: Config,
-    pub(crate) prepared: Prepared,
+    pub(crate) rows: RunRows<'a>,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) options: Options,
     pub(crate) model: Option<Continuation>,
@@ -82,12 +83,18 @@ pub struct Job {
     config_file: Option<PathBuf>,
 }
 
-impl Job {
-    /// Reads the rows that a request names, and resolves its config. `tell` hears every note as it comes up.
+impl<'a> Job<'a> {
+    /// Reads the rows that a request names, or takes borrowed ones, and resolves its config. `tell` hears every note as
+    /// it comes up.
     ///
     /// # Errors
     /// Names the field, file or cell that is not as it should be.
-    pub fn open(request: &Request, options: Options, tell: &mut dyn FnMut(&Note)) -> Result<Self> {
+    pub fn open(
+        request: &Request,
+        borrowed: Option<Borrowed<'a>>,
+        options: Options,
+        tell: &mut dyn FnMut(&Note),
+    ) -> Result<Self> {
         request.check()?;
         let folder = match &options.output {
             Output::Folder(path) => Some(RunFolder::at(path)),
@@ -109,13 +116,19 @@ impl Job {
         if let (None, Some(model)) = (&base, &model) {
             base = Some(resolve::of_model(request, model)?);
         }
-        let data = resolve::data(request, base.as_ref())?;
+        let data = match borrowed {
+            Some(_) => resolve::borrowed(request)?,
+            None => resolve::data(request, base.as_ref())?,
+        };
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| &model.description().preprocessing);
         let loss = (request.choice("network.loss"))
             .or_else(|| base.as_ref().map(|base| base.network.loss.clone()));
-        let prepared = load::load(&data, loss.as_ref(), dtype, fitted)?;
-        prepared.notes.iter().for_each(&mut *tell);
+        let rows = match borrowed {
+            Some(rows) => RunRows::borrowed(rows, data.target.task)?,
+            None => load::load(&data, loss.as_ref(), dtype, fitted)?.into(),
+        };
+        rows.notes.iter().for_each(&mut *tell);
         let file = match (&stored, &options.base) {
             (None, Base::File(path)) => Some(path.as_path()),
             _ => None,
@@ -124,7 +137,7 @@ impl Job {
             config,
             reasons,
             notes,
-        } = resolve::config(request, base, file, data, &prepared)?;
+        } = resolve::config(request, base, file, data, &rows)?;
         notes.iter().for_each(&mut *tell);
         if let Some(model) = &model {
             model.check(&config)?;
@@ -143,7 +156,7 @@ impl Job {
             asks_for_prior: request.text("output_bias") == Some("prior"),
             resumes: stored.is_some(),
             config,
-            prepared,
+            rows,
             reasons,
             options,
             model,
@@ -163,8 +176,8 @@ impl Job {
     }
 
     /// The rows, as the network sees them.
-    pub fn rows(&self) -> &Prepared {
-        &self.prepared
+    pub fn rows(&self) -> &RunRows<'a> {
+        &self.rows
     }
 
     /// The last event of the log, if the run to go on with is over: then there is nothing to do.
@@ -178,7 +191,10 @@ impl Job {
             Output::None => Ok(None),
             Output::Folder(path) => RunFolder::create(path).map(Some),
             Output::Numbered => {
-                let name = Source::parse(&self.config.data.source)?.name();
+                let name = match self.config.data.source.as_str() {
+                    IN_MEMORY => "memory".to_owned(),
+                    source => Source::parse(source)?.name(),
+                };
                 RunFolder::numbered(&name).map(Some)
             }
         }

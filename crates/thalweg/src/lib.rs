@@ -22,6 +22,7 @@ pub mod preset;
 mod recorder;
 pub mod request;
 mod resolve;
+pub mod rows;
 pub mod run_folder;
 pub mod scores;
 pub mod text;

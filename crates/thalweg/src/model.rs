@@ -4,13 +4,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use thalweg_core::cpu;
+use thalweg_core::cpu::{self, Predictor};
 use thalweg_core::dataset::{DatasetRef, FeaturesRef};
-use thalweg_core::engine::{Batch, Engine, ParameterInfo};
+use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::error::Error;
 use thalweg_core::memory;
 use thalweg_core::model_file::{ModelFile, Tensor};
@@ -68,7 +68,7 @@ pub struct Model {
     /// Where it was read from; empty for one that was not.
     path: PathBuf,
     threads: Option<usize>,
-    engine: OnceLock<Mutex<Box<dyn Engine>>>,
+    predictor: OnceLock<Predictor>,
 }
 
 /// Scores of each part, as a model file has them.
@@ -106,7 +106,7 @@ impl Model {
             file,
             path,
             threads: None,
-            engine: OnceLock::new(),
+            predictor: OnceLock::new(),
         }
     }
 
@@ -179,7 +179,7 @@ impl Model {
     /// The same with so many threads for predictions of many rows; else all of the machine's.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
-        (self.threads, self.engine) = (Some(threads), OnceLock::new());
+        self.threads = Some(threads);
         self
     }
 
@@ -193,20 +193,50 @@ impl Model {
         &self.path
     }
 
-    /// The outputs of the network for rows as it sees them, through the link of its loss, row-major: of a regression
-    /// in the units of the file, of classes and labels the probabilities (of two classes, that of the second).
+    /// The predictions for rows as the network sees them, row-major: of a regression in the units of the file, of classes
+    /// and labels the probabilities (of two classes, that of the second). Any number of threads may call it at once.
     ///
     /// # Errors
     /// If the rows are not as wide as the network's input.
     pub fn predict<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Vec<f64>> {
-        let mut outputs = Vec::new();
-        let batch = Batch::unlabelled(rows);
-        self.with_engine(|engine| engine.evaluate(&batch, Some(&mut outputs)))?;
+        let threads = threads_or_all(self.threads);
+        let mut predictions = self.predictor()?.predict(rows, threads)?;
+        self.to_user_units(&mut predictions);
+        Ok(predictions)
+    }
+
+    /// The same into a slice of rows × outputs, in the calling thread and without allocations: the way for single rows.
+    ///
+    /// # Errors
+    /// As [`Model::predict`], and if the slice is of another length.
+    pub fn predict_into<'a>(
+        &self,
+        rows: impl Into<FeaturesRef<'a>>,
+        predictions: &mut [f64],
+    ) -> Result<()> {
+        self.predictor()?.predict_into(rows, predictions)?;
+        self.to_user_units(predictions);
+        Ok(())
+    }
+
+    fn to_user_units(&self, predictions: &mut [f64]) {
         let preprocessing = &self.description.preprocessing;
         if preprocessing.task() == Task::Regression {
-            to_user_units(preprocessing, &mut outputs);
+            to_user_units(preprocessing, predictions);
         }
-        Ok(outputs)
+    }
+
+    /// The network, made when it is first needed.
+    fn predictor(&self) -> Result<&Predictor> {
+        if let Some(predictor) = self.predictor.get() {
+            return Ok(predictor);
+        }
+        let Description {
+            network, training, ..
+        } = &self.description;
+        let parameters = self.engine(1)?.save_parameters()?;
+        let predictor = Predictor::new(network, training.dtype, &parameters)?;
+        Ok(self.predictor.get_or_init(|| predictor))
     }
 
     /// The loss and the metrics of rows as the network sees them.
@@ -216,25 +246,8 @@ impl Model {
     pub fn evaluate<'a>(&self, rows: impl Into<DatasetRef<'a>>) -> Result<Scores> {
         let loss = &self.description.network.loss;
         let judge = Judge::new(&self.description.preprocessing, loss)?;
-        let rows = rows.into();
-        self.with_engine(|engine| judge.model(engine, rows))
-    }
-
-    /// Calls `call` with an engine of the model's weights, which is made when it is first needed.
-    fn with_engine<T, E>(&self, call: impl FnOnce(&mut dyn Engine) -> Result<T, E>) -> Result<T>
-    where
-        crate::Error: From<E>,
-    {
-        let engine = match self.engine.get() {
-            Some(engine) => engine,
-            None => {
-                let engine = self.engine(threads_or_all(self.threads))?;
-                self.engine.get_or_init(|| Mutex::new(engine))
-            }
-        };
-        // A call that panicked leaves nothing half done: its buffers are written anew.
-        let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(call(&mut **engine)?)
+        let mut engine = self.engine(threads_or_all(self.threads))?;
+        judge.model(&mut *engine, rows.into())
     }
 
     /// An engine with the model's weights.

@@ -9,18 +9,19 @@ use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_core::solvers::is_solver;
 use thalweg_core::spec::{InSolver, NetworkSpec, TrainingSpec};
-use thalweg_data::{Note, Prepared, Source, Task};
+use thalweg_data::{Note, Source, Task};
 
-use crate::config::{Config, DataConfig, OutputBias};
+use crate::config::{Config, DataConfig, IN_MEMORY, OutputBias};
 use crate::error::{Result, input};
 use crate::preset::{self, Facts, Reason};
 use crate::request::{Request, no_validation};
+use crate::rows::RunRows;
 
 mod data;
 mod network;
 mod range;
 
-pub(crate) use data::{data, of_model};
+pub(crate) use data::{borrowed, data, of_model};
 
 /// So that the config means the same in every folder.
 fn make_absolute(config: &mut Config) -> Result<()> {
@@ -28,7 +29,9 @@ fn make_absolute(config: &mut Config) -> Result<()> {
         let fail = |error| input(format!("{}: {error}", path.display()));
         std::path::absolute(path).map_err(fail)
     };
-    if let Source::Path(path) = Source::parse(&config.data.source)? {
+    if config.data.source != IN_MEMORY
+        && let Source::Path(path) = Source::parse(&config.data.source)?
+    {
         config.data.source = absolute(&path)?
             .into_os_string()
             .into_string()
@@ -64,10 +67,10 @@ pub(crate) fn config(
     base: Option<Config>,
     file: Option<&Path>,
     data: DataConfig,
-    prepared: &Prepared,
+    rows: &RunRows,
 ) -> Result<Resolved> {
-    let preprocessing = &prepared.preprocessing;
-    data::check_used(request, &data, prepared)?;
+    let preprocessing = &rows.preprocessing;
+    data::check_used(request, &data, rows)?;
     if let (Some(base), Some(path)) = (&base, file)
         && base.data == data
     {
@@ -77,8 +80,8 @@ pub(crate) fn config(
     let widths = request.hidden();
     let facts = Facts {
         task: preprocessing.task(),
-        rows: prepared.train.rows(),
-        has_validation: prepared.validation.is_some(),
+        rows: rows.train.rows(),
+        has_validation: rows.validation.is_some(),
         optimizer: optimizer.as_ref(),
         epochs: request.count("training.epochs"),
         hidden: widths.as_deref(),
@@ -128,7 +131,7 @@ pub(crate) fn config(
     };
     config.network = config.network.resolve().map_err(located)?;
     network::check_outputs(&config, preprocessing.output_width())?;
-    notes.extend(range::check(&config.network, &prepared.train.targets)?);
+    notes.extend(range::check(&config.network, rows.train.view().targets)?);
     config.training = config.training.resolve()?;
     check_loss(facts.task, &config.network.loss)?;
     if request.has("training.patience") && !facts.has_validation {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use thalweg_core::dataset::{DatasetRef, FeaturesRef, TargetsRef};
 use thalweg_core::engine::StepReport;
 use thalweg_core::losses::{AnyLoss, Link};
 use thalweg_core::observe::EpochReport;
@@ -16,6 +17,7 @@ use crate::fit::{Ended, Watch};
 use crate::job::{Base, Job, Options, Output};
 use crate::model::Model;
 use crate::request::Request;
+use crate::rows::Borrowed;
 
 /// Trains a model: from where, to what, and how. Everything that is not set is chosen by what the data are.
 ///
@@ -28,6 +30,7 @@ use crate::request::Request;
 #[derive(Default)]
 pub struct Trainer<'a> {
     request: Request,
+    rows: Option<Borrowed<'a>>,
     options: Options,
     callbacks: Callbacks<'a>,
     /// The first setting that was refused.
@@ -48,6 +51,57 @@ impl<'a> Trainer<'a> {
         let mut trainer = Self::default();
         trainer.request.source(source);
         trainer
+    }
+
+    /// From rows in memory, which are trained on as they are, without a copy: row-major features, and as targets a class
+    /// a row (`&[u32]`), a number a row (`&[f64]`), or several.
+    ///
+    /// ```
+    /// use thalweg::dataset::FeaturesRef;
+    /// // y = x₁ XOR x₂.
+    /// let (x, y) = ([0.0f32, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [0u32, 1, 1, 0]);
+    /// let model = thalweg::Trainer::from_rows(FeaturesRef::f32(2, &x), &y[..])
+    ///     .hidden(&[8])
+    ///     .activation("tanh")
+    ///     .optimizer("adam")
+    ///     .learning_rate(0.05)
+    ///     .epochs(500)
+    ///     .fit()?;
+    /// let probabilities = model.predict(FeaturesRef::f32(2, &x))?;
+    /// assert!(probabilities[0] < 0.5 && probabilities[1] > 0.5);
+    /// # Ok::<(), thalweg::Error>(())
+    /// ```
+    pub fn from_rows(features: FeaturesRef<'a>, targets: impl Into<TargetsRef<'a>>) -> Self {
+        Self {
+            rows: Some(Borrowed {
+                train: dataset(features, targets.into()),
+                validation: None,
+                test: None,
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// A weight for each of the rows in memory.
+    #[must_use]
+    pub fn weights(mut self, weights: &'a [f32]) -> Self {
+        if let Some(rows) = &mut self.rows {
+            rows.train.weights = Some(weights);
+        }
+        self
+    }
+
+    /// Rows in memory to watch training on: the model is that of the best epoch on them.
+    #[must_use]
+    pub fn validate_on(
+        mut self,
+        features: FeaturesRef<'a>,
+        targets: impl Into<TargetsRef<'a>>,
+    ) -> Self {
+        if let Some(rows) = &mut self.rows {
+            rows.validation = Some(dataset(features, targets.into()));
+        }
+        self
     }
 
     /// From a config, whose rows and settings hold unless others are set.
@@ -233,8 +287,16 @@ impl<'a> Trainer<'a> {
                 call(note);
             }
         };
-        let job = Job::open(&self.request, self.options, &mut tell)?;
+        let job = Job::open(&self.request, self.rows, self.options, &mut tell)?;
         job.train(&mut callbacks)
+    }
+}
+
+fn dataset<'a>(features: FeaturesRef<'a>, targets: TargetsRef<'a>) -> DatasetRef<'a> {
+    DatasetRef {
+        features,
+        targets,
+        weights: None,
     }
 }
 

@@ -2,14 +2,15 @@
 
 use thalweg_core::error::Error;
 use thalweg_data::error::quote;
-use thalweg_data::{Prepared, Source, Task};
+use thalweg_data::{Source, Task};
 
-use crate::config::{Config, DataConfig};
+use crate::config::{Config, DataConfig, IN_MEMORY};
 use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::model::Description;
 use crate::preset;
 use crate::request::Request;
+use crate::rows::RunRows;
 
 /// Where rows come from: the request over the config over the defaults.
 pub fn data(request: &Request, base: Option<&Config>) -> Result<DataConfig> {
@@ -33,6 +34,14 @@ pub fn data(request: &Request, base: Option<&Config>) -> Result<DataConfig> {
     }
     data.fit.embed_above = embed_above(request, base, &data)?;
     check_fractions(&data)?;
+    Ok(data)
+}
+
+/// The data part of a config whose rows a program lends.
+pub fn borrowed(request: &Request) -> Result<DataConfig> {
+    let mut data = DataConfig::of(IN_MEMORY);
+    request.apply("data", &mut data)?;
+    (data.split.test_fraction, data.split.validation_fraction) = (0.0, 0.0);
     Ok(data)
 }
 
@@ -95,8 +104,8 @@ fn check_fractions(data: &DataConfig) -> Result<()> {
 }
 
 /// Refuses what the data would leave without effect.
-pub fn check_used(request: &Request, data: &DataConfig, prepared: &Prepared) -> Result<()> {
-    let task = prepared.preprocessing.task();
+pub fn check_used(request: &Request, data: &DataConfig, rows: &RunRows) -> Result<()> {
+    let task = rows.preprocessing.task();
     if data.fit.class_weight.is_some() && !matches!(task, Task::Binary | Task::Multiclass) {
         let found = format!("the task {task}");
         let path = "data.fit.class_weight";
@@ -104,7 +113,7 @@ pub fn check_used(request: &Request, data: &DataConfig, prepared: &Prepared) -> 
         let remedy = "leave it out, or choose another `data.target.task`";
         return Err(error.remedy(remedy).at(path).into());
     }
-    let targets = &prepared.preprocessing.target.columns;
+    let targets = &rows.preprocessing.target.columns;
     if let Some(name) = data.fit.drop.iter().find(|name| targets.contains(name)) {
         let found = format!("the target {}", quote(name));
         let expected = "columns that are not the target";
@@ -112,9 +121,7 @@ pub fn check_used(request: &Request, data: &DataConfig, prepared: &Prepared) -> 
         let remedy = "keep it, or choose another column by `data.target.column`";
         return Err(error.remedy(remedy).at("data.fit.drop").into());
     }
-    // A part of the table would be in the split.
-    let is_official =
-        prepared.test.is_some() && prepared.split.test.is_empty() && data.test.is_none();
+    let is_official = rows.has_own_test && data.test.is_none();
     let path = "data.split.test_fraction";
     if request.has(path) && is_official {
         let found = format!("{} with its own test part", data.source);

@@ -2,7 +2,7 @@
 
 use thalweg_core::Isa;
 use thalweg_core::activations::{ACTIVATIONS, RowShape};
-use thalweg_core::dataset::Targets;
+use thalweg_core::dataset::TargetsRef;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::NetworkSpec;
@@ -17,7 +17,7 @@ const THROUGH: [&str; 3] = ["dropout", "flatten", "unflatten"];
 const APART: f64 = 0.05;
 
 /// A warning, if the last activation has a bound that answers to these targets would have to cross.
-pub(crate) fn check(network: &NetworkSpec, targets: &Targets) -> Result<Option<Note>> {
+pub(crate) fn check(network: &NetworkSpec, targets: TargetsRef) -> Result<Option<Note>> {
     let mut layers = network.layers.iter().rev();
     let last = layers.find(|layer| !THROUGH.contains(&layer.name.as_str()));
     let Some(activation) = last.and_then(activation) else {
@@ -25,8 +25,8 @@ pub(crate) fn check(network: &NetworkSpec, targets: &Targets) -> Result<Option<N
     };
     let function = ACTIVATIONS.build(&activation, &())?;
     let is_one = match targets {
-        Targets::Values { width, .. } => *width == 1,
-        Targets::Classes(_) => false,
+        TargetsRef::Values { width, .. } => width == 1,
+        TargetsRef::Classes(_) => false,
     };
     if function.check_trainable().is_err() || function.couples_values() && !is_one {
         return Ok(None);
@@ -42,8 +42,8 @@ pub(crate) fn check(network: &NetworkSpec, targets: &Targets) -> Result<Option<N
     });
     let is_out = |y: &f64| *y < least - 1e-3 || *y > most + 1e-3;
     let wanted = match (LOSSES.build(&network.loss, &())?.link(), targets) {
-        (Link::Identity, Targets::Values { width, values }) => {
-            let mut each = (0..*width).map(|target| values.iter().skip(target).step_by(*width));
+        (Link::Identity, TargetsRef::Values { width, values }) => {
+            let mut each = (0..width).map(|target| values.iter().skip(target).step_by(width));
             let rows = targets.rows() as f64;
             let share = |values: &mut dyn Iterator<Item = &f64>| {
                 values.filter(|y| is_out(y)).count() as f64 / rows
@@ -51,17 +51,19 @@ pub(crate) fn check(network: &NetworkSpec, targets: &Targets) -> Result<Option<N
             let Some(number) = each.position(|mut target| share(&mut target) > APART) else {
                 return Ok(None);
             };
-            let name = match *width {
+            let name = match width {
                 1 => "the target's".to_owned(),
                 _ => format!("those of target {}", number + 1),
             };
-            let column = || values.iter().skip(number).step_by(*width);
+            let column = || values.iter().skip(number).step_by(width);
             let low = column().copied().fold(f64::INFINITY, f64::min);
             let high = column().copied().fold(f64::NEG_INFINITY, f64::max);
             format!("{name}, as the network sees them, are from {low:.3} to {high:.3}")
         }
-        (Link::Identity, Targets::Classes(_)) if !is_out(&0.0) && !is_out(&1.0) => return Ok(None),
-        (Link::Identity, Targets::Classes(_)) => "the targets are 0 and 1".to_owned(),
+        (Link::Identity, TargetsRef::Classes(_)) if !is_out(&0.0) && !is_out(&1.0) => {
+            return Ok(None);
+        }
+        (Link::Identity, TargetsRef::Classes(_)) => "the targets are 0 and 1".to_owned(),
         // The sign, or the largest, decides.
         (Link::Margin | Link::Scores, _) if least < 0.0 && most > 0.0 => return Ok(None),
         _ if least.is_infinite() && most.is_infinite() => return Ok(None),
@@ -106,6 +108,8 @@ fn range(function: impl Fn(&mut [f64])) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use thalweg_core::dataset::Targets;
+
     use super::*;
 
     fn warning(activation: &str, loss: &str, targets: &Targets) -> Option<String> {
@@ -116,7 +120,7 @@ mod tests {
             loss: Choice::new(loss),
             layers: vec![last],
         };
-        check(&network, targets)
+        check(&network, targets.view())
             .unwrap()
             .map(|note| note.to_string())
     }

@@ -1,0 +1,161 @@
+//! The rows of a run, as the network sees them: read from files, or borrowed from the caller.
+
+use thalweg_core::dataset::{Dataset, DatasetRef, TargetsRef};
+use thalweg_core::error::Error;
+use thalweg_core::source::RowSource;
+use thalweg_data::preprocess::{InputColumn, TargetScaling};
+use thalweg_data::target::Target;
+use thalweg_data::{Encoding, Note, Prepared, Preprocessing, Task};
+
+use crate::error::Result;
+
+/// Rows of the caller, which are trained on as they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Borrowed<'a> {
+    /// The rows to train on.
+    pub train: DatasetRef<'a>,
+    /// The rows to watch training on.
+    pub validation: Option<DatasetRef<'a>>,
+    /// The rows for the final test.
+    pub test: Option<DatasetRef<'a>>,
+}
+
+/// Rows that are held or borrowed.
+#[derive(Debug, Clone)]
+pub enum Part<'a> {
+    /// Held.
+    Held(Dataset),
+    /// Borrowed.
+    Borrowed(DatasetRef<'a>),
+}
+
+impl Part<'_> {
+    /// The rows.
+    pub fn view(&self) -> DatasetRef<'_> {
+        match self {
+            Part::Held(rows) => rows.view(),
+            Part::Borrowed(rows) => *rows,
+        }
+    }
+
+    /// The rows as a source of batches.
+    pub fn source(&self) -> Box<dyn RowSource + '_> {
+        Box::new(self.view())
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.view().features.rows()
+    }
+}
+
+/// The rows of a run, and what makes inputs of raw columns.
+#[derive(Debug, Clone)]
+pub struct RunRows<'a> {
+    /// Raw columns to network inputs and back.
+    pub preprocessing: Preprocessing,
+    /// The rows to train on, class weights included.
+    pub train: Part<'a>,
+    /// The rows to watch training on.
+    pub validation: Option<Part<'a>>,
+    /// The rows for the final test.
+    pub test: Option<Part<'a>>,
+    /// Whether the test rows are no part of the table with the training rows.
+    pub has_own_test: bool,
+    /// What should be known of the rows.
+    pub notes: Vec<Note>,
+}
+
+impl From<Prepared> for RunRows<'_> {
+    fn from(prepared: Prepared) -> Self {
+        Self {
+            preprocessing: prepared.preprocessing,
+            train: Part::Held(prepared.train),
+            validation: prepared.validation.map(Part::Held),
+            has_own_test: prepared.test.is_some() && prepared.split.test.is_empty(),
+            test: prepared.test.map(Part::Held),
+            notes: prepared.notes,
+        }
+    }
+}
+
+impl<'a> RunRows<'a> {
+    /// Borrowed rows of a task; else classes are binary or multiclass by their number, and numbers are amounts.
+    ///
+    /// # Errors
+    /// If there is no row, or the task does not go with the targets.
+    pub(crate) fn borrowed(rows: Borrowed<'a>, task: Option<Task>) -> Result<Self> {
+        let train = rows.train;
+        let parts = [Some(train), rows.validation, rows.test];
+        let (task, classes) = match (train.targets, task) {
+            (TargetsRef::Classes(_), None | Some(Task::Binary | Task::Multiclass)) => {
+                let of = |part: DatasetRef| match part.targets {
+                    TargetsRef::Classes(classes) => classes.iter().copied().max(),
+                    TargetsRef::Values { .. } => None,
+                };
+                let most = parts.into_iter().flatten().filter_map(of).max();
+                let count = most.map_or(0, |most| most as usize + 1).max(2);
+                let by_count = if count == 2 {
+                    Task::Binary
+                } else {
+                    Task::Multiclass
+                };
+                (task.unwrap_or(by_count), count)
+            }
+            (TargetsRef::Values { .. }, None | Some(Task::Regression)) => (Task::Regression, 0),
+            (TargetsRef::Values { .. }, Some(Task::Multilabel)) => (Task::Multilabel, 0),
+            (_, Some(task)) => {
+                let expected =
+                    "classes for binary and multiclass, numbers for regression and multilabel";
+                let error = Error::invalid("`data.target.task`", task.to_string(), expected);
+                return Err(error.at("data.target.task").into());
+            }
+        };
+        let targets = match train.targets {
+            TargetsRef::Values { width, .. } if width != 1 => {
+                (0..width).map(|j| format!("y{j}")).collect()
+            }
+            _ => vec!["y".to_owned()],
+        };
+        let input = InputColumn {
+            name: "X".to_owned(),
+            encoding: Encoding::Image {
+                shape: vec![train.features.width],
+                scale: 1.0,
+                offset: 0.0,
+            },
+        };
+        let scaling = TargetScaling {
+            mean: 0.0,
+            deviation: 1.0,
+        };
+        let preprocessing = Preprocessing {
+            columns: [vec!["X".to_owned()], targets.clone()].concat(),
+            inputs: vec![input],
+            dropped: Vec::new(),
+            target_scaling: vec![
+                scaling;
+                if task == Task::Regression {
+                    targets.len()
+                } else {
+                    0
+                }
+            ],
+            target: Target {
+                columns: targets,
+                task,
+                classes: (0..classes).map(|class| class.to_string()).collect(),
+            },
+            sample_weight: None,
+            class_weights: None,
+        };
+        Ok(Self {
+            preprocessing,
+            train: Part::Borrowed(train),
+            validation: rows.validation.map(Part::Borrowed),
+            test: rows.test.map(Part::Borrowed),
+            has_own_test: rows.test.is_some(),
+            notes: Vec::new(),
+        })
+    }
+}
