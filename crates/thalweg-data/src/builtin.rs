@@ -1,5 +1,4 @@
-//! Small data sets inside the program, for first steps and tests. `builtin/ORIGIN.md` says where they
-//! come from.
+//! Small data sets inside the program, for first steps and tests. Their origin is in `builtin/ORIGIN.md`.
 
 use thalweg_core::dataset::Values;
 

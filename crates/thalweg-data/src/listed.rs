@@ -1,15 +1,14 @@
-//! What can be said of rows, in the words in which the entries of the engine's registries are described: tasks, and what
-//! rows weigh.
+//! Tasks and weights, described as the entries of the engine's registries are.
 
 use thalweg_core::registry::{Default, Description, Domain, Parameter};
 
-/// How one thing is said: the flag of `thalweg train`, and the field of a config file.
+/// The flag of `thalweg train`, and the field of a config file.
 pub type How = (&'static str, &'static str);
 
-/// How a task is said.
+/// What sets the task.
 pub const TASK: How = ("--task", "data.target.task");
 
-/// The tasks, in the order of [`crate::Task`]. Which one it is, is seen by the target unless it is said.
+/// The tasks, in the order of [`Task::ALL`](crate::Task::ALL). Where no option sets the task, the target decides.
 pub static TASKS: [Description; 4] = [
     Description {
         name: "regression",
@@ -27,7 +26,7 @@ pub static TASKS: [Description; 4] = [
     },
     Description {
         name: "multiclass",
-        summary: "One of several classes: a logit for each, of which the largest is the answer",
+        summary: "One of several classes: a logit for each; the largest is the prediction",
         equation: "P(k) = exp zₖ / Σ exp zⱼ",
         source: "Bishop 1995, section 6.9",
         parameters: &[],
@@ -41,7 +40,7 @@ pub static TASKS: [Description; 4] = [
     },
 ];
 
-/// What rows weigh in loss, gradient and metrics, each with how it is said. Both together are multiplied.
+/// Weights of rows in loss, gradient and metrics, each with what sets it. Both together are multiplied.
 pub static WEIGHTS: [(Description, How); 2] = [
     (
         Description {

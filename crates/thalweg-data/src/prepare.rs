@@ -1,14 +1,14 @@
-//! From what was read to what is trained on, in one call.
+//! From tables to datasets, in one call.
 
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use thalweg_core::dataset::{Dataset, Targets};
+use thalweg_core::dataset::Dataset;
 
 use crate::error::{Note, Result};
 use crate::loaded::Loaded;
 use crate::part::Part;
-use crate::preprocess::{Bound, Dtype, FitOptions, Preprocessing};
+use crate::preprocess::{Dtype, FitOptions, Preprocessing};
 use crate::split::{Split, SplitOptions, split};
 use crate::table::Table;
 use crate::target::{Target, TargetOptions};
@@ -34,7 +34,7 @@ pub struct Prepared {
     pub preprocessing: Preprocessing,
     /// The rows to train on, class weights included.
     pub train: Dataset,
-    /// The rows to watch training on.
+    /// The rows to validate on while training.
     pub validation: Option<Dataset>,
     /// The rows for the final test.
     pub test: Option<Dataset>,
@@ -49,42 +49,21 @@ pub struct Prepared {
 /// A `validation` or `test` table replaces the split's part; so does the official test part of `loaded`.
 ///
 /// # Errors
-/// As [`Target::choose`], [`split`], [`Preprocessing::fit`], [`Preprocessing::bind`] and
-/// [`Bound::dataset`].
+/// As [`Target::choose`], [`split`], [`Preprocessing::fit`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset).
 pub fn prepare(
     loaded: &Loaded,
     validation: Option<&Table>,
     test: Option<&Table>,
     options: &PrepareOptions,
 ) -> Result<Prepared> {
-    let table = &loaded.train;
-    let own = (validation, test.or(loaded.test.as_ref()));
-    let mut notes = loaded.notes.clone();
-    let (target, targets, more) = Target::choose(table, &options.target)?;
-    notes.extend(more);
-    let (split, more) = split_rest(&targets, own, &options.split)?;
-    notes.extend(more);
-    let train = Part::of("training rows", &split.train, &targets);
-    let (preprocessing, more) = Preprocessing::fit(&(table, &train), target, &options.fit)?;
-    notes.extend(more);
-    let bound = preprocessing.bind(table)?;
-    let datasets = datasets(
-        &bound,
-        train,
-        own,
-        &split,
-        &targets,
-        options.dtype,
-        &mut notes,
-    )?;
-    Ok(prepared(datasets, preprocessing, split, notes))
+    prepare_by(None, loaded, validation, test, options)
 }
 
 /// The same for new rows of a model, by its target, classes and preprocessing. Of the options, `split` and `dtype`
 /// count. Notes name categories that the model does not know.
 ///
 /// # Errors
-/// As [`split`], [`Preprocessing::bind`] and [`Bound::dataset`]: columns are missing, or a class is none of the
+/// As [`split`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset): columns are missing, or a class is none of the
 /// model's.
 pub fn prepare_fitted(
     loaded: &Loaded,
@@ -93,92 +72,70 @@ pub fn prepare_fitted(
     preprocessing: &Preprocessing,
     options: &PrepareOptions,
 ) -> Result<Prepared> {
-    let table = &loaded.train;
-    let own = (validation, test.or(loaded.test.as_ref()));
-    let mut notes = loaded.notes.clone();
-    let rows = table.all_rows();
-    let targets = preprocessing.target.encode(table, &rows)?;
-    let (split, more) = split_rest(&targets, own, &options.split)?;
-    notes.extend(more);
-    let bound = preprocessing.bind(table)?;
-    notes.extend(bound.unseen(&rows));
-    let train = Part::of("training rows", &split.train, &targets);
-    let datasets = datasets(
-        &bound,
-        train,
-        own,
-        &split,
-        &targets,
-        options.dtype,
-        &mut notes,
-    )?;
-    Ok(prepared(datasets, preprocessing.clone(), split, notes))
+    prepare_by(Some(preprocessing), loaded, validation, test, options)
 }
 
-/// Tables of validation and test rows, where there are such.
-type OwnTables<'a> = (Option<&'a Table>, Option<&'a Table>);
-
-/// Draws the parts that have no table of their own.
-fn split_rest(
-    targets: &Targets,
-    (validation, test): OwnTables,
-    options: &SplitOptions,
-) -> Result<(Split, Vec<Note>)> {
-    let mut fractions = options.clone();
+fn prepare_by(
+    fitted: Option<&Preprocessing>,
+    loaded: &Loaded,
+    validation: Option<&Table>,
+    test: Option<&Table>,
+    options: &PrepareOptions,
+) -> Result<Prepared> {
+    let (table, test, dtype) = (&loaded.train, test.or(loaded.test.as_ref()), options.dtype);
+    let all = table.all_rows();
+    let mut notes = loaded.notes.clone();
+    let (target, targets) = match fitted {
+        Some(fitted) => (fitted.target.clone(), fitted.target.encode(table, &all)?),
+        None => {
+            let (target, targets, more) = Target::choose(table, &options.target)?;
+            notes.extend(more);
+            (target, targets)
+        }
+    };
+    let mut fractions = options.split.clone();
     if test.is_some() {
         fractions.test_fraction = 0.0;
     }
     if validation.is_some() {
         fractions.validation_fraction = 0.0;
     }
-    split(targets, &fractions)
-}
-
-/// Training, validation and test rows.
-type Datasets = (Dataset, Option<Dataset>, Option<Dataset>);
-
-fn datasets(
-    bound: &Bound,
-    train: Part,
-    (validation, test): OwnTables,
-    split: &Split,
-    targets: &Targets,
-    dtype: Dtype,
-    notes: &mut Vec<Note>,
-) -> Result<Datasets> {
+    let (split, more) = split(&targets, &fractions)?;
+    notes.extend(more);
+    let train = Part::of("training rows", &split.train, &targets);
+    let (preprocessing, more) = match fitted {
+        Some(fitted) => (fitted.clone(), Vec::new()),
+        None => Preprocessing::fit(&(table, &train), target, &options.fit)?,
+    };
+    notes.extend(more);
+    let bound = preprocessing.bind(table)?;
+    if fitted.is_some() {
+        notes.extend(bound.unseen(&all));
+    }
     let train = bound.training_dataset(train, dtype)?;
     notes.extend(bound.unused());
     let mut part = |own: Option<&Table>, rows: &[usize], name| -> Result<Option<Dataset>> {
         Ok(Some(match own {
             Some(own) => {
-                let bound = bound.preprocessing.bind(own)?;
+                let bound = preprocessing.bind(own)?;
                 let dataset = bound.dataset(Part::new(name, own.all_rows()), dtype)?;
                 notes.extend(bound.unused());
                 dataset
             }
             None if rows.is_empty() => return Ok(None),
-            None => bound.dataset(Part::of(name, rows, targets), dtype)?,
+            None => bound.dataset(Part::of(name, rows, &targets), dtype)?,
         }))
     };
     let validation = part(validation, &split.validation, "validation rows")?;
     let test = part(test, &split.test, "test rows")?;
-    Ok((train, validation, test))
-}
-
-fn prepared(
-    (train, validation, test): Datasets,
-    preprocessing: Preprocessing,
-    split: Split,
-    mut notes: Vec<Note>,
-) -> Prepared {
     let mut seen = HashSet::new();
     notes.retain(|note| seen.insert(note.text.clone()));
-    Prepared {
+    Ok(Prepared {
         preprocessing,
         train,
         validation,
         test,
         split,
         notes,
-    }
+    })
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Location, Note, Result};
 pub struct SplitOptions {
     /// Fraction of the rows kept for the final test.
     pub test_fraction: f64,
-    /// Fraction of the rows on which training is watched.
+    /// Fraction of the rows to validate on while training.
     pub validation_fraction: f64,
     /// Seed of the draw.
     pub seed: u64,
@@ -37,7 +37,7 @@ impl Default for SplitOptions {
 pub struct Split {
     /// Rows to train on; never empty.
     pub train: Vec<usize>,
-    /// Rows to watch training on.
+    /// Rows to validate on while training.
     pub validation: Vec<usize>,
     /// Rows for the final test.
     pub test: Vec<usize>,
@@ -110,7 +110,7 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
     Ok((split, notes))
 }
 
-/// The rows of each class in the order of `order`; all rows together where classes are not kept apart.
+/// The rows of each class in the order of `order`; one stratum of all rows where the split is not by class.
 fn strata(
     targets: &Targets,
     options: &SplitOptions,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::preprocess::mean_and_deviation;
+use crate::preprocess::{NumericFit, Scaling};
 use crate::table::{Column, ColumnData, Table};
 
 const TOP: usize = 5;
@@ -46,10 +46,11 @@ pub struct NumberSummary {
 
 /// Summarizes every column.
 pub fn summarize(table: &Table) -> Vec<ColumnSummary> {
-    table.columns.iter().map(column).collect()
+    let columns = table.columns.iter();
+    columns.map(|one| column(one, table.rows)).collect()
 }
 
-fn column(column: &Column) -> ColumnSummary {
+fn column(column: &Column, rows: usize) -> ColumnSummary {
     let mut summary = ColumnSummary {
         name: column.name.clone(),
         kind: column.kind().to_string(),
@@ -64,10 +65,8 @@ fn column(column: &Column) -> ColumnSummary {
             summary.missing = values.iter().filter(|x| x.is_nan()).count();
             summary.numbers = numbers(values.iter().copied());
             // -0 and 0 are one value.
-            let bits = values
-                .iter()
-                .filter(|x| !x.is_nan())
-                .map(|x| (x + 0.0).to_bits());
+            let present = values.iter().filter(|x| !x.is_nan());
+            let bits = present.map(|x| (x + 0.0).to_bits());
             summary.distinct = Some(bits.collect::<HashSet<_>>().len());
         }
         ColumnData::Text(text) => {
@@ -85,12 +84,7 @@ fn column(column: &Column) -> ColumnSummary {
             summary.top = top;
         }
         ColumnData::Block(block) => {
-            let count = match &block.values {
-                thalweg_core::dataset::Values::F32(values) => values.len(),
-                thalweg_core::dataset::Values::F64(values) => values.len(),
-                thalweg_core::dataset::Values::U8 { bytes, .. } => bytes.len(),
-            };
-            let each = || (0..count).map(|i| block.value(i));
+            let each = || (0..rows * block.width()).map(|i| block.value(i));
             summary.missing = each().filter(|x| x.is_nan()).count();
             summary.shape = Some(block.shape.clone());
             summary.numbers = numbers(each());
@@ -99,14 +93,13 @@ fn column(column: &Column) -> ColumnSummary {
     summary
 }
 
-fn numbers(values: impl Iterator<Item = f64>) -> Option<NumberSummary> {
-    let present: Vec<f64> = values.filter(|x| !x.is_nan()).collect();
-    let first = *present.first()?;
-    let (mean, deviation) = mean_and_deviation(&present);
-    Some(NumberSummary {
+fn numbers(values: impl Iterator<Item = f64> + Clone) -> Option<NumberSummary> {
+    let fit = NumericFit::of(values, Scaling::Standard);
+    let (mean, deviation) = fit.mean_and_deviation();
+    (fit.present() > 0).then_some(NumberSummary {
         mean,
         deviation,
-        min: present.iter().copied().fold(first, f64::min),
-        max: present.iter().copied().fold(first, f64::max),
+        min: fit.least,
+        max: fit.most,
     })
 }

@@ -5,7 +5,6 @@
 use thalweg_core::dataset::Values;
 
 use crate::error::{Error, Location, Result, quote};
-use crate::options::ExpectedColumns;
 
 /// The code of a missing value in [`TextColumn::codes`].
 pub const MISSING: u32 = u32::MAX;
@@ -226,15 +225,6 @@ impl Table {
     /// The names of all columns.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.columns.iter().map(|column| column.name.as_str())
-    }
-
-    /// What another file of the same kind (a test file) is expected to hold; see
-    /// [`ReadOptions::expected`](crate::ReadOptions::expected).
-    pub fn expected_columns(&self) -> ExpectedColumns {
-        ExpectedColumns {
-            names: self.names().map(str::to_owned).collect(),
-            optional: Vec::new(),
-        }
     }
 
     /// The indices of all rows.

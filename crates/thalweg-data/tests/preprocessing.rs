@@ -161,7 +161,7 @@ fn columns_are_found_by_name_in_any_order() {
         p.bind(&other).unwrap().unused().unwrap().to_string(),
         "note: t.csv: columns that the model does not know are ignored: \"extra\""
     );
-    // Lima was never seen and the second city is missing: both are "other".
+    // Lima is in no training row and the second city is missing: both are "other".
     near(&values[..6], &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
     near(&values[9 + 2..9 + 6], &[0.0, 0.0, 0.0, 1.0]);
 }
@@ -533,7 +533,7 @@ proptest! {
 }
 
 #[test]
-fn only_training_rows_are_looked_at() {
+fn fitting_uses_training_rows_alone() {
     let text = table("x,k,y\n1,a,0.5\n3,b,1.5\n1000,c,2.5\n");
     let (target, ..) = Target::choose(&text, &TargetOptions::default()).unwrap();
     let (p, _) = fit_rows(&text, target, &FitOptions::default(), &[0, 1]).unwrap();
@@ -595,7 +595,7 @@ fn decimal_commas_are_pointed_out() {
 }
 
 #[test]
-fn the_class_that_says_yes_is_the_positive_one() {
+fn the_class_that_means_true_is_the_positive_one() {
     let target = choose("a,t\n1,YES\n2,no\n", None, None).unwrap();
     assert_eq!(target.classes, ["no", "YES"]);
 }
@@ -604,8 +604,8 @@ fn the_class_that_says_yes_is_the_positive_one() {
 fn nearly_numbers(n: usize, x: Option<&str>, y: Option<&str>) -> String {
     let mut text = "x,k,y\n".to_owned();
     for i in 0..n {
-        let cell = |odd: Option<&str>, number: f64| match odd.filter(|_| i == 6) {
-            Some(odd) => odd.to_owned(),
+        let cell = |stray: Option<&str>, number: f64| match stray.filter(|_| i == 6) {
+            Some(stray) => stray.to_owned(),
             None => number.to_string(),
         };
         let (x, y) = (cell(x, i as f64), cell(y, i as f64 + 0.5));
@@ -615,7 +615,7 @@ fn nearly_numbers(n: usize, x: Option<&str>, y: Option<&str>) -> String {
 }
 
 #[test]
-fn a_few_odd_cells_among_numbers_are_pointed_out() {
+fn a_few_stray_cells_among_numbers_are_pointed_out() {
     let (_, notes) = fit(
         &table(&nearly_numbers(20, Some("oops"), None)),
         "y",
@@ -640,7 +640,7 @@ fn a_few_odd_cells_among_numbers_are_pointed_out() {
 }
 
 #[test]
-fn an_odd_cell_does_not_turn_amounts_into_classes() {
+fn a_stray_cell_does_not_turn_amounts_into_classes() {
     let text = nearly_numbers(30, None, Some("hello"));
     assert_eq!(
         choose(&text, Some("y"), None).unwrap_err().to_string(),
@@ -749,7 +749,7 @@ fn columns_of_many_categories_become_codes_that_come_first() {
     let (p, _) = fit(&table, "y", &options(Some(2)));
     assert_eq!(p.input_names(), ["k (code)", "x"]);
     assert_eq!(p.codes(), [("k", 4)]);
-    // `d` comes once, and teaches with the missing one what is unknown.
+    // `d` comes once, and trains with the missing one the vector of unknown categories.
     let codes: Vec<f64> = features(&p, &table).into_iter().step_by(2).collect();
     assert_eq!(codes, [3.0, 1.0, 2.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
     let new = self::table("k,x\nb,0\nzebra,1\n,2\n");
@@ -759,7 +759,7 @@ fn columns_of_many_categories_become_codes_that_come_first() {
         notes[0].text,
         "column \"k\": 1 of 3 rows holds a value that training rarely or never saw, such as \"zebra\""
     );
-    // One row is enough where it is said to be; three are more than any has.
+    // With `embed_least` 1 a single row is enough; no category has 3.
     for (embed_least, codes) in [(1, &[("k", 5)][..]), (3, &[])] {
         let options = FitOptions {
             embed_least,

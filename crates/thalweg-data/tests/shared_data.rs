@@ -1,279 +1,89 @@
-//! Real files. They are not part of the project: where the folder is missing, these tests say so and pass.
+//! Real files, which are no part of the project: `cargo xtask test` runs these tests where the folder is there.
 
 use std::path::PathBuf;
 
+use thalweg_core::dataset::{Targets, Values};
+use thalweg_data::Task::*;
 use thalweg_data::preprocess::InputColumn;
 use thalweg_data::*;
 
-fn shared(path: &str) -> Option<Source> {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../../shared/data", path]
-        .iter()
-        .collect();
-    if path.exists() {
-        return Some(Source::Path(path));
-    }
-    eprintln!("skipped: {} is not there", path.display());
-    None
+fn load(path: &str) -> Loaded {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let source = Source::Path(PathBuf::from(folder).join(path));
+    read(&source, &ReadOptions::default()).unwrap()
 }
 
-struct Expected {
-    path: &'static str,
-    target: Option<&'static str>,
-    rows: usize,
-    columns: usize,
-    chosen: &'static str,
-    task: Task,
-    outputs: usize,
-    categorical: usize,
-}
+/// File, target, rows, columns, the target that is chosen, task, outputs, categorical columns.
+type Row = (
+    &'static str,
+    Option<&'static str>,
+    usize,
+    usize,
+    &'static str,
+    Task,
+    usize,
+    usize,
+);
+
+#[rustfmt::skip]
+const FILES: [Row; 18] = [
+    ("adult/adult.data.csv", None, 32561, 15, "column_15", Binary, 1, 8),
+    ("california-housing/housing.csv", Some("median_house_value"), 20640, 10, "median_house_value", Regression, 1, 1),
+    ("bank-marketing/bank-full.csv", None, 45211, 17, "y", Binary, 1, 6),
+    ("bike-sharing/hour.csv", None, 17379, 17, "cnt", Regression, 1, 1),
+    ("credit-default/UCI_Credit_Card.csv", None, 30000, 25, "Y", Binary, 1, 0),
+    ("diamonds/diamonds.csv", Some("price"), 53940, 10, "price", Regression, 1, 3),
+    ("abalone/abalone.csv", None, 4177, 9, "column_9", Regression, 1, 1),
+    ("wine-quality/winequality-red.csv", None, 1599, 12, "column_12", Multiclass, 6, 0),
+    ("wine-quality/winequality-white.csv", None, 4898, 12, "column_12", Multiclass, 7, 0),
+    ("optdigits/optdigits.tra.tsv", None, 3823, 65, "column_65", Multiclass, 10, 0),
+    ("higgs-lightgbm/binary.train.tsv", Some("column_1"), 7000, 29, "column_1", Binary, 1, 0),
+    ("uci-10fold/airfoil.data.csv.gz", None, 1503, 6, "column_6", Regression, 1, 0),
+    ("uci-10fold/autompg.data.csv.gz", None, 392, 8, "column_8", Regression, 1, 0),
+    ("uci-10fold/concrete.data.csv.gz", None, 1030, 9, "column_9", Regression, 1, 0),
+    ("uci-10fold/energy.data.csv.gz", None, 768, 9, "column_9", Regression, 1, 0),
+    ("uci-10fold/protein.data.csv.gz", None, 45730, 10, "column_10", Regression, 1, 0),
+    ("uci-10fold/wine.data.csv.gz", None, 1599, 12, "column_12", Regression, 1, 0),
+    ("uci-10fold/yacht.data.csv.gz", None, 308, 7, "column_7", Regression, 1, 0),
+];
 
 #[test]
-fn types_headers_and_targets_of_real_files_are_read_rightly() {
-    let e = |path, target, rows, columns, chosen, task, outputs, categorical| Expected {
-        path,
-        target,
-        rows,
-        columns,
-        chosen,
-        task,
-        outputs,
-        categorical,
-    };
-    use Task::*;
-    let all = [
-        e(
-            "adult/adult.data.csv",
-            None,
-            32561,
-            15,
-            "column_15",
-            Binary,
-            1,
-            8,
-        ),
-        e(
-            "california-housing/housing.csv",
-            Some("median_house_value"),
-            20640,
-            10,
-            "median_house_value",
-            Regression,
-            1,
-            1,
-        ),
-        e(
-            "bank-marketing/bank-full.csv",
-            None,
-            45211,
-            17,
-            "y",
-            Binary,
-            1,
-            6,
-        ),
-        e(
-            "bike-sharing/hour.csv",
-            None,
-            17379,
-            17,
-            "cnt",
-            Regression,
-            1,
-            1,
-        ),
-        e(
-            "credit-default/UCI_Credit_Card.csv",
-            None,
-            30000,
-            25,
-            "Y",
-            Binary,
-            1,
-            0,
-        ),
-        e(
-            "diamonds/diamonds.csv",
-            Some("price"),
-            53940,
-            10,
-            "price",
-            Regression,
-            1,
-            3,
-        ),
-        e(
-            "abalone/abalone.csv",
-            None,
-            4177,
-            9,
-            "column_9",
-            Regression,
-            1,
-            1,
-        ),
-        e(
-            "wine-quality/winequality-red.csv",
-            None,
-            1599,
-            12,
-            "column_12",
-            Multiclass,
-            6,
-            0,
-        ),
-        e(
-            "wine-quality/winequality-white.csv",
-            None,
-            4898,
-            12,
-            "column_12",
-            Multiclass,
-            7,
-            0,
-        ),
-        e(
-            "optdigits/optdigits.tra.tsv",
-            None,
-            3823,
-            65,
-            "column_65",
-            Multiclass,
-            10,
-            0,
-        ),
-        e(
-            "higgs-lightgbm/binary.train.tsv",
-            Some("column_1"),
-            7000,
-            29,
-            "column_1",
-            Binary,
-            1,
-            0,
-        ),
-        e(
-            "uci-10fold/airfoil.data.csv.gz",
-            None,
-            1503,
-            6,
-            "column_6",
-            Regression,
-            1,
-            0,
-        ),
-        e(
-            "uci-10fold/autompg.data.csv.gz",
-            None,
-            392,
-            8,
-            "column_8",
-            Regression,
-            1,
-            0,
-        ),
-        e(
-            "uci-10fold/concrete.data.csv.gz",
-            None,
-            1030,
-            9,
-            "column_9",
-            Regression,
-            1,
-            0,
-        ),
-        e(
-            "uci-10fold/energy.data.csv.gz",
-            None,
-            768,
-            9,
-            "column_9",
-            Regression,
-            1,
-            0,
-        ),
-        e(
-            "uci-10fold/protein.data.csv.gz",
-            None,
-            45730,
-            10,
-            "column_10",
-            Regression,
-            1,
-            0,
-        ),
-        e(
-            "uci-10fold/wine.data.csv.gz",
-            None,
-            1599,
-            12,
-            "column_12",
-            Regression,
-            1,
-            0,
-        ),
-        e(
-            "uci-10fold/yacht.data.csv.gz",
-            None,
-            308,
-            7,
-            "column_7",
-            Regression,
-            1,
-            0,
-        ),
-    ];
-    for e in all {
-        let Some(source) = shared(e.path) else { return };
-        let loaded = read(&source, &ReadOptions::default()).unwrap();
+#[ignore = "needs the shared data sets"]
+fn types_headers_and_targets_of_real_files_are_detected() {
+    for (path, column, rows, columns, chosen, task, outputs, categorical) in FILES {
+        let loaded = load(path);
         let table = &loaded.train;
-        assert_eq!(
-            (table.rows, table.columns.len()),
-            (e.rows, e.columns),
-            "{}",
-            e.path
-        );
+        assert_eq!((table.rows, table.columns.len()), (rows, columns), "{path}");
+        let target = TargetOptions {
+            column: column.map(str::to_owned),
+            task: None,
+        };
         let options = PrepareOptions {
-            target: TargetOptions {
-                column: e.target.map(str::to_owned),
-                task: None,
-            },
+            target,
             ..Default::default()
         };
-        let prepared = prepare(&loaded, None, None, &options).unwrap();
-        let p = &prepared.preprocessing;
-        for note in &prepared.notes {
-            eprintln!("{}: {note}", e.path);
-        }
-        assert_eq!(p.target.columns, [e.chosen], "{}", e.path);
+        let p = prepare(&loaded, None, None, &options)
+            .unwrap()
+            .preprocessing;
+        assert_eq!(p.target.columns, [chosen], "{path}");
+        assert_eq!((p.task(), p.output_width()), (task, outputs), "{path}");
+        let is_one = |c: &&InputColumn| matches!(c.encoding, Encoding::Categorical { .. });
         assert_eq!(
-            (p.task(), p.output_width()),
-            (e.task, e.outputs),
-            "{}",
-            e.path
-        );
-        let categorical = |c: &&InputColumn| matches!(c.encoding, Encoding::Categorical { .. });
-        assert_eq!(
-            p.inputs.iter().filter(categorical).count(),
-            e.categorical,
-            "{}",
-            e.path
+            p.inputs.iter().filter(is_one).count(),
+            categorical,
+            "{path}"
         );
     }
 }
 
 #[test]
+#[ignore = "needs the shared data sets"]
 fn the_official_test_file_of_adult_is_evaluated_although_its_labels_end_in_a_full_stop() {
-    let (Some(train), Some(test)) = (
-        shared("adult/adult.data.csv"),
-        shared("adult/adult.test.csv"),
-    ) else {
-        return;
-    };
-    let loaded = read(&train, &ReadOptions::default()).unwrap();
-    let test = read(&test, &ReadOptions::default()).unwrap().train;
-    let prepared = prepare(&loaded, None, Some(&test), &PrepareOptions::default()).unwrap();
+    let (train, test) = (load("adult/adult.data.csv"), load("adult/adult.test.csv"));
+    let options = PrepareOptions::default();
+    let prepared = prepare(&train, None, Some(&test.train), &options).unwrap();
     assert_eq!(prepared.preprocessing.classes(), ["<=50K", ">50K"]);
-    let thalweg_core::dataset::Targets::Classes(classes) = prepared.test.unwrap().targets else {
+    let Targets::Classes(classes) = prepared.test.unwrap().targets else {
         panic!("classes");
     };
     // UCI: 3846 of the 16281 test rows earn more than 50K.
@@ -282,21 +92,15 @@ fn the_official_test_file_of_adult_is_evaluated_although_its_labels_end_in_a_ful
 }
 
 #[test]
-fn a_directory_of_the_mnist_files_is_read_whole() {
-    let Some(source) = shared("mnist") else {
-        return;
-    };
-    let loaded = read(&source, &ReadOptions::default()).unwrap();
-    let prepared = prepare(&loaded, None, None, &PrepareOptions::default()).unwrap();
+#[ignore = "needs the shared data sets"]
+fn a_folder_of_the_mnist_files_is_read_whole() {
+    let prepared = prepare(&load("mnist"), None, None, &PrepareOptions::default()).unwrap();
     assert_eq!(prepared.preprocessing.input_shape(), [28, 28]);
     assert_eq!(prepared.preprocessing.output_width(), 10);
-    assert_eq!(
-        (prepared.train.rows(), prepared.test.map(|t| t.rows())),
-        (54000, Some(10000))
-    );
+    let test = prepared.test.map(|test| test.rows());
+    assert_eq!((prepared.train.rows(), test), (54000, Some(10000)));
     // The mean and deviation of MNIST's training pixels in every tutorial: 0.1307 and 0.3081.
-    let thalweg_core::dataset::Values::U8 { scale, offset, .. } = prepared.train.features.values
-    else {
+    let Values::U8 { scale, offset, .. } = prepared.train.features.values else {
         panic!("pixels stay bytes");
     };
     assert!((scale - 1.0 / 255.0 / 0.3081).abs() < 1e-4, "{scale}");

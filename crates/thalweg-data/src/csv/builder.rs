@@ -1,4 +1,4 @@
-//! A column that learns its type from its cells.
+//! Columns that infer their type from their cells.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ const MISSING_WORDS: [&str; 13] = [
     "", "?", "na", "n/a", "nan", "null", "none", "#n/a", "#na", "<na>", "-nan", "1.#ind", "-1.#ind",
 ];
 
-/// What a cell says.
+/// The meaning of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Parsed {
     /// A number (∞ included; it is rejected where the column is used).
@@ -47,7 +47,7 @@ fn word(cell: &str) -> Parsed {
     }
 }
 
-/// Whether a cell is of digits alone that begin with a zero they do not need, as postcodes do.
+/// Whether a cell is digits with a redundant leading zero, as in postcodes.
 pub fn is_code(cell: &str) -> bool {
     let digits = cell.as_bytes();
     matches!(digits, [b'0', _, ..]) && digits.iter().all(u8::is_ascii_digit)
@@ -55,7 +55,7 @@ pub fn is_code(cell: &str) -> bool {
 
 /// Collects cells: numbers as long as all are numbers, else categories.
 ///
-/// A column with any text is text throughout, wherever the text stands. Its numbers are then written in
+/// A column with any text is text throughout, wherever the text is. Its numbers are then written in
 /// their shortest form (`1.0` and `1` are one category), so that the type and the categories do not depend
 /// on the order of the rows. A number such as `00123` is text: it is a code, and another one than `123`.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn one_text_makes_a_column_text_wherever_it_stands() {
+    fn one_text_makes_a_column_text_wherever_it_is() {
         let texts = |cells: &[&str]| match column(cells) {
             ColumnData::Text(text) => text,
             other => panic!("not text: {other:?}"),

@@ -1,4 +1,4 @@
-//! What a text file leaves unsaid: its delimiter, and whether the first line holds names.
+//! Detection of the delimiter, and of a header in the first line.
 
 use std::collections::HashSet;
 
@@ -42,7 +42,7 @@ pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
 pub fn is_libsvm(sample: &[u8], complete: bool) -> bool {
     let text = String::from_utf8_lossy(sample);
     let mut lines: Vec<&str> = text.lines().take(RECORDS_FOR_DELIMITER).collect();
-    // A line cut off by the end of the sample says nothing about the file.
+    // A line that the end of the sample cuts off does not count.
     if !complete && lines.len() < RECORDS_FOR_DELIMITER {
         lines.pop();
     }
@@ -79,7 +79,7 @@ fn each_record(
         if rest.is_empty() {
             return;
         }
-        // A record cut off by the end of the sample says nothing about the file.
+        // A record that the end of the sample cuts off does not count.
         let Scan::Record(length) = scan(rest, delimiter, complete, &mut cells) else {
             return;
         };
@@ -96,9 +96,9 @@ fn each_record(
 
 /// Whether the first record of the sample holds names rather than data.
 ///
-/// Each column votes: text above numbers speaks for a header, a number in the first line against it. Numbers
-/// that just count the columns (0, 1, 2, … beside some text) are names, too. Without votes (a table of text)
-/// the first line is a header when its cells are distinct and never seen again in their columns.
+/// Each column votes: text above numbers is a vote for a header, a number in the first line one against it. Numbers
+/// that count the columns (0, 1, 2, … beside some text) are names, too. Without votes (a table of text) the first
+/// line is a header if its cells are distinct and do not occur again in their columns.
 /// `expected` are names that a header would hold; if there are any, they decide.
 pub fn header(
     sample: &[u8],
@@ -138,7 +138,7 @@ pub fn header(
             _ => {}
         }
     }
-    // Data that begin with 1, 2, … are likelier than with 0, 1, …, which is how pandas names columns.
+    // pandas names columns 0, 1, …; lines that begin with 1, 2, … are more likely data.
     if let Some(start) = counting(&parsed)
         && (start == 0.0 || votes_for > 0)
     {
@@ -152,7 +152,7 @@ pub fn header(
     distinct.len() == first.len() && !first.iter().enumerate().any(seen_again)
 }
 
-/// Where the numbers of a line start that has text too and whose numbers, at least two, go up by one each.
+/// The first number of a line with text whose numbers, at least two, increase by one each.
 fn counting(parsed: &[Parsed]) -> Option<f64> {
     let numbers: Vec<f64> = (parsed.iter())
         .filter_map(|cell| match cell {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn delimiters_are_found_by_looking() {
+    fn delimiters_are_detected() {
         for (text, expected) in [
             ("a,b\n1,2\n", b','),
             ("a\tb,c\n1\t2\n", b'\t'),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn sparse_rows_are_told_from_tables() {
+    fn sparse_rows_are_distinguished_from_tables() {
         for text in [
             "1 3:1 11:0.5\n",
             "+1 1:0.7 \n-1\n\n-1 2:-3e-2 # last\n",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_found_by_looking() {
+    fn headers_are_detected() {
         for text in [
             "age,sex\n1,M\n2,F\n",
             "0,1,2,target\n5,6,7,a\n5,6,7,b\n",

@@ -1,4 +1,4 @@
-//! Records of delimited text (RFC 4180, read generously): cells in quotes with doubled quotes inside,
+//! Records of delimited text (RFC 4180, relaxed): cells in quotes with doubled quotes inside,
 //! CRLF, LF or CR, spaces around cells, a missing last newline.
 
 use std::borrow::Cow;
@@ -26,7 +26,7 @@ pub struct Cell {
 pub enum Scan {
     /// A record of that many bytes, newline included.
     Record(usize),
-    /// The record goes on beyond the bytes.
+    /// The record continues beyond the bytes.
     Incomplete,
     /// The quote at this byte, in this cell, is never closed.
     Unterminated(usize, usize),

@@ -4,8 +4,10 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use proptest::prelude::*;
 
 use super::*;
+use crate::{FitOptions, PrepareOptions, Scaling, prepare, summarize};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -87,4 +89,67 @@ fn a_folder_of_no_known_format_is_refused_with_what_can_be_read() {
         error.contains("a folder of no known format, expected a file (idx"),
         "{error}"
     );
+}
+
+/// Reads the bytes as every format, and makes datasets of them where that succeeds.
+fn survive(bytes: &[u8]) {
+    for format in [None].into_iter().chain(names().into_iter().map(Some)) {
+        let loaded = match read_as(format, "t.csv", bytes) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let line = error.to_string();
+                assert!(!line.contains(char::is_control), "{line:?}");
+                assert!(line.chars().count() < 2000, "{line:?}");
+                continue;
+            }
+        };
+        summarize(&loaded.train);
+        for scaling in [Scaling::Standard, Scaling::Robust] {
+            let fit = FitOptions {
+                scaling,
+                ..Default::default()
+            };
+            let options = PrepareOptions {
+                fit,
+                ..Default::default()
+            };
+            let _ = prepare(&loaded, None, None, &options);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        survive(&bytes);
+        survive(&gzip(&bytes));
+        for magic in [&b"\x93NUMPY\x01\x00"[..], b"PK\x03\x04", &[0, 0, 8, 2, 0, 0, 0], b"\x1f\x8b\x08\x00"] {
+            survive(&[magic, &bytes].concat());
+        }
+    }
+
+    #[test]
+    fn no_text_makes_a_reader_panic(text in "[-a0-9.,;\"\n\r\t? eE+]{0,200}") {
+        survive(text.as_bytes());
+    }
+
+    #[test]
+    fn no_damage_to_a_valid_file_makes_a_reader_panic(
+        which in any::<prop::sample::Index>(),
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        keep in any::<prop::sample::Index>(),
+        cut in any::<bool>(),
+    ) {
+        let (_, _, mut file) = which.get(&files()).clone();
+        for (at, byte) in damage {
+            let at = at.index(file.len());
+            file[at] = byte;
+        }
+        if cut {
+            file.truncate(keep.index(file.len()));
+        }
+        survive(&file);
+    }
 }

@@ -1,6 +1,6 @@
 //! The header of an `.npy` file: `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`.
 
-/// What a header says of the data behind it.
+/// Type and shape of the data behind a header.
 pub struct Header {
     /// `b`, `i`, `u`, `f`, `S` or `U`, as in NumPy's `dtype.kind`.
     pub kind: u8,

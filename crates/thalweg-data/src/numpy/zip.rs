@@ -1,4 +1,4 @@
-//! As much of the ZIP container as `.npz` files use: stored and deflated members, ZIP64.
+//! The part of the ZIP container that `.npz` files use: stored and deflated members, ZIP64.
 //!
 //! Source: PKWARE APPNOTE 6.3.10.
 
@@ -58,7 +58,7 @@ fn central_directory(archive: &[u8]) -> Option<Vec<Member<'_>>> {
         let (name, extra, comment) = (name? as usize, extra? as usize, comment? as usize);
         let name_at = at + 46;
         let extra_bytes = archive.get(name_at + name..name_at + name + extra)?;
-        // Values that do not fit into 32 bits stand in the extra field, in this order.
+        // Values that do not fit into 32 bits are in the extra field, in this order.
         let mut wide = zip64(extra_bytes).unwrap_or_default().chunks_exact(8);
         let mut widen = |value: u64| match value {
             0xffff_ffff => wide.next().and_then(|bytes| le::<8>(bytes, 0)),
@@ -102,7 +102,7 @@ impl Member<'_> {
     /// The unpacked bytes, or what is wrong with them.
     pub fn unpack(&self) -> Result<Vec<u8>, &'static str> {
         let mut bytes = Vec::new();
-        // One byte more than announced is enough to see that there is more.
+        // One byte more than announced shows a wrong size.
         let limit = self.size.saturating_add(1);
         let read = match self.method {
             0 => self.data.take(limit).read_to_end(&mut bytes),

@@ -7,7 +7,7 @@ use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::memory::prefer_huge_pages;
 
 use super::bind::{BoundColumn, bind};
-use super::dense::{self, Input};
+use super::dense::{self, Element};
 use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
 use crate::part::{Part, gather};
@@ -20,7 +20,7 @@ use crate::target::{Task, not_a_number};
 ///
 /// Rows are indices below `table.rows`; they may repeat and come in any order.
 pub struct Bound<'a> {
-    pub(crate) preprocessing: &'a Preprocessing,
+    preprocessing: &'a Preprocessing,
     table: &'a Table,
     /// The raw column of each input.
     raw: Vec<&'a Column>,
@@ -131,7 +131,7 @@ impl Bound<'_> {
     ///
     /// # Panics
     /// If `values` does not hold the inputs of that many rows.
-    pub fn write<T: Input>(&self, rows: &[usize], values: &mut [T]) {
+    pub fn write<T: Element>(&self, rows: &[usize], values: &mut [T]) {
         let width = self.preprocessing.input_width();
         assert_eq!(values.len(), rows.len() * width, "a buffer of another size");
         values.fill(T::default());
@@ -161,7 +161,7 @@ impl Bound<'_> {
         Ok(Features { width, values })
     }
 
-    fn dense<T: Input>(&self, rows: &[usize]) -> Result<Vec<T>> {
+    fn dense<T: Element>(&self, rows: &[usize]) -> Result<Vec<T>> {
         let (mut values, width) = (Vec::new(), self.preprocessing.input_width());
         let count = rows.len().checked_mul(width);
         if count.is_none_or(|count| values.try_reserve_exact(count).is_err()) {

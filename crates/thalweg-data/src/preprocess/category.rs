@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::fit::FitOptions;
 use super::left_out::LeftOut;
-use super::{Encoding, Numeric, Scaling};
+use super::{Encoding, Numeric};
 use crate::error::{Error, Location, Note, Result, quote};
-use crate::table::{ColumnData, Kind, Table, TextColumn, truth};
+use crate::table::{Column, ColumnData, Kind, Table, TextColumn, truth};
 use crate::target::{TargetOptions, target_names};
 
 /// Texts that never repeat in this many rows are identifiers.
@@ -103,17 +103,28 @@ impl CategoryFit {
         Ok(Ok(Encoding::Categorical { levels }))
     }
 
+    /// 1 for true and 0 for false, unscaled; a missing value is the median, which is 0 between the two.
     fn boolean(self) -> Result<Numeric, LeftOut> {
-        let mut values = Vec::with_capacity(self.rows);
-        for (level, count) in &self.counts {
-            let value = f64::from(u8::from(truth(level) == Some(true)));
-            values.resize(values.len() + count, value);
+        let each = |is| {
+            let levels = self
+                .counts
+                .iter()
+                .filter(move |(level, _)| truth(level) == Some(is));
+            levels.map(|(_, count)| count).sum::<usize>()
+        };
+        let (no, yes) = (each(false), each(true));
+        let (constant, indicator) = (no == 0 || yes == 0, no + yes < self.rows);
+        if constant && !indicator {
+            return Err(LeftOut::Constant);
         }
-        values.resize(self.rows, f64::NAN);
-        let mut numeric = Numeric::fit(&values, Scaling::None)?;
-        // The median of as many true as false is neither.
-        numeric.fill = numeric.fill.floor();
-        Ok(numeric)
+        let number = |is: bool| f64::from(u8::from(is));
+        Ok(Numeric {
+            fill: number(indicator && (no + yes - 1) / 2 >= no),
+            center: number(no == 0),
+            scale: number(!constant),
+            clip: false,
+            indicator,
+        })
     }
 }
 
@@ -155,7 +166,7 @@ pub fn notes_on_categories(table: &Table, options: &FitOptions) -> Vec<Note> {
     let target = target_names(table, &TargetOptions::default(), &mut Vec::new());
     let target = target.unwrap_or_default();
     let rows = table.all_rows();
-    let is_input = |column: &&crate::table::Column| !target.contains(&column.name);
+    let is_input = |column: &&Column| !target.contains(&column.name);
     for column in table.columns.iter().filter(is_input) {
         if let (ColumnData::Text(text), Kind::Categorical) = (&column.data, column.kind()) {
             let mut fit = CategoryFit::new();

@@ -1,4 +1,4 @@
-//! Fitting one column: what it becomes, or why the network does not see it.
+//! Fitting one column: its encoding, or why it is left out.
 
 use thalweg_core::dataset::Values;
 
@@ -152,7 +152,7 @@ fn is_bytes(block: &Block) -> bool {
     matches!(block.values, Values::U8 { .. })
 }
 
-/// Sees whether all rows of a column are numbered: n, n + 1, n + 2, … from 0 or 1.
+/// Checks whether a column numbers its rows: n, n + 1, n + 2, … from 0 or 1.
 #[derive(Debug)]
 struct Counter {
     counts: bool,

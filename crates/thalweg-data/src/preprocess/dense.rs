@@ -7,25 +7,25 @@ use super::bind::BoundColumn;
 const ROW_BLOCK: usize = 256;
 
 /// What network inputs are stored as.
-pub trait Input: Copy + Default {
+pub trait Element: Copy + Default {
     /// The nearest finite value.
     fn from_f64(x: f64) -> Self;
 }
 
-impl Input for f32 {
+impl Element for f32 {
     fn from_f64(x: f64) -> Self {
         (x as f32).clamp(f32::MIN, f32::MAX)
     }
 }
 
-impl Input for f64 {
+impl Element for f64 {
     fn from_f64(x: f64) -> Self {
         x.clamp(f64::MIN, f64::MAX)
     }
 }
 
 /// Writes all inputs of `rows` into `values`, row-major and 0 before.
-pub(super) fn write<T: Input>(
+pub(super) fn write<T: Element>(
     columns: &[BoundColumn<'_>],
     width: usize,
     rows: &[usize],
@@ -87,7 +87,7 @@ pub(super) fn write<T: Input>(
 }
 
 #[inline]
-fn write_number<T: Input>(output: &mut [T], x: f64, numeric: &Numeric) {
+fn write_number<T: Element>(output: &mut [T], x: f64, numeric: &Numeric) {
     output[0] = T::from_f64(numeric.apply(x));
     if numeric.indicator && x.is_nan() {
         output[1] = T::from_f64(1.0);

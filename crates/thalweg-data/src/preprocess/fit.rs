@@ -29,7 +29,7 @@ pub struct FitOptions {
     pub embed_above: Option<usize>,
     /// Training rows that a category needs for a code of its own; with fewer it is unknown.
     pub embed_least: usize,
-    /// Columns that the network must not see.
+    /// Columns that are not inputs of the network.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
     /// The column of row weights.
@@ -99,7 +99,7 @@ impl Blocks for (&Table, &Part<'_>) {
 impl Preprocessing {
     /// Fits to training rows.
     ///
-    /// Constant and empty columns, identifiers, and the columns to drop are left out; notes say which.
+    /// Constant and empty columns, identifiers, and the columns to drop are left out; notes list them.
     ///
     /// # Errors
     /// When no row or no column is left, a column to drop or of weights does not exist, a number is infinite, or the

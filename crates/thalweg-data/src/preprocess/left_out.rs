@@ -1,4 +1,4 @@
-//! Why the network does not see a column.
+//! Why a column is no input of the network.
 
 use std::fmt;
 

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use bound::Bound;
 pub use category::notes_on_categories;
-pub use dense::Input;
+pub use dense::Element;
 pub use fit::{Blocks, ClassWeight, FitOptions};
-pub(crate) use numeric::mean_and_deviation;
+pub(crate) use numeric::NumericFit;
 pub use numeric::{Numeric, Scaling};
 pub use thalweg_core::precision::Dtype;
 
@@ -29,9 +29,9 @@ use crate::target::{Target, Task};
 pub struct Preprocessing {
     /// All columns of the training file, in its order.
     pub columns: Vec<String>,
-    /// The columns that the network sees, in the order of its inputs.
+    /// The columns that are inputs, in the order of the inputs.
     pub inputs: Vec<InputColumn>,
-    /// Columns that it does not see: constant, empty, identifiers, or dropped by the user.
+    /// Columns that are not: constant, empty, identifiers, or dropped by the user.
     pub dropped: Vec<String>,
     /// What is predicted.
     pub target: Target,
@@ -120,7 +120,7 @@ impl Preprocessing {
         self.inputs.iter().map(|input| input.encoding.width()).sum()
     }
 
-    /// The columns that are codes, which the network's first inputs are, each with the number of its codes.
+    /// The columns of codes, which are the network's first inputs, each with the number of its codes.
     pub fn codes(&self) -> Vec<(&str, usize)> {
         let codes = |input: &InputColumn| match &input.encoding {
             Encoding::Codes { levels } => Some(levels.len() + 1),
@@ -149,7 +149,7 @@ impl Preprocessing {
     /// channel, and the first of three counts channels.
     ///
     /// # Errors
-    /// If the first of three dimensions cannot be that of channels, because the last one seems to be.
+    /// If the first of three dimensions cannot be that of channels, because the last one looks like that of channels.
     pub fn image(&self) -> Result<Option<[usize; 3]>> {
         /// Gray, with transparency, colours, with transparency.
         const CHANNELS: usize = 4;
@@ -226,8 +226,8 @@ impl Preprocessing {
         }
     }
 
-    /// Options to read a file for `predict` or `evaluate`: as `options`, and knowing the training file's
-    /// columns, so that a file without header gets the right names.
+    /// Options to read a file for `predict` or `evaluate`: as `options`, with the training file's columns, so
+    /// that a file without header gets the right names.
     #[must_use]
     pub fn read_options(&self, mut options: ReadOptions) -> ReadOptions {
         options.expected = Some(ExpectedColumns {

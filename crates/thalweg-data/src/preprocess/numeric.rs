@@ -8,9 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::left_out::LeftOut;
 
-/// Values beyond this one have no square.
-const HUGE: f64 = 1e150;
-
 /// How numbers are scaled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,91 +39,128 @@ pub struct Numeric {
     pub indicator: bool,
 }
 
-/// Fits a [`Numeric`] to values that come block by block, in one pass over all of them or two. Values are kept only
-/// for medians and quartiles, and where their squares overflow.
+/// Fits a [`Numeric`] to values that come block by block, in one pass over all of them or more. Values are kept for
+/// medians and quartiles alone.
 #[derive(Debug)]
-pub(super) struct NumericFit {
+pub(crate) struct NumericFit {
     scaling: Scaling,
-    second_pass: bool,
+    /// Passes that are over.
+    passes: u8,
     rows: usize,
     present: usize,
     first: f64,
     varies: bool,
+    /// The least value, +∞ if there is none.
     pub least: f64,
+    /// The largest value, −∞ if there is none.
     pub most: f64,
     sum: f64,
+    /// Σ x/unit/n and Σ (x/unit − mean)².
+    unit_sum: f64,
     squares: f64,
     kept: Vec<f64>,
 }
 
 impl NumericFit {
     pub fn new(scaling: Scaling) -> Self {
+        // The neutral element of addition.
+        let zero = -0.0;
         Self {
             scaling,
-            second_pass: false,
+            passes: 0,
             rows: 0,
             present: 0,
             first: f64::NAN,
             varies: false,
             least: f64::INFINITY,
             most: f64::NEG_INFINITY,
-            // The neutral element of addition.
-            sum: -0.0,
-            squares: -0.0,
+            sum: zero,
+            unit_sum: zero,
+            squares: zero,
             kept: Vec::new(),
         }
     }
 
+    /// Fits to values that can be passed over again.
+    pub fn of(values: impl Iterator<Item = f64> + Clone, scaling: Scaling) -> Self {
+        let mut fit = Self::new(scaling);
+        fit.add(values.clone());
+        while fit.end_pass() {
+            fit.add(values.clone());
+        }
+        fit
+    }
+
     /// Adds the values of a block, NaN where missing.
     pub fn add(&mut self, values: impl Iterator<Item = f64>) {
-        if self.second_pass {
-            let (mean, keeps) = (self.mean(), self.keeps());
-            for x in values.filter(|x| !x.is_nan()) {
-                self.squares += (x - mean).powi(2);
-                if keeps {
-                    self.kept.push(x);
+        let (unit, mean, count) = (self.unit(), self.unit_mean(), self.present as f64);
+        let (scaled, keeps) = (self.is_scaled_pass(), self.keeps());
+        for x in values {
+            self.rows += usize::from(self.passes == 0);
+            match (x.is_nan(), self.passes) {
+                (true, _) => {}
+                (false, 0) => {
+                    if self.present == 0 {
+                        self.first = x;
+                    }
+                    self.present += 1;
+                    self.varies |= x != self.first;
+                    self.least = self.least.min(x);
+                    self.most = self.most.max(x);
+                    self.sum += x;
+                }
+                (false, _) if scaled => self.unit_sum += x / unit / count,
+                (false, _) => {
+                    self.squares += (x / unit - mean).powi(2);
+                    if keeps {
+                        self.kept.push(x);
+                    }
                 }
             }
-            return;
-        }
-        for x in values {
-            self.rows += 1;
-            if x.is_nan() {
-                continue;
-            }
-            if self.present == 0 {
-                self.first = x;
-            }
-            self.present += 1;
-            self.varies |= x != self.first;
-            self.least = self.least.min(x);
-            self.most = self.most.max(x);
-            self.sum += x;
         }
     }
 
     /// Ends a pass over all blocks; whether another one is needed.
     pub fn end_pass(&mut self) -> bool {
-        let first = !self.second_pass;
-        self.second_pass = true;
-        first && self.present > 0 && (self.scaling == Scaling::Standard || self.keeps())
+        let needs_more = self.scaling == Scaling::Standard || self.keeps();
+        let more = self.present > 0 && needs_more && (self.passes == 0 || self.is_scaled_pass());
+        self.passes += 1;
+        more
+    }
+
+    /// Whether this pass takes the mean of values whose sum may overflow.
+    fn is_scaled_pass(&self) -> bool {
+        self.passes == 1 && self.unit() != 1.0
     }
 
     fn keeps(&self) -> bool {
-        self.scaling == Scaling::Robust || self.has_missing() || self.is_huge()
+        self.scaling == Scaling::Robust || self.has_missing()
     }
 
-    /// Whether values have no square.
-    fn is_huge(&self) -> bool {
-        self.least.abs().max(self.most.abs()) > HUGE
+    /// What values are divided by, so that they have squares.
+    fn unit(&self) -> f64 {
+        let largest = self.least.abs().max(self.most.abs());
+        if self.present > 0 && largest > 1e150 {
+            largest
+        } else {
+            1.0
+        }
+    }
+
+    fn unit_mean(&self) -> f64 {
+        match self.unit() == 1.0 {
+            true => self.sum / self.present.max(1) as f64,
+            false => self.unit_sum,
+        }
     }
 
     fn has_missing(&self) -> bool {
         self.present < self.rows
     }
 
-    fn is_informative(&self) -> bool {
-        self.present > 0 && (self.varies || self.has_missing())
+    /// Number of values that are not missing.
+    pub fn present(&self) -> usize {
+        self.present
     }
 
     /// Whether all values are the same.
@@ -134,52 +168,34 @@ impl NumericFit {
         !self.varies
     }
 
-    fn mean(&self) -> f64 {
-        self.sum / self.present.max(1) as f64
-    }
-
     /// Mean and population standard deviation of the values present.
     pub fn mean_and_deviation(&self) -> (f64, f64) {
-        match self.is_huge() {
-            true => mean_and_deviation(&self.kept),
-            false => {
-                let variance = self.squares / self.present.max(1) as f64;
-                (self.mean(), variance.sqrt())
-            }
-        }
+        let (unit, variance) = (self.unit(), self.squares / self.present.max(1) as f64);
+        (self.unit_mean() * unit, variance.sqrt() * unit)
     }
 
     /// The scaling; none for values that are all missing, or all the same and none missing.
-    pub fn finish(mut self) -> Result<Numeric, LeftOut> {
-        if !self.is_informative() {
-            return Err(match self.present {
-                0 => LeftOut::Empty,
-                _ => LeftOut::Constant,
-            });
-        }
+    pub(super) fn finish(mut self) -> Result<Numeric, LeftOut> {
         let (constant, indicator) = (self.is_constant(), self.has_missing());
+        match self.present {
+            0 => return Err(LeftOut::Empty),
+            _ if constant && !indicator => return Err(LeftOut::Constant),
+            _ => self.kept.sort_unstable_by(f64::total_cmp),
+        }
+        let at = |q| quantile(&self.kept, q);
         let (center, spread) = match self.scaling {
             Scaling::Standard => self.mean_and_deviation(),
             _ if constant => (self.first, 0.0),
             Scaling::Robust => {
-                self.kept.sort_unstable_by(f64::total_cmp);
-                let at = |q| quantile(&self.kept, q);
                 let quartiles = at(0.75) - at(0.25);
                 let range = at(1.0) * 0.5 - at(0.0) * 0.5;
-                let spread = if quartiles > 0.0 { quartiles } else { range };
-                (at(0.5), spread)
+                (at(0.5), if quartiles > 0.0 { quartiles } else { range })
             }
             Scaling::None => (0.0, 1.0),
         };
         let scale = if constant { 0.0 } else { 1.0 / spread };
-        let fill = if indicator {
-            self.kept.sort_unstable_by(f64::total_cmp);
-            quantile(&self.kept, 0.5)
-        } else {
-            center
-        };
         Ok(Numeric {
-            fill,
+            fill: if indicator { at(0.5) } else { center },
             center,
             // A spread of less than 1e-308 has no finite reciprocal.
             scale: if scale.is_finite() { scale } else { 1.0 },
@@ -190,17 +206,6 @@ impl NumericFit {
 }
 
 impl Numeric {
-    /// Fits to the training values, NaN where missing.
-    pub(super) fn fit(values: &[f64], scaling: Scaling) -> Result<Self, LeftOut> {
-        let mut fit = NumericFit::new(scaling);
-        loop {
-            fit.add(values.iter().copied());
-            if !fit.end_pass() {
-                return fit.finish();
-            }
-        }
-    }
-
     /// The scaled value, the fill for NaN.
     #[inline]
     pub fn apply(&self, x: f64) -> f64 {
@@ -225,25 +230,6 @@ impl Numeric {
     }
 }
 
-/// Mean and population standard deviation of finite values.
-pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    let n = values.len().max(1) as f64;
-    let largest = values
-        .iter()
-        .fold(0.0f64, |largest, x| largest.max(x.abs()));
-    let unit = if largest > HUGE { largest } else { 1.0 };
-    let mean = match unit == 1.0 {
-        true => values.iter().sum::<f64>() / n,
-        false => values.iter().map(|x| x / unit / n).sum::<f64>(),
-    };
-    let variance = values
-        .iter()
-        .map(|x| (x / unit - mean).powi(2))
-        .sum::<f64>()
-        / n;
-    (mean * unit, variance.sqrt() * unit)
-}
-
 /// Quantile of sorted values, linear between neighbours (NumPy's default).
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * sorted.len().saturating_sub(1) as f64;
@@ -259,10 +245,14 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 mod tests {
     use super::*;
 
+    fn fit(values: &[f64], scaling: Scaling) -> Result<Numeric, LeftOut> {
+        NumericFit::of(values.iter().copied(), scaling).finish()
+    }
+
     #[test]
     fn standard_scaling_divides_by_the_population_deviation() {
         // numpy: x = [1, 2, 3, 6]; x.mean() = 3; x.std() = sqrt(3.5)
-        let numeric = Numeric::fit(&[1.0, 2.0, 3.0, 6.0], Scaling::Standard).unwrap();
+        let numeric = fit(&[1.0, 2.0, 3.0, 6.0], Scaling::Standard).unwrap();
         assert_eq!(numeric.center, 3.0);
         assert!((numeric.apply(6.0) - 3.0 / 3.5f64.sqrt()).abs() < 1e-15);
         assert_eq!(numeric.width(), 1);
@@ -270,7 +260,7 @@ mod tests {
 
     #[test]
     fn missing_values_become_the_median_and_an_indicator() {
-        let numeric = Numeric::fit(&[1.0, f64::NAN, 2.0, 9.0], Scaling::None).unwrap();
+        let numeric = fit(&[1.0, f64::NAN, 2.0, 9.0], Scaling::None).unwrap();
         assert_eq!(numeric.apply(f64::NAN), 2.0);
         assert_eq!(numeric.width(), 2);
     }
@@ -278,25 +268,25 @@ mod tests {
     #[test]
     fn robust_scaling_compresses_outliers() {
         // numpy: np.quantile([0, 1, 2, 3, 100], [.25, .5, .75]) = [1, 2, 3]
-        let numeric = Numeric::fit(&[0.0, 1.0, 2.0, 3.0, 100.0], Scaling::Robust).unwrap();
+        let numeric = fit(&[0.0, 1.0, 2.0, 3.0, 100.0], Scaling::Robust).unwrap();
         assert_eq!((numeric.center, numeric.scale), (2.0, 0.5));
         assert!((numeric.apply(4.0) - 1.0 / (1.0f64 + 1.0 / 9.0).sqrt()).abs() < 1e-15);
         assert_eq!(numeric.apply(f64::MAX), 3.0);
-        let mostly_equal = Numeric::fit(&[0.0, 0.0, 0.0, 0.0, 4.0], Scaling::Robust).unwrap();
+        let mostly_equal = fit(&[0.0, 0.0, 0.0, 0.0, 4.0], Scaling::Robust).unwrap();
         assert_eq!(mostly_equal.scale, 0.5);
     }
 
     #[test]
     fn columns_without_information_are_refused() {
-        assert!(Numeric::fit(&[5.0, 5.0], Scaling::Standard).is_err());
-        assert!(Numeric::fit(&[f64::NAN, f64::NAN], Scaling::Standard).is_err());
-        let known_or_not = Numeric::fit(&[5.0, f64::NAN], Scaling::Standard).unwrap();
+        assert!(fit(&[5.0, 5.0], Scaling::Standard).is_err());
+        assert!(fit(&[f64::NAN, f64::NAN], Scaling::Standard).is_err());
+        let known_or_not = fit(&[5.0, f64::NAN], Scaling::Standard).unwrap();
         assert_eq!((known_or_not.apply(7.0), known_or_not.width()), (0.0, 2));
     }
 
     #[test]
     fn huge_values_do_not_overflow() {
-        let numeric = Numeric::fit(&[1e300, -1e300, 1e308], Scaling::Standard).unwrap();
+        let numeric = fit(&[1e300, -1e300, 1e308], Scaling::Standard).unwrap();
         assert!(numeric.apply(1e308).is_finite());
     }
 }

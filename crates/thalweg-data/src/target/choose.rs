@@ -1,4 +1,4 @@
-//! Choosing what to predict where the user did not say: target columns, task, classes.
+//! Choosing target columns, task and classes where no option sets them.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -12,11 +12,11 @@ use crate::table::{Column, ColumnData, Table, number_text, truth};
 
 /// Names that mark a column as the target when no target is given.
 const TARGET_NAMES: [&str; 4] = ["target", "label", "class", "y"];
-/// Integers with at most this many distinct values are taken as classes.
+/// Integers with at most this many distinct values are treated as classes.
 const MAX_INTEGER_CLASSES: usize = 20;
-/// Classes must repeat this often on average to be taken as classes unasked.
+/// Numbers must repeat this often on average to be treated as classes.
 const ROWS_A_CLASS: usize = 3;
-/// With this many rows, texts that never repeat are no classes.
+/// With at least this many rows, texts that never repeat are not classes.
 const ROWS_TO_JUDGE: usize = 20;
 
 impl Target {
@@ -83,7 +83,7 @@ impl Target {
     }
 }
 
-/// The columns that are the target, where they can be told.
+/// The target columns: of the options, of the format, by name, or the last one.
 pub(crate) fn target_names(
     table: &Table,
     options: &TargetOptions,
@@ -156,7 +156,7 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
         ColumnData::Text(text) => {
             let numbers = spelled_numbers(text);
             check_stray(table, column, &numbers)?;
-            // Among fractions, a number with leading zeros is no code.
+            // Among fractions, leading zeros do not make a code.
             let fractions = numbers.iter().any(|x| x.is_finite() && x.fract() != 0.0);
             let unsaid = table.roles.classes != Some(true);
             if unsaid && fractions && not_a_number(table, column).is_none() {
@@ -190,7 +190,7 @@ fn class_task(count: usize) -> Task {
     }
 }
 
-/// What numbers, NaN where missing, look like: classes when they are whole, few, and repeat.
+/// The task for numbers, NaN where missing: classes if they are whole, few, and repeat.
 fn number_task(numbers: &[f64]) -> Task {
     let count = distinct(numbers, MAX_INTEGER_CLASSES);
     let whole = numbers.iter().all(|x| x.is_nan() || x.fract() == 0.0);
@@ -260,7 +260,7 @@ fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
             by_value.unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
         });
     } else if classes.iter().all(|class| truth(class).is_some()) {
-        // The class that says yes comes last, and so is the positive one of two.
+        // The class that means true comes last, and so is the positive one of two.
         classes.sort_by_key(|class| (truth(class), class.clone()));
     } else {
         classes.sort_unstable();

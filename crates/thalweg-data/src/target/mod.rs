@@ -15,7 +15,7 @@ use crate::error::{Error, Location, Result, did_you_mean, quote, quote_list};
 use crate::stray::spelled_numbers;
 use crate::table::{Column, ColumnData, MISSING, Table, number_text};
 
-/// What the network is to answer.
+/// What the network predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
@@ -29,14 +29,29 @@ pub enum Task {
     Multilabel,
 }
 
-impl std::fmt::Display for Task {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
+impl Task {
+    /// All tasks, in the order in which they are listed.
+    pub const ALL: [Task; 4] = [
+        Task::Regression,
+        Task::Binary,
+        Task::Multiclass,
+        Task::Multilabel,
+    ];
+
+    /// What it is called in a config.
+    pub fn name(self) -> &'static str {
+        match self {
             Task::Regression => "regression",
             Task::Binary => "binary",
             Task::Multiclass => "multiclass",
             Task::Multilabel => "multilabel",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -44,34 +59,22 @@ impl std::str::FromStr for Task {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        [
-            Task::Regression,
-            Task::Binary,
-            Task::Multiclass,
-            Task::Multilabel,
-        ]
-        .into_iter()
-        .find(|task| task.to_string() == text)
-        .ok_or_else(|| {
-            let names = ["regression", "binary", "multiclass", "multilabel"];
+        let task = Task::ALL.into_iter().find(|task| task.name() == text);
+        task.ok_or_else(|| {
+            let (names, found) = (Task::ALL.map(Task::name), format!("task {}", quote(text)));
             let expected = format!("one of {}", names.join(", "));
-            Error::invalid(
-                Location::default(),
-                format!("task {}", quote(text)),
-                expected,
-            )
-            .remedy(did_you_mean(text, names))
+            Error::invalid(Location::default(), found, expected).remedy(did_you_mean(text, names))
         })
     }
 }
 
-/// What the user says about the target.
+/// Options for target and task.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TargetOptions {
     /// The target column, or several separated by commas.
     ///
-    /// When absent: what the format says (`y` of an `.npz`, labels); else the only column named target,
+    /// When absent: the one that the format marks (`y` of an `.npz`, labels); else the only column named target,
     /// label, class or y in any case (y does not count beside a column x: they are coordinates); else the
     /// last column.
     #[serde(skip_serializing_if = "Option::is_none")]
