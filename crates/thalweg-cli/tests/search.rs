@@ -90,7 +90,7 @@ fn more_than_two_parameters_are_refused_before_anything_is_written() {
         ),
         (
             "builtin:diabetes --optimizer exhaustive",
-            "; choose --hidden none and leave one input (--drop takes columns away), or another optimizer",
+            "; leave one layer in `network.layers` and one input",
         ),
         (
             "builtin:diabetes --optimizer exhaustive --set optimizer.from=3 --set optimizer.to=1",

@@ -242,7 +242,7 @@ impl Plan {
             let name = &network.layers[planned.number()].name;
             let error = Error::invalid(format!("layer {name}"), found, expected);
             let error = error.of_layer(planned.number(), name);
-            return Err(error.remedy("raise --batch-size"));
+            return Err(error.remedy("raise `batch_size`"));
         }
         // Forward, and twice as much back, but for the first layer's input.
         let costs = || layers().map(|planned| planned.layer.cost());

@@ -252,7 +252,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         parameters: &[
             Parameter {
                 name: "levels",
-                summary: "for each column of codes, how many there are, from 0 on; these inputs come first; `--network` may leave it to the data",
+                summary: "for each column of codes, how many there are, from 0 on; these inputs come first; a network file may leave it to the data",
                 default: Default::Required,
                 domain: Domain::Integers(1, MOST_LEVELS as i64),
             },

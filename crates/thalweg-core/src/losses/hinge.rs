@@ -37,7 +37,7 @@ impl Elementwise for Hinge {
 pub(super) const ENTRY: Entry<Box<dyn AnyLoss>> = Entry {
     description: Description {
         name: "hinge",
-        summary: "Two classes by a margin: with --l2 a linear support vector machine",
+        summary: "Two classes by a margin: with `l2` a linear support vector machine",
         equation: "l = max(0, 1 − s·z), s = ±1",
         source: "Cortes & Vapnik 1995",
         parameters: &[],

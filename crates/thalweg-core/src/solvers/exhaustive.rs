@@ -85,7 +85,7 @@ pub(super) fn too_many(parameters: usize) -> Error {
         format!("{parameters} parameters"),
         format!("at most {MOST}, such as weight and bias of a linear model of one input"),
     )
-    .remedy("choose --hidden none and leave one input (--drop takes columns away), or another optimizer")
+    .remedy("leave one layer in `network.layers` and one input (`data.drop` leaves out columns), or choose another `optimizer`")
 }
 
 pub(super) const ENTRY: Entry<Box<dyn Solver>> = Entry {
