@@ -3,11 +3,12 @@
 
 mod common;
 
+use common::networks::*;
 use common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
-use thalweg_core::engine::{Batch, Rows};
-use thalweg_core::layers::LAYERS;
+use thalweg_core::engine::{Batch, Engine, Rows};
+use thalweg_core::layers::Example;
 use thalweg_core::optimizers::Time;
 use thalweg_core::precision::Dtype;
 use thalweg_core::random::{Purpose, Stream};
@@ -15,186 +16,49 @@ use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, train};
 
-fn layer(name: &str, settings: &[(&str, f64)]) -> Choice {
-    settings
-        .iter()
-        .fold(Choice::new(name), |choice, (name, value)| {
-            let is_whole = value.fract() == 0.0 && *name != "rate";
-            choice.with(
-                name,
-                match is_whole {
-                    true => Setting::Integer(*value as i64),
-                    false => Setting::Number(*value),
-                },
-            )
-        })
-}
-
-fn conv(channels: usize, kernel: usize) -> Choice {
-    let settings = [("channels", channels as f64), ("kernel", kernel as f64)];
-    layer("conv2d", &settings).with("activation", Setting::Text("tanh".into()))
-}
-
-fn wrapped(name: &str, inner: Choice) -> Choice {
-    Choice::new(name).with("layer", Setting::Choice(inner))
-}
-
-fn embedding(levels: &[i64], widths: Option<&[i64]>) -> Choice {
-    let choice = Choice::new("embedding").with("levels", Setting::Integers(levels.to_vec()));
-    match widths {
-        Some(widths) => choice.with("widths", Setting::Integers(widths.to_vec())),
-        None => choice,
-    }
-}
-
-fn residual(layers: Vec<Choice>) -> Choice {
-    Choice::new("residual").with("layers", Setting::Choices(layers))
-}
-
-/// Images of 2 channels, or lists.
-const IMAGE: [usize; 3] = [2, 6, 5];
-
-/// Networks around a layer: what stands in front of it, so that its input has a gradient, and itself. A new
-/// entry is tested when it has one here.
-fn networks(name: &str) -> Vec<(Option<[usize; 3]>, Vec<Choice>)> {
-    let list = |layers: Vec<Choice>| (None, [vec![dense(7, "tanh")], layers].concat());
-    let image = |layers: Vec<Choice>| (Some(IMAGE), [vec![conv(4, 2)], layers].concat());
-    match name {
-        "dense" => vec![list(vec![dense(5, "tanh")])],
-        "conv2d" => vec![
-            image(vec![conv(3, 3)]),
-            (
-                Some([3, 1, 1]),
-                vec![conv(4, 1), conv(3, 3).with("padding", Setting::Integer(1))],
-            ),
-            image(vec![
-                conv(6, 3)
-                    .with("stride", Setting::Integer(2))
-                    .with("padding", Setting::Integer(1))
-                    .with("groups", Setting::Integer(2)),
-            ]),
-        ],
-        "max_pool" | "average_pool" => vec![
-            image(vec![layer(name, &[("kernel", 2.0)])]),
-            image(vec![layer(name, &[("kernel", 3.0)])]),
-            image(vec![layer(
-                name,
-                &[("kernel", 3.0), ("stride", 1.0), ("padding", 1.0)],
-            )]),
-        ],
-        "global_average_pool" | "flatten" | "instance_norm" => {
-            vec![image(vec![Choice::new(name)])]
-        }
-        "unflatten" => {
-            let sizes = [("channels", 1.0), ("height", 7.0), ("width", 1.0)];
-            vec![list(vec![layer(name, &sizes), conv(2, 1)])]
-        }
-        "activation" => {
-            let tanh = Setting::Text("tanh".into());
-            vec![list(vec![Choice::new(name).with("activation", tanh)])]
-        }
-        "dropout" => vec![
-            list(vec![layer(name, &[("rate", 0.3)])]),
-            image(vec![layer(name, &[("rate", 0.5)])]),
-        ],
-        "batch_norm" | "layer_norm" => {
-            vec![
-                list(vec![Choice::new(name)]),
-                image(vec![Choice::new(name)]),
-            ]
-        }
-        "group_norm" => vec![image(vec![layer(name, &[("groups", 2.0)])])],
-        "weight_norm" | "spectral_norm" => vec![
-            list(vec![wrapped(name, dense(6, "tanh"))]),
-            list(vec![wrapped(name, dense(2, "identity"))]),
-            image(vec![wrapped(name, conv(3, 3))]),
-        ],
-        "residual" => vec![
-            list(vec![residual(vec![
-                dense(9, "tanh"),
-                Choice::new("batch_norm"),
-                dense(7, "identity"),
-            ])]),
-            list(vec![residual(vec![
-                Choice::new("batch_norm"),
-                residual(vec![dense(7, "tanh")]),
-            ])]),
-            image(vec![
-                residual(vec![conv(5, 3), Choice::new("batch_norm")])
-                    .with("projection", Setting::Choice(conv(5, 3))),
-            ]),
-            // In front of everything else: nothing wants the gradient of its input.
-            (None, vec![residual(vec![dense(6, "tanh")])]),
-        ],
-        "embedding" => vec![(
-            None,
-            vec![embedding(&[5, 4], Some(&[3, 2])), dense(4, "tanh")],
-        )],
-        other => panic!("layer {other} has no network in this test: say one"),
-    }
-}
-
-/// With an output layer, for rows of 6 values or images.
-fn whole(image: Option<[usize; 3]>, mut layers: Vec<Choice>, outputs: usize) -> NetworkSpec {
-    layers.push(dense(outputs, "identity"));
-    NetworkSpec {
-        image,
-        ..network(
-            image.map_or(6, |image| image.iter().product()),
-            "cross_entropy",
-            layers,
-        )
-    }
-}
-
-fn rows(network: &NetworkSpec, count: usize) -> Dataset {
-    let mut dataset = dataset("cross_entropy", network.inputs, 3, count, 5);
-    if network.layers[0].name == "embedding" {
-        let Values::F64(values) = &mut dataset.features.values else {
-            panic!("numbers")
+/// Parameters away from 0 and 1, where biases and scales begin, with those that are not trained where steps take them:
+/// gradients take singular vectors as constants, as they are once they are found.
+fn settled(engine: &mut dyn Engine, batch: &Batch) -> Vec<f64> {
+    let mut random = random(3);
+    let infos = engine.parameters();
+    let is_trained = (infos.iter())
+        .flat_map(|info| std::iter::repeat_n(info.is_trained, info.shape.iter().product()));
+    let is_trained: Vec<bool> = is_trained.collect();
+    let mut parameters = engine.save().unwrap().parameters;
+    for (p, is_trained) in parameters.iter_mut().zip(&is_trained) {
+        *p += if *is_trained {
+            0.1 * random.uniform()
+        } else {
+            0.0
         };
-        for (row, values) in values.chunks_exact_mut(network.inputs).enumerate() {
-            (values[0], values[1]) = ((row % 5) as f64, (row * 3 % 4) as f64);
+    }
+    engine.load(&state(&parameters)).unwrap();
+    if is_trained.iter().all(|is_trained| *is_trained) {
+        return parameters;
+    }
+    for _ in 0..40 {
+        for _ in 0..50 {
+            engine.step(batch, Time { step: 1, rate: 0.0 }).unwrap();
+        }
+        let before = std::mem::replace(&mut parameters, engine.save().unwrap().parameters);
+        if worst_error(&before, &parameters, 1e-3) < 1e-15 {
+            break;
         }
     }
-    dataset
-}
-
-/// All networks, with the layers' names.
-fn all() -> Vec<(&'static str, NetworkSpec)> {
-    let of = |name| {
-        networks(name)
-            .into_iter()
-            .map(move |(image, layers)| (name, whole(image, layers, 3)))
-    };
-    names(&LAYERS).into_iter().flat_map(of).collect()
+    parameters
 }
 
 #[test]
 fn every_layer_has_the_gradient_of_finite_differences_in_training_and_in_evaluation() {
     let (mut checked, mut worst) = (0, 0.0f64);
-    let both = |(name, network): (_, NetworkSpec)| {
-        [true, false].map(|is_training| (name, network.clone(), is_training))
+    let both = |(name, example, network): (_, Example, NetworkSpec)| {
+        [true, false].map(|is_training| (name, example, network.clone(), is_training))
     };
-    for (name, network, is_training) in all().into_iter().flat_map(both) {
-        let dataset = rows(&network, 9);
+    for (name, example, network, is_training) in examples().flat_map(both) {
+        let dataset = rows_for(&network, 9);
         let batch = Batch::all(&dataset);
         let mut engine = engine(&network, &descent(1.0, 9, 1));
-        if name == "spectral_norm" {
-            // Gradients take the singular vectors as constants, as they are once they are found.
-            let time = Time { step: 1, rate: 0.0 };
-            for _ in 0..2000 {
-                engine.step(&batch, time).unwrap();
-            }
-        }
-        let mut parameters = engine.save().unwrap().parameters;
-        let mut random = random(3);
-        if name != "spectral_norm" {
-            // Away from 0 and 1, where biases and scales begin.
-            parameters
-                .iter_mut()
-                .for_each(|p| *p += 0.1 * random.uniform());
-        }
+        let parameters = settled(&mut *engine, &batch);
         let mut at = |parameters: &[f64]| {
             engine.load(&state(parameters)).unwrap();
             match is_training {
@@ -218,12 +82,9 @@ fn every_layer_has_the_gradient_of_finite_differences_in_training_and_in_evaluat
         let mut start = 0;
         for info in infos {
             let length: usize = info.shape.iter().product();
-            let is_tracked = ["running_mean", "running_var", "left", "right"]
-                .iter()
-                .any(|tracked| info.name.ends_with(tracked));
             for k in 0..length.min(16) {
                 let place = start + k * (length - 1) / (length.min(16) - 1).max(1);
-                if is_tracked {
+                if !info.is_trained {
                     assert_eq!(gradient[place], 0.0, "{name}: {} is not trained", info.name);
                     continue;
                 }
@@ -232,8 +93,7 @@ fn every_layer_has_the_gradient_of_finite_differences_in_training_and_in_evaluat
                     moved[place] += h;
                     at(&moved).0
                 };
-                // A maximum has kinks wherever two pixels are near to each other.
-                let h = if name == "max_pool" { 3e-6 } else { 2e-4 };
+                let h = if example.has_kinks { 3e-6 } else { 2e-4 };
                 let difference =
                     (8.0 * (loss(h) - loss(-h)) - (loss(2.0 * h) - loss(-2.0 * h))) / (12.0 * h);
                 let error = relative_error(gradient[place], difference, 1e-3);
@@ -270,11 +130,11 @@ fn spec(dtype: Dtype, batch_size: usize) -> TrainingSpec {
 fn large() -> NetworkSpec {
     let image = Some([3, 12, 12]);
     let layers = vec![
-        conv(8, 3),
+        conv(8, 3, "tanh"),
         Choice::new("batch_norm"),
         layer("max_pool", &[("kernel", 2.0)]),
         residual(vec![
-            conv(8, 3).with("padding", Setting::Integer(1)),
+            conv(8, 3, "tanh").with("padding", Setting::Integer(1)),
             Choice::new("batch_norm"),
         ]),
         layer("dropout", &[("rate", 0.2)]),
@@ -283,7 +143,7 @@ fn large() -> NetworkSpec {
         Choice::new("batch_norm"),
         Choice::new("layer_norm"),
     ];
-    whole(image, layers, 3)
+    whole(image, layers)
 }
 
 #[test]
@@ -301,7 +161,7 @@ fn the_number_of_threads_changes_no_bit() {
             ema: sam.map(|_| 0.9),
             ..spec(dtype, 100)
         };
-        let dataset = rows(&network, 3 * 100 + 1);
+        let dataset = rows_for(&network, 3 * 100 + 1);
         let trained = |threads| {
             let engine = cpu::engine(&network, &spec, threads).unwrap();
             let mut run = Run::new(engine, &spec, &dataset, None).unwrap();
@@ -331,9 +191,9 @@ fn the_number_of_threads_changes_no_bit() {
 
 #[test]
 fn resume_gives_the_same_bits() {
-    for (name, network) in all() {
+    for (name, _, network) in examples() {
         // The last batch has one row.
-        let (dataset, spec) = (rows(&network, 21), spec(Dtype::F32, 5));
+        let (dataset, spec) = (rows_for(&network, 21), spec(Dtype::F32, 5));
         let begin = || {
             Run::new(
                 cpu::engine(&network, &spec, 1).unwrap(),
@@ -514,7 +374,7 @@ fn statistics_are_those_of_the_whole_batch_however_it_is_cut() {
 #[test]
 fn an_image_of_one_pixel_is_an_image() {
     // A window of 3×3 pixels sees one of them in its middle, and padding around it.
-    let window = conv(4, 3).with("padding", Setting::Integer(1));
+    let window = conv(4, 3, "tanh").with("padding", Setting::Integer(1));
     let rows = features(3, normals(1, 3 * 9));
     let answers = |image, layer, parameters: &[f64]| {
         let network = NetworkSpec {
@@ -533,7 +393,7 @@ fn an_image_of_one_pixel_is_an_image() {
 }
 
 fn refused(image: Option<[usize; 3]>, layers: Vec<Choice>, batch_size: usize) -> String {
-    let network = whole(image, layers, 3);
+    let network = whole(image, layers);
     let result = cpu::engine(&network, &descent(1.0, batch_size, 1), 1);
     let message = result.err().expect("it is refused").to_string();
     assert!(!message.contains('\n'));
@@ -562,7 +422,7 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
             None,
             vec![
                 dense(4, "relu"),
-                conv(2, 3).with("padding", Setting::Integer(1)),
+                conv(2, 3, "tanh").with("padding", Setting::Integer(1)),
             ],
             2,
             "layer 2 (conv2d): found a list of 4 values, expected an image",
@@ -587,7 +447,7 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
         ),
         (
             image,
-            vec![conv(2, 5)],
+            vec![conv(2, 5, "tanh")],
             2,
             "layer 1 (conv2d): found a kernel of 5×5, expected at most its input, 4×4",
         ),
@@ -605,13 +465,13 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
         ),
         (
             image,
-            vec![conv(2, 2).with("groups", Setting::Integer(2))],
+            vec![conv(2, 2, "tanh").with("groups", Setting::Integer(2))],
             2,
             "layer 1 (conv2d): found 2 groups of 3 to 2 channels",
         ),
         (
             None,
-            vec![conv(2, 3)],
+            vec![conv(2, 3, "tanh")],
             2,
             "layer 1 (conv2d): found a list of 6 values, expected an image",
         ),
@@ -638,7 +498,7 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
         ),
         (
             None,
-            vec![residual(vec![dense(6, "relu"), conv(2, 3)])],
+            vec![residual(vec![dense(6, "relu"), conv(2, 3, "tanh")])],
             2,
             "layer 1 (residual): layer 2 (conv2d): found a list",
         ),
@@ -729,10 +589,12 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
 
 #[test]
 fn embedding_reads_nothing_but_codes() {
-    let (image, layers) = networks("embedding").swap_remove(0);
-    let network = whole(image, layers, 3);
+    let network = whole(
+        None,
+        vec![embedding(&[5, 4], Some(&[3, 2])), dense(4, "tanh")],
+    );
     let engine = engine(&network, &descent(1.0, 4, 1));
-    let good = rows(&network, 10);
+    let good = rows_for(&network, 10);
     engine.check(&Batch::all(&good), 0).unwrap();
     for (place, x) in [(0, 0.5), (1, 5.0), (6, -1.0)] {
         let Values::F64(mut values) = good.features.values.clone() else {
@@ -755,8 +617,10 @@ fn embedding_reads_nothing_but_codes() {
 
 #[test]
 fn an_embedding_has_a_table_for_each_column_whose_unknown_code_begins_at_zero() {
-    let (image, layers) = networks("embedding").swap_remove(0);
-    let network = whole(image, layers, 3);
+    let network = whole(
+        None,
+        vec![embedding(&[5, 4], Some(&[3, 2])), dense(4, "tanh")],
+    );
     let engine = engine(&network, &descent(1.0, 4, 1));
     let tensors: Vec<_> = (engine.parameters().into_iter())
         .map(|info| (info.name, info.shape))

@@ -34,10 +34,6 @@ fn rows(count: usize) -> Dataset {
     }
 }
 
-fn message(result: thalweg_core::Result<impl Sized>) -> String {
-    result.err().expect("it is refused").to_string()
-}
-
 #[test]
 fn batches_that_do_not_fit_are_refused_by_every_call() {
     let data = rows(100);

@@ -1,6 +1,6 @@
 //! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax). dx = dy·∂y/∂x.
 
-use super::{
+use super::{Example, 
     Block, Geometry, Layer, Order, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent,
     Tile, Trace, Weights, stride,
 };
@@ -164,3 +164,8 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         }))
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "activation", "activation": "tanh"}]"#),
+    Example::image(r#"[{"name": "activation", "activation": "sigmoid"}, {"name": "conv2d", "channels": 3, "kernel": 2, "activation": "tanh"}]"#).first(),
+];

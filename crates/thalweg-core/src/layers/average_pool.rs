@@ -5,7 +5,7 @@
 
 use super::pool::Pool;
 use super::window::{KERNEL, PADDING, POOL_STRIDE, Window};
-use super::{Part, Place};
+use super::{Example, Part, Place};
 use crate::kernels::pool::Rule;
 use crate::kernels::simd::{Arch, Scalar, Vector};
 use crate::registry::{Description, Entry};
@@ -66,3 +66,10 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         }))
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::image(r#"[{"name": "average_pool", "kernel": 2}]"#),
+    Example::image(r#"[{"name": "average_pool", "kernel": 3}]"#),
+    Example::image(r#"[{"name": "average_pool", "kernel": 3, "stride": 1, "padding": 1}]"#),
+    Example::image(r#"[{"name": "average_pool", "kernel": 2}, {"name": "conv2d", "channels": 3, "kernel": 2, "activation": "tanh"}]"#).first(),
+];

@@ -13,7 +13,7 @@
 
 mod tangent;
 
-use super::{
+use super::{Example, 
     Block, Direction, Geometry, Layer, Mode, Part, Place, Plan, Role, SecondOrder, Segment, Shape,
     Tile, Trace, Weights, stride, vectors,
 };
@@ -415,3 +415,10 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         }))
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "batch_norm"}]"#),
+    Example::image(r#"[{"name": "batch_norm"}]"#),
+    Example::image(r#"[{"name": "batch_norm"}, {"name": "conv2d", "channels": 3, "kernel": 2, "activation": "tanh"}, {"name": "batch_norm"}]"#),
+    Example::list(r#"[{"name": "batch_norm"}, {"name": "dense", "units": 5, "activation": "tanh"}]"#).first(),
+];

@@ -5,7 +5,7 @@
 //! evaluation, as PyTorch does. The mask is a function of (seed, update, layer, row of the batch, value), so
 //! it depends neither on threads nor on how the batch is cut.
 
-use super::{
+use super::{Example, 
     Block, Geometry, Layer, Mode, Part, Place, Plan, SecondOrder, Segment, Shape, Tile, Trace,
     Weights, stride,
 };
@@ -171,3 +171,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
     },
     build: Dropout::build,
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "dropout", "rate": 0.3}]"#),
+    Example::list(r#"[{"name": "dropout"}]"#).first(),
+    Example::image(r#"[{"name": "dropout", "rate": 0.5}]"#),
+];

@@ -11,7 +11,7 @@
 //! refused; where a row is predicted, a code that does not exist counts as code 0. Codes stay below 2²⁴, up to which
 //! f32 holds every whole number.
 
-use super::{
+use super::{Example, 
     Block, Geometry, Layer, Part, Place, Plan, Role, SecondOrder, Segment, Shape, Site, Tangent,
     Tile, Trace, Weights, stride, vectors,
 };
@@ -266,6 +266,10 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
     },
     build: Embedding::build,
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "embedding", "levels": [5, 4], "widths": [3, 2]}, {"name": "dense", "units": 4, "activation": "tanh"}]"#).first(),
+];
 
 #[cfg(test)]
 mod tests {

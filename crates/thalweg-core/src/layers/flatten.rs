@@ -1,6 +1,6 @@
 //! Flatten: an image as a list of its values, channel by channel. Nothing is computed or copied.
 
-use super::{Part, Place, Shape};
+use super::{Example, Part, Place, Shape};
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Place> = Entry {
@@ -13,3 +13,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
     },
     build: |_, place| Ok(Part::View(Shape::flat(place.input.size()))),
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::image(r#"[{"name": "flatten"}]"#),
+    Example::image(r#"[{"name": "flatten"}, {"name": "dense", "units": 5, "activation": "tanh"}]"#),
+    Example::image(r#"[{"name": "flatten"}]"#).first(),
+];

@@ -5,7 +5,7 @@
 use super::average_pool::Mean;
 use super::pool::Pool;
 use super::window::Window;
-use super::{Part, Place, Shape};
+use super::{Example, Part, Place, Shape};
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Place> = Entry {
@@ -35,3 +35,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         Ok(Part::Sequence(vec![Part::layer(pool), list]))
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::image(r#"[{"name": "global_average_pool"}]"#),
+];

@@ -4,7 +4,7 @@
 //! Source: Wu & He 2018; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm, check_groups};
-use super::{Part, Place};
+use super::{Example, Part, Place};
 use crate::error::Error;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -44,3 +44,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         }))
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::image(r#"[{"name": "group_norm", "groups": 2}]"#),
+    Example::image(r#"[{"name": "group_norm", "groups": 2}, {"name": "conv2d", "channels": 3, "kernel": 2, "activation": "tanh"}]"#),
+    Example::image(r#"[{"name": "group_norm", "affine": false, "groups": 2}]"#),
+];

@@ -4,7 +4,7 @@
 //! Source: Ulyanov, Vedaldi & Lempitsky 2016; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm};
-use super::{Part, Place};
+use super::{Example, Part, Place};
 use crate::error::Error;
 use crate::registry::{Description, Entry};
 
@@ -36,3 +36,8 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         }))
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::image(r#"[{"name": "instance_norm"}]"#),
+    Example::image(r#"[{"name": "instance_norm", "affine": false}, {"name": "conv2d", "channels": 2, "kernel": 2, "activation": "tanh"}]"#),
+];

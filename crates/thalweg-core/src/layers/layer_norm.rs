@@ -3,7 +3,7 @@
 //! Source: Ba, Kiros & Hinton 2016; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm, check_groups};
-use super::{Part, Place};
+use super::{Example, Part, Place};
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Place> = Entry {
@@ -27,3 +27,11 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         }))
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "layer_norm"}]"#),
+    Example::list(r#"[{"name": "layer_norm"}, {"name": "dense", "units": 5, "activation": "tanh"}]"#),
+    Example::list(r#"[{"name": "layer_norm", "affine": false}]"#),
+    Example::image(r#"[{"name": "layer_norm"}]"#),
+    Example::list(r#"[{"name": "layer_norm"}]"#).first(),
+];

@@ -8,8 +8,8 @@
 //!
 //! # To write a layer
 //!
-//! One file with the equation, a type that is a [`Geometry`] and a [`Layer`], and an `ENTRY`; one line in
-//! `entries!` below. [`Layer::forward`], [`Layer::backward`] and [`Layer::gradient`] are the mathematics, and
+//! One file with the equation, a type that is a [`Geometry`] and a [`Layer`], an `ENTRY`, and `EXAMPLES` that the tests
+//! over the registry check (derivatives of both orders, threads, resume); one line in `entries!` below. [`Layer::forward`], [`Layer::backward`] and [`Layer::gradient`] are the mathematics, and
 //! all that most layers need. The methods that have a default are for layers that
 //! - couple the rows of a batch: [`Geometry::summary`], [`Layer::summarize`] and what follows it,
 //! - compute with something that takes all parameters at once: [`Geometry::prepared`], [`Layer::prepare`],
@@ -29,6 +29,7 @@ use crate::random::Sequence;
 use crate::registry::entries;
 use crate::shape::{Shape, stride};
 
+mod example;
 mod network;
 mod normalize;
 mod normalized;
@@ -41,6 +42,7 @@ mod units;
 mod vectors;
 mod window;
 
+pub use example::Example;
 pub use network::{Node, Part, build};
 pub use one_row::OneRow;
 pub use second_order::{SecondOrder, Site, Tangent};
@@ -48,6 +50,9 @@ pub use second_order::{SecondOrder, Site, Tangent};
 entries! {
     /// All layers.
     LAYERS: "layer" => Part, Place;
+    with
+    /// Networks around each layer, by its name: usage, and what the tests over the registry check.
+    EXAMPLES: Example;
     dense,
     conv2d,
     max_pool,

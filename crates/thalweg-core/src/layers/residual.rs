@@ -3,7 +3,7 @@
 //!
 //! Source: He, Zhang, Ren & Sun 2016. The engine unfolds the block: f, then p, then the sum.
 
-use super::{LAYERS, Part, Place, network};
+use super::{Example, LAYERS, Part, Place, network};
 use crate::error::Error;
 use crate::registry::{AUTO, Default, Description, Domain, Entry, Parameter};
 
@@ -79,3 +79,11 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         })
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "residual", "layers": [{"name": "dense", "units": 9, "activation": "tanh"}, {"name": "batch_norm"}, {"name": "dense", "units": 7, "activation": "identity"}]}]"#),
+    Example::list(r#"[{"name": "residual", "layers": [{"name": "batch_norm"}, {"name": "residual", "layers": [{"name": "dense", "units": 7, "activation": "tanh"}]}]}]"#),
+    Example::image(r#"[{"name": "residual", "layers": [{"name": "conv2d", "channels": 5, "kernel": 3, "activation": "tanh"}, {"name": "batch_norm"}], "projection": {"name": "conv2d", "channels": 5, "kernel": 3, "activation": "tanh"}}]"#),
+    Example::list(r#"[{"name": "residual", "layers": [{"name": "dense", "units": 6, "activation": "tanh"}]}]"#).first(),
+    Example::list(r#"[{"name": "residual", "layers": [{"name": "dropout"}], "projection": {"name": "dense", "units": 6, "activation": "tanh"}}]"#).first(),
+];

@@ -6,7 +6,7 @@
 //! step; the mathematics is in `reparametrize.rs`. In files u is `left` and v is `right`; neither is trained.
 
 use super::reparametrize::{LAYER, Norm, build};
-use super::{Part, Place};
+use super::{Example, Part, Place};
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Place> = Entry {
@@ -19,3 +19,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
     },
     build: |arguments, place| build("spectral_norm", Norm::Spectral, arguments, place),
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "spectral_norm", "layer": {"name": "dense", "units": 6, "activation": "tanh"}}]"#),
+    Example::list(r#"[{"name": "spectral_norm", "layer": {"name": "dense", "units": 2, "activation": "identity"}}]"#),
+    Example::image(r#"[{"name": "spectral_norm", "layer": {"name": "conv2d", "channels": 3, "kernel": 3, "activation": "tanh"}}]"#),
+];

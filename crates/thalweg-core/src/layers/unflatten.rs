@@ -1,6 +1,6 @@
 //! Unflatten: a list as an image, channel by channel. Nothing is computed or copied.
 
-use super::{Part, Place, Shape};
+use super::{Example, Part, Place, Shape};
 use crate::error::Error;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -36,3 +36,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         Ok(Part::View(shape))
     },
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "unflatten", "channels": 1, "height": 7, "width": 1}, {"name": "conv2d", "channels": 2, "kernel": 1, "activation": "tanh"}]"#),
+];

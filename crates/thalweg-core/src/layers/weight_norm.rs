@@ -8,7 +8,7 @@
 //! `gain`.
 
 use super::reparametrize::{LAYER, Norm, build};
-use super::{Part, Place};
+use super::{Example, Part, Place};
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Place> = Entry {
@@ -21,3 +21,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
     },
     build: |arguments, place| build("weight_norm", Norm::Weight, arguments, place),
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "weight_norm", "layer": {"name": "dense", "units": 6, "activation": "tanh"}}]"#),
+    Example::list(r#"[{"name": "weight_norm", "layer": {"name": "dense", "units": 2, "activation": "identity"}}]"#),
+    Example::image(r#"[{"name": "weight_norm", "layer": {"name": "conv2d", "channels": 3, "kernel": 3, "activation": "tanh"}}]"#),
+];

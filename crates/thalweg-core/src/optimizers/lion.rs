@@ -67,3 +67,23 @@ pub(super) const ENTRY: Entry<Chain> = Entry {
         Ok(Chain::new(stages, 1e-3))
     },
 };
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::follows;
+    use super::*;
+    use crate::registry::Setting;
+
+    #[test]
+    fn updates_are_those_of_the_equations() {
+        let settings = [
+            ("beta1", Setting::Number(0.8)),
+            ("weight_decay", Setting::Number(0.1)),
+        ];
+        follows(&ENTRY, &settings, |_, rate, p, g, state| {
+            let u = 0.8 * state[0] + (1.0 - 0.8) * g;
+            state[0] = 0.99 * state[0] + (1.0 - 0.99) * g;
+            p - rate * (u.signum() + 0.1 * p)
+        });
+    }
+}

@@ -18,6 +18,8 @@ use crate::spec::TrainingSpec;
 pub(crate) mod around;
 pub mod clip;
 pub mod decay;
+#[cfg(test)]
+mod testing;
 
 pub use around::Around;
 

@@ -133,8 +133,19 @@ pub fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -
         .map_or(String::new(), |(_, name)| format!("did you mean `{name}`?"))
 }
 
-/// Declares the entries of a folder: one line a file.
+/// Declares the entries of a folder: one line a file. `with` collects the examples beside each entry as well.
 macro_rules! entries {
+    (
+        $(#[$doc:meta])* $name:ident: $kind:literal => $build:ty, $place:ty;
+        with $(#[$of:meta])* $examples:ident: $example:ty; $($file:ident),+ $(,)?
+    ) => {
+        $crate::registry::entries! {
+            $(#[$doc])* $name: $kind => $build, $place; $($file),+
+        }
+        $(#[$of])*
+        pub static $examples: &[(&str, &[$example])] =
+            &[$(($file::ENTRY.description.name, $file::EXAMPLES)),+];
+    };
     ($(#[$doc:meta])* $name:ident: $kind:literal => $build:ty $(, $place:ty)?; $($file:ident),+ $(,)?) => {
         $(mod $file;)+
         $(#[$doc])*

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test binary uses a part of this")]
 
 mod build;
+pub mod networks;
 
 use std::path::PathBuf;
 
@@ -98,6 +99,11 @@ pub fn names<B, P>(registry: &thalweg_core::registry::Registry<B, P>) -> Vec<&'s
 /// An engine on one thread.
 pub fn engine(network: &NetworkSpec, training: &TrainingSpec) -> Box<dyn Engine> {
     cpu::engine(network, training, 1).unwrap()
+}
+
+/// The message of a refusal.
+pub fn message(result: thalweg_core::Result<impl Sized>) -> String {
+    result.err().expect("it is refused").to_string()
 }
 
 pub fn bits(values: &[f64]) -> Vec<u64> {

@@ -14,7 +14,7 @@ mod axes;
 use super::network::MOST_WEIGHTS;
 use super::units::{self, Units, WEIGHT};
 use super::window::{KERNEL, PADDING, STRIDE, Window};
-use super::{
+use super::{Example, 
     Block, Geometry, Layer, Matrix, Order, Part, Place, Plan, SecondOrder, Segment, Shape, Tile,
     Trace, Weights, activation::Pointwise, stride, vectors,
 };
@@ -440,3 +440,11 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
     },
     build: Conv2d::build,
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::image(r#"[{"name": "conv2d", "channels": 3, "kernel": 3, "activation": "tanh"}]"#),
+    Example::image(r#"[{"name": "conv2d", "channels": 4, "kernel": 1, "activation": "tanh"}, {"name": "conv2d", "channels": 3, "kernel": 3, "activation": "tanh", "padding": 1}]"#).on([3, 1, 1]).first(),
+    Example::image(r#"[{"name": "conv2d", "channels": 6, "kernel": 3, "activation": "gelu", "stride": 2, "padding": 1, "groups": 2}]"#),
+    Example::image(r#"[{"name": "conv2d", "channels": 6, "kernel": 3, "activation": "tanh", "stride": 2, "padding": 1, "groups": 2}]"#),
+    Example::image(r#"[{"name": "conv2d", "channels": 2, "kernel": 1, "activation": "identity", "bias": false}]"#),
+];

@@ -14,7 +14,7 @@ mod panels;
 mod unit_rows;
 
 use super::units::{self, Units, WEIGHT};
-use super::{
+use super::{Example, 
     Block, Geometry, Layer, Matrix, OneRow, Part, Place, Plan, SecondOrder, Segment,
     Shape, Tile, Trace, Weights, stride,
 };
@@ -459,3 +459,10 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
     },
     build: Dense::build,
 };
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example::list(r#"[{"name": "dense", "units": 5, "activation": "identity"}]"#).first(),
+    Example::list(r#"[{"name": "dense", "units": 5, "activation": "tanh"}]"#),
+    Example::list(r#"[{"name": "dense", "units": 2, "activation": "softplus"}, {"name": "dense", "units": 70, "activation": "tanh"}]"#),
+    Example::list(r#"[{"name": "dense", "units": 17, "activation": "sigmoid", "bias": false}]"#),
+];
