@@ -2,9 +2,11 @@
 
 mod batch;
 mod check;
+mod layer_report;
 
 pub use batch::{Batch, Rows, new_generation};
 pub(crate) use check::{Limits, check};
+pub use layer_report::LayerReport;
 
 use crate::dataset::Features;
 use crate::error::Result;
@@ -150,6 +152,19 @@ pub trait Engine: Send {
         self.evaluate(&Batch::unlabelled(features), Some(&mut predictions))?;
         Ok(predictions)
     }
+
+    /// Statistics of every layer for rows of at most a batch, in the order of the network; those within residual
+    /// blocks follow each other as they are computed. Views, such as `flatten`, have none.
+    ///
+    /// # Errors
+    /// As [`Engine::evaluation_gradient`].
+    fn layers(&mut self, batch: &Batch) -> Result<Vec<LayerReport>>;
+
+    /// Whether [`Engine::layers`] reports the last update: every step then begins with a copy of θ.
+    ///
+    /// # Errors
+    /// If there is not enough memory for it.
+    fn watch_updates(&mut self, is_watched: bool) -> Result<()>;
 
     /// The tensors of parameters.
     fn parameters(&self) -> Vec<ParameterInfo>;

@@ -45,8 +45,17 @@ pub(super) struct CpuEngine<T> {
     most_rows: usize,
     /// Where each parameter stands, once gradients are asked for: a solver asks for one after the other.
     positions: Option<Vec<usize>>,
+    /// θ before the last step, where updates are watched.
+    pub watched: Option<Watched<T>>,
     /// For Hessian-vector products, once they are asked for.
     pub twin: Option<Box<Twin>>,
+}
+
+/// θ before the last step.
+pub(super) struct Watched<T> {
+    pub before: Buffer<T>,
+    /// Whether there was a step.
+    pub has_step: bool,
 }
 
 /// What the members of a step write: see [`Sums`].
@@ -133,6 +142,7 @@ impl<T: Precision> CpuEngine<T> {
             seed: training.seed,
             is_trainable: false,
             positions: None,
+            watched: None,
             twin: None,
         };
         engine.is_trainable = engine.check_layers().is_ok();

@@ -5,6 +5,7 @@ mod build;
 mod cores;
 mod engine;
 mod grouping;
+mod inspect;
 mod network;
 mod operations;
 mod pass;

@@ -1,14 +1,16 @@
 //! The engine's operations, as the rest of the program asks for them.
 
-use super::buffer::Shared;
-use super::engine::{CpuEngine, Records};
+use super::buffer::{Buffer, Shared};
+use super::engine::{CpuEngine, Records, Watched};
 use super::pass::{Extent, Upcoming};
 use super::precision::Precision;
 use super::team::Member;
 use super::twin::{self, Twin};
 use super::update::{RUINED, Update};
 use crate::dataset::FeaturesRef;
-use crate::engine::{self, Batch, Engine, Limits, LossSums, ParameterInfo, State, StepReport};
+use crate::engine::{
+    self, Batch, Engine, LayerReport, Limits, LossSums, ParameterInfo, State, StepReport,
+};
 use crate::error::{Error, Result};
 use crate::layers::Mode;
 use crate::optimizers::Time;
@@ -21,6 +23,10 @@ impl<T: Precision> Engine for CpuEngine<T> {
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport> {
         let fits = self.check_step(batch);
         let extent = self.strategy.extent(batch, fits)?;
+        if let Some(watched) = &mut self.watched {
+            (watched.before).copy_from_slice(&self.network.memory.weights.parameters);
+            watched.has_step = true;
+        }
         let (seed, step) = (self.seed, time.step);
         let mode = Mode::Training { seed, step };
         let mut pass = self.network.pass(batch, extent, mode, true);
@@ -117,6 +123,23 @@ impl<T: Precision> Engine for CpuEngine<T> {
 
     fn evaluation_rows(&self) -> usize {
         self.network.plan.evaluation.rows
+    }
+
+    fn layers(&mut self, batch: &Batch) -> Result<Vec<LayerReport>> {
+        self.layer_reports(batch)
+    }
+
+    fn watch_updates(&mut self, is_watched: bool) -> Result<()> {
+        let length = self.network.plan.parameters;
+        self.watched = match (self.watched.take(), is_watched) {
+            (_, false) => None,
+            (Some(watched), true) => Some(watched),
+            (None, true) => Some(Watched {
+                before: Buffer::new(length)?,
+                has_step: false,
+            }),
+        };
+        Ok(())
     }
 
     fn parameters(&self) -> Vec<ParameterInfo> {
@@ -251,6 +274,9 @@ impl<T: Precision> CpuEngine<T> {
                 buffer[*at] = T::from_f64(*value);
             }
         };
+        if let Some(watched) = &mut self.watched {
+            watched.has_step = false;
+        }
         copy(parameters, &mut self.network.memory.weights.parameters);
         self.slots.fill(T::ZERO);
         let buffers = self

@@ -46,13 +46,15 @@ const CALLERS_UPDATE: usize = 4096;
 
 /// A layer and where its things lie.
 pub(super) struct PlannedLayer {
-    /// What the names of its tensors begin with.
+    /// What the names of its tensors begin with; empty if it is none of the network's.
     pub path: String,
     pub layer: Box<dyn AnyLayer>,
     /// Values that a row takes in the input and in the output.
     pub input_stride: usize,
     pub output_stride: usize,
     pub stash_stride: usize,
+    /// How its rows lie in the output.
+    pub output_order: Order,
     /// Where its rows begin in the arena: input, output, gradient of the output, stash. The gradient of
     /// the input, where it is wanted, is that of the output of the layer before.
     pub input: usize,
@@ -391,7 +393,7 @@ impl Plan {
             order: Order::Rows,
         };
         let output = plan.unfold::<T>(isa, "", built, input);
-        let output = plan.reorder::<T>(isa, "", output, Order::Rows);
+        let output = plan.reorder::<T>(isa, output, Order::Rows);
         plan.output = output.values;
         plan.outputs = output.size;
         let last = plan

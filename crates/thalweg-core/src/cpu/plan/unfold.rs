@@ -50,11 +50,11 @@ impl Plan {
                 }
             }
             Part::Residual { body, projection } => {
-                let at = self.reorder::<T>(isa, path, at, Order::Rows);
+                let at = self.reorder::<T>(isa, at, Order::Rows);
                 let fork = self.steps.len();
                 let width = stride(at.size);
                 let end = self.unfold::<T>(isa, &format!("{path}."), body, at);
-                let end = self.reorder::<T>(isa, path, end, Order::Rows);
+                let end = self.reorder::<T>(isa, end, Order::Rows);
                 let has_projection = projection.is_some();
                 let skip = match projection {
                     None => at,
@@ -67,7 +67,7 @@ impl Plan {
                             self.insert(fork, Step::Fork { from, to, stride });
                         }
                         let skip = self.add::<T>(isa, &path, *part, bridge);
-                        self.reorder::<T>(isa, &path, skip, Order::Rows)
+                        self.reorder::<T>(isa, skip, Order::Rows)
                     }
                 };
                 let output_stride = stride(end.size);
@@ -110,18 +110,12 @@ impl Plan {
     }
 
     /// Puts rows in the order that is wanted, if they are not.
-    pub(super) fn reorder<T: Precision>(
-        &mut self,
-        isa: Isa,
-        path: &str,
-        at: At,
-        into: Order,
-    ) -> At {
+    pub(super) fn reorder<T: Precision>(&mut self, isa: Isa, at: At, into: Order) -> At {
         if into == Order::Any || into == at.order {
             return at;
         }
         let shape = Shape::flat(at.size);
-        let at = self.add_layer::<T>(isa, path, Box::new(Reorder { shape, into }), at);
+        let at = self.add_layer::<T>(isa, "", Box::new(Reorder { shape, into }), at);
         At { order: into, ..at }
     }
 
@@ -132,7 +126,7 @@ impl Plan {
         layer: Box<dyn AnyLayer>,
         at: At,
     ) -> At {
-        let at = self.reorder::<T>(isa, path, at, layer.order());
+        let at = self.reorder::<T>(isa, at, layer.order());
         let sizes = T::layer(&*layer).plan(isa);
         let size = layer.output().size();
         let output_stride = layer.output_stride();
@@ -143,6 +137,7 @@ impl Plan {
             input_stride: stride(at.size),
             output_stride,
             stash_stride: sizes.stash,
+            output_order: at.order,
             input: at.values,
             input_gradient: at.gradient,
             output: self.rows(output_stride),

@@ -1,0 +1,217 @@
+//! What an engine tells of its layers, against values worked out here from the definitions.
+
+mod common;
+
+use common::*;
+use thalweg_core::cpu;
+use thalweg_core::dataset::Dataset;
+use thalweg_core::engine::{Batch, Engine, LayerReport, Rows};
+use thalweg_core::optimizers::Time;
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-12 * b.abs().max(1.0)
+}
+
+/// Mean and deviation.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+    (mean, (squares / count).sqrt())
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
+fn engine_of(network: &NetworkSpec, batch_size: usize, threads: usize) -> Box<dyn Engine> {
+    let spec = TrainingSpec {
+        dtype: Dtype::F64,
+        ..descent(0.1, batch_size, 1)
+    };
+    cpu::engine(network, &spec, threads).unwrap()
+}
+
+/// Two inputs, three ReLUs of which the last is cut off by its bias, one linear output, ½ squared error.
+#[test]
+fn a_small_network_is_what_is_worked_out_by_hand() {
+    let x = [[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0], [0.0, 1.0]];
+    let y = [1.0, -1.0, 0.5, 2.0];
+    let (w, b) = ([[0.5, -1.0], [1.0, 1.0], [0.1, 0.1]], [0.25, 0.0, -9.0]);
+    let (v, c) = ([2.0, -0.5, 4.0], 0.125);
+    let dataset = Dataset {
+        features: features(2, x.concat()),
+        targets: values(1, y.to_vec()),
+        weights: None,
+    };
+    let hidden = |x: &[f64; 2]| -> [f64; 3] {
+        std::array::from_fn(|j| (w[j][0] * x[0] + w[j][1] * x[1] + b[j]).max(0.0))
+    };
+    let (mut first, mut outputs) = (Vec::new(), Vec::new());
+    let (mut dw, mut dv) = (vec![0.0; 9], vec![0.0; 4]);
+    for (x, y) in x.iter().zip(y) {
+        let h = hidden(x);
+        let z = c + (0..3).map(|j| v[j] * h[j]).sum::<f64>();
+        let slope = (z - y) / 4.0;
+        for j in 0..3 {
+            dv[j] += slope * h[j];
+            let through = if h[j] > 0.0 { slope * v[j] } else { 0.0 };
+            dw[2 * j] += through * x[0];
+            dw[2 * j + 1] += through * x[1];
+            dw[6 + j] += through;
+        }
+        dv[3] += slope;
+        first.extend(h);
+        outputs.push(z);
+    }
+    let network = network(2, "half_mse", vec![dense(3, "relu"), dense(1, "identity")]);
+    let theta = [w.concat(), b.to_vec(), v.to_vec(), vec![c]].concat();
+    let mut engine = engine_of(&network, 4, 2);
+    engine.load_parameters(&theta).unwrap();
+    let batch = Batch::all(&dataset);
+    let reports = engine.layers(&batch).unwrap();
+    assert_eq!(reports.len(), 2);
+    let expected = [
+        ("layers.0", &first, 1.0 / 3.0, &theta[..9], &dw),
+        ("layers.1", &outputs, 0.0, &theta[9..], &dv),
+    ];
+    for (report, (name, activations, dead, weights, gradient)) in reports.iter().zip(expected) {
+        let (mean, deviation) = moments(activations);
+        assert_eq!(report.name, name);
+        assert!(
+            close(report.mean, mean) && close(report.deviation, deviation),
+            "{report:?}"
+        );
+        assert!(close(report.dead, dead), "{report:?}");
+        assert!(close(report.weight_norm, norm(weights)), "{report:?}");
+        assert!(close(report.gradient_norm, norm(gradient)), "{report:?}");
+        assert_eq!(report.update_norm, None);
+    }
+    // A step of gradient descent is η times this gradient; it is reported where it was watched.
+    let rate = 0.01;
+    let time = |step| Time { step, rate };
+    engine.watch_updates(true).unwrap();
+    assert_eq!(engine.layers(&batch).unwrap()[0].update_norm, None);
+    engine.step(&batch, time(1)).unwrap();
+    let updates: Vec<_> = engine
+        .layers(&batch)
+        .unwrap()
+        .iter()
+        .map(|r| r.update_norm)
+        .collect();
+    assert!(
+        close(updates[0].unwrap(), rate * norm(&dw))
+            && close(updates[1].unwrap(), rate * norm(&dv))
+    );
+    // The last one alone: of another rate, the gradient by then.
+    let before = engine.layers(&batch).unwrap();
+    engine
+        .step(
+            &batch,
+            Time {
+                step: 2,
+                rate: 0.02,
+            },
+        )
+        .unwrap();
+    for (before, after) in before.iter().zip(engine.layers(&batch).unwrap()) {
+        assert!(close(
+            after.update_norm.unwrap(),
+            0.02 * before.gradient_norm
+        ));
+    }
+    engine.watch_updates(false).unwrap();
+    assert_eq!(engine.layers(&batch).unwrap()[0].update_norm, None);
+    engine.watch_updates(true).unwrap();
+    engine.load_parameters(&theta).unwrap();
+    assert_eq!(engine.layers(&batch).unwrap(), reports);
+}
+
+const PIXELS: usize = 12;
+const ROWS: usize = 150;
+
+/// Images through a pointwise convolution of three channels, c·x + d, of which one is cut off everywhere and one is not
+/// cut off in a single pixel of a single row; then pooled over the image.
+#[test]
+fn a_channel_is_dead_where_it_is_0_at_every_pixel_of_every_row() {
+    let mut x: Vec<f64> = normals(3, ROWS * PIXELS)
+        .iter()
+        .map(|x| x.clamp(-3.0, 3.0))
+        .collect();
+    x[77 * PIXELS + 5] = 10.0;
+    let dataset = Dataset {
+        features: features(PIXELS, x.clone()),
+        targets: values(1, vec![0.5; ROWS]),
+        weights: Some(weights(ROWS, 4)),
+    };
+    let conv = Choice::new("conv2d")
+        .with("channels", Setting::Integer(3))
+        .with("kernel", Setting::Integer(1))
+        .with("activation", Setting::Text("relu".into()));
+    let dropout = Choice::new("dropout").with("rate", Setting::Number(0.5));
+    let body = Choice::new("residual").with("layers", Setting::Choices(vec![dropout]));
+    let layers = vec![
+        conv,
+        body,
+        Choice::new("global_average_pool"),
+        dense(1, "identity"),
+    ];
+    let network = NetworkSpec {
+        image: Some([1, 3, 4]),
+        ..network(PIXELS, "half_mse", layers)
+    };
+    let (scale, shift) = ([1.0, -0.5, 1.0], [0.25, -8.0, -9.0]);
+    let theta = [&scale[..], &shift, &[1.0, 1.0, 1.0, 0.0]].concat();
+    let channel = |k: usize| x.iter().map(move |x| (scale[k] * x + shift[k]).max(0.0));
+    let all: Vec<f64> = (0..3).flat_map(channel).collect();
+    let (mean, deviation) = moments(&all);
+    // Dropout is the identity here, so what is added to it doubles it; then the mean over the image.
+    let pooled: Vec<f64> = (0..3)
+        .flat_map(|k| channel(k).collect::<Vec<_>>())
+        .collect::<Vec<_>>()
+        .chunks(PIXELS)
+        .map(|image| 2.0 * image.iter().sum::<f64>() / PIXELS as f64)
+        .collect();
+    let (pooled_mean, pooled_deviation) = moments(&pooled);
+    let mut first: Option<Vec<LayerReport>> = None;
+    for threads in [1, 2, 3] {
+        let mut engine = engine_of(&network, ROWS, threads);
+        engine.load_parameters(&theta).unwrap();
+        let reports = engine.layers(&Batch::all(&dataset)).unwrap();
+        let names: Vec<&str> = reports.iter().map(|report| &*report.name).collect();
+        assert_eq!(
+            names,
+            ["layers.0", "layers.1.layers.0", "layers.2", "layers.3"]
+        );
+        for (index, mean, deviation) in [
+            (0, mean, deviation),
+            (1, mean, deviation),
+            (2, pooled_mean, pooled_deviation),
+        ] {
+            let report = &reports[index];
+            assert!(
+                close(report.mean, mean) && close(report.deviation, deviation),
+                "{report:?}"
+            );
+            assert!(close(report.dead, 1.0 / 3.0), "{report:?}");
+        }
+        assert!(close(reports[0].weight_norm, norm(&theta[..6])));
+        assert_eq!(
+            (reports[1].weight_norm, reports[1].gradient_norm),
+            (0.0, 0.0)
+        );
+        assert_eq!(
+            *first.get_or_insert(reports.clone()),
+            reports,
+            "{threads} threads"
+        );
+        // Without that row the third channel is dead too.
+        let others = engine
+            .layers(&Batch::new(&dataset, Rows::Range(78, ROWS)))
+            .unwrap();
+        assert!(close(others[0].dead, 2.0 / 3.0));
+    }
+}
