@@ -59,9 +59,9 @@ pub struct RowOrder {
     first: usize,
     /// Windows that were listed so far.
     windows: usize,
-    /// The stretches of rows of the last two windows, and where the last one begins among the positions.
+    /// The stretches of rows that are listed, and for each the position at which its window ends.
     stretches: Vec<Range<usize>>,
-    last_window: (usize, usize),
+    ends: Vec<usize>,
 }
 
 impl RowOrder {
@@ -111,7 +111,7 @@ impl RowOrder {
             first: 0,
             windows: 0,
             stretches: Vec::with_capacity(2 * WINDOW),
-            last_window: (0, 0),
+            ends: Vec::with_capacity(2 * WINDOW),
         })
     }
 
@@ -144,8 +144,7 @@ impl RowOrder {
         }
         let listed = &self.listed[start - self.first..];
         let (rows, upcoming) = listed.split_at(end - start);
-        let (position, stretch) = self.last_window;
-        let from = if start >= position { stretch } else { 0 };
+        let from = self.ends.partition_point(|end| *end <= start);
         Request {
             rows: Rows::Listed(rows),
             upcoming: Rows::Listed(upcoming),
@@ -159,6 +158,7 @@ impl RowOrder {
         (self.first, self.windows) = (0, 0);
         self.listed.clear();
         self.stretches.clear();
+        self.ends.clear();
         if self.block >= self.rows {
             return;
         }
@@ -184,11 +184,10 @@ impl RowOrder {
         let done = (start.saturating_sub(self.first)).min(self.listed.len());
         self.listed.drain(..done);
         self.first += done;
-        if self.stretches.len() > WINDOW {
-            self.stretches.drain(..WINDOW);
-        }
+        let over = self.ends.partition_point(|end| *end <= start);
+        self.stretches.drain(..over);
+        self.ends.drain(..over);
         let before = self.listed.len();
-        self.last_window = (self.first + before, self.stretches.len());
         let (first, end) = (self.windows * WINDOW, (self.windows + 1) * WINDOW);
         for block in &self.blocks[first..end.min(self.blocks.len())] {
             let start = *block as usize * self.block;
@@ -201,6 +200,8 @@ impl RowOrder {
             random.shuffle(&mut self.listed[before..]);
         }
         self.windows += 1;
+        let end = self.first + self.listed.len();
+        self.ends.resize(self.stretches.len(), end);
     }
 
     fn random(&self, number: u64, epoch: usize) -> Sequence {

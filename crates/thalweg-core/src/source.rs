@@ -25,6 +25,7 @@
 //! # Ok::<(), thalweg_core::Error>(())
 //! ```
 
+pub mod block_file;
 mod memory;
 pub mod scan;
 
@@ -93,5 +94,19 @@ pub trait RowSource: Send {
     /// Rows that are best asked for together where all of them are wanted in their order.
     fn chunk(&self) -> usize {
         self.schema().rows
+    }
+}
+
+impl<S: RowSource + ?Sized> RowSource for &mut S {
+    fn schema(&self) -> Schema {
+        (**self).schema()
+    }
+
+    fn batch<'a>(&'a mut self, request: Request<'a>) -> Result<Batch<'a>> {
+        (**self).batch(request)
+    }
+
+    fn chunk(&self) -> usize {
+        (**self).chunk()
     }
 }
