@@ -42,9 +42,10 @@ impl Listed {
         Self { description, said }
     }
 
-    fn said_by(description: &'static Description, (flag, field): listed::How) -> Self {
+    fn said_by(description: &'static Description, field: &str) -> Self {
+        let flag = thalweg::fields::field(field).and_then(|field| field.flag);
         let said = vec![How {
-            flag: Some(flag.to_owned()),
+            flag: flag.map(|flag| flag.name.to_owned()),
             field: field.to_owned(),
         }];
         Self { description, said }
@@ -96,10 +97,7 @@ fn groups() -> Vec<Group> {
         let mut rows: Vec<_> = descriptions.into_iter().map(Listed::entry).collect();
         match names[1] {
             "loss" => rows.push(Listed::entry(&losses::CUSTOM)),
-            "initializer" => rows.push(Listed::said_by(
-                &initializers::OUTPUT_BIAS,
-                ("--output-bias", "output_bias"),
-            )),
+            "initializer" => rows.push(Listed::said_by(&initializers::OUTPUT_BIAS, "output_bias")),
             _ => {}
         }
         Group { names, rows }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Targets;
 use thalweg_core::memory::prefer_huge_pages;
 
-use crate::error::{Error, Location, Result, did_you_mean, quote, quote_list};
+use crate::error::{Error, Result, did_you_mean, quote, quote_list};
 use crate::stray::spelled_numbers;
 use crate::table::{Column, ColumnData, MISSING, Table, number_text};
 
@@ -52,19 +52,6 @@ impl Task {
 impl std::fmt::Display for Task {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.name())
-    }
-}
-
-impl std::str::FromStr for Task {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let task = Task::ALL.into_iter().find(|task| task.name() == text);
-        task.ok_or_else(|| {
-            let (names, found) = (Task::ALL.map(Task::name), format!("task {}", quote(text)));
-            let expected = format!("one of {}", names.join(", "));
-            Error::invalid(Location::default(), found, expected).remedy(did_you_mean(text, names))
-        })
     }
 }
 
