@@ -1,4 +1,5 @@
-//! Small data sets inside the program, for first steps and tests. Their origin is in `builtin/ORIGIN.md`.
+//! Small data sets inside the program, for first steps and tests. Their origin is in
+//! `builtin/ORIGIN.md`.
 
 use thalweg_core::dataset::Values;
 

@@ -1,8 +1,9 @@
 //! What can be wrong with a user's data, as values that print as one clear line:
 //! `adult.csv:17: column "age": found "abc", expected a number; remedy`.
 //!
-//! Messages and notes name an option by its path in a config file, in backticks: `` `data.target.column` ``. This crate
-//! knows no command line; one that has a flag for the option puts it in place of the path.
+//! Messages and notes name an option by its path in a config file, in backticks: ``
+//! `data.target.column` ``. This crate knows no command line; one that has a flag for the option
+//! puts it in place of the path.
 
 use std::fmt;
 

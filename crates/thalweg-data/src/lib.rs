@@ -14,9 +14,10 @@
 //! # Ok::<(), thalweg_data::Error>(())
 //! ```
 //!
-//! The path of the data: [`Source`] → [`read()`] → [`Table`] → [`Target`] → [`split()`](split::split) →
-//! [`Preprocessing`] → [`thalweg_core::dataset::Dataset`]; [`prepare()`] takes it in one call. Nothing here knows
-//! a layer or a command line, prints, or panics on input: errors and notes are values of one line each.
+//! The path of the data: [`Source`] → [`read()`] → [`Table`] → [`Target`] →
+//! [`split()`](split::split) → [`Preprocessing`] → [`thalweg_core::dataset::Dataset`];
+//! [`prepare()`] takes it in one call. Nothing here knows a layer or a command line, prints, or
+//! panics on input: errors and notes are values of one line each.
 
 pub mod builtin;
 mod csv;

@@ -5,7 +5,8 @@ use thalweg_core::registry::{Default, Description, Domain, Parameter};
 /// What sets the task, by its path in a config file.
 pub const TASK: &str = "data.target.task";
 
-/// The tasks, in the order of [`Task::ALL`](crate::Task::ALL). Where no option sets the task, the target decides.
+/// The tasks, in the order of [`Task::ALL`](crate::Task::ALL). Where no option sets the task, the
+/// target decides.
 pub static TASKS: [Description; 4] = [
     Description {
         name: "regression",
@@ -37,7 +38,8 @@ pub static TASKS: [Description; 4] = [
     },
 ];
 
-/// Weights of rows in loss, gradient and metrics, each with what sets it. Both together are multiplied.
+/// Weights of rows in loss, gradient and metrics, each with what sets it. Both together are
+/// multiplied.
 pub static WEIGHTS: [(Description, &str); 2] = [
     (
         Description {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadOptions {
-    /// The format, by its name in [`FORMATS`](crate::formats::FORMATS); recognized by the first bytes or the file's
-    /// ending when absent.
+    /// The format, by its name in [`FORMATS`](crate::formats::FORMATS); recognized by the first
+    /// bytes or the file's ending when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// A file of labels that belongs to the data (IDX, `.npy`).
@@ -24,7 +24,8 @@ pub struct ReadOptions {
     /// Text files: names of the columns, instead of those in the file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
-    /// Text files: cells that mean "missing", beside the usual ones (empty, `?`, `NA`, `NaN`, `null`, …).
+    /// Text files: cells that mean "missing", beside the usual ones (empty, `?`, `NA`, `NaN`,
+    /// `null`, …).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// Text files: the columns of the file on which a model was trained.
@@ -32,8 +33,8 @@ pub struct ReadOptions {
     pub expected: Option<ExpectedColumns>,
 }
 
-/// The columns that a text file is expected to have: they distinguish a header from data, and name the columns of a
-/// file without header.
+/// The columns that a text file is expected to have: they distinguish a header from data, and name
+/// the columns of a file without header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExpectedColumns {
     /// All names in order.

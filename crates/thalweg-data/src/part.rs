@@ -16,7 +16,8 @@ pub struct Part<'a> {
     pub name: &'static str,
     /// Indices of rows of the table, in any order; they may repeat.
     pub rows: Cow<'a, [usize]>,
-    /// The encoded targets of these rows, in the units of the file. Where absent, they are encoded when first needed.
+    /// The encoded targets of these rows, in the units of the file. Where absent, they are encoded
+    /// when first needed.
     pub targets: Option<Targets>,
 }
 

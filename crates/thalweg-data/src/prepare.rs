@@ -44,12 +44,15 @@ pub struct Prepared {
     pub notes: Vec<Note>,
 }
 
-/// Chooses the target, splits, fits the preprocessing on the training rows, and applies it to every part.
+/// Chooses the target, splits, fits the preprocessing on the training rows, and applies it to every
+/// part.
 ///
-/// A `validation` or `test` table replaces the split's part; so does the official test part of `loaded`.
+/// A `validation` or `test` table replaces the split's part; so does the official test part of
+/// `loaded`.
 ///
 /// # Errors
-/// As [`Target::choose`], [`split`], [`Preprocessing::fit`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset).
+/// As [`Target::choose`], [`split`], [`Preprocessing::fit`], [`Preprocessing::bind`] and
+/// [`Bound::dataset`](crate::preprocess::Bound::dataset).
 pub fn prepare(
     loaded: &Loaded,
     validation: Option<&Table>,
@@ -59,12 +62,12 @@ pub fn prepare(
     prepare_by(None, loaded, validation, test, options)
 }
 
-/// The same for new rows of a model, by its target, classes and preprocessing. Of the options, `split` and `dtype`
-/// count. Notes name categories that the model does not know.
+/// The same for new rows of a model, by its target, classes and preprocessing. Of the options,
+/// `split` and `dtype` count. Notes name categories that the model does not know.
 ///
 /// # Errors
-/// As [`split`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset): columns are missing, or a class is none of the
-/// model's.
+/// As [`split`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset):
+/// columns are missing, or a class is none of the model's.
 pub fn prepare_fitted(
     loaded: &Loaded,
     validation: Option<&Table>,

@@ -76,7 +76,8 @@ impl std::fmt::Display for Source {
 /// Reads a whole source into memory.
 ///
 /// # Errors
-/// When a file cannot be read or is not what its format demands; the error names file, line and column.
+/// When a file cannot be read or is not what its format demands; the error names file, line and
+/// column.
 pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
     let mut loaded = match source {
         Source::Path(path) => read_path(path, options)?,

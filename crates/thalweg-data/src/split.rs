@@ -6,8 +6,8 @@ use thalweg_core::random::{Purpose, Stream};
 
 use crate::error::{Error, Location, Note, Result};
 
-/// How rows are split. Both fractions are of all rows; validation rows are drawn from those that are not
-/// test rows.
+/// How rows are split. Both fractions are of all rows; validation rows are drawn from those that
+/// are not test rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SplitOptions {
@@ -110,7 +110,8 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
     Ok((split, notes))
 }
 
-/// The rows of each class in the order of `order`; one stratum of all rows where the split is not by class.
+/// The rows of each class in the order of `order`; one stratum of all rows where the split is not
+/// by class.
 fn strata(
     targets: &Targets,
     options: &SplitOptions,
@@ -137,8 +138,8 @@ fn strata(
     strata
 }
 
-/// Shares `total` among strata in proportion to their sizes (largest remainders), at most `available` each,
-/// and leaves every stratum a row as long as that is possible.
+/// Shares `total` among strata in proportion to their sizes (largest remainders), at most
+/// `available` each, and leaves every stratum a row as long as that is possible.
 fn allocate(sizes: &[usize], available: &[usize], total: usize) -> Vec<usize> {
     let all: usize = sizes.iter().sum();
     let quota = |i: usize| sizes[i] as f64 * total as f64 / all.max(1) as f64;

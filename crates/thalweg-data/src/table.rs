@@ -29,7 +29,8 @@ pub struct Table {
 pub struct Roles {
     /// The columns to predict.
     pub target: Vec<String>,
-    /// Whether they are classes (`Some(true)`) or numbers (`Some(false)`); inferred from the values if `None`.
+    /// Whether they are classes (`Some(true)`) or numbers (`Some(false)`); inferred from the values
+    /// if `None`.
     pub classes: Option<bool>,
     /// The column of row weights.
     pub weights: Option<String>,

@@ -1,4 +1,5 @@
-//! Real files, which are no part of the project: `cargo xtask test` runs these tests where the folder is there.
+//! Real files, which are no part of the project: `cargo xtask test` runs these tests where the
+//! folder is there.
 
 use std::path::PathBuf;
 

@@ -56,8 +56,9 @@ pub fn is_code(cell: &str) -> bool {
 /// Collects cells: numbers as long as all are numbers, else categories.
 ///
 /// A column with any text is text throughout, wherever the text is. Its numbers are then written in
-/// their shortest form (`1.0` and `1` are one category), so that the type and the categories do not depend
-/// on the order of the rows. A number such as `00123` is text: it is a code, and another one than `123`.
+/// their shortest form (`1.0` and `1` are one category), so that the type and the categories do not
+/// depend on the order of the rows. A number such as `00123` is text: it is a code, and another one
+/// than `123`.
 #[derive(Debug)]
 pub struct ColumnBuilder(State);
 

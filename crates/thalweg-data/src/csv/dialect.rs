@@ -10,8 +10,8 @@ const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 const RECORDS_FOR_DELIMITER: usize = 200;
 const RECORDS_FOR_HEADER: usize = 1000;
 
-/// The delimiter that cuts most records of the sample into the same number of cells, at least two; among
-/// equals the one that gives more cells. A comma when none does.
+/// The delimiter that cuts most records of the sample into the same number of cells, at least two;
+/// among equals the one that gives more cells. A comma when none does.
 pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
     let mut best = (0.0, 1, b',');
     for candidate in DELIMITERS {
@@ -96,10 +96,11 @@ fn each_record(
 
 /// Whether the first record of the sample holds names rather than data.
 ///
-/// Each column votes: text above numbers is a vote for a header, a number in the first line one against it. Numbers
-/// that count the columns (0, 1, 2, … beside some text) are names, too. Without votes (a table of text) the first
-/// line is a header if its cells are distinct and do not occur again in their columns.
-/// `expected` are names that a header would hold; if there are any, they decide.
+/// Each column votes: text above numbers is a vote for a header, a number in the first line one
+/// against it. Numbers that count the columns (0, 1, 2, … beside some text) are names, too. Without
+/// votes (a table of text) the first line is a header if its cells are distinct and do not occur
+/// again in their columns. `expected` are names that a header would hold; if there are any, they
+/// decide.
 pub fn header(
     sample: &[u8],
     complete: bool,

@@ -6,7 +6,8 @@ use std::io::BufRead;
 
 use crate::error::{Error, Location, Result, quote};
 
-/// A record (a line, or several where a quoted cell holds newlines) may have at most this many bytes.
+/// A record (a line, or several where a quoted cell holds newlines) may have at most this many
+/// bytes.
 pub const MAX_RECORD: usize = 64 << 20;
 /// How much is read before the dialect is decided.
 pub const SAMPLE: usize = 1 << 18;

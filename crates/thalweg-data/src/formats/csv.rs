@@ -93,7 +93,8 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     })
 }
 
-/// Sets the delimiter, from the options or the first records; returns whether the first one is a header.
+/// Sets the delimiter, from the options or the first records; returns whether the first one is a
+/// header.
 fn detect_dialect(records: &mut Records, options: &ReadOptions) -> Result<bool> {
     let (sample, complete) = records.sample();
     if dialect::is_libsvm(sample, complete) {
@@ -164,7 +165,8 @@ fn codes(columns: &[Column]) -> Option<Note> {
     Some(Note::info(format!("{text} {names}")))
 }
 
-/// The names of the text columns of which some text is `any` and every one is `all`, if there are such.
+/// The names of the text columns of which some text is `any` and every one is `all`, if there are
+/// such.
 fn columns_of(
     columns: &[Column],
     any: impl Fn(&str) -> bool,
@@ -219,7 +221,8 @@ fn check_unique(names: &[String], location: &Location) -> Result<()> {
     Ok(())
 }
 
-/// A record of another number of cells than the `expected` columns, whose names the user gave, or earlier records.
+/// A record of another number of cells than the `expected` columns, whose names the user gave, or
+/// earlier records.
 fn count_error(location: &Location, record: &Record<'_>, expected: usize, given: bool) -> Error {
     let found = match record.cells.len() {
         1 => "1 cell".to_owned(),

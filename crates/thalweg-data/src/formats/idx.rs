@@ -1,7 +1,7 @@
 //! IDX: the format of MNIST and its descendants.
 //!
-//! Two zero bytes, a type, the number of dimensions, each dimension as a big-endian u32, then the values,
-//! big-endian. Source: the description on the MNIST page (LeCun, Cortes, Burges).
+//! Two zero bytes, a type, the number of dimensions, each dimension as a big-endian u32, then the
+//! values, big-endian. Source: the description on the MNIST page (LeCun, Cortes, Burges).
 
 use std::path::{Path, PathBuf};
 

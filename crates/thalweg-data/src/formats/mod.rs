@@ -27,14 +27,16 @@ pub fn descriptions() -> Vec<&'static Description> {
     FORMATS.iter().map(|format| &format.description).collect()
 }
 
-/// What can be read, for help texts: `a file (idx, …, csv; also gzipped) or a folder of the four MNIST-named files`.
+/// What can be read, for help texts: `a file (idx, …, csv; also gzipped) or a folder of the four
+/// MNIST-named files`.
 pub fn help() -> String {
     let folders = folders().map(|folder| format!(" or a folder of {}", folder.summary));
     let folders: String = folders.collect();
     format!("a file ({}; also gzipped){folders}", names().join(", "))
 }
 
-/// Reads a file in the format that the options name; else in the one that its first bytes or its name show.
+/// Reads a file in the format that the options name; else in the one that its first bytes or its
+/// name show.
 ///
 /// # Errors
 /// If no format fits, or the file is damaged.

@@ -29,7 +29,7 @@ pub(super) fn bind<'a>(
     column: &'a Column,
     encoding: &'a Encoding,
 ) -> Result<BoundColumn<'a>> {
-    let mismatch = |found: String, expected: String| {
+    let mismatch = |found: &str, expected: &str| {
         let location = table.location().column(&column.name);
         Err(Error::invalid(location, found, expected)
             .remedy("give data like those of the training"))
@@ -49,21 +49,14 @@ pub(super) fn bind<'a>(
                 Ok(BoundColumn::Numbers(Cow::Owned(numbers), numeric))
             }
         },
-        (Encoding::Boolean(numeric), ColumnData::Text(_) | ColumnData::Numeric(_)) => {
-            let numbers = match &column.data {
-                ColumnData::Numeric(numbers) => Cow::Borrowed(numbers.as_slice()),
-                ColumnData::Text(text) => Cow::Owned(truths(text)),
-                ColumnData::Block(_) => Cow::Borrowed(&[][..]),
-            };
-            let fits = |x: &f64| *x == 0.0 || *x == 1.0;
-            let misfit = |row: &usize| !fits(&numbers[*row]) && column.is_present(*row);
-            if let Some(row) = (0..numbers.len()).find(misfit) {
-                let found = quote(&column.text(row).unwrap_or_default());
-                let location = table.cell(row, &column.name);
-                return Err(Error::invalid(location, found, "true or false, yes or no")
-                    .remedy("correct the cell or leave it empty"));
-            }
+        (Encoding::Boolean(numeric), ColumnData::Text(text)) => {
+            let numbers = Cow::Owned(truths(text));
+            check_truths(table, column, &numbers)?;
             Ok(BoundColumn::Numbers(numbers, numeric))
+        }
+        (Encoding::Boolean(numeric), ColumnData::Numeric(numbers)) => {
+            check_truths(table, column, numbers)?;
+            Ok(BoundColumn::Numbers(Cow::Borrowed(numbers), numeric))
         }
         (Encoding::Categorical { levels }, ColumnData::Text(_) | ColumnData::Numeric(_)) => Ok(
             BoundColumn::OneHot(categories(column, levels, |slot| slot), levels.len() + 1),
@@ -83,8 +76,8 @@ pub(super) fn bind<'a>(
         ) => {
             if block.width() != encoding.width() {
                 return mismatch(
-                    format!("rows of shape {:?}", block.shape),
-                    format!("shape {shape:?}"),
+                    &format!("rows of shape {:?}", block.shape),
+                    &format!("shape {shape:?}"),
                 );
             }
             if !matches!(block.values, Values::U8 { .. }) {
@@ -95,22 +88,32 @@ pub(super) fn bind<'a>(
         (Encoding::Matrix { places }, ColumnData::Block(block)) => {
             if block.width() != places.len() {
                 return mismatch(
-                    format!("{} values a row", block.width()),
-                    places.len().to_string(),
+                    &format!("{} values a row", block.width()),
+                    &places.len().to_string(),
                 );
             }
             check_block(table, column, block, &table.all_rows(), false)?;
             Ok(BoundColumn::Matrix(block, places))
         }
-        (_, ColumnData::Block(_)) => mismatch(
-            "several numbers a row".to_owned(),
-            "one value a row".to_owned(),
-        ),
+        (_, ColumnData::Block(_)) => mismatch("several numbers a row", "one value a row"),
         (Encoding::Image { .. } | Encoding::Matrix { .. }, _) => mismatch(
-            "one value a row".to_owned(),
-            format!("{} values a row", encoding.width()),
+            "one value a row",
+            &format!("{} values a row", encoding.width()),
         ),
     }
+}
+
+/// Refuses a cell that is neither true nor false nor missing.
+fn check_truths(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
+    let fits = |x: &f64| *x == 0.0 || *x == 1.0;
+    let misfit = |row: &usize| !fits(&numbers[*row]) && column.is_present(*row);
+    let Some(row) = (0..numbers.len()).find(misfit) else {
+        return Ok(());
+    };
+    let found = quote(&column.text(row).unwrap_or_default());
+    let location = table.cell(row, &column.name);
+    let error = Error::invalid(location, found, "true or false, yes or no");
+    Err(error.remedy("correct the cell or leave it empty"))
 }
 
 /// 1 and 0 for true and false, NaN for missing and any other text.
@@ -119,8 +122,8 @@ fn truths(text: &TextColumn) -> Vec<f64> {
     text.map_levels(f64::NAN, value)
 }
 
-/// For each row of a column what `of_slot` makes of the index of its category in `levels`; the number of levels stands
-/// for all others and for missing values.
+/// For each row of a column what `of_slot` makes of the index of its category in `levels`; the
+/// number of levels stands for all others and for missing values.
 fn categories(column: &Column, levels: &[String], of_slot: impl Fn(u32) -> u32) -> Vec<u32> {
     let other = levels.len() as u32;
     let index: HashMap<&str, u32> = levels.iter().map(String::as_str).zip(0..).collect();

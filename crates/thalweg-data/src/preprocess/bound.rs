@@ -15,8 +15,8 @@ use crate::stray::spelled_numbers;
 use crate::table::{Column, ColumnData, Table};
 use crate::target::{Task, not_a_number};
 
-/// A raw table, or a block of one, whose columns are bound to the inputs of a preprocessing. Categories are looked up
-/// once for all that is made of its rows.
+/// A raw table, or a block of one, whose columns are bound to the inputs of a preprocessing.
+/// Categories are looked up once for all that is made of its rows.
 ///
 /// Rows are indices below `table.rows`; they may repeat and come in any order.
 pub struct Bound<'a> {
@@ -31,7 +31,8 @@ impl Preprocessing {
     /// Binds a raw table, whose columns may come in any order.
     ///
     /// # Errors
-    /// When columns are missing, images have another size, or a numeric column holds text or infinities.
+    /// When columns are missing, images have another size, or a numeric column holds text or
+    /// infinities.
     pub fn bind<'a>(&'a self, table: &'a Table) -> Result<Bound<'a>> {
         let raw = self.columns_of(table)?;
         let columns = (self.inputs.iter().zip(&raw))
@@ -118,8 +119,8 @@ impl Bound<'_> {
         (!extra.is_empty()).then(|| Note::info(format!("{file}: {text} {}", quote_list(extra))))
     }
 
-    /// A note for each categorical column with values in `rows` that are no category of the model: they all count as
-    /// the category "other".
+    /// A note for each categorical column with values in `rows` that are no category of the model:
+    /// they all count as the category "other".
     pub fn unseen(&self, rows: &[usize]) -> Vec<Note> {
         let inputs = self.preprocessing.inputs.iter();
         (inputs.zip(&self.raw).zip(&self.columns))
@@ -176,8 +177,8 @@ impl Bound<'_> {
         Ok(values)
     }
 
-    /// Features and targets of a part of the table, to evaluate on: regression targets standardized, row weights where
-    /// the table has them.
+    /// Features and targets of a part of the table, to evaluate on: regression targets
+    /// standardized, row weights where the table has them.
     ///
     /// # Errors
     /// As [`Self::features`] and [`crate::Target::encode`], and when all weights are 0.
@@ -185,7 +186,8 @@ impl Bound<'_> {
         self.weighted(part, dtype, None)
     }
 
-    /// As [`Self::dataset`], with the class weights multiplied into the row weights: the rows to train on.
+    /// As [`Self::dataset`], with the class weights multiplied into the row weights: the rows to
+    /// train on.
     ///
     /// # Errors
     /// As [`Self::dataset`].

@@ -13,10 +13,11 @@ use crate::target::{TargetOptions, target_names};
 const ROWS_TO_JUDGE: usize = 10;
 /// The most codes of a column: f32 holds every whole number up to this one.
 const MOST_CODES: usize = 1 << 24;
-/// Rows for each category below which a column of codes is worth a run without it. On 8,000 rows whose target did not
-/// depend on the column, RMSE rose from 0.221 to 0.248 at 2 rows a category, and from 0.224 to 0.247 at 32; where it
-/// did (by 0.3, beside noise of 0.22), it fell from 0.367 to 0.346 at 2, and from 0.367 to 0.252 at 32. So rare
-/// categories may well be worth their codes; that shows in a comparison alone.
+/// Rows for each category below which a column of codes is worth a run without it. On 8,000 rows
+/// whose target did not depend on the column, RMSE rose from 0.221 to 0.248 at 2 rows a category,
+/// and from 0.224 to 0.247 at 32; where it did (by 0.3, beside noise of 0.22), it fell from 0.367
+/// to 0.346 at 2, and from 0.367 to 0.252 at 32. So rare categories may well be worth their codes;
+/// that shows in a comparison alone.
 const FEW_ROWS: usize = 20;
 
 /// Counts the categories of a text column block by block, in one pass.
@@ -88,7 +89,8 @@ impl CategoryFit {
             let levels = sorted(levels);
             return Ok(Ok(Encoding::Codes { levels }));
         }
-        // The most frequent first; the text decides ties, so that the order of the rows does not matter.
+        // The most frequent first; the text decides ties, so that the order of the rows does not
+        // matter.
         levels.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         if levels.len() > options.max_categories {
             notes.push(Note::info(format!(
@@ -103,7 +105,8 @@ impl CategoryFit {
         Ok(Ok(Encoding::Categorical { levels }))
     }
 
-    /// 1 for true and 0 for false, unscaled; a missing value is the median, which is 0 between the two.
+    /// 1 for true and 0 for false, unscaled; a missing value is the median, which is 0 between the
+    /// two.
     fn boolean(self) -> Result<Numeric, LeftOut> {
         let each = |is| {
             let levels = self
@@ -159,8 +162,8 @@ fn note_on_few_rows(name: &str, levels: &[(usize, String)]) -> Option<Note> {
     (rows < FEW_ROWS * number).then(note)
 }
 
-/// The notes of fitting on columns of many categories, if all rows were training rows and the target the one that is
-/// chosen where none is named.
+/// The notes of fitting on columns of many categories, if all rows were training rows and the
+/// target the one that is chosen where none is named.
 pub fn notes_on_categories(table: &Table, options: &FitOptions) -> Vec<Note> {
     let mut notes = Vec::new();
     let target = target_names(table, &TargetOptions::default(), &mut Vec::new());

@@ -23,8 +23,9 @@ pub struct FitOptions {
     pub standardize_target: bool,
     /// A column has at most this many inputs for its categories; the rarest share one.
     pub max_categories: usize,
-    /// A column with more categories than this that come in `embed_least` rows becomes codes for an embedding, one for
-    /// each of them, and inputs otherwise. Without it, no column becomes codes, which take a network that embeds them.
+    /// A column with more categories than this that come in `embed_least` rows becomes codes for an
+    /// embedding, one for each of them, and inputs otherwise. Without it, no column becomes codes,
+    /// which take a network that embeds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embed_above: Option<usize>,
     /// Training rows that a category needs for a code of its own; with fewer it is unknown.
@@ -63,7 +64,8 @@ pub enum ClassWeight {
     Balanced,
 }
 
-/// Training rows that are read block by block, once in each pass. A block is a table and the training rows in it.
+/// Training rows that are read block by block, once in each pass. A block is a table and the
+/// training rows in it.
 pub trait Blocks {
     /// A table with the columns of every block: their names and types, and the file for messages.
     fn table(&self) -> &Table;
@@ -74,8 +76,8 @@ pub trait Blocks {
     /// The first of `visit`, or of reading.
     fn each(&self, visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>) -> Result<()>;
 
-    /// How many columns are fitted in one pass. Medians keep the values of their columns; rows in memory are better
-    /// passed over again for each column.
+    /// How many columns are fitted in one pass. Medians keep the values of their columns; rows in
+    /// memory are better passed over again for each column.
     fn columns_at_once(&self) -> usize {
         usize::MAX
     }
@@ -99,11 +101,12 @@ impl Blocks for (&Table, &Part<'_>) {
 impl Preprocessing {
     /// Fits to training rows.
     ///
-    /// Constant and empty columns, identifiers, and the columns to drop are left out; notes list them.
+    /// Constant and empty columns, identifiers, and the columns to drop are left out; notes list
+    /// them.
     ///
     /// # Errors
-    /// When no row or no column is left, a column to drop or of weights does not exist, a number is infinite, or the
-    /// deviation of a target has no f64.
+    /// When no row or no column is left, a column to drop or of weights does not exist, a number is
+    /// infinite, or the deviation of a target has no f64.
     pub fn fit(
         blocks: &dyn Blocks,
         target: Target,

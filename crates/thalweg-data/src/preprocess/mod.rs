@@ -1,4 +1,5 @@
-//! Raw columns to network inputs: fitted on training rows, stored in the model file, applied to any table.
+//! Raw columns to network inputs: fitted on training rows, stored in the model file, applied to any
+//! table.
 
 mod bind;
 mod bound;
@@ -72,13 +73,14 @@ pub enum Encoding {
     Numeric(Numeric),
     /// true/yes as 1, false/no as 0, unscaled.
     Boolean(Numeric),
-    /// One input for each category of the training rows, and one for all others and for missing ones.
+    /// One input for each category of the training rows, and one for all others and for missing
+    /// ones.
     Categorical {
         /// The categories, sorted.
         levels: Vec<String>,
     },
-    /// One input, the code of the category, for an embedding: 0 for all others and for missing ones, 1 for the
-    /// first of `levels`, and so on. Columns of codes come before all others.
+    /// One input, the code of the category, for an embedding: 0 for all others and for missing
+    /// ones, 1 for the first of `levels`, and so on. Columns of codes come before all others.
     Codes {
         /// The categories, sorted.
         levels: Vec<String>,
@@ -92,7 +94,8 @@ pub enum Encoding {
         /// Is added after that.
         offset: f64,
     },
-    /// Rows of a matrix: each column is scaled as a numeric column of its own; `None` where it was constant.
+    /// Rows of a matrix: each column is scaled as a numeric column of its own; `None` where it was
+    /// constant.
     Matrix {
         /// One for each value of a raw row.
         places: Vec<Option<Numeric>>,
@@ -120,7 +123,8 @@ impl Preprocessing {
         self.inputs.iter().map(|input| input.encoding.width()).sum()
     }
 
-    /// The columns of codes, which are the network's first inputs, each with the number of its codes.
+    /// The columns of codes, which are the network's first inputs, each with the number of its
+    /// codes.
     pub fn codes(&self) -> Vec<(&str, usize)> {
         let codes = |input: &InputColumn| match &input.encoding {
             Encoding::Codes { levels } => Some(levels.len() + 1),
@@ -132,7 +136,8 @@ impl Preprocessing {
             .collect()
     }
 
-    /// Shape of the network's input: that of the images where the data are images, else `[input_width]`.
+    /// Shape of the network's input: that of the images where the data are images, else
+    /// `[input_width]`.
     pub fn input_shape(&self) -> Vec<usize> {
         match self.inputs.as_slice() {
             [
@@ -145,11 +150,12 @@ impl Preprocessing {
         }
     }
 
-    /// Channels, lines and pixels of the network's input where the data are images: rows of two dimensions have one
-    /// channel, and the first of three counts channels.
+    /// Channels, lines and pixels of the network's input where the data are images: rows of two
+    /// dimensions have one channel, and the first of three counts channels.
     ///
     /// # Errors
-    /// If the first of three dimensions cannot be that of channels, because the last one looks like that of channels.
+    /// If the first of three dimensions cannot be that of channels, because the last one looks like
+    /// that of channels.
     pub fn image(&self) -> Result<Option<[usize; 3]>> {
         /// Gray, with transparency, colours, with transparency.
         const CHANNELS: usize = 4;
@@ -226,8 +232,8 @@ impl Preprocessing {
         }
     }
 
-    /// Options to read a file for `predict` or `evaluate`: as `options`, with the training file's columns, so
-    /// that a file without header gets the right names.
+    /// Options to read a file for `predict` or `evaluate`: as `options`, with the training file's
+    /// columns, so that a file without header gets the right names.
     #[must_use]
     pub fn read_options(&self, mut options: ReadOptions) -> ReadOptions {
         options.expected = Some(ExpectedColumns {

@@ -1,8 +1,9 @@
 //! Numbers to network inputs.
 //!
-//! standard: z = (x − mean) / σ, with the population σ (divided by n), as scikit-learn's StandardScaler.
-//! robust: r = (x − median) / (q75 − q25), then z = r / √(1 + (r/3)²), as RealMLP (Holzmüller, Grinsztajn,
-//! Steinwart 2024); where the quartiles are equal, ½ (max − min) replaces their distance.
+//! standard: z = (x − mean) / σ, with the population σ (divided by n), as scikit-learn's
+//! StandardScaler. robust: r = (x − median) / (q75 − q25), then z = r / √(1 + (r/3)²), as RealMLP
+//! (Holzmüller, Grinsztajn, Steinwart 2024); where the quartiles are equal, ½ (max − min) replaces
+//! their distance.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,14 +16,15 @@ pub enum Scaling {
     /// Subtract the mean, divide by the standard deviation.
     #[default]
     Standard,
-    /// Subtract the median, divide by the distance of the quartiles, compress outliers smoothly to within ±3.
+    /// Subtract the median, divide by the distance of the quartiles, compress outliers smoothly to
+    /// within ±3.
     Robust,
     /// As they are.
     None,
 }
 
-/// A fitted scaling of one column: z = (x − center) · scale, compressed when `clip`; the inputs are z, and with
-/// `indicator` 1 where the value was missing and 0 elsewhere.
+/// A fitted scaling of one column: z = (x − center) · scale, compressed when `clip`; the inputs are
+/// z, and with `indicator` 1 where the value was missing and 0 elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Numeric {
     /// Replaces a missing value: the median of the training rows.
@@ -39,8 +41,8 @@ pub struct Numeric {
     pub indicator: bool,
 }
 
-/// Fits a [`Numeric`] to values that come block by block, in one pass over all of them or more. Values are kept for
-/// medians and quartiles alone.
+/// Fits a [`Numeric`] to values that come block by block, in one pass over all of them or more.
+/// Values are kept for medians and quartiles alone.
 #[derive(Debug)]
 pub(crate) struct NumericFit {
     scaling: Scaling,

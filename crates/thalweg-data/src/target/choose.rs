@@ -23,8 +23,8 @@ impl Target {
     /// Finds target, task and classes, and encodes the target of every row of the table.
     ///
     /// # Errors
-    /// When the column does not exist, holds missing values, infinities, or text where numbers are needed,
-    /// when there is one class only, or fewer than two rows.
+    /// When the column does not exist, holds missing values, infinities, or text where numbers are
+    /// needed, when there is one class only, or fewer than two rows.
     pub fn choose(table: &Table, options: &TargetOptions) -> Result<(Self, Targets, Vec<Note>)> {
         let mut notes = Vec::new();
         let names = target_names(table, options, &mut notes)?;

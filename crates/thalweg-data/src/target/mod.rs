@@ -61,16 +61,16 @@ impl std::fmt::Display for Task {
 pub struct TargetOptions {
     /// The target column, or several separated by commas.
     ///
-    /// When absent: the one that the format marks (`y` of an `.npz`, labels); else the only column named target,
-    /// label, class or y in any case (y does not count beside a column x: they are coordinates); else the
-    /// last column.
+    /// When absent: the one that the format marks (`y` of an `.npz`, labels); else the only column
+    /// named target, label, class or y in any case (y does not count beside a column x: they are
+    /// coordinates); else the last column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     /// The task; inferred when absent.
     ///
     /// Text is a class; a few texts among numbers that are amounts are an error. Numbers are
-    /// classes when there are two distinct whole ones, or at most 20 distinct whole ones that repeat at least
-    /// three times on average; else they are regression targets.
+    /// classes when there are two distinct whole ones, or at most 20 distinct whole ones that
+    /// repeat at least three times on average; else they are regression targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
 }
@@ -98,8 +98,8 @@ impl Target {
 
     /// The targets of `rows`: class indices, or values in the units of the file.
     ///
-    /// A class text that differs from a known class by a full stop at its end is that class (the official
-    /// test file of Adult writes `<=50K.` for `<=50K`).
+    /// A class text that differs from a known class by a full stop at its end is that class (the
+    /// official test file of Adult writes `<=50K.` for `<=50K`).
     ///
     /// # Errors
     /// When a column or a value is missing, or a value is no number or no known class.
