@@ -144,7 +144,7 @@ impl<'a> From<&'a Features> for FeaturesRef<'a> {
     }
 }
 
-/// What the network should answer for each row.
+/// The target outputs of each row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Targets {
     /// One class index a row: binary (0 or 1) and multiclass tasks.
@@ -225,7 +225,7 @@ impl<'a> From<&'a [f64]> for TargetsRef<'a> {
 pub struct Dataset {
     /// What the network sees.
     pub features: Features,
-    /// What it should answer; as many rows as `features`.
+    /// The target outputs; as many rows as `features`.
     pub targets: Targets,
     /// Weight of each row in the loss (non-negative); all 1 when absent.
     pub weights: Option<Vec<f32>>,
@@ -252,7 +252,7 @@ impl Dataset {
 pub struct DatasetRef<'a> {
     /// What the network sees.
     pub features: FeaturesRef<'a>,
-    /// What it should answer; as many rows as `features`.
+    /// The target outputs; as many rows as `features`.
     pub targets: TargetsRef<'a>,
     /// Weight of each row in the loss (non-negative); all 1 when absent.
     pub weights: Option<&'a [f32]>,

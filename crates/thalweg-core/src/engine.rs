@@ -88,18 +88,18 @@ pub trait Engine: Send {
     /// gradient in the order of [`State::parameters`].
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 
-    /// The same for what the network answers: the loss is that of [`Engine::evaluate`], with running statistics and
-    /// nothing dropped, and the gradient is that loss's (of the sum, where the run asks for that). Error surfaces and critical points of a trained network are
-    /// those of this function, which does not change from update to update.
+    /// The same in evaluation: the loss is that of [`Engine::evaluate`], with running statistics and without dropout,
+    /// and the gradient is that loss's (of the sum, if that is the run's reduction). It does not change from update to
+    /// update, so error surfaces and critical points of a trained network are those of this function.
     fn evaluation_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 
     /// The loss of the rows, and for each of `vectors` the product ∇²L·v, exact in double precision whatever the
     /// engine's own, at its θ and of the function whose gradient [`Engine::loss_and_gradient`] gives: with the
     /// statistics of these rows, the dropout masks of update 1, and the reduction of the run.
     ///
-    /// `vectors` holds one or more of them, one after the other, each in the order of [`State::parameters`]; so does
-    /// what comes back. Values and gradients of the rows are computed once for all of them, which is the way to have
-    /// the columns of a whole Hessian. Values that are not trained count as 0 in v and are 0 in the product. At kinks
+    /// `vectors` holds one or more of them, one after the other, each in the order of [`State::parameters`]; so are the products.
+    /// Values and gradients of the rows are computed once for all vectors, so one call for all columns of a Hessian is
+    /// the fastest. Values that are not trained count as 0 in v and are 0 in the product. At kinks
     /// φ″ is 0 (and φ′(0) = 0 for ReLU), and a maximum stays where it is.
     ///
     /// A dataset of more rows than a batch takes several calls: Σw·product / Σw over its batches (w the weight of a
@@ -193,7 +193,7 @@ pub trait Engine: Send {
     /// As [`Engine::load`].
     fn load_parameters(&mut self, parameters: &[f64]) -> Result<()>;
 
-    /// Checks that every layer can be learned through, which no answer needs.
+    /// Checks that every layer is differentiable, which predictions do not need.
     ///
     /// # Errors
     /// Names the layer that cannot, and why.

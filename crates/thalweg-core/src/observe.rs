@@ -90,7 +90,7 @@ pub struct Memory {
     /// The smoothed loss of batches.
     pub smoothed: Average,
     /// Reduction of the rate.
-    pub reduction: Reduction,
+    pub reduction: PlateauState,
 }
 
 impl Default for Memory {
@@ -98,7 +98,7 @@ impl Default for Memory {
         Self {
             seconds: 0.0,
             smoothed: Average::with_window(SMOOTHING),
-            reduction: Reduction::default(),
+            reduction: PlateauState::default(),
         }
     }
 }
@@ -106,9 +106,9 @@ impl Default for Memory {
 /// Batches that the smoothed loss looks back.
 const SMOOTHING: f64 = 50.0;
 
-/// Where the reduction of the rate on plateaus stands: see [`Plateau`].
+/// State of the reduction of the rate on plateaus: see [`Plateau`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Reduction {
+pub struct PlateauState {
     /// What multiplies the rate.
     pub factor: f64,
     /// The best loss so far.
@@ -117,7 +117,7 @@ pub struct Reduction {
     pub waited: usize,
 }
 
-impl Default for Reduction {
+impl Default for PlateauState {
     fn default() -> Self {
         Self {
             factor: 1.0,
@@ -127,9 +127,9 @@ impl Default for Reduction {
     }
 }
 
-impl Reduction {
-    /// Takes in the loss of an epoch. The bound moves with the sign of the best loss, so that losses below 0 get
-    /// better downwards too.
+impl PlateauState {
+    /// Updates it with the loss of an epoch. The threshold is relative to |best|, so that it holds for losses below
+    /// 0 too.
     pub fn epoch(&mut self, plateau: &Plateau, loss: f64) {
         let is_better = |best: f64| loss < best - plateau.threshold * best.abs();
         if self.best.is_none_or(is_better) {

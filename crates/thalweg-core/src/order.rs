@@ -3,11 +3,10 @@
 //! The order is a function of (seed, epoch, spec, number of rows, classes), so a resumed run needs no state. Without
 //! reshuffling it is that of epoch 0 in every epoch: a fixed partition.
 //!
-//! - Stratified: the k-th of the n rows of a class, in random order, gets the place (k + u)/n with one random u a
-//!   class, and rows are sorted by place; any stretch of 1/k of the places has n/k rows of the class, up to one
-//!   (systematic sampling, Madow & Madow 1944). B neighbours are such a stretch of B/N up to what all classes together
-//!   were rounded by, so with many small classes a batch may be further from the proportions.
-//! - Balanced: places go to the classes in turn, and a class gives its rows in random order, from the beginning again
+//! - Stratified: the k-th of the n rows of a class, in random order, gets the key (k + u)/n with one random u a class,
+//!   and rows are sorted by key (systematic sampling, Madow & Madow 1944). A batch has the classes in the proportions of
+//!   the data up to one row of each; with many small classes, whose rounding adds up, it may be further from them.
+//! - Balanced: positions go to the classes in turn, and a class gives its rows in random order, from the beginning again
 //!   after the last.
 //! - Blocks: blocks of consecutive rows are permuted, and the rows of every [`WINDOW`] blocks are shuffled together.
 //!   Only a window is listed at a time, and whoever reads the rows needs no more of them than that.
@@ -59,8 +58,8 @@ pub struct RowOrder {
     first: usize,
     /// Windows that were listed so far.
     windows: usize,
-    /// The stretches of rows that are listed, and for each the position at which its window ends.
-    stretches: Vec<Range<usize>>,
+    /// The blocks of rows that are listed, and for each the position at which its window ends.
+    window: Vec<Range<usize>>,
     ends: Vec<usize>,
 }
 
@@ -103,14 +102,11 @@ impl RowOrder {
             classes,
             block,
             epoch: None,
-            blocks: memory::collect(0..blocks)?
-                .into_iter()
-                .map(|block| block as u32)
-                .collect(),
+            blocks: memory::collect(0..blocks as u32)?,
             listed,
             first: 0,
             windows: 0,
-            stretches: Vec::with_capacity(2 * WINDOW),
+            window: Vec::with_capacity(2 * WINDOW),
             ends: Vec::with_capacity(2 * WINDOW),
         })
     }
@@ -148,7 +144,7 @@ impl RowOrder {
         Request {
             rows: Rows::Listed(rows),
             upcoming: Rows::Listed(upcoming),
-            window: &self.stretches[from..],
+            window: &self.window[from..],
         }
     }
 
@@ -157,7 +153,7 @@ impl RowOrder {
         self.epoch = Some(epoch);
         (self.first, self.windows) = (0, 0);
         self.listed.clear();
-        self.stretches.clear();
+        self.window.clear();
         self.ends.clear();
         if self.block >= self.rows {
             return;
@@ -185,7 +181,7 @@ impl RowOrder {
         self.listed.drain(..done);
         self.first += done;
         let over = self.ends.partition_point(|end| *end <= start);
-        self.stretches.drain(..over);
+        self.window.drain(..over);
         self.ends.drain(..over);
         let before = self.listed.len();
         let (first, end) = (self.windows * WINDOW, (self.windows + 1) * WINDOW);
@@ -193,7 +189,7 @@ impl RowOrder {
             let start = *block as usize * self.block;
             let rows = start..self.rows.min(start + self.block);
             self.listed.extend(rows.start as u32..rows.end as u32);
-            self.stretches.push(rows);
+            self.window.push(rows);
         }
         if self.spec.shuffle {
             let mut random = self.random(WINDOWS + self.windows as u64, epoch);
@@ -201,7 +197,7 @@ impl RowOrder {
         }
         self.windows += 1;
         let end = self.first + self.listed.len();
-        self.ends.resize(self.stretches.len(), end);
+        self.ends.resize(self.window.len(), end);
     }
 
     fn random(&self, number: u64, epoch: usize) -> Sequence {
@@ -216,10 +212,7 @@ fn arrange(spec: &TrainingSpec, classes: &[u32], epoch: usize, threads: usize, o
     if spec.shuffle {
         random = Some(shuffle(spec.seed, epoch, threads, order));
     } else {
-        order
-            .iter_mut()
-            .zip(0..)
-            .for_each(|(place, row)| *place = row);
+        order.iter_mut().zip(0..).for_each(|(to, row)| *to = row);
     }
     if spec.batches.sampling == Sampling::Uniform {
         return;
@@ -232,20 +225,20 @@ fn arrange(spec: &TrainingSpec, classes: &[u32], epoch: usize, threads: usize, o
     members.retain(|rows| !rows.is_empty());
     if spec.batches.sampling == Sampling::Balanced {
         let count = members.len();
-        for (place, row) in order.iter_mut().enumerate() {
-            let rows = &members[place % count];
-            *row = rows[place / count % rows.len()];
+        for (position, row) in order.iter_mut().enumerate() {
+            let rows = &members[position % count];
+            *row = rows[position / count % rows.len()];
         }
         return;
     }
-    let mut placed: Vec<(f64, u32)> = Vec::with_capacity(order.len());
+    let mut keyed: Vec<(f64, u32)> = Vec::with_capacity(order.len());
     for rows in &members {
         let start = random.as_mut().map_or(0.5, Sequence::uniform);
-        let place = |k: usize| (k as f64 + start) / rows.len() as f64;
-        placed.extend(rows.iter().enumerate().map(|(k, row)| (place(k), *row)));
+        let key = |k: usize| (k as f64 + start) / rows.len() as f64;
+        keyed.extend(rows.iter().enumerate().map(|(k, row)| (key(k), *row)));
     }
-    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (to, (_, row)) in order.iter_mut().zip(placed) {
+    keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (to, (_, row)) in order.iter_mut().zip(keyed) {
         *to = row;
     }
 }

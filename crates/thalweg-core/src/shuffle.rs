@@ -1,9 +1,9 @@
 //! Row numbers in a uniformly random order.
 //!
-//! Fisher–Yates exchanges each number with one anywhere, which of many rows is on its way from memory for longer than all
-//! else takes. So many rows are first dealt into piles, each row into one at random, and then every pile is shuffled by itself,
-//! in a cache. One pile after the other is a uniformly random order as well (Rao 1961, Sandelius 1962). Stretches of rows
-//! are dealt, and piles shuffled, by any thread: each has random numbers of its own.
+//! Fisher–Yates swaps each number with one anywhere: with many rows, each swap misses the caches. Many rows are first
+//! scattered into buckets, each row into one at random, and every bucket is then shuffled by itself, in a cache. The
+//! buckets one after the other are a uniformly random order as well (Rao 1961, Sandelius 1962). Ranges of rows are
+//! scattered, and buckets shuffled, by any thread: each range and each bucket has a random sequence of its own.
 
 use std::ops::Range;
 use std::thread;
@@ -11,17 +11,17 @@ use std::thread;
 use crate::kernels::gather::prefetch_value;
 use crate::random::{Purpose, Sequence, Stream};
 
-/// So few rows, which stay in a cache, are one pile and not worth a thread.
+/// Up to so many rows stay in a cache: they are one bucket, shuffled by one thread.
 const FEW: usize = 1 << 17;
-/// Piles of more rows; one byte chooses among them.
-const PILES: usize = 1 << 8;
-/// Stretches of rows that are dealt by themselves.
-const STRETCHES: usize = 1 << 4;
-/// Rows of a pile that are asked for ahead: the next cache line.
+/// Buckets of more rows; one byte chooses among them.
+const BUCKETS: usize = 1 << 8;
+/// Ranges of rows that are scattered independently.
+const RANGES: usize = 1 << 4;
+/// Rows of a bucket that are prefetched: the next cache line.
 const AHEAD: usize = 16;
 
 /// Fills `order` with the numbers below its length, in an order that is a function of seed and epoch, whatever the
-/// number of threads. What is random beside it comes from the sequence that it returns.
+/// number of threads. Returns the sequence that further random numbers of the epoch come from.
 pub(crate) fn shuffle(seed: u64, epoch: usize, threads: usize, order: &mut [u32]) -> Sequence {
     let stream = |number: usize| {
         let substream = (number as u64) << 32 | epoch as u64;
@@ -36,75 +36,78 @@ pub(crate) fn shuffle(seed: u64, epoch: usize, threads: usize, order: &mut [u32]
         random.shuffle(order);
         return random;
     }
-    let of_stretch = |number: usize| stream(1 + PILES + number);
-    let bound = |stretch: usize| (order.len() * stretch / STRETCHES) as u32;
-    let bounds: [u32; STRETCHES + 1] = std::array::from_fn(bound);
+    let of_range = |number: usize| stream(1 + BUCKETS + number);
+    let bound = |range: usize| (order.len() * range / RANGES) as u32;
+    let bounds: [u32; RANGES + 1] = std::array::from_fn(bound);
 
-    let mut sizes = [[0; PILES]; STRETCHES];
+    let mut sizes = [[0; BUCKETS]; RANGES];
     each(threads, sizes.iter_mut().enumerate(), |(number, sizes)| {
         let rows = bounds[number]..bounds[number + 1];
-        deal(of_stretch(number), rows, |_, pile| sizes[pile] += 1);
+        scatter(of_range(number), rows, |_, bucket| sizes[bucket] += 1);
     });
-    // The part of every pile that comes from each stretch.
-    let mut parts: [Vec<&mut [u32]>; STRETCHES] =
-        std::array::from_fn(|_| Vec::with_capacity(PILES));
+    // The part of every bucket that each range fills.
+    let mut parts: [Vec<&mut [u32]>; RANGES] = std::array::from_fn(|_| Vec::with_capacity(BUCKETS));
     let mut rest = &mut *order;
-    for pile in 0..PILES {
+    for bucket in 0..BUCKETS {
         for (parts, sizes) in parts.iter_mut().zip(&sizes) {
-            let (own, others) = rest.split_at_mut(sizes[pile]);
+            let (own, others) = rest.split_at_mut(sizes[bucket]);
             parts.push(own);
             rest = others;
         }
     }
     each(threads, parts.iter_mut().enumerate(), |(number, parts)| {
         let rows = bounds[number]..bounds[number + 1];
-        let mut ends = [0; PILES];
-        deal(of_stretch(number), rows, |row, pile| {
-            let (part, place) = (&mut *parts[pile], ends[pile]);
+        let mut ends = [0; BUCKETS];
+        scatter(of_range(number), rows, |row, bucket| {
+            let (part, place) = (&mut *parts[bucket], ends[bucket]);
             part[place] = row;
             if let Some(ahead) = part.get(place + AHEAD) {
                 prefetch_value(ahead);
             }
-            ends[pile] += 1;
+            ends[bucket] += 1;
         });
     });
     let mut rest = order;
-    let mut piles: Vec<&mut [u32]> = Vec::with_capacity(PILES);
-    for pile in 0..PILES {
-        let size = sizes.iter().map(|sizes| sizes[pile]).sum();
+    let mut buckets: Vec<&mut [u32]> = Vec::with_capacity(BUCKETS);
+    for bucket in 0..BUCKETS {
+        let size = sizes.iter().map(|sizes| sizes[bucket]).sum();
         let (own, others) = rest.split_at_mut(size);
-        piles.push(own);
+        buckets.push(own);
         rest = others;
     }
-    each(threads, piles.into_iter().enumerate(), |(number, pile)| {
-        stream(1 + number).shuffle(pile);
-    });
+    each(
+        threads,
+        buckets.into_iter().enumerate(),
+        |(number, bucket)| {
+            stream(1 + number).shuffle(bucket);
+        },
+    );
     random
 }
 
-/// Does all the work, on up to so many threads.
+/// Runs the job on every piece of work, on up to so many threads.
 fn each<W: Send>(threads: usize, work: impl Iterator<Item = W>, job: impl Fn(W) + Sync) {
-    let mut hands: Vec<Vec<W>> = (0..threads.max(1)).map(|_| Vec::new()).collect();
-    let count = hands.len();
+    let mut shares: Vec<Vec<W>> = (0..threads.max(1)).map(|_| Vec::new()).collect();
+    let count = shares.len();
     for (index, piece) in work.enumerate() {
-        hands[index % count].push(piece);
+        shares[index % count].push(piece);
     }
-    let own = hands.swap_remove(0);
+    let own = shares.swap_remove(0);
     let job = &job;
     thread::scope(|scope| {
-        for hand in hands.into_iter().filter(|hand| !hand.is_empty()) {
-            scope.spawn(move || hand.into_iter().for_each(job));
+        for share in shares.into_iter().filter(|share| !share.is_empty()) {
+            scope.spawn(move || share.into_iter().for_each(job));
         }
         own.into_iter().for_each(job);
     });
 }
 
-/// Tells for each of these rows into which pile it comes.
-fn deal(mut random: Sequence, rows: Range<u32>, mut tell: impl FnMut(u32, usize)) {
+/// Calls `put` with each of these rows and the bucket that it goes into.
+fn scatter(mut random: Sequence, rows: Range<u32>, mut put: impl FnMut(u32, usize)) {
     for first in rows.clone().step_by(4) {
-        let piles = random.next_u32().to_le_bytes();
-        for (row, pile) in (first..rows.end).zip(piles) {
-            tell(row, usize::from(pile));
+        let buckets = random.next_u32().to_le_bytes();
+        for (row, bucket) in (first..rows.end).zip(buckets) {
+            put(row, usize::from(bucket));
         }
     }
 }
@@ -137,7 +140,8 @@ mod tests {
     }
 
     /// χ² of a table of places and rows with 15² degrees of freedom, of few rows and of many: 225 ± 21 if every order is as
-    /// likely as every other, so 330 is five deviations away. Neighbours in the order are a second such table.
+    /// likely as every other, so 330 is five deviations away.
+    /// Neighbours in the order are a second such table.
     #[test]
     fn every_row_may_come_anywhere_after_any_other() {
         const CELLS: usize = 16;

@@ -1,7 +1,6 @@
 //! Where the rows of a run come from: memory, slices of the caller, or a file that is read block by block.
 //!
-//! A source gives the rows that it is asked for, by their numbers. Their order is no business of the source: it is
-//! that of a [`RowOrder`](crate::order::RowOrder), so that every source gives the same batches and a run the same
+//! A source gives rows by their numbers. Their order is not the source's: it is that of a [`RowOrder`](crate::order::RowOrder), so that every source gives the same batches and a run the same
 //! bits. A [`Dataset`](crate::dataset::Dataset) is a source, as are borrowed rows, a
 //! [`DatasetRef`](crate::dataset::DatasetRef), and a [`BlockFile`](block_file::BlockFile).
 //!
@@ -61,10 +60,10 @@ pub enum TargetKind {
 pub struct Request<'a> {
     /// Which rows, in their order.
     pub rows: Rows<'a>,
-    /// The rows that will be asked for after them, as far as they are known: a hint.
+    /// The rows of the next requests, as far as they are known: a hint.
     pub upcoming: Rows<'a>,
-    /// The stretches of rows that these and the next requests draw from, where these are few: what is worth keeping in
-    /// memory. Empty where rows come from anywhere.
+    /// The blocks of rows that this and the next requests draw from, where these are few: what is worth keeping in
+    /// memory. Empty where rows may be any.
     pub window: &'a [Range<usize>],
 }
 
@@ -79,7 +78,7 @@ impl Request<'_> {
     }
 }
 
-/// Rows with targets, by number. The rows are the same whenever they are asked for.
+/// Rows with targets, by number. The same number is the same row in every request.
 pub trait RowSource: Send {
     /// What it has.
     fn schema(&self) -> Schema;
@@ -91,7 +90,7 @@ pub trait RowSource: Send {
     /// If they cannot be read.
     fn batch<'a>(&'a mut self, request: Request<'a>) -> Result<Batch<'a>>;
 
-    /// Rows that are best asked for together where all of them are wanted in their order.
+    /// Rows to request at once when all rows are read in their order.
     fn chunk(&self) -> usize {
         self.schema().rows
     }

@@ -3,6 +3,7 @@
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Cursor;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::*;
@@ -13,6 +14,7 @@ use thalweg_core::losses::{Comparison, LOSSES};
 use thalweg_core::optimizers::{OPTIMIZERS, Time};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::source::block_file::{self, BlockFile, BlockWriter};
 use thalweg_core::spec::{Batches, NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Flow, Observer};
 use thalweg_core::train::{Run, train};
@@ -226,6 +228,44 @@ fn main() {
     assert!(cases >= 210, "only {cases} cases");
     println!("no allocation in {cases} cases");
     every_layer();
+    of_block_file();
+}
+
+/// A run over a block file: once its buffers are there, neither its steps nor the reading of blocks allocates.
+fn of_block_file() {
+    let dataset = Dataset {
+        features: stored(&normals(1, ROWS * INPUTS), 1),
+        targets: targets("cross_entropy", 4, ROWS, 3).swap_remove(0),
+        weights: Some(weights(ROWS, 2)),
+    };
+    let layout = block_file::Layout::of(&dataset, 5);
+    let mut writer = BlockWriter::new(Cursor::new(Vec::new()), layout).unwrap();
+    writer.write(&Batch::all(&dataset)).unwrap();
+    let bytes = writer.finish().unwrap().into_inner();
+    let network = NetworkSpec::mlp(INPUTS, &[5], "tanh", 4, Choice::new("cross_entropy"));
+    for (block, threads) in [(Some(5), 1), (Some(5), 2), (None, 1)] {
+        let spec = TrainingSpec {
+            shuffle: true,
+            batches: Batches {
+                block,
+                ..Batches::default()
+            },
+            ..descent(1e-3, 16, 4)
+        };
+        let file = BlockFile::open(Cursor::new(bytes.clone())).unwrap();
+        let engine = cpu::engine(&network, &spec, threads).unwrap();
+        let mut run = Run::with_sources(engine, &spec, Box::new(file), None).unwrap();
+        let batches = ROWS.div_ceil(spec.batch_size);
+        let mut watch = Watch {
+            batches,
+            notes: Vec::with_capacity(spec.epochs * batches),
+        };
+        train(&mut run, &mut watch).unwrap();
+        let later = watch.notes[batches..].windows(2);
+        for pair in later.filter(|pair| pair[0].0 == pair[1].0) {
+            assert_eq!(pair[0].1, pair[1].1, "{block:?}, {threads} threads");
+        }
+    }
 }
 
 /// One network with every kind of layer, for images of 12 values.

@@ -197,6 +197,8 @@ fn every_field_of_a_training_spec_is_declared() {
         augment: vec![Choice::new("noise")],
         batches: thalweg_core::spec::Batches {
             reshuffle: false,
+            block: Some(1),
+            groups: Some(1),
             ..Default::default()
         },
         stop: thalweg_core::spec::Stop {

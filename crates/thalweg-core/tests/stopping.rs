@@ -7,7 +7,7 @@ use thalweg_core::average::Average;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::{Rows, StepReport};
 use thalweg_core::error::Result;
-use thalweg_core::observe::{EpochReport, Reduction};
+use thalweg_core::observe::{EpochReport, PlateauState};
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{
     Batches, LastBatch, NetworkSpec, Plateau, Sampling, ScaleRate, Stop, TrainingSpec,
@@ -385,7 +385,7 @@ fn the_rate_is_reduced_after_more_than_patience_epochs_without_a_better_loss() {
     let factors = [
         1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125,
     ];
-    let mut reduction = Reduction::default();
+    let mut reduction = PlateauState::default();
     for (loss, factor) in losses.iter().zip(factors) {
         reduction.epoch(&plateau, *loss);
         assert_eq!(reduction.factor, factor, "{reduction:?}");
@@ -394,7 +394,7 @@ fn the_rate_is_reduced_after_more_than_patience_epochs_without_a_better_loss() {
         least: 0.2,
         ..plateau
     };
-    let mut reduction = Reduction::default();
+    let mut reduction = PlateauState::default();
     (0..30).for_each(|_| reduction.epoch(&floor, 1.0));
     assert_eq!(reduction.factor, 0.2);
 }

@@ -55,7 +55,7 @@ impl<'a> Rows<'a> {
 pub struct Batch<'a> {
     /// What the network sees.
     pub features: FeaturesRef<'a>,
-    /// What it should answer; absent for predictions.
+    /// The target outputs; absent for predictions.
     pub targets: Option<TargetsRef<'a>>,
     /// Weight of each row of the features, if they differ.
     pub weights: Option<&'a [f32]>,
@@ -128,7 +128,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Whether every row exists. Those to come are a hint, which may be of rows that there are not.
+    /// Whether every row exists. Upcoming rows are a hint and need not exist.
     fn is_inside(&self, rows: usize) -> bool {
         match self.rows {
             Rows::Range(start, end) => start <= end && end <= rows,

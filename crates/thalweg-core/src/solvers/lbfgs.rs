@@ -1,11 +1,10 @@
-//! L-BFGS: θ ← θ + αd with d = −H·∇C, H the inverse Hessian as the last m pairs s = Δθ, y = Δ∇C tell it, by the
+//! L-BFGS: θ ← θ + αd with d = −H·∇C, H the inverse Hessian estimated from the last m pairs s = Δθ, y = Δ∇C, by the
 //! two-loop recursion: q ← ∇C; for the newest pair to the oldest aᵢ = sᵢ·q/(sᵢ·yᵢ), q ← q − aᵢyᵢ;
 //! r ← (s·y/y·y)·q; for the oldest to the newest r ← r + (aᵢ − yᵢ·r/(sᵢ·yᵢ))·sᵢ; d = −r.
 //!
 //! α fulfils the strong Wolfe conditions. Where d fails, the pairs are forgotten and d = −∇C is tried. At the kink of a
-//! loss that is not smooth, a step may gain nothing and yet tell the gradient of the other side. An iteration takes up
-//! to m such steps (*null steps*, as bundle methods have them) for one that gains, and where there is none, ends the
-//! run.
+//! loss that is not smooth, a step may not lower C and yet find the gradient of the other side. An iteration takes up
+//! to m such steps (the *null steps* of bundle methods) before one that lowers C; if none does, the run ends.
 //! Source: Nocedal & Wright 2006, algorithms 7.4 and 7.5; Liu & Nocedal 1989.
 
 use super::line_search::{gains, search};

@@ -3,7 +3,7 @@
 //!
 //! Source: Nocedal & Wright 2006, algorithms 3.5 and 3.6, with cubic interpolation (eq. 3.59). Where φ(0) and φ(α)
 //! differ by no more than rounding, the first condition counts as fulfilled, so that minima are found to the last
-//! digits that the gradient tells. At a kink such a point may gain nothing: see [`gains`].
+//! digits of the gradient. At a kink such a point may not lower C: see [`gains`].
 
 use super::vector::{dot, norm, plus};
 use super::{Objective, Point};

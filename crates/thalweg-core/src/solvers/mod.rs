@@ -29,16 +29,16 @@ entries! {
     exhaustive,
 }
 
-/// What an iteration of a solver came to.
+/// The result of an iteration of a solver.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Advance {
     /// The next point.
     To(Point),
-    /// The minimum, worked out in one iteration: there is nothing left to do.
+    /// The minimum, solved for in one iteration: the run is over.
     Solved(Point),
     /// The lowest of all points that the solver looks at, now that it has seen every one.
     Searched(Point),
-    /// There is nothing left to do: the gradient is as small as was wanted.
+    /// The gradient is within the tolerance: the run is over.
     Converged,
     /// The gradient is not small yet, but no lower point was found downhill; often rounding is as large as what is
     /// left to gain.
@@ -52,7 +52,7 @@ impl From<Option<Point>> for Advance {
     }
 }
 
-/// A way to a minimum of an [`Objective`].
+/// An algorithm that minimizes an [`Objective`].
 pub trait Solver: Send {
     /// One iteration.
     ///
@@ -132,7 +132,7 @@ pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()
     }
 }
 
-/// Whether an exhaustive search over the network's parameters comes to an end.
+/// Whether the network has few enough parameters for an exhaustive search.
 fn check_count(network: &NetworkSpec, training: &TrainingSpec) -> Result<()> {
     let nodes = layers::build(network.shape(), &network.layers, training.dtype)?;
     let layers = nodes.iter().flat_map(|node| node.part.layers());

@@ -221,7 +221,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
         (slot != NOWHERE).then(|| slot * rows as u32 + (row % rows) as u32)
     }
 
-    /// Consecutive rows, which come behind the slots.
+    /// Reads consecutive rows to behind the slots.
     fn range(&mut self, rows: Range<usize>) -> Result<Range<usize>> {
         let first = self.make_room(rows.len())?;
         self.generation = new_generation();

@@ -38,7 +38,7 @@ pub struct Checkpoint {
 impl Run<'_> {
     /// What [`Run::resume`] needs, between epochs or in the middle of one. `None` where a run is over: after an epoch
     /// that ended early, an update that failed, and after [`super::train`] went back to the best epoch. An
-    /// [`super::Observer`] is the place to ask for it.
+    /// [`super::Observer`] may take one at any call.
     ///
     /// # Errors
     /// If there is not enough memory for it.

@@ -26,7 +26,7 @@ pub enum StoppedBy {
     Searched,
     /// A solver's line search found no lower point, though the gradient is not that small.
     LineSearch,
-    /// An observer asked for it.
+    /// An observer stopped it.
     Observer,
 }
 

@@ -1,7 +1,7 @@
 //! The format of a block file, version 1. All numbers are little-endian.
 //!
 //! A header of 48 bytes, then blocks of `block_rows` rows, the last one shorter. A row is its values, its targets (a
-//! u32 for a class, else f64) and its weight (f32, if rows are weighted). Behind a block stands the CRC-32 of its number
+//! u32 for a class, else f64) and its weight (f32, if rows are weighted). Each block is followed by the CRC-32 of its number
 //! (u32) and its rows.
 
 use crate::dataset::{
@@ -133,7 +133,7 @@ impl Layout {
         header
     }
 
-    /// The layout and the number of rows that a header says.
+    /// The layout and the number of rows in a header.
     ///
     /// # Errors
     /// If it is not the header of a finished block file, or one of another version.
