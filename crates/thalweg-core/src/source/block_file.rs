@@ -178,6 +178,20 @@ impl<R: Read + Seek + Send> BlockFile<R> {
         Ok(first)
     }
 
+    /// Makes room for the blocks of a window, so that no later window of as many takes memory.
+    fn make_room_for(&mut self, window: &[Range<usize>]) -> Result<()> {
+        let size = self.layout.block_rows;
+        let blocks = window
+            .iter()
+            .map(|rows| rows.end.div_ceil(size) - rows.start / size);
+        let blocks = blocks.sum::<usize>().min(self.slot_of.len());
+        self.slots.reserve(blocks.saturating_sub(self.slots.len()));
+        match blocks * size > self.buffer.rows() {
+            true => layout::resize(&mut self.buffer, blocks * size),
+            false => Ok(()),
+        }
+    }
+
     /// Puts a block into a slot: one whose block is not in the window, or a new one.
     fn hold(&mut self, number: usize, window: &[Range<usize>]) -> Result<()> {
         self.read(number)?;
@@ -238,6 +252,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
 
     /// Finds the rows of a list, or reads them; their positions are the first ones.
     fn list(&mut self, request: &Request) -> Result<()> {
+        self.make_room_for(request.window)?;
         for row in request.rows.iter() {
             let is_in_window = || request.window.iter().any(|rows| rows.contains(&row));
             if self.position(row).is_none() && is_in_window() {
