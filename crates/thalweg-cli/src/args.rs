@@ -69,8 +69,8 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub flags: RunFlags,
 
-    /// A setting of optimizer, schedule, loss, activation or initializer, such as optimizer.beta1=0.8 or
-    /// schedule.then.floor=0.1; may be repeated
+    /// A setting of optimizer, schedule, loss, activation or initializer, such as
+    /// optimizer.beta1=0.8 or schedule.then.floor=0.1; may be repeated
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Training")]
     pub set: Vec<String>,
     /// Threads; results do not depend on it [default: all]
@@ -99,7 +99,8 @@ pub struct TrainArgs {
         conflicts_with_all = ["config", "continue"]
     )]
     pub resume: bool,
-    /// Leave the checkpoint of the last epoch in the run folder, so that --continue goes on as if never stopped
+    /// Leave the checkpoint of the last epoch in the run folder, so that --continue goes on as if
+    /// never stopped
     #[arg(long, help_heading = "Run")]
     pub keep_checkpoint: bool,
     /// Print errors only
@@ -156,8 +157,8 @@ pub struct PredictArgs {
     /// Where the predictions go [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The probability of each class or label instead of the likeliest; models by margins (hinge, perceptron)
-    /// have none
+    /// The probability of each class or label instead of the likeliest; models by margins (hinge,
+    /// perceptron) have none
     #[arg(long)]
     pub proba: bool,
     /// Threads; results do not depend on it [default: all]
@@ -206,8 +207,9 @@ pub struct InfoArgs {
 
 #[derive(Args)]
 pub struct ListArgs {
-    /// layers, activations, losses, optimizers, schedules, augmentations, initializers, constraints, metrics, formats,
-    /// penalties, clipping, gradients, averages, batches, rates or stopping
+    /// layers, activations, losses, optimizers, schedules, augmentations, initializers,
+    /// constraints, metrics, formats, penalties, clipping, gradients, averages, batches, rates or
+    /// stopping
     pub kind: Option<String>,
     /// Print one line of JSON
     #[arg(long)]

@@ -17,12 +17,12 @@ pub enum Failure {
     Running(String),
     /// Stopped by Ctrl-C, after what was to be saved was saved: exit code 130.
     Interrupted(String),
-    /// Nobody reads our output any more (`| head`): no failure at all.
+    /// The reader of our output has gone (`| head`): no failure at all.
     OutputClosed,
 }
 
 impl Failure {
-    /// Says it on standard error, and gives the exit code.
+    /// Prints it on standard error, and gives the exit code.
     pub fn report(self) -> ExitCode {
         let (line, code) = match self {
             Failure::Input(line) => (line, 2),

@@ -8,7 +8,7 @@ use std::path::Path;
 use thalweg_core::spec::{Batches, TrainingSpec};
 use thalweg_data::preprocess::notes_on_categories;
 use thalweg_data::summary::ColumnSummary;
-use thalweg_data::{Encoding, FitOptions, Source, Table, summarize};
+use thalweg_data::{Encoding, FitOptions, Preprocessing, Source, Table, summarize};
 
 use crate::args::InfoArgs;
 use crate::exit::Result;
@@ -65,7 +65,8 @@ struct Line<'a> {
     columns: &'a [ColumnSummary],
 }
 
-/// A run folder, or a file that begins as safetensors files do: eight bytes of length, then an object.
+/// A run folder, or a file that begins as safetensors files do: eight bytes of length, then an
+/// object.
 fn is_model(path: &Path) -> bool {
     if path.is_dir() {
         return [MODEL, CONFIG].iter().any(|name| path.join(name).exists());
@@ -208,7 +209,14 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         outcome.epochs, outcome.last_epoch.unwrap_or(training.epochs), outcome.stopped_by, outcome.best_epoch,
         outcome.rows.train, outcome.rows.validation, outcome.rows.test
     ));
-    lines.push("\nmetrics".to_owned());
+    lines.extend(scores(metrics));
+    lines.extend(inputs(preprocessing));
+    Ok(lines)
+}
+
+/// The scores of each part.
+fn scores(metrics: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
+    let mut lines = vec!["\nmetrics".to_owned()];
     for part in ["test", "best_constant", "validation", "train"] {
         if let Some(scores) = metrics.get(part).and_then(|scores| scores.as_object()) {
             let score = |(name, value): (&String, &serde_json::Value)| {
@@ -220,7 +228,12 @@ fn describe(model: &Model) -> Result<Vec<String>> {
             ));
         }
     }
-    lines.push("\ninputs".to_owned());
+    lines
+}
+
+/// The columns that the network sees, and those that it does not.
+fn inputs(preprocessing: &Preprocessing) -> Vec<String> {
+    let mut lines = vec!["\ninputs".to_owned()];
     let row = |input: &thalweg_data::preprocess::InputColumn| {
         let kind = match &input.encoding {
             Encoding::Numeric(_) => "numeric".to_owned(),
@@ -249,7 +262,7 @@ fn describe(model: &Model) -> Result<Vec<String>> {
             .collect();
         lines.push(format!("  left out: {}", dropped.join(", ")));
     }
-    Ok(lines)
+    lines
 }
 
 /// Every setting of the run that is not at its default and has no place of its own.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-/// One wish to stop may come as several signals: to the process and to its group, or of an impatient finger.
+/// One request to stop may come as several signals: to the process and to its group.
 const ONE_WISH: Duration = Duration::from_secs(1);
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
@@ -28,7 +28,7 @@ pub fn listen(bar: ProgressBar) -> io::Result<()> {
     })
 }
 
-/// Whether somebody asked to stop.
+/// Whether a stop was requested.
 pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }

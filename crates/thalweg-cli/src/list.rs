@@ -23,10 +23,10 @@ struct Group {
     rows: Vec<Listed>,
 }
 
-/// What can be named, or said in other ways.
+/// An entry or a rule.
 struct Listed {
     description: &'static Description,
-    /// How each of its parameters is said, if it is no entry of a registry.
+    /// What sets each of its parameters, if it is no entry of a registry.
     said: Vec<How>,
 }
 

@@ -1,4 +1,5 @@
-//! The binary `thalweg`: from arguments to the crates that do the work, and back to lines and files.
+//! The binary `thalweg`: from arguments to the crates that do the work, and back to lines and
+//! files.
 
 mod args;
 mod bench;

@@ -1,4 +1,5 @@
-//! The file that the user names for output: it replaces no input, and what is no file is written to.
+//! The file that the user names for output: it replaces no input, and what is no file is written
+//! to.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -36,7 +37,8 @@ pub fn check(output: &Path, model: &Path, data: &Source) -> Result<()> {
     Ok(())
 }
 
-/// Writes to the output: a file whole, through a symbolic link to where it points, or into a device or pipe.
+/// Writes to the output: a file whole, through a symbolic link to where it points, or into a device
+/// or pipe.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let target = destination(path);
     let written = match is_stream(&target) {

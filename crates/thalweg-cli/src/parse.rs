@@ -1,4 +1,4 @@
-//! Single values of arguments, and what is said of arguments that cannot be parsed.
+//! Single values of arguments, and messages for arguments that cannot be parsed.
 
 use std::error::Error;
 use std::io::Write;
@@ -63,8 +63,8 @@ pub fn check_cpu() -> exit::Result<()> {
     Err(thalweg_core::Error::invalid("THALWEG_CPU", format!("{wish:?}"), expected).into())
 }
 
-/// The message for an argument that is missing, or for a value that is none of its flag's: what was found and what is
-/// expected.
+/// The message for an argument that is missing, or for a value that is none of its flag's: what was
+/// found and what is expected.
 fn misread(error: &clap::Error) -> Option<String> {
     let part = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),

@@ -1,4 +1,5 @@
-//! The error surface that an exhaustive search went over: drawn into the run folder, and told in a line.
+//! The error surface that an exhaustive search went over: drawn into the run folder, and reported
+//! in a line.
 
 use thalweg::run_folder::{RunFolder, SURFACE, unwritable};
 use thalweg::text::{count, figure};
@@ -14,7 +15,7 @@ use crate::terminal::Terminal;
 const TEXT: (usize, usize) = (64, 18);
 const LEVELS: u32 = 12;
 
-/// Draws it into the folder; tells whether it has a lowest point to draw.
+/// Draws it into the folder; reports whether it has a lowest point to draw.
 pub fn draw(
     surface: &Surface,
     parameters: &[ParameterInfo],

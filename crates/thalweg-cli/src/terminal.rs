@@ -1,7 +1,7 @@
 //! What a user of `train` sees: lines, notes, and on a terminal a progress bar.
 //!
-//! Lines go to standard output, or to standard error when `--json` keeps standard output for the result.
-//! A reader that goes away does not stop the training.
+//! Lines go to standard output, or to standard error when `--json` keeps standard output for the
+//! result. A reader that goes away does not stop the training.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Terminal {
         self.bar = ProgressBar::new(length).with_style(style.progress_chars("━╸ "));
     }
 
-    /// Shows one line that says what is going on when standard error is a terminal.
+    /// Shows one line of what is going on when standard error is a terminal.
     pub fn start_spinner(&mut self) {
         if self.quiet || !io::stderr().is_terminal() {
             return;

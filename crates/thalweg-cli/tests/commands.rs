@@ -212,7 +212,7 @@ fn evaluating_the_test_rows_again_gives_the_scores_of_the_training() {
     );
     let table = place.succeed("evaluate m test.csv").stdout;
     assert!(
-        table.contains("accuracy") && table.contains("truth \\ answer"),
+        table.contains("accuracy") && table.contains("true \\ predicted"),
         "{table}"
     );
 }

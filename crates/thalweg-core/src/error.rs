@@ -32,6 +32,9 @@ pub enum Error {
     /// A model or checkpoint file is not what it claims to be.
     #[error("damaged model file: {0}")]
     Damaged(String),
+    /// A model or checkpoint file is of a newer format.
+    #[error("{0}")]
+    Unsupported(String),
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),

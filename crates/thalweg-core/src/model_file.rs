@@ -80,21 +80,23 @@ impl ModelFile {
             .and_then(|metadata| metadata.get(KEY))
             .ok_or_else(|| damaged(&"it has tensors, but no model of Thalweg"))?;
         let mut object: Map<String, Value> = serde_json::from_str(text).map_err(|e| damaged(&e))?;
+        // First, as a newer one may have another checksum.
+        match object.get("format").and_then(Value::as_u64) {
+            Some(FORMAT) => {}
+            Some(newer) if newer > FORMAT => {
+                let found = format!("written by a newer Thalweg (format {newer})");
+                return Err(Error::Unsupported(format!(
+                    "{found}; this one reads up to {FORMAT}: update"
+                )));
+            }
+            _ => return Err(damaged(&"it has no known format")),
+        }
         let stored = object.remove("checksum").and_then(|value| value.as_u64());
         let views = file.tensors();
         if stored != Some(checksum(&object, &views).into()) {
             return Err(damaged(&"its checksum does not match its contents"));
         }
-        match object.remove("format").and_then(|value| value.as_u64()) {
-            Some(FORMAT) => {}
-            other => {
-                let found = other.map_or("none".to_owned(), |format| format.to_string());
-                return Err(
-                    Error::invalid("model file", format!("format {found}"), "format 1")
-                        .remedy("a newer version of Thalweg may read it"),
-                );
-            }
-        }
+        object.remove("format");
         object.remove("version");
         let mut dtype = Dtype::F32;
         let tensors = views

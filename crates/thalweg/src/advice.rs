@@ -1,4 +1,5 @@
-//! What is said of a run that diverged or learned nothing: what is out of proportion, what to try, and what is left.
+//! Advice on a run that diverged or learned nothing: what is out of proportion, what to try,
+//! and what is left.
 
 use thalweg_core::error::Error;
 use thalweg_core::registry::{Choice, Setting};
@@ -44,7 +45,8 @@ pub fn diverged(
     format!("{error}; {remedy}; {left}")
 }
 
-/// The rate to try is the preset's for this optimizer, or a tenth of the one that failed if that is smaller.
+/// The rate to try is the preset's for this optimizer, or a tenth of the one that failed if that is
+/// smaller.
 fn smaller_rate(config: &Config) -> String {
     let linear = config.network.layers.len() == 1;
     let (usual, _) = preset::learning_rate(&config.training.optimizer, linear);
@@ -54,7 +56,8 @@ fn smaller_rate(config: &Config) -> String {
     format!("try `learning_rate` {}", rate.trim_end_matches('0'))
 }
 
-/// What to try when training ended well, for the reason `stopped_by`, and the model is no better than a constant.
+/// What to try when training ended well, for the reason `stopped_by`, and the model is no better
+/// than a constant.
 pub fn useless(config: &Config, stopped_by: &str) -> String {
     let training = &config.training;
     if let Some(remedy) = smaller_setting(config) {
@@ -109,8 +112,9 @@ pub fn useless(config: &Config, stopped_by: &str) -> String {
 /// The distance of SAM above which it leaves the weights behind that it looks around.
 const FAR: f64 = 100.0;
 
-/// The setting that is out of proportion, if there is one. A penalty is where it would move the weights by more than
-/// themselves in an update at the preset's rate (η·λ > 1), so that no smaller rate is the remedy.
+/// The setting that is out of proportion, if there is one. A penalty is where it would move the
+/// weights by more than themselves in an update at the preset's rate (η·λ > 1), so that no smaller
+/// rate is the remedy.
 fn smaller_setting(config: &Config) -> Option<String> {
     let training = &config.training;
     let (usual, _) = preset::learning_rate(&training.optimizer, false);

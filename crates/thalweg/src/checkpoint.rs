@@ -14,7 +14,7 @@ use crate::error::{Result, input};
 use crate::model::{metadata, tensors, values};
 use crate::run_folder::{CHECKPOINT, RunFolder};
 
-/// What the file says beside its tensors.
+/// The contents of the file beside its tensors.
 #[derive(Serialize, Deserialize)]
 struct Header {
     kind: String,
@@ -89,7 +89,7 @@ impl Owner<'_> {
 
     /// The checkpoint of a folder, if there is one and it belongs to this run.
     pub fn read(self, folder: &RunFolder) -> Result<Option<Checkpoint>> {
-        let remedy = "remove it to begin anew, or train into another --out";
+        let remedy = "remove it to begin anew, or train into another folder";
         let Some(stored) = Stored::read(folder, remedy)? else {
             return Ok(None);
         };
@@ -97,20 +97,20 @@ impl Owner<'_> {
         if let Some((entry, theirs, ours)) = stored.header.config.difference(self.config) {
             let error = Error::invalid(format!("{name}: {entry}"), theirs, ours);
             return Err(error
-                .remedy("train with these settings into another --out")
+                .remedy("train with these settings into another folder")
                 .into());
         }
         if stored.header.preprocessing != *self.preprocessing {
             let error = Error::invalid(name, "a run on other data", "the data of this run");
             return Err(error
-                .remedy("the file has changed: train into another --out")
+                .remedy("the file has changed: train into another folder")
                 .into());
         }
         stored.checkpoint(self.parameters).map(Some)
     }
 }
 
-/// A checkpoint file, whomever it belongs to.
+/// A checkpoint file of any run.
 pub struct Stored {
     name: String,
     remedy: &'static str,
@@ -119,7 +119,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The checkpoint of a folder, if there is one; `remedy` says what to do if it is damaged.
+    /// The checkpoint of a folder, if there is one; `remedy` is what to do if it is damaged.
     pub fn read(folder: &RunFolder, remedy: &'static str) -> Result<Option<Self>> {
         let path = folder.file(CHECKPOINT);
         let bytes = match std::fs::read(&path) {
@@ -129,7 +129,10 @@ impl Stored {
         };
         let name = path.display().to_string();
         let fail = |error: Error| input(format!("{name}: {error}; {remedy}"));
-        let file = ModelFile::from_bytes(&bytes).map_err(fail)?;
+        let file = ModelFile::from_bytes(&bytes).map_err(|error| match error {
+            Error::Unsupported(_) => input(format!("{name}: {error}")),
+            error => fail(error),
+        })?;
         let header = serde_json::from_value(Value::Object(file.metadata.clone()))
             .map_err(|error| fail(Error::Damaged(error.to_string())))?;
         Ok(Some(Self {

@@ -1,4 +1,5 @@
-//! A run as plain data, with everything resolved: what `config.toml` holds, and all that determines a model.
+//! A run as plain data, with everything resolved: what `config.toml` holds, and all that determines
+//! a model.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
 use crate::error::Error::Settings;
 use crate::error::{Result, input};
+use crate::format;
 use crate::network_file::NetworkFile;
 use crate::toml_file::TomlFile;
 
@@ -16,10 +18,14 @@ use crate::toml_file::TomlFile;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Version of the format: [`FORMAT`].
+    #[serde(default = "known_format")]
+    pub format: u32,
     /// A model whose weights training starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<PathBuf>,
-    /// A model, or the folder of a run, that training goes on from: its preprocessing and network hold.
+    /// A model, or the folder of a run, that training goes on from: its preprocessing and network
+    /// hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continue_from: Option<PathBuf>,
     /// Where the biases of the output layer start.
@@ -33,6 +39,13 @@ pub struct Config {
     pub training: TrainingSpec,
 }
 
+/// The version of this format: newer ones are refused. Files without it are those from before it.
+pub const FORMAT: u32 = 1;
+
+fn known_format() -> u32 {
+    FORMAT
+}
+
 /// Where the biases of the output layer start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -40,11 +53,12 @@ pub enum OutputBias {
     /// At 0.
     #[default]
     Zero,
-    /// Where the network answers with the shares of the classes, or the mean of the targets.
+    /// Where the network predicts the shares of the classes, or the mean of the targets.
     Prior,
 }
 
-/// Where rows come from and what becomes of them. Paths are absolute, so that the file works anywhere.
+/// Where rows come from and what becomes of them. Paths are absolute, so that the file works
+/// anywhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -65,7 +79,7 @@ pub struct DataConfig {
     /// Rows kept for test and validation.
     #[serde(default)]
     pub split: SplitOptions,
-    /// Preprocessing. Whatever it says, targets are not standardized for a loss of counts.
+    /// Preprocessing. Targets are never standardized for a loss of counts.
     #[serde(default)]
     pub fit: FitOptions,
 }
@@ -75,6 +89,11 @@ pub const IN_MEMORY: &str = "(rows in memory)";
 
 const HEAD: &str = "\
 # Everything that determines this model. `thalweg train --config THIS_FILE` trains it again, bit for bit.\n\n";
+
+#[derive(Deserialize)]
+struct Versioned {
+    format: Option<u64>,
+}
 
 impl DataConfig {
     /// The rows of a source, with every option at its default.
@@ -95,6 +114,7 @@ impl Config {
     /// A run that begins anew, with the biases of the output layer at zero.
     pub fn new(data: DataConfig, network: NetworkSpec, training: TrainingSpec) -> Self {
         Self {
+            format: FORMAT,
             initial_weights: None,
             continue_from: None,
             output_bias: OutputBias::Zero,
@@ -110,6 +130,9 @@ impl Config {
     /// Names the file, the line, and what is not valid.
     pub fn read(path: &Path) -> Result<Self> {
         let file = TomlFile::read(path)?;
+        // A newer file may have fields that are not known here.
+        let Versioned { format } = file.parse()?;
+        format::check(path.display(), format, FORMAT)?;
         let mut config: Self = file.parse()?;
         let network = NetworkFile::of_config(file.clone(), config.network.layers);
         config.network.layers = network.written_out()?;

@@ -1,8 +1,9 @@
 //! `--continue`: training goes on from a model, on new rows.
 //!
-//! The model decides what rows mean (columns, classes, scaling) and what the network is; how it is trained is taken
-//! from it too, unless arguments say otherwise. Where its run folder has a checkpoint (`--keep-checkpoint`), training
-//! goes on from there, with the optimizer's memory; else from the model's weights, with a fresh optimizer.
+//! The model decides what rows mean (columns, classes, scaling) and what the network is; how it is
+//! trained is taken from it too, unless arguments say otherwise. Where its run folder has a
+//! checkpoint (`--keep-checkpoint`), training goes on from there, with the optimizer's memory; else
+//! from the model's weights, with a fresh optimizer.
 
 use std::path::{Path, PathBuf};
 
@@ -50,12 +51,13 @@ impl Continuation {
         })
     }
 
-    /// What the model says of itself.
+    /// The description of the model.
     pub fn description(&self) -> &Description {
         self.model.description()
     }
 
-    /// What stands in place of a config file: the model's settings, and this data part as the model wants it.
+    /// What stands in place of a config file: the model's settings, and this data part as the model
+    /// wants it.
     pub fn config(&self, mut data: DataConfig) -> Config {
         let Description {
             network,
@@ -126,7 +128,8 @@ impl Continuation {
     }
 }
 
-/// The first setting by which the optimizer's memory would mean something else in `new` than in `old`, as `old` has it.
+/// The first setting by which the optimizer's memory would mean something else in `new` than in
+/// `old`, as `old` has it.
 fn difference(old: &TrainingSpec, new: &TrainingSpec) -> Option<String> {
     let (theirs, ours) = (&old.optimizer, &new.optimizer);
     if theirs.name != ours.name {

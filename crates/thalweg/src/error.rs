@@ -37,12 +37,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the request or its input is at fault, and not the run: another request is the remedy.
+    /// Whether the request or its input is at fault, and not the run: another request is the
+    /// remedy.
     pub fn is_input(&self) -> bool {
         match self {
             Error::Engine(error) => matches!(
                 error,
-                thalweg_core::Error::Invalid(_) | thalweg_core::Error::Damaged(_)
+                thalweg_core::Error::Invalid(_)
+                    | thalweg_core::Error::Damaged(_)
+                    | thalweg_core::Error::Unsupported(_)
             ),
             Error::Data(_) | Error::Input(_) | Error::Settings(_) => true,
             Error::Running(_) | Error::Diverged { .. } => false,

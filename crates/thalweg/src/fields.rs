@@ -1,8 +1,11 @@
-//! Everything of a run that a user can set: one declaration a field, from which follow the argument of the command
-//! line, its help, the setter, the check and the list.
+//! Everything of a run that a user can set: one declaration a field, from which follow the argument
+//! of the command line, its help, the setter, the check and the list.
 //!
-//! Fields of `training` are declared beside [`TrainingSpec`](thalweg_core::spec::TrainingSpec), all others here. To
-//! add one: the field of a config with its default, and a line in `OWN`; what remains is the code that acts on it.
+//! Fields of `training` are declared beside [`TrainingSpec`](thalweg_core::spec::TrainingSpec), all
+//! others here. To add one: the field of a config with its default, and a line in `own.rs`; what
+//! remains is the code that acts on it.
+
+mod own;
 
 use std::sync::LazyLock;
 
@@ -11,11 +14,16 @@ use thalweg_core::augmentations::AUGMENTATIONS;
 use thalweg_core::registry::{Choice, Domain, Setting, did_you_mean};
 use thalweg_core::spec::{Flag, InSolver, RunRule};
 
+use own::{OWN, Own};
+
+/// The heading of how text files are read, which other commands than `train` have too.
+pub const READING: &str = "Text files";
+
 /// What a user can set.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// Its path in a [`Config`](crate::Config): dots lead into tables, as in `data.split.seed`. Paths below `mlp` are
-    /// shorthands for the layers of a network.
+    /// Its path in a [`Config`](crate::Config): dots lead into tables, as in `data.split.seed`.
+    /// Paths below `mlp` are shorthands for the layers of a network.
     pub path: String,
     /// The argument of `thalweg train`, if there is one.
     pub flag: Option<Flag>,
@@ -229,8 +237,8 @@ impl Field {
     }
 }
 
-/// A line of text with every field in backticks that has an argument replaced by the argument, as a command line
-/// words it.
+/// A line of text with every field in backticks that has an argument replaced by the argument, as a
+/// command line words it.
 pub fn by_flags(text: &str) -> String {
     let mut parts = text.split('`');
     let mut line = parts.next().unwrap_or_default().to_owned();
@@ -258,344 +266,88 @@ pub fn by_flags(text: &str) -> String {
     line
 }
 
-/// A declaration as it is written here.
-struct Own {
-    path: &'static str,
-    flag: Flag,
-    placeholder: Option<&'static str>,
-    values: Values,
-    also: &'static [(&'static str, &'static str)],
-    excludes: &'static [&'static str],
-    of_model: bool,
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-impl Own {
-    fn field(&self) -> Field {
-        Field {
-            path: self.path.to_owned(),
-            flag: Some(self.flag),
-            placeholder: self.placeholder,
-            values: self.values,
-            also: self.also,
-            excludes: self.excludes,
-            requires: None,
-            of_model: self.of_model,
-            solver: InSolver::Used,
+    use super::*;
+    use crate::config::{Config, DataConfig};
+    use crate::request::Request;
+    use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+
+    /// A text that an argument of these values takes.
+    fn example(field: &Field) -> String {
+        match field.values {
+            Values::In(Domain::Word(words)) => words[0].to_owned(),
+            Values::In(Domain::Number { .. }) => "0.25".to_owned(),
+            Values::In(Domain::Integer(..)) | Values::Limit => "7".to_owned(),
+            Values::In(Domain::Flag) => "true".to_owned(),
+            Values::Character => "tab".to_owned(),
+            Values::Widths => "8,4".to_owned(),
+            Values::Augmentations => "flip,shift=2".to_owned(),
+            _ if field.path == "training.optimizer" => "adam".to_owned(),
+            _ if field.path == "training.schedule" => "cosine".to_owned(),
+            _ => "text".to_owned(),
         }
     }
 
-    const fn also(mut self, also: &'static [(&'static str, &'static str)]) -> Self {
-        self.also = also;
-        self
+    #[test]
+    fn every_declaration_is_of_a_field_that_a_request_sets() {
+        let network = NetworkSpec::mlp(2, &[3], "relu", 1, Choice::new("mse"));
+        let config = Config::new(DataConfig::of("t.csv"), network, TrainingSpec::default());
+        let at = |tree: &Value, path: &str| {
+            let found = path.split('.').try_fold(tree, |tree, name| tree.get(name));
+            found.cloned().unwrap_or_default()
+        };
+        let value = |field: &Field| match field.switched() {
+            Some(value) => value,
+            None => field.values.parse(&example(field)).unwrap(),
+        };
+        let mut fields = 0;
+        for field in FIELDS.iter() {
+            let mut request = Request::default();
+            let required = field.requires.as_deref().and_then(super::field);
+            for field in required.into_iter().chain([field]) {
+                request.give(field, value(field));
+            }
+            let mut changed = config.clone();
+            request.apply("data", &mut changed.data).unwrap();
+            request.apply_training(&mut changed.training).unwrap();
+            // Entries are resolved with their settings, and `mlp` is no table of a config.
+            let is_entry = ["optimizer", "schedule"]
+                .iter()
+                .any(|name| field.path.ends_with(name));
+            let in_table = ["data.", "training."]
+                .iter()
+                .any(|table| field.path.starts_with(table));
+            if in_table && !is_entry && !field.path.starts_with("training.optimizer.") {
+                let tree = serde_json::to_value(&changed).unwrap();
+                assert_eq!(at(&tree, &field.path), value(field), "{}", field.path);
+                fields += 1;
+            }
+        }
+        assert!(fields > 40, "{fields}");
     }
 
-    const fn excludes(mut self, flags: &'static [&'static str]) -> Self {
-        self.excludes = flags;
-        self
-    }
-
-    const fn of_model(mut self) -> Self {
-        self.of_model = true;
-        self
+    #[test]
+    fn every_field_with_an_argument_is_named_by_it_on_a_command_line() {
+        let mut names = BTreeSet::new();
+        for field in FIELDS.iter() {
+            let Some(flag) = field.flag else { continue };
+            assert!(names.insert(flag.name), "{} is declared twice", flag.name);
+            assert!(!flag.help.is_empty() && !flag.heading.is_empty());
+            let first = super::field(&field.path).unwrap().flag.unwrap().name;
+            let line = by_flags(&format!("a: found `{}`, leave out `x`", field.path));
+            assert_eq!(line, format!("a: found {first}, leave out `x`"));
+            if let Some(path) = field.path.strip_prefix("training.") {
+                assert_eq!(by_flags(&format!("`{path}` 3")), format!("{first} 3"));
+            }
+        }
+        assert!(names.len() > 50, "{names:?}");
+        assert_eq!(
+            by_flags("try `optimizer.weight_decay` 0.01"),
+            "try --set optimizer.weight_decay=0.01"
+        );
+        assert_eq!(by_flags("an odd ` mark"), "an odd ` mark");
     }
 }
-
-const fn own(path: &'static str, flag: Flag, placeholder: &'static str, values: Values) -> Own {
-    Own {
-        path,
-        flag,
-        placeholder: Some(placeholder),
-        values,
-        also: &[],
-        excludes: &[],
-        of_model: false,
-    }
-}
-
-const fn switch(path: &'static str, flag: Flag, json: &'static str) -> Own {
-    Own {
-        placeholder: None,
-        ..own(path, flag, "", Values::Switch(json))
-    }
-}
-
-const DATA: &str = "Data";
-const TEXT: &str = "Text files";
-const NETWORK: &str = "Network";
-
-/// The heading of how text files are read, which other commands than `train` have too.
-pub const READING: &str = TEXT;
-
-const OWN: &[Own] = &[
-    own(
-        "data.target.column",
-        Flag::new(
-            "--target",
-            DATA,
-            "Column to predict (several: a,b); else one named target, label, class or y; else the last",
-        ),
-        "COL",
-        Values::Text,
-    )
-    .also(&[("data.target.task", "null")])
-    .of_model(),
-    own(
-        "data.target.task",
-        Flag::new(
-            "--task",
-            DATA,
-            "regression, binary, multiclass or multilabel; else by looking at the target",
-        ),
-        "TASK",
-        Values::In(Domain::Word(&["regression", "binary", "multiclass", "multilabel"])),
-    )
-    .of_model(),
-    own(
-        "data.read.labels",
-        Flag::new("--labels", DATA, "File of labels that belongs to DATA (IDX, .npy)"),
-        "FILE",
-        Values::Text,
-    ),
-    own(
-        "data.test",
-        Flag::new("--test", DATA, "File to test on at the end"),
-        "FILE",
-        Values::Text,
-    )
-    .excludes(&["--test-fraction"]),
-    own(
-        "data.split.test_fraction",
-        Flag::new(
-            "--test-fraction",
-            DATA,
-            "Fraction of the rows to test on at the end [default: 0.1]",
-        ),
-        "X",
-        Values::In(Domain::DECAY),
-    )
-    .also(&[("data.test", "null")]),
-    own(
-        "data.validation",
-        Flag::new("--validation", DATA, "File to watch training on"),
-        "FILE",
-        Values::Text,
-    )
-    .excludes(&["--validation-fraction", "--no-validation"]),
-    own(
-        "data.split.validation_fraction",
-        Flag::new(
-            "--validation-fraction",
-            DATA,
-            "Fraction of the rows to watch training on [default: 0.1]",
-        ),
-        "X",
-        Values::In(Domain::DECAY),
-    )
-    .also(&[("data.validation", "null")])
-    .excludes(&["--no-validation"]),
-    switch(
-        "data.split.validation_fraction",
-        Flag::new(
-            "--no-validation",
-            DATA,
-            "Train on all rows that are not test rows, all epochs long",
-        ),
-        "0.0",
-    )
-    .also(&[("data.validation", "null")]),
-    own(
-        "data.fit.drop",
-        Flag::new("--drop", DATA, "Columns that the network must not see"),
-        "COLS",
-        Values::List,
-    )
-    .of_model(),
-    own(
-        "data.fit.sample_weight",
-        Flag::new("--sample-weight", DATA, "Column of row weights"),
-        "COL",
-        Values::Text,
-    )
-    .of_model(),
-    own(
-        "data.fit.class_weight",
-        Flag::new(
-            "--class-weight",
-            DATA,
-            "balanced: make rare classes count as much as frequent ones",
-        ),
-        "HOW",
-        Values::In(Domain::Word(&["balanced"])),
-    )
-    .of_model(),
-    own(
-        "data.fit.embed_above",
-        Flag::new(
-            "--embed-above",
-            DATA,
-            "Give columns of more than N categories to an embedding, as codes, and not an input for each category; or none",
-        ),
-        "N",
-        Values::Limit,
-    )
-    .of_model(),
-    own(
-        "data.fit.embed_least",
-        Flag::new(
-            "--embed-least",
-            DATA,
-            "Rows that a category needs for a code of its own, else it is unknown [default: 2]",
-        ),
-        "N",
-        Values::In(Domain::Integer(1, i64::MAX)),
-    )
-    .of_model(),
-    own(
-        "data.fit.scaling",
-        Flag::new(
-            "--scaling",
-            DATA,
-            "standard, robust (quartiles, outliers bent) or none [default: standard]",
-        ),
-        "HOW",
-        Values::In(Domain::Word(&["standard", "robust", "none"])),
-    )
-    .excludes(&["--no-standardize"])
-    .of_model(),
-    switch(
-        "data.fit.scaling",
-        Flag::new(
-            "--no-standardize",
-            DATA,
-            "Leave features and targets in the units of the file",
-        ),
-        "\"none\"",
-    )
-    .also(&[("data.fit.standardize_target", "false")])
-    .of_model(),
-    own(
-        "data.read.names",
-        Flag::new(
-            "--columns",
-            TEXT,
-            "Names of the columns of a text file, instead of those in it",
-        ),
-        "NAMES",
-        Values::List,
-    ),
-    switch(
-        "data.read.header",
-        Flag::new("--header", TEXT, "The first line holds names [default: by looking]"),
-        "true",
-    )
-    .excludes(&["--no-header"]),
-    switch(
-        "data.read.header",
-        Flag::new("--no-header", TEXT, "The first line holds data"),
-        "false",
-    ),
-    own(
-        "data.read.delimiter",
-        Flag::new("--delimiter", TEXT, "Character between cells, or tab [default: by looking]"),
-        "C",
-        Values::Character,
-    ),
-    own(
-        "data.read.missing",
-        Flag::new(
-            "--missing",
-            TEXT,
-            "Cells that mean \"missing\", beside empty, ?, NA, NaN, null, …",
-        ),
-        "TEXTS",
-        Values::List,
-    ),
-    own(
-        "mlp.hidden",
-        Flag::new(
-            "--hidden",
-            NETWORK,
-            "Widths of the hidden layers, such as 128,64; none for a linear model",
-        ),
-        "WIDTHS",
-        Values::Widths,
-    )
-    .of_model(),
-    own(
-        "mlp.activation",
-        Flag::new("--activation", NETWORK, "Activation of the hidden layers"),
-        "NAME",
-        Values::Text,
-    )
-    .of_model(),
-    own(
-        "mlp.file",
-        Flag::new(
-            "--network",
-            NETWORK,
-            "A network from a file: its layers in order, a [[layers]] table each, by the names of `thalweg list layers`",
-        ),
-        "FILE",
-        Values::Text,
-    )
-    .excludes(&["--hidden", "--activation", "--dropout", "--initializer"]),
-    own(
-        "mlp.dropout",
-        Flag::new(
-            "--dropout",
-            NETWORK,
-            "Leave out this fraction of every hidden layer's values at random while training",
-        ),
-        "X",
-        Values::In(Domain::DECAY),
-    ),
-    own(
-        "mlp.initializer",
-        Flag::new(
-            "--initializer",
-            NETWORK,
-            "Distribution of the weights before training; else the one that suits the activation",
-        ),
-        "NAME",
-        Values::Text,
-    )
-    .of_model(),
-    own(
-        "output_bias",
-        Flag::new(
-            "--output-bias",
-            NETWORK,
-            "Where the biases of the output layer start: at prior, the shares of the classes (the mean of a number), \
-             or at zero [default: prior for classes and labels]",
-        ),
-        "HOW",
-        Values::In(Domain::Word(&["prior", "zero"])),
-    )
-    .excludes(&["--initial-weights"])
-    .of_model(),
-    own(
-        "initial_weights",
-        Flag::new("--initial-weights", NETWORK, "Start from the weights of this model"),
-        "MODEL",
-        Values::Text,
-    )
-    .of_model(),
-    own(
-        "network.loss",
-        Flag::new("--loss", "Training", "What is minimized"),
-        "NAME",
-        Values::Text,
-    )
-    .of_model(),
-    own(
-        "continue_from",
-        Flag::new(
-            "--continue",
-            "Run",
-            "Go on from this model or run folder on new rows: DATA has its columns and classes; network, preprocessing \
-             and settings are its own, --epochs are further ones",
-        ),
-        "MODEL",
-        Values::Text,
-    ),
-];

@@ -27,7 +27,7 @@ use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, RunFolder, unwritable};
 use crate::scores::{Judge, Scores, user_weights};
 use crate::threads::threads_or_all;
 
-/// Fewer rows than these do not tell a model from a constant.
+/// Fewer rows than these cannot distinguish a model from a constant.
 const FEW: usize = 20;
 
 /// Watches a run: an engine's observer that also hears how the run begins.
@@ -114,12 +114,15 @@ struct Training<'a> {
 }
 
 impl Job<'_> {
-    /// Trains, judges the model on every part of the rows, and writes what belongs into the folder, if there is one.
+    /// Trains, judges the model on every part of the rows, and writes what belongs into the folder,
+    /// if there is one.
     ///
-    /// A run that diverges ends well here: its [`Ended::failure`] says why, and the model is that of the best epoch.
+    /// A run that diverges ends well here: its [`Ended::failure`] says why, and the model is that
+    /// of the best epoch.
     ///
     /// # Errors
-    /// If the network does not fit the rows or into memory, the observer fails, or a file cannot be written.
+    /// If the network does not fit the rows or into memory, the observer fails, or a file cannot be
+    /// written.
     pub fn train(mut self, watch: &mut dyn Watch) -> Result<Ended> {
         let threads = threads_or_all(self.options.threads);
         let located = |error| self.locate(error);
@@ -339,11 +342,49 @@ impl Training<'_> {
         seconds: f64,
         has_model: bool,
     ) -> Result<Ended> {
-        let mut ended = Ended {
+        let mut ended = self.ended(outcome, seconds);
+        if !has_model {
+            return Ok(ended);
+        }
+        ended.end.best_epoch = Some(ended.outcome.best_epoch);
+        let is_useless = self.score(engine, &mut ended.end)?;
+        let end = &mut ended.end;
+        if end.not_finite.is_some() {
+            (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());
+            (end.train, end.validation) = (None, None);
+            return Ok(ended);
+        }
+        if is_useless {
+            let remedy = advice::useless(self.config, &ended.outcome.stopped_by);
+            ended.notes.push(Note::warning(format!(
+                "the model is no better than the best constant: {remedy}"
+            )));
+        }
+        let description = Description {
+            kind: "model".to_owned(),
+            network: self.config.network.clone(),
+            training: self.config.training.clone(),
+            preprocessing: self.rows.preprocessing.clone(),
+            missing: self.config.data.read.missing.clone(),
+            outcome: ended.outcome.clone(),
+            metrics: metadata(&Metrics {
+                train: &end.train,
+                validation: &end.validation,
+                test: &end.test,
+                best_constant: &end.best_constant,
+            })?,
+        };
+        ended.model = Some(Model::new(description, engine)?);
+        Ok(ended)
+    }
+
+    /// How training ended, without a model yet.
+    fn ended(&self, outcome: Outcome, seconds: f64) -> Ended {
+        Ended {
             end: End {
                 event: "end",
                 epochs: outcome.epochs,
-                best_epoch: has_model.then_some(outcome.best_epoch),
+                best_epoch: None,
                 stopped_by: outcome.stopped_by.clone(),
                 seconds,
                 train: None,
@@ -363,10 +404,11 @@ impl Training<'_> {
             folder: None,
             checkpoint: None,
             surface: None,
-        };
-        if !has_model {
-            return Ok(ended);
         }
+    }
+
+    /// Scores every part of the rows; reports whether the model is no better than a constant.
+    fn score(&self, engine: &mut dyn Engine, end: &mut End) -> Result<bool> {
         let RunRows {
             preprocessing,
             validation,
@@ -374,7 +416,6 @@ impl Training<'_> {
             train,
             ..
         } = self.rows;
-        let end = &mut ended.end;
         let judge = Judge::new(preprocessing, &self.config.network.loss)?;
         let weights = user_weights(train.view(), preprocessing);
         let training = DatasetRef {
@@ -395,9 +436,7 @@ impl Training<'_> {
         .into_iter()
         .find_map(|(name, loss)| Some((name, loss.filter(|loss| !loss.is_finite())?)));
         if end.not_finite.is_some() {
-            (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());
-            (end.train, end.validation) = (None, None);
-            return Ok(ended);
+            return Ok(false);
         }
         end.test = score(test)?;
         let judged = test.or(validation).unwrap_or(training);
@@ -408,28 +447,7 @@ impl Training<'_> {
         let of_training = judge.constant(training, training)?;
         let fails_here = (end.train.as_ref()).is_some_and(|train| !train.beats(&of_training));
         end.best_constant = Some(constant);
-        if fails_there || fails_here {
-            let remedy = advice::useless(self.config, &ended.outcome.stopped_by);
-            ended.notes.push(Note::warning(format!(
-                "the model is no better than the best constant: {remedy}"
-            )));
-        }
-        let description = Description {
-            kind: "model".to_owned(),
-            network: self.config.network.clone(),
-            training: self.config.training.clone(),
-            preprocessing: preprocessing.clone(),
-            missing: self.config.data.read.missing.clone(),
-            outcome: ended.outcome.clone(),
-            metrics: metadata(&Metrics {
-                train: &end.train,
-                validation: &end.validation,
-                test: &end.test,
-                best_constant: &end.best_constant,
-            })?,
-        };
-        ended.model = Some(Model::new(description, engine)?);
-        Ok(ended)
+        Ok(fails_there || fails_here)
     }
 }
 
@@ -441,8 +459,8 @@ fn begin(folder: &RunFolder, config: &str, start: &Start) -> Result<Log> {
     begun.map_err(|error| unwritable(&folder.file(""), &error))
 }
 
-/// How training ended. After a divergence the engine gets the weights of the best epoch, if there is one:
-/// else `best_epoch` is 0.
+/// How training ended. After a divergence the engine gets the weights of the best epoch, if there
+/// is one: else `best_epoch` is 0.
 fn outcome(
     result: thalweg_core::Result<thalweg_core::train::Summary>,
     run: &mut Run,

@@ -7,8 +7,8 @@ use thalweg_core::registry::Setting;
 use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 
-/// Refuses a network that needs more memory than there is when a checkpoint of it is written: after some time, and when a
-/// run is interrupted.
+/// Refuses a network that needs more memory than there is when a checkpoint of it is written: after
+/// some time, and when a run is interrupted.
 pub fn check(
     network: &NetworkSpec,
     training: &TrainingSpec,
@@ -30,9 +30,9 @@ pub fn check(
     .remedy("choose smaller layers"))
 }
 
-/// Bytes that a run holds for a weight when it holds most: in the engine its value, what is derived from it, its u and
-/// its slots; in double precision the best epoch's value, and value, slots and best value of the checkpoint; of these the
-/// tensors of the file, and their bytes twice.
+/// Bytes that a run holds for a weight when it holds most: in the engine its value, what is derived
+/// from it, its u and its slots; in double precision the best epoch's value, and value, slots and
+/// best value of the checkpoint; of these the tensors of the file, and their bytes twice.
 fn per_weight(training: &TrainingSpec) -> thalweg_core::Result<u64> {
     let size = match training.dtype {
         Dtype::F32 | Dtype::Bf16 => 4,
@@ -60,8 +60,8 @@ fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {
 /// What the C library keeps of the address space for the allocations of each thread but the first.
 const ARENA: u64 = 64 << 20;
 
-/// Bytes that can be had without swapping and within the limit of the process, where Linux says so. Beside the team
-/// there is a thread that waits for Ctrl-C.
+/// Bytes that can be had without swapping and within the limit of the process, where Linux reports
+/// it. Beside the team there is a thread that waits for Ctrl-C.
 fn available(threads: usize) -> Option<u64> {
     let bytes = |path: &str, name: &str| -> Option<u64> {
         let text = std::fs::read_to_string(path).ok()?;

@@ -21,7 +21,8 @@ use crate::resolve::{self, Resolved};
 use crate::rows::{Borrowed, RunRows};
 use crate::run_folder::{CONFIG, RunFolder};
 
-/// The reason in the log for a run that an observer ended, such as one that waits for Ctrl-C: it can go on.
+/// The reason in the log for a run that an observer ended, such as one that waits for Ctrl-C: it
+/// can go on.
 pub const INTERRUPTED: &str = "interrupted";
 
 /// Where a run writes.
@@ -75,7 +76,7 @@ pub struct Job<'a> {
     /// Whether a run of its own is there to go on with.
     pub(crate) resumes: bool,
     pub(crate) lock: Option<File>,
-    /// Whether the request says where the biases of the output layer start.
+    /// Whether the request sets where the biases of the output layer start.
     pub(crate) asks_for_prior: bool,
     finished: Option<Value>,
     /// The layers of the request, or the file of the config that has them.
@@ -84,8 +85,8 @@ pub struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Reads the rows that a request names, or takes borrowed ones, and resolves its config. `tell` hears every note as
-    /// it comes up.
+    /// Reads the rows that a request names, or takes borrowed ones, and resolves its config. `tell`
+    /// hears every note as it comes up.
     ///
     /// # Errors
     /// Names the field, file or cell that is not as it should be.
@@ -100,7 +101,8 @@ impl<'a> Job<'a> {
             Output::Folder(path) => Some(RunFolder::at(path)),
             _ => None,
         };
-        // An existing folder is locked before anything in it is believed, a new one when it is made.
+        // An existing folder is locked before anything in it is believed, a new one when it is
+        // made.
         let lock = folder.as_ref().map(RunFolder::lock).transpose()?.flatten();
         let stored = stored_config(request, &options)?;
         let mut base = match (&stored, &options.base) {
@@ -218,8 +220,8 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The config of the run in the folder that a run goes on with; none when there is nothing yet. Unless it goes on,
-/// nothing may be there.
+/// The config of the run in the folder that a run goes on with; none when there is nothing yet.
+/// Unless it goes on, nothing may be there.
 fn stored_config(request: &Request, options: &Options) -> Result<Option<Config>> {
     let Output::Folder(path) = &options.output else {
         return Ok(None);
@@ -230,7 +232,7 @@ fn stored_config(request: &Request, options: &Options) -> Result<Option<Config>>
     }
     if options.resume && request.source.is_none() {
         let error = Error::invalid(file.display().to_string(), "no run", "a run to go on with");
-        return Err(error.remedy("check --out, or give DATA").into());
+        return Err(error.remedy("check the folder, or give DATA").into());
     }
     RunFolder::check_free(path)?;
     Ok(None)

@@ -13,8 +13,8 @@ use thalweg_data::{
 use crate::config::DataConfig;
 use crate::error::Result;
 
-/// Reads everything that a training run names, and makes datasets of it: by the preprocessing of the model that it
-/// goes on from, if there is one. For a loss of counts, targets stay counts.
+/// Reads everything that a training run names, and makes datasets of it: by the preprocessing of
+/// the model that it goes on from, if there is one. For a loss of counts, targets stay counts.
 pub fn load(
     config: &DataConfig,
     loss: Option<&Choice>,
@@ -63,8 +63,9 @@ fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table
     Ok(thalweg_data::read(&Source::Path(path.to_owned()), &options)?.train)
 }
 
-/// The rows that a trained model is to predict. Where a source has an official test part, that is it.
-/// `options` says how the file is read; without words for "missing" of its own, those of the model hold.
+/// The rows that a trained model is to predict. Where a source has an official test part, that is
+/// it. `options` are how the file is read; without words for "missing" of its own, those of the
+/// model hold.
 pub fn load_for(
     preprocessing: &Preprocessing,
     missing: &[String],

@@ -88,7 +88,8 @@ pub struct End {
     pub validation: Option<Scores>,
     /// Scores on the test rows.
     pub test: Option<Scores>,
-    /// Scores of the best constant prediction on the test rows, or else the validation or training rows.
+    /// Scores of the best constant prediction on the test rows, or else the validation or training
+    /// rows.
     pub best_constant: Option<Scores>,
     /// The run folder, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +104,7 @@ pub struct Log {
     file: File,
 }
 
-/// The log of a run that goes on, and what it said.
+/// The log of a resumed run, and what it recorded.
 pub struct Resumed {
     /// The open file.
     pub log: Log,
@@ -126,7 +127,7 @@ impl Log {
         let path = folder.file(LOG);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             input(format!(
-                "{}: cannot be read: {error}; put the run's log back, or train into another --out",
+                "{}: cannot be read: {error}; put the run's log back, or train into another folder",
                 path.display()
             ))
         })?;

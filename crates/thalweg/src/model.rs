@@ -1,6 +1,6 @@
 //! A trained model: network, preprocessing and how it came about, to a file and back.
 //!
-//! The file says nothing that differs between equal runs: no times, paths or thread counts.
+//! The file holds nothing that differs between equal runs: no times, paths or thread counts.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::run_folder::{CONFIG, MODEL, unwritable, write_atomically};
 use crate::scores::{Judge, Scores, to_user_units};
 use crate::threads::threads_or_all;
 
-/// What a model file says beside its tensors.
+/// The contents of a model file beside its tensors.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Description {
     /// `model`.
@@ -193,8 +193,9 @@ impl Model {
         &self.path
     }
 
-    /// The predictions for rows as the network sees them, row-major: of a regression in the units of the file, of classes
-    /// and labels the probabilities (of two classes, that of the second). Any number of threads may call it at once.
+    /// The predictions for rows as the network sees them, row-major: of a regression in the units
+    /// of the file, of classes and labels the probabilities (of two classes, that of the second).
+    /// Any number of threads may call it at once.
     ///
     /// # Errors
     /// If the rows are not as wide as the network's input.
@@ -205,7 +206,8 @@ impl Model {
         Ok(predictions)
     }
 
-    /// The same into a slice of rows × outputs, in the calling thread and without allocations: the way for single rows.
+    /// The same into a slice of rows × outputs, in the calling thread and without allocations: the
+    /// way for single rows.
     ///
     /// # Errors
     /// As [`Model::predict`], and if the slice is of another length.
@@ -339,8 +341,8 @@ pub fn values(
     Ok(all)
 }
 
-/// The same training with batches that the rows can fill: what the engine is planned for. The config keeps what was
-/// asked, for runs on more rows that go on from this one.
+/// The same training with batches that the rows can fill: what the engine is planned for. The
+/// config keeps what was asked, for runs on more rows that go on from this one.
 pub fn for_rows(training: &TrainingSpec, rows: usize) -> TrainingSpec {
     TrainingSpec {
         batch_size: training.batch_size.min(rows.max(1)),

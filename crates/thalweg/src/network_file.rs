@@ -20,8 +20,9 @@
 //! name = "dense"                 # the last one may leave `units` to the data
 //! ```
 //!
-//! Any entry of `thalweg list layers` is a layer. `normalization` and `dropout` are short for layers of their own. A
-//! first layer `embedding` may leave its `levels` to the data, and its `widths` to the rule that `thalweg list` tells.
+//! Any entry of `thalweg list layers` is a layer. `normalization` and `dropout` are short for
+//! layers of their own. A first layer `embedding` may leave its `levels` to the data, and its
+//! `widths` to the rule of `thalweg list layers`.
 
 mod places;
 
@@ -38,7 +39,7 @@ use thalweg_core::shape::Shape;
 use crate::error::Result;
 use crate::toml_file::TomlFile;
 
-/// A network as a file tells it, with its short forms.
+/// A network as it is written in a file, with its short forms.
 #[derive(Debug, Clone)]
 pub struct NetworkFile {
     file: Option<TomlFile>,
@@ -117,8 +118,9 @@ impl NetworkFile {
         Ok(each.collect::<thalweg_core::Result<Vec<_>>>()?.concat())
     }
 
-    /// The shape of the input, if it is an image, and the layers, for data whose rows have the shape `rows` and begin
-    /// with `codes`, columns and how many codes they have, and a task that wants `outputs` numbers.
+    /// The shape of the input, if it is an image, and the layers, for data whose rows have the
+    /// shape `rows` and begin with `codes`, columns and how many codes they have, and a task that
+    /// wants `outputs` numbers.
     ///
     /// # Errors
     /// Names the file, the line and the layer that does not fit.
@@ -196,7 +198,8 @@ pub fn embedding(codes: &[(&str, usize)]) -> Choice {
         .with("widths", list(layers::usual_width))
 }
 
-/// The first layer for rows that begin with these codes: an embedding of just these, if there are any.
+/// The first layer for rows that begin with these codes: an embedding of just these, if there are
+/// any.
 fn with_codes(choice: Choice, codes: &[(&str, usize)]) -> thalweg_core::Result<Choice> {
     let refuse = |found: &str, expected: &str, remedy: &str| {
         Err(Error::invalid("codes", found, expected).remedy(remedy))

@@ -32,7 +32,8 @@ pub enum Columns {
 }
 
 impl Model {
-    /// Predicts the rows of a file, a folder, or a built-in set, whose columns may come in any order.
+    /// Predicts the rows of a file, a folder, or a built-in set, whose columns may come in any
+    /// order.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -134,7 +135,8 @@ impl Predictions<'_> {
         class.unwrap_or_default()
     }
 
-    /// Writes them as CSV with a header: the names of the targets, or `TARGET=CLASS` for probabilities.
+    /// Writes them as CSV with a header: the names of the targets, or `TARGET=CLASS` for
+    /// probabilities.
     ///
     /// # Errors
     /// If they cannot be written.

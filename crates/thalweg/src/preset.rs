@@ -1,6 +1,7 @@
-//! `--preset auto`: what is chosen where the user says nothing, and why.
+//! The preset: what is chosen where the user sets nothing, and why.
 //!
-//! The figures come from measurements over the built-in sets and public tables of 150 to 60,000 rows.
+//! The figures come from measurements over the built-in sets and public tables of 150 to 60,000
+//! rows.
 
 use std::borrow::Cow;
 
@@ -24,9 +25,9 @@ pub struct Facts<'a> {
     pub has_validation: bool,
     /// The optimizer, if the user names one.
     pub optimizer: Option<&'a Choice>,
-    /// The epochs, if the user says how many.
+    /// The epochs, if the user sets them.
     pub epochs: Option<usize>,
-    /// The widths of the hidden layers, if the user says them.
+    /// The widths of the hidden layers, if the user sets them.
     pub hidden: Option<&'a [usize]>,
 }
 
@@ -138,7 +139,8 @@ pub fn auto(facts: &Facts) -> Preset {
     }
 }
 
-/// Probabilities start at the shares of the classes, counts at their mean. A scaled target has the mean 0.
+/// Probabilities start at the shares of the classes, counts at their mean. A scaled target has the
+/// mean 0.
 pub fn output_bias(loss: &Choice, reasons: &mut Vec<Reason>) -> OutputBias {
     let link = LOSSES.build(loss, &()).map(|loss| loss.link());
     let (choice, why) = match link {
@@ -160,10 +162,11 @@ pub fn output_bias(loss: &Choice, reasons: &mut Vec<Reason>) -> OutputBias {
     choice
 }
 
-/// Categories above which a column is embedded. Three seeds each, on test rows: Adult's 41 countries gained by it
-/// (accuracy 0.8566 in place of 0.8557, loss 0.3105 in place of 0.3110); its columns of 16 and 14 categories beside
-/// lost that again (0.8553, 0.3112), bank marketing's of 12 made no clear difference (0.9071 in place of 0.9061, loss
-/// 0.2006 in place of 0.1993), and the diamonds' of 5 to 8 lost (RMSE 578 in place of 566 dollars).
+/// Categories above which a column is embedded. Three seeds each, on test rows: Adult's 41
+/// countries gained by it (accuracy 0.8566 in place of 0.8557, loss 0.3105 in place of 0.3110); its
+/// columns of 16 and 14 categories beside lost that again (0.8553, 0.3112), bank marketing's of 12
+/// made no clear difference (0.9071 in place of 0.9061, loss 0.2006 in place of 0.1993), and the
+/// diamonds' of 5 to 8 lost (RMSE 578 in place of 566 dollars).
 pub const EMBED_ABOVE: usize = 20;
 
 /// What is embedded, and how, where anything is.
@@ -215,7 +218,8 @@ fn hidden(rows: usize) -> (Vec<usize>, &'static str) {
     }
 }
 
-/// A rate that suits most data with this optimizer; any if there is no such optimizer, which others say.
+/// A rate that suits most data with this optimizer; any if there is no such optimizer, which others
+/// say.
 pub fn learning_rate(optimizer: &Choice, linear: bool) -> (f64, &'static str) {
     let usual = solvers::usual_rate(optimizer).unwrap_or(1e-3);
     match linear {
@@ -243,7 +247,8 @@ fn epochs(rows: usize, batch_size: usize) -> usize {
     (UPDATES / updates_an_epoch).clamp(20, 1000)
 }
 
-/// Decoupled, so multiplied by the rate: 0.1 was as good as or better than 0.01 and 0.3 on nearly all sets.
+/// Decoupled, so multiplied by the rate: 0.1 was as good as or better than 0.01 and 0.3 on nearly
+/// all sets.
 const WEIGHT_DECAY: f64 = 0.1;
 
 /// As the field `mlp.hidden` takes them: `128,64`, or `none`.

@@ -1,5 +1,5 @@
-//! What a user asks of a run. What is not set is chosen by what the data are, or taken from the config or the model
-//! that the run starts from.
+//! What a user asks of a run. What is not set is chosen by what the data are, or taken from the
+//! config or the model that the run starts from.
 
 use std::path::{Path, PathBuf};
 
@@ -102,8 +102,8 @@ impl Request {
         self.given.push((field, value));
     }
 
-    /// Changes a setting of an entry: `optimizer.beta1`, `schedule.then.floor`, of loss, optimizer, schedule, activation
-    /// or initializer.
+    /// Changes a setting of an entry: `optimizer.beta1`, `schedule.then.floor`, of loss, optimizer,
+    /// schedule, activation or initializer.
     ///
     /// # Errors
     /// If there is no such section.
@@ -120,7 +120,8 @@ impl Request {
         Ok(())
     }
 
-    /// Sets the layers, which may have the short forms of a [`NetworkFile`]; the last may leave its `units` to the data.
+    /// Sets the layers, which may have the short forms of a [`NetworkFile`]; the last may leave its
+    /// `units` to the data.
     pub fn layers(&mut self, layers: Vec<Choice>) {
         self.layers = Some(NetworkFile::of_layers(layers));
     }

@@ -60,8 +60,8 @@ pub(crate) struct Resolved {
     pub notes: Vec<Note>,
 }
 
-/// The whole config: the request over the config `base` or, without one, over the preset. `file` is where the base
-/// comes from, if it is a file.
+/// The whole config: the request over the config `base` or, without one, over the preset. `file` is
+/// where the base comes from, if it is a file.
 pub(crate) fn config(
     request: &Request,
     base: Option<Config>,
@@ -116,14 +116,7 @@ pub(crate) fn config(
         .or(config.initial_weights);
     // Where an output begins depends on what its loss makes of it.
     let has_new_loss = earlier_loss.is_none_or(|earlier| config.network.loss.name != earlier);
-    let output_bias = request.get("output_bias").cloned();
-    let output_bias = output_bias.and_then(|value| serde_json::from_value(value).ok());
-    config.output_bias = match (&config.initial_weights, output_bias, has_new_loss) {
-        (Some(_), ..) => OutputBias::Zero,
-        (None, Some(output_bias), _) => output_bias,
-        (None, None, true) => preset::output_bias(&config.network.loss, &mut reasons),
-        (None, None, false) => config.output_bias,
-    };
+    config.output_bias = output_bias(request, &config, has_new_loss, &mut reasons);
     make_absolute(&mut config)?;
     let located = |error| match &file {
         Some(file) => crate::Error::Settings(file.locate(error)),
@@ -146,7 +139,25 @@ pub(crate) fn config(
     })
 }
 
-/// Puts the entry that the field at `path` names, if it is set, and its settings in the place of `choice`.
+/// Where the biases of the output layer start.
+fn output_bias(
+    request: &Request,
+    config: &Config,
+    has_new_loss: bool,
+    reasons: &mut Vec<Reason>,
+) -> OutputBias {
+    let set = request.get("output_bias").cloned();
+    let set = set.and_then(|value| serde_json::from_value(value).ok());
+    match (&config.initial_weights, set, has_new_loss) {
+        (Some(_), ..) => OutputBias::Zero,
+        (None, Some(output_bias), _) => output_bias,
+        (None, None, true) => preset::output_bias(&config.network.loss, reasons),
+        (None, None, false) => config.output_bias,
+    }
+}
+
+/// Puts the entry that the field at `path` names, if it is set, and its settings in the place of
+/// `choice`.
 fn choose(request: &Request, choice: &mut Choice, section: &str, path: &str) -> Result<()> {
     let chosen = request.choice(path).unwrap_or_else(|| choice.clone());
     *choice = request.with_settings(chosen, section)?;
@@ -201,7 +212,8 @@ fn training(
     Ok(notes)
 }
 
-/// Refuses what a solver, which finds its own steps on all rows at once, would leave without effect.
+/// Refuses what a solver, which finds its own steps on all rows at once, would leave without
+/// effect.
 fn check_solver(request: &Request, solver: &Choice) -> Result<()> {
     let unused = request.fields().find_map(|field| match field.solver {
         InSolver::Unused(why) => Some((field.path.as_str(), why)),

@@ -80,7 +80,8 @@ impl From<Prepared> for RunRows<'_> {
 }
 
 impl<'a> RunRows<'a> {
-    /// Borrowed rows of a task; else classes are binary or multiclass by their number, and numbers are amounts.
+    /// Borrowed rows of a task; else classes are binary or multiclass by their number, and numbers
+    /// are amounts.
     ///
     /// # Errors
     /// If there is no row, or the task does not go with the targets.

@@ -1,9 +1,9 @@
 //! The folder of a run, the only place where `train` writes.
 //!
 //! `config.toml` and `log.jsonl` are there from the beginning, `model.safetensors` from the end;
-//! `checkpoint.safetensors` is there while training goes on and after an interruption, and goes when
-//! training is finished; `surface.svg` is there after an exhaustive search. Files other than the log are
-//! replaced whole: a temporary file beside them is written, synced and renamed.
+//! `checkpoint.safetensors` is there while training goes on and after an interruption, and goes
+//! when training is finished; `surface.svg` is there after an exhaustive search. Files other than
+//! the log are replaced whole: a temporary file beside them is written, synced and renamed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -49,7 +49,7 @@ impl RunFolder {
                 "a folder with files",
                 "an empty or new one",
             )
-            .remedy("choose another --out, or go on with the run by --resume")
+            .remedy("choose another folder, or resume the run in it")
             .into()),
         }
     }
@@ -81,7 +81,8 @@ impl RunFolder {
         Err(unwritable(runs, &io::Error::other("no free name")))
     }
 
-    /// Keeps other processes out as long as the handle lives. None where the system cannot lock a folder.
+    /// Keeps other processes out as long as the handle lives. None where the system cannot lock a
+    /// folder.
     pub fn lock(&self) -> Result<Option<File>> {
         let Ok(folder) = File::open(&self.path) else {
             return Ok(None);
@@ -90,7 +91,7 @@ impl RunFolder {
             Ok(()) => Ok(Some(folder)),
             Err(fs::TryLockError::Error(_)) => Ok(None),
             Err(fs::TryLockError::WouldBlock) => Err(input(format!(
-                "another thalweg is training in {self}; wait for it, or choose another --out"
+                "another thalweg is training in {self}; wait for it, or choose another folder"
             ))),
         }
     }
@@ -103,7 +104,8 @@ impl RunFolder {
     /// Writes one of its files whole.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.file(name);
-        // The lock on the folder keeps the name unique; what a killed run left behind is written over.
+        // The lock on the folder keeps the name unique; what a killed run left behind is written
+        // over.
         replace(&path, &format!(".{name}.tmp"), bytes)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
@@ -121,7 +123,7 @@ impl std::fmt::Display for RunFolder {
     }
 }
 
-/// Puts a file into place whole: nobody ever sees half of it, and a failure leaves the old one. Its
+/// Puts a file into place whole: no reader sees half of it, and a failure leaves the old one. Its
 /// temporary name is that of no other process.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, &format!(".thalweg-{}.tmp", std::process::id()), bytes)

@@ -27,9 +27,9 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Whether any metric is better than that of a constant: errors by a part in a thousand, as those of a constant
-    /// that was learned are not. The area under the curve and F1 of a constant are what guessing gives or less, so they must be
-    /// better by more than guesses are.
+    /// Whether any metric is better than that of a constant: errors by a part in a thousand, as
+    /// those of a constant that was learned are not. The area under the curve and F1 of a constant
+    /// are what guessing gives or less, so they must be better by more than guesses are.
     pub fn beats(&self, constant: &Scores) -> bool {
         self.metrics.iter().any(|(name, score)| {
             let same = (constant.metrics.iter()).find(|(other, _)| other == name);
@@ -60,7 +60,7 @@ impl Serialize for Scores {
     }
 }
 
-/// Judges answers.
+/// Scores predictions.
 pub struct Judge<'a> {
     preprocessing: &'a Preprocessing,
     link: Link,
@@ -121,8 +121,8 @@ pub(crate) fn to_user_units(preprocessing: &Preprocessing, values: &mut [f64]) {
     }
 }
 
-/// The weights of the training rows as the user gave them, without those of their classes: models are judged alike on
-/// all parts.
+/// The weights of the training rows as the user gave them, without those of their classes: models
+/// are judged alike on all parts.
 pub fn user_weights<'a>(
     training: DatasetRef<'a>,
     preprocessing: &Preprocessing,

@@ -1,4 +1,5 @@
-//! A TOML file, and the lines on which its keys stand, so that whatever is said of a setting names its place.
+//! A TOML file, and the lines on which its keys stand, so that every error of a setting names
+//! its place.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ impl TomlFile {
         })
     }
 
-    /// What the text says.
+    /// The contents of the text.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
         toml::from_str(&self.text).map_err(|error| {
             let line = error.span().map(|span| self.line_at(span.start));
@@ -48,7 +49,7 @@ impl TomlFile {
         input(format!("{}: {what}", self.name(line)))
     }
 
-    /// Puts path and line in front of what is said of a setting, whose place is below `table`.
+    /// Puts path and line in front of an error of a setting, whose place is below `table`.
     pub fn locate(&self, table: &str, error: Error) -> Error {
         let Error::Invalid(Invalid { place, .. }) = &error else {
             return error;
@@ -65,8 +66,8 @@ impl TomlFile {
         format!("{}{line}", self.path.display())
     }
 
-    /// The line of the key or the table to which these names lead, from the outermost table on. Names that nothing
-    /// has are passed over.
+    /// The line of the key or the table to which these names lead, from the outermost table on.
+    /// Names that nothing has are passed over.
     pub fn line(&self, place: &[&str]) -> Option<usize> {
         let table = DeTable::parse(&self.text).ok()?;
         let (mut within, mut line) = (DeValue::Table(table.into_inner()), None);
@@ -96,7 +97,7 @@ impl TomlFile {
     }
 }
 
-/// What serde says, as everything else is said here: what was found, and what was expected.
+/// serde's messages in the form of all others: what was found, and what was expected.
 fn plain(message: &str) -> String {
     let message = message.trim().replace('\n', " ");
     let split = |message: &str, before: &str, between: &str| -> Option<(String, String)> {
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serde_says_is_said_as_all_else() {
+    fn messages_of_serde_have_the_form_of_all_others() {
         for (serde, ours) in [
             (
                 "invalid type: string \"x\", expected usize",

@@ -19,7 +19,8 @@ use crate::model::Model;
 use crate::request::Request;
 use crate::rows::Borrowed;
 
-/// Trains a model: from where, to what, and how. Everything that is not set is chosen by what the data are.
+/// Trains a model: from where, to what, and how. Everything that is not set is chosen by what the
+/// data are.
 ///
 /// ```
 /// let model = thalweg::Trainer::from_file("builtin:iris").hidden(&[16]).epochs(30).fit()?;
@@ -46,15 +47,16 @@ struct Callbacks<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// From a table or images: a file (CSV, IDX, `.npy`, `.npz`; also gzipped), a folder, or `builtin:NAME`.
+    /// From a table or images: a file (CSV, IDX, `.npy`, `.npz`; also gzipped), a folder, or
+    /// `builtin:NAME`.
     pub fn from_file(source: impl Into<String>) -> Self {
         let mut trainer = Self::default();
         trainer.request.source(source);
         trainer
     }
 
-    /// From rows in memory, which are trained on as they are, without a copy: row-major features, and as targets a class
-    /// a row (`&[u32]`), a number a row (`&[f64]`), or several.
+    /// From rows in memory, which are trained on as they are, without a copy: row-major features,
+    /// and as targets a class a row (`&[u32]`), a number a row (`&[f64]`), or several.
     ///
     /// ```
     /// use thalweg::dataset::FeaturesRef;
@@ -129,7 +131,8 @@ impl<'a> Trainer<'a> {
         self.set("mlp.activation", name)
     }
 
-    /// The layers, by the names of `thalweg list layers`; the last may leave its `units` to the data.
+    /// The layers, by the names of `thalweg list layers`; the last may leave its `units` to the
+    /// data.
     #[must_use]
     pub fn layers(mut self, layers: Vec<Choice>) -> Self {
         self.request.layers(layers);
@@ -144,8 +147,8 @@ impl<'a> Trainer<'a> {
 
     /// A loss of your own, such as a [`Custom`](crate::losses::Custom) one.
     ///
-    /// A file has no name for it: config and model file name the loss of the catalogue that makes the same predictions
-    /// of the network's outputs.
+    /// A file has no name for it: config and model file name the loss of the catalogue that makes
+    /// the same predictions of the network's outputs.
     #[must_use]
     pub fn own_loss(mut self, loss: impl AnyLoss + 'static) -> Self {
         let same = match loss.link() {
@@ -191,8 +194,8 @@ impl<'a> Trainer<'a> {
         self.set("training.seed", seed)
     }
 
-    /// Sets any field, by its path in a config: see [`crate::fields`]. What is wrong with it is the error of
-    /// [`Trainer::fit`].
+    /// Sets any field, by its path in a config: see [`crate::fields`]. What is wrong with it is the
+    /// error of [`Trainer::fit`].
     #[must_use]
     pub fn set(mut self, path: &str, value: impl Into<Value>) -> Self {
         let set = self.request.set(path, value);
@@ -200,7 +203,8 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Sets a setting of an entry, such as `optimizer.beta1`, of loss, optimizer, schedule, activation or initializer.
+    /// Sets a setting of an entry, such as `optimizer.beta1`, of loss, optimizer, schedule,
+    /// activation or initializer.
     #[must_use]
     pub fn setting(mut self, name: &str, value: Setting) -> Self {
         let set = self.request.setting(name, value);
@@ -222,7 +226,8 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Goes on with the run in the folder, if there is one, to the same result as without interruption.
+    /// Goes on with the run in the folder, if there is one, to the same result as without
+    /// interruption.
     #[must_use]
     pub fn resume(mut self) -> Self {
         self.options.resume = true;
@@ -267,8 +272,8 @@ impl<'a> Trainer<'a> {
     /// Trains, and gives the model.
     ///
     /// # Errors
-    /// If a setting, the data or a file is not as it should be; [`Error::Diverged`] with the model of the best epoch
-    /// if training diverged.
+    /// If a setting, the data or a file is not as it should be; [`Error::Diverged`] with the model
+    /// of the best epoch if training diverged.
     pub fn fit(self) -> Result<Model> {
         self.train()?.into_model()
     }

@@ -120,14 +120,9 @@ pub fn events(log: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A file of the data sets that lie beside the project, if it is there.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+/// A file of the data sets that lie beside the project.
+pub fn shared(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/data")
-        .join(path);
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
+        .join(path)
 }

@@ -1,4 +1,5 @@
-//! From layers as a spec counts them, short forms written out, to their places in the file that has the short forms.
+//! From layers as a spec counts them, short forms written out, to their places in the file that has
+//! the short forms.
 
 use thalweg_core::error::{Error, Invalid};
 use thalweg_core::registry::{Choice, Setting, did_you_mean};
@@ -17,8 +18,8 @@ struct Trace {
 }
 
 impl NetworkFile {
-    /// What is said of the network, as it is said of its place in this file: `layer 5 (dense): activation` as
-    /// `net.toml: line 8: layer 2 (dense): activation`.
+    /// An error of the network with its place in this file: `layer 5 (dense):
+    /// activation` as `net.toml: line 8: layer 2 (dense): activation`.
     pub fn locate(&self, error: Error) -> Error {
         let Error::Invalid(mut invalid) = error else {
             return error;
@@ -42,8 +43,8 @@ impl NetworkFile {
     }
 }
 
-/// `layer 3 (residual): layer 5 (dropout): rate` with the layers of the file. Of other subjects, such as
-/// `optimizer lbfgs`, nothing changes.
+/// `layer 3 (residual): layer 5 (dropout): rate` with the layers of the file. Of other subjects,
+/// such as `optimizer lbfgs`, nothing changes.
 fn subject(trace: &Trace, invalid: &Invalid) -> String {
     let mut rest: &str = &invalid.subject;
     if !rest.starts_with("layer") {
@@ -126,7 +127,8 @@ fn split_first(place: &[String]) -> Option<(&str, &[String])> {
         .map(|(first, rest)| (first.as_str(), rest))
 }
 
-/// The layer of the file that the layer `number` of the spec is or is written for, and what is written there.
+/// The layer of the file that the layer `number` of the spec is or is written for, and what is
+/// written there.
 fn layer_with(layers: &[Choice], mut number: usize) -> Option<(usize, Choice)> {
     for (index, layer) in layers.iter().enumerate() {
         let mut written = expand(layer.clone()).unwrap_or_else(|_| vec![layer.clone()]);

@@ -64,8 +64,9 @@ pub fn of_model(request: &Request, model: &Continuation) -> Result<Config> {
     Ok(model.config(data))
 }
 
-/// Above how many categories columns become codes: what the request or the config has, else the preset. Never for a
-/// network that does not begin with an embedding: a linear one, or one of layers without it.
+/// Above how many categories columns become codes: what the request or the config has, else the
+/// preset. Never for a network that does not begin with an embedding: a linear one, or one of
+/// layers without it.
 fn embed_above(
     request: &Request,
     base: Option<&Config>,

@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::network_file::{EMBEDDING, NetworkFile, embedding};
 use crate::request::Request;
 
-/// Changes the network as the request says, for rows of this preprocessing; gives the layers that it states, if it
-/// does.
+/// Changes the network as requested, for rows of this preprocessing; gives the layers that
+/// it states, if it does.
 pub fn apply(
     request: &Request,
     network: &mut NetworkSpec,
@@ -36,7 +36,8 @@ pub fn apply(
     Ok(file)
 }
 
-/// Refuses to change the hidden layers of a network that are not all alike: it would reach some of them alone.
+/// Refuses to change the hidden layers of a network that are not all alike: it would reach some of
+/// them alone.
 pub fn check_plain(request: &Request, network: Option<&NetworkSpec>) -> Result<()> {
     let is_alike =
         |layer: &Choice| ["dense", "dropout", "embedding"].contains(&layer.name.as_str());
@@ -134,8 +135,8 @@ pub fn check_outputs(config: &Config, expected: usize) -> Result<()> {
     Ok(())
 }
 
-/// The embedding that is there, hidden layers of the widths that are set, or those that are there, with the activation,
-/// the dropout and the initializer of the request; an output layer that fits.
+/// The embedding that is there, hidden layers of the widths that are set, or those that are there,
+/// with the activation, the dropout and the initializer of the request; an output layer that fits.
 fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result<()> {
     let widths = request.hidden();
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
@@ -212,8 +213,8 @@ fn change(layer: &mut Choice, section: &str, request: &Request) -> Result<()> {
     Ok(())
 }
 
-/// Begins the network with an embedding of the columns of codes, if there are any; one that is there for just these
-/// stays as it is.
+/// Begins the network with an embedding of the columns of codes, if there are any; one that is
+/// there for just these stays as it is.
 fn embed(network: &mut NetworkSpec, codes: &[(&str, usize)]) {
     let wanted = (!codes.is_empty()).then(|| embedding(codes));
     let is_there = embedded(network).is_some();

@@ -1,4 +1,5 @@
-//! What the activation of the last layer cannot put out although the loss or the targets ask for it.
+//! What the activation of the last layer cannot put out although the loss or the targets ask for
+//! it.
 
 use thalweg_core::Isa;
 use thalweg_core::activations::{ACTIVATIONS, RowShape};
@@ -16,7 +17,8 @@ const THROUGH: [&str; 3] = ["dropout", "flatten", "unflatten"];
 /// The share of a target's values that may lie out of reach.
 const APART: f64 = 0.05;
 
-/// A warning, if the last activation has a bound that answers to these targets would have to cross.
+/// A warning, if the last activation has a bound within which predictions cannot reach these
+/// targets.
 pub(crate) fn check(network: &NetworkSpec, targets: TargetsRef) -> Result<Option<Note>> {
     let mut layers = network.layers.iter().rev();
     let last = layers.find(|layer| !THROUGH.contains(&layer.name.as_str()));
@@ -83,7 +85,8 @@ fn activation(layer: &Choice) -> Option<Choice> {
     layer.settings.get("activation").and_then(Setting::choice)
 }
 
-/// The least and the largest value of a function of one number; infinite, if it goes on farther out.
+/// The least and the largest value of a function of one number; infinite, if it goes on farther
+/// out.
 fn range(function: impl Fn(&mut [f64])) -> (f64, f64) {
     let up_to = |far: f64| {
         let mut values: Vec<f64> = (-200..=200).map(|k| far * f64::from(k) / 200.0).collect();
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_answers_would_have_to_cross_are_told() {
+    fn bounds_that_targets_lie_beyond_are_reported() {
         let standardized = Targets::Values {
             width: 1,
             values: vec![-1.5, 0.0, 1.5],

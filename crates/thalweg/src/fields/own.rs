@@ -1,0 +1,346 @@
+//! The declarations of all fields but those of `training`.
+
+use thalweg_core::registry::Domain;
+use thalweg_core::spec::{Flag, InSolver};
+
+use super::{Field, READING, Values};
+
+/// A declaration as it is written here.
+pub struct Own {
+    path: &'static str,
+    flag: Flag,
+    placeholder: Option<&'static str>,
+    values: Values,
+    also: &'static [(&'static str, &'static str)],
+    excludes: &'static [&'static str],
+    of_model: bool,
+}
+
+impl Own {
+    /// As all fields are declared.
+    pub fn field(&self) -> Field {
+        Field {
+            path: self.path.to_owned(),
+            flag: Some(self.flag),
+            placeholder: self.placeholder,
+            values: self.values,
+            also: self.also,
+            excludes: self.excludes,
+            requires: None,
+            of_model: self.of_model,
+            solver: InSolver::Used,
+        }
+    }
+
+    const fn also(mut self, also: &'static [(&'static str, &'static str)]) -> Self {
+        self.also = also;
+        self
+    }
+
+    const fn excludes(mut self, flags: &'static [&'static str]) -> Self {
+        self.excludes = flags;
+        self
+    }
+
+    const fn of_model(mut self) -> Self {
+        self.of_model = true;
+        self
+    }
+}
+
+const fn own(path: &'static str, flag: Flag, placeholder: &'static str, values: Values) -> Own {
+    Own {
+        path,
+        flag,
+        placeholder: Some(placeholder),
+        values,
+        also: &[],
+        excludes: &[],
+        of_model: false,
+    }
+}
+
+const fn switch(path: &'static str, flag: Flag, json: &'static str) -> Own {
+    Own {
+        placeholder: None,
+        ..own(path, flag, "", Values::Switch(json))
+    }
+}
+
+const DATA: &str = "Data";
+const NETWORK: &str = "Network";
+
+/// The declarations, in the order of help.
+pub const OWN: &[Own] = &[
+    own(
+        "data.target.column",
+        Flag::new(
+            "--target",
+            DATA,
+            "Column to predict (several: a,b); else one named target, label, class or y; else the last",
+        ),
+        "COL",
+        Values::Text,
+    )
+    .also(&[("data.target.task", "null")])
+    .of_model(),
+    own(
+        "data.target.task",
+        Flag::new(
+            "--task",
+            DATA,
+            "regression, binary, multiclass or multilabel; else by looking at the target",
+        ),
+        "TASK",
+        Values::In(Domain::Word(&["regression", "binary", "multiclass", "multilabel"])),
+    )
+    .of_model(),
+    own(
+        "data.read.labels",
+        Flag::new("--labels", DATA, "File of labels that belongs to DATA (IDX, .npy)"),
+        "FILE",
+        Values::Text,
+    ),
+    own(
+        "data.test",
+        Flag::new("--test", DATA, "File to test on at the end"),
+        "FILE",
+        Values::Text,
+    )
+    .excludes(&["--test-fraction"]),
+    own(
+        "data.split.test_fraction",
+        Flag::new(
+            "--test-fraction",
+            DATA,
+            "Fraction of the rows to test on at the end [default: 0.1]",
+        ),
+        "X",
+        Values::In(Domain::DECAY),
+    )
+    .also(&[("data.test", "null")]),
+    own(
+        "data.validation",
+        Flag::new("--validation", DATA, "File to watch training on"),
+        "FILE",
+        Values::Text,
+    )
+    .excludes(&["--validation-fraction", "--no-validation"]),
+    own(
+        "data.split.validation_fraction",
+        Flag::new(
+            "--validation-fraction",
+            DATA,
+            "Fraction of the rows to watch training on [default: 0.1]",
+        ),
+        "X",
+        Values::In(Domain::DECAY),
+    )
+    .also(&[("data.validation", "null")])
+    .excludes(&["--no-validation"]),
+    switch(
+        "data.split.validation_fraction",
+        Flag::new(
+            "--no-validation",
+            DATA,
+            "Train on all rows that are not test rows, all epochs long",
+        ),
+        "0.0",
+    )
+    .also(&[("data.validation", "null")]),
+    own(
+        "data.fit.drop",
+        Flag::new("--drop", DATA, "Columns that the network must not see"),
+        "COLS",
+        Values::List,
+    )
+    .of_model(),
+    own(
+        "data.fit.sample_weight",
+        Flag::new("--sample-weight", DATA, "Column of row weights"),
+        "COL",
+        Values::Text,
+    )
+    .of_model(),
+    own(
+        "data.fit.class_weight",
+        Flag::new(
+            "--class-weight",
+            DATA,
+            "balanced: make rare classes count as much as frequent ones",
+        ),
+        "HOW",
+        Values::In(Domain::Word(&["balanced"])),
+    )
+    .of_model(),
+    own(
+        "data.fit.embed_above",
+        Flag::new(
+            "--embed-above",
+            DATA,
+            "Give columns of more than N categories to an embedding, as codes, and not an input for each category; or none",
+        ),
+        "N",
+        Values::Limit,
+    )
+    .of_model(),
+    own(
+        "data.fit.embed_least",
+        Flag::new(
+            "--embed-least",
+            DATA,
+            "Rows that a category needs for a code of its own, else it is unknown [default: 2]",
+        ),
+        "N",
+        Values::In(Domain::Integer(1, i64::MAX)),
+    )
+    .of_model(),
+    own(
+        "data.fit.scaling",
+        Flag::new(
+            "--scaling",
+            DATA,
+            "standard, robust (quartiles, outliers bent) or none [default: standard]",
+        ),
+        "HOW",
+        Values::In(Domain::Word(&["standard", "robust", "none"])),
+    )
+    .excludes(&["--no-standardize"])
+    .of_model(),
+    switch(
+        "data.fit.scaling",
+        Flag::new(
+            "--no-standardize",
+            DATA,
+            "Leave features and targets in the units of the file",
+        ),
+        "\"none\"",
+    )
+    .also(&[("data.fit.standardize_target", "false")])
+    .of_model(),
+    own(
+        "data.read.names",
+        Flag::new(
+            "--columns",
+            READING,
+            "Names of the columns of a text file, instead of those in it",
+        ),
+        "NAMES",
+        Values::List,
+    ),
+    switch(
+        "data.read.header",
+        Flag::new("--header", READING, "The first line holds names [default: by looking]"),
+        "true",
+    )
+    .excludes(&["--no-header"]),
+    switch(
+        "data.read.header",
+        Flag::new("--no-header", READING, "The first line holds data"),
+        "false",
+    ),
+    own(
+        "data.read.delimiter",
+        Flag::new("--delimiter", READING, "Character between cells, or tab [default: by looking]"),
+        "C",
+        Values::Character,
+    ),
+    own(
+        "data.read.missing",
+        Flag::new(
+            "--missing",
+            READING,
+            "Cells that mean \"missing\", beside empty, ?, NA, NaN, null, …",
+        ),
+        "TEXTS",
+        Values::List,
+    ),
+    own(
+        "mlp.hidden",
+        Flag::new(
+            "--hidden",
+            NETWORK,
+            "Widths of the hidden layers, such as 128,64; none for a linear model",
+        ),
+        "WIDTHS",
+        Values::Widths,
+    )
+    .of_model(),
+    own(
+        "mlp.activation",
+        Flag::new("--activation", NETWORK, "Activation of the hidden layers"),
+        "NAME",
+        Values::Text,
+    )
+    .of_model(),
+    own(
+        "mlp.file",
+        Flag::new(
+            "--network",
+            NETWORK,
+            "A network from a file: its layers in order, a [[layers]] table each, by the names of `thalweg list layers`",
+        ),
+        "FILE",
+        Values::Text,
+    )
+    .excludes(&["--hidden", "--activation", "--dropout", "--initializer"]),
+    own(
+        "mlp.dropout",
+        Flag::new(
+            "--dropout",
+            NETWORK,
+            "Leave out this fraction of every hidden layer's values at random while training",
+        ),
+        "X",
+        Values::In(Domain::DECAY),
+    ),
+    own(
+        "mlp.initializer",
+        Flag::new(
+            "--initializer",
+            NETWORK,
+            "Distribution of the weights before training; else the one that suits the activation",
+        ),
+        "NAME",
+        Values::Text,
+    )
+    .of_model(),
+    own(
+        "output_bias",
+        Flag::new(
+            "--output-bias",
+            NETWORK,
+            "Where the biases of the output layer start: at prior, the shares of the classes (the mean of a number), \
+             or at zero [default: prior for classes and labels]",
+        ),
+        "HOW",
+        Values::In(Domain::Word(&["prior", "zero"])),
+    )
+    .excludes(&["--initial-weights"])
+    .of_model(),
+    own(
+        "initial_weights",
+        Flag::new("--initial-weights", NETWORK, "Start from the weights of this model"),
+        "MODEL",
+        Values::Text,
+    )
+    .of_model(),
+    own(
+        "network.loss",
+        Flag::new("--loss", "Training", "What is minimized"),
+        "NAME",
+        Values::Text,
+    )
+    .of_model(),
+    own(
+        "continue_from",
+        Flag::new(
+            "--continue",
+            "Run",
+            "Go on from this model or run folder on new rows: DATA has its columns and classes; network, preprocessing \
+             and settings are its own, --epochs are further ones",
+        ),
+        "MODEL",
+        Values::Text,
+    ),
+];
