@@ -157,7 +157,7 @@ fn rare_categories_are_unknown_and_columns_of_them_are_noted() {
     assert!(told.lines().any(|line| line == note), "{told}");
     place.write("target.csv", format!("area,label,price\n{rows}"));
     let told = place.succeed("info target.csv").stderr;
-    assert!(!told.contains("learned by heart"), "{told}");
+    assert!(!told.contains("memorized"), "{told}");
     let levels = |model: &str| {
         let info = place.succeed(&format!("info {model} --json")).stdout;
         info.matches("\"name").count()
