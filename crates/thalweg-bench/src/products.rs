@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use thalweg_core::Isa;
 use thalweg_core::error::{Error, Result};
-use thalweg_core::layers::{self, AnyLayer, Block, Layer, Mode, Part, Plan, Trace, Weights};
+use thalweg_core::layers::{self, AnyLayer, Block, Layer, LayerPlan, Mode, Part, Trace, Weights};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::shape::{Shape, stride};
@@ -80,7 +80,7 @@ const BLOCK_ROWS: usize = 64;
 struct Bench {
     sizes: [usize; 3],
     layer: Box<dyn AnyLayer>,
-    plan: Plan,
+    plan: LayerPlan,
 }
 
 impl Bench {

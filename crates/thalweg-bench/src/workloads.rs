@@ -387,7 +387,7 @@ mod tests {
         let costs = layers.iter().flat_map(|node| node.part.layers());
         let costs: Vec<usize> = costs
             .filter(|layer| !layer.segments().is_empty())
-            .map(|layer| layer.cost())
+            .map(|layer| layer.facts().cost)
             .collect();
         assert_eq!(costs, products.map(|product| product as usize));
     }

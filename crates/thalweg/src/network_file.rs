@@ -33,7 +33,7 @@ use thalweg_core::activations::ACTIVATIONS;
 use thalweg_core::error::Error;
 use thalweg_core::layers::{self, LAYERS};
 use thalweg_core::precision::Dtype;
-use thalweg_core::registry::{AUTO, Choice, Kind, Setting, did_you_mean};
+use thalweg_core::registry::{AUTO, AnyRegistry, Choice, Setting, did_you_mean};
 use thalweg_core::shape::Shape;
 
 use crate::error::Result;

@@ -10,7 +10,7 @@ use thalweg_core::activations::ACTIVATIONS;
 use thalweg_core::error::Error;
 use thalweg_core::initializers::INITIALIZERS;
 use thalweg_core::losses::LOSSES;
-use thalweg_core::registry::{AUTO, Choice, Kind, Setting, did_you_mean, unknown};
+use thalweg_core::registry::{AUTO, AnyRegistry, Choice, Setting, did_you_mean, unknown};
 use thalweg_core::schedules::SCHEDULES;
 use thalweg_core::solvers::OPTIMIZERS_AND_SOLVERS;
 use thalweg_core::spec::TrainingSpec;
@@ -34,7 +34,7 @@ struct Section {
     name: &'static str,
     /// The field that names the entry.
     path: &'static str,
-    kind: fn() -> &'static dyn Kind,
+    kind: fn() -> &'static dyn AnyRegistry,
 }
 
 impl std::fmt::Debug for Section {

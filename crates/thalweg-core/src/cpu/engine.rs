@@ -104,7 +104,7 @@ impl<T: Precision> CpuEngine<T> {
         let mut chain = solvers::chain(&training)?;
         let nodes = layers::build(spec.shape(), &spec.layers, training.dtype)?;
         let layers: Vec<_> = nodes.iter().flat_map(|node| node.part.layers()).collect();
-        if augmenter.is_some() && layers.iter().any(|layer| layer.takes_codes()) {
+        if augmenter.is_some() && layers.iter().any(|layer| layer.facts().takes_codes) {
             let subject = format!("augmentation {}", training.augment[0].name);
             let error = Error::invalid(subject, "codes of categories (embedding)", "numbers");
             return Err(error.remedy("leave it out: what is between two codes means nothing"));
@@ -112,7 +112,7 @@ impl<T: Precision> CpuEngine<T> {
         chain.around.constrains_layers = layers.iter().any(|layer| layer.has_constraint());
         let grouping = Grouping::new(&spec, &nodes, &training, collective)?;
         let is_whole = chain.is_whole() || grouping.is_some();
-        let cut = match (is_whole, chain.has_parts()) {
+        let cut = match (is_whole, chain.has_scopes()) {
             (true, _) => Cut::Tensors,
             (false, true) => Cut::Parts,
             (false, false) => Cut::Nowhere,

@@ -50,7 +50,12 @@ impl Grouping {
             let error = Error::invalid(subject, found, "an optimizer that takes steps");
             return Err(error.at("optimizer"));
         }
-        let couples = |node: &Node| node.part.layers().iter().any(|layer| layer.summary() > 0);
+        let couples = |node: &Node| {
+            node.part
+                .layers()
+                .iter()
+                .any(|layer| layer.facts().statistics > 0)
+        };
         if let Some(number) = nodes.iter().position(couples) {
             let name = &spec.layers[number].name;
             let found = match groups {

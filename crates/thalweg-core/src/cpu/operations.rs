@@ -150,10 +150,9 @@ impl<T: Precision> Engine for CpuEngine<T> {
                     .layer
                     .segments()
                     .into_iter()
-                    .enumerate()
-                    .map(move |(number, segment)| ParameterInfo {
+                    .map(move |segment| ParameterInfo {
                         name: format!("{}.{}", planned.path, segment.name),
-                        is_trained: planned.layer.is_trained(number),
+                        is_trained: segment.is_trained,
                         shape: segment.shape,
                         decays: segment.decays,
                     })

@@ -181,7 +181,7 @@ impl RowBlock {
     /// The same as a layer sees it: whole packs, if it may take its rows in packs.
     pub fn values_for(&self, planned: &PlannedLayer, start: usize, stride: usize) -> Range<usize> {
         let values = self.values(start, stride);
-        match planned.layer.order() {
+        match planned.facts.order {
             Order::Rows => values,
             Order::Packs | Order::Any => values.start..values.start + self.room * stride,
         }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::precision::Precision;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::layers::{self, AnyLayer, Order, Tile};
+use crate::layers::{self, AnyLayer, Facts, Order, Tile};
 use crate::precision::Dtype;
 use crate::shape::stride;
 use crate::spec::NetworkSpec;
@@ -49,6 +49,7 @@ pub(super) struct PlannedLayer {
     /// What the names of its tensors begin with; empty if it is none of the network's.
     pub path: String,
     pub layer: Box<dyn AnyLayer>,
+    pub facts: Facts,
     /// Values that a row takes in the input and in the output.
     pub input_stride: usize,
     pub output_stride: usize,
@@ -113,7 +114,7 @@ pub(super) struct Item {
     pub range: Range<usize>,
     /// Its tiles.
     pub tiles: Range<usize>,
-    /// Of a chain that treats parameters differently: see [`crate::optimizers::Part::contains`].
+    /// Of a chain that treats parameters differently: see [`crate::optimizers::Scope::contains`].
     pub is_weight: bool,
     pub is_matrix: bool,
     /// Whether it is learned by gradients; else its layers track it.
@@ -237,9 +238,9 @@ impl Plan {
         // For one row: what it takes and costs.
         let one = Self::for_rows::<T>(network, dtype, isa, 1, false)?;
         let layers = || one.layers.iter();
-        if let Some(planned) = layers().find(|planned| planned.layer.least_rows() > batch_size) {
+        if let Some(planned) = layers().find(|planned| planned.facts.least_rows > batch_size) {
             let found = format!("a batch size of {batch_size}");
-            let least = planned.layer.least_rows();
+            let least = planned.facts.least_rows;
             let expected = format!("at least {least}: it compares rows");
             let name = &network.layers[planned.number()].name;
             let error = Error::invalid(format!("layer {name}"), found, expected);
@@ -247,17 +248,17 @@ impl Plan {
             return Err(error.remedy("raise `batch_size`"));
         }
         // Forward, and twice as much back, but for the first layer's input.
-        let costs = || layers().map(|planned| planned.layer.cost());
+        let costs = || layers().map(|planned| planned.facts.cost);
         let first = costs().find(|cost| *cost > 0).unwrap_or(0);
         let products = 3 * costs().sum::<usize>() - first;
         let row_work = (2 * products + ROW_WORK).saturating_mul(batch_size);
         let update_work = PARAMETER_WORK * one.parameters;
         let is_team_work = row_work.saturating_add(update_work) >= TEAM_WORK;
         let members = if is_team_work { threads } else { 1 };
-        let has_packs = layers().any(|planned| planned.layer.order() == Order::Packs);
+        let has_packs = layers().any(|planned| planned.facts.order == Order::Packs);
         let pack = if has_packs { isa.lanes::<T>() } else { 1 };
         let multiple = pack.max(4);
-        let (most, summed) = match layers().any(|planned| planned.layer.reuse() > 1) {
+        let (most, summed) = match layers().any(|planned| planned.facts.reuse > 1) {
             true => ((BLOCK_VALUES / one.arena).clamp(multiple, BLOCK_ROWS), 1),
             false => (BLOCK_ROWS, SUMMED),
         };
@@ -422,7 +423,7 @@ impl Plan {
         self.layers.iter().flat_map(move |planned| {
             let layer = &planned.layer;
             (layer.segments().into_iter().enumerate()).flat_map(move |(segment, info)| {
-                let is_trained = layer.is_trained(segment);
+                let is_trained = info.is_trained;
                 (0..info.len()).map(move |index| {
                     let at = T::layer(&**layer).locate(isa, segment, index);
                     (planned.parameters.start + at, is_trained)

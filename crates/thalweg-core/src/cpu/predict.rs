@@ -197,7 +197,7 @@ impl<T: Precision> CpuPredictor<T> {
         Ok(Self {
             isa,
             link,
-            takes_codes: first.is_some_and(|first| first.layer.takes_codes()),
+            takes_codes: first.is_some_and(|first| first.facts.takes_codes),
             weights,
             rooms: Mutex::new(vec![(room, gathered)]),
             plan,

@@ -27,8 +27,7 @@ fn of(planned: &PlannedLayer) -> (SecondOrder<'_>, &dyn Layer<f64>) {
 
 /// Whether ẏ of a layer is 0: nothing is trained in it or before it.
 fn is_still(planned: &PlannedLayer) -> bool {
-    let segments = planned.layer.segments().len();
-    planned.input_gradient.is_none() && !(0..segments).any(|s| planned.layer.is_trained(s))
+    planned.input_gradient.is_none() && !planned.layer.is_trained()
 }
 
 impl Passes<'_> {

@@ -9,7 +9,7 @@ use super::precision::Precision;
 use crate::average;
 use crate::kernels::descend::descend;
 use crate::kernels::reduce;
-use crate::optimizers::{Chain, Constants, MAX_SLOTS, Matrix, Strip};
+use crate::optimizers::{Chain, Constants, MAX_SLOTS, Strip, WholeTensor};
 
 /// The change of an item whose parameters are no longer finite.
 pub(super) const RUINED: f64 = f64::NEG_INFINITY;
@@ -75,7 +75,7 @@ impl<'a, T: Precision> Update<'a, T> {
             p,
             u,
             slots,
-            matrix: Matrix::default(),
+            tensor: WholeTensor::default(),
         }
     }
 }
@@ -139,7 +139,7 @@ impl<T: Precision> Pass<'_, T> {
             let mut slot = 0;
             for (index, stage) in update.chain.stages.iter().enumerate() {
                 let stage = T::transform(&**stage);
-                if stage.part().contains(item.is_weight, item.is_matrix) {
+                if stage.scope().contains(item.is_weight, item.is_matrix) {
                     let at = (index, slot);
                     stage.apply(update.strip(self, at, &item.range, parameters, gradient));
                 }

@@ -8,7 +8,7 @@ use super::transpose::transpose;
 
 /// Which way values are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Packing {
     /// Rows to packs. Lanes of rows that there are not become 0.
     Pack,
     /// Packs to rows.
@@ -19,9 +19,16 @@ pub enum Way {
 ///
 /// # Panics
 /// If a slice is too short: a mistake in the plan, not in any input.
-pub fn copy<T: Scalar>(isa: Isa, way: Way, rows: usize, width: usize, from: &[T], to: &mut [T]) {
+pub fn copy<T: Scalar>(
+    isa: Isa,
+    way: Packing,
+    rows: usize,
+    width: usize,
+    from: &[T],
+    to: &mut [T],
+) {
     struct Copy<'a, T> {
-        way: Way,
+        way: Packing,
         rows: usize,
         width: usize,
         from: &'a [T],
@@ -43,8 +50,8 @@ pub fn copy<T: Scalar>(isa: Isa, way: Way, rows: usize, width: usize, from: &[T]
                 let count = lanes.min(rows - first);
                 // Distances of the registers that are read and of those that are written.
                 let (source, target) = match way {
-                    Way::Pack => ((width, 1), (lanes, lanes)),
-                    Way::Unpack => ((lanes, lanes), (width, 1)),
+                    Packing::Pack => ((width, 1), (lanes, lanes)),
+                    Packing::Unpack => ((lanes, lanes), (width, 1)),
                 };
                 for v in (0..width).step_by(lanes) {
                     let place = |(register, value): (usize, usize), i| {
@@ -53,12 +60,12 @@ pub fn copy<T: Scalar>(isa: Isa, way: Way, rows: usize, width: usize, from: &[T]
                     let mut x = [T::Vector::<A>::splat(T::ZERO); MOST_LANES];
                     // SAFETY: `copy` has checked that rows and packs are there.
                     unsafe {
-                        let read = if way == Way::Pack { count } else { lanes };
+                        let read = if way == Packing::Pack { count } else { lanes };
                         for (i, x) in x.iter_mut().enumerate().take(read) {
                             *x = T::Vector::<A>::load(from.as_ptr().add(place(source, i)));
                         }
                         transpose::<A, T>(&mut x);
-                        let written = if way == Way::Pack { lanes } else { count };
+                        let written = if way == Packing::Pack { lanes } else { count };
                         for (i, x) in x.iter().enumerate().take(written) {
                             x.store(to.as_mut_ptr().add(place(target, i)));
                         }
@@ -70,7 +77,7 @@ pub fn copy<T: Scalar>(isa: Isa, way: Way, rows: usize, width: usize, from: &[T]
     let lanes = isa.lanes::<T>();
     assert!(width.is_multiple_of(lanes));
     let (few, all) = (rows * width, rows.next_multiple_of(lanes) * width);
-    let (of_from, of_to) = if way == Way::Pack {
+    let (of_from, of_to) = if way == Packing::Pack {
         (few, all)
     } else {
         (all, few)
@@ -96,7 +103,7 @@ mod tests {
                 .map(|i| T::from_f64(1.0 + i as f64))
                 .collect();
             let mut packs = vec![T::from_f64(f64::NAN); rows.next_multiple_of(lanes) * width];
-            copy(isa, Way::Pack, rows, width, &from, &mut packs);
+            copy(isa, Packing::Pack, rows, width, &from, &mut packs);
             for (i, x) in packs.iter().enumerate() {
                 let (pack, value, lane) = (i / (width * lanes), i / lanes % width, i % lanes);
                 let row = pack * lanes + lane;
@@ -104,7 +111,7 @@ mod tests {
                 assert_eq!(*x, want);
             }
             let mut back = vec![T::ZERO; rows * width];
-            copy(isa, Way::Unpack, rows, width, &packs, &mut back);
+            copy(isa, Packing::Unpack, rows, width, &packs, &mut back);
             assert_eq!(back, from);
         }
     }

@@ -6,7 +6,7 @@ use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar, Vector};
 
 /// What a window makes of the pixels that it sees, and how the gradient of that is shared out among them.
-pub trait Rule: Copy {
+pub trait Pooling: Copy {
     /// Before the first pixel.
     const START: f64;
     /// One pixel more.
@@ -73,12 +73,12 @@ pub fn forward<T: Scalar>(
     isa: Isa,
     windows: Windows,
     channels: usize,
-    rule: impl Rule,
+    rule: impl Pooling,
     x: &[T],
     y: &mut [T],
 ) {
     struct Forward<'a, T, R>(Windows, usize, R, &'a [T], &'a mut [T]);
-    impl<T: Scalar, R: Rule> Kernel for Forward<'_, T, R> {
+    impl<T: Scalar, R: Pooling> Kernel for Forward<'_, T, R> {
         type Output = ();
         #[inline(always)]
         fn run<A: Arch>(self) {
@@ -120,7 +120,7 @@ pub fn backward<T: Scalar>(
     isa: Isa,
     windows: Windows,
     channels: usize,
-    rule: impl Rule,
+    rule: impl Pooling,
     (x, y): (&[T], &[T]),
     dy: &[T],
     dx: &mut [T],
@@ -134,7 +134,7 @@ pub fn backward<T: Scalar>(
         dy: &'a [T],
         dx: &'a mut [T],
     }
-    impl<T: Scalar, R: Rule> Kernel for Backward<'_, T, R> {
+    impl<T: Scalar, R: Pooling> Kernel for Backward<'_, T, R> {
         type Output = ();
         #[inline(always)]
         fn run<A: Arch>(self) {
@@ -197,7 +197,7 @@ pub fn tangent<T: Scalar>(
     isa: Isa,
     windows: Windows,
     channels: usize,
-    rule: impl Rule,
+    rule: impl Pooling,
     (x, y): (&[T], &[T]),
     x_dot: &[T],
     y_dot: &mut [T],
@@ -211,7 +211,7 @@ pub fn tangent<T: Scalar>(
         x_dot: &'a [T],
         y_dot: &'a mut [T],
     }
-    impl<T: Scalar, R: Rule> Kernel for Tangent<'_, T, R> {
+    impl<T: Scalar, R: Pooling> Kernel for Tangent<'_, T, R> {
         type Output = ();
         #[inline(always)]
         fn run<A: Arch>(self) {

@@ -1,14 +1,12 @@
 //! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax). dx = dy·∂y/∂x.
 
-use super::{Example, 
-    Block, Geometry, Layer, Order, Part, Place, Plan, SecondOrder, Segment, Shape, Site, Tangent,
+use super::{Facts, Example, 
+    Block, Geometry, Layer, Order, Part, Context, SecondOrder, Shape, Site, Tangent,
     Tile, Trace, Weights, stride,
 };
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
-use crate::kernels::Isa;
 use crate::layers::LayerScalar;
-use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
@@ -45,35 +43,19 @@ impl Pointwise {
 }
 
 impl Geometry for Pointwise {
-    fn output(&self) -> Shape {
-        self.shape
-    }
-
-    fn segments(&self) -> Vec<Segment> {
-        Vec::new()
-    }
-
-    fn initialize(&self, _: usize, _: &mut Sequence) -> Vec<f64> {
-        Vec::new()
-    }
-
-    fn cost(&self) -> usize {
-        self.shape.size()
-    }
-
-    fn order(&self) -> Order {
-        match self.activation.couples_values() {
-            true => Order::Rows,
-            false => Order::Any,
+    fn facts(&self) -> Facts {
+        Facts {
+            order: match self.activation.couples_values() {
+                true => Order::Rows,
+                false => Order::Any,
+            },
+            is_probability: self.activation.is_probability(),
+            ..Facts::new(self.shape, self.shape.size())
         }
     }
 
     fn check_trainable(&self) -> Result<()> {
         self.activation.check_trainable()
-    }
-
-    fn is_probability(&self) -> bool {
-        self.activation.is_probability()
     }
 
     fn second_order(&self) -> Option<SecondOrder<'_>> {
@@ -82,16 +64,6 @@ impl Geometry for Pointwise {
 }
 
 impl<T: LayerScalar> Layer<T> for Pointwise {
-    fn plan(&self, _: Isa) -> Plan {
-        Plan::default()
-    }
-
-    fn locate(&self, _: Isa, _: usize, index: usize) -> usize {
-        index
-    }
-
-    unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
-
     fn forward(&self, block: Block, _: Weights<T>, x: &[T], y: &mut [T], _: &mut [T]) {
         let values = self.values(block, x.len());
         y[..values].copy_from_slice(&x[..values]);
@@ -144,7 +116,7 @@ impl Tangent for Pointwise {
     fn gradient(&self, _: Site, _: &Tile, _: [&[f64]; 2], _: [&[f64]; 2], _: &mut [f64]) {}
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "activation",
         summary: "An activation at a place of its own, such as after a normalization",
@@ -157,9 +129,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
             domain: Domain::Choice(|| &ACTIVATIONS),
         }],
     },
-    build: |arguments, place| {
+    build: |arguments, context| {
         Ok(Part::layer(Pointwise {
-            shape: place.input,
+            shape: context.input,
             activation: ACTIVATIONS.build(&arguments.choice("activation"), &())?,
         }))
     },

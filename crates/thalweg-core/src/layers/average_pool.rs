@@ -5,8 +5,8 @@
 
 use super::pool::Pool;
 use super::window::{KERNEL, PADDING, POOL_STRIDE, Window};
-use super::{Example, Part, Place};
-use crate::kernels::pool::Rule;
+use super::{Example, Part, Context};
+use crate::kernels::pool::Pooling;
 use crate::kernels::simd::{Arch, Scalar, Vector};
 use crate::registry::{Description, Entry};
 
@@ -25,7 +25,7 @@ impl Mean {
     }
 }
 
-impl Rule for Mean {
+impl Pooling for Mean {
     const START: f64 = 0.0;
 
     #[inline(always)]
@@ -49,7 +49,7 @@ impl Rule for Mean {
     }
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "average_pool",
         summary: "The mean pixel of every window",
@@ -57,10 +57,10 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         source: "LeCun et al. 1998",
         parameters: &[KERNEL, POOL_STRIDE, PADDING],
     },
-    build: |arguments, place| {
-        let window = Window::new("average_pool", arguments, place.input)?;
+    build: |arguments, context| {
+        let window = Window::new("average_pool", arguments, context.input)?;
         Ok(Part::layer(Pool {
-            input: place.input,
+            input: context.input,
             window,
             rule: Mean(window.kernel * window.kernel),
         }))

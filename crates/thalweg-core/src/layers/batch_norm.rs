@@ -13,8 +13,8 @@
 
 mod tangent;
 
-use super::{Example, 
-    Block, Direction, Geometry, Layer, Mode, Part, Place, Plan, Role, SecondOrder, Segment, Shape,
+use super::{Facts, Example, 
+    Block, Coupled, Direction, Geometry, Layer, Mode, Part, Context, LayerPlan, Role, SecondOrder, Segment, Shape,
     Tile, Trace, Weights, stride, vectors,
 };
 use crate::kernels::{Isa, moments};
@@ -78,8 +78,13 @@ impl BatchNorm {
     fn gradients<'a>(&self, block: Block<'a>) -> Summary<'a> {
         Summary {
             channels: self.channels(),
-            numbers: &block.batch[self.summary()..],
+            numbers: &block.batch[self.statistics_count()..],
         }
+    }
+
+    /// See [`Facts::statistics`].
+    fn statistics_count(&self) -> usize {
+        1 + 3 * self.channels()
     }
 
     /// μ and 1/√(σ² + ε) of a channel.
@@ -114,14 +119,22 @@ impl BatchNorm {
 }
 
 impl Geometry for BatchNorm {
-    fn output(&self) -> Shape {
-        self.shape
+    fn facts(&self) -> Facts {
+        Facts {
+            statistics: self.statistics_count(),
+            least_rows: if self.shape.area() == 1 { 2 } else { 1 },
+            ..Facts::new(self.shape, 4 * self.shape.size())
+        }
     }
 
     fn segments(&self) -> Vec<Segment> {
-        ["weight", "bias", "running_mean", "running_var"]
-            .map(|name| Segment::new(name, vec![self.channels()], Role::Other))
-            .to_vec()
+        let segment = |name| Segment::new(name, vec![self.channels()], Role::Other);
+        vec![
+            segment("weight"),
+            segment("bias"),
+            segment("running_mean").tracked(),
+            segment("running_var").tracked(),
+        ]
     }
 
     fn initialize(&self, segment: usize, _: &mut Sequence) -> Vec<f64> {
@@ -132,107 +145,18 @@ impl Geometry for BatchNorm {
         vec![value; self.channels()]
     }
 
-    fn is_trained(&self, segment: usize) -> bool {
-        matches!(segment, GAMMA | BETA)
-    }
-
-    fn cost(&self) -> usize {
-        4 * self.shape.size()
-    }
-
-    fn summary(&self) -> usize {
-        1 + 3 * self.channels()
-    }
-
-    fn combine(
-        &self,
-        direction: Direction,
-        blocks: &mut dyn Iterator<Item = &[f64]>,
-        total: &mut [f64],
-    ) {
-        let channels = self.channels();
-        total.fill(0.0);
-        for block in blocks {
-            if direction == Direction::Backward {
-                for (total, part) in total.iter_mut().zip(block) {
-                    *total += part;
-                }
-                continue;
-            }
-            let (n, more) = (total[0], block[0]);
-            let sum = n + more;
-            for c in 1..=channels {
-                let difference = block[c] - total[c];
-                total[c] += difference * more / sum;
-                total[channels + c] +=
-                    block[channels + c] + difference * difference * n * more / sum;
-            }
-            total[0] = sum;
-        }
-        if direction == Direction::Forward {
-            for c in 1..=channels {
-                let variance = total[channels + c] / total[0];
-                total[2 * channels + c] = 1.0 / (variance + self.epsilon).sqrt();
-            }
-        }
-    }
-
-    fn least_rows(&self) -> usize {
-        if self.shape.area() == 1 { 2 } else { 1 }
-    }
-
     fn second_order(&self) -> Option<SecondOrder<'_>> {
         Some(SecondOrder::Own(self))
     }
 }
 
 impl<T: LayerScalar> Layer<T> for BatchNorm {
-    fn plan(&self, _: Isa) -> Plan {
+    fn plan(&self, _: Isa) -> LayerPlan {
         vectors::plan(&self.segments(), 0)
     }
 
     fn locate(&self, _: Isa, segment: usize, index: usize) -> usize {
         self.start(segment) + index
-    }
-
-    unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
-
-    fn summarize(&self, block: Block, x: &[T], summary: &mut [f64]) {
-        let channels = self.channels();
-        let (count, rest) = summary.split_at_mut(1);
-        let (means, rest) = rest.split_at_mut(channels);
-        let squares = &mut rest[..channels];
-        count[0] = (block.rows * self.shape.area()) as f64;
-        if self.shape.area() == 1 {
-            let rows = || x.chunks_exact(stride(channels)).take(block.rows);
-            means.fill(0.0);
-            squares.fill(0.0);
-            for row in rows() {
-                for (mean, x) in means.iter_mut().zip(row) {
-                    *mean += x.to_f64();
-                }
-            }
-            means.iter_mut().for_each(|mean| *mean /= count[0]);
-            for row in rows() {
-                for ((square, mean), x) in squares.iter_mut().zip(&*means).zip(row) {
-                    *square += (x.to_f64() - mean) * (x.to_f64() - mean);
-                }
-            }
-            return;
-        }
-        for channel in 0..channels {
-            // As blocks are put together, so are the rows of a block.
-            let (mut n, mut mean, mut square) = (0.0, 0.0, 0.0);
-            for row in self.rows(block, x, channel) {
-                let (row_mean, row_square) = moments::moments(block.isa, row);
-                let more = row.len() as f64;
-                let difference = row_mean - mean;
-                mean += difference * more / (n + more);
-                square += row_square + difference * difference * n * more / (n + more);
-                n += more;
-            }
-            (means[channel], squares[channel]) = (mean, square);
-        }
     }
 
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], _: &mut [T]) {
@@ -258,43 +182,6 @@ impl<T: LayerScalar> Layer<T> for BatchNorm {
                 for (y, x) in y.iter_mut().zip(x) {
                     *y = (*x - mean) * scale + beta[channel];
                 }
-            }
-        }
-    }
-
-    fn summarize_gradient(
-        &self,
-        block: Block,
-        weights: Weights<T>,
-        trace: Trace<T>,
-        dy: &[T],
-        summary: &mut [f64],
-    ) {
-        let (batch, channels) = (self.batch(block), self.channels());
-        summary.fill(0.0);
-        let (sums, products) = summary[1..].split_at_mut(channels);
-        if let (true, Some(batch)) = (self.shape.area() == 1, batch) {
-            let row = stride(channels);
-            let rows = dy.chunks_exact(row).zip(trace.x.chunks_exact(row));
-            for (dy, x) in rows.take(block.rows) {
-                let totals = sums.iter_mut().zip(&mut *products).zip(batch.part(0));
-                for (((sum, product), mean), (dy, x)) in totals.zip(dy.iter().zip(x)) {
-                    *sum += dy.to_f64();
-                    *product += dy.to_f64() * (x.to_f64() - mean);
-                }
-            }
-            for (product, inverse) in products.iter_mut().zip(batch.part(2)) {
-                *product *= inverse;
-            }
-            return;
-        }
-        for channel in 0..channels {
-            let (mean, inverse) = self.statistics(batch, weights.parameters, channel);
-            let rows = self.rows(block, dy, channel);
-            for (dy, x) in rows.zip(self.rows(block, trace.x, channel)) {
-                let [sum, product] = moments::gradient_sums(block.isa, dy, x, mean);
-                sums[channel] += sum;
-                products[channel] += product * inverse;
             }
         }
     }
@@ -369,6 +256,10 @@ impl<T: LayerScalar> Layer<T> for BatchNorm {
         }
     }
 
+    fn coupled(&self) -> Option<&dyn Coupled<T>> {
+        Some(self)
+    }
+
     fn track(&self, batch: Block, tile: &Tile, values: &mut [T]) {
         let Some(summary) = self.batch(batch) else {
             return;
@@ -386,7 +277,117 @@ impl<T: LayerScalar> Layer<T> for BatchNorm {
     }
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+impl<T: LayerScalar> Coupled<T> for BatchNorm {
+    fn summarize(&self, block: Block, x: &[T], summary: &mut [f64]) {
+        let channels = self.channels();
+        let (count, rest) = summary.split_at_mut(1);
+        let (means, rest) = rest.split_at_mut(channels);
+        let squares = &mut rest[..channels];
+        count[0] = (block.rows * self.shape.area()) as f64;
+        if self.shape.area() == 1 {
+            let rows = || x.chunks_exact(stride(channels)).take(block.rows);
+            means.fill(0.0);
+            squares.fill(0.0);
+            for row in rows() {
+                for (mean, x) in means.iter_mut().zip(row) {
+                    *mean += x.to_f64();
+                }
+            }
+            means.iter_mut().for_each(|mean| *mean /= count[0]);
+            for row in rows() {
+                for ((square, mean), x) in squares.iter_mut().zip(&*means).zip(row) {
+                    *square += (x.to_f64() - mean) * (x.to_f64() - mean);
+                }
+            }
+            return;
+        }
+        for channel in 0..channels {
+            // As blocks are put together, so are the rows of a block.
+            let (mut n, mut mean, mut square) = (0.0, 0.0, 0.0);
+            for row in self.rows(block, x, channel) {
+                let (row_mean, row_square) = moments::moments(block.isa, row);
+                let more = row.len() as f64;
+                let difference = row_mean - mean;
+                mean += difference * more / (n + more);
+                square += row_square + difference * difference * n * more / (n + more);
+                n += more;
+            }
+            (means[channel], squares[channel]) = (mean, square);
+        }
+    }
+
+    fn summarize_gradient(
+        &self,
+        block: Block,
+        weights: Weights<T>,
+        trace: Trace<T>,
+        dy: &[T],
+        summary: &mut [f64],
+    ) {
+        let (batch, channels) = (self.batch(block), self.channels());
+        summary.fill(0.0);
+        let (sums, products) = summary[1..].split_at_mut(channels);
+        if let (true, Some(batch)) = (self.shape.area() == 1, batch) {
+            let row = stride(channels);
+            let rows = dy.chunks_exact(row).zip(trace.x.chunks_exact(row));
+            for (dy, x) in rows.take(block.rows) {
+                let totals = sums.iter_mut().zip(&mut *products).zip(batch.part(0));
+                for (((sum, product), mean), (dy, x)) in totals.zip(dy.iter().zip(x)) {
+                    *sum += dy.to_f64();
+                    *product += dy.to_f64() * (x.to_f64() - mean);
+                }
+            }
+            for (product, inverse) in products.iter_mut().zip(batch.part(2)) {
+                *product *= inverse;
+            }
+            return;
+        }
+        for channel in 0..channels {
+            let (mean, inverse) = self.statistics(batch, weights.parameters, channel);
+            let rows = self.rows(block, dy, channel);
+            for (dy, x) in rows.zip(self.rows(block, trace.x, channel)) {
+                let [sum, product] = moments::gradient_sums(block.isa, dy, x, mean);
+                sums[channel] += sum;
+                products[channel] += product * inverse;
+            }
+        }
+    }
+
+    fn combine(
+        &self,
+        direction: Direction,
+        blocks: &mut dyn Iterator<Item = &[f64]>,
+        total: &mut [f64],
+    ) {
+        let channels = self.channels();
+        total.fill(0.0);
+        for block in blocks {
+            if direction == Direction::Backward {
+                for (total, part) in total.iter_mut().zip(block) {
+                    *total += part;
+                }
+                continue;
+            }
+            let (n, more) = (total[0], block[0]);
+            let sum = n + more;
+            for c in 1..=channels {
+                let difference = block[c] - total[c];
+                total[c] += difference * more / sum;
+                total[channels + c] +=
+                    block[channels + c] + difference * difference * n * more / sum;
+            }
+            total[0] = sum;
+        }
+        if direction == Direction::Forward {
+            for c in 1..=channels {
+                let variance = total[channels + c] / total[0];
+                total[2 * channels + c] = 1.0 / (variance + self.epsilon).sqrt();
+            }
+        }
+    }
+}
+
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "batch_norm",
         summary: "Normalizes every channel over the batch; needs batches of several rows",
@@ -407,9 +408,9 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
             },
         ],
     },
-    build: |arguments, place| {
+    build: |arguments, context| {
         Ok(Part::layer(BatchNorm {
-            shape: place.input,
+            shape: context.input,
             momentum: arguments.number("momentum"),
             epsilon: arguments.number("epsilon"),
         }))

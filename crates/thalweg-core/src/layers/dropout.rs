@@ -5,14 +5,14 @@
 //! evaluation, as PyTorch does. The mask is a function of (seed, update, layer, row of the batch, value), so
 //! it depends neither on threads nor on how the batch is cut.
 
-use super::{Example, 
-    Block, Geometry, Layer, Mode, Part, Place, Plan, SecondOrder, Segment, Shape, Tile, Trace,
+use super::{Facts, Example, 
+    Block, Geometry, Layer, Mode, Part, Context, LayerPlan, SecondOrder, Shape, Trace,
     Weights, stride,
 };
 use crate::error::{Error, Result};
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
 use crate::layers::LayerScalar;
-use crate::random::{BLOCKS, Purpose, Sequence, Stream};
+use crate::random::{BLOCKS, Purpose, Stream};
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
 
 /// See the module's text.
@@ -28,15 +28,15 @@ const WORDS: usize = 4 * BLOCKS;
 const BITS: u32 = 24;
 
 impl Dropout {
-    fn build(arguments: &Arguments, place: &Place) -> Result<Part> {
+    fn build(arguments: &Arguments, context: &Context) -> Result<Part> {
         let rate = arguments.number("rate");
-        if place.input.size() > WORDS << BITS {
-            let found = format!("{} values a row", place.input.size());
+        if context.input.size() > WORDS << BITS {
+            let found = format!("{} values a row", context.input.size());
             return Err(Error::invalid("layer dropout", found, "fewer"));
         }
         Ok(Part::layer(Dropout {
-            shape: place.input,
-            index: place.index,
+            shape: context.input,
+            index: context.index,
             rate,
         }))
     }
@@ -73,24 +73,11 @@ impl<T: Scalar> Kernel for Masks<'_, T> {
 }
 
 impl Geometry for Dropout {
-    fn output(&self) -> Shape {
-        self.shape
-    }
-
-    fn segments(&self) -> Vec<Segment> {
-        Vec::new()
-    }
-
-    fn initialize(&self, _: usize, _: &mut Sequence) -> Vec<f64> {
-        Vec::new()
-    }
-
-    fn is_stationary(&self) -> bool {
-        false
-    }
-
-    fn cost(&self) -> usize {
-        self.shape.size()
+    fn facts(&self) -> Facts {
+        Facts {
+            is_random: true,
+            ..Facts::new(self.shape, self.shape.size())
+        }
     }
 
     fn second_order(&self) -> Option<SecondOrder<'_>> {
@@ -99,18 +86,12 @@ impl Geometry for Dropout {
 }
 
 impl<T: LayerScalar> Layer<T> for Dropout {
-    fn plan(&self, _: Isa) -> Plan {
-        Plan {
+    fn plan(&self, _: Isa) -> LayerPlan {
+        LayerPlan {
             stash: stride(self.shape.size()),
-            ..Plan::default()
+            ..LayerPlan::default()
         }
     }
-
-    fn locate(&self, _: Isa, _: usize, index: usize) -> usize {
-        index
-    }
-
-    unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
 
     fn forward(&self, block: Block, _: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]) {
         let row = stride(self.shape.size());
@@ -153,10 +134,9 @@ impl<T: LayerScalar> Layer<T> for Dropout {
         }
     }
 
-    fn gradient(&self, _: Block, _: &Tile, _: &[T], _: Trace<T>, _: &[T], _: &[T], _: &mut [T]) {}
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "dropout",
         summary: "Leaves values out at random while training, against overfitting",

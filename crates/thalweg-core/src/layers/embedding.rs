@@ -11,8 +11,8 @@
 //! refused; where a row is predicted, a code that does not exist counts as code 0. Codes stay below 2²⁴, up to which
 //! f32 holds every whole number.
 
-use super::{Example, 
-    Block, Geometry, Layer, Part, Place, Plan, Role, SecondOrder, Segment, Shape, Site, Tangent,
+use super::{Facts, Example, 
+    Block, Geometry, Layer, Part, Context, LayerPlan, Role, SecondOrder, Segment, Shape, Site, Tangent,
     Tile, Trace, Weights, stride, vectors,
 };
 use crate::error::{Error, Result};
@@ -47,11 +47,11 @@ struct Column {
 }
 
 impl Embedding {
-    fn build(arguments: &Arguments, place: &Place) -> Result<Part> {
+    fn build(arguments: &Arguments, context: &Context) -> Result<Part> {
         let refuse =
             |found: String, expected: &str| Err(Error::invalid("layer embedding", found, expected));
-        let inputs = place.input.size();
-        if place.index > 0 || !place.input.is_flat() {
+        let inputs = context.input.size();
+        if context.index > 0 || !context.input.is_flat() {
             return refuse(
                 "it behind another layer or on an image".into(),
                 "it as the first layer, on a list of codes",
@@ -90,6 +90,10 @@ impl Embedding {
         }))
     }
 
+    fn output(&self) -> Shape {
+        Shape::flat(self.width() + self.inputs - self.columns.len())
+    }
+
     /// Values that come out of the tables.
     fn width(&self) -> usize {
         (self.columns.last()).map_or(0, |column| column.output + column.width)
@@ -110,8 +114,11 @@ impl Column {
 }
 
 impl Geometry for Embedding {
-    fn output(&self) -> Shape {
-        Shape::flat(self.width() + self.inputs - self.columns.len())
+    fn facts(&self) -> Facts {
+        Facts {
+            takes_codes: true,
+            ..Facts::new(self.output(), self.output().size())
+        }
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -128,14 +135,6 @@ impl Geometry for Embedding {
         unknown
             .chain((width..levels * width).map(|_| random.normal()))
             .collect()
-    }
-
-    fn cost(&self) -> usize {
-        self.output().size()
-    }
-
-    fn takes_codes(&self) -> bool {
-        true
     }
 
     fn check_input(&self, row: &mut dyn Iterator<Item = f64>) -> Result<()> {
@@ -157,15 +156,13 @@ impl Geometry for Embedding {
 }
 
 impl<T: LayerScalar> Layer<T> for Embedding {
-    fn plan(&self, _: Isa) -> Plan {
+    fn plan(&self, _: Isa) -> LayerPlan {
         vectors::plan(&self.segments(), 0)
     }
 
     fn locate(&self, _: Isa, segment: usize, index: usize) -> usize {
         self.columns[segment].start + index
     }
-
-    unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
 
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], _: &mut [T]) {
         let rows = x.chunks_exact(stride(self.inputs));
@@ -243,7 +240,7 @@ impl Tangent for Embedding {
     }
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "embedding",
         summary: "A learned vector for each category of columns of codes; the first layer",

@@ -1,9 +1,9 @@
 //! Flatten: an image as a list of its values, channel by channel. Nothing is computed or copied.
 
-use super::{Example, Part, Place, Shape};
+use super::{Example, Part, Context, Shape};
 use crate::registry::{Description, Entry};
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "flatten",
         summary: "An image as a list of its values",
@@ -11,7 +11,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         source: "LeCun et al. 1998",
         parameters: &[],
     },
-    build: |_, place| Ok(Part::View(Shape::flat(place.input.size()))),
+    build: |_, context| Ok(Part::View(Shape::flat(context.input.size()))),
 };
 
 pub(super) const EXAMPLES: &[Example] = &[

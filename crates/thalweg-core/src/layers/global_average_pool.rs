@@ -5,10 +5,10 @@
 use super::average_pool::Mean;
 use super::pool::Pool;
 use super::window::Window;
-use super::{Example, Part, Place, Shape};
+use super::{Example, Part, Context, Shape};
 use crate::registry::{Description, Entry};
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "global_average_pool",
         summary: "The mean pixel of every channel; makes a list of an image of any size",
@@ -16,8 +16,8 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         source: "Lin, Chen & Yan 2013",
         parameters: &[],
     },
-    build: |_, place| {
-        let input = place.input;
+    build: |_, context| {
+        let input = context.input;
         // One window that reaches over the longer side.
         let edge = input.height.max(input.width);
         let pool = Pool {

@@ -4,11 +4,11 @@
 //! Source: Wu & He 2018; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm, check_groups};
-use super::{Example, Part, Place};
+use super::{Example, Part, Context};
 use crate::error::Error;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "group_norm",
         summary: "Normalizes groups of channels of every row; for small batches of images",
@@ -25,16 +25,16 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
             EPSILON,
         ],
     },
-    build: |arguments, place| {
-        let (groups, channels) = (arguments.integer("groups"), place.input.channels);
+    build: |arguments, context| {
+        let (groups, channels) = (arguments.integer("groups"), context.input.channels);
         if channels % groups != 0 {
             let found = format!("{groups} groups of {channels} channels");
             let expected = "a number of groups that divides the channels";
             return Err(Error::invalid("layer group_norm", found, expected));
         }
-        check_groups("group_norm", place.input, groups)?;
+        check_groups("group_norm", context.input, groups)?;
         Ok(Part::layer(RowNorm {
-            shape: place.input,
+            shape: context.input,
             groups,
             affine: match arguments.flag("affine") {
                 true => Affine::Channels,

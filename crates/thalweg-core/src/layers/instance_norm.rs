@@ -4,11 +4,11 @@
 //! Source: Ulyanov, Vedaldi & Lempitsky 2016; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm};
-use super::{Example, Part, Place};
+use super::{Example, Part, Context};
 use crate::error::Error;
 use crate::registry::{Description, Entry};
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "instance_norm",
         summary: "Normalizes every channel of every image by itself",
@@ -16,18 +16,18 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         source: "Ulyanov, Vedaldi & Lempitsky 2016",
         parameters: &[AFFINE, EPSILON],
     },
-    build: |arguments, place| {
-        if place.input.area() == 1 {
-            let found = match place.input.is_flat() {
-                true => format!("a list of {} values", place.input),
-                false => format!("images of one pixel, {}", place.input),
+    build: |arguments, context| {
+        if context.input.area() == 1 {
+            let found = match context.input.is_flat() {
+                true => format!("a list of {} values", context.input),
+                false => format!("images of one pixel, {}", context.input),
             };
             let error = Error::invalid("layer instance_norm", found, "images of several pixels");
             return Err(error.remedy("layer_norm normalizes lists"));
         }
         Ok(Part::layer(RowNorm {
-            shape: place.input,
-            groups: place.input.channels,
+            shape: context.input,
+            groups: context.input.channels,
             affine: match arguments.flag("affine") {
                 true => Affine::Channels,
                 false => Affine::None,

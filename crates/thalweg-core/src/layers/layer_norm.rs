@@ -3,10 +3,10 @@
 //! Source: Ba, Kiros & Hinton 2016; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm, check_groups};
-use super::{Example, Part, Place};
+use super::{Example, Part, Context};
 use crate::registry::{Description, Entry};
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "layer_norm",
         summary: "Normalizes every row over its own values",
@@ -14,10 +14,10 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         source: "Ba, Kiros & Hinton 2016",
         parameters: &[AFFINE, EPSILON],
     },
-    build: |arguments, place| {
-        check_groups("layer_norm", place.input, 1)?;
+    build: |arguments, context| {
+        check_groups("layer_norm", context.input, 1)?;
         Ok(Part::layer(RowNorm {
-            shape: place.input,
+            shape: context.input,
             groups: 1,
             affine: match arguments.flag("affine") {
                 true => Affine::Values,

@@ -6,8 +6,8 @@
 
 use super::pool::Pool;
 use super::window::{KERNEL, PADDING, POOL_STRIDE, Window};
-use super::{Example, Part, Place};
-use crate::kernels::pool::Rule;
+use super::{Example, Part, Context};
+use crate::kernels::pool::Pooling;
 use crate::kernels::simd::{Arch, Scalar, Vector};
 use crate::registry::{Description, Entry};
 
@@ -15,7 +15,7 @@ use crate::registry::{Description, Entry};
 #[derive(Debug, Clone, Copy)]
 struct Largest;
 
-impl Rule for Largest {
+impl Pooling for Largest {
     const START: f64 = f64::NEG_INFINITY;
 
     #[inline(always)]
@@ -40,7 +40,7 @@ impl Rule for Largest {
     }
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "max_pool",
         summary: "The largest pixel of every window",
@@ -48,10 +48,10 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         source: "Ranzato et al. 2007",
         parameters: &[KERNEL, POOL_STRIDE, PADDING],
     },
-    build: |arguments, place| {
+    build: |arguments, context| {
         Ok(Part::layer(Pool {
-            input: place.input,
-            window: Window::new("max_pool", arguments, place.input)?,
+            input: context.input,
+            window: Window::new("max_pool", arguments, context.input)?,
             rule: Largest,
         }))
     },

@@ -1,8 +1,8 @@
 //! Layers: explicit forward and backward passes over row blocks.
 //!
-//! A layer owns no parameters and no buffers. It says once what it needs ([`Geometry`], [`Layer::plan`]);
+//! A layer owns no parameters and no buffers. It says once what it needs ([`Facts`], [`Layer::plan`]);
 //! the engine lays all of it out and hands it slices. In every buffer a row takes [`stride`] values (but in that of
-//! a network's last layer, which may put its few outputs side by side: [`Geometry::output_stride`]); the
+//! a network's last layer, which may put its few outputs side by side: [`Facts::output_stride`]); the
 //! padding is zero in gradients, and in values some number on which nothing depends (finite wherever the
 //! row is).
 //!
@@ -11,9 +11,9 @@
 //! One file with the equation, a type that is a [`Geometry`] and a [`Layer`], an `ENTRY`, and `EXAMPLES` that the tests
 //! over the registry check (derivatives of both orders, threads, resume); one line in `entries!` below. [`Layer::forward`], [`Layer::backward`] and [`Layer::gradient`] are the mathematics, and
 //! all that most layers need. The methods that have a default are for layers that
-//! - couple the rows of a batch: [`Geometry::summary`], [`Layer::summarize`] and what follows it,
-//! - compute with something that takes all parameters at once: [`Geometry::prepared`], [`Layer::prepare`],
-//! - keep values that are not trained: [`Geometry::is_trained`], [`Layer::track`],
+//! - couple the rows of a batch: [`Facts::statistics`], [`Layer::coupled`],
+//! - compute with something that takes all parameters at once: [`Facts::prepared`], [`Layer::prepare`],
+//! - keep values that are not trained: [`Segment::tracked`], [`Layer::track`],
 //! - have second derivatives: [`Geometry::second_order`], one line for a layer that is linear or bilinear, and
 //!   [`Geometry::take_activation`] where an activation is fused into it.
 
@@ -49,7 +49,7 @@ pub use second_order::{SecondOrder, Site, Tangent};
 
 entries! {
     /// All layers.
-    LAYERS: "layer" => Part, Place;
+    LAYERS: "layer" => Part, Context;
     with
     /// Networks around each layer, by its name: usage, and what the tests over the registry check.
     EXAMPLES: Example;
@@ -79,7 +79,7 @@ pub(crate) use pack::Reorder;
 
 /// Where a layer stands in its network.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub struct Context {
     /// Position among the layers that compute something, counted from 0, blocks unfolded.
     pub index: usize,
     /// What comes in.
@@ -103,6 +103,8 @@ pub struct Segment {
     pub role: Role,
     /// Whether penalties and weight decay act on it: on all but [`Role::Other`].
     pub decays: bool,
+    /// Whether it is learned by gradients, and not by [`Layer::track`]; gradients are asked for no other.
+    pub is_trained: bool,
 }
 
 /// What a tensor of parameters is to its layer, and so which optimizers, penalties and constraints are meant for it.
@@ -140,6 +142,16 @@ impl Segment {
             shape,
             role,
             decays: role != Role::Other,
+            is_trained: true,
+        }
+    }
+
+    /// The same, updated by [`Layer::track`].
+    #[must_use]
+    pub fn tracked(self) -> Self {
+        Self {
+            is_trained: false,
+            ..self
         }
     }
 
@@ -154,16 +166,66 @@ impl Segment {
     }
 }
 
+/// What never changes of a layer: the engine asks once, when it makes its plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Facts {
+    /// The shape of its output.
+    pub output: Shape,
+    /// Values from one row of the output to the next in buffers: [`stride`], except where no layer reads them.
+    pub output_stride: usize,
+    /// The order of the rows that it reads and writes.
+    pub order: Order,
+    /// Multiply-adds per row of the forward pass.
+    pub cost: usize,
+    /// How often a row uses a parameter: once, or at every position of an image.
+    pub reuse: usize,
+    /// Numbers that [`Layer::prepare`] computes before a pass.
+    pub prepared: usize,
+    /// Length of the per-block statistics that are reduced over the batch ([`Coupled`]); 0: rows are independent.
+    pub statistics: usize,
+    /// The smallest batch that it can learn from.
+    pub least_rows: usize,
+    /// Whether its inputs are codes of categories, between which nothing can be interpolated.
+    pub takes_codes: bool,
+    /// Whether it draws random numbers, so that it computes another function of θ at every update.
+    pub is_random: bool,
+    /// Whether its outputs are probabilities, which losses of logits must not read.
+    pub is_probability: bool,
+}
+
+impl Facts {
+    /// Those of a layer of rows that are independent, with nothing out of the ordinary.
+    pub fn new(output: Shape, cost: usize) -> Self {
+        Self {
+            output,
+            output_stride: stride(output.size()),
+            order: Order::Rows,
+            cost,
+            reuse: 1,
+            prepared: 0,
+            statistics: 0,
+            least_rows: 1,
+            takes_codes: false,
+            is_random: false,
+            is_probability: false,
+        }
+    }
+}
+
 /// What a layer is, whatever the precision.
 pub trait Geometry: Send + Sync {
-    /// What goes out.
-    fn output(&self) -> Shape;
+    /// See [`Facts`].
+    fn facts(&self) -> Facts;
+
     /// Its parameters.
-    fn segments(&self) -> Vec<Segment>;
+    fn segments(&self) -> Vec<Segment> {
+        Vec::new()
+    }
+
     /// Draws the initial values of one segment, in the order of its shape.
-    fn initialize(&self, segment: usize, random: &mut Sequence) -> Vec<f64>;
-    /// Multiply-adds a row of the forward pass.
-    fn cost(&self) -> usize;
+    fn initialize(&self, _segment: usize, _random: &mut Sequence) -> Vec<f64> {
+        Vec::new()
+    }
 
     /// Draws the initial values of all segments, each from its own sequence.
     fn initialize_all(&self, random: &dyn Fn(usize) -> Sequence) -> Vec<Vec<f64>> {
@@ -172,78 +234,12 @@ pub trait Geometry: Send + Sync {
             .collect()
     }
 
-    /// Values from one row of the output to the next, in buffers: [`stride`], but where no layer reads them.
-    fn output_stride(&self) -> usize {
-        stride(self.output().size())
-    }
-
-    /// How the rows lie that it reads and puts out.
-    fn order(&self) -> Order {
-        Order::Rows
-    }
-
-    /// How often a row uses a parameter: once, or at every position of an image.
-    fn reuse(&self) -> usize {
-        1
-    }
-
-    /// Whether a segment is learned by gradients, and not by [`Layer::track`]; gradients are asked for no other.
-    fn is_trained(&self, _segment: usize) -> bool {
-        true
-    }
-
-    /// What the weights of a segment must satisfy after every update; none where the run decides.
+    /// The constraint on the weights of a segment after every update; none: that of the run.
     fn constraint(&self, _segment: usize) -> Option<&dyn Constraint> {
         None
     }
 
-    /// Whether some segment has a constraint of its own.
-    fn has_constraint(&self) -> bool {
-        let own = |segment| self.constraint(segment).is_some_and(|own| !own.is_none());
-        (0..self.segments().len()).any(own)
-    }
-
-    /// Whether it computes the same function of θ at every update: it draws nothing and tracks nothing.
-    fn is_stationary(&self) -> bool {
-        (0..self.segments().len()).all(|segment| self.is_trained(segment))
-    }
-
-    /// Whether its inputs are codes, between which there is nothing.
-    fn takes_codes(&self) -> bool {
-        false
-    }
-
-    /// Numbers that [`Layer::prepare`] works out before a pass.
-    fn prepared(&self) -> usize {
-        0
-    }
-
-    /// Numbers by which rows tell the whole batch about themselves; 0 where rows do not matter to each other.
-    fn summary(&self) -> usize {
-        0
-    }
-
-    /// Turns the summaries of all row blocks, in the order of the rows, into that of the batch. A sum, unless a layer knows better.
-    fn combine(
-        &self,
-        _direction: Direction,
-        blocks: &mut dyn Iterator<Item = &[f64]>,
-        total: &mut [f64],
-    ) {
-        total.fill(0.0);
-        for block in blocks {
-            for (total, part) in total.iter_mut().zip(block) {
-                *total += part;
-            }
-        }
-    }
-
-    /// The least rows of a batch that it can learn from.
-    fn least_rows(&self) -> usize {
-        1
-    }
-
-    /// Whether a row of the network's input is one that it can read; else what is wrong.
+    /// Whether it can read a row of the network's input.
     ///
     /// # Errors
     /// Names what was found and what was expected.
@@ -251,17 +247,12 @@ pub trait Geometry: Send + Sync {
         Ok(())
     }
 
-    /// Refuses to be learned through, with the reason, where that cannot work.
+    /// Whether it is differentiable.
     ///
     /// # Errors
-    /// If there is no slope to descend.
+    /// Says why it cannot be trained.
     fn check_trainable(&self) -> Result<()> {
         Ok(())
-    }
-
-    /// Whether it puts out probabilities, which losses of logits must not be given.
-    fn is_probability(&self) -> bool {
-        false
     }
 
     /// How Hessian-vector products go through it, if they can; without an activation that
@@ -270,21 +261,21 @@ pub trait Geometry: Send + Sync {
         None
     }
 
-    /// Leaves it without the activation that is fused into it, which it gives back, if there is one.
+    /// Removes the activation that is fused into it and returns it, if there is one.
     fn take_activation(&mut self) -> Option<Box<dyn AnyActivation>> {
         None
     }
 }
 
-/// How the rows of a block lie. Between layers that differ the engine puts what turns one into the other.
+/// The order of the rows of a block in memory. Between layers that differ the engine inserts a conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// One after the other, each of [`stride`] values.
+    /// Row-major, each row of [`stride`] values.
     Rows,
-    /// In packs of as many rows as a vector has lanes: [`stride`] vectors, one for each value. In lanes of rows
-    /// that the batch does not have, gradients are 0.
+    /// In packs of as many rows as a vector has lanes: [`stride`] vectors, one for each value. In lanes beyond the
+    /// last row, gradients are 0.
     Packs,
-    /// Either: the layer treats every value by itself.
+    /// Either: the layer is elementwise.
     Any,
 }
 
@@ -299,7 +290,7 @@ pub enum Direction {
 
 /// What a layer needs, in values of its precision.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
+pub struct LayerPlan {
     /// Parameters as the layer stores them, with padding: the length of its part of θ.
     pub parameters: usize,
     /// Values derived from the parameters after each update, such as transposed weights.
@@ -393,18 +384,21 @@ pub struct Trace<'a, T> {
 
 /// A layer in the precision T.
 pub trait Layer<T>: Geometry {
-    /// Sizes, asked once.
-    fn plan(&self, isa: Isa) -> Plan;
+    /// Sizes, asked once. Those of a layer without parameters and without a stash by default.
+    fn plan(&self, _isa: Isa) -> LayerPlan {
+        LayerPlan::default()
+    }
 
-    /// Where parameter `index` of `segment` stands in the layer's part of θ.
-    fn locate(&self, isa: Isa, segment: usize, index: usize) -> usize;
+    /// Position of parameter `index` of `segment` in the layer's part of θ.
+    fn locate(&self, _isa: Isa, _segment: usize, index: usize) -> usize {
+        index
+    }
 
-    /// Brings what is derived from the parameters of one tile up to date. Different tiles write different
-    /// values.
+    /// Refreshes what is derived from the parameters of one tile. Different tiles write different values.
     ///
     /// # Safety
-    /// `derived` points to [`Plan::derived`] values, of which nobody else touches those of this tile.
-    unsafe fn refresh(&self, isa: Isa, tile: &Tile, tile_parameters: &[T], derived: *mut T);
+    /// `derived` points to [`LayerPlan::derived`] values, and the caller has exclusive access to those of this tile.
+    unsafe fn refresh(&self, _isa: Isa, _tile: &Tile, _tile_parameters: &[T], _derived: *mut T) {}
 
     /// x → y, for the rows of a block.
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]);
@@ -421,55 +415,71 @@ pub trait Layer<T>: Geometry {
         dx: Option<&mut [T]>,
     );
 
-    /// The gradient of one tile from all rows of the batch, added up in the order of the rows; or, of a network in which
-    /// no rows matter to each other, from those of one block. Of the parameters it sees the tile's `own` alone: others
-    /// are being updated at the same time.
+    /// The gradient of one tile, summed over the rows of the batch in their order (where rows are independent, also of
+    /// one block). Of the parameters it reads the tile's `own` alone: others are being updated at the same time.
     fn gradient(
         &self,
-        batch: Block,
-        tile: &Tile,
-        own: &[T],
-        trace: Trace<T>,
-        stash: &[T],
-        dy: &[T],
-        gradient: &mut [T],
-    );
-
-    /// Works out what takes all parameters at once, such as a norm, before a pass.
-    fn prepare(&self, _isa: Isa, _mode: Mode, _parameters: &[T], _prepared: &mut [f64]) {}
-
-    /// What these rows tell the batch before the forward pass of a step.
-    fn summarize(&self, _block: Block, _x: &[T], _summary: &mut [f64]) {}
-
-    /// What these rows tell the batch before the backward pass of a step.
-    fn summarize_gradient(
-        &self,
-        _block: Block,
-        _weights: Weights<T>,
+        _batch: Block,
+        _tile: &Tile,
+        _own: &[T],
         _trace: Trace<T>,
+        _stash: &[T],
         _dy: &[T],
-        _summary: &mut [f64],
+        _gradient: &mut [T],
     ) {
     }
 
-    /// After a step, brings a tile that is not trained up to date.
+    /// Computes what takes all parameters at once, such as a norm, before a pass.
+    fn prepare(&self, _isa: Isa, _mode: Mode, _parameters: &[T], _prepared: &mut [f64]) {}
+
+    /// After a step, updates a tile that is not trained.
     fn track(&self, _batch: Block, _tile: &Tile, _values: &mut [T]) {}
 
-    /// The short way of a single row, where there is one.
+    /// The statistics of a layer that couples the rows of a batch.
+    fn coupled(&self) -> Option<&dyn Coupled<T>> {
+        None
+    }
+
+    /// The fast path of a single row, where there is one.
     fn one_row(&self) -> Option<&dyn OneRow<T>> {
         None
     }
 
-    /// Of a layer whose output is linear in its `weight`: how the weights of a tile lie.
-    fn matrix(&self, _tile: &Tile) -> Option<Matrix> {
+    /// Of a layer whose output is linear in its `weight`: the layout of the weights of a tile.
+    fn weight_layout(&self, _tile: &Tile) -> Option<WeightLayout> {
         None
     }
 }
 
-/// How the weights of a tile lie: weight (unit, input) at
+/// A layer that couples the rows of a batch through statistics: each row block writes partial statistics, and after a
+/// barrier every thread reduces them in the order of the blocks. They have [`Facts::statistics`] numbers.
+pub trait Coupled<T> {
+    /// Partial statistics of these rows, before the forward pass of a step.
+    fn summarize(&self, block: Block, x: &[T], statistics: &mut [f64]);
+
+    /// Partial statistics of these rows, before the backward pass of a step.
+    fn summarize_gradient(
+        &self,
+        block: Block,
+        weights: Weights<T>,
+        trace: Trace<T>,
+        dy: &[T],
+        statistics: &mut [f64],
+    );
+
+    /// Reduces the statistics of all row blocks, in the order of the rows, to those of the batch.
+    fn combine(
+        &self,
+        direction: Direction,
+        blocks: &mut dyn Iterator<Item = &[f64]>,
+        total: &mut [f64],
+    );
+}
+
+/// The layout of the weights of a tile: weight (unit, input) is at
 /// `(unit − units.start)·unit_stride + (input − inputs.start)·input_stride`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matrix {
+pub struct WeightLayout {
     /// The units (output channels) of the tile.
     pub units: Range<usize>,
     /// The inputs of a unit that are in the tile.
@@ -485,13 +495,31 @@ pub struct Matrix {
 pub struct Weights<'a, T> {
     /// The layer's part of θ.
     pub parameters: &'a [T],
-    /// See [`Plan::derived`].
+    /// See [`LayerPlan::derived`].
     pub derived: &'a [T],
 }
 
 /// A layer in either precision.
 pub trait AnyLayer: Layer<f32> + Layer<f64> {}
 impl<L: Layer<f32> + Layer<f64>> AnyLayer for L {}
+
+impl dyn AnyLayer + '_ {
+    /// Whether some segment is learned by gradients.
+    pub fn is_trained(&self) -> bool {
+        self.segments().iter().any(|segment| segment.is_trained)
+    }
+
+    /// Whether it computes the same function of θ at every update.
+    pub fn is_stationary(&self) -> bool {
+        !self.facts().is_random && self.segments().iter().all(|segment| segment.is_trained)
+    }
+
+    /// Whether some segment has a constraint of its own.
+    pub fn has_constraint(&self) -> bool {
+        let own = |segment| self.constraint(segment).is_some_and(|own| !own.is_none());
+        (0..self.segments().len()).any(own)
+    }
+}
 
 /// A scalar with which layers compute.
 pub trait LayerScalar: ActivationScalar + Stored {

@@ -1,8 +1,8 @@
 //! From choices to layers: what an entry puts into a network, and the shapes between.
 
 #[cfg(doc)]
-use super::Geometry;
-use super::{AnyLayer, LAYERS, Place, Shape};
+use super::Facts;
+use super::{AnyLayer, Context, LAYERS, Shape};
 use crate::error::{Error, Result};
 use crate::precision::Dtype;
 use crate::registry::Choice;
@@ -46,17 +46,17 @@ impl Part {
     /// What goes out, given what comes in.
     pub fn output(&self, input: Shape) -> Shape {
         match self {
-            Part::Layer(layer) => layer.output(),
+            Part::Layer(layer) => layer.facts().output,
             Part::View(shape) => *shape,
             Part::Sequence(parts) => parts.iter().fold(input, |shape, part| part.output(shape)),
             Part::Residual { body, .. } => body.last().map_or(input, |node| node.output),
         }
     }
 
-    /// Whether probabilities go out, given whether such come in: see [`Geometry::is_probability`].
+    /// Whether probabilities go out, given whether such come in: see [`Facts::is_probability`].
     pub fn is_probability(&self, input: bool) -> bool {
         match self {
-            Part::Layer(layer) => layer.is_probability(),
+            Part::Layer(layer) => layer.facts().is_probability,
             Part::View(_) => input,
             Part::Sequence(parts) => (parts.iter()).fold(input, |is, part| part.is_probability(is)),
             Part::Residual { .. } => false,
@@ -77,19 +77,14 @@ impl Part {
     }
 }
 
-/// Whether a layer learns by gradients.
-fn is_trained(layer: &dyn AnyLayer) -> bool {
-    (0..layer.segments().len()).any(|segment| layer.is_trained(segment))
-}
-
-/// The place after a part.
-pub(super) fn after(place: Place, part: &Part) -> Place {
+/// The context after a part.
+pub(super) fn after(context: Context, part: &Part) -> Context {
     let layers = part.layers();
-    Place {
-        index: place.index + layers.len(),
-        input: part.output(place.input),
-        has_gradient: place.has_gradient || layers.into_iter().any(is_trained),
-        ..place
+    Context {
+        index: context.index + layers.len(),
+        input: part.output(context.input),
+        has_gradient: context.has_gradient || layers.into_iter().any(|layer| layer.is_trained()),
+        ..context
     }
 }
 
@@ -101,28 +96,28 @@ pub(super) const MOST_WEIGHTS: usize = 1 << 31;
 /// # Errors
 /// Names the layer that does not fit.
 pub fn build(input: Shape, choices: &[Choice], dtype: Dtype) -> Result<Vec<Node>> {
-    let place = Place {
+    let context = Context {
         index: 0,
         input,
         dtype,
         has_gradient: false,
         is_last: false,
     };
-    with_last(place, choices, choices.len())
+    with_last(context, choices, choices.len())
 }
 
-/// The layers of a block, from some place on.
-pub(super) fn nodes(place: Place, choices: &[Choice]) -> Result<Vec<Node>> {
-    with_last(place, choices, 0)
+/// The layers of a block, from some context on.
+pub(super) fn nodes(context: Context, choices: &[Choice]) -> Result<Vec<Node>> {
+    with_last(context, choices, 0)
 }
 
-/// The layers from some place on, of which that with the number `last`, counted from 1, is the network's last.
-fn with_last(mut place: Place, choices: &[Choice], last: usize) -> Result<Vec<Node>> {
+/// The layers from some context on, of which that with the number `last`, counted from 1, is the network's last.
+fn with_last(mut context: Context, choices: &[Choice], last: usize) -> Result<Vec<Node>> {
     let mut weights = 0usize;
     let node = |(index, choice): (usize, &Choice)| {
-        place.is_last = index + 1 == last;
+        context.is_last = index + 1 == last;
         let part = LAYERS
-            .build(choice, &place)
+            .build(choice, &context)
             .map_err(|error| error.of_layer(index, &choice.name))?;
         for layer in part.layers() {
             let sizes = layer.segments().into_iter().map(|segment| segment.len());
@@ -134,13 +129,13 @@ fn with_last(mut place: Place, choices: &[Choice], last: usize) -> Result<Vec<No
             let error = Error::invalid(subject, found, format!("at most {MOST_WEIGHTS}"));
             return Err(error.of_layer(index, &choice.name));
         }
-        let input = place.input;
-        place = after(place, &part);
+        let input = context.input;
+        context = after(context, &part);
         Ok(Node {
             path: format!("layers.{index}"),
             part,
             input,
-            output: place.input,
+            output: context.input,
         })
     };
     choices.iter().enumerate().map(node).collect()

@@ -7,8 +7,8 @@
 mod tangent;
 
 use super::{
-    Block, Geometry, Layer, Plan, Role, SecondOrder, Segment, Shape, Tile, Trace, Weights, stride,
-    vectors,
+    Block, Facts, Geometry, Layer, LayerPlan, Role, SecondOrder, Segment, Shape, Tile, Trace,
+    Weights, stride, vectors,
 };
 use crate::error::{Error, Result};
 use crate::kernels::{Isa, moments};
@@ -97,8 +97,8 @@ impl RowNorm {
 }
 
 impl Geometry for RowNorm {
-    fn output(&self) -> Shape {
-        self.shape
+    fn facts(&self) -> Facts {
+        Facts::new(self.shape, 4 * self.shape.size())
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -114,17 +114,13 @@ impl Geometry for RowNorm {
         vec![if segment == GAMMA { 1.0 } else { 0.0 }; self.count()]
     }
 
-    fn cost(&self) -> usize {
-        4 * self.shape.size()
-    }
-
     fn second_order(&self) -> Option<SecondOrder<'_>> {
         Some(SecondOrder::Own(self))
     }
 }
 
 impl<T: LayerScalar> Layer<T> for RowNorm {
-    fn plan(&self, _: Isa) -> Plan {
+    fn plan(&self, _: Isa) -> LayerPlan {
         // μ and 1/√(σ² + ε) of each group.
         vectors::plan(&self.segments(), stride(2 * self.groups))
     }
@@ -132,8 +128,6 @@ impl<T: LayerScalar> Layer<T> for RowNorm {
     fn locate(&self, _: Isa, segment: usize, index: usize) -> usize {
         vectors::locate(&self.segments(), segment, index)
     }
-
-    unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
 
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]) {
         let (row, group) = (stride(self.shape.size()), self.group());

@@ -2,12 +2,10 @@
 //! the layer before puts it out; the gradient takes the way back.
 
 use super::{
-    Block, Geometry, Layer, Order, Plan, SecondOrder, Segment, Shape, Tile, Trace, Weights, stride,
+    Block, Facts, Geometry, Layer, Order, SecondOrder, Shape, Tile, Trace, Weights, stride,
 };
-use crate::kernels::Isa;
-use crate::kernels::pack::{self, Way};
+use crate::kernels::pack::{self, Packing};
 use crate::layers::LayerScalar;
-use crate::random::Sequence;
 
 /// Puts rows of this shape in that order; they come in the other one.
 pub(crate) struct Reorder {
@@ -16,24 +14,11 @@ pub(crate) struct Reorder {
 }
 
 impl Geometry for Reorder {
-    fn output(&self) -> Shape {
-        self.shape
-    }
-
-    fn segments(&self) -> Vec<Segment> {
-        Vec::new()
-    }
-
-    fn initialize(&self, _: usize, _: &mut Sequence) -> Vec<f64> {
-        Vec::new()
-    }
-
-    fn cost(&self) -> usize {
-        0
-    }
-
-    fn order(&self) -> Order {
-        Order::Any
+    fn facts(&self) -> Facts {
+        Facts {
+            order: Order::Any,
+            ..Facts::new(self.shape, 0)
+        }
     }
 
     fn second_order(&self) -> Option<SecondOrder<'_>> {
@@ -42,20 +27,10 @@ impl Geometry for Reorder {
 }
 
 impl<T: LayerScalar> Layer<T> for Reorder {
-    fn plan(&self, _: Isa) -> Plan {
-        Plan::default()
-    }
-
-    fn locate(&self, _: Isa, _: usize, index: usize) -> usize {
-        index
-    }
-
-    unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
-
     fn forward(&self, block: Block, _: Weights<T>, x: &[T], y: &mut [T], _: &mut [T]) {
         let way = match self.into {
-            Order::Packs => Way::Pack,
-            _ => Way::Unpack,
+            Order::Packs => Packing::Pack,
+            _ => Packing::Unpack,
         };
         pack::copy(block.isa, way, block.rows, stride(self.shape.size()), x, y);
     }
@@ -71,8 +46,8 @@ impl<T: LayerScalar> Layer<T> for Reorder {
     ) {
         let Some(dx) = dx else { return };
         let way = match self.into {
-            Order::Packs => Way::Unpack,
-            _ => Way::Pack,
+            Order::Packs => Packing::Unpack,
+            _ => Packing::Pack,
         };
         pack::copy(
             block.isa,

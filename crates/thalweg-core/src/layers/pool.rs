@@ -2,13 +2,11 @@
 
 use super::window::Window;
 use super::{
-    Block, Geometry, Layer, Order, Plan, SecondOrder, Segment, Shape, Site, Tangent, Tile, Trace,
-    Weights, stride,
+    Block, Facts, Geometry, Layer, Order, SecondOrder, Shape, Site, Tangent, Tile, Trace, Weights,
+    stride,
 };
-use crate::kernels::Isa;
-use crate::kernels::pool::{self, Rule, Windows};
+use crate::kernels::pool::{self, Pooling, Windows};
 use crate::layers::LayerScalar;
-use crate::random::Sequence;
 
 /// A window on an image, and what it makes of what it sees.
 pub(super) struct Pool<R> {
@@ -36,27 +34,21 @@ impl<R> Pool<R> {
     }
 }
 
-impl<R: Rule + Send + Sync> Geometry for Pool<R> {
+impl<R> Pool<R> {
     fn output(&self) -> Shape {
         self.window.output(self.input.channels)
     }
+}
 
-    fn segments(&self) -> Vec<Segment> {
-        Vec::new()
-    }
-
-    fn initialize(&self, _: usize, _: &mut Sequence) -> Vec<f64> {
-        Vec::new()
-    }
-
-    fn cost(&self) -> usize {
+impl<R: Pooling + Send + Sync> Geometry for Pool<R> {
+    fn facts(&self) -> Facts {
         // What the window sees, of an image that may be smaller.
         let edge = |length: usize| self.window.kernel.min(length);
-        self.output().size() * edge(self.input.height) * edge(self.input.width)
-    }
-
-    fn order(&self) -> Order {
-        Order::Packs
+        let window = edge(self.input.height) * edge(self.input.width);
+        Facts {
+            order: Order::Packs,
+            ..Facts::new(self.output(), self.output().size() * window)
+        }
     }
 
     fn second_order(&self) -> Option<SecondOrder<'_>> {
@@ -64,17 +56,7 @@ impl<R: Rule + Send + Sync> Geometry for Pool<R> {
     }
 }
 
-impl<T: LayerScalar, R: Rule + Send + Sync> Layer<T> for Pool<R> {
-    fn plan(&self, _: Isa) -> Plan {
-        Plan::default()
-    }
-
-    fn locate(&self, _: Isa, _: usize, index: usize) -> usize {
-        index
-    }
-
-    unsafe fn refresh(&self, _: Isa, _: &Tile, _: &[T], _: *mut T) {}
-
+impl<T: LayerScalar, R: Pooling + Send + Sync> Layer<T> for Pool<R> {
     fn forward(&self, block: Block, _: Weights<T>, x: &[T], y: &mut [T], _: &mut [T]) {
         let (lanes, output) = (block.isa.lanes::<T>(), self.output().size());
         let packs = x.chunks_exact(stride(self.input.size()) * lanes);
@@ -125,7 +107,7 @@ impl<T: LayerScalar, R: Rule + Send + Sync> Layer<T> for Pool<R> {
 }
 
 /// What a pixel's share of y is does not change: ẏ is the same sum of shares of ẋ, and dẋ comes from dẏ as dx from dy.
-impl<R: Rule + Send + Sync> Tangent for Pool<R> {
+impl<R: Pooling + Send + Sync> Tangent for Pool<R> {
     fn forward(&self, site: Site, y_dot: &mut [f64], _: [&mut [f64]; 2]) {
         let lanes = site.block.isa.lanes::<f64>();
         let [inputs, outputs] = [self.input, self.output()].map(|s| stride(s.size()) * lanes);

@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use power::{FIRST_ITERATIONS, normalize};
 
 use super::activation::Pointwise;
-use super::{AnyLayer, Geometry, LAYERS, Order, Part, Place, Role, Segment, Shape, Tile, vectors};
+use super::{AnyLayer, Context, Facts, Geometry, LAYERS, Part, Role, Segment, Tile, vectors};
 use crate::activations::ACTIVATIONS;
 use crate::constraints::Constraint;
 use crate::error::{Error, Result};
@@ -43,6 +43,8 @@ pub(super) enum Norm {
 /// See the module's text.
 struct Reparametrized {
     inner: Box<dyn AnyLayer>,
+    /// Of the inner layer.
+    facts: Facts,
     norm: Norm,
     units: usize,
     /// Weights of a unit.
@@ -71,7 +73,12 @@ pub(super) const LAYER: Parameter = Parameter {
 };
 
 /// Makes the layer `name`.
-pub(super) fn build(name: &str, norm: Norm, arguments: &Arguments, place: &Place) -> Result<Part> {
+pub(super) fn build(
+    name: &str,
+    norm: Norm,
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<Part> {
     let mut choice = arguments.choice("layer");
     if !["dense", "conv2d"].contains(&choice.name.as_str()) {
         let found = format!("layer = {}", choice.name);
@@ -104,21 +111,22 @@ pub(super) fn build(name: &str, norm: Norm, arguments: &Arguments, place: &Place
         .with("bias", Setting::Flag(false))
         .with("activation", Setting::Text("identity".to_owned()));
     // What bf16 keeps in the stash has its place in a row of the inner layer's own.
-    let place = Place {
+    let context = Context {
         is_last: false,
-        dtype: place.dtype.storage(),
-        ..*place
+        dtype: context.dtype.storage(),
+        ..*context
     };
-    let Part::Layer(inner) = LAYERS.build(&choice, &place)? else {
+    let Part::Layer(inner) = LAYERS.build(&choice, &context)? else {
         unreachable!("a dense or convolutional layer is one layer");
     };
-    let shape = inner.output();
+    let shape = inner.facts().output;
     let weight = &inner.segments()[WEIGHT];
     let layer = Reparametrized {
         norm,
         units: weight.shape[0],
         fan_in: weight.len() / weight.shape[0],
         has_bias,
+        facts: inner.facts(),
         planned: [OnceLock::new(), OnceLock::new()],
         inner,
     };
@@ -152,11 +160,21 @@ impl Reparametrized {
         let norm = match self.norm {
             Norm::Weight => vec![of("gain", self.units, Role::Lengths)],
             Norm::Spectral => vec![
-                of("left", self.units, Role::Other),
-                of("right", self.fan_in, Role::Other),
+                of("left", self.units, Role::Other).tracked(),
+                of("right", self.fan_in, Role::Other).tracked(),
             ],
         };
         norm.into_iter().chain(bias).collect()
+    }
+
+    /// Numbers that a pass prepares.
+    fn prepared(&self) -> usize {
+        match self.norm {
+            // c and ‖v‖ of each unit.
+            Norm::Weight => 2 * self.units,
+            // σ, u, v, V·v.
+            Norm::Spectral => 1 + 2 * self.units + self.fan_in,
+        }
     }
 
     /// A segment beside V.
@@ -170,7 +188,7 @@ impl Reparametrized {
         }
     }
 
-    /// Place, among the segments beside V, and length of one.
+    /// Context, among the segments beside V, and length of one.
     fn own_start(&self, name: &str) -> Option<(usize, usize)> {
         let line = vectors::padded(self.units);
         let bias = match self.norm {
@@ -186,8 +204,11 @@ impl Reparametrized {
 }
 
 impl Geometry for Reparametrized {
-    fn output(&self) -> Shape {
-        self.inner.output()
+    fn facts(&self) -> Facts {
+        Facts {
+            prepared: self.prepared(),
+            ..self.facts
+        }
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -234,34 +255,9 @@ impl Geometry for Reparametrized {
         all
     }
 
-    fn cost(&self) -> usize {
-        self.inner.cost()
-    }
-
-    fn reuse(&self) -> usize {
-        self.inner.reuse()
-    }
-
-    fn order(&self) -> Order {
-        self.inner.order()
-    }
-
     /// ‖w_i‖ is |g\[i\]|.
     fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
         let is_length = self.norm == Norm::Weight && segment == GAIN;
         is_length.then(|| self.inner.constraint(WEIGHT)).flatten()
-    }
-
-    fn is_trained(&self, segment: usize) -> bool {
-        self.norm == Norm::Weight || segment == WEIGHT || segment > 2
-    }
-
-    fn prepared(&self) -> usize {
-        match self.norm {
-            // c and ‖v‖ of each unit.
-            Norm::Weight => 2 * self.units,
-            // σ, u, v, V·v.
-            Norm::Spectral => 1 + 2 * self.units + self.fan_in,
-        }
     }
 }

@@ -3,11 +3,11 @@
 //!
 //! Source: He, Zhang, Ren & Sun 2016. The engine unfolds the block: f, then p, then the sum.
 
-use super::{Example, LAYERS, Part, Place, network};
+use super::{Example, LAYERS, Part, Context, network};
 use crate::error::Error;
 use crate::registry::{AUTO, Default, Description, Domain, Entry, Parameter};
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "residual",
         summary: "Adds what comes in to what its layers make of it, so that deep networks learn",
@@ -28,21 +28,21 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
             },
         ],
     },
-    build: |arguments, place| {
+    build: |arguments, context| {
         let refuse =
             |found: String, expected: &str| Err(Error::invalid("layer residual", found, expected));
-        let body = network::nodes(*place, arguments.choices("layers"))?;
+        let body = network::nodes(*context, arguments.choices("layers"))?;
         if body.iter().all(|node| node.part.layers().is_empty()) {
             return refuse(
                 "layers that compute nothing".into(),
                 "at least one that does",
             );
         }
-        let output = body.last().map_or(place.input, |node| node.output);
+        let output = body.last().map_or(context.input, |node| node.output);
         let choice = arguments.choice("projection");
         if choice.name == AUTO {
-            if !output.matches(place.input) {
-                let found = format!("{} → {} without a projection", place.input, output);
+            if !output.matches(context.input) {
+                let found = format!("{} → {} without a projection", context.input, output);
                 return refuse(found, "the same shape, or a projection that makes it").map_err(
                     |e: Error| e.remedy("give projection = { name = \"dense\" or \"conv2d\", … }"),
                 );
@@ -55,20 +55,20 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         if !["dense", "conv2d"].contains(&choice.name.as_str()) {
             return refuse(format!("projection = {}", choice.name), "dense or conv2d");
         }
-        let mut at = *place;
+        let mut at = *context;
         for node in &body {
             at = network::after(at, &node.part);
         }
-        let bridge = Place {
+        let bridge = Context {
             index: at.index,
             // What it puts out is added to the block's, in rows like those.
             is_last: false,
-            ..*place
+            ..*context
         };
         let projection = LAYERS
             .build(&choice, &bridge)
             .map_err(|error| error.within("layer residual: projection").at("projection"))?;
-        let projected = projection.output(place.input);
+        let projected = projection.output(context.input);
         if !projected.matches(output) {
             let found = format!("a projection to {projected} beside layers to {output}");
             return refuse(found, "the same shape");

@@ -6,10 +6,10 @@
 //! step; the mathematics is in `reparametrize.rs`. In files u is `left` and v is `right`; neither is trained.
 
 use super::reparametrize::{LAYER, Norm, build};
-use super::{Example, Part, Place};
+use super::{Example, Part, Context};
 use crate::registry::{Description, Entry};
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "spectral_norm",
         summary: "A dense or conv2d layer whose weights are divided by their largest singular value",
@@ -17,7 +17,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         source: "Miyato et al. 2018",
         parameters: &[LAYER],
     },
-    build: |arguments, place| build("spectral_norm", Norm::Spectral, arguments, place),
+    build: |arguments, context| build("spectral_norm", Norm::Spectral, arguments, context),
 };
 
 pub(super) const EXAMPLES: &[Example] = &[

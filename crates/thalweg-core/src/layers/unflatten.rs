@@ -1,6 +1,6 @@
 //! Unflatten: a list as an image, channel by channel. Nothing is computed or copied.
 
-use super::{Example, Part, Place, Shape};
+use super::{Example, Part, Context, Shape};
 use crate::error::Error;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -13,7 +13,7 @@ const fn size(name: &'static str, summary: &'static str) -> Parameter {
     }
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "unflatten",
         summary: "A list of values as an image",
@@ -25,12 +25,12 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
             size("width", "pixels of a line"),
         ],
     },
-    build: |arguments, place| {
+    build: |arguments, context| {
         let sizes = ["channels", "height", "width"].map(|name| arguments.integer(name));
         let shape = Shape::image(sizes);
         let size = sizes.into_iter().fold(1, usize::saturating_mul);
-        if size != place.input.size() {
-            let found = format!("images of {shape} from {} values", place.input.size());
+        if size != context.input.size() {
+            let found = format!("images of {shape} from {} values", context.input.size());
             return Err(Error::invalid("layer unflatten", found, "as many values"));
         }
         Ok(Part::View(shape))

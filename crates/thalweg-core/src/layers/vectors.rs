@@ -1,6 +1,6 @@
 //! Segments that are stored as they are written in files, one after the other.
 
-use super::{Plan, Segment, Tile};
+use super::{LayerPlan, Segment, Tile};
 
 /// Segments are padded to this many values, so that what follows begins on a cache line.
 const LINE: usize = 16;
@@ -49,10 +49,10 @@ pub(super) fn tiles(segment: usize, start: usize, length: usize) -> impl Iterato
 }
 
 /// The plan of a layer whose segments are all of this kind.
-pub(super) fn plan(segments: &[Segment], stash: usize) -> Plan {
+pub(super) fn plan(segments: &[Segment], stash: usize) -> LayerPlan {
     let starts = starts(segments);
     let of = |index: usize| tiles(index, starts[index], segments[index].len());
-    Plan {
+    LayerPlan {
         parameters: starts[segments.len()],
         derived: 0,
         stash,

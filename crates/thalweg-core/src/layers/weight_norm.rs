@@ -8,10 +8,10 @@
 //! `gain`.
 
 use super::reparametrize::{LAYER, Norm, build};
-use super::{Example, Part, Place};
+use super::{Example, Part, Context};
 use crate::registry::{Description, Entry};
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "weight_norm",
         summary: "A dense or conv2d layer that learns length and direction of its weights apart",
@@ -19,7 +19,7 @@ pub(super) const ENTRY: Entry<Part, Place> = Entry {
         source: "Salimans & Kingma 2016",
         parameters: &[LAYER],
     },
-    build: |arguments, place| build("weight_norm", Norm::Weight, arguments, place),
+    build: |arguments, context| build("weight_norm", Norm::Weight, arguments, context),
 };
 
 pub(super) const EXAMPLES: &[Example] = &[

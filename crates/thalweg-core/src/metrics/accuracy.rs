@@ -1,6 +1,6 @@
 //! Accuracy: the weighted fraction of the rows that are answered rightly; with labels, in all of them.
 
-use super::{Answers, Kind, Metric};
+use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -9,11 +9,11 @@ struct Accuracy;
 impl Metric for Accuracy {
     fn score(&self, answers: &Answers) -> Option<f64> {
         let is_right = |row: usize| match answers.kind() {
-            Kind::Labels => (0..answers.outputs)
+            AnswerKind::Labels => (0..answers.outputs)
                 .all(|j| answers.predicts_label(row, j) == (answers.value(row, j) >= 0.5)),
             _ => Some(answers.predicted_class(row)) == answers.class(row),
         };
-        if answers.kind() == Kind::Numbers {
+        if answers.kind() == AnswerKind::Numbers {
             return None;
         }
         answers.mean(|row| f64::from(u8::from(is_right(row))))

@@ -1,7 +1,7 @@
 //! Area under the ROC curve: the probability that a row of class 1 has a higher score than a row of
 //! class 0, where equal scores count one half. For labels the mean over them.
 
-use super::{Answers, Kind, Metric};
+use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -10,8 +10,8 @@ struct Auc;
 impl Metric for Auc {
     fn score(&self, answers: &Answers) -> Option<f64> {
         match answers.kind() {
-            Kind::TwoClasses | Kind::Labels => answers.mean_of_outputs(|j| area(answers, j)),
-            Kind::Numbers | Kind::Classes => None,
+            AnswerKind::TwoClasses | AnswerKind::Labels => answers.mean_of_outputs(|j| area(answers, j)),
+            AnswerKind::Numbers | AnswerKind::Classes => None,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The confusion matrix.
 
-use super::{Answers, Kind};
+use super::{AnswerKind, Answers};
 
 /// Weight of the rows of each true class (the row of the matrix) that were answered with each class (its
 /// column); `None` for other questions than classes.
 pub fn confusion(answers: &Answers) -> Option<Vec<Vec<f64>>> {
-    if !matches!(answers.kind(), Kind::TwoClasses | Kind::Classes) {
+    if !matches!(answers.kind(), AnswerKind::TwoClasses | AnswerKind::Classes) {
         return None;
     }
     let classes = answers.classes();

@@ -1,7 +1,7 @@
 //! F1: 2·TP / (2·TP + FP + FN), of class 1 of two; the plain mean over more classes (those that occur in the
 //! truth or in the answers) or over labels. It is 0 where it is 0/0.
 
-use super::{Answers, Kind, Metric};
+use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -42,12 +42,12 @@ impl Metric for F1 {
             let weight = answers.weight(row);
             for (class, counts) in counts.iter_mut().enumerate() {
                 let (predicted, truth) = match answers.kind() {
-                    Kind::Numbers => return None,
-                    Kind::Labels => (
+                    AnswerKind::Numbers => return None,
+                    AnswerKind::Labels => (
                         answers.predicts_label(row, class),
                         answers.value(row, class) >= 0.5,
                     ),
-                    Kind::TwoClasses | Kind::Classes => (
+                    AnswerKind::TwoClasses | AnswerKind::Classes => (
                         answers.predicted_class(row) == class,
                         answers.class(row) == Some(class),
                     ),
@@ -56,12 +56,12 @@ impl Metric for F1 {
             }
         }
         match answers.kind() {
-            Kind::TwoClasses => counts.get(1).map(|counts| counts.f1()),
-            Kind::Classes => {
+            AnswerKind::TwoClasses => counts.get(1).map(|counts| counts.f1()),
+            AnswerKind::Classes => {
                 counts.retain(|counts| counts.occurs);
                 mean(&counts)
             }
-            Kind::Numbers | Kind::Labels => mean(&counts),
+            AnswerKind::Numbers | AnswerKind::Labels => mean(&counts),
         }
     }
 }

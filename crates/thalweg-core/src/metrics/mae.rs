@@ -1,6 +1,6 @@
 //! Mean absolute error: Σ w·|p − y| / Σ w, the mean over several targets.
 
-use super::{Answers, Kind, Metric};
+use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -8,7 +8,7 @@ struct Mae;
 
 impl Metric for Mae {
     fn score(&self, answers: &Answers) -> Option<f64> {
-        if answers.kind() != Kind::Numbers {
+        if answers.kind() != AnswerKind::Numbers {
             return None;
         }
         answers.mean_of_outputs(|j| {

@@ -39,7 +39,7 @@ pub trait Metric: Send + Sync {
 
 /// What is asked of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum AnswerKind {
     /// One or several numbers.
     Numbers,
     /// The probability of class 1 of 2, its margin, or a number near 0 or 1.
@@ -53,7 +53,7 @@ pub enum Kind {
 /// A network's answers beside the truth.
 #[derive(Debug, Clone, Copy)]
 pub struct Answers<'a> {
-    kind: Kind,
+    kind: AnswerKind,
     link: Link,
     outputs: usize,
     predictions: &'a [f64],
@@ -74,12 +74,12 @@ impl<'a> Answers<'a> {
     ) -> Result<Self> {
         let targets = targets.into();
         let kind = match (link, targets) {
-            (Link::Identity | Link::Exponential, TargetsRef::Values { .. }) => Kind::Numbers,
-            (Link::Sigmoid | Link::Margin, TargetsRef::Values { .. }) => Kind::Labels,
+            (Link::Identity | Link::Exponential, TargetsRef::Values { .. }) => AnswerKind::Numbers,
+            (Link::Sigmoid | Link::Margin, TargetsRef::Values { .. }) => AnswerKind::Labels,
             (Link::Identity | Link::Sigmoid | Link::Margin, TargetsRef::Classes(_)) => {
-                Kind::TwoClasses
+                AnswerKind::TwoClasses
             }
-            (Link::Softmax | Link::Scores, TargetsRef::Classes(_)) => Kind::Classes,
+            (Link::Softmax | Link::Scores, TargetsRef::Classes(_)) => AnswerKind::Classes,
             (Link::Exponential, TargetsRef::Classes(_))
             | (Link::Softmax | Link::Scores, TargetsRef::Values { .. }) => {
                 return Err(Error::invalid(
@@ -92,7 +92,7 @@ impl<'a> Answers<'a> {
         let rows = targets.rows();
         let outputs = predictions.len().checked_div(rows).unwrap_or(0);
         let fits = match (kind, targets) {
-            (Kind::TwoClasses, _) => outputs == 1,
+            (AnswerKind::TwoClasses, _) => outputs == 1,
             (_, TargetsRef::Values { width, .. }) => outputs == width,
             (_, TargetsRef::Classes(classes)) => {
                 classes.iter().all(|&class| (class as usize) < outputs)
@@ -120,7 +120,7 @@ impl<'a> Answers<'a> {
     }
 
     /// What was asked.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> AnswerKind {
         self.kind
     }
 
@@ -131,7 +131,7 @@ impl<'a> Answers<'a> {
 
     /// Number of classes; of labels or targets for other kinds.
     pub fn classes(&self) -> usize {
-        if self.kind == Kind::TwoClasses {
+        if self.kind == AnswerKind::TwoClasses {
             2
         } else {
             self.outputs

@@ -1,7 +1,7 @@
 //! Coefficient of determination: 1 − Σ w·(p − y)² / Σ w·(y − ȳ)², with ȳ the weighted mean of the truth; the
 //! mean over several targets. Where the truth is constant it is 1 for answers without error, else 0.
 
-use super::{Answers, Kind, Metric};
+use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -9,7 +9,7 @@ struct R2;
 
 impl Metric for R2 {
     fn score(&self, answers: &Answers) -> Option<f64> {
-        if answers.kind() != Kind::Numbers || answers.rows() < 2 {
+        if answers.kind() != AnswerKind::Numbers || answers.rows() < 2 {
             return None;
         }
         answers.mean_of_outputs(|j| {

@@ -1,6 +1,6 @@
 //! Root mean squared error: √(Σ w·(p − y)² / Σ w), the mean of the roots for several targets.
 
-use super::{Answers, Kind, Metric};
+use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -8,7 +8,7 @@ struct Rmse;
 
 impl Metric for Rmse {
     fn score(&self, answers: &Answers) -> Option<f64> {
-        if answers.kind() != Kind::Numbers {
+        if answers.kind() != AnswerKind::Numbers {
             return None;
         }
         answers.mean_of_outputs(|j| {

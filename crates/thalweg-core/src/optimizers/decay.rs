@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::{Constants, MAX_SLOTS, Part, Rule, Stage, Time, number};
+use super::{Constants, MAX_SLOTS, Rule, Scope, Stage, Time, number};
 use crate::kernels::{Arch, Scalar};
 use crate::registry::{Arguments, Domain, Parameter};
 
@@ -49,8 +49,8 @@ impl fmt::Display for AddDecayed {
 }
 
 impl Stage for AddDecayed {
-    fn part(&self) -> Part {
-        Part::Weights
+    fn scope(&self) -> Scope {
+        Scope::Weights
     }
 }
 
@@ -77,8 +77,8 @@ impl fmt::Display for AddShared {
 }
 
 impl Stage for AddShared {
-    fn part(&self) -> Part {
-        Part::Weights
+    fn scope(&self) -> Scope {
+        Scope::Weights
     }
 
     /// λ/m.
@@ -116,8 +116,8 @@ impl fmt::Display for AddSigns {
 }
 
 impl Stage for AddSigns {
-    fn part(&self) -> Part {
-        Part::Weights
+    fn scope(&self) -> Scope {
+        Scope::Weights
     }
 }
 

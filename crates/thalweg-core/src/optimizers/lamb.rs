@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::adam::{self, PARAMETERS};
 use super::decay::{AddDecayed, weight_decay};
-use super::{Chain, Part, Stage, Strip, Transform};
+use super::{Chain, Scope, Stage, Strip, Transform};
 use crate::kernels::{Scalar, reduce};
 use crate::registry::{Description, Entry};
 
@@ -24,8 +24,8 @@ impl fmt::Display for TrustRatio {
 }
 
 impl Stage for TrustRatio {
-    fn part(&self) -> Part {
-        Part::Weights
+    fn scope(&self) -> Scope {
+        Scope::Weights
     }
 
     fn is_whole(&self) -> bool {

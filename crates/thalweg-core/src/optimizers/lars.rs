@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::decay::weight_decay;
 use super::sgd::HeavyBall;
-use super::{Chain, Part, Stage, Strip, Transform, number};
+use super::{Chain, Scope, Stage, Strip, Transform, number};
 use crate::kernels::{Scalar, reduce};
 use crate::registry::{Description, Domain, Entry};
 
@@ -28,8 +28,8 @@ impl fmt::Display for LayerRate {
 }
 
 impl Stage for LayerRate {
-    fn part(&self) -> Part {
-        Part::Weights
+    fn scope(&self) -> Scope {
+        Scope::Weights
     }
 
     fn is_whole(&self) -> bool {

@@ -58,7 +58,7 @@ pub type Constants = [f64; 4];
 
 /// Which parameters a stage acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Scope {
     /// All.
     All,
     /// Those that decay: weights, not biases, nor what normalizes.
@@ -69,14 +69,14 @@ pub enum Part {
     Rest,
 }
 
-impl Part {
+impl Scope {
     /// Whether parameters belong to it.
     pub fn contains(self, is_weight: bool, is_matrix: bool) -> bool {
         match self {
-            Part::All => true,
-            Part::Weights => is_weight,
-            Part::Matrices => is_matrix,
-            Part::Rest => !is_matrix,
+            Scope::All => true,
+            Scope::Weights => is_weight,
+            Scope::Matrices => is_matrix,
+            Scope::Rest => !is_matrix,
         }
     }
 }
@@ -84,8 +84,8 @@ impl Part {
 /// What a stage is, whatever the precision.
 pub trait Stage: Send + Sync + fmt::Display {
     /// Which parameters it acts on.
-    fn part(&self) -> Part {
-        Part::All
+    fn scope(&self) -> Scope {
+        Scope::All
     }
 
     /// Whether it must see a whole tensor of parameters at once: a segment of a layer
@@ -131,12 +131,12 @@ pub struct Strip<'a, T> {
     /// The slots of the stage, each as long as `p`; those that it does not have are empty.
     pub slots: [&'a mut [T]; MAX_SLOTS],
     /// For a whole tensor.
-    pub matrix: Matrix<'a, T>,
+    pub tensor: WholeTensor<'a, T>,
 }
 
 /// A whole tensor as a matrix: a row for each unit.
 #[derive(Default)]
-pub struct Matrix<'a, T> {
+pub struct WholeTensor<'a, T> {
     /// Units.
     pub rows: usize,
     /// Weights of a unit.
@@ -296,8 +296,8 @@ impl Chain {
     }
 
     /// Whether some stage treats parameters differently.
-    pub fn has_parts(&self) -> bool {
-        self.stages.iter().any(|stage| stage.part() != Part::All)
+    pub fn has_scopes(&self) -> bool {
+        self.stages.iter().any(|stage| stage.scope() != Scope::All)
     }
 
     /// Whether the whole gradient has to be there before the first parameter can move.

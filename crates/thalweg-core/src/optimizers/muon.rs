@@ -16,7 +16,7 @@ use std::fmt;
 use super::adam::BETA1;
 use super::decay::{AddDecayed, weight_decay};
 use super::{
-    AnyTransform, Chain, Constants, MAX_SLOTS, Part, Rule, Stage, Strip, Time, Transform,
+    AnyTransform, Chain, Constants, MAX_SLOTS, Scope, Rule, Stage, Strip, Time, Transform,
     bias_correction, number,
 };
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
@@ -42,8 +42,8 @@ impl fmt::Display for Orthogonalize {
 }
 
 impl Stage for Orthogonalize {
-    fn part(&self) -> Part {
-        Part::Matrices
+    fn scope(&self) -> Scope {
+        Scope::Matrices
     }
 
     fn is_whole(&self) -> bool {
@@ -84,7 +84,7 @@ impl<T: Scalar> Transform<T> for Orthogonalize {
             isa,
             u,
             slots: [m, ..],
-            matrix,
+            tensor,
             ..
         } = strip;
         let (beta, rest) = (T::from_f64(self.momentum), T::from_f64(1.0 - self.momentum));
@@ -92,7 +92,7 @@ impl<T: Scalar> Transform<T> for Orthogonalize {
             *m = (beta * *m + rest * *u).flush();
             *u = rest * *u + beta * *m;
         }
-        let (units, inputs) = (matrix.rows, matrix.columns);
+        let (units, inputs) = (tensor.rows, tensor.columns);
         let is_tall = units > inputs;
         let (rows, columns) = if is_tall {
             (inputs, units)
@@ -110,19 +110,19 @@ impl<T: Scalar> Transform<T> for Orthogonalize {
             }
         };
         let ([_, transposed, ..], _) = sizes(rows, columns);
-        let x = &mut matrix.room[..transposed];
+        let x = &mut tensor.room[..transposed];
         x.fill(T::ZERO);
         let norm = reduce::sum_of_squares(isa, u).sqrt();
         let scale = T::from_f64(1.0 / (norm + EPSILON));
-        for (index, from) in matrix.places.iter().enumerate() {
+        for (index, from) in tensor.places.iter().enumerate() {
             x[place(index)] = u[*from as usize] * scale;
         }
         for _ in 0..STEPS {
-            newton_schulz(isa, rows, columns, matrix.room);
+            newton_schulz(isa, rows, columns, tensor.room);
         }
         let scale = T::from_f64((units as f64 / inputs as f64).max(1.0).sqrt());
-        for (index, to) in matrix.places.iter().enumerate() {
-            u[*to as usize] = scale * matrix.room[place(index)];
+        for (index, to) in tensor.places.iter().enumerate() {
+            u[*to as usize] = scale * tensor.room[place(index)];
         }
     }
 }
@@ -196,8 +196,8 @@ impl fmt::Display for AdamForRest {
 }
 
 impl Stage for AdamForRest {
-    fn part(&self) -> Part {
-        Part::Rest
+    fn scope(&self) -> Scope {
+        Scope::Rest
     }
 
     /// 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ).

@@ -1,6 +1,6 @@
 //! What the tests beside optimizers share.
 
-use super::{Chain, MAX_SLOTS, Matrix, Strip, Time, Transform};
+use super::{Chain, MAX_SLOTS, Strip, Time, Transform, WholeTensor};
 use crate::kernels::Isa;
 use crate::registry::{Choice, Entry, Setting};
 
@@ -42,7 +42,7 @@ pub fn follows(
                     p: &theta,
                     u: &mut u,
                     slots: std::array::from_fn(|_| own.next().map_or(&mut [][..], |slot| slot)),
-                    matrix: Matrix::default(),
+                    tensor: WholeTensor::default(),
                 });
             }
             for (i, (p, u)) in theta.iter_mut().zip(u).enumerate() {

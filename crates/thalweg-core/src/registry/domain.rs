@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Choice, Kind, Setting};
+use super::{AnyRegistry, Choice, Setting};
 use crate::error::Result;
 
 /// What a hyper-parameter may be.
@@ -29,11 +29,11 @@ pub enum Domain {
     Word(&'static [&'static str]),
     /// An entry of another registry (or of the same one, which is why it is a function that tells), by its name
     /// or with settings of its own.
-    Choice(fn() -> &'static dyn Kind),
+    Choice(fn() -> &'static dyn AnyRegistry),
     /// The same, or `auto`: the one that suits.
-    ChoiceOrAuto(fn() -> &'static dyn Kind),
+    ChoiceOrAuto(fn() -> &'static dyn AnyRegistry),
     /// Entries of a registry, in order; at least one.
-    Choices(fn() -> &'static dyn Kind),
+    Choices(fn() -> &'static dyn AnyRegistry),
     /// An entry of the registry of that kind (`many`: a list of them), which is checked by those who know it.
     Named {
         /// In the singular, such as `optimizer`.
@@ -79,7 +79,7 @@ impl Domain {
     };
 
     /// The registry that a choice is from.
-    pub fn kind(self) -> Option<&'static dyn Kind> {
+    pub fn kind(self) -> Option<&'static dyn AnyRegistry> {
         match self {
             Domain::Choice(kind) | Domain::ChoiceOrAuto(kind) => Some(kind()),
             _ => None,

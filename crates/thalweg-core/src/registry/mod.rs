@@ -25,24 +25,24 @@ pub use domain::{AUTO, Domain};
 pub use setting::{Choice, Setting};
 
 /// A row of a registry: its description and how it is made from validated settings and, for a layer,
-/// the place where it stands.
-pub struct Entry<B, Place = ()> {
+/// the context that it stands in.
+pub struct Entry<B, Context = ()> {
     /// What it is.
     pub description: Description,
     /// Makes it.
-    pub build: fn(&Arguments, &Place) -> Result<B>,
+    pub build: fn(&Arguments, &Context) -> Result<B>,
 }
 
 /// All entries of one kind.
-pub struct Registry<B: 'static, Place: 'static = ()> {
-    /// Kind in the singular, such as `optimizer`.
+pub struct Registry<B: 'static, Context: 'static = ()> {
+    /// AnyRegistry in the singular, such as `optimizer`.
     pub kind: &'static str,
     /// The entries, in the order in which they are listed.
-    pub entries: &'static [&'static Entry<B, Place>],
+    pub entries: &'static [&'static Entry<B, Context>],
 }
 
 /// A registry, whatever its entries make: what a setting that names an entry is validated by.
-pub trait Kind: Sync {
+pub trait AnyRegistry: Sync {
     /// The kind in the singular, such as `optimizer`.
     fn name(&self) -> &'static str;
     /// The entry of that name.
@@ -52,13 +52,13 @@ pub trait Kind: Sync {
     fn describe(&self, name: &str) -> Result<&'static Description>;
 }
 
-impl fmt::Debug for dyn Kind {
+impl fmt::Debug for dyn AnyRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl<B, Place> Kind for Registry<B, Place> {
+impl<B, Context> AnyRegistry for Registry<B, Context> {
     fn name(&self) -> &'static str {
         self.kind
     }
@@ -68,9 +68,9 @@ impl<B, Place> Kind for Registry<B, Place> {
     }
 }
 
-impl<B, Place> Registry<B, Place> {
+impl<B, Context> Registry<B, Context> {
     /// The entry of that name, or an error that suggests the nearest.
-    pub fn find(&self, name: &str) -> Result<&'static Entry<B, Place>> {
+    pub fn find(&self, name: &str) -> Result<&'static Entry<B, Context>> {
         (self.entries.iter().copied())
             .find(|entry| entry.description.name == name)
             .ok_or_else(|| {
@@ -90,10 +90,10 @@ impl<B, Place> Registry<B, Place> {
             .resolve(self.kind, choice)
     }
 
-    /// Validates the choice and makes it for `place`.
-    pub fn build(&self, choice: &Choice, place: &Place) -> Result<B> {
+    /// Validates the choice and makes it for `context`.
+    pub fn build(&self, choice: &Choice, context: &Context) -> Result<B> {
         let entry = self.find(&choice.name)?;
-        (entry.build)(&entry.description.resolve(self.kind, choice)?, place)
+        (entry.build)(&entry.description.resolve(self.kind, choice)?, context)
     }
 
     /// The descriptions of all entries.
@@ -240,7 +240,7 @@ mod tests {
             domain: Domain::ChoiceOrAuto(|| &Nested),
         }],
     };
-    impl Kind for Nested {
+    impl AnyRegistry for Nested {
         fn name(&self) -> &'static str {
             "kind"
         }

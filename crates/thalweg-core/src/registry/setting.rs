@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Kind;
+use super::AnyRegistry;
 use crate::error::{Error, Result};
 
 /// The value of a hyper-parameter.
@@ -126,7 +126,7 @@ impl Choice {
     ///
     /// # Errors
     /// If the path leads through a setting that does not exist or has no settings of its own.
-    pub fn set(&mut self, kind: &dyn Kind, path: &str, setting: Setting) -> Result<()> {
+    pub fn set(&mut self, kind: &dyn AnyRegistry, path: &str, setting: Setting) -> Result<()> {
         let Some((name, rest)) = path.split_once('.') else {
             self.settings.insert(path.to_owned(), setting);
             return Ok(());

@@ -3,7 +3,7 @@
 use super::SOLVERS;
 use crate::error::Result;
 use crate::optimizers::{Chain, OPTIMIZERS};
-use crate::registry::{Choice, Description, Kind, unknown};
+use crate::registry::{AnyRegistry, Choice, Description, unknown};
 use crate::spec::TrainingSpec;
 
 /// Whether a choice is a solver for the whole data at once, and not a chain of stages.
@@ -38,7 +38,7 @@ pub static OPTIMIZERS_AND_SOLVERS: OptimizersAndSolvers = OptimizersAndSolvers;
 /// See [`OPTIMIZERS_AND_SOLVERS`].
 pub struct OptimizersAndSolvers;
 
-impl Kind for OptimizersAndSolvers {
+impl AnyRegistry for OptimizersAndSolvers {
     fn name(&self) -> &'static str {
         "optimizer"
     }

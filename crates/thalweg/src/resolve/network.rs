@@ -4,7 +4,7 @@ use std::path::Path;
 
 use thalweg_core::error::Error;
 use thalweg_core::layers::{self, LAYERS};
-use thalweg_core::registry::{AUTO, Choice, Kind, Setting};
+use thalweg_core::registry::{AUTO, AnyRegistry, Choice, Setting};
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::Preprocessing;
 

@@ -66,7 +66,9 @@ impl<T: Precision> Pass<'_, T> {
         // SAFETY: the caller's promise; each block has room of its own.
         unsafe {
             let summary = self.block_statistics.write(range);
-            let layer = T::layer(&*planned.layer);
+            let Some(layer) = T::layer(&*planned.layer).coupled() else {
+                return;
+            };
             let (rows, trace) = (self.block(planned, block), self.trace(planned, block));
             match direction {
                 Direction::Forward => layer.summarize(rows, trace.x, summary),
@@ -94,7 +96,9 @@ impl<T: Precision> Pass<'_, T> {
             };
             let total = self.statistics.write(start..start + length);
             let mut blocks = (0..self.blocks()).map(read);
-            planned.layer.combine(direction, &mut blocks, total);
+            if let Some(layer) = T::layer(&*planned.layer).coupled() {
+                layer.combine(direction, &mut blocks, total);
+            }
         }
     }
 }

@@ -23,9 +23,9 @@ impl Plan {
         for (index, planned) in self.tiles.iter().enumerate() {
             let start = self.tile_start(planned);
             let end = start + planned.tile.len();
-            let layer = &self.layers[planned.layer].layer;
-            let segments = layer.segments();
-            let is_trained = layer.is_trained(planned.tile.segment);
+            let layer = &self.layers[planned.layer];
+            let segments = layer.layer.segments();
+            let is_trained = segments[planned.tile.segment].is_trained;
             let (is_weight, is_matrix) = kind(&segments[planned.tile.segment]);
             let part = match cut {
                 Cut::Nowhere => (0, 0),
@@ -38,7 +38,7 @@ impl Plan {
                 Some(item)
                     if end - item.range.start <= ITEM
                         && last_key == key
-                        && self.reuse(item.tiles.end - 1) * layer.reuse() == 1 =>
+                        && self.reuse(item.tiles.end - 1) * layer.facts.reuse == 1 =>
                 {
                     item.range.end = end;
                     item.tiles.end = index + 1;
@@ -58,7 +58,7 @@ impl Plan {
 
     /// How often a row uses a parameter of a tile.
     fn reuse(&self, tile: usize) -> usize {
-        self.layers[self.tiles[tile].layer].layer.reuse()
+        self.layers[self.tiles[tile].layer].facts.reuse
     }
 
     /// The tensors of all layers that are learned by gradients.
@@ -66,8 +66,7 @@ impl Plan {
         let mut tensors = Vec::new();
         for (index, planned) in self.layers.iter().enumerate() {
             let segments = planned.layer.segments();
-            let trained = (segments.iter().enumerate())
-                .filter(|(number, _)| planned.layer.is_trained(*number));
+            let trained = (segments.iter().enumerate()).filter(|(_, segment)| segment.is_trained);
             for (number, segment) in trained {
                 let tiles = (self.tiles.iter())
                     .filter(|tile| tile.layer == index && tile.tile.segment == number);

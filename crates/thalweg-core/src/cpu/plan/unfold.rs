@@ -39,7 +39,7 @@ impl Plan {
                     true => layer.take_activation(),
                     false => None,
                 };
-                let shape = layer.output();
+                let shape = layer.facts().output;
                 let at = self.add_layer::<T>(isa, path, layer, at);
                 match activation {
                     Some(activation) => {
@@ -126,12 +126,12 @@ impl Plan {
         layer: Box<dyn AnyLayer>,
         at: At,
     ) -> At {
-        let at = self.reorder::<T>(isa, at, layer.order());
+        let facts = layer.facts();
+        let at = self.reorder::<T>(isa, at, facts.order);
         let sizes = T::layer(&*layer).plan(isa);
-        let size = layer.output().size();
-        let output_stride = layer.output_stride();
-        let segments = 0..layer.segments().len();
-        let is_trained = segments.clone().any(|segment| layer.is_trained(segment));
+        let size = facts.output.size();
+        let output_stride = facts.output_stride;
+        let is_trained = layer.is_trained();
         let planned = PlannedLayer {
             path: path.to_owned(),
             input_stride: stride(at.size),
@@ -145,9 +145,10 @@ impl Plan {
             stash: self.rows(sizes.stash),
             parameters: self.parameters..self.parameters + sizes.parameters,
             derived: self.derived..self.derived + sizes.derived,
-            prepared: self.prepared..self.prepared + layer.prepared(),
-            summary: self.summary..self.summary + layer.summary(),
+            prepared: self.prepared..self.prepared + facts.prepared,
+            summary: self.summary..self.summary + facts.statistics,
             layer,
+            facts,
         };
         let index = self.layers.len();
         if !planned.summary.is_empty() {

@@ -31,7 +31,7 @@ use crate::cpu::update::{RUINED, Sums, Update};
 use crate::engine::Batch;
 use crate::error::Result;
 use crate::kernels::{Isa, reduce};
-use crate::optimizers::{Chain, Matrix};
+use crate::optimizers::{Chain, WholeTensor};
 
 /// Keeps ρ/‖g‖ finite.
 const TINY: f64 = 1e-12;
@@ -78,7 +78,7 @@ impl<T: Precision> Whole<T> {
         let needs = chain.stages.iter().flat_map(|stage| {
             let stage = T::transform(&**stage);
             (tensors.iter())
-                .filter(|tensor| stage.part().contains(tensor.is_weight, tensor.is_matrix))
+                .filter(|tensor| stage.scope().contains(tensor.is_weight, tensor.is_matrix))
                 .map(|tensor| stage.room(tensor.rows, tensor.columns))
         });
         let room_length = needs.max().unwrap_or(0).next_multiple_of(16);
@@ -368,7 +368,7 @@ impl<T: Precision> Views<'_, T> {
         let mut slot = 0;
         for (index, stage) in update.chain.stages.iter().enumerate() {
             let stage = T::transform(&**stage);
-            let (part, at) = (stage.part(), (index, slot));
+            let (part, at) = (stage.scope(), (index, slot));
             slot += stage.slots();
             if !stage.is_whole() {
                 let own = trained(pass.plan, items.clone()).map(|(_, item)| item);
@@ -391,7 +391,7 @@ impl<T: Precision> Views<'_, T> {
                     let u = self.u.write(tensor.range.clone());
                     let mut strip = update.strip(pass, at, &tensor.range, p, u);
                     let start = member.index * self.room_length;
-                    strip.matrix = Matrix {
+                    strip.tensor = WholeTensor {
                         rows: tensor.rows,
                         columns: tensor.columns,
                         places: &tensor.places,

@@ -5,7 +5,7 @@
 
 use super::super::normalized::{Means, Normalized};
 use super::super::second_order::{Site, Tangent};
-use super::super::{Geometry, Tile, stride};
+use super::super::{Tile, stride};
 use super::{BETA, BatchNorm, GAMMA, Summary};
 
 impl BatchNorm {
@@ -13,7 +13,7 @@ impl BatchNorm {
     fn sums<'a>(&self, site: Site<'a>, is_backward: bool) -> Summary<'a> {
         Summary {
             channels: self.channels(),
-            numbers: &site.batch[if is_backward { self.summary() } else { 0 }..],
+            numbers: &site.batch[if is_backward { self.statistics_count() } else { 0 }..],
         }
     }
 

@@ -14,8 +14,8 @@ mod axes;
 use super::network::MOST_WEIGHTS;
 use super::units::{self, Units, WEIGHT};
 use super::window::{KERNEL, PADDING, STRIDE, Window};
-use super::{Example, 
-    Block, Geometry, Layer, Matrix, Order, Part, Place, Plan, SecondOrder, Segment, Shape, Tile,
+use super::{Facts, Example, 
+    Block, Geometry, Layer, WeightLayout, Order, Part, Context, LayerPlan, SecondOrder, Segment, Shape, Tile,
     Trace, Weights, activation::Pointwise, stride, vectors,
 };
 use crate::activations::{AnyActivation, RowShape};
@@ -41,8 +41,8 @@ struct Conv2d {
 }
 
 impl Conv2d {
-    fn build(arguments: &Arguments, place: &Place) -> Result<Part> {
-        let (input, channels) = (place.input, arguments.integer("channels"));
+    fn build(arguments: &Arguments, context: &Context) -> Result<Part> {
+        let (input, channels) = (context.input, arguments.integer("channels"));
         let window = Window::new("conv2d", arguments, input)?;
         let groups = arguments.integer("groups");
         if input.channels % groups != 0 || channels % groups != 0 {
@@ -168,9 +168,21 @@ impl Conv2d {
     }
 }
 
-impl Geometry for Conv2d {
+impl Conv2d {
     fn output(&self) -> Shape {
         self.window.output(self.units.count)
+    }
+}
+
+impl Geometry for Conv2d {
+    fn facts(&self) -> Facts {
+        let reuse = self.output().area();
+        Facts {
+            order: Order::Packs,
+            reuse,
+            is_probability: self.units.activation.is_probability(),
+            ..Facts::new(self.output(), self.units.weights() * reuse)
+        }
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -182,28 +194,12 @@ impl Geometry for Conv2d {
         self.units.initialize(segment, fan_out, random)
     }
 
-    fn cost(&self) -> usize {
-        self.units.weights() * self.reuse()
-    }
-
-    fn reuse(&self) -> usize {
-        self.output().area()
-    }
-
-    fn order(&self) -> Order {
-        Order::Packs
-    }
-
     fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
         self.units.constraint(segment)
     }
 
     fn check_trainable(&self) -> Result<()> {
         self.units.activation.check_trainable()
-    }
-
-    fn is_probability(&self) -> bool {
-        self.units.activation.is_probability()
     }
 
     fn second_order(&self) -> Option<SecondOrder<'_>> {
@@ -216,7 +212,7 @@ impl Geometry for Conv2d {
 }
 
 impl<T: LayerScalar> Layer<T> for Conv2d {
-    fn plan(&self, _: Isa) -> Plan {
+    fn plan(&self, _: Isa) -> LayerPlan {
         let segments = self.segments();
         let starts = vectors::starts(&segments);
         let (weights, fan_in) = (self.units.weights(), self.units.fan_in());
@@ -247,7 +243,7 @@ impl<T: LayerScalar> Layer<T> for Conv2d {
         if self.units.has_bias {
             tiles.extend(vectors::tiles(1, starts[1], self.units.count));
         }
-        Plan {
+        LayerPlan {
             parameters: starts[segments.len()],
             derived: 0,
             stash: self.stash::<T>().iter().sum(),
@@ -400,8 +396,8 @@ impl<T: LayerScalar> Layer<T> for Conv2d {
         .run(batch.isa);
     }
 
-    fn matrix(&self, tile: &Tile) -> Option<Matrix> {
-        (tile.segment == WEIGHT && tile.row < self.units.count).then(|| Matrix {
+    fn weight_layout(&self, tile: &Tile) -> Option<WeightLayout> {
+        (tile.segment == WEIGHT && tile.row < self.units.count).then(|| WeightLayout {
             units: tile.row..tile.row + tile.rows,
             inputs: 0..tile.columns,
             unit_stride: tile.columns,
@@ -410,7 +406,7 @@ impl<T: LayerScalar> Layer<T> for Conv2d {
     }
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "conv2d",
         summary: "Every output channel looks at every place of the image through the same window",

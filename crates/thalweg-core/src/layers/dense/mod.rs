@@ -14,8 +14,8 @@ mod panels;
 mod unit_rows;
 
 use super::units::{self, Units, WEIGHT};
-use super::{Example, 
-    Block, Geometry, Layer, Matrix, OneRow, Part, Place, Plan, SecondOrder, Segment,
+use super::{Facts, Example, 
+    Block, Geometry, Layer, WeightLayout, OneRow, Part, Context, LayerPlan, SecondOrder, Segment,
     Shape, Tile, Trace, Weights, stride,
 };
 use crate::activations::{AnyActivation, RowShape};
@@ -75,13 +75,13 @@ pub trait Storage<T> {
     }
     /// Length of W with padding.
     fn weights(&self, sizes: Sizes) -> usize;
-    /// See [`Plan::tiles`], for W alone.
+    /// See [`LayerPlan::tiles`], for W alone.
     fn tiles(&self, sizes: Sizes) -> Vec<Tile>;
     /// Where the weight of an input in a unit lies.
     fn position(&self, sizes: Sizes, unit: usize, input: usize) -> usize;
-    /// See [`Plan::derived`].
+    /// See [`LayerPlan::derived`].
     fn derived(&self, sizes: Sizes) -> usize;
-    /// See [`Plan::stash`]; its part of a row's stash comes first.
+    /// See [`LayerPlan::stash`]; its part of a row's stash comes first.
     fn stash(&self, _: Sizes) -> usize {
         0
     }
@@ -144,17 +144,17 @@ impl Stored for f64 {
 }
 
 impl Dense {
-    fn build(arguments: &Arguments, place: &Place) -> Result<Part> {
-        let (inputs, count) = (place.input.size(), arguments.integer("units"));
+    fn build(arguments: &Arguments, context: &Context) -> Result<Part> {
+        let (inputs, count) = (context.input.size(), arguments.integer("units"));
         let units = Units::read(arguments, count, vec![count, inputs])?;
         Ok(Part::layer(Dense {
             inputs,
-            row: match place.is_last && count <= FEW_UNITS {
+            row: match context.is_last && count <= FEW_UNITS {
                 true => count,
                 false => stride(count),
             },
-            is_first: !place.has_gradient,
-            dtype: place.dtype,
+            is_first: !context.has_gradient,
+            dtype: context.dtype,
             keeps_input: units.activation::<f32>().keeps_input(),
             units,
         }))
@@ -233,12 +233,12 @@ impl Dense {
 }
 
 impl Geometry for Dense {
-    fn output(&self) -> Shape {
-        Shape::flat(self.units.count)
-    }
-
-    fn output_stride(&self) -> usize {
-        self.row
+    fn facts(&self) -> Facts {
+        Facts {
+            output_stride: self.row,
+            is_probability: self.units.activation.is_probability(),
+            ..Facts::new(Shape::flat(self.units.count), self.units.weights())
+        }
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -249,20 +249,12 @@ impl Geometry for Dense {
         self.units.initialize(segment, self.units.count, random)
     }
 
-    fn cost(&self) -> usize {
-        self.units.weights()
-    }
-
     fn constraint(&self, segment: usize) -> Option<&dyn Constraint> {
         self.units.constraint(segment)
     }
 
     fn check_trainable(&self) -> Result<()> {
         self.units.activation.check_trainable()
-    }
-
-    fn is_probability(&self) -> bool {
-        self.units.activation.is_probability()
     }
 
     fn second_order(&self) -> Option<SecondOrder<'_>> {
@@ -278,7 +270,7 @@ impl Geometry for Dense {
 }
 
 impl<T: LayerScalar> Layer<T> for Dense {
-    fn plan(&self, isa: Isa) -> Plan {
+    fn plan(&self, isa: Isa) -> LayerPlan {
         let (sizes, storage) = (self.sizes::<T>(isa), self.storage::<T>());
         let weights = storage.weights(sizes);
         let bias = self.units.has_bias.then_some(Tile {
@@ -289,7 +281,7 @@ impl<T: LayerScalar> Layer<T> for Dense {
             column: 0,
             columns: sizes.padded_units,
         });
-        Plan {
+        LayerPlan {
             parameters: weights + bias.as_ref().map_or(0, Tile::len),
             derived: storage.derived(sizes),
             stash: sizes.stash,
@@ -414,21 +406,21 @@ impl<T: LayerScalar> Layer<T> for Dense {
         self.takes_one_row().then_some(self)
     }
 
-    fn matrix(&self, tile: &Tile) -> Option<Matrix> {
+    fn weight_layout(&self, tile: &Tile) -> Option<WeightLayout> {
         if tile.segment != WEIGHT {
             return None;
         }
         let rows = tile.row..tile.row + tile.rows;
         let columns = tile.column..tile.column + tile.columns;
         Some(if self.storage::<T>().has_unit_rows() {
-            Matrix {
+            WeightLayout {
                 units: rows,
                 inputs: columns.start..columns.end.min(self.inputs),
                 unit_stride: tile.columns,
                 input_stride: 1,
             }
         } else {
-            Matrix {
+            WeightLayout {
                 units: columns.start..columns.end.min(self.units.count),
                 inputs: rows,
                 unit_stride: 1,
@@ -438,7 +430,7 @@ impl<T: LayerScalar> Layer<T> for Dense {
     }
 }
 
-pub(super) const ENTRY: Entry<Part, Place> = Entry {
+pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
         name: "dense",
         summary: "Every unit sees every input",

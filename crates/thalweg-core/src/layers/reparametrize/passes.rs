@@ -4,18 +4,18 @@ use super::{GAIN, LEAST_NORM, Norm, Reparametrized, WEIGHT};
 use crate::kernels::Isa;
 use crate::layers::LayerScalar;
 use crate::layers::{
-    Block, Geometry, Layer, Matrix, Mode, Order, Plan, Tile, Trace, Weights, stride, vectors,
+    Block, Layer, LayerPlan, Mode, Order, Tile, Trace, WeightLayout, Weights, stride, vectors,
 };
 
 impl Reparametrized {
     /// Positions of an output channel, in all rows of a pack.
     fn area<T: LayerScalar>(&self, isa: Isa) -> usize {
-        self.inner.output().size() / self.units * self.lanes::<T>(isa)
+        self.facts.output.size() / self.units * self.lanes::<T>(isa)
     }
 
     /// Rows that lie in each other: a pack is as one row of as many positions more.
     fn lanes<T: LayerScalar>(&self, isa: Isa) -> usize {
-        match self.inner.order() {
+        match self.facts.order {
             Order::Packs => isa.lanes::<T>(),
             Order::Rows | Order::Any => 1,
         }
@@ -28,11 +28,8 @@ impl Reparametrized {
 
     /// What they take in the stash of the inner layer, and as the output.
     fn widths<T: LayerScalar>(&self, isa: Isa) -> [usize; 2] {
-        [
-            self.inner::<T>(isa).stash,
-            stride(self.inner.output().size()),
-        ]
-        .map(|width| width * self.lanes::<T>(isa))
+        [self.inner::<T>(isa).stash, stride(self.facts.output.size())]
+            .map(|width| width * self.lanes::<T>(isa))
     }
 
     /// c\[i\].
@@ -47,7 +44,7 @@ impl Reparametrized {
     fn each<T: LayerScalar>(&self, isa: Isa, v: &[T], mut visit: impl FnMut(usize, usize, f64)) {
         let layer = T::layer(&*self.inner);
         for tile in &self.inner::<T>(isa).tiles {
-            let Some(matrix) = layer.matrix(tile) else {
+            let Some(matrix) = layer.weight_layout(tile) else {
                 continue;
             };
             let own = &v[tile.start..][..tile.len()];
@@ -74,7 +71,7 @@ impl Reparametrized {
 }
 
 /// Calls `visit(unit, input, place)` for the weights of a tile.
-fn each_of(matrix: &Matrix, mut visit: impl FnMut(usize, usize, usize)) {
+fn each_of(matrix: &WeightLayout, mut visit: impl FnMut(usize, usize, usize)) {
     for (i, unit) in matrix.units.clone().enumerate() {
         for (j, input) in matrix.inputs.clone().enumerate() {
             visit(
@@ -87,16 +84,16 @@ fn each_of(matrix: &Matrix, mut visit: impl FnMut(usize, usize, usize)) {
 }
 
 impl<T: LayerScalar> Layer<T> for Reparametrized {
-    fn plan(&self, isa: Isa) -> Plan {
+    fn plan(&self, isa: Isa) -> LayerPlan {
         let plan = T::layer(&*self.inner).plan(isa);
         let own = self.own();
         let starts = vectors::starts(&own);
         let base = self.inner::<T>(isa).parameters;
         let tiles = (own.iter().enumerate())
             .flat_map(|(i, s)| vectors::tiles(i + 1, base + starts[i], s.len()));
-        Plan {
+        LayerPlan {
             parameters: base + starts[own.len()],
-            stash: plan.stash + 2 * stride(self.inner.output().size()),
+            stash: plan.stash + 2 * stride(self.facts.output.size()),
             tiles: plan.tiles.into_iter().chain(tiles).collect(),
             ..plan
         }
@@ -221,7 +218,7 @@ impl<T: LayerScalar> Layer<T> for Reparametrized {
         if tile.segment == WEIGHT {
             let layer = T::layer(&*self.inner);
             layer.gradient(batch, tile, own, trace, stash, dy, gradient);
-            let Some(matrix) = layer.matrix(tile) else {
+            let Some(matrix) = layer.weight_layout(tile) else {
                 return;
             };
             match self.norm {
@@ -230,7 +227,7 @@ impl<T: LayerScalar> Layer<T> for Reparametrized {
                         let norm = batch.prepared[self.units + unit];
                         let factor = self.factor(batch, unit) / (norm * norm);
                         let factor = T::from_f64(factor * self.product(batch, stash, unit));
-                        let of_unit = Matrix {
+                        let of_unit = WeightLayout {
                             units: unit..unit + 1,
                             ..matrix.clone()
                         };
@@ -252,7 +249,7 @@ impl<T: LayerScalar> Layer<T> for Reparametrized {
             return;
         }
         gradient.fill(T::ZERO);
-        if !self.is_trained(tile.segment) {
+        if self.norm == Norm::Spectral && matches!(tile.segment, 1 | 2) {
             return;
         }
         let is_gain = self.norm == Norm::Weight && tile.segment == GAIN;
