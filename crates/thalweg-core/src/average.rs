@@ -1,11 +1,13 @@
-//! Exponentially weighted averages: v_t = βv_{t−1} + (1 − β)x_t with v₀ = 0, corrected for that start by
-//! v̂_t = v_t/(1 − βᵗ).
+//! Exponentially weighted averages: v_t = βv_{t−1} + (1 − β)x_t with v₀ = 0, corrected for that
+//! start by v̂_t = v_t/(1 − βᵗ).
 //!
-//! v̂ is a weighted mean of what it has seen: x_{t−k} weighs βᵏ. The weights fall to 1/e in about 1/(1 − β)
-//! steps, the *window* (0.9¹⁰ ≈ 0.98⁵⁰ ≈ 1/e), and to ½ in log ½ / log β, the *half-life*.
+//! v̂ is a weighted mean of what it has seen: x_{t−k} weighs βᵏ. The weights fall to 1/e in about
+//! 1/(1 − β) steps, the *window* (0.9¹⁰ ≈ 0.98⁵⁰ ≈ 1/e), and to ½ in log ½ / log β, the
+//! *half-life*.
 //!
-//! Averages of parameters (Polyak & Juditsky 1992, with these weights) are kept beside the optimizer's slots;
-//! Adam's moments are averages of this kind too, with the correction as a constant of the step.
+//! Averages of parameters (Polyak & Juditsky 1992, with these weights) are kept beside the
+//! optimizer's slots; Adam's moments are averages of this kind too, with the correction as a
+//! constant of the step.
 
 use serde::{Deserialize, Serialize};
 
@@ -75,8 +77,8 @@ pub(crate) fn correction_of_log(log_beta: f64, t: u64) -> f64 {
     -1.0 / math::exp_m1::<Portable, f64>(exponent)
 }
 
-/// v ← βv + (1 − β)x, component by component, as v + (1 − β)(x − v): whatever 1 − β is rounded to, the weights add
-/// up to 1, and the average of a constant stays that constant.
+/// v ← βv + (1 − β)x, component by component, as v + (1 − β)(x − v): whatever 1 − β is rounded to,
+/// the weights add up to 1, and the average of a constant stays that constant.
 ///
 /// # Panics
 /// If the slices are not of one length.
@@ -147,7 +149,8 @@ mod tests {
             let mean = sum / weights.iter().sum::<f64>();
             assert!((average.value().unwrap() - mean).abs() < 1e-14);
         }
-        // Of a constant it is that constant from the first step on; without the correction it is not.
+        // Of a constant it is that constant from the first step on; without the correction it is
+        // not.
         let mut constant = Average::new(0.98);
         constant.add(5.0);
         assert!((constant.value().unwrap() - 5.0).abs() < 1e-14 && constant.raw() < 0.11);

@@ -57,8 +57,9 @@ pub struct Invalid {
     pub expected: String,
     /// What to do about it; may be empty.
     pub remedy: String,
-    /// Where it stands among what the user set, outermost first, as `layers`, `2`, `activation`, `alpha`; as far as it
-    /// is known. A program that read settings from a file finds the line by it.
+    /// The field that it is about, as a path, outermost first, as `layers`, `2`, `activation`,
+    /// `alpha`; as far as it is known. A program that read settings from a file finds the line by
+    /// it.
     pub place: Vec<String>,
 }
 
@@ -101,7 +102,8 @@ impl Error {
         self
     }
 
-    /// Puts names in front of its place: those of the tables and lists, separated by dots, that it is in.
+    /// Puts names in front of its place: those of the tables and lists, separated by dots, that it
+    /// is in.
     #[must_use]
     pub fn at(mut self, outer: &str) -> Self {
         if let Error::Invalid(invalid) = &mut self {
@@ -120,7 +122,8 @@ impl Error {
         self
     }
 
-    /// Says of which layer of a network it is, counted from 0: `layer dense: activation` → `layer 3 (dense): activation`.
+    /// Says of which layer of a network it is, counted from 0: `layer dense: activation` → `layer 3
+    /// (dense): activation`.
     #[must_use]
     pub(crate) fn of_layer(mut self, index: usize, name: &str) -> Self {
         if let Error::Invalid(invalid) = &mut self {

@@ -1,8 +1,8 @@
 //! Thalweg trains feed-forward networks by mini-batch gradient descent.
 //!
-//! This crate is the engine: what a network is ([`spec`], [`registry`]), how a step runs ([`engine`],
-//! [`cpu`]), the training loop ([`mod@train`]) and the model file ([`model_file`]). It opens no files and
-//! prints nothing. `thalweg-data` makes [`dataset::Dataset`]s from files.
+//! This crate is the engine: what a network is ([`spec`], [`registry`]), how a step runs
+//! ([`engine`], [`cpu`]), the training loop ([`mod@train`]) and the model file ([`model_file`]). It
+//! opens no files and prints nothing. `thalweg-data` makes [`dataset::Dataset`]s from files.
 
 pub mod activations;
 pub mod augmentations;

@@ -1,8 +1,9 @@
-//! Memory for large vectors: an error in place of an abort where it does not suffice, and huge pages.
+//! Memory for large vectors: an error in place of an abort where it does not suffice, and huge
+//! pages.
 
 use crate::error::{Error, Result};
 
-/// An empty vector with room for so many values.
+/// An empty vector with capacity for this many values.
 ///
 /// # Errors
 /// If there is not enough memory.
@@ -12,7 +13,7 @@ pub fn room<T>(length: usize) -> Result<Vec<T>> {
         let bytes = length.saturating_mul(size_of::<T>());
         let found = format!("a need for {bytes} bytes of memory at once");
         Error::invalid("network", found, "less than the machine has")
-            .remedy("smaller layers or a smaller batch size")
+            .remedy("smaller layers, or a smaller `batch_size`")
     })?;
     Ok(room)
 }
@@ -27,7 +28,7 @@ pub fn collect<T>(values: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
     Ok(all)
 }
 
-/// A copy of so many values.
+/// A copy of these values.
 ///
 /// # Errors
 /// As [`room`].
@@ -35,8 +36,8 @@ pub fn copy<T: Copy>(values: &[T]) -> Result<Vec<T>> {
     collect(values.iter().copied())
 }
 
-/// Asks for huge pages (2 MiB) for a vector that has capacity and no values yet: pages touched before stay as they are.
-/// A hint: where the system has no huge pages, nothing happens.
+/// Asks for huge pages (2 MiB) for a vector that has capacity and no values yet: pages touched
+/// before stay as they are. A hint: where the system has no huge pages, nothing happens.
 ///
 /// Rows are visited in random order, and with pages of 4 KiB nearly every row is a TLB miss.
 pub fn prefer_huge_pages<T>(room: &mut Vec<T>) {
@@ -48,7 +49,7 @@ pub fn prefer_huge_pages<T>(room: &mut Vec<T>) {
         let end = (first.addr() + room.capacity() * size_of::<T>()) / HUGE * HUGE;
         let start = first.addr().next_multiple_of(HUGE);
         if start < end {
-            // SAFETY: the range lies within the allocation of the vector, and the advice changes no value.
+            // SAFETY: the range is within the allocation of the vector, and the advice changes no value.
             unsafe {
                 libc::madvise(
                     first.with_addr(start).cast(),

@@ -1,9 +1,9 @@
 //! The model file: a safetensors file with everything about a model in it.
 //!
-//! Tensors have the names and shapes of [`crate::engine::ParameterInfo`] (`layers.0.weight` \[outputs,
-//! inputs\]) and are readable by any safetensors reader. Under the key `thalweg` of the file's metadata
-//! stands one JSON object: what the caller put in, the version, and a checksum (CRC-32) over that object
-//! and all tensors, so that a damaged file is refused and not misread.
+//! Tensors have the names and shapes of [`crate::engine::ParameterInfo`] (`layers.0.weight`
+//! \[outputs, inputs\]) and are readable by any safetensors reader. Under the key `thalweg` of the
+//! file's metadata is one JSON object: the metadata of the caller, the version, and a checksum
+//! (CRC-32) over that object and all tensors, so that a damaged file is refused and not misread.
 //!
 //! Checkpoints are files of the same kind.
 
@@ -18,7 +18,7 @@ use crate::precision::Dtype;
 
 /// The key of the file's metadata that belongs to Thalweg.
 const KEY: &str = "thalweg";
-/// Version of what stands under it.
+/// Version of the layout under it.
 const FORMAT: u64 = 1;
 
 /// A named tensor.

@@ -13,8 +13,8 @@ pub enum Dtype {
     F32,
     /// Double precision.
     F64,
-    /// Single precision, but the matrix products of dense layers with more than four units round their operands to
-    /// bf16; not those inside weight norm or spectral norm.
+    /// Single precision, but the matrix products of dense layers with more than four units round
+    /// their operands to bf16; not those inside weight norm or spectral norm.
     Bf16,
 }
 

@@ -1,8 +1,8 @@
 //! Counter-based randomness: Philox4x32-10.
 //!
-//! A random number here is a pure function of (seed, purpose, substream, index), so shuffles, dropout
-//! masks and initial weights do not depend on the number of threads or on the order in which they are
-//! drawn, and a resumed run needs no generator state.
+//! A random number here is a pure function of (seed, purpose, substream, index), so shuffles,
+//! dropout masks and initial weights do not depend on the number of threads or on the order in
+//! which they are drawn, and a resumed run needs no generator state.
 //!
 //! Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 //! Known answers: the Random123 distribution's `kat_vectors`.
@@ -90,8 +90,8 @@ impl Stream {
         philox4x32(counter, self.key)
     }
 
-    /// The words at [`BLOCKS`] consecutive indices, side by side in the vector registers of the caller. A word is the lower
-    /// half of a lane, as products want it; what its upper half holds does not matter.
+    /// The words at [`BLOCKS`] consecutive indices, in the vector registers of the caller. A word
+    /// is the lower half of a lane, as products want it; what its upper half holds does not matter.
     #[inline(always)]
     pub(crate) fn blocks(&self, first: u64) -> [u32; 4 * BLOCKS] {
         let index = |lane: usize| first.wrapping_add(lane as u64);
@@ -205,7 +205,8 @@ impl Sequence {
         (product >> 32) as u32
     }
 
-    /// Standard normal (Box–Muller; logarithm and cosine in portable code, so the same on every machine).
+    /// Standard normal (Box–Muller; logarithm and cosine in portable code, so the same on every
+    /// machine).
     pub fn normal(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform()));
         radius * libm::cos(std::f64::consts::TAU * self.uniform())
@@ -213,7 +214,8 @@ impl Sequence {
 
     /// Fisher–Yates: puts `items` into a uniformly random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        /// Partners drawn ahead of their swaps, so that they are on their way from memory meanwhile.
+        /// Partners drawn ahead of their swaps, so that they are on their way from memory
+        /// meanwhile.
         const AHEAD: usize = 32;
         let mut partners = [0; AHEAD];
         let mut end = items.len();

@@ -1,4 +1,5 @@
-//! Validation of a spec against the registries: every default written out, or an error that names what does not fit.
+//! Validation of a spec against the registries: every default written out, or an error that names
+//! what does not fit.
 
 use crate::augmentations;
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use crate::solvers;
 use crate::spec::{Batches, LastBatch, NetworkSpec, Reduction, Sampling, TrainingSpec};
 
 impl NetworkSpec {
-    /// Whether its last layer puts out probabilities, as behind a sigmoid.
+    /// Whether the outputs of its last layer are probabilities, as behind a sigmoid.
     ///
     /// # Errors
     /// If a layer does not fit.
@@ -19,8 +20,8 @@ impl NetworkSpec {
         Ok((nodes.iter()).fold(false, |input, node| node.part.is_probability(input)))
     }
 
-    /// The same with every default written out, validated: all names exist, all settings are in range,
-    /// all layers fit.
+    /// The same with every default written out, validated: all names exist, all settings are in
+    /// range, all layers fit.
     ///
     /// # Errors
     /// Names the layer, setting or loss that does not fit.
@@ -91,7 +92,7 @@ impl TrainingSpec {
         })
     }
 
-    /// What would count rows twice, or never show some of them.
+    /// Refuses combinations that would weight rows twice, or never visit some of them.
     fn check_batches(&self) -> Result<()> {
         let Batches {
             reshuffle,

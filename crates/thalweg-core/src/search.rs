@@ -1,6 +1,6 @@
-//! Exhaustive search: the loss at every point of a grid over one or two parameters, the others as they are.
-//! It draws the error surface and finds the grid's lowest point; nothing between the points is seen. As an optimizer it
-//! goes over all parameters: `exhaustive` of [`crate::solvers`].
+//! Exhaustive search: the loss at every point of a grid over one or two parameters, the others as
+//! they are. It draws the error surface and finds the grid's lowest point; nothing between the
+//! points is seen. As an optimizer it goes over all parameters: `exhaustive` of [`crate::solvers`].
 
 use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
@@ -56,7 +56,8 @@ impl Surface {
 /// Evaluates the loss of a batch of any size at every point. The engine is afterwards as it was.
 ///
 /// # Errors
-/// If there is not one axis or two, one has no values or no parameter, or the batch does not fit the network.
+/// If there is not one axis or two, one has no values or no parameter, or the batch does not fit
+/// the network.
 pub fn grid(engine: &mut dyn Engine, batch: &Batch, axes: &[Axis]) -> Result<Surface> {
     let refuse = |found: String, expected: &str| Err(Error::invalid("grid", found, expected));
     if !(1..=2).contains(&axes.len()) {

@@ -1,11 +1,11 @@
-//! The shape of a row, and how rows lie in buffers.
+//! The shape of a row, and the layout of rows in buffers.
 
 use std::fmt;
 
 /// The shape of a row: an image, or a flat list of values, each a channel of one pixel.
 ///
-/// Values are stored channel by channel, each channel line by line. An image of one pixel is stored as a list is,
-/// but still is an image: a window may slide over it and its padding.
+/// Values are stored channel by channel, each channel line by line. An image of one pixel is stored
+/// as a list is, but still is an image: a window may slide over it and its padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Channels of an image; values of a list.

@@ -1,5 +1,5 @@
-//! What a network and a training run are, as plain data that the command line, config files, the model
-//! file and every engine share.
+//! What a network and a training run are, as plain data that the command line, config files, the
+//! model file and every engine share.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +37,8 @@ pub struct NetworkSpec {
 }
 
 impl NetworkSpec {
-    /// A multi-layer perceptron: dense layers of the widths `hidden` with one activation, and a linear
-    /// output layer. No hidden layers make a linear model.
+    /// A multi-layer perceptron: dense layers of the widths `hidden` with one activation, and a
+    /// linear output layer. No hidden layers make a linear model.
     pub fn mlp(
         inputs: usize,
         hidden: &[usize],

@@ -1,4 +1,5 @@
-//! Everything that the catalogue asks for can be named, and everything that can be named says what it is.
+//! Everything that the catalogue asks for can be named, and everything that can be named says what
+//! it is.
 
 mod common;
 
@@ -146,7 +147,8 @@ const INITIALIZER_NAMES: &[&str] = &[
 /// Augmentations.
 const AUGMENTATION_NAMES: &[&str] = &["flip", "shift", "crop", "noise", "mixup"];
 
-/// Metrics; the confusion matrix is `metrics::confusion`, the best constant `metrics::best_constant`.
+/// Metrics; the confusion matrix is `metrics::confusion`, the best constant
+/// `metrics::best_constant`.
 const METRIC_NAMES: &[&str] = &["rmse", "mae", "r2", "accuracy", "auc", "f1"];
 
 /// What a layer may ask of its weights after every update.

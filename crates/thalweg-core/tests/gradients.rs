@@ -1,5 +1,5 @@
-//! The gradient is the derivative of the loss: for dense layers with every activation and every loss of the registries,
-//! against central finite differences in f64.
+//! The gradient is the derivative of the loss: for dense layers with every activation and every
+//! loss of the registries, against central finite differences in f64.
 //!
 //! A new entry is tested without a change here, or the test says what it does not know.
 
@@ -18,8 +18,8 @@ use thalweg_core::spec::NetworkSpec;
 /// Step of the differences, which have an error of h⁴.
 const H: f64 = 1e-4;
 const TOLERANCE: f64 = 1e-6;
-/// Differences of a loss of about 1 carry an absolute error of about 1e-12, so that slopes below this
-/// cannot be compared to more than `TOLERANCE`·`FLOOR`.
+/// Differences of a loss of about 1 carry an absolute error of about 1e-12, so that slopes below
+/// this cannot be compared to more than `TOLERANCE`·`FLOOR`.
 const FLOOR: f64 = 1e-4;
 /// Sums before an activation are at least this far from a kink; one parameter moves them by less.
 const MARGIN: f64 = 5e-3;
@@ -130,8 +130,8 @@ fn linear_loss() -> &'static str {
     name.expect("a loss with the identity as its link")
 }
 
-/// Draws rows until `rows` of them are far from every kink of the network, if there are so many among thirty times
-/// as many; counts in `tally`.
+/// Draws rows until `rows` of them are far from every kink of the network, if there are so many
+/// among thirty times as many; counts in `tally`.
 fn draw_rows(
     network: &NetworkSpec,
     parameters: &[f64],
@@ -213,8 +213,8 @@ fn check(
     let mut engine = engine(network, &descent(1.0, rows, 1));
     let tensors = engine.parameters();
     let lengths: Vec<usize> = tensors.iter().map(|t| t.shape.iter().product()).collect();
-    // Biases start as 0, so the parameters are drawn here: for sums of about 1, and with biases above 0, so
-    // that no unit is without effect on all rows.
+    // Biases start as 0, so the parameters are drawn here: for sums of about 1, and with biases
+    // above 0, so that no unit is without effect on all rows.
     let mut random = random(seed);
     let mut draw = |tensor: &ParameterInfo| -> Vec<f64> {
         let count = tensor.shape.iter().product();
@@ -261,8 +261,8 @@ fn check(
             let numeric = slope(H);
             let error = relative_error(analytic, numeric, FLOOR);
             tally.compared += 1;
-            // A kink of the loss or of its slope lies in between where differences are no nearer to each other than to
-            // the gradient.
+            // A kink of the loss or of its slope lies in between where differences are no nearer to
+            // each other than to the gradient.
             if error > TOLERANCE && relative_error(numeric, slope(H / 8.0), FLOOR) > error / 2.0 {
                 tally.stepped_over += 1;
                 return;
@@ -300,9 +300,9 @@ fn check(
     tally.cases += 1;
 }
 
-/// Dense layers with every activation through which one can learn and every loss: a few of these pairs in every shape,
-/// the others in one shape after the other, so that every activation and every loss meets every shape. Other layers
-/// have their own cases in `layers.rs`.
+/// Dense layers with every activation through which one can learn and every loss: a few of these
+/// pairs in every shape, the others in one shape after the other, so that every activation and
+/// every loss meets every shape. Other layers have their own cases in `layers.rs`.
 fn combinations() -> Vec<(&'static str, &'static str, &'static str, usize)> {
     let is_trainable = |name: &&str| activation(name).check_trainable().is_ok();
     let (mut all, mut pair) = (Vec::new(), 0);

@@ -1,5 +1,6 @@
-//! Every layer: its gradient is the derivative of what it computes, for input and parameters, in training and in
-//! evaluation; threads and interruptions change no bit; and what no golden file can hold, such as a mask.
+//! Every layer: its gradient is the derivative of what it computes, for input and parameters, in
+//! training and in evaluation; threads and interruptions change no bit; and what no golden file can
+//! hold, such as a mask.
 
 mod common;
 
@@ -16,8 +17,9 @@ use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, Run, train};
 
-/// Parameters away from 0 and 1, where biases and scales begin, with those that are not trained where steps take them:
-/// gradients take singular vectors as constants, as they are once they are found.
+/// Parameters away from 0 and 1, where biases and scales begin, with those that are not trained
+/// where steps take them: gradients take singular vectors as constants, as they are once they are
+/// found.
 fn settled(engine: &mut dyn Engine, batch: &Batch) -> Vec<f64> {
     let mut random = random(3);
     let infos = engine.parameters();
@@ -148,7 +150,8 @@ fn large() -> NetworkSpec {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    // The second path through a step as well, where batches are passed twice; the last batch has one row.
+    // The second path through a step as well, where batches are passed twice; the last batch has
+    // one row.
     for (dtype, sam) in [
         (Dtype::F64, None),
         (Dtype::F32, None),
@@ -231,8 +234,9 @@ fn resume_gives_the_same_bits() {
     }
 }
 
-/// What a network of one layer makes of a row in training, told by the gradient of a dense layer behind it: with
-/// an output y·w and the loss ½(y·w − t)², dw is y where y·w − t is 1, so with w = 0 and t = −1.
+/// What a network of one layer makes of a row in training, told by the gradient of a dense layer
+/// behind it: with an output y·w and the loss ½(y·w − t)², dw is y where y·w − t is 1, so with w =
+/// 0 and t = −1.
 fn training_values(front: Vec<Choice>, x: &[f64], seed: u64, threads: usize) -> Vec<Vec<f64>> {
     let count = x.len();
     let spec = network(
@@ -262,7 +266,8 @@ fn training_values(front: Vec<Choice>, x: &[f64], seed: u64, threads: usize) -> 
 
 #[test]
 fn a_dropout_mask_is_that_of_its_address() {
-    // Literally: word i of stream (seed, dropout, update) at block layer·2⁵² + row·2²⁸ + i/4; dropped below p·2³².
+    // Literally: word i of stream (seed, dropout, update) at block layer·2⁵² + row·2²⁸ + i/4;
+    // dropped below p·2³².
     let (rate, count) = (0.3, 150);
     let x: Vec<f64> = (0..count).map(|i| 1.0 + i as f64).collect();
     let layers = vec![layer("dropout", &[("rate", rate)])];

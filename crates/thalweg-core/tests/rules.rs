@@ -1,4 +1,5 @@
-//! What is listed of the rules of a run is what a training spec does: its defaults, its fields, their ranges.
+//! What is listed of the rules of a run is what a training spec does: its defaults, its fields,
+//! their ranges.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,8 @@ fn rule_settings() -> impl Iterator<Item = (&'static Parameter, &'static Field)>
     RunRule::all().flat_map(RunRule::settings)
 }
 
-/// The spec of a file that says nothing but `value` for `field`, where its table stands with what it must have.
+/// The spec of a file that says nothing but `value` for `field`, where its table stands with what
+/// it must have.
 fn spec_with(field: &str, value: serde_json::Value) -> serde_json::Result<TrainingSpec> {
     let mut spec = serde_json::to_value(TrainingSpec::default())?;
     spec["optimizer"] = serde_json::json!({ "name": "adamw" });

@@ -1,5 +1,6 @@
-//! Hessian-vector products are exact: for every layer, activation and loss of the registries, against differences of
-//! gradients in f64; they are symmetric and linear; closed forms; threads, precision and batches change nothing.
+//! Hessian-vector products are exact: for every layer, activation and loss of the registries,
+//! against differences of gradients in f64; they are symmetric and linear; closed forms; threads,
+//! precision and batches change nothing.
 //!
 //! A new entry is tested without a change here: a layer by its examples.
 
@@ -60,8 +61,8 @@ fn trained(engine: &dyn Engine) -> Vec<bool> {
     engine.parameters().into_iter().flat_map(of).collect()
 }
 
-/// The product by differences over five points, which leaves the engine where it was. Along a unit vector these steps
-/// cross no kink of small networks, but rarely.
+/// The product by differences over five points, which leaves the engine where it was. Along a unit
+/// vector these steps cross no kink of small networks, but rarely.
 fn difference(engine: &mut dyn Engine, batch: &Batch, v: &[f64]) -> Vec<f64> {
     const H: f64 = 3e-5;
     let parameters = engine.save().unwrap().parameters;
@@ -277,7 +278,8 @@ fn hessian(engine: &mut dyn Engine, batch: &Batch) -> Vec<Vec<f64>> {
 
 #[test]
 fn of_linear_least_squares_the_hessian_is_that_of_the_normal_equations() {
-    // Of mean (z − y)², z = W·x + b: 2/outputs·Σ w·x̃x̃ᵀ/Σ w between weights of one output, 0 between outputs.
+    // Of mean (z − y)², z = W·x + b: 2/outputs·Σ w·x̃x̃ᵀ/Σ w between weights of one output, 0
+    // between outputs.
     for (inputs, outputs, count, is_weighted) in
         [(1, 1, 5, false), (3, 1, 17, true), (4, 6, 90, true)]
     {

@@ -1,7 +1,7 @@
 //! Exponential linear unit: φ(z) = z for z > 0, else α(eᶻ − 1); φ′ = 1 or αeᶻ, φ″ = 0 or αeᶻ.
 //!
-//! At 0 the derivatives are those of the branch below, as in PyTorch. They are computed from z: y + α would have
-//! lost all digits of αeᶻ where y rounds to −α.
+//! At 0 the derivatives are those of the branch below, as in PyTorch. They are computed from z: y +
+//! α would have lost all digits of αeᶻ where y rounds to −α.
 
 use super::{AnyActivation, Function};
 use crate::kernels::math;

@@ -1,5 +1,5 @@
-//! Gaussian error linear unit: φ(z) = z·Φ(z), Φ and φ₀ the standard normal distribution and its density;
-//! φ′ = Φ(z) + z·φ₀(z), φ″ = (2 − z²)·φ₀(z).
+//! Gaussian error linear unit: φ(z) = z·Φ(z), Φ and φ₀ the standard normal distribution and its
+//! density; φ′ = Φ(z) + z·φ₀(z), φ″ = (2 − z²)·φ₀(z).
 //!
 //! Computed in double precision, whose digits outlast the zero of φ′ near −0.75.
 

@@ -1,7 +1,8 @@
-//! GELU by tanh: φ(z) = ½z(1 + tanh(√(2/π)(z + c·z³))) = z·σ(v), c = 0.044715, v = 2√(2/π)·z(1 + c·z²);
-//! φ′ = σ + z·σ′·v′, φ″ = σ′·(2v′ + z·v″) + z·σ″·v′².
+//! GELU by tanh: φ(z) = ½z(1 + tanh(√(2/π)(z + c·z³))) = z·σ(v), c = 0.044715, v = 2√(2/π)·z(1 +
+//! c·z²); φ′ = σ + z·σ′·v′, φ″ = σ′·(2v′ + z·v″) + z·σ″·v′².
 //!
-//! v is computed to twice double precision, because an error in it becomes a relative error of σ(v) below 0.
+//! v is computed to twice double precision, because an error in it becomes a relative error of σ(v)
+//! below 0.
 
 use super::{AnyActivation, Function};
 use crate::kernels::math;

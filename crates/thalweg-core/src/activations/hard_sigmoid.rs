@@ -1,6 +1,8 @@
-//! Hard sigmoid: φ(z) = min(max((z + 3)/6, 0), 1); φ′ = 1/6 for −3 < z < 3, else 0 (also at the kinks).
+//! Hard sigmoid: φ(z) = min(max((z + 3)/6, 0), 1); φ′ = 1/6 for −3 < z < 3, else 0 (also at the
+//! kinks).
 //!
-//! Two rectified linear units make one: 6φ(z) = max(0, z + 3) − max(0, z − 3). Conventions of PyTorch.
+//! Two rectified linear units make one: 6φ(z) = max(0, z + 3) − max(0, z − 3). Conventions of
+//! PyTorch.
 
 use super::{AnyActivation, Function};
 use crate::kernels::{Arch, Scalar};

@@ -1,4 +1,5 @@
-//! Leaky rectified linear unit: φ(z) = z for z > 0, else a·z; φ′ = 1 for z > 0, else a (also at the kink).
+//! Leaky rectified linear unit: φ(z) = z for z > 0, else a·z; φ′ = 1 for z > 0, else a (also at the
+//! kink).
 
 use super::{AnyActivation, Function};
 use crate::kernels::{Arch, Scalar};

@@ -1,8 +1,8 @@
-//! Activations: functions applied to what a layer puts out, to each value by itself or to a row as a whole.
+//! Activations: functions of the output of a layer, elementwise or of a whole row.
 //!
-//! A file here states a [`Function`] of one number: its value, slope and curvature. Vector code for both
-//! precisions, in place over the values of a row block, comes from that. Softmax, which couples the values of a
-//! row, is an [`Activation`] of its own.
+//! A file here states a [`Function`] of one number: its value, slope and curvature. Vector code for
+//! both precisions, in place over the values of a row block, comes from that. Softmax, which
+//! couples the values of a row, is an [`Activation`] of its own.
 
 use crate::error::{Error, Result};
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
@@ -32,14 +32,14 @@ pub(crate) use identity::Identity;
 
 /// An activation as its file states it.
 pub trait Function: Copy + Send + Sync + 'static {
-    /// Whether slope and curvature are exact from the value y = φ(z); otherwise they are computed from z, which
-    /// then has to be kept.
+    /// Whether slope and curvature are exact from the value y = φ(z); otherwise they are computed
+    /// from z, which then has to be kept.
     const SLOPE_FROM_VALUE: bool;
     /// Whether φ changes nothing, so that there is nothing to do.
     const IS_IDENTITY: bool = false;
     /// See [`AnyActivation::is_probability`].
     const IS_PROBABILITY: bool = false;
-    /// Why nothing can be learned through φ, if so.
+    /// Why φ is not differentiable in a useful way, if so.
     const UNTRAINABLE: Option<&'static str> = None;
     /// The initializer that suits weights in front of it.
     const INITIALIZER: &'static str = "glorot_uniform";
@@ -51,7 +51,7 @@ pub trait Function: Copy + Send + Sync + 'static {
     fn curvature<A: Arch, T: Scalar>(self, at: T) -> T;
 }
 
-/// How the rows of a block lie: `width` values of every `stride`; the others are padding.
+/// Layout of the rows of a block: `width` values of every `stride`; the others are padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowShape {
     /// Values of a row that count.
@@ -67,10 +67,11 @@ pub trait Activation<T>: Send + Sync {
     fn keeps_input(&self) -> bool;
     /// z → φ(z), in place.
     fn forward(&self, isa: Isa, rows: RowShape, values: &mut [T]);
-    /// dy → dz = J·dy, in place; `at` holds y, or z if that is kept. As J is symmetric, it also takes a
-    /// direction of z to that of y, which is what the R-operator needs forward.
+    /// dy → dz = J·dy, in place; `at` holds y, or z if that is kept. As J is symmetric, it also
+    /// takes a direction of z to that of y, which is what the R-operator needs forward.
     fn backward(&self, isa: Isa, rows: RowShape, at: &[T], gradient: &mut [T]);
-    /// The R-operator's second term: adds (∂J/∂z · `direction`)·dy to `sum`, where `direction` is that of z.
+    /// The R-operator's second term: adds (∂J/∂z · `direction`)·dy to `sum`, where `direction` is
+    /// that of z.
     fn add_curvature(
         &self,
         isa: Isa,
@@ -92,12 +93,12 @@ pub trait AnyActivation: Activation<f32> + Activation<f64> {
         false
     }
 
-    /// Whether it makes probabilities of logits, so that losses that take logits must not stand behind it.
+    /// Whether it makes probabilities of logits, so that losses of logits must not follow it.
     fn is_probability(&self) -> bool {
         false
     }
 
-    /// Refuses to be learned through, with the reason, where that cannot work.
+    /// Whether it can be trained through.
     ///
     /// # Errors
     /// If its slope is 0 everywhere.

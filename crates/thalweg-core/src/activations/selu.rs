@@ -1,5 +1,6 @@
-//! Scaled exponential linear unit: φ(z) = λz for z > 0, else λα(eᶻ − 1), with the λ and α that keep mean 0 and
-//! variance 1 from layer to layer behind LeCun's weights; φ′ = λ or λαeᶻ, φ″ = 0 or λαeᶻ.
+//! Scaled exponential linear unit: φ(z) = λz for z > 0, else λα(eᶻ − 1), with the λ and α that keep
+//! mean 0 and variance 1 from layer to layer behind LeCun's weights; φ′ = λ or λαeᶻ, φ″ = 0 or
+//! λαeᶻ.
 //!
 //! At 0 the derivatives are those of the branch below, as in PyTorch.
 

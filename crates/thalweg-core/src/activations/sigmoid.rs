@@ -1,7 +1,7 @@
 //! Sigmoid: φ(z) = σ(z) = 1/(1 + e⁻ᶻ), φ′ = σ(1 − σ), φ″ = σ(1 − σ)(1 − 2σ).
 //!
-//! The slope is computed from z as e^{−|z|}/(1 + e^{−|z|})²: from the value it would vanish wherever σ rounds
-//! to 1, from z = 17 on in single precision.
+//! The slope is computed from z as e^{−|z|}/(1 + e^{−|z|})²: from the value it would vanish
+//! wherever σ rounds to 1, from z = 17 on in single precision.
 
 use super::{AnyActivation, Function};
 use crate::kernels::math;

@@ -1,5 +1,5 @@
-//! SiLU (swish): φ(z) = z·σ(z). With e = e^{−|z|}: φ′ = (1 + e(1 + z))/(1 + e)² for z ≥ 0, and for z < 0
-//! e(e + 1 + z)/(1 + e)², where σ + zσ′ would cancel; φ″ = 2σ′ + zσ″.
+//! SiLU (swish): φ(z) = z·σ(z). With e = e^{−|z|}: φ′ = (1 + e(1 + z))/(1 + e)² for z ≥ 0, and for
+//! z < 0 e(e + 1 + z)/(1 + e)², where σ + zσ′ would cancel; φ″ = 2σ′ + zσ″.
 //!
 //! Derivatives are computed in double precision, whose digits outlast the zero of φ′ near −1.28.
 

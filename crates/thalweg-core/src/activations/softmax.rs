@@ -1,9 +1,10 @@
 //! Softmax of every row: yⱼ = e^{zⱼ}/Σₖ e^{zₖ}; dz = y⊙(dy − ⟨dy, y⟩).
 //!
-//! Rows are shifted by their largest value, so nothing overflows. The Jacobian J = diag(y) − y·yᵀ is symmetric.
-//! In a direction ż, with ẏ = J·ż: (J̇)·dy = ẏ⊙(dy − ⟨dy, y⟩) − y·⟨dy, ẏ⟩.
+//! Rows are shifted by their largest value, so nothing overflows. The Jacobian J = diag(y) − y·yᵀ
+//! is symmetric. In a direction ż, with ẏ = J·ż: (J̇)·dy = ẏ⊙(dy − ⟨dy, y⟩) − y·⟨dy, ẏ⟩.
 //!
-//! For hidden layers and for losses of probabilities. Losses for classes take logits and have their own.
+//! For hidden layers and for losses of probabilities. Losses for classes take logits and have their
+//! own.
 
 use super::{Activation, AnyActivation, RowShape};
 use crate::kernels::{Arch, Isa, Kernel, Scalar, math};

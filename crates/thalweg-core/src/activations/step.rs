@@ -1,7 +1,7 @@
 //! Step: φ(z) = 1 for z ≥ 0, else 0 (NaN stays NaN): the neuron of McCulloch and Pitts.
 //!
-//! For predictions with given weights. Its slope is 0 wherever it has one, so that nothing reaches the layers
-//! before it; a perceptron is learned by its own loss, which needs no step.
+//! For predictions with given weights. Its slope is 0 wherever it has one, so that nothing reaches
+//! the layers before it; a perceptron is trained by its own loss, which needs no step.
 
 use super::{AnyActivation, Function};
 use crate::kernels::{Arch, Scalar};
@@ -37,7 +37,7 @@ impl Function for Step {
 pub(super) const ENTRY: Entry<Box<dyn AnyActivation>> = Entry {
     description: Description {
         name: "step",
-        summary: "1 from 0 on, else 0: for predictions only, nothing is learned through it",
+        summary: "1 from 0 on, else 0: for predictions only: it is not differentiable",
         equation: "φ(z) = 1 if z ≥ 0, else 0",
         source: "McCulloch & Pitts 1943",
         parameters: &[],

@@ -1,6 +1,7 @@
-//! A part of the image, enlarged to the whole: of its area a share a, uniform on [s, 1], at a uniform place, with the
-//! proportions of the image. With r = √a and an offset o uniform on [0, (1 − r)·n], what stands at k of n comes from
-//! o + r·(k + ½) − ½, the centres of pixels being at halves (PyTorch's `align_corners=False`).
+//! A part of the image, enlarged to the whole: of its area a share a, uniform on [s, 1], at a
+//! uniform place, with the proportions of the image. With r = √a and an offset o uniform on [0, (1
+//! − r)·n], pixel k of n comes from o + r·(k + ½) − ½, the centres of pixels being at halves
+//! (PyTorch's `align_corners=False`).
 
 use super::{Augmentation, Draw, check_image};
 use crate::random::Sequence;

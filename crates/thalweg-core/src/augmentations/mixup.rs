@@ -1,9 +1,10 @@
-//! Mixup: x̃ = λ·xᵢ + (1 − λ)·xⱼ and ỹ = λ·yᵢ + (1 − λ)·yⱼ with λ ~ Beta(α, α), drawn for every row; which row is the
-//! partner j is told in the parent's text.
+//! Mixup: x̃ = λ·xᵢ + (1 − λ)·xⱼ and ỹ = λ·yᵢ + (1 − λ)·yⱼ with λ ~ Beta(α, α), drawn for every
+//! row; which row is the partner j is defined in the parent's text.
 //!
-//! λ = X/(X + Y) with X, Y ~ Gamma(α), as 1/(1 + exp(ln Y − ln X)), because both underflow where α is small.
-//! Gamma(a) for a ≥ 1 by Marsaglia & Tsang (2000): with d = a − 1/3 and v = (1 + z/√(9d))³, z ~ N(0, 1), it is d·v
-//! once ln u < z²/2 + d − d·v + d·ln v, u uniform. Below 1, Gamma(a) = Gamma(a + 1)·u^(1/a).
+//! λ = X/(X + Y) with X, Y ~ Gamma(α), as 1/(1 + exp(ln Y − ln X)), because both underflow where α
+//! is small. Gamma(a) for a ≥ 1 by Marsaglia & Tsang (2000): with d = a − 1/3 and v = (1 +
+//! z/√(9d))³, z ~ N(0, 1), it is d·v once ln u < z²/2 + d − d·v + d·ln v, u uniform. Below 1,
+//! Gamma(a) = Gamma(a + 1)·u^(1/a).
 
 use super::{Augmentation, Draw};
 use crate::random::Sequence;

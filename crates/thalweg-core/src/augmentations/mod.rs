@@ -1,21 +1,24 @@
-//! Augmentation: training rows are changed at random before the network sees them, evaluated rows never.
+//! Augmentation: training rows are changed at random before the network sees them, evaluated rows
+//! never.
 //!
-//! For the row at position i of the batch in update t, each entry of the list in turn draws from the stream
-//! (seed, t, i) and changes the row's [`Draw`]. What the network sees is then
+//! For the row at position i of the batch in update t, each entry of the list in turn draws from
+//! the stream (seed, t, i) and changes the row's [`Draw`]. What the network sees is then
 //!
-//! - x̂ᵢ(k, l) = xᵢ(A(k, l)): the image resampled, where A is the composition of the list's maps of lines and of
-//!   pixels. Between pixels it is linear along lines and columns; beyond its edges it goes on as the edge. All maps
-//!   are composed first, so an image is resampled once, straight from the dataset.
-//! - x̃ᵢ = λᵢ·x̂ᵢ + (1 − λᵢ)·x̂ⱼ, and its target likewise: mixup with the row at position j = (i + r) mod B,
-//!   where r in 1..B is drawn once an update. Each row is the partner of one other.
-//! - x̃ᵢ + σ·ε with ε ~ N(0, 1) in every value: noise comes last, in the units of the network's input.
+//! - x̂ᵢ(k, l) = xᵢ(A(k, l)): the image resampled, where A is the composition of the list's maps of
+//!   lines and of pixels. Between pixels it is linear along lines and columns; beyond its edges it
+//!   goes on as the edge. All maps are composed first, so an image is resampled once, straight from
+//!   the dataset.
+//! - x̃ᵢ = λᵢ·x̂ᵢ + (1 − λᵢ)·x̂ⱼ, and its target likewise: mixup with the row at position j = (i +
+//!   r) mod B, where r in 1..B is drawn once an update. Each row is the partner of one other.
+//! - x̃ᵢ + σ·ε with ε ~ N(0, 1) in every value: noise comes last, in the units of the network's
+//!   input.
 //!
-//! Weights of mixed rows: the loss of row i counts wᵢ' = λᵢ·wᵢ + (1 − λᵢ)·wⱼ, and its target is mixed with
-//! λᵢ' = λᵢ·wᵢ / wᵢ'. For cross-entropy w'·l(ỹ) is then λᵢ·wᵢ·l(yᵢ) + (1 − λᵢ)·wⱼ·l(yⱼ). The batch's loss is still
-//! divided by Σ wᵢ, which is what Σ wᵢ' is on average.
+//! Weights of mixed rows: the loss of row i counts wᵢ' = λᵢ·wᵢ + (1 − λᵢ)·wⱼ, and its target is
+//! mixed with λᵢ' = λᵢ·wᵢ / wᵢ'. For cross-entropy w'·l(ỹ) is then λᵢ·wᵢ·l(yᵢ) + (1 − λᵢ)·wⱼ·l(yⱼ).
+//! The batch's loss is still divided by Σ wᵢ, which is what Σ wᵢ' is on average.
 //!
-//! A draw is a function of (seed, update, position) alone, so it does not depend on threads, and a resumed run needs
-//! no state.
+//! A draw is a function of (seed, update, position) alone, so it does not depend on threads, and a
+//! resumed run needs no state.
 
 pub use crate::kernels::resample::{Axis, View};
 
@@ -68,11 +71,12 @@ pub struct Augmenter {
 const APART: u64 = 1 << 32;
 
 impl Augmenter {
-    /// Makes the list for rows of `shape` and a loss that compares with `comparison`; none if it is empty.
+    /// Makes the list for rows of `shape` and a loss that compares with `comparison`; none if it is
+    /// empty.
     ///
     /// # Errors
-    /// If an entry does not exist, has a wrong setting, comes twice, asks for images where there are none, or mixes
-    /// targets that the loss does not take mixed.
+    /// If an entry does not exist, has a wrong setting, comes twice, asks for images where there
+    /// are none, or mixes targets that the loss does not take mixed.
     pub fn build(
         choices: &[Choice],
         shape: Shape,
@@ -100,7 +104,8 @@ impl Augmenter {
         self.mixes
     }
 
-    /// What becomes of the row at a position of the batch, and the random numbers that are left for its noise.
+    /// What becomes of the row at a position of the batch, and the random numbers that are left for
+    /// its noise.
     pub fn draw(&self, seed: u64, step: u64, position: usize) -> (Draw, Sequence) {
         let stream = Stream::new(seed, Purpose::Augment, step);
         // The first draws are the batch's own.
@@ -116,7 +121,7 @@ impl Augmenter {
         (draw, random)
     }
 
-    /// r: how far from a row its partner stands in a batch of `rows`; 0 if it has none.
+    /// r: distance from a row to its partner in a batch of `rows`; 0 if it has none.
     pub fn partner_distance(&self, seed: u64, step: u64, rows: usize) -> usize {
         if !self.mixes || rows < 2 {
             return 0;

@@ -1,4 +1,5 @@
-//! Moved by whole pixels: d down and e to the right, each uniform on −n..=n; what comes in repeats the edge.
+//! Moved by whole pixels: d down and e to the right, each uniform on −n..=n; what comes in repeats
+//! the edge.
 
 use super::{Augmentation, Draw, check_distance};
 use crate::random::Sequence;

@@ -1,8 +1,9 @@
-//! Constraints: what the weights into each unit of a layer must satisfy after every update. Of a weight-normalized
-//! layer that is its lengths, which are the norms; of an embedding, the vector of each category.
+//! Constraints: what the weights into each unit of a layer must satisfy after every update. Of a
+//! weight-normalized layer that is its lengths, which are the norms; of an embedding, the vector of
+//! each category.
 //!
-//! A layer may name its own; without one, that of the run holds ([`TrainingSpec::max_norm`]). Biases and what
-//! normalizes are never constrained.
+//! A layer may name its own; without one, that of the run holds ([`TrainingSpec::max_norm`]).
+//! Biases and what normalizes are never constrained.
 //!
 //! [`TrainingSpec::max_norm`]: crate::spec::TrainingSpec::max_norm
 

@@ -1,4 +1,5 @@
-//! None: w stays as the update left it, where the run has a constraint that a layer is to be exempt from.
+//! None: w stays as the update left it, where the run has a constraint that a layer is to be exempt
+//! from.
 
 use super::Constraint;
 use crate::registry::{Description, Entry};

@@ -1,7 +1,7 @@
 //! Initializers: the distribution of weights before training.
 //!
-//! All draw in f64 from the counter-based generator, so that a seed means the same weights in either
-//! precision, for any number of threads, on any machine.
+//! All draw in f64 from the counter-based generator, so that a seed means the same weights in
+//! either precision, for any number of threads, on any machine.
 
 mod prior;
 
@@ -28,7 +28,7 @@ entries! {
 
 /// Draws initial weights.
 pub trait Initializer: Send + Sync {
-    /// Fills the weights, row-major, one row of `fan_in` weights a unit, of units that each see `fan_in` values and
-    /// are seen by `fan_out`.
+    /// Fills the weights, row-major, one row of `fan_in` weights a unit, of units that each see
+    /// `fan_in` values and are seen by `fan_out`.
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Sequence, weights: &mut [f64]);
 }

@@ -1,8 +1,8 @@
-//! Orthogonal: W = gain·Q, where the rows of Q (or its columns, if there are more rows than columns) are orthonormal and
-//! evenly distributed over all such matrices.
+//! Orthogonal: W = gain·Q, where the rows of Q (or its columns, if there are more rows than
+//! columns) are orthonormal and evenly distributed over all such matrices.
 //!
-//! Q comes from normally distributed rows by Gram and Schmidt, each row freed twice of those before it, so that
-//! rounding leaves no trace of them (Giraud et al. 2005).
+//! Q comes from normally distributed rows by Gram and Schmidt, each row freed twice of those before
+//! it, so that rounding leaves no trace of them (Giraud et al. 2005).
 
 use super::Initializer;
 use crate::random::Sequence;

@@ -1,10 +1,11 @@
-//! Output biases at the prior: with weights that are still small, the network begins by answering with the shares of the
-//! classes (b = log p for softmax, log(p/(1 − p)) for a sigmoid) or with the mean of the targets (b = mean, or its
-//! logarithm behind an exponential), and does not spend its first updates on learning them.
+//! Output biases at the prior: with weights that are still small, the network begins by answering
+//! with the shares of the classes (b = log p for softmax, log(p/(1 − p)) for a sigmoid) or with the
+//! mean of the targets (b = mean, or its logarithm behind an exponential), and does not spend its
+//! first updates on learning them.
 //!
-//! Shares are weighted as the loss weighs rows, so that balanced class weights give equal shares. A class that no row
-//! has counts as half a row. Losses by margins keep biases of 0. Source: Karpathy 2019, A Recipe for Training Neural
-//! Networks; Lin et al. 2017, section 4.1.
+//! Shares are weighted as the loss weighs rows, so that balanced class weights give equal shares. A
+//! class that no row has counts as half a row. Losses by margins keep biases of 0. Source: Karpathy
+//! 2019, A Recipe for Training Neural Networks; Lin et al. 2017, section 4.1.
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -14,7 +15,7 @@ use crate::registry::{Default, Description, Domain, Parameter};
 use crate::source::RowSource;
 use crate::spec::NetworkSpec;
 
-/// What lists say of it.
+/// Its description in lists.
 pub const OUTPUT_BIAS: Description = Description {
     name: "output_bias",
     summary: "Where the biases of the output layer begin: at the prior of the classes, or at 0",
@@ -28,9 +29,9 @@ pub const OUTPUT_BIAS: Description = Description {
     }],
 };
 
-/// Sets the biases of the last layer of `engine`, made from `network` and not yet trained, to the prior of the rows
-/// of `training`. Tells whether there was something to set: a network whose last layer has no bias, or an activation,
-/// or whose loss is by margins, stays as it is.
+/// Sets the biases of the last layer of `engine`, made from `network` and not yet trained, to the
+/// prior of the rows of `training`. Tells whether there was something to set: a network whose last
+/// layer has no bias, or an activation, or whose loss is by margins, stays as it is.
 ///
 /// # Errors
 /// If `network` is not valid or not that of the engine, or the rows cannot be read.

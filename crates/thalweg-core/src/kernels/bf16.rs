@@ -1,14 +1,15 @@
 //! bf16: single-precision numbers cut to 8 bits of mantissa, in pairs.
 //!
 //! Products of bf16 numbers go through an instruction that takes two steps of the reduction at once
-//! (`vdpbf16ps`: c ← c + a₁·b₁ + a₀·b₀ with products exact and sums in single precision). So operands lie in
-//! *pairs* along the reduction. A pair fills 32 bits, as a single-precision number does: buffers of f32 hold
-//! pairs as bits that nobody reads as a number.
+//! (`vdpbf16ps`: c ← c + a₁·b₁ + a₀·b₀ with products exact and sums in single precision). So
+//! operands are stored in *pairs* along the reduction. A pair fills 32 bits, as a single-precision
+//! number does: buffers of f32 hold pairs, as bits that are never read as a number.
 
 use super::isa::{Isa, Kernel};
 use super::simd::Arch;
 
-/// The two numbers as a pair, the first in the low half; rounded to nearest, ties to even; NaN stays NaN.
+/// The two numbers as a pair, the first in the low half; rounded to nearest, ties to even; NaN
+/// stays NaN.
 #[inline(always)]
 fn pair(first: f32, second: f32) -> f32 {
     f32::from_bits((round(second) & 0xffff_0000) | (round(first) >> 16))
@@ -52,8 +53,8 @@ pub struct Pairing<'a> {
 }
 
 impl Pairing<'_> {
-    /// Neighbours within a row: pair (i, k) is of values (i, 2k) and (i, 2k + 1); the last one takes a value
-    /// from beyond the width if that is odd.
+    /// Neighbours within a row: pair (i, k) is of values (i, 2k) and (i, 2k + 1); the last one
+    /// takes a value from beyond the width if that is odd.
     ///
     /// # Panics
     /// If a slice is too short: a mistake in the plan, not in any input.
@@ -84,7 +85,8 @@ impl Pairing<'_> {
         isa.run(Columns(self));
     }
 
-    /// Neighbouring rows: pair (k, j) is of values (2k, j) and (2k + 1, j); 0 where there is no such row.
+    /// Neighbouring rows: pair (k, j) is of values (2k, j) and (2k + 1, j); 0 where there is no
+    /// such row.
     ///
     /// # Panics
     /// If a slice is too short: a mistake in the plan, not in any input.

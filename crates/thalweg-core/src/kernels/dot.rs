@@ -4,7 +4,7 @@ use super::gather::clear;
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, MOST_LANES, Scalar, Vector};
 
-/// Sums that grow side by side, so that additions need not wait for each other.
+/// Independent partial sums, so that additions do not wait for each other.
 const SUMS: usize = 4;
 
 /// y\[row, unit\] = start\[unit\] + Σⱼ x\[row, j\]·w\[unit, j\].
@@ -108,7 +108,8 @@ impl<T: Scalar> Dots<'_, T> {
     }
 }
 
-/// sum\[unit, j\] = Σ over rows of factors\[row, unit\]·x\[row, j\]: what [`Dots`] is to the gradient.
+/// sum\[unit, j\] = Σ over rows of factors\[row, unit\]·x\[row, j\]: what [`Dots`] is to the
+/// gradient.
 #[derive(Debug)]
 pub struct WeightedSums<'a, T> {
     /// Rows of `factors` and x.

@@ -1,8 +1,8 @@
-//! Rows: gathering those that lie far apart, and clearing.
+//! Rows: gathering scattered rows, and clearing.
 //!
-//! Rows come in the order of a shuffle, so nothing but the list of their numbers says where the next one
-//! lies. While a row is copied, the one at the same position of a later block is asked for, so that requests to
-//! memory are spread over the copying.
+//! Rows come in the order of a shuffle, so nothing but the list of their numbers says where the
+//! next one lies. While a row is copied, the one at the same position of a later block is asked
+//! for, so that requests to memory are spread over the copying.
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar};
@@ -20,7 +20,7 @@ pub struct Gather<'a, S, T, R, C> {
     pub width: usize,
     /// The numbers of the rows.
     pub rows: R,
-    /// Those of rows that will be gathered after these, if they lie anywhere.
+    /// The numbers of the rows that will be gathered next, if any: they are prefetched.
     pub next: &'a [u32],
     /// Where the rows go, and how far apart.
     pub to: &'a mut [T],
@@ -31,7 +31,7 @@ pub struct Gather<'a, S, T, R, C> {
 }
 
 impl<S: Copy, T, R: Iterator<Item = usize>, C: Fn(S) -> T> Gather<'_, S, T, R, C> {
-    /// Does it, for as many rows as `to` has room for.
+    /// Gathers as many rows as `to` has room for.
     ///
     /// # Panics
     /// If a row is not in `from`.
@@ -70,8 +70,9 @@ impl<S: Copy, T, R: Iterator<Item = usize>, C: Fn(S) -> T> Kernel for Gather<'_,
     }
 }
 
-/// Converts a short row in pieces of fixed sizes, which become vector instructions and not a call. The last piece
-/// may overlap the one before it. A long one is a loop, in which narrow numbers fill vectors as well.
+/// Converts a short row in pieces of fixed sizes, which become vector instructions and not a call.
+/// The last piece may overlap the one before it. A long one is a loop, in which narrow numbers fill
+/// vectors as well.
 #[inline(always)]
 fn convert_row<S: Copy, T>(from: &[S], to: &mut [T], convert: impl Fn(S) -> T) {
     if from.len() > LONG
@@ -104,8 +105,8 @@ fn convert_pieces<const N: usize, S: Copy, T>(
     true
 }
 
-/// 0 into rows, `stride` apart, of which `width` values each will be written, if they have padding; one line without a
-/// call.
+/// 0 into rows, `stride` apart, of which `width` values each will be written, if they have padding;
+/// one line without a call.
 #[inline(always)]
 pub fn clear<T: Scalar>(rows: &mut [T], stride: usize, width: usize) {
     if stride == width {
@@ -117,7 +118,7 @@ pub fn clear<T: Scalar>(rows: &mut [T], stride: usize, width: usize) {
     }
 }
 
-/// Asks for a row to be brought into the second-level cache: from there it is near enough, and more of such requests can be
+/// Prefetches a row into the second-level cache: close enough, and more of such requests can be
 /// on their way than the first one takes. A hint: no result depends on it.
 #[inline(always)]
 pub fn prefetch<S>(row: &[S]) {
@@ -132,8 +133,8 @@ pub fn prefetch<S>(row: &[S]) {
             unsafe { _mm_prefetch(start.add(offset), _MM_HINT_T1) };
             offset += LINE;
         }
-        // A row that does not begin on a line may end on one more. Which do differs from row to row, and guessing it
-        // wrong would cost more than to ask for the same line twice.
+        // A row that does not begin on a line may end on one more. Which do differs from row to
+        // row, and guessing it wrong would cost more than to ask for the same line twice.
         // SAFETY: as above; of an empty row this is the byte before, which is not read either.
         unsafe { _mm_prefetch(start.wrapping_add(bytes).wrapping_sub(1), _MM_HINT_T1) };
     }

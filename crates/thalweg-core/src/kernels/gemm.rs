@@ -1,10 +1,10 @@
 //! Matrix products for the three places where a dense layer needs one.
 //!
-//! Forward y = x·W + b, backward dx = dz·Wᵀ and gradient dW = xᵀ·dz are all C = A·B + start, where B is read
-//! in *panels* of a few vectors' width and A by two strides. One register tile serves all three:
-//! `rows × vectors` accumulators, for each step of the reduction one broadcast of A per row and one load
-//! of B per vector. The order of additions in an element of C depends on the reduction length alone,
-//! not on how rows or columns are cut, so results do not depend on blocks or threads.
+//! Forward y = x·W + b, backward dx = dz·Wᵀ and gradient dW = xᵀ·dz are all C = A·B + start, where
+//! B is read in *panels* of a few vectors' width and A by two strides. One register tile serves all
+//! three: `rows × vectors` accumulators, for each step of the reduction one broadcast of A per row
+//! and one load of B per vector. The order of additions in an element of C depends on the reduction
+//! length alone, not on how rows or columns are cut, so results do not depend on blocks or threads.
 
 use std::marker::PhantomData;
 
@@ -24,7 +24,7 @@ pub enum Start<'a, T> {
     Row(&'a [T]),
 }
 
-/// A matrix of which element (i, p) stands at `i * row + p * column`.
+/// A matrix whose element (i, p) is at `i * row + p * column`.
 #[derive(Debug, Clone, Copy)]
 pub struct Strided<'a, T> {
     /// The elements.
@@ -189,7 +189,7 @@ impl<T: Scalar, K: Term<T>> Kernel for Tiles<'_, '_, T, K> {
                 };
                 let (b_offset, ldb) = place(product.b_layout, product.depth);
                 let (c_offset, ldc) = place(product.c_layout, product.rows);
-                // SAFETY: `Product::run` checked that all tiles of these sizes lie inside the slices.
+                // SAFETY: `Product::run` checked that all tiles of these sizes are inside the slices.
                 unsafe {
                     let strip = Strip::<T> {
                         rows: product.rows,
@@ -457,8 +457,8 @@ mod tests {
         }
     }
 
-    /// bf16 products are exact in single precision, so they can be computed in any way that adds up in the
-    /// documented order: the second number of a pair first, each sum rounded.
+    /// bf16 products are exact in single precision, so they can be computed in any way that adds up
+    /// in the documented order: the second number of a pair first, each sum rounded.
     #[test]
     fn products_of_pairs_add_up_their_numbers_in_order_on_every_path() {
         let (rows, depth) = (13, 9);

@@ -1,7 +1,7 @@
 //! Choosing the instruction set at run time.
 //!
 //! A kernel is a struct with one generic method. [`Isa::run`] compiles that method once for every
-//! instruction set and calls the version for this machine, so the choice and its `unsafe` stand here
+//! instruction set and calls the version for this machine, so the choice and its `unsafe` are here
 //! and nowhere else. `THALWEG_CPU=avx512|avx2|portable` forces a path that the machine has.
 
 use std::sync::OnceLock;

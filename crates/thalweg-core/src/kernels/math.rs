@@ -1,9 +1,9 @@
-//! exp, log and their relatives for f32 and f64, written so that compilers turn a loop over them into
-//! vector code: no branches, no tables, no calls.
+//! exp, log and their relatives for f32 and f64, written so that compilers turn a loop over them
+//! into vector code: no branches, no tables, no calls.
 //!
-//! exp: x = n·ln 2 + r with |r| ≤ ½ ln 2, then eˣ = 2ⁿ·eʳ and eʳ − 1 by its Taylor polynomial, of degree
-//! 7 for f32 (remainder 6e-9) and 13 for f64 (4e-18).
-//! log: x = 2ᵏ·m with m in [√½, √2), then log m = 2 artanh(s), s = (m − 1)/(m + 1), by its series in s².
+//! exp: x = n·ln 2 + r with |r| ≤ ½ ln 2, then eˣ = 2ⁿ·eʳ and eʳ − 1 by its Taylor polynomial, of
+//! degree 7 for f32 (remainder 6e-9) and 13 for f64 (4e-18). log: x = 2ᵏ·m with m in [√½, √2), then
+//! log m = 2 artanh(s), s = (m − 1)/(m + 1), by its series in s².
 
 use super::simd::{Arch, Scalar};
 
@@ -79,7 +79,7 @@ macro_rules! scalar {
 
             #[inline(always)]
             fn exp_parts<A: Arch>(self) -> (Self, Self) {
-                // Adding 1.5·2^mantissa rounds to an integer that then stands in the lowest bits.
+                // Adding 1.5·2^mantissa rounds to an integer in the lowest bits.
                 const ROUND: $float = 1.5 * (1u64 << $mantissa) as $float;
                 let x = if self < $low { $low } else { self };
                 let x = if x > $high { $high } else { x };
@@ -216,8 +216,8 @@ pub fn softplus<A: Arch, T: Scalar>(x: T) -> T {
     tail + if x > T::ZERO { x } else { T::ZERO }
 }
 
-/// (p, e) with p + e = a·b exactly: Dekker 1971 where multiply-adds are not fused. Not for |a|, |b| near the
-/// ends of the range.
+/// (p, e) with p + e = a·b exactly: Dekker 1971 where multiply-adds are not fused. Not for |a|, |b|
+/// near the ends of the range.
 #[inline(always)]
 pub fn two_product<A: Arch>(a: f64, b: f64) -> (f64, f64) {
     let p = a * b;

@@ -1,4 +1,5 @@
-//! Hot loops. Nothing here allocates. Private to the crate: kernels trust the sizes that they are given.
+//! Hot loops. Nothing here allocates. Private to the crate: kernels trust the sizes that they are
+//! given.
 
 pub mod bf16;
 pub mod correlate;

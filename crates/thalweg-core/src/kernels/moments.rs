@@ -3,7 +3,7 @@
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar};
 
-/// Partial sums that grow side by side.
+/// Independent partial sums.
 const LANES: usize = 16;
 
 /// Adds up `terms(i)` for i < length.

@@ -1,9 +1,10 @@
-//! The standard normal distribution, in double precision: Φ(−a) = ½ erfc(a/√2) and φ(a) = e^{−a²/2}/√(2π), a ≥ 0.
+//! The standard normal distribution, in double precision: Φ(−a) = ½ erfc(a/√2) and φ(a) =
+//! e^{−a²/2}/√(2π), a ≥ 0.
 //!
-//! Φ(−a) = e^{−a²/2}·g(a), where (1 + a)·2g(a) is smooth and between 0.79 and 1 from 0 to ∞. It is taken as a
-//! polynomial in t = (a − 5)/(a + 5), fitted at the Chebyshev points of [−1, 1] with 50 digits (Shepherd &
-//! Laframboise 1981 do so for erfc); what it leaves out is below 1e-17. Nothing here branches, so that compilers
-//! turn a loop over it into vector code.
+//! Φ(−a) = e^{−a²/2}·g(a), where (1 + a)·2g(a) is smooth and between 0.79 and 1 from 0 to ∞. It is
+//! taken as a polynomial in t = (a − 5)/(a + 5), fitted at the Chebyshev points of [−1, 1] with 50
+//! digits (Shepherd & Laframboise 1981 do so for erfc); what it leaves out is below 1e-17. Nothing
+//! here branches, so that compilers turn a loop over it into vector code.
 
 use super::math::exp;
 use super::simd::{Arch, Scalar};
@@ -46,8 +47,8 @@ pub const END: f64 = 40.0;
 #[inline(always)]
 pub fn tail<A: Arch>(a: f64) -> (f64, f64) {
     let a = if a > END { END } else { a };
-    // a² = high² + (a − high)(a + high), with a high that has half the digits, so that its square is exact:
-    // an error in the argument of exp would become a relative error of the result.
+    // a² = high² + (a − high)(a + high), with a high that has half the digits, so that its square
+    // is exact: an error in the argument of exp would become a relative error of the result.
     const SPLIT: f64 = (1u32 << 27) as f64 + 1.0;
     let shifted = SPLIT * a;
     let high = shifted - (shifted - a);

@@ -1,6 +1,6 @@
-//! Rows in packs: as many rows as a vector has lanes, value by value, so that value v of row r stands at
-//! v·lanes + r. What a layer does with a value it then does with a vector, whatever the shape of an image.
-//! Between rows and packs lies the transposition of lanes × lanes values.
+//! Rows in packs: as many rows as a vector has lanes, value by value, so that value v of row r is
+//! at v·lanes + r. What a layer does with a value it then does with a vector, whatever the shape of
+//! an image. Conversion is the transposition of lanes × lanes values.
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, MOST_LANES, Scalar, Vector};
@@ -15,7 +15,8 @@ pub enum Packing {
     Unpack,
 }
 
-/// Copies `rows` rows of `width` values, a multiple of the lanes. The last pack is whole in its slice.
+/// Copies `rows` rows of `width` values, a multiple of the lanes. The last pack is whole in its
+/// slice.
 ///
 /// # Panics
 /// If a slice is too short: a mistake in the plan, not in any input.

@@ -1,11 +1,13 @@
-//! Windows that slide over images of rows in packs (see `pack`), each of whose channels is seen by itself.
+//! Windows that slide over images of rows in packs (see `pack`), each of whose channels is seen by
+//! itself.
 
 use std::ops::Range;
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar, Vector};
 
-/// What a window makes of the pixels that it sees, and how the gradient of that is shared out among them.
+/// What a window makes of the pixels that it sees, and how the gradient of that is shared out among
+/// them.
 pub trait Pooling: Copy {
     /// Before the first pixel.
     const START: f64;
@@ -33,7 +35,7 @@ pub struct Windows {
     pub kernel: usize,
     /// How far it moves.
     pub stride: usize,
-    /// Lines around the input, which nobody sees.
+    /// Lines of padding around the input.
     pub padding: usize,
 }
 

@@ -1,11 +1,13 @@
-//! What the machine itself can do, in the instruction set that the kernels use: the yardsticks of benchmarks.
+//! What the machine itself can do, in the instruction set that the kernels use: the yardsticks of
+//! benchmarks.
 //!
-//! Arithmetic: independent multiply-adds in registers, x ← a·x + b. Twelve accumulators hide the latency of a
-//! fused multiply-add (4 cycles × 2 a cycle = 8 in flight); x converges to b/(1 − a), so no number becomes
-//! infinite or subnormal. Memory: the sum of a slice, which is as fast as it can be read.
+//! Arithmetic: independent multiply-adds in registers, x ← a·x + b. Twelve accumulators hide the
+//! latency of a fused multiply-add (4 cycles × 2 a cycle = 8 in flight); x converges to b/(1 − a),
+//! so no number becomes infinite or subnormal. Memory: the sum of a slice, which is as fast as it
+//! can be read.
 //!
-//! Each function does its work on the calling thread; who calls it on how many threads, and the clock, are
-//! in `thalweg-bench`.
+//! Each function does its work on the calling thread; who calls it on how many threads, and the
+//! clock, are in `thalweg-bench`.
 
 use std::hint::black_box;
 
@@ -14,8 +16,8 @@ use super::simd::{Arch, Scalar, Vector};
 
 const ACCUMULATORS: usize = 12;
 
-/// Runs `iterations` rounds of the products of bf16 pairs, where they are an instruction; returns the number
-/// of floating-point operations, 0 where they are not.
+/// Runs `iterations` rounds of the products of bf16 pairs, where they are an instruction; returns
+/// the number of floating-point operations, 0 where they are not.
 pub fn bf16_dots(isa: Isa, iterations: usize) -> usize {
     struct Dots(usize, f32);
     impl Kernel for Dots {

@@ -3,10 +3,11 @@
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, Scalar};
 
-/// Partial sums that grow side by side.
+/// Independent partial sums.
 const LANES: usize = 32;
 
-/// Σ x², in double precision: squares of single-precision numbers neither overflow nor vanish there.
+/// Σ x², in double precision: squares of single-precision numbers neither overflow nor vanish
+/// there.
 pub fn sum_of_squares<T: Scalar>(isa: Isa, values: &[T]) -> f64 {
     struct SumOfSquares<'a, T>(&'a [T]);
     impl<T: Scalar> Kernel for SumOfSquares<'_, T> {
@@ -36,12 +37,13 @@ pub fn sum_of_squares<T: Scalar>(isa: Isa, values: &[T]) -> f64 {
     isa.run(SumOfSquares(values))
 }
 
-/// sum\[j\] = Σ over rows of x\[row, j\], where a row takes as many values as there are sums: up to four, or 16.
+/// sum\[j\] = Σ over rows of x\[row, j\], where a row takes as many values as there are sums: up to
+/// four, or 16.
 ///
 /// # Panics
 /// If there are other numbers of sums.
 pub fn column_sums<T: Scalar>(isa: Isa, x: &[T], sums: &mut [T]) {
-    /// Partial sums side by side, each of one column: a multiple of all these numbers of columns.
+    /// Independent partial sums, each of one column: a multiple of all these numbers of columns.
     const SUMS: usize = 48;
     struct ColumnSums<'a, T>(&'a [T], &'a mut [T]);
     impl<T: Scalar> Kernel for ColumnSums<'_, T> {
@@ -86,7 +88,8 @@ pub fn column_sums<T: Scalar>(isa: Isa, x: &[T], sums: &mut [T]) {
     isa.run(ColumnSums(x, sums));
 }
 
-/// sum\[j\] = Σ over rows of x\[row, j\], row by row; rows are `stride` apart, and the last ends with `x`.
+/// sum\[j\] = Σ over rows of x\[row, j\], row by row; rows are `stride` apart, and the last ends
+/// with `x`.
 pub fn sum_rows<T: Scalar>(isa: Isa, x: &[T], stride: usize, sums: &mut [T]) {
     struct SumRows<'a, T>(&'a [T], usize, &'a mut [T]);
     impl<T: Scalar> Kernel for SumRows<'_, T> {

@@ -33,7 +33,7 @@ impl Axis {
         self.step *= step;
     }
 
-    /// What stands at k: the pixel before, the pixel after, and the share of the one after.
+    /// The source of k: the pixel before, the pixel after, and the share of the one after.
     #[inline(always)]
     pub(crate) fn at(&self, k: usize) -> (usize, usize, f64) {
         let last = self.length - 1;
@@ -78,7 +78,8 @@ impl View {
 /// Pixels of a line whose places are worked out together.
 const CHUNK: usize = 64;
 
-/// Writes an image, channel by channel, or mixes it with what is there: to ← (1 − share)·to + share·x̂.
+/// Writes an image, channel by channel, or mixes it with what is there: to ← (1 − share)·to +
+/// share·x̂.
 pub struct Resample<'a, S, T, C> {
     /// Where pixels come from.
     pub view: View,
@@ -168,8 +169,8 @@ mod tests {
         values.map(|i| (i * i * 7 % 251) as u8).collect()
     }
 
-    /// What stands at real coordinates of an image that goes on as its edges, by the definition of bilinear
-    /// interpolation: Σ over all pixels of I·max(0, 1 − |y − i|)·max(0, 1 − |x − j|).
+    /// What stands at real coordinates of an image that goes on as its edges, by the definition of
+    /// bilinear interpolation: Σ over all pixels of I·max(0, 1 − |y − i|)·max(0, 1 − |x − j|).
     fn at(image: &[f64], height: usize, width: usize, y: f64, x: f64) -> f64 {
         let y = y.max(0.0).min(height as f64 - 1.0);
         let x = x.max(0.0).min(width as f64 - 1.0);

@@ -1,6 +1,6 @@
-//! A single row with a matrix in panels (see `gemm`). Every weight is read or written once, so there is nothing to
-//! block: a product is summed up row by row of the matrix, in two chains so that additions need not wait for each
-//! other, and an outer product is written row by row.
+//! A single row with a matrix in panels (see `gemm`). Every weight is read or written once, so
+//! there is nothing to block: a product is summed up row by row of the matrix, in two chains so
+//! that additions need not wait for each other, and an outer product is written row by row.
 
 use super::gemm::Layout;
 use super::isa::{Isa, Kernel};

@@ -64,7 +64,8 @@ pub trait Scalar:
     fn sqrt(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
-    /// Itself, or 0 if it is subnormal: a product with one of these takes some processors a hundred times as long.
+    /// Itself, or 0 if it is subnormal: a product with one of these takes some processors a hundred
+    /// times as long.
     fn flush(self) -> Self;
     /// `self·b + c`, fused where the instruction set has it.
     fn mul_add<A: Arch>(self, b: Self, c: Self) -> Self;
@@ -114,8 +115,8 @@ pub trait Vector<T>: Copy {
     fn zip(self, b: Self) -> [Self; 2];
     /// The sum of all lanes.
     fn sum(self) -> T;
-    /// The sums of as many vectors as one has lanes, each in a lane, and each as [`sum`](Self::sum) adds it up: what is
-    /// in the vectors is lost.
+    /// The sums of as many vectors as one has lanes, each in a lane, and each as [`sum`](Self::sum)
+    /// adds it up: what is in the vectors is lost.
     #[inline(always)]
     fn sums(vectors: &mut [Self]) -> Self {
         let mut half = Self::LANES / 2;
@@ -322,7 +323,7 @@ mod x86 {
                 }
                 #[inline(always)]
                 fn max_or_nan(self, b: Self) -> Self {
-                    // Where `b` is no number, it is what the instruction puts out.
+                    // Where `b` is NaN, the instruction returns `b`.
                     // SAFETY: see above.
                     unsafe { $first_if_nan(self, $max(self, b)) }
                 }

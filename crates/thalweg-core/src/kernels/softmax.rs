@@ -1,7 +1,7 @@
 //! Softmax of many rows: p = eᶻ/Σ eᶻ, and log Σ eᶻ beside it, as max z + log Σ e^(z − max z).
 //!
-//! Each row is shifted by its largest value, so nothing overflows. Three sweeps over rows that stay in the
-//! first-level cache: shift, exponentiate (one flat loop), normalize.
+//! Each row is shifted by its largest value, so nothing overflows. Three sweeps over rows that stay
+//! in the first-level cache: shift, exponentiate (one flat loop), normalize.
 
 use super::gather::clear;
 use super::isa::{Isa, Kernel};
@@ -11,8 +11,8 @@ use super::simd::{Arch, Scalar, Vector};
 /// Rows that are swept together.
 const ROWS: usize = 64;
 
-/// Rows of logits: `outputs` of every `stride` values, `stride` a multiple of [`Softmax::MULTIPLE`] where there are
-/// more than a few outputs.
+/// Rows of logits: `outputs` of every `stride` values, `stride` a multiple of [`Softmax::MULTIPLE`]
+/// where there are more than a few outputs.
 #[derive(Debug)]
 pub struct Softmax<'a, T> {
     /// Values of a row that count; the others are padding, finite in `z` and 0 in `p` afterwards.
@@ -29,8 +29,8 @@ pub struct Softmax<'a, T> {
     pub p: &'a mut [T],
     /// Receives the largest logit of each row.
     pub largest: &'a mut [T],
-    /// Receives log Σ exp(z − largest) of each row. The two are not added up: log Σ exp z − z of some
-    /// class would cancel.
+    /// Receives log Σ exp(z − largest) of each row. The two are not added up: log Σ exp z − z of
+    /// some class would cancel.
     pub log_total: &'a mut [T],
 }
 
@@ -90,7 +90,7 @@ impl<T: Scalar, const WIDTH: usize> Kernel for ByOutput<'_, T, WIDTH> {
             let rows = log_part.len();
             let block = first * stride..(first + rows) * stride;
             let (z, p) = (&z[block.clone()], &mut p[block]);
-            // Whole vectors; what stands beyond the rows is computed and not used.
+            // Whole vectors; values beyond the rows are computed and not used.
             let width = rows.next_multiple_of(16).min(WIDTH);
             let mut e = [[T::ZERO; WIDTH]; FEW];
             let e = &mut e[..outputs];

@@ -1,7 +1,7 @@
 //! Transposing a matrix in squares that fill registers.
 //!
-//! Zipping registers i and i + lanes/2 for every i turns the number of a register and a lane, written in bits, by one place;
-//! after log₂ lanes rounds the two have changed places.
+//! Zipping registers i and i + lanes/2 for every i turns the number of a register and a lane,
+//! written in bits, by one place; after log₂ lanes rounds the two have changed places.
 
 use super::isa::{Isa, Kernel};
 use super::simd::{Arch, MOST_LANES, Scalar, Vector};
@@ -27,7 +27,8 @@ impl<T: Scalar> Transpose<'_, T> {
     /// Does it.
     ///
     /// # Safety
-    /// `to` is valid for `columns` rows of `rows` values, `to_stride` apart, and nobody else uses these.
+    /// `to` is valid for `columns` rows of `rows` values, `to_stride` apart, and the caller has
+    /// exclusive access to them.
     ///
     /// # Panics
     /// If `from` is too short: a mistake in the plan, not in any input.
@@ -104,7 +105,7 @@ mod tests {
                     to: start,
                     to_stride,
                 };
-                // SAFETY: `to` has so many columns.
+                // SAFETY: `to` has this many columns.
                 unsafe { kernel.run(isa) };
                 for (j, column) in to.chunks_exact(to_stride).enumerate() {
                     for (i, value) in column.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax). dx = dy·∂y/∂x.
+//! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax).
+//! dx = dy·∂y/∂x.
 
 use super::{Facts, Example, 
     Block, Geometry, Layer, Order, Part, Context, SecondOrder, Shape, Site, Tangent,

@@ -1,5 +1,5 @@
-//! Mean over windows: y = Σ of the pixels that the window sees / kernel², for each channel. What pads the
-//! image counts as zeros, as in PyTorch. dx spreads dy / kernel² over the window.
+//! Mean over windows: y = Σ of the pixels that the window sees / kernel², for each channel. What
+//! pads the image counts as zeros, as in PyTorch. dx spreads dy / kernel² over the window.
 //!
 //! Source: LeCun, Bottou, Bengio & Haffner 1998 (there with a learned factor).
 
@@ -10,7 +10,7 @@ use crate::kernels::pool::Pooling;
 use crate::kernels::simd::{Arch, Scalar, Vector};
 use crate::registry::{Description, Entry};
 
-/// The mean over so many pixels.
+/// The mean over this many pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mean(pub usize);
 

@@ -1,15 +1,18 @@
 //! Batch normalization: y = γ·x̂ + β with x̂ = (x − μ)/√(σ² + ε), for each channel.
 //!
-//! In training μ and σ² = M/n are mean and variance of the channel over *all* n values that the batch has of
-//! it (rows × positions, every row counting the same whatever its weight); in evaluation they are the running
-//! statistics, moving averages over the training steps: μ̄ ← (1 − m)·μ̄ + m·μ, σ̄² ← (1 − m)·σ̄² + m·M/(n − 1).
-//! Backward: dβ = Σ dy, dγ = Σ dy·x̂, dx = γ/√(σ² + ε)·(dy − dβ/n − x̂·dγ/n).
+//! In training μ and σ² = M/n are mean and variance of the channel over *all* n values that the
+//! batch has of it (rows × positions, every row counting the same whatever its weight); in
+//! evaluation they are the running statistics, moving averages over the training steps: μ̄ ← (1 −
+//! m)·μ̄ + m·μ, σ̄² ← (1 − m)·σ̄² + m·M/(n − 1). Backward: dβ = Σ dy, dγ = Σ dy·x̂, dx = γ/√(σ² +
+//! ε)·(dy − dβ/n − x̂·dγ/n).
 //!
-//! Source: Ioffe & Szegedy 2015; momentum m and the unbiased running variance as in PyTorch. Row blocks tell
-//! their (n, μ, M), which are put together in the order of the rows (Chan, Golub & LeVeque 1983).
+//! Source: Ioffe & Szegedy 2015; momentum m and the unbiased running variance as in PyTorch. Row
+//! blocks write their (n, μ, M), which are put together in the order of the rows (Chan, Golub &
+//! LeVeque 1983).
 //!
-//! One value has no variance: a batch size that leaves a single value a channel is refused, and a last short
-//! batch of this kind is normalized by the running statistics, which it leaves as they are.
+//! One value has no variance: a batch size that leaves a single value a channel is refused, and a
+//! last short batch of this kind is normalized by the running statistics, which it leaves as they
+//! are.
 
 mod tangent;
 
@@ -34,8 +37,8 @@ struct BatchNorm {
     epsilon: f64,
 }
 
-/// Places in the summary of the forward pass: n, then for each channel μ, M, and 1/√(σ² + ε) once the whole
-/// batch is known. That of the backward pass has Σ dy and Σ dy·x̂ of each channel.
+/// Places in the summary of the forward pass: n, then for each channel μ, M, and 1/√(σ² + ε) once
+/// the whole batch is known. That of the backward pass has Σ dy and Σ dy·x̂ of each channel.
 #[derive(Clone, Copy)]
 struct Summary<'a> {
     channels: usize,

@@ -1,9 +1,9 @@
-//! Dropout, inverted: in training y = m ⊙ x, m = 0 with probability p and else 1/(1 − p); in evaluation y = x.
-//! dx = m ⊙ dy.
+//! Dropout, inverted: in training y = m ⊙ x, m = 0 with probability p and else 1/(1 − p); in
+//! evaluation y = x. dx = m ⊙ dy.
 //!
-//! Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014; scaled in training and not in
-//! evaluation, as PyTorch does. The mask is a function of (seed, update, layer, row of the batch, value), so
-//! it depends neither on threads nor on how the batch is cut.
+//! Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014; scaled in training and
+//! not in evaluation, as PyTorch does. The mask is a function of (seed, update, layer, row of the
+//! batch, value), so it depends neither on threads nor on how the batch is cut.
 
 use super::{Facts, Example, 
     Block, Geometry, Layer, Mode, Part, Context, LayerPlan, SecondOrder, Shape, Trace,
@@ -24,7 +24,8 @@ struct Dropout {
 
 /// Numbers of a mask that are drawn together.
 const WORDS: usize = 4 * BLOCKS;
-/// Rows have this many bits of the address of a random number, and groups of [`WORDS`] values as many.
+/// Rows have this many bits of the address of a random number, and groups of [`WORDS`] values as
+/// many.
 const BITS: u32 = 24;
 
 impl Dropout {

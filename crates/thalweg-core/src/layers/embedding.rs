@@ -1,15 +1,17 @@
-//! Embedding: the first inputs are codes of categories, one for each column, whole numbers from 0 to levels − 1. Each
-//! becomes the vector that its column's table has for it, y = (E₁\[x₁\], E₂\[x₂\], …, and the numbers that follow the
-//! codes, as they are). dEⱼ\[c\] adds up dy over the rows whose code is c.
+//! Embedding: the first inputs are codes of categories, one for each column, whole numbers from 0
+//! to levels − 1. Each becomes the vector that its column's table has for it, y = (E₁\[x₁\],
+//! E₂\[x₂\], …, and the numbers that follow the codes, as they are). dEⱼ\[c\] adds up dy over the
+//! rows whose code is c.
 //!
-//! Source: Guo & Berkhahn 2016 (entity embeddings of categorical variables). Columns have tables of their own sizes.
-//! A width that nobody sets follows from the levels n, min(600, round(1.6·n^0.56)), a rule that Howard & Gugger
-//! (fastai, `emb_sz_rule`) found by experiments. Vectors are drawn from N(0, 1), the scale of standardized numbers,
-//! but for code 0, which preprocessing keeps for what is unknown: it begins at 0, the mean of the others.
+//! Source: Guo & Berkhahn 2016 (entity embeddings of categorical variables). Columns have tables of
+//! their own sizes. The default width follows from the levels n, min(600, round(1.6·n^0.56)), a
+//! rule that Howard & Gugger (fastai, `emb_sz_rule`) found by experiments. Vectors are drawn from
+//! N(0, 1), the scale of standardized numbers, but for code 0, which preprocessing keeps for what
+//! is unknown: it begins at 0, the mean of the others.
 //!
-//! Codes cannot be differentiated, so the layer stands first. Datasets with other values in a column of codes are
-//! refused; where a row is predicted, a code that does not exist counts as code 0. Codes stay below 2²⁴, up to which
-//! f32 holds every whole number.
+//! Codes cannot be differentiated, so the layer is the first. Datasets with other values in a
+//! column of codes are refused; where a row is predicted, a code that does not exist counts as code
+//! 0. Codes stay below 2²⁴, up to which f32 holds every whole number.
 
 use super::{Facts, Example, 
     Block, Geometry, Layer, Part, Context, LayerPlan, Role, SecondOrder, Segment, Shape, Site, Tangent,
@@ -24,7 +26,7 @@ use crate::registry::{AUTO, Arguments, Default, Description, Domain, Entry, Para
 /// The most codes of a column: f32 holds every whole number up to this one.
 pub const MOST_LEVELS: usize = 1 << 24;
 
-/// The width of the vectors for so many levels, where nobody sets one: see the module's text.
+/// The default width of the vectors for this many levels: see the module's text.
 pub fn usual_width(levels: usize) -> usize {
     let width = (1.6 * (levels as f64).powf(0.56)).round() as usize;
     width.clamp(1, 600)
@@ -206,7 +208,7 @@ impl<T: LayerScalar> Layer<T> for Embedding {
         for (x, dy) in rows.take(batch.rows) {
             let start = column.vector(x[tile.segment]);
             let dy = &dy[column.output..][..column.width];
-            // Of the vector, what stands in this tile.
+            // The part of the vector in this tile.
             let own = start.max(range.start)..(start + column.width).min(range.end);
             for place in own {
                 gradient[place - range.start] += dy[place - start];

@@ -1,5 +1,5 @@
-//! Examples of layers: small networks that show how a layer is used. The tests over the registry train them and
-//! compare their first and second derivatives with finite differences.
+//! Examples of layers: small networks that show how a layer is used. The tests over the registry
+//! train them and compare their first and second derivatives with finite differences.
 
 use crate::registry::Choice;
 
@@ -12,7 +12,8 @@ pub struct Example {
     pub layers: &'static str,
     /// Whether a layer stands in front of these, so that the gradient of their input is wanted.
     pub has_front: bool,
-    /// Whether it has kinks where values are close to each other, so that differences need small steps.
+    /// Whether it has kinks where values are close to each other, so that differences need small
+    /// steps.
     pub has_kinks: bool,
 }
 

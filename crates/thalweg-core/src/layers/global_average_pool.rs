@@ -1,4 +1,5 @@
-//! Mean of each channel over the whole image: y = Σ x / (H·W), a list of as many values as there are channels.
+//! Mean of each channel over the whole image: y = Σ x / (H·W), a list of as many values as there
+//! are channels.
 //!
 //! Source: Lin, Chen & Yan 2013. Computed as an average pool whose window is the image.
 

@@ -1,5 +1,5 @@
-//! Group normalization: each row by mean and variance of groups of neighbouring channels; γ and β for each
-//! channel.
+//! Group normalization: each row by mean and variance of groups of neighbouring channels; γ and β
+//! for each channel.
 //!
 //! Source: Wu & He 2018; the mathematics is in `normalize.rs`.
 

@@ -1,5 +1,5 @@
-//! Instance normalization: each channel of each row by its own mean and variance; γ and β for each channel
-//! (PyTorch leaves them out unless told otherwise).
+//! Instance normalization: each channel of each row by its own mean and variance; γ and β for each
+//! channel (PyTorch leaves them out by default).
 //!
 //! Source: Ulyanov, Vedaldi & Lempitsky 2016; the mathematics is in `normalize.rs`.
 

@@ -1,7 +1,7 @@
 //! Maximum over windows: y = max of the pixels that the window sees, for each channel.
 //!
-//! The gradient goes to the first of the largest pixels, in the order of the lines. What pads the image is
-//! never the largest; NaN is larger than everything, so that a diverging run is seen.
+//! The gradient goes to the first of the largest pixels, in the order of the lines. What pads the
+//! image is never the largest; NaN is larger than everything, so that a diverging run is seen.
 //! Source: Ranzato, Huang, Boureau & LeCun 2007.
 
 use super::pool::Pool;

@@ -1,21 +1,23 @@
 //! Layers: explicit forward and backward passes over row blocks.
 //!
-//! A layer owns no parameters and no buffers. It says once what it needs ([`Facts`], [`Layer::plan`]);
-//! the engine lays all of it out and hands it slices. In every buffer a row takes [`stride`] values (but in that of
-//! a network's last layer, which may put its few outputs side by side: [`Facts::output_stride`]); the
-//! padding is zero in gradients, and in values some number on which nothing depends (finite wherever the
-//! row is).
+//! A layer owns no parameters and no buffers. It states its sizes once ([`Facts`],
+//! [`Layer::plan`]); the engine allocates everything and passes slices. In every buffer a row has
+//! [`stride`] values (the last layer may pack its few outputs: [`Facts::output_stride`]). The
+//! padding is zero in gradients; in values it is arbitrary, and finite wherever the row is.
 //!
 //! # To write a layer
 //!
-//! One file with the equation, a type that is a [`Geometry`] and a [`Layer`], an `ENTRY`, and `EXAMPLES` that the tests
-//! over the registry check (derivatives of both orders, threads, resume); one line in `entries!` below. [`Layer::forward`], [`Layer::backward`] and [`Layer::gradient`] are the mathematics, and
-//! all that most layers need. The methods that have a default are for layers that
+//! One file with the equation, a type that is a [`Geometry`] and a [`Layer`], an `ENTRY`, and
+//! `EXAMPLES` that the tests over the registry check (derivatives of both orders, threads, resume);
+//! one line in `entries!` below. [`Layer::forward`], [`Layer::backward`] and [`Layer::gradient`]
+//! are the mathematics, and all that most layers need. The methods that have a default are for
+//! layers that
 //! - couple the rows of a batch: [`Facts::statistics`], [`Layer::coupled`],
-//! - compute with something that takes all parameters at once: [`Facts::prepared`], [`Layer::prepare`],
+//! - compute with something that takes all parameters at once: [`Facts::prepared`],
+//!   [`Layer::prepare`],
 //! - keep values that are not trained: [`Segment::tracked`], [`Layer::track`],
-//! - have second derivatives: [`Geometry::second_order`], one line for a layer that is linear or bilinear, and
-//!   [`Geometry::take_activation`] where an activation is fused into it.
+//! - have second derivatives: [`Geometry::second_order`], one line for a layer that is linear or
+//!   bilinear, and [`Geometry::take_activation`] where an activation is fused into it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -77,18 +79,18 @@ pub(crate) use dense::Stored;
 pub use embedding::{MOST_LEVELS, usual_width};
 pub(crate) use pack::Reorder;
 
-/// Where a layer stands in its network.
+/// The position of a layer in its network, and what the network is computed in.
 #[derive(Debug, Clone, Copy)]
 pub struct Context {
     /// Position among the layers that compute something, counted from 0, blocks unfolded.
     pub index: usize,
-    /// What comes in.
+    /// The shape of its input.
     pub input: Shape,
     /// What the network is computed in.
     pub dtype: Dtype,
-    /// Whether something before it is trained, so that the gradient of its input is wanted.
+    /// Whether a layer before it is trained, so that the gradient of its input is needed.
     pub has_gradient: bool,
-    /// Whether it is the network's last, whose output the loss reads and no other layer.
+    /// Whether it is the last of the network: the loss alone reads its output.
     pub is_last: bool,
 }
 
@@ -99,36 +101,39 @@ pub struct Segment {
     pub name: Cow<'static, str>,
     /// Shape in files and reports, such as \[outputs, inputs\].
     pub shape: Vec<usize>,
-    /// What it is to the layer.
+    /// Its role in the layer.
     pub role: Role,
     /// Whether penalties and weight decay act on it: on all but [`Role::Other`].
     pub decays: bool,
-    /// Whether it is learned by gradients, and not by [`Layer::track`]; gradients are asked for no other.
+    /// Whether it is learned by gradients, and not by [`Layer::track`]; gradients are asked for no
+    /// other.
     pub is_trained: bool,
 }
 
-/// What a tensor of parameters is to its layer, and so which optimizers, penalties and constraints are meant for it.
+/// The role of a tensor of parameters in its layer, by which optimizers, penalties and constraints
+/// select it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The weights into each unit, a row for each.
     Weights,
-    /// As [`Role::Weights`], but with lengths that are [`Role::Lengths`]: their own mean nothing.
+    /// As [`Role::Weights`], with lengths that are [`Role::Lengths`]: their own have no effect.
     Directions,
     /// The length of each unit's weights.
     Lengths,
-    /// A vector for each category, of which a row of the data takes one.
+    /// An embedding table: a vector for each category.
     Table,
-    /// Biases, what normalizes, what is not trained.
+    /// Biases, parameters of normalization, what is not trained.
     Other,
 }
 
 impl Role {
-    /// Whether it is a matrix that inputs are multiplied by.
+    /// Whether it is a matrix that multiplies the inputs.
     pub fn is_matrix(self) -> bool {
         matches!(self, Role::Weights | Role::Directions)
     }
 
-    /// Whether constraints act on the norm of each row: that of a unit's weights, or of a category's vector.
+    /// Whether constraints act on the norm of each row: the weights of a unit, or the vector of a
+    /// category.
     pub fn is_constrained(self) -> bool {
         matches!(self, Role::Weights | Role::Lengths | Role::Table)
     }
@@ -171,7 +176,8 @@ impl Segment {
 pub struct Facts {
     /// The shape of its output.
     pub output: Shape,
-    /// Values from one row of the output to the next in buffers: [`stride`], except where no layer reads them.
+    /// Values from one row of the output to the next in buffers: [`stride`], except where no layer
+    /// reads them.
     pub output_stride: usize,
     /// The order of the rows that it reads and writes.
     pub order: Order,
@@ -181,7 +187,8 @@ pub struct Facts {
     pub reuse: usize,
     /// Numbers that [`Layer::prepare`] computes before a pass.
     pub prepared: usize,
-    /// Length of the per-block statistics that are reduced over the batch ([`Coupled`]); 0: rows are independent.
+    /// Length of the per-block statistics that are reduced over the batch ([`Coupled`]); 0: rows
+    /// are independent.
     pub statistics: usize,
     /// The smallest batch that it can learn from.
     pub least_rows: usize,
@@ -267,19 +274,20 @@ pub trait Geometry: Send + Sync {
     }
 }
 
-/// The order of the rows of a block in memory. Between layers that differ the engine inserts a conversion.
+/// The order of the rows of a block in memory. Between layers that differ the engine inserts a
+/// conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// Row-major, each row of [`stride`] values.
     Rows,
-    /// In packs of as many rows as a vector has lanes: [`stride`] vectors, one for each value. In lanes beyond the
-    /// last row, gradients are 0.
+    /// In packs of as many rows as a vector has lanes: [`stride`] vectors, one for each value. In
+    /// lanes beyond the last row, gradients are 0.
     Packs,
     /// Either: the layer is elementwise.
     Any,
 }
 
-/// Which way a pass goes.
+/// The direction of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From input to output.
@@ -288,18 +296,18 @@ pub enum Direction {
     Backward,
 }
 
-/// What a layer needs, in values of its precision.
+/// Sizes of a layer, in values of its precision.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LayerPlan {
-    /// Parameters as the layer stores them, with padding: the length of its part of θ.
+    /// Length of its part of θ: the parameters as it stores them, with padding.
     pub parameters: usize,
     /// Values derived from the parameters after each update, such as transposed weights.
     pub derived: usize,
-    /// Values a row kept from the forward to the backward pass and from there to the gradient, beside
+    /// Values per row kept from the forward pass to the backward pass and the gradient, besides
     /// input and output.
     pub stash: usize,
-    /// Contiguous pieces of the layer's part of θ whose gradients are computed on their own. They cover
-    /// it without gaps; a piece lies within one segment, and those of a segment are neighbours.
+    /// Contiguous pieces of the layer's part of θ whose gradients are computed on their own. They
+    /// cover it without gaps; a piece is within one segment, and those of a segment are contiguous.
     pub tiles: Vec<Tile>,
 }
 
@@ -332,7 +340,7 @@ impl Tile {
     }
 }
 
-/// What a layer is told in a pass over a row block.
+/// A row block, as a layer sees it in a pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Block<'a> {
     /// Instruction set.
@@ -345,10 +353,10 @@ pub struct Block<'a> {
     pub mode: Mode,
     /// Values that a row takes in the stash.
     pub stash: usize,
-    /// What [`Layer::prepare`] worked out.
+    /// What [`Layer::prepare`] computed.
     pub prepared: &'a [f64],
-    /// What the batch told: the combined summary of the forward pass, then that of the backward pass. Empty
-    /// where there is none; without meaning where an evaluation does not go back.
+    /// Statistics of the batch ([`Coupled`]): of the forward pass, then of the backward pass. Empty
+    /// where there are none; unspecified where an evaluation has no backward pass.
     pub batch: &'a [f64],
 }
 
@@ -359,21 +367,21 @@ impl Block<'_> {
     }
 }
 
-/// What a pass is for.
+/// The purpose of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// To learn: layers that behave at random do, by this seed and update.
+    /// Training: layers that draw random numbers do, keyed by this seed and update.
     Training {
         /// Seed of the run.
         seed: u64,
         /// Updates including this one.
         step: u64,
     },
-    /// To answer: nothing is drawn, and no row matters to another.
+    /// Evaluation and prediction: nothing is drawn, and rows are independent.
     Evaluation,
 }
 
-/// What the forward pass of a layer saw and put out.
+/// Input and output of a layer in the forward pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Trace<'a, T> {
     /// Input.
@@ -394,17 +402,19 @@ pub trait Layer<T>: Geometry {
         index
     }
 
-    /// Refreshes what is derived from the parameters of one tile. Different tiles write different values.
+    /// Refreshes what is derived from the parameters of one tile. Different tiles write different
+    /// values.
     ///
     /// # Safety
-    /// `derived` points to [`LayerPlan::derived`] values, and the caller has exclusive access to those of this tile.
+    /// `derived` points to [`LayerPlan::derived`] values, and the caller has exclusive access to
+    /// those of this tile.
     unsafe fn refresh(&self, _isa: Isa, _tile: &Tile, _tile_parameters: &[T], _derived: *mut T) {}
 
     /// x → y, for the rows of a block.
     fn forward(&self, block: Block, weights: Weights<T>, x: &[T], y: &mut [T], stash: &mut [T]);
 
-    /// dy → dx for the rows of a block. `dy` and `stash` are changed into what [`Layer::gradient`] needs.
-    /// `dx` is absent for the first layer.
+    /// dy → dx for the rows of a block. `dy` and `stash` are changed into what [`Layer::gradient`]
+    /// needs. `dx` is absent for the first layer.
     fn backward(
         &self,
         block: Block,
@@ -415,8 +425,9 @@ pub trait Layer<T>: Geometry {
         dx: Option<&mut [T]>,
     );
 
-    /// The gradient of one tile, summed over the rows of the batch in their order (where rows are independent, also of
-    /// one block). Of the parameters it reads the tile's `own` alone: others are being updated at the same time.
+    /// The gradient of one tile, summed over the rows of the batch in their order (where rows are
+    /// independent, also of one block). Of the parameters it reads the tile's `own` alone: others
+    /// are being updated at the same time.
     fn gradient(
         &self,
         _batch: Block,
@@ -451,8 +462,9 @@ pub trait Layer<T>: Geometry {
     }
 }
 
-/// A layer that couples the rows of a batch through statistics: each row block writes partial statistics, and after a
-/// barrier every thread reduces them in the order of the blocks. They have [`Facts::statistics`] numbers.
+/// A layer that couples the rows of a batch through statistics: each row block writes partial
+/// statistics, and after a barrier every thread reduces them in the order of the blocks. They have
+/// [`Facts::statistics`] numbers.
 pub trait Coupled<T> {
     /// Partial statistics of these rows, before the forward pass of a step.
     fn summarize(&self, block: Block, x: &[T], statistics: &mut [f64]);

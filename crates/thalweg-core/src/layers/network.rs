@@ -26,8 +26,8 @@ pub enum Part {
 
 /// A part of a network, with its place in the description.
 pub struct Node {
-    /// What its tensors' names begin with, after the path of the block that it is in: `layers.2`, and in this
-    /// block `layers.2.layers.0`.
+    /// What its tensors' names begin with, after the path of the block that it is in: `layers.2`,
+    /// and in this block `layers.2.layers.0`.
     pub path: String,
     /// The part.
     pub part: Part,
@@ -88,10 +88,11 @@ pub(super) fn after(context: Context, part: &Part) -> Context {
     }
 }
 
-/// A network larger than this (8 GiB of weights in single precision) is taken for a slip of the pen.
+/// A network larger than this (8 GiB of weights in single precision) is taken for a slip of the
+/// pen.
 pub(super) const MOST_WEIGHTS: usize = 1 << 31;
 
-/// Makes the layers of a network, each for the shape that the one before it puts out.
+/// Makes the layers of a network, each for the output shape of the one before.
 ///
 /// # Errors
 /// Names the layer that does not fit.
@@ -111,7 +112,8 @@ pub(super) fn nodes(context: Context, choices: &[Choice]) -> Result<Vec<Node>> {
     with_last(context, choices, 0)
 }
 
-/// The layers from some context on, of which that with the number `last`, counted from 1, is the network's last.
+/// The layers from some context on, of which that with the number `last`, counted from 1, is the
+/// network's last.
 fn with_last(mut context: Context, choices: &[Choice], last: usize) -> Result<Vec<Node>> {
     let mut weights = 0usize;
     let node = |(index, choice): (usize, &Choice)| {

@@ -1,8 +1,10 @@
-//! Normalization of each row by itself, in groups of channels: what layer, group and instance norm share.
+//! Normalization of each row by itself, in groups of channels: what layer, group and instance norm
+//! share.
 //!
-//! y = γ·x̂ + β with x̂ = (x − μ)/√(σ² + ε), where μ and σ² are mean and variance over the values of a group.
-//! Backward, with g = γ·dy: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε), means over the group;
-//! dγ = Σ dy·x̂ and dβ = Σ dy over the rows (and over the positions of a channel that share them).
+//! y = γ·x̂ + β with x̂ = (x − μ)/√(σ² + ε), where μ and σ² are mean and variance over the values
+//! of a group. Backward, with g = γ·dy: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε), means over the
+//! group; dγ = Σ dy·x̂ and dβ = Σ dy over the rows (and over the positions of a channel that share
+//! them).
 
 mod tangent;
 

@@ -1,9 +1,9 @@
 //! A group of n normalized values, differentiated along a direction: what all normalizations share.
 //!
-//! x̂ = (x − μ)·s with s = 1/√(σ² + ε), and E the mean over the group. Backward, with g the gradient of x̂:
-//! dx = s·(g − E g − x̂·E(x̂g)). With p = E(x̂ẋ), ṡ = −s²·p, so that
-//! x̂˙ = s·(ẋ − E ẋ − x̂·p) and dẋ = s·(ġ − E ġ − x̂·(E(x̂g))˙ − x̂˙·E(x̂g)) − s·p·dx,
-//! where (E(x̂g))˙ = E(x̂ġ) + E(x̂˙g).
+//! x̂ = (x − μ)·s with s = 1/√(σ² + ε), and E the mean over the group. Backward, with g the
+//! gradient of x̂: dx = s·(g − E g − x̂·E(x̂g)). With p = E(x̂ẋ), ṡ = −s²·p, so that x̂˙ = s·(ẋ − E
+//! ẋ − x̂·p) and dẋ = s·(ġ − E ġ − x̂·(E(x̂g))˙ − x̂˙·E(x̂g)) − s·p·dx, where (E(x̂g))˙ = E(x̂ġ) +
+//! E(x̂˙g).
 
 /// See the module's text. With constants for statistics, all means are taken as 0.
 #[derive(Debug, Clone, Copy)]

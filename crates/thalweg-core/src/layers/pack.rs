@@ -1,5 +1,5 @@
-//! From rows to packs and back: see [`Order`]. What stands between layers that want their input otherwise than
-//! the layer before puts it out; the gradient takes the way back.
+//! From rows to packs and back: see [`Order`]. The engine inserts it between layers of different
+//! orders; the backward pass converts gradients the other way.
 
 use super::{
     Block, Facts, Geometry, Layer, Order, SecondOrder, Shape, Tile, Trace, Weights, stride,

@@ -1,4 +1,5 @@
-//! A layer that slides a window over every channel of an image: what pools share. Rows are in packs.
+//! A layer that slides a window over every channel of an image: what pools share. Rows are in
+//! packs.
 
 use super::window::Window;
 use super::{
@@ -8,7 +9,7 @@ use super::{
 use crate::kernels::pool::{self, Pooling, Windows};
 use crate::layers::LayerScalar;
 
-/// A window on an image, and what it makes of what it sees.
+/// Pooling over the windows of an image.
 pub(super) struct Pool<R> {
     pub input: Shape,
     pub window: Window,
@@ -106,7 +107,8 @@ impl<T: LayerScalar, R: Pooling + Send + Sync> Layer<T> for Pool<R> {
     fn gradient(&self, _: Block, _: &Tile, _: &[T], _: Trace<T>, _: &[T], _: &[T], _: &mut [T]) {}
 }
 
-/// What a pixel's share of y is does not change: ẏ is the same sum of shares of ẋ, and dẋ comes from dẏ as dx from dy.
+/// What a pixel's share of y is does not change: ẏ is the same sum of shares of ẋ, and dẋ comes
+/// from dẏ as dx from dy.
 impl<R: Pooling + Send + Sync> Tangent for Pool<R> {
     fn forward(&self, site: Site, y_dot: &mut [f64], _: [&mut [f64]; 2]) {
         let lanes = site.block.isa.lanes::<f64>();

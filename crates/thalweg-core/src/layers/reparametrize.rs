@@ -1,14 +1,14 @@
 //! Layers whose weights are scaled by a norm: what weight norm and spectral norm share.
 //!
-//! The inner layer is linear without a bias, a = V·x. What goes out is z\[i\] = c\[i\]·a\[i\] + b\[i\] for each
-//! unit (output channel) i, where the factors c depend on V through norms:
+//! The inner layer is linear without a bias, a = V·x. What goes out is z\[i\] = c\[i\]·a\[i\] +
+//! b\[i\] for each unit (output channel) i, where the factors c depend on V through norms:
 //! - weight norm: c\[i\] = g\[i\]/‖v_i‖. With P\[i\] = Σ dz\[i\]·a\[i\] over rows and positions,
 //!   dg\[i\] = P\[i\]/‖v_i‖ and dV gets −c\[i\]·P\[i\]/‖v_i‖²·v_i;
 //! - spectral norm: c = 1/σ with σ = uᵀVv, u and v taken as constants; dV gets −(Σ P)/σ²·u·vᵀ.
 //!
-//! Beside that dV is the inner layer's gradient at da = c ⊙ dz, and db\[i\] = Σ dz\[i\].
-//! Norms take all of V, so they are prepared before each pass, by one thread, in double precision. The inner layer's
-//! products are in single precision where the network's are of bf16 numbers.
+//! Beside that dV is the inner layer's gradient at da = c ⊙ dz, and db\[i\] = Σ dz\[i\]. Norms take
+//! all of V, so they are prepared before each pass, by one thread, in double precision. The inner
+//! layer's products are in single precision where the network's are of bf16 numbers.
 
 mod passes;
 mod power;
@@ -50,7 +50,8 @@ struct Reparametrized {
     /// Weights of a unit.
     fan_in: usize,
     has_bias: bool,
-    /// The inner layer's part of θ and its tiles, once it is planned: in single and in double precision.
+    /// The inner layer's part of θ and its tiles, once it is planned: in single and in double
+    /// precision.
     planned: [OnceLock<Inner>; 2],
 }
 

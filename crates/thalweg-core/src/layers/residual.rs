@@ -1,5 +1,5 @@
-//! Residual block: y = f(x) + p(x), where f is a list of layers and p the identity, or a dense or conv2d layer
-//! where f changes the shape. dx is the sum of both ways back.
+//! Residual block: y = f(x) + p(x), where f is a list of layers and p the identity, or a dense or
+//! conv2d layer where f changes the shape. dx is the sum of both ways back.
 //!
 //! Source: He, Zhang, Ren & Sun 2016. The engine unfolds the block: f, then p, then the sum.
 
@@ -61,7 +61,7 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
         }
         let bridge = Context {
             index: at.index,
-            // What it puts out is added to the block's, in rows like those.
+            // Its output is added to the block's, so its rows have the same stride.
             is_last: false,
             ..*context
         };

@@ -1,33 +1,36 @@
 //! Second derivatives: the R-operator, layer by layer, in double precision.
 //!
-//! For a direction θ̇ let ẋ be the derivative of a value x by r at θ + r·θ̇, r = 0. Differentiating the forward
-//! and the backward pass by r gives ẋ → ẏ and dẏ → dẋ, and from them the part of ∇²L·θ̇ that belongs to the layer:
+//! For a direction θ̇ let ẋ be the derivative of a value x by r at θ + r·θ̇, r = 0. Differentiating
+//! the forward and the backward pass by r gives ẋ → ẏ and dẏ → dẋ, and from them the part of ∇²L·θ̇
+//! that belongs to the layer:
 //! - y = W·x + b:  ẏ = W·ẋ + Ẇ·x + ḃ,  dẋ = Wᵀ·dẏ + Ẇᵀ·dy,  dẆ = dẏᵀ·x + dyᵀ·ẋ,  dḃ = Σ dẏ;
-//! - y = φ(x):  ẏ = J·ẋ,  dẋ = J·dẏ + J̇·dy, with J = ∂y/∂x symmetric and J̇ its derivative along ẋ.
+//! - y = φ(x): ẏ = J·ẋ, dẋ = J·dẏ + J̇·dy, with J = ∂y/∂x symmetric and J̇ its derivative along ẋ.
 //!
-//! At kinks φ″ is 0. Source: Pearlmutter 1994. A layer says by [`Geometry::second_order`] what it is. Activations
-//! that are fused into a layer are split off first ([`Geometry::take_activation`]), so that dense and convolutional
-//! layers are bilinear, and their own products serve again: with (Ẇ, x, dẏ·W) and (W, ẋ, dy·Ẇ).
+//! At kinks φ″ is 0. Source: Pearlmutter 1994. [`Geometry::second_order`] states the kind of a
+//! layer. Activations that are fused into a layer are split off first
+//! ([`Geometry::take_activation`]), so that dense and convolutional layers are bilinear, and their
+//! own products serve again: with (Ẇ, x, dẏ·W) and (W, ẋ, dy·Ẇ).
 
 #[cfg(doc)]
 use super::Geometry;
 use super::{Block, Layer, Tile, Trace, Weights};
 
-/// What a layer is to the R-operator.
+/// How the R-operator treats a layer.
 #[derive(Clone, Copy)]
 pub enum SecondOrder<'a> {
     /// y is linear in x, and there are no parameters.
     Linear,
-    /// y is linear in x and in the first segment; a second one is added. [`Layer::backward`] leaves dy as it is.
+    /// y is linear in x and in the first segment; a second one is added. [`Layer::backward`] leaves
+    /// dy as it is.
     Bilinear,
     /// The layer has equations of its own.
     Own(&'a dyn Tangent),
 }
 
-/// What a layer knows of a block on the second way through the network.
+/// A row block in the R-operator's pass.
 #[derive(Clone, Copy)]
 pub struct Site<'a> {
-    /// As on the first way.
+    /// As in the first pass.
     pub block: Block<'a>,
     /// θ.
     pub weights: Weights<'a, f64>,
@@ -39,14 +42,14 @@ pub struct Site<'a> {
     pub trace: Trace<'a, f64>,
     /// ẋ.
     pub x_dot: &'a [f64],
-    /// Whether ẋ may be other than 0: something in front is trained.
+    /// Whether ẋ may differ from 0: a layer in front is trained.
     pub moves: bool,
     /// The batch's sums of [`Tangent::summarize`], then those of [`Tangent::summarize_gradient`].
     pub batch: &'a [f64],
 }
 
-/// The R-operator of a layer that is neither linear nor bilinear. The two stashes are that of the first way, as
-/// the backward pass left it, and one of the second way; dy comes as the pair dy, dẏ.
+/// The R-operator of a layer that is neither linear nor bilinear. The two stashes are that of the
+/// first pass, as its backward part left it, and one of this pass; dy comes as the pair dy, dẏ.
 pub trait Tangent {
     /// ẋ → ẏ, for the rows of a block.
     fn forward(&self, site: Site, y_dot: &mut [f64], stash: [&mut [f64]; 2]);
@@ -64,10 +67,10 @@ pub trait Tangent {
         gradient: &mut [f64],
     );
 
-    /// What these rows tell the batch before ẋ → ẏ. Blocks are added up.
+    /// Partial statistics of these rows before ẋ → ẏ; blocks are summed.
     fn summarize(&self, _site: Site, _summary: &mut [f64]) {}
 
-    /// What these rows tell the batch before dẏ → dẋ. Blocks are added up.
+    /// Partial statistics of these rows before dẏ → dẋ; blocks are summed.
     fn summarize_gradient(&self, _site: Site, _dy: [&[f64]; 2], _summary: &mut [f64]) {}
 }
 

@@ -1,9 +1,11 @@
-//! Spectral normalization: W/σ, where σ = uᵀWv estimates the largest singular value of W (as a matrix with one
-//! row for each unit). Before each training step one power iteration, u ← Wv/‖Wv‖ and v ← Wᵀu/‖Wᵀu‖, brings
-//! u and v nearer to the singular vectors; gradients take them as constants. Evaluation uses them as they are.
+//! Spectral normalization: W/σ, where σ = uᵀWv estimates the largest singular value of W (as a
+//! matrix with one row for each unit). Before each training step one power iteration, u ← Wv/‖Wv‖
+//! and v ← Wᵀu/‖Wᵀu‖, brings u and v nearer to the singular vectors; gradients take them as
+//! constants. Evaluation uses them as they are.
 //!
-//! Source: Miyato, Kataoka, Koyama & Yoshida 2018, in the order of PyTorch, with 15 iterations before the first
-//! step; the mathematics is in `reparametrize.rs`. In files u is `left` and v is `right`; neither is trained.
+//! Source: Miyato, Kataoka, Koyama & Yoshida 2018, in the order of PyTorch, with 15 iterations
+//! before the first step; the mathematics is in `reparametrize.rs`. In files u is `left` and v is
+//! `right`; neither is trained.
 
 use super::reparametrize::{LAYER, Norm, build};
 use super::{Example, Part, Context};

@@ -26,7 +26,7 @@ pub(super) fn starts(segments: &[Segment]) -> Vec<usize> {
     starts
 }
 
-/// Where parameter `index` of a segment stands.
+/// Position of parameter `index` of a segment.
 pub(super) fn locate(segments: &[Segment], segment: usize, index: usize) -> usize {
     segments[..segment]
         .iter()

@@ -1,11 +1,11 @@
-//! Weight normalization: the weights of unit i are w_i = g\[i\]·v_i/‖v_i‖, so that length and direction are learned
-//! apart. At the start g\[i\] = ‖v_i‖, so that w is v.
+//! Weight normalization: the weights of unit i are w_i = g\[i\]·v_i/‖v_i‖, so that length and
+//! direction are learned apart. At the start g\[i\] = ‖v_i‖, so that w is v.
 //!
-//! ‖w_i‖ is |g\[i\]|, so constraints act on g; penalties and decay act on g and on v, as in PyTorch, where both are
-//! parameters.
+//! ‖w_i‖ is |g\[i\]|, so constraints act on g; penalties and decay act on g and on v, as in
+//! PyTorch, where both are parameters.
 //!
-//! Source: Salimans & Kingma 2016; the mathematics is in `reparametrize.rs`. In files v is `weight` and g is
-//! `gain`.
+//! Source: Salimans & Kingma 2016; the mathematics is in `reparametrize.rs`. In files v is `weight`
+//! and g is `gain`.
 
 use super::reparametrize::{LAYER, Norm, build};
 use super::{Example, Part, Context};

@@ -93,7 +93,7 @@ impl Window {
         })
     }
 
-    /// The output of so many channels.
+    /// The output with this many channels.
     pub fn output(&self, channels: usize) -> Shape {
         Shape::image([channels, self.height, self.width])
     }

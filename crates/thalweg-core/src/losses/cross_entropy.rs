@@ -1,7 +1,7 @@
-//! Cross-entropy of a softmax, from logits: with target class c, or target probabilities y that sum to 1,
-//! l = log Σⱼ exp zⱼ − z_c (or − Σⱼ yⱼ·zⱼ); ∂l/∂z = softmax(z) − y. With M = max z this is computed as
-//! l = log Σⱼ exp(zⱼ − M) + (M − z_c), where nothing overflows and nothing cancels. With p = softmax(z), the Hessian
-//! times v is p ⊙ (v − ⟨p, v⟩).
+//! Cross-entropy of a softmax, from logits: with target class c, or target probabilities y that sum
+//! to 1, l = log Σⱼ exp zⱼ − z_c (or − Σⱼ yⱼ·zⱼ); ∂l/∂z = softmax(z) − y. With M = max z this is
+//! computed as l = log Σⱼ exp(zⱼ − M) + (M − z_c), where nothing overflows and nothing cancels.
+//! With p = softmax(z), the Hessian times v is p ⊙ (v − ⟨p, v⟩).
 //!
 //! Label smoothing ε takes (1 − ε)·y + ε/k for y, k the number of classes (Szegedy et al. 2016).
 

@@ -7,7 +7,7 @@ use super::{Comparison, Link, Loss, LossKind, LossRows, TargetRows};
 use crate::kernels::Scalar;
 use crate::registry::Description;
 
-/// What lists say of it.
+/// Its description in lists.
 pub const CUSTOM: Description = Description {
     name: "custom",
     summary: "A loss of your own: a closure, for programs that use the library; no name for a file",
@@ -25,8 +25,8 @@ pub enum Target<'a> {
     Class(usize),
 }
 
-/// `loss(z, target, dz)` returns l of one row and writes ∂l/∂z into `dz`, both in double precision and without
-/// the row's weight.
+/// `loss(z, target, dz)` returns l of one row and writes ∂l/∂z into `dz`, both in double precision
+/// and without the row's weight.
 ///
 /// Second derivatives are differences of that gradient: l″·v to about 9 digits where l is smooth.
 ///
@@ -48,7 +48,8 @@ pub struct Custom<F> {
 }
 
 impl<F: Fn(&[f64], Target, &mut [f64]) -> f64 + Send + Sync> Custom<F> {
-    /// A loss that compares with what `comparison` says, and whose logits `link` turns into predictions.
+    /// A loss that compares with what `comparison` says, and whose logits `link` turns into
+    /// predictions.
     pub fn new(link: Link, comparison: Comparison, loss: F) -> Self {
         Self {
             link,
@@ -134,7 +135,8 @@ where
             if largest(v) == 0.0 {
                 return;
             }
-            // The cube root of the precision balances the error of the difference and that of rounding.
+            // The cube root of the precision balances the error of the difference and that of
+            // rounding.
             let h = 6e-6 * (1.0 + largest(&rows.z[whole.clone()])) / largest(v);
             let scale = rows.weight(row).to_f64() * rows.scale / (2.0 * h);
             let mut moved = |by: f64, sign: f64| {

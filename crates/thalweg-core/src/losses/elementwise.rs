@@ -1,4 +1,5 @@
-//! Losses that treat every output by itself: from value, slope and curvature of one output to those of row blocks.
+//! Losses that treat every output by itself: from value, slope and curvature of one output to those
+//! of row blocks.
 
 use super::{Comparison, Link, Loss, LossKind, LossRows, TargetRows};
 use crate::kernels::gather::clear;
@@ -86,12 +87,12 @@ impl<T: Scalar> LossRows<'_, T> {
         }
     }
 
-    /// Σ w·l over the rows, where `term` gives value and slope of one output from z and target, and `share`
-    /// multiplies both. Outputs of several rows are worked on side by side, so that few outputs a row fill
-    /// vectors too.
+    /// Σ w·l over the rows, where `term` gives value and slope of one output from z and target, and
+    /// `share` multiplies both. Outputs of several rows are processed together, so that few outputs
+    /// a row fill vectors too.
     #[inline(always)]
     fn sum_outputs(&self, dz: &mut [T], share: f64, term: impl Fn(T, T) -> (T, T)) -> f64 {
-        /// Outputs side by side, and partial sums of their values.
+        /// Outputs processed together, and partial sums of their values.
         const WIDTH: usize = 64;
         const SUMS: usize = 8;
         let scale = T::from_f64(self.scale * share);
@@ -168,7 +169,8 @@ impl<T: Scalar> LossRows<'_, T> {
     }
 }
 
-/// Copies `width` columns from one matrix to another, both with their strides and the first of the columns.
+/// Copies `width` columns from one matrix to another, both with their strides and the first of the
+/// columns.
 #[inline(always)]
 fn copy_columns<T: Copy>(
     (from, from_stride, from_column): (&[T], usize, usize),

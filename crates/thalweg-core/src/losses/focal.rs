@@ -1,10 +1,11 @@
-//! Focal loss of two classes, from logits: with s = ±1 for the classes 1 and 0, m = s·z, p = σ(m) the probability of
-//! what is right and q = 1 − p, l = −q^γ·log p. With L = −log p: ∂l/∂z = −s·q^γ(γpL + q),
-//! ∂²l/∂z² = p·q^γ(γ²pL + 2γq − γqL + q).
+//! Focal loss of two classes, from logits: with s = ±1 for the classes 1 and 0, m = s·z, p = σ(m)
+//! the probability of what is right and q = 1 − p, l = −q^γ·log p. With L = −log p: ∂l/∂z =
+//! −s·q^γ(γpL + q), ∂²l/∂z² = p·q^γ(γ²pL + 2γq − γqL + q).
 //!
-//! L and log q come from softplus, so nothing overflows. γ = 0 is the logistic loss. Row and class weights take the
-//! place of the paper's α. Several outputs are labels that are independent of each other; the loss is their mean.
-//! Classes that exclude each other have a loss of their own, `multiclass_focal.rs`.
+//! L and log q come from softplus, so nothing overflows. γ = 0 is the logistic loss. Row and class
+//! weights take the place of the paper's α. Several outputs are labels that are independent of each
+//! other; the loss is their mean. Classes that exclude each other have a loss of their own,
+//! `multiclass_focal.rs`.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
 use crate::kernels::{Arch, Scalar, math, simd::Portable};

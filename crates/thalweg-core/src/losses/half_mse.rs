@@ -1,7 +1,8 @@
-//! Half squared error: l = ½ Σⱼ (zⱼ − yⱼ)² over the outputs of a row; ∂l/∂zⱼ = zⱼ − yⱼ, ∂²l/∂zⱼ² = 1.
+//! Half squared error: l = ½ Σⱼ (zⱼ − yⱼ)² over the outputs of a row; ∂l/∂zⱼ = zⱼ − yⱼ, ∂²l/∂zⱼ² =
+//! 1.
 //!
-//! Summed over outputs, averaged over rows. Behind a last layer with a sigmoid activation it is the error
-//! of the notes' house-price exercise.
+//! Summed over outputs, averaged over rows. Behind a last layer with a sigmoid activation it is the
+//! error of the notes' house-price exercise.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
 use crate::kernels::{Arch, Scalar};

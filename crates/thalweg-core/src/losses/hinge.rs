@@ -1,7 +1,8 @@
-//! Hinge: l = max(0, 1 − s·z); ∂l/∂z = −s where s·z < 1, else 0; ∂²l/∂z² = 0. With `l2`, a support vector machine.
+//! Hinge: l = max(0, 1 − s·z); ∂l/∂z = −s where s·z < 1, else 0; ∂²l/∂z² = 0. With `l2`, a support
+//! vector machine.
 //!
-//! Classes 0 and 1 become s = −1 and 1. The sign of z decides; there are no probabilities. Several outputs are
-//! labels that are independent of each other; the loss is their mean.
+//! Classes 0 and 1 become s = −1 and 1. The sign of z decides; there are no probabilities. Several
+//! outputs are labels that are independent of each other; the loss is their mean.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
 use crate::kernels::{Arch, Scalar};

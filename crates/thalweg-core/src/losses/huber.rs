@@ -1,8 +1,8 @@
-//! Huber: with the error e = z − y, l = ½e² for |e| ≤ δ, else δ(|e| − ½δ); mean over the k outputs of a row.
-//! ∂l/∂z = e, or ±δ; ∂²l/∂z² = 1, or 0.
+//! Huber: with the error e = z − y, l = ½e² for |e| ≤ δ, else δ(|e| − ½δ); mean over the k outputs
+//! of a row. ∂l/∂z = e, or ±δ; ∂²l/∂z² = 1, or 0.
 //!
-//! δ is in the units of the targets as the network sees them: the program standardizes them unless told otherwise.
-//! As PyTorch's `HuberLoss`. Source: Huber 1964.
+//! δ is in the units of the targets as the network sees them: the program standardizes them by
+//! default. As PyTorch's `HuberLoss`. Source: Huber 1964.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
 use crate::kernels::{Arch, Scalar};

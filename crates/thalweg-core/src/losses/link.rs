@@ -1,8 +1,8 @@
-//! What turns the last layer's values into predictions, and predictions into decisions.
+//! Links: from the outputs of the last layer to predictions, and from predictions to decisions.
 
 use crate::kernels::{math, simd::Portable};
 
-/// What turns the last layer's values into predictions.
+/// The link from the outputs of the last layer to predictions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
     /// The values themselves.
@@ -11,7 +11,8 @@ pub enum Link {
     Exponential,
     /// σ of each value: independent probabilities.
     Sigmoid,
-    /// The values themselves, whose signs decide: no probabilities, but the surer the farther from 0.
+    /// The values themselves, whose signs decide: no probabilities, but the surer the farther from
+    /// 0.
     Margin,
     /// exp z / Σ exp z: probabilities of classes that exclude each other.
     Softmax,
@@ -57,14 +58,14 @@ impl Link {
         matches!(self, Link::Sigmoid | Link::Softmax)
     }
 
-    /// The prediction from which on a label, or class 1 of 2, is answered: ½ of a probability or of a number that was
-    /// learned from 0 and 1, 0 of a margin.
+    /// The threshold from which a label, or class 1 of 2, is predicted: ½ for a probability or a
+    /// number fitted to 0 and 1, 0 for a margin.
     pub fn threshold(self) -> f64 {
         if self == Link::Margin { 0.0 } else { 0.5 }
     }
 
-    /// The class that a row of predictions means: the likeliest, the first among equals; of a single prediction,
-    /// class 1 from [`Link::threshold`] on.
+    /// The class that a row of predictions means: the likeliest, the first among equals; of a
+    /// single prediction, class 1 from [`Link::threshold`] on.
     pub fn class(self, predictions: &[f64]) -> usize {
         match predictions {
             [one] => usize::from(*one >= self.threshold()),

@@ -1,5 +1,5 @@
-//! Mean absolute error: l = (1/k) Σⱼ |zⱼ − yⱼ| over the k outputs of a row; ∂l/∂zⱼ = sign(zⱼ − yⱼ)/k, 0 where they are
-//! equal; ∂²l/∂zⱼ² = 0.
+//! Mean absolute error: l = (1/k) Σⱼ |zⱼ − yⱼ| over the k outputs of a row; ∂l/∂zⱼ = sign(zⱼ −
+//! yⱼ)/k, 0 where they are equal; ∂²l/∂zⱼ² = 0.
 //!
 //! As PyTorch's `L1Loss`. Its minimum is the median.
 

@@ -1,9 +1,10 @@
-//! Losses: value and gradient together, and the product of the Hessian with a direction, from what the last layer
-//! puts out.
+//! Losses: value and gradient together, and Hessian-vector products, from the output of the last
+//! layer.
 //!
-//! Convention for all: the loss of a batch is the weighted mean over its rows, Σ wᵢ·lᵢ / Σ wᵢ, and the gradient is
-//! that of this mean (times Σ wᵢ where a run asks for the [sum](crate::spec::Reduction)). Losses for probabilities
-//! take logits; the [link](Link) turns logits into what users see.
+//! Convention for all: the loss of a batch is the weighted mean over its rows, Σ wᵢ·lᵢ / Σ wᵢ, and
+//! the gradient is that of this mean (times Σ wᵢ where a run asks for the
+//! [sum](crate::spec::Reduction)). Losses for probabilities take logits; the [link](Link) turns
+//! logits into what users see.
 
 mod custom;
 mod elementwise;
@@ -62,7 +63,7 @@ pub enum TargetRows<'a, T> {
     Classes(&'a [u32]),
 }
 
-/// What a loss needs to know of a row block.
+/// A row block, as a loss sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct LossRows<'a, T> {
     /// Instruction set.
@@ -73,9 +74,9 @@ pub struct LossRows<'a, T> {
     pub outputs: usize,
     /// Values that a row takes in `z` and `dz`; those beyond `outputs` are padding.
     pub stride: usize,
-    /// What the last layer put out.
+    /// Output of the last layer.
     pub z: &'a [T],
-    /// What it should be.
+    /// The targets.
     pub targets: TargetRows<'a, T>,
     /// Weight of each row, if they differ.
     pub weights: Option<&'a [T]>,
@@ -93,12 +94,12 @@ impl<T: Scalar> LossRows<'_, T> {
 
 /// What a loss is, whatever the precision.
 pub trait LossKind: Send + Sync {
-    /// What turns the last layer's values into predictions.
+    /// The link from the outputs of the last layer to predictions.
     fn link(&self) -> Link;
     /// What it compares with.
     fn comparison(&self) -> Comparison;
 
-    /// Whether it wants what a linear layer puts out, and not probabilities.
+    /// Whether it takes the output of a linear layer, and not probabilities.
     fn takes_logits(&self) -> bool {
         self.link() != Link::Identity
     }
@@ -106,12 +107,12 @@ pub trait LossKind: Send + Sync {
 
 /// A loss in the precision T.
 pub trait Loss<T>: LossKind {
-    /// Σ w·l over the rows of a block, and into `dz` the gradient of the batch's weighted mean; 0 into its
-    /// padding, where a pass that diverged may have left what is not a number.
+    /// Σ w·l over the rows of a block, and into `dz` the gradient of the batch's weighted mean; 0
+    /// into its padding, where a diverged pass may have left NaN.
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64;
 
-    /// Into `product` the Hessian (of what the gradient is of) times `direction`, which lies as z does; 0 into
-    /// the padding, whatever stands in that of `direction`.
+    /// Into `product` the Hessian (of what the gradient is of) times `direction`, in the layout of
+    /// z; 0 into the padding, whatever that of `direction` holds.
     fn hvp(&self, rows: LossRows<T>, direction: &[T], product: &mut [T]);
 }
 

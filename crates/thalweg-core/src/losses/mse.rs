@@ -1,4 +1,5 @@
-//! Mean squared error: l = (1/k) Σⱼ (zⱼ − yⱼ)² over the k outputs of a row; ∂l/∂zⱼ = (2/k)(zⱼ − yⱼ), ∂²l/∂zⱼ² = 2/k.
+//! Mean squared error: l = (1/k) Σⱼ (zⱼ − yⱼ)² over the k outputs of a row; ∂l/∂zⱼ = (2/k)(zⱼ −
+//! yⱼ), ∂²l/∂zⱼ² = 2/k.
 //!
 //! The mean goes over rows and outputs, as in PyTorch's `MSELoss`.
 

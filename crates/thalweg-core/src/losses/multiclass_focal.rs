@@ -1,10 +1,11 @@
-//! Focal loss of many classes, from logits: with p the softmax probability of the right class c, l = −(1 − p)^γ·log p
-//! (Lin et al. 2017, p_t being that of a softmax). The margin m = z_c − log Σⱼ≠c exp zⱼ has p = σ(m), so this is
-//! f(m) of the focal loss of two classes (`focal.rs`). With r the softmax of the other classes alone and a direction v:
-//! ∂l/∂z_c = f′, ∂l/∂zⱼ = −f′·rⱼ; with ṁ = v_c − ⟨r, v⟩ the Hessian times v is f″·ṁ at c, and
-//! −rⱼ·(f″·ṁ + f′·(vⱼ − ⟨r, v⟩)) at the others.
+//! Focal loss of many classes, from logits: with p the softmax probability of the right class c, l
+//! = −(1 − p)^γ·log p (Lin et al. 2017, p_t being that of a softmax). The margin m = z_c − log Σⱼ≠c
+//! exp zⱼ has p = σ(m), so this is f(m) of the focal loss of two classes (`focal.rs`). With r the
+//! softmax of the other classes alone and a direction v: ∂l/∂z_c = f′, ∂l/∂zⱼ = −f′·rⱼ; with ṁ =
+//! v_c − ⟨r, v⟩ the Hessian times v is f″·ṁ at c, and −rⱼ·(f″·ṁ + f′·(vⱼ − ⟨r, v⟩)) at the others.
 //!
-//! Computed in double precision. γ = 0 is cross-entropy; row and class weights take the place of the paper's α.
+//! Computed in double precision. γ = 0 is cross-entropy; row and class weights take the place of
+//! the paper's α.
 
 use super::focal::{Focal, GAMMA};
 use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows, TargetRows};

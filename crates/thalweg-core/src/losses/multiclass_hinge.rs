@@ -1,5 +1,5 @@
-//! Multiclass hinge: with the class c, l = max(0, 1 + maxⱼ≠c zⱼ − z_c); where positive, ∂l/∂z is 1 at the largest other
-//! class (the first among equals), −1 at c, else 0; ∂²l/∂z² = 0.
+//! Multiclass hinge: with the class c, l = max(0, 1 + maxⱼ≠c zⱼ − z_c); where positive, ∂l/∂z is 1
+//! at the largest other class (the first among equals), −1 at c, else 0; ∂²l/∂z² = 0.
 //!
 //! The largest score decides; there are no probabilities.
 

@@ -1,10 +1,10 @@
 //! Perceptron: l = max(0, −s·z); ∂l/∂z = −s where s·z ≤ 0, else 0; ∂²l/∂z² = 0.
 //!
-//! At z = 0 the row counts as answered wrongly, so that weights of 0 are left; with batches of one row and learning
-//! rate 1 this is the perceptron's rule.
+//! At z = 0 the row counts as answered wrongly, so that weights of 0 are left; with batches of one
+//! row and learning rate 1 this is the perceptron's rule.
 //!
-//! Classes 0 and 1 become s = −1 and 1. The sign of z decides; there are no probabilities. Several outputs are
-//! labels that are independent of each other; the loss is their mean.
+//! Classes 0 and 1 become s = −1 and 1. The sign of z decides; there are no probabilities. Several
+//! outputs are labels that are independent of each other; the loss is their mean.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
 use crate::kernels::{Arch, Scalar};

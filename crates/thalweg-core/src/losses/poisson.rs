@@ -1,10 +1,12 @@
-//! Poisson: minus the log-likelihood of counts y with the mean eᶻ, without the term log y! that no parameter moves:
-//! l = eᶻ − y·z; ∂l/∂z = eᶻ − y, ∂²l/∂z² = eᶻ. Mean over the outputs of a row, as PyTorch's `PoissonNLLLoss`.
+//! Poisson: minus the log-likelihood of counts y with the mean eᶻ, without the term log y! that no
+//! parameter moves: l = eᶻ − y·z; ∂l/∂z = eᶻ − y, ∂²l/∂z² = eᶻ. Mean over the outputs of a row, as
+//! PyTorch's `PoissonNLLLoss`.
 //!
-//! Numbers hold eᶻ up to z = 88 in single precision. So that the loss is finite, and its gradient still leads back,
-//! wherever a step may have thrown z, eᶻ is continued beyond z = 64 by its tangent: e⁶⁴·(1 + z − 64), with the slope
-//! e⁶⁴ and no curvature, in either precision. Value and slope are continuous and the loss stays convex; no mean of
-//! counts comes near e⁶⁴ = 6·10²⁷. The prediction is eᶻ itself, at most the largest number.
+//! Numbers hold eᶻ up to z = 88 in single precision. So that the loss is finite, and its gradient
+//! still leads back, wherever a step may have thrown z, eᶻ is continued beyond z = 64 by its
+//! tangent: e⁶⁴·(1 + z − 64), with the slope e⁶⁴ and no curvature, in either precision. Value and
+//! slope are continuous and the loss stays convex; no mean of counts approaches e⁶⁴ = 6·10²⁷. The
+//! prediction is eᶻ itself, at most the largest number.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
 use crate::kernels::{Arch, Scalar, math};
@@ -34,7 +36,7 @@ impl Elementwise for Poisson {
     }
 }
 
-/// Where the tangent takes over.
+/// The logit above which the loss continues as its tangent.
 const STRAIGHT: f64 = 64.0;
 
 /// z as far as eᶻ goes, and how far it is beyond. NaN stays NaN.

@@ -1,7 +1,8 @@
-//! Squared hinge: l = max(0, 1 − s·z)²; ∂l/∂z = −2s·max(0, 1 − s·z); ∂²l/∂z² = 2 where s·z < 1, else 0.
+//! Squared hinge: l = max(0, 1 − s·z)²; ∂l/∂z = −2s·max(0, 1 − s·z); ∂²l/∂z² = 2 where s·z < 1,
+//! else 0.
 //!
-//! Classes 0 and 1 become s = −1 and 1. The sign of z decides; there are no probabilities. Several outputs are
-//! labels that are independent of each other; the loss is their mean.
+//! Classes 0 and 1 become s = −1 and 1. The sign of z decides; there are no probabilities. Several
+//! outputs are labels that are independent of each other; the loss is their mean.
 
 use super::{AnyLoss, Comparison, Elementwise, Link};
 use crate::kernels::{Arch, Scalar};

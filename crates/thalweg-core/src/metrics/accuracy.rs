@@ -1,4 +1,5 @@
-//! Accuracy: the weighted fraction of the rows that are answered rightly; with labels, in all of them.
+//! Accuracy: the weighted fraction of the rows that are answered rightly; with labels, in all of
+//! them.
 
 use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};

@@ -16,8 +16,8 @@ impl Metric for Auc {
     }
 }
 
-/// Goes up the scores, group by group of equal ones: each row of class 1 wins against all rows of class 0
-/// in the groups below, and half against those of its own group.
+/// Goes up the scores, group by group of equal ones: each row of class 1 wins against all rows of
+/// class 0 in the groups below, and half against those of its own group.
 fn area(answers: &Answers, output: usize) -> Option<f64> {
     let score = |row: usize| answers.prediction(row)[output];
     let mut order: Vec<usize> = (0..answers.rows()).collect();

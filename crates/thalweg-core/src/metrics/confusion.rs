@@ -2,8 +2,8 @@
 
 use super::{AnswerKind, Answers};
 
-/// Weight of the rows of each true class (the row of the matrix) that were answered with each class (its
-/// column); `None` for other questions than classes.
+/// Weight of the rows of each true class (the row of the matrix) that were answered with each class
+/// (its column); `None` for other questions than classes.
 pub fn confusion(answers: &Answers) -> Option<Vec<Vec<f64>>> {
     if !matches!(answers.kind(), AnswerKind::TwoClasses | AnswerKind::Classes) {
         return None;

@@ -1,12 +1,13 @@
-//! The best answer that does not look at the features: what every model has to beat.
+//! The best constant prediction: the baseline that every model has to beat.
 
 use crate::dataset::TargetsRef;
 use crate::error::Result;
 use crate::losses::Link;
 use crate::source::{RowSource, scan};
 
-/// One row of predictions, as a network with `outputs` outputs and this link would make it: the weighted mean
-/// of each target, or the weighted share of each class or label among the rows of `training` (less ½ as a margin).
+/// One row of predictions, as a network with `outputs` outputs and this link would make it: the
+/// weighted mean of each target, or the weighted share of each class or label among the rows of
+/// `training` (less ½ as a margin).
 ///
 /// # Errors
 /// If the rows cannot be read.
@@ -24,7 +25,7 @@ pub fn best_constant(training: &mut dyn RowSource, link: Link, outputs: usize) -
                     }
                 }
                 Some(TargetsRef::Classes(classes)) => {
-                    // A single output stands for class 1.
+                    // A single output is that of class 1.
                     let class = classes[row] as usize;
                     let output = match link {
                         Link::Identity | Link::Sigmoid | Link::Margin => class.wrapping_sub(1),

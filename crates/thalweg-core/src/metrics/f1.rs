@@ -1,5 +1,5 @@
-//! F1: 2·TP / (2·TP + FP + FN), of class 1 of two; the plain mean over more classes (those that occur in the
-//! truth or in the answers) or over labels. It is 0 where it is 0/0.
+//! F1: 2·TP / (2·TP + FP + FN), of class 1 of two; the plain mean over more classes (those that
+//! occur in the true or in the predicted classes) or over labels. It is 0 where it is 0/0.
 
 use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};
@@ -7,7 +7,8 @@ use crate::registry::{Description, Entry};
 /// See the module's text.
 struct F1;
 
-/// Of one class: weights of true positives, false positives and false negatives, and whether it occurs.
+/// Of one class: weights of true positives, false positives and false negatives, and whether it
+/// occurs.
 #[derive(Default, Clone, Copy)]
 struct Counts {
     hits: f64,

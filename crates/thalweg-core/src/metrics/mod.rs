@@ -1,8 +1,8 @@
-//! Metrics: what users judge a model by, from its answers and the truth.
+//! Metrics: scores of predictions against the true targets.
 //!
-//! Convention for all: double precision, rows count by their weights, and values are in the units of the
-//! answers that came in. A metric says nothing where it is not defined (the area under the curve of one
-//! class), rather than something misleading.
+//! Convention for all: double precision, rows count by their weights, and values are in the units
+//! of the predictions given. A metric has no value where it is not defined (the area under the
+//! curve of one class), rather than something misleading.
 
 mod confusion;
 mod constant;
@@ -28,7 +28,7 @@ entries! {
 
 /// A metric.
 pub trait Metric: Send + Sync {
-    /// Its value, or `None` where it is not defined for these answers.
+    /// Its value, or `None` where it is not defined for these predictions.
     fn score(&self, answers: &Answers) -> Option<f64>;
 
     /// Whether a larger value is a better one; a smaller one is otherwise.
@@ -50,7 +50,7 @@ pub enum AnswerKind {
     Labels,
 }
 
-/// A network's answers beside the truth.
+/// The predictions of a network with the true targets.
 #[derive(Debug, Clone, Copy)]
 pub struct Answers<'a> {
     kind: AnswerKind,
@@ -197,7 +197,7 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// Every metric that is defined for these answers, by name, in the order of the registry.
+/// Every metric that is defined for these predictions, by name, in the order of the registry.
 pub fn scores(answers: &Answers) -> Vec<(&'static str, f64)> {
     let score = |entry: &crate::registry::Entry<Box<dyn Metric>>| {
         let name = entry.description.name;

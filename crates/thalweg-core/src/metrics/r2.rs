@@ -1,5 +1,6 @@
-//! Coefficient of determination: 1 − Σ w·(p − y)² / Σ w·(y − ȳ)², with ȳ the weighted mean of the truth; the
-//! mean over several targets. Where the truth is constant it is 1 for answers without error, else 0.
+//! Coefficient of determination: 1 − Σ w·(p − y)² / Σ w·(y − ȳ)², with ȳ the weighted mean of the
+//! truth; the mean over several targets. Where the targets are constant it is 1 for predictions
+//! without error, else 0.
 
 use super::{Answers, AnswerKind, Metric};
 use crate::registry::{Description, Entry};

@@ -1,8 +1,8 @@
 //! Adagrad: each parameter's step divided by a norm of all its gradients so far.
 //!
-//! By default as PyTorch and the paper: S ← S + g²; u = g/(√S + ε). The form of the notes takes the root of the
-//! mean, σ = √(S/t); u = g/(σ + ε) (`mean = true`). S₀ = 0. A parameter whose gradient was always 0 stays, also
-//! with ε = 0. Source: Duchi, Hazan & Singer 2011; the lecture notes.
+//! By default as PyTorch and the paper: S ← S + g²; u = g/(√S + ε). The form of the notes takes the
+//! root of the mean, σ = √(S/t); u = g/(σ + ε) (`mean = true`). S₀ = 0. A parameter whose gradient
+//! was always 0 stays, also with ε = 0. Source: Duchi, Hazan & Singer 2011; the lecture notes.
 
 use std::fmt;
 

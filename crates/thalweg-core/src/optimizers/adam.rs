@@ -1,9 +1,9 @@
 //! Adam: m ← β₁m + (1 − β₁)g, s ← β₂s + (1 − β₂)g², both corrected for their start at 0:
 //! m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ); u = m̂/(√ŝ + ε).
 //!
-//! The form of the notes has ε inside the root, u = m̂/√(ŝ + ε) (`epsilon_inside = true`). AMSGrad (Reddi, Kale
-//! & Kumar 2018; `amsgrad = true`) takes for s the largest s so far, as PyTorch does before the correction.
-//! Source: Kingma & Ba 2015.
+//! The form of the notes has ε inside the root, u = m̂/√(ŝ + ε) (`epsilon_inside = true`). AMSGrad
+//! (Reddi, Kale & Kumar 2018; `amsgrad = true`) takes for s the largest s so far, as PyTorch does
+//! before the correction. Source: Kingma & Ba 2015.
 
 use std::fmt;
 

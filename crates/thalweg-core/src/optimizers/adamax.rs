@@ -1,5 +1,5 @@
-//! Adamax, Adam with the largest gradient in place of the mean square: m ← β₁m + (1 − β₁)g;
-//! s ← max(β₂s, |g| + ε); u = m/((1 − β₁ᵗ)·s). m₀ = s₀ = 0. PyTorch's place of ε; the paper has none.
+//! Adamax, Adam with the largest gradient in place of the mean square: m ← β₁m + (1 − β₁)g; s ←
+//! max(β₂s, |g| + ε); u = m/((1 − β₁ᵗ)·s). m₀ = s₀ = 0. PyTorch's place of ε; the paper has none.
 
 use std::fmt;
 

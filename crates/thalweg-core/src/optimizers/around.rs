@@ -7,13 +7,14 @@ pub struct Around {
     pub clip_norm: Option<f64>,
     /// ρ of sharpness-aware minimization (Foret et al. 2021): the gradient is that at θ + ρ·g/‖g‖.
     pub sam: Option<f64>,
-    /// c: after the update each unit's weights are shortened to a norm ≤ c (Srebro & Shraibman 2005).
+    /// c: after the update each unit's weights are shortened to a norm ≤ c (Srebro & Shraibman
+    /// 2005).
     pub max_norm: Option<f64>,
     /// Whether layers have constraints of their own.
     pub constrains_layers: bool,
     /// β of the moving average of θ that is kept as the last slot: see [`crate::average`].
     pub ema: Option<f64>,
-    /// Whether steps tell ‖Δθ‖.
+    /// Whether steps report ‖Δθ‖.
     pub measures_change: bool,
 }
 

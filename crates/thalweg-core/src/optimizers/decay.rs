@@ -1,11 +1,12 @@
 //! Penalties and decay, on weights only: not on biases, nor on what normalizes.
 //!
-//! - [`AddDecayed`]: u ← u + λ·θ. In front of an optimizer's rule this is the gradient of the penalty λ/2·‖W‖²
-//!   (the usual meaning of L2); behind it, it is decoupled weight decay (Loshchilov & Hutter 2019):
-//!   θ ← θ − η·(u + λ·θ).
-//! - [`AddShared`]: u ← u + λ/m·θ, the gradient of λ/(2m)·‖W‖² with m the rows of the mini-batch (the notes).
-//! - [`AddSigns`]: u ← u + λ·sign θ, a subgradient of λ·‖W‖₁ with 0 at 0 (Tibshirani 1996). With L2 beside it,
-//!   this is the elastic net (Zou & Hastie 2005).
+//! - [`AddDecayed`]: u ← u + λ·θ. In front of an optimizer's rule this is the gradient of the
+//!   penalty λ/2·‖W‖² (the usual meaning of L2); behind it, it is decoupled weight decay
+//!   (Loshchilov & Hutter 2019): θ ← θ − η·(u + λ·θ).
+//! - [`AddShared`]: u ← u + λ/m·θ, the gradient of λ/(2m)·‖W‖² with m the rows of the mini-batch
+//!   (the notes).
+//! - [`AddSigns`]: u ← u + λ·sign θ, a subgradient of λ·‖W‖₁ with 0 at 0 (Tibshirani 1996). With L2
+//!   beside it, this is the elastic net (Zou & Hastie 2005).
 
 use std::fmt;
 

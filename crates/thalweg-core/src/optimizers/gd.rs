@@ -1,6 +1,7 @@
 //! Gradient descent: θ ← θ − η·g.
 //!
-//! With batch size 1 this is stochastic, with the whole data batch, otherwise mini-batch gradient descent.
+//! With batch size 1 this is stochastic, with the whole data batch, otherwise mini-batch gradient
+//! descent.
 
 use super::Chain;
 use crate::registry::{Description, Entry};

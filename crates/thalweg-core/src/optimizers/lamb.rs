@@ -1,9 +1,9 @@
 //! LAMB: Adam's direction with decay, r = m̂/(√ŝ + ε) + λW, made as long as the layer's weights:
 //! u = ‖W‖/‖r‖·r.
 //!
-//! The norms are those of a tensor of weights: one layer's W (a segment of the layer). Biases and what
-//! normalizes have neither decay nor ratio. Where ‖W‖ or ‖r‖ is 0 the ratio is 1. φ of the paper is the identity.
-//! Source: You et al. 2020.
+//! The norms are those of a tensor of weights: one layer's W (a segment of the layer). Biases and
+//! what normalizes have neither decay nor ratio. Where ‖W‖ or ‖r‖ is 0 the ratio is 1. φ of the
+//! paper is the identity. Source: You et al. 2020.
 
 use std::fmt;
 

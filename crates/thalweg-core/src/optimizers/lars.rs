@@ -1,9 +1,10 @@
 //! LARS: the rate of each layer's weights follows their norm. With the penalty λ/2·‖W‖² inside,
 //! u = c·‖W‖/(‖g‖ + λ‖W‖ + ε)·(g + λW), then heavy-ball momentum v ← βv + u. v₀ = 0.
 //!
-//! The norms are those of a tensor of weights: one layer's W (a segment of the layer). Biases and what
-//! normalizes have neither penalty nor ratio: u = g. Where ‖W‖ or ‖g‖ is 0 the ratio is 1. The paper has the
-//! rate inside v; here it multiplies v, so a schedule acts at once. Source: You, Gitman & Ginsburg 2017.
+//! The norms are those of a tensor of weights: one layer's W (a segment of the layer). Biases and
+//! what normalizes have neither penalty nor ratio: u = g. Where ‖W‖ or ‖g‖ is 0 the ratio is 1. The
+//! paper has the rate inside v; here it multiplies v, so a schedule acts at once. Source: You,
+//! Gitman & Ginsburg 2017.
 
 use std::fmt;
 

@@ -1,11 +1,12 @@
 //! Optimizers: chains of small transforms from the gradient to the update.
 //!
-//! u starts as the gradient; each stage changes it; then θ ← θ − η·u with η from the schedule. A chain runs
-//! over one strip of θ at a time, all stages and the descent while the strip is in the first-level cache,
-//! so any chain costs one pass over memory. An entry of this registry is a named chain.
+//! u starts as the gradient; each stage changes it; then θ ← θ − η·u with η from the schedule. A
+//! chain runs over one strip of θ at a time, all stages and the descent while the strip is in the
+//! first-level cache, so any chain costs one pass over memory. An entry of this registry is a named
+//! chain.
 //!
-//! What needs the whole gradient or a whole tensor before it can act (clipping by the norm, LARS, LAMB, SAM,
-//! Muon, max-norm) takes a second path through the step: see [`Chain::is_whole`].
+//! What needs the whole gradient or a whole tensor before it can act (clipping by the norm, LARS,
+//! LAMB, SAM, Muon, max-norm) takes another path through the step: see [`Chain::is_whole`].
 
 use std::fmt;
 
@@ -100,7 +101,7 @@ pub trait Stage: Send + Sync + fmt::Display {
     }
 }
 
-/// A stage as its file states it: what happens to one parameter.
+/// A stage as its file states it: the update of one parameter.
 pub trait Rule: Stage + Copy + 'static {
     /// Values of state for each parameter, at most [`MAX_SLOTS`]; all start at 0.
     const SLOTS: usize;
@@ -141,9 +142,9 @@ pub struct WholeTensor<'a, T> {
     pub rows: usize,
     /// Weights of a unit.
     pub columns: usize,
-    /// Where each weight stands in the strip, unit by unit.
+    /// Position of each weight in the strip, unit by unit.
     pub places: &'a [u32],
-    /// Room of [`Transform::room`] values.
+    /// Scratch of [`Transform::room`] values.
     pub room: &'a mut [T],
 }
 
@@ -154,7 +155,7 @@ pub trait Transform<T>: Stage {
         0
     }
 
-    /// Values of room that it needs for a whole tensor of so many rows and columns.
+    /// Values of scratch that it needs for a whole tensor of this many rows and columns.
     fn room(&self, _rows: usize, _columns: usize) -> usize {
         0
     }
@@ -191,8 +192,8 @@ impl<T: Scalar, R: Rule> Transform<T> for R {
                     }
                     u[i] = rule.update::<A, T>(constants, p[i], u[i], &mut state);
                     for k in 0..R::SLOTS {
-                        // An average that decays without gradients would stay subnormal for ever: 0.9 times the smallest
-                        // number is, rounded, that number.
+                        // An average that decays without gradients would stay subnormal: 0.9 times
+                        // the smallest number is, rounded, that number.
                         slots[k][i] = state[k].flush();
                     }
                 }
@@ -224,7 +225,7 @@ impl TransformScalar for f64 {
     }
 }
 
-/// An optimizer: its stages, in the order in which they act, and what stands around them.
+/// An optimizer: its stages, in the order in which they act, and what wraps them.
 pub struct Chain {
     /// The stages.
     pub stages: Vec<Box<dyn AnyTransform>>,

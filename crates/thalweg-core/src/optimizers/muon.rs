@@ -1,15 +1,17 @@
 //! Muon: momentum whose matrix is made orthogonal. For each matrix of weights W \[units, inputs\]:
-//! m ← βm + (1 − β)g; n = (1 − β)g + βm (Nesterov); u = √max(1, units/inputs)·NS(n); decoupled decay.
+//! m ← βm + (1 − β)g; n = (1 − β)g + βm (Nesterov); u = √max(1, units/inputs)·NS(n); decoupled
+//! decay.
 //!
-//! NS is five steps of the Newton–Schulz iteration X ← aX + (bA + cA²)X with A = XXᵀ and
-//! (a, b, c) = (3.4445, −4.7750, 2.0315), from X = n/(‖n‖ + 1e-7), on the transpose where units > inputs: it
-//! drives the singular values near 1. A matrix is a tensor of weights with a row for each unit (a segment of the
-//! layer; a kernel of a convolution counts as one row a channel). Biases, what normalizes, and the tables of embeddings,
-//! of which a row of the data reads one line and multiplies nothing, take Adam's direction, times `adam_ratio`, as the
-//! reference code's two rates 0.02 and 3e-4 do.
+//! NS is five steps of the Newton–Schulz iteration X ← aX + (bA + cA²)X with A = XXᵀ and (a, b, c)
+//! = (3.4445, −4.7750, 2.0315), from X = n/(‖n‖ + 1e-7), on the transpose where units > inputs: it
+//! drives the singular values near 1. A matrix is a tensor of weights with a row for each unit (a
+//! segment of the layer; a kernel of a convolution counts as one row a channel). Biases, what
+//! normalizes, and the tables of embeddings, of which a row of the data reads one line and
+//! multiplies nothing, take Adam's direction, times `adam_ratio`, as the reference code's two rates
+//! 0.02 and 3e-4 do.
 //!
-//! Source: Jordan et al. 2024, reference code `Muon` (there the iteration runs in bf16, here in the precision
-//! of the run).
+//! Source: Jordan et al. 2024, reference code `Muon` (there the iteration runs in bf16, here in the
+//! precision of the run).
 
 use std::fmt;
 
@@ -51,8 +53,8 @@ impl Stage for Orthogonalize {
     }
 }
 
-/// Of the iteration on a matrix with this many rows and columns, rows ≤ columns: its room, and where in it
-/// X, Xᵀ, A, bA + cA² and (bA + cA²)·X begin.
+/// Of the iteration on a matrix with this many rows and columns, rows ≤ columns: its room, and
+/// where in it X, Xᵀ, A, bA + cA² and (bA + cA²)·X begin.
 fn sizes(rows: usize, columns: usize) -> ([usize; 5], usize) {
     let (line, square) = (columns.next_multiple_of(LINE), rows.next_multiple_of(LINE));
     let mut end = 0;
@@ -100,7 +102,7 @@ impl<T: Scalar> Transform<T> for Orthogonalize {
             (units, inputs)
         };
         let line = columns.next_multiple_of(LINE);
-        // Where the weight of a unit and an input stands in X.
+        // Position of the weight of a unit and an input in X.
         let place = |index: usize| {
             let (unit, input) = (index / inputs, index % inputs);
             if is_tall {

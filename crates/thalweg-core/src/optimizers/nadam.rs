@@ -1,5 +1,6 @@
-//! NAdam, Adam with Nesterov's look-ahead: with μₜ = β₁(1 − ½·0.96^(t·ψ)) and m, s as in Adam,
-//! u = [(1 − μₜ)/(1 − Πᵢ₌₁ᵗμᵢ)·g + μₜ₊₁/(1 − Πᵢ₌₁ᵗ⁺¹μᵢ)·m] / (√ŝ + ε). PyTorch's form; ψ is its `momentum_decay`.
+//! NAdam, Adam with Nesterov's look-ahead: with μₜ = β₁(1 − ½·0.96^(t·ψ)) and m, s as in Adam, u =
+//! [(1 − μₜ)/(1 − Πᵢ₌₁ᵗμᵢ)·g + μₜ₊₁/(1 − Πᵢ₌₁ᵗ⁺¹μᵢ)·m] / (√ŝ + ε). PyTorch's form; ψ is its
+//! `momentum_decay`.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! RAdam, Adam that does not divide before the mean square can be trusted: with m, s as in Adam,
-//! ρ∞ = 2/(1 − β₂) − 1 and ρ = ρ∞ − 2tβ₂ᵗ/(1 − β₂ᵗ),
-//! u = m̂·r/(√s + ε)·√(1 − β₂ᵗ) with r = √[(ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ)] where ρ > `threshold`, else u = m̂.
+//! RAdam, Adam that does not divide before the mean square can be trusted: with m, s as in Adam, ρ∞
+//! = 2/(1 − β₂) − 1 and ρ = ρ∞ − 2tβ₂ᵗ/(1 − β₂ᵗ), u = m̂·r/(√s + ε)·√(1 − β₂ᵗ) with r = √[(ρ − 4)(ρ
+//! − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ)] where ρ > `threshold`, else u = m̂.
 //!
 //! The threshold is 4 in the paper, and 5 in its authors' code and in PyTorch.
 

@@ -1,9 +1,10 @@
 //! RMSprop: s ← αs + (1 − α)g²; u = g/√s, with ε against division by zero.
 //!
-//! By default as PyTorch: s₀ = 0 and u = g/(√s + ε). The form of the notes starts from the first gradient,
-//! σ₀ = |g₀| (`from_first_gradient = true`), and has ε inside the root, u = g/√(s + ε) (`epsilon_inside = true`).
+//! By default as PyTorch: s₀ = 0 and u = g/(√s + ε). The form of the notes starts from the first
+//! gradient, σ₀ = |g₀| (`from_first_gradient = true`), and has ε inside the root, u = g/√(s + ε)
+//! (`epsilon_inside = true`).
 //!
-//! Centred (Graves 2013): a ← αa + (1 − α)g, and the variance s − a² stands where s stood. With `momentum`,
+//! Centred (Graves 2013): a ← αa + (1 − α)g, and the variance s − a² replaces s. With `momentum`,
 //! v ← μv + u follows, and v is the update.
 
 use std::fmt;

@@ -4,9 +4,9 @@ use super::{Chain, MAX_SLOTS, Strip, Time, Transform, WholeTensor};
 use crate::kernels::Isa;
 use crate::registry::{Choice, Entry, Setting};
 
-/// Twenty updates of an entry whose stages act on each parameter by itself, on every instruction set, against a
-/// transcription of its equations: `rule` returns the new parameter from the number of the update, its rate η, the
-/// parameter, its gradient and its state, which starts at 0.
+/// Twenty updates of an entry whose stages act on each parameter by itself, on every instruction
+/// set, against a transcription of its equations: `rule` returns the new parameter from the number
+/// of the update, its rate η, the parameter, its gradient and its state, which starts at 0.
 pub fn follows(
     entry: &Entry<Chain>,
     settings: &[(&str, Setting)],

@@ -1,4 +1,5 @@
-//! Entries described, and settings validated against that: every default written out, every value in its domain.
+//! Entries described, and settings validated against that: every default written out, every value
+//! in its domain.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +9,9 @@ use crate::error::{Error, Result};
 /// The default of a hyper-parameter, as a constant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Default {
-    /// There is none: the user must say.
+    /// There is none: the user must set it.
     Required,
-    /// There is none: what it belongs to is off until the user says.
+    /// There is none: what it belongs to is off until it is set.
     Off,
     /// `true` or `false`.
     Flag(bool),
@@ -42,7 +43,7 @@ pub struct Parameter {
     pub name: &'static str,
     /// One line on what it does.
     pub summary: &'static str,
-    /// Value when the user says nothing.
+    /// Value when the user sets none.
     pub default: Default,
     /// Values it may have.
     pub domain: Domain,
@@ -139,7 +140,8 @@ impl Description {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arguments(Choice);
 
-/// An entry asked for a setting that its description does not declare: a mistake in that entry's file.
+/// An entry asked for a setting that its description does not declare: a mistake in that entry's
+/// file.
 const UNDECLARED: &str = "entries only ask for parameters that they declare";
 
 impl Arguments {
@@ -164,8 +166,8 @@ impl Arguments {
         }
     }
 
-    /// A parameter with [`Domain::Integers`] or [`Domain::IntegersOrAuto`], none of them negative; none if it is
-    /// left to the entry.
+    /// A parameter with [`Domain::Integers`] or [`Domain::IntegersOrAuto`], none of them negative;
+    /// none if it is left to the entry.
     pub fn integers(&self, name: &str) -> Option<Vec<usize>> {
         match self.0.settings.get(name) {
             Some(Setting::Integers(list)) => {

@@ -27,14 +27,15 @@ pub enum Domain {
     },
     /// One of these words.
     Word(&'static [&'static str]),
-    /// An entry of another registry (or of the same one, which is why it is a function that tells), by its name
-    /// or with settings of its own.
+    /// An entry of another registry (or of the same one, which is why it is a function), by its
+    /// name or with settings of its own.
     Choice(fn() -> &'static dyn AnyRegistry),
     /// The same, or `auto`: the one that suits.
     ChoiceOrAuto(fn() -> &'static dyn AnyRegistry),
     /// Entries of a registry, in order; at least one.
     Choices(fn() -> &'static dyn AnyRegistry),
-    /// An entry of the registry of that kind (`many`: a list of them), which is checked by those who know it.
+    /// An entry of the registry of that kind (`many`: a list of them), which is checked by those
+    /// who know it.
     Named {
         /// In the singular, such as `optimizer`.
         kind: &'static str,
@@ -43,7 +44,8 @@ pub enum Domain {
     },
 }
 
-/// The word that leaves a [`Domain::ChoiceOrAuto`] or [`Domain::IntegersOrAuto`] to the entry that asks.
+/// The word that leaves a [`Domain::ChoiceOrAuto`] or [`Domain::IntegersOrAuto`] to the entry that
+/// asks.
 pub const AUTO: &str = "auto";
 
 impl Domain {
@@ -91,8 +93,8 @@ impl Domain {
         matches!(self.admit(&Setting::Number(x)), Ok(Some(_)))
     }
 
-    /// `setting` as this domain stores it (a whole number is a fine number, a choice has every setting that
-    /// its entry has), or `None`.
+    /// `setting` as this domain stores it (a whole number is a fine number, a choice has every
+    /// setting that its entry has), or `None`.
     ///
     /// # Errors
     /// If it is a choice, and its entry or a setting of it is not valid.

@@ -1,16 +1,17 @@
 //! The registry: everything a user can name, described once.
 //!
-//! A layer, activation, loss, optimizer, schedule, initializer or metric is one file that ends in an
-//! [`Entry`], plus one line in its folder's `mod.rs`. Help texts, `thalweg list`, "did you mean",
-//! validation of names and ranges, and resolved configurations all come from the entry, so they cannot
-//! drift from the code.
+//! A layer, activation, loss, optimizer, schedule, initializer or metric is one file that ends in
+//! an [`Entry`], plus one line in its folder's `mod.rs`. Help texts, `thalweg list`, "did you
+//! mean", validation of names and ranges, and resolved configurations all come from the entry, so
+//! they cannot drift from the code.
 //!
 //! - [`Setting`] and [`Choice`] are what users write, in files and on the command line;
-//! - [`Description`], [`Parameter`], [`Default`](enum@Default) and [`Domain`] are what entries declare;
+//! - [`Description`], [`Parameter`], [`Default`](enum@Default) and [`Domain`] are what entries
+//!   declare;
 //! - [`Arguments`] is what an entry is built from: the one validated against the other.
 //!
-//! The fields of a training run (penalties, batches, stopping, …) are described in the same terms: see
-//! [`crate::spec::Field`].
+//! The fields of a training run (penalties, batches, stopping, …) are described in the same terms:
+//! see [`crate::spec::Field`].
 
 use std::fmt;
 
@@ -24,8 +25,8 @@ pub use description::{Arguments, Default, Description, Parameter};
 pub use domain::{AUTO, Domain};
 pub use setting::{Choice, Setting};
 
-/// A row of a registry: its description and how it is made from validated settings and, for a layer,
-/// the context that it stands in.
+/// A row of a registry: its description and how it is made from validated settings and, for a
+/// layer, its context.
 pub struct Entry<B, Context = ()> {
     /// What it is.
     pub description: Description,
@@ -133,7 +134,8 @@ pub fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -
         .map_or(String::new(), |(_, name)| format!("did you mean `{name}`?"))
 }
 
-/// Declares the entries of a folder: one line a file. `with` collects the examples beside each entry as well.
+/// Declares the entries of a folder: one line a file. `with` collects the examples beside each
+/// entry as well.
 macro_rules! entries {
     (
         $(#[$doc:meta])* $name:ident: $kind:literal => $build:ty, $place:ty;

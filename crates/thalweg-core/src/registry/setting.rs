@@ -95,7 +95,8 @@ impl From<Choice> for Setting {
     }
 }
 
-/// A name from a registry with the settings that differ from its defaults: `{ name = "adam", beta1 = 0.8 }`.
+/// A name from a registry with the settings that differ from its defaults: `{ name = "adam", beta1
+/// = 0.8 }`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choice {
     /// Name of the entry.
@@ -121,8 +122,9 @@ impl Choice {
         self
     }
 
-    /// Changes the setting at `path`, whose dots lead into choices: `then.floor` is `floor` of the entry that
-    /// the setting `then` of this one names. `kind` is the registry that this choice is from.
+    /// Changes the setting at `path`, whose dots lead into choices: `then.floor` is `floor` of the
+    /// entry that the setting `then` of this one names. `kind` is the registry that this choice is
+    /// from.
     ///
     /// # Errors
     /// If the path leads through a setting that does not exist or has no settings of its own.

@@ -1,5 +1,5 @@
-//! Cosine with restarts: cosine again and again, η(t) = η₀·(f + (1 − f)·½(1 + cos πp)) with p the part done of the
-//! current cycle; cycle i takes period·growth^i epochs.
+//! Cosine with restarts: cosine again and again, η(t) = η₀·(f + (1 − f)·½(1 + cos πp)) with p the
+//! part done of the current cycle; cycle i takes period·growth^i epochs.
 
 use super::{Progress, Schedule};
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
@@ -18,7 +18,8 @@ impl Schedule for CosineRestarts {
         let done = if self.growth == 1.0 {
             cycles - cycles.floor()
         } else {
-            // Σ growth^j for j < i is (growth^i − 1)/(growth − 1). Rounding may miss a cycle's end by one.
+            // Σ growth^j for j < i is (growth^i − 1)/(growth − 1). Rounding may miss a cycle's end
+            // by one.
             let begin = |i: f64| (libm::pow(self.growth, i) - 1.0) / (self.growth - 1.0);
             let i =
                 (libm::log(1.0 + cycles * (self.growth - 1.0)) / libm::log(self.growth)).floor();

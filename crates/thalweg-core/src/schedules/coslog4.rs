@@ -1,4 +1,5 @@
-//! coslog4: η(t) = η₀·½(1 − cos(2π·log₂(1 + 15t))) for t from 0 to 1 over the run: four waves, each about twice as long.
+//! coslog4: η(t) = η₀·½(1 − cos(2π·log₂(1 + 15t))) for t from 0 to 1 over the run: four waves, each
+//! about twice as long.
 
 use super::{Progress, Schedule};
 use crate::registry::{Description, Entry};

@@ -1,5 +1,6 @@
-//! Inverse square root with warm-up: η(t) = η₀·√w·min(1/√(k + 1), (k + 1)/w^{3/2}) in update k, so that the rate rises in a
-//! straight line to η₀ in update w and falls as 1/√k from there; w is a fraction of the run.
+//! Inverse square root with warm-up: η(t) = η₀·√w·min(1/√(k + 1), (k + 1)/w^{3/2}) in update k, so
+//! that the rate rises in a straight line to η₀ in update w and falls as 1/√k from there; w is a
+//! fraction of the run.
 
 use super::{Progress, Schedule};
 use crate::registry::{Default, Description, Domain, Entry, Parameter};

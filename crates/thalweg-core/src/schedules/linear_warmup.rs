@@ -1,5 +1,5 @@
-//! Linear warm-up in front of another schedule: η(t) = η₀·(k + 1)/w·f(t) in update k of the first w, then η₀·f(t),
-//! where w is a fraction of the run and f the other schedule.
+//! Linear warm-up in front of another schedule: η(t) = η₀·(k + 1)/w·f(t) in update k of the first
+//! w, then η₀·f(t), where w is a fraction of the run and f the other schedule.
 
 use super::{Progress, SCHEDULES, Schedule};
 use crate::error::Error;
@@ -34,7 +34,7 @@ pub(super) const ENTRY: Entry<Box<dyn Schedule>> = Entry {
             },
             Parameter {
                 name: "then",
-                summary: "schedule that it stands in front of",
+                summary: "the schedule that follows",
                 default: Default::Text("constant"),
                 domain: Domain::Choice(|| &SCHEDULES),
             },

@@ -1,7 +1,7 @@
 //! Schedules: the learning rate as a pure function of progress.
 //!
-//! A schedule gives a factor that multiplies the base rate. It keeps no state, so a resumed run needs
-//! nothing but the step.
+//! A schedule gives a factor that multiplies the base rate. It keeps no state, so a resumed run
+//! needs nothing but the step.
 
 use crate::registry::entries;
 

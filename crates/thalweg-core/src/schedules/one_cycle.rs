@@ -1,8 +1,8 @@
-//! One cycle: from η₀/divisor by half a cosine up to η₀ over a fraction of the run, then by another half down to
-//! η₀/(divisor·final_divisor) in its last update.
+//! One cycle: from η₀/divisor by half a cosine up to η₀ over a fraction of the run, then by another
+//! half down to η₀/(divisor·final_divisor) in its last update.
 //!
-//! Conventions of PyTorch's `OneCycleLR`, whose `max_lr` is η₀: of T updates, number fraction·T − 1 (from 0) has the peak,
-//! number T − 1 the end.
+//! Conventions of PyTorch's `OneCycleLR`, whose `max_lr` is η₀: of T updates, number fraction·T − 1
+//! (from 0) has the peak, number T − 1 the end.
 
 use super::{Progress, Schedule};
 use crate::registry::{Default, Description, Domain, Entry, Parameter};

@@ -1,4 +1,5 @@
-//! Polynomial: η(t) = η₀·(f + (1 − f)·(1 − t)^q) for t from 0 to 1 over the run; q = 1 is a straight line.
+//! Polynomial: η(t) = η₀·(f + (1 − f)·(1 − t)^q) for t from 0 to 1 over the run; q = 1 is a
+//! straight line.
 
 use super::{Progress, Schedule};
 use crate::registry::{Default, Description, Domain, Entry, Parameter};

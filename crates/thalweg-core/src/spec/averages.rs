@@ -1,4 +1,5 @@
-//! Averages that no field sets: what `thalweg list` shows of [`crate::average`] and of the loss in the log.
+//! Averages that no field sets: what `thalweg list` shows of [`crate::average`] and of the loss in
+//! the log.
 
 use super::rule::{RuleKind, RunRule};
 use crate::registry::{Default, Description, Domain, Parameter};

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::rule::{Field, Flag, InSolver, MOST, RuleKind, RunRule};
 use crate::registry::{Default, Description, Domain, Parameter};
 
-/// What the gradient is of.
+/// What the gradient is of: the mean over the rows of a batch, or their sum.
 ///
-/// Losses are told as means in either case. The sum's gradient is Σw times as large (the rows of the batch, where
-/// none has a weight), so a learning rate η for the mean is η/Σw for the sum: the sum's rate has to be made smaller
-/// for larger batches, and rows of a short last batch keep their pull. A penalty such as `l2` stays as it is beside
-/// either.
+/// Losses are reported as means in either case. The sum's gradient is Σw times as large (the rows
+/// of the batch, where none has a weight), so a learning rate η for the mean is η/Σw for the sum:
+/// the sum's rate has to be made smaller for larger batches, and rows of a short last batch keep
+/// their weight. A penalty such as `l2` stays as it is beside either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, std::default::Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
@@ -25,14 +25,16 @@ pub enum Reduction {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Batches {
-    /// Whether rows are shuffled again before every epoch; else once, and the batches stay what they are.
+    /// Whether rows are shuffled again before every epoch; else once, and the batches stay what
+    /// they are.
     pub reshuffle: bool,
     /// What becomes of a last batch with fewer rows.
     pub last: LastBatch,
     /// How rows are drawn.
     pub sampling: Sampling,
-    /// Rows of a block. Blocks of consecutive rows are permuted, and rows are shuffled within windows of a few blocks,
-    /// so that a file can be read block by block. Absent: one shuffle of all rows.
+    /// Rows of a block. Blocks of consecutive rows are permuted, and rows are shuffled within
+    /// windows of a few blocks, so that a file can be read block by block. Absent: one shuffle of
+    /// all rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<usize>,
     /// Groups of rows into which every batch is cut, each with a gradient of its own; absent: one.
@@ -41,7 +43,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// What multiplies the rate of a batch with so many rows of `size`.
+    /// What multiplies the rate of a batch with this many rows of `size`.
     pub(crate) fn weight(&self, rows: usize, size: usize) -> f64 {
         match self.last {
             LastBatch::Weight => rows as f64 / size as f64,
@@ -80,10 +82,11 @@ pub enum LastBatch {
 pub enum Sampling {
     /// Every row once an epoch, in any order.
     Uniform,
-    /// Every row once an epoch; each batch has the classes about in the proportions of the data: see
-    /// `order.rs`.
+    /// Every row once an epoch; each batch has the classes about in the proportions of the data:
+    /// see `order.rs`.
     Stratified,
-    /// As many rows of each class in a batch, up to rounding: rows of rare classes come several times an epoch.
+    /// As many rows of each class in a batch, up to rounding: rows of rare classes come several
+    /// times an epoch.
     Balanced,
 }
 

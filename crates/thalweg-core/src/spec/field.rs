@@ -1,18 +1,21 @@
-//! The fields of [`TrainingSpec`] as a user sets them: one declaration a field, next to the field itself.
+//! The fields of [`TrainingSpec`] as a user sets them: one declaration a field, next to the field
+//! itself.
 //!
 //! # To add a field, and with it a flag of `thalweg train`
 //!
-//! In the file of the table that it belongs to (`training.rs`, `penalties.rs`, `batches.rs`, `rate.rs`, `stop.rs`): the struct field
-//! with its serde default, a [`RunRule`] that declares it, and a line in the file's `RULES`. From the declaration
-//! follow the argument, its help, the config field, the range check, what solvers refuse and `thalweg list`. What
-//! remains is the code that acts on it.
+//! In the file of the table that it belongs to (`training.rs`, `penalties.rs`, `batches.rs`,
+//! `rate.rs`, `stop.rs`): the struct field with its serde default, a [`RunRule`] that declares it,
+//! and a line in the file's `RULES`. From the declaration follow the argument, its help, the config
+//! field, the range check, what solvers refuse and `thalweg list`. What remains is the code that
+//! acts on it.
 //!
 //! # To generate arguments
 //!
-//! For every [`Field`] of every rule in [`RunRule::all`] that has a [`Flag`] (a path occurs once or more; take the
-//! first): `Flag::name`, `Flag::help` and `Flag::heading` are those of the argument, [`Field::placeholder`] its value
-//! (none: a switch, which sets the field to [`Field::switched`]), [`Field::required`] the field that must be set with
-//! it. [`TrainingSpec::set`] puts the value that [`Setting::parse`] reads from the text into the spec, checked.
+//! For every [`Field`] of every rule in [`RunRule::all`] that has a [`Flag`] (a path occurs once or
+//! more; take the first): `Flag::name`, `Flag::help` and `Flag::heading` are those of the argument,
+//! [`Field::placeholder`] its value (none: a switch, which sets the field to [`Field::switched`]),
+//! [`Field::required`] the field that must be set with it. [`TrainingSpec::set`] puts the value
+//! that [`Setting::parse`] reads from the text into the spec, checked.
 
 use serde_json::Value;
 
@@ -53,7 +56,8 @@ fn declared(path: &str) -> Option<(&'static Parameter, &'static Field)> {
 }
 
 impl Field {
-    /// What stands for its value in help: X for a number, N for a whole number, …; `None` for a switch.
+    /// What stands for its value in help: X for a number, N for a whole number, …; `None` for a
+    /// switch.
     pub fn placeholder(&self) -> Option<&'static str> {
         match declared(self.path)?.0.domain {
             Domain::Flag => None,
@@ -73,7 +77,8 @@ impl Field {
         }
     }
 
-    /// The field without which this one means nothing: the first of its rule, where that is off by default.
+    /// The field without which this one means nothing: the first of its rule, where that is off by
+    /// default.
     pub fn required(&self) -> Option<&'static Field> {
         let is_own = |rule: &&RunRule| rule.fields.iter().any(|field| field.path == self.path);
         let (first, field) = RunRule::all().find(is_own)?.settings().next()?;
@@ -88,7 +93,8 @@ fn value_at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
         .try_fold(spec, |table, name| table.get(name))
 }
 
-/// The value of a field in a tree, which leaves out what has its default; `None` if its table is off.
+/// The value of a field in a tree, which leaves out what has its default; `None` if its table is
+/// off.
 fn value(spec: &Value, parameter: &Parameter, field: &Field) -> Option<Setting> {
     match value_at(spec, field.path) {
         Some(value) => setting(value),
@@ -129,7 +135,8 @@ impl TrainingSpec {
             .map_err(|error| Error::invalid("training", error.to_string(), "a training spec"))
     }
 
-    /// The value of the field at `path`; `None` if it is absent and has no default, or there is no such field.
+    /// The value of the field at `path`; `None` if it is absent and has no default, or there is no
+    /// such field.
     pub fn get(&self, path: &str) -> Option<Setting> {
         let (parameter, field) = declared(path)?;
         value(&self.tree().ok()?, parameter, field)
@@ -138,7 +145,8 @@ impl TrainingSpec {
     /// Sets the field at `path`. The table that it is in is made if it is absent.
     ///
     /// # Errors
-    /// If there is no such field, the value is out of its range, or its table lacks what it requires.
+    /// If there is no such field, the value is out of its range, or its table lacks what it
+    /// requires.
     pub fn set(&mut self, path: &str, value: Setting) -> Result<()> {
         let paths = || {
             let all = RunRule::all().flat_map(|rule| rule.fields);

@@ -1,13 +1,14 @@
-//! What changes the rate beside the schedule: the reduction on plateaus, and the linear scaling rule.
+//! What changes the rate beside the schedule: the reduction on plateaus, and the linear scaling
+//! rule.
 
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Field, Flag, InSolver, MOST, RuleKind, RunRule};
 use crate::registry::{Default, Description, Domain, Parameter};
 
-/// Reduction of the rate: after `patience` epochs whose validation loss (without validation rows, training loss)
-/// was not below (1 − `threshold`) of the best, the rate is multiplied by `factor`. PyTorch's
-/// `ReduceLROnPlateau` with its defaults, relative threshold and no cooldown.
+/// Reduction of the rate: after `patience` epochs whose validation loss (without validation rows,
+/// training loss) was not below (1 − `threshold`) of the best, the rate is multiplied by `factor`.
+/// PyTorch's `ReduceLROnPlateau` with its defaults, relative threshold and no cooldown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plateau {
@@ -48,8 +49,9 @@ impl Plateau {
     }
 }
 
-/// The linear scaling rule (Goyal et al. 2017): a rate η that was found for batches of B₀ rows becomes η·B/B₀
-/// for batches of B. The factor rises from 1 in a straight line over the first `warmup` epochs.
+/// The linear scaling rule (Goyal et al. 2017): a rate η that was found for batches of B₀ rows
+/// becomes η·B/B₀ for batches of B. The factor rises from 1 in a straight line over the first
+/// `warmup` epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScaleRate {
@@ -73,7 +75,7 @@ impl ScaleRate {
         }
     }
 
-    /// What multiplies the rate after so many epochs with batches of `batch_size` rows.
+    /// The factor of the rate after this many epochs with batches of `batch_size` rows.
     pub fn factor(&self, batch_size: usize, epochs: f64) -> f64 {
         let ratio = batch_size as f64 / self.from_batch_size as f64;
         let done = if self.warmup > 0.0 {

@@ -68,7 +68,8 @@ impl RuleKind {
 /// A field of [`TrainingSpec`](super::TrainingSpec).
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    /// Its path by the names of a config file, below `training`: dots lead into tables, as in `stop.max_steps`.
+    /// Its path by the names of a config file, below `training`: dots lead into tables, as in
+    /// `stop.max_steps`.
     pub path: &'static str,
     /// The argument of `thalweg train`, if there is one.
     pub flag: Option<Flag>,
@@ -98,13 +99,14 @@ impl Flag {
     }
 }
 
-/// What a field is to a solver, which sees all rows at once, finds its own steps, and minimizes the mean loss and `l2`.
+/// What a field is to a solver, which sees all rows at once, finds its own steps, and minimizes the
+/// mean loss and `l2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InSolver {
     /// It has its effect.
     Used,
-    /// It has none, because the solver does what is said here: setting it is an error of the command line, while a
-    /// spec, which always has some value, may have any.
+    /// It has none, because the solver does what is said here: setting it is an error of the
+    /// command line, while a spec, which always has some value, may have any.
     Unused(&'static str),
     /// A spec is refused if it differs from its default.
     Refused,
@@ -136,7 +138,8 @@ impl Field {
         }
     }
 
-    /// How the command line sets it: by its flag, or as a setting of the optimizer; `None` if it cannot.
+    /// How the command line sets it: by its flag, or as a setting of the optimizer; `None` if it
+    /// cannot.
     pub fn argument(&self) -> Option<String> {
         match self.flag {
             Some(flag) => Some(flag.name.to_owned()),

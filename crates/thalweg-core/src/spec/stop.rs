@@ -15,14 +15,16 @@ pub struct Stop {
     /// After this many seconds of training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_time: Option<f64>,
-    /// After an epoch whose validation loss, or without validation rows training loss, is at most this.
+    /// After an epoch whose validation loss, or without validation rows training loss, is at most
+    /// this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_loss: Option<f64>,
     /// After an update with ‖Δθ‖ at most this, unless its rate was 0, as schedules may begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_change: Option<f64>,
-    /// After an update in which the gradient of the loss had ‖g‖ at most this. Penalties do not count, so with
-    /// them it never gets small; but a solver's gradient is that of all it minimizes.
+    /// After an update in which the gradient of the loss had ‖g‖ at most this. Penalties do not
+    /// count, so with them it never gets small; but a solver's gradient is that of all it
+    /// minimizes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_gradient: Option<f64>,
 }

@@ -1,4 +1,5 @@
-//! How a network is trained: the spec, and the declarations of the fields that are in none of its tables.
+//! How a network is trained: the spec, and the declarations of the fields that are in none of its
+//! tables.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,8 @@ pub struct TrainingSpec {
     /// ρ of sharpness-aware minimization: two gradients an update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sam: Option<f64>,
-    /// β of the moving average of the parameters that is evaluated and kept in place of the last parameters.
+    /// β of the moving average of the parameters that is evaluated and kept in place of the last
+    /// parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
     /// Whether rows are shuffled.
@@ -85,7 +87,8 @@ fn is_default<T: std::default::Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Plain gradient descent in single precision, one epoch of batches of 32 shuffled rows at rate 0.01.
+/// Plain gradient descent in single precision, one epoch of batches of 32 shuffled rows at rate
+/// 0.01.
 impl std::default::Default for TrainingSpec {
     fn default() -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! Short names for the parts of small problems: data, layers, networks, descent. The tests use them as well.
+//! Short names for the parts of small problems: data, layers, networks, descent. The tests use them
+//! as well.
 
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::State;

@@ -28,8 +28,8 @@ pub fn normals(seed: u64, count: usize) -> Vec<f64> {
     (0..count).map(|_| random.normal()).collect()
 }
 
-/// Every kind of targets that a loss takes, for networks of `outputs` outputs. A new kind of comparison
-/// does not compile until it is answered here.
+/// Every kind of targets that a loss takes, for networks of `outputs` outputs. A new kind of
+/// comparison does not compile until it is answered here.
 pub fn targets(loss: &str, outputs: usize, rows: usize, seed: u64) -> Vec<Targets> {
     let comparison = LOSSES.build(&Choice::new(loss), &()).unwrap().comparison();
     let mut random = random(seed);
@@ -78,7 +78,8 @@ pub fn weights(rows: usize, seed: u64) -> Vec<f32> {
     (0..rows).map(weight).collect()
 }
 
-/// A dataset of normally distributed features for a loss, with the first kind of targets that it takes.
+/// A dataset of normally distributed features for a loss, with the first kind of targets that it
+/// takes.
 pub fn dataset(loss: &str, inputs: usize, outputs: usize, rows: usize, seed: u64) -> Dataset {
     Dataset {
         features: features(inputs, normals(seed, rows * inputs)),

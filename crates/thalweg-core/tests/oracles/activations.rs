@@ -32,8 +32,8 @@ fn activate<T: ActivationScalar>(
     [y, dy, curvature].map(|values| values.into_iter().map(Scalar::to_f64).collect())
 }
 
-/// Distance in units in the last place of a precision at `want`; below the smallest normal number of the
-/// precision a unit is 4 times that number, which is where eˣ is taken as 0.
+/// Distance in units in the last place of a precision at `want`; below the smallest normal number
+/// of the precision a unit is 4 times that number, which is where eˣ is taken as 0.
 fn ulps(got: f64, want: f64, dtype: Dtype) -> f64 {
     let (epsilon, least) = match dtype {
         Dtype::F32 | Dtype::Bf16 => (f64::from(f32::EPSILON), f64::from(f32::MIN_POSITIVE)),
@@ -282,8 +282,8 @@ fn settings_of_activations_are_heeded() {
     }
 }
 
-/// Over a fine grid, in single precision, against the same function in double precision, whose own error is
-/// a billionth of that.
+/// Over a fine grid, in single precision, against the same function in double precision, whose own
+/// error is a billionth of that.
 #[test]
 fn activations_in_single_precision_are_within_four_units_everywhere() {
     let x: Vec<f64> = (-200_000..=200_000)

@@ -71,7 +71,8 @@ fn initial_weights_have_the_distribution_of_their_initializer() {
                 (a * a / 3.0, a.powi(4) / 5.0)
             }
             Normal(v) => {
-                // The largest of 60,000 lies between 3.7 and 5.6 deviations, but for one in a thousand.
+                // The largest of 60,000 lies between 3.7 and 5.6 deviations, but for one in a
+                // thousand.
                 let deviations = largest / v.sqrt();
                 assert!(
                     (3.7..5.6).contains(&deviations),

@@ -10,8 +10,8 @@ use thalweg_core::registry::{Choice, Setting};
 
 use crate::common::*;
 
-/// A layer of a golden case behind a dense layer whose weights are the unit matrix, so that the gradients
-/// of its input can be told from those of that layer.
+/// A layer of a golden case behind a dense layer whose weights are the unit matrix, so that the
+/// gradients of its input can be told from those of that layer.
 struct Case<'a> {
     golden: &'a Value,
     rows: usize,
@@ -87,7 +87,8 @@ impl<'a> Case<'a> {
         worst
     }
 
-    /// The worst relative error of a pass: y, and the gradients of the input and of what is trained.
+    /// The worst relative error of a pass: y, and the gradients of the input and of what is
+    /// trained.
     fn pass(&mut self, golden: &Value, is_training: bool) -> f64 {
         let (rows, inputs) = (self.rows, self.inputs);
         let mut worst = 0.0f64;
@@ -105,7 +106,8 @@ impl<'a> Case<'a> {
         let (loss, _) = self.gradient(&right, is_training);
         // ½‖y − t‖² is 0 where y is t.
         compare(&[loss.sqrt()], &[0.0]);
-        // The mean over the rows of ½‖y − t‖² has the gradient `direction` where t = y − rows·direction.
+        // The mean over the rows of ½‖y − t‖² has the gradient `direction` where t = y −
+        // rows·direction.
         let shifted = y.iter().zip(floats(self.golden, "direction"));
         let dataset = self.dataset(shifted.map(|(y, d)| y - rows as f64 * d).collect());
         let (_, gradient) = self.gradient(&dataset, is_training);

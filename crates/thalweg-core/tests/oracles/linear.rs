@@ -1,5 +1,5 @@
-//! Logistic regression and linear support vector machines: networks without a hidden layer, and with `l2`, have the
-//! minimum that liblinear finds.
+//! Logistic regression and linear support vector machines: networks without a hidden layer, and
+//! with `l2`, have the minimum that liblinear finds.
 
 use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::engine::Batch;

@@ -12,8 +12,8 @@ use thalweg_core::shape::stride;
 use crate::common::*;
 use crate::instruction_sets;
 
-/// Value, gradient, and the Hessian times the direction, if there is one. The padding of z is larger than any logit,
-/// and what stood in dz is NaN: neither shows.
+/// Value, gradient, and the Hessian times the direction, if there is one. The padding of z is
+/// larger than any logit, and what stood in dz is NaN: neither shows.
 fn judge<T: LossScalar>(loss: &dyn AnyLoss, isa: Isa, case: &Value) -> [Vec<f64>; 3] {
     let convert = |values: &[f64]| -> Vec<T> { values.iter().map(|v| T::from_f64(*v)).collect() };
     let (rows, outputs) = (

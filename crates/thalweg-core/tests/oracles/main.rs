@@ -1,7 +1,8 @@
-//! The numbers of other programs: golden files of `oracles/`, made by code that shares nothing with this.
+//! The numbers of other programs: golden files of `oracles/`, made by code that shares nothing with
+//! this.
 //!
-//! Every golden case is compared. A new entry needs none: derivatives are compared with finite differences, and what
-//! has none is tested beside its entry.
+//! Every golden case is compared. A new entry needs none: derivatives are compared with finite
+//! differences, and what has none is tested beside its entry.
 
 mod activations;
 #[path = "../common/mod.rs"]

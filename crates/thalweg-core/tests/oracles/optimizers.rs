@@ -84,8 +84,9 @@ fn optimizer_of(file: &str, case: &Value) -> TrainingSpec {
     spec
 }
 
-/// Parameters after the steps of a golden file, in the engine itself. A layer without bias that sees a
-/// single 1 puts out its weights θ, so half the squared error to targets θ − g has the gradient g.
+/// Parameters after the steps of a golden file, in the engine itself. A layer without bias that
+/// sees a single 1 puts out its weights θ, so half the squared error to targets θ − g has the
+/// gradient g.
 fn replay(spec: &TrainingSpec, golden: &Value, steps: &[usize]) -> Vec<Vec<f64>> {
     let theta = floats(golden, "theta");
     let layer = without_bias(dense(theta.len(), "identity"));

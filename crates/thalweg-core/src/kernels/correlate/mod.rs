@@ -1,10 +1,12 @@
-//! Correlations over images of rows in packs (see `pack`): the products of a convolution, without laying out its windows.
+//! Correlations over images of rows in packs (see `pack`): the products of a convolution, without
+//! laying out its windows.
 //!
-//! A pixel is a vector, with one row in every lane; so a weight times a pixel is one multiply-add whatever the
-//! size, stride and padding of the window, and nothing is computed that does not count. Forward and backward pass
-//! keep a register tile of sums, of a few channels times a few neighbouring pixels, in which a weight is used
-//! for every pixel and a pixel for every channel. The gradient of the weights is a table of sums of a few channels
-//! times a few weights, over all pixels. The order of additions in an element depends on the sizes alone.
+//! A pixel is a vector, with one row in every lane; so a weight times a pixel is one multiply-add
+//! whatever the size, stride and padding of the window, and nothing is computed that does not
+//! count. Forward and backward pass keep a register tile of sums, of a few channels times a few
+//! neighbouring pixels, in which a weight is used for every pixel and a pixel for every channel.
+//! The gradient of the weights is a table of sums of a few channels times a few weights, over all
+//! pixels. The order of additions in an element depends on the sizes alone.
 
 mod overlaps;
 #[cfg(test)]
@@ -17,7 +19,8 @@ pub use overlaps::{Overlaps, UNITS, sum};
 use crate::kernels::isa::{Isa, Kernel};
 use crate::kernels::simd::{Arch, Scalar, Vector};
 
-/// Along lines or along pixels: output t sees, in tap q, place t·step + q·tap + offset, if the input has it.
+/// Along lines or along pixels: output t sees, in tap q, place t·step + q·tap + offset, if the
+/// input has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Axis {
     /// Outputs t.
@@ -75,8 +78,8 @@ impl Axis {
     }
 }
 
-/// C\[i, y, x\] = start\[i\] + Σ over channels c and taps (q, r) A\[i, c, q, r\]·B\[c, line(y, q), pixel(x, r)\], where
-/// the input has that pixel.
+/// C\[i, y, x\] = start\[i\] + Σ over channels c and taps (q, r) A\[i, c, q, r\]·B\[c, line(y, q),
+/// pixel(x, r)\], where the input has that pixel.
 #[derive(Debug)]
 pub struct Correlation<'a, T> {
     /// Channels i of C.
@@ -130,8 +133,8 @@ impl<T: Scalar> Correlation<'_, T> {
         isa.run(self);
     }
 
-    /// `M` channels of `N` pixels of a line of C, from channel `i` and pixel `x` on; with `EDGE`, some taps may
-    /// see nothing.
+    /// `M` channels of `N` pixels of a line of C, from channel `i` and pixel `x` on; with `EDGE`,
+    /// some taps may see nothing.
     ///
     /// # Safety
     /// They are there; `seen` are the taps of the line that see something.
@@ -194,7 +197,8 @@ impl<T: Scalar> Correlation<'_, T> {
         }
     }
 
-    /// All channels of `N` pixels of a line. Sums, pixels and weights of a tile have to fit the registers together.
+    /// All channels of `N` pixels of a line. Sums, pixels and weights of a tile have to fit the
+    /// registers together.
     ///
     /// # Safety
     /// As for [`Correlation::tile`].

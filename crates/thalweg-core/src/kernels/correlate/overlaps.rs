@@ -1,5 +1,5 @@
-//! The gradient of a convolution's weights: sums over all pixels of what a weight has seen times what became of it, and
-//! the sum over the pixels alone, for the bias.
+//! The gradient of a convolution's weights: sums over all pixels of what a weight has seen times
+//! what became of it, and the sum over the pixels alone, for the bias.
 
 use std::ops::Range;
 
@@ -10,10 +10,11 @@ use crate::kernels::simd::{Arch, Scalar, Vector};
 const CHUNK: usize = 50;
 /// The most units of [`Overlaps`].
 pub const UNITS: usize = 4;
-/// It takes about so many pixels of all units at a time, which stay in the first-level cache.
+/// It takes about this many pixels of all units at a time, which stay in the first-level cache.
 const STRIP: usize = 64;
 
-/// C\[i, k\] = Σ over packs, in order, pixels and lanes A\[i, y, x\]·B\[offset(k) + y·step·line + x·step] in the pack.
+/// C\[i, k\] = Σ over packs, in order, pixels and lanes A\[i, y, x\]·B\[offset(k) + y·step·line +
+/// x·step] in the pack.
 #[derive(Debug)]
 pub struct Overlaps<'a, T> {
     /// Packs of the batch.

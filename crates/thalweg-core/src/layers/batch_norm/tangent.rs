@@ -1,7 +1,8 @@
-//! Second derivatives of batch normalization, through the statistics of the batch: for each channel ẏ = γ̇·x̂ + γ·x̂˙ + β̇,
-//! dγ̇ = Σ (dẏ·x̂ + dy·x̂˙), dβ̇ = Σ dẏ; with g = γ·dy the rest is in `normalized.rs`.
+//! Second derivatives of batch normalization, through the statistics of the batch: for each channel
+//! ẏ = γ̇·x̂ + γ·x̂˙ + β̇, dγ̇ = Σ (dẏ·x̂ + dy·x̂˙), dβ̇ = Σ dẏ; with g = γ·dy the rest is in
+//! `normalized.rs`.
 //!
-//! Row blocks tell Σ ẋ and Σ x̂·ẋ of each channel before the way forward, and dβ̇ and dγ̇ before the way back.
+//! Partial statistics of a row block: Σ ẋ and Σ x̂·ẋ of each channel forward, dβ̇ and dγ̇ backward.
 
 use super::super::normalized::{Means, Normalized};
 use super::super::second_order::{Site, Tangent};

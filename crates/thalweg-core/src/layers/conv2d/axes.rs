@@ -1,8 +1,9 @@
 //! How outputs, places of the window and inputs belong together, along one side of an image.
 //!
-//! With u = i·s + a − p for output i, place a of the window and input u: the forward pass goes through the places a
-//! of each i. The backward pass goes through those of each u, where s divides u + p − a: with u = u₀ + s·t, all u
-//! of one u₀ < s have the places a = r + s·q, where r = (u₀ + p) mod s, and see i = t − q + (u₀ + p − r)/s.
+//! With u = i·s + a − p for output i, place a of the window and input u: the forward pass goes
+//! through the places a of each i. The backward pass goes through those of each u, where s divides
+//! u + p − a: with u = u₀ + s·t, all u of one u₀ < s have the places a = r + s·q, where r = (u₀ +
+//! p) mod s, and see i = t − q + (u₀ + p − r)/s.
 
 use super::Window;
 use crate::kernels::correlate::Axis;

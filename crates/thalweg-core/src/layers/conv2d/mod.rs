@@ -1,13 +1,15 @@
-//! Convolution (in fact correlation): y\[o, i, j\] = φ(b\[o\] + Σ W\[o, c, a, e\]·x\[c, i·s + a − p, j·s + e − p\]),
-//! summed over the channels c of the group of o and the window's lines a and pixels e; x is 0 outside.
+//! Convolution (in fact correlation): y\[o, i, j\] = φ(b\[o\] + Σ W\[o, c, a, e\]·x\[c, i·s + a −
+//! p, j·s + e − p\]), summed over the channels c of the group of o and the window's lines a and
+//! pixels e; x is 0 outside.
 //!
-//! Backward, with dz = dy ⊙ φ′(z): dx\[c, u, v\] = Σ W\[o, c, a, e\]·dz\[o, i, j\] over i·s + a − p = u and
-//! j·s + e − p = v; dW\[o, c, a, e\] = Σ dz\[o, i, j\]·x\[c, i·s + a − p, j·s + e − p\] over rows and positions;
-//! db\[o\] = Σ dz\[o, i, j\]. Source: LeCun, Bottou, Bengio & Haffner 1998; conventions as PyTorch's `Conv2d`.
+//! Backward, with dz = dy ⊙ φ′(z): dx\[c, u, v\] = Σ W\[o, c, a, e\]·dz\[o, i, j\] over i·s + a − p
+//! = u and j·s + e − p = v; dW\[o, c, a, e\] = Σ dz\[o, i, j\]·x\[c, i·s + a − p, j·s + e − p\]
+//! over rows and positions; db\[o\] = Σ dz\[o, i, j\]. Source: LeCun, Bottou, Bengio & Haffner
+//! 1998; conventions as PyTorch's `Conv2d`.
 //!
-//! Rows come in packs, so that a pixel is a vector: see `kernels/correlate/`. All three are correlations whose
-//! operands lie where they are (`axes.rs`); only an image that is padded is copied, with its padding, into the
-//! stash. W is stored as files have it, \[o, c, a, e\].
+//! Rows come in packs, so that a pixel is a vector: see `kernels/correlate/`. All three are
+//! correlations whose operands are read in place (`axes.rs`); only an image that is padded is
+//! copied, with its padding, into the stash. W is stored as files have it, \[o, c, a, e\].
 
 mod axes;
 
@@ -118,7 +120,8 @@ impl Conv2d {
         (self.input.channels * plane, line, plane)
     }
 
-    /// Values of a row in the stash: the padded image, if there is padding, and z, if the activation wants it.
+    /// Values of a row in the stash: the padded image, if there is padding, and z, if the
+    /// activation wants it.
     fn stash<T: LayerScalar>(&self) -> [usize; 2] {
         let image = match self.window.padding {
             0 => 0,
@@ -415,7 +418,7 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
         parameters: &[
             Parameter {
                 name: "channels",
-                summary: "channels that it puts out",
+                summary: "output channels",
                 default: Default::Required,
                 domain: Domain::Integer(1, 1 << 24),
             },

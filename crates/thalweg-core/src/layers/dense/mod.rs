@@ -1,10 +1,10 @@
 //! Dense layer: y = φ(x·Wᵀ + b).
 //!
-//! Shapes: x \[rows, inputs\], W \[units, inputs\], b \[units\], y \[rows, units\].
-//! Backward, with dz = dy ⊙ φ′(z): dx = dz·W, dW = dzᵀ·x, db = Σ dz over the rows (the loss has divided by
-//! the batch already).
+//! Shapes: x \[rows, inputs\], W \[units, inputs\], b \[units\], y \[rows, units\]. Backward, with
+//! dz = dy ⊙ φ′(z): dx = dz·W, dW = dzᵀ·x, db = Σ dz over the rows (the loss has divided by the
+//! batch already).
 //!
-//! How W lies in θ, and with it the way in which the three products are computed, depends on the number of
+//! The layout of W in θ, and with it how the three products are computed, depends on the number of
 //! units and on the dtype: see `panels.rs` for the usual case, `unit_rows.rs` for a few units, and
 //! `pair_panels.rs` for bf16.
 
@@ -77,7 +77,7 @@ pub trait Storage<T> {
     fn weights(&self, sizes: Sizes) -> usize;
     /// See [`LayerPlan::tiles`], for W alone.
     fn tiles(&self, sizes: Sizes) -> Vec<Tile>;
-    /// Where the weight of an input in a unit lies.
+    /// Position of the weight of an input in a unit.
     fn position(&self, sizes: Sizes, unit: usize, input: usize) -> usize;
     /// See [`LayerPlan::derived`].
     fn derived(&self, sizes: Sizes) -> usize;
@@ -139,7 +139,7 @@ impl Stored for f32 {
 }
 
 impl Stored for f64 {
-    /// bf16 is a way to compute in single precision; nobody asks for it here.
+    /// bf16 computes in single precision, so it is not a case here.
     const BF16: &'static dyn Storage<f64> = &panels::Panels;
 }
 
@@ -439,7 +439,7 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
         parameters: &[
             Parameter {
                 name: "units",
-                summary: "values a row that it puts out",
+                summary: "output values per row",
                 default: Default::Required,
                 domain: Domain::Integer(1, 1 << 24),
             },

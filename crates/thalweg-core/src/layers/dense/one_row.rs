@@ -1,5 +1,5 @@
-//! One row through a dense layer: y = φ(x·Wᵀ + b); dx = dz·W, dW = dzᵀ·x, db = dz. W lies as `panels.rs` or
-//! `unit_rows.rs` has it.
+//! One row through a dense layer: y = φ(x·Wᵀ + b); dx = dz·W, dW = dzᵀ·x, db = dz. W has the layout
+//! of `panels.rs` or `unit_rows.rs` has it.
 
 use super::Dense;
 use crate::kernels::Isa;

@@ -1,12 +1,13 @@
-//! W in panels, with products of bf16 numbers: parameters, activations, gradients and sums are in single
-//! precision; what enters a product is rounded to bf16.
+//! W in panels, with products of bf16 numbers: parameters, activations, gradients and sums are in
+//! single precision; what enters a product is rounded to bf16.
 //!
-//! θ holds W as `panels.rs` does. Operands are pairs along the reduction (see `kernels/bf16.rs`), so every
-//! product has its own copy of them: W in pairs of inputs for y = x·Wᵀ and in pairs of units for dx = dz·W,
-//! both derived after each update; x and dz in pairs of neighbouring values for these two products, and in
-//! pairs of rows for dW = dzᵀ·x. Copies of x and dz lie in the stash: rows 2k and 2k + 1 of the batch share
-//! the first part of row 2k's, [x in pairs of rows | dz in pairs of rows]; behind it each row has
-//! [dz in pairs of units]. In the forward pass [x in pairs of inputs] is at the very beginning.
+//! θ holds W as `panels.rs` does. Operands are pairs along the reduction (see `kernels/bf16.rs`),
+//! so every product has its own copy of them: W in pairs of inputs for y = x·Wᵀ and in pairs of
+//! units for dx = dz·W, both derived after each update; x and dz in pairs of neighbouring values
+//! for these two products, and in pairs of rows for dW = dzᵀ·x. Copies of x and dz are kept in the
+//! stash: rows 2k and 2k + 1 of the batch share the first part of row 2k's, [x in pairs of rows |
+//! dz in pairs of rows]; behind it each row has [dz in pairs of units]. In the forward pass [x in
+//! pairs of inputs] is at the very beginning.
 
 use super::panels::Panels;
 use super::{Sizes, Storage};

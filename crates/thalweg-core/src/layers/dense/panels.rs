@@ -1,9 +1,10 @@
 //! W in panels: the usual way.
 //!
-//! W lies as the forward product wants it: panels of a few vectors' width over the units, and in a panel one
-//! row for each input. Units are padded with zeros to whole vectors, which gradients keep zero. The backward
-//! product wants panels over the inputs; these are the derived values, brought up to date tile by tile after
-//! each update. A tile of dW is some inputs' rows of one panel, so it is contiguous in θ.
+//! W has the layout of the forward product: panels of a few vectors' width over the units, and in a
+//! panel one row for each input. Units are padded with zeros to whole vectors, which gradients keep
+//! zero. The backward product wants panels over the inputs; these are the derived values, refreshed
+//! tile by tile after each update. A tile of dW is some inputs' rows of one panel, so it is
+//! contiguous in θ.
 
 use super::{Sizes, Storage, TILE, WEIGHT};
 use crate::kernels::gemm::{Layout, Product, Start, Strided};

@@ -1,8 +1,9 @@
 //! W unit by unit: for a few units, such as the one output of a linear model.
 //!
-//! Padding one unit to a vector would waste most of each product. Here vectors run along the inputs: the
-//! forward product is dot products, the gradient a sum of a few rows of x, and the backward product reads W
-//! as it lies, so nothing is derived. Inputs are padded with zeros to whole vectors.
+//! Padding one unit to a vector would waste most of each product. Here vectors run along the
+//! inputs: the forward product is dot products, the gradient a sum of a few rows of x, and the
+//! backward product reads W as it is stored, so nothing is derived. Inputs are padded with zeros to
+//! whole vectors.
 
 use super::{Sizes, Storage, TILE, WEIGHT};
 use crate::kernels::dot::{Dots, WeightedSums};

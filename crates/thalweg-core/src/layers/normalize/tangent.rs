@@ -1,5 +1,5 @@
-//! Second derivatives of row normalizations: y = γ·x̂ + β, ẏ = γ̇·x̂ + γ·x̂˙ + β̇, g = γ·dy, ġ = γ̇·dy + γ·dẏ;
-//! dγ̇ = Σ (dẏ·x̂ + dy·x̂˙), dβ̇ = Σ dẏ. The rest is in `normalized.rs`.
+//! Second derivatives of row normalizations: y = γ·x̂ + β, ẏ = γ̇·x̂ + γ·x̂˙ + β̇, g = γ·dy, ġ =
+//! γ̇·dy + γ·dẏ; dγ̇ = Σ (dẏ·x̂ + dy·x̂˙), dβ̇ = Σ dẏ. The rest is in `normalized.rs`.
 //!
 //! The first stash has μ and s of each group, the second E ẋ and p.
 
@@ -19,7 +19,7 @@ impl RowNorm {
         }
     }
 
-    /// Where values of a row lie, and where its groups' statistics do.
+    /// Positions of the values of a row, and of the statistics of its groups.
     fn row(&self, row: usize) -> [std::ops::Range<usize>; 2] {
         [stride(self.shape.size()), stride(2 * self.groups)]
             .map(|width| row * width..(row + 1) * width)

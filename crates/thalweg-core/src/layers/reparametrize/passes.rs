@@ -13,7 +13,7 @@ impl Reparametrized {
         self.facts.output.size() / self.units * self.lanes::<T>(isa)
     }
 
-    /// Rows that lie in each other: a pack is as one row of as many positions more.
+    /// Rows that are interleaved: a pack counts as one row with that many times the positions.
     fn lanes<T: LayerScalar>(&self, isa: Isa) -> usize {
         match self.facts.order {
             Order::Packs => isa.lanes::<T>(),
@@ -54,8 +54,8 @@ impl Reparametrized {
         }
     }
 
-    /// The stash of a row beside the inner layer's: a, of which the backward pass makes dz·a of each unit (and of
-    /// all units, for spectral norm), and dz.
+    /// The stash of a row beside the inner layer's: a, of which the backward pass makes dz·a of
+    /// each unit (and of all units, for spectral norm), and dz.
     fn stash<'a, T: LayerScalar>(&self, block: Block, stash: &'a [T], row: usize) -> [&'a [T]; 2] {
         let [inner, width] = self.widths::<T>(block.isa);
         let start = row * block.stash * self.lanes::<T>(block.isa) + inner;

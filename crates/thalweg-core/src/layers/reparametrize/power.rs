@@ -1,5 +1,5 @@
-//! Power iteration: u ← Vv/‖Vv‖ and v ← Vᵀu/‖Vᵀu‖ bring u and v nearer to the singular vectors of the largest singular
-//! value, which is σ = uᵀVv in the end. Source: Miyato et al. 2018.
+//! Power iteration: u ← Vv/‖Vv‖ and v ← Vᵀu/‖Vᵀu‖ bring u and v nearer to the singular vectors of
+//! the largest singular value, which is σ = uᵀVv in the end. Source: Miyato et al. 2018.
 
 use super::{LEAST_NORM, Reparametrized};
 
@@ -13,7 +13,8 @@ pub(super) fn normalize(x: &mut [f64]) {
 }
 
 impl Reparametrized {
-    /// σ, u and v from the last u and v, after so many power iterations, given ways to multiply by V.
+    /// σ, u and v from the last u and v, after this many power iterations, given ways to multiply
+    /// by V.
     pub(super) fn iterate(
         &self,
         prepared: &mut [f64],
