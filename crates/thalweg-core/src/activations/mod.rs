@@ -3,6 +3,11 @@
 //! A file here states a [`Function`] of one number: its value, slope and curvature. Vector code for
 //! both precisions, in place over the values of a row block, comes from that. Softmax, which
 //! couples the values of a row, is an [`Activation`] of its own.
+//!
+//! # To write an activation
+//!
+//! One file with the equation, a [`Function`], and an `ENTRY`; one line in `entries!` below. The tests
+//! over the registry compare its derivatives with finite differences in every layer that fuses it.
 
 use crate::error::{Error, Result};
 use crate::kernels::{Arch, Isa, Kernel, Scalar};

@@ -1,10 +1,8 @@
 //! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax).
 //! dx = dy·∂y/∂x.
 
-use super::{Facts, Example, 
-    Block, Geometry, Layer, Order, Part, Context, SecondOrder, Shape, Site, Tangent,
-    Tile, Trace, Weights, stride,
-};
+use super::{Facts, Example, Block, Geometry, Layer, Order, Part, Context, SecondOrder, Site, Tangent, Tile, Trace, Weights};
+use crate::shape::{Shape, stride};
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::layers::LayerScalar;

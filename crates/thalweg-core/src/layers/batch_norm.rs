@@ -16,10 +16,8 @@
 
 mod tangent;
 
-use super::{Facts, Example, 
-    Block, Coupled, Direction, Geometry, Layer, Mode, Part, Context, LayerPlan, Role, SecondOrder, Segment, Shape,
-    Tile, Trace, Weights, stride, vectors,
-};
+use super::{Facts, Example, Block, Coupled, Direction, Geometry, Layer, Mode, Part, Context, LayerPlan, Role, SecondOrder, Segment, Tile, Trace, Weights, vectors};
+use crate::shape::{Shape, stride};
 use crate::kernels::{Isa, moments};
 use crate::layers::LayerScalar;
 use crate::random::Sequence;

@@ -5,10 +5,8 @@
 //! not in evaluation, as PyTorch does. The mask is a function of (seed, update, layer, row of the
 //! batch, value), so it depends neither on threads nor on how the batch is cut.
 
-use super::{Facts, Example, 
-    Block, Geometry, Layer, Mode, Part, Context, LayerPlan, SecondOrder, Shape, Trace,
-    Weights, stride,
-};
+use super::{Facts, Example, Block, Geometry, Layer, Mode, Part, Context, LayerPlan, SecondOrder, Trace, Weights};
+use crate::shape::{Shape, stride};
 use crate::error::{Error, Result};
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
 use crate::layers::LayerScalar;

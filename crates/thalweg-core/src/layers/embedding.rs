@@ -13,10 +13,8 @@
 //! column of codes are refused; where a row is predicted, a code that does not exist counts as code
 //! 0. Codes stay below 2²⁴, up to which f32 holds every whole number.
 
-use super::{Facts, Example, 
-    Block, Geometry, Layer, Part, Context, LayerPlan, Role, SecondOrder, Segment, Shape, Site, Tangent,
-    Tile, Trace, Weights, stride, vectors,
-};
+use super::{Facts, Example, Block, Geometry, Layer, Part, Context, LayerPlan, Role, SecondOrder, Segment, Site, Tangent, Tile, Trace, Weights, vectors};
+use crate::shape::{Shape, stride};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::layers::LayerScalar;

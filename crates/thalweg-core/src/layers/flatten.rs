@@ -1,6 +1,7 @@
 //! Flatten: an image as a list of its values, channel by channel. Nothing is computed or copied.
 
-use super::{Example, Part, Context, Shape};
+use super::{Example, Part, Context};
+use crate::shape::Shape;
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Context> = Entry {

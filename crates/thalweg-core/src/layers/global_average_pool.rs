@@ -6,7 +6,8 @@
 use super::average_pool::Mean;
 use super::pool::Pool;
 use super::window::Window;
-use super::{Example, Part, Context, Shape};
+use super::{Example, Part, Context};
+use crate::shape::Shape;
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Context> = Entry {

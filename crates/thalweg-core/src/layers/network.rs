@@ -2,7 +2,8 @@
 
 #[cfg(doc)]
 use super::Facts;
-use super::{AnyLayer, Context, LAYERS, Shape};
+use super::{AnyLayer, Context, LAYERS};
+use crate::shape::Shape;
 use crate::error::{Error, Result};
 use crate::precision::Dtype;
 use crate::registry::Choice;

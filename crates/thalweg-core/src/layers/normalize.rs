@@ -8,10 +8,8 @@
 
 mod tangent;
 
-use super::{
-    Block, Facts, Geometry, Layer, LayerPlan, Role, SecondOrder, Segment, Shape, Tile, Trace,
-    Weights, stride, vectors,
-};
+use super::{Block, Facts, Geometry, Layer, LayerPlan, Role, SecondOrder, Segment, Tile, Trace, Weights, vectors};
+use crate::shape::{Shape, stride};
 use crate::error::{Error, Result};
 use crate::kernels::{Isa, moments};
 use crate::layers::LayerScalar;

@@ -1,9 +1,8 @@
 //! From rows to packs and back: see [`Order`]. The engine inserts it between layers of different
 //! orders; the backward pass converts gradients the other way.
 
-use super::{
-    Block, Facts, Geometry, Layer, Order, SecondOrder, Shape, Tile, Trace, Weights, stride,
-};
+use super::{Block, Facts, Geometry, Layer, Order, SecondOrder, Tile, Trace, Weights};
+use crate::shape::{Shape, stride};
 use crate::kernels::pack::{self, Packing};
 use crate::layers::LayerScalar;
 

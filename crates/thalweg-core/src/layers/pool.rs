@@ -2,10 +2,8 @@
 //! packs.
 
 use super::window::Window;
-use super::{
-    Block, Facts, Geometry, Layer, Order, SecondOrder, Shape, Site, Tangent, Tile, Trace, Weights,
-    stride,
-};
+use super::{Block, Facts, Geometry, Layer, Order, SecondOrder, Site, Tangent, Tile, Trace, Weights};
+use crate::shape::{Shape, stride};
 use crate::kernels::pool::{self, Pooling, Windows};
 use crate::layers::LayerScalar;
 

@@ -1,6 +1,7 @@
 //! Unflatten: a list as an image, channel by channel. Nothing is computed or copied.
 
-use super::{Example, Part, Context, Shape};
+use super::{Example, Part, Context};
+use crate::shape::Shape;
 use crate::error::Error;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 

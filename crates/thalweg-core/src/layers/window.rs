@@ -1,6 +1,6 @@
 //! Windows that slide over an image: what convolution and pooling share.
 
-use super::Shape;
+use crate::shape::Shape;
 use crate::error::{Error, Result};
 use crate::registry::{Arguments, Default, Domain, Parameter};
 

@@ -5,6 +5,12 @@
 //! the gradient is that of this mean (times Σ wᵢ where a run asks for the
 //! [sum](crate::spec::Reduction)). Losses for probabilities take logits; the [link](Link) turns
 //! logits into what users see.
+//!
+//! # To write a loss
+//!
+//! One file with the equation, its value, slope and curvature (an [`Elementwise`], or a [`Loss`] of its
+//! own), and an `ENTRY`; one line in `entries!` below. The tests over the registry compare its
+//! derivatives of both orders with finite differences, for every kind of target that it takes.
 
 mod custom;
 mod elementwise;

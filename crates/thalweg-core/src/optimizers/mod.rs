@@ -7,6 +7,12 @@
 //!
 //! What needs the whole gradient or a whole tensor before it can act (clipping by the norm, LARS,
 //! LAMB, SAM, Muon, max-norm) takes another path through the step: see [`Chain::is_whole`].
+//!
+//! # To write an optimizer
+//!
+//! One file with the equation, a [`Stage`] and [`Rule`] for each step of it, an `ENTRY`, and a test by
+//! `testing::follows` against a transcription of the equation; one line in `entries!` below. The tests
+//! over the registry train with it, resume it, and compare threads and precisions.
 
 use std::fmt;
 

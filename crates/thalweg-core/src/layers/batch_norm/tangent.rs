@@ -6,8 +6,9 @@
 
 use super::super::normalized::{Means, Normalized};
 use super::super::second_order::{Site, Tangent};
-use super::super::{Tile, stride};
+use super::super::{Tile};
 use super::{BETA, BatchNorm, GAMMA, Summary};
+use crate::shape::stride;
 
 impl BatchNorm {
     /// The second way's sums: Σ ẋ and Σ x̂·ẋ, or dβ̇ and dγ̇.

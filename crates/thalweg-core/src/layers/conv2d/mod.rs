@@ -16,10 +16,8 @@ mod axes;
 use super::network::MOST_WEIGHTS;
 use super::units::{self, Units, WEIGHT};
 use super::window::{KERNEL, PADDING, STRIDE, Window};
-use super::{Facts, Example, 
-    Block, Geometry, Layer, WeightLayout, Order, Part, Context, LayerPlan, SecondOrder, Segment, Shape, Tile,
-    Trace, Weights, activation::Pointwise, stride, vectors,
-};
+use super::{Facts, Example, Block, Geometry, Layer, WeightLayout, Order, Part, Context, LayerPlan, SecondOrder, Segment, Tile, Trace, Weights, activation::Pointwise, vectors};
+use crate::shape::{Shape, stride};
 use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::{Error, Result};

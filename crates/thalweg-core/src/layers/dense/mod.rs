@@ -14,10 +14,8 @@ mod panels;
 mod unit_rows;
 
 use super::units::{self, Units, WEIGHT};
-use super::{Facts, Example, 
-    Block, Geometry, Layer, WeightLayout, OneRow, Part, Context, LayerPlan, SecondOrder, Segment,
-    Shape, Tile, Trace, Weights, stride,
-};
+use super::{Facts, Example, Block, Geometry, Layer, WeightLayout, OneRow, Part, Context, LayerPlan, SecondOrder, Segment, Tile, Trace, Weights};
+use crate::shape::{Shape, stride};
 use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::Result;

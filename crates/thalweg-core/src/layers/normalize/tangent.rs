@@ -5,8 +5,9 @@
 
 use super::super::normalized::{Means, Normalized};
 use super::super::second_order::{Site, Tangent};
-use super::super::{Tile, stride};
+use super::super::{Tile};
 use super::{GAMMA, RowNorm};
+use crate::shape::stride;
 
 impl RowNorm {
     /// Group `k` of a row, given the row's stashes.
