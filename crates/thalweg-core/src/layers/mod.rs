@@ -19,7 +19,6 @@
 //! - have second derivatives: [`Geometry::second_order`], one line for a layer that is linear or
 //!   bilinear, and [`Geometry::take_activation`] where an activation is fused into it.
 
-
 use crate::activations::{ActivationScalar, AnyActivation};
 use crate::constraints::Constraint;
 use crate::error::Result;

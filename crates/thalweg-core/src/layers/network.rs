@@ -3,10 +3,10 @@
 #[cfg(doc)]
 use super::Facts;
 use super::{AnyLayer, Context, LAYERS};
-use crate::shape::Shape;
 use crate::error::{Error, Result};
 use crate::precision::Dtype;
 use crate::registry::Choice;
+use crate::shape::Shape;
 
 /// What an entry of the registry puts into a network.
 pub enum Part {

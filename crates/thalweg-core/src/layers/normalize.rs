@@ -8,13 +8,16 @@
 
 mod tangent;
 
-use super::{Block, Facts, Geometry, Layer, LayerPlan, Role, SecondOrder, Segment, Tile, Trace, Weights, vectors};
-use crate::shape::{Shape, stride};
+use super::{
+    Block, Facts, Geometry, Layer, LayerPlan, Role, SecondOrder, Segment, Tile, Trace, Weights,
+    vectors,
+};
 use crate::error::{Error, Result};
 use crate::kernels::{Isa, moments};
 use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{Default, Domain, Parameter};
+use crate::shape::{Shape, stride};
 
 const GAMMA: usize = 0;
 

@@ -2,9 +2,9 @@
 //! orders; the backward pass converts gradients the other way.
 
 use super::{Block, Facts, Geometry, Layer, Order, SecondOrder, Tile, Trace, Weights};
-use crate::shape::{Shape, stride};
 use crate::kernels::pack::{self, Packing};
 use crate::layers::LayerScalar;
+use crate::shape::{Shape, stride};
 
 /// Puts rows of this shape in that order; they come in the other one.
 pub(crate) struct Reorder {

@@ -2,10 +2,12 @@
 //! packs.
 
 use super::window::Window;
-use super::{Block, Facts, Geometry, Layer, Order, SecondOrder, Site, Tangent, Tile, Trace, Weights};
-use crate::shape::{Shape, stride};
+use super::{
+    Block, Facts, Geometry, Layer, Order, SecondOrder, Site, Tangent, Tile, Trace, Weights,
+};
 use crate::kernels::pool::{self, Pooling, Windows};
 use crate::layers::LayerScalar;
+use crate::shape::{Shape, stride};
 
 /// Pooling over the windows of an image.
 pub(super) struct Pool<R> {

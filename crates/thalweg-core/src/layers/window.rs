@@ -1,8 +1,8 @@
 //! Windows that slide over an image: what convolution and pooling share.
 
-use crate::shape::Shape;
 use crate::error::{Error, Result};
 use crate::registry::{Arguments, Default, Domain, Parameter};
+use crate::shape::Shape;
 
 /// The most that a kernel is wide, or moves.
 const MOST: i64 = 1 << 12;

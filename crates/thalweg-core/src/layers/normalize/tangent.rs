@@ -3,9 +3,9 @@
 //!
 //! The first stash has μ and s of each group, the second E ẋ and p.
 
+use super::super::Tile;
 use super::super::normalized::{Means, Normalized};
 use super::super::second_order::{Site, Tangent};
-use super::super::{Tile};
 use super::{GAMMA, RowNorm};
 use crate::shape::stride;
 

@@ -1,10 +1,12 @@
 //! The passes of a layer whose weights are scaled: see the module above.
 
 use super::{GAIN, LEAST_NORM, Norm, Reparametrized, WEIGHT};
-use crate::shape::stride;
 use crate::kernels::Isa;
 use crate::layers::LayerScalar;
-use crate::layers::{Block, Layer, LayerPlan, Mode, Order, Tile, Trace, WeightLayout, Weights, vectors};
+use crate::layers::{
+    Block, Layer, LayerPlan, Mode, Order, Tile, Trace, WeightLayout, Weights, vectors,
+};
+use crate::shape::stride;
 
 impl Reparametrized {
     /// Positions of an output channel, in all rows of a pack.
