@@ -61,7 +61,7 @@ unsafe fn activations<'a, T: Precision>(
     block: &RowBlock,
     unit: usize,
 ) -> impl Iterator<Item = f64> + Clone + 'a {
-    let (width, area) = (planned.output_stride, planned.layer.output().area());
+    let (width, area) = (planned.output_stride, planned.facts.output.area());
     // Of rows that lie one after the other each is a pack.
     let lanes = match planned.output_order {
         Order::Packs => pass.isa.lanes::<T>(),
@@ -93,13 +93,13 @@ impl<T: Precision> CpuEngine<T> {
         let mut reports = self.activation_reports(batch);
         let mut start = 0;
         for planned in &self.network.plan.layers {
-            for (number, segment) in planned.layer.segments().iter().enumerate() {
+            for segment in planned.layer.segments() {
                 let range = start..start + segment.len();
                 start = range.end;
                 let own = reports
                     .iter_mut()
                     .find(|report| report.name == planned.path);
-                let Some(report) = own.filter(|_| planned.layer.is_trained(number)) else {
+                let Some(report) = own.filter(|_| segment.is_trained) else {
                     continue;
                 };
                 let add = |norm: &mut f64, values: &[f64]| {
@@ -132,7 +132,7 @@ impl<T: Precision> CpuEngine<T> {
         let plan = pass.plan;
         let layers = reported(&plan.layers);
         let units: Vec<usize> = (layers.iter())
-            .map(|planned| planned.layer.output().channels)
+            .map(|planned| planned.facts.output.channels)
             .collect();
         let (count, all) = (layers.len(), units.iter().sum::<usize>());
         let blocks = plan.evaluation.count(batch.rows.len());
