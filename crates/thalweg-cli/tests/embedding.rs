@@ -152,8 +152,8 @@ fn rare_categories_are_unknown_and_columns_of_them_are_noted() {
     );
     // What the file holds is known before training; the target is no input.
     let told = place.succeed("info names.csv").stderr;
-    let note = "note: column \"name\" has 130 categories with a code, of about 2 rows each, which may be learned by \
-                heart: compare with --drop \"name\"";
+    let note = "note: column \"name\" has 130 categories with a code, of about 2 rows each, which may be \
+                memorized: compare with --drop \"name\"";
     assert!(told.lines().any(|line| line == note), "{told}");
     place.write("target.csv", format!("area,label,price\n{rows}"));
     let told = place.succeed("info target.csv").stderr;

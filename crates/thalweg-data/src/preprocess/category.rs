@@ -156,7 +156,7 @@ fn note_on_few_rows(name: &str, levels: &[(usize, String)]) -> Option<Note> {
         let each = (rows as f64 / number as f64).round();
         Note::info(format!(
             "column {name} has {number} categories with a code, of about {each} rows each, which may be memorized: \
-             compare with a run that has {name} in `data.fit.drop`"
+             compare with `data.fit.drop` {name}"
         ))
     };
     (rows < FEW_ROWS * number).then(note)
