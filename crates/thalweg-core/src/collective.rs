@@ -1,12 +1,14 @@
-//! Several processes, or several engines of one, that train one network: each takes its part of every batch, and sums are
-//! taken over all of them between gradient and update.
+//! Several processes, or several engines of one, that train one network: each takes its part of
+//! every batch, and sums are taken over all of them between gradient and update.
 //!
-//! A [`Collective`] is one process's end: its rank, how many there are, and a sum over all ranks. All of them call its
-//! methods in the same order. [`threads`] makes one for engines in threads of one process.
+//! A [`Collective`] is one process's end: its rank, how many there are, and a sum over all ranks.
+//! All of them call its methods in the same order. [`threads`] makes one for engines in threads of
+//! one process.
 //!
-//! Sums go along a balanced binary tree, x₀ + x₁ for two and (x₀ + x₁) + (x₂ + x₃) for four ranks. A batch whose rows
-//! are cut into groups ([`crate::spec::Batches::groups`]) is summed along the tree of its groups, of which the tree of
-//! ranks is the top; so one rank and several end in the same bits.
+//! Sums go along a balanced binary tree, x₀ + x₁ for two and (x₀ + x₁) + (x₂ + x₃) for four ranks.
+//! A batch whose rows are cut into groups ([`crate::spec::Batches::groups`]) is summed along the
+//! tree of its groups, of which the tree of ranks is the top; so one rank and several end in the
+//! same bits.
 
 use std::ops::{AddAssign, Range};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -21,8 +23,8 @@ pub trait Collective: Send {
     /// How many processes there are: a power of two.
     fn size(&self) -> usize;
 
-    /// Replaces every value by its sum over all ranks, each sum along the same balanced binary tree: the same bits on
-    /// every rank.
+    /// Replaces every value by its sum over all ranks, each sum along the same balanced binary
+    /// tree: the same bits on every rank.
     ///
     /// # Errors
     /// If another rank has gone, brings another number of values, or cannot be reached.
@@ -53,8 +55,8 @@ impl AllReduce for f64 {
     }
 }
 
-/// The part number `index` of so many `rows` that are cut into `parts`: the halves of halves, each rounded down on the
-/// left. Ranks take the parts of a batch so, and groups those of a rank.
+/// The part number `index` of so many `rows` that are cut into `parts`: the halves of halves, each
+/// rounded down on the left. Ranks take the parts of a batch so, and groups those of a rank.
 pub fn part(rows: usize, mut index: usize, mut parts: usize) -> Range<usize> {
     let (mut start, mut length) = (0, rows);
     while parts > 1 {
@@ -114,7 +116,8 @@ pub fn threads(size: usize) -> Result<Vec<Threads>> {
         .collect())
 }
 
-/// One of the ends that [`threads`] makes. When it is dropped, ranks that wait for it stop with an error.
+/// One of the ends that [`threads`] makes. When it is dropped, ranks that wait for it stop with an
+/// error.
 #[derive(Debug)]
 pub struct Threads {
     rank: usize,
@@ -291,7 +294,8 @@ mod tests {
 
     #[test]
     fn sums_go_along_a_tree_and_are_the_same_on_all_ranks() {
-        // 1 + 2⁻²⁴ + 2⁻²⁴ is 1 from the left, and more along a tree whose right half is the small ones.
+        // 1 + 2⁻²⁴ + 2⁻²⁴ is 1 from the left, and more along a tree whose right half is the small
+        // ones.
         let values = [1.0f32, 0.0, 2.0f32.powi(-24), 2.0f32.powi(-24)];
         let tree = (values[0] + values[1]) + (values[2] + values[3]);
         assert_ne!(tree, values.iter().sum::<f32>());

@@ -1,4 +1,5 @@
-//! Batches that are cut into groups and shared among ranks: one engine and several end in the same bits, or stop together.
+//! Batches that are cut into groups and shared among ranks: one engine and several end in the same
+//! bits, or stop together.
 
 mod common;
 
@@ -18,7 +19,8 @@ const ROWS: usize = 150;
 const BATCH: usize = 41;
 const CLASSES: u32 = 3;
 
-/// Rows of three classes with weights; the first input is a code below 5 where the network takes codes.
+/// Rows of three classes with weights; the first input is a code below 5 where the network takes
+/// codes.
 fn data(is_coded: bool) -> Dataset {
     let mut x = normals(1, ROWS * INPUTS);
     if is_coded {
@@ -109,7 +111,8 @@ fn specs() -> Vec<TrainingSpec> {
 /// The parts of a rank in every batch: as [`part`] has it, or of other sizes.
 type Share = fn(usize, usize, usize) -> std::ops::Range<usize>;
 
-/// Three epochs over the rows in batches of which the last is short, on so many ranks. What each ends with.
+/// Three epochs over the rows in batches of which the last is short, on so many ranks. What each
+/// ends with.
 fn trained(
     case: (&NetworkSpec, &TrainingSpec, &Dataset),
     ranks: usize,
@@ -278,7 +281,8 @@ fn ranks_without_groups_learn_what_one_does_however_they_share_the_rows() {
     }
 }
 
-/// y = w·x + b with ½ squared error and weights, one step of gradient descent on two ranks of 3 and 2 rows.
+/// y = w·x + b with ½ squared error and weights, one step of gradient descent on two ranks of 3 and
+/// 2 rows.
 #[test]
 fn sums_over_ranks_are_those_of_the_equation() {
     let (x, y, weight) = (

@@ -35,25 +35,27 @@ fn engine_of(network: &NetworkSpec, batch_size: usize, threads: usize) -> Box<dy
     cpu::engine(network, &spec, threads).unwrap()
 }
 
-/// Two inputs, three ReLUs of which the last is cut off by its bias, one linear output, ½ squared error.
-#[test]
-fn a_small_network_is_what_is_worked_out_by_hand() {
+/// Two inputs, three ReLUs of which the last is cut off by its bias, one linear output, ½ squared
+/// error.
+struct ByHand {
+    dataset: Dataset,
+    theta: Vec<f64>,
+    /// Of each layer: activations, dead share, and gradient.
+    activations: [Vec<f64>; 2],
+    dead: [f64; 2],
+    gradients: [Vec<f64>; 2],
+}
+
+fn by_hand() -> ByHand {
     let x = [[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0], [0.0, 1.0]];
     let y = [1.0, -1.0, 0.5, 2.0];
     let (w, b) = ([[0.5, -1.0], [1.0, 1.0], [0.1, 0.1]], [0.25, 0.0, -9.0]);
     let (v, c) = ([2.0, -0.5, 4.0], 0.125);
-    let dataset = Dataset {
-        features: features(2, x.concat()),
-        targets: values(1, y.to_vec()),
-        weights: None,
-    };
-    let hidden = |x: &[f64; 2]| -> [f64; 3] {
-        std::array::from_fn(|j| (w[j][0] * x[0] + w[j][1] * x[1] + b[j]).max(0.0))
-    };
-    let (mut first, mut outputs) = (Vec::new(), Vec::new());
+    let (mut hidden, mut outputs) = (Vec::new(), Vec::new());
     let (mut dw, mut dv) = (vec![0.0; 9], vec![0.0; 4]);
     for (x, y) in x.iter().zip(y) {
-        let h = hidden(x);
+        let unit = |j: usize| f64::max(w[j][0] * x[0] + w[j][1] * x[1] + b[j], 0.0);
+        let h: [f64; 3] = std::array::from_fn(unit);
         let z = c + (0..3).map(|j| v[j] * h[j]).sum::<f64>();
         let slope = (z - y) / 4.0;
         for j in 0..3 {
@@ -64,50 +66,79 @@ fn a_small_network_is_what_is_worked_out_by_hand() {
             dw[6 + j] += through;
         }
         dv[3] += slope;
-        first.extend(h);
+        hidden.extend(h);
         outputs.push(z);
     }
-    let network = network(2, "half_mse", vec![dense(3, "relu"), dense(1, "identity")]);
-    let theta = [w.concat(), b.to_vec(), v.to_vec(), vec![c]].concat();
-    let mut engine = engine_of(&network, 4, 2);
-    engine.load_parameters(&theta).unwrap();
-    let batch = Batch::all(&dataset);
-    let reports = engine.layers(&batch).unwrap();
-    assert_eq!(reports.len(), 2);
-    let expected = [
-        ("layers.0", &first, 1.0 / 3.0, &theta[..9], &dw),
-        ("layers.1", &outputs, 0.0, &theta[9..], &dv),
-    ];
-    for (report, (name, activations, dead, weights, gradient)) in reports.iter().zip(expected) {
-        let (mean, deviation) = moments(activations);
-        assert_eq!(report.name, name);
+    ByHand {
+        dataset: Dataset {
+            features: features(2, x.concat()),
+            targets: values(1, y.to_vec()),
+            weights: None,
+        },
+        theta: [w.concat(), b.to_vec(), v.to_vec(), vec![c]].concat(),
+        activations: [hidden, outputs],
+        dead: [1.0 / 3.0, 0.0],
+        gradients: [dw, dv],
+    }
+}
+
+fn small_engine(theta: &[f64]) -> Box<dyn Engine> {
+    let layers = vec![dense(3, "relu"), dense(1, "identity")];
+    let mut engine = engine_of(&network(2, "half_mse", layers), 4, 2);
+    engine.load_parameters(theta).unwrap();
+    engine
+}
+
+#[test]
+fn a_small_network_is_what_is_worked_out_by_hand() {
+    let hand = by_hand();
+    let mut engine = small_engine(&hand.theta);
+    let reports = engine.layers(&Batch::all(&hand.dataset)).unwrap();
+    let weights = [&hand.theta[..9], &hand.theta[9..]];
+    let names: Vec<&str> = reports.iter().map(|report| &*report.name).collect();
+    assert_eq!(names, ["layers.0", "layers.1"]);
+    for (index, report) in reports.iter().enumerate() {
+        let (mean, deviation) = moments(&hand.activations[index]);
         assert!(
             close(report.mean, mean) && close(report.deviation, deviation),
             "{report:?}"
         );
-        assert!(close(report.dead, dead), "{report:?}");
-        assert!(close(report.weight_norm, norm(weights)), "{report:?}");
-        assert!(close(report.gradient_norm, norm(gradient)), "{report:?}");
+        assert!(close(report.dead, hand.dead[index]), "{report:?}");
+        assert!(
+            close(report.weight_norm, norm(weights[index])),
+            "{report:?}"
+        );
+        assert!(
+            close(report.gradient_norm, norm(&hand.gradients[index])),
+            "{report:?}"
+        );
         assert_eq!(report.update_norm, None);
     }
-    // A step of gradient descent is η times this gradient; it is reported where it was watched.
-    let rate = 0.01;
-    let time = |step| Time { step, rate };
+}
+
+/// A step of gradient descent is η times the gradient.
+#[test]
+fn the_last_update_is_reported_where_it_was_watched() {
+    let hand = by_hand();
+    let mut engine = small_engine(&hand.theta);
+    let batch = Batch::all(&hand.dataset);
+    let plain = engine.layers(&batch).unwrap();
     engine.watch_updates(true).unwrap();
-    assert_eq!(engine.layers(&batch).unwrap()[0].update_norm, None);
-    engine.step(&batch, time(1)).unwrap();
-    let updates: Vec<_> = engine
-        .layers(&batch)
-        .unwrap()
-        .iter()
-        .map(|r| r.update_norm)
-        .collect();
-    assert!(
-        close(updates[0].unwrap(), rate * norm(&dw))
-            && close(updates[1].unwrap(), rate * norm(&dv))
-    );
-    // The last one alone: of another rate, the gradient by then.
+    assert_eq!(engine.layers(&batch).unwrap(), plain);
+    engine
+        .step(
+            &batch,
+            Time {
+                step: 1,
+                rate: 0.01,
+            },
+        )
+        .unwrap();
     let before = engine.layers(&batch).unwrap();
+    for (report, gradient) in before.iter().zip(&hand.gradients) {
+        assert!(close(report.update_norm.unwrap(), 0.01 * norm(gradient)));
+    }
+    // The last one alone: of another rate, the gradient by then.
     engine
         .step(
             &batch,
@@ -126,15 +157,15 @@ fn a_small_network_is_what_is_worked_out_by_hand() {
     engine.watch_updates(false).unwrap();
     assert_eq!(engine.layers(&batch).unwrap()[0].update_norm, None);
     engine.watch_updates(true).unwrap();
-    engine.load_parameters(&theta).unwrap();
-    assert_eq!(engine.layers(&batch).unwrap(), reports);
+    engine.load_parameters(&hand.theta).unwrap();
+    assert_eq!(engine.layers(&batch).unwrap(), plain);
 }
 
 const PIXELS: usize = 12;
 const ROWS: usize = 150;
 
-/// Images through a pointwise convolution of three channels, c·x + d, of which one is cut off everywhere and one is not
-/// cut off in a single pixel of a single row; then pooled over the image.
+/// Images through a pointwise convolution of three channels, c·x + d, of which one is cut off
+/// everywhere and one is not cut off in a single pixel of a single row; then pooled over the image.
 #[test]
 fn a_channel_is_dead_where_it_is_0_at_every_pixel_of_every_row() {
     let mut x: Vec<f64> = normals(3, ROWS * PIXELS)
@@ -168,13 +199,10 @@ fn a_channel_is_dead_where_it_is_0_at_every_pixel_of_every_row() {
     let channel = |k: usize| x.iter().map(move |x| (scale[k] * x + shift[k]).max(0.0));
     let all: Vec<f64> = (0..3).flat_map(channel).collect();
     let (mean, deviation) = moments(&all);
-    // Dropout is the identity here, so what is added to it doubles it; then the mean over the image.
-    let pooled: Vec<f64> = (0..3)
-        .flat_map(|k| channel(k).collect::<Vec<_>>())
-        .collect::<Vec<_>>()
-        .chunks(PIXELS)
-        .map(|image| 2.0 * image.iter().sum::<f64>() / PIXELS as f64)
-        .collect();
+    // Dropout is the identity here, so what is added to it doubles it; then the mean over the
+    // image.
+    let mean_of = |image: &[f64]| 2.0 * image.iter().sum::<f64>() / PIXELS as f64;
+    let pooled: Vec<f64> = all.chunks(PIXELS).map(mean_of).collect();
     let (pooled_mean, pooled_deviation) = moments(&pooled);
     let mut first: Option<Vec<LayerReport>> = None;
     for threads in [1, 2, 3] {

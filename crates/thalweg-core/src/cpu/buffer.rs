@@ -1,4 +1,4 @@
-//! Aligned buffers, and the way in which the threads of a step share them.
+//! Aligned buffers, and how the threads of a step share them.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::memory;
 
-/// Values in a line; the alignment is that of a cache line and of the widest vector.
+/// Values in a line. The alignment is that of a cache line and of the widest vector.
 const LINE: usize = 16;
 
 #[derive(Clone, Copy)]
@@ -90,7 +90,7 @@ impl<'a, T> Shared<'a, T> {
     }
 
     /// # Safety
-    /// Nobody writes this range until the borrow ends.
+    /// No thread writes this range until the borrow ends.
     #[inline]
     pub unsafe fn read(&self, range: Range<usize>) -> &'a [T] {
         assert!(range.start <= range.end && range.end <= self.length);
@@ -99,7 +99,7 @@ impl<'a, T> Shared<'a, T> {
     }
 
     /// # Safety
-    /// Nobody else touches this range until the borrow ends.
+    /// No other thread touches this range until the borrow ends.
     #[inline]
     pub unsafe fn write(&self, range: Range<usize>) -> &'a mut [T] {
         assert!(range.start <= range.end && range.end <= self.length);

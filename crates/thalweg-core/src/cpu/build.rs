@@ -25,8 +25,8 @@ pub fn engine(
     engine_with_loss(network, training, threads, loss)
 }
 
-/// The same with a loss that is not in the registry, such as a [`Custom`](crate::losses::Custom) one, in the place
-/// of `network.loss`.
+/// The same with a loss that is not in the registry, such as a [`Custom`](crate::losses::Custom)
+/// one, in the place of `network.loss`.
 ///
 /// # Errors
 /// As [`engine()`].
@@ -39,20 +39,23 @@ pub fn engine_with_loss(
     build(network, training, threads, loss, Start::Drawn(None))
 }
 
-/// One engine of several that train one network, each at its end of a collective: see [`crate::collective`].
+/// One engine of several that train one network, each at its end of a collective: see
+/// [`crate::collective`].
 ///
-/// `training.batch_size` is that of all ranks together. Each takes [`part`](crate::collective::part) number `rank` of
-/// `size` of every batch; all of them make the same calls of [`Engine::step`] and start from the same parameters, which
-/// the same seed draws. A step sums loss, Σw and gradient over the ranks before it updates: all of them then report the
-/// same loss and have the same parameters, or stop with the same error. Dropout masks and augmentations are those of a
-/// row's position in the whole batch; mixup takes a row's partner from the rank's own rows (with `batches.groups`: from
-/// its group's). All other calls are a rank's own: `loss_and_gradient` is that of the rows that it is given.
+/// `training.batch_size` is that of all ranks together. Each takes
+/// [`part`](crate::collective::part) number `rank` of `size` of every batch; all of them make the
+/// same calls of [`Engine::step`] and start from the same parameters, which the same seed draws. A
+/// step sums loss, Σw and gradient over the ranks before it updates: all of them then report the
+/// same loss and have the same parameters, or stop with the same error. Dropout masks and
+/// augmentations are those of a row's position in the whole batch; mixup takes a row's partner from
+/// the rank's own rows (with `batches.groups`: from its group's). All other calls are a rank's own:
+/// `loss_and_gradient` is that of the rows that it is given.
 ///
 /// The bits depend on how many ranks there are, unless `batches.groups` is set.
 ///
 /// # Errors
-/// As [`engine()`]; and if a layer couples the rows of a batch, the optimizer is a solver, or the groups cannot be
-/// shared among the ranks.
+/// As [`engine()`]; and if a layer couples the rows of a batch, the optimizer is a solver, or the
+/// groups cannot be shared among the ranks.
 pub fn engine_with_collective(
     network: &NetworkSpec,
     training: &TrainingSpec,
@@ -69,7 +72,8 @@ pub fn engine_with_collective(
     )
 }
 
-/// The same as [`engine()`] for who loads parameters into it: nothing is drawn, and all of them are 0.
+/// The same as [`engine()`] for who loads parameters into it: nothing is drawn, and all of them are
+/// 0.
 ///
 /// # Errors
 /// As [`engine()`].

@@ -1,26 +1,26 @@
 //! Which core a thread runs on.
 //!
-//! A thread that was asleep often wakes on the core of the one that woke it. Then two members of a team
-//! take turns on one core, with another core idle, until the system notices: some milliseconds, which is
-//! longer than many an epoch. So a member that wakes beside its caller moves away by itself. After that the
-//! system may move it as it likes. Only Linux needs this, and only there is it done.
+//! A thread that slept often wakes on the core of the thread that woke it. Then two members of a
+//! team share one core, with another core idle, until the scheduler notices: some milliseconds,
+//! longer than many epochs. So a member that wakes on its caller's core moves away, once; after
+//! that the scheduler may move it. Linux only.
 
 /// The core of the calling thread, if that can be known.
 pub(super) fn current() -> Option<usize> {
     #[cfg(target_os = "linux")]
     {
-        // SAFETY: takes nothing and touches nothing.
+        // SAFETY: the call has no arguments and writes no memory.
         usize::try_from(unsafe { libc::sched_getcpu() }).ok()
     }
     #[cfg(not(target_os = "linux"))]
     None
 }
 
-/// Moves the calling thread to another core than `core`, if it may run on one.
+/// Moves the calling thread away from `core`, if its affinity allows another.
 pub(super) fn leave(core: usize) {
     #[cfg(target_os = "linux")]
-    // SAFETY: the sets are plain bits, for which zero is a value, and the calls read and write no further
-    // than the size that they are told. If a call fails, the thread stays where it is.
+    // SAFETY: the sets are plain bits, for which zero is a value, and the calls access no more than
+    // `size` bytes. If a call fails, the thread stays where it is.
     unsafe {
         let size = size_of::<libc::cpu_set_t>();
         let mut allowed: libc::cpu_set_t = std::mem::zeroed();
@@ -47,7 +47,8 @@ mod tests {
         let choice = || std::thread::available_parallelism().unwrap().get();
         let before = choice();
         if before > 1 {
-            // The system may move the thread back at any time, so one success of several is asked for.
+            // The system may move the thread back at any time, so one success of several is asked
+            // for.
             let moved = (0..20).any(|_| {
                 let core = current().unwrap();
                 leave(core);

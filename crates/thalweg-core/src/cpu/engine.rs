@@ -43,7 +43,8 @@ pub(super) struct CpuEngine<T> {
     /// Whether it is one of several ranks, and rows of a step at most: of its own.
     is_rank: bool,
     most_rows: usize,
-    /// Where each parameter stands, once gradients are asked for: a solver asks for one after the other.
+    /// Where each parameter stands, once gradients are asked for: a solver asks for one after the
+    /// other.
     positions: Option<Vec<usize>>,
     /// θ before the last step, where updates are watched.
     pub watched: Option<Watched<T>>,
@@ -87,7 +88,8 @@ impl Records {
 
 impl<T: Precision> CpuEngine<T> {
     /// # Errors
-    /// If the specs do not fit each other, there is not enough memory, or the system refuses threads.
+    /// If the specs do not fit each other, there is not enough memory, or the system refuses
+    /// threads.
     pub fn new(
         network: &NetworkSpec,
         training: &TrainingSpec,

@@ -13,7 +13,8 @@ pub(super) struct Grouping {
     pub groups: usize,
     /// Rows of a group at most.
     pub rows: usize,
-    /// Whether a rank must have its very part of a batch, so that groups are the same for any number of ranks.
+    /// Whether a rank must have its very part of a batch, so that groups are the same for any
+    /// number of ranks.
     pub is_exact: bool,
 }
 
@@ -21,7 +22,8 @@ impl Grouping {
     /// The grouping of a run; none for a single rank without groups.
     ///
     /// # Errors
-    /// If the ranks cannot share the groups, or the network or the optimizer needs all rows at once.
+    /// If the ranks cannot share the groups, or the network or the optimizer needs all rows at
+    /// once.
     pub fn new(
         spec: &NetworkSpec,
         nodes: &[Node],

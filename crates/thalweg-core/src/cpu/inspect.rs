@@ -143,7 +143,8 @@ impl<T: Precision> CpuEngine<T> {
         self.team.run(&|member| {
             pass.prepare(member);
             for block in pass.row_blocks(plan.evaluation, member, None) {
-                // SAFETY: each member works in rows of its own, and each block and each member has results of its own.
+                // SAFETY: each member works in rows of its own, and each block and each member has
+                // results of its own.
                 unsafe {
                     pass.forward(&block, Upcoming::UNKNOWN);
                     let moments = of_blocks.write(block.index * count..(block.index + 1) * count);

@@ -1,4 +1,5 @@
-//! A network in memory, ready for passes: its plan, its parameters, and room for the rows of a batch.
+//! A network in memory, ready for passes: its plan, its parameters, and room for the rows of a
+//! batch.
 
 use super::buffer::{Buffer, Shared};
 use super::pass::{Augmenting, Extent, Forward, Pass};

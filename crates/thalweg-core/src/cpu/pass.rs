@@ -1,11 +1,13 @@
 //! A pass over a batch, as every member of the team runs it.
 //!
-//! Each member takes its row blocks forward through all layers, through the loss, and back to the gradient of every
-//! layer's output, with the block's activations in the caches of one core. A layer that couples rows cuts the
-//! network into runs of layers: before it, each block writes partial statistics; after a barrier every member reduces
-//! them in block order, and goes on. The same happens on the way back.
+//! Each member takes its row blocks forward through all layers, through the loss, and back to the
+//! gradient of every layer's output, with the block's activations in the caches of one core. A
+//! layer that couples rows cuts the network into runs of layers: before it, each block writes
+//! partial statistics; after a barrier every member reduces them in block order, and goes on. The
+//! same happens in the backward pass.
 //!
-//! Every number is computed by one thread in an order that the plan fixes, so the number of threads changes no bit.
+//! Every number is computed by one thread in an order that the plan fixes, so the number of threads
+//! changes no bit.
 
 pub(super) mod augment;
 mod couple;
@@ -46,12 +48,13 @@ pub(super) struct Forward<'a, T> {
     pub derived: Shared<'a, T>,
     /// Numbers that layers prepared.
     pub prepared: Shared<'a, f64>,
-    /// Partial statistics of the row blocks, forward and backward, and for each member those of the batch.
+    /// Partial statistics of the row blocks, forward and backward, and for each member those of the
+    /// batch.
     pub block_statistics: Shared<'a, f64>,
     pub statistics: Shared<'a, f64>,
 }
 
-/// A forward pass, and what the loss and the way back need beside it.
+/// A forward pass, and what the loss and the backward pass need beside it.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a, T> {
     pub forward: Forward<'a, T>,
@@ -110,8 +113,8 @@ pub(super) struct Augmenting<'a> {
     pub step: u64,
 }
 
-/// Listed rows that a member will gather after a block, to be prefetched. Contiguous rows are left to the hardware
-/// prefetcher.
+/// Listed rows that a member will gather after a block, to be prefetched. Contiguous rows are left
+/// to the hardware prefetcher.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Upcoming<'a>(&'a [u32]);
 
@@ -261,10 +264,11 @@ impl<T: Precision> Pass<'_, T> {
         augmenting.is_some_and(|augmenting| augmenting.augmenter.mixes())
     }
 
-    /// Σ w·l of a block that went forward; leaves the gradient of the last layer's output in the arena.
+    /// Σ w·l of a block that went forward; leaves the gradient of the last layer's output in the
+    /// arena.
     ///
     /// # Safety
-    /// Nobody else works on these rows of the arena.
+    /// No other thread works on these rows of the arena.
     pub unsafe fn loss(&self, block: &RowBlock) -> f64 {
         let stride = self.plan.output_stride;
         // SAFETY: the caller's promise.
@@ -341,8 +345,8 @@ impl<T: Precision> Pass<'_, T> {
                 unsafe { self.combine(planned, Direction::Forward, member.index) };
             }
             for block in mine() {
-                // SAFETY: blocks do not overlap, each has one member, and parameters change only when all blocks
-                // are done.
+                // SAFETY: blocks do not overlap, each has one member, and parameters change only
+                // when all blocks are done.
                 unsafe {
                     if run == 0 {
                         self.gather(&block, self.upcoming(&own, block.index));
@@ -376,7 +380,8 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// Takes a block back through a run, up to the layer that couples rows, for which it writes statistics.
+    /// Takes a block back through a run, up to the layer that couples rows, for which it writes
+    /// statistics.
     ///
     /// # Safety
     /// As for [`Pass::step_backward`].

@@ -1,7 +1,7 @@
-//! The plan: every size and place, worked out once before training.
+//! The plan: every size and place, computed once before training.
 //!
-//! How rows are cut into blocks and θ into items does not depend on the number of threads, so nothing that is
-//! computed does; only the room for rows and the shares of the members do.
+//! How rows are cut into blocks and θ into items does not depend on the number of threads, so
+//! nothing that is computed does; only the room for rows and the shares of the members do.
 
 mod items;
 mod unfold;
@@ -19,11 +19,11 @@ use crate::spec::NetworkSpec;
 /// Rows in a block, at most: their activations stay in the caches of one core.
 const BLOCK_ROWS: usize = 64;
 
-/// How many times as many where every block sums its gradient, so that fewer of these are written and added up. Such
-/// networks are small, and so are their rows, unless they have images.
+/// How many times as many where every block sums its gradient, so that fewer of these are written
+/// and added up. Such networks are small, and so are their rows, unless they have images.
 const SUMMED: usize = 2;
 
-/// A step of less work than this runs on one thread: about twice the cost of two meetings of the team. In
+/// A step of less work than this runs on one thread: about twice the cost of two barriers. In
 /// floating-point operations at the rate of products.
 const TEAM_WORK: usize = 400_000;
 
@@ -33,18 +33,19 @@ const ROW_WORK: usize = 2_000;
 /// What a parameter costs an update beside products (optimizer, descent, derived values).
 const PARAMETER_WORK: usize = 50;
 
-/// A row block of a network with images takes up to about this many values, so that it stays in the caches.
+/// A row block of a network with images takes up to about this many values, so that it stays in the
+/// caches.
 const BLOCK_VALUES: usize = 1 << 18;
 
-/// A gradient is added up from those of the row blocks where a block leaves behind more than this many times the values
-/// that θ has.
+/// A gradient is added up from those of the row blocks where a block leaves behind more than this
+/// many times the values that θ has.
 const TRAFFIC: usize = 4;
 
-/// Up to so many values in the gradients of all row blocks the caller adds them up and updates θ alone. That takes no longer
-/// than a meeting, and θ on its way to the others.
+/// Up to so many values in the gradients of all row blocks the caller adds them up and updates θ
+/// alone. That takes no longer than a barrier and the transfer of θ to the other cores.
 const CALLERS_UPDATE: usize = 4096;
 
-/// A layer and where its things lie.
+/// A layer and its places in memory.
 pub(super) struct PlannedLayer {
     /// What the names of its tensors begin with; empty if it is none of the network's.
     pub path: String,
@@ -56,14 +57,14 @@ pub(super) struct PlannedLayer {
     pub stash_stride: usize,
     /// How its rows lie in the output.
     pub output_order: Order,
-    /// Where its rows begin in the arena: input, output, gradient of the output, stash. The gradient of
-    /// the input, where it is wanted, is that of the output of the layer before.
+    /// Where its rows begin in the arena: input, output, gradient of the output, stash. The
+    /// gradient of the input, where it is wanted, is that of the output of the layer before.
     pub input: usize,
     pub input_gradient: Option<usize>,
     pub output: usize,
     pub gradient: usize,
     pub stash: usize,
-    /// Its part of θ, of the derived values, of the prepared numbers, and of a block's summaries.
+    /// Its part of θ, of the derived values, of the prepared numbers, and of a block's statistics.
     pub parameters: Range<usize>,
     pub derived: Range<usize>,
     pub prepared: Range<usize>,
@@ -76,18 +77,20 @@ pub(super) struct PlannedTile {
     pub tile: Tile,
 }
 
-/// One thing that happens to a row block.
+/// One step of a row block through the network.
 pub(super) enum Step {
     /// It goes through the layer of this index.
     Layer(usize),
-    /// A residual block begins: on the way back, the gradient at `from` is added to that at `to`.
+    /// A residual block begins: in the backward pass, the gradient at `from` is added to that at
+    /// `to`.
     Fork {
         from: usize,
         to: usize,
         stride: usize,
     },
-    /// A residual block ends: values at `body` and `skip` are added up into `output`; on the way back, the
-    /// gradient of the output becomes that of the body and, where there is a projection, of the skip.
+    /// A residual block ends: values at `body` and `skip` are added up into `output`; in the
+    /// backward pass, the gradient of the output becomes that of the body and, where there is a
+    /// projection, of the skip.
     Join {
         body: usize,
         skip: usize,
@@ -99,7 +102,8 @@ pub(super) enum Step {
     },
 }
 
-/// Where rows lie in the arena: their values, their gradients where these are wanted, values of a row; and how.
+/// Where rows lie in the arena: their values, their gradients where these are needed, values of a
+/// row; and how.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     pub values: usize,
@@ -117,7 +121,7 @@ pub(super) struct Item {
     /// Of a chain that treats parameters differently: see [`crate::optimizers::Scope::contains`].
     pub is_weight: bool,
     pub is_matrix: bool,
-    /// Whether it is learned by gradients; else its layers track it.
+    /// Whether it is trained by gradients; else its layers track it.
     pub is_trained: bool,
 }
 
@@ -154,8 +158,8 @@ pub(super) struct Tensor {
 pub(super) struct Blocking {
     /// Rows of a block, at most.
     pub rows: usize,
-    /// Whether the blocks of a member take the same room in the arena, one after the other; else each keeps its own,
-    /// because its rows are read again.
+    /// Whether the blocks of a member take the same room in the arena, one after the other; else
+    /// each keeps its own, because its rows are read again.
     pub reuses_room: bool,
 }
 
@@ -168,14 +172,15 @@ impl Blocking {
 
 /// Every size and place of a network in an engine.
 pub(super) struct Plan {
-    /// Whether activations that are fused into layers have been split off, as second derivatives want.
+    /// Whether activations that are fused into layers have been split off, as second derivatives
+    /// want.
     pub is_split: bool,
     pub layers: Vec<PlannedLayer>,
-    /// What happens to a row block, in order.
+    /// The steps of a row block, in order.
     pub steps: Vec<Step>,
-    /// The steps between two meetings of the team. All runs but the first begin with a layer that couples rows.
+    /// The steps between two barriers. All runs but the first begin with a layer that couples rows.
     pub runs: Vec<Range<usize>>,
-    /// Numbers that layers prepare before a pass, and those that a block of rows tells the batch.
+    /// Length of what layers prepare before a pass, and of the statistics of a row block.
     pub prepared: usize,
     pub summary: usize,
     /// Where the last layer's output and its gradient lie.
@@ -201,15 +206,15 @@ pub(super) struct Plan {
     /// How a step cuts its rows, and an evaluation.
     pub blocking: Blocking,
     pub evaluation: Blocking,
-    /// Whether the gradient is added up from those of the row blocks: see [`Plan::saves_traffic`]; or is that of the
-    /// only row, which leaves it in the same place.
+    /// Whether the gradient is added up from those of the row blocks: see [`Plan::saves_traffic`];
+    /// or is that of the only row, which leaves it in the same place.
     pub adds_blocks: bool,
     /// Whether batches are single rows that go through [`OneRow`](crate::layers::OneRow) layers.
     pub takes_one_row: bool,
     /// Threads that work on a step.
     pub members: usize,
-    /// Whether θ is so small that the caller updates it alone, from the gradients of the blocks and nothing that is
-    /// left in the arena.
+    /// Whether θ is so small that the caller updates it alone, from the gradients of the blocks and
+    /// nothing that is left in the arena.
     pub caller_updates: bool,
     pub inputs: usize,
     pub outputs: usize,
@@ -224,8 +229,8 @@ impl PlannedLayer {
 }
 
 impl Plan {
-    /// Plans a network for batches of up to `batch_size` rows, augmented or not, and up to `threads` threads, with
-    /// items that end at a cut.
+    /// Plans a network for batches of up to `batch_size` rows, augmented or not, and up to
+    /// `threads` threads, with items that end at a cut.
     pub fn new<T: Precision>(
         network: &NetworkSpec,
         dtype: Dtype,
@@ -293,9 +298,10 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Whether every row block had better compute the gradient of its own rows, while these are in the caches of one
-    /// core: a gradient as long as θ is kept for each block then, in place of bringing the values of all rows to the
-    /// threads that update θ. Where rows are coupled, gradients need the whole batch.
+    /// Whether every row block should compute the gradient of its own rows, while these are in the
+    /// caches of one core. Then a gradient as long as θ is kept for each block, and the values of
+    /// all rows need not be transferred to the threads that update θ. Where rows are coupled,
+    /// gradients need the whole batch.
     fn saves_traffic(&self) -> bool {
         let values = |planned: &PlannedLayer| {
             planned.input_stride + planned.output_stride + planned.stash_stride
@@ -332,8 +338,8 @@ impl Plan {
         }
     }
 
-    /// The plan of the same steps in double precision for second derivatives: activations are split off, and the
-    /// rows of a batch, their blocks and the members are those of this plan.
+    /// The plan of the same steps in double precision for second derivatives: activations are split
+    /// off, and the rows of a batch, their blocks and the members are those of this plan.
     pub fn second_order(&self, network: &NetworkSpec, isa: Isa) -> Result<Self> {
         let pack = match self.pack {
             1 => 1,
@@ -417,8 +423,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Where each parameter stands in θ, in the order of [`State::parameters`](crate::engine::State::parameters), and
-    /// whether it is trained.
+    /// Where each parameter stands in θ, in the order of
+    /// [`State::parameters`](crate::engine::State::parameters), and whether it is trained.
     pub fn places<T: Precision>(&self, isa: Isa) -> impl Iterator<Item = (usize, bool)> {
         self.layers.iter().flat_map(move |planned| {
             let layer = &planned.layer;
@@ -450,8 +456,9 @@ impl Plan {
     }
 }
 
-/// Blocks of equal size, an even number of them where a second thread would help. They begin at multiples of four
-/// rows, because layers may pair a batch's rows 2k and 2k + 1 (bf16), and of whole packs.
+/// Blocks of equal size, an even number of them where a second thread would help. They begin at
+/// multiples of four rows, because layers may pair a batch's rows 2k and 2k + 1 (bf16), and of
+/// whole packs.
 fn block_rows(batch_size: usize, is_team_work: bool, most: usize, multiple: usize) -> usize {
     let blocks = batch_size.div_ceil(most);
     let blocks = if is_team_work {

@@ -1,7 +1,8 @@
 //! Predictions without an engine: a trained network that is shared by reference between threads.
 //!
-//! A [`Predictor`] has the parameters and nothing of training: no optimizer, no thread team, no loss. Each call
-//! borrows room for its rows from a pool, so calls from several threads at once do not wait for each other.
+//! A [`Predictor`] has the parameters and nothing of training: no optimizer, no thread team, no
+//! loss. Each call borrows room for its rows from a pool, so calls from several threads at once do
+//! not wait for each other.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -55,7 +56,8 @@ impl Predictor {
         Self::with_link(network, dtype, parameters, link)
     }
 
-    /// The same for a network that was trained with a loss outside the registry, in place of `network.loss`.
+    /// The same for a network that was trained with a loss outside the registry, in place of
+    /// `network.loss`.
     ///
     /// # Errors
     /// As [`Predictor::new`].
@@ -84,12 +86,13 @@ impl Predictor {
         self.0.outputs()
     }
 
-    /// Writes the predictions of all rows, through the loss's link, row-major: rows × [`Predictor::outputs`]. Works
-    /// in the calling thread, and allocates nothing once as many calls as run at the same time have been made.
+    /// Writes the predictions of all rows, through the loss's link, row-major: rows ×
+    /// [`Predictor::outputs`]. Works in the calling thread, and allocates nothing once as many
+    /// calls as run at the same time have been made.
     ///
     /// # Errors
-    /// If the width of a row or the length of `predictions` does not fit, a feature is not finite, or a code is
-    /// none of its embedding's.
+    /// If the width of a row or the length of `predictions` does not fit, a feature is not finite,
+    /// or a code is none of its embedding's.
     pub fn predict_into<'a>(
         &self,
         features: impl Into<FeaturesRef<'a>>,
@@ -100,7 +103,8 @@ impl Predictor {
         self.0.predict(features, 0..features.rows(), predictions)
     }
 
-    /// The predictions of all rows, computed by up to `threads` threads. Their number changes no bit.
+    /// The predictions of all rows, computed by up to `threads` threads. Their number changes no
+    /// bit.
     ///
     /// # Errors
     /// As [`Predictor::predict_into`], and if there is not enough memory.
@@ -280,7 +284,8 @@ mod tests {
         })
     }
 
-    /// Networks with every kind of step: dense, packs and rows, prepared and tracked layers, a residual block.
+    /// Networks with every kind of step: dense, packs and rows, prepared and tracked layers, a
+    /// residual block.
     fn networks() -> Vec<NetworkSpec> {
         let network = |image, layers| NetworkSpec {
             inputs: 36,

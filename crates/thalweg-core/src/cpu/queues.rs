@@ -1,8 +1,9 @@
 //! Static partition with work stealing: pieces of work, by number, for the members of a team.
 //!
-//! Each member owns a range of neighbouring pieces, so that what it works on step after step stays in its core's
-//! caches. Cores are not equally fast (another program or guest may use part of one), so a member whose own pieces are
-//! done takes pieces of others that are not begun. That decides who computes a number, and never how.
+//! Each member owns a range of neighbouring pieces, so that what it works on step after step stays
+//! in its core's caches. Cores are not equally fast (another program or guest may use part of one),
+//! so a member whose own pieces are done takes pieces of others that are not begun. That decides
+//! who computes a number, and never how.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,7 +53,8 @@ impl Queue {
     }
 }
 
-/// The pieces that a member works on: those that it takes from queues, or just its own where there are none.
+/// The pieces that a member works on: those that it takes from queues, or just its own where there
+/// are none.
 pub(super) fn pieces(
     queues: Option<&Queues>,
     member: Member,

@@ -1,7 +1,8 @@
-//! Hessian-vector products: a second pass through the network, in which every value is a derivative along a direction
-//! θ̇. See `layers/second_order.rs` for the mathematics.
+//! Hessian-vector products: a second pass through the network, in which every value is a derivative
+//! along a direction θ̇. See `layers/second_order.rs` for the mathematics.
 //!
-//! Row blocks, barriers and items are as in a step (`pass.rs`), so that the bits do not depend on threads.
+//! Row blocks, barriers and items are as in a step (`pass.rs`), so that the bits do not depend on
+//! threads.
 
 use super::buffer::Shared;
 use super::pass::{Pass, RowBlock};
@@ -34,7 +35,8 @@ impl Passes<'_> {
     /// What a layer sees of a block.
     ///
     /// # Safety
-    /// No thread writes the layer's input and output, the statistics of the block's member, or parameters.
+    /// No thread writes the layer's input and output, the statistics of the block's member, or
+    /// parameters.
     unsafe fn site(&self, planned: &PlannedLayer, block: &RowBlock) -> Site<'_> {
         let (first, second) = (&self.first, &self.second);
         // SAFETY: the caller's promise.
@@ -228,7 +230,8 @@ impl Passes<'_> {
     /// The product for an item of θ from the whole batch, computed by a member.
     ///
     /// # Safety
-    /// All rows went through both passes, no thread writes to the arenas, and no other touches the item in `product`.
+    /// All rows went through both passes, no thread writes to the arenas, and no other touches the
+    /// item in `product`.
     pub unsafe fn gradient(&self, member: usize, item: &Item, product: Shared<f64>) {
         let (plan, all) = (self.first.plan, self.first.all_rows(member));
         for planned in &plan.tiles[item.tiles.clone()] {

@@ -8,9 +8,10 @@ use super::update::{Sums, Update};
 use crate::engine::Batch;
 use crate::error::Result;
 
-/// One way to run a step. It owns the buffers that it alone needs.
+/// How a step is run. It owns the buffers that it alone needs.
 pub(super) trait Strategy<T: Precision>: Send {
-    /// The rows of all ranks, of which a batch is this rank's part; `fits` says whether it can be trained on.
+    /// The rows of all ranks, of which a batch is this rank's part; `fits` says whether it can be
+    /// trained on.
     ///
     /// # Errors
     /// On every rank if one of them refuses its batch.

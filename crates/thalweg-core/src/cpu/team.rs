@@ -1,9 +1,9 @@
 //! A persistent team of threads for steps that last microseconds.
 //!
-//! Threads are started once. Between jobs they spin for a short while, because the next step usually
-//! follows at once, and then sleep. A job is a closure that every member runs with its own number; the
-//! calling thread is member 0. Inside a job members can wait for each other at a barrier, or all but the caller can
-//! signal it and go on.
+//! Threads are started once. Between jobs they spin for a short while, because the next step
+//! usually follows at once, and then sleep. A job is a closure that every member runs with its own
+//! number; the calling thread is member 0. Inside a job members can wait for each other at a
+//! barrier, or all but the caller can signal it and go on.
 
 use std::cell::UnsafeCell;
 use std::io;
@@ -14,8 +14,8 @@ use std::thread::{self, JoinHandle};
 
 use super::cores;
 
-/// Spins before a waiting thread offers its core to others: about 10 µs. The thread that it waits for may need
-/// that very core.
+/// Spins before a waiting thread offers its core to others: about 10 µs. The thread that it waits
+/// for may need that very core.
 const SPINS: u32 = 1_000;
 /// Offers before a thread without a job goes to sleep: about a millisecond.
 const YIELDS: u32 = 2_000;
@@ -39,14 +39,14 @@ struct SharedState {
     panicked: AtomicBool,
     /// Members that sleep, or are about to.
     asleep: AtomicUsize,
-    /// Core of the caller when it last woke somebody, and one more; 0 if unknown.
+    /// 1 + the core of the caller when it last woke a member; 0 if unknown.
     caller_core: AtomicUsize,
     /// How long to spin; 0 where there are more members than cores.
     spins: u32,
 }
 
-/// Starts a job. It has cache lines of its own, as the counters that follow do: one member writes them while the
-/// others spin on them. (Processors fetch lines in pairs.)
+/// Starts a job. It has cache lines of its own, as the counters that follow do: one member writes
+/// them while the others spin on them. (Processors fetch lines in pairs.)
 #[repr(align(128))]
 struct Start {
     /// Counts jobs; a change starts one. The highest value ends the team.
@@ -57,7 +57,8 @@ struct Start {
 #[repr(align(128))]
 struct Counter(AtomicUsize);
 
-// SAFETY: `job` is written by the caller of `run` while all others wait for `count`, which orders the write.
+// SAFETY: `job` is written by the caller of `run` while all others wait for `count`, which orders
+// the write.
 unsafe impl Sync for SharedState {}
 // SAFETY: the pointer in `job` is only followed while `run` keeps its closure alive.
 unsafe impl Send for SharedState {}
@@ -125,7 +126,8 @@ impl Member<'_> {
         }
     }
 
-    /// Signals the caller, who waits in [`Member::wait_for_all`], and goes on. For all members but the caller.
+    /// Signals the caller, who waits in [`Member::wait_for_all`], and goes on. For all members but
+    /// the caller.
     pub fn signal(&self) {
         self.shared.signals.0.fetch_add(1, Ordering::Release);
     }
@@ -225,7 +227,8 @@ impl Team {
     }
 }
 
-/// Runs a member's part. A panic is recorded, so that no thread waits for this member, and returned.
+/// Runs a member's part. A panic is recorded, so that no thread waits for this member, and
+/// returned.
 fn attempt(shared: &SharedState, index: usize, job: &Job) -> thread::Result<()> {
     let member = Member { index, shared };
     let result = catch_unwind(AssertUnwindSafe(|| job(member)));
@@ -268,8 +271,8 @@ fn work(shared: &SharedState, index: usize) {
         {
             cores::leave(core);
         }
-        // SAFETY: `run` set the job before it changed `count` and keeps it alive until this member has
-        // counted itself as finished.
+        // SAFETY: `run` set the job before it changed `count` and keeps it alive until this member
+        // has counted itself as finished.
         let job = unsafe { (*shared.start.job.get()).map(|job| &*job) };
         if let Some(job) = job {
             // `run` reports a panic.
@@ -303,7 +306,7 @@ mod tests {
                 team.run(&|member: Member| {
                     before.fetch_add(1, Ordering::Relaxed);
                     member.barrier();
-                    // Past the barrier everyone has counted, and nobody counts twice.
+                    // Past the barrier every member has counted once.
                     assert_eq!(before.load(Ordering::Relaxed), round * member.count());
                     member.barrier();
                 });

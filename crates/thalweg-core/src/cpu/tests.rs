@@ -1,4 +1,5 @@
-//! What does not show outside: which strategy an engine takes changes nothing, or no more than rounding does.
+//! What does not show outside: which strategy an engine takes changes nothing, or no more than
+//! rounding does.
 
 use super::engine::CpuEngine;
 use super::precision::Precision;
@@ -343,9 +344,10 @@ fn layers_that_take_no_single_row_take_row_blocks() {
     assert!(!takes(&[dense(9, "relu"), last], &bf16));
 }
 
-/// Steps whose hint of the rows to come is true, of other rows, of other data, targets or weights, too short, or impossible;
-/// of a range of rows; with an evaluation in between, which writes over the arena; of more blocks than members, or fewer.
-/// All give the bits of a thread alone, which gathers nothing ahead.
+/// Steps whose hint of the rows to come is true, of other rows, of other data, targets or weights,
+/// too short, or impossible; of a range of rows; with an evaluation in between, which writes over
+/// the arena; of more blocks than members, or fewer. All give the bits of a thread alone, which
+/// gathers nothing ahead.
 #[test]
 fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
     const SIZE: u32 = 512;
@@ -416,8 +418,9 @@ fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
     assert!(hits > 0);
 }
 
-/// A buffer whose rows are replaced after every step, with a hint of the rows to come that was true of the old ones: a
-/// new generation keeps what was gathered ahead from being used. Rows, addresses and the number of the pass stay.
+/// A buffer whose rows are replaced after every step, with a hint of the rows to come that was true
+/// of the old ones: a new generation keeps what was gathered ahead from being used. Rows, addresses
+/// and the number of the pass stay.
 #[test]
 fn a_buffer_that_is_filled_again_in_place_never_trains_on_old_rows() {
     const SIZE: u32 = 512;

@@ -1,8 +1,8 @@
-//! The twin of an engine, in double precision, that computes its Hessian-vector products; made when they are first
-//! asked for.
+//! The twin of an engine, in double precision, that computes its Hessian-vector products; made when
+//! they are first asked for.
 //!
-//! It keeps the values of an ordinary pass, forward and back, in one memory, and the derivatives of a second pass
-//! (`second_order.rs`) at the same places of another.
+//! It keeps the values of an ordinary pass, forward and back, in one memory, and the derivatives of
+//! a second pass (`second_order.rs`) at the same places of another.
 
 use super::buffer::{Buffer, Shared};
 use super::network::{Gathered, Memory};
@@ -59,7 +59,8 @@ pub(super) fn check(plan: &Plan, network: &NetworkSpec) -> Result<()> {
     Err(Error::invalid(format!("layer {name}"), found, expected).of_layer(number, name))
 }
 
-/// The name of the entry at the path of a layer, such as `layers.2.layers.0` or `layers.2.projection`.
+/// The name of the entry at the path of a layer, such as `layers.2.layers.0` or
+/// `layers.2.projection`.
 fn name<'a>(layers: &'a [Choice], path: &str) -> &'a str {
     let (mut layers, mut name) = (layers, "");
     let mut settings = None;
@@ -107,8 +108,8 @@ impl Twin {
         })
     }
 
-    /// The loss, and ∇²L times each of the `vectors`, one after the other; at θ, of the batch and with the settings of
-    /// a pass of the engine itself.
+    /// The loss, and ∇²L times each of the `vectors`, one after the other; at θ, of the batch and
+    /// with the settings of a pass of the engine itself.
     ///
     /// # Errors
     /// If there is not enough memory.

@@ -1,4 +1,5 @@
-//! Updates of items of θ: the gradient over the whole batch, the optimizer's stages, the descent, and derived values.
+//! Updates of items of θ: the gradient over the whole batch, the optimizer's stages, the descent,
+//! and derived values.
 
 use std::ops::Range;
 
@@ -84,8 +85,8 @@ impl<T: Precision> Pass<'_, T> {
     /// Updates item number `index`, given room for its gradient.
     ///
     /// # Safety
-    /// As for [`Pass::gradient`]; no other thread touches the item's parameters, slots, derived values, partial
-    /// gradients and sums.
+    /// As for [`Pass::gradient`]; no other thread touches the item's parameters, slots, derived
+    /// values, partial gradients and sums.
     #[inline]
     pub unsafe fn update_item(
         &self,
@@ -171,7 +172,8 @@ impl<T: Precision> Pass<'_, T> {
     /// What follows the descent of an item: the average of θ and derived values.
     ///
     /// # Safety
-    /// No other thread touches the item's parameters, its part of the average, and its derived values.
+    /// No other thread touches the item's parameters, its part of the average, and its derived
+    /// values.
     pub unsafe fn settle(&self, item: &Item, update: &Update<T>) {
         // SAFETY: the caller's promise.
         unsafe {

@@ -144,8 +144,8 @@ impl<T: Precision> Pass<'_, T> {
     }
 }
 
-/// Into `y` the target of row `own`, or its mixture with that of `other`. A class is 1 at its own output; with a
-/// single output it is its number, 0 or 1.
+/// Into `y` the target of row `own`, or its mixture with that of `other`. A class is 1 at its own
+/// output; with a single output it is its number, 0 or 1.
 fn mix<T: Precision>(
     targets: TargetsRef,
     y: &mut [T],

@@ -1,4 +1,5 @@
-//! Layers that couple rows, and those that take all of their parameters at once: see the traits in `layers/mod.rs`.
+//! Layers that couple rows, and those that take all of their parameters at once: see the traits in
+//! `layers/mod.rs`.
 
 use std::ops::Range;
 
@@ -24,8 +25,9 @@ impl<T: Precision> Forward<'_, T> {
         }
     }
 
-    /// Where block `index` keeps its partial statistics. Forward and backward have room of their own: one member may
-    /// be on its way back while another still reduces those of the way forward.
+    /// Where block `index` keeps its partial statistics. Forward and backward have room of their
+    /// own: one member may be in its backward pass while another still reduces the statistics of
+    /// the forward pass.
     pub fn block_statistics_of(
         &self,
         planned: &PlannedLayer,
@@ -36,8 +38,8 @@ impl<T: Precision> Forward<'_, T> {
         start + planned.summary.start..start + planned.summary.end
     }
 
-    /// Prepares what takes all parameters of a layer at once; each layer is one member's. Ends at a barrier, if there
-    /// is such a layer.
+    /// Prepares what takes all parameters of a layer at once; each layer is one member's. Ends at a
+    /// barrier, if there is such a layer.
     pub fn prepare(&self, member: Member) {
         if self.plan.prepared == 0 {
             return;

@@ -1,5 +1,5 @@
-//! Gathering: features, targets and weights of a row block are copied into the arena, while rows that are needed next
-//! are prefetched.
+//! Gathering: features, targets and weights of a row block are copied into the arena, while rows
+//! that are needed next are prefetched.
 
 use std::ops::Range;
 
@@ -13,8 +13,8 @@ use crate::kernels::gather::Gather;
 use crate::shape::stride;
 
 impl<T: Precision> Pass<'_, T> {
-    /// Copies features, targets and weights of a block into the arena, unless they are there, and prefetches those
-    /// of `next`.
+    /// Copies features, targets and weights of a block into the arena, unless they are there, and
+    /// prefetches those of `next`.
     ///
     /// # Safety
     /// No other thread works on these rows of the arena, nor on the member's block gathered ahead.
@@ -68,7 +68,8 @@ impl<T: Precision> Pass<'_, T> {
     /// Gathers the member's first block of the next step, if the rows of that step are known.
     ///
     /// # Safety
-    /// The member is done with the arena, and no other thread reads the rows that it has left there.
+    /// The member is done with the arena, and no other thread reads the rows that it has left
+    /// there.
     pub unsafe fn gather_ahead(&self, member: Member) {
         let own = queues::share(self.blocks(), member.index, member.count());
         let (Some(ahead), Rows::Listed(upcoming)) = (self.ahead, self.batch.upcoming) else {
@@ -118,7 +119,8 @@ impl<T: Precision> Forward<'_, T> {
         }
     }
 
-    /// Copies features, targets and weights of a block into the arena, and prefetches those of `next`.
+    /// Copies features, targets and weights of a block into the arena, and prefetches those of
+    /// `next`.
     ///
     /// # Safety
     /// No other thread works on these rows of the arena.

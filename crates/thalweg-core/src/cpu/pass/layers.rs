@@ -202,7 +202,8 @@ impl<T: Precision> Pass<'_, T> {
     /// The gradient of an item over the whole batch, computed by a member; 0 if it is not trained.
     ///
     /// # Safety
-    /// All rows went backward; no thread writes to the arena, the partial gradients or the item's parameters.
+    /// All rows went backward; no thread writes to the arena, the partial gradients or the item's
+    /// parameters.
     pub unsafe fn gradient(&self, member: usize, item: &Item, gradient: &mut [T]) {
         if !item.is_trained {
             gradient.fill(T::ZERO);
@@ -221,7 +222,8 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// Leaves the gradient of a block's own rows among the partial gradients, where these are added up.
+    /// Leaves the gradient of a block's own rows among the partial gradients, where these are added
+    /// up.
     ///
     /// # Safety
     /// The block went backward, and no other thread works on it.

@@ -1,4 +1,5 @@
-//! A batch of a single row: it goes through [`OneRow`] layers, and leaves its gradient as that of the only block.
+//! A batch of a single row: it goes through [`OneRow`] layers, and leaves its gradient as that of
+//! the only block.
 
 use super::{Pass, Upcoming};
 use crate::cpu::buffer::Shared;

@@ -1,4 +1,5 @@
-//! Items: θ in pieces, each of which one thread updates at once; and the tensors that some optimizers see whole.
+//! Items: θ in pieces, each of which one thread updates at once; and the tensors that some
+//! optimizers see whole.
 
 use std::ops::Range;
 
@@ -61,7 +62,7 @@ impl Plan {
         self.layers[self.tiles[tile].layer].facts.reuse
     }
 
-    /// The tensors of all layers that are learned by gradients.
+    /// The trained tensors of all layers.
     pub fn tensors<T: Precision>(&self, isa: Isa) -> Vec<Tensor> {
         let mut tensors = Vec::new();
         for (index, planned) in self.layers.iter().enumerate() {

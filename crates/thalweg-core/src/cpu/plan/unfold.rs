@@ -1,4 +1,5 @@
-//! Unfolding a network: parts and their layers become steps over row blocks, with places in the arena and in θ.
+//! Unfolding a network: parts and their layers become steps over row blocks, with places in the
+//! arena and in θ.
 
 use super::{At, Plan, PlannedLayer, PlannedTile, Step};
 use crate::cpu::precision::Precision;
@@ -14,7 +15,8 @@ impl Plan {
         start
     }
 
-    /// Puts parts of the network behind what has been planned, for rows at `at`. Returns where rows come out.
+    /// Puts parts of the network behind what has been planned, for rows at `at`. Returns where rows
+    /// come out.
     pub(super) fn unfold<T: Precision>(
         &mut self,
         isa: Isa,
@@ -77,7 +79,8 @@ impl Plan {
                     let stride = width;
                     self.insert(fork, Step::Fork { from, to, stride });
                 }
-                // A body that nothing trained stands in has no gradient of its own, and nobody reads this.
+                // A body without trained parameters, and none before it, has no gradient; this is
+                // never read.
                 let body_gradient = end.gradient.unwrap_or(gradient);
                 self.steps.push(Step::Join {
                     body: end.values,

@@ -1,7 +1,8 @@
-//! Where θ is small beside what a row block leaves behind ([`Plan::saves_traffic`]), every block computes the gradient of
-//! its own rows while they are in its core's caches, and the items add these up in the order of the blocks. No row is
-//! read again, so the blocks of a member share one place in the arena. Networks of one run only: where rows are
-//! coupled, a gradient needs the batch.
+//! Where θ is small beside what a row block leaves behind ([`Plan::saves_traffic`]), every block
+//! computes the gradient of its own rows while they are in its core's caches, and the items add
+//! these up in the order of the blocks. No row is read again, so the blocks of a member share one
+//! place in the arena. Networks of one run only: where rows are coupled, a gradient needs the
+//! batch.
 
 use super::by_items::ByItems;
 use crate::cpu::buffer::{Buffer, Shared};

@@ -1,6 +1,6 @@
-//! The usual step. After all row blocks and a barrier, each item of θ is one thread's: it computes the item's gradient
-//! over the whole batch, sends it through the optimizer and updates the item, all in the first-level cache. The
-//! gradient of the whole network never exists.
+//! The usual step. After all row blocks and a barrier, each item of θ is one thread's: it computes
+//! the item's gradient over the whole batch, sends it through the optimizer and updates the item,
+//! all in the first-level cache. The gradient of the whole network never exists.
 
 use crate::cpu::buffer::Buffer;
 use crate::cpu::pass::Pass;
@@ -61,7 +61,8 @@ impl<T: Precision> Strategy<T> for ByItems<T> {
             }
             let start = member.index * length;
             for index in queues::pieces(items, member, pass.plan.shares[member.index].clone()) {
-                // SAFETY: all rows are done, each item is taken once, and each member has room of its own.
+                // SAFETY: all rows are done, each item is taken once, and each member has room of
+                // its own.
                 unsafe {
                     let room = gradients.write(start..start + length);
                     pass.update_item(member.index, index, update, room, sums);

@@ -1,6 +1,7 @@
-//! As by row blocks, where the sums are so small ([`Plan::caller_updates`]) that the caller adds them up and updates θ
-//! alone. The others signal it and gather the rows of their first block of the next step meanwhile, so a step has no
-//! barrier, and cache-coherence traffic passes while every core works.
+//! As by row blocks, where the sums are so small ([`Plan::caller_updates`]) that the caller adds
+//! them up and updates θ alone. The others signal it and gather the rows of their first block of
+//! the next step meanwhile, so a step has no barrier, and cache-coherence traffic passes while
+//! every core works.
 
 use crate::cpu::buffer::{Buffer, Shared};
 use crate::cpu::pass::{Ahead, Pass};
@@ -50,11 +51,13 @@ impl<T: Precision> Strategy<T> for CallerUpdates<T> {
         pass.partials = Some(self.partials.share());
         pass.ahead = Some(Shared::new(&mut self.ahead));
         let (pass, gradient) = (&*pass, self.gradient.share());
+        let length = pass.plan.item_length();
         team.run(&|member| {
             pass.run(member, sums.losses);
             if member.index > 0 {
                 member.signal();
-                // SAFETY: the member has done its blocks, and the caller reads nothing but their gradients.
+                // SAFETY: the member has done its blocks, and the caller reads nothing but their
+                // gradients.
                 return unsafe { pass.gather_ahead(member) };
             }
             member.wait_for_all();
@@ -62,7 +65,7 @@ impl<T: Precision> Strategy<T> for CallerUpdates<T> {
                 for index in 0..pass.plan.items.len() {
                     // SAFETY: all rows are done, and the caller alone updates.
                     unsafe {
-                        let room = gradient.write(0..pass.plan.item_length());
+                        let room = gradient.write(0..length);
                         pass.update_item(0, index, update, room, sums);
                     }
                 }

@@ -1,8 +1,9 @@
 //! Gradients of batches that are cut into groups of rows, and of those that several ranks share.
 //!
-//! Each group of a rank's rows is a batch of its own for the passes: its gradient does not depend on which rank computes
-//! it. Gradients, losses and weights are added up along the tree of [`collective::part`], the groups of a rank in
-//! place and then those of all ranks by the [`Collective`]. Without groups a rank's rows are one.
+//! Each group of a rank's rows is a batch of its own for the passes: its gradient does not depend
+//! on which rank computes it. Gradients, losses and weights are added up along the tree of
+//! [`collective::part`], the groups of a rank in place and then those of all ranks by the
+//! [`Collective`]. Without groups a rank's rows are one.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +27,7 @@ pub(super) struct Groups<T> {
     losses: Vec<f64>,
     /// The loss over all ranks, of a step's first and second gradient.
     totals: [f64; 2],
-    /// What ranks tell each other before a step: Σw, how many refuse it, and the rows of each.
+    /// Exchanged before a step: Σw, how many ranks refuse it, and the rows of each.
     message: Vec<f64>,
 }
 
@@ -76,10 +77,11 @@ impl<T: Precision> Groups<T> {
         }
     }
 
-    /// What all ranks bring together, of which `batch` is this rank's part.
+    /// The rows of all ranks, of which `batch` is this rank's part.
     ///
     /// # Errors
-    /// On every rank if one of them refuses its batch, no rank has rows, or the parts are not those that they should be.
+    /// On every rank if one of them refuses its batch, no rank has rows, or the parts are not those
+    /// that they should be.
     pub fn extent(&mut self, batch: &Batch, fits: Result<()>) -> Result<Extent> {
         let Grouping {
             collective,
@@ -132,8 +134,8 @@ impl<T: Precision> Groups<T> {
 }
 
 impl<T: Precision> Views<'_, T> {
-    /// The gradient of all ranks' rows into `gradient`, and the loss, for a step's first or second gradient. Returns
-    /// whether both are there and the loss is finite. Ends at a barrier.
+    /// The gradient of all ranks' rows into `gradient`, and the loss, for a step's first or second
+    /// gradient. Returns whether both are there and the loss is finite. Ends at a barrier.
     pub fn gradient(
         &self,
         pass: &Pass<T>,

@@ -21,7 +21,8 @@ use caller_updates::CallerUpdates;
 use single_row::SingleRow;
 use whole::Whole;
 
-/// The strategy for a plan, an optimizer, and batches that are shared or cut into groups, if they are.
+/// The strategy for a plan, an optimizer, and batches that are shared or cut into groups, if they
+/// are.
 ///
 /// # Errors
 /// If there is not enough memory.

@@ -1,5 +1,6 @@
-//! A batch of one row through dense layers takes a fraction of a microsecond, of which a team and row blocks would be
-//! most. One call forward and one back for each layer ([`OneRow`](crate::layers::OneRow)) leave the gradient.
+//! A batch of one row through dense layers takes a fraction of a microsecond, of which a team and
+//! row blocks would be most. One call forward and one back for each layer
+//! ([`OneRow`](crate::layers::OneRow)) leave the gradient.
 
 use crate::cpu::buffer::{Buffer, Shared};
 use crate::cpu::pass::Pass;

@@ -1,15 +1,17 @@
-//! The step of chains that need the whole gradient, or whole tensors, before the first parameter can move
-//! ([`Chain::is_whole`]), and of batches that are shared among ranks or cut into groups (`groups.rs`).
+//! The step of chains that need the whole gradient, or whole tensors, before the first parameter
+//! can move ([`Chain::is_whole`]), and of batches that are shared among ranks or cut into groups
+//! (`groups.rs`).
 //!
-//! The gradient goes into a buffer as long as θ. After a barrier every member knows its norm; if that is not finite, θ
-//! stays as it was. Then
-//! - SAM (Foret et al. 2021): θ moves to θ + ρ·g/‖g‖, a second pass over the batch gives the gradient there, and
-//!   θ goes back;
+//! The gradient goes into a buffer as long as θ. After a barrier every member knows its norm; if
+//! that is not finite, θ stays as it was. Then
+//! - SAM (Foret et al. 2021): θ moves to θ + ρ·g/‖g‖, a second pass over the batch gives the
+//!   gradient there, and θ goes back;
 //! - clipping by norm: g ← g·min(1, c/‖g‖) (Pascanu, Mikolov & Bengio 2013);
 //! - the stages, those for whole tensors between two barriers, each tensor by one thread;
 //! - the descent;
-//! - constraints, of a layer's own or else the run's: for the weights w that come into a unit, without its bias, or
-//!   for their length where that is a parameter, and for the vector of a category.
+//! - constraints, of a layer's own or else the run's: for the weights w that come into a unit,
+//!   without its bias, or for their length where that is a parameter, and for the vector of a
+//!   category.
 //!
 //! What is not trained is tracked once the norm is known to be finite.
 //!
@@ -40,7 +42,8 @@ const TINY: f64 = 1e-12;
 pub(super) struct Whole<T> {
     /// The gradient, later u: as long as θ.
     u: Buffer<T>,
-    /// θ while SAM is elsewhere, and before max-norm where its change is measured.
+    /// θ while SAM evaluates the gradient at another point, and before max-norm where its change is
+    /// measured.
     saved: Buffer<T>,
     /// Room for the matrices of one tensor, for each member.
     room: Buffer<T>,
@@ -157,7 +160,7 @@ fn measures_behind_max_norm(chain: &Chain) -> bool {
     chain.around.measures_change && chain.around.max_norm.is_some()
 }
 
-/// The items of these that are learned by gradients, with their numbers.
+/// The trained ones of some items, with their numbers.
 fn trained(plan: &Plan, items: Range<usize>) -> impl Iterator<Item = (usize, &Item)> {
     (items.clone().zip(&plan.items[items])).filter(|(_, item)| item.is_trained)
 }
@@ -239,7 +242,8 @@ impl<T: Precision> Views<'_, T> {
         }
         if measures_behind_max_norm(update.chain) {
             for (index, item) in trained(pass.plan, items.clone()) {
-                // SAFETY: the items of a member are its own; whole tensors are done since the barrier.
+                // SAFETY: the items of a member are its own; whole tensors are done since the
+                // barrier.
                 unsafe {
                     let change = &mut sums.changes.write(index..index + 1)[0];
                     if *change != RUINED {
@@ -279,8 +283,9 @@ impl<T: Precision> Views<'_, T> {
             .map(|(tensor, _)| tensor)
     }
 
-    /// Rows forward and back, and the member's items of the gradient: the first of a step or the second, at another θ.
-    /// After a barrier, ‖gradient‖² of all items, if that and the loss are finite.
+    /// Rows forward and back, and the member's items of the gradient: the first of a step or the
+    /// second, at another θ. After a barrier, ‖gradient‖² of all items, if that and the loss are
+    /// finite.
     fn gradient(
         &self,
         pass: &Pass<T>,
@@ -317,8 +322,8 @@ impl<T: Precision> Views<'_, T> {
         Some(squares.iter().sum::<f64>()).filter(|square| square.is_finite())
     }
 
-    /// SAM: leaves the gradient at θ + ρ·g/‖g‖ in place of that at θ, and gives its ‖·‖². If it is not finite,
-    /// neither are the squares that the step reports.
+    /// SAM: leaves the gradient at θ + ρ·g/‖g‖ in place of that at θ, and gives its ‖·‖². If it is
+    /// not finite, neither are the squares that the step reports.
     fn look_around(
         &self,
         pass: &Pass<T>,
@@ -385,7 +390,8 @@ impl<T: Precision> Views<'_, T> {
             member.barrier();
             let own = self.own_tensors(member);
             for tensor in own.filter(|tensor| part.contains(tensor.is_weight, tensor.is_matrix)) {
-                // SAFETY: past the barrier; tensors have one owner, and each member has room of its own.
+                // SAFETY: past the barrier; tensors have one owner, and each member has room of its
+                // own.
                 unsafe {
                     let p = pass.parameters.read(tensor.range.clone());
                     let u = self.u.write(tensor.range.clone());
