@@ -51,7 +51,8 @@ pub fn engine_with_loss(
 /// the rank's own rows (with `batches.groups`: from its group's). All other calls are a rank's own:
 /// `loss_and_gradient` is that of the rows that it is given.
 ///
-/// The bits depend on how many ranks there are, unless `batches.groups` is set.
+/// The bits depend on how many ranks there are, unless `batches.groups` is set. Hessian-vector
+/// products then take the rows of one group at most.
 ///
 /// # Errors
 /// As [`engine()`]; and if a layer couples the rows of a batch, the optimizer is a solver, or the
