@@ -118,21 +118,21 @@ impl Predictor {
         let mut predictions = memory::collect(std::iter::repeat_n(0.0, rows * outputs))?;
         self.check(features, predictions.len())?;
         let share = rows.div_ceil(threads.max(1)).next_multiple_of(ROWS).max(1);
-        let parts = predictions.chunks_mut(share * outputs.max(1)).enumerate();
+        let mut parts = predictions.chunks_mut(share * outputs.max(1)).enumerate();
         let job = |(part, predictions): (usize, &mut [f64])| {
             let first = part * share;
             let range = first..rows.min(first + share);
             self.0.predict(features, range, predictions)
         };
         if rows <= share {
-            parts.map(job).collect::<Result<()>>()?;
+            parts.try_for_each(job)?;
         } else {
             thread::scope(|scope| {
                 let threads: Vec<_> = parts.map(|part| scope.spawn(|| job(part))).collect();
-                let results = threads.into_iter().map(|thread| thread.join());
-                results
-                    .map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                    .collect::<Result<()>>()
+                let mut results = threads.into_iter().map(|thread| thread.join());
+                results.try_for_each(|result| {
+                    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
             })?;
         }
         Ok(predictions)
