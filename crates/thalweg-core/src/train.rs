@@ -176,17 +176,14 @@ impl<'a> Run<'a> {
         &mut *self.engine
     }
 
-    /// Lends the engine with the training rows and those for validation, to evaluate them or to take gradients. The time
-    /// that it takes does not count as training.
+    /// Lends the engine with the training rows and those for validation, to evaluate them or to take gradients. The
+    /// time that it takes does not count as training.
     pub fn look<R>(
         &mut self,
         look: impl FnOnce(&mut dyn Engine, &mut dyn RowSource, Option<&mut dyn RowSource>) -> R,
     ) -> R {
         let start = Instant::now();
-        let validation = match &mut self.validation {
-            Some(validation) => Some(&mut **validation as &mut dyn RowSource),
-            None => None,
-        };
+        let validation = (self.validation.as_mut()).map(|rows| &mut **rows as &mut dyn RowSource);
         let seen = look(&mut *self.engine, &mut *self.training, validation);
         self.clock += start.elapsed();
         seen
