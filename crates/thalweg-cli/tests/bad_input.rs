@@ -372,7 +372,7 @@ fn options_without_effect_are_refused() {
         ),
         (
             "builtin:diabetes --optimizer lbfgs --reduction sum",
-            "found `reduction`",
+            "found --reduction",
         ),
         (
             "builtin:iris --reduction sum --last-batch weight",
@@ -426,15 +426,15 @@ fn a_config_that_is_no_config_is_explained_in_one_line() {
         ),
         (
             config.replace("embed_least = 2", "embed_least = 0"),
-            "bad.toml: line 25: embed_least: found 0, expected a whole number ≥ 1",
+            "bad.toml: line 26: embed_least: found 0, expected a whole number ≥ 1",
         ),
         (
             config.replace("units = 64", "unit = 64"),
-            "bad.toml: line 40: layer 1 (dense): found setting `unit`",
+            "bad.toml: line 41: layer 1 (dense): found setting `unit`",
         ),
         (
             config.replace("units = 64", "units = 99999999999999999999"),
-            "bad.toml: line 40: found 99999999999999999999, expected a whole number",
+            "bad.toml: line 41: found 99999999999999999999, expected a whole number",
         ),
         (
             config.replace("units = 64", "units = \"64\""),
@@ -442,7 +442,7 @@ fn a_config_that_is_no_config_is_explained_in_one_line() {
         ),
         (
             config.replace("constraint = \"auto\"", "constraint = { limit = 3 }"),
-            "bad.toml: line 38: found a table without `name`",
+            "bad.toml: line 39: found a table without `name`",
         ),
         (
             config.replace("seed = 0\ndtype", "seed = 0\nl1 = -1.0\ndtype"),
@@ -514,7 +514,7 @@ fn models_that_are_none_are_explained_in_one_line() {
 #[test]
 fn numbers_of_arguments_that_are_none_are_told_with_what_is_expected() {
     let place = Workplace::new();
-    let seeds = "a whole number from 0 to 9223372036854775807";
+    let seeds = "a whole number ≥ 0";
     let amounts = "a whole number from 1 to 4294967295";
     let number = "a number, such as 0.01 or 1e-3";
     for (flag, found, expected) in [
@@ -570,18 +570,16 @@ fn numbers_of_arguments_that_are_none_are_told_with_what_is_expected() {
 #[test]
 fn choices_of_arguments_that_there_are_not_are_told_with_those_that_there_are() {
     let place = Workplace::new();
-    let tasks = "regression, binary, multiclass, multilabel";
+    let tasks = "regression or binary or multiclass or multilabel";
     let augmentations = "flip, shift, crop, noise, mixup";
     for (arguments, told) in [
         (
             "--task foo",
-            &*format!("--task: found task \"foo\", expected one of {tasks}"),
+            &*format!("--task: found foo, expected {tasks}"),
         ),
         (
             "--task binry",
-            &format!(
-                "--task: found task \"binry\", expected one of {tasks}; did you mean `binary`?"
-            ),
+            &format!("--task: found binry, expected {tasks}; did you mean `binary`?"),
         ),
         (
             "--class-weight x",
@@ -603,10 +601,7 @@ fn choices_of_arguments_that_there_are_not_are_told_with_those_that_there_are() 
             ),
         ),
         ("--epochs", "--epochs: found no value, expected <N>"),
-        (
-            "--seed=",
-            "--seed: found ``, expected a whole number from 0 to 9223372036854775807",
-        ),
+        ("--seed=", "--seed: found ``, expected a whole number ≥ 0"),
         ("--no-shuffle=3", "--no-shuffle: found 3, expected no value"),
     ] {
         assert_eq!(

@@ -214,6 +214,6 @@ fn a_network_file_may_leave_the_sizes_to_the_data() {
     assert_eq!(
         refused("houses.csv --embed-above 5"),
         "thalweg: net.toml: line 1: layer 1 (dense): codes: found the codes of column `city`, expected an embedding as the \
-         first layer; begin the file with it, or leave out --embed-above"
+         first layer; begin the network with it, or leave out --embed-above"
     );
 }

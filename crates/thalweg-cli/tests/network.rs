@@ -67,7 +67,7 @@ fn a_network_from_a_file_is_trained_and_trained_again_and_told() {
         ("--activation tanh", "--activation"),
         ("--dropout 0.2", "--dropout"),
         ("--initializer orthogonal", "--initializer"),
-        ("--set activation.alpha=2", "--set activation.…"),
+        ("--set activation.alpha=2", "--activation"),
     ] {
         let message = place.refused(&format!("train --config a/config.toml {flags} --out c"));
         let expected = format!("{name}: found a network with the layer conv2d");
@@ -115,7 +115,7 @@ fn dropout_stands_behind_every_hidden_layer() {
             "--dropout 1",
             "--dropout: found 1, expected a number ≥ 0 and < 1",
         ),
-        ("--dropout nan", "--dropout: found NaN"),
+        ("--dropout nan", "--dropout: found nan"),
     ] {
         let message = place.refused(&format!("train {line} {flags}"));
         assert!(message.contains(expected), "{message}");

@@ -249,8 +249,10 @@ pub fn by_flags(text: &str) -> String {
             break;
         };
         let all = [format!("training.{quoted}"), quoted.to_owned()];
+        let is_name = line.ends_with("did you mean ");
         let found = all.iter().find_map(|path| field(path)?.flag);
-        match (found, quoted) {
+        match (found.filter(|_| !is_name), quoted) {
+            (None, "resume") => line.push_str("--resume"),
             (Some(flag), _) => line.push_str(flag.name),
             (None, "setting") => line.push_str("--set"),
             (None, setting) if setting.starts_with("optimizer.") => {
@@ -278,7 +280,8 @@ mod tests {
     /// A text that an argument of these values takes.
     fn example(field: &Field) -> String {
         match field.values {
-            Values::In(Domain::Word(words)) => words[0].to_owned(),
+            // The first is often the default, which a config leaves out.
+            Values::In(Domain::Word(words)) => words.last().unwrap().to_string(),
             Values::In(Domain::Number { .. }) => "0.25".to_owned(),
             Values::In(Domain::Integer(..)) | Values::Limit => "7".to_owned(),
             Values::In(Domain::Flag) => "true".to_owned(),

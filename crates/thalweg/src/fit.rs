@@ -1,5 +1,7 @@
 //! From a job to a model: training, the scores, and what is left in the folder.
 
+use std::fs::File;
+
 use thalweg_core::Isa;
 use thalweg_core::cpu;
 use thalweg_core::dataset::DatasetRef;
@@ -129,8 +131,22 @@ impl Job<'_> {
         footprint::check(&self.config.network, &self.config.training, threads).map_err(located)?;
         let training = for_rows(&self.config.training, self.rows.train.rows());
         let engine = self.engine(&training, threads)?;
+        let lock = self.lock.take();
+        let parts = Training {
+            config: &self.config,
+            rows: &self.rows,
+            options: &self.options,
+            folder: None,
+        };
+        let mut ended = parts.run(&self, lock, engine, &training, threads, watch)?;
+        ended.reasons = self.reasons;
+        Ok(ended)
+    }
+
+    /// The folder, made and locked if it is not yet.
+    fn make_folder(&self, lock: Option<File>) -> Result<(Option<RunFolder>, Option<File>)> {
         let folder = self.folder()?;
-        let _lock = match (self.lock.take(), &folder) {
+        let lock = match (lock, &folder) {
             (None, Some(folder)) => {
                 let lock = folder.lock()?;
                 // Another process may have been faster.
@@ -141,16 +157,7 @@ impl Job<'_> {
             }
             (lock, _) => lock,
         };
-        let parts = Training {
-            config: &self.config,
-            rows: &self.rows,
-            options: &self.options,
-            folder: folder.as_ref(),
-        };
-        let mut ended = parts.run(&self, engine, &training, threads, watch)?;
-        ended.reasons = self.reasons;
-        ended.folder = folder;
-        Ok(ended)
+        Ok((folder, lock))
     }
 
     /// The engine with the parameters that training starts from.
@@ -185,6 +192,7 @@ impl Training<'_> {
     fn run(
         &self,
         job: &Job,
+        lock: Option<File>,
         engine: Box<dyn Engine>,
         training: &TrainingSpec,
         threads: usize,
@@ -206,12 +214,20 @@ impl Training<'_> {
             run.continue_from(&checkpoint)?;
             lines.push(line);
         }
-        let resumed = match self.folder.filter(|_| job.resumes) {
+        // Nothing is written before everything fits.
+        let (folder, _lock) = job.make_folder(lock)?;
+        let own = Training {
+            config: self.config,
+            rows: self.rows,
+            options: self.options,
+            folder: folder.as_ref(),
+        };
+        let resumed = match own.folder.filter(|_| job.resumes) {
             Some(folder) => owner.read(folder)?,
             None => None,
         };
         let (mut seconds, mut log) = (0.0, None);
-        match (&resumed, self.folder) {
+        match (&resumed, own.folder) {
             (Some(checkpoint), Some(folder)) => {
                 run.resume(checkpoint)?;
                 let resumed = Log::resume(folder, checkpoint.epoch)?;
@@ -234,12 +250,14 @@ impl Training<'_> {
             steps_per_epoch: run.steps_per_epoch(),
             lines: &lines,
         })?;
-        let files = (self.folder.zip(log)).map(|(folder, log)| Files { folder, log });
+        let files = (own.folder.zip(log)).map(|(folder, log)| Files { folder, log });
         let mut recorder = Recorder::new(files, owner, watch, seconds);
         recorder.keeps = self.options.keep_checkpoint;
         recorder.checkpoint = resumed.map(|checkpoint| checkpoint.epoch);
         let result = train(&mut run, &mut recorder);
-        self.finish(run, result, recorder, start.rows)
+        let mut ended = own.finish(run, result, recorder, start.rows)?;
+        ended.folder = folder.clone();
+        Ok(ended)
     }
 
     /// The first event of the log.

@@ -265,6 +265,11 @@ impl Request {
         for (field, value) in given {
             let named = SECTIONS.iter().any(|section| section.path == field.path);
             if let (Some(path), false) = (below(&field.path), named) {
+                // An empty list is no setting.
+                if path == "augment" && value.as_array().is_some_and(Vec::is_empty) {
+                    training.augment.clear();
+                    continue;
+                }
                 let setting = serde_json::from_value(value.clone())
                     .map_err(|error| input(format!("`{path}`: {error}")))?;
                 training.set(path, setting)?;

@@ -49,7 +49,7 @@ impl RunFolder {
                 "a folder with files",
                 "an empty or new one",
             )
-            .remedy("choose another folder, or resume the run in it")
+            .remedy("choose another folder, or `resume` the run in it")
             .into()),
         }
     }
