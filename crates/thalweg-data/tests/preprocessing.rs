@@ -801,7 +801,7 @@ fn rows_that_come_in_blocks_are_fitted_and_written_to_the_same_bits() {
     let header = "id,x,gap,huge,flag,k,many,y,c";
     let row = |i: usize| {
         let x = (i * 7919 % 1000) as f64 / 7.0;
-        let gap = if i % 5 == 0 {
+        let gap = if i.is_multiple_of(5) {
             String::new()
         } else {
             format!("{}", x * x)
