@@ -120,10 +120,13 @@ impl TrainArgs {
         }
         self.flags.give(&mut request);
         for setting in &self.set {
-            let (name, value) = setting.split_once('=').ok_or_else(|| {
-                let expected = "NAME=VALUE such as optimizer.beta1=0.9";
-                thalweg_core::Error::invalid("--set", format!("`{setting}`"), expected)
-            })?;
+            let parts = setting.split_once('=');
+            let (name, value) = parts
+                .filter(|(name, _)| name.contains('.'))
+                .ok_or_else(|| {
+                    let expected = "NAME=VALUE such as optimizer.beta1=0.9";
+                    thalweg_core::Error::invalid("--set", format!("`{setting}`"), expected)
+                })?;
             request.setting(name, Setting::parse(value))?;
         }
         Ok(request)

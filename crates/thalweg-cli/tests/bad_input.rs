@@ -514,7 +514,7 @@ fn models_that_are_none_are_explained_in_one_line() {
 #[test]
 fn numbers_of_arguments_that_are_none_are_told_with_what_is_expected() {
     let place = Workplace::new();
-    let seeds = "a whole number ≥ 0";
+    let seeds = "a whole number from 0 to 9223372036854775807";
     let amounts = "a whole number from 1 to 4294967295";
     let number = "a number, such as 0.01 or 1e-3";
     for (flag, found, expected) in [
@@ -601,7 +601,10 @@ fn choices_of_arguments_that_there_are_not_are_told_with_those_that_there_are() 
             ),
         ),
         ("--epochs", "--epochs: found no value, expected <N>"),
-        ("--seed=", "--seed: found ``, expected a whole number ≥ 0"),
+        (
+            "--seed=",
+            "--seed: found ``, expected a whole number from 0 to 9223372036854775807",
+        ),
         ("--no-shuffle=3", "--no-shuffle: found 3, expected no value"),
     ] {
         assert_eq!(

@@ -125,7 +125,11 @@ impl Values {
                 let setting = serde_json::from_value::<Setting>(value.clone());
                 let admitted = setting.map_or(Ok(None), |setting| domain.admit(&setting));
                 let admitted = admitted.map_err(|error| error.to_string())?;
-                (admitted.is_some(), domain.to_string())
+                let expected = match domain {
+                    Domain::Integer(low, high) => format!("a whole number from {low} to {high}"),
+                    domain => domain.to_string(),
+                };
+                (admitted.is_some(), expected)
             }
             Values::Text => (value.is_string(), "a text".to_owned()),
             Values::List => (texts(value), "a list of texts".to_owned()),
