@@ -220,7 +220,7 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
             "--lr: found 0, expected a number > 0",
         ),
         ("builtin:iris --lr -1", "--lr: found -1"),
-        ("builtin:iris --lr nan", "--lr: found NaN"),
+        ("builtin:iris --lr nan", "--lr: found nan"),
         ("builtin:iris --batch-size 0", "--batch-size: found 0"),
         ("builtin:iris --epochs 0", "--epochs: found 0"),
         ("builtin:iris --patience 0", "--patience: found 0"),

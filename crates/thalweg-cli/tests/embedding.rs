@@ -170,7 +170,7 @@ fn rare_categories_are_unknown_and_columns_of_them_are_noted() {
     assert!(!place.succeed("info c").stdout.contains("codes of"));
     assert_eq!(
         place.refused(&format!("{line} --embed-least 0")),
-        "thalweg: --embed-least: found 0, expected a whole number ≥ 1; see --help"
+        "thalweg: --embed-least: found 0, expected a whole number from 1 to 9223372036854775807; see --help"
     );
     // Many rows a category need no note.
     houses(&place, "houses.csv", 900);

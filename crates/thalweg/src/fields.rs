@@ -72,9 +72,12 @@ impl Values {
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         let value = match self {
             Values::In(Domain::Word(_) | Domain::Named { .. }) | Values::Text => Value::from(text),
-            Values::In(_) => match Setting::parse(text) {
+            Values::In(domain) => match Setting::parse(text) {
                 // JSON has no such numbers, and no domain either.
                 Setting::Number(number) if !number.is_finite() => Value::from(text),
+                Setting::Text(_) if matches!(domain, Domain::Number { .. }) => {
+                    return Err("expected a number, such as 0.01 or 1e-3".to_owned());
+                }
                 setting => serde_json::to_value(setting).unwrap_or_default(),
             },
             Values::List => text.split(',').map(Value::from).collect(),
