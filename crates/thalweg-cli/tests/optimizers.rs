@@ -148,7 +148,7 @@ fn options_out_of_range_are_refused_before_anything_is_read() {
             "--clip-norm: found 0, expected a number > 0",
         ),
         ("--clip-value -1", "--clip-value: found -1"),
-        ("--max-norm nan", "--max-norm: found NaN"),
+        ("--max-norm nan", "--max-norm: found nan"),
         ("--sam 0", "--sam: found 0"),
         ("--ema 1", "--ema: found 1, expected a number ≥ 0 and < 1"),
         ("--max-steps 0", "--max-steps: found 0"),
