@@ -144,6 +144,11 @@ mod tests {
     }
 
     #[test]
+    fn this_workspace_has_no_violation() {
+        assert_eq!(violations(&root()).unwrap(), [""; 0]);
+    }
+
+    #[test]
     fn a_circle_is_named_with_what_ties_it() {
         let found = knots(&[
             ("a", "lib.rs", "mod x; mod y; pub mod z;"),
