@@ -10,7 +10,7 @@ use thalweg_core::registry::Setting;
 
 use crate::exit::Result;
 use crate::flags::{ReadFlags, RunFlags};
-use crate::parse::{dtype, preset, threads};
+use crate::parse::{Preset, dtype, preset, threads};
 
 /// Trains feed-forward networks, from a table or images to a model file.
 #[derive(Parser)]
@@ -248,9 +248,4 @@ pub struct BenchArgs {
     /// Print one line of JSON on standard output, all else on standard error
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Clone, Copy)]
-pub enum Preset {
-    Auto,
 }

@@ -68,7 +68,7 @@ fn groups() -> Vec<Group> {
     let tasks = listed::TASKS.iter();
     let tasks = tasks.map(|task| Listed::said_by(task, listed::TASK));
     let weights = listed::WEIGHTS.iter();
-    let weights = weights.map(|(weight, how)| Listed::said_by(weight, *how));
+    let weights = weights.map(|(weight, how)| Listed::said_by(weight, how));
     let entries: [(_, Vec<&'static Description>); 10] = [
         (["layers", "layer"], layers::LAYERS.descriptions()),
         (

@@ -10,7 +10,6 @@ use thalweg_core::Isa;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::did_you_mean;
 
-use crate::args::Preset;
 use crate::exit;
 
 fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
@@ -25,6 +24,13 @@ fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
         };
         format!("expected {}{remedy}", names.join(" or "))
     })
+}
+
+/// How what is not set is chosen.
+#[derive(Clone, Copy)]
+pub enum Preset {
+    /// By what the data are.
+    Auto,
 }
 
 /// A value of `--preset`.

@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The caller asked for something that does not exist or does not fit.
     #[error("{0}")]
-    Invalid(Invalid),
+    Invalid(Box<Invalid>),
     /// A loss or a gradient stopped being a finite number.
     #[error(
         "training diverged: the {quantity} became {value} in step {step} (epoch {epoch}){}",
@@ -84,13 +84,13 @@ impl Error {
         found: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        Error::Invalid(Invalid {
+        Error::Invalid(Box::new(Invalid {
             subject: subject.into(),
             found: found.into(),
             expected: expected.into(),
             remedy: String::new(),
             place: Vec::new(),
-        })
+        }))
     }
 
     /// Adds what to do about it.

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::model::Model;
-
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -23,14 +21,10 @@ pub enum Error {
     /// A setting in a file is not as it should be: the fields are those of the file.
     #[error("{0}")]
     Settings(thalweg_core::Error),
-    /// Training diverged.
-    #[error("{message}")]
-    Diverged {
-        /// What happened, and what to try.
-        message: String,
-        /// The model of the best epoch before that, if any epoch ended well.
-        model: Option<Box<Model>>,
-    },
+    /// Training diverged: what happened, and what to try. The model of the best epoch before that is
+    /// in [`Ended::model`](crate::fit::Ended::model).
+    #[error("{0}")]
+    Diverged(String),
     /// Something failed while the run went on, such as a disk that is full.
     #[error("{0}")]
     Running(String),
@@ -48,7 +42,7 @@ impl Error {
                     | thalweg_core::Error::Unsupported(_)
             ),
             Error::Data(_) | Error::Input(_) | Error::Settings(_) => true,
-            Error::Running(_) | Error::Diverged { .. } => false,
+            Error::Running(_) | Error::Diverged(_) => false,
         }
     }
 

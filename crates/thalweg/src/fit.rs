@@ -94,10 +94,9 @@ impl Ended {
     pub fn into_model(self) -> Result<Model> {
         match (self.failure, self.model) {
             (None, Some(model)) => Ok(model),
-            (failure, model) => Err(Error::Diverged {
-                message: failure.unwrap_or_else(|| "there is no model".to_owned()),
-                model: model.map(Box::new),
-            }),
+            (failure, _) => Err(Error::Diverged(
+                failure.unwrap_or_else(|| "there is no model".to_owned()),
+            )),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use thalweg_core::error::{Error, Invalid};
+use thalweg_core::error::Error;
 use thalweg_core::registry::did_you_mean;
 use toml::de::{DeTable, DeValue};
 
@@ -51,11 +51,13 @@ impl TomlFile {
 
     /// Puts path and line in front of an error of a setting, whose place is below `table`.
     pub fn locate(&self, table: &str, error: Error) -> Error {
-        let Error::Invalid(Invalid { place, .. }) = &error else {
+        let Error::Invalid(invalid) = &error else {
             return error;
         };
         let names = table.split('.').filter(|name| !name.is_empty());
-        let place: Vec<&str> = names.chain(place.iter().map(String::as_str)).collect();
+        let place: Vec<&str> = names
+            .chain(invalid.place.iter().map(String::as_str))
+            .collect();
         let name = self.name(self.line(&place));
         error.within(name)
     }

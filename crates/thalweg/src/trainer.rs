@@ -41,10 +41,14 @@ pub struct Trainer<'a> {
 /// Closures that watch a run.
 #[derive(Default)]
 struct Callbacks<'a> {
-    step: Option<Box<dyn FnMut(u64, &StepReport) -> Flow + 'a>>,
-    epoch: Option<Box<dyn FnMut(&EpochReport) -> Flow + 'a>>,
-    note: Option<Box<dyn FnMut(&Note) + 'a>>,
+    step: Option<Box<OnStep<'a>>>,
+    epoch: Option<Box<OnEpoch<'a>>>,
+    note: Option<Box<OnNote<'a>>>,
 }
+
+type OnStep<'a> = dyn FnMut(u64, &StepReport) -> Flow + 'a;
+type OnEpoch<'a> = dyn FnMut(&EpochReport) -> Flow + 'a;
+type OnNote<'a> = dyn FnMut(&Note) + 'a;
 
 impl<'a> Trainer<'a> {
     /// From a table or images: a file (CSV, IDX, `.npy`, `.npz`; also gzipped), a folder, or
@@ -272,8 +276,8 @@ impl<'a> Trainer<'a> {
     /// Trains, and gives the model.
     ///
     /// # Errors
-    /// If a setting, the data or a file is not as it should be; [`Error::Diverged`] with the model
-    /// of the best epoch if training diverged.
+    /// If a setting, the data or a file is not as it should be; [`Error::Diverged`] if
+    /// training diverged.
     pub fn fit(self) -> Result<Model> {
         self.train()?.into_model()
     }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::fit::FitOptions;
 use super::left_out::LeftOut;
+use super::options::FitOptions;
 use super::{Encoding, Numeric};
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn, truth};

@@ -3,9 +3,9 @@
 use thalweg_core::dataset::Values;
 
 use super::category::CategoryFit;
-use super::fit::FitOptions;
 use super::left_out::LeftOut;
 use super::numeric::NumericFit;
+use super::options::FitOptions;
 use super::{Encoding, Scaling};
 use crate::error::{Error, Note, Result};
 use crate::stray::StrayCells;

@@ -9,6 +9,7 @@ mod dense;
 mod fit;
 mod left_out;
 mod numeric;
+mod options;
 mod target;
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,10 @@ use serde::{Deserialize, Serialize};
 pub use bound::Bound;
 pub use category::notes_on_categories;
 pub use dense::Element;
-pub use fit::{Blocks, ClassWeight, FitOptions};
+pub use fit::Blocks;
 pub(crate) use numeric::NumericFit;
 pub use numeric::{Numeric, Scaling};
+pub use options::{ClassWeight, FitOptions};
 pub use thalweg_core::precision::Dtype;
 
 use crate::error::{Error, Location, Result};

@@ -2,8 +2,8 @@
 
 use thalweg_core::dataset::Targets;
 
-use super::fit::{ClassWeight, FitOptions};
 use super::numeric::NumericFit;
+use super::options::{ClassWeight, FitOptions};
 use super::{Preprocessing, Scaling, TargetScaling};
 use crate::error::{Error, Note, Result, quote, quote_list};
 use crate::part::Part;
