@@ -1,12 +1,15 @@
 //! An activation as a layer of its own: y = φ(x), value by value, or of a row as a whole (softmax).
 //! dx = dy·∂y/∂x.
 
-use super::{Facts, Example, Block, Geometry, Layer, Order, Part, Context, SecondOrder, Site, Tangent, Tile, Trace, Weights};
-use crate::shape::{Shape, stride};
+use super::{
+    Block, Context, Example, Facts, Geometry, Layer, Order, Part, SecondOrder, Site, Tangent, Tile,
+    Trace, Weights,
+};
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, RowShape};
 use crate::error::Result;
 use crate::layers::LayerScalar;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::shape::{Shape, stride};
 
 /// See the module's text.
 pub(crate) struct Pointwise {

@@ -16,12 +16,15 @@
 
 mod tangent;
 
-use super::{Facts, Example, Block, Coupled, Direction, Geometry, Layer, Mode, Part, Context, LayerPlan, Role, SecondOrder, Segment, Tile, Trace, Weights, vectors};
-use crate::shape::{Shape, stride};
+use super::{
+    Block, Context, Coupled, Direction, Example, Facts, Geometry, Layer, LayerPlan, Mode, Part,
+    Role, SecondOrder, Segment, Tile, Trace, Weights, vectors,
+};
 use crate::kernels::{Isa, moments};
 use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::shape::{Shape, stride};
 
 const GAMMA: usize = 0;
 const BETA: usize = 1;
@@ -421,6 +424,11 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
 pub(super) const EXAMPLES: &[Example] = &[
     Example::list(r#"[{"name": "batch_norm"}]"#),
     Example::image(r#"[{"name": "batch_norm"}]"#),
-    Example::image(r#"[{"name": "batch_norm"}, {"name": "conv2d", "channels": 3, "kernel": 2, "activation": "tanh"}, {"name": "batch_norm"}]"#),
-    Example::list(r#"[{"name": "batch_norm"}, {"name": "dense", "units": 5, "activation": "tanh"}]"#).first(),
+    Example::image(
+        r#"[{"name": "batch_norm"}, {"name": "conv2d", "channels": 3, "kernel": 2, "activation": "tanh"}, {"name": "batch_norm"}]"#,
+    ),
+    Example::list(
+        r#"[{"name": "batch_norm"}, {"name": "dense", "units": 5, "activation": "tanh"}]"#,
+    )
+    .first(),
 ];

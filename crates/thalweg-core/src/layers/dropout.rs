@@ -5,13 +5,16 @@
 //! not in evaluation, as PyTorch does. The mask is a function of (seed, update, layer, row of the
 //! batch, value), so it depends neither on threads nor on how the batch is cut.
 
-use super::{Facts, Example, Block, Geometry, Layer, Mode, Part, Context, LayerPlan, SecondOrder, Trace, Weights};
-use crate::shape::{Shape, stride};
+use super::{
+    Block, Context, Example, Facts, Geometry, Layer, LayerPlan, Mode, Part, SecondOrder, Trace,
+    Weights,
+};
 use crate::error::{Error, Result};
 use crate::kernels::{Arch, Isa, Kernel, Scalar};
 use crate::layers::LayerScalar;
 use crate::random::{BLOCKS, Purpose, Stream};
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
+use crate::shape::{Shape, stride};
 
 /// See the module's text.
 struct Dropout {
@@ -132,7 +135,6 @@ impl<T: LayerScalar> Layer<T> for Dropout {
             *dx = *dy * *mask;
         }
     }
-
 }
 
 pub(super) const ENTRY: Entry<Part, Context> = Entry {

@@ -13,13 +13,16 @@
 //! column of codes are refused; where a row is predicted, a code that does not exist counts as code
 //! 0. Codes stay below 2²⁴, up to which f32 holds every whole number.
 
-use super::{Facts, Example, Block, Geometry, Layer, Part, Context, LayerPlan, Role, SecondOrder, Segment, Site, Tangent, Tile, Trace, Weights, vectors};
-use crate::shape::{Shape, stride};
+use super::{
+    Block, Context, Example, Facts, Geometry, Layer, LayerPlan, Part, Role, SecondOrder, Segment,
+    Site, Tangent, Tile, Trace, Weights, vectors,
+};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Default, Description, Domain, Entry, Parameter};
+use crate::shape::{Shape, stride};
 
 /// The most codes of a column: f32 holds every whole number up to this one.
 pub const MOST_LEVELS: usize = 1 << 24;

@@ -1,8 +1,8 @@
 //! Flatten: an image as a list of its values, channel by channel. Nothing is computed or copied.
 
-use super::{Example, Part, Context};
-use crate::shape::Shape;
+use super::{Context, Example, Part};
 use crate::registry::{Description, Entry};
+use crate::shape::Shape;
 
 pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {

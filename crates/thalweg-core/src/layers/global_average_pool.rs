@@ -6,9 +6,9 @@
 use super::average_pool::Mean;
 use super::pool::Pool;
 use super::window::Window;
-use super::{Example, Part, Context};
-use crate::shape::Shape;
+use super::{Context, Example, Part};
 use crate::registry::{Description, Entry};
+use crate::shape::Shape;
 
 pub(super) const ENTRY: Entry<Part, Context> = Entry {
     description: Description {
@@ -38,6 +38,4 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
     },
 };
 
-pub(super) const EXAMPLES: &[Example] = &[
-    Example::image(r#"[{"name": "global_average_pool"}]"#),
-];
+pub(super) const EXAMPLES: &[Example] = &[Example::image(r#"[{"name": "global_average_pool"}]"#)];

@@ -4,7 +4,7 @@
 //! Source: Wu & He 2018; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm, check_groups};
-use super::{Example, Part, Context};
+use super::{Context, Example, Part};
 use crate::error::Error;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -47,6 +47,8 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
 
 pub(super) const EXAMPLES: &[Example] = &[
     Example::image(r#"[{"name": "group_norm", "groups": 2}]"#),
-    Example::image(r#"[{"name": "group_norm", "groups": 2}, {"name": "conv2d", "channels": 3, "kernel": 2, "activation": "tanh"}]"#),
+    Example::image(
+        r#"[{"name": "group_norm", "groups": 2}, {"name": "conv2d", "channels": 3, "kernel": 2, "activation": "tanh"}]"#,
+    ),
     Example::image(r#"[{"name": "group_norm", "affine": false, "groups": 2}]"#),
 ];

@@ -4,7 +4,7 @@
 //! Source: Ulyanov, Vedaldi & Lempitsky 2016; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm};
-use super::{Example, Part, Context};
+use super::{Context, Example, Part};
 use crate::error::Error;
 use crate::registry::{Description, Entry};
 
@@ -39,5 +39,7 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
 
 pub(super) const EXAMPLES: &[Example] = &[
     Example::image(r#"[{"name": "instance_norm"}]"#),
-    Example::image(r#"[{"name": "instance_norm", "affine": false}, {"name": "conv2d", "channels": 2, "kernel": 2, "activation": "tanh"}]"#),
+    Example::image(
+        r#"[{"name": "instance_norm", "affine": false}, {"name": "conv2d", "channels": 2, "kernel": 2, "activation": "tanh"}]"#,
+    ),
 ];

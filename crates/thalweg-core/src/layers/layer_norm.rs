@@ -3,7 +3,7 @@
 //! Source: Ba, Kiros & Hinton 2016; the mathematics is in `normalize.rs`.
 
 use super::normalize::{AFFINE, Affine, EPSILON, RowNorm, check_groups};
-use super::{Example, Part, Context};
+use super::{Context, Example, Part};
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Context> = Entry {
@@ -30,7 +30,9 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
 
 pub(super) const EXAMPLES: &[Example] = &[
     Example::list(r#"[{"name": "layer_norm"}]"#),
-    Example::list(r#"[{"name": "layer_norm"}, {"name": "dense", "units": 5, "activation": "tanh"}]"#),
+    Example::list(
+        r#"[{"name": "layer_norm"}, {"name": "dense", "units": 5, "activation": "tanh"}]"#,
+    ),
     Example::list(r#"[{"name": "layer_norm", "affine": false}]"#),
     Example::image(r#"[{"name": "layer_norm"}]"#),
     Example::list(r#"[{"name": "layer_norm"}]"#).first(),

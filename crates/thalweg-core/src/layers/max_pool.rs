@@ -6,7 +6,7 @@
 
 use super::pool::Pool;
 use super::window::{KERNEL, PADDING, POOL_STRIDE, Window};
-use super::{Example, Part, Context};
+use super::{Context, Example, Part};
 use crate::kernels::pool::Pooling;
 use crate::kernels::simd::{Arch, Scalar, Vector};
 use crate::registry::{Description, Entry};

@@ -3,7 +3,7 @@
 //!
 //! Source: He, Zhang, Ren & Sun 2016. The engine unfolds the block: f, then p, then the sum.
 
-use super::{Example, LAYERS, Part, Context, network};
+use super::{Context, Example, LAYERS, Part, network};
 use crate::error::Error;
 use crate::registry::{AUTO, Default, Description, Domain, Entry, Parameter};
 

@@ -8,7 +8,7 @@
 //! `right`; neither is trained.
 
 use super::reparametrize::{LAYER, Norm, build};
-use super::{Example, Part, Context};
+use super::{Context, Example, Part};
 use crate::registry::{Description, Entry};
 
 pub(super) const ENTRY: Entry<Part, Context> = Entry {
@@ -23,7 +23,13 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
 };
 
 pub(super) const EXAMPLES: &[Example] = &[
-    Example::list(r#"[{"name": "spectral_norm", "layer": {"name": "dense", "units": 6, "activation": "tanh"}}]"#),
-    Example::list(r#"[{"name": "spectral_norm", "layer": {"name": "dense", "units": 2, "activation": "identity"}}]"#),
-    Example::image(r#"[{"name": "spectral_norm", "layer": {"name": "conv2d", "channels": 3, "kernel": 3, "activation": "tanh"}}]"#),
+    Example::list(
+        r#"[{"name": "spectral_norm", "layer": {"name": "dense", "units": 6, "activation": "tanh"}}]"#,
+    ),
+    Example::list(
+        r#"[{"name": "spectral_norm", "layer": {"name": "dense", "units": 2, "activation": "identity"}}]"#,
+    ),
+    Example::image(
+        r#"[{"name": "spectral_norm", "layer": {"name": "conv2d", "channels": 3, "kernel": 3, "activation": "tanh"}}]"#,
+    ),
 ];

@@ -1,9 +1,9 @@
 //! Unflatten: a list as an image, channel by channel. Nothing is computed or copied.
 
-use super::{Example, Part, Context};
-use crate::shape::Shape;
+use super::{Context, Example, Part};
 use crate::error::Error;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
+use crate::shape::Shape;
 
 const fn size(name: &'static str, summary: &'static str) -> Parameter {
     Parameter {
@@ -38,6 +38,6 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
     },
 };
 
-pub(super) const EXAMPLES: &[Example] = &[
-    Example::list(r#"[{"name": "unflatten", "channels": 1, "height": 7, "width": 1}, {"name": "conv2d", "channels": 2, "kernel": 1, "activation": "tanh"}]"#),
-];
+pub(super) const EXAMPLES: &[Example] = &[Example::list(
+    r#"[{"name": "unflatten", "channels": 1, "height": 7, "width": 1}, {"name": "conv2d", "channels": 2, "kernel": 1, "activation": "tanh"}]"#,
+)];

@@ -1,7 +1,7 @@
 //! Accuracy: the weighted fraction of the rows that are answered rightly; with labels, in all of
 //! them.
 
-use super::{Answers, AnswerKind, Metric};
+use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.

@@ -1,7 +1,7 @@
 //! Area under the ROC curve: the probability that a row of class 1 has a higher score than a row of
 //! class 0, where equal scores count one half. For labels the mean over them.
 
-use super::{Answers, AnswerKind, Metric};
+use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.
@@ -10,7 +10,9 @@ struct Auc;
 impl Metric for Auc {
     fn score(&self, answers: &Answers) -> Option<f64> {
         match answers.kind() {
-            AnswerKind::TwoClasses | AnswerKind::Labels => answers.mean_of_outputs(|j| area(answers, j)),
+            AnswerKind::TwoClasses | AnswerKind::Labels => {
+                answers.mean_of_outputs(|j| area(answers, j))
+            }
             AnswerKind::Numbers | AnswerKind::Classes => None,
         }
     }

@@ -1,7 +1,7 @@
 //! F1: 2·TP / (2·TP + FP + FN), of class 1 of two; the plain mean over more classes (those that
 //! occur in the true or in the predicted classes) or over labels. It is 0 where it is 0/0.
 
-use super::{Answers, AnswerKind, Metric};
+use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.

@@ -1,6 +1,6 @@
 //! Mean absolute error: Σ w·|p − y| / Σ w, the mean over several targets.
 
-use super::{Answers, AnswerKind, Metric};
+use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.

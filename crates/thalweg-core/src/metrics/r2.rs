@@ -2,7 +2,7 @@
 //! truth; the mean over several targets. Where the targets are constant it is 1 for predictions
 //! without error, else 0.
 
-use super::{Answers, AnswerKind, Metric};
+use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.

@@ -1,6 +1,6 @@
 //! Root mean squared error: √(Σ w·(p − y)² / Σ w), the mean of the roots for several targets.
 
-use super::{Answers, AnswerKind, Metric};
+use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
 
 /// See the module's text.

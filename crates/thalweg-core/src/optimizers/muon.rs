@@ -18,7 +18,7 @@ use std::fmt;
 use super::adam::BETA1;
 use super::decay::{AddDecayed, weight_decay};
 use super::{
-    AnyTransform, Chain, Constants, MAX_SLOTS, Scope, Rule, Stage, Strip, Time, Transform,
+    AnyTransform, Chain, Constants, MAX_SLOTS, Rule, Scope, Stage, Strip, Time, Transform,
     bias_correction, number,
 };
 use crate::kernels::gemm::{Layout, Product, Start, Strided};

@@ -222,11 +222,17 @@ fn read_row(features: FeaturesRef, row: usize, x: &mut [f64]) {
             scale,
             offset,
         } => {
-            for (x, byte) in x.iter_mut().zip(&bytes[row * features.width..][..features.width]) {
+            for (x, byte) in x
+                .iter_mut()
+                .zip(&bytes[row * features.width..][..features.width])
+            {
                 *x = f64::from(*byte) * f64::from(scale) + f64::from(offset);
             }
         }
-        _ => x.iter_mut().zip(features.row(row)).for_each(|(x, value)| *x = value),
+        _ => x
+            .iter_mut()
+            .zip(features.row(row))
+            .for_each(|(x, value)| *x = value),
     }
 }
 

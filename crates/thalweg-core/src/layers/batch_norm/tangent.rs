@@ -4,9 +4,9 @@
 //!
 //! Partial statistics of a row block: Σ ẋ and Σ x̂·ẋ of each channel forward, dβ̇ and dγ̇ backward.
 
+use super::super::Tile;
 use super::super::normalized::{Means, Normalized};
 use super::super::second_order::{Site, Tangent};
-use super::super::{Tile};
 use super::{BETA, BatchNorm, GAMMA, Summary};
 use crate::shape::stride;
 
@@ -15,7 +15,11 @@ impl BatchNorm {
     fn sums<'a>(&self, site: Site<'a>, is_backward: bool) -> Summary<'a> {
         Summary {
             channels: self.channels(),
-            numbers: &site.batch[if is_backward { self.statistics_count() } else { 0 }..],
+            numbers: &site.batch[if is_backward {
+                self.statistics_count()
+            } else {
+                0
+            }..],
         }
     }
 

@@ -16,8 +16,10 @@ mod axes;
 use super::network::MOST_WEIGHTS;
 use super::units::{self, Units, WEIGHT};
 use super::window::{KERNEL, PADDING, STRIDE, Window};
-use super::{Facts, Example, Block, Geometry, Layer, WeightLayout, Order, Part, Context, LayerPlan, SecondOrder, Segment, Tile, Trace, Weights, activation::Pointwise, vectors};
-use crate::shape::{Shape, stride};
+use super::{
+    Block, Context, Example, Facts, Geometry, Layer, LayerPlan, Order, Part, SecondOrder, Segment,
+    Tile, Trace, WeightLayout, Weights, activation::Pointwise, vectors,
+};
 use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::{Error, Result};
@@ -26,6 +28,7 @@ use crate::kernels::correlate::{self, Axis, Correlation, Overlaps, UNITS};
 use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
+use crate::shape::{Shape, stride};
 
 /// See the module's text.
 struct Conv2d {

@@ -14,19 +14,22 @@ mod panels;
 mod unit_rows;
 
 use super::units::{self, Units, WEIGHT};
-use super::{Facts, Example, Block, Geometry, Layer, WeightLayout, OneRow, Part, Context, LayerPlan, SecondOrder, Segment, Tile, Trace, Weights};
-use crate::shape::{Shape, stride};
+use super::{
+    Block, Context, Example, Facts, Geometry, Layer, LayerPlan, OneRow, Part, SecondOrder, Segment,
+    Tile, Trace, WeightLayout, Weights,
+};
 use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::kernels::reduce::column_sums;
-use crate::precision::Dtype;
 use crate::layers::LayerScalar;
+use crate::precision::Dtype;
 use crate::random::Sequence;
-use crate::shape::ROW_MULTIPLE;
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
+use crate::shape::ROW_MULTIPLE;
+use crate::shape::{Shape, stride};
 
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
 /// optimizer finds them in the first-level cache.
@@ -453,6 +456,8 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
 pub(super) const EXAMPLES: &[Example] = &[
     Example::list(r#"[{"name": "dense", "units": 5, "activation": "identity"}]"#).first(),
     Example::list(r#"[{"name": "dense", "units": 5, "activation": "tanh"}]"#),
-    Example::list(r#"[{"name": "dense", "units": 2, "activation": "softplus"}, {"name": "dense", "units": 70, "activation": "tanh"}]"#),
+    Example::list(
+        r#"[{"name": "dense", "units": 2, "activation": "softplus"}, {"name": "dense", "units": 70, "activation": "tanh"}]"#,
+    ),
     Example::list(r#"[{"name": "dense", "units": 17, "activation": "sigmoid", "bias": false}]"#),
 ];

@@ -6,9 +6,9 @@ use crate::kernels::Isa;
 use crate::kernels::dot::{Dots, WeightedSums};
 use crate::kernels::gemm::Layout;
 use crate::kernels::row::{OuterProduct, RowProduct};
+use crate::layers::LayerScalar;
 use crate::layers::{OneRow, Trace, Weights};
 use crate::precision::Dtype;
-use crate::layers::LayerScalar;
 
 impl Dense {
     /// Whether [`OneRow`] is a way through it: products are of unrounded numbers.

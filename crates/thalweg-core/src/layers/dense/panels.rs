@@ -9,9 +9,9 @@
 use super::{Sizes, Storage, TILE, WEIGHT};
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
 use crate::kernels::transpose::Transpose;
+use crate::layers::LayerScalar;
 use crate::layers::{Tile, Weights};
 use crate::shape::stride;
-use crate::layers::LayerScalar;
 
 pub(super) struct Panels;
 

@@ -8,9 +8,9 @@
 use super::{Sizes, Storage, TILE, WEIGHT};
 use crate::kernels::dot::{Dots, WeightedSums};
 use crate::kernels::gemm::{Layout, Product, Start, Strided};
+use crate::layers::LayerScalar;
 use crate::layers::{Tile, Weights};
 use crate::shape::stride;
-use crate::layers::LayerScalar;
 
 pub(super) struct UnitRows;
 
