@@ -5,7 +5,7 @@ mod check;
 mod layer_report;
 
 pub use batch::{Batch, Rows, new_generation};
-pub(crate) use check::{Limits, check};
+pub(crate) use check::{Limits, check, check_shape};
 pub use layer_report::LayerReport;
 
 use crate::dataset::Features;

@@ -14,7 +14,7 @@ use super::plan::{Cut, Plan};
 use super::precision::Precision;
 use super::team::Team;
 use crate::dataset::{FeaturesRef, ValuesRef};
-use crate::engine::{Batch, Rows};
+use crate::engine::{self, Batch, Rows};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::layers::Mode;
@@ -139,11 +139,7 @@ impl Predictor {
     }
 
     fn check(&self, features: FeaturesRef, predictions: usize) -> Result<()> {
-        if features.width != self.inputs() {
-            let found = format!("{} features a row", features.width);
-            let expected = format!("{}, as the network takes", self.inputs());
-            return Err(Error::invalid("features", found, expected));
-        }
+        engine::check_shape(&Batch::unlabelled(features), self.inputs(), self.outputs())?;
         let length = features.rows() * self.outputs();
         if predictions != length {
             let found = format!("room for {predictions} predictions");
@@ -214,9 +210,8 @@ impl<T: Precision> CpuPredictor<T> {
         for row in rows {
             let not_finite = |x: &f64| !T::from_f64(*x).to_f64().is_finite();
             if !is_exact && let Some(column) = features.row(row).position(|x| not_finite(&x)) {
-                let found = format!("a value that is not finite in column {}", column + 1);
-                let subject = format!("features: row {}", row + 1);
-                return Err(Error::invalid(subject, found, "finite numbers"));
+                let found = format!("a value that is not finite in row {row}, column {column}");
+                return Err(Error::invalid("features", found, "finite numbers"));
             }
             if self.takes_codes {
                 let mut row = features.row(row).map(|x| T::from_f64(x).to_f64());
@@ -372,11 +367,14 @@ mod tests {
         };
         assert!(error(&[1.0; 3], 3, 1).contains("3 features a row"));
         assert!(error(&[1.0; 4], 2, 3).contains("room for 3 predictions"));
+        assert!(error(&[1.0; 5], 2, 2).contains("5 values for rows of 2"));
+        for column in [&[3.0][..], &[3.0, 4.0, 5.0]] {
+            let columns: [&[f32]; 2] = [&[1.0, 2.0], column];
+            let result = predictor.predict(FeaturesRef::columns(&columns), 1);
+            assert!(result.is_err(), "a column of {}", column.len());
+        }
         let message = error(&[1.0, 2.0, 3.0, f32::NAN], 2, 2);
-        assert!(
-            message.contains("row 2") && message.contains("column 2"),
-            "{message}"
-        );
+        assert!(message.contains("row 1, column 1"), "{message}");
         let error = Predictor::new(&network, Dtype::F32, &[0.5; 12])
             .err()
             .unwrap();

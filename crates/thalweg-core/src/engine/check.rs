@@ -17,13 +17,12 @@ pub(crate) struct Limits<F> {
     pub fits: F,
 }
 
-/// See [`super::Engine::check`].
-pub(crate) fn check(
-    batch: &Batch,
-    first: usize,
-    limits: &Limits<impl Fn(f64) -> bool>,
-) -> Result<()> {
-    batch.check(limits.inputs, limits.outputs, usize::MAX)?;
+/// Checks that a batch fits a network of these sizes, and that its features are whole rows.
+///
+/// # Errors
+/// Says what does not fit.
+pub(crate) fn check_shape(batch: &Batch, inputs: usize, outputs: usize) -> Result<()> {
+    batch.check(inputs, outputs, usize::MAX)?;
     let features = batch.features;
     let length = match features.values {
         ValuesRef::F32(values) => values.len(),
@@ -31,10 +30,21 @@ pub(crate) fn check(
         ValuesRef::U8 { bytes, .. } => bytes.len(),
         ValuesRef::Columns(_) => features.rows() * features.width,
     };
-    if length != features.rows() * limits.inputs {
-        let found = format!("{length} values for rows of {}", limits.inputs);
+    if length != features.rows() * inputs {
+        let found = format!("{length} values for rows of {inputs}");
         return Err(Error::invalid("features", found, "whole rows"));
     }
+    Ok(())
+}
+
+/// See [`super::Engine::check`].
+pub(crate) fn check(
+    batch: &Batch,
+    first: usize,
+    limits: &Limits<impl Fn(f64) -> bool>,
+) -> Result<()> {
+    check_shape(batch, limits.inputs, limits.outputs)?;
+    let features = batch.features;
     for (row, number) in batch.rows.iter().zip(first..) {
         let start = row * features.width;
         let is_finite = match features.values {

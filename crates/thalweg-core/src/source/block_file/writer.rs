@@ -4,7 +4,7 @@ use std::io::{Seek, SeekFrom, Write};
 
 use super::layout::{self, HEADER, Layout};
 use crate::dataset::{TargetsRef, ValuesRef};
-use crate::engine::Batch;
+use crate::engine::{Batch, check_shape};
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -59,10 +59,12 @@ impl<W: Write + Seek> BlockWriter<W> {
         if !is_same {
             return refuse("rows of another kind");
         }
-        let (width, rows) = (self.layout.width, batch.features.rows());
-        if batch.rows.iter().any(|row| row >= rows) || targets.rows() != rows {
-            return refuse("rows that are not there");
-        }
+        let width = self.layout.width;
+        let outputs = match targets {
+            TargetsRef::Values { width, .. } => width,
+            TargetsRef::Classes(_) => 1,
+        };
+        check_shape(batch, width, outputs)?;
         for row in batch.rows.iter() {
             let block = &mut self.block;
             let values = row * width..(row + 1) * width;
