@@ -285,7 +285,10 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
         ),
         ("builtin:iris --reduction total", "expected mean or sum"),
         ("builtin:iris --output-bias one", "expected prior or zero"),
-        ("builtin:iris --task regresion", "expected regression or binary"),
+        (
+            "builtin:iris --task regresion",
+            "expected regression or binary",
+        ),
         ("builtin:iris --no-such-flag", "unexpected argument"),
         (
             "builtin:iris --epochs 18446744073709551615",
