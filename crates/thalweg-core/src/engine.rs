@@ -79,8 +79,8 @@ pub trait Engine: Send {
     /// If a class index is not one of the network's: see [`Engine::check`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the batch does not fit the network.
-    /// [`Error::Diverged`] if the loss is not finite; the parameters are then as before the step. Also if a
+    /// [`Error::Invalid`](crate::Error::Invalid) if the batch does not fit the network.
+    /// [`Error::Diverged`](crate::Error::Diverged) if the loss is not finite; the parameters are then as before the step. Also if a
     /// gradient or a parameter is not finite although the loss is; go back to a saved state then.
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport>;
 
