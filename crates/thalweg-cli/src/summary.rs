@@ -6,6 +6,7 @@ use thalweg::model::Outcome;
 use thalweg::preset::Reason;
 use thalweg::scores::Scores;
 use thalweg::text::{columns, count, figure};
+use thalweg::train::StoppedBy;
 
 use crate::terminal::Terminal;
 
@@ -42,20 +43,15 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
 
 /// How training ended, in a line. The norm of the gradient is that of the last epoch.
 fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
-    let stuck = format!(" (no lower point was found, with a gradient of norm {gradient_norm:.1e})");
-    let why = match outcome.stopped_by.as_str() {
-        "patience" => " (the validation loss stopped improving)",
-        "max_steps" => " (step limit reached)",
-        "max_time" => " (time limit reached)",
-        "target_loss" => " (target loss reached)",
-        "min_change" => " (an update changed too little)",
-        "min_gradient" => " (the gradient is small enough)",
-        "converged" => " (converged)",
-        "searched" => " (every point of the grid was tried)",
-        "line_search" => &stuck,
-        "interrupted" => " (interrupted)",
-        "diverged" => " (diverged)",
-        _ => "",
+    let why = match StoppedBy::of_name(&outcome.stopped_by) {
+        Some(StoppedBy::Epochs) => String::new(),
+        Some(reason @ StoppedBy::LineSearch) => {
+            let words = reason.words();
+            format!(" ({words}, with a gradient of norm {gradient_norm:.1e})")
+        }
+        Some(reason) => format!(" ({})", reason.words()),
+        // Interrupted or diverged.
+        None => format!(" ({})", outcome.stopped_by),
     };
     let weights = match outcome.rows.validation {
         0 => String::new(),

@@ -107,18 +107,17 @@ fn a_file_may_say_every_field_of_a_rule_and_is_held_to_the_range_that_is_listed(
 
 #[test]
 fn rules_that_stop_a_run_have_the_names_that_logs_give_as_the_reason() {
-    use thalweg_core::train::StoppedBy::{self, *};
-    let reasons: [StoppedBy; 7] = [
-        Epochs,
-        MaxSteps,
-        MaxTime,
-        TargetLoss,
-        Patience,
-        MinChange,
-        MinGradient,
-    ];
+    use thalweg_core::train::StoppedBy;
+    // Solvers and observers stop runs as well.
+    let others = ["converged", "searched", "line_search", "observer"];
+    let reasons = StoppedBy::ALL.into_iter();
+    let reasons = reasons.filter(|reason| !others.contains(&reason.name()));
+    for reason in StoppedBy::ALL {
+        assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        assert_eq!(StoppedBy::of_name(reason.name()), Some(reason));
+    }
     let listed = RuleKind::Stopping.rules().map(|rule| rule.description.name);
-    let names = reasons.iter().map(|reason| reason.name());
+    let names = reasons.map(StoppedBy::name);
     let sorted =
         |names: &mut dyn Iterator<Item = &'static str>| -> BTreeSet<&str> { names.collect() };
     assert_eq!(
@@ -183,45 +182,37 @@ fn a_field_is_set_by_its_path_and_read_back() {
     assert!(message.starts_with("`clip_value`: found"), "{message}");
 }
 
+/// The names of the fields of a table, as the refusal of another name lists them.
+fn fields_of<T: serde::de::DeserializeOwned>() -> Vec<String> {
+    let table = serde_json::json!({ "no_such_field": 1 });
+    let Err(error) = serde_json::from_value::<T>(table) else {
+        panic!("a table takes any field");
+    };
+    let message = error.to_string();
+    let names = message.split('`').skip(1).step_by(2);
+    (names
+        .filter(|name| *name != "no_such_field")
+        .map(str::to_owned))
+    .collect()
+}
+
 #[test]
 fn every_field_of_a_training_spec_is_declared() {
-    let spec = TrainingSpec {
-        patience: Some(1),
-        max_norm: Some(1.0),
-        clip_norm: Some(1.0),
-        clip_value: Some(1.0),
-        sam: Some(1.0),
-        ema: Some(0.5),
-        l1: 1.0,
-        l2_sum: 1.0,
-        plateau: Some(Plateau::new(1)),
-        scale_rate: Some(ScaleRate::new(1)),
-        augment: vec![Choice::new("noise")],
-        batches: thalweg_core::spec::Batches {
-            reshuffle: false,
-            block: Some(1),
-            groups: Some(1),
-            ..Default::default()
-        },
-        stop: thalweg_core::spec::Stop {
-            max_steps: Some(1),
-            max_time: Some(1.0),
-            target_loss: Some(1.0),
-            min_change: Some(1.0),
-            min_gradient: Some(1.0),
-        },
-        ..TrainingSpec::default()
-    };
+    use thalweg_core::spec::{Batches, Stop};
     let mut paths = BTreeSet::new();
-    let tables = ["batches", "stop", "plateau", "scale_rate"];
-    let tree = serde_json::to_value(&spec).unwrap();
-    for (name, value) in tree.as_object().unwrap() {
-        match tables.contains(&name.as_str()) {
-            true => paths
-                .extend((value.as_object().unwrap().keys()).map(|inner| format!("{name}.{inner}"))),
-            false => drop(paths.insert(name.clone())),
+    let tables = [
+        ("batches", fields_of::<Batches>()),
+        ("stop", fields_of::<Stop>()),
+        ("plateau", fields_of::<Plateau>()),
+        ("scale_rate", fields_of::<ScaleRate>()),
+    ];
+    for name in fields_of::<TrainingSpec>() {
+        match tables.iter().find(|(table, _)| *table == name) {
+            Some((_, inner)) => paths.extend(inner.iter().map(|inner| format!("{name}.{inner}"))),
+            None => drop(paths.insert(name)),
         }
     }
+    assert!(paths.contains("stop.max_steps") && paths.contains("batch_size"));
     let declared: BTreeSet<String> = rule_settings()
         .map(|(_, field)| field.path.to_owned())
         .filter(|path| !path.starts_with("optimizer."))

@@ -20,7 +20,7 @@ use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 
 /// All formats; the last one is used for text that no other format recognizes.
-pub static FORMATS: [&Format; 4] = [&idx::FORMAT, &npy::FORMAT, &npz::FORMAT, &csv::FORMAT];
+pub static FORMATS: &[&Format] = &[&idx::FORMAT, &npy::FORMAT, &npz::FORMAT, &csv::FORMAT];
 
 /// The descriptions of all formats.
 pub fn descriptions() -> Vec<&'static Description> {
