@@ -717,7 +717,8 @@ fn settings_out_of_range_are_refused_by_name() {
     ];
     for (name, spec) in cases {
         let message = spec.resolve().unwrap_err().to_string();
-        assert!(message.starts_with(&format!("{name}: found ")), "{message}");
+        let field = format!("`{}`: found ", name.replace(' ', "_"));
+        assert!(message.starts_with(&field), "{message}");
     }
     for (optimizer, setting, value) in [
         ("adam", "beta1", 1.0),
