@@ -10,6 +10,7 @@
 //! tree of its groups, of which the tree of ranks is the top; so one rank and several end in the
 //! same bits.
 
+use std::io;
 use std::ops::{AddAssign, Range};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -27,7 +28,7 @@ pub trait Collective: Send {
     /// tree: the same bits on every rank.
     ///
     /// # Errors
-    /// If another rank has gone, brings another number of values, or cannot be reached.
+    /// If a rank has left, another contributes another number of values, or cannot be reached.
     fn all_reduce_f32(&mut self, values: &mut [f32]) -> Result<()>;
 
     /// The same in double precision.
@@ -116,8 +117,8 @@ pub fn threads(size: usize) -> Result<Vec<Threads>> {
         .collect())
 }
 
-/// One of the ends that [`threads`] makes. When it is dropped, ranks that wait for it stop with an
-/// error.
+/// One of the ends that [`threads`] makes. When it is dropped, its rank leaves: sums of the others
+/// are errors.
 #[derive(Debug)]
 pub struct Threads {
     rank: usize,
@@ -137,13 +138,24 @@ struct Exchange {
     /// Of each rank, in single and in double precision; after a sum that of rank 0 has it.
     singles: Vec<Vec<f32>>,
     doubles: Vec<Vec<f64>>,
-    /// Ranks that have brought their values, and those that have taken the sum.
-    brought: usize,
+    /// Ranks that have contributed their values, and those that have yet to take the sum.
+    contributed: usize,
     taken: usize,
     /// Whether the values fit each other.
     fits: bool,
-    /// A rank that has gone.
-    gone: Option<usize>,
+    /// A rank that has left.
+    left: Option<usize>,
+}
+
+impl Exchange {
+    /// Whether all ranks take part.
+    fn check(&self) -> Result<()> {
+        let Some(rank) = self.left else {
+            return Ok(());
+        };
+        let message = format!("rank {rank} left the collective; all ranks must take part");
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, message).into())
+    }
 }
 
 impl Threads {
@@ -154,10 +166,7 @@ impl Threads {
         done: impl Fn(&Exchange) -> bool,
     ) -> Result<MutexGuard<'a, Exchange>> {
         while !done(&exchange) {
-            if let Some(rank) = exchange.gone {
-                let found = format!("rank {rank} gone");
-                return Err(Error::invalid("collective", found, "all ranks at work"));
-            }
+            exchange.check()?;
             exchange =
                 (self.shared.changed.wait(exchange)).unwrap_or_else(|lock| lock.into_inner());
         }
@@ -173,12 +182,13 @@ impl Threads {
         let exchange = lock.unwrap_or_else(|lock| lock.into_inner());
         // Until everyone has taken the sum before this one.
         let mut exchange = self.wait(exchange, |exchange| exchange.taken == 0)?;
+        exchange.check()?;
         let slots_here = slots(&mut exchange);
         slots_here.resize_with(self.size, Vec::new);
         slots_here[self.rank].clear();
         slots_here[self.rank].extend_from_slice(values);
-        exchange.brought += 1;
-        if exchange.brought == self.size {
+        exchange.contributed += 1;
+        if exchange.contributed == self.size {
             let all = slots(&mut exchange);
             let fits = all.iter().all(|slot| slot.len() == values.len());
             if fits {
@@ -186,7 +196,7 @@ impl Threads {
             }
             exchange.fits = fits;
             exchange.taken = self.size;
-            exchange.brought = 0;
+            exchange.contributed = 0;
             self.shared.changed.notify_all();
         }
         let mut exchange = self.wait(exchange, |exchange| exchange.taken > 0)?;
@@ -196,6 +206,7 @@ impl Threads {
         }
         exchange.taken -= 1;
         if exchange.taken == 0 {
+            slots(&mut exchange).iter_mut().for_each(Vec::clear);
             self.shared.changed.notify_all();
         }
         match fits {
@@ -246,7 +257,7 @@ impl Drop for Threads {
     fn drop(&mut self) {
         let lock = self.shared.exchange.lock();
         let mut exchange = lock.unwrap_or_else(|lock| lock.into_inner());
-        exchange.gone = Some(self.rank);
+        exchange.left = Some(self.rank);
         self.shared.changed.notify_all();
     }
 }
@@ -315,15 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn no_rank_waits_for_one_that_has_gone_and_lengths_must_agree() {
+    fn no_rank_waits_for_one_that_has_left_and_lengths_must_agree() {
         let errors = on_all(2, |mut end| match end.rank() {
             0 => None,
-            _ => Some(end.all_reduce_f64(&mut [1.0]).unwrap_err().to_string()),
+            // Now and in every later sum.
+            _ => Some([(); 3].map(|()| end.all_reduce_f64(&mut [1.0]).unwrap_err().to_string())),
         });
-        assert!(
-            errors[1].as_ref().unwrap().contains("rank 0 gone"),
-            "{errors:?}"
-        );
+        let message = "rank 0 left the collective; all ranks must take part".to_owned();
+        assert_eq!(errors, [None, Some([(); 3].map(|()| message.clone()))]);
         let errors = on_all(2, |mut end| {
             let mut values = vec![1.0; 1 + end.rank()];
             let error = end.all_reduce_f64(&mut values).unwrap_err().to_string();

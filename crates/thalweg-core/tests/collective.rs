@@ -461,7 +461,7 @@ fn a_batch_that_one_rank_refuses_stops_the_others_too() {
 }
 
 #[test]
-fn no_rank_waits_for_an_engine_that_is_gone() {
+fn no_rank_waits_for_an_engine_that_has_left() {
     let data = data(false);
     let ends = on_ranks(
         &networks()[0].0,
@@ -475,7 +475,7 @@ fn no_rank_waits_for_an_engine_that_is_gone() {
         },
     );
     assert!(
-        ends[1].as_ref().unwrap().contains("rank 0 gone"),
+        ends[1].as_ref().unwrap().contains("rank 0 left"),
         "{ends:?}"
     );
 }
