@@ -36,6 +36,9 @@ pub trait Collective: Send {
     /// # Errors
     /// As [`Collective::all_reduce_f32`].
     fn all_reduce_f64(&mut self, values: &mut [f64]) -> Result<()>;
+
+    /// Takes part in no further sum; ranks that wait stop with an error. Called when a step panics.
+    fn leave(&mut self) {}
 }
 
 /// A scalar whose sums over ranks can be taken.
@@ -251,14 +254,18 @@ impl Collective for Threads {
     fn all_reduce_f64(&mut self, values: &mut [f64]) -> Result<()> {
         self.sum(values, |exchange| &mut exchange.doubles)
     }
-}
 
-impl Drop for Threads {
-    fn drop(&mut self) {
+    fn leave(&mut self) {
         let lock = self.shared.exchange.lock();
         let mut exchange = lock.unwrap_or_else(|lock| lock.into_inner());
         exchange.left = Some(self.rank);
         self.shared.changed.notify_all();
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

@@ -480,6 +480,42 @@ fn no_rank_waits_for_an_engine_that_has_left() {
     );
 }
 
+/// The engines outlive the threads, so that no end is dropped.
+#[test]
+fn no_rank_waits_for_one_whose_step_panics() {
+    let mut data = data(false);
+    let Targets::Classes(classes) = &mut data.targets else {
+        panic!("classes");
+    };
+    classes[3] = 7;
+    for threads in [1, 2] {
+        let spec = descent(0.1, BATCH, 1);
+        let engine = |end| {
+            cpu::engine_with_collective(&networks()[0].0, &spec, threads, Box::new(end)).unwrap()
+        };
+        let mut engines: Vec<_> = (collective::threads(2).unwrap().into_iter())
+            .map(engine)
+            .collect();
+        let rows = [Rows::Range(0, 20), Rows::Range(20, 41)];
+        let outcomes: Vec<_> = std::thread::scope(|scope| {
+            let data = &data;
+            let handles: Vec<_> = (engines.iter_mut().zip(rows))
+                .map(|(engine, rows)| {
+                    let time = Time { step: 1, rate: 0.1 };
+                    scope.spawn(move || engine.step(&Batch::new(data, rows), time))
+                })
+                .collect();
+            (handles.into_iter()).map(|handle| handle.join()).collect()
+        });
+        let [panicked, waited] = &outcomes[..] else {
+            panic!("two ranks");
+        };
+        assert!(panicked.is_err());
+        let error = waited.as_ref().unwrap().as_ref().unwrap_err().to_string();
+        assert!(error.contains("rank 0 left"), "{error}");
+    }
+}
+
 #[test]
 fn what_needs_all_rows_in_one_place_is_refused_by_name() {
     let last = dense(3, "identity");

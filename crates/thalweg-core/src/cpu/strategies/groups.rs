@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::collective::{self, Collective};
+use crate::collective::{self, Alone, Collective};
 use crate::cpu::buffer::{Buffer, Shared};
 use crate::cpu::grouping::Grouping;
 use crate::cpu::pass::{Extent, Pass};
@@ -33,11 +33,22 @@ pub(super) struct Groups<T> {
 
 /// The members' views of [`Groups`].
 pub(super) struct Views<'a, T> {
-    collective: Mutex<(&'a mut dyn Collective, Result<()>)>,
+    collective: Mutex<(InStep<'a>, Result<()>)>,
     count: usize,
     right: Shared<'a, T>,
     losses: Shared<'a, f64>,
     totals: Shared<'a, f64>,
+}
+
+/// The collective during a step. Other ranks wait for this one: it leaves if the step panics.
+struct InStep<'a>(&'a mut dyn Collective);
+
+impl Drop for InStep<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.leave();
+        }
+    }
 }
 
 impl<T: Precision> Groups<T> {
@@ -62,15 +73,23 @@ impl<T: Precision> Groups<T> {
         losses: Shared<f64>,
         gradient: Shared<T>,
     ) -> f64 {
-        let views = self.share();
+        // No other rank waits for it.
+        let mut alone = Alone;
+        let views = self.views(Some(&mut alone));
         team.run(&|member| views.local_gradient(pass, member, losses, gradient));
         views.local_loss() * pass.scale
     }
 
     pub fn share(&mut self) -> Views<'_, T> {
+        self.views(None)
+    }
+
+    /// With another collective, if one is given.
+    fn views<'a>(&'a mut self, other: Option<&'a mut dyn Collective>) -> Views<'a, T> {
+        let collective = other.unwrap_or(&mut *self.grouping.collective);
         Views {
             count: self.grouping.groups,
-            collective: Mutex::new((&mut *self.grouping.collective, Ok(()))),
+            collective: Mutex::new((InStep(collective), Ok(()))),
             right: self.right.share(),
             losses: Shared::new(&mut self.losses),
             totals: Shared::new(&mut self.totals),
@@ -155,10 +174,10 @@ impl<T: Precision> Views<'_, T> {
             let mut lock = lock.unwrap_or_else(PoisonError::into_inner);
             let (collective, outcome) = &mut *lock;
             total[0] = self.local_loss();
-            *outcome = collective.all_reduce_f64(total).and_then(|()| {
+            *outcome = collective.0.all_reduce_f64(total).and_then(|()| {
                 total[0] *= pass.scale;
                 match total[0].is_finite() {
-                    true => T::all_reduce(&mut **collective, gradient),
+                    true => T::all_reduce(&mut *collective.0, gradient),
                     false => Ok(()),
                 }
             });
