@@ -29,8 +29,8 @@ pub enum Error {
         /// Learning rate of that step, if it had one.
         rate: Option<f64>,
     },
-    /// A model or checkpoint file is not what it claims to be.
-    #[error("damaged model file: {0}")]
+    /// A model, checkpoint or block file is not what it claims to be.
+    #[error("damaged file: {0}")]
     Damaged(String),
     /// A model or checkpoint file is of a newer format.
     #[error("{0}")]

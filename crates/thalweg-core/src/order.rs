@@ -152,22 +152,8 @@ impl RowOrder {
     fn begin(&mut self, epoch: usize) {
         self.epoch = Some(epoch);
         (self.first, self.windows) = (0, 0);
-        self.listed.clear();
-        self.window.clear();
-        self.ends.clear();
         if self.block >= self.rows {
-            return;
-        }
-        let blocks = self.blocks.iter_mut().zip(0..);
-        blocks.for_each(|(block, number)| *block = number);
-        if self.spec.shuffle {
-            self.random(BLOCKS, epoch).shuffle(&mut self.blocks);
-        }
-    }
-
-    /// Lists the next window. Rows before position `start` are no longer needed.
-    fn next_window(&mut self, epoch: usize, start: usize) {
-        if self.block >= self.rows {
+            // Its length stays: every place is written.
             self.listed.resize(self.rows, 0);
             return arrange(
                 &self.spec,
@@ -177,6 +163,18 @@ impl RowOrder {
                 &mut self.listed,
             );
         }
+        self.listed.clear();
+        self.window.clear();
+        self.ends.clear();
+        let blocks = self.blocks.iter_mut().zip(0..);
+        blocks.for_each(|(block, number)| *block = number);
+        if self.spec.shuffle {
+            self.random(BLOCKS, epoch).shuffle(&mut self.blocks);
+        }
+    }
+
+    /// Lists the next window. Rows before position `start` are no longer needed.
+    fn next_window(&mut self, epoch: usize, start: usize) {
         let done = (start.saturating_sub(self.first)).min(self.listed.len());
         self.listed.drain(..done);
         self.first += done;
