@@ -2,7 +2,8 @@
 //!
 //! Where the order of the rows is one of blocks ([`Batches::block`](crate::spec::Batches::block), best as large as
 //! those of the file), the blocks of a window are held, and each block is read once an epoch. In any other order rows
-//! are read one by one, which is right and slow.
+//! are read one by one, which is right and slow. The first of a block verifies the block and keeps a checksum of each of
+//! its rows (4 bytes), which every later read of a row is compared with.
 //!
 //! ```
 //! use std::io::Cursor;
@@ -56,6 +57,11 @@ pub struct BlockFile<R> {
     slots: Vec<usize>,
     /// The slot of each block.
     slot_of: Vec<u32>,
+    /// Rows of a slot: of a block, or of a file that is shorter.
+    slot_rows: usize,
+    /// The CRC-32 of each row, once rows are read singly, of the blocks that are verified.
+    checksums: Vec<u32>,
+    is_verified: Vec<bool>,
     /// The block that was read last, as bytes.
     bytes: Vec<u8>,
     last_read: Option<usize>,
@@ -97,6 +103,9 @@ impl<R: Read + Seek + Send> BlockFile<R> {
             generation: new_generation(),
             slots: Vec::new(),
             slot_of: memory::collect(std::iter::repeat_n(NOWHERE, blocks))?,
+            slot_rows: layout.block_rows.min(rows).max(1),
+            checksums: Vec::new(),
+            is_verified: Vec::new(),
             bytes: memory::room(record * layout.block_rows.min(rows) + CHECKSUM)?,
             last_read: None,
             positions: Vec::new(),
@@ -111,7 +120,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
 
     /// Blocks in memory, rows that were read by themselves included: also the most there ever were.
     pub fn held_blocks(&self) -> usize {
-        self.buffer.rows().div_ceil(self.layout.block_rows) + 1
+        self.buffer.rows().div_ceil(self.slot_rows) + 1
     }
 
     /// Whole blocks that were read so far.
@@ -171,7 +180,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
 
     /// Makes room for so many rows behind the slots.
     fn make_room(&mut self, rows: usize) -> Result<usize> {
-        let first = self.slots.len() * self.layout.block_rows;
+        let first = self.slots.len() * self.slot_rows;
         if first + rows > self.buffer.rows() {
             layout::resize(&mut self.buffer, first + rows)?;
         }
@@ -186,8 +195,9 @@ impl<R: Read + Seek + Send> BlockFile<R> {
             .map(|rows| rows.end.div_ceil(size) - rows.start / size);
         let blocks = blocks.sum::<usize>().min(self.slot_of.len());
         self.slots.reserve(blocks.saturating_sub(self.slots.len()));
-        match blocks * size > self.buffer.rows() {
-            true => layout::resize(&mut self.buffer, blocks * size),
+        let rows = blocks * self.slot_rows;
+        match rows > self.buffer.rows() {
+            true => layout::resize(&mut self.buffer, rows),
             false => Ok(()),
         }
     }
@@ -208,7 +218,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
                 slot
             }
             None => {
-                let rows = (self.slots.len() + 1).saturating_mul(self.layout.block_rows);
+                let rows = (self.slots.len() + 1).saturating_mul(self.slot_rows);
                 if u32::try_from(rows).is_err() {
                     let found = format!("a window of {rows} rows");
                     return Err(Error::invalid(
@@ -217,14 +227,14 @@ impl<R: Read + Seek + Send> BlockFile<R> {
                         "a smaller `batches.block`",
                     ));
                 }
-                self.make_room(self.layout.block_rows)?;
+                self.make_room(self.slot_rows)?;
                 self.slots.push(number);
                 self.slots.len() - 1
             }
         };
         self.slot_of[number] = slot as u32;
         self.generation = new_generation();
-        self.decode(self.block(number), slot * self.layout.block_rows);
+        self.decode(self.block(number), slot * self.slot_rows);
         Ok(())
     }
 
@@ -232,7 +242,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
     fn position(&self, row: usize) -> Option<u32> {
         let rows = self.layout.block_rows;
         let slot = *self.slot_of.get(row / rows)?;
-        (slot != NOWHERE).then(|| slot * rows as u32 + (row % rows) as u32)
+        (slot != NOWHERE).then(|| slot * self.slot_rows as u32 + (row % rows) as u32)
     }
 
     /// Reads consecutive rows to behind the slots.
@@ -287,13 +297,36 @@ impl<R: Read + Seek + Send> BlockFile<R> {
         Ok(())
     }
 
+    /// Verifies a block and keeps the checksums of its rows, unless that was done.
+    fn verify(&mut self, number: usize) -> Result<()> {
+        if self.checksums.is_empty() {
+            self.checksums = memory::collect(std::iter::repeat_n(0, self.rows))?;
+            self.is_verified = memory::collect(std::iter::repeat_n(false, self.slot_of.len()))?;
+        }
+        if !self.is_verified[number] {
+            self.read(number)?;
+            let rows = self.block(number);
+            let records = self.bytes.chunks_exact(self.record);
+            for (checksum, record) in self.checksums[rows].iter_mut().zip(records) {
+                *checksum = crc32fast::hash(record);
+            }
+            self.is_verified[number] = true;
+        }
+        Ok(())
+    }
+
     /// Reads a row by itself to a place in the buffer.
     fn read_row(&mut self, row: usize, position: usize) -> Result<()> {
+        self.verify(row / self.layout.block_rows)?;
         self.last_read = None;
         self.bytes.resize(self.record, 0);
         let place = self.place(row);
         self.from.seek(place)?;
         self.from.read_exact(&mut self.bytes)?;
+        if crc32fast::hash(&self.bytes) != self.checksums[row] {
+            let what = format!("block file: row {row} changed while the file was read");
+            return Err(Error::Damaged(what));
+        }
         layout::decode(&self.bytes, &mut self.buffer, position);
         Ok(())
     }
