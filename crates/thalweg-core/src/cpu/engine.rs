@@ -46,15 +46,16 @@ pub(super) struct CpuEngine<T> {
     /// Where each parameter stands, once gradients are asked for: a solver asks for one after the
     /// other.
     positions: Option<Vec<usize>>,
-    /// θ before the last step, where updates are watched.
+    /// What the last step changed, where updates are watched.
     pub watched: Option<Watched<T>>,
     /// For Hessian-vector products, once they are asked for.
     pub twin: Option<Box<Twin>>,
 }
 
-/// θ before the last step.
+/// What the last step changed.
 pub(super) struct Watched<T> {
-    pub before: Buffer<T>,
+    /// θ after it less θ before it; θ before it during a step.
+    pub change: Buffer<T>,
     /// Whether there was a step.
     pub has_step: bool,
 }

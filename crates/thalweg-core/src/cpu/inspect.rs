@@ -83,13 +83,8 @@ impl<T: Precision> CpuEngine<T> {
     pub fn layer_reports(&mut self, batch: &Batch) -> Result<Vec<LayerReport>> {
         let (_, gradient) = self.gradient(batch, Mode::Evaluation)?;
         let theta = self.in_order(&self.network.memory.weights.parameters)?;
-        let mut update = None;
-        if let Some(watched) = self.watched.as_ref().filter(|watched| watched.has_step) {
-            let mut change = self.in_order(&watched.before)?;
-            let pairs = change.iter_mut().zip(&theta);
-            pairs.for_each(|(change, theta)| *change = theta - *change);
-            update = Some(change);
-        }
+        let watched = self.watched.as_ref().filter(|watched| watched.has_step);
+        let update = (watched.map(|watched| self.in_order(&watched.change))).transpose()?;
         let mut reports = self.activation_reports(batch);
         let mut start = 0;
         for planned in &self.network.plan.layers {

@@ -24,8 +24,8 @@ impl<T: Precision> Engine for CpuEngine<T> {
         let fits = self.check_step(batch);
         let extent = self.strategy.extent(batch, fits)?;
         if let Some(watched) = &mut self.watched {
-            (watched.before).copy_from_slice(&self.network.memory.weights.parameters);
-            watched.has_step = true;
+            (watched.change).copy_from_slice(&self.network.memory.weights.parameters);
+            watched.has_step = false;
         }
         let (seed, step) = (self.seed, time.step);
         let mode = Mode::Training { seed, step };
@@ -42,6 +42,12 @@ impl<T: Precision> Engine for CpuEngine<T> {
         self.records.changes.fill(0.0);
         let sums = self.records.share();
         let loss = (self.strategy).step(&mut self.team, &mut pass, &update, sums)?;
+        if let Some(watched) = &mut self.watched {
+            let after = &self.network.memory.weights.parameters[..];
+            let pairs = watched.change.iter_mut().zip(after);
+            pairs.for_each(|(change, after)| *change = *after - *change);
+            watched.has_step = true;
+        }
         self.report(loss, time)
     }
 
@@ -135,7 +141,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             (_, false) => None,
             (Some(watched), true) => Some(watched),
             (None, true) => Some(Watched {
-                before: Buffer::new(length)?,
+                change: Buffer::new(length)?,
                 has_step: false,
             }),
         };
@@ -273,9 +279,6 @@ impl<T: Precision> CpuEngine<T> {
                 buffer[*at] = T::from_f64(*value);
             }
         };
-        if let Some(watched) = &mut self.watched {
-            watched.has_step = false;
-        }
         copy(parameters, &mut self.network.memory.weights.parameters);
         self.slots.fill(T::ZERO);
         let buffers = self
