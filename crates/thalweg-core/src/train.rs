@@ -43,8 +43,8 @@ pub struct Run<'a> {
     step: u64,
     /// The epoch that is under way.
     sums: EpochSums,
-    /// When that began or was resumed, later by what did not count as training.
-    clock: Instant,
+    /// While it trains: when that began or was resumed, later by what did not count as training.
+    clock: Option<Instant>,
     early_stopping: EarlyStopping,
     memory: Memory,
     /// For optimizers that see all rows at once.
@@ -77,12 +77,19 @@ pub struct Summary {
 /// finite; if it is the loss, the engine has the parameters from before that step. [`Run::best`] has those of the best
 /// epoch. Those of the sources and of the observer.
 pub fn train(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
+    let outcome = run_epochs(run, observer);
+    // What follows until the next call is not training.
+    run.stop_clock();
+    outcome
+}
+
+fn run_epochs(run: &mut Run, observer: &mut dyn Observer) -> Result<Summary> {
     // A resumed run may have been out of patience when it was interrupted.
     if let Some(stopped_by) = run.out_of_patience() {
         return run.finish(stopped_by);
     }
     while run.epoch < run.last_epoch() {
-        run.clock = Instant::now();
+        run.clock = Some(Instant::now());
         while !run.is_epoch_over() {
             let report = run.update()?;
             if observer.step(run, &report)? == Flow::Stop {
@@ -158,7 +165,7 @@ impl<'a> Run<'a> {
             epoch: 0,
             step: 0,
             sums: EpochSums::default(),
-            clock: Instant::now(),
+            clock: None,
             early_stopping: EarlyStopping {
                 patience: spec.patience,
                 best: None,
@@ -185,7 +192,9 @@ impl<'a> Run<'a> {
         let start = Instant::now();
         let validation = (self.validation.as_mut()).map(|rows| &mut **rows as &mut dyn RowSource);
         let seen = look(&mut *self.engine, &mut *self.training, validation);
-        self.clock += start.elapsed();
+        if let Some(clock) = &mut self.clock {
+            *clock += start.elapsed();
+        }
         seen
     }
 
@@ -248,7 +257,13 @@ impl<'a> Run<'a> {
 
     /// Seconds of training in the epoch that is under way.
     fn seconds(&self) -> f64 {
-        self.sums.seconds + self.clock.elapsed().as_secs_f64()
+        let since = |clock: Instant| clock.elapsed().as_secs_f64();
+        self.sums.seconds + self.clock.map_or(0.0, since)
+    }
+
+    fn stop_clock(&mut self) {
+        self.sums.seconds = self.seconds();
+        self.clock = None;
     }
 
     fn progress(&self) -> Progress {

@@ -26,7 +26,7 @@ pub struct EpochSums {
     pub gradient_norm: f64,
     /// Learning rate of the last update.
     pub learning_rate: f64,
-    /// Seconds of training until a checkpoint.
+    /// Seconds of training until a checkpoint, or until the last call of [`train`](super::train) returned.
     pub seconds: f64,
     /// Why the epoch ends with the last update, if it ends early.
     pub stopped_by: Option<StoppedBy>,
@@ -158,20 +158,29 @@ impl Run<'_> {
 
     /// Ends the epoch: evaluates the validation rows, and remembers the epoch if it is the best.
     pub(super) fn end_epoch(&mut self) -> Result<EpochReport> {
-        let seconds = self.seconds();
+        self.stop_clock();
         self.is_resumable = false;
         self.epoch += 1;
         let sums = std::mem::take(&mut self.sums);
+        let seconds = sums.seconds;
         self.ended_by = sums.stopped_by;
         self.memory.seconds += seconds;
         let latest = match self.validation {
             Some(_) => self.take_average()?,
             None => None,
         };
-        let validation_loss = match &mut self.validation {
-            Some(rows) => Some(scan::evaluate(&mut *self.engine, &mut **rows)?),
-            None => None,
-        };
+        let engine = &mut *self.engine;
+        let validation_loss = (self.validation.as_mut())
+            .map(|rows| scan::evaluate(engine, &mut **rows))
+            .transpose();
+        let best = (validation_loss.as_ref().ok().copied().flatten())
+            .filter(|loss| loss.is_finite() && self.early_stopping.is_best(*loss))
+            .map(|loss| (loss, self.engine.save_parameters()));
+        // Before any error: the engine keeps the state of the last update.
+        if let Some(latest) = latest {
+            self.engine.load(&latest)?;
+        }
+        let validation_loss = validation_loss?;
         let gradient_norm = sums.gradient_norm / sums.steps as f64;
         for (quantity, value) in [
             // Of a solver: its steps would be of length 0.
@@ -188,16 +197,13 @@ impl Run<'_> {
                 });
             }
         }
-        let is_best = validation_loss.is_some_and(|loss| self.early_stopping.is_best(loss));
-        if let (true, Some(loss)) = (is_best, validation_loss) {
+        let is_best = best.is_some();
+        if let Some((loss, parameters)) = best {
             self.early_stopping.best = Some(Best {
                 epoch: self.epoch,
                 loss,
-                parameters: self.engine.save_parameters()?,
+                parameters: parameters?,
             });
-        }
-        if let Some(latest) = latest {
-            self.engine.load(&latest)?;
         }
         let train_loss = sums.loss / sums.weight;
         if let Some(plateau) = &self.spec.plateau {
