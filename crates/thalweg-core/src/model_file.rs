@@ -243,7 +243,7 @@ mod tests {
         let error = ModelFile::from_bytes(&bytes).unwrap_err().to_string();
         assert_eq!(
             error,
-            "damaged model file: it has tensors, but no model of Thalweg"
+            "damaged file: it has tensors, but no model of Thalweg"
         );
     }
 }
