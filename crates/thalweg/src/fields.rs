@@ -1,4 +1,4 @@
-//! Everything of a run that a user can set: one declaration a field, from which follow the argument
+//! All settings of a run: one declaration a field, from which follow the argument
 //! of the command line, its help, the setter, the check and the list.
 //!
 //! Fields of `training` are declared beside [`TrainingSpec`](thalweg_core::spec::TrainingSpec), all

@@ -468,7 +468,7 @@ impl Training<'_> {
     }
 }
 
-/// The folder of a run that begins.
+/// The folder of a new run.
 fn begin(folder: &RunFolder, config: &str, start: &Start) -> Result<Log> {
     let begun = (folder.write(CONFIG, config.as_bytes()))
         .and_then(|()| Log::create(folder))

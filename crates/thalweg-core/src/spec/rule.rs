@@ -105,7 +105,7 @@ impl Flag {
 pub enum InSolver {
     /// It has its effect.
     Used,
-    /// It has none, because the solver does what is said here: setting it is an error of the
+    /// It has none, because the solver replaces it as described: setting it is an error of the
     /// command line, while a spec, which always has some value, may have any.
     Unused(&'static str),
     /// A spec is refused if it differs from its default.

@@ -45,7 +45,7 @@ pub fn borrowed(request: &Request) -> Result<DataConfig> {
     Ok(data)
 }
 
-/// The config of a run that goes on from a model: its settings, and the data of the request.
+/// The config of a run that continues a model: its settings, and the data of the request.
 pub fn of_model(request: &Request, model: &Continuation) -> Result<Config> {
     let mut data = data(request, None)?;
     let Description {
