@@ -17,7 +17,7 @@ use crate::optimizers::Time;
 pub struct StepReport {
     /// Weighted mean loss of the batch, before the update.
     pub loss: f64,
-    /// ‖∇‖ of that loss (L2 norm over all parameters), without penalties.
+    /// L2 norm over all parameters of the gradient that the optimizer gets: see [`Engine::step`].
     pub gradient_norm: f64,
     /// ‖Δθ‖, by how much θ moved, where the run stops by it.
     pub change: Option<f64>,
@@ -75,6 +75,10 @@ pub trait Engine: Send {
 
     /// Forward, backward and update over one batch of at most the planned size.
     ///
+    /// The update is by Σ w·∇l / (m·rows), with m the batch's [`Batch::mean_weight`]: whatever the size of the batch,
+    /// its mean over all batches is the gradient of the weighted mean loss of all training rows. (Divided by its own
+    /// Σ w, a batch of one row would know no weight.) With the reduction `sum` it is Σ w·∇l / m.
+    ///
     /// # Panics
     /// If a class index is not one of the network's: see [`Engine::check`].
     ///
@@ -84,8 +88,8 @@ pub trait Engine: Send {
     /// gradient or a parameter is not finite although the loss is; go back to a saved state then.
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport>;
 
-    /// Loss and gradient in training of the rows as they are, without augmentation and without an update; the
-    /// gradient in the order of [`State::parameters`].
+    /// Weighted mean loss of the rows in training, and its gradient (that of Σ w·l, if the run's reduction is the sum):
+    /// as they are, without augmentation and without an update; in the order of [`State::parameters`].
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 
     /// The same in evaluation: the loss is that of [`Engine::evaluate`], with running statistics and without dropout,

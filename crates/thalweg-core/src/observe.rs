@@ -91,6 +91,10 @@ pub struct Memory {
     pub smoothed: Average,
     /// Reduction of the rate.
     pub reduction: PlateauState,
+    /// Mean weight of the rows of the run that training began with, by which weights are divided; absent where rows
+    /// have none, and in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_weight: Option<f64>,
 }
 
 impl Default for Memory {
@@ -99,6 +103,7 @@ impl Default for Memory {
             seconds: 0.0,
             smoothed: Average::with_window(SMOOTHING),
             reduction: PlateauState::default(),
+            mean_weight: None,
         }
     }
 }

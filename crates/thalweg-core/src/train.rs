@@ -21,7 +21,7 @@ use crate::observe::{Best, EarlyStopping, Memory};
 use crate::order::RowOrder;
 use crate::schedules::{Progress, SCHEDULES, Schedule};
 use crate::solvers::{SOLVERS, Solver, is_solver};
-use crate::source::{RowSource, scan};
+use crate::source::{RowSource, Schema, scan};
 use crate::spec::{Sampling, TrainingSpec};
 
 /// A training run: an engine, its rows, and how far it has come.
@@ -145,7 +145,9 @@ impl<'a> Run<'a> {
             Sampling::Uniform => None,
             Sampling::Stratified | Sampling::Balanced => scan::classes(&mut *training)?,
         };
-        let rows = training.schema().rows;
+        let Schema {
+            rows, is_weighted, ..
+        } = training.schema();
         let order = RowOrder::new(&spec, rows, classes, engine.threads())?;
         let solver = (is_solver(&spec.optimizer))
             .then(|| SOLVERS.build(&spec.optimizer, &()))
@@ -170,7 +172,10 @@ impl<'a> Run<'a> {
                 patience: spec.patience,
                 best: None,
             },
-            memory: Memory::default(),
+            memory: Memory {
+                mean_weight: is_weighted.then_some(weight / rows as f64),
+                ..Memory::default()
+            },
             solver,
             is_resumable: true,
             ended_by: None,
@@ -231,6 +236,12 @@ impl<'a> Run<'a> {
     /// Updates of an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         self.steps_per_epoch
+    }
+
+    /// Mean weight of the rows of the run that training began with, by which weights are divided; none where rows have
+    /// no weights.
+    pub fn mean_weight(&self) -> Option<f64> {
+        self.memory.mean_weight
     }
 
     /// The order of the rows.

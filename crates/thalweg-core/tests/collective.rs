@@ -311,16 +311,21 @@ fn sums_over_ranks_are_those_of_the_equation() {
             db += weight * error;
             total += weight;
         }
-        let scale = if reduction == Reduction::Mean {
-            1.0 / total
-        } else {
-            1.0
+        // Weights are divided by their mean, and by the rows of both ranks.
+        let mean_weight = 1.25;
+        let scale = match reduction {
+            Reduction::Mean => 1.0 / (mean_weight * 5.0),
+            Reduction::Sum => 1.0 / mean_weight,
         };
         let ends = on_ranks(&network, &spec, 2, 1, |engine, rank| {
             engine.load_parameters(&[w, b]).unwrap();
             let rows = [Rows::Range(0, 3), Rows::Range(3, 5)][rank];
             let time = Time { step: 1, rate };
-            let report = engine.step(&Batch::new(&dataset, rows), time).unwrap();
+            let batch = Batch {
+                mean_weight,
+                ..Batch::new(&dataset, rows)
+            };
+            let report = engine.step(&batch, time).unwrap();
             (report, engine.save_parameters().unwrap())
         });
         for (report, parameters) in ends {

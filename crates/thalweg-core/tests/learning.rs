@@ -203,7 +203,7 @@ fn second_derivatives_of_a_loss_of_ones_own_are_those_of_its_gradient() {
 }
 
 #[test]
-fn the_sum_has_the_gradient_of_the_mean_times_the_weight_of_the_rows() {
+fn the_sum_has_the_gradient_of_the_mean_times_the_rows() {
     let mut data = dataset("mse", 3, 2, 7, 1);
     for is_weighted in [false, true] {
         data.weights = is_weighted.then(|| weights(7, 2));
@@ -223,7 +223,7 @@ fn the_sum_has_the_gradient_of_the_mean_times_the_weight_of_the_rows() {
         assert_eq!(mean, sum);
         let scaled: Vec<f64> = mean_gradient.iter().map(|g| g * total).collect();
         assert!(worst_error(&sum_gradient, &scaled, 1e-3) < 1e-13);
-        // So the rate η for the mean is η/Σw for the sum.
+        // In an update weights have a mean of 1, so the rate η for the mean is η/7 for the sum.
         let after = |reduction, rate| {
             let spec = TrainingSpec {
                 reduction,
@@ -235,7 +235,7 @@ fn the_sum_has_the_gradient_of_the_mean_times_the_weight_of_the_rows() {
         };
         let (by_mean, by_sum) = (
             after(Reduction::Mean, 0.1),
-            after(Reduction::Sum, 0.1 / total),
+            after(Reduction::Sum, 0.1 / 7.0),
         );
         assert!(worst_error(&by_mean, &by_sum, 1e-3) < 1e-12);
     }

@@ -15,7 +15,8 @@
 //!
 //! Weights of mixed rows: the loss of row i counts wᵢ' = λᵢ·wᵢ + (1 − λᵢ)·wⱼ, and its target is
 //! mixed with λᵢ' = λᵢ·wᵢ / wᵢ'. For cross-entropy w'·l(ỹ) is then λᵢ·wᵢ·l(yᵢ) + (1 − λᵢ)·wⱼ·l(yⱼ).
-//! The batch's loss is still divided by Σ wᵢ, which is what Σ wᵢ' is on average.
+//! The batch's loss is still divided by Σ wᵢ, which is what Σ wᵢ' is on average, and its gradient by
+//! the number of rows.
 //!
 //! A draw is a function of (seed, update, position) alone, so it does not depend on threads, and a
 //! resumed run needs no state.

@@ -242,9 +242,11 @@ impl<T: Precision> Network<T> {
                 _ => None,
             },
             scale,
-            gradient_scale: match self.reduction {
-                Reduction::Mean => scale,
-                Reduction::Sum => 1.0,
+            gradient_scale: match (self.reduction, is_update) {
+                (Reduction::Mean, true) => 1.0 / (batch.mean_weight * extent.rows as f64),
+                (Reduction::Mean, false) => scale,
+                (Reduction::Sum, true) => 1.0 / batch.mean_weight,
+                (Reduction::Sum, false) => 1.0,
             },
             partials: None,
             number: self.passes,

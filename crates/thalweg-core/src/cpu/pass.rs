@@ -63,7 +63,8 @@ pub(super) struct Pass<'a, T> {
     pub augmenting: Option<Augmenting<'a>>,
     /// 1/Σw of the batch.
     pub scale: f64,
-    /// The same, or 1 for the gradient of the sum.
+    /// What multiplies Σ w·∇l: in an update 1/(mean weight · rows), else 1/Σw; without the rows for
+    /// the gradient of the sum.
     pub gradient_scale: f64,
     /// The gradient of each row block, where these are added up: see [`Plan::adds_blocks`].
     pub partials: Option<Shared<'a, T>>,

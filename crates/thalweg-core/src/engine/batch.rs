@@ -59,6 +59,9 @@ pub struct Batch<'a> {
     pub targets: Option<TargetsRef<'a>>,
     /// Weight of each row of the features, if they differ.
     pub weights: Option<&'a [f32]>,
+    /// Mean weight of the training rows, by which [`Engine::step`](super::Engine::step) divides weights; 1 where
+    /// that is their mean.
+    pub mean_weight: f64,
     /// Which rows of these.
     pub rows: Rows<'a>,
     /// The rows of the batches after this one, one after the other, if known, so that they can be prefetched and
@@ -83,6 +86,7 @@ impl<'a> Batch<'a> {
             features: dataset.features,
             targets: Some(dataset.targets),
             weights: dataset.weights,
+            mean_weight: 1.0,
             rows,
             upcoming: Rows::NONE,
             generation: 0,
@@ -102,6 +106,7 @@ impl<'a> Batch<'a> {
             features,
             targets: None,
             weights: None,
+            mean_weight: 1.0,
             rows: Rows::Range(0, features.rows()),
             upcoming: Rows::NONE,
             generation: 0,

@@ -1,9 +1,10 @@
 //! Losses: value and gradient together, and Hessian-vector products, from the output of the last
 //! layer.
 //!
-//! Convention for all: the loss of a batch is the weighted mean over its rows, Σ wᵢ·lᵢ / Σ wᵢ, and
-//! the gradient is that of this mean (times Σ wᵢ where a run asks for the
-//! [sum](crate::spec::Reduction)). Losses for probabilities take logits; the [link](Link) turns
+//! Convention for all: the loss of rows is their weighted mean, Σ wᵢ·lᵢ / Σ wᵢ. An update divides
+//! Σ wᵢ·∇lᵢ by the number of the batch's rows instead, with weights of mean 1 over the training rows
+//! (by nothing where a run asks for the [sum](crate::spec::Reduction)), so that every batch size
+//! descends the same objective: see [`Engine::step`](crate::engine::Engine::step). Losses for probabilities take logits; the [link](Link) turns
 //! logits into what users see.
 //!
 //! # To write a loss
@@ -86,7 +87,7 @@ pub struct LossRows<'a, T> {
     pub targets: TargetRows<'a, T>,
     /// Weight of each row, if they differ.
     pub weights: Option<&'a [T]>,
-    /// 1/Σw over the whole batch, or 1 for the gradient of the sum: multiplies the gradient.
+    /// Multiplies Σ w·∇l: 1/Σw of the batch or, in an update, what [`Engine::step`](crate::engine::Engine::step) says.
     pub scale: f64,
 }
 
@@ -113,7 +114,7 @@ pub trait LossKind: Send + Sync {
 
 /// A loss in the precision T.
 pub trait Loss<T>: LossKind {
-    /// Σ w·l over the rows of a block, and into `dz` the gradient of the batch's weighted mean; 0
+    /// Σ w·l over the rows of a block, and into `dz` their gradients, times `scale`; 0
     /// into its padding, where a diverged pass may have left NaN.
     fn value_grad(&self, rows: LossRows<T>, dz: &mut [T]) -> f64;
 

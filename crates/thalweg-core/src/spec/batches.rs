@@ -5,16 +5,17 @@ use serde::{Deserialize, Serialize};
 use super::rule::{Field, Flag, InSolver, MOST, RuleKind, RunRule};
 use crate::registry::{Default, Description, Domain, Parameter};
 
-/// What the gradient is of: the mean over the rows of a batch, or their sum.
+/// What the gradient of a batch of m rows is: Σ w·∇l / m, or the sum alone. Weights have a mean of 1
+/// over the training rows.
 ///
-/// Losses are reported as means in either case. The sum's gradient is Σw times as large (the rows
-/// of the batch, where none has a weight), so a learning rate η for the mean is η/Σw for the sum:
-/// the sum's rate has to be made smaller for larger batches, and rows of a short last batch keep
-/// their weight. A penalty such as `l2` stays as it is beside either.
+/// Losses are reported as weighted means in either case. The sum's gradient is m times as large, so
+/// a learning rate η for the mean is η/m for the sum: the sum's rate has to be made smaller for
+/// larger batches, and rows of a short last batch count as all others. A penalty such as `l2` stays
+/// as it is beside either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, std::default::Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// The weighted mean over the rows of the batch.
+    /// The sum over the batch, divided by its rows.
     #[default]
     Mean,
     /// The weighted sum.

@@ -141,7 +141,7 @@ const REDUCTION: RunRule = RunRule {
     description: Description {
         name: "reduction",
         summary: "The gradient is of the mean over the rows of the batch, or of their sum, which needs a smaller rate the larger the batch; losses are reported as means",
-        equation: "mean: g = Σ w·∇l / Σ w; sum: g = Σ w·∇l",
+        equation: "mean: g = Σ w·∇l / m of m rows; sum: g = Σ w·∇l; weights of mean 1 over all training rows",
         source: "the lecture notes; Robbins & Monro 1951",
         parameters: &[Parameter::new(
             "reduction",

@@ -105,7 +105,7 @@ impl Run<'_> {
     ///
     /// Counts of epochs and updates go on, and with them orders of rows, other randomness, the optimizer's
     /// corrections and the schedule, which sees a run of all epochs together, each as long as one of this run. The
-    /// smoothed loss and the reduction of the rate go on too. The best epoch, patience, `max_steps` and `max_time`
+    /// smoothed loss, the reduction of the rate and the mean weight that weights are divided by go on too. The best epoch, patience, `max_steps` and `max_time`
     /// begin anew, and so does an epoch that was under way.
     ///
     /// On the rows of the earlier run, with its spec but for `epochs`, this gives the bits of one run of all epochs
@@ -137,7 +137,9 @@ impl Run<'_> {
             }
             None => self.engine.load(&checkpoint.state)?,
         }
+        let of_rows = self.memory.mean_weight;
         self.memory = checkpoint.memory;
+        self.memory.mean_weight = self.memory.mean_weight.or(of_rows);
         self.is_resumable = true;
         self.ended_by = None;
         self.epoch = checkpoint.epoch;

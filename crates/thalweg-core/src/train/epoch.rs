@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Run, StoppedBy};
-use crate::engine::StepReport;
+use crate::engine::{Batch, StepReport};
 use crate::error::{Error, Result};
 use crate::observe::{Best, EpochReport};
 use crate::optimizers::Time;
@@ -69,7 +69,10 @@ impl Run<'_> {
         let rate = self.rate();
         let request = self.order.batch(self.epoch, self.sums.steps as usize);
         let rows = request.rows.len();
-        let batch = self.training.batch(request)?;
+        let batch = Batch {
+            mean_weight: self.memory.mean_weight.unwrap_or(1.0),
+            ..self.training.batch(request)?
+        };
         self.step += 1;
         let time = Time {
             step: self.step,
