@@ -182,7 +182,7 @@ pub struct EvaluateArgs {
     pub data: String,
     /// File of labels that belongs to DATA (IDX, .npy)
     #[arg(long, value_name = "FILE")]
-    pub labels: Option<String>,
+    pub labels: Option<PathBuf>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -200,7 +200,7 @@ pub struct InfoArgs {
     pub subject: String,
     /// File of labels that belongs to DATA (IDX, .npy)
     #[arg(long, value_name = "FILE")]
-    pub labels: Option<String>,
+    pub labels: Option<PathBuf>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 use thalweg::Model;
-use thalweg::fields::by_flags;
+use thalweg::fields::paths_by_flags;
 use thalweg::scores::Scores;
 use thalweg::text::{columns, count, figure};
 
@@ -23,7 +23,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let options = args.read.options(args.labels.as_deref())?;
     let (scores, notes) = model.evaluate_source(&args.data, options)?;
     for note in &notes {
-        let _ = writeln!(io::stderr(), "{}", by_flags(&note.to_string()));
+        let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
     }
     let classes = model.description().preprocessing.classes();
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use thalweg::fields::by_flags;
+use thalweg::fields::{by_flags, paths_by_flags};
 
 /// The result of a command.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -36,13 +36,41 @@ impl Failure {
     }
 }
 
+/// With the fields that the libraries write about replaced by their arguments. What was found, and
+/// the subject unless it is a field as a whole, may be words of the user or of the data.
+fn worded(error: &mut thalweg::Error) {
+    use thalweg::Error::{Data, Diverged, Engine, Settings};
+    let by_flag = |text: &mut String| *text = by_flags(text);
+    match error {
+        Engine(thalweg_core::Error::Invalid(invalid)) => {
+            if invalid.subject.starts_with('`') {
+                by_flag(&mut invalid.subject);
+            }
+            by_flag(&mut invalid.expected);
+            by_flag(&mut invalid.remedy);
+        }
+        // In what is wrong with a file, the fields are those of the file; the remedy may be elsewhere.
+        Settings(thalweg_core::Error::Invalid(invalid)) => by_flag(&mut invalid.remedy),
+        Data(thalweg_data::Error::Invalid(invalid)) => {
+            invalid.expected = paths_by_flags(&invalid.expected);
+            invalid.remedy = paths_by_flags(&invalid.remedy);
+        }
+        Diverged(line) => *line = paths_by_flags(line),
+        _ => {}
+    }
+}
+
 impl From<thalweg::Error> for Failure {
-    fn from(error: thalweg::Error) -> Self {
-        use thalweg::Error::{Input, Settings};
-        // In what is wrong with a file, the fields are those of the file.
+    fn from(mut error: thalweg::Error) -> Self {
+        worded(&mut error);
         let line = match &error {
-            Input(_) | Settings(_) => error.to_string(),
-            _ => by_flags(&error.to_string()),
+            thalweg::Error::Data(thalweg_data::Error::Invalid(invalid)) => {
+                match invalid.location.field {
+                    Some(_) => paths_by_flags(&error.to_string()),
+                    None => error.to_string(),
+                }
+            }
+            _ => error.to_string(),
         };
         match error.is_input() {
             true => Failure::Input(line),

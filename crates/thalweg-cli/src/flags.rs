@@ -1,5 +1,8 @@
 //! The arguments that set a field of a run: generated from the declarations in `thalweg::fields`.
 
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::Value;
 use thalweg::Request;
@@ -26,7 +29,7 @@ impl RunFlags {
 
 impl ReadFlags {
     /// The options to read a file, with a file of labels.
-    pub fn options(&self, labels: Option<&str>) -> Result<ReadOptions> {
+    pub fn options(&self, labels: Option<&Path>) -> Result<ReadOptions> {
         let mut request = Request::default();
         for (field, value) in &self.0 {
             request.give(field, value.clone());
@@ -53,11 +56,15 @@ fn arg(field: &'static Field) -> Option<Arg> {
         .long(name)
         .help(flag.help)
         .help_heading(flag.heading);
-    arg = match field.placeholder {
-        Some(placeholder) => arg
+    arg = match (field.placeholder, field.values) {
+        (Some(placeholder), Values::Path) => {
+            let path = PathBufValueParser::new().try_map(|path| path_of(field, path));
+            arg.value_name(placeholder).value_parser(path)
+        }
+        (Some(placeholder), _) => arg
             .value_name(placeholder)
             .value_parser(|text: &str| field.values.parse(text)),
-        None => arg.action(ArgAction::SetTrue),
+        (None, _) => arg.action(ArgAction::SetTrue),
     };
     arg = match field.values {
         Values::In(Domain::Number { .. } | Domain::Integer(..)) | Values::Limit => {
@@ -82,6 +89,17 @@ fn arg(field: &'static Field) -> Option<Arg> {
         Some(name) => arg.requires(name),
         None => arg,
     })
+}
+
+/// A path as a value. Those that a config names are UTF-8, as all of it.
+fn path_of(field: &Field, path: PathBuf) -> Result<Value, String> {
+    match path.into_os_string().into_string() {
+        Ok(text) => Ok(Value::from(text)),
+        Err(path) if field.path.starts_with("mlp.") => {
+            serde_json::to_value(path).map_err(|error| error.to_string())
+        }
+        Err(_) => Err("expected a path in UTF-8, for the config names it".to_owned()),
+    }
 }
 
 fn add(command: Command, fields: impl Iterator<Item = &'static Field>) -> Command {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use thalweg::fields::by_flags;
+use thalweg::fields::paths_by_flags;
 use thalweg_core::spec::{Batches, TrainingSpec};
 use thalweg_data::preprocess::notes_on_categories;
 use thalweg_data::summary::ColumnSummary;
@@ -42,7 +42,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     };
     let rare = notes_on_categories(&loaded.train, &usual);
     for note in loaded.notes.iter().chain(&rare) {
-        let _ = writeln!(io::stderr(), "{}", by_flags(&note.to_string()));
+        let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
     }
     let summaries = summarize(&loaded.train);
     if args.json {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use thalweg::Model;
-use thalweg::fields::by_flags;
+use thalweg::fields::paths_by_flags;
 use thalweg::predictions::Columns;
 use thalweg_core::Error;
 use thalweg_data::{Source, Task};
@@ -39,7 +39,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     }
     let predictions = model.predict_source(&args.data, args.read.options(None)?)?;
     for note in &predictions.notes {
-        let _ = writeln!(io::stderr(), "{}", by_flags(&note.to_string()));
+        let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
     }
     let columns = match args.proba {
         true => Columns::Probabilities,

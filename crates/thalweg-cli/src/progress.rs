@@ -71,7 +71,7 @@ impl<'a> Progress<'a> {
 impl Watch for Progress<'_> {
     fn begin(&mut self, beginning: &Beginning) -> thalweg::Result<()> {
         for line in beginning.lines {
-            self.terminal.line(&thalweg::fields::by_flags(line));
+            self.terminal.line(&thalweg::fields::paths_by_flags(line));
         }
         self.terminal.line(&headline(beginning.start));
         self.origin = beginning.origin;

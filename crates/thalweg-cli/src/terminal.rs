@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use thalweg::fields::by_flags;
+use thalweg::fields::paths_by_flags;
 
 /// Where lines go.
 pub struct Terminal {
@@ -93,7 +93,7 @@ impl Terminal {
         if !self.quiet {
             let _ = self
                 .bar
-                .suspend(|| writeln!(io::stderr(), "{}", by_flags(&text.to_string())));
+                .suspend(|| writeln!(io::stderr(), "{}", paths_by_flags(&text.to_string())));
         }
     }
 

@@ -1,6 +1,6 @@
 //! `thalweg train`: from arguments to a run folder.
 
-use thalweg::fields::by_flags;
+use thalweg::fields::paths_by_flags;
 use thalweg::fit::Ended;
 use thalweg::job::Job;
 use thalweg::run_folder::{CONFIG, LOG, MODEL, SURFACE};
@@ -41,7 +41,7 @@ fn report(ended: &Ended, terminal: &Terminal) -> Result<()> {
     ended.notes.iter().for_each(|note| terminal.note(note));
     let told = terminal.json(&ended.end);
     if let Some(failure) = &ended.failure {
-        return Err(Failure::Running(by_flags(failure)));
+        return Err(Failure::Running(paths_by_flags(failure)));
     }
     if ended.is_interrupted() {
         let goes_on = match ended.checkpoint {

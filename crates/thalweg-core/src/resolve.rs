@@ -117,7 +117,7 @@ impl TrainingSpec {
             let expected = "rows shuffled before every epoch";
             let error =
                 Error::invalid("`batches.sampling`", found, expected).at("batches.sampling");
-            return Err(error.remedy("let rows be shuffled (`shuffle`, `batches.reshuffle`), or set `batches.sampling` to stratified"));
+            return Err(error.remedy("leave out `shuffle` and `batches.reshuffle`, or set `batches.sampling` to stratified"));
         }
         Ok(())
     }
@@ -125,9 +125,8 @@ impl TrainingSpec {
     /// Solvers see all rows at once, minimize mean loss and `l2` alone, and find their own steps.
     fn check_solver(&self) -> Result<()> {
         if self.dtype != Dtype::F64 {
-            let subject = format!("optimizer {}", self.optimizer.name);
-            let found = format!("`dtype` {}", self.dtype);
-            let error = Error::invalid(subject, found, "f64, which solvers need").at("dtype");
+            let expected = format!("f64, which the optimizer {} needs", self.optimizer.name);
+            let error = Error::invalid("`dtype`", self.dtype.to_string(), expected).at("dtype");
             return Err(error.remedy("set `dtype` to f64"));
         }
         self.check_for_solver()

@@ -279,7 +279,7 @@ fn what_solvers_cannot_do_is_refused() {
         ..lbfgs()
     });
     assert!(
-        single.contains("found `dtype` f32, expected f64"),
+        single.contains("`dtype`: found f32, expected f64"),
         "{single}"
     );
     for (name, spec) in [
@@ -323,7 +323,7 @@ fn what_solvers_cannot_do_is_refused() {
         reduction: Reduction::Sum,
         ..lbfgs()
     });
-    assert!(sum.contains("found `reduction`"), "{sum}");
+    assert!(sum.contains("`reduction`: found the optimizer"), "{sum}");
     let refused = |network: &NetworkSpec, rows: &Dataset| {
         let spec = by("closed_form", 0.0);
         let mut run = Run::new(engine(network, &spec), &spec, rows, None).unwrap();

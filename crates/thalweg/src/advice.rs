@@ -30,7 +30,7 @@ pub fn diverged(
              weights that it began with"
                 .to_owned()
         }
-        _ if by_solver => "try a penalty such as `l2` 1e-3, or another `optimizer`".to_owned(),
+        _ if by_solver => "try a penalty such as `training.l2` 1e-3, or another `training.optimizer`".to_owned(),
         _ => smaller_rate(config),
     };
     let is_in =
@@ -53,7 +53,10 @@ fn smaller_rate(config: &Config) -> String {
     let rate = usual.min(config.training.learning_rate / 10.0);
     let digits = (2.0 - rate.log10().floor()).clamp(0.0, 300.0) as usize;
     let rate = format!("{rate:.digits$}");
-    format!("try `learning_rate` {}", rate.trim_end_matches('0'))
+    format!(
+        "try `training.learning_rate` {}",
+        rate.trim_end_matches('0')
+    )
 }
 
 /// What to try when training ended well, for the reason `stopped_by`, and the model is no better
@@ -64,9 +67,9 @@ pub fn useless(config: &Config, stopped_by: &str) -> String {
         return remedy;
     }
     let bounds = [
-        ("`max_norm`", training.max_norm, 0.05, 3.0),
-        ("`clip_norm`", training.clip_norm, 1e-6, 1.0),
-        ("`clip_value`", training.clip_value, 1e-6, 1.0),
+        ("`training.max_norm`", training.max_norm, 0.05, 3.0),
+        ("`training.clip_norm`", training.clip_norm, 1e-6, 1.0),
+        ("`training.clip_value`", training.clip_value, 1e-6, 1.0),
     ];
     for (field, bound, least, usual) in bounds {
         if let Some(bound) = bound.filter(|bound| *bound < least) {
@@ -92,20 +95,22 @@ pub fn useless(config: &Config, stopped_by: &str) -> String {
         return "units that begin alike stay alike: try another `mlp.initializer`".to_owned();
     }
     if is_solver(&training.optimizer) {
-        return "look at the columns, or try another `optimizer`".to_owned();
+        return "look at the columns, or try another `training.optimizer`".to_owned();
     }
     let (usual, _) = preset::learning_rate(&training.optimizer, layers.len() == 1);
     match (training.learning_rate, stopped_by) {
         (rate, _) if rate < usual / 30.0 => {
-            format!("`learning_rate` {rate:e} is small: try `learning_rate` {usual}")
+            format!(
+                "`training.learning_rate` {rate:e} is small: try `training.learning_rate` {usual}"
+            )
         }
         (rate, _) if rate > usual => smaller_rate(config),
-        (_, "max_steps") => "training was over early: raise `stop.max_steps`".to_owned(),
-        (_, "max_time") => "training was over early: raise `stop.max_time`".to_owned(),
+        (_, "max_steps") => "training was over early: raise `training.stop.max_steps`".to_owned(),
+        (_, "max_time") => "training was over early: raise `training.stop.max_time`".to_owned(),
         (_, "patience") => {
-            "look at the columns (`thalweg info DATA`), or raise `patience`".to_owned()
+            "look at the columns (`thalweg info DATA`), or raise `training.patience`".to_owned()
         }
-        _ => "look at the columns (`thalweg info DATA`), or try more `epochs`".to_owned(),
+        _ => "look at the columns (`thalweg info DATA`), or try more `training.epochs`".to_owned(),
     }
 }
 
@@ -126,10 +131,10 @@ fn smaller_setting(config: &Config) -> Option<String> {
     };
     let rows = training.batch_size as f64;
     let all = [
-        ("`sam` ", training.sam.unwrap_or(0.0), FAR, "0.05"),
-        ("`l2` ", training.l2, most, "1e-4"),
-        ("`l1` ", training.l1, most, "1e-5"),
-        ("`l2_sum` ", training.l2_sum, most * rows, "1e-2"),
+        ("`training.sam` ", training.sam.unwrap_or(0.0), FAR, "0.05"),
+        ("`training.l2` ", training.l2, most, "1e-4"),
+        ("`training.l1` ", training.l1, most, "1e-5"),
+        ("`training.l2_sum` ", training.l2_sum, most * rows, "1e-2"),
         ("`optimizer.weight_decay` ", decay, most, "0.01"),
     ];
     let (field, value, _, usual) = all.into_iter().find(|(_, value, most, _)| value > most)?;

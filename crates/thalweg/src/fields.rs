@@ -7,6 +7,8 @@
 
 mod own;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -50,6 +52,8 @@ pub enum Values {
     In(Domain),
     /// Any text, such as the name of an entry, which its registry checks.
     Text,
+    /// A path; as JSON of an `OsString` where it is not UTF-8.
+    Path,
     /// Texts, separated by commas.
     List,
     /// One character, or `tab`.
@@ -71,7 +75,9 @@ impl Values {
     /// Says what is expected.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         let value = match self {
-            Values::In(Domain::Word(_) | Domain::Named { .. }) | Values::Text => Value::from(text),
+            Values::In(Domain::Word(_) | Domain::Named { .. }) | Values::Text | Values::Path => {
+                Value::from(text)
+            }
             Values::In(domain) => match Setting::parse(text) {
                 // JSON has no such numbers, and no domain either.
                 Setting::Number(number) if !number.is_finite() => Value::from(text),
@@ -135,6 +141,10 @@ impl Values {
                 (admitted.is_some(), expected)
             }
             Values::Text => (value.is_string(), "a text".to_owned()),
+            Values::Path => (
+                value.as_str() != Some("") && path(value).is_some(),
+                "a path".to_owned(),
+            ),
             Values::List => (texts(value), "a list of texts".to_owned()),
             Values::Character => {
                 let is_one = value.as_str().is_some_and(|text| text.chars().count() == 1);
@@ -154,6 +164,16 @@ impl Values {
             true => Ok(()),
             false => Err(format!("expected {expected}")),
         }
+    }
+}
+
+/// The path that a value of [`Values::Path`] is.
+pub fn path(value: &Value) -> Option<PathBuf> {
+    match value {
+        Value::String(text) => Some(PathBuf::from(text)),
+        value => serde_json::from_value::<OsString>(value.clone())
+            .ok()
+            .map(PathBuf::from),
     }
 }
 
@@ -244,9 +264,23 @@ impl Field {
     }
 }
 
-/// A line of text with every field in backticks that has an argument replaced by the argument, as a
-/// command line words it.
+/// What a library says of fields, with every field in backticks that has an argument replaced by it,
+/// as a command line words it. Only for words of the libraries: see [`paths_by_flags`].
 pub fn by_flags(text: &str) -> String {
+    worded(text, |name| {
+        let all = [format!("training.{name}"), name.to_owned()];
+        all.iter().find_map(|path| field(path))
+    })
+}
+
+/// As [`by_flags`] for a line that may quote the user or the data, such as a note: only a whole path
+/// with its table, `training.batch_size`, is a field there, for a bare `seed` may be a value.
+pub fn paths_by_flags(text: &str) -> String {
+    worded(text, |name| field(name).filter(|_| name.contains('.')))
+}
+
+/// The text with what `find` knows in backticks replaced by its argument.
+fn worded(text: &str, find: impl Fn(&str) -> Option<&'static Field>) -> String {
     let mut parts = text.split('`');
     let mut line = parts.next().unwrap_or_default().to_owned();
     while let Some(quoted) = parts.next() {
@@ -255,20 +289,24 @@ pub fn by_flags(text: &str) -> String {
             line.push_str(quoted);
             break;
         };
-        let all = [format!("training.{quoted}"), quoted.to_owned()];
         let is_name = line.ends_with("did you mean ");
-        let found = all.iter().find_map(|path| field(path)?.flag);
-        match (found.filter(|_| !is_name), quoted) {
-            (None, "resume") => line.push_str("--resume"),
-            (Some(flag), _) => line.push_str(flag.name),
-            (None, "setting") => line.push_str("--set"),
-            (None, setting) if setting.starts_with("optimizer.") => {
+        let flag = find(quoted).and_then(|field| field.flag);
+        let argument = flag.map(|flag| flag.name).or(match quoted {
+            "data.source" => Some("DATA"),
+            "resume" => Some("--resume"),
+            "out" => Some("--out"),
+            "setting" => Some("--set"),
+            _ => None,
+        });
+        match argument.filter(|_| !is_name) {
+            Some(argument) => line.push_str(argument),
+            None if quoted.starts_with("optimizer.") => {
                 // `optimizer.weight_decay` 0.01.
-                line.push_str(&format!("--set {setting}="));
+                line.push_str(&format!("--set {quoted}="));
                 line.push_str(after.trim_start());
                 continue;
             }
-            (None, _) => line.push_str(&format!("`{quoted}`")),
+            None => line.push_str(&format!("`{quoted}`")),
         }
         line.push_str(after);
     }
@@ -359,5 +397,9 @@ mod tests {
             "try --set optimizer.weight_decay=0.01"
         );
         assert_eq!(by_flags("an odd ` mark"), "an odd ` mark");
+        assert_eq!(
+            paths_by_flags("the cell `seed`: `data.fit.drop` its column"),
+            "the cell `seed`: --drop its column"
+        );
     }
 }

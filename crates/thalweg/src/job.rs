@@ -111,9 +111,9 @@ impl<'a> Job<'a> {
             (None, Base::Config(config)) => Some((**config).clone()),
             (None, Base::Preset) => None,
         };
-        let model = (base.as_ref().and_then(|base| base.continue_from.as_deref()))
+        let model = (base.as_ref().and_then(|base| base.continue_from.clone()))
             .or(request.path("continue_from"))
-            .map(Continuation::read)
+            .map(|path| Continuation::read(&path))
             .transpose()?;
         if let (None, Some(model)) = (&base, &model) {
             base = Some(resolve::of_model(request, model)?);

@@ -1,7 +1,7 @@
 //! What a user asks of a run. What is not set is chosen by what the data are, or taken from the
 //! config or the model that the run starts from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +16,7 @@ use thalweg_core::solvers::OPTIMIZERS_AND_SOLVERS;
 use thalweg_core::spec::TrainingSpec;
 
 use crate::error::{Result, input};
-use crate::fields::{FIELDS, Field, field};
+use crate::fields::{self, FIELDS, Field, field};
 use crate::network_file::NetworkFile;
 
 /// Fields by their paths, settings of entries, and layers.
@@ -133,7 +133,7 @@ impl Request {
     pub(crate) fn network(&self) -> Result<Option<NetworkFile>> {
         match (&self.layers, self.path("mlp.file")) {
             (Some(layers), _) => Ok(Some(layers.clone())),
-            (None, Some(path)) => NetworkFile::read(path).map(Some),
+            (None, Some(path)) => NetworkFile::read(&path).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -164,12 +164,8 @@ impl Request {
         self.get(path)?.as_str()
     }
 
-    pub(crate) fn path(&self, path: &str) -> Option<&Path> {
-        self.text(path).map(Path::new)
-    }
-
-    pub(crate) fn path_buf(&self, path: &str) -> Option<PathBuf> {
-        self.path(path).map(Path::to_owned)
+    pub(crate) fn path(&self, path: &str) -> Option<PathBuf> {
+        fields::path(self.get(path)?)
     }
 
     pub(crate) fn count(&self, path: &str) -> Option<usize> {

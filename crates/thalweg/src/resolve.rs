@@ -111,9 +111,7 @@ pub(crate) fn config(
     if !config.training.augment.is_empty() && !network.image.is_some_and(is_image) {
         network.image = preprocessing.image()?;
     }
-    config.initial_weights = request
-        .path_buf("initial_weights")
-        .or(config.initial_weights);
+    config.initial_weights = request.path("initial_weights").or(config.initial_weights);
     // Where an output begins depends on what its loss makes of it.
     let has_new_loss = earlier_loss.is_none_or(|earlier| config.network.loss.name != earlier);
     config.output_bias = output_bias(request, &config, has_new_loss, &mut reasons);
@@ -189,7 +187,7 @@ fn training(
         let (rate, why) = preset::learning_rate(&training.optimizer, linear);
         if !request.has("training.learning_rate") && !solves {
             notes.push(Note::info(format!(
-                "`learning_rate` {rate}, {why}: that of the model, {}, was for {earlier}",
+                "`training.learning_rate` {rate}, {why}: that of the model, {}, was for {earlier}",
                 training.learning_rate
             )));
         }
@@ -200,7 +198,7 @@ fn training(
     training.dtype = dtype;
     if training.batch_size > facts.rows && !solves {
         notes.push(Note::info(format!(
-            "`batch_size` {} is more than there are rows to train on: all {} are one batch",
+            "`training.batch_size` {} is more than there are rows to train on: all {} are one batch",
             training.batch_size, facts.rows
         )));
     }

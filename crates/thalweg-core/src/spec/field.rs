@@ -205,9 +205,10 @@ impl TrainingSpec {
         };
         match RunRule::all().flat_map(RunRule::settings).find(differs) {
             Some((_, Field { path, .. })) => {
-                let subject = format!("optimizer {}", self.optimizer.name);
-                let expected = "the mean loss and `l2` alone";
-                let error = Error::invalid(subject, format!("`{path}`"), expected).at(path);
+                let found = format!("the optimizer {}", self.optimizer.name);
+                let expected =
+                    "one of mini-batches: a solver minimizes the mean loss and `l2` alone";
+                let error = Error::invalid(format!("`{path}`"), found, expected).at(path);
                 Err(error.remedy(format!("leave out `{path}`, or choose another `optimizer`")))
             }
             None => Ok(()),

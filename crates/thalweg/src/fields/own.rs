@@ -99,13 +99,13 @@ pub const OWN: &[Own] = &[
         "data.read.labels",
         Flag::new("--labels", DATA, "File of labels that belongs to DATA (IDX, .npy)"),
         "FILE",
-        Values::Text,
+        Values::Path,
     ),
     own(
         "data.test",
         Flag::new("--test", DATA, "File to test on at the end"),
         "FILE",
-        Values::Text,
+        Values::Path,
     )
     .excludes(&["--test-fraction"]),
     own(
@@ -123,7 +123,7 @@ pub const OWN: &[Own] = &[
         "data.validation",
         Flag::new("--validation", DATA, "File to watch training on"),
         "FILE",
-        Values::Text,
+        Values::Path,
     )
     .excludes(&["--validation-fraction", "--no-validation"]),
     own(
@@ -281,7 +281,7 @@ pub const OWN: &[Own] = &[
             "A network from a file: its layers in order, a [[layers]] table each, by the names of `thalweg list layers`",
         ),
         "FILE",
-        Values::Text,
+        Values::Path,
     )
     .excludes(&["--hidden", "--activation", "--dropout", "--initializer"]),
     own(
@@ -322,7 +322,7 @@ pub const OWN: &[Own] = &[
         "initial_weights",
         Flag::new("--initial-weights", NETWORK, "Start from the weights of this model"),
         "MODEL",
-        Values::Text,
+        Values::Path,
     )
     .of_model(),
     own(
@@ -341,6 +341,6 @@ pub const OWN: &[Own] = &[
              and settings are its own, --epochs are further ones",
         ),
         "MODEL",
-        Values::Text,
+        Values::Path,
     ),
 ];
