@@ -13,4 +13,4 @@ pub mod workloads;
 pub use data::Data;
 pub use machine::{Clock, Limits};
 pub use trainer::{Epoch, Spread, Trainer};
-pub use workloads::{Peer, RowKind, WORKLOADS, Workload};
+pub use workloads::{Goal, Peer, RowKind, WORKLOADS, Workload};

@@ -210,9 +210,7 @@ pub struct InfoArgs {
 
 #[derive(Args)]
 pub struct ListArgs {
-    /// layers, activations, losses, optimizers, schedules, augmentations, initializers,
-    /// constraints, metrics, formats, penalties, clipping, gradients, averages, batches, rates or
-    /// stopping
+    #[arg(help = crate::list::help())]
     pub kind: Option<String>,
     /// Print one line of JSON
     #[arg(long)]

@@ -39,13 +39,11 @@ impl Failure {
 /// With the fields that the libraries write about replaced by their arguments. What was found, and
 /// the subject unless it is a field as a whole, may be words of the user or of the data.
 fn worded(error: &mut thalweg::Error) {
-    use thalweg::Error::{Data, Diverged, Engine, Settings};
+    use thalweg::Error::{Data, Diverged, Engine, Input, Running, Settings};
     let by_flag = |text: &mut String| *text = by_flags(text);
     match error {
         Engine(thalweg_core::Error::Invalid(invalid)) => {
-            if invalid.subject.starts_with('`') {
-                by_flag(&mut invalid.subject);
-            }
+            invalid.subject = subject_by_flag(&invalid.subject);
             by_flag(&mut invalid.expected);
             by_flag(&mut invalid.remedy);
         }
@@ -55,23 +53,29 @@ fn worded(error: &mut thalweg::Error) {
             invalid.expected = paths_by_flags(&invalid.expected);
             invalid.remedy = paths_by_flags(&invalid.remedy);
         }
-        Diverged(line) => *line = paths_by_flags(line),
+        Input(line) | Running(line) | Diverged(line) => *line = paths_by_flags(line),
         _ => {}
+    }
+}
+
+/// A subject that begins with a field: `` `continue_from` PATH ``.
+fn subject_by_flag(subject: &str) -> String {
+    let mut parts = subject.splitn(3, '`');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(""), Some(field), Some(rest)) => format!("{}{rest}", by_flags(&format!("`{field}`"))),
+        _ => subject.to_owned(),
     }
 }
 
 impl From<thalweg::Error> for Failure {
     fn from(mut error: thalweg::Error) -> Self {
         worded(&mut error);
-        let line = match &error {
-            thalweg::Error::Data(thalweg_data::Error::Invalid(invalid)) => {
-                match invalid.location.field {
-                    Some(_) => paths_by_flags(&error.to_string()),
-                    None => error.to_string(),
-                }
-            }
-            _ => error.to_string(),
-        };
+        let mut line = error.to_string();
+        if let thalweg::Error::Data(thalweg_data::Error::Invalid(invalid)) = &error
+            && invalid.location.field.is_some()
+        {
+            line = subject_by_flag(&line);
+        }
         match error.is_input() {
             true => Failure::Input(line),
             false => Failure::Running(line),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use thalweg::fields::by_flags;
 use thalweg_core::registry::{Choice, Default, Description, Parameter, unknown};
 use thalweg_core::schedules::{Progress, SCHEDULES};
 use thalweg_core::spec::{Field, RuleKind, RunRule};
@@ -119,14 +120,23 @@ fn groups() -> Vec<Group> {
     of_rows.into_iter().chain(entries).chain(rules).collect()
 }
 
+fn kinds(groups: &[Group]) -> Vec<&'static str> {
+    groups.iter().map(|group| group.names[0]).collect()
+}
+
+/// The help of the argument that names a kind.
+pub fn help() -> String {
+    let all = kinds(&groups());
+    format!("One kind of them: {}", all.join(", "))
+}
+
 /// The command.
 pub fn run(args: &ListArgs) -> Result<()> {
     let mut groups = groups();
     if let Some(wanted) = &args.kind {
         let is_wanted = |group: &Group| group.names.contains(&wanted.as_str());
         if !groups.iter().any(is_wanted) {
-            let names: Vec<&str> = groups.iter().map(|group| group.names[0]).collect();
-            return Err(unknown("kind", wanted, names).into());
+            return Err(unknown("kind", wanted, kinds(&groups)).into());
         }
         groups.retain(is_wanted);
     }
@@ -180,7 +190,7 @@ fn print(output: &mut impl Write, listed: &Listed) -> Result<()> {
         source,
         parameters,
     } = listed.description;
-    writeln!(output, "  {name:<20}{summary}")?;
+    writeln!(output, "  {name:<20}{}", by_flags(summary))?;
     // Formats have no equation.
     let details: Vec<&str> = [*equation, *source]
         .into_iter()
@@ -193,7 +203,8 @@ fn print(output: &mut impl Write, listed: &Listed) -> Result<()> {
             None if parameter.default == Default::Off => "off".to_owned(),
             None => "required".to_owned(),
         };
-        let (name, summary, domain) = (parameter.name, parameter.summary, parameter.domain);
+        let (name, domain) = (parameter.name, parameter.domain);
+        let summary = by_flags(parameter.summary);
         let how = listed.said.get(index);
         let how = how.map_or(String::new(), |how| format!(": {how}"));
         writeln!(
@@ -221,7 +232,7 @@ impl fmt::Display for How {
 struct Row {
     kind: &'static str,
     name: &'static str,
-    summary: &'static str,
+    summary: String,
     equation: &'static str,
     source: &'static str,
     settings: Vec<SettingRow>,
@@ -230,7 +241,7 @@ struct Row {
 #[derive(Serialize)]
 struct SettingRow {
     name: &'static str,
-    summary: &'static str,
+    summary: String,
     default: Option<thalweg_core::registry::Setting>,
     required: bool,
     domain: String,
@@ -248,7 +259,7 @@ impl Row {
             let how = listed.said.get(index);
             SettingRow {
                 name: parameter.name,
-                summary: parameter.summary,
+                summary: by_flags(parameter.summary),
                 default: parameter.default.setting(),
                 required: parameter.default == Default::Required,
                 domain: parameter.domain.to_string(),
@@ -260,7 +271,7 @@ impl Row {
         Self {
             kind,
             name: description.name,
-            summary: description.summary,
+            summary: by_flags(description.summary),
             equation: description.equation,
             source: description.source,
             settings: settings.map(setting).collect(),

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use thalweg::fields::{FIELDS, Values};
+use thalweg::registry::Domain;
 use thalweg::text::short;
 use thalweg_core::Isa;
 use thalweg_core::precision::Dtype;
@@ -87,9 +89,16 @@ fn misread(error: &clap::Error) -> Option<String> {
     // `--seed <N>`.
     let argument = part(ContextKind::InvalidArg)?;
     let (flag, value) = argument.split_once(' ').unwrap_or((argument, "a value"));
+    let words = (FIELDS.iter())
+        .filter(|field| field.flag.is_some_and(|known| known.name == flag))
+        .find_map(|field| match field.values {
+            Values::In(domain @ Domain::Word(_)) => Some(domain.to_string()),
+            _ => None,
+        });
+    let value = words.as_deref().unwrap_or(value);
     let found = part(ContextKind::InvalidValue)?;
-    let found = match found.chars().all(|c| c.is_ascii_graphic()) && (1..=24).contains(&found.len())
-    {
+    let is_plain = |c: char| c.is_ascii_graphic() && c != ',';
+    let found = match found.chars().all(is_plain) && (1..=24).contains(&found.len()) {
         true => found.to_owned(),
         false => format!("`{}`", short(found)),
     };

@@ -90,7 +90,7 @@ fn more_than_two_parameters_are_refused_before_anything_is_written() {
         ),
         (
             "builtin:diabetes --optimizer exhaustive",
-            "; leave one layer in `network.layers` and one input",
+            "; leave out the hidden layers (--hidden none) and all inputs but one (--drop)",
         ),
         (
             "builtin:diabetes --optimizer exhaustive --set optimizer.from=3 --set optimizer.to=1",

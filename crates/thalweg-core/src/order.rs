@@ -80,10 +80,10 @@ impl RowOrder {
             (true, _) => Vec::new(),
             (false, Some(classes)) => classes,
             (false, None) => {
-                let error = Error::invalid("sampling", "targets that are numbers", "classes");
-                return Err(error
-                    .remedy("choose the sampling uniform")
-                    .at("batches.sampling"));
+                let path = "batches.sampling";
+                let found = "targets that are numbers";
+                let error = Error::invalid(format!("`{path}`"), found, "classes").at(path);
+                return Err(error.remedy(format!("set `{path}` to uniform")));
             }
         };
         let block = match spec.batches.block {

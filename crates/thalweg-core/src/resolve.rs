@@ -104,7 +104,8 @@ impl TrainingSpec {
         if block.is_some() && (sampling != Sampling::Uniform || !self.shuffle) {
             let found = "blocks of rows that are sampled by class or not shuffled";
             let expected = "rows that are shuffled, with the sampling uniform";
-            return Err(Error::invalid("`batches.block`", found, expected).at("batches.block"));
+            let error = Error::invalid("`batches.block`", found, expected).at("batches.block");
+            return Err(error.remedy("leave out `batches.block`"));
         }
         if last == LastBatch::Weight && self.reduction == Reduction::Sum {
             let found =

@@ -5,11 +5,15 @@ mod common;
 use common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
-use thalweg_core::engine::{Batch, Engine, LayerReport, Rows};
+use thalweg_core::engine::{Batch, Engine, LayerReport, Rows, StepReport};
+use thalweg_core::error::Result;
+use thalweg_core::observe::EpochReport;
 use thalweg_core::optimizers::Time;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::source::Request;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::train::{Flow, Observer, Run, train};
 
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-12 * b.abs().max(1.0)
@@ -159,6 +163,67 @@ fn the_last_update_is_reported_where_it_was_watched() {
     engine.watch_updates(true).unwrap();
     engine.load_parameters(&hand.theta).unwrap();
     assert_eq!(engine.layers(&batch).unwrap(), plain);
+}
+
+/// Reads ‖Δθ‖ of every layer at the end of each epoch, and θ after every update.
+#[derive(Default)]
+struct Watch {
+    thetas: Vec<Vec<f64>>,
+    norms: Vec<Vec<Option<f64>>>,
+}
+
+impl Observer for Watch {
+    fn step(&mut self, run: &mut Run, _: &StepReport) -> Result<Flow> {
+        self.thetas.push(run.engine().save_parameters()?);
+        Ok(Flow::Continue)
+    }
+
+    fn epoch(&mut self, run: &mut Run, _: &EpochReport) -> Result<Flow> {
+        let reports = run.look(|engine, training, _| {
+            let batch = training.batch(Request::range(0..2))?;
+            engine.layers(&batch)
+        })?;
+        let norms = reports.iter().map(|report| report.update_norm);
+        self.norms.push(norms.collect());
+        Ok(Flow::Continue)
+    }
+}
+
+/// The averages stand in the engine while an epoch is evaluated: what the last update changed is
+/// that of the trained parameters all the same.
+#[test]
+fn an_observer_reads_the_last_update_where_averages_are_kept() {
+    let hand = by_hand();
+    let layers = vec![dense(3, "relu"), dense(1, "identity")];
+    let spec = TrainingSpec {
+        dtype: Dtype::F64,
+        ema: Some(0.9),
+        ..descent(0.05, 2, 3)
+    };
+    let network = network(2, "half_mse", layers);
+    let mut engine = cpu::engine(&network, &spec, 1).unwrap();
+    engine.load_parameters(&hand.theta).unwrap();
+    engine.watch_updates(true).unwrap();
+    let mut run = Run::new(engine, &spec, &hand.dataset, Some(&hand.dataset)).unwrap();
+    let mut watch = Watch::default();
+    train(&mut run, &mut watch).unwrap();
+    let changes = watch.thetas.windows(2).step_by(2);
+    let expected: Vec<Vec<f64>> = changes
+        .map(|pair| {
+            let change: Vec<f64> = pair[1].iter().zip(&pair[0]).map(|(b, a)| b - a).collect();
+            vec![norm(&change[..9]), norm(&change[9..])]
+        })
+        .collect();
+    assert_eq!((watch.norms.len(), expected.len()), (3, 3));
+    for (found, expected) in watch.norms.iter().zip(&expected) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(
+                close(found.unwrap(), *expected),
+                "{found:?} is not {expected}"
+            );
+            assert!(*expected > 1e-6);
+        }
+    }
 }
 
 const PIXELS: usize = 12;

@@ -111,12 +111,9 @@ fn attach_labels(loaded: &mut Loaded, labels: &Path) -> Result<()> {
         return Err(Error::invalid(location, found, expected)
             .remedy("give the labels that belong to these data"));
     }
+    let found = format!("{} columns", table.columns.len());
     let Ok([Column { data, .. }]) = <[Column; 1]>::try_from(table.columns) else {
-        return Err(Error::invalid(
-            location,
-            "several columns",
-            "one column of labels",
-        ));
+        return Err(Error::invalid(location, found, "one column of labels"));
     };
     let classes = match &data {
         ColumnData::Block(_) => {

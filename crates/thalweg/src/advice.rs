@@ -4,6 +4,7 @@
 use thalweg_core::error::Error;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::solvers::is_solver;
+use thalweg_core::train::StoppedBy;
 
 use crate::config::Config;
 use crate::preset;
@@ -61,7 +62,7 @@ fn smaller_rate(config: &Config) -> String {
 
 /// What to try when training ended well, for the reason `stopped_by`, and the model is no better
 /// than a constant.
-pub fn useless(config: &Config, stopped_by: &str) -> String {
+pub fn useless(config: &Config, stopped_by: Option<StoppedBy>) -> String {
     let training = &config.training;
     if let Some(remedy) = smaller_setting(config) {
         return remedy;
@@ -105,9 +106,13 @@ pub fn useless(config: &Config, stopped_by: &str) -> String {
             )
         }
         (rate, _) if rate > usual => smaller_rate(config),
-        (_, "max_steps") => "training was over early: raise `training.stop.max_steps`".to_owned(),
-        (_, "max_time") => "training was over early: raise `training.stop.max_time`".to_owned(),
-        (_, "patience") => {
+        (_, Some(StoppedBy::MaxSteps)) => {
+            "training was over early: raise `training.stop.max_steps`".to_owned()
+        }
+        (_, Some(StoppedBy::MaxTime)) => {
+            "training was over early: raise `training.stop.max_time`".to_owned()
+        }
+        (_, Some(StoppedBy::Patience)) => {
             "look at the columns (`thalweg info DATA`), or raise `training.patience`".to_owned()
         }
         _ => "look at the columns (`thalweg info DATA`), or try more `training.epochs`".to_owned(),

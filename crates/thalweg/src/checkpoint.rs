@@ -89,7 +89,7 @@ impl Owner<'_> {
 
     /// The checkpoint of a folder, if there is one and it belongs to this run.
     pub fn read(self, folder: &RunFolder) -> Result<Option<Checkpoint>> {
-        let remedy = "remove it to begin anew, or train into another folder";
+        let remedy = "remove it to begin anew, or train into another `options.output`";
         let Some(stored) = Stored::read(folder, remedy)? else {
             return Ok(None);
         };
@@ -97,13 +97,13 @@ impl Owner<'_> {
         if let Some((entry, theirs, ours)) = stored.header.config.difference(self.config) {
             let error = Error::invalid(format!("{name}: {entry}"), theirs, ours);
             return Err(error
-                .remedy("train with these settings into another folder")
+                .remedy("train with these settings into another `options.output`")
                 .into());
         }
         if stored.header.preprocessing != *self.preprocessing {
             let error = Error::invalid(name, "a run on other data", "the data of this run");
             return Err(error
-                .remedy("the file has changed: train into another folder")
+                .remedy("the file has changed: train into another `options.output`")
                 .into());
         }
         stored.checkpoint(self.parameters).map(Some)

@@ -143,10 +143,10 @@ fn difference(old: &TrainingSpec, new: &TrainingSpec) -> Option<String> {
     }
     if old.ema != new.ema {
         return Some(match old.ema {
-            Some(beta) => format!("the average of `ema` {beta}"),
-            None => "a run without `ema`".to_owned(),
+            Some(beta) => format!("the average of `training.ema` {beta}"),
+            None => "a run without `training.ema`".to_owned(),
         });
     }
     // Slots are as large as gradients, which are those of a mean or of a sum.
-    (old.reduction != new.reduction).then(|| "gradients of another `reduction`".to_owned())
+    (old.reduction != new.reduction).then(|| "gradients of another `training.reduction`".to_owned())
 }

@@ -267,20 +267,47 @@ impl Field {
 /// What a library says of fields, with every field in backticks that has an argument replaced by it,
 /// as a command line words it. Only for words of the libraries: see [`paths_by_flags`].
 pub fn by_flags(text: &str) -> String {
-    worded(text, |name| {
-        let all = [format!("training.{name}"), name.to_owned()];
-        all.iter().find_map(|path| field(path))
+    worded(text, |name| match name {
+        "setting" => Some("--set"),
+        name => argument(&format!("training.{name}")).or_else(|| argument(name)),
     })
 }
 
 /// As [`by_flags`] for a line that may quote the user or the data, such as a note: only a whole path
 /// with its table, `training.batch_size`, is a field there, for a bare `seed` may be a value.
 pub fn paths_by_flags(text: &str) -> String {
-    worded(text, |name| field(name).filter(|_| name.contains('.')))
+    worded(text, |name| argument(name).filter(|_| name.contains('.')))
+}
+
+/// The argument for the field at `path`; `options` are those of a [`Job`](crate::job::Job).
+fn argument(path: &str) -> Option<&'static str> {
+    match path {
+        "data.source" => Some("DATA"),
+        "options.output" => Some("--out"),
+        "options.resume" => Some("--resume"),
+        "options.base" => Some("--config"),
+        path => Some(field(path)?.flag?.name),
+    }
+}
+
+/// The switch that sets the field at `path` to the JSON with which `after` begins, and the rest.
+fn switch<'a>(path: &str, after: &'a str) -> Option<(&'static str, &'a str)> {
+    FIELDS
+        .iter()
+        .filter(|field| field.path == path)
+        .find_map(|field| {
+            let Values::Switch(json) = field.values else {
+                return None;
+            };
+            Some((
+                field.flag?.name,
+                after.strip_prefix(' ')?.strip_prefix(json)?,
+            ))
+        })
 }
 
 /// The text with what `find` knows in backticks replaced by its argument.
-fn worded(text: &str, find: impl Fn(&str) -> Option<&'static Field>) -> String {
+fn worded(text: &str, find: impl Fn(&str) -> Option<&'static str>) -> String {
     let mut parts = text.split('`');
     let mut line = parts.next().unwrap_or_default().to_owned();
     while let Some(quoted) = parts.next() {
@@ -290,24 +317,26 @@ fn worded(text: &str, find: impl Fn(&str) -> Option<&'static Field>) -> String {
             break;
         };
         let is_name = line.ends_with("did you mean ");
-        let flag = find(quoted).and_then(|field| field.flag);
-        let argument = flag.map(|flag| flag.name).or(match quoted {
-            "data.source" => Some("DATA"),
-            "resume" => Some("--resume"),
-            "out" => Some("--out"),
-            "setting" => Some("--set"),
-            _ => None,
-        });
-        match argument.filter(|_| !is_name) {
-            Some(argument) => line.push_str(argument),
-            None if quoted.starts_with("optimizer.") => {
+        let by_switch = switch(quoted, after);
+        let after = match (by_switch, find(quoted).filter(|_| !is_name)) {
+            (Some((name, rest)), _) => {
+                line.push_str(name);
+                rest
+            }
+            (None, Some(argument)) => {
+                line.push_str(argument);
+                after
+            }
+            (None, None) if quoted.starts_with("optimizer.") => {
                 // `optimizer.weight_decay` 0.01.
                 line.push_str(&format!("--set {quoted}="));
-                line.push_str(after.trim_start());
-                continue;
+                after.trim_start()
             }
-            None => line.push_str(&format!("`{quoted}`")),
-        }
+            (None, None) => {
+                line.push_str(&format!("`{quoted}`"));
+                after
+            }
+        };
         line.push_str(after);
     }
     line
@@ -400,6 +429,11 @@ mod tests {
         assert_eq!(
             paths_by_flags("the cell `seed`: `data.fit.drop` its column"),
             "the cell `seed`: --drop its column"
+        );
+        let path = "data.split.validation_fraction";
+        assert_eq!(
+            paths_by_flags(&format!("leave out `{path}` 0.0, or set `{path}` to 0.1")),
+            "leave out --no-validation, or set --validation-fraction to 0.1"
         );
     }
 }

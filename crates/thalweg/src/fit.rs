@@ -372,7 +372,8 @@ impl Training<'_> {
             return Ok(ended);
         }
         if is_useless {
-            let remedy = advice::useless(self.config, &ended.outcome.stopped_by);
+            let stopped_by = StoppedBy::of_name(&ended.outcome.stopped_by);
+            let remedy = advice::useless(self.config, stopped_by);
             ended.notes.push(Note::warning(format!(
                 "the model is no better than the best constant: {remedy}"
             )));

@@ -20,6 +20,7 @@ use crate::request::Request;
 use crate::resolve::{self, Resolved};
 use crate::rows::{Borrowed, RunRows};
 use crate::run_folder::{CONFIG, RunFolder};
+use crate::toml_file::TomlFile;
 
 /// The reason in the log for a run that an observer ended, such as one that waits for Ctrl-C: it
 /// can go on.
@@ -82,6 +83,8 @@ pub struct Job<'a> {
     /// The layers of the request, or the file of the config that has them.
     layers: Option<NetworkFile>,
     config_file: Option<PathBuf>,
+    /// The fields that the request sets.
+    asked: Vec<&'static str>,
 }
 
 impl<'a> Job<'a> {
@@ -155,6 +158,7 @@ impl<'a> Job<'a> {
         Ok(Self {
             config_file: stored_file.or(file.map(Path::to_owned)),
             layers: request.network()?,
+            asked: request.fields().map(|field| field.path.as_str()).collect(),
             asks_for_prior: request.text("output_bias") == Some("prior"),
             resumes: stored.is_some(),
             config,
@@ -202,8 +206,12 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// An error of the network, with its place in the file that states the layers, if one does.
+    /// An error of the engine, with its place in the file that states the layers or the setting, if
+    /// one does.
     pub(crate) fn locate(&self, error: Error) -> crate::Error {
+        if !NetworkFile::knows(&error) {
+            return self.locate_setting(error);
+        }
         let of_config = |path: &Path| {
             let file = Config::network_file(path).ok()?;
             let layers = file.written_out().ok()?;
@@ -216,6 +224,23 @@ impl<'a> Job<'a> {
         match file {
             Some(file) => crate::Error::Settings(file.locate(error)),
             None => error.into(),
+        }
+    }
+
+    /// An error of training, with its line in the config file unless the request sets that field.
+    fn locate_setting(&self, error: Error) -> crate::Error {
+        let place = match &error {
+            Error::Invalid(invalid) => invalid.place.join("."),
+            _ => String::new(),
+        };
+        let path = format!("training.{place}");
+        let is_asked = place.is_empty() || self.asked.iter().any(|asked| *asked == path);
+        let file = self.config_file.as_deref().filter(|_| !is_asked);
+        match file.and_then(|file| TomlFile::read(file).ok()) {
+            Some(file) if file.line(&path.split('.').collect::<Vec<_>>()).is_some() => {
+                crate::Error::Settings(file.locate("training", error))
+            }
+            _ => error.into(),
         }
     }
 }
@@ -232,7 +257,9 @@ fn stored_config(request: &Request, options: &Options) -> Result<Option<Config>>
     }
     if options.resume && request.source.is_none() {
         let error = Error::invalid(file.display().to_string(), "no run", "a run to go on with");
-        return Err(error.remedy("check the folder, or give DATA").into());
+        return Err(error
+            .remedy("check `options.output`, or give `data.source`")
+            .into());
     }
     RunFolder::check_free(path)?;
     Ok(None)
@@ -245,6 +272,6 @@ fn refuse_changes(stored: &Config, config: &Config, folder: &RunFolder) -> Resul
     let place = format!("{}: {entry}", folder.file(CONFIG).display());
     let error = Error::invalid(place, theirs, format!("{ours}, as asked for"));
     Err(error
-        .remedy("resume without other settings, or train into another folder")
+        .remedy("go on by `options.resume` without other settings, or train into another `options.output`")
         .into())
 }

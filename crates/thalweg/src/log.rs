@@ -127,7 +127,7 @@ impl Log {
         let path = folder.file(LOG);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             input(format!(
-                "{}: cannot be read: {error}; put the run's log back, or train into another folder",
+                "{}: cannot be read: {error}; put the run's log back, or train into another `options.output`",
                 path.display()
             ))
         })?;

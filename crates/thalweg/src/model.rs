@@ -151,7 +151,7 @@ impl Model {
         let file = ModelFile::from_bytes(bytes).map_err(fail)?;
         if file.metadata.get("kind").and_then(Value::as_str) != Some("model") {
             return Err(Error::invalid(&name, "a checkpoint", "a model")
-                .remedy("finish the run by resuming it")
+                .remedy("finish the run by `options.resume`")
                 .into());
         }
         let description = serde_json::from_value(Value::Object(file.metadata.clone()))

@@ -40,10 +40,34 @@ pub(crate) struct Recorder<'a> {
     pub gradient_norm: f64,
     saved: Instant,
     pause: Duration,
-    /// When the clock was last looked at, and the updates between looks and until the next.
+    /// When the clock was last looked at, and when next.
     looked: Instant,
+    looks: Looks,
+}
+
+/// Looks at the clock about every [`BETWEEN_LOOKS`]: an update may take less time than a look.
+struct Looks {
+    /// Updates between looks, and until the next.
     stride: u32,
-    until_look: u32,
+    until: u32,
+}
+
+impl Looks {
+    /// Counts an update; whether it is time to look.
+    #[inline]
+    fn is_next(&mut self) -> bool {
+        self.until -= 1;
+        self.until == 0
+    }
+
+    /// Takes that so much time has passed since the last look.
+    fn look(&mut self, since: Duration) {
+        self.stride = match since < BETWEEN_LOOKS {
+            true => (2 * self.stride).min(MOST_STRIDE),
+            false => (self.stride / 2).max(1),
+        };
+        self.until = self.stride;
+    }
 }
 
 impl<'a> Recorder<'a> {
@@ -64,27 +88,23 @@ impl<'a> Recorder<'a> {
             gradient_norm: f64::NAN,
             saved: Instant::now(),
             looked: Instant::now(),
-            stride: 1,
-            until_look: 1,
+            looks: Looks {
+                stride: 1,
+                until: 1,
+            },
             pause: BETWEEN_CHECKPOINTS,
         }
     }
 
-    /// Whether it is time for a checkpoint. The clock is looked at about every 10 ms: an update may take
-    /// less time than a look.
+    /// Whether it is time for a checkpoint.
     #[inline]
     fn is_due(&mut self) -> bool {
-        self.until_look -= 1;
-        if self.until_look > 0 {
+        if !self.looks.is_next() {
             return false;
         }
         let since = self.looked.elapsed();
         self.looked += since;
-        self.stride = match since < BETWEEN_LOOKS {
-            true => (2 * self.stride).min(MOST_STRIDE),
-            false => (self.stride / 2).max(1),
-        };
-        self.until_look = self.stride;
+        self.looks.look(since);
         self.saved.elapsed() >= self.pause
     }
 
@@ -128,5 +148,39 @@ impl Observer for Recorder<'_> {
             self.kept = run.checkpoint()?;
         }
         Ok(flow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_looked_at_about_every_ten_milliseconds() {
+        for (update, most_looks) in [(1, 100), (100, 150), (3_000, 500), (50_000, 1 << 20)] {
+            let update = Duration::from_micros(update);
+            let mut looks = Looks {
+                stride: 1,
+                until: 1,
+            };
+            let (mut since, mut count, mut longest) = (Duration::ZERO, 0, Duration::ZERO);
+            let updates = Duration::from_secs(1).as_nanos() / update.as_nanos();
+            for _ in 0..updates {
+                since += update;
+                if looks.is_next() {
+                    longest = longest.max(since);
+                    looks.look(since);
+                    (since, count) = (Duration::ZERO, count + 1);
+                }
+            }
+            assert!(
+                (20..=most_looks).contains(&count),
+                "{count} looks at {update:?}"
+            );
+            assert!(
+                longest <= update.max(2 * BETWEEN_LOOKS),
+                "{longest:?} at {update:?}"
+            );
+        }
     }
 }

@@ -16,7 +16,7 @@ use thalweg_core::solvers::OPTIMIZERS_AND_SOLVERS;
 use thalweg_core::spec::TrainingSpec;
 
 use crate::error::{Result, input};
-use crate::fields::{self, FIELDS, Field, field};
+use crate::fields::{self, FIELDS, Field, Values, field};
 use crate::network_file::NetworkFile;
 
 /// Fields by their paths, settings of entries, and layers.
@@ -315,13 +315,15 @@ impl Request {
         let mut training = TrainingSpec::default();
         self.apply_training(&mut training)?;
         training.resolve()?;
-        if self.has("training.patience")
-            && self
-                .get("data.split.validation_fraction")
-                .and_then(Value::as_f64)
-                == Some(0.0)
-        {
-            return Err(no_validation("leave out `patience`, or have validation rows").into());
+        let fraction = "data.split.validation_fraction";
+        let none = (self.given.iter())
+            .find(|(field, value)| field.path == fraction && value.as_f64() == Some(0.0));
+        if let (true, Some((field, _))) = (self.has("training.patience"), none) {
+            let remedy = match field.values {
+                Values::Switch(json) => format!("leave out `patience` or `{fraction}` {json}"),
+                _ => format!("leave out `patience`, or choose a larger `{fraction}`"),
+            };
+            return Err(no_validation(&remedy).into());
         }
         Ok(())
     }

@@ -36,7 +36,11 @@ fn make_absolute(config: &mut Config) -> Result<()> {
             .into_os_string()
             .into_string()
             .map_err(|path| {
-                Error::invalid("DATA", path.display().to_string(), "a path in UTF-8")
+                Error::invalid(
+                    "`data.source`",
+                    path.display().to_string(),
+                    "a path in UTF-8",
+                )
             })?;
     }
     let data = &mut config.data;

@@ -49,7 +49,7 @@ impl RunFolder {
                 "a folder with files",
                 "an empty or new one",
             )
-            .remedy("choose another folder, or `resume` the run in it")
+            .remedy("choose another `options.output`, or go on with the run by `options.resume`")
             .into()),
         }
     }
@@ -91,7 +91,7 @@ impl RunFolder {
             Ok(()) => Ok(Some(folder)),
             Err(fs::TryLockError::Error(_)) => Ok(None),
             Err(fs::TryLockError::WouldBlock) => Err(input(format!(
-                "another thalweg is training in {self}; wait for it, or choose another folder"
+                "another thalweg is training in {self}; wait for it, or choose another `options.output`"
             ))),
         }
     }

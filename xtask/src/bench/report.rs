@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use thalweg_bench::products::Rates;
 use thalweg_bench::trainer::Rate;
-use thalweg_bench::{Limits, Peer, Workload, machine};
+use thalweg_bench::{Goal, Limits, Peer, Workload, machine};
 use thalweg_core::precision::Dtype;
 
 use super::Outcome;
@@ -91,6 +91,17 @@ pub fn contestant(peer: Option<Peer>) -> &'static str {
     }
 }
 
+/// A goal in words.
+fn goal(goal: &Goal) -> String {
+    match *goal {
+        Goal::Ratio(peer, least) => format!("{least} × {}", contestant(Some(peer))),
+        Goal::Step(most) => format!("{most} µs a step"),
+        Goal::Epochs(1, most) => format!("an epoch in {most} s on 2 cores"),
+        Goal::Epochs(epochs, most) => format!("{epochs} epochs in {most} s on 2 cores"),
+        Goal::Bound(most) => format!("{most} × the time of its bound"),
+    }
+}
+
 /// Of the table of workloads.
 pub const HEAD: &str = "\
 | workload (rows; layers; batch) | contestant | rows/s | × | µs/step | GFLOP/s | GB/s | loss | goal |
@@ -119,13 +130,20 @@ pub fn rows(outcome: &Outcome, machine: &Machine) -> String {
         };
         let rate = Rate::new(&of, *rows, one.seconds.median, &machine.limits);
         let (label, ratio, goal) = match one.peer {
-            None => (label(workload, *rows), "–".to_owned(), workload.goal),
+            None => {
+                let goals: Vec<String> = workload.goals.iter().map(goal).collect();
+                (label(workload, *rows), "–".to_owned(), goals.join("; "))
+            }
             Some(_) => {
                 let (median, fastest) = (
                     one.seconds.median / ours.median,
                     one.seconds.fastest / ours.fastest,
                 );
-                (String::new(), format!("{median:.2} ({fastest:.2})"), "")
+                (
+                    String::new(),
+                    format!("{median:.2} ({fastest:.2})"),
+                    String::new(),
+                )
             }
         };
         let speed = |seconds: f64| thousands(*rows as f64 / seconds);

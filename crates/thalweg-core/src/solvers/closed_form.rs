@@ -78,7 +78,7 @@ impl Solver for ClosedForm {
 pub(super) fn not_linear(found: &str) -> Error {
     let subject = "optimizer closed_form";
     Error::invalid(subject, found, "a linear model with mse or half_mse").remedy(
-        "leave one layer in `network.layers`, and set `network.loss` to mse for targets that are numbers, or \
+        "leave out the hidden layers (`mlp.hidden` none), and set `network.loss` to mse for targets that are numbers, or \
          choose another `optimizer`",
     )
 }
@@ -210,7 +210,7 @@ fn singular(column: usize) -> Error {
         found,
         "inputs that are independent",
     )
-    .remedy("set a penalty such as `l2` = 1e-6, or leave out the column")
+    .remedy("set a penalty such as `l2` 1e-6, or leave out the column (`data.fit.drop`)")
 }
 
 /// A row of features in double precision, into the first values of `x`.

@@ -85,7 +85,7 @@ pub(super) fn too_many(parameters: usize) -> Error {
         format!("{parameters} parameters"),
         format!("at most {MOST}, such as weight and bias of a linear model of one input"),
     )
-    .remedy("leave one layer in `network.layers` and one input (`data.drop` leaves out columns), or choose another `optimizer`")
+    .remedy("leave out the hidden layers (`mlp.hidden` none) and all inputs but one (`data.fit.drop`), or choose another `optimizer`")
 }
 
 pub(super) const ENTRY: Entry<Box<dyn Solver>> = Entry {

@@ -98,7 +98,7 @@ pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()
                 let (number, name) = (index + 1, &network.layers[index].name);
                 let found = format!("the constraint of layer {number} ({name})");
                 return Err(Error::invalid(subject, found, "loss and l2 alone")
-                    .remedy("leave the constraint out, or choose another optimizer")
+                    .remedy("leave the constraint out, or choose another `optimizer`")
                     .at(&format!("layers.{index}.constraint")));
             }
             if !node.part.layers().iter().all(|layer| layer.is_stationary()) {
@@ -107,7 +107,7 @@ pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()
                 let found = format!("layer {number} ({name})");
                 let expected = "layers that compute the same at every update";
                 return Err(Error::invalid(subject, found, expected)
-                    .remedy("leave the layer out, or choose another optimizer")
+                    .remedy("leave the layer out, or choose another `optimizer`")
                     .at(&format!("layers.{index}")));
             }
         }

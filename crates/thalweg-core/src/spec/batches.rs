@@ -186,7 +186,15 @@ const BLOCK: RunRule = RunRule {
             Domain::Integer(1, MOST),
         )],
     },
-    fields: &[Field::new("batches.block", InSolver::Refused)],
+    fields: &[Field::with_flag(
+        "batches.block",
+        Flag::new(
+            "--shuffle-block",
+            "Batches",
+            "Shuffle blocks of N consecutive rows, and rows within every eight of them; else all rows",
+        ),
+        InSolver::Refused,
+    )],
 };
 
 /// Into how many groups a batch is cut.
@@ -204,5 +212,13 @@ const GROUPS: RunRule = RunRule {
             Domain::Integer(1, MOST),
         )],
     },
-    fields: &[Field::new("batches.groups", InSolver::Refused)],
+    fields: &[Field::with_flag(
+        "batches.groups",
+        Flag::new(
+            "--batch-groups",
+            "Batches",
+            "Cut every batch into N groups of rows, whose gradients are added in a fixed order, for one process or several",
+        ),
+        InSolver::Refused,
+    )],
 };

@@ -32,7 +32,7 @@ pub fn descriptions() -> Vec<&'static Description> {
 pub fn help() -> String {
     let folders = folders().map(|folder| format!(" or a folder of {}", folder.summary));
     let folders: String = folders.collect();
-    format!("a file ({}; also gzipped){folders}", names().join(", "))
+    format!("A file ({}; also gzipped){folders}", names().join(", "))
 }
 
 /// Reads a file in the format that the options name; else in the one that its first bytes or its

@@ -6,6 +6,9 @@ use thalweg_core::registry::{Choice, Setting, did_you_mean};
 
 use super::{NORMALIZATION, NetworkFile, WRAPPERS, expand};
 
+/// The fields of a network and of its file.
+const OF_NETWORK: [&str; 5] = ["input", "inputs", "image", "layers", "loss"];
+
 /// Where a layer or a setting of it stands.
 #[derive(Default)]
 struct Trace {
@@ -17,14 +20,27 @@ struct Trace {
     is_in_layer: bool,
 }
 
+/// Of what else the engine refuses, such as how rows are sampled, nothing stands in the file.
+fn is_of_network(invalid: &Invalid) -> bool {
+    match invalid.place.first() {
+        Some(name) => OF_NETWORK.contains(&name.as_str()),
+        None => invalid.subject == "network",
+    }
+}
+
 impl NetworkFile {
+    /// Whether an error is one of the network.
+    pub fn knows(error: &Error) -> bool {
+        matches!(error, Error::Invalid(invalid) if is_of_network(invalid))
+    }
+
     /// An error of the network with its place in this file: `layer 5 (dense):
     /// activation` as `net.toml: line 8: layer 2 (dense): activation`.
     pub fn locate(&self, error: Error) -> Error {
         let Error::Invalid(mut invalid) = error else {
             return error;
         };
-        if invalid.place.is_empty() && invalid.subject != "network" {
+        if !is_of_network(&invalid) {
             return Error::Invalid(invalid);
         }
         let trace = Trace::of(&self.layers, &invalid.place);

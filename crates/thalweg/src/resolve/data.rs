@@ -18,9 +18,15 @@ pub fn data(request: &Request, base: Option<&Config>) -> Result<DataConfig> {
         (Some(base), _) => base.data.clone(),
         (None, Some(source)) => DataConfig::of(source),
         (None, None) => {
-            let error = Error::invalid("DATA", "nothing", "a file, a folder, or builtin:digits");
+            let error = Error::invalid(
+                "`data.source`",
+                "nothing",
+                "a file, a folder, or builtin:digits",
+            );
             return Err(error
-                .remedy("or give a config, or a run folder to resume")
+                .remedy(
+                    "or give `options.base` FILE, or `options.resume` with `options.output` DIR",
+                )
                 .into());
         }
     };

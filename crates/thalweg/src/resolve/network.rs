@@ -129,7 +129,7 @@ pub fn check_outputs(config: &Config, expected: usize) -> Result<()> {
         let expected = format!("{expected}, as the data and the task ask for");
         let error = Error::invalid("network", found, expected);
         return Err(error
-            .remedy("state the layers anew, or start from another config")
+            .remedy("give `mlp.file`, or another `options.base`")
             .into());
     }
     Ok(())
