@@ -37,6 +37,7 @@ mod stray;
 pub mod summary;
 pub mod table;
 pub mod target;
+mod weights;
 
 pub use error::{Error, Note, Result};
 pub use input::Input;

@@ -44,8 +44,8 @@ pub static WEIGHTS: [(Description, &str); 2] = [
     (
         Description {
             name: "sample_weight",
-            summary: "Rows count by the numbers ≥ 0 of a column, which is no input then",
-            equation: "C = Σ wᵢ·lᵢ / Σ wᵢ",
+            summary: "Rows count by the numbers ≥ 0 of a column, which is no input then; of mean 1 over the training rows, so that every batch size descends C; rows of weight 0 are left out",
+            equation: "C = Σ wᵢ·lᵢ / Σ wᵢ; of a batch of m rows g = Σ wᵢ·∇lᵢ / m",
             source: "Bishop 1995, section 6.1; scikit-learn's sample_weight",
             parameters: &[Parameter {
                 name: "sample_weight",
@@ -59,14 +59,14 @@ pub static WEIGHTS: [(Description, &str); 2] = [
     (
         Description {
             name: "class_weight",
-            summary: "Rare classes count as much as frequent ones, in training alone",
-            equation: "wᵢ = N/(K·N_k) for the N_k of N rows of class k of K",
+            summary: "A weight for each class, in training and early stopping: balanced, by which rare classes count as much as frequent ones, or numbers such as A=1,B=50",
+            equation: "balanced: wᵢ = W/(K·W_k) for the weights W_k of the rows of class k of K, W of all",
             source: "King & Zeng 2001; scikit-learn's class_weight",
             parameters: &[Parameter {
                 name: "class_weight",
                 summary: "how classes are weighted",
                 default: Default::Off,
-                domain: Domain::Word(&["balanced"]),
+                domain: Domain::Word(&["balanced", "A=1,B=50"]),
             }],
         },
         "data.fit.class_weight",

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use thalweg_core::dataset::Targets;
-use thalweg_core::memory::prefer_huge_pages;
 
 use crate::error::Result;
-use crate::table::Table;
+use crate::table::{Table, gather};
 use crate::target::Target;
 
 /// Some rows of a table with their targets.
@@ -54,14 +53,4 @@ impl<'a> Part<'a> {
             None => Cow::Owned(target.encode(table, &self.rows)?),
         })
     }
-}
-
-/// The `rows` of row-major values, `width` a row.
-pub(crate) fn gather<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
-    let mut gathered = Vec::with_capacity(rows.len() * width);
-    prefer_huge_pages(&mut gathered);
-    for &row in rows {
-        gathered.extend_from_slice(&values[row * width..(row + 1) * width]);
-    }
-    gathered
 }

@@ -12,6 +12,7 @@ use crate::preprocess::{Dtype, FitOptions, Preprocessing};
 use crate::split::{Split, SplitOptions, split};
 use crate::table::Table;
 use crate::target::{Target, TargetOptions};
+use crate::weights::without_zeros;
 
 /// Everything that turns tables into datasets; every field has a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,7 +39,8 @@ pub struct Prepared {
     pub validation: Option<Dataset>,
     /// The rows for the final test.
     pub test: Option<Dataset>,
-    /// Which rows of the table these are; a part that has its own table is empty here.
+    /// Which rows of the table these are, without those of weight 0; a part that has its own table is
+    /// empty here.
     pub split: Split,
     /// What the user should know.
     pub notes: Vec<Note>,
@@ -47,7 +49,7 @@ pub struct Prepared {
 /// Chooses the target, splits, fits the preprocessing on the training rows, and applies it to every
 /// part.
 ///
-/// A `validation` or `test` table replaces the split's part; so does the official test part of
+/// Rows of weight 0 are left out before anything else. A `validation` or `test` table replaces the split's part; so does the official test part of
 /// `loaded`.
 ///
 /// # Errors
@@ -85,9 +87,22 @@ fn prepare_by(
     test: Option<&Table>,
     options: &PrepareOptions,
 ) -> Result<Prepared> {
-    let (table, test, dtype) = (&loaded.train, test.or(loaded.test.as_ref()), options.dtype);
-    let all = table.all_rows();
+    let (test, dtype) = (test.or(loaded.test.as_ref()), options.dtype);
     let mut notes = loaded.notes.clone();
+    let weights = match fitted {
+        Some(fitted) => fitted.sample_weight.as_ref(),
+        None => (options.fit.sample_weight.as_ref()).or(loaded.train.roles.weights.as_ref()),
+    };
+    let mut weighty = |table| -> Result<_> {
+        let (table, note) = without_zeros(table, weights.map(String::as_str))?;
+        notes.extend(note);
+        Ok(table)
+    };
+    let table = &*weighty(&loaded.train)?;
+    let test = test.map(&mut weighty).transpose()?;
+    let validation = validation.map(&mut weighty).transpose()?;
+    let (validation, test) = (validation.as_deref(), test.as_deref());
+    let all = table.all_rows();
     let (target, targets) = match fitted {
         Some(fitted) => (fitted.target.clone(), fitted.target.encode(table, &all)?),
         None => {

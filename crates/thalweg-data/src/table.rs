@@ -3,6 +3,7 @@
 //! Images and NumPy matrices are one column of several values a row ([`ColumnData::Block`]).
 
 use thalweg_core::dataset::Values;
+use thalweg_core::memory::prefer_huge_pages;
 
 use crate::error::{Error, Location, Result, quote};
 
@@ -74,7 +75,57 @@ pub struct Block {
     pub values: Values,
 }
 
+impl ColumnData {
+    /// The values of some rows; texts that none of them has are gone.
+    fn keep(&self, rows: &[usize]) -> Self {
+        match self {
+            ColumnData::Numeric(values) => ColumnData::Numeric(gather(values, 1, rows)),
+            ColumnData::Text(text) => ColumnData::Text(text.keep(rows)),
+            ColumnData::Block(block) => {
+                let width = block.width();
+                ColumnData::Block(Block {
+                    shape: block.shape.clone(),
+                    values: match &block.values {
+                        Values::F32(values) => Values::F32(gather(values, width, rows)),
+                        Values::F64(values) => Values::F64(gather(values, width, rows)),
+                        Values::U8 {
+                            bytes,
+                            scale,
+                            offset,
+                        } => Values::U8 {
+                            bytes: gather(bytes, width, rows),
+                            scale: *scale,
+                            offset: *offset,
+                        },
+                    },
+                })
+            }
+        }
+    }
+}
+
 impl TextColumn {
+    /// See [`ColumnData::keep`].
+    fn keep(&self, rows: &[usize]) -> Self {
+        let mut kept = Self::default();
+        let mut code_of = vec![MISSING; self.levels.len()];
+        for &row in rows {
+            let code = match code_of.get_mut(self.codes[row] as usize) {
+                None => MISSING,
+                Some(code) => {
+                    if *code == MISSING {
+                        *code = kept.levels.len() as u32;
+                        kept.levels
+                            .push(self.levels[self.codes[row] as usize].clone());
+                    }
+                    *code
+                }
+            };
+            kept.codes.push(code);
+        }
+        kept
+    }
+
     /// For each row what `value` makes of its text, `missing` where there is none.
     pub(crate) fn map_levels<T: Copy>(&self, missing: T, value: impl Fn(&str) -> T) -> Vec<T> {
         let of_level: Vec<T> = self.levels.iter().map(|level| value(level)).collect();
@@ -100,6 +151,16 @@ impl Block {
             Values::U8 { bytes, .. } => f64::from(bytes[i]),
         }
     }
+}
+
+/// The `rows` of row-major values, `width` a row.
+pub(crate) fn gather<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
+    let mut gathered = Vec::with_capacity(rows.len() * width);
+    prefer_huge_pages(&mut gathered);
+    for &row in rows {
+        gathered.extend_from_slice(&values[row * width..(row + 1) * width]);
+    }
+    gathered
 }
 
 /// The type of a column.
@@ -242,10 +303,41 @@ impl Table {
     pub fn cell(&self, row: usize, column: &str) -> Location {
         let mut location = self.location().column(column);
         match &self.lines {
-            Some(lines) => location.line = Some(lines.of_row(row)),
-            None => location.row = Some(row as u64 + 1),
+            Some(lines) if !lines.are_rows => location.line = Some(lines.of_row(row)),
+            _ => location.row = Some(self.number(row)),
         }
         location
+    }
+
+    /// The line of a row or, in a file without lines, its number; counted from 1.
+    fn number(&self, row: usize) -> u64 {
+        (self.lines.as_ref()).map_or(row as u64 + 1, |lines| lines.of_row(row))
+    }
+
+    /// The table of some of its rows. Messages go on to name the lines and rows of the file.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn keep(&self, rows: &[usize]) -> Self {
+        let mut lines = Lines {
+            are_rows: self.lines.as_ref().is_none_or(|lines| lines.are_rows),
+            ..Lines::default()
+        };
+        for (to, &row) in rows.iter().enumerate() {
+            lines.push(to, self.number(row));
+        }
+        let columns = self.columns.iter().map(|column| Column {
+            name: column.name.clone(),
+            data: column.data.keep(rows),
+        });
+        Self {
+            file: self.file.clone(),
+            columns: columns.collect(),
+            rows: rows.len(),
+            lines: Some(lines),
+            roles: self.roles.clone(),
+        }
     }
 }
 
@@ -254,6 +346,8 @@ impl Table {
 pub struct Lines {
     /// (row, its line), sorted; rows in between are on consecutive lines.
     jumps: Vec<(usize, u64)>,
+    /// Whether these are numbers of rows in a file without lines, of which some are left out.
+    are_rows: bool,
 }
 
 impl Lines {
@@ -288,6 +382,40 @@ mod tests {
         let read: Vec<u64> = (0..starts.len()).map(|row| lines.of_row(row)).collect();
         assert_eq!(read, starts);
         assert_eq!(lines.jumps.len(), 3);
+    }
+
+    #[test]
+    fn rows_that_are_kept_have_their_texts_and_their_lines() {
+        let text = TextColumn {
+            codes: vec![0, 1, MISSING, 2, 1],
+            levels: ["a", "b", "c"].map(str::to_owned).to_vec(),
+        };
+        let column = |name: &str, data| Column {
+            name: name.to_owned(),
+            data,
+        };
+        let numbers = ColumnData::Numeric(vec![0.0, 1.0, 2.0, 3.0, 4.0]);
+        let columns = vec![column("t", ColumnData::Text(text)), column("x", numbers)];
+        let mut table = Table::without_lines("f".to_owned(), 5, columns);
+        let kept = table.keep(&[1, 2, 4]);
+        assert_eq!(kept.cell(2, "x").row, Some(5));
+        assert_eq!(kept.keep(&[1]).cell(0, "x").row, Some(3));
+        let ColumnData::Text(text) = &kept.columns[0].data else {
+            panic!("no text");
+        };
+        assert_eq!(
+            (&text.codes[..], &text.levels[..]),
+            (&[0, MISSING, 0][..], &["b".to_owned()][..])
+        );
+        assert_eq!(
+            kept.columns[1].data,
+            ColumnData::Numeric(vec![1.0, 2.0, 4.0])
+        );
+        let mut lines = Lines::default();
+        (0..5).for_each(|row| lines.push(row, 10 + row as u64));
+        table.lines = Some(lines);
+        let cell = table.keep(&[0, 3]).cell(1, "x");
+        assert_eq!((cell.line, cell.row), (Some(13), None));
     }
 
     #[test]

@@ -83,13 +83,14 @@ fn columns_become_inputs_as_computed_by_hand_and_by_scikit_learn() {
     ];
     assert_eq!(p.input_names(), names);
     assert_eq!(p.input_width(), 8);
-    // StandardScaler on the three ages that are there; the median age, 40, is their mean, too.
-    let s = 1.224744871391589;
+    // StandardScaler with sample_weight on the three ages that are there: mean 36, variance 224; their
+    // weighted median is 40. Two of three and a half say yes.
+    let s = 224f64.sqrt();
     let expected = [
-        [-s, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0],
-        [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
-        [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0],
-        [s, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0],
+        [-16.0 / s, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0],
+        [4.0 / s, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+        [4.0 / s, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0],
+        [24.0 / s, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0],
     ];
     near(&features(&p, &people), &expected.concat());
 
@@ -98,9 +99,9 @@ fn columns_become_inputs_as_computed_by_hand_and_by_scikit_learn() {
     let Targets::Values { width: 1, values } = &dataset.targets else {
         panic!("values")
     };
-    // numpy: y = [100, 200, 150, 400]; (y - y.mean()) / y.std()
-    for (value, expected) in values.iter().zip([1.6464639, -0.98787834]) {
-        assert!((value - expected).abs() < 1e-7);
+    // numpy: y = [100, 200, 150, 400]; m = np.average(y, weights=w); (y - m) / √np.average((y - m)**2, weights=w)
+    for (value, expected) in values.iter().zip([2.5056458, -1.05500876]) {
+        assert!((value - expected).abs() < 1e-7, "{value}");
     }
     assert!((p.in_user_units(0, values[0]) - 400.0).abs() < 1e-9);
 }
@@ -134,7 +135,7 @@ fn options_are_written_and_read() {
             task: Some(Task::Binary),
         },
         fit: FitOptions {
-            class_weight: Some(ClassWeight::Balanced),
+            class_weight: Some(ClassWeight::BALANCED),
             ..Default::default()
         },
         ..Default::default()
@@ -399,7 +400,7 @@ fn row_and_class_weights_multiply_in_training_only() {
     let text = table("a,w,t\n1,1,x\n2,1,x\n3,2,x\n4,3,y\n");
     let options = FitOptions {
         sample_weight: Some("w".to_owned()),
-        class_weight: Some(ClassWeight::Balanced),
+        class_weight: Some(ClassWeight::BALANCED),
         ..Default::default()
     };
     let (p, _) = fit(&text, "t", &options);
@@ -407,9 +408,9 @@ fn row_and_class_weights_multiply_in_training_only() {
     let part = || Part::new("rows", &[2, 3][..]);
     let dataset = bound.dataset(part(), Dtype::F32).unwrap();
     assert_eq!(dataset.weights.unwrap(), [2.0, 3.0]);
-    // scikit-learn: compute_class_weight("balanced", y=[0, 0, 0, 1]) = [0.66666667, 2]
+    // scikit-learn: compute_class_weight("balanced", y=[0, 0, 0, 1], sample_weight=[1, 1, 2, 3]) = [0.875, 1.16666667]
     let dataset = bound.training_dataset(part(), Dtype::F32).unwrap();
-    assert_eq!(dataset.weights.unwrap(), [4.0 / 3.0, 6.0]);
+    assert_eq!(dataset.weights.unwrap(), [1.75, 3.5]);
     for bad in ["-1", "?", "inf", "x"] {
         let text = table(&format!("a,w,t\n1,1,x\n2,{bad},y\n"));
         let error = self::dataset(&p, &text, &[0, 1]).unwrap_err().to_string();
@@ -480,12 +481,22 @@ fn numpy_archives_are_read_with_their_test_part_and_weights() {
     assert_eq!(prepared.preprocessing.task(), Task::Binary);
     assert_eq!(prepared.train.targets, Targets::Classes(vec![0, 1, 0]));
     assert_eq!(prepared.train.weights, Some(vec![1.0, 2.0, 3.0]));
-    // X = [[0, 1], [2, 3], [4, 5]]: each column has mean 2 or 3 and deviation sqrt(8/3).
-    let s = 1.224_744_9_f32;
-    assert_eq!(
-        prepared.train.features.values,
-        Values::F32(vec![-s, -s, 0.0, 0.0, s, s])
-    );
+    // X = [[0, 1], [2, 3], [4, 5]] with the weights 1, 2, 3: means 8/3 and 11/3, deviations √(20/9).
+    let Values::F32(values) = prepared.train.features.values else {
+        panic!("not f32");
+    };
+    let s = 3.0 / 20f64.sqrt();
+    let wanted = [
+        -8.0 / 3.0,
+        -8.0 / 3.0,
+        -2.0 / 3.0,
+        -2.0 / 3.0,
+        4.0 / 3.0,
+        4.0 / 3.0,
+    ];
+    for (value, wanted) in values.into_iter().zip(wanted) {
+        assert!((f64::from(value) - wanted * s).abs() < 1e-6);
+    }
     let test = prepared.test.unwrap();
     assert_eq!(test.targets, Targets::Classes(vec![1, 0]));
     let narrow = loaded.test.map(|mut t| {
@@ -830,7 +841,7 @@ fn rows_that_come_in_blocks_are_fitted_and_written_to_the_same_bits() {
         let options = FitOptions {
             scaling,
             embed_above: Some(20),
-            class_weight: Some(ClassWeight::Balanced),
+            class_weight: Some(ClassWeight::BALANCED),
             ..Default::default()
         };
         let target = TargetOptions {

@@ -1,6 +1,5 @@
 //! A fitted preprocessing bound to a table: features, targets and weights of any of its rows.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
@@ -10,10 +9,10 @@ use super::bind::{BoundColumn, bind};
 use super::dense::{self, Element};
 use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
-use crate::part::{Part, gather};
-use crate::stray::spelled_numbers;
-use crate::table::{Column, ColumnData, Table};
-use crate::target::{Task, not_a_number};
+use crate::part::Part;
+use crate::table::{Column, ColumnData, Table, gather};
+use crate::target::Task;
+use crate::weights::row_weights;
 
 /// A raw table, or a block of one, whose columns are bound to the inputs of a preprocessing.
 /// Categories are looked up once for all that is made of its rows.
@@ -215,7 +214,8 @@ impl Bound<'_> {
                 }
             }
         }
-        let mut weights = self.row_weights(&part.rows)?;
+        let name = self.preprocessing.sample_weight.as_deref();
+        let mut weights = row_weights(self.table, name, &part.rows)?;
         if let (Some(of_class), Targets::Classes(classes)) = (class_weights, &targets) {
             let weights = weights.get_or_insert_with(|| vec![1.0; classes.len()]);
             for (weight, &class) in weights.iter_mut().zip(classes) {
@@ -243,35 +243,6 @@ impl Bound<'_> {
         let error = Error::invalid(location, found, "at least one weight above 0");
         let remedy = "correct the weights, choose other rows or another `data.fit.sample_weight`";
         Err(error.remedy(remedy))
-    }
-
-    fn row_weights(&self, rows: &[usize]) -> Result<Option<Vec<f32>>> {
-        let table = self.table;
-        let name = self.preprocessing.sample_weight.as_ref();
-        let Some(column) = name.and_then(|name| table.column(name)) else {
-            return Ok(None);
-        };
-        let fail = |row: usize| {
-            let found = column
-                .text(row)
-                .map_or("a missing value".to_owned(), |text| quote(&text));
-            Error::invalid(
-                table.cell(row, &column.name),
-                found,
-                "a weight: a finite number ≥ 0",
-            )
-            .remedy("correct the cell or choose another `data.fit.sample_weight`")
-        };
-        let numbers = match (&column.data, not_a_number(table, column)) {
-            (ColumnData::Numeric(numbers), _) => Cow::Borrowed(numbers.as_slice()),
-            (ColumnData::Text(text), None) => Cow::Owned(spelled_numbers(text)),
-            (_, error) => return Err(error.unwrap_or_else(|| fail(0))),
-        };
-        let fits = |row: &usize| numbers[*row] >= 0.0 && (numbers[*row] as f32).is_finite();
-        match rows.iter().find(|row| !fits(row)) {
-            Some(&row) => Err(fail(row)),
-            None => Ok(Some(rows.iter().map(|&row| numbers[row] as f32).collect())),
-        }
     }
 }
 

@@ -23,10 +23,25 @@ const FEW_ROWS: usize = 20;
 /// Counts the categories of a text column block by block, in one pass.
 #[derive(Debug)]
 pub(super) struct CategoryFit {
-    counts: HashMap<String, usize>,
+    counts: HashMap<String, Count>,
     rows: usize,
     /// Whether every text so far, in training rows or not, means true or false.
     is_boolean: bool,
+}
+
+/// How often a category comes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    rows: usize,
+    /// Σ w of these rows.
+    weight: f64,
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.weight += other.weight;
+    }
 }
 
 impl CategoryFit {
@@ -38,17 +53,18 @@ impl CategoryFit {
         }
     }
 
-    /// Adds the training rows among those of a block.
-    pub fn add(&mut self, text: &TextColumn, rows: &[usize]) {
+    /// Adds the training rows among those of a block, and their weights where they have some.
+    pub fn add(&mut self, text: &TextColumn, rows: &[usize], weights: Option<&[f32]>) {
         self.rows += rows.len();
         self.is_boolean &= text.levels.iter().all(|level| truth(level).is_some());
-        let mut counts = vec![0usize; text.levels.len()];
-        for &row in rows {
+        let mut counts = vec![Count::default(); text.levels.len()];
+        for (i, &row) in rows.iter().enumerate() {
             if let Some(count) = counts.get_mut(text.codes[row] as usize) {
-                *count += 1;
+                let weight = weights.map_or(1.0, |weights| f64::from(weights[i]));
+                *count += Count { rows: 1, weight };
             }
         }
-        for (level, count) in text.levels.iter().zip(counts).filter(|(_, n)| *n > 0) {
+        for (level, count) in text.levels.iter().zip(counts).filter(|(_, n)| n.rows > 0) {
             match self.counts.get_mut(level) {
                 Some(total) => *total += count,
                 None => drop(self.counts.insert(level.clone(), count)),
@@ -63,7 +79,7 @@ impl CategoryFit {
         options: &FitOptions,
         notes: &mut Vec<Note>,
     ) -> Result<Result<Encoding, LeftOut>> {
-        let present: usize = self.counts.values().sum();
+        let present: usize = self.counts.values().map(|count| count.rows).sum();
         if present == 0 {
             return Ok(Err(LeftOut::Empty));
         }
@@ -75,12 +91,12 @@ impl CategoryFit {
             n if n == present && n >= ROWS_TO_JUDGE => return Ok(Err(LeftOut::Identifier)),
             _ => {}
         }
-        let mut levels: Vec<(usize, String)> = self
+        let mut levels: Vec<(Count, String)> = self
             .counts
             .into_iter()
             .map(|(level, n)| (n, level))
             .collect();
-        let frequent = |(count, _): &&(usize, String)| *count >= options.embed_least;
+        let frequent = |(count, _): &&(Count, String)| count.rows >= options.embed_least;
         let number = levels.iter().filter(frequent).count();
         if options.embed_above.is_some_and(|limit| number > limit) {
             check_codes(name, number + 1)?;
@@ -89,9 +105,11 @@ impl CategoryFit {
             let levels = sorted(levels);
             return Ok(Ok(Encoding::Codes { levels }));
         }
-        // The most frequent first; the text decides ties, so that the order of the rows does not
-        // matter.
-        levels.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        // Those of the largest weight first; the text decides ties, so that the order of the rows
+        // does not matter.
+        levels.sort_unstable_by(|a, b| {
+            (b.0.weight.total_cmp(&a.0.weight)).then_with(|| a.1.cmp(&b.1))
+        });
         if levels.len() > options.max_categories {
             notes.push(Note::info(format!(
                 "column {} has {} categories: the {} most frequent keep an input each, the rest share one",
@@ -109,21 +127,27 @@ impl CategoryFit {
     /// two.
     fn boolean(self) -> Result<Numeric, LeftOut> {
         let each = |is| {
-            let levels = self
-                .counts
-                .iter()
-                .filter(move |(level, _)| truth(level) == Some(is));
-            levels.map(|(_, count)| count).sum::<usize>()
+            let levels = (self.counts.iter()).filter(|(level, _)| truth(level) == Some(is));
+            let mut levels: Vec<(&String, &Count)> = levels.collect();
+            // The order of a hash map would decide the last bits of the sum.
+            levels.sort_unstable_by_key(|(level, _)| *level);
+            levels
+                .into_iter()
+                .fold(Count::default(), |mut sum, (_, count)| {
+                    sum += *count;
+                    sum
+                })
         };
         let (no, yes) = (each(false), each(true));
-        let (constant, indicator) = (no == 0 || yes == 0, no + yes < self.rows);
+        let constant = no.rows == 0 || yes.rows == 0;
+        let indicator = no.rows + yes.rows < self.rows;
         if constant && !indicator {
             return Err(LeftOut::Constant);
         }
         let number = |is: bool| f64::from(u8::from(is));
         Ok(Numeric {
-            fill: number(indicator && (no + yes - 1) / 2 >= no),
-            center: number(no == 0),
+            fill: number(indicator && yes.weight > no.weight),
+            center: number(no.rows == 0),
             scale: number(!constant),
             clip: false,
             indicator,
@@ -131,7 +155,7 @@ impl CategoryFit {
     }
 }
 
-fn sorted(levels: Vec<(usize, String)>) -> Vec<String> {
+fn sorted(levels: Vec<(Count, String)>) -> Vec<String> {
     let mut levels: Vec<String> = levels.into_iter().map(|(_, level)| level).collect();
     levels.sort_unstable();
     levels
@@ -149,9 +173,9 @@ fn check_codes(name: &str, codes: usize) -> Result<()> {
 }
 
 /// A note when the categories with a code have few rows each.
-fn note_on_few_rows(name: &str, levels: &[(usize, String)]) -> Option<Note> {
+fn note_on_few_rows(name: &str, levels: &[(Count, String)]) -> Option<Note> {
     let (number, name) = (levels.len(), quote(name));
-    let rows: usize = levels.iter().map(|(count, _)| count).sum();
+    let rows: usize = levels.iter().map(|(count, _)| count.rows).sum();
     let note = || {
         let each = (rows as f64 / number as f64).round();
         Note::info(format!(
@@ -173,7 +197,7 @@ pub fn notes_on_categories(table: &Table, options: &FitOptions) -> Vec<Note> {
     for column in table.columns.iter().filter(is_input) {
         if let (ColumnData::Text(text), Kind::Categorical) = (&column.data, column.kind()) {
             let mut fit = CategoryFit::new();
-            fit.add(text, &rows);
+            fit.add(text, &rows, None);
             // Too many codes for a column are an error of training alone.
             let _ = fit.finish(&column.name, options, &mut notes);
         }

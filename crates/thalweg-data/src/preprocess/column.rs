@@ -70,8 +70,14 @@ impl<'a> ColumnFit<'a> {
         }
     }
 
-    /// Adds the training rows `rows` of a block. Infinities are refused in its other rows, too.
-    pub fn add(&mut self, table: &Table, column: &Column, rows: &[usize]) -> Result<()> {
+    /// Adds the training rows `rows` of a block, with their weights where they have some. Infinities are refused in its other rows, too.
+    pub fn add(
+        &mut self,
+        table: &Table,
+        column: &Column,
+        rows: &[usize],
+        weights: Option<&[f32]>,
+    ) -> Result<()> {
         let first = self.first_pass;
         match (&mut self.fit, &column.data) {
             (Fit::Numbers(counter, fit), ColumnData::Numeric(numbers)) => {
@@ -80,18 +86,18 @@ impl<'a> ColumnFit<'a> {
                     counter.add(numbers);
                 }
                 if !counter.counts_rows() {
-                    fit.add(rows.iter().map(|&row| numbers[row]));
+                    fit.add_weighted(rows.iter().map(|&row| numbers[row]), weights);
                 }
             }
             (Fit::Categories(fit), ColumnData::Text(text)) => {
                 self.stray.add(table, column);
-                fit.add(text, rows);
+                fit.add(text, rows, weights);
             }
             (Fit::Image(fit), ColumnData::Block(block)) if fit.shape == block.shape => {
                 if first && !is_bytes(block) {
                     check_block(table, column, block, rows, true)?;
                 }
-                fit.add(block, rows);
+                fit.add(block, rows, weights);
             }
             (Fit::Matrix(fits), ColumnData::Block(block)) if fits.len() == block.width() => {
                 if first {
@@ -99,7 +105,10 @@ impl<'a> ColumnFit<'a> {
                 }
                 let width = fits.len();
                 for (j, fit) in fits.iter_mut().enumerate() {
-                    fit.add(rows.iter().map(|&row| block.value(row * width + j)));
+                    fit.add_weighted(
+                        rows.iter().map(|&row| block.value(row * width + j)),
+                        weights,
+                    );
                 }
             }
             _ => {
@@ -196,7 +205,8 @@ struct ImageFit {
     scaling: Scaling,
     is_bytes: bool,
     second_pass: bool,
-    values: usize,
+    /// Σ w over all values.
+    weight: f64,
     sum: f64,
     squares: f64,
 }
@@ -208,30 +218,40 @@ impl ImageFit {
             scaling,
             is_bytes: is_bytes(block),
             second_pass: false,
-            values: 0,
+            weight: 0.0,
             sum: -0.0,
             squares: -0.0,
         }
     }
 
-    fn add(&mut self, block: &Block, rows: &[usize]) {
+    fn add(&mut self, block: &Block, rows: &[usize], weights: Option<&[f32]>) {
         if self.scaling == Scaling::None {
             return;
         }
         let (width, mean) = (block.width(), self.mean());
-        let each = rows.iter().flat_map(|&row| row * width..(row + 1) * width);
-        let values = each.map(|i| block.value(i));
-        match self.second_pass {
-            false => {
-                self.values += rows.len() * width;
-                self.sum = values.fold(self.sum, |sum, x| sum + x);
+        for (i, &row) in rows.iter().enumerate() {
+            let weight = weights.map_or(1.0, |weights| f64::from(weights[i]));
+            let values = (row * width..(row + 1) * width).map(|i| block.value(i));
+            match self.second_pass {
+                false => {
+                    self.weight += weight * width as f64;
+                    self.sum = values.fold(self.sum, |sum, x| sum + weight * x);
+                }
+                true => {
+                    let add = |sum, x: f64| sum + weight * (x - mean).powi(2);
+                    self.squares = values.fold(self.squares, add);
+                }
             }
-            true => self.squares = values.fold(self.squares, |sum, x| sum + (x - mean).powi(2)),
         }
     }
 
+    /// Σ w, or 1 where there is nothing.
+    fn total_weight(&self) -> f64 {
+        if self.weight > 0.0 { self.weight } else { 1.0 }
+    }
+
     fn mean(&self) -> f64 {
-        self.sum / self.values.max(1) as f64
+        self.sum / self.total_weight()
     }
 
     fn end_pass(&mut self) -> bool {
@@ -243,7 +263,7 @@ impl ImageFit {
     fn finish(self) -> Result<Encoding, LeftOut> {
         let (mut scale, mut offset) = (if self.is_bytes { 1.0 / 255.0 } else { 1.0 }, 0.0);
         if self.scaling != Scaling::None {
-            let deviation = (self.squares / self.values.max(1) as f64).sqrt();
+            let deviation = (self.squares / self.total_weight()).sqrt();
             if deviation == 0.0 || !deviation.is_finite() {
                 return Err(LeftOut::Constant);
             }

@@ -11,6 +11,7 @@ use crate::error::{Error, Note, Result, did_you_mean, quote, quote_list};
 use crate::part::Part;
 use crate::table::Table;
 use crate::target::Target;
+use crate::weights::row_weights;
 
 /// Training rows that are read block by block, once in each pass. A block is a table and the
 /// training rows in it.
@@ -71,6 +72,8 @@ impl Preprocessing {
             sample_weight: (options.sample_weight.clone()).or(table.roles.weights.clone()),
         };
         preprocessing.check_names(table)?;
+        let weights = preprocessing.sample_weight.clone();
+        let weighted_by = weights.as_deref();
         let mut notes = Vec::new();
         let mut target = TargetFit::new(&preprocessing.target);
         let mut left_out: BTreeMap<LeftOut, Vec<&str>> = BTreeMap::new();
@@ -83,7 +86,7 @@ impl Preprocessing {
         while !columns.is_empty() {
             let count = blocks.columns_at_once().clamp(1, columns.len());
             let mut group: Vec<ColumnFit> = columns.drain(..count).collect();
-            fit_columns(&mut group, blocks)?;
+            fit_columns(&mut group, blocks, weighted_by)?;
             for fit in group {
                 let name = fit.name;
                 match fit.finish(options, &mut notes)? {
@@ -118,7 +121,10 @@ impl Preprocessing {
             );
         }
         loop {
-            blocks.each(&mut |table, part| target.add(&preprocessing.target, table, part))?;
+            blocks.each(&mut |table, part| {
+                let weights = row_weights(table, weighted_by, &part.rows)?;
+                target.add(&preprocessing.target, table, part, weights.as_deref())
+            })?;
             if !target.end_pass() {
                 break;
             }
@@ -168,16 +174,21 @@ impl Preprocessing {
 }
 
 /// Passes over the blocks until no column needs another pass.
-fn fit_columns(fits: &mut [ColumnFit<'_>], blocks: &dyn Blocks) -> Result<()> {
+fn fit_columns(
+    fits: &mut [ColumnFit<'_>],
+    blocks: &dyn Blocks,
+    weighted_by: Option<&str>,
+) -> Result<()> {
     let mut unfinished: Vec<&mut ColumnFit> = fits.iter_mut().collect();
     while !unfinished.is_empty() {
         blocks.each(&mut |table, part| {
+            let weights = row_weights(table, weighted_by, &part.rows)?;
             (unfinished.iter_mut()).try_for_each(|fit| {
                 let column = table.column(fit.name).ok_or_else(|| {
                     let found = format!("no column {}", quote(fit.name));
                     Error::invalid(table.location(), found, "the columns of earlier rows")
                 })?;
-                fit.add(table, column, &part.rows)
+                fit.add(table, column, &part.rows, weights.as_deref())
             })
         })?;
         unfinished.retain_mut(|fit| fit.end_pass());

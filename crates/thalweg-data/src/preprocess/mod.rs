@@ -20,7 +20,7 @@ pub use dense::Element;
 pub use fit::Blocks;
 pub(crate) use numeric::NumericFit;
 pub use numeric::{Numeric, Scaling};
-pub use options::{ClassWeight, FitOptions};
+pub use options::{Balanced, ClassWeight, FitOptions};
 pub use thalweg_core::precision::Dtype;
 
 use crate::error::{Error, Location, Result};

@@ -56,11 +56,15 @@ pub(crate) struct NumericFit {
     pub least: f64,
     /// The largest value, −∞ if there is none.
     pub most: f64,
+    /// Σ w and Σ w·x of the values present.
+    weight: f64,
     sum: f64,
-    /// Σ x/unit/n and Σ (x/unit − mean)².
+    /// Σ w·x/unit/Σw and Σ w·(x/unit − mean)².
     unit_sum: f64,
     squares: f64,
     kept: Vec<f64>,
+    /// The weights of these, where values have some.
+    kept_weights: Option<Vec<f64>>,
 }
 
 impl NumericFit {
@@ -76,10 +80,12 @@ impl NumericFit {
             varies: false,
             least: f64::INFINITY,
             most: f64::NEG_INFINITY,
+            weight: zero,
             sum: zero,
             unit_sum: zero,
             squares: zero,
             kept: Vec::new(),
+            kept_weights: None,
         }
     }
 
@@ -95,9 +101,24 @@ impl NumericFit {
 
     /// Adds the values of a block, NaN where missing.
     pub fn add(&mut self, values: impl Iterator<Item = f64>) {
-        let (unit, mean, count) = (self.unit(), self.unit_mean(), self.present as f64);
+        self.extend(values.map(|x| (x, 1.0)));
+    }
+
+    /// The same with a weight for each value.
+    pub fn add_weighted(&mut self, values: impl Iterator<Item = f64>, weights: Option<&[f32]>) {
+        match weights {
+            None => self.add(values),
+            Some(weights) => {
+                self.kept_weights.get_or_insert_default();
+                self.extend(values.zip(weights.iter().map(|&weight| f64::from(weight))));
+            }
+        }
+    }
+
+    fn extend(&mut self, values: impl Iterator<Item = (f64, f64)>) {
+        let (unit, mean, total) = (self.unit(), self.unit_mean(), self.weight);
         let (scaled, keeps) = (self.is_scaled_pass(), self.keeps());
-        for x in values {
+        for (x, weight) in values {
             self.rows += usize::from(self.passes == 0);
             match (x.is_nan(), self.passes) {
                 (true, _) => {}
@@ -109,13 +130,17 @@ impl NumericFit {
                     self.varies |= x != self.first;
                     self.least = self.least.min(x);
                     self.most = self.most.max(x);
-                    self.sum += x;
+                    self.weight += weight;
+                    self.sum += weight * x;
                 }
-                (false, _) if scaled => self.unit_sum += x / unit / count,
+                (false, _) if scaled => self.unit_sum += weight * (x / unit / total),
                 (false, _) => {
-                    self.squares += (x / unit - mean).powi(2);
+                    self.squares += weight * (x / unit - mean).powi(2);
                     if keeps {
                         self.kept.push(x);
+                        self.kept_weights
+                            .iter_mut()
+                            .for_each(|all| all.push(weight));
                     }
                 }
             }
@@ -151,9 +176,14 @@ impl NumericFit {
 
     fn unit_mean(&self) -> f64 {
         match self.unit() == 1.0 {
-            true => self.sum / self.present.max(1) as f64,
+            true => self.sum / self.total_weight(),
             false => self.unit_sum,
         }
+    }
+
+    /// Σ w, or 1 where there is nothing.
+    fn total_weight(&self) -> f64 {
+        if self.weight > 0.0 { self.weight } else { 1.0 }
     }
 
     fn has_missing(&self) -> bool {
@@ -170,9 +200,14 @@ impl NumericFit {
         !self.varies
     }
 
+    /// The values that were kept for medians and quartiles, sorted.
+    pub(super) fn sorted(&mut self) -> Sorted {
+        Sorted::of(std::mem::take(&mut self.kept), self.kept_weights.take())
+    }
+
     /// Mean and population standard deviation of the values present.
     pub fn mean_and_deviation(&self) -> (f64, f64) {
-        let (unit, variance) = (self.unit(), self.squares / self.present.max(1) as f64);
+        let (unit, variance) = (self.unit(), self.squares / self.total_weight());
         (self.unit_mean() * unit, variance.sqrt() * unit)
     }
 
@@ -182,9 +217,10 @@ impl NumericFit {
         match self.present {
             0 => return Err(LeftOut::Empty),
             _ if constant && !indicator => return Err(LeftOut::Constant),
-            _ => self.kept.sort_unstable_by(f64::total_cmp),
+            _ => {}
         }
-        let at = |q| quantile(&self.kept, q);
+        let sorted = self.sorted();
+        let at = |q| sorted.quantile(q);
         let (center, spread) = match self.scaling {
             Scaling::Standard => self.mean_and_deviation(),
             _ if constant => (self.first, 0.0),
@@ -232,8 +268,56 @@ impl Numeric {
     }
 }
 
+/// Sorted values with their weights, where they have some.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    values: Vec<f64>,
+    weights: Option<Vec<f64>>,
+}
+
+impl Sorted {
+    fn of(mut values: Vec<f64>, weights: Option<Vec<f64>>) -> Self {
+        let Some(weights) = weights else {
+            values.sort_unstable_by(f64::total_cmp);
+            return Self {
+                values,
+                weights: None,
+            };
+        };
+        let mut pairs: Vec<(f64, f64)> = values.into_iter().zip(weights).collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (values, weights) = pairs.into_iter().unzip();
+        Self {
+            values,
+            weights: Some(weights),
+        }
+    }
+
+    /// Quantile, linear between neighbours (NumPy's default). A value of weight w counts as w/u
+    /// values, u the least weight: whole weights, a 1 among them, are repeated values.
+    pub fn quantile(&self, q: f64) -> f64 {
+        let Some(weights) = &self.weights else {
+            return quantile(&self.values, q);
+        };
+        let unit = weights.iter().copied().fold(f64::INFINITY, f64::min);
+        let at = q * (weights.iter().sum::<f64>() - unit);
+        let mut end = 0.0;
+        for (i, (&value, weight)) in self.values.iter().zip(weights).enumerate() {
+            end += weight;
+            match self.values.get(i + 1) {
+                Some(&next) if at >= end || next == value => {}
+                Some(&next) if at > end - unit => {
+                    return value + (next - value) * ((at - (end - unit)) / unit);
+                }
+                _ => return value,
+            }
+        }
+        f64::NAN
+    }
+}
+
 /// Quantile of sorted values, linear between neighbours (NumPy's default).
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * sorted.len().saturating_sub(1) as f64;
     let (low, high) = (at.floor() as usize, at.ceil() as usize);
     match (sorted.get(low), sorted.get(high)) {
@@ -276,6 +360,37 @@ mod tests {
         assert_eq!(numeric.apply(f64::MAX), 3.0);
         let mostly_equal = fit(&[0.0, 0.0, 0.0, 0.0, 4.0], Scaling::Robust).unwrap();
         assert_eq!(mostly_equal.scale, 0.5);
+    }
+
+    #[test]
+    fn whole_weights_are_repeated_values_and_equal_weights_are_none() {
+        let values = [3.0, -1.0, f64::NAN, 0.25, 9.0, 2.0];
+        let weights = [2.0f32, 1.0, 3.0, 5.0, 1.0, 4.0];
+        let fit = |values: &[f64], weights: Option<&[f32]>, scaling| {
+            let mut fit = NumericFit::new(scaling);
+            fit.add_weighted(values.iter().copied(), weights);
+            while fit.end_pass() {
+                fit.add_weighted(values.iter().copied(), weights);
+            }
+            fit.finish().unwrap()
+        };
+        let repeated: Vec<f64> = (values.iter().zip(weights))
+            .flat_map(|(value, weight)| vec![*value; weight as usize])
+            .collect();
+        for scaling in [Scaling::Standard, Scaling::Robust] {
+            let (ours, theirs) = (
+                fit(&values, Some(&weights), scaling),
+                fit(&repeated, None, scaling),
+            );
+            assert_eq!(ours.fill, theirs.fill);
+            assert!((ours.center - theirs.center).abs() < 1e-15);
+            assert!((ours.scale - theirs.scale).abs() < 1e-15);
+            let equal = fit(&values, Some(&[2.0; 6]), scaling);
+            assert_eq!(equal, fit(&values, None, scaling));
+        }
+        // numpy: np.average([3, -1, 0.25, 9, 2], weights=[2, 1, 5, 1, 4]) = 1.7884615384615385
+        let mean = fit(&values, Some(&weights), Scaling::Standard).center;
+        assert!((mean - 1.788_461_538_461_538_5).abs() < 1e-15);
     }
 
     #[test]

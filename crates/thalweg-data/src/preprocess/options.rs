@@ -1,11 +1,14 @@
 //! What a user chooses about the preprocessing.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::numeric::Scaling;
+use crate::error::{Error, Location, Result, did_you_mean, quote, quote_list};
 
 /// How to fit; every field has a default.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FitOptions {
     /// How numbers are scaled.
@@ -48,9 +51,61 @@ impl Default for FitOptions {
 }
 
 /// Weights of the classes while training; they multiply row weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClassWeight {
+    /// W / (classes · W_k) for the weights W_k of the rows of class k, as in scikit-learn: all
+    /// classes count the same.
+    Balanced(Balanced),
+    /// These; 1 for the classes that are not named.
+    Of(BTreeMap<String, f64>),
+}
+
+/// The word `balanced`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ClassWeight {
-    /// n / (classes · rows of the class), as in scikit-learn.
+pub enum Balanced {
+    /// See [`ClassWeight::Balanced`].
     Balanced,
+}
+
+impl ClassWeight {
+    /// See [`ClassWeight::Balanced`].
+    pub const BALANCED: Self = Self::Balanced(Balanced::Balanced);
+
+    /// The weight of each of `classes`, of which the training rows weigh `shares`.
+    ///
+    /// # Errors
+    /// If a weight is of no class, or not a number above 0.
+    pub(super) fn weights(&self, classes: &[String], shares: &[f64]) -> Result<Vec<f64>> {
+        let named = match self {
+            Self::Balanced(_) => {
+                let total: f64 = shares.iter().sum();
+                let present = shares.iter().filter(|share| **share > 0.0).count();
+                let weight = |share: &f64| match *share > 0.0 {
+                    true => total / (present as f64 * share),
+                    false => 1.0,
+                };
+                return Ok(shares.iter().map(weight).collect());
+            }
+            Self::Of(named) => named,
+        };
+        let names = || classes.iter().map(String::as_str);
+        for (name, weight) in named {
+            let refuse = |found: String, expected: String| {
+                Error::invalid(Location::field("data.fit.class_weight"), found, expected)
+            };
+            if !classes.contains(name) {
+                let found = format!("the class {}", quote(name));
+                let expected = format!("classes of the target: {}", quote_list(names()));
+                return Err(refuse(found, expected).remedy(did_you_mean(name, names())));
+            }
+            if !(*weight > 0.0 && weight.is_finite()) {
+                let found = format!("{weight} for class {}", quote(name));
+                return Err(refuse(found, "a number above 0".to_owned()));
+            }
+        }
+        let weight = |class| named.get(class).copied().unwrap_or(1.0);
+        Ok(classes.iter().map(weight).collect())
+    }
 }

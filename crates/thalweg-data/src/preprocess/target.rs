@@ -3,7 +3,7 @@
 use thalweg_core::dataset::Targets;
 
 use super::numeric::NumericFit;
-use super::options::{ClassWeight, FitOptions};
+use super::options::FitOptions;
 use super::{Preprocessing, Scaling, TargetScaling};
 use crate::error::{Error, Note, Result, quote, quote_list};
 use crate::part::Part;
@@ -16,8 +16,8 @@ pub(super) struct TargetFit {
     rows: usize,
     /// One for each regression target.
     values: Vec<NumericFit>,
-    /// Rows of each class.
-    classes: Vec<usize>,
+    /// Rows of each class, and Σ w of these.
+    classes: Vec<(usize, f64)>,
 }
 
 impl TargetFit {
@@ -31,22 +31,31 @@ impl TargetFit {
             values: (0..regressed)
                 .map(|_| NumericFit::new(Scaling::Standard))
                 .collect(),
-            classes: vec![0; target.classes.len()],
+            classes: vec![(0, 0.0); target.classes.len()],
         }
     }
 
-    /// Adds the targets of a block.
-    pub fn add(&mut self, target: &Target, table: &Table, part: &Part<'_>) -> Result<()> {
+    /// Adds the targets of a block, with the weights of its rows where they have some.
+    pub fn add(
+        &mut self,
+        target: &Target,
+        table: &Table,
+        part: &Part<'_>,
+        weights: Option<&[f32]>,
+    ) -> Result<()> {
         self.rows += part.rows.len();
         match &*part.targets(target, table)? {
             Targets::Classes(classes) => {
-                for &class in classes {
-                    self.classes[class as usize] += 1;
+                for (i, &class) in classes.iter().enumerate() {
+                    let (rows, weight) = &mut self.classes[class as usize];
+                    *rows += 1;
+                    *weight += weights.map_or(1.0, |weights| f64::from(weights[i]));
                 }
             }
             Targets::Values { width, values } => {
                 for (j, fit) in self.values.iter_mut().enumerate() {
-                    fit.add(values.iter().skip(j).step_by(*width).copied());
+                    let values = values.iter().skip(j).step_by(*width).copied();
+                    fit.add_weighted(values, weights);
                 }
             }
         }
@@ -93,20 +102,19 @@ impl TargetFit {
                 .push(TargetScaling { mean, deviation });
         }
         let classes = preprocessing.target.classes.iter().zip(&self.classes);
-        let absent = classes.filter(|&(_, &n)| n == 0);
+        let absent = classes.filter(|(_, (rows, _))| *rows == 0);
         let absent: Vec<&str> = absent.map(|(class, _)| class.as_str()).collect();
         if !absent.is_empty() {
             let text = format!("no training row of the classes {}", quote_list(absent));
             notes.push(Note::warning(text));
         }
-        if options.class_weight == Some(ClassWeight::Balanced) && !self.classes.is_empty() {
-            let present = self.classes.iter().filter(|&&n| n > 0).count();
-            let weight = |&n: &usize| match n {
-                0 => 1.0,
-                n => self.rows as f64 / (present * n) as f64,
-            };
-            preprocessing.class_weights = Some(self.classes.iter().map(weight).collect());
-        }
+        let shares = self.classes.iter().map(|(_, weight)| *weight);
+        preprocessing.class_weights = match &options.class_weight {
+            Some(how) if !self.classes.is_empty() => {
+                Some(how.weights(&preprocessing.target.classes, &shares.collect::<Vec<_>>())?)
+            }
+            _ => None,
+        };
         Ok(())
     }
 }

@@ -1,0 +1,75 @@
+//! Weights of rows: read from their column; rows of weight 0 are left out before anything looks at
+//! the rows.
+
+use std::borrow::Cow;
+
+use crate::error::{Error, Location, Note, Result, quote};
+use crate::stray::spelled_numbers;
+use crate::table::{ColumnData, Table};
+use crate::target::not_a_number;
+
+/// The weights of `rows` in the column `name`; none where the table has no such column.
+///
+/// # Errors
+/// Names the first cell among `rows` that is no finite number ≥ 0.
+pub(crate) fn row_weights(
+    table: &Table,
+    name: Option<&str>,
+    rows: &[usize],
+) -> Result<Option<Vec<f32>>> {
+    let Some(column) = name.and_then(|name| table.column(name)) else {
+        return Ok(None);
+    };
+    let fail = |row: usize| {
+        let found = column
+            .text(row)
+            .map_or("a missing value".to_owned(), |text| quote(&text));
+        Error::invalid(
+            table.cell(row, &column.name),
+            found,
+            "a weight: a finite number ≥ 0",
+        )
+        .remedy("correct the cell or choose another `data.fit.sample_weight`")
+    };
+    let numbers = match (&column.data, not_a_number(table, column)) {
+        (ColumnData::Numeric(numbers), _) => Cow::Borrowed(numbers.as_slice()),
+        (ColumnData::Text(text), None) => Cow::Owned(spelled_numbers(text)),
+        (_, error) => return Err(error.unwrap_or_else(|| fail(0))),
+    };
+    let fits = |row: &usize| numbers[*row] >= 0.0 && (numbers[*row] as f32).is_finite();
+    match rows.iter().find(|row| !fits(row)) {
+        Some(&row) => Err(fail(row)),
+        None => Ok(Some(rows.iter().map(|&row| numbers[row] as f32).collect())),
+    }
+}
+
+/// The table without its rows of weight 0, which are as good as absent, and a note on them.
+///
+/// # Errors
+/// As [`row_weights`], and when no row is left.
+pub(crate) fn without_zeros<'a>(
+    table: &'a Table,
+    name: Option<&str>,
+) -> Result<(Cow<'a, Table>, Option<Note>)> {
+    let all = table.all_rows();
+    let (Some(name), Some(weights)) = (name, row_weights(table, name, &all)?) else {
+        return Ok((Cow::Borrowed(table), None));
+    };
+    let kept: Vec<usize> = all.into_iter().filter(|&row| weights[row] > 0.0).collect();
+    let (rows, left) = (table.rows, table.rows - kept.len());
+    if left == 0 {
+        return Ok((Cow::Borrowed(table), None));
+    }
+    if kept.is_empty() {
+        let location = table.location().column(name);
+        let found = format!("a weight of 0 for all rows ({rows})");
+        let remedy = "correct the weights, or choose another `data.fit.sample_weight`";
+        return Err(Error::invalid(location, found, "at least one weight above 0").remedy(remedy));
+    }
+    let (file, noun) = (
+        Location::file(&table.file),
+        if left == 1 { "row" } else { "rows" },
+    );
+    let text = format!("{file}: {left} of {rows} rows left out: {noun} of weight 0");
+    Ok((Cow::Owned(table.keep(&kept)), Some(Note::info(text))))
+}
