@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use thalweg::Request;
+use thalweg::inspection::Inspect;
 use thalweg::job::{Base, Options, Output};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Setting;
@@ -40,6 +41,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Score a trained model on rows whose targets are known
     Evaluate(EvaluateArgs),
+    /// Show runs beside one another: scores, curves, settings
+    Compare(CompareArgs),
     /// Show what a data file or a model holds
     Info(InfoArgs),
     /// List what can be named or set: optimizers, losses, layers, penalties, stopping, …
@@ -51,7 +54,8 @@ pub enum Command {
 #[derive(Args)]
 #[command(after_help = "\
 Everything that is not set is chosen by what the data are, and the summary says what and why.
-The run folder receives model.safetensors, config.toml, log.jsonl, and while training a checkpoint.
+The run folder receives report.html, model.safetensors, config.toml, log.jsonl, and while training a
+checkpoint.
 
 Examples:
   thalweg train builtin:digits
@@ -99,6 +103,12 @@ pub struct TrainArgs {
         conflicts_with_all = ["config", "continue"]
     )]
     pub resume: bool,
+    /// Leave out report.html, the page that shows the run
+    #[arg(long, help_heading = "Run")]
+    pub no_report: bool,
+    /// Show no values of single rows in the report
+    #[arg(long, help_heading = "Run", conflicts_with = "no_report")]
+    pub no_rows: bool,
     /// Leave the checkpoint of the last epoch in the run folder, so that --continue goes on as if
     /// never stopped
     #[arg(long, help_heading = "Run")]
@@ -139,9 +149,18 @@ impl TrainArgs {
             output: (self.out.clone()).map_or(Output::Numbered, Output::Folder),
             resume: self.resume,
             keep_checkpoint: self.keep_checkpoint,
+            inspect: (!self.no_report).then(|| inspect(self.no_rows)),
             threads: self.threads,
             loss: None,
         }
+    }
+}
+
+/// What a report may show.
+fn inspect(no_rows: bool) -> Inspect {
+    match no_rows {
+        true => Inspect::WithoutRows,
+        false => Inspect::All,
     }
 }
 
@@ -173,8 +192,9 @@ pub struct PredictArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-Example:
-  thalweg evaluate runs/houses-1 houses-2025.csv")]
+Examples:
+  thalweg evaluate runs/houses-1 houses-2025.csv
+  thalweg evaluate runs/houses-1 houses-2025.csv --report houses-2025.html")]
 pub struct EvaluateArgs {
     /// A model file or a run folder
     pub model: PathBuf,
@@ -183,6 +203,12 @@ pub struct EvaluateArgs {
     /// File of labels that belongs to DATA (IDX, .npy)
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Write a page that shows the scores and the errors
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Show no values of single rows in the report
+    #[arg(long, requires = "report")]
+    pub no_rows: bool,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -191,6 +217,32 @@ pub struct EvaluateArgs {
     pub threads: Option<usize>,
     #[command(flatten)]
     pub read: ReadFlags,
+}
+
+impl EvaluateArgs {
+    /// What the report may show, if there is to be one.
+    pub fn inspect(&self) -> Option<Inspect> {
+        self.report.as_ref().map(|_| inspect(self.no_rows))
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+A curve, its scores and its settings a run; with --report as a page to look at.
+
+Examples:
+  thalweg compare runs/houses-1 runs/houses-2
+  thalweg compare runs/houses-* --report houses.html")]
+pub struct CompareArgs {
+    /// Folders of two runs or more
+    #[arg(value_name = "RUN", num_args = 2.., required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Write a page with curves on one another, scores and differences
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

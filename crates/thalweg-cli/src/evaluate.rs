@@ -7,9 +7,11 @@ use thalweg::Model;
 use thalweg::fields::paths_by_flags;
 use thalweg::scores::Scores;
 use thalweg::text::{columns, count, figure};
+use thalweg_data::Source;
 
 use crate::args::EvaluateArgs;
 use crate::exit::Result;
+use crate::output;
 
 /// More classes make no readable matrix.
 const CLASSES: usize = 20;
@@ -20,29 +22,36 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     if let Some(threads) = args.threads {
         model = model.with_threads(threads);
     }
+    if let Some(path) = &args.report {
+        output::check("--report", path, model.path(), &Source::parse(&args.data)?)?;
+    }
     let options = args.read.options(args.labels.as_deref())?;
-    let (scores, notes) = model.evaluate_source(&args.data, options)?;
+    let (scores, notes, inspection) = model.inspect_source(&args.data, options, args.inspect())?;
     for note in &notes {
         let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
     }
+    if let (Some(path), Some(inspection)) = (&args.report, &inspection) {
+        let page = thalweg_report::evaluation(&model, &args.data, &scores, inspection, &notes);
+        output::write(path, page.as_bytes())?;
+    }
     let classes = model.description().preprocessing.classes();
 
-    let mut output = io::stdout().lock();
+    let mut out = io::stdout().lock();
     if args.json {
         let line = Line {
             rows: scores.rows,
             scores: &scores,
             confusion: scores.confusion.as_deref().map(counts),
         };
-        serde_json::to_writer(&mut output, &line).map_err(io::Error::from)?;
-        return Ok(writeln!(output)?);
+        serde_json::to_writer(&mut out, &line).map_err(io::Error::from)?;
+        return Ok(writeln!(out)?);
     }
-    writeln!(output, "{}", count(scores.rows, "row"))?;
+    writeln!(out, "{}", count(scores.rows, "row"))?;
     if let Some(loss) = scores.loss {
-        writeln!(output, "{:<10}{}", "loss", figure(loss))?;
+        writeln!(out, "{:<10}{}", "loss", figure(loss))?;
     }
     for (name, value) in &scores.metrics {
-        writeln!(output, "{name:<10}{}", figure(*value))?;
+        writeln!(out, "{name:<10}{}", figure(*value))?;
     }
     let matrix = scores.confusion.filter(|matrix| matrix.len() <= CLASSES);
     for line in matrix
@@ -50,7 +59,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         .iter()
         .flatten()
     {
-        writeln!(output, "{line}")?;
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }

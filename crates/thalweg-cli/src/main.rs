@@ -3,6 +3,7 @@
 
 mod args;
 mod bench;
+mod compare;
 mod evaluate;
 mod exit;
 mod flags;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Info(args) => info::run(&args),
         Command::List(args) => list::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -9,12 +9,12 @@ use thalweg_core::error::Error;
 use thalweg_data::Source;
 
 use crate::exit::{Failure, Result};
-use thalweg::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, unwritable, write_atomically};
+use thalweg::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, REPORT, unwritable, write_atomically};
 
 /// Refuses an output that is the model, a file beside it in its run folder, or among the data.
-pub fn check(output: &Path, model: &Path, data: &Source) -> Result<()> {
+pub fn check(flag: &str, output: &Path, model: &Path, data: &Source) -> Result<()> {
     let mut inputs = vec![(model.to_owned(), "the model")];
-    for name in [MODEL, CONFIG, LOG, CHECKPOINT] {
+    for name in [MODEL, CONFIG, LOG, CHECKPOINT, REPORT] {
         inputs.push((model.with_file_name(name), "a file of the model's run"));
     }
     match data {
@@ -30,8 +30,21 @@ pub fn check(output: &Path, model: &Path, data: &Source) -> Result<()> {
     for (path, what) in inputs {
         // A name that is not there yet is compared as a name.
         if same_file(&target, &path) || same_name(&target, &path) {
-            let place = format!("--output {}", output.display());
+            let place = format!("{flag} {}", output.display());
             return Err(Error::invalid(place, what, "another file").into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an output that is a file of a run.
+pub fn check_run(flag: &str, output: &Path, run: &Path) -> Result<()> {
+    let target = destination(output);
+    for name in [MODEL, CONFIG, LOG, CHECKPOINT, REPORT] {
+        let path = run.join(name);
+        if same_file(&target, &path) || same_name(&target, &path) {
+            let place = format!("{flag} {}", output.display());
+            return Err(Error::invalid(place, "a file of a run", "another file").into());
         }
     }
     Ok(())

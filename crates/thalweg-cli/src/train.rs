@@ -3,7 +3,8 @@
 use thalweg::fields::paths_by_flags;
 use thalweg::fit::Ended;
 use thalweg::job::Job;
-use thalweg::run_folder::{CONFIG, LOG, MODEL, SURFACE};
+use thalweg::run_folder::{CONFIG, LOG, MODEL, REPORT, SURFACE, unwritable};
+use thalweg_data::Note;
 
 use crate::args::TrainArgs;
 use crate::exit::{Failure, Result};
@@ -15,7 +16,11 @@ use crate::terminal::Terminal;
 /// The command.
 pub fn run(args: &TrainArgs) -> Result<()> {
     let mut terminal = Terminal::new(args.quiet, args.json);
-    let mut tell = |note: &_| terminal.note(note);
+    let mut notes = Vec::new();
+    let mut tell = |note: &Note| {
+        terminal.note(note);
+        notes.push(note.clone());
+    };
     let job = Job::open(&args.request()?, None, args.options(), &mut tell)?;
     if let (Some(end), Some(out)) = (job.finished(), &args.out) {
         let why = end["stopped_by"].as_str().unwrap_or_default();
@@ -28,11 +33,25 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let mut progress = Progress::new(&mut terminal);
     let ended = job.train(&mut progress)?;
     progress.finish();
-    report(&ended, &terminal)
+    if !args.no_report {
+        notes.extend(ended.notes.iter().cloned());
+        write_report(&ended, &notes)?;
+    }
+    report(&ended, &terminal, args.no_report)
+}
+
+/// The page that shows the run, into its folder.
+fn write_report(ended: &Ended, notes: &[Note]) -> Result<()> {
+    let Some(folder) = &ended.folder else {
+        return Ok(());
+    };
+    let written = thalweg_report::run(folder, ended, notes)
+        .and_then(|page| folder.write(REPORT, page.as_bytes()));
+    Ok(written.map_err(|error| unwritable(&folder.file(REPORT), &error))?)
 }
 
 /// What a user sees of the end of a run.
-fn report(ended: &Ended, terminal: &Terminal) -> Result<()> {
+fn report(ended: &Ended, terminal: &Terminal, no_report: bool) -> Result<()> {
     let folder = ended.folder.as_ref();
     let place = folder.map_or(String::new(), ToString::to_string);
     if ended.model.is_some() {
@@ -53,6 +72,9 @@ fn report(ended: &Ended, terminal: &Terminal) -> Result<()> {
         )));
     }
     let mut files = vec![MODEL, CONFIG, LOG];
+    if !no_report {
+        files.insert(0, REPORT);
+    }
     if let (Some((surface, parameters)), Some(folder)) = (&ended.surface, folder)
         && surface::draw(surface, parameters, folder, terminal)?
     {

@@ -118,6 +118,7 @@ fn answers_never_replace_what_they_were_made_from() {
         "m/config.toml",
         "m/log.jsonl",
         "m/checkpoint.safetensors",
+        "m/report.html",
     ] {
         let message = place.refused(&format!("predict m new.csv -o {output}"));
         assert!(message.contains("expected another file"), "{message}");
@@ -125,7 +126,12 @@ fn answers_never_replace_what_they_were_made_from() {
     assert_eq!(place.text("new.csv"), "x,color\n1,red\n");
     assert_eq!(
         place.files("m"),
-        ["config.toml", "log.jsonl", "model.safetensors"]
+        [
+            "config.toml",
+            "log.jsonl",
+            "model.safetensors",
+            "report.html"
+        ]
     );
 }
 

@@ -76,7 +76,12 @@ fn weight_and_bias_are_drawn_as_contours() {
     ));
     assert_eq!(
         place.files("b"),
-        ["config.toml", "log.jsonl", "model.safetensors"]
+        [
+            "config.toml",
+            "log.jsonl",
+            "model.safetensors",
+            "report.html"
+        ]
     );
 }
 

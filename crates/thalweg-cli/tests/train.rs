@@ -4,7 +4,12 @@ mod common;
 
 use common::{Workplace, events};
 
-const FILES: [&str; 3] = ["config.toml", "log.jsonl", "model.safetensors"];
+const FILES: [&str; 4] = [
+    "config.toml",
+    "log.jsonl",
+    "model.safetensors",
+    "report.html",
+];
 
 #[test]
 fn digits_are_learned_without_any_option_and_only_the_promised_files_are_written() {
@@ -183,7 +188,10 @@ fn training_that_diverges_says_where_and_what_to_try() {
     }
     let end = events(&place.text("a/log.jsonl")).pop().unwrap();
     assert_eq!(end["stopped_by"], "diverged");
-    assert_eq!(place.files("a"), ["config.toml", "log.jsonl"]);
+    assert_eq!(
+        place.files("a"),
+        ["config.toml", "log.jsonl", "report.html"]
+    );
 }
 
 #[test]
@@ -400,7 +408,10 @@ fn a_model_whose_loss_is_not_finite_is_a_divergence() {
     );
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("training diverged"), "{ended:?}");
-    assert_eq!(place.files("a"), ["config.toml", "log.jsonl"]);
+    assert_eq!(
+        place.files("a"),
+        ["config.toml", "log.jsonl", "report.html"]
+    );
     let end = events(&place.text("a/log.jsonl")).pop().unwrap();
     assert_eq!(end["stopped_by"], "diverged");
     assert!(end["best_epoch"].is_null());

@@ -58,6 +58,8 @@ pub enum Purpose {
     Synthesize = 5,
     /// How training rows are changed; substream = step.
     Augment = 6,
+    /// Rows drawn with replacement, for confidence intervals.
+    Resample = 7,
 }
 
 /// A stream of random numbers addressed by a 64-bit index.

@@ -19,6 +19,7 @@ use crate::checkpoint::Owner;
 use crate::config::{Config, OutputBias};
 use crate::error::{Error, Result, running};
 use crate::footprint;
+use crate::inspection::{self, Inspection};
 use crate::job::{INTERRUPTED, Job, Options, Output};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
@@ -68,6 +69,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The model of the best epoch; none if no epoch ended well.
     pub model: Option<Model>,
+    /// What a report shows of the model, if the run was to be inspected.
+    pub inspection: Option<Inspection>,
     /// The config that was trained.
     pub config: Config,
     /// Why the preset chose what it chose.
@@ -393,6 +396,11 @@ impl Training<'_> {
             })?,
         };
         ended.model = Some(Model::new(description, engine)?);
+        if let Some(what) = self.options.inspect {
+            let inspection = inspection::of_run(engine, self.rows, self.config, what)?;
+            ended.end.intervals.clone_from(&inspection.intervals);
+            ended.inspection = Some(inspection);
+        }
         Ok(ended)
     }
 
@@ -409,11 +417,13 @@ impl Training<'_> {
                 validation: None,
                 test: None,
                 best_constant: None,
+                intervals: Vec::new(),
                 out: self.folder.map(RunFolder::to_string),
                 not_finite: None,
             },
             outcome,
             model: None,
+            inspection: None,
             config: self.config.clone(),
             reasons: Vec::new(),
             notes: Vec::new(),

@@ -12,6 +12,7 @@ use thalweg_data::{Note, Source};
 use crate::config::{Config, IN_MEMORY};
 use crate::continuation::Continuation;
 use crate::error::Result;
+use crate::inspection::Inspect;
 use crate::load;
 use crate::log;
 use crate::network_file::NetworkFile;
@@ -61,6 +62,8 @@ pub struct Options {
     pub resume: bool,
     /// Whether the checkpoint of the last epoch stays in the folder.
     pub keep_checkpoint: bool,
+    /// What to find out for a report of the model; `None`: nothing.
+    pub inspect: Option<Inspect>,
     /// Threads, on which results do not depend; `None`: all.
     pub threads: Option<usize>,
     /// A loss in the place of the config's.

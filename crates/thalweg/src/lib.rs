@@ -72,6 +72,7 @@ pub mod fields;
 pub mod fit;
 mod footprint;
 mod format;
+pub mod inspection;
 pub mod job;
 mod load;
 pub mod log;

@@ -11,6 +11,7 @@ use thalweg_data::Task;
 
 use crate::error::{Result, input};
 use crate::format;
+use crate::inspection::Interval;
 use crate::run_folder::{LOG, RunFolder, unwritable};
 use crate::scores::Scores;
 
@@ -91,6 +92,10 @@ pub struct End {
     /// Scores of the best constant prediction on the test rows, or else the validation or training
     /// rows.
     pub best_constant: Option<Scores>,
+    /// The 95 % confidence intervals of the scores on the rows that the best constant is scored on, if the
+    /// run was inspected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<Interval>,
     /// The run folder, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,

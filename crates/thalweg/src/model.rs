@@ -183,6 +183,11 @@ impl Model {
         self
     }
 
+    /// Threads for predictions of many rows, if they are set.
+    pub(crate) fn threads(&self) -> Option<usize> {
+        self.threads
+    }
+
     /// What the model is, and how it came about.
     pub fn description(&self) -> &Description {
         &self.description

@@ -7,9 +7,11 @@ use thalweg_data::table::number_text;
 use thalweg_data::{Note, Part, Preprocessing, ReadOptions, Task};
 
 use crate::error::Result;
+use crate::inspection::{Inspect, Inspection, Subject, inspect};
 use crate::load;
 use crate::model::Model;
 use crate::scores::Scores;
+use crate::threads::threads_or_all;
 
 /// The predictions for many rows.
 #[derive(Debug)]
@@ -84,6 +86,20 @@ impl Model {
         source: &str,
         options: ReadOptions,
     ) -> Result<(Scores, Vec<Note>)> {
+        let (scores, notes, _) = self.inspect_source(source, options, None)?;
+        Ok((scores, notes))
+    }
+
+    /// The same, with what a report shows of these rows, if it is asked for.
+    ///
+    /// # Errors
+    /// As [`Model::evaluate_source`].
+    pub fn inspect_source(
+        &self,
+        source: &str,
+        options: ReadOptions,
+        what: Option<Inspect>,
+    ) -> Result<(Scores, Vec<Note>, Option<Inspection>)> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
         let loaded = load::load_for(preprocessing, &description.missing, source, options)?;
@@ -95,7 +111,23 @@ impl Model {
             .chain(bound.unused())
             .chain(bound.unseen(&rows))
             .collect();
-        Ok((self.evaluate(&dataset)?, notes))
+        let inspection = what.map(|what| {
+            let mut engine = self.engine(threads_or_all(self.threads()))?;
+            let subject = Subject {
+                part: "rows",
+                dataset: dataset.view(),
+                numbers: None,
+                training: None,
+            };
+            inspect(
+                &mut *engine,
+                preprocessing,
+                &description.network.loss,
+                &subject,
+                what,
+            )
+        });
+        Ok((self.evaluate(&dataset)?, notes, inspection.transpose()?))
     }
 
     /// Whether predictions are probabilities of classes or labels.

@@ -5,6 +5,7 @@ use thalweg_core::error::Error;
 use thalweg_core::source::RowSource;
 use thalweg_data::preprocess::{InputColumn, TargetScaling};
 use thalweg_data::target::Target;
+use thalweg_data::split::Split;
 use thalweg_data::{Encoding, Note, Prepared, Preprocessing, Task};
 
 use crate::error::Result;
@@ -62,6 +63,8 @@ pub struct RunRows<'a> {
     pub test: Option<Part<'a>>,
     /// Whether the test rows are no part of the table with the training rows.
     pub has_own_test: bool,
+    /// Where the rows of validation and test are in the table of the training rows, if they are there.
+    pub split: Split,
     /// What should be known of the rows.
     pub notes: Vec<Note>,
 }
@@ -74,6 +77,10 @@ impl From<Prepared> for RunRows<'_> {
             validation: prepared.validation.map(Part::Held),
             has_own_test: prepared.test.is_some() && prepared.split.test.is_empty(),
             test: prepared.test.map(Part::Held),
+            split: Split {
+                train: Vec::new(),
+                ..prepared.split
+            },
             notes: prepared.notes,
         }
     }
@@ -156,6 +163,7 @@ impl<'a> RunRows<'a> {
             validation: rows.validation.map(Part::Borrowed),
             test: rows.test.map(Part::Borrowed),
             has_own_test: rows.test.is_some(),
+            split: Split::default(),
             notes: Vec::new(),
         })
     }

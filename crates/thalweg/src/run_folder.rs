@@ -2,7 +2,8 @@
 //!
 //! `config.toml` and `log.jsonl` are there from the beginning, `model.safetensors` from the end;
 //! `checkpoint.safetensors` is there while training goes on and after an interruption, and goes
-//! when training is finished; `surface.svg` is there after an exhaustive search. Files other than
+//! when training is finished; `surface.svg` is there after an exhaustive search; `report.html` shows the
+//! run, where a program that can draw it has trained. Files other than
 //! the log are replaced whole: a temporary file beside them is written, synced and renamed.
 
 use std::fs::{self, File};
@@ -21,6 +22,8 @@ pub const CONFIG: &str = "config.toml";
 pub const LOG: &str = "log.jsonl";
 /// What a run needs to go on.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The page that shows the run.
+pub const REPORT: &str = "report.html";
 /// The error surface of an exhaustive search, drawn.
 pub const SURFACE: &str = "surface.svg";
 

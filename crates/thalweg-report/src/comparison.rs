@@ -1,0 +1,103 @@
+//! The page of several runs beside one another, and the same in a few lines.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+use thalweg::Config;
+use thalweg::run_folder::{CONFIG, RunFolder};
+
+use crate::history::History;
+use crate::page::page;
+
+/// A run as it is compared.
+struct Compared {
+    name: String,
+    history: History,
+    /// Every entry of its config, by its path.
+    config: BTreeMap<String, String>,
+}
+
+/// The page of these runs, and its data.
+///
+/// # Errors
+/// If a folder holds no run, or one of a newer format.
+pub fn comparison(folders: &[PathBuf]) -> thalweg::Result<(String, Value)> {
+    let runs = folders
+        .iter()
+        .map(read)
+        .collect::<thalweg::Result<Vec<_>>>()?;
+    let run = |run: &Compared| {
+        json!({
+            "name": run.name,
+            "start": run.history.start,
+            "curves": run.history.curves(),
+            "end": run.history.end,
+        })
+    };
+    let data = json!({
+        "kind": "comparison",
+        "version": env!("CARGO_PKG_VERSION"),
+        "runs": runs.iter().map(run).collect::<Vec<_>>(),
+        "differences": differences(&runs),
+    });
+    Ok((page(data.clone()), data))
+}
+
+fn read(path: &PathBuf) -> thalweg::Result<Compared> {
+    let folder = RunFolder::at(path);
+    let config = Config::read(&folder.file(CONFIG))?;
+    let history = History::read(&folder).map_err(|error| {
+        let text = format!(
+            "{}: the log cannot be read: {error}; give the folder of a run",
+            path.display()
+        );
+        thalweg::Error::Input(text)
+    })?;
+    let mut entries = BTreeMap::new();
+    flatten(
+        "",
+        &serde_json::to_value(&config).unwrap_or_default(),
+        &mut entries,
+    );
+    Ok(Compared {
+        name: path.display().to_string(),
+        history,
+        config: entries,
+    })
+}
+
+/// The entries in which the configs differ, with the value of each run.
+fn differences(runs: &[Compared]) -> Vec<Value> {
+    let mut names: Vec<&String> = runs.iter().flat_map(|run| run.config.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let difference = |name: &String| {
+        let values: Vec<Option<&String>> = runs.iter().map(|run| run.config.get(name)).collect();
+        let is_same = values.iter().all(|value| *value == values[0]);
+        (!is_same).then(|| json!({ "name": name, "values": values }))
+    };
+    names.into_iter().filter_map(difference).collect()
+}
+
+/// The leaves of nested objects and lists, by their path.
+fn flatten(path: &str, value: &Value, all: &mut BTreeMap<String, String>) {
+    let join = |name: &str| match path {
+        "" => name.to_owned(),
+        _ => format!("{path}.{name}"),
+    };
+    match value {
+        Value::Object(map) => {
+            let map: &Map<String, Value> = map;
+            map.iter()
+                .for_each(|(name, value)| flatten(&join(name), value, all));
+        }
+        Value::Array(list) if list.iter().any(|entry| entry.is_object()) => {
+            let numbered = list.iter().enumerate();
+            numbered.for_each(|(i, value)| flatten(&join(&i.to_string()), value, all));
+        }
+        Value::Null => {}
+        Value::String(text) => drop(all.insert(path.to_owned(), text.clone())),
+        other => drop(all.insert(path.to_owned(), other.to_string())),
+    }
+}

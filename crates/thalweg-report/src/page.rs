@@ -1,0 +1,109 @@
+//! A page: the script, the style and the data in one file.
+
+use serde_json::{Value, json};
+
+const HTML: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/style.css");
+/// In the order in which they are run: each uses what stands above.
+const SCRIPTS: [&str; 4] = [
+    include_str!("page/dom.js"),
+    include_str!("page/charts.js"),
+    include_str!("page/figures.js"),
+    include_str!("page/page.js"),
+];
+
+/// No page is larger.
+pub const MOST_BYTES: usize = 1_000_000;
+
+/// What is left out of a page that would be too large, first to last: a path in its data, and how
+/// many entries of the list there stay.
+const LEFT_OUT: [(&str, usize); 9] = [
+    ("/inspection/worst", 4),
+    ("/config", 0),
+    ("/inspection/columns", 200),
+    ("/inspection/by_column", 4),
+    ("/inspection/classes/curves", 3),
+    ("/inspection/worst", 0),
+    ("/notes", 20),
+    ("/inspection/columns", 0),
+    ("/reasons", 0),
+];
+
+/// The page of these data, under [`MOST_BYTES`].
+pub(crate) fn page(mut data: Value) -> String {
+    let mut page = filled(&data);
+    for (path, most) in LEFT_OUT {
+        if page.len() <= MOST_BYTES {
+            break;
+        }
+        match data.pointer_mut(path) {
+            Some(Value::Array(list)) => list.truncate(most),
+            Some(other) => *other = Value::Null,
+            None => continue,
+        }
+        data["left_out"] = json!(true);
+        page = filled(&data);
+    }
+    page
+}
+
+fn filled(data: &Value) -> String {
+    HTML.replace("/*style*/", STYLE)
+        .replace("/*script*/", &SCRIPTS.concat())
+        .replace("/*data*/", &embedded(data))
+}
+
+/// JSON that no parser of HTML takes for the end of its element.
+fn embedded(data: &Value) -> String {
+    let text = data.to_string();
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => safe.push_str("\\u003c"),
+            '>' => safe.push_str("\\u003e"),
+            '&' => safe.push_str("\\u0026"),
+            '\u{2028}' => safe.push_str("\\u2028"),
+            '\u{2029}' => safe.push_str("\\u2029"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// The data of a page, read back.
+pub fn data(page: &str) -> Option<Value> {
+    let (_, rest) = page.split_once("<script type=\"application/json\" id=\"data\">")?;
+    let (text, _) = rest.split_once("</script>")?;
+    serde_json::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_ends_the_data_early_and_all_of_it_comes_back() {
+        let odd = "</script><script>alert(1)</script><!-- & \u{2028} \" \\ '";
+        let page = page(json!({ "name": odd, odd: [1.5, null] }));
+        assert_eq!(
+            page.matches("alert(1)").count(),
+            2,
+            "in the data, and there alone"
+        );
+        assert!(!page.contains("<script>alert"));
+        assert_eq!(
+            data(&page).unwrap(),
+            json!({ "name": odd, odd: [1.5, null] })
+        );
+    }
+
+    #[test]
+    fn a_page_that_would_be_too_large_says_what_it_leaves_out() {
+        let columns = vec![json!({ "name": "c".repeat(90) }); 20_000];
+        let page = page(json!({ "inspection": { "columns": columns } }));
+        assert!(page.len() <= MOST_BYTES, "{}", page.len());
+        let data = data(&page).unwrap();
+        assert_eq!(data["left_out"], true);
+        assert_eq!(data["inspection"]["columns"].as_array().unwrap().len(), 200);
+    }
+}

@@ -1,0 +1,62 @@
+//! The page of a run.
+
+use serde_json::{Value, json};
+use thalweg::data::Note;
+use thalweg::fields::{by_flags, field};
+use thalweg::fit::Ended;
+use thalweg::preset::Reason;
+use thalweg::run_folder::{CONFIG, RunFolder};
+
+use crate::history::History;
+use crate::page::page;
+
+/// Notes and their lengths that a page has.
+const NOTES: usize = 60;
+const CHARACTERS: usize = 600;
+
+/// The page of a run that has ended and left its files in `folder`; `notes` are those that came up
+/// before and after training.
+///
+/// # Errors
+/// If its log or config cannot be read.
+pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result<String> {
+    let history = History::read(folder)?;
+    let reason = |reason: &Reason| {
+        let flag = field(reason.field).and_then(|field| field.flag_name());
+        json!({
+            "field": reason.field,
+            "flag": flag,
+            "choice": reason.choice,
+            "why": reason.why,
+        })
+    };
+    Ok(page(json!({
+        "kind": "run",
+        "version": env!("CARGO_PKG_VERSION"),
+        "name": folder.to_string(),
+        "start": history.start,
+        "curves": history.curves(),
+        "end": history.end,
+        "gradient_norm": ended.gradient_norm,
+        "failure": ended.failure.as_ref().map(|text| cut(&by_flags(text))),
+        "reasons": ended.reasons.iter().map(reason).collect::<Vec<_>>(),
+        "notes": self::notes(notes),
+        "config": std::fs::read_to_string(folder.file(CONFIG))?,
+        "inspection": ended.inspection,
+    })))
+}
+
+/// Notes in the words of the command line.
+pub(crate) fn notes(notes: &[Note]) -> Value {
+    let note = |note: &Note| json!({ "warning": note.warning, "text": cut(&by_flags(&note.text)) });
+    notes.iter().take(NOTES).map(note).collect()
+}
+
+fn cut(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(CHARACTERS).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}
