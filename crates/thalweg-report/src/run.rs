@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use thalweg::data::Note;
-use thalweg::fields::{by_flags, field};
+use thalweg::fields::{paths_by_flags, field};
 use thalweg::fit::Ended;
 use thalweg::preset::Reason;
 use thalweg::run_folder::{CONFIG, RunFolder};
@@ -38,7 +38,7 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
         "curves": history.curves(),
         "end": history.end,
         "gradient_norm": ended.gradient_norm,
-        "failure": ended.failure.as_ref().map(|text| cut(&by_flags(text))),
+        "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text))),
         "reasons": ended.reasons.iter().map(reason).collect::<Vec<_>>(),
         "notes": self::notes(notes),
         "config": std::fs::read_to_string(folder.file(CONFIG))?,
@@ -48,7 +48,7 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
 
 /// Notes in the words of the command line.
 pub(crate) fn notes(notes: &[Note]) -> Value {
-    let note = |note: &Note| json!({ "warning": note.warning, "text": cut(&by_flags(&note.text)) });
+    let note = |note: &Note| json!({ "warning": note.warning, "text": cut(&paths_by_flags(&note.text)) });
     notes.iter().take(NOTES).map(note).collect()
 }
 
