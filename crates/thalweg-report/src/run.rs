@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use thalweg::data::Note;
-use thalweg::fields::{paths_by_flags, field};
+use thalweg::fields::{field, paths_by_flags};
 use thalweg::fit::Ended;
 use thalweg::preset::Reason;
 use thalweg::run_folder::{CONFIG, RunFolder};
@@ -48,7 +48,8 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
 
 /// Notes in the words of the command line.
 pub(crate) fn notes(notes: &[Note]) -> Value {
-    let note = |note: &Note| json!({ "warning": note.warning, "text": cut(&paths_by_flags(&note.text)) });
+    let note =
+        |note: &Note| json!({ "warning": note.warning, "text": cut(&paths_by_flags(&note.text)) });
     notes.iter().take(NOTES).map(note).collect()
 }
 

@@ -4,8 +4,8 @@ use thalweg_core::dataset::{Dataset, DatasetRef, TargetsRef};
 use thalweg_core::error::Error;
 use thalweg_core::source::RowSource;
 use thalweg_data::preprocess::{InputColumn, TargetScaling};
-use thalweg_data::target::Target;
 use thalweg_data::split::Split;
+use thalweg_data::target::Target;
 use thalweg_data::{Encoding, Note, Prepared, Preprocessing, Task};
 
 use crate::error::Result;
