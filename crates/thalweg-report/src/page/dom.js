@@ -1,0 +1,101 @@
+"use strict";
+// Elements, numbers as people read them, the tip that follows the pointer, tables that copy.
+// Text reaches the page by textContent alone.
+
+const el = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);
+const svgEl = (name, attributes = {}, ...children) =>
+  fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    node.append(child instanceof Node ? child : document.createTextNode(String(child)));
+  }
+  return node;
+}
+
+const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
+
+// About `digits` significant digits, thousands grouped.
+function num(x, digits = 4) {
+  if (!isNumber(x)) return "–";
+  if (x === 0) return "0";
+  const size = Math.floor(Math.log10(Math.abs(x)));
+  if (size < -4 || size >= 12) return x.toExponential(Math.max(digits - 2, 0)).replace("e+", "e");
+  const decimals = Math.min(Math.max(digits - 1 - size, 0), 8);
+  const text = x.toLocaleString("en-US", { maximumFractionDigits: decimals, minimumFractionDigits: 0 });
+  return text.replace("-", "−");
+}
+const whole = (n) => (isNumber(n) ? Math.round(n).toLocaleString("en-US") : "–");
+const count = (n, noun, plural = `${noun}s`) => `${whole(n)} ${n === 1 ? noun : plural}`;
+const percent = (x) => (isNumber(x) ? `${num(100 * x, 3)} %` : "–");
+const amount = (x) => (isNumber(x) && Number.isInteger(x) ? whole(x) : num(x));
+
+const tip = el("div", { id: "tip", role: "status" });
+function showTip(event, text) {
+  tip.textContent = text;
+  tip.classList.add("on");
+  const { width, height } = tip.getBoundingClientRect();
+  const x = event.clientX + 14 + width > innerWidth ? event.clientX - width - 14 : event.clientX + 14;
+  const y = Math.min(Math.max(event.clientY - height - 10, 4), innerHeight - height - 4);
+  tip.style.left = `${Math.max(x, 4)}px`;
+  tip.style.top = `${y}px`;
+}
+const hideTip = () => tip.classList.remove("on");
+
+async function copyText(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = el("textarea", { style: "position:fixed;opacity:0" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  const before = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = before), 1200);
+}
+
+// A table of cells: text, or { text, n (a number), class, sub (a second, soft text) }.
+function table(title, head, rows, { tall = false, mark = () => false, note = null } = {}) {
+  const cell = (tag) => (value) => {
+    const { text, n, sub, node, ...rest } = typeof value === "object" && value !== null ? value : { text: value };
+    const name = [n && "n", rest.class].filter(Boolean).join(" ");
+    return el(tag, { class: name || null, scope: tag === "th" ? "col" : null }, node || text, sub && [" ", el("span", { class: "interval" }, sub)]);
+  };
+  const plain = (value) => {
+    const { text, sub } = typeof value === "object" && value !== null ? value : { text: value };
+    return [text ?? "", sub ?? ""].join(" ").trim().replace(/\s+/g, " ");
+  };
+  const body = rows.map((row, i) => el("tr", { class: mark(row, i) ? "judged" : null }, row.map(cell("td"))));
+  const copy = el("button", { class: "copy", type: "button" }, "Copy");
+  copy.addEventListener("click", () => copyText([head, ...rows].map((row) => row.map(plain).join("\t")).join("\n"), copy));
+  return el("div", { class: "table" },
+    el("div", { class: "bar-head" }, el("h3", {}, title), copy),
+    note && el("p", { class: "soft small" }, note),
+    el("div", { class: tall ? "scroll tall" : "scroll", tabindex: "0", role: "region", "aria-label": title },
+      el("table", {}, el("thead", {}, el("tr", {}, head.map(cell("th")))), el("tbody", {}, body))));
+}
+
+// Bytes in hexadecimal as a picture.
+function picture(image, label) {
+  const [channels, height, width] = image.shape;
+  const canvas = el("canvas", { width, height, role: "img", "aria-label": label });
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(width, height);
+  const byte = (i) => parseInt(image.pixels.substr(2 * i, 2), 16);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = byte(channels === 3 ? c * width * height + i : i);
+    pixels.data[4 * i + 3] = 255;
+  }
+  context.putImageData(pixels, 0, 0);
+  return canvas;
+}

@@ -1,0 +1,233 @@
+// Figures of a run, from its data.
+
+const NAMES = {
+  accuracy: "Accuracy", auc: "AUC", f1: "F1", rmse: "RMSE", mae: "MAE", r2: "R²", loss: "Loss", mcc: "MCC",
+  log_loss: "Log loss", brier: "Brier score", balanced_accuracy: "Balanced accuracy", average_precision: "Average precision",
+};
+const PARTS = { test: "test", validation: "validation", train: "train", best_constant: "best constant", rows: "rows" };
+const metricName = (name) => NAMES[name] || name.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
+const partName = (name) => PARTS[name] || name.replaceAll("_", " ");
+const isScores = (value) => value && typeof value === "object" && !Array.isArray(value);
+const metricsOf = (scores) => Object.entries(scores || {}).filter(([name, value]) => name !== "loss" && name !== "rows" && isNumber(value));
+const smallerIsBetter = (name) => /^(rmse|mae|mse|loss|log_loss|brier|pinball|median_absolute_error|mape)/.test(name);
+
+// The part that is judged by: what the intervals and the baselines are of.
+const judgedPart = (end) => ["test", "validation", "train"].find((part) => isScores(end?.[part]));
+const intervalOf = (intervals, metric) => (intervals || []).find((i) => i.metric === metric);
+const range = (i) => (i ? `${num(i.low)} to ${num(i.high)}` : null);
+
+// A bar from the best constant to the score, with the interval.
+function gauge(interval, constant, perfect) {
+  const values = [interval.low, interval.high, interval.value, constant, perfect].filter(isNumber);
+  const [low, high] = extent(values);
+  if (low === high) return null;
+  const at = (x) => `${(2 + ((x - low) / (high - low)) * 96).toFixed(2)}%`;
+  return svgEl("svg", { width: "100%", height: 14, role: "img", "aria-label": `95 % interval ${range(interval)}` },
+    svgEl("line", { x1: "2%", x2: "98%", y1: 7, y2: 7, stroke: "var(--line)", "stroke-width": 2 }),
+    isNumber(constant) && svgEl("line", { x1: at(constant), x2: at(constant), y1: 2, y2: 12, stroke: "var(--f)", "stroke-width": 2 }),
+    svgEl("line", { x1: at(interval.low), x2: at(interval.high), y1: 7, y2: 7, stroke: "var(--a)", "stroke-width": 6, opacity: 0.35, "stroke-linecap": "round" }),
+    svgEl("circle", { cx: at(interval.value), cy: 7, r: 4.5, fill: "var(--a)" }));
+}
+
+function tiles(scores, intervals, constant) {
+  const tile = ([name, value]) => {
+    const interval = intervalOf(intervals, name);
+    const base = constant?.[name];
+    const perfect = smallerIsBetter(name) ? 0 : 1;
+    return el("div", { class: "tile" },
+      el("div", { class: "label" }, metricName(name)),
+      el("div", { class: "value" }, num(value)),
+      interval && gauge(interval, base, perfect),
+      interval && el("div", { class: "note" }, `95 %: ${range(interval)}`),
+      isNumber(base) && el("div", { class: "note" }, `best constant: ${num(base)}`));
+  };
+  return el("div", { class: "tiles" }, metricsOf(scores).slice(0, 8).map(tile));
+}
+
+function scoresTable(end, intervals) {
+  const order = ["test", "validation", "train"];
+  const others = Object.keys(end).filter((key) => isScores(end[key]) && !order.includes(key) && metricsOf(end[key]).length);
+  const parts = [...order.filter((part) => isScores(end[part])), ...others];
+  const names = [...new Set(parts.flatMap((part) => metricsOf(end[part]).map(([name]) => name)))];
+  const judged = judgedPart(end);
+  const rows = parts.map((part) => [
+    partName(part),
+    ...names.map((name) => ({ text: num(end[part][name]), n: true, sub: part === judged && intervalOf(intervals, name) ? `[${num(intervalOf(intervals, name).low, 3)}, ${num(intervalOf(intervals, name).high, 3)}]` : null })),
+    { text: num(end[part].loss), n: true },
+  ]);
+  return table("Scores", ["", ...names.map((name) => ({ text: metricName(name), n: true })), { text: "Loss", n: true }], rows, {
+    mark: (row, i) => parts[i] === judged,
+    note: `Judged on the ${partName(judged)} rows; in brackets 95 % intervals, over other rows of the same kind. A dash: not defined there.`,
+  });
+}
+
+// Every part and baseline by one metric, with the interval of the judged part.
+function scoreDots(end, intervals, metric) {
+  const judged = judgedPart(end);
+  const parts = Object.keys(end).filter((key) => isScores(end[key]) && isNumber(end[key][metric]));
+  const order = ["test", "validation", "train"];
+  parts.sort((a, b) => (order.indexOf(a) + 9) % 9 - (order.indexOf(b) + 9) % 9);
+  const items = parts.map((part) => {
+    const interval = part === judged ? intervalOf(intervals, metric) : null;
+    return { name: partName(part), value: end[part][metric], low: interval?.low, high: interval?.high, colour: order.includes(part) ? (part === judged ? "var(--a)" : "var(--c)") : "var(--f)" };
+  });
+  return bars({ label: `${metricName(metric)} of each part: ${items.map((i) => `${i.name} ${num(i.value)}`).join(", ")}`, items, dot: true, xTitle: metricName(metric), tipText: (i) => `${i.name}: ${num(i.value, 6)}${isNumber(i.low) ? `\n95 %: ${num(i.low)} to ${num(i.high)}` : ""}` });
+}
+
+function lossCurves(curves, end) {
+  const { series, averages } = curves;
+  const named = [["train_loss", "train", COLOURS[0]], ["validation_loss", "validation", COLOURS[1]]];
+  const lists = [];
+  for (const [key, name, colour] of named) {
+    if (!(series[key] || []).some(isNumber)) continue;
+    const smooth = averages[key];
+    if (smooth) lists.push({ name: `${name}, each epoch`, of: name, values: series[key], colour, faint: true });
+    lists.push({ name, values: smooth || series[key], colour });
+  }
+  const best = end?.best_epoch && (series.validation_loss || []).some(isNumber) ? { x: end.best_epoch, name: `best: epoch ${whole(end.best_epoch)}` } : null;
+  const last = named.map(([key, name]) => (series[key] || []).filter(isNumber).length ? `${name} ${num(series[key].filter(isNumber).at(-1))}` : null).filter(Boolean);
+  return lines({ label: `Loss over ${count(curves.epochs, "epoch")}; at the end ${last.join(", ")}`, x: series.epoch || [], series: lists, xTitle: "epoch", yTitle: "loss", mark: best, ratio: 0.5, most: 380 });
+}
+
+function small(curves, key, name, colour, log) {
+  const values = curves.series[key] || [];
+  if (!values.some(isNumber)) return null;
+  return lines({ label: `${name} over the epochs, from ${num(values.find(isNumber))} to ${num(values.filter(isNumber).at(-1))}`, x: curves.series.epoch, series: [{ name, values, colour }], xTitle: "epoch", yTitle: name, log, ratio: 0.5, most: 190 });
+}
+
+function confusionHeat(classes) {
+  const names = classes.classes.map((c) => c.name);
+  const matrix = classes.confusion;
+  const sums = matrix.map((row) => row.reduce((a, b) => a + b, 0));
+  const right = matrix.reduce((sum, row, i) => sum + row[i], 0);
+  const all = sums.reduce((a, b) => a + b, 0);
+  return heat({
+    label: `Confusion matrix of ${count(names.length, "class", "classes")}: ${amount(right)} of ${amount(all)} are right`,
+    rows: names, columns: names, rowTitle: "true", columnTitle: "predicted",
+    shade: (i, j) => (sums[i] > 0 ? matrix[i][j] / sums[i] : 0),
+    text: (i, j) => (matrix[i][j] > 0 ? amount(matrix[i][j]) : ""),
+    tipText: (i, j) => `true ${names[i]}, predicted ${names[j]}\n${amount(matrix[i][j])} of ${amount(sums[i])} (${sums[i] > 0 ? percent(matrix[i][j] / sums[i]) : "–"})`,
+  });
+}
+
+const ratio = (a, b) => (b > 0 ? a / b : null);
+function classTable(classes, title) {
+  const rows = classes.classes.map((c) => {
+    const [p, r] = [ratio(c.correct, c.predicted), ratio(c.correct, c.weight)];
+    const f1 = ratio(2 * c.correct, c.predicted + c.weight);
+    return [c.name, ...[amount(c.weight), amount(c.predicted), num(p, 3), num(r, 3), num(f1, 3)].map((text) => ({ text, n: true }))];
+  });
+  const head = ["Rows", "Predicted", "Precision", "Recall", "F1"].map((text) => ({ text, n: true }));
+  return table(title, ["", ...head], rows, { tall: rows.length > 14 });
+}
+
+// Points of a curve: [threshold, true positives, false positives].
+function rocChart(curves) {
+  const series = curves.map((c, i) => ({ name: curves.length > 1 ? c.name : `AUC ${num(c.auc)}`, colour: COLOURS[i % COLOURS.length], dash: i >= COLOURS.length ? "5 3" : null, points: [[0, 0, null], ...c.points.map(([t, tp, fp]) => [fp / c.negatives, tp / c.positives, t])], curve: c }));
+  return plane({ label: `ROC: ${curves.map((c) => `${c.name} AUC ${num(c.auc)}`).join(", ")}`, series, xTitle: "false positive rate", yTitle: "true positive rate", diagonal: true, tipText: (s, [x, y, t]) => `${s.curve.name} (AUC ${num(s.curve.auc)})\nthreshold ${num(t)}\ntrue positive rate ${num(y)}\nfalse positive rate ${num(x)}` });
+}
+function recallChart(curves) {
+  const series = curves.map((c, i) => ({ name: curves.length > 1 ? c.name : `average precision ${num(c.average_precision)}`, colour: COLOURS[i % COLOURS.length], dash: i >= COLOURS.length ? "5 3" : null, points: c.points.filter(([, tp, fp]) => tp + fp > 0).map(([t, tp, fp]) => [tp / c.positives, tp / (tp + fp), t]), curve: c }));
+  return plane({ label: `Precision over recall: ${curves.map((c) => `${c.name} average precision ${num(c.average_precision)}`).join(", ")}`, series, xTitle: "recall", yTitle: "precision", tipText: (s, [x, y, t]) => `${s.curve.name} (average precision ${num(s.curve.average_precision)})\nthreshold ${num(t)}\nprecision ${num(y)}\nrecall ${num(x)}` });
+}
+function liftChart(curve) {
+  const all = curve.positives + curve.negatives;
+  const points = [[0, 0, null], ...curve.points.map(([t, tp, fp]) => [(tp + fp) / all, tp / curve.positives, t])];
+  return plane({ label: "Share of the positives found over the share of rows looked at", series: [{ name: "gain", colour: COLOURS[2], points }], xTitle: "share of rows, highest score first", yTitle: "share of positives found", diagonal: true, tipText: (_, [x, y, t]) => `first ${percent(x)} of rows\n${percent(y)} of the positives\nlift ${num(x > 0 ? y / x : null)}\nthreshold ${num(t)}` });
+}
+
+// Curves in the unit square.
+function plane({ label, series, xTitle, yTitle, diagonal = false, tipText }) {
+  const shown = series.map((s) => ({ ...s, values: [] }));
+  const chart = responsive((svg, width, height) => {
+    const { sx, sy } = axes(svg, width, height, { x: { domain: [0, 1], title: xTitle, grid: true }, y: { domain: [0, 1], title: yTitle } });
+    if (diagonal) svg.append(svgEl("line", { x1: sx.at(0), x2: sx.at(1), y1: sy.at(0), y2: sy.at(1), stroke: "var(--soft)", "stroke-dasharray": "4 4", opacity: 0.7 }));
+    for (const s of shown) svg.append(svgEl("path", { d: path(s.points, sx, sy), fill: "none", stroke: s.colour, "stroke-width": 2, "stroke-dasharray": s.dash || null, "stroke-linejoin": "round" }));
+    hovering(svg, width, height, (px, py) => {
+      let best = null, least = 40 ** 2;
+      for (const s of shown) for (const p of s.points) {
+        const d = (sx.at(p[0]) - px) ** 2 + (sy.at(p[1]) - py) ** 2;
+        if (d < least) [best, least] = [{ s, p }, d];
+      }
+      return best && { text: tipText(best.s, best.p), marks: [[sx.at(best.p[0]), sy.at(best.p[1]), best.s.colour]] };
+    });
+  }, label, 0.85, 360);
+  const legend = el("div", { class: "legend" }, series.filter((s) => s.name).map((s) => el("span", { style: "display:inline-flex;align-items:center;gap:6px" }, el("i", { style: `background:${s.colour}` }), s.name)));
+  return el("div", {}, legend, chart);
+}
+
+function calibrationChart(classes, task) {
+  const bins = classes.calibration;
+  const label = `Calibration: ${bins.map((b) => `predicted ${num(b.predicted, 2)}, came true ${num(b.observed, 2)}`).join("; ")}`;
+  return responsive((svg, width, height) => {
+    const { sx, sy, area } = axes(svg, width, height, { x: { domain: [0, 1], title: "predicted probability", grid: true }, y: { domain: [0, 1], title: task === "multiclass" ? "share right" : "share that came true" } });
+    svg.append(svgEl("line", { x1: sx.at(0), x2: sx.at(1), y1: sy.at(0), y2: sy.at(1), stroke: "var(--soft)", "stroke-dasharray": "4 4" }));
+    const most = Math.max(...bins.map((b) => b.weight));
+    for (const b of bins) {
+      const high = (b.weight / most) * (area.bottom - area.top) * 0.22;
+      svg.append(svgEl("rect", { x: sx.at(b.predicted) - 6, y: area.bottom - high, width: 12, height: high, fill: "var(--f)", opacity: 0.25 }));
+      svg.append(svgEl("line", { x1: sx.at(b.predicted), x2: sx.at(b.predicted), y1: sy.at(b.low), y2: sy.at(b.high), stroke: "var(--a)", "stroke-width": 2, opacity: 0.5 }));
+    }
+    svg.append(svgEl("path", { d: path(bins.map((b) => [b.predicted, b.observed]), sx, sy), fill: "none", stroke: "var(--a)", "stroke-width": 2 }));
+    for (const b of bins) svg.append(svgEl("circle", { cx: sx.at(b.predicted), cy: sy.at(b.observed), r: 4, fill: "var(--a)" }));
+    hovering(svg, width, height, (px) => {
+      const b = bins[nearest(bins.map((bin) => sx.at(bin.predicted)), px)];
+      return b && { text: `predicted ${num(b.predicted)}\ncame true ${num(b.observed)} (95 %: ${num(b.low, 3)} to ${num(b.high, 3)})\n${amount(b.weight)} ${b.weight === 1 ? "prediction" : "predictions"}`, marks: [[sx.at(b.predicted), sy.at(b.observed), "var(--b)"]] };
+    });
+  }, label, 0.85, 360);
+}
+
+// What a threshold makes of two classes: a slider, the four counts, the scores.
+function thresholdCard(curve, other) {
+  const { points, positives, negatives } = curve;
+  const four = el("div", { class: "four" });
+  const facts = el("div", { class: "facts" });
+  const heading = el("p", { class: "soft small", "aria-live": "polite" });
+  const show = (i) => {
+    const [t, tp, fp] = points[i];
+    const [fn, tn] = [positives - tp, negatives - fp];
+    heading.textContent = `${curve.name} is predicted from ${num(t)} on`;
+    const cell = (value, share, good) => el("div", { class: "cell", style: `background: rgba(${good ? "var(--heat)" : "200, 90, 60"}, ${(0.07 + 0.4 * share).toFixed(3)})` }, amount(value));
+    four.replaceChildren(
+      el("span", {}), el("span", { class: "side" }, `predicted ${curve.name}`), el("span", { class: "side" }, `predicted ${other}`),
+      el("span", { class: "side" }, `true ${curve.name}`), cell(tp, tp / positives, true), cell(fn, fn / positives, false),
+      el("span", { class: "side" }, `true ${other}`), cell(fp, fp / negatives, false), cell(tn, tn / negatives, true));
+    const [p, r] = [ratio(tp, tp + fp), tp / positives];
+    const values = { Precision: p, Recall: r, F1: ratio(2 * tp, 2 * tp + fp + fn), Specificity: tn / negatives, Accuracy: (tp + tn) / (positives + negatives), "Balanced accuracy": (r + tn / negatives) / 2 };
+    facts.replaceChildren(...Object.entries(values).map(([name, value]) => el("div", {}, el("span", {}, name), el("span", {}, num(value)))));
+  };
+  const middle = Math.max(points.filter(([t]) => t >= 0.5).length - 1, 0);
+  const slider = el("input", { type: "range", min: 0, max: points.length - 1, value: middle, "aria-label": "threshold", oninput: (event) => show(Number(event.target.value)) });
+  show(middle);
+  return el("div", {}, heading, slider, four, facts);
+}
+
+function thresholdTable(curve) {
+  const wanted = Array.from({ length: 19 }, (_, i) => 0.95 - 0.05 * i);
+  const at = (t) => curve.points.filter((p) => p[0] >= t).at(-1) || [null, 0, 0];
+  const rows = wanted.map((t) => {
+    const [, tp, fp] = at(t);
+    const [p, r] = [ratio(tp, tp + fp), tp / curve.positives];
+    return [{ text: num(t, 2), n: true }, ...[num(p, 3), num(r, 3), num(ratio(2 * tp, tp + fp + curve.positives), 3), percent((tp + fp) / (curve.positives + curve.negatives)), num(ratio(p, curve.positives / (curve.positives + curve.negatives)), 3)].map((text) => ({ text, n: true }))];
+  });
+  return table("Thresholds", ["Threshold", "Precision", "Recall", "F1", "Predicted", "Lift"].map((text) => ({ text, n: true })), rows, { tall: true, note: "Over at most 160 points of the curve: the nearest one above each threshold." });
+}
+
+function residualChart(numbers) {
+  const [left, width] = numbers.bins;
+  const items = numbers.counts.map((value, i) => ({ value, from: left + i * width, to: left + (i + 1) * width }));
+  const domain = [left, left + width * numbers.counts.length];
+  return columns({ label: `Residuals of ${numbers.name}: mean ${num(numbers.bias)}`, items, x: { domain }, xTitle: "prediction − truth", yTitle: "rows", tipText: (i) => `${num(i.from)} to ${num(i.to)}\n${count(i.value, "row")}` });
+}
+
+function distanceChart(numbers) {
+  const x = numbers.distances.map((_, i) => i * 10);
+  return lines({ label: `Distance from the truth: half of the rows within ${num(numbers.distances[5])}, nine in ten within ${num(numbers.distances[9])}`, x, xDomain: [0, 100], series: [{ name: "distance", values: numbers.distances, colour: COLOURS[1] }], xTitle: "% of the rows", yTitle: "at most this far from the truth", log: false, most: 340,
+    describe: (px, py, sx, sy) => { const i = nearest(x.map((v) => sx.at(v)), px); return { cross: sx.at(x[i]), marks: [[sx.at(x[i]), sy.at(numbers.distances[i]), COLOURS[1]]], text: `${x[i]} % of the rows are within\n${num(numbers.distances[i], 5)}` }; } });
+}
+
+function columnErrors(column, what, top) {
+  const items = column.bins.map((b) => ({ name: b.values, value: b.error, rows: b.rows }));
+  return el("div", { class: "card w4" }, el("h3", {}, column.name),
+    columns({ label: `${what} by ${column.name}: ${items.map((i) => `${i.name}: ${num(i.value, 3)}`).join("; ")}`, items, yTitle: what, most: 200, ratio: 0.55, x: null, tipText: (i) => `${column.name}: ${i.name}\n${what} ${num(i.value)}\n${count(i.rows, "row")}` }));
+}

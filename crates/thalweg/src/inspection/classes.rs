@@ -168,7 +168,7 @@ fn curves(judged: &Judged, names: &[String], scores: &[ClassScore]) -> Vec<Curve
         });
         return names
             .get(1)
-            .and_then(|name| curve(name, rows.collect()))
+            .and_then(|name| curve(name, rows.collect(), judged.link.threshold()))
             .into_iter()
             .collect();
     }
@@ -184,13 +184,13 @@ fn curves(judged: &Judged, names: &[String], scores: &[ClassScore]) -> Vec<Curve
             };
             Some((judged.prediction(row)[class], is, judged.weight(row)))
         });
-        curve(&names[class], rows.collect())
+        curve(&names[class], rows.collect(), judged.link.threshold())
     };
     frequent.iter().filter_map(of).collect()
 }
 
 /// The curve of scores, where both kinds of rows are there.
-fn curve(name: &str, mut rows: Vec<(f64, bool, f64)>) -> Option<Curve> {
+fn curve(name: &str, mut rows: Vec<(f64, bool, f64)>, threshold: f64) -> Option<Curve> {
     rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let sum = |is: bool| {
         rows.iter()
@@ -222,17 +222,22 @@ fn curve(name: &str, mut rows: Vec<(f64, bool, f64)>) -> Option<Curve> {
         negatives,
         auc: auc / positives / negatives,
         average_precision: average_precision / positives,
-        points: thinned(points, positives, negatives),
+        points: thinned(points, positives, negatives, threshold),
     })
 }
 
-/// Points that are at least a share of the whole way apart, with the first and the last.
-fn thinned(points: Vec<[f64; 3]>, positives: f64, negatives: f64) -> Vec<[f64; 3]> {
+/// Points that are at least a share of the whole way apart, with the first, the last and that of the
+/// model's own threshold.
+fn thinned(points: Vec<[f64; 3]>, positives: f64, negatives: f64, threshold: f64) -> Vec<[f64; 3]> {
     let way = |[_, hits, alarms]: &[f64; 3]| hits / positives + alarms / negatives;
     let (mut kept, last): (Vec<[f64; 3]>, _) = (Vec::new(), points.len() - 1);
     for (index, point) in points.iter().enumerate() {
         let is_far = |before: &[f64; 3]| way(point) - way(before) >= 2.0 / POINTS as f64;
-        if index == last || kept.last().is_none_or(is_far) {
+        let is_own = point[0] >= threshold
+            && points
+                .get(index + 1)
+                .is_some_and(|next| next[0] < threshold);
+        if index == last || is_own || kept.last().is_none_or(is_far) {
             kept.push(*point);
         }
     }
@@ -308,7 +313,7 @@ mod tests {
             (0.4, false, 1.0),
             (0.4, true, 3.0),
         ];
-        let curve = curve("yes", rows.to_vec()).unwrap();
+        let curve = curve("yes", rows.to_vec(), 0.5).unwrap();
         assert!((curve.auc - 0.625).abs() < 1e-12, "{}", curve.auc);
         assert!(
             (curve.average_precision - 0.667_857_142_857_142_9).abs() < 1e-12,

@@ -241,9 +241,16 @@ fn before_scaling(numeric: &Numeric, mut z: f64) -> f64 {
         let share = (z / 3.0).powi(2);
         z /= (1.0 - share).max(1e-12).sqrt();
     }
-    match numeric.scale {
-        0.0 => numeric.center,
-        scale => z / scale + numeric.center,
+    if numeric.scale == 0.0 {
+        return numeric.center;
+    }
+    let x = z / numeric.scale + numeric.center;
+    // Beside the column's own size nothing finer is left.
+    let size = numeric.center.abs().max(1.0 / numeric.scale.abs());
+    let step = 10f64.powf(size.log10().floor() - 5.0);
+    match (x / step).round() * step {
+        rounded if rounded.is_finite() => rounded,
+        _ => x,
     }
 }
 
