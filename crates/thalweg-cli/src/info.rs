@@ -243,6 +243,7 @@ fn inputs(preprocessing: &Preprocessing) -> Vec<String> {
             Encoding::Codes { levels } => {
                 format!("codes of {} levels and unknown", levels.len())
             }
+            Encoding::Date(_) => "date".to_owned(),
             Encoding::Image { shape, .. } => format!("image {shape:?}"),
             Encoding::Matrix { places } => format!("matrix of {}", places.len()),
         };

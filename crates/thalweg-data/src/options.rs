@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::reading::{ReadAs, Readings};
+
 /// How to read a file; every field has a default that depends on the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,6 +30,27 @@ pub struct ReadOptions {
     /// `null`, …).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// Text files: cells that do not mean "missing", such as `None`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_missing: Vec<String>,
+    /// The decimal sign of numbers in text; by looking when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
+    /// The sign between groups of three digits of numbers in text; by looking when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<char>,
+    /// Columns whose values are categories, numbers too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categorical: Vec<String>,
+    /// Columns whose values are numbers, whatever they look like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub numeric: Vec<String>,
+    /// Columns whose values are dates; `COL=dmy` (or `mdy`, `ymd`) gives the order of the parts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub date: Vec<String>,
+    /// How columns were read in another file of the same table.
+    #[serde(skip_serializing_if = "Readings::is_empty")]
+    pub columns: Readings,
     /// Text files: the columns of the file on which a model was trained.
     #[serde(skip)]
     pub expected: Option<ExpectedColumns>,
@@ -41,6 +64,39 @@ pub struct ExpectedColumns {
     pub names: Vec<String>,
     /// Those among them that may be absent together: the targets.
     pub optional: Vec<String>,
+}
+
+impl ReadOptions {
+    /// Which cells of a text file's column are numbers at first sight.
+    pub(crate) fn numbers_of(&self, column: &str, decimal: Option<char>) -> PlainNumbers {
+        let reading = self.columns.get(column);
+        let is_text = self.categorical.iter().any(|name| name == column)
+            || self
+                .date
+                .iter()
+                .any(|entry| entry.split('=').next() == Some(column));
+        match reading {
+            _ if is_text => PlainNumbers::None,
+            Some(reading) if reading.kind != ReadAs::Numbers => PlainNumbers::None,
+            Some(reading) if reading.is_not_plain() => PlainNumbers::WithoutPoint,
+            None if decimal == Some(',') || self.thousands == Some('.') => {
+                PlainNumbers::WithoutPoint
+            }
+            _ => PlainNumbers::All,
+        }
+    }
+}
+
+/// Which cells are numbers as a program reads them, without another look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PlainNumbers {
+    /// All that a program reads.
+    #[default]
+    All,
+    /// Those without a point, which may stand between thousands.
+    WithoutPoint,
+    /// None: the column is text, spelled as it is.
+    None,
 }
 
 impl ExpectedColumns {

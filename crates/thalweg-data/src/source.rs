@@ -8,6 +8,7 @@ use crate::formats;
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::reading::interpret;
 use crate::table::{Column, ColumnData};
 
 /// The DATA of a command.
@@ -87,10 +88,24 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
     if let Some(labels) = &options.labels {
         attach_labels(&mut loaded, labels)?;
     }
+    finish(loaded, options)
+}
+
+/// Reads an input as a source of its own, in the format that it has.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_input(input: Input, options: &ReadOptions) -> Result<Loaded> {
+    finish(formats::read(input, options)?, options)
+}
+
+/// Decides how columns are read.
+fn finish(mut loaded: Loaded, options: &ReadOptions) -> Result<Loaded> {
     if loaded.train.rows == 0 {
         let error = Error::invalid(loaded.train.location(), "no rows", "rows of data");
         return Err(error.remedy("check that this is the right file"));
     }
+    interpret(&mut loaded, options)?;
     Ok(loaded)
 }
 
@@ -122,7 +137,7 @@ fn attach_labels(loaded: &mut Loaded, labels: &Path) -> Result<()> {
                 .remedy("give the images as `data.source` and the labels as `data.read.labels`"));
         }
         ColumnData::Numeric(numbers) => (numbers.iter()).all(|x| x.fract() == 0.0 || x.is_nan()),
-        ColumnData::Text(_) => true,
+        ColumnData::Text(_) | ColumnData::Time(_) => true,
     };
     loaded.train.add_target("label", data)?;
     loaded.train.roles.classes = Some(classes);

@@ -61,7 +61,7 @@ fn column(column: &Column, rows: usize) -> ColumnSummary {
         top: Vec::new(),
     };
     match &column.data {
-        ColumnData::Numeric(values) => {
+        ColumnData::Numeric(values) | ColumnData::Time(values) => {
             summary.missing = values.iter().filter(|x| x.is_nan()).count();
             summary.numbers = numbers(values.iter().copied());
             // -0 and 0 are one value.

@@ -2,10 +2,13 @@
 //!
 //! Images and NumPy matrices are one column of several values a row ([`ColumnData::Block`]).
 
+use std::collections::HashMap;
+
 use thalweg_core::dataset::Values;
 use thalweg_core::memory::prefer_huge_pages;
 
 use crate::error::{Error, Location, Result, quote};
+use crate::reading::{Readings, date_text};
 
 /// The code of a missing value in [`TextColumn::codes`].
 pub const MISSING: u32 = u32::MAX;
@@ -23,6 +26,10 @@ pub struct Table {
     pub lines: Option<Lines>,
     /// Targets and weights, where the format marks them.
     pub roles: Roles,
+    /// The decimal sign that the format suggests, where cells leave a doubt.
+    pub decimal: Option<char>,
+    /// How columns are read that are more than plain numbers or plain text.
+    pub readings: Readings,
 }
 
 /// The roles of columns that a format fixes: the labels of IDX, `y` of an `.npz` file.
@@ -51,8 +58,10 @@ pub struct Column {
 pub enum ColumnData {
     /// Numbers; a missing one is NaN.
     Numeric(Vec<f64>),
-    /// Text: categories, `true`/`false`, dates, identifiers.
+    /// Text: categories, `true`/`false`, identifiers.
     Text(TextColumn),
+    /// Points in time: seconds since 1970-01-01 (UTC); a missing one is NaN.
+    Time(Vec<f64>),
     /// Several numbers a row, such as the pixels of an image.
     Block(Block),
 }
@@ -60,10 +69,14 @@ pub enum ColumnData {
 /// A column of text as indices into its distinct values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TextColumn {
-    /// For each row the index of its text in `levels`, or [`MISSING`].
+    /// For each row the index of its text in `levels`; missing where there is no such index:
+    /// [`MISSING`], or below it the code of one of `words`.
     pub codes: Vec<u32>,
     /// The distinct texts, in the order of first appearance.
     pub levels: Vec<String>,
+    /// The words for "missing" that may mean something, such as `None`; the code of word `i` is
+    /// `MISSING - 1 - i`.
+    pub words: Vec<String>,
 }
 
 /// A column of several numbers a row.
@@ -129,8 +142,25 @@ impl TextColumn {
     /// For each row what `value` makes of its text, `missing` where there is none.
     pub(crate) fn map_levels<T: Copy>(&self, missing: T, value: impl Fn(&str) -> T) -> Vec<T> {
         let of_level: Vec<T> = self.levels.iter().map(|level| value(level)).collect();
+        self.by_level(missing, &of_level)
+    }
+
+    /// For each row the value of its text, `missing` where there is none.
+    pub(crate) fn by_level<T: Copy>(&self, missing: T, of_level: &[T]) -> Vec<T> {
         let of_code = |&code: &u32| of_level.get(code as usize).copied().unwrap_or(missing);
         self.codes.iter().map(of_code).collect()
+    }
+
+    /// The code of word `i` of `words`.
+    pub(crate) fn code_of_word(i: usize) -> u32 {
+        MISSING - 1 - i as u32
+    }
+
+    /// The word for "missing" of a row, if it has one.
+    pub(crate) fn word(&self, row: usize) -> Option<&str> {
+        let code = *self.codes.get(row)?;
+        let i = (MISSING - 1).checked_sub(code)?;
+        self.words.get(i as usize).map(String::as_str)
     }
 }
 
@@ -172,6 +202,8 @@ pub enum Kind {
     Boolean,
     /// Any other text.
     Categorical,
+    /// Points in time.
+    Date,
     /// Several numbers a row.
     Block,
 }
@@ -182,6 +214,7 @@ impl std::fmt::Display for Kind {
             Kind::Numeric => "numeric",
             Kind::Boolean => "boolean",
             Kind::Categorical => "categorical",
+            Kind::Date => "date",
             Kind::Block => "block",
         })
     }
@@ -192,6 +225,7 @@ impl Column {
     pub fn kind(&self) -> Kind {
         match &self.data {
             ColumnData::Numeric(_) => Kind::Numeric,
+            ColumnData::Time(_) => Kind::Date,
             ColumnData::Block(_) => Kind::Block,
             ColumnData::Text(text) => {
                 let boolean = text.levels.iter().all(|level| truth(level).is_some());
@@ -215,6 +249,10 @@ impl Column {
                 let code = *text.codes.get(row)?;
                 text.levels.get(code as usize).cloned()
             }
+            ColumnData::Time(seconds) => {
+                let seconds = *seconds.get(row)?;
+                (!seconds.is_nan()).then(|| date_text(seconds))
+            }
             ColumnData::Block(block) => Some(format!("{} values", block.width())),
         }
     }
@@ -222,8 +260,13 @@ impl Column {
     /// Whether the cell of `row` is not missing.
     pub(crate) fn is_present(&self, row: usize) -> bool {
         match &self.data {
-            ColumnData::Numeric(values) => values.get(row).is_some_and(|value| !value.is_nan()),
-            ColumnData::Text(text) => text.codes.get(row).is_some_and(|&code| code != MISSING),
+            ColumnData::Numeric(values) | ColumnData::Time(values) => {
+                values.get(row).is_some_and(|value| !value.is_nan())
+            }
+            ColumnData::Text(text) => {
+                let is_level = |&code: &u32| (code as usize) < text.levels.len();
+                text.codes.get(row).is_some_and(is_level)
+            }
             ColumnData::Block(_) => true,
         }
     }
@@ -239,6 +282,36 @@ pub fn truth(text: &str) -> Option<bool> {
     } else {
         None
     }
+}
+
+/// The words of [`truth`] and those that mean the same in other files: `t`, `y`, `1` and `f`, `n`,
+/// `0`.
+pub fn truth_word(text: &str) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    match truth(text) {
+        None if is(["t", "y", "1", "1.0"]) => Some(true),
+        None if is(["f", "n", "0", "0.0"]) => Some(false),
+        truth => truth,
+    }
+}
+
+/// Numbers as texts, in their shortest form.
+pub(crate) fn text_of_numbers(numbers: &[f64]) -> TextColumn {
+    let mut text = TextColumn::default();
+    let mut index: HashMap<u64, u32> = HashMap::new();
+    for &number in numbers {
+        if number.is_nan() {
+            text.codes.push(MISSING);
+            continue;
+        }
+        // -0 and 0 are one value.
+        let code = *index.entry((number + 0.0).to_bits()).or_insert_with(|| {
+            text.levels.push(number_text(number));
+            text.levels.len() as u32 - 1
+        });
+        text.codes.push(code);
+    }
+    text
 }
 
 /// A number as text: the shortest that reads back as the same number.
@@ -261,6 +334,8 @@ impl Table {
             rows,
             lines: None,
             roles: Roles::default(),
+            decimal: None,
+            readings: Readings::new(),
         }
     }
 

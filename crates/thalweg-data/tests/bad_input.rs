@@ -13,7 +13,7 @@ fn text(bytes: impl Into<Vec<u8>>) -> Result<Loaded> {
 }
 
 fn text_with(bytes: impl Into<Vec<u8>>, options: &ReadOptions) -> Result<Loaded> {
-    formats::read(Input::bytes("t.csv", bytes.into())?, options)
+    read_input(Input::bytes("t.csv", bytes.into())?, options)
 }
 
 fn message(bytes: impl Into<Vec<u8>>) -> String {

@@ -7,7 +7,7 @@ use thalweg_data::*;
 
 fn table(text: &str) -> Table {
     let input = Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
-    formats::read(input, &ReadOptions::default()).unwrap().train
+    read_input(input, &ReadOptions::default()).unwrap().train
 }
 
 fn fit(table: &Table, column: &str, options: &FitOptions) -> (Preprocessing, Vec<Note>) {
@@ -205,15 +205,15 @@ fn tables_that_do_not_fit_are_explained_in_one_line() {
 
 #[test]
 fn numbers_match_the_categories_that_they_spell() {
-    // Among text, 1.0 is the category 1; in another file the column may be all numbers.
+    // In another file the column may be all numbers, and 1 be written as 1.0.
     let (p, _) = fit(
-        &table("k,y\n1.0,5\nA,6\n2,9\n1,7.5\n"),
+        &table("k,y\n1,5\nA,6\n2,9\n1,7.5\n"),
         "y",
         &FitOptions::default(),
     );
     assert_eq!(p.input_names(), ["k=1", "k=2", "k=A", "k (other)"]);
     near(
-        &features(&p, &table("k,y\n2,1\n1,1\n3,1\n")),
+        &features(&p, &table("k,y\n2,1\n1.0,1\n3,1\n")),
         &[0., 1., 0., 0., 1., 0., 0., 0., 0., 0., 0., 1.],
     );
 }
@@ -224,7 +224,7 @@ fn a_file_without_header_gets_the_names_of_the_training_file() {
     let (p, _) = fit(&train, "column_1", &FitOptions::default());
     let read = |text: &str| {
         let input = Input::bytes("p.csv", text.as_bytes().to_vec()).unwrap();
-        formats::read(input, &p.read_options(ReadOptions::default()))
+        read_input(input, &p.read_options(ReadOptions::default()))
             .unwrap()
             .train
     };
@@ -595,17 +595,6 @@ fn images_of_another_size_are_refused() {
 }
 
 #[test]
-fn decimal_commas_are_pointed_out() {
-    let input = Input::bytes("t.csv", b"a;b\n1,5;2\n2,25;3\n".to_vec()).unwrap();
-    let loaded = formats::read(input, &ReadOptions::default()).unwrap();
-    assert!(
-        loaded.notes[0]
-            .to_string()
-            .ends_with("write decimal points: columns \"a\"")
-    );
-}
-
-#[test]
 fn the_class_that_means_true_is_the_positive_one() {
     let target = choose("a,t\n1,YES\n2,no\n", None, None).unwrap();
     assert_eq!(target.classes, ["no", "YES"]);
@@ -695,21 +684,21 @@ fn targets_that_cannot_be_scaled_are_refused() {
 
 #[test]
 fn codes_with_leading_zeros_stay_apart_from_numbers() {
-    let text = "zip,n,t\n00123,5,01\n123,6,02\n00123,7,10\n45,8,02\n";
+    let text = "zip,n,t\n00123,5,01\n123,6,02\n00123,7,10\n00045,8,02\n";
     let input = Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
-    let loaded = formats::read(input, &ReadOptions::default()).unwrap();
+    let loaded = read_input(input, &ReadOptions::default()).unwrap();
     let notes: Vec<String> = loaded.notes.iter().map(Note::to_string).collect();
     assert_eq!(
         notes,
         [
-            "note: numbers with leading zeros are codes and read as text (00123 is not 123); remove the zeros \
-             to have them read as numbers: columns \"zip\", \"t\""
+            "note: columns \"zip\", \"t\" read as text: \"00123\" has leading zeros, as in codes; `data.read.numeric` \
+             reads numbers"
         ]
     );
     let (p, _) = fit(&loaded.train, "n", &FitOptions::default());
     assert_eq!(
         p.input_names()[..4],
-        ["zip=00123", "zip=123", "zip=45", "zip (other)"]
+        ["zip=00045", "zip=00123", "zip=123", "zip (other)"]
     );
     let target = choose(text, None, None).unwrap();
     assert_eq!(target.classes, ["01", "02", "10"]);
@@ -725,7 +714,7 @@ fn codes_with_leading_zeros_stay_apart_from_numbers() {
     let target = choose("a,t\n1,0.5\n2,007\n3,1.25\n", None, None).unwrap();
     assert_eq!(target.task, Task::Regression);
     // Classes that are the same number are sorted whatever the order of the rows.
-    for rows in ["1,7\n2,007\n", "1,007\n2,7\n"] {
+    for rows in ["1,7\n2,007\n3,007\n", "1,007\n2,7\n3,007\n"] {
         let target = choose(&format!("a,t\n{rows}"), None, None).unwrap();
         assert_eq!(target.classes, ["007", "7"]);
     }

@@ -64,9 +64,11 @@ impl Continuation {
             training,
             preprocessing,
             missing,
+            not_missing,
             ..
         } = self.description();
         data.read.missing.extend(missing.iter().cloned());
+        data.read.not_missing.extend(not_missing.iter().cloned());
         data.target.column = Some(preprocessing.target.columns.join(","));
         data.target.task = Some(preprocessing.task());
         Config {

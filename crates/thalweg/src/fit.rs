@@ -387,6 +387,7 @@ impl Training<'_> {
             training: self.config.training.clone(),
             preprocessing: self.rows.preprocessing.clone(),
             missing: self.config.data.read.missing.clone(),
+            not_missing: self.config.data.read.not_missing.clone(),
             outcome: ended.outcome.clone(),
             metrics: metadata(&Metrics {
                 train: &end.train,

@@ -12,6 +12,7 @@ use thalweg_data::{
 
 use crate::config::DataConfig;
 use crate::error::Result;
+use crate::model::Description;
 
 /// Reads everything that a training run names, and makes datasets of it: by the preprocessing of
 /// the model that it goes on from, if there is one. For a loss of counts, targets stay counts.
@@ -56,6 +57,7 @@ fn is_of_counts(loss: &Choice) -> bool {
 fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table> {
     let mut options = config.read.clone();
     options.labels = None;
+    options.columns.extend(training.readings.clone());
     options.expected = Some(ExpectedColumns {
         names: training.names().map(str::to_owned).collect(),
         optional: Vec::new(),
@@ -67,14 +69,17 @@ fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table
 /// it. `options` are how the file is read; without words for "missing" of its own, those of the
 /// model hold.
 pub fn load_for(
-    preprocessing: &Preprocessing,
-    missing: &[String],
+    description: &Description,
     source: &str,
     mut options: ReadOptions,
 ) -> Result<Loaded> {
     if options.missing.is_empty() {
-        options.missing = missing.to_vec();
+        options.missing.clone_from(&description.missing);
     }
+    if options.not_missing.is_empty() {
+        options.not_missing.clone_from(&description.not_missing);
+    }
+    let preprocessing = &description.preprocessing;
     let source = Source::parse(source)?;
     let mut loaded = thalweg_data::read(&source, &preprocessing.read_options(options))?;
     if let Some(test) = loaded.test.take() {

@@ -37,6 +37,9 @@ pub struct Description {
     /// Cells of text files that mean "missing".
     #[serde(default)]
     pub missing: Vec<String>,
+    /// Cells that do not, although they usually do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_missing: Vec<String>,
     /// How training went.
     pub outcome: Outcome,
     /// Loss and metrics of each part.
@@ -392,6 +395,7 @@ mod tests {
             training,
             preprocessing: prepared.preprocessing,
             missing: Vec::new(),
+            not_missing: Vec::new(),
             outcome,
             metrics: Map::new(),
         };

@@ -61,7 +61,7 @@ impl Model {
     pub fn predict_source(&self, source: &str, options: ReadOptions) -> Result<Predictions<'_>> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
-        let loaded = load::load_for(preprocessing, &description.missing, source, options)?;
+        let loaded = load::load_for(description, source, options)?;
         let table = &loaded.train;
         let dtype = description.training.dtype;
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
@@ -102,7 +102,7 @@ impl Model {
     ) -> Result<(Scores, Vec<Note>, Option<Inspection>)> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
-        let loaded = load::load_for(preprocessing, &description.missing, source, options)?;
+        let loaded = load::load_for(description, source, options)?;
         let table = &loaded.train;
         let dtype = description.training.dtype;
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);

@@ -102,6 +102,7 @@ pub(crate) fn config(
     config.data = data;
     config.data.target.column = Some(preprocessing.target.columns.join(","));
     config.data.target.task = Some(facts.task);
+    (config.data.read.columns).clone_from(&preprocessing.readings);
     if let (true, Some(limit)) = (is_new, config.data.fit.embed_above) {
         let least = config.data.fit.embed_least;
         preset::embedding(limit, least, &preprocessing.codes(), &mut reasons);

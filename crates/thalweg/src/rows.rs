@@ -140,6 +140,7 @@ impl<'a> RunRows<'a> {
         let preprocessing = Preprocessing {
             columns: [vec!["X".to_owned()], targets.clone()].concat(),
             inputs: vec![input],
+            readings: Default::default(),
             dropped: Vec::new(),
             target_scaling: vec![
                 scaling;

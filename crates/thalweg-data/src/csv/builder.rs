@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::options::PlainNumbers;
 use crate::table::{ColumnData, MISSING, TextColumn, number_text};
 
 /// Cells that mean "missing", in lower case.
@@ -20,9 +21,20 @@ pub enum Parsed {
     Text,
 }
 
-/// Reads a cell; `missing` are further words for a missing value.
-pub fn parse(cell: &str, missing: &[String]) -> Parsed {
-    if missing.iter().any(|word| word.eq_ignore_ascii_case(cell)) {
+/// Words for "missing" beside the usual ones, and those of the usual ones that are not.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Words<'a> {
+    pub missing: &'a [String],
+    pub kept: &'a [String],
+}
+
+/// Reads a cell.
+pub fn parse(cell: &str, words: Words<'_>) -> Parsed {
+    if words
+        .missing
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(cell))
+    {
         return Parsed::Missing;
     }
     match cell.as_bytes().first() {
@@ -30,15 +42,21 @@ pub fn parse(cell: &str, missing: &[String]) -> Parsed {
         Some(b'0'..=b'9' | b'+' | b'-' | b'.') => match cell.parse::<f64>() {
             Ok(number) if number.is_nan() => Parsed::Missing,
             Ok(number) => Parsed::Number(number),
-            Err(_) => word(cell),
+            Err(_) => word(cell, words),
         },
-        Some(_) => word(cell),
+        Some(_) => word(cell, words),
     }
 }
 
-fn word(cell: &str) -> Parsed {
+fn word(cell: &str, words: Words<'_>) -> Parsed {
     let is = |word: &&str| cell.eq_ignore_ascii_case(word);
-    if MISSING_WORDS.iter().any(is) {
+    let kept = || {
+        words
+            .kept
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(cell))
+    };
+    if MISSING_WORDS.iter().any(is) && !kept() {
         Parsed::Missing
     } else if ["inf", "infinity"].iter().any(is) {
         Parsed::Number(f64::INFINITY)
@@ -53,71 +71,200 @@ pub fn is_code(cell: &str) -> bool {
     matches!(digits, [b'0', _, ..]) && digits.iter().all(u8::is_ascii_digit)
 }
 
+/// Whether a cell is a whole number that a `f64` does not hold to its last digit.
+pub fn is_inexact(cell: &str) -> bool {
+    let digits = cell.strip_prefix(['-', '+']).unwrap_or(cell);
+    let is_another = |x: f64| {
+        let digits = digits.trim_start_matches('0');
+        format!("{x:.0}") != digits && x.to_string() != digits
+    };
+    digits.len() > 15
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && digits.parse().is_ok_and(is_another)
+}
+
+/// Whether a number is written as [`number_text`] writes it; at least where this says so.
+fn is_shortest(cell: &[u8]) -> bool {
+    let digits = cell.strip_prefix(b"-").unwrap_or(cell);
+    let point = digits.iter().position(|&b| b == b'.');
+    let (whole, fraction) = digits.split_at(point.unwrap_or(digits.len()));
+    let is_digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    let whole_fits = match whole {
+        [] => false,
+        [b'0'] => point.is_some() || digits.len() == cell.len(),
+        [b'0', ..] => false,
+        digits => is_digits(digits),
+    };
+    let fraction_fits = match fraction {
+        [] => true,
+        [_, digits @ .., last] => is_digits(digits) && matches!(last, b'1'..=b'9'),
+        [_] => false,
+    };
+    // Digits beyond 15 may be rounded, and below 1e-5 a number has an exponent.
+    whole_fits && fraction_fits && digits.len() <= 16 && !fraction.starts_with(b".0000")
+}
+
 /// Collects cells: numbers as long as all are numbers, else categories.
 ///
-/// A column with any text is text throughout, wherever the text is. Its numbers are then written in
-/// their shortest form (`1.0` and `1` are one category), so that the type and the categories do not
-/// depend on the order of the rows. A number such as `00123` is text: it is a code, and another one
-/// than `123`.
+/// A column with any text is text throughout, wherever the text is, and every cell keeps its
+/// spelling, so that the type and the categories do not depend on the order of the rows. Numbers
+/// such as `00123`, or of more digits than a `f64` holds, are text at first.
 #[derive(Debug)]
-pub struct ColumnBuilder(State);
+pub struct ColumnBuilder {
+    plain: PlainNumbers,
+    state: State,
+    words: Vec<String>,
+}
 
 #[derive(Debug)]
 enum State {
-    Numeric(Vec<f64>),
+    Numeric(Vec<f64>, Spelled),
     Text {
         codes: Vec<u32>,
         index: HashMap<String, u32>,
     },
 }
 
+/// How the numbers are spelled that are not in their shortest form, and which words for "missing"
+/// stand in which rows.
+#[derive(Debug, Default)]
+struct Spelled {
+    rows: Vec<u32>,
+    ends: Vec<u32>,
+    bytes: Vec<u8>,
+    words: Vec<(u32, u32)>,
+    is_full: bool,
+}
+
 impl Default for ColumnBuilder {
     fn default() -> Self {
-        Self(State::Numeric(Vec::new()))
+        Self::new(PlainNumbers::All)
     }
 }
 
 impl ColumnBuilder {
+    /// An empty column.
+    pub fn new(plain: PlainNumbers) -> Self {
+        Self {
+            plain,
+            state: State::Numeric(Vec::new(), Spelled::default()),
+            words: Vec::new(),
+        }
+    }
+
     /// Adds a cell.
-    pub fn push(&mut self, cell: &str, missing: &[String]) {
-        let parsed = match parse(cell, missing) {
-            Parsed::Number(_) if is_code(cell) => Parsed::Text,
+    pub fn push(&mut self, cell: &str, words: Words<'_>) {
+        let parsed = match parse(cell, words) {
+            Parsed::Number(_) if self.is_text(cell) => Parsed::Text,
             parsed => parsed,
         };
-        if let (State::Numeric(numbers), Parsed::Text) = (&self.0, parsed) {
-            self.0 = to_text(numbers);
+        if let (State::Numeric(numbers, spelled), Parsed::Text) = (&self.state, parsed) {
+            self.state = to_text(numbers, spelled);
         }
-        match (&mut self.0, parsed) {
-            (State::Numeric(numbers), Parsed::Number(number)) => numbers.push(number),
-            (State::Numeric(numbers), _) => numbers.push(f64::NAN),
-            (State::Text { codes, .. }, Parsed::Missing) => codes.push(MISSING),
-            (State::Text { codes, index }, Parsed::Text) => codes.push(code(index, cell)),
-            (State::Text { codes, index }, Parsed::Number(number)) => {
-                codes.push(code(index, &number_text(number)));
+        match (&mut self.state, parsed) {
+            (State::Numeric(numbers, spelled), Parsed::Number(number)) => {
+                if !is_shortest(cell.as_bytes()) {
+                    spelled.add(numbers.len(), cell);
+                }
+                numbers.push(number);
             }
+            (State::Numeric(numbers, spelled), _) => {
+                if let Some(code) = word_code(&mut self.words, cell, words) {
+                    spelled.words.push((numbers.len() as u32, code));
+                }
+                numbers.push(f64::NAN);
+            }
+            (State::Text { codes, .. }, Parsed::Missing) => {
+                let code = word_code(&mut self.words, cell, words);
+                codes.push(code.unwrap_or(MISSING));
+            }
+            (State::Text { codes, index }, _) => codes.push(code(index, cell)),
+        }
+    }
+
+    /// Whether a cell that a program reads as a number is text at first.
+    fn is_text(&self, cell: &str) -> bool {
+        match self.plain {
+            PlainNumbers::None => true,
+            PlainNumbers::WithoutPoint if cell.contains('.') => true,
+            _ => is_code(cell) || (cell.len() > 15 && is_inexact(cell)),
         }
     }
 
     /// The finished column.
     pub fn finish(self) -> ColumnData {
-        match self.0 {
-            State::Numeric(numbers) => ColumnData::Numeric(numbers),
+        match self.state {
+            State::Numeric(numbers, _) => ColumnData::Numeric(numbers),
             State::Text { codes, index } => {
                 let mut levels: Vec<(u32, String)> =
                     index.into_iter().map(|(text, code)| (code, text)).collect();
                 levels.sort_unstable();
                 let levels = levels.into_iter().map(|(_, text)| text).collect();
-                ColumnData::Text(TextColumn { codes, levels })
+                let words = self.words;
+                ColumnData::Text(TextColumn {
+                    codes,
+                    levels,
+                    words,
+                })
             }
         }
     }
 }
 
+impl Spelled {
+    /// More bytes are not kept; then all numbers of a column that becomes text are in their
+    /// shortest form.
+    const MOST: usize = 4 << 20;
+
+    fn add(&mut self, row: usize, cell: &str) {
+        if self.bytes.len() + cell.len() > Self::MOST {
+            *self = Self {
+                words: std::mem::take(&mut self.words),
+                is_full: true,
+                ..Self::default()
+            };
+        }
+        if !self.is_full {
+            self.bytes.extend_from_slice(cell.as_bytes());
+            self.rows.push(row as u32);
+            self.ends.push(self.bytes.len() as u32);
+        }
+    }
+
+    fn cell(&self, i: usize) -> &str {
+        let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let bytes = &self.bytes[start as usize..self.ends[i] as usize];
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+/// The code of a word for "missing" that may mean something: it has letters, and the user did not
+/// say what it means.
+fn word_code(words: &mut Vec<String>, cell: &str, of_user: Words<'_>) -> Option<u32> {
+    const MEANINGFUL: [&str; 4] = ["none", "na", "n/a", "null"];
+    let is = |word: &&str| cell.eq_ignore_ascii_case(word);
+    if cell.is_empty()
+        || !MEANINGFUL.iter().any(is)
+        || of_user
+            .missing
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(cell))
+    {
+        return None;
+    }
+    let known = words.iter().position(|word| word == cell);
+    let i = known.unwrap_or_else(|| {
+        words.push(cell.to_owned());
+        words.len() - 1
+    });
+    Some(TextColumn::code_of_word(i))
+}
+
 /// A column of these texts; numbers among them are texts, too.
 pub fn text_column(texts: &[String]) -> TextColumn {
-    let mut builder = ColumnBuilder(to_text(&[]));
+    let mut builder = ColumnBuilder::new(PlainNumbers::None);
     for text in texts {
-        builder.push(text, &[]);
+        builder.push(text, Words::default());
     }
     match builder.finish() {
         ColumnData::Text(column) => column,
@@ -125,19 +272,22 @@ pub fn text_column(texts: &[String]) -> TextColumn {
     }
 }
 
-fn to_text(numbers: &[f64]) -> State {
+fn to_text(numbers: &[f64], spelled: &Spelled) -> State {
     let mut index = HashMap::new();
-    let as_code = |&number: &f64| {
-        if number.is_nan() {
-            MISSING
-        } else {
-            code(&mut index, &number_text(number))
-        }
-    };
-    State::Text {
-        codes: numbers.iter().map(as_code).collect(),
-        index,
+    let mut odd = spelled.rows.iter().enumerate().peekable();
+    let mut codes: Vec<u32> = Vec::with_capacity(numbers.len());
+    for (row, number) in numbers.iter().enumerate() {
+        let own = odd.next_if(|(_, at)| **at as usize == row);
+        codes.push(match own {
+            Some((i, _)) => code(&mut index, spelled.cell(i)),
+            None if number.is_nan() => MISSING,
+            None => code(&mut index, &number_text(*number)),
+        });
     }
+    for &(row, word) in &spelled.words {
+        codes[row as usize] = word;
+    }
+    State::Text { codes, index }
 }
 
 fn code(index: &mut HashMap<String, u32>, text: &str) -> u32 {
@@ -156,7 +306,8 @@ mod tests {
     fn column(cells: &[&str]) -> ColumnData {
         let mut builder = ColumnBuilder::default();
         for cell in cells {
-            builder.push(cell, &["-999".to_owned()]);
+            let missing = &["-999".to_owned()];
+            builder.push(cell, Words { missing, kept: &[] });
         }
         builder.finish()
     }
@@ -192,11 +343,54 @@ mod tests {
             other => panic!("not text: {other:?}"),
         };
         let late = texts(&["1.0", "?", "2", "A12", "1"]);
-        assert_eq!(late.codes, [0, MISSING, 1, 2, 0]);
-        assert_eq!(late.levels, ["1", "2", "A12"]);
+        assert_eq!(late.codes, [0, MISSING, 1, 2, 3]);
+        assert_eq!(late.levels, ["1.0", "2", "A12", "1"]);
         let codes = texts(&["123", "00123", "1.0", "0", "0.5"]);
-        assert_eq!(codes.levels, ["123", "00123", "1", "0", "0.5"]);
+        assert_eq!(codes.levels, ["123", "00123", "1.0", "0", "0.5"]);
         let early = texts(&["A12", "1.0", "?", "2", "1"]);
-        assert_eq!(early.codes, [0, 1, MISSING, 2, 1]);
+        assert_eq!(early.codes, [0, 1, MISSING, 2, 3]);
+        let words = texts(&["None", "1e3", "x", "NA", "None"]);
+        assert_eq!(words.levels, ["1e3", "x"]);
+        let word = |row| words.word(row);
+        assert_eq!(
+            [0, 1, 3, 4].map(word),
+            [Some("None"), None, Some("NA"), Some("None")]
+        );
+    }
+
+    #[test]
+    fn the_shortest_form_is_the_one_that_is_written() {
+        for cell in [
+            "0",
+            "-0",
+            "1",
+            "-1.5",
+            "007",
+            "0.10",
+            "0.1",
+            "0.00001",
+            "0.0001",
+            "0.00012",
+            "+1",
+            "1.",
+            ".5",
+            "1e3",
+            "1.0",
+            "-0.5",
+            "123456789012345",
+            "1234567890123456",
+            "12345678901234567",
+            "00.5",
+        ] {
+            let number: f64 = cell.parse().unwrap();
+            let same = number_text(number) == cell;
+            assert!(same || !is_shortest(cell.as_bytes()), "{cell}");
+        }
+        assert!(
+            ["0", "-1.5", "0.1", "123"]
+                .iter()
+                .all(|cell| is_shortest(cell.as_bytes()))
+        );
+        assert!(is_inexact("1234567890123456789") && !is_inexact("100000000000000000000"));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::builder::{Parsed, parse};
+use super::builder::{Parsed, Words, parse};
 use super::records::{Scan, scan};
+use crate::reading::{Notation, number};
 
 /// Candidates, the likelier first.
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
@@ -105,7 +106,7 @@ pub fn header(
     sample: &[u8],
     complete: bool,
     delimiter: u8,
-    missing: &[String],
+    words: Words<'_>,
     expected: &[String],
 ) -> bool {
     let mut records: Vec<Vec<String>> = Vec::new();
@@ -121,13 +122,13 @@ pub fn header(
             return true;
         }
     }
-    let parsed: Vec<Parsed> = first.iter().map(|cell| parse(cell, missing)).collect();
+    let parsed: Vec<Parsed> = first.iter().map(|cell| parse(cell, words)).collect();
     let (mut votes_for, mut votes_against) = (0, 0);
     for (j, top) in parsed.iter().enumerate() {
         let mut numbers = 0;
         let mut texts = 0;
         for cell in rest.iter().filter_map(|record| record.get(j)) {
-            match parse(cell, missing) {
+            match parse(cell, words) {
                 Parsed::Number(_) => numbers += 1,
                 Parsed::Text => texts += 1,
                 Parsed::Missing => {}
@@ -153,6 +154,27 @@ pub fn header(
     distinct.len() == first.len() && !first.iter().enumerate().any(seen_again)
 }
 
+/// Whether cells of the sample have decimal commas: of a text whose delimiter is not the comma, most
+/// cells of some column are numbers with a comma.
+pub fn has_decimal_commas(sample: &[u8], complete: bool, delimiter: u8) -> bool {
+    if delimiter == b',' {
+        return false;
+    }
+    let mut counts: Vec<(usize, usize)> = Vec::new();
+    let is_number = |cell: &String| {
+        let read = number(cell, Notation::new(',', Some('.')));
+        read.is_some_and(|number| number.fractional)
+    };
+    each_record(sample, complete, delimiter, RECORDS_FOR_HEADER, |cells| {
+        counts.resize(cells.len().max(counts.len()), (0, 0));
+        for ((commas, all), cell) in counts.iter_mut().zip(cells) {
+            *commas += usize::from(is_number(cell));
+            *all += usize::from(!cell.is_empty());
+        }
+    });
+    counts.iter().any(|&(commas, all)| 2 * commas > all)
+}
+
 /// The first number of a line with text whose numbers, at least two, increase by one each.
 fn counting(parsed: &[Parsed]) -> Option<f64> {
     let numbers: Vec<f64> = (parsed.iter())
@@ -172,7 +194,7 @@ mod tests {
 
     fn has_header(text: &str) -> bool {
         let delimiter = delimiter(text.as_bytes(), true);
-        header(text.as_bytes(), true, delimiter, &[], &[])
+        header(text.as_bytes(), true, delimiter, Words::default(), &[])
     }
 
     #[test]

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use thalweg_core::registry::Description;
 
 use super::format::Format;
-use crate::csv::builder::{ColumnBuilder, is_code};
+use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::dialect;
 use crate::csv::records::{Record, Records};
-use crate::error::{Error, Location, Note, Result, quote, quote_list};
+use crate::error::{Error, Location, Result, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::table::{Column, ColumnData, Lines, Roles, Table};
+use crate::reading::Readings;
+use crate::table::{Column, Lines, Roles, Table};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -34,7 +35,8 @@ pub static FORMAT: Format = Format {
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     let mut records = Records::new(input.file, input.reader)?;
     let location = Location::file(records.file.clone());
-    let header = detect_dialect(&mut records, options)?;
+    let (header, decimal) = detect_dialect(&mut records, options)?;
+    let words = words(options);
     let mut names: Option<Vec<String>> = (!options.names.is_empty()).then(|| options.names.clone());
     if header && let Some(first) = records.next()? {
         let found = header_names(&first, &location)?;
@@ -51,14 +53,16 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
             let width = record.cells.len();
             let expected = || options.expected.as_ref()?.of_width(width);
             let given = names.get_or_insert_with(|| expected().unwrap_or_else(|| numbered(width)));
-            builders.resize_with(given.len(), ColumnBuilder::default);
+            let decimal = options.decimal.or(decimal);
+            let builder = |name: &String| ColumnBuilder::new(options.numbers_of(name, decimal));
+            builders.extend(given.iter().map(builder));
         }
         if record.cells.len() != builders.len() {
             let given = rows == 0 && !header;
             return Err(count_error(&location, &record, builders.len(), given));
         }
         let names = names.as_deref().unwrap_or_default();
-        push(&record, names, &mut builders, &options.missing, &location)?;
+        push(&record, names, &mut builders, words, &location)?;
         lines.push(rows, record.line);
         rows += 1;
     }
@@ -76,26 +80,28 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         data: builder.finish(),
     };
     let columns: Vec<Column> = names.into_iter().zip(builders).map(column).collect();
-    let notes = (decimal_commas(&columns).into_iter())
-        .chain(codes(&columns))
-        .collect();
     let train = Table {
         file: records.file,
         columns,
         rows,
         lines: Some(lines),
         roles: Roles::default(),
+        decimal,
+        readings: Readings::new(),
     };
-    Ok(Loaded {
-        train,
-        test: None,
-        notes,
-    })
+    Ok(train.into())
+}
+
+fn words(options: &ReadOptions) -> Words<'_> {
+    Words {
+        missing: &options.missing,
+        kept: &options.not_missing,
+    }
 }
 
 /// Sets the delimiter, from the options or the first records; returns whether the first one is a
-/// header.
-fn detect_dialect(records: &mut Records, options: &ReadOptions) -> Result<bool> {
+/// header, and the decimal sign where it is a comma.
+fn detect_dialect(records: &mut Records, options: &ReadOptions) -> Result<(bool, Option<char>)> {
     let (sample, complete) = records.sample();
     if dialect::is_libsvm(sample, complete) {
         let location = Location::file(records.file.clone()).line(1);
@@ -119,10 +125,11 @@ fn detect_dialect(records: &mut Records, options: &ReadOptions) -> Result<bool> 
     let header = options.header.unwrap_or_else(|| {
         let mut expected = options.names.clone();
         expected.extend(options.expected.iter().flat_map(|e| e.names.clone()));
-        dialect::header(sample, complete, delimiter, &options.missing, &expected)
+        dialect::header(sample, complete, delimiter, words(options), &expected)
     });
+    let commas = dialect::has_decimal_commas(sample, complete, delimiter);
     records.delimiter = delimiter;
-    Ok(header)
+    Ok((header, commas.then_some(',')))
 }
 
 /// Adds the cells of a record to its columns.
@@ -130,7 +137,7 @@ fn push(
     record: &Record<'_>,
     names: &[String],
     builders: &mut [ColumnBuilder],
-    missing: &[String],
+    words: Words<'_>,
     location: &Location,
 ) -> Result<()> {
     for ((cell, builder), name) in record.cells.iter().zip(builders).zip(names) {
@@ -142,45 +149,9 @@ fn push(
                 Error::invalid(location, found, "UTF-8 text").remedy("save the file as UTF-8")
             );
         };
-        builder.push(text, missing);
+        builder.push(text, words);
     }
     Ok(())
-}
-
-/// A warning when columns hold numbers with decimal commas, which are read as text.
-fn decimal_commas(columns: &[Column]) -> Option<Note> {
-    let number = |level: &str| {
-        level.matches(',').count() <= 1 && level.replace(',', ".").parse::<f64>().is_ok()
-    };
-    let names = columns_of(columns, |level| level.contains(','), number)?;
-    let text = "numbers with decimal commas are read as text; write decimal points: columns";
-    Some(Note::warning(format!("{text} {names}")))
-}
-
-/// A note on the columns of numbers that are text because of leading zeros.
-fn codes(columns: &[Column]) -> Option<Note> {
-    let names = columns_of(columns, is_code, |level| level.parse::<f64>().is_ok())?;
-    let text = "numbers with leading zeros are codes and read as text (00123 is not 123); \
-                remove the zeros to have them read as numbers: columns";
-    Some(Note::info(format!("{text} {names}")))
-}
-
-/// The names of the text columns of which some text is `any` and every one is `all`, if there are
-/// such.
-fn columns_of(
-    columns: &[Column],
-    any: impl Fn(&str) -> bool,
-    all: impl Fn(&str) -> bool,
-) -> Option<String> {
-    let is = |column: &&Column| match &column.data {
-        ColumnData::Text(text) => {
-            text.levels.iter().any(|level| any(level)) && text.levels.iter().all(|level| all(level))
-        }
-        _ => false,
-    };
-    let mut names = (columns.iter().filter(is).map(|column| column.name.as_str())).peekable();
-    names.peek()?;
-    Some(quote_list(names))
 }
 
 /// Names for columns without: `column_1`, `column_2`, ….

@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use thalweg_core::dataset::Values;
 
 use super::column::{check_block, check_finite};
-use super::{Encoding, Numeric};
+use super::{DateParts, Encoding, Numeric};
+use crate::csv::builder::is_code;
 use crate::error::{Error, Result, quote};
+use crate::reading::date_text;
 use crate::stray::spelled_numbers;
 use crate::table::{Block, Column, ColumnData, Table, TextColumn, number_text, truth};
 use crate::target::not_a_number;
@@ -19,6 +21,7 @@ pub(super) enum BoundColumn<'a> {
     OneHot(Vec<u32>, usize),
     /// For each row of the table its code.
     Codes(Vec<u32>),
+    Dates(&'a [f64], &'a DateParts),
     Image(&'a Block, f64, f64),
     Matrix(&'a Block, &'a [Option<Numeric>]),
 }
@@ -58,10 +61,17 @@ pub(super) fn bind<'a>(
             check_truths(table, column, numbers)?;
             Ok(BoundColumn::Numbers(Cow::Borrowed(numbers), numeric))
         }
-        (Encoding::Categorical { levels }, ColumnData::Text(_) | ColumnData::Numeric(_)) => Ok(
-            BoundColumn::OneHot(categories(column, levels, |slot| slot), levels.len() + 1),
-        ),
-        (Encoding::Codes { levels }, ColumnData::Text(_) | ColumnData::Numeric(_)) => {
+        (Encoding::Date(parts), ColumnData::Time(seconds)) => {
+            Ok(BoundColumn::Dates(seconds, parts))
+        }
+        (_, ColumnData::Block(_)) if !encoding.is_of_blocks() => {
+            mismatch("several numbers a row", "one value a row")
+        }
+        (Encoding::Categorical { levels }, _) => Ok(BoundColumn::OneHot(
+            categories(column, levels, |slot| slot),
+            levels.len() + 1,
+        )),
+        (Encoding::Codes { levels }, _) => {
             let other = levels.len() as u32;
             let code = |slot| if slot == other { 0 } else { slot + 1 };
             Ok(BoundColumn::Codes(categories(column, levels, code)))
@@ -95,11 +105,13 @@ pub(super) fn bind<'a>(
             check_block(table, column, block, &table.all_rows(), false)?;
             Ok(BoundColumn::Matrix(block, places))
         }
-        (_, ColumnData::Block(_)) => mismatch("several numbers a row", "one value a row"),
         (Encoding::Image { .. } | Encoding::Matrix { .. }, _) => mismatch(
             "one value a row",
             &format!("{} values a row", encoding.width()),
         ),
+        (Encoding::Date(_), _) => mismatch("values that are no dates", "dates"),
+        (_, ColumnData::Time(_)) => mismatch("dates", "numbers, or true and false"),
+        (_, ColumnData::Block(_)) => mismatch("several numbers a row", "one value a row"),
     }
 }
 
@@ -127,7 +139,13 @@ fn truths(text: &TextColumn) -> Vec<f64> {
 fn categories(column: &Column, levels: &[String], of_slot: impl Fn(u32) -> u32) -> Vec<u32> {
     let other = levels.len() as u32;
     let index: HashMap<&str, u32> = levels.iter().map(String::as_str).zip(0..).collect();
-    let category = |text: &str| of_slot(index.get(text).copied().unwrap_or(other));
+    // Programs write 250 as 250.0, too; 00250 is another code.
+    let spelled = |text: &str| {
+        let number: f64 = text.parse().ok().filter(|_| !is_code(text))?;
+        index.get(number_text(number).as_str())
+    };
+    let slot = |text: &str| index.get(text).or_else(|| spelled(text)).copied();
+    let category = |text: &str| of_slot(slot(text).unwrap_or(other));
     match &column.data {
         ColumnData::Text(text) => text.map_levels(of_slot(other), category),
         ColumnData::Numeric(numbers) => {
@@ -137,6 +155,17 @@ fn categories(column: &Column, levels: &[String], of_slot: impl Fn(u32) -> u32) 
                 *known.entry(x.to_bits()).or_insert_with(of_text)
             };
             numbers.iter().map(&mut of_number).collect()
+        }
+        ColumnData::Time(seconds) => {
+            let mut known: HashMap<u64, u32> = HashMap::new();
+            let mut of_time = |x: &f64| {
+                let of_text = || match x.is_nan() {
+                    true => of_slot(other),
+                    false => category(&date_text(*x)),
+                };
+                *known.entry(x.to_bits()).or_insert_with(of_text)
+            };
+            seconds.iter().map(&mut of_time).collect()
         }
         ColumnData::Block(_) => Vec::new(),
     }

@@ -3,6 +3,7 @@
 use thalweg_core::dataset::Values;
 
 use super::category::CategoryFit;
+use super::date::DateFit;
 use super::left_out::LeftOut;
 use super::numeric::NumericFit;
 use super::options::FitOptions;
@@ -39,6 +40,7 @@ pub(super) struct ColumnFit<'a> {
 enum Fit {
     Numbers(Counter, NumericFit),
     Categories(CategoryFit),
+    Dates(DateFit),
     Image(ImageFit),
     /// One for each value of a raw row.
     Matrix(Vec<NumericFit>),
@@ -52,6 +54,7 @@ impl<'a> ColumnFit<'a> {
                 Fit::Numbers(Counter::new(&column.name), NumericFit::new(scaling))
             }
             ColumnData::Text(_) => Fit::Categories(CategoryFit::new()),
+            ColumnData::Time(_) => Fit::Dates(DateFit::new(scaling)),
             // Bytes and tensors of several dimensions are images, with one scale for all values.
             ColumnData::Block(block) if is_bytes(block) || block.shape.len() > 1 => {
                 Fit::Image(ImageFit::new(block, scaling))
@@ -93,6 +96,9 @@ impl<'a> ColumnFit<'a> {
                 self.stray.add(table, column);
                 fit.add(text, rows, weights);
             }
+            (Fit::Dates(fit), ColumnData::Time(seconds)) => {
+                fit.add(rows.iter().map(|&row| seconds[row]));
+            }
             (Fit::Image(fit), ColumnData::Block(block)) if fit.shape == block.shape => {
                 if first && !is_bytes(block) {
                     check_block(table, column, block, rows, true)?;
@@ -126,6 +132,7 @@ impl<'a> ColumnFit<'a> {
         match &mut self.fit {
             Fit::Numbers(counter, fit) => fit.end_pass() && !counter.counts_rows(),
             Fit::Categories(_) => false,
+            Fit::Dates(fit) => fit.end_pass(),
             Fit::Image(fit) => fit.end_pass(),
             Fit::Matrix(fits) => fits
                 .iter_mut()
@@ -144,6 +151,7 @@ impl<'a> ColumnFit<'a> {
             Fit::Numbers(counter, _) if counter.counts_rows() => Err(LeftOut::RowNumber),
             Fit::Numbers(_, fit) => fit.finish().map(Encoding::Numeric),
             Fit::Categories(fit) => return fit.finish(self.name, options, notes),
+            Fit::Dates(fit) => fit.finish().map(Encoding::Date),
             Fit::Image(fit) => fit.finish(),
             Fit::Matrix(fits) => {
                 let places = fits.into_iter().map(|fit| fit.finish().ok()).collect();

@@ -59,6 +59,12 @@ pub(super) fn write<T: Element>(
                     }
                     first += 1;
                 }
+                BoundColumn::Dates(seconds, parts) => {
+                    for (&row, output) in each {
+                        parts.write(output, seconds[row]);
+                    }
+                    first += parts.width();
+                }
                 BoundColumn::Image(block, scale, offset) => {
                     let count = block.width();
                     for (&row, output) in each {

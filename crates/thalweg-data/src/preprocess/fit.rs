@@ -65,6 +65,7 @@ impl Preprocessing {
         let mut preprocessing = Self {
             columns: table.names().map(str::to_owned).collect(),
             inputs: Vec::new(),
+            readings: table.readings.clone(),
             dropped: options.drop.clone(),
             target_scaling: Vec::new(),
             class_weights: None,
@@ -130,6 +131,8 @@ impl Preprocessing {
             }
         }
         target.finish(&mut preprocessing, table, options, &mut notes)?;
+        let dropped = &preprocessing.dropped;
+        (preprocessing.readings).retain(|name, _| !dropped.contains(name));
         Ok((preprocessing, notes))
     }
 
@@ -157,6 +160,7 @@ impl Preprocessing {
     fn note_on_missing(&self) -> Option<Note> {
         let with_indicator = |input: &&InputColumn| match &input.encoding {
             Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.indicator,
+            Encoding::Date(parts) => parts.days.indicator,
             Encoding::Matrix { places } => places.iter().flatten().any(|place| place.indicator),
             _ => false,
         };

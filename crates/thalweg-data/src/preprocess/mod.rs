@@ -5,6 +5,7 @@ mod bind;
 mod bound;
 mod category;
 mod column;
+mod date;
 mod dense;
 mod fit;
 mod left_out;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bound::Bound;
 pub use category::notes_on_categories;
+pub use date::DateParts;
 pub use dense::Element;
 pub use fit::Blocks;
 pub(crate) use numeric::NumericFit;
@@ -25,6 +27,7 @@ pub use thalweg_core::precision::Dtype;
 
 use crate::error::{Error, Location, Result};
 use crate::options::{ExpectedColumns, ReadOptions};
+use crate::reading::{ReadAs, Reading, Readings};
 use crate::target::{Target, Task};
 
 /// Everything between raw columns and the network, as fitted on the training rows.
@@ -34,6 +37,9 @@ pub struct Preprocessing {
     pub columns: Vec<String>,
     /// The columns that are inputs, in the order of the inputs.
     pub inputs: Vec<InputColumn>,
+    /// How columns were read that are more than plain numbers or plain text.
+    #[serde(default, skip_serializing_if = "Readings::is_empty")]
+    pub readings: Readings,
     /// Columns that are not: constant, empty, identifiers, or dropped by the user.
     pub dropped: Vec<String>,
     /// What is predicted.
@@ -87,6 +93,8 @@ pub enum Encoding {
         /// The categories, sorted.
         levels: Vec<String>,
     },
+    /// A point in time: days, and circles for what comes back.
+    Date(DateParts),
     /// Pixels or any tensor: every value times `scale` plus `offset`.
     Image {
         /// Shape of one row.
@@ -105,12 +113,18 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Whether it is one of several values a row.
+    fn is_of_blocks(&self) -> bool {
+        matches!(self, Encoding::Image { .. } | Encoding::Matrix { .. })
+    }
+
     /// Number of network inputs.
     pub fn width(&self) -> usize {
         match self {
             Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => numeric.width(),
             Encoding::Categorical { levels } => levels.len() + 1,
             Encoding::Codes { .. } => 1,
+            Encoding::Date(parts) => parts.width(),
             Encoding::Image { shape, .. } => shape
                 .iter()
                 .fold(1usize, |width, &n| width.saturating_mul(n)),
@@ -186,6 +200,10 @@ impl Preprocessing {
             };
             match encoding {
                 Encoding::Numeric(n) | Encoding::Boolean(n) => numeric(name.clone(), n),
+                Encoding::Date(parts) => {
+                    numeric(format!("{name} (days)"), &parts.days);
+                    names.extend(parts.names().iter().map(|part| format!("{name} ({part})")));
+                }
                 Encoding::Matrix { places } => {
                     for (j, location) in places.iter().enumerate() {
                         if let Some(location) = location {
@@ -235,9 +253,26 @@ impl Preprocessing {
     }
 
     /// Options to read a file for `predict` or `evaluate`: as `options`, with the training file's
-    /// columns, so that a file without header gets the right names.
+    /// columns, so that a file without header gets the right names, and each column read as there.
     #[must_use]
     pub fn read_options(&self, mut options: ReadOptions) -> ReadOptions {
+        let is_text = |input: &&InputColumn| {
+            let encoding = &input.encoding;
+            matches!(
+                encoding,
+                Encoding::Categorical { .. } | Encoding::Codes { .. }
+            )
+        };
+        let texts = self.inputs.iter().filter(is_text).map(|input| &input.name);
+        let classes = match self.target.classes.is_empty() {
+            true => &[],
+            false => self.target.columns.as_slice(),
+        };
+        let text = |name: &String| (name.clone(), Reading::of(ReadAs::Text, ""));
+        options.columns = (texts.chain(classes).map(text))
+            .chain(self.readings.clone())
+            .chain(options.columns)
+            .collect();
         options.expected = Some(ExpectedColumns {
             names: self.columns.clone(),
             optional: self.target.columns.clone(),

@@ -7,8 +7,9 @@ use super::{Target, TargetOptions, Task, find, missing, no_target, not_a_number}
 use thalweg_core::dataset::Targets;
 
 use crate::error::{Error, Note, Result, quote, quote_list};
+use crate::reading::{ReadAs, Reading};
 use crate::stray::{StrayCells, spelled_numbers};
-use crate::table::{Column, ColumnData, Table, number_text, truth};
+use crate::table::{Column, ColumnData, Table, TextColumn, number_text, truth};
 
 /// Names that mark a column as the target when no target is given.
 const TARGET_NAMES: [&str; 4] = ["target", "label", "class", "y"];
@@ -152,8 +153,9 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
         });
     };
     let numbers = match &column.data {
-        ColumnData::Block(_) => return Ok(Task::Regression),
+        ColumnData::Block(_) | ColumnData::Time(_) => return Ok(Task::Regression),
         ColumnData::Text(text) => {
+            check_amounts(table, column, text)?;
             let numbers = spelled_numbers(text);
             check_stray(table, column, &numbers)?;
             // Among fractions, leading zeros do not make a code.
@@ -223,6 +225,33 @@ fn check_stray(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
     }
 }
 
+/// Refuses a column of texts that are amounts for people, such as `12 kg`: every amount would be a
+/// class. Codes and what the user calls categories are classes.
+fn check_amounts(table: &Table, column: &Column, text: &TextColumn) -> Result<()> {
+    let is_text = |reading: &Reading| reading.kind == ReadAs::Text;
+    let said = table.readings.get(&column.name).is_some_and(is_text);
+    let amount = |level: &&String| {
+        let digits = level.trim_start_matches(|c: char| !c.is_alphanumeric());
+        digits.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let amounts = text.levels.iter().filter(amount).count();
+    let few = text.levels.len() <= MAX_INTEGER_CLASSES || 4 * amounts < 3 * text.levels.len();
+    if said || few || table.roles.classes == Some(true) {
+        return Ok(());
+    }
+    let Some(row) = (0..table.rows).find(|&row| {
+        let text = column.text(row);
+        text.is_some_and(|text| amount(&&text) && text.parse::<f64>().is_err())
+    }) else {
+        return Ok(());
+    };
+    let found = quote(&column.text(row).unwrap_or_default());
+    let expected = "numbers, or at most 20 different texts";
+    let remedy = "write numbers alone, or add the column to `data.read.categorical` to make a \
+                  class of each text";
+    Err(Error::invalid(table.cell(row, &column.name), found, expected).remedy(remedy))
+}
+
 /// Number of distinct values other than NaN, or a number above `limit` when there are more.
 fn distinct(numbers: &[f64], limit: usize) -> usize {
     let mut seen = HashSet::new();
@@ -239,7 +268,7 @@ fn distinct(numbers: &[f64], limit: usize) -> usize {
 fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
     let location = || table.location().column(&column.name);
     let mut classes: Vec<String> = match &column.data {
-        ColumnData::Block(_) => return Err(no_target(table, column)),
+        ColumnData::Block(_) | ColumnData::Time(_) => return Err(no_target(table, column)),
         ColumnData::Text(text) => text.levels.clone(),
         ColumnData::Numeric(numbers) => {
             let mut bits: Vec<f64> = numbers.iter().copied().filter(|x| !x.is_nan()).collect();

@@ -156,7 +156,9 @@ impl Target {
                 };
                 classes.extend(rows.iter().map(&mut class));
             }
-            ColumnData::Block(_) => return Err(no_target(table, column)),
+            ColumnData::Block(_) | ColumnData::Time(_) => {
+                return Err(no_target(table, column));
+            }
         }
         if let Some(i) = classes.iter().position(|&class| class == MISSING) {
             let known = quote_list(self.classes.iter().map(String::as_str));
@@ -204,7 +206,7 @@ fn numbers<'a>(table: &Table, column: &'a Column, task: Task) -> Result<Cow<'a, 
                 return Err(error.remedy("correct the cell, or choose another target or task"));
             }
         },
-        ColumnData::Block(_) => return Err(no_target(table, column)),
+        ColumnData::Block(_) | ColumnData::Time(_) => return Err(no_target(table, column)),
     };
     match numbers.iter().position(|x| !fits(x)) {
         None => Ok(numbers),
@@ -250,6 +252,12 @@ fn missing(table: &Table, column: &Column, row: usize) -> Error {
 
 fn no_target(table: &Table, column: &Column) -> Error {
     let location = table.location().column(&column.name);
-    Error::invalid(location, "several numbers a row", "a column of targets")
-        .remedy("choose another target")
+    let (found, remedy) = match &column.data {
+        ColumnData::Time(_) => (
+            "dates",
+            "choose another target; `data.read.categorical` makes a class of each date",
+        ),
+        _ => ("several numbers a row", "choose another target"),
+    };
+    Error::invalid(location, found, "a column of targets").remedy(remedy)
 }

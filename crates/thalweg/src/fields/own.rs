@@ -256,6 +256,57 @@ pub const OWN: &[Own] = &[
         Values::List,
     ),
     own(
+        "data.read.not_missing",
+        Flag::new(
+            "--not-missing",
+            READING,
+            "Cells that do not mean \"missing\" although they are read so, such as None",
+        ),
+        "TEXTS",
+        Values::List,
+    ),
+    own(
+        "data.read.decimal",
+        Flag::new("--decimal", READING, "Decimal sign of numbers [default: by looking]"),
+        "C",
+        Values::Character,
+    ),
+    own(
+        "data.read.thousands",
+        Flag::new(
+            "--thousands",
+            READING,
+            "Sign between groups of three digits [default: by looking]",
+        ),
+        "C",
+        Values::Character,
+    ),
+    own(
+        "data.read.categorical",
+        Flag::new("--categorical", DATA, "Columns of categories, whatever they look like"),
+        "COLS",
+        Values::List,
+    )
+    .of_model(),
+    own(
+        "data.read.numeric",
+        Flag::new("--numeric", DATA, "Columns of numbers, whatever they look like"),
+        "COLS",
+        Values::List,
+    )
+    .of_model(),
+    own(
+        "data.read.date",
+        Flag::new(
+            "--date",
+            DATA,
+            "Columns of dates; COL=dmy, COL=mdy or COL=ymd gives the order of day, month and year",
+        ),
+        "COLS",
+        Values::List,
+    )
+    .of_model(),
+    own(
         "mlp.hidden",
         Flag::new(
             "--hidden",

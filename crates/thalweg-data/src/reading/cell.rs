@@ -1,0 +1,91 @@
+//! One cell as a number: its marks taken off, its digits read in a notation.
+
+use super::marks::{MARKS, Mark};
+use super::notation::Notation;
+
+/// A cell that is a number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Number {
+    pub value: f64,
+    /// The symbols of its marks.
+    pub symbols: Vec<&'static str>,
+    /// Those without which it means something else.
+    pub units: Vec<&'static str>,
+    pub grouped: bool,
+    pub fractional: bool,
+}
+
+/// Reads a cell, with a sign before or behind its marks.
+pub fn number(cell: &str, notation: Notation) -> Option<Number> {
+    let (mut rest, mut negative, mut signed) = (cell.trim(), false, false);
+    let (mut symbols, mut units): (Vec<&'static str>, Vec<&'static str>) = Default::default();
+    loop {
+        if let (false, Some(unsigned)) = (signed, rest.strip_prefix(['-', '+'])) {
+            negative ^= rest.starts_with('-');
+            (rest, signed) = (unsigned.trim(), true);
+            continue;
+        }
+        let strip = |mark: &&Mark| Some((mark.is_unit, (mark.strip)(rest)?));
+        let found = MARKS.iter().copied().find_map(|mark| strip(&mark));
+        let Some((is_unit, stripped)) = found.filter(|(_, new)| !symbols.contains(&new.symbol))
+        else {
+            break;
+        };
+        // Two signs are no number.
+        if stripped.negates && signed {
+            return None;
+        }
+        (negative, signed) = (negative ^ stripped.negates, signed || stripped.negates);
+        symbols.push(stripped.symbol);
+        if is_unit {
+            units.push(stripped.symbol);
+        }
+        rest = stripped.rest.trim();
+    }
+    let digits = notation.read(rest)?;
+    symbols.sort_unstable();
+    Some(Number {
+        value: if negative {
+            -digits.value
+        } else {
+            digits.value
+        },
+        symbols,
+        units,
+        grouped: digits.grouped,
+        fractional: digits.fractional,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_reads_its_example() {
+        for mark in MARKS {
+            let (cell, value) = mark.example;
+            let read = number(cell, Notation::PLAIN).map(|number| number.value);
+            assert_eq!(read, Some(value), "{cell}");
+        }
+    }
+
+    #[test]
+    fn marks_come_together_and_two_signs_do_not() {
+        let us = Notation::new('.', Some(','));
+        for (cell, value) in [
+            ("($1,234.50)", -1234.5),
+            ("-$5", -5.0),
+            ("$ -5", -5.0),
+            ("\u{2212} 12 %", -12.0),
+            ("1,234- EUR", -1234.0),
+            ("USD 7*", 7.0),
+            ("+3", 3.0),
+        ] {
+            assert_eq!(number(cell, us).map(|n| n.value), Some(value), "{cell}");
+        }
+        for cell in ["--5", "(-5)", "$$5", "5%%", "s308", "5 kg", "12:30", "1-2"] {
+            assert_eq!(number(cell, us), None, "{cell}");
+        }
+    }
+}

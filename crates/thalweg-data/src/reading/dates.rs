@@ -1,0 +1,430 @@
+//! Dates and times of day in the forms that people write.
+//!
+//! The days since 1970 are those of Howard Hinnant's `days_from_civil`
+//! (<https://howardhinnant.github.io/date_algorithms.html>).
+
+use super::numbers::Evidence;
+use super::{DateOrder, ReadAs, Reading};
+use crate::error::quote;
+
+/// With fewer different texts, dates could be anything.
+const LEAST_LEVELS: usize = 2;
+const DAY: f64 = 86_400.0;
+/// Two-digit years below it are of this century.
+const PIVOT: i64 = 70;
+
+const MONTHS: [&str; 12] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
+
+/// A text cut into what may be a date.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Parts {
+    /// Three numbers; a month that is written as a word stands where it was.
+    numbers: [i64; 3],
+    /// Where the month is a word.
+    month_at: Option<usize>,
+    /// Whether the first number has four digits.
+    year_first: bool,
+    /// Whether the last one has.
+    year_last: bool,
+    /// Points between days, months and years are written in countries with the day first.
+    points: bool,
+    /// Seconds of the day, offset to UTC taken off.
+    seconds: f64,
+}
+
+/// The seconds since 1970-01-01 of each text if all are dates, in the order that fits them all.
+pub(super) fn look(evidence: &Evidence<'_>) -> Option<(Vec<f64>, Reading)> {
+    let levels = evidence.levels;
+    if levels.len() < LEAST_LEVELS {
+        return None;
+    }
+    let parts: Vec<Parts> = levels
+        .iter()
+        .map(|text| parts(text))
+        .collect::<Option<_>>()?;
+    let (order, why) = order(&parts)?;
+    let seconds: Vec<f64> = parts
+        .iter()
+        .map(|one| seconds(one, order))
+        .collect::<Option<_>>()?;
+    let first = levels.first().map_or("", String::as_str);
+    let shown = date_text(*seconds.first()?);
+    let why = format!("{} is {shown}{why}", quote(first));
+    let reading = Reading {
+        order: Some(order),
+        ..Reading::of(ReadAs::Dates, why)
+    };
+    Some((seconds, reading))
+}
+
+/// The seconds since 1970-01-01 of a text that is a date in this order.
+pub(super) fn read(text: &str, order: DateOrder) -> Option<f64> {
+    seconds(&parts(text)?, order)
+}
+
+/// A date as ISO 8601, with the time where it is not midnight.
+pub(crate) fn date_text(seconds: f64) -> String {
+    let days = (seconds / DAY).floor();
+    let (year, month, day) = civil(days as i64);
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    let time = (seconds - days * DAY) as i64;
+    if time == 0 {
+        return date;
+    }
+    format!(
+        "{date} {:02}:{:02}:{:02}",
+        time / 3600,
+        time / 60 % 60,
+        time % 60
+    )
+}
+
+/// The day of the year of a point in time, counted from 0, and the days of that year.
+pub(crate) fn day_of_year(seconds: f64) -> (u32, u32) {
+    let day = (seconds / DAY).floor() as i64;
+    let (year, ..) = civil(day);
+    let starts = |year| days(year, 1, 1).unwrap_or_default();
+    let (start, next) = (starts(year), starts(year + 1));
+    ((day - start) as u32, (next - start) as u32)
+}
+
+/// The order under which every text is a date. Where two are, points mean that the day comes first;
+/// else the order in which the rows follow one another, else the month first.
+fn order(parts: &[Parts]) -> Option<(DateOrder, &'static str)> {
+    let fits = |order: &DateOrder| parts.iter().all(|one| seconds(one, *order).is_some());
+    let all = [DateOrder::Ymd, DateOrder::Dmy, DateOrder::Mdy];
+    let fitting: Vec<DateOrder> = all.into_iter().filter(fits).collect();
+    match fitting.as_slice() {
+        [] => None,
+        [only] => Some((*only, "")),
+        [DateOrder::Ymd, ..] if parts.iter().all(|one| one.year_first) => {
+            Some((DateOrder::Ymd, ""))
+        }
+        _ if parts.iter().all(|one| one.points) => Some((DateOrder::Dmy, ", day first")),
+        _ if parts.iter().any(|one| one.month_at.is_some()) => Some((DateOrder::Dmy, "")),
+        _ => {
+            let ascends = |order: &DateOrder| {
+                let all: Vec<f64> = parts.iter().filter_map(|p| seconds(p, *order)).collect();
+                all.is_sorted() || all.iter().rev().is_sorted()
+            };
+            let sorted: Vec<&DateOrder> = fitting.iter().filter(|o| ascends(o)).collect();
+            match sorted.as_slice() {
+                [DateOrder::Dmy] => Some((DateOrder::Dmy, ", day first as the rows are in order")),
+                [DateOrder::Mdy] => {
+                    Some((DateOrder::Mdy, ", month first as the rows are in order"))
+                }
+                _ => Some((DateOrder::Mdy, ", month first: the cells do not tell")),
+            }
+        }
+    }
+}
+
+fn seconds(parts: &Parts, order: DateOrder) -> Option<f64> {
+    let [a, b, c] = parts.numbers;
+    let (year, month, day) = match (parts.month_at, order) {
+        // A word tells which part is the month.
+        (Some(0), _) => (c, a, b),
+        (Some(1), DateOrder::Ymd) => (a, b, c),
+        (Some(1), _) => (c, b, a),
+        (Some(_), _) => return None,
+        (None, DateOrder::Ymd) => (a, b, c),
+        (None, DateOrder::Dmy) => (c, b, a),
+        (None, DateOrder::Mdy) => (c, a, b),
+    };
+    let is_year_first = order == DateOrder::Ymd;
+    if (parts.year_first && !is_year_first) || (is_year_first && !parts.year_first) {
+        return None;
+    }
+    let year = match year {
+        year if parts.year_first || parts.year_last => year,
+        year if year < PIVOT => 2000 + year,
+        year => 1900 + year,
+    };
+    let days = days(year, month, day)?;
+    Some(days as f64 * DAY + parts.seconds)
+}
+
+/// Cuts `DATE`, `DATE TIME` or `DATETTIME`.
+fn parts(text: &str) -> Option<Parts> {
+    let text = text.trim();
+    // Shortest 9:30, longest Wednesday, 30 September 2020 12:00:00.123456 +02:00.
+    if text.len() < 4 || text.len() > 48 {
+        return None;
+    }
+    let at = text.find(':').map_or(text.len(), |colon| {
+        let before = text[..colon].trim_end_matches(|c: char| c.is_ascii_digit());
+        before.len()
+    });
+    let (date, time) = text.split_at(at);
+    let date = date.trim_end_matches(['T', 't', ' ', ',']);
+    let seconds = if time.is_empty() {
+        0.0
+    } else {
+        time_of_day(time)?
+    };
+    if date.is_empty() {
+        // A time without a date is one of the first day.
+        return Some(Parts {
+            numbers: [1970, 1, 1],
+            month_at: None,
+            year_first: true,
+            year_last: false,
+            points: false,
+            seconds,
+        });
+    }
+    let words: Vec<&str> = date
+        .split([' ', '-', '/', '.', ','])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let words = match words.as_slice() {
+        // The day of the week says nothing new.
+        [day, rest @ ..] if rest.len() == 3 && is_weekday(day) => rest.to_vec(),
+        all => all.to_vec(),
+    };
+    let [a, b, c] = <[&str; 3]>::try_from(words).ok()?;
+    let mut month_at = None;
+    let mut number = |at: usize, word: &str| -> Option<i64> {
+        if let Some(month) = month(word) {
+            return month_at.replace(at).is_none().then_some(month);
+        }
+        let short = matches!(word.len(), 1 | 2 | 4);
+        (short && word.bytes().all(|b| b.is_ascii_digit())).then(|| word.parse().ok())?
+    };
+    let numbers = [number(0, a)?, number(1, b)?, number(2, c)?];
+    // Dates with spaces between numbers are rather something else.
+    let separated = date.contains(['-', '/', '.']) || month_at.is_some();
+    let year_last = c.len() == 4;
+    let year_first = a.len() == 4;
+    let two_years = year_first && year_last;
+    (separated && !two_years && b.len() != 4).then_some(Parts {
+        numbers,
+        month_at,
+        year_first,
+        year_last,
+        points: date.contains('.'),
+        seconds,
+    })
+}
+
+fn month(word: &str) -> Option<i64> {
+    let lower = word.to_ascii_lowercase();
+    let index = MONTHS.iter().position(|month| lower.starts_with(month))?;
+    const NAMES: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    (NAMES[index].starts_with(&lower) || lower == "sept").then_some(index as i64 + 1)
+}
+
+fn is_weekday(word: &str) -> bool {
+    const DAYS: [&str; 7] = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    let lower = word.to_ascii_lowercase();
+    lower.len() >= 3 && DAYS.iter().any(|day| day.starts_with(&lower))
+}
+
+/// `HH:MM`, `HH:MM:SS.fff`, with `am` or `pm`, with `Z` or an offset to UTC.
+fn time_of_day(text: &str) -> Option<f64> {
+    let lower = text.trim().to_ascii_lowercase();
+    let (clock, offset) = zone(&lower)?;
+    let (clock, afternoon) = match (clock.strip_suffix("am"), clock.strip_suffix("pm")) {
+        (Some(clock), _) => (clock, Some(false)),
+        (_, Some(clock)) => (clock, Some(true)),
+        _ => (clock, None),
+    };
+    let mut fields = clock.trim().split(':');
+    let whole = |text: Option<&str>, below: u32| -> Option<f64> {
+        let number: u32 = text?.parse().ok()?;
+        (number < below).then_some(f64::from(number))
+    };
+    let (hour, minute) = (whole(fields.next(), 25)?, whole(fields.next(), 60)?);
+    let second = match fields.next() {
+        None => 0.0,
+        Some(text) => {
+            let second: f64 = text.parse().ok()?;
+            (0.0..61.0).contains(&second).then_some(second)?
+        }
+    };
+    let hour = match afternoon {
+        None => hour,
+        Some(_) if !(1.0..=12.0).contains(&hour) => return None,
+        Some(pm) => hour % 12.0 + if pm { 12.0 } else { 0.0 },
+    };
+    fields
+        .next()
+        .is_none()
+        .then_some(hour * 3600.0 + minute * 60.0 + second - offset)
+}
+
+/// A clock without its zone, and the zone's offset in seconds.
+fn zone(text: &str) -> Option<(&str, f64)> {
+    if let Some(clock) = text.strip_suffix('z').or_else(|| text.strip_suffix("utc")) {
+        return Some((clock.trim(), 0.0));
+    }
+    let Some(at) = text.rfind(['+', '-']) else {
+        return Some((text, 0.0));
+    };
+    let (clock, zone) = text.split_at(at);
+    let digits: String = zone[1..].chars().filter(|&c| c != ':').collect();
+    let whole = |range: &str| range.parse::<u32>().ok();
+    let (hours, minutes) = match digits.len() {
+        2 => (whole(&digits)?, 0),
+        4 => (whole(&digits[..2])?, whole(&digits[2..])?),
+        _ => return None,
+    };
+    let offset = f64::from(hours * 3600 + minutes * 60);
+    let sign = if zone.starts_with('-') { -1.0 } else { 1.0 };
+    Some((clock.trim(), sign * offset))
+}
+
+/// Days since 1970-01-01 of a day of the Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=last).contains(&day) {
+        return None;
+    }
+    let year = year - i64::from(month <= 2);
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+/// Year, month and day of a day since 1970-01-01.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(texts: &[&str]) -> Option<(Vec<String>, DateOrder)> {
+        let levels: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
+        let evidence = Evidence {
+            levels: &levels,
+            counts: vec![1; levels.len()],
+        };
+        let (seconds, reading) = look(&evidence)?;
+        Some((seconds.into_iter().map(date_text).collect(), reading.order?))
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar_and_back() {
+        // python: (datetime.date(y, m, d) - datetime.date(1970, 1, 1)).days
+        for ((y, m, d), n) in [
+            ((1970, 1, 1), 0),
+            ((2000, 2, 29), 11016),
+            ((2022, 12, 31), 19357),
+            ((1900, 3, 1), -25508),
+            ((1582, 10, 15), -141427),
+        ] {
+            assert_eq!(days(y, m, d), Some(n));
+            assert_eq!(civil(n), (y, m, d));
+        }
+        assert_eq!((days(2023, 2, 29), days(2023, 13, 1)), (None, None));
+    }
+
+    #[test]
+    fn dates_are_read_in_every_form() {
+        for text in [
+            "2022-03-05 14:30:00",
+            "2022-03-05T14:30:00Z",
+            "2022/03/05 14:30",
+            "5 Mar 2022 2:30 PM",
+            "March 5, 2022 14:30",
+            "05-Mar-2022 14:30:00.000",
+            "Sat, 05 Mar 2022 14:30:00",
+            "2022-03-05 16:30:00+02:00",
+        ] {
+            let order = if text.starts_with("20") {
+                DateOrder::Ymd
+            } else {
+                DateOrder::Dmy
+            };
+            let read = read(text, order).map(date_text);
+            assert_eq!(read.as_deref(), Some("2022-03-05 14:30:00"), "{text}");
+        }
+        for text in [
+            "12345",
+            "1-2",
+            "1.2.3.4",
+            "2022-13-01",
+            "10 11 12",
+            "a-b-c",
+            "123-456-7890",
+        ] {
+            assert_eq!(
+                read(text, DateOrder::Ymd).or(read(text, DateOrder::Dmy)),
+                None,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_order_of_day_and_month_follows_from_all_cells() {
+        let read = |texts: &[&str]| column(texts).map(|(dates, order)| (dates[0].clone(), order));
+        let date = |text: &str, order| Some((text.to_owned(), order));
+        assert_eq!(
+            read(&["1/2/22", "13/2/22"]),
+            date("2022-02-01", DateOrder::Dmy)
+        );
+        assert_eq!(
+            read(&["1/2/22", "1/13/22"]),
+            date("2022-01-02", DateOrder::Mdy)
+        );
+        assert_eq!(
+            read(&["01.02.2022", "02.02.2022"]),
+            date("2022-02-01", DateOrder::Dmy)
+        );
+        // In order of the rows: 1 February, 1 March, 1 April; or the other way round.
+        assert_eq!(
+            read(&["1/2/22", "5/2/22", "1/3/22"]),
+            date("2022-02-01", DateOrder::Dmy)
+        );
+        assert_eq!(
+            read(&["1/2/22", "1/5/22", "2/1/22"]),
+            date("2022-01-02", DateOrder::Mdy)
+        );
+        assert_eq!(read(&["13/1/22", "1/13/22"]), None);
+        assert_eq!(read(&["2022-01-01", "soon"]), None);
+    }
+}

@@ -1,0 +1,428 @@
+//! Every column of a table read as the options, a model or the evidence say.
+
+use super::cell::number;
+use super::notation::Notation;
+use super::numbers::{self, Evidence, Hints};
+use super::{DateOrder, ReadAs, Reading, dates};
+use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
+use crate::table::{Column, ColumnData, Kind, Table, number_text, text_of_numbers};
+
+/// So many texts of each column are looked at for the decimal sign of the file.
+const LEVELS_FOR_SIGN: usize = 1000;
+
+/// Reads the columns of all tables; the test part as the training part.
+pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()> {
+    check_names(&loaded.train, options)?;
+    let readings = read_table(&mut loaded.train, options)?;
+    loaded.notes.extend(notes(&readings, options));
+    if let Some(test) = &mut loaded.test {
+        let mut options = options.clone();
+        options.columns.extend(
+            readings
+                .into_iter()
+                .map(|(name, reading, _)| (name, reading)),
+        );
+        read_table(test, &options)?;
+    }
+    Ok(())
+}
+
+/// A column, how it is read, and whether that was found by looking.
+type Found = (String, Reading, bool);
+
+fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
+    let hints = Hints {
+        decimal: options.decimal,
+        thousands: options.thousands,
+        likely: table.decimal.or_else(|| likely(table)),
+        kept: &options.not_missing,
+    };
+    let mut all = Vec::new();
+    for j in 0..table.columns.len() {
+        let column = &table.columns[j];
+        let (given, looked) = match asked(&column.name, options)? {
+            Some(asked) => (demanded(table, column, asked, hints)?, false),
+            None => match options.columns.get(&column.name) {
+                Some(reading) => (Some(known(table, column, reading)?), false),
+                None => (look(column, hints), true),
+            },
+        };
+        if let Some((data, reading)) = given {
+            let column = &mut table.columns[j];
+            if let Some(data) = data {
+                column.data = data;
+            }
+            table.readings.insert(column.name.clone(), reading.clone());
+            all.push((column.name.clone(), reading, looked));
+        }
+    }
+    Ok(all)
+}
+
+/// What an option says of a column.
+#[derive(Clone, Copy)]
+enum Asked {
+    Text,
+    Numbers,
+    Dates(Option<DateOrder>),
+}
+
+fn asked(name: &str, options: &ReadOptions) -> Result<Option<Asked>> {
+    let has = |names: &[String]| names.iter().any(|other| other == name);
+    let date = options.date.iter().find_map(|entry| {
+        let (column, order) = date_entry(entry);
+        (column == name).then_some(order)
+    });
+    let text = has(&options.categorical).then_some(Asked::Text);
+    let numbers = has(&options.numeric).then_some(Asked::Numbers);
+    let mut all = [text, numbers, date.map(Asked::Dates)]
+        .into_iter()
+        .flatten();
+    let first = all.next();
+    if all.next().is_some() {
+        let location = Location::default().column(name);
+        let found = "a column that is to be read in two ways";
+        let fields = "`data.read.categorical`, `data.read.numeric` and `data.read.date`";
+        return Err(Error::invalid(
+            location,
+            found,
+            format!("it in one of {fields}"),
+        ));
+    }
+    Ok(first)
+}
+
+/// `when` or `when=dmy`.
+fn date_entry(entry: &str) -> (&str, Option<DateOrder>) {
+    let orders = [
+        ("=ymd", DateOrder::Ymd),
+        ("=dmy", DateOrder::Dmy),
+        ("=mdy", DateOrder::Mdy),
+    ];
+    let of = |(suffix, order): &(&str, DateOrder)| Some((entry.strip_suffix(suffix)?, *order));
+    match orders.iter().find_map(of) {
+        Some((name, order)) => (name, Some(order)),
+        None => (entry, None),
+    }
+}
+
+/// Whether every column of the options exists.
+fn check_names(table: &Table, options: &ReadOptions) -> Result<()> {
+    let names = (options
+        .categorical
+        .iter()
+        .chain(&options.numeric)
+        .map(String::as_str))
+    .chain(options.date.iter().map(|entry| date_entry(entry).0));
+    for name in names {
+        if table.column(name).is_none() {
+            let expected = format!("one of {}", quote_list(table.names()));
+            let found = format!("no column {}", quote(name));
+            let remedy = did_you_mean(name, table.names());
+            return Err(Error::invalid(table.location(), found, expected).remedy(remedy));
+        }
+    }
+    Ok(())
+}
+
+type Read = (Option<ColumnData>, Reading);
+
+/// Reads a column as an option demands.
+fn demanded(
+    table: &Table,
+    column: &Column,
+    asked: Asked,
+    hints: Hints<'_>,
+) -> Result<Option<Read>> {
+    let why = "as asked for";
+    let refuse = |found: &str, expected: &str| {
+        let location = table.location().column(&column.name);
+        Err(Error::invalid(location, found, expected))
+    };
+    match (asked, &column.data) {
+        (_, ColumnData::Block(_)) => refuse("several numbers a row", "one value a row"),
+        (Asked::Text, _) => known(table, column, &Reading::of(ReadAs::Text, why)).map(Some),
+        (Asked::Numbers, ColumnData::Time(_)) | (Asked::Dates(_), ColumnData::Time(_)) => Ok(None),
+        (Asked::Numbers, ColumnData::Numeric(_)) => {
+            Ok(Some((None, Reading::of(ReadAs::Numbers, why))))
+        }
+        (Asked::Numbers, ColumnData::Text(text)) => {
+            let evidence = Evidence::of(text);
+            let notation = numbers::notation(&evidence, hints).unwrap_or(Notation::PLAIN);
+            let reading = match numbers::look(&evidence, hints) {
+                Some(found) if found.reading.kind == ReadAs::Numbers => found.reading,
+                _ => Reading {
+                    decimal: notation.decimal,
+                    thousands: notation.thousands,
+                    ..Reading::of(ReadAs::Numbers, why)
+                },
+            };
+            known(table, column, &reading).map(Some)
+        }
+        (Asked::Dates(order), data) => {
+            let owned;
+            let text = match data {
+                ColumnData::Text(text) => text,
+                ColumnData::Numeric(numbers) => {
+                    owned = text_of_numbers(numbers);
+                    &owned
+                }
+                _ => return Ok(None),
+            };
+            let order = match order {
+                Some(order) => order,
+                None => match dates::look(&Evidence::of(text)) {
+                    Some((_, reading)) => reading.order.unwrap_or(DateOrder::Ymd),
+                    None => DateOrder::Ymd,
+                },
+            };
+            let reading = Reading {
+                order: Some(order),
+                ..Reading::of(ReadAs::Dates, why)
+            };
+            known(table, column, &reading).map(Some)
+        }
+    }
+}
+
+/// Reads a column as it was read before.
+fn known(table: &Table, column: &Column, reading: &Reading) -> Result<Read> {
+    let is_missing = |cell: &str| reading.missing.iter().any(|missing| missing == cell);
+    let data = match (reading.kind, &column.data) {
+        (ReadAs::Text, ColumnData::Numeric(numbers)) => {
+            Some(ColumnData::Text(text_of_numbers(numbers)))
+        }
+        (ReadAs::Numbers, ColumnData::Numeric(numbers)) if !reading.missing.is_empty() => {
+            let value = |x: &f64| {
+                if is_missing(&number_text(*x)) {
+                    f64::NAN
+                } else {
+                    *x
+                }
+            };
+            Some(ColumnData::Numeric(numbers.iter().map(value).collect()))
+        }
+        (ReadAs::Numbers, ColumnData::Text(text)) => {
+            // A column that never had thousands may have them in another file.
+            let other = if reading.decimal == ',' { '.' } else { ',' };
+            let notation = Notation::new(reading.decimal, reading.thousands.or(Some(other)));
+            let value = |cell: &str| match is_missing(cell) {
+                true => Some(f64::NAN),
+                false => number(cell, notation).map(|number| number.value),
+            };
+            let values: Vec<Option<f64>> = text.levels.iter().map(|cell| value(cell)).collect();
+            if let Some(error) = misfit(table, column, &values, "a number", reading) {
+                return Err(error);
+            }
+            let of_code = |&code: &u32| values.get(code as usize).copied().flatten();
+            let numbers = text.codes.iter().map(of_code);
+            Some(ColumnData::Numeric(
+                numbers.map(|x| x.unwrap_or(f64::NAN)).collect(),
+            ))
+        }
+        (ReadAs::Dates, ColumnData::Text(_) | ColumnData::Numeric(_)) => {
+            let order = reading.order.unwrap_or(DateOrder::Ymd);
+            let column = match &column.data {
+                ColumnData::Numeric(numbers) => &Column {
+                    name: column.name.clone(),
+                    data: ColumnData::Text(text_of_numbers(numbers)),
+                },
+                _ => column,
+            };
+            let ColumnData::Text(text) = &column.data else {
+                return Ok((None, reading.clone()));
+            };
+            let value = |cell: &str| match is_missing(cell) {
+                true => Some(f64::NAN),
+                false => dates::read(cell, order),
+            };
+            let values: Vec<Option<f64>> = text.levels.iter().map(|cell| value(cell)).collect();
+            if let Some(error) = misfit(table, column, &values, "a date", reading) {
+                return Err(error);
+            }
+            let of_code = |&code: &u32| values.get(code as usize).copied().flatten();
+            let seconds = text.codes.iter().map(of_code);
+            Some(ColumnData::Time(
+                seconds.map(|x| x.unwrap_or(f64::NAN)).collect(),
+            ))
+        }
+        _ => None,
+    };
+    Ok((data, reading.clone()))
+}
+
+/// The error for the first cell without a value.
+fn misfit(
+    table: &Table,
+    column: &Column,
+    values: &[Option<f64>],
+    expected: &str,
+    reading: &Reading,
+) -> Option<Error> {
+    let ColumnData::Text(text) = &column.data else {
+        return None;
+    };
+    let is_misfit = |&code: &u32| values.get(code as usize).is_some_and(Option::is_none);
+    let row = text.codes.iter().position(is_misfit)?;
+    let found = quote(&column.text(row)?);
+    let as_before = match reading.why.split_once(" is ") {
+        Some((example, _)) if example.starts_with('"') => format!(", written as {example}"),
+        _ => String::new(),
+    };
+    let location = table.cell(row, &column.name);
+    let error = Error::invalid(location, found.clone(), format!("{expected}{as_before}"));
+    let remedy = "correct the cell, or add it to `data.read.missing` if it means a missing value";
+    Some(error.remedy(remedy))
+}
+
+/// Reads a column by looking at it.
+fn look(column: &Column, hints: Hints<'_>) -> Option<Read> {
+    match &column.data {
+        ColumnData::Text(text) if column.kind() == Kind::Categorical => {
+            let evidence = Evidence::of(text);
+            if let Some(found) = numbers::look(&evidence, hints) {
+                let numbers = || text.by_level(f64::NAN, &found.values);
+                let is_text = found.reading.kind == ReadAs::Text;
+                let data = (!is_text).then(|| ColumnData::Numeric(numbers()));
+                return Some((data, found.reading));
+            }
+            let (seconds, reading) = dates::look(&evidence)?;
+            let seconds = text.by_level(f64::NAN, &seconds);
+            Some((Some(ColumnData::Time(seconds)), reading))
+        }
+        ColumnData::Numeric(numbers) => {
+            let (marker, why) = marker(numbers)?;
+            let cell = number_text(marker);
+            if hints.kept.contains(&cell) {
+                return None;
+            }
+            let value = |x: &f64| if *x == marker { f64::NAN } else { *x };
+            let data = ColumnData::Numeric(numbers.iter().map(value).collect());
+            let missing = vec![cell];
+            let reading = Reading {
+                missing,
+                ..Reading::of(ReadAs::Numbers, why)
+            };
+            Some((Some(data), reading))
+        }
+        _ => None,
+    }
+}
+
+/// A number that stands for "missing": -99, -999, … more than once, far below all others.
+fn marker(numbers: &[f64]) -> Option<(f64, String)> {
+    let least = numbers.iter().fold(f64::INFINITY, |least, &x| least.min(x));
+    if ![-99.0, -999.0, -9999.0, -99999.0, -999_999.0].contains(&least) {
+        return None;
+    }
+    let others = || numbers.iter().filter(|x| !x.is_nan() && **x != least);
+    let low = others().fold(f64::INFINITY, |low, &x| low.min(x));
+    let high = others().fold(f64::NEG_INFINITY, |high, &x| high.max(x));
+    let count = numbers.iter().filter(|x| **x == least).count();
+    let rows = count + others().count();
+    let far = low >= 0.0 || low - least > 2.0 * (high - low);
+    let text = || {
+        let [least, low, high] = [least, low, high].map(number_text);
+        format!("{least} in {count} of {rows} cells is far below the others, {low} to {high}")
+    };
+    (count > 1 && 2 * count < rows && far && low < high).then(|| (least, text()))
+}
+
+/// The decimal sign of the columns that leave no doubt: those that read the same whichever sign is
+/// taken for the likelier.
+fn likely(table: &Table) -> Option<char> {
+    let (mut commas, mut points) = (0, 0);
+    for column in &table.columns {
+        let ColumnData::Text(text) = &column.data else {
+            continue;
+        };
+        let shown = &text.levels[..text.levels.len().min(LEVELS_FOR_SIGN)];
+        let evidence = Evidence {
+            levels: shown,
+            counts: vec![1; shown.len()],
+        };
+        let with = |likely| {
+            let hints = Hints {
+                likely: Some(likely),
+                ..Hints::default()
+            };
+            numbers::look(&evidence, hints).map(|found| found.reading)
+        };
+        let Some(reading) = with('.') else { continue };
+        if with(',') == Some(reading.clone()) {
+            commas += usize::from(reading.decimal == ',');
+            points += usize::from(reading.decimal == '.' && reading.thousands == Some(','));
+        }
+    }
+    (commas > points).then_some(',')
+}
+
+/// What should be known of the readings that were found by looking.
+fn notes(found: &[Found], options: &ReadOptions) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut seen: Vec<Reading> = Vec::new();
+    let shape = |reading: &Reading| Reading {
+        why: match reading.kind {
+            // Codes may be so for several reasons.
+            ReadAs::Text => reading.why.split_once("\" ").map_or("", |(_, why)| why).to_owned(),
+            _ => String::new(),
+        },
+        ..reading.clone()
+    };
+    for (_, reading, looked) in found {
+        if !looked || seen.contains(&shape(reading)) {
+            continue;
+        }
+        seen.push(shape(reading));
+        let like = |(_, other, looked): &&Found| *looked && shape(other) == shape(reading);
+        let names: Vec<&str> = found
+            .iter()
+            .filter(like)
+            .map(|(name, ..)| &**name)
+            .collect();
+        notes.push(note(&names, reading, options));
+    }
+    notes
+}
+
+fn note(names: &[&str], reading: &Reading, options: &ReadOptions) -> Note {
+    let columns = match names {
+        [_] => "column",
+        _ => "columns",
+    };
+    let (names, why) = (quote_list(names.iter().copied()), &reading.why);
+    match reading.kind {
+        ReadAs::Text => {
+            let remedy = "`data.read.numeric` reads numbers";
+            Note::info(format!("{columns} {names} read as text: {why}; {remedy}"))
+        }
+        ReadAs::Dates => {
+            let text = format!("{columns} {names} read as dates: {why}");
+            match why.ends_with("do not tell") {
+                true => Note::warning(format!("{text}; `data.read.date` COL=dmy says otherwise")),
+                false => Note::info(format!("{text}; `data.read.categorical` keeps the texts")),
+            }
+        }
+        ReadAs::Numbers => {
+            let missing = reading.missing.iter().map(String::as_str);
+            let missing = match reading.missing.as_slice() {
+                [] => String::new(),
+                _ => format!("; missing where {}", quote_list(missing)),
+            };
+            let text = format!("{columns} {names} read as numbers: {why}{missing}");
+            match (reading.missing.first(), options.decimal) {
+                (Some(_), _) => {
+                    let remedy = "; `data.read.not_missing` takes that back";
+                    Note::warning(format!("{text}{remedy}"))
+                }
+                (None, None) if reading.decimal == ',' || reading.thousands.is_some() => {
+                    let remedy = "`data.read.decimal` and `data.read.thousands` set the signs";
+                    Note::info(format!("{text}; {remedy}"))
+                }
+                _ => Note::info(format!("{text}; `data.read.categorical` keeps the texts")),
+            }
+        }
+    }
+}

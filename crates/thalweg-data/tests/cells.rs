@@ -1,0 +1,247 @@
+//! Cells as people write them, and how each column is read.
+
+use thalweg_data::*;
+
+fn read_with(text: &str, options: &ReadOptions) -> Result<Loaded> {
+    read_input(Input::bytes("t.csv", text.as_bytes().to_vec())?, options)
+}
+
+fn read(text: &str) -> Loaded {
+    read_with(text, &ReadOptions::default()).unwrap()
+}
+
+/// The cells of a column as messages show them.
+fn shown(table: &Table, column: &str) -> Vec<String> {
+    let column = table.column(column).unwrap();
+    (0..table.rows).map(|row| column.text(row).unwrap_or_default()).collect()
+}
+
+/// The numbers of a column, `None` where missing.
+fn numbers(table: &Table, column: &str) -> Vec<Option<f64>> {
+    match &table.column(column).unwrap().data {
+        ColumnData::Numeric(numbers) => {
+            numbers.iter().map(|&x| (!x.is_nan()).then_some(x)).collect()
+        }
+        other => panic!("{column} is not numeric: {other:?}"),
+    }
+}
+
+fn notes(loaded: &Loaded) -> Vec<String> {
+    loaded.notes.iter().map(Note::to_string).collect()
+}
+
+/// A file of one column `x` beside one that counts.
+fn column(cells: &[&str]) -> String {
+    let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
+    let rows = cells.iter().enumerate().map(|(i, cell)| format!("{},{}\n", quoted(cell), i % 7));
+    format!("x,n\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn amounts_are_numbers_in_every_convention() {
+    for (cells, expected) in [
+        (["$240,000", "$1,000", "$999"], [240_000.0, 1000.0, 999.0]),
+        (["18.2%", "7%", "100 %"], [18.2, 7.0, 100.0]),
+        (["24,130", "3,917,288", "15"], [24_130.0, 3_917_288.0, 15.0]),
+        (["12,34,567", "1,000", "5"], [1_234_567.0, 1000.0, 5.0]),
+        (["9,40", "0,27", "-6,1"], [9.4, 0.27, -6.1]),
+        (["1.017,10", "871,81", "4.506,71"], [1017.1, 871.81, 4506.71]),
+        (["1 234,5 €", "12,0 €", "7 €"], [1234.5, 12.0, 7.0]),
+        (["(1,234.50)", "2,000.00", "(5)"], [-1234.5, 2000.0, -5.0]),
+        (["1,234-", "5", "6-"], [-1234.0, 5.0, -6.0]),
+        (["\u{2212}5.5", "6", "\u{2212}1"], [-5.5, 6.0, -1.0]),
+        (["1'234.5", "12'000", "1"], [1234.5, 12_000.0, 1.0]),
+        (["78.81*", "1.55", "3†"], [78.81, 1.55, 3.0]),
+        (["USD 5", "USD 1,200", "USD 7.5"], [5.0, 1200.0, 7.5]),
+    ] {
+        let loaded = read(&column(&cells));
+        assert_eq!(numbers(&loaded.train, "x"), expected.map(Some), "{cells:?}");
+        let note = notes(&loaded).join(" ");
+        assert!(note.contains("column \"x\" read as numbers: "), "{cells:?}: {note}");
+        assert!(loaded.train.readings["x"].why.contains(" is "), "{cells:?}");
+    }
+}
+
+#[test]
+fn plain_numbers_and_texts_are_read_without_a_word() {
+    let loaded = read("a,b,c\n1,x,yes\n2.50,250.0,no\n-3e2,250,yes\n");
+    assert!(loaded.notes.is_empty() && loaded.train.readings.is_empty(), "{loaded:?}");
+    assert_eq!(numbers(&loaded.train, "a"), [Some(1.0), Some(2.5), Some(-300.0)]);
+    // Text keeps its spelling, also where numbers came first.
+    assert_eq!(shown(&loaded.train, "b"), ["x", "250.0", "250"]);
+    let late = read("b\n250.0\n1e3\n+7\nx\n");
+    assert_eq!(shown(&late.train, "b"), ["250.0", "1e3", "+7", "x"]);
+}
+
+#[test]
+fn texts_that_look_a_little_like_numbers_stay_texts() {
+    for cells in [
+        ["s308", "s12", "s7"],
+        ["1-2", "3-4", "5-6"],
+        ["5 kg", "6 kg", "7 kg"],
+        ["$5", "€6", "£7"],
+        ["030 123 456", "040 555 666", "089 1 2"],
+        ["50K", "2M", "3K"],
+        ["1.2.3", "1.2.4", "2.0.0"],
+    ] {
+        let loaded = read(&column(&cells));
+        let kind = loaded.train.column("x").unwrap().kind();
+        assert_eq!(kind, Kind::Categorical, "{cells:?}");
+        assert_eq!(shown(&loaded.train, "x"), cells);
+    }
+}
+
+#[test]
+fn decimal_commas_are_found_beside_semicolons_and_decide_on_thousands() {
+    let text = "umsatz;filialen;gewinn;gewicht\n4.506,71;6;1.813;0,250\n871,81;5;325;1,250\n1.000,00;7;2.000;1,500\n";
+    let loaded = read(text);
+    let table = &loaded.train;
+    assert_eq!(numbers(table, "umsatz"), [4506.71, 871.81, 1000.0].map(Some));
+    assert_eq!(numbers(table, "gewinn"), [1813.0, 325.0, 2000.0].map(Some));
+    assert_eq!(numbers(table, "gewicht"), [0.25, 1.25, 1.5].map(Some));
+    assert_eq!(numbers(table, "filialen"), [6.0, 5.0, 7.0].map(Some));
+    // The same is set by hand, and set otherwise.
+    let set = |decimal, thousands| ReadOptions {
+        decimal,
+        thousands,
+        ..ReadOptions::default()
+    };
+    let ambiguous = "a;b\n1,250;1.017\n2,500;2.018\n";
+    let read_as = |options: &ReadOptions| {
+        let table = read_with(ambiguous, options).unwrap().train;
+        (numbers(&table, "a")[0].unwrap(), numbers(&table, "b")[0].unwrap())
+    };
+    assert_eq!(read_as(&set(None, None)), (1.25, 1017.0));
+    assert_eq!(read_as(&set(Some(','), None)), (1.25, 1017.0));
+    assert_eq!(read_as(&set(Some('.'), Some(','))), (1250.0, 1.017));
+}
+
+#[test]
+fn one_marker_among_numbers_is_a_missing_value() {
+    let with = |marker: &str, others: usize| -> Vec<String> {
+        let value = |i: usize| match i % 8 {
+            0 => marker.to_owned(),
+            _ => format!("{}.5", i % others),
+        };
+        (0..160).map(value).collect()
+    };
+    for (marker, others) in [
+        ("-", 50),
+        ("-", 3),
+        (".", 50),
+        ("*", 50),
+        ("--", 50),
+        ("#DIV/0!", 50),
+        ("unknown", 50),
+        ("-999", 50),
+        ("-9999", 50),
+    ] {
+        let cells = with(marker, others);
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let loaded = read(&column(&cells));
+        let missing = numbers(&loaded.train, "x").iter().filter(|x| x.is_none()).count();
+        assert_eq!(missing, 20, "{marker}");
+        let note = notes(&loaded).join(" ");
+        assert!(note.starts_with("warning: ") && note.contains(marker), "{note}");
+        let options = ReadOptions {
+            not_missing: vec![marker.to_owned()],
+            ..ReadOptions::default()
+        };
+        let kept = read_with(&column(&cells), &options).unwrap();
+        assert!(kept.train.column("x").unwrap().text(0).unwrap() == marker, "{marker}");
+    }
+    // A word beside a few codes is a category, and so are several words.
+    let few = with("A", 3);
+    let few: Vec<&str> = few.iter().map(String::as_str).collect();
+    assert_eq!(shown(&read(&column(&few)).train, "x"), few);
+    // -999 within the range of the others is a number.
+    let sums = column(&["-999", "-1000", "-998", "-999", "5"]);
+    assert_eq!(numbers(&read(&sums).train, "x")[0], Some(-999.0));
+}
+
+#[test]
+fn leading_zeros_count_where_most_cells_have_them() {
+    let codes = read("zip,n\n00123,1\n01234,2\n10115,3\n");
+    assert_eq!(shown(&codes.train, "zip"), ["00123", "01234", "10115"]);
+    assert_eq!(codes.train.readings["zip"].kind, ReadAs::Text);
+    assert!(notes(&codes)[0].contains("leading zeros"), "{codes:?}");
+    let months = read("m,n\n01,1\n02,2\n03,3\n11,3\n12,3\n");
+    assert_eq!(shown(&months.train, "m")[0], "01");
+    let slip = read("x,n\n1,1\n02,2\n300,3\n4,3\n");
+    assert_eq!(numbers(&slip.train, "x"), [1.0, 2.0, 300.0, 4.0].map(Some));
+    let options = ReadOptions {
+        numeric: vec!["zip".into()],
+        ..ReadOptions::default()
+    };
+    let forced = read_with("zip,n\n00123,1\n01234,2\n", &options).unwrap();
+    assert_eq!(numbers(&forced.train, "zip"), [123.0, 1234.0].map(Some));
+}
+
+#[test]
+fn numbers_of_19_digits_lose_none() {
+    let loaded = read("id,n\n1234567890123456789,1\n1234567890123456790,2\n1234567890123456789,3\n");
+    assert_eq!(shown(&loaded.train, "id")[1], "1234567890123456790");
+    assert!(notes(&loaded)[0].contains("more digits than a number keeps"), "{loaded:?}");
+    let exact = read("x,n\n9007199254740992,1\n100000000000000000000,2\n");
+    assert_eq!(numbers(&exact.train, "x")[1], Some(1e20));
+    assert!(exact.notes.is_empty());
+}
+
+#[test]
+fn the_user_says_what_a_column_is() {
+    let text = "store,when,n\n308,01/02/2022,1\n7,01/03/2022,2\n308,01/04/2022,1\n";
+    let options = ReadOptions {
+        categorical: vec!["store".into()],
+        date: vec!["when=dmy".into()],
+        ..ReadOptions::default()
+    };
+    let table = read_with(text, &options).unwrap().train;
+    assert_eq!(table.column("store").unwrap().kind(), Kind::Categorical);
+    assert_eq!(shown(&table, "when"), ["2022-02-01", "2022-03-01", "2022-04-01"]);
+    let refused = |options: ReadOptions| read_with(text, &options).unwrap_err().to_string();
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    assert_eq!(
+        refused(ReadOptions { numeric: names(&["when"]), ..ReadOptions::default() }),
+        "t.csv:2: column \"when\": found \"01/02/2022\", expected a number; correct the cell, or add it to \
+         `data.read.missing` if it means a missing value"
+    );
+    assert_eq!(
+        refused(ReadOptions { date: names(&["store"]), ..ReadOptions::default() }),
+        "t.csv:2: column \"store\": found \"308\", expected a date; correct the cell, or add it to \
+         `data.read.missing` if it means a missing value"
+    );
+    assert!(refused(ReadOptions { categorical: names(&["stor"]), ..ReadOptions::default() })
+        .contains("no column \"stor\""));
+    let both = ReadOptions { categorical: names(&["n"]), numeric: names(&["n"]), ..ReadOptions::default() };
+    assert!(refused(both).contains("read in two ways"));
+}
+
+#[test]
+fn dates_are_found_by_looking_and_a_doubt_is_said() {
+    let dates = |cells: &[&str]| {
+        let loaded = read(&column(cells));
+        (shown(&loaded.train, "x"), notes(&loaded).join(" "))
+    };
+    let (days, note) = dates(&["2022-01-01", "2022-01-02"]);
+    assert_eq!(days, ["2022-01-01", "2022-01-02"]);
+    assert!(note.starts_with("note: column \"x\" read as dates"), "{note}");
+    let (days, _) = dates(&["31.12.2021 23:00", "01.01.2022 01:30"]);
+    assert_eq!(days, ["2021-12-31 23:00:00", "2022-01-01 01:30:00"]);
+    let (_, note) = dates(&["3/4/2022", "1/2/2022", "2/3/2022"]);
+    assert!(note.starts_with("warning: ") && note.contains("do not tell"), "{note}");
+}
+
+#[test]
+fn another_file_is_read_as_the_first() {
+    let train = read("price,when,zip,n\n\"$1,000\",1/2/22,00123,1\n$20,13/2/22,01234,2\n-,14/2/22,10115,2\n");
+    let options = ReadOptions {
+        columns: train.train.readings.clone(),
+        ..ReadOptions::default()
+    };
+    let new = read_with("price,when,zip,n\n7,3/4/22,123,1\n-,1/1/22,00123,2\n", &options).unwrap().train;
+    assert_eq!(numbers(&new, "price"), [Some(7.0), None]);
+    assert_eq!(shown(&new, "when"), ["2022-04-03", "2022-01-01"]);
+    assert_eq!(shown(&new, "zip"), ["123", "00123"]);
+    let error = read_with("price,n\n€7,1\nabc,1\n", &options).unwrap_err().to_string();
+    assert!(error.starts_with("t.csv:3: column \"price\": found \"abc\", expected a number, written as \"$1,000\""), "{error}");
+}
