@@ -1,5 +1,6 @@
 //! From tables to datasets, in one call.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::part::Part;
 use crate::preprocess::{Dtype, FitOptions, Preprocessing};
 use crate::split::{Split, SplitOptions, split};
 use crate::table::Table;
-use crate::target::{Target, TargetOptions};
+use crate::target::{Target, TargetOptions, labelled, target_names};
 use crate::weights::without_zeros;
 
 /// Everything that turns tables into datasets; every field has a default.
@@ -93,10 +94,24 @@ fn prepare_by(
         Some(fitted) => fitted.sample_weight.as_ref(),
         None => (options.fit.sample_weight.as_ref()).or(loaded.train.roles.weights.as_ref()),
     };
+    let (targets, classes) = match fitted {
+        Some(fitted) => (fitted.target.columns.clone(), Some(fitted.classes())),
+        None => (
+            target_names(&loaded.train, &options.target, &mut Vec::new())?,
+            None,
+        ),
+    };
     let mut weighty = |table| -> Result<_> {
         let (table, note) = without_zeros(table, weights.map(String::as_str))?;
         notes.extend(note);
-        Ok(table)
+        let left = match labelled(&table, &targets, classes)? {
+            (Cow::Borrowed(_), _) => None,
+            (Cow::Owned(left), note) => {
+                notes.extend(note);
+                Some(left)
+            }
+        };
+        Ok(left.map_or(table, Cow::Owned))
     };
     let table = &*weighty(&loaded.train)?;
     let test = test.map(&mut weighty).transpose()?;

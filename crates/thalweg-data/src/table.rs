@@ -93,6 +93,7 @@ impl ColumnData {
     fn keep(&self, rows: &[usize]) -> Self {
         match self {
             ColumnData::Numeric(values) => ColumnData::Numeric(gather(values, 1, rows)),
+            ColumnData::Time(seconds) => ColumnData::Time(gather(seconds, 1, rows)),
             ColumnData::Text(text) => ColumnData::Text(text.keep(rows)),
             ColumnData::Block(block) => {
                 let width = block.width();
@@ -120,11 +121,14 @@ impl ColumnData {
 impl TextColumn {
     /// See [`ColumnData::keep`].
     fn keep(&self, rows: &[usize]) -> Self {
-        let mut kept = Self::default();
+        let mut kept = Self {
+            words: self.words.clone(),
+            ..Self::default()
+        };
         let mut code_of = vec![MISSING; self.levels.len()];
         for &row in rows {
             let code = match code_of.get_mut(self.codes[row] as usize) {
-                None => MISSING,
+                None => self.codes[row],
                 Some(code) => {
                     if *code == MISSING {
                         *code = kept.levels.len() as u32;
@@ -376,7 +380,12 @@ impl Table {
 
     /// A cell, for messages.
     pub fn cell(&self, row: usize, column: &str) -> Location {
-        let mut location = self.location().column(column);
+        self.line_of(row).column(column)
+    }
+
+    /// A row, for messages.
+    pub fn line_of(&self, row: usize) -> Location {
+        let mut location = self.location();
         match &self.lines {
             Some(lines) if !lines.are_rows => location.line = Some(lines.of_row(row)),
             _ => location.row = Some(self.number(row)),
@@ -412,6 +421,8 @@ impl Table {
             rows: rows.len(),
             lines: Some(lines),
             roles: self.roles.clone(),
+            decimal: self.decimal,
+            readings: self.readings.clone(),
         }
     }
 }
@@ -464,6 +475,7 @@ mod tests {
         let text = TextColumn {
             codes: vec![0, 1, MISSING, 2, 1],
             levels: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            words: Vec::new(),
         };
         let column = |name: &str, data| Column {
             name: name.to_owned(),

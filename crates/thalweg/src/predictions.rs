@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_data::table::number_text;
-use thalweg_data::{Note, Part, Preprocessing, ReadOptions, Task};
+use thalweg_data::target::labelled;
+use thalweg_data::{Error as DataError, Note, Part, Preprocessing, ReadOptions, Table, Task};
 
 use crate::error::Result;
 use crate::inspection::{Inspect, Inspection, Subject, inspect};
@@ -66,8 +67,10 @@ impl Model {
         let dtype = description.training.dtype;
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
         let features = bound.features(&rows, dtype)?;
+        let values = self.predict(&features)?;
+        check_finite(&loaded.train, &values)?;
         Ok(Predictions {
-            values: self.predict(&features)?,
+            values,
             notes: (loaded.notes.into_iter())
                 .chain(bound.unused())
                 .chain(bound.unseen(&rows))
@@ -103,11 +106,13 @@ impl Model {
         let description = self.description();
         let preprocessing = &description.preprocessing;
         let loaded = load::load_for(description, source, options)?;
-        let table = &loaded.train;
-        let dtype = description.training.dtype;
+        let (targets, classes) = (&preprocessing.target.columns, preprocessing.classes());
+        let (table, left_out) = labelled(&loaded.train, targets, Some(classes))?;
+        let (table, dtype) = (&*table, description.training.dtype);
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
         let dataset = bound.dataset(Part::new("rows", &rows[..]), dtype)?;
         let notes = (loaded.notes.into_iter())
+            .chain(left_out)
             .chain(bound.unused())
             .chain(bound.unseen(&rows))
             .collect();
@@ -142,6 +147,22 @@ impl Model {
             && (link.makes_probabilities()
                 || (link == Link::Identity && network.ends_in_probabilities()?)))
     }
+}
+
+/// Refuses a prediction that is not finite, as of inputs whose sum overflows.
+fn check_finite(table: &Table, values: &[f64]) -> Result<()> {
+    let Some(at) = values.iter().position(|value| !value.is_finite()) else {
+        return Ok(());
+    };
+    let row = at * table.rows / values.len().max(1);
+    let error = DataError::invalid(
+        table.line_of(row),
+        format!("a prediction that is {}", values[at]),
+        "a finite number",
+    );
+    Err(error
+        .remedy("look for values in the row that are far beyond those of the training")
+        .into())
 }
 
 impl Predictions<'_> {

@@ -11,7 +11,7 @@ use crate::csv::builder::is_code;
 use crate::error::{Error, Result, quote};
 use crate::reading::date_text;
 use crate::stray::spelled_numbers;
-use crate::table::{Block, Column, ColumnData, Table, TextColumn, number_text, truth};
+use crate::table::{Block, Column, ColumnData, Table, TextColumn, number_text, truth_word};
 use crate::target::not_a_number;
 
 /// A raw column of a table bound to its encoding.
@@ -43,6 +43,9 @@ pub(super) fn bind<'a>(
             Ok(BoundColumn::Numbers(Cow::Borrowed(numbers), numeric))
         }
         (Encoding::Numeric(numeric), ColumnData::Text(text)) => match not_a_number(table, column) {
+            Some(_) if numeric.zero_one && text.levels.iter().all(|l| truth_word(l).is_some()) => {
+                Ok(BoundColumn::Numbers(Cow::Owned(truths(text)), numeric))
+            }
             Some(error) => {
                 Err(error.remedy("correct the cell; the model knows this column as numeric"))
             }
@@ -130,7 +133,7 @@ fn check_truths(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
 
 /// 1 and 0 for true and false, NaN for missing and any other text.
 fn truths(text: &TextColumn) -> Vec<f64> {
-    let value = |level: &str| truth(level).map_or(f64::NAN, |t| f64::from(u8::from(t)));
+    let value = |level: &str| truth_word(level).map_or(f64::NAN, |t| f64::from(u8::from(t)));
     text.map_levels(f64::NAN, value)
 }
 
@@ -144,7 +147,15 @@ fn categories(column: &Column, levels: &[String], of_slot: impl Fn(u32) -> u32) 
         let number: f64 = text.parse().ok().filter(|_| !is_code(text))?;
         index.get(number_text(number).as_str())
     };
-    let slot = |text: &str| index.get(text).or_else(|| spelled(text)).copied();
+    let same_truth = |text: &str| {
+        let [a, b] = levels else { return None };
+        let (a, b, text) = (truth_word(a)?, truth_word(b)?, truth_word(text)?);
+        (a != b).then_some(if text == a { &0 } else { &1 })
+    };
+    let slot = |text: &str| {
+        let known = index.get(text).or_else(|| spelled(text));
+        known.or_else(|| same_truth(text)).copied()
+    };
     let category = |text: &str| of_slot(slot(text).unwrap_or(other));
     match &column.data {
         ColumnData::Text(text) => text.map_levels(of_slot(other), category),

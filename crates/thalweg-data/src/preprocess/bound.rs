@@ -129,13 +129,36 @@ impl Bound<'_> {
 
     /// Writes the network's inputs for a block of rows into `values`, row-major.
     ///
+    /// # Errors
+    /// Names the first cell that is too large to be an input of this type.
+    ///
     /// # Panics
     /// If `values` does not hold the inputs of that many rows.
-    pub fn write<T: Element>(&self, rows: &[usize], values: &mut [T]) {
+    pub fn write<T: Element>(&self, rows: &[usize], values: &mut [T]) -> Result<()> {
         let width = self.preprocessing.input_width();
         assert_eq!(values.len(), rows.len() * width, "a buffer of another size");
         values.fill(T::default());
-        dense::write(&self.columns, width, rows, values);
+        let bad = dense::write(&self.columns, width, rows, values);
+        bad.map_or(Ok(()), |at| Err(self.not_finite(rows, at)))
+    }
+
+    /// The error for an input that is not finite, at this index of the inputs of `rows`.
+    fn not_finite(&self, rows: &[usize], at: usize) -> Error {
+        let width = self.preprocessing.input_width().max(1);
+        let (row, mut input) = (rows[at / width], at % width);
+        let of_input = |(one, _): &(&InputColumn, &&Column)| {
+            let inputs = one.encoding.width();
+            let is_it = input < inputs;
+            input = input.wrapping_sub(inputs);
+            is_it
+        };
+        let mut columns = self.preprocessing.inputs.iter().zip(&self.raw);
+        let found = columns.find(of_input).map(|(_, raw)| raw);
+        let name = found.map_or("", |raw| raw.name.as_str());
+        let cell = found.and_then(|raw| raw.text(row)).unwrap_or_default();
+        let expected = "a number that is finite as an input of the network";
+        Error::invalid(self.table.cell(row, name), quote(&cell), expected)
+            .remedy("correct the cell or leave it empty")
     }
 
     /// The network's inputs for `rows`. Bytes of images stay bytes if they are to become f32.
@@ -172,8 +195,10 @@ impl Bound<'_> {
         }
         prefer_huge_pages(&mut values);
         values.resize(rows.len() * width, T::default());
-        dense::write(&self.columns, width, rows, &mut values);
-        Ok(values)
+        match dense::write(&self.columns, width, rows, &mut values) {
+            None => Ok(values),
+            Some(at) => Err(self.not_finite(rows, at)),
+        }
     }
 
     /// Features and targets of a part of the table, to evaluate on: regression targets
@@ -213,6 +238,7 @@ impl Bound<'_> {
                     *value = (*value - scaling.mean) / scaling.deviation;
                 }
             }
+            self.check_targets(&part.rows, *width, values, dtype)?;
         }
         let name = self.preprocessing.sample_weight.as_deref();
         let mut weights = row_weights(self.table, name, &part.rows)?;
@@ -228,6 +254,33 @@ impl Bound<'_> {
             targets,
             weights,
         })
+    }
+
+    /// Refuses a target that is too large for the network.
+    fn check_targets(
+        &self,
+        rows: &[usize],
+        width: usize,
+        values: &[f64],
+        dtype: Dtype,
+    ) -> Result<()> {
+        let fits = |x: &f64| match dtype {
+            Dtype::F64 => x.is_finite(),
+            Dtype::F32 | Dtype::Bf16 => (*x as f32).is_finite(),
+        };
+        let Some(at) = values.iter().position(|x| !fits(x)) else {
+            return Ok(());
+        };
+        let row = rows[at / width.max(1)];
+        let name = &self.preprocessing.target.columns[at % width.max(1)];
+        let cell = self.table.column(name).and_then(|column| column.text(row));
+        let expected = "a number that is finite as a target of the network";
+        let error = Error::invalid(
+            self.table.cell(row, name),
+            quote(&cell.unwrap_or_default()),
+            expected,
+        );
+        Err(error.remedy("correct the cell or remove the row"))
     }
 
     /// Refuses a part of which no row counts.

@@ -151,6 +151,7 @@ impl CategoryFit {
             scale: number(!constant),
             clip: false,
             indicator,
+            zero_one: false,
         })
     }
 }

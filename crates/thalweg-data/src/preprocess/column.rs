@@ -4,6 +4,7 @@ use thalweg_core::dataset::Values;
 
 use super::category::CategoryFit;
 use super::date::DateFit;
+use super::identifier::{Identifier, Seems};
 use super::left_out::LeftOut;
 use super::numeric::NumericFit;
 use super::options::FitOptions;
@@ -11,20 +12,6 @@ use super::{Encoding, Scaling};
 use crate::error::{Error, Note, Result};
 use crate::stray::StrayCells;
 use crate::table::{Block, Column, ColumnData, Table};
-
-/// Columns of one of these names that count the rows are row numbers.
-const COUNTER_NAMES: [&str; 8] = [
-    "id",
-    "index",
-    "instant",
-    "row",
-    "no",
-    "rownames",
-    "unnamed: 0",
-    "column_1",
-];
-/// Fewer rows may be numbered by chance.
-const ROWS_TO_COUNT: usize = 10;
 
 /// Fits the encoding of one column to blocks of rows.
 #[derive(Debug)]
@@ -34,11 +21,13 @@ pub(super) struct ColumnFit<'a> {
     fit: Fit,
     stray: StrayCells,
     first_pass: bool,
+    /// Whether the user says that it is a quantity.
+    is_wanted: bool,
 }
 
 #[derive(Debug)]
 enum Fit {
-    Numbers(Counter, NumericFit),
+    Numbers(Identifier, NumericFit),
     Categories(CategoryFit),
     Dates(DateFit),
     Image(ImageFit),
@@ -47,11 +36,11 @@ enum Fit {
 }
 
 impl<'a> ColumnFit<'a> {
-    /// Starts fitting columns such as this one.
-    pub fn new(column: &'a Column, scaling: Scaling) -> Self {
+    /// Starts fitting columns such as this one; `is_wanted` where the user calls it a quantity.
+    pub fn new(column: &'a Column, scaling: Scaling, is_wanted: bool) -> Self {
         let fit = match &column.data {
             ColumnData::Numeric(_) => {
-                Fit::Numbers(Counter::new(&column.name), NumericFit::new(scaling))
+                Fit::Numbers(Identifier::new(&column.name), NumericFit::new(scaling))
             }
             ColumnData::Text(_) => Fit::Categories(CategoryFit::new()),
             ColumnData::Time(_) => Fit::Dates(DateFit::new(scaling)),
@@ -70,10 +59,12 @@ impl<'a> ColumnFit<'a> {
             fit,
             stray: StrayCells::default(),
             first_pass: true,
+            is_wanted,
         }
     }
 
-    /// Adds the training rows `rows` of a block, with their weights where they have some. Infinities are refused in its other rows, too.
+    /// Adds the training rows `rows` of a block, with their weights where they have some.
+    /// Infinities are refused in its other rows, too.
     pub fn add(
         &mut self,
         table: &Table,
@@ -83,12 +74,12 @@ impl<'a> ColumnFit<'a> {
     ) -> Result<()> {
         let first = self.first_pass;
         match (&mut self.fit, &column.data) {
-            (Fit::Numbers(counter, fit), ColumnData::Numeric(numbers)) => {
+            (Fit::Numbers(identifier, fit), ColumnData::Numeric(numbers)) => {
                 if first {
                     check_finite(table, column, numbers)?;
-                    counter.add(numbers);
+                    identifier.add(numbers);
                 }
-                if !counter.counts_rows() {
+                if self.is_wanted || identifier.left_out().is_none() {
                     fit.add_weighted(rows.iter().map(|&row| numbers[row]), weights);
                 }
             }
@@ -97,7 +88,7 @@ impl<'a> ColumnFit<'a> {
                 fit.add(text, rows, weights);
             }
             (Fit::Dates(fit), ColumnData::Time(seconds)) => {
-                fit.add(rows.iter().map(|&row| seconds[row]));
+                fit.add(rows.iter().map(|&row| seconds[row]), weights);
             }
             (Fit::Image(fit), ColumnData::Block(block)) if fit.shape == block.shape => {
                 if first && !is_bytes(block) {
@@ -130,13 +121,24 @@ impl<'a> ColumnFit<'a> {
     pub fn end_pass(&mut self) -> bool {
         self.first_pass = false;
         match &mut self.fit {
-            Fit::Numbers(counter, fit) => fit.end_pass() && !counter.counts_rows(),
+            Fit::Numbers(identifier, fit) => {
+                let is_used = self.is_wanted || identifier.left_out().is_none();
+                fit.end_pass() && is_used
+            }
             Fit::Categories(_) => false,
             Fit::Dates(fit) => fit.end_pass(),
             Fit::Image(fit) => fit.end_pass(),
             Fit::Matrix(fits) => fits
                 .iter_mut()
                 .fold(false, |more, fit| fit.end_pass() | more),
+        }
+    }
+
+    /// What a column of numbers seems to be beside a quantity.
+    pub fn seems(&self) -> Option<Seems> {
+        match &self.fit {
+            Fit::Numbers(identifier, _) if !self.is_wanted => identifier.seems(),
+            _ => None,
         }
     }
 
@@ -148,8 +150,10 @@ impl<'a> ColumnFit<'a> {
     ) -> Result<Result<Encoding, LeftOut>> {
         notes.extend(self.stray.warning());
         Ok(match self.fit {
-            Fit::Numbers(counter, _) if counter.counts_rows() => Err(LeftOut::RowNumber),
-            Fit::Numbers(_, fit) => fit.finish().map(Encoding::Numeric),
+            Fit::Numbers(identifier, fit) => match identifier.left_out() {
+                Some(why) if !self.is_wanted => Err(why),
+                _ => fit.finish().map(Encoding::Numeric),
+            },
             Fit::Categories(fit) => return fit.finish(self.name, options, notes),
             Fit::Dates(fit) => fit.finish().map(Encoding::Date),
             Fit::Image(fit) => fit.finish(),
@@ -167,43 +171,6 @@ impl<'a> ColumnFit<'a> {
 
 fn is_bytes(block: &Block) -> bool {
     matches!(block.values, Values::U8 { .. })
-}
-
-/// Checks whether a column numbers its rows: n, n + 1, n + 2, … from 0 or 1.
-#[derive(Debug)]
-struct Counter {
-    counts: bool,
-    rows: usize,
-    last: f64,
-}
-
-impl Counter {
-    fn new(name: &str) -> Self {
-        let is_name = |word: &&str| name.eq_ignore_ascii_case(word);
-        Self {
-            counts: COUNTER_NAMES.iter().any(is_name),
-            rows: 0,
-            last: f64::NAN,
-        }
-    }
-
-    fn add(&mut self, numbers: &[f64]) {
-        for &number in numbers {
-            if !self.counts {
-                return;
-            }
-            self.counts = match self.rows {
-                0 => number == 0.0 || number == 1.0,
-                _ => number == self.last + 1.0,
-            };
-            self.rows += 1;
-            self.last = number;
-        }
-    }
-
-    fn counts_rows(&self) -> bool {
-        self.counts && self.rows >= ROWS_TO_COUNT
-    }
 }
 
 /// Fits one scale for all values of images: mean in the first pass, deviation in the second.

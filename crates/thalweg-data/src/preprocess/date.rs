@@ -116,8 +116,8 @@ impl DateFit {
         }
     }
 
-    /// Adds the dates of a block, in seconds.
-    pub fn add(&mut self, seconds: impl Iterator<Item = f64> + Clone) {
+    /// Adds the dates of a block, in seconds, with their weights where they have some.
+    pub fn add(&mut self, seconds: impl Iterator<Item = f64> + Clone, weights: Option<&[f32]>) {
         for one in seconds.clone().filter(|one| !one.is_nan()) {
             if self.first.is_nan() {
                 self.first = one;
@@ -125,7 +125,8 @@ impl DateFit {
             self.weekdays |= in_week(one) != in_week(self.first);
             self.times |= in_day(one) != in_day(self.first);
         }
-        self.days.add(seconds.map(|one| one / DAY));
+        self.days
+            .add_weighted(seconds.map(|one| one / DAY), weights);
     }
 
     /// Ends a pass over all blocks; whether another one is needed.

@@ -8,34 +8,45 @@ const ROW_BLOCK: usize = 256;
 
 /// What network inputs are stored as.
 pub trait Element: Copy + Default {
-    /// The nearest finite value.
+    /// The nearest value; infinite where `x` is too large.
     fn from_f64(x: f64) -> Self;
+
+    /// Whether it is a number and finite.
+    fn is_finite(self) -> bool;
 }
 
 impl Element for f32 {
     fn from_f64(x: f64) -> Self {
-        (x as f32).clamp(f32::MIN, f32::MAX)
+        x as f32
+    }
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
     }
 }
 
 impl Element for f64 {
     fn from_f64(x: f64) -> Self {
-        x.clamp(f64::MIN, f64::MAX)
+        x
+    }
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
     }
 }
 
-/// Writes all inputs of `rows` into `values`, row-major and 0 before.
+/// Writes all inputs of `rows` into `values`, row-major and 0 before; returns the index of the first
+/// that is not finite.
 pub(super) fn write<T: Element>(
     columns: &[BoundColumn<'_>],
     width: usize,
     rows: &[usize],
     values: &mut [T],
-) {
+) -> Option<usize> {
+    let mut bad = None;
     let one = T::from_f64(1.0);
-    for (rows, values) in rows
-        .chunks(ROW_BLOCK)
-        .zip(values.chunks_mut((ROW_BLOCK * width).max(1)))
-    {
+    let blocks = values.chunks_mut((ROW_BLOCK * width).max(1));
+    for (block, (rows, values)) in rows.chunks(ROW_BLOCK).zip(blocks).enumerate() {
         let mut first = 0;
         for column in columns {
             let outputs = values.chunks_mut(width.max(1)).map(|row| &mut row[first..]);
@@ -89,7 +100,13 @@ pub(super) fn write<T: Element>(
                 }
             }
         }
+        // All of them at once, while they are in the cache.
+        if bad.is_none() && !values.iter().fold(true, |fits, x| fits & x.is_finite()) {
+            let at = values.iter().position(|x| !x.is_finite());
+            bad = at.map(|at| block * ROW_BLOCK * width + at);
+        }
     }
+    bad
 }
 
 #[inline]

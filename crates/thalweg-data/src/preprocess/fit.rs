@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::column::ColumnFit;
+use super::identifier::Seems;
 use super::left_out::LeftOut;
 use super::options::FitOptions;
 use super::target::TargetFit;
@@ -78,10 +79,13 @@ impl Preprocessing {
         let mut notes = Vec::new();
         let mut target = TargetFit::new(&preprocessing.target);
         let mut left_out: BTreeMap<LeftOut, Vec<&str>> = BTreeMap::new();
+        let mut doubts = Vec::new();
         let mut columns = Vec::new();
         for column in &table.columns {
             if !preprocessing.is_no_feature(&column.name) {
-                columns.push(ColumnFit::new(column, options.scaling));
+                let reading = table.readings.get(&column.name);
+                let is_wanted = reading.is_some_and(|reading| reading.asked);
+                columns.push(ColumnFit::new(column, options.scaling, is_wanted));
             }
         }
         while !columns.is_empty() {
@@ -90,11 +94,15 @@ impl Preprocessing {
             fit_columns(&mut group, blocks, weighted_by)?;
             for fit in group {
                 let name = fit.name;
+                let seems = fit.seems();
                 match fit.finish(options, &mut notes)? {
-                    Ok(encoding) => preprocessing.inputs.push(InputColumn {
-                        name: name.to_owned(),
-                        encoding,
-                    }),
+                    Ok(encoding) => {
+                        doubts.extend(seems.map(|seems| (name, seems)));
+                        preprocessing.inputs.push(InputColumn {
+                            name: name.to_owned(),
+                            encoding,
+                        });
+                    }
                     Err(why) => {
                         left_out.entry(why).or_default().push(name);
                         preprocessing.dropped.push(name.to_owned());
@@ -105,6 +113,9 @@ impl Preprocessing {
         let is_code = |input: &InputColumn| matches!(input.encoding, Encoding::Codes { .. });
         preprocessing.inputs.sort_by_key(|input| !is_code(input));
         notes.extend(preprocessing.note_on_missing());
+        if preprocessing.inputs.len() > 1 {
+            notes.extend(notes_on_doubts(&doubts));
+        }
         for (why, names) in &left_out {
             let columns = if names.len() == 1 {
                 "column"
@@ -175,6 +186,29 @@ impl Preprocessing {
         let names = self.target.columns.iter().chain(&self.dropped);
         names.chain(&self.sample_weight).any(|n| n == name)
     }
+}
+
+/// What should be known of columns that may be no quantities.
+fn notes_on_doubts(doubts: &[(&str, Seems)]) -> Vec<Note> {
+    let of = |what: Seems| {
+        let names = doubts.iter().filter(move |(_, seems)| *seems == what);
+        let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+        let columns = if names.len() == 1 {
+            "column"
+        } else {
+            "columns"
+        };
+        (!names.is_empty()).then(|| format!("{columns} {}", quote_list(names)))
+    };
+    let row_numbers = of(Seems::RowNumber).map(|columns| {
+        let text = "every whole number of a range once, as row numbers have; `data.fit.drop` leaves them out";
+        Note::warning(format!("{columns}: {text}"))
+    });
+    let codes = of(Seems::Codes).map(|columns| {
+        let text = "few whole numbers far apart, as codes have; `data.read.categorical` makes categories of them";
+        Note::info(format!("{columns}: {text}"))
+    });
+    row_numbers.into_iter().chain(codes).collect()
 }
 
 /// Passes over the blocks until no column needs another pass.

@@ -8,6 +8,7 @@ pub(super) enum LeftOut {
     Constant,
     Empty,
     Identifier,
+    IdentifierNumber,
     RowNumber,
 }
 
@@ -17,6 +18,9 @@ impl fmt::Display for LeftOut {
             LeftOut::Constant => "constant in the training rows",
             LeftOut::Empty => "no value in the training rows",
             LeftOut::Identifier => "every value is a different text",
+            LeftOut::IdentifierNumber => {
+                "every value is a different whole number, as in an identifier; `data.read.numeric` keeps it"
+            }
             LeftOut::RowNumber => "it counts the rows",
         })
     }

@@ -8,6 +8,7 @@ mod column;
 mod date;
 mod dense;
 mod fit;
+mod identifier;
 mod left_out;
 mod numeric;
 mod options;

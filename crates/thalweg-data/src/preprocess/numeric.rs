@@ -39,6 +39,9 @@ pub struct Numeric {
     /// Whether a second input marks missing values (if some training row has one).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub indicator: bool,
+    /// Whether all values of the training rows were 0 or 1, which words for true and false mean.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub zero_one: bool,
 }
 
 /// Fits a [`Numeric`] to values that come block by block, in one pass over all of them or more.
@@ -52,6 +55,7 @@ pub(crate) struct NumericFit {
     present: usize,
     first: f64,
     varies: bool,
+    zero_one: bool,
     /// The least value, +∞ if there is none.
     pub least: f64,
     /// The largest value, −∞ if there is none.
@@ -78,6 +82,7 @@ impl NumericFit {
             present: 0,
             first: f64::NAN,
             varies: false,
+            zero_one: true,
             least: f64::INFINITY,
             most: f64::NEG_INFINITY,
             weight: zero,
@@ -128,6 +133,7 @@ impl NumericFit {
                     }
                     self.present += 1;
                     self.varies |= x != self.first;
+                    self.zero_one &= x == 0.0 || x == 1.0;
                     self.least = self.least.min(x);
                     self.most = self.most.max(x);
                     self.weight += weight;
@@ -239,6 +245,7 @@ impl NumericFit {
             scale: if scale.is_finite() { scale } else { 1.0 },
             clip: self.scaling == Scaling::Robust,
             indicator,
+            zero_one: self.zero_one,
         })
     }
 }

@@ -51,7 +51,10 @@ pub(super) fn look(evidence: &Evidence<'_>) -> Option<(Vec<f64>, Reading)> {
         .collect::<Option<_>>()?;
     let first = levels.first().map_or("", String::as_str);
     let shown = date_text(*seconds.first()?);
-    let why = format!("{} is {shown}{why}", quote(first));
+    let why = match shown == first {
+        true => format!("as in {}", quote(first)),
+        false => format!("{} is {shown}{why}", quote(first)),
+    };
     let reading = Reading {
         order: Some(order),
         ..Reading::of(ReadAs::Dates, why)

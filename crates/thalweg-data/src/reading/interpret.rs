@@ -43,7 +43,18 @@ fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
     for j in 0..table.columns.len() {
         let column = &table.columns[j];
         let (given, looked) = match asked(&column.name, options)? {
-            Some(asked) => (demanded(table, column, asked, hints)?, false),
+            Some(asked) => {
+                let as_asked = |(data, reading)| {
+                    (
+                        data,
+                        Reading {
+                            asked: true,
+                            ..reading
+                        },
+                    )
+                };
+                (demanded(table, column, asked, hints)?.map(as_asked), false)
+            }
             None => match options.columns.get(&column.name) {
                 Some(reading) => (Some(known(table, column, reading)?), false),
                 None => (look(column, hints), true),
@@ -366,7 +377,11 @@ fn notes(found: &[Found], options: &ReadOptions) -> Vec<Note> {
     let shape = |reading: &Reading| Reading {
         why: match reading.kind {
             // Codes may be so for several reasons.
-            ReadAs::Text => reading.why.split_once("\" ").map_or("", |(_, why)| why).to_owned(),
+            ReadAs::Text => reading
+                .why
+                .split_once("\" ")
+                .map_or("", |(_, why)| why)
+                .to_owned(),
             _ => String::new(),
         },
         ..reading.clone()

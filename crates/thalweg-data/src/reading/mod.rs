@@ -58,6 +58,9 @@ pub struct Reading {
     /// Dates: the order of their parts: `ymd`, `dmy` or `mdy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<DateOrder>,
+    /// Whether an option says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
     /// The evidence, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
@@ -93,6 +96,7 @@ impl Reading {
             marks: Vec::new(),
             missing: Vec::new(),
             order: None,
+            asked: false,
             why: why.into(),
         }
     }

@@ -7,7 +7,7 @@ use super::notation::Notation;
 use super::{ReadAs, Reading};
 use crate::csv::builder::{is_code, is_inexact};
 use crate::error::quote;
-use crate::table::TextColumn;
+use crate::table::{TextColumn, number_text};
 
 /// So many different texts show whether it is worth to look at all.
 const PROBE: usize = 300;
@@ -228,12 +228,11 @@ fn as_found(
     let shown = cells.filter_map(|(cell, number)| Some((cell, number.as_ref()?)));
     let best = shown.rev().max_by_key(|(_, number)| shows(number));
     let why = best.map_or(String::new(), |(cell, number)| {
-        let value = crate::table::number_text(number.value);
-        format!(
-            "{} is {value}; so are {read} of {} cells",
-            quote(cell),
-            evidence.rows()
-        )
+        let (value, rows) = (number_text(number.value), evidence.rows());
+        match value == *cell {
+            true => format!("{read} of {rows} cells are"),
+            false => format!("{} is {value}; {read} of {rows} cells are so", quote(cell)),
+        }
     });
     Reading {
         decimal: match all().any(|number| number.fractional || number.grouped) {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
+use super::labelled::{near_equal, words_as_classes};
 use super::{Target, TargetOptions, Task, find, missing, no_target, not_a_number};
 use thalweg_core::dataset::Targets;
 
@@ -70,6 +71,14 @@ impl Target {
                 .remedy("set `data.target.task` to multilabel or regression"));
             }
             _ => {}
+        }
+        if let ([column], false) = (columns.as_slice(), target.classes.is_empty()) {
+            notes.extend(near_equal(&column.name, &target.classes));
+            notes.extend(words_as_classes(column).first().map(|word| {
+                let (word, name) = (quote(word), quote(&column.name));
+                let text = "is a class; `data.read.missing` makes it a missing value";
+                Note::info(format!("column {name}: {word} {text}"))
+            }));
         }
         let targets = target.encode(table, &table.all_rows())?;
         let classes = match target.classes.len() {
@@ -164,7 +173,9 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
             if unsaid && fractions && not_a_number(table, column).is_none() {
                 return Ok(Task::Regression);
             }
-            return Ok(class_task(text.levels.len()));
+            return Ok(class_task(
+                text.levels.len() + words_as_classes(column).len(),
+            ));
         }
         ColumnData::Numeric(numbers) => numbers,
     };
@@ -269,7 +280,10 @@ fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
     let location = || table.location().column(&column.name);
     let mut classes: Vec<String> = match &column.data {
         ColumnData::Block(_) | ColumnData::Time(_) => return Err(no_target(table, column)),
-        ColumnData::Text(text) => text.levels.clone(),
+        ColumnData::Text(text) => {
+            let words = words_as_classes(column).into_iter().map(str::to_owned);
+            text.levels.iter().cloned().chain(words).collect()
+        }
         ColumnData::Numeric(numbers) => {
             let mut bits: Vec<f64> = numbers.iter().copied().filter(|x| !x.is_nan()).collect();
             bits.sort_unstable_by(f64::total_cmp);

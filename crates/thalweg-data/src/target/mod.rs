@@ -1,8 +1,10 @@
 //! What to predict: the target columns, the task, and the classes.
 
 mod choose;
+mod labelled;
 
 pub(crate) use choose::target_names;
+pub use labelled::labelled;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,7 +15,7 @@ use thalweg_core::memory::prefer_huge_pages;
 
 use crate::error::{Error, Result, did_you_mean, quote, quote_list};
 use crate::stray::spelled_numbers;
-use crate::table::{Column, ColumnData, MISSING, Table, number_text};
+use crate::table::{Column, ColumnData, MISSING, Table, number_text, truth_word};
 
 /// What the network predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +101,8 @@ impl Target {
     /// The targets of `rows`: class indices, or values in the units of the file.
     ///
     /// A class text that differs from a known class by a full stop at its end is that class (the
-    /// official test file of Adult writes `<=50K.` for `<=50K`).
+    /// official test file of Adult writes `<=50K.` for `<=50K`), and so is another word for the same
+    /// truth (`yes` for `True` or `1`).
     ///
     /// # Errors
     /// When a column or a value is missing, or a value is no number or no known class.
@@ -133,11 +136,13 @@ impl Target {
             let dotted = || index.get(format!("{text}.").as_str());
             let bare = || text.strip_suffix('.').and_then(|bare| index.get(bare));
             let number = || index.get(number_text(text.parse().ok()?).as_str());
+            let truth = || self.class_that_means(truth_word(text)?);
             let found = index
                 .get(text)
                 .or_else(bare)
                 .or_else(dotted)
-                .or_else(number);
+                .or_else(number)
+                .or_else(|| index.get(truth()?));
             found.copied().unwrap_or(MISSING)
         };
         let mut classes: Vec<u32> = Vec::with_capacity(rows.len());
@@ -145,7 +150,11 @@ impl Target {
         match &column.data {
             ColumnData::Text(text) => {
                 let of_row = text.map_levels(MISSING, class_of);
-                classes.extend(rows.iter().map(|&row| of_row[row]));
+                let of_word = |row| text.word(row).map_or(MISSING, class_of);
+                classes.extend(rows.iter().map(|&row| match of_row[row] {
+                    MISSING => of_word(row),
+                    class => class,
+                }));
             }
             ColumnData::Numeric(numbers) => {
                 let mut known: HashMap<u64, u32> = HashMap::new();
@@ -171,6 +180,20 @@ impl Target {
             });
         }
         Ok(Targets::Classes(classes))
+    }
+}
+
+impl Target {
+    /// Of two classes that are words for true and false, the one that means this.
+    fn class_that_means(&self, truth: bool) -> Option<&str> {
+        let [a, b] = self.classes.as_slice() else {
+            return None;
+        };
+        match (truth_word(a)?, truth_word(b)?) {
+            (of_a, of_b) if of_a == of_b => None,
+            (of_a, _) if of_a == truth => Some(a),
+            _ => Some(b),
+        }
     }
 }
 

@@ -85,6 +85,7 @@ fn kind(encoding: &Encoding) -> &'static str {
         Encoding::Boolean(_) => "boolean",
         Encoding::Categorical { .. } => "categorical",
         Encoding::Codes { .. } => "embedding",
+        Encoding::Date(_) => "date",
         Encoding::Image { .. } => "image",
         Encoding::Matrix { .. } => "matrix",
     }
@@ -104,6 +105,23 @@ fn how(encoding: &Encoding) -> String {
         Encoding::Categorical { levels } => format!("one input each: {}", list(levels)),
         Encoding::Codes { levels } => {
             format!("{} codes: {}", levels.len() + 1, list(levels))
+        }
+        Encoding::Date(parts) => {
+            let circles = [
+                (parts.week, "weekday"),
+                (parts.year, "year"),
+                (parts.day, "hour"),
+            ];
+            let used = circles.iter().filter(|(used, _)| *used);
+            let names: Vec<&str> = used.map(|(_, name)| *name).collect();
+            match names.as_slice() {
+                [] => format!("days {}", scaling(&parts.days)),
+                names => format!(
+                    "days {}; circles of {}",
+                    scaling(&parts.days),
+                    names.join(", ")
+                ),
+            }
         }
         Encoding::Image {
             shape: of,
@@ -187,6 +205,13 @@ pub(super) fn places(preprocessing: &Preprocessing) -> Vec<Place<'_>> {
                         next += numeric.width();
                     }
                 }
+            }
+            Encoding::Date(parts) => {
+                add(
+                    format!("{} (days)", shortened(name)),
+                    first,
+                    Kind::Number(&parts.days),
+                );
             }
             Encoding::Image { .. } => {}
         }

@@ -1,0 +1,103 @@
+//! Rows without a target, and words for "missing" that are classes.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::find;
+use crate::error::{Error, Note, Result, quote, quote_list};
+use crate::table::{Column, ColumnData, Table};
+
+/// A word for "missing" is a class of a text target where at least one row in so many has it.
+const ROWS_A_WORD: usize = 20;
+
+/// The words for "missing" that are classes of a target of texts: those that are frequent.
+pub(super) fn words_as_classes(column: &Column) -> Vec<&str> {
+    let ColumnData::Text(text) = &column.data else {
+        return Vec::new();
+    };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    if !text.words.is_empty() {
+        let words = (0..text.codes.len()).filter_map(|row| text.word(row));
+        words.for_each(|word| *counts.entry(word).or_default() += 1);
+    }
+    let is_class = |count: &usize| *count > 1 && count * ROWS_A_WORD >= text.codes.len();
+    counts
+        .into_iter()
+        .filter(|(_, count)| is_class(count))
+        .map(|(word, _)| word)
+        .collect()
+}
+
+/// The table without the rows that lack one of the targets `names`, and a warning that counts them.
+/// Of a model, `classes` say which words for "missing" are classes.
+///
+/// # Errors
+/// When a target does not exist, or more than half of the rows lack one.
+pub fn labelled<'a>(
+    table: &'a Table,
+    names: &[String],
+    classes: Option<&[String]>,
+) -> Result<(Cow<'a, Table>, Option<Note>)> {
+    let mut has_all = vec![true; table.rows];
+    for name in names {
+        let column = find(table, name)?;
+        let words = words_as_classes(column);
+        let is_class = |word: &str| match classes {
+            Some(classes) => classes.iter().any(|class| class == word),
+            None => words.contains(&word),
+        };
+        let word = |row| match &column.data {
+            ColumnData::Text(text) => text.word(row),
+            _ => None,
+        };
+        for (row, has) in has_all.iter_mut().enumerate() {
+            *has &= column.is_present(row) || word(row).is_some_and(is_class);
+        }
+    }
+    let kept: Vec<usize> = (0..table.rows).filter(|&row| has_all[row]).collect();
+    let (rows, left) = (table.rows, table.rows - kept.len());
+    let Some(first) = has_all.iter().position(|has| !has) else {
+        return Ok((Cow::Borrowed(table), None));
+    };
+    let columns = quote_list(names.iter().map(String::as_str));
+    if 2 * left > rows {
+        let found = format!("{left} of {rows} rows without a target in {columns}");
+        let expected = "a target in at least half of the rows";
+        let remedy = "choose another target, remove the rows without one, or add a word that is a \
+                      class to `data.read.not_missing`";
+        return Err(Error::invalid(table.location(), found, expected).remedy(remedy));
+    }
+    let place = match names {
+        [name] => table.cell(first, name),
+        _ => table.line_of(first),
+    };
+    let (are, first) = match left {
+        1 => ("row is", ""),
+        _ => ("rows are", ", this one first"),
+    };
+    let text = format!("{place}: {left} of {rows} {are} left out{first}: no target in {columns}");
+    Ok((Cow::Owned(table.keep(&kept)), Some(Note::warning(text))))
+}
+
+/// A warning on classes that may be meant as one: they differ in case, spaces or a full stop at the
+/// end.
+pub(super) fn near_equal(column: &str, classes: &[String]) -> Option<Note> {
+    let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for class in classes {
+        let words: Vec<&str> = class.trim_end_matches('.').split_whitespace().collect();
+        same.entry(words.concat().to_lowercase())
+            .or_default()
+            .push(class);
+    }
+    let near: Vec<&str> = same
+        .into_values()
+        .filter(|group| group.len() > 1)
+        .flatten()
+        .collect();
+    (!near.is_empty()).then(|| {
+        let (column, near) = (quote(column), quote_list(near));
+        let differ = "differ in case, spaces or a full stop alone";
+        let text = format!("column {column}: the classes {near} {differ}; make them one in the file if they are one");
+        Note::warning(text)
+    })
+}
