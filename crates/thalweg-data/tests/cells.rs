@@ -13,15 +13,18 @@ fn read(text: &str) -> Loaded {
 /// The cells of a column as messages show them.
 fn shown(table: &Table, column: &str) -> Vec<String> {
     let column = table.column(column).unwrap();
-    (0..table.rows).map(|row| column.text(row).unwrap_or_default()).collect()
+    (0..table.rows)
+        .map(|row| column.text(row).unwrap_or_default())
+        .collect()
 }
 
 /// The numbers of a column, `None` where missing.
 fn numbers(table: &Table, column: &str) -> Vec<Option<f64>> {
     match &table.column(column).unwrap().data {
-        ColumnData::Numeric(numbers) => {
-            numbers.iter().map(|&x| (!x.is_nan()).then_some(x)).collect()
-        }
+        ColumnData::Numeric(numbers) => numbers
+            .iter()
+            .map(|&x| (!x.is_nan()).then_some(x))
+            .collect(),
         other => panic!("{column} is not numeric: {other:?}"),
     }
 }
@@ -33,7 +36,10 @@ fn notes(loaded: &Loaded) -> Vec<String> {
 /// A file of one column `x` beside one that counts.
 fn column(cells: &[&str]) -> String {
     let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
-    let rows = cells.iter().enumerate().map(|(i, cell)| format!("{},{}\n", quoted(cell), i % 7));
+    let rows = cells
+        .iter()
+        .enumerate()
+        .map(|(i, cell)| format!("{},{}\n", quoted(cell), i % 7));
     format!("x,n\n{}", rows.collect::<String>())
 }
 
@@ -45,7 +51,10 @@ fn amounts_are_numbers_in_every_convention() {
         (["24,130", "3,917,288", "15"], [24_130.0, 3_917_288.0, 15.0]),
         (["12,34,567", "1,000", "5"], [1_234_567.0, 1000.0, 5.0]),
         (["9,40", "0,27", "-6,1"], [9.4, 0.27, -6.1]),
-        (["1.017,10", "871,81", "4.506,71"], [1017.1, 871.81, 4506.71]),
+        (
+            ["1.017,10", "871,81", "4.506,71"],
+            [1017.1, 871.81, 4506.71],
+        ),
         (["1 234,5 €", "12,0 €", "7 €"], [1234.5, 12.0, 7.0]),
         (["(1,234.50)", "2,000.00", "(5)"], [-1234.5, 2000.0, -5.0]),
         (["1,234-", "5", "6-"], [-1234.0, 5.0, -6.0]),
@@ -57,7 +66,10 @@ fn amounts_are_numbers_in_every_convention() {
         let loaded = read(&column(&cells));
         assert_eq!(numbers(&loaded.train, "x"), expected.map(Some), "{cells:?}");
         let note = notes(&loaded).join(" ");
-        assert!(note.contains("column \"x\" read as numbers: "), "{cells:?}: {note}");
+        assert!(
+            note.contains("column \"x\" read as numbers: "),
+            "{cells:?}: {note}"
+        );
         assert!(loaded.train.readings["x"].why.contains(" is "), "{cells:?}");
     }
 }
@@ -65,8 +77,14 @@ fn amounts_are_numbers_in_every_convention() {
 #[test]
 fn plain_numbers_and_texts_are_read_without_a_word() {
     let loaded = read("a,b,c\n1,x,yes\n2.50,250.0,no\n-3e2,250,yes\n");
-    assert!(loaded.notes.is_empty() && loaded.train.readings.is_empty(), "{loaded:?}");
-    assert_eq!(numbers(&loaded.train, "a"), [Some(1.0), Some(2.5), Some(-300.0)]);
+    assert!(
+        loaded.notes.is_empty() && loaded.train.readings.is_empty(),
+        "{loaded:?}"
+    );
+    assert_eq!(
+        numbers(&loaded.train, "a"),
+        [Some(1.0), Some(2.5), Some(-300.0)]
+    );
     // Text keeps its spelling, also where numbers came first.
     assert_eq!(shown(&loaded.train, "b"), ["x", "250.0", "250"]);
     let late = read("b\n250.0\n1e3\n+7\nx\n");
@@ -96,7 +114,10 @@ fn decimal_commas_are_found_beside_semicolons_and_decide_on_thousands() {
     let text = "umsatz;filialen;gewinn;gewicht\n4.506,71;6;1.813;0,250\n871,81;5;325;1,250\n1.000,00;7;2.000;1,500\n";
     let loaded = read(text);
     let table = &loaded.train;
-    assert_eq!(numbers(table, "umsatz"), [4506.71, 871.81, 1000.0].map(Some));
+    assert_eq!(
+        numbers(table, "umsatz"),
+        [4506.71, 871.81, 1000.0].map(Some)
+    );
     assert_eq!(numbers(table, "gewinn"), [1813.0, 325.0, 2000.0].map(Some));
     assert_eq!(numbers(table, "gewicht"), [0.25, 1.25, 1.5].map(Some));
     assert_eq!(numbers(table, "filialen"), [6.0, 5.0, 7.0].map(Some));
@@ -109,7 +130,10 @@ fn decimal_commas_are_found_beside_semicolons_and_decide_on_thousands() {
     let ambiguous = "a;b\n1,250;1.017\n2,500;2.018\n";
     let read_as = |options: &ReadOptions| {
         let table = read_with(ambiguous, options).unwrap().train;
-        (numbers(&table, "a")[0].unwrap(), numbers(&table, "b")[0].unwrap())
+        (
+            numbers(&table, "a")[0].unwrap(),
+            numbers(&table, "b")[0].unwrap(),
+        )
     };
     assert_eq!(read_as(&set(None, None)), (1.25, 1017.0));
     assert_eq!(read_as(&set(Some(','), None)), (1.25, 1017.0));
@@ -139,16 +163,25 @@ fn one_marker_among_numbers_is_a_missing_value() {
         let cells = with(marker, others);
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
         let loaded = read(&column(&cells));
-        let missing = numbers(&loaded.train, "x").iter().filter(|x| x.is_none()).count();
+        let missing = numbers(&loaded.train, "x")
+            .iter()
+            .filter(|x| x.is_none())
+            .count();
         assert_eq!(missing, 20, "{marker}");
         let note = notes(&loaded).join(" ");
-        assert!(note.starts_with("warning: ") && note.contains(marker), "{note}");
+        assert!(
+            note.starts_with("warning: ") && note.contains(marker),
+            "{note}"
+        );
         let options = ReadOptions {
             not_missing: vec![marker.to_owned()],
             ..ReadOptions::default()
         };
         let kept = read_with(&column(&cells), &options).unwrap();
-        assert!(kept.train.column("x").unwrap().text(0).unwrap() == marker, "{marker}");
+        assert!(
+            kept.train.column("x").unwrap().text(0).unwrap() == marker,
+            "{marker}"
+        );
     }
     // A word beside a few codes is a category, and so are several words.
     let few = with("A", 3);
@@ -179,9 +212,13 @@ fn leading_zeros_count_where_most_cells_have_them() {
 
 #[test]
 fn numbers_of_19_digits_lose_none() {
-    let loaded = read("id,n\n1234567890123456789,1\n1234567890123456790,2\n1234567890123456789,3\n");
+    let loaded =
+        read("id,n\n1234567890123456789,1\n1234567890123456790,2\n1234567890123456789,3\n");
     assert_eq!(shown(&loaded.train, "id")[1], "1234567890123456790");
-    assert!(notes(&loaded)[0].contains("more digits than a number keeps"), "{loaded:?}");
+    assert!(
+        notes(&loaded)[0].contains("more digits than a number keeps"),
+        "{loaded:?}"
+    );
     let exact = read("x,n\n9007199254740992,1\n100000000000000000000,2\n");
     assert_eq!(numbers(&exact.train, "x")[1], Some(1e20));
     assert!(exact.notes.is_empty());
@@ -197,22 +234,40 @@ fn the_user_says_what_a_column_is() {
     };
     let table = read_with(text, &options).unwrap().train;
     assert_eq!(table.column("store").unwrap().kind(), Kind::Categorical);
-    assert_eq!(shown(&table, "when"), ["2022-02-01", "2022-03-01", "2022-04-01"]);
+    assert_eq!(
+        shown(&table, "when"),
+        ["2022-02-01", "2022-03-01", "2022-04-01"]
+    );
     let refused = |options: ReadOptions| read_with(text, &options).unwrap_err().to_string();
     let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     assert_eq!(
-        refused(ReadOptions { numeric: names(&["when"]), ..ReadOptions::default() }),
+        refused(ReadOptions {
+            numeric: names(&["when"]),
+            ..ReadOptions::default()
+        }),
         "t.csv:2: column \"when\": found \"01/02/2022\", expected a number; correct the cell, or add it to \
          `data.read.missing` if it means a missing value"
     );
     assert_eq!(
-        refused(ReadOptions { date: names(&["store"]), ..ReadOptions::default() }),
+        refused(ReadOptions {
+            date: names(&["store"]),
+            ..ReadOptions::default()
+        }),
         "t.csv:2: column \"store\": found \"308\", expected a date; correct the cell, or add it to \
          `data.read.missing` if it means a missing value"
     );
-    assert!(refused(ReadOptions { categorical: names(&["stor"]), ..ReadOptions::default() })
-        .contains("no column \"stor\""));
-    let both = ReadOptions { categorical: names(&["n"]), numeric: names(&["n"]), ..ReadOptions::default() };
+    assert!(
+        refused(ReadOptions {
+            categorical: names(&["stor"]),
+            ..ReadOptions::default()
+        })
+        .contains("no column \"stor\"")
+    );
+    let both = ReadOptions {
+        categorical: names(&["n"]),
+        numeric: names(&["n"]),
+        ..ReadOptions::default()
+    };
     assert!(refused(both).contains("read in two ways"));
 }
 
@@ -224,24 +279,44 @@ fn dates_are_found_by_looking_and_a_doubt_is_said() {
     };
     let (days, note) = dates(&["2022-01-01", "2022-01-02"]);
     assert_eq!(days, ["2022-01-01", "2022-01-02"]);
-    assert!(note.starts_with("note: column \"x\" read as dates"), "{note}");
+    assert!(
+        note.starts_with("note: column \"x\" read as dates"),
+        "{note}"
+    );
     let (days, _) = dates(&["31.12.2021 23:00", "01.01.2022 01:30"]);
     assert_eq!(days, ["2021-12-31 23:00:00", "2022-01-01 01:30:00"]);
     let (_, note) = dates(&["3/4/2022", "1/2/2022", "2/3/2022"]);
-    assert!(note.starts_with("warning: ") && note.contains("do not tell"), "{note}");
+    assert!(
+        note.starts_with("warning: ") && note.contains("do not tell"),
+        "{note}"
+    );
 }
 
 #[test]
 fn another_file_is_read_as_the_first() {
-    let train = read("price,when,zip,n\n\"$1,000\",1/2/22,00123,1\n$20,13/2/22,01234,2\n-,14/2/22,10115,2\n");
+    let train = read(
+        "price,when,zip,n\n\"$1,000\",1/2/22,00123,1\n$20,13/2/22,01234,2\n-,14/2/22,10115,2\n",
+    );
     let options = ReadOptions {
         columns: train.train.readings.clone(),
         ..ReadOptions::default()
     };
-    let new = read_with("price,when,zip,n\n7,3/4/22,123,1\n-,1/1/22,00123,2\n", &options).unwrap().train;
+    let new = read_with(
+        "price,when,zip,n\n7,3/4/22,123,1\n-,1/1/22,00123,2\n",
+        &options,
+    )
+    .unwrap()
+    .train;
     assert_eq!(numbers(&new, "price"), [Some(7.0), None]);
     assert_eq!(shown(&new, "when"), ["2022-04-03", "2022-01-01"]);
     assert_eq!(shown(&new, "zip"), ["123", "00123"]);
-    let error = read_with("price,n\n€7,1\nabc,1\n", &options).unwrap_err().to_string();
-    assert!(error.starts_with("t.csv:3: column \"price\": found \"abc\", expected a number, written as \"$1,000\""), "{error}");
+    let error = read_with("price,n\n€7,1\nabc,1\n", &options)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(
+            "t.csv:3: column \"price\": found \"abc\", expected a number, written as \"$1,000\""
+        ),
+        "{error}"
+    );
 }
