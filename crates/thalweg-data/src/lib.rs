@@ -46,7 +46,9 @@ pub use loaded::Loaded;
 pub use options::{ExpectedColumns, ReadOptions};
 pub use part::Part;
 pub use prepare::{PrepareOptions, Prepared, prepare, prepare_fitted};
-pub use preprocess::{ClassWeight, Dtype, Encoding, FitOptions, Preprocessing, Scaling};
+pub use preprocess::{
+    ClassWeight, Dtype, Encoding, FitOptions, Preprocessing, Scaling, TargetTransform,
+};
 pub use reading::{ReadAs, Reading, Readings};
 pub use source::{Source, read, read_input};
 pub use split::{Split, SplitOptions};

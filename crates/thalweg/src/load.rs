@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use thalweg_core::error::Error;
 use thalweg_core::losses::{Comparison, LOSSES};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_data::{
-    ExpectedColumns, Loaded, PrepareOptions, Prepared, Preprocessing, ReadOptions, Source, Table,
-    prepare, prepare_fitted,
+    ExpectedColumns, FitOptions, Loaded, PrepareOptions, Prepared, Preprocessing, ReadOptions,
+    Source, Table, TargetTransform, prepare, prepare_fitted,
 };
 
 use crate::config::DataConfig;
@@ -34,7 +35,9 @@ pub fn load(
     };
     let (validation, test) = (part(&config.validation)?, part(&config.test)?);
     let mut fit = config.fit.clone();
-    fit.standardize_target &= !loss.is_some_and(is_of_counts);
+    if let Some(loss) = loss {
+        for_loss(&mut fit, loss)?;
+    }
     let options = PrepareOptions {
         target: config.target.clone(),
         split: config.split.clone(),
@@ -48,9 +51,34 @@ pub fn load(
     })
 }
 
-fn is_of_counts(loss: &Choice) -> bool {
-    let built = LOSSES.build(loss, &());
-    built.is_ok_and(|loss| loss.comparison() == Comparison::NonNegative)
+/// What follows from the loss for the target: counts stay counts, and where the loss bounds the
+/// pull of outliers, the scale does too.
+fn for_loss(fit: &mut FitOptions, choice: &Choice) -> Result<()> {
+    // A loss that is not valid is refused where the network is.
+    let Ok(loss) = LOSSES.build(choice, &()) else {
+        return Ok(());
+    };
+    fit.robust_loss = loss.is_robust();
+    if loss.comparison() != Comparison::NonNegative {
+        return Ok(());
+    }
+    fit.standardize_target = false;
+    match fit.target_transform {
+        None | Some(TargetTransform::None) => Ok(()),
+        Some(TargetTransform::Auto) => {
+            fit.target_transform = None;
+            Ok(())
+        }
+        Some(_) => {
+            let path = "data.fit.target_transform";
+            let found = format!(
+                "a transform beside the loss {}, which is of counts",
+                choice.name
+            );
+            let error = Error::invalid(format!("`{path}`"), found, "none");
+            Err(error.remedy(format!("leave out `{path}`")).at(path).into())
+        }
+    }
 }
 
 /// A file beside the training file: read in the same way, knowing the training file's columns.

@@ -9,7 +9,7 @@ use thalweg_core::layers::usual_width;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::solvers;
-use thalweg_data::Task;
+use thalweg_data::{FitOptions, Preprocessing, Scaling, TargetTransform, Task};
 
 use crate::config::OutputBias;
 use crate::text::{count, short};
@@ -193,6 +193,42 @@ pub fn embedding(limit: usize, least: usize, codes: &[(&str, usize)], reasons: &
         });
     }
 }
+
+/// What a transform that looks for itself made of the targets, where that is not mean 0 and
+/// deviation 1.
+pub fn target(
+    fit: &FitOptions,
+    loss: &Choice,
+    preprocessing: &Preprocessing,
+    reasons: &mut Vec<Reason>,
+) {
+    let all = &preprocessing.target_scaling;
+    let is_log = |name: &&str| name.starts_with("log");
+    let curves = all.iter().filter_map(|one| one.curve.name());
+    let curves: Vec<&str> = curves.filter(is_log).collect();
+    let is_robust = LOSSES.build(loss, &()).is_ok_and(|loss| loss.is_robust());
+    let (choice, why) = match curves.first() {
+        _ if fit.target_transform != Some(TargetTransform::Auto) => return,
+        Some(log) if curves.len() == all.len() => (*log, LONG_TAIL.into()),
+        Some(log) => {
+            let share = format!("{} of {} targets: {LONG_TAIL}", curves.len(), all.len());
+            (*log, share.into())
+        }
+        None if is_robust || fit.scaling == Scaling::Robust => (
+            "robust",
+            "outliers do not set the scale, which is that of median and quartiles".into(),
+        ),
+        None => return,
+    };
+    reasons.push(Reason {
+        field: "data.fit.target_transform",
+        choice: choice.to_owned(),
+        why,
+    });
+}
+
+const LONG_TAIL: &str =
+    "a long tail to the right, which the logarithm makes as short as that of normal numbers";
 
 fn loss(task: Task) -> (&'static str, &'static str) {
     match task {

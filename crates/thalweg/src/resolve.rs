@@ -103,6 +103,9 @@ pub(crate) fn config(
     config.data.target.column = Some(preprocessing.target.columns.join(","));
     config.data.target.task = Some(facts.task);
     (config.data.read.columns).clone_from(&preprocessing.readings);
+    if facts.task != Task::Regression {
+        config.data.fit.target_transform = None;
+    }
     if let (true, Some(limit)) = (is_new, config.data.fit.embed_above) {
         let least = config.data.fit.embed_least;
         preset::embedding(limit, least, &preprocessing.codes(), &mut reasons);
@@ -110,6 +113,10 @@ pub(crate) fn config(
 
     let file = network::apply(request, &mut config.network, preprocessing)?;
     choose(request, &mut config.network.loss, "loss", "network.loss")?;
+    if is_new {
+        let (fit, loss) = (&config.data.fit, &config.network.loss);
+        preset::target(fit, loss, preprocessing, &mut reasons);
+    }
     let mut notes = training(request, &mut config, &facts, &mut reasons)?;
     let network = &mut config.network;
     let is_image = |image: [usize; 3]| image.iter().product::<usize>() == network.inputs;

@@ -133,17 +133,13 @@ impl<'a> RunRows<'a> {
                 offset: 0.0,
             },
         };
-        let scaling = TargetScaling {
-            mean: 0.0,
-            deviation: 1.0,
-        };
         let preprocessing = Preprocessing {
             columns: [vec!["X".to_owned()], targets.clone()].concat(),
             inputs: vec![input],
             readings: Default::default(),
             dropped: Vec::new(),
             target_scaling: vec![
-                scaling;
+                TargetScaling::default();
                 if task == Task::Regression {
                     targets.len()
                 } else {

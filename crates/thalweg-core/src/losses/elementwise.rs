@@ -13,6 +13,8 @@ pub trait Elementwise: Copy + Send + Sync + 'static {
     const COMPARISON: Comparison;
     /// Whether a row's loss is the mean over its outputs and not their sum.
     const IS_MEAN: bool;
+    /// See [`LossKind::is_robust`].
+    const IS_ROBUST: bool = false;
     /// l and ∂l/∂z of one output.
     fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T);
     /// ∂²l/∂z² of one output; 0 at kinks.
@@ -26,6 +28,10 @@ impl<E: Elementwise> LossKind for E {
 
     fn comparison(&self) -> Comparison {
         E::COMPARISON
+    }
+
+    fn is_robust(&self) -> bool {
+        E::IS_ROBUST
     }
 }
 

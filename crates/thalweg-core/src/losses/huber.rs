@@ -18,6 +18,7 @@ impl Elementwise for Huber {
     const LINK: Link = Link::Identity;
     const COMPARISON: Comparison = Comparison::Values;
     const IS_MEAN: bool = true;
+    const IS_ROBUST: bool = true;
 
     #[inline(always)]
     fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T) {
@@ -50,7 +51,7 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLoss>> = Entry {
         source: "Huber 1964",
         parameters: &[Parameter {
             name: "delta",
-            summary: "δ, the error from which on it is linear, in deviations of a standardized target",
+            summary: "δ, the error from which on it is linear, in deviations of a scaled target",
             default: Default::Number(1.0),
             domain: Domain::POSITIVE,
         }],

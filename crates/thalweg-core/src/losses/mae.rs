@@ -15,6 +15,7 @@ impl Elementwise for MeanAbsoluteError {
     const LINK: Link = Link::Identity;
     const COMPARISON: Comparison = Comparison::Values;
     const IS_MEAN: bool = true;
+    const IS_ROBUST: bool = true;
 
     #[inline(always)]
     fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T) {

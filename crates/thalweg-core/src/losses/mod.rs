@@ -110,6 +110,12 @@ pub trait LossKind: Send + Sync {
     fn takes_logits(&self) -> bool {
         self.link() != Link::Identity
     }
+
+    /// Whether the slope of an output's loss is bounded, so that outliers among numbers do not
+    /// decide what is learned.
+    fn is_robust(&self) -> bool {
+        false
+    }
 }
 
 /// A loss in the precision T.

@@ -7,6 +7,7 @@ use thalweg_core::memory::prefer_huge_pages;
 
 use super::bind::{BoundColumn, bind};
 use super::dense::{self, Element};
+use super::target::beyond;
 use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
 use crate::part::Part;
@@ -233,11 +234,7 @@ impl Bound<'_> {
         if let (Targets::Values { width, values }, Task::Regression) =
             (&mut targets, self.preprocessing.task())
         {
-            for row in values.chunks_mut((*width).max(1)) {
-                for (value, scaling) in row.iter_mut().zip(&self.preprocessing.target_scaling) {
-                    *value = (*value - scaling.mean) / scaling.deviation;
-                }
-            }
+            self.scale_targets(&part.rows, *width, values)?;
             self.check_targets(&part.rows, *width, values, dtype)?;
         }
         let name = self.preprocessing.sample_weight.as_deref();
@@ -254,6 +251,26 @@ impl Bound<'_> {
             targets,
             weights,
         })
+    }
+
+    /// Regression targets of `rows` to what the network learns.
+    fn scale_targets(&self, rows: &[usize], width: usize, values: &mut [f64]) -> Result<()> {
+        let Preprocessing {
+            target,
+            target_scaling,
+            ..
+        } = self.preprocessing;
+        for (&row, values) in rows.iter().zip(values.chunks_mut(width.max(1))) {
+            for ((value, scaling), name) in
+                (values.iter_mut().zip(target_scaling)).zip(&target.columns)
+            {
+                if !scaling.curve.takes(*value) {
+                    return Err(beyond(&scaling.curve, self.table, row, name, *value));
+                }
+                *value = scaling.apply(*value);
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a target that is too large for the network.

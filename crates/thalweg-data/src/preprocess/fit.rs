@@ -77,7 +77,7 @@ impl Preprocessing {
         let weights = preprocessing.sample_weight.clone();
         let weighted_by = weights.as_deref();
         let mut notes = Vec::new();
-        let mut target = TargetFit::new(&preprocessing.target);
+        let mut target = TargetFit::new(&preprocessing.target, options);
         let mut left_out: BTreeMap<LeftOut, Vec<&str>> = BTreeMap::new();
         let mut doubts = Vec::new();
         let mut columns = Vec::new();

@@ -13,6 +13,7 @@ mod left_out;
 mod numeric;
 mod options;
 mod target;
+mod target_scaling;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,8 @@ pub use dense::Element;
 pub use fit::Blocks;
 pub(crate) use numeric::NumericFit;
 pub use numeric::{Numeric, Scaling};
-pub use options::{Balanced, ClassWeight, FitOptions};
+pub use options::{Balanced, ClassWeight, FitOptions, TargetTransform};
+pub use target_scaling::{Curve, TargetScaling};
 pub use thalweg_core::precision::Dtype;
 
 use crate::error::{Error, Location, Result};
@@ -45,7 +47,7 @@ pub struct Preprocessing {
     pub dropped: Vec<String>,
     /// What is predicted.
     pub target: Target,
-    /// Mean and standard deviation of each regression target; (0, 1) leaves it as it is.
+    /// What each regression target becomes for the network.
     pub target_scaling: Vec<TargetScaling>,
     /// The column of row weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,15 +55,6 @@ pub struct Preprocessing {
     /// Weight of each class while training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_weights: Option<Vec<f64>>,
-}
-
-/// The network learns (y − mean) / deviation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct TargetScaling {
-    /// Mean of the training rows' targets.
-    pub mean: f64,
-    /// Their population standard deviation; 1 where it is 0.
-    pub deviation: f64,
 }
 
 /// A raw column and how it becomes network inputs.
@@ -245,10 +238,10 @@ impl Preprocessing {
         self.target.classes.get(index).map(String::as_str)
     }
 
-    /// A regression output in the units of the file: `value` · deviation + mean of target `output`.
+    /// A regression output, of target `output`, in the units of the file.
     pub fn in_user_units(&self, output: usize, value: f64) -> f64 {
         match self.target_scaling.get(output) {
-            Some(scaling) => value * scaling.deviation + scaling.mean,
+            Some(scaling) => scaling.invert(value),
             None => value,
         }
     }

@@ -283,7 +283,7 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
-    fn of(mut values: Vec<f64>, weights: Option<Vec<f64>>) -> Self {
+    pub fn of(mut values: Vec<f64>, weights: Option<Vec<f64>>) -> Self {
         let Some(weights) = weights else {
             values.sort_unstable_by(f64::total_cmp);
             return Self {
@@ -298,6 +298,31 @@ impl Sorted {
             values,
             weights: Some(weights),
         }
+    }
+
+    /// The values, ascending.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// The values, ascending, each with its weight.
+    pub fn weighted(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
+        let weight = |i: usize| self.weights.as_ref().map_or(1.0, |weights| weights[i]);
+        let values = self.values.iter().enumerate();
+        values.map(move |(i, &value)| (value, weight(i)))
+    }
+
+    /// Changes every value by an increasing function.
+    pub fn change(&mut self, function: impl Fn(f64) -> f64) {
+        self.values.iter_mut().for_each(|x| *x = function(*x));
+    }
+
+    /// Mean and population standard deviation.
+    pub fn mean_and_deviation(&self) -> (f64, f64) {
+        let total: f64 = self.weighted().map(|(_, w)| w).sum();
+        let mean = self.weighted().map(|(x, w)| w * x).sum::<f64>() / total;
+        let squares = self.weighted().map(|(x, w)| w * (x - mean).powi(2));
+        (mean, (squares.sum::<f64>() / total).sqrt())
     }
 
     /// Quantile, linear between neighbours (NumPy's default). A value of weight w counts as w/u
@@ -324,7 +349,7 @@ impl Sorted {
 }
 
 /// Quantile of sorted values, linear between neighbours (NumPy's default).
-pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
+fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * sorted.len().saturating_sub(1) as f64;
     let (low, high) = (at.floor() as usize, at.ceil() as usize);
     match (sorted.get(low), sorted.get(high)) {

@@ -13,8 +13,15 @@ use crate::error::{Error, Location, Result, did_you_mean, quote, quote_list};
 pub struct FitOptions {
     /// How numbers are scaled.
     pub scaling: Scaling,
-    /// Whether regression targets are standardized inside the model.
+    /// Whether regression targets are standardized inside the model, where no `target_transform`
+    /// says how.
     pub standardize_target: bool,
+    /// What regression targets become inside the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_transform: Option<TargetTransform>,
+    /// Whether the loss bounds the pull of outliers: no option, but what follows from the loss.
+    #[serde(skip)]
+    pub robust_loss: bool,
     /// A column has at most this many inputs for its categories; the rarest share one.
     pub max_categories: usize,
     /// A column with more categories than this that come in `embed_least` rows becomes codes for an
@@ -40,6 +47,8 @@ impl Default for FitOptions {
         Self {
             scaling: Scaling::default(),
             standardize_target: true,
+            target_transform: None,
+            robust_loss: false,
             max_categories: 100,
             embed_above: None,
             embed_least: 2,
@@ -47,6 +56,43 @@ impl Default for FitOptions {
             sample_weight: None,
             class_weight: None,
         }
+    }
+}
+
+/// What a regression target becomes inside the model; predictions are in the units of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetTransform {
+    /// It stays as it is.
+    None,
+    /// Mean 0 and deviation 1.
+    Standard,
+    /// Median 0, and the quartiles of normal numbers: outliers do not set the scale, and they are
+    /// bent where the loss does not bound their pull.
+    Robust,
+    /// The logarithm, for targets above 0.
+    Log,
+    /// The logarithm of 1 + y, for targets above −1.
+    Log1p,
+    /// The quantiles of normal numbers.
+    Quantile,
+    /// The logarithm for a long tail that it shortens, else the target itself.
+    Auto,
+}
+
+impl FitOptions {
+    /// What the options make of regression targets.
+    pub(super) fn transform(&self) -> TargetTransform {
+        match (self.target_transform, self.standardize_target) {
+            (Some(transform), _) => transform,
+            (None, true) => TargetTransform::Standard,
+            (None, false) => TargetTransform::None,
+        }
+    }
+
+    /// Whether a transform that leaves it open scales by median and quartiles.
+    pub(super) fn is_robust(&self) -> bool {
+        self.robust_loss || self.scaling == Scaling::Robust
     }
 }
 

@@ -216,7 +216,22 @@ pub const OWN: &[Own] = &[
         ),
         "\"none\"",
     )
-    .also(&[("data.fit.standardize_target", "false")])
+    .also(&[("data.fit.standardize_target", "false"), ("data.fit.target_transform", "null")])
+    .excludes(&["--target-transform"])
+    .of_model(),
+    own(
+        "data.fit.target_transform",
+        Flag::new(
+            "--target-transform",
+            DATA,
+            "What a number to predict becomes inside the model: none, standard (mean and deviation), robust (median and \
+             quartiles), log, log1p, quantile (normal) or auto, by its tails and the loss [default: auto]",
+        ),
+        "HOW",
+        Values::In(Domain::Word(&[
+            "none", "standard", "robust", "log", "log1p", "quantile", "auto",
+        ])),
+    )
     .of_model(),
     own(
         "data.read.names",

@@ -2,7 +2,7 @@
 
 use thalweg_core::error::Error;
 use thalweg_data::error::quote;
-use thalweg_data::{Source, Task};
+use thalweg_data::{Source, TargetTransform, Task};
 
 use crate::config::{Config, DataConfig, IN_MEMORY};
 use crate::continuation::Continuation;
@@ -39,6 +39,10 @@ pub fn data(request: &Request, base: Option<&Config>) -> Result<DataConfig> {
         data.split.seed = seed;
     }
     data.fit.embed_above = embed_above(request, base, &data)?;
+    // A config that has none is from before there was a choice.
+    if base.is_none() && data.fit.standardize_target && data.fit.target_transform.is_none() {
+        data.fit.target_transform = Some(TargetTransform::Auto);
+    }
     check_fractions(&data)?;
     Ok(data)
 }
@@ -117,6 +121,13 @@ pub fn check_used(request: &Request, data: &DataConfig, rows: &RunRows) -> Resul
         let found = format!("the task {task}");
         let path = "data.fit.class_weight";
         let error = Error::invalid(format!("`{path}`"), found, "binary or multiclass");
+        let remedy = "leave it out, or choose another `data.target.task`";
+        return Err(error.remedy(remedy).at(path).into());
+    }
+    let path = "data.fit.target_transform";
+    if request.has(path) && task != Task::Regression {
+        let found = format!("the task {task}");
+        let error = Error::invalid(format!("`{path}`"), found, "regression");
         let remedy = "leave it out, or choose another `data.target.task`";
         return Err(error.remedy(remedy).at(path).into());
     }
