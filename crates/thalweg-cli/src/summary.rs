@@ -16,6 +16,7 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
     terminal.line(&ending(&ended.outcome, end.seconds, ended.gradient_norm));
     let parts = [
         ("test", &end.test),
+        ("linear model", &end.linear_model),
         ("best constant", &end.best_constant),
         ("validation", &end.validation),
         ("train", &end.train),
@@ -23,7 +24,7 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
     let named = parts.into_iter().filter_map(|(name, scores)| {
         let scores = scores.as_ref()?;
         let rows = match name {
-            "best constant" => String::new(),
+            "linear model" | "best constant" => String::new(),
             _ => format!(" ({})", count(scores.rows, "row")),
         };
         Some((format!("{name}{rows}"), scores))

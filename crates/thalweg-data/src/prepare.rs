@@ -10,7 +10,7 @@ use crate::error::{Note, Result};
 use crate::loaded::Loaded;
 use crate::part::Part;
 use crate::preprocess::{Dtype, FitOptions, Preprocessing};
-use crate::split::{Split, SplitOptions, split};
+use crate::split::{Split, SplitBy, SplitOptions, notes_on_groups, notes_on_split, split_table};
 use crate::table::Table;
 use crate::target::{Target, TargetOptions, labelled, target_names};
 use crate::weights::without_zeros;
@@ -54,7 +54,7 @@ pub struct Prepared {
 /// `loaded`.
 ///
 /// # Errors
-/// As [`Target::choose`], [`split`], [`Preprocessing::fit`], [`Preprocessing::bind`] and
+/// As [`Target::choose`], [`split_table`], [`Preprocessing::fit`], [`Preprocessing::bind`] and
 /// [`Bound::dataset`](crate::preprocess::Bound::dataset).
 pub fn prepare(
     loaded: &Loaded,
@@ -69,7 +69,7 @@ pub fn prepare(
 /// `split` and `dtype` count. Notes name categories that the model does not know.
 ///
 /// # Errors
-/// As [`split`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset):
+/// As [`split_table`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset):
 /// columns are missing, or a class is none of the model's.
 pub fn prepare_fitted(
     loaded: &Loaded,
@@ -79,6 +79,17 @@ pub fn prepare_fitted(
     options: &PrepareOptions,
 ) -> Result<Prepared> {
     prepare_by(Some(preprocessing), loaded, validation, test, options)
+}
+
+/// The columns that decide on the split are no features.
+fn without(fit: &FitOptions, split: &SplitOptions) -> FitOptions {
+    let mut fit = fit.clone();
+    for name in split.columns() {
+        if !fit.drop.contains(name) {
+            fit.drop.push(name.clone());
+        }
+    }
+    fit
 }
 
 fn prepare_by(
@@ -133,12 +144,20 @@ fn prepare_by(
     if validation.is_some() {
         fractions.validation_fraction = 0.0;
     }
-    let (split, more) = split(&targets, &fractions)?;
+    let (split, more) = split_table(table, &target, &targets, &fractions)?;
     notes.extend(more);
+    if fitted.is_none() && fractions.by == SplitBy::Random && fractions.group.is_none() {
+        notes.extend(notes_on_split(table, &target, &targets, &split));
+    }
+    for (own, part) in [(validation, "validation rows"), (test, "test rows")] {
+        notes.extend(
+            own.and_then(|own| notes_on_groups(table, &split.train, own, part, &fractions)),
+        );
+    }
     let train = Part::of("training rows", &split.train, &targets);
     let (preprocessing, more) = match fitted {
         Some(fitted) => (fitted.clone(), Vec::new()),
-        None => Preprocessing::fit(&(table, &train), target, &options.fit)?,
+        None => Preprocessing::fit(&(table, &train), target, &without(&options.fit, &fractions))?,
     };
     notes.extend(more);
     let bound = preprocessing.bind(table)?;

@@ -1,5 +1,11 @@
 //! Which rows train, which validate and which test.
 
+mod look;
+mod table;
+
+pub use look::notes_on_split;
+pub use table::{notes_on_groups, split_table};
+
 use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Targets;
 use thalweg_core::random::{Purpose, Stream};
@@ -19,6 +25,62 @@ pub struct SplitOptions {
     pub seed: u64,
     /// Whether every part has the classes in the same proportion.
     pub stratify: bool,
+    /// What decides in which part a row is.
+    #[serde(skip_serializing_if = "SplitBy::is_random")]
+    pub by: SplitBy,
+    /// A column whose rows of one value stay in one part; it is no feature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+/// What decides in which part a row is: in a config `random`, `ordered`, or the name of a column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum SplitBy {
+    /// The seed.
+    #[default]
+    Random,
+    /// The order of the rows: later ones validate, the last ones test.
+    Ordered,
+    /// A column that names the part of each row; it is no feature.
+    Column(String),
+}
+
+impl SplitBy {
+    fn is_random(&self) -> bool {
+        *self == Self::Random
+    }
+}
+
+impl From<String> for SplitBy {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "random" => Self::Random,
+            "ordered" => Self::Ordered,
+            _ => Self::Column(text),
+        }
+    }
+}
+
+impl From<SplitBy> for String {
+    fn from(by: SplitBy) -> Self {
+        match by {
+            SplitBy::Random => "random".to_owned(),
+            SplitBy::Ordered => "ordered".to_owned(),
+            SplitBy::Column(name) => name,
+        }
+    }
+}
+
+impl SplitOptions {
+    /// The columns that decide on the split, which are no features.
+    pub fn columns(&self) -> impl Iterator<Item = &String> {
+        let by = match &self.by {
+            SplitBy::Column(name) => Some(name),
+            SplitBy::Random | SplitBy::Ordered => None,
+        };
+        by.into_iter().chain(&self.group)
+    }
 }
 
 impl Default for SplitOptions {
@@ -28,6 +90,8 @@ impl Default for SplitOptions {
             validation_fraction: 0.1,
             seed: 0,
             stratify: true,
+            by: SplitBy::Random,
+            group: None,
         }
     }
 }
@@ -43,12 +107,47 @@ pub struct Split {
     pub test: Vec<usize>,
 }
 
-/// Draws a split, by class where the targets are classes.
+/// Draws a split, by class where the targets are classes, or takes the last rows where it is
+/// ordered.
 ///
 /// # Errors
 /// When a fraction is not in [0, 1) or the fractions leave no row to train on.
 pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
-    let rows = targets.rows();
+    let mut notes = Vec::new();
+    let (test, validation) = sizes(targets.rows(), options, &mut notes)?;
+    let mut order: Vec<usize> = (0..targets.rows()).collect();
+    let strata = match options.by {
+        SplitBy::Ordered => {
+            order.reverse();
+            vec![order]
+        }
+        _ => {
+            (Stream::new(options.seed, Purpose::Split, 0).sequence()).shuffle(&mut order);
+            strata(targets, options, order, &mut notes)
+        }
+    };
+    let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
+    let for_test = allocate(&sizes, &sizes, test);
+    let left: Vec<usize> = sizes
+        .iter()
+        .zip(&for_test)
+        .map(|(size, taken)| size - taken)
+        .collect();
+    let for_validation = allocate(&sizes, &left, validation);
+    let mut split = Split::default();
+    for (rows, (test, validation)) in strata.iter().zip(for_test.into_iter().zip(for_validation)) {
+        let (test, rest) = rows.split_at(test);
+        let (validation, train) = rest.split_at(validation);
+        split.test.extend_from_slice(test);
+        split.validation.extend_from_slice(validation);
+        split.train.extend_from_slice(train);
+    }
+    split.sort();
+    Ok((split, notes))
+}
+
+/// How many rows of `rows` test, and how many validate.
+fn sizes(rows: usize, options: &SplitOptions, notes: &mut Vec<Note>) -> Result<(usize, usize)> {
     for (field, fraction) in [
         ("data.split.test_fraction", options.test_fraction),
         (
@@ -73,7 +172,6 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
                 .remedy("choose smaller fractions"),
         );
     }
-    let mut notes = Vec::new();
     for (part, count, fraction) in [
         ("test", test, options.test_fraction),
         ("validation", validation, options.validation_fraction),
@@ -84,30 +182,15 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
             )));
         }
     }
+    Ok((test, validation))
+}
 
-    let mut order: Vec<usize> = (0..rows).collect();
-    (Stream::new(options.seed, Purpose::Split, 0).sequence()).shuffle(&mut order);
-    let strata = strata(targets, options, order, &mut notes);
-    let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
-    let for_test = allocate(&sizes, &sizes, test);
-    let left: Vec<usize> = sizes
-        .iter()
-        .zip(&for_test)
-        .map(|(size, taken)| size - taken)
-        .collect();
-    let for_validation = allocate(&sizes, &left, validation);
-    let mut split = Split::default();
-    for (rows, (test, validation)) in strata.iter().zip(for_test.into_iter().zip(for_validation)) {
-        let (test, rest) = rows.split_at(test);
-        let (validation, train) = rest.split_at(validation);
-        split.test.extend_from_slice(test);
-        split.validation.extend_from_slice(validation);
-        split.train.extend_from_slice(train);
+impl Split {
+    fn sort(&mut self) {
+        for part in [&mut self.train, &mut self.validation, &mut self.test] {
+            part.sort_unstable();
+        }
     }
-    for part in [&mut split.train, &mut split.validation, &mut split.test] {
-        part.sort_unstable();
-    }
-    Ok((split, notes))
 }
 
 /// The rows of each class in the order of `order`; one stratum of all rows where the split is not
@@ -267,7 +350,7 @@ mod tests {
             seed in 0u64..100,
         ) {
             let rows = classes.len();
-            let options = SplitOptions { test_fraction, validation_fraction, seed, stratify: true };
+            let options = SplitOptions { test_fraction, validation_fraction, seed, ..Default::default() };
             let Ok((split, _)) = split(&Targets::Classes(classes), &options) else {
                 return Ok(());
             };

@@ -31,6 +31,9 @@ pub struct Config {
     /// Where the biases of the output layer start.
     #[serde(default)]
     pub output_bias: OutputBias,
+    /// Whether the recipe is trained once more on all rows, for the epochs that were best.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refit: bool,
     /// Where rows come from and what becomes of them.
     pub data: DataConfig,
     /// The network.
@@ -118,6 +121,7 @@ impl Config {
             initial_weights: None,
             continue_from: None,
             output_bias: OutputBias::Zero,
+            refit: false,
             data,
             network,
             training,

@@ -4,7 +4,6 @@ use std::fs::File;
 
 use thalweg_core::Isa;
 use thalweg_core::cpu;
-use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::error::Error as EngineError;
 use thalweg_core::initializers::start_at_prior;
@@ -18,6 +17,7 @@ use crate::advice;
 use crate::checkpoint::Owner;
 use crate::config::{Config, OutputBias};
 use crate::error::{Error, Result, running};
+use crate::fingerprint::Fingerprint;
 use crate::footprint;
 use crate::inspection::{self, Inspection};
 use crate::job::{INTERRUPTED, Job, Options, Output};
@@ -25,13 +25,11 @@ use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
 use crate::preset::Reason;
 use crate::recorder::{Files, Recorder};
+use crate::refit::{Refit, Through};
 use crate::rows::{Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, RunFolder, unwritable};
-use crate::scores::{Judge, Scores, user_weights};
 use crate::threads::threads_or_all;
-
-/// Fewer rows than these cannot distinguish a model from a constant.
-const FEW: usize = 20;
+use crate::verdict;
 
 /// Watches a run: an engine's observer that also hears how the run begins.
 pub trait Watch: Observer {
@@ -207,6 +205,9 @@ impl Training<'_> {
             parameters: &parameters,
         };
         let start = self.start(&parameters, threads);
+        let refit = (self.config.refit)
+            .then(|| Refit::before(&*engine, training))
+            .transpose()?;
         let validation = self.rows.validation.as_ref().map(Part::source);
         let mut run = Run::with_sources(engine, training, self.rows.train.source(), validation)
             .map_err(|error| job.locate(error))?;
@@ -257,7 +258,7 @@ impl Training<'_> {
         recorder.keeps = self.options.keep_checkpoint;
         recorder.checkpoint = resumed.map(|checkpoint| checkpoint.epoch);
         let result = train(&mut run, &mut recorder);
-        let mut ended = own.finish(run, result, recorder, start.rows)?;
+        let mut ended = own.finish(run, result, recorder, start.rows, refit)?;
         ended.folder = folder.clone();
         Ok(ended)
     }
@@ -294,6 +295,7 @@ impl Training<'_> {
         result: thalweg_core::Result<thalweg_core::train::Summary>,
         recorder: Recorder,
         rows: Rows,
+        refit: Option<Refit>,
     ) -> Result<Ended> {
         let (outcome, mut failure) = outcome(result, &mut run, rows)?;
         let has_model = failure.is_none() || outcome.best_epoch > 0;
@@ -302,6 +304,9 @@ impl Training<'_> {
         let mut ended = self.judge(&mut *engine, outcome, recorder.seconds, has_model)?;
         ended.gradient_norm = recorder.gradient_norm;
         ended.checkpoint = recorder.checkpoint;
+        if let (Some(refit), None) = (refit.filter(|_| !ended.is_interrupted()), &failure) {
+            engine = self.refit(refit, engine, &mut ended, recorder.inner)?;
+        }
         if let Some(Files { folder, mut log }) = recorder.files {
             if let Some(model) = &ended.model {
                 folder.write(MODEL, &model.to_bytes()?).map_err(running)?;
@@ -354,6 +359,51 @@ impl Training<'_> {
         Ok(ended)
     }
 
+    /// Puts the model of all rows into the place of the selected one, unless that is interrupted or
+    /// diverges.
+    fn refit(
+        &self,
+        refit: Refit,
+        engine: Box<dyn Engine>,
+        ended: &mut Ended,
+        watch: &mut dyn Observer,
+    ) -> Result<Box<dyn Engine>> {
+        let Some(model) = &ended.model else {
+            return Ok(engine);
+        };
+        let epochs = ended.outcome.best_epoch;
+        let engine = match refit.train(engine, self.rows, epochs, watch) {
+            Ok((engine, Through::Yes(rows))) => {
+                ended.outcome.refit = Some(rows);
+                ended.end.refit = Some(rows);
+                let description = Description {
+                    outcome: ended.outcome.clone(),
+                    fingerprint: Some(Fingerprint::of(self.rows, true)),
+                    ..model.description().clone()
+                };
+                ended.model = Some(Model::new(description, &*engine)?);
+                ended.notes.push(Note::info(format!(
+                    "the model is trained on all {rows} rows for {epochs} epochs, by `refit`; the scores are those of \
+                     the selected model, which was trained on {}",
+                    self.rows.train.rows()
+                )));
+                engine
+            }
+            Ok((engine, Through::No)) => {
+                ended.outcome.stopped_by = INTERRUPTED.to_owned();
+                ended.end.stopped_by = INTERRUPTED.to_owned();
+                engine
+            }
+            Err(error @ EngineError::Diverged { .. }) => {
+                let text = format!("`refit`: {error}; the model is the selected one");
+                ended.notes.push(Note::warning(text));
+                return model.engine(1);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(engine)
+    }
+
     /// The model in `engine` with its scores, unless its loss is not finite.
     fn judge(
         &self,
@@ -367,20 +417,14 @@ impl Training<'_> {
             return Ok(ended);
         }
         ended.end.best_epoch = Some(ended.outcome.best_epoch);
-        let is_useless = self.score(engine, &mut ended.end)?;
+        let notes = verdict::score(self.config, self.rows, engine, &mut ended.end)?;
         let end = &mut ended.end;
         if end.not_finite.is_some() {
             (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());
             (end.train, end.validation) = (None, None);
             return Ok(ended);
         }
-        if is_useless {
-            let stopped_by = StoppedBy::of_name(&ended.outcome.stopped_by);
-            let remedy = advice::useless(self.config, stopped_by);
-            ended.notes.push(Note::warning(format!(
-                "the model is no better than the best constant: {remedy}"
-            )));
-        }
+        ended.notes.extend(notes);
         let description = Description {
             kind: "model".to_owned(),
             network: self.config.network.clone(),
@@ -394,7 +438,9 @@ impl Training<'_> {
                 validation: &end.validation,
                 test: &end.test,
                 best_constant: &end.best_constant,
+                linear_model: &end.linear_model,
             })?,
+            fingerprint: Some(Fingerprint::of(self.rows, false)),
         };
         ended.model = Some(Model::new(description, engine)?);
         if let Some(what) = self.options.inspect {
@@ -419,6 +465,8 @@ impl Training<'_> {
                 test: None,
                 best_constant: None,
                 intervals: Vec::new(),
+                linear_model: None,
+                refit: None,
                 out: self.folder.map(RunFolder::to_string),
                 not_finite: None,
             },
@@ -434,49 +482,6 @@ impl Training<'_> {
             checkpoint: None,
             surface: None,
         }
-    }
-
-    /// Scores every part of the rows; reports whether the model is no better than a constant.
-    fn score(&self, engine: &mut dyn Engine, end: &mut End) -> Result<bool> {
-        let RunRows {
-            preprocessing,
-            validation,
-            test,
-            train,
-            ..
-        } = self.rows;
-        let judge = Judge::new(preprocessing, &self.config.network.loss)?;
-        let weights = user_weights(train.view(), preprocessing);
-        let training = DatasetRef {
-            weights: weights.as_deref(),
-            ..train.view()
-        };
-        let validation = validation.as_ref().map(Part::view);
-        let test = test.as_ref().map(Part::view);
-        let mut score =
-            |part: Option<DatasetRef>| part.map(|part| judge.model(engine, part)).transpose();
-        end.train = score(Some(training))?;
-        end.validation = score(validation)?;
-        let loss = |scores: &Option<Scores>| scores.as_ref().and_then(|scores| scores.loss);
-        end.not_finite = [
-            ("training loss", loss(&end.train)),
-            ("validation loss", loss(&end.validation)),
-        ]
-        .into_iter()
-        .find_map(|(name, loss)| Some((name, loss.filter(|loss| !loss.is_finite())?)));
-        if end.not_finite.is_some() {
-            return Ok(false);
-        }
-        end.test = score(test)?;
-        let judged = test.or(validation).unwrap_or(training);
-        let constant = judge.constant(training, judged)?;
-        let of_judged = end.test.as_ref().or(end.validation.as_ref());
-        let enough = of_judged.is_some_and(|scores| scores.rows >= FEW);
-        let fails_there = enough && of_judged.is_some_and(|scores| !scores.beats(&constant));
-        let of_training = judge.constant(training, training)?;
-        let fails_here = (end.train.as_ref()).is_some_and(|train| !train.beats(&of_training));
-        end.best_constant = Some(constant);
-        Ok(fails_there || fails_here)
     }
 }
 
@@ -502,6 +507,7 @@ fn outcome(
         best_epoch,
         stopped_by: stopped_by.to_owned(),
         rows,
+        refit: None,
     };
     match result {
         Ok(summary) => {

@@ -13,6 +13,7 @@ use crate::config::{Config, IN_MEMORY};
 use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::inspection::Inspect;
+use crate::leaks;
 use crate::load;
 use crate::log;
 use crate::network_file::NetworkFile;
@@ -137,6 +138,7 @@ impl<'a> Job<'a> {
             None => load::load(&data, loss.as_ref(), dtype, fitted)?.into(),
         };
         rows.notes.iter().for_each(&mut *tell);
+        leaks::warnings(&rows).iter().for_each(&mut *tell);
         let file = match (&stored, &options.base) {
             (None, Base::File(path)) => Some(path.as_path()),
             _ => None,

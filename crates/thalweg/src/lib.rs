@@ -64,25 +64,32 @@
 //! of [`data`].
 
 pub mod advice;
+mod causes;
 pub mod checkpoint;
 pub mod config;
 pub mod continuation;
 pub mod error;
 pub mod fields;
+pub mod fingerprint;
 pub mod fit;
 mod footprint;
 mod format;
 pub mod inspection;
 pub mod job;
+mod leaks;
+mod linear;
 mod load;
 pub mod log;
 pub mod model;
 pub mod network_file;
+mod places;
 pub mod predictions;
 pub mod preset;
 mod recorder;
+mod refit;
 pub mod request;
 mod resolve;
+mod row_errors;
 pub mod rows;
 pub mod run_folder;
 pub mod scores;
@@ -90,6 +97,7 @@ pub mod text;
 pub mod threads;
 pub mod toml_file;
 pub mod trainer;
+mod verdict;
 
 pub use config::Config;
 pub use error::{Error, Result};

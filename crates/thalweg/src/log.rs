@@ -96,6 +96,13 @@ pub struct End {
     /// run was inspected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<Interval>,
+    /// Scores of a linear model on the same rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linear_model: Option<Scores>,
+    /// Rows that the recipe was trained on anew, for `best_epoch` epochs; the scores are those of
+    /// the model before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refit: Option<usize>,
     /// The run folder, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,

@@ -18,6 +18,7 @@ use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::{Result, input, running};
+use crate::fingerprint::Fingerprint;
 use crate::log::Rows;
 use crate::run_folder::{CONFIG, MODEL, unwritable, write_atomically};
 use crate::scores::{Judge, Scores, to_user_units};
@@ -44,6 +45,9 @@ pub struct Description {
     pub outcome: Outcome,
     /// Loss and metrics of each part.
     pub metrics: Map<String, Value>,
+    /// By which training rows are recognized; not in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// How training went.
@@ -60,6 +64,9 @@ pub struct Outcome {
     pub stopped_by: String,
     /// Rows of each part.
     pub rows: Rows,
+    /// Rows that the recipe was trained on anew, for `best_epoch` epochs; absent where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<usize>,
 }
 
 /// A trained model: it predicts rows, and goes into a file and back.
@@ -81,6 +88,8 @@ pub(crate) struct Metrics<'a> {
     pub validation: &'a Option<Scores>,
     pub test: &'a Option<Scores>,
     pub best_constant: &'a Option<Scores>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linear_model: &'a Option<Scores>,
 }
 
 impl fmt::Debug for Model {
@@ -388,6 +397,7 @@ mod tests {
             best_epoch: 1,
             stopped_by: "epochs".into(),
             rows,
+            refit: None,
         };
         let description = Description {
             kind: "model".into(),
@@ -398,6 +408,7 @@ mod tests {
             not_missing: Vec::new(),
             outcome,
             metrics: Map::new(),
+            fingerprint: None,
         };
         Model::new(description, &*engine)
             .unwrap()

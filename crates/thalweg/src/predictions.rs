@@ -115,6 +115,12 @@ impl Model {
             .chain(left_out)
             .chain(bound.unused())
             .chain(bound.unseen(&rows))
+            .chain(
+                description
+                    .fingerprint
+                    .as_ref()
+                    .and_then(|print| print.warning(dataset.view())),
+            )
             .collect();
         let inspection = what.map(|what| {
             let mut engine = self.engine(threads_or_all(self.threads()))?;

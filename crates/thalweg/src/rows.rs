@@ -65,6 +65,8 @@ pub struct RunRows<'a> {
     pub has_own_test: bool,
     /// Where the rows of validation and test are in the table of the training rows, if they are there.
     pub split: Split,
+    /// The same of the validation rows.
+    pub has_own_validation: bool,
     /// What should be known of the rows.
     pub notes: Vec<Note>,
 }
@@ -74,8 +76,10 @@ impl From<Prepared> for RunRows<'_> {
         Self {
             preprocessing: prepared.preprocessing,
             train: Part::Held(prepared.train),
-            validation: prepared.validation.map(Part::Held),
             has_own_test: prepared.test.is_some() && prepared.split.test.is_empty(),
+            has_own_validation: prepared.validation.is_some()
+                && prepared.split.validation.is_empty(),
+            validation: prepared.validation.map(Part::Held),
             test: prepared.test.map(Part::Held),
             split: Split {
                 train: Vec::new(),
@@ -161,6 +165,7 @@ impl<'a> RunRows<'a> {
             test: rows.test.map(Part::Borrowed),
             has_own_test: rows.test.is_some(),
             split: Split::default(),
+            has_own_validation: rows.validation.is_some(),
             notes: Vec::new(),
         })
     }

@@ -12,6 +12,7 @@ use thalweg_core::registry::Choice;
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::Result;
+use crate::row_errors::RowErrors;
 
 /// Loss and metrics.
 #[derive(Debug, Clone)]
@@ -24,9 +25,17 @@ pub struct Scores {
     pub metrics: Vec<(&'static str, f64)>,
     /// The confusion matrix, for classes.
     pub confusion: Option<Vec<Vec<f64>>>,
+    /// The errors of single rows.
+    pub(crate) errors: Option<RowErrors>,
 }
 
 impl Scores {
+    /// The value of a metric, if it has one.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let mut metrics = self.metrics.iter();
+        Some(metrics.find(|(other, _)| *other == name)?.1)
+    }
+
     /// Whether any metric is better than that of a constant: errors by a part in a thousand, as
     /// those of a constant that was learned are not. The area under the curve and F1 of a constant
     /// are what guessing gives or less, so they must be better by more than guesses are.
@@ -91,7 +100,8 @@ impl<'a> Judge<'a> {
         self.score(constant.repeat(dataset.features.rows()), dataset)
     }
 
-    fn score(&self, mut predictions: Vec<f64>, dataset: DatasetRef) -> Result<Scores> {
+    /// Predictions that have gone through the loss's link, row-major, on a dataset.
+    pub(crate) fn score(&self, mut predictions: Vec<f64>, dataset: DatasetRef) -> Result<Scores> {
         let (mut targets, mut in_user_units) = (dataset.targets, Vec::new());
         if self.preprocessing.task() == Task::Regression
             && let TargetsRef::Values { width, values } = targets
@@ -108,6 +118,12 @@ impl<'a> Judge<'a> {
             loss: None,
             metrics: scores(&answers),
             confusion: confusion(&answers),
+            errors: Some(RowErrors::of(
+                self.link,
+                &predictions,
+                targets,
+                dataset.weights,
+            )),
         })
     }
 }

@@ -102,6 +102,27 @@ pub const OWN: &[Own] = &[
         Values::Path,
     ),
     own(
+        "data.split.by",
+        Flag::new(
+            "--split",
+            DATA,
+            "random; ordered: later rows validate, the last ones test; or a column that names the part of each row: \
+             train, validation, test (or 0, 1, 2) [default: random]",
+        ),
+        "HOW",
+        Values::Text,
+    ),
+    own(
+        "data.split.group",
+        Flag::new(
+            "--group",
+            DATA,
+            "Column whose rows of one value stay in one part: patients, users, …; it is no feature",
+        ),
+        "COL",
+        Values::Text,
+    ),
+    own(
         "data.test",
         Flag::new("--test", DATA, "File to test on at the end"),
         "FILE",
@@ -148,6 +169,17 @@ pub const OWN: &[Own] = &[
         "0.0",
     )
     .also(&[("data.validation", "null")]),
+    switch(
+        "refit",
+        Flag::new(
+            "--refit",
+            DATA,
+            "After the best epoch is found, train anew for as many epochs on all rows, those for validation and test \
+             included; scores stay those of the selected model",
+        ),
+        "true",
+    )
+    .excludes(&["--continue"]),
     own(
         "data.fit.drop",
         Flag::new("--drop", DATA, "Columns that the network must not see"),

@@ -2,7 +2,7 @@
 
 use thalweg_core::error::Error;
 use thalweg_data::error::quote;
-use thalweg_data::{Source, TargetTransform, Task};
+use thalweg_data::{Source, SplitBy, TargetTransform, Task};
 
 use crate::config::{Config, DataConfig, IN_MEMORY};
 use crate::continuation::Continuation;
@@ -44,7 +44,26 @@ pub fn data(request: &Request, base: Option<&Config>) -> Result<DataConfig> {
         data.fit.target_transform = Some(TargetTransform::Auto);
     }
     check_fractions(&data)?;
+    check_column_of_parts(request, &data)?;
     Ok(data)
+}
+
+/// A column that names the parts leaves fractions without effect.
+fn check_column_of_parts(request: &Request, data: &DataConfig) -> Result<()> {
+    let SplitBy::Column(name) = &data.split.by else {
+        return Ok(());
+    };
+    let paths = ["data.split.test_fraction", "data.split.validation_fraction"];
+    // A fraction of 0 means that there are no such rows.
+    let sets = |path: &&str| request.get(path).and_then(|value| value.as_f64()) > Some(0.0);
+    match paths.into_iter().find(sets) {
+        Some(path) => {
+            let found = format!("beside `data.split.by` {}", quote(name));
+            let error = Error::invalid(format!("`{path}`"), found, "one of them");
+            Err(error.remedy(format!("leave out `{path}`")).at(path).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The data part of a config whose rows a program lends.

@@ -1,0 +1,379 @@
+//! What a look at the rows says against a random split: an order in time, values of an identifier
+//! in several parts, copies of rows.
+
+use std::collections::{HashMap, HashSet};
+
+use thalweg_core::dataset::Targets;
+
+use super::Split;
+use crate::error::{Note, quote};
+use crate::table::{Column, ColumnData, Table, TextColumn};
+use crate::target::Target;
+
+/// Fewer rows show nothing.
+const ROWS: usize = 50;
+/// Neighbours this much alike are no accident in an ordered file, or in any file.
+const ALIKE_IF_ORDERED: f64 = 0.3;
+const ALIKE: f64 = 0.7;
+/// The share of held-out rows that are copies of training rows.
+const COPIES: f64 = 0.05;
+/// Rows whose distinct values are counted.
+const SAMPLE: usize = 4096;
+
+/// Notes on rows that were split at random although they depend on each other.
+pub fn notes_on_split(
+    table: &Table,
+    target: &Target,
+    targets: &Targets,
+    split: &Split,
+) -> Vec<Note> {
+    let held_out = split.validation.len() + split.test.len();
+    if table.rows < ROWS || held_out == 0 {
+        return Vec::new();
+    }
+    let is_feature = |column: &&Column| !target.columns.contains(&column.name);
+    let features: Vec<&Column> = table.columns.iter().filter(is_feature).collect();
+    let order = order(&features, targets);
+    let parts = Parts::of(table.rows, split);
+    let grouped = (features.iter()).find_map(|column| group(column, targets, &parts));
+    order
+        .into_iter()
+        .chain(grouped)
+        .chain(copies(table, &parts))
+        .collect()
+}
+
+/// A note on rows in the order of time or of a counter.
+fn order(features: &[&Column], targets: &Targets) -> Option<Note> {
+    let alike = likeness(targets);
+    let (name, is_time) = match features {
+        // A curve over one column is usually sorted by it.
+        [_] => return None,
+        _ => features
+            .iter()
+            .find_map(|column| Some((Some(&column.name), sorted_as(column)?)))
+            .unwrap_or((None, Order::None)),
+    };
+    let by = name.map_or(String::new(), |name| quote(name));
+    let neighbours = format!("the target changes little from row to row (correlation {alike:.2})");
+    let remedy = "validate on later rows by `data.split.by` ordered";
+    let text = match is_time {
+        Order::Time if alike < ALIKE_IF_ORDERED => {
+            return Some(Note::info(format!(
+                "rows are in the order of {by}: to predict later rows, {remedy}"
+            )));
+        }
+        Order::Time | Order::Counter if alike >= ALIKE_IF_ORDERED => {
+            format!("rows are in the order of {by}, and {neighbours}")
+        }
+        _ if alike >= ALIKE => neighbours,
+        _ => return None,
+    };
+    Some(Note::warning(format!(
+        "{text}: a random split puts neighbours of training rows into validation and test; {remedy}, or keep \
+         together what belongs together by `data.split.group`"
+    )))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Time,
+    Counter,
+    None,
+}
+
+/// By what the rows are sorted, if it is this column.
+fn sorted_as(column: &Column) -> Option<Order> {
+    /// Names of columns that count time.
+    const TIMES: [&str; 8] = [
+        "time",
+        "timestamp",
+        "date",
+        "datetime",
+        "year",
+        "month",
+        "t",
+        "day",
+    ];
+    match &column.data {
+        ColumnData::Numeric(values) => {
+            let rises = values.windows(2).filter(|pair| pair[0] < pair[1]).count();
+            let is_sorted = values.is_sorted() || values.is_sorted_by(|a, b| a >= b);
+            let steps = match values.is_sorted() {
+                true => rises,
+                false => values.windows(2).filter(|pair| pair[0] > pair[1]).count(),
+            };
+            if !is_sorted || steps < 9 {
+                return None;
+            }
+            let is_time = last_word(&column.name).is_some_and(|word| TIMES.contains(&&*word));
+            let counts = steps + 1 == values.len() || values.iter().all(|x| x.fract() == 0.0);
+            match (is_time, counts) {
+                (true, _) => Some(Order::Time),
+                (false, true) => Some(Order::Counter),
+                (false, false) => None,
+            }
+        }
+        ColumnData::Text(text) => is_sorted_by_date(text).then_some(Order::Time),
+        ColumnData::Block(_) => None,
+    }
+}
+
+/// Whether the texts are dates that never fall, or never rise, from row to row.
+fn is_sorted_by_date(text: &TextColumn) -> bool {
+    if text.levels.len() < 10 {
+        return false;
+    }
+    let sorted_with = |day_first: bool| {
+        let keys: Option<Vec<_>> = text
+            .levels
+            .iter()
+            .map(|level| date(level, day_first))
+            .collect();
+        let Some(keys) = keys else { return false };
+        let of_rows: Vec<_> = text
+            .codes
+            .iter()
+            .filter_map(|&code| keys.get(code as usize))
+            .collect();
+        of_rows.is_sorted() || of_rows.is_sorted_by(|a, b| a >= b)
+    };
+    sorted_with(true) || sorted_with(false)
+}
+
+/// A key by which dates sort: year, month, day, and the numbers after them.
+fn date(text: &str, day_first: bool) -> Option<Vec<u64>> {
+    let separators = |c: char| c.is_ascii_punctuation() || c == ' ' || c == 'T' || c == 'Z';
+    let parts: Option<Vec<u64>> = (text.split(separators))
+        .filter(|part| !part.is_empty())
+        .map(|part| part.parse().ok())
+        .collect();
+    let parts = parts?;
+    let is_year = |year: u64| (1000..=9999).contains(&year);
+    let (head, tail) = (parts.get(..3)?, &parts[3..]);
+    let (year, month, day) = match (head, day_first) {
+        ([year, month, day], _) if is_year(*year) => (*year, *month, *day),
+        ([day, month, year], true) | ([month, day, year], false) if is_year(*year) => {
+            (*year, *month, *day)
+        }
+        _ => return None,
+    };
+    let is_date = (1..=12).contains(&month) && (1..=31).contains(&day);
+    is_date.then(|| [&[year, month, day], tail].concat())
+}
+
+/// How much alike the targets of neighbouring rows are, from 0 (or less) to 1: the autocorrelation
+/// of numbers at lag 1; of classes, their agreement beyond chance. 0 where rows are sorted by it.
+fn likeness(targets: &Targets) -> f64 {
+    match targets {
+        Targets::Values { width, values } => {
+            let first: Vec<f64> = values
+                .iter()
+                .step_by((*width).max(1))
+                .copied()
+                .filter(|x| x.is_finite())
+                .collect();
+            if first.is_sorted() || first.is_sorted_by(|a, b| a >= b) {
+                return 0.0;
+            }
+            let mean = first.iter().sum::<f64>() / first.len() as f64;
+            let square: f64 = first.iter().map(|x| (x - mean).powi(2)).sum();
+            let lagged: f64 = first
+                .windows(2)
+                .map(|pair| (pair[0] - mean) * (pair[1] - mean))
+                .sum();
+            let alike = lagged / square;
+            if alike.is_finite() { alike } else { 0.0 }
+        }
+        Targets::Classes(classes) => {
+            let count = classes.iter().max().map_or(0, |&class| class as usize + 1);
+            let same = classes.windows(2).filter(|pair| pair[0] == pair[1]).count();
+            let runs = classes.len() - same;
+            // Sorted by class, or in very few runs: that is no time.
+            if runs <= 4 * count {
+                return 0.0;
+            }
+            let chance = chance(classes, count);
+            (same as f64 / (classes.len() - 1) as f64 - chance) / (1.0 - chance)
+        }
+    }
+}
+
+/// How often two rows drawn at random are of one class.
+fn chance(classes: &[u32], count: usize) -> f64 {
+    let mut counts = vec![0usize; count];
+    classes
+        .iter()
+        .for_each(|&class| counts[class as usize] += 1);
+    counts
+        .iter()
+        .map(|&n| (n as f64 / classes.len() as f64).powi(2))
+        .sum()
+}
+
+/// Which rows are held out.
+struct Parts {
+    is_held_out: Vec<bool>,
+    held_out: usize,
+}
+
+impl Parts {
+    fn of(rows: usize, split: &Split) -> Self {
+        let mut is_held_out = vec![false; rows];
+        for &row in split.validation.iter().chain(&split.test) {
+            is_held_out[row] = true;
+        }
+        let held_out = split.validation.len() + split.test.len();
+        Self {
+            is_held_out,
+            held_out,
+        }
+    }
+
+    /// How many held-out rows have a key of training rows.
+    fn shared(&self, keys: &[u64]) -> usize {
+        let rows = || keys.iter().zip(&self.is_held_out);
+        let trained: HashSet<u64> = rows()
+            .filter(|(_, out)| !**out)
+            .map(|(key, _)| *key)
+            .collect();
+        rows()
+            .filter(|(key, out)| **out && trained.contains(key))
+            .count()
+    }
+}
+
+/// A note on a column whose repeating values stand for something that several rows belong to.
+fn group(column: &Column, targets: &Targets, parts: &Parts) -> Option<Note> {
+    /// Last words of the names of identifiers.
+    const IDENTIFIERS: [&str; 14] = [
+        "id",
+        "uuid",
+        "guid",
+        "patient",
+        "subject",
+        "user",
+        "customer",
+        "client",
+        "person",
+        "participant",
+        "household",
+        "session",
+        "speaker",
+        "device",
+    ];
+    let is_named = last_word(&column.name).is_some_and(|word| IDENTIFIERS.contains(&&*word));
+    let keys: Vec<u64> = match &column.data {
+        ColumnData::Text(text) => text.codes.iter().map(|&code| u64::from(code)).collect(),
+        ColumnData::Numeric(values) if is_named => values.iter().map(|x| x.to_bits()).collect(),
+        _ => return None,
+    };
+    let mut members: HashMap<u64, usize> = HashMap::new();
+    keys.iter()
+        .for_each(|&key| *members.entry(key).or_default() += 1);
+    let (rows, count) = (keys.len(), members.len());
+    let repeats = count >= 5 && 2 * count <= rows;
+    let decides = || count >= 10 && 50 * count >= rows && is_same_within(&keys, targets);
+    if !repeats || !(is_named || decides()) {
+        return None;
+    }
+    let shared = parts.shared(&keys);
+    (shared > 0).then(|| {
+        let name = quote(&column.name);
+        Note::warning(format!(
+            "column {name}: {count} values repeat, and {shared} of {} validation and test rows share theirs with \
+             training rows; to judge by new ones, set `data.split.group` {name}",
+            parts.held_out
+        ))
+    })
+}
+
+/// Whether the targets of one key vary less than a tenth of what all vary.
+fn is_same_within(keys: &[u64], targets: &Targets) -> bool {
+    let (rows, mut sums): (usize, HashMap<u64, (f64, f64, f64)>) = (keys.len(), HashMap::new());
+    let (within, all) = match targets {
+        Targets::Values { width, values } => {
+            let first = values.iter().step_by((*width).max(1));
+            let (mut sum, mut square) = (0.0, 0.0);
+            let middle = values.first().copied().unwrap_or(0.0);
+            for (&key, x) in keys.iter().zip(first).filter(|(_, x)| x.is_finite()) {
+                let x = x - middle;
+                let of_key = sums.entry(key).or_default();
+                *of_key = (of_key.0 + 1.0, of_key.1 + x, of_key.2 + x * x);
+                (sum, square) = (sum + x, square + x * x);
+            }
+            let within: f64 = sums
+                .values()
+                .map(|(n, sum, square)| square - sum * sum / n)
+                .sum();
+            (within, square - sum * sum / rows as f64)
+        }
+        Targets::Classes(classes) => {
+            let mut counts: HashMap<(u64, u32), usize> = HashMap::new();
+            let mut of_class: HashMap<u32, usize> = HashMap::new();
+            for (&key, &class) in keys.iter().zip(classes) {
+                *counts.entry((key, class)).or_default() += 1;
+                *of_class.entry(class).or_default() += 1;
+            }
+            for ((key, _), count) in counts {
+                let largest = sums.entry(key).or_default();
+                largest.0 = largest.0.max(count as f64);
+            }
+            let kept: f64 = sums.values().map(|(largest, ..)| largest).sum();
+            let most = of_class.values().max().copied().unwrap_or(0);
+            (rows as f64 - kept, (rows - most) as f64)
+        }
+    };
+    let free = (rows - sums.len()) as f64;
+    all > 0.0 && within / free < 0.1 * all / (rows - 1) as f64
+}
+
+/// A note on held-out rows that are copies of training rows, unless columns of few values make
+/// copies likely.
+fn copies(table: &Table, parts: &Parts) -> Option<Note> {
+    let is_block = |column: &Column| matches!(column.data, ColumnData::Block(_));
+    if table.columns.iter().any(is_block) {
+        return None;
+    }
+    let mut keys = vec![0u64; table.rows];
+    let mut combinations = 0.0;
+    for column in &table.columns {
+        let mut values = HashSet::new();
+        for (row, key) in keys.iter_mut().enumerate() {
+            let value = match &column.data {
+                ColumnData::Numeric(numbers) => numbers[row].to_bits(),
+                ColumnData::Text(text) => u64::from(text.codes[row]),
+                ColumnData::Block(_) => 0,
+            };
+            // The finalizer of SplitMix64.
+            let mixed = (key.rotate_left(7) ^ value).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            *key = (mixed ^ (mixed >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            if row < SAMPLE {
+                values.insert(value);
+            }
+        }
+        combinations += (values.len().max(1) as f64).ln();
+    }
+    let shared = parts.shared(&keys);
+    let is_many = shared >= 5 && shared as f64 >= COPIES * parts.held_out as f64;
+    (is_many && combinations > (1000.0 * table.rows as f64).ln()).then(|| {
+        Note::warning(format!(
+            "{shared} of {} validation and test rows are copies of training rows: scores on them show memory; remove \
+             the copies, or number those of one row alike in a column and set `data.split.group` to it",
+            parts.held_out
+        ))
+    })
+}
+
+/// The last word of a name, in lower case: `id` of `patient_id` and of `PatientId`.
+fn last_word(name: &str) -> Option<String> {
+    let name = name.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let chars: Vec<char> = name.chars().collect();
+    let starts = |i: &usize| {
+        let (before, here) = (chars[i - 1], chars[*i]);
+        !before.is_alphanumeric() || (here.is_uppercase() && before.is_lowercase())
+    };
+    let start = (1..chars.len()).rev().find(starts).unwrap_or(0);
+    let word: String = chars.get(start..)?.iter().collect();
+    (!word.is_empty()).then(|| word.to_lowercase())
+}

@@ -1,0 +1,365 @@
+//! Why a model is no better than a constant: the likeliest cause by checks that cost nothing, and
+//! what to try. A cause is a row of [`CAUSES`]: where it applies, and a function that finds it.
+
+use thalweg_core::dataset::{DatasetRef, TargetsRef};
+use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::solvers::is_solver;
+use thalweg_data::SplitBy;
+use thalweg_data::error::quote;
+
+use crate::advice::{smaller_rate, smaller_setting};
+use crate::config::Config;
+use crate::places::{PlaceKind, places};
+use crate::preset;
+use crate::rows::RunRows;
+use crate::text::figure;
+
+/// What the causes look at.
+pub(crate) struct Facts<'a> {
+    pub config: &'a Config,
+    pub rows: &'a RunRows<'a>,
+    /// Why training ended.
+    pub stopped_by: &'a str,
+    /// Whether the training rows themselves are predicted no better than by a constant.
+    pub fails_in_training: bool,
+    /// Rows that are not trained on and are predicted no better, such as `test`.
+    pub held_out: Option<(&'static str, DatasetRef<'a>)>,
+    /// The largest share of units of a hidden layer that are 0 in every row.
+    pub dead: f64,
+    pub parameters: usize,
+    /// Whether a linear model does better than a constant.
+    pub linear_is_better: bool,
+}
+
+/// Where a cause applies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Anywhere,
+    InTraining,
+    HeldOut,
+}
+use Where::{Anywhere, HeldOut, InTraining};
+
+/// Says what is the matter and what to try.
+type Cause = fn(&Facts) -> Option<String>;
+
+/// The causes, the likeliest first.
+const CAUSES: &[(Where, Cause)] = &[
+    (Anywhere, out_of_proportion),
+    (InTraining, bound),
+    (InTraining, dropout),
+    (InTraining, alike),
+    (HeldOut, one_class),
+    (HeldOut, far_inputs),
+    (InTraining, far_target),
+    (InTraining, deep_sigmoids),
+    (InTraining, dead_units),
+    (InTraining, solver),
+    (InTraining, small_rate),
+    (InTraining, large_rate),
+    (InTraining, over_early),
+    (HeldOut, order_of_rows),
+    (HeldOut, memory),
+    (InTraining, linear),
+    (Anywhere, columns),
+];
+
+/// The likeliest cause, and what to try.
+pub(crate) fn likeliest(facts: &Facts) -> String {
+    let applies = |place: Where| match place {
+        Anywhere => true,
+        InTraining => facts.fails_in_training,
+        HeldOut => !facts.fails_in_training && facts.held_out.is_some(),
+    };
+    let mut found = CAUSES.iter().filter(|(place, _)| applies(*place));
+    found
+        .find_map(|(_, cause)| cause(facts))
+        .unwrap_or_default()
+}
+
+/// A penalty that outweighs a loss of about 1, or another setting beyond all measure.
+fn out_of_proportion(facts: &Facts) -> Option<String> {
+    let training = &facts.config.training;
+    let decay = match training.optimizer.settings.get("weight_decay") {
+        Some(Setting::Number(decay)) => *decay,
+        Some(Setting::Integer(decay)) => *decay as f64,
+        _ => 0.0,
+    };
+    let penalties = [
+        ("`l2`", training.l2, 0.1, "1e-4"),
+        ("`l1`", training.l1, 0.05, "1e-5"),
+        (
+            "`l2_sum`",
+            training.l2_sum,
+            0.1 * training.batch_size as f64,
+            "1e-2",
+        ),
+        ("`optimizer.weight_decay`", decay, 1.0, "0.01"),
+    ];
+    smaller_setting(facts.config).or_else(|| {
+        let (field, value, _, usual) =
+            (penalties.into_iter()).find(|(_, value, most, _)| value > most)?;
+        Some(format!(
+            "{field} {value} leaves the weights next to nothing: try {field} {usual}"
+        ))
+    })
+}
+
+fn bound(facts: &Facts) -> Option<String> {
+    let training = &facts.config.training;
+    let bounds = [
+        ("`max_norm`", training.max_norm, 0.05, 3.0),
+        ("`clip_norm`", training.clip_norm, 1e-6, 1.0),
+        ("`clip_value`", training.clip_value, 1e-6, 1.0),
+    ];
+    bounds.into_iter().find_map(|(field, bound, least, usual)| {
+        let bound = bound.filter(|bound| *bound < least)?;
+        Some(format!(
+            "{field} {bound:e} is out of proportion: try {field} {usual}"
+        ))
+    })
+}
+
+fn dropout(facts: &Facts) -> Option<String> {
+    let layers = &facts.config.network.layers;
+    let rate = layers
+        .iter()
+        .filter(|layer| layer.name == "dropout")
+        .find_map(|layer| match layer.settings.get("rate") {
+            Some(Setting::Number(rate)) if *rate > 0.9 => Some(*rate),
+            _ => None,
+        })?;
+    Some(format!(
+        "dropout of {rate} leaves next to nothing: try `mlp.dropout` 0.1"
+    ))
+}
+
+/// The entry that a setting of a layer names.
+fn named(layer: &Choice, setting: &str) -> Option<String> {
+    Some(layer.settings.get(setting)?.clone().choice()?.name)
+}
+
+fn alike(facts: &Facts) -> Option<String> {
+    let layers = &facts.config.network.layers;
+    let is_alike = |layer: &Choice| {
+        named(layer, "initializer").is_some_and(|name| ["zeros", "constant"].contains(&&*name))
+    };
+    (layers.len() > 1 && layers.iter().any(is_alike))
+        .then(|| "units that begin alike stay alike: try another `mlp.initializer`".to_owned())
+}
+
+/// Rows of one class, where the training rows have more.
+fn one_class(facts: &Facts) -> Option<String> {
+    let (name, part) = facts.held_out?;
+    let TargetsRef::Classes(classes) = part.targets else {
+        return None;
+    };
+    let first = *classes.first()?;
+    if classes.iter().any(|class| *class != first) {
+        return None;
+    }
+    let class = quote(
+        facts
+            .rows
+            .preprocessing
+            .class(first as usize)
+            .unwrap_or_default(),
+    );
+    let try_it = match (has_file(facts, name), &facts.config.data.split.by) {
+        (true, _) => format!("draw them from DATA by `data.split.{name}_fraction` 0.1"),
+        (false, SplitBy::Random) => format!("try a larger `data.split.{name}_fraction`"),
+        (false, _) => "try `data.split.by` random".to_owned(),
+    };
+    Some(format!(
+        "all {name} rows are of class {class}, which judges nothing: {try_it}"
+    ))
+}
+
+/// Whether a part has a file of its own.
+fn has_file(facts: &Facts, name: &str) -> bool {
+    match name {
+        "test" => facts.rows.has_own_test,
+        _ => facts.config.data.validation.is_some(),
+    }
+}
+
+/// Inputs many times larger than any in training.
+fn far_inputs(facts: &Facts) -> Option<String> {
+    /// Rows with an input so many times as large as the largest of the training rows.
+    const TIMES: f64 = 5.0;
+    let (name, part) = facts.held_out?;
+    let train = facts.rows.train.view();
+    let largest = |rows: DatasetRef| {
+        let mut largest = vec![0.0f64; rows.features.width];
+        for row in 0..rows.features.rows() {
+            for (most, x) in largest.iter_mut().zip(rows.features.row(row)) {
+                *most = most.max(x.abs());
+            }
+        }
+        largest
+    };
+    let times: Vec<f64> = (largest(part).iter().zip(largest(train)))
+        .map(|(ours, theirs)| ours / theirs.max(1.0))
+        .collect();
+    let numbers = places(&facts.rows.preprocessing);
+    let numbers = numbers
+        .into_iter()
+        .filter(|place| matches!(place.kind, PlaceKind::Number { .. }));
+    let (place, most) = numbers
+        .map(|place| (place.name, times[place.inputs.start]))
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (most > TIMES).then(|| {
+        format!(
+            "column {} of the {name} rows is up to {} times as far out as in training: look at these cells, or try \
+             `data.fit.scaling` robust, which bends outliers",
+            quote(&place),
+            figure(most.round())
+        )
+    })
+}
+
+/// A target far from all others, which sets the scale of all.
+fn far_target(facts: &Facts) -> Option<String> {
+    const DEVIATIONS: f64 = 15.0;
+    let TargetsRef::Values { width, values } = facts.rows.train.view().targets else {
+        return None;
+    };
+    let scaling = &facts.rows.preprocessing.target_scaling;
+    let is_scaled =
+        scaling.len() == width && scaling.iter().all(|scaling| scaling.deviation != 1.0);
+    let largest = |(i, y): (usize, &f64)| (y.abs(), i);
+    let (most, index) =
+        (values.iter().enumerate().map(largest)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let output = index % width;
+    let value = facts
+        .rows
+        .preprocessing
+        .in_user_units(output, values[index]);
+    (is_scaled && most > DEVIATIONS).then(|| {
+        format!(
+            "a target of {} is {most:.0} deviations from the mean, and sets the scale of all: correct or remove the \
+             row, or try `network.loss` huber with `data.fit.scaling` robust",
+            figure(value)
+        )
+    })
+}
+
+/// Sigmoids, whose derivative is at most 1/4, so that next to no gradient comes through many.
+fn deep_sigmoids(facts: &Facts) -> Option<String> {
+    const MANY: usize = 4;
+    let is_sigmoid = |layer: &&Choice| {
+        let is = |name: String| ["sigmoid", "hard_sigmoid"].contains(&&*name);
+        layer.name == "sigmoid" || named(layer, "activation").is_some_and(is)
+    };
+    let count = facts
+        .config
+        .network
+        .layers
+        .iter()
+        .filter(is_sigmoid)
+        .count();
+    (count >= MANY).then(|| {
+        format!(
+            "next to no gradient comes through {count} layers of sigmoids: try `mlp.activation` relu"
+        )
+    })
+}
+
+fn dead_units(facts: &Facts) -> Option<String> {
+    (facts.dead > 0.9).then(|| {
+        format!(
+            "{:.0} % of the units of a layer are 0 in every row and get no gradient: try a smaller `learning_rate` \
+             {}, or `mlp.activation` leaky_relu",
+            100.0 * facts.dead,
+            facts.config.training.learning_rate / 10.0
+        )
+    })
+}
+
+fn solver(facts: &Facts) -> Option<String> {
+    is_solver(&facts.config.training.optimizer)
+        .then(|| "look at the columns, or try another `optimizer`".to_owned())
+}
+
+fn usual_rate(facts: &Facts) -> f64 {
+    let is_linear = facts.config.network.layers.len() == 1;
+    preset::learning_rate(&facts.config.training.optimizer, is_linear).0
+}
+
+fn small_rate(facts: &Facts) -> Option<String> {
+    let (rate, usual) = (facts.config.training.learning_rate, usual_rate(facts));
+    (rate < usual / 30.0)
+        .then(|| format!("`learning_rate` {rate:e} is small: try `learning_rate` {usual}"))
+}
+
+fn large_rate(facts: &Facts) -> Option<String> {
+    (facts.config.training.learning_rate > usual_rate(facts)).then(|| smaller_rate(facts.config))
+}
+
+fn over_early(facts: &Facts) -> Option<String> {
+    let field = match facts.stopped_by {
+        "max_steps" => "stop.max_steps",
+        "max_time" => "stop.max_time",
+        _ => return None,
+    };
+    Some(format!("training was over early: raise `{field}`"))
+}
+
+/// Rows that are not like the training rows because of where they stand.
+fn order_of_rows(facts: &Facts) -> Option<String> {
+    let (name, _) = facts.held_out?;
+    let words = match (has_file(facts, name), &facts.config.data.split.by) {
+        (true, _) => format!(
+            "the {name} rows have a file of their own and may not be like the training rows"
+        ),
+        (false, SplitBy::Ordered) => format!(
+            "the {name} rows are the later ones, and what held before them does not hold there"
+        ),
+        (false, SplitBy::Column(column)) => {
+            format!(
+                "the {name} rows are those that column {} names, and may not be like the others",
+                quote(column)
+            )
+        }
+        (false, SplitBy::Random) => return None,
+    };
+    let remedy = match facts.config.data.split.by {
+        SplitBy::Ordered => {
+            "leave out the column that counts the rows by `data.fit.drop`, or give columns that repeat, such as the month"
+        }
+        _ => "compare their columns (`thalweg info DATA`)",
+    };
+    Some(format!("{words}: {remedy}"))
+}
+
+/// More parameters than rows, and rows that are remembered rather than understood.
+fn memory(facts: &Facts) -> Option<String> {
+    let rows = facts.rows.train.rows();
+    let remedy = match facts.config.network.layers.len() {
+        1 => "try `l2` 0.1, or leave out columns by `data.fit.drop`",
+        _ => "try `mlp.hidden` none, or `l2` 0.01",
+    };
+    (facts.parameters > rows).then(|| {
+        format!(
+            "{} parameters remember {rows} training rows, and find nothing that holds for others: {remedy}",
+            facts.parameters
+        )
+    })
+}
+
+fn linear(facts: &Facts) -> Option<String> {
+    (facts.linear_is_better && facts.config.network.layers.len() > 1)
+        .then(|| "a linear model does better: try `mlp.hidden` none".to_owned())
+}
+
+/// When nothing else is found.
+fn columns(facts: &Facts) -> Option<String> {
+    let other = match facts.stopped_by {
+        _ if !facts.fails_in_training => "give more rows",
+        "patience" => "raise `patience`",
+        _ => "try more `epochs`",
+    };
+    Some(format!(
+        "look at the columns (`thalweg info DATA`), or {other}"
+    ))
+}

@@ -1,0 +1,322 @@
+//! Columns that give the target away: one that decides it, two that decide it together, or a few
+//! of which it is a linear combination. Found by looking at some training rows, whatever is trained.
+
+use std::collections::HashMap;
+
+use thalweg_core::dataset::{FeaturesRef, TargetsRef};
+use thalweg_data::error::{quote, quote_list};
+use thalweg_data::{Note, Task};
+
+use crate::places::{Place, PlaceKind, places};
+use crate::rows::RunRows;
+use crate::text::figure;
+
+/// Rows that are looked at, at least to say something, and at most.
+const ROWS: usize = 50;
+const MOST_ROWS: usize = 4096;
+/// Values that are looked at.
+const MOST_VALUES: usize = 1 << 20;
+/// Columns of which a target is a linear combination, and the R² that says so.
+const COLUMNS: usize = 3;
+const R2: f64 = 0.9999;
+/// Columns among which pairs are tried.
+const PAIRED: usize = 30;
+
+/// A warning for a target that a few of the columns give away. Where these are all columns, to
+/// find that out is the task.
+pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
+    let (train, preprocessing) = (rows.train.view(), &rows.preprocessing);
+    let count = train.features.rows();
+    let places = places(preprocessing);
+    let most = (MOST_VALUES / train.features.width.max(1))
+        .clamp(ROWS, MOST_ROWS)
+        .min(count);
+    if count < ROWS || places.len() < 2 {
+        return Vec::new();
+    }
+    let sample: Vec<usize> = (0..most).map(|i| i * count / most).collect();
+    let values = columns(train.features, &places, &sample);
+    let names = &preprocessing.target.columns;
+    let found = match train.targets {
+        TargetsRef::Classes(classes) => {
+            let of_rows: Vec<f64> = sample.iter().map(|&row| f64::from(classes[row])).collect();
+            let found = deciding(&places, &values, &of_rows, true);
+            vec![(0, found)]
+        }
+        TargetsRef::Values { width, values: all } if preprocessing.task() == Task::Regression => {
+            let of = |j: usize| {
+                let y: Vec<f64> = sample.iter().map(|&row| all[row * width + j]).collect();
+                let is_whole = y.iter().all(|y| y.is_finite());
+                let found = deciding(&places, &values, &y, false).filter(|_| is_whole);
+                (
+                    j,
+                    found.or_else(|| {
+                        combination(rows, &places, &values, &y, j).filter(|_| is_whole)
+                    }),
+                )
+            };
+            (0..width).map(of).collect()
+        }
+        TargetsRef::Values { .. } => Vec::new(),
+    };
+    let warning = |(j, found): (usize, Option<Found>)| {
+        let Found { columns, how } = found.filter(|found| found.columns.len() < places.len())?;
+        let listed = columns.join(",");
+        let (target, names) = (
+            quote(names.get(j)?),
+            quote_list(columns.iter().map(String::as_str)),
+        );
+        Some(Note::warning(format!(
+            "target {target} {how} {names}: if that is not known where the model is to predict, set `data.fit.drop` \
+             {listed}"
+        )))
+    };
+    found.into_iter().filter_map(warning).collect()
+}
+
+/// Columns that give a target away.
+struct Found {
+    columns: Vec<String>,
+    /// Between target and columns, in a sentence.
+    how: String,
+}
+
+/// Row-major features by columns, read once.
+fn columns(features: FeaturesRef, places: &[Place], sample: &[usize]) -> Vec<Vec<f64>> {
+    let mut values = vec![Vec::with_capacity(sample.len()); places.len()];
+    let mut row_values = Vec::with_capacity(features.width);
+    for &row in sample {
+        row_values.clear();
+        row_values.extend(features.row(row));
+        for (place, values) in places.iter().zip(&mut values) {
+            values.push(place.value(&row_values));
+        }
+    }
+    values
+}
+
+/// A column that decides the target, or two together.
+fn deciding(places: &[Place], values: &[Vec<f64>], y: &[f64], is_class: bool) -> Option<Found> {
+    if !varies(y) {
+        return None;
+    }
+    let found = |columns: &[usize], how: &str| {
+        Some(Found {
+            columns: columns.iter().map(|&j| places[j].name.clone()).collect(),
+            how: how.to_owned(),
+        })
+    };
+    for (j, (place, x)) in places.iter().zip(values).enumerate() {
+        let is_given = match (place.is_number(), is_class) {
+            (true, true) => is_cut_into_classes(x, y),
+            (true, false) => is_monotone(x, y),
+            (false, _) => false,
+        };
+        if is_given || is_constant_within(x, y) {
+            return found(&[j], "is decided by the column");
+        }
+    }
+    let few = |x: &Vec<f64>| distinct(x) * 5 <= x.len();
+    let few: Vec<usize> = (0..places.len())
+        .filter(|&j| few(&values[j]))
+        .take(PAIRED)
+        .collect();
+    for (i, &a) in few.iter().enumerate() {
+        for &b in &few[i + 1..] {
+            if is_constant_within(&codes(&values[a], &values[b]), y) {
+                return found(&[a, b], "is decided by the columns");
+            }
+        }
+    }
+    None
+}
+
+/// A number for each pair of values.
+fn codes(a: &[f64], b: &[f64]) -> Vec<f64> {
+    let mut known: HashMap<(u64, u64), usize> = HashMap::new();
+    let mut code = |(a, b): (&f64, &f64)| {
+        let next = known.len();
+        *known.entry((a.to_bits(), b.to_bits())).or_insert(next) as f64
+    };
+    a.iter().zip(b).map(&mut code).collect()
+}
+
+fn distinct(x: &[f64]) -> usize {
+    let mut bits: Vec<u64> = x.iter().map(|x| x.to_bits()).collect();
+    bits.sort_unstable();
+    bits.dedup();
+    bits.len()
+}
+
+/// Whether enough rows are not of the most frequent value to tell decisions from chance.
+fn varies(y: &[f64]) -> bool {
+    let mut counts: HashMap<u64, usize> = HashMap::new();
+    y.iter()
+        .for_each(|y| *counts.entry(y.to_bits()).or_default() += 1);
+    let most = counts.values().max().copied().unwrap_or(0);
+    y.len() - most >= 10
+}
+
+/// Whether rows with one value have one target, of values that repeat.
+fn is_constant_within(x: &[f64], y: &[f64]) -> bool {
+    let mut of_value: HashMap<u64, f64> = HashMap::new();
+    let is_constant = x
+        .iter()
+        .zip(y)
+        .all(|(x, y)| *of_value.entry(x.to_bits()).or_insert(*y) == *y);
+    is_constant && 5 * of_value.len() <= x.len()
+}
+
+/// Whether values of one class lie together, apart from all others.
+fn is_cut_into_classes(x: &[f64], y: &[f64]) -> bool {
+    let pairs = sorted(x, y);
+    let runs = 1 + pairs
+        .windows(2)
+        .filter(|pair| pair[0].1 != pair[1].1)
+        .count();
+    let is_apart = pairs
+        .windows(2)
+        .all(|pair| pair[0].0 < pair[1].0 || pair[0].1 == pair[1].1);
+    is_apart && runs == distinct(y)
+}
+
+/// Whether the target rises, or falls, with every step of a column of many values.
+fn is_monotone(x: &[f64], y: &[f64]) -> bool {
+    let pairs = sorted(x, y);
+    let steps = |rises: bool| {
+        pairs.windows(2).all(|pair| match pair[0].0 < pair[1].0 {
+            true => (pair[0].1 < pair[1].1) == rises && pair[0].1 != pair[1].1,
+            false => pair[0].1 == pair[1].1,
+        })
+    };
+    distinct(x) >= 20 && (steps(true) || steps(false))
+}
+
+fn sorted(x: &[f64], y: &[f64]) -> Vec<(f64, f64)> {
+    let mut pairs: Vec<(f64, f64)> = x.iter().copied().zip(y.iter().copied()).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    pairs
+}
+
+/// A few columns of which the target is a linear combination: one after another the column that
+/// goes best with what is left (orthogonal matching pursuit, Pati, Rezaiifar, Krishnaprasad 1993).
+fn combination(
+    rows: &RunRows,
+    places: &[Place],
+    values: &[Vec<f64>],
+    y: &[f64],
+    target: usize,
+) -> Option<Found> {
+    let centered = |x: &[f64]| -> Vec<f64> {
+        let mean = x.iter().sum::<f64>() / x.len() as f64;
+        x.iter().map(|x| x - mean).collect()
+    };
+    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    let numbers: Vec<usize> = (0..places.len())
+        .filter(|&j| places[j].is_number())
+        .collect();
+    let all: HashMap<usize, Vec<f64>> =
+        numbers.iter().map(|&j| (j, centered(&values[j]))).collect();
+    let whole = centered(y);
+    let (mut rest, total) = (whole.clone(), dot(&whole, &whole));
+    // Orthonormal directions of the columns so far, which carry their coefficients.
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    let mut chosen: Vec<usize> = Vec::new();
+    while chosen.len() < COLUMNS {
+        let left = |j: &usize| {
+            let mut x = all[j].clone();
+            for direction in &basis {
+                let along = dot(&x, direction);
+                x.iter_mut()
+                    .zip(direction)
+                    .for_each(|(x, d)| *x -= along * d);
+            }
+            let norm = dot(&x, &x).sqrt();
+            let is_new = norm > 1e-6 * dot(&all[j], &all[j]).sqrt();
+            is_new.then(|| {
+                x.iter_mut().for_each(|x| *x /= norm);
+                (dot(&x, &rest).abs(), *j, x)
+            })
+        };
+        let candidates = numbers
+            .iter()
+            .filter(|j| !chosen.contains(j))
+            .filter_map(left);
+        let (_, j, direction) = candidates.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let along = dot(&rest, &direction);
+        rest.iter_mut()
+            .zip(&direction)
+            .for_each(|(rest, d)| *rest -= along * d);
+        basis.push(direction);
+        chosen.push(j);
+        let r2 = 1.0 - dot(&rest, &rest) / total;
+        if r2 > R2 {
+            let fit: Vec<f64> = whole.iter().zip(&rest).map(|(y, rest)| y - rest).collect();
+            let columns: Vec<&Vec<f64>> = chosen.iter().map(|j| &all[j]).collect();
+            let terms = terms(
+                rows,
+                places,
+                &chosen,
+                &coefficients(&columns, &basis, &fit),
+                target,
+            );
+            chosen.sort_unstable();
+            return Some(Found {
+                columns: chosen.iter().map(|&j| places[j].name.clone()).collect(),
+                how: format!("is {terms} and a constant (R² {r2:.6}), by the columns"),
+            });
+        }
+    }
+    None
+}
+
+/// What the columns of a fit are multiplied with: the triangular system of their directions.
+fn coefficients(columns: &[&Vec<f64>], basis: &[Vec<f64>], fit: &[f64]) -> Vec<f64> {
+    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    let mut found = vec![0.0; columns.len()];
+    for i in (0..columns.len()).rev() {
+        let later: f64 = (i + 1..columns.len())
+            .map(|k| dot(columns[k], &basis[i]) * found[k])
+            .sum();
+        found[i] = (dot(fit, &basis[i]) - later) / dot(columns[i], &basis[i]);
+    }
+    found
+}
+
+/// The combination in the units of the file: `1·casual + 1·registered`.
+fn terms(
+    rows: &RunRows,
+    places: &[Place],
+    chosen: &[usize],
+    coefficients: &[f64],
+    target: usize,
+) -> String {
+    let unit = rows.preprocessing.in_user_units(target, 1.0)
+        - rows.preprocessing.in_user_units(target, 0.0);
+    let term = |(&j, coefficient): (&usize, &f64)| {
+        let scale = match places[j].kind {
+            PlaceKind::Number {
+                scale: Some((_, scale)),
+            } => scale,
+            _ => 1.0,
+        };
+        let value = coefficient * scale * unit;
+        let rounded = (value * 1e4).round() / 1e4;
+        let shown = match (value - rounded).abs() < 1e-6 * value.abs() {
+            true => rounded.to_string(),
+            false => figure(value),
+        };
+        format!("{shown}·{}", places[j].name)
+    };
+    let mut terms: Vec<(usize, String)> = chosen
+        .iter()
+        .zip(coefficients)
+        .map(|pair| (*pair.0, term(pair)))
+        .collect();
+    terms.sort_unstable();
+    terms
+        .into_iter()
+        .map(|(_, term)| term)
+        .collect::<Vec<_>>()
+        .join(" + ")
+}

@@ -1,0 +1,140 @@
+//! The score of a linear model, to stand beside that of the best constant: some iterations of
+//! L-BFGS (`solvers/lbfgs.rs`) on inputs as the network sees them, codes of categories as an input
+//! for each category. Of many rows, it is fitted to as many as a small part of the run's time allows.
+
+use thalweg_core::cpu;
+use thalweg_core::dataset::{
+    Dataset, DatasetRef, Features, FeaturesRef, Targets, TargetsRef, Values,
+};
+use thalweg_core::engine::{Batch, Engine};
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::train::{Run, train};
+use thalweg_data::{Preprocessing, Task};
+
+use crate::error::Result;
+use crate::scores::{Judge, Scores};
+
+const ITERATIONS: usize = 40;
+/// Products of forward and backward passes, with the trials of line searches, an iteration.
+const PASSES: f64 = 3.0;
+/// Multiply-adds that a fit may always take, and its share of those of the run.
+const LEAST_BUDGET: f64 = 3e7;
+const SHARE: f64 = 0.02;
+/// Rows are predicted in chunks of so many.
+const CHUNK: usize = 4096;
+
+/// Scores on `judged` of a linear model of the rows of `training`; none where it cannot be fitted.
+/// `cost` is what the run takes, in multiply-adds.
+pub(crate) fn scores(
+    preprocessing: &Preprocessing,
+    training: DatasetRef,
+    judged: DatasetRef,
+    cost: f64,
+    threads: usize,
+) -> Result<Option<Scores>> {
+    let codes: Vec<usize> = (preprocessing.codes().iter())
+        .map(|(_, count)| *count)
+        .collect();
+    let expanded: usize = codes.iter().sum();
+    let inputs = training.features.width - codes.len() + expanded;
+    let outputs = preprocessing.output_width();
+    let all = training.features.rows();
+    let budget = LEAST_BUDGET.max(SHARE * cost) / (PASSES * ITERATIONS as f64);
+    let most = (budget / (inputs * outputs).max(1) as f64) as usize;
+    let rows: Vec<usize> = match all <= most.max(2 * inputs) {
+        true => (0..all).collect(),
+        false => (0..most.max(100).min(all))
+            .map(|i| i * all / most.max(100).min(all))
+            .collect(),
+    };
+    let fitted = gather(training, &rows, &codes);
+    let loss = match preprocessing.task() {
+        Task::Regression => "mse",
+        Task::Binary | Task::Multilabel => "logistic",
+        Task::Multiclass => "cross_entropy",
+    };
+    let layer = Choice::new("dense")
+        .with("units", Setting::Integer(outputs as i64))
+        .with("initializer", Setting::Text("zeros".to_owned()));
+    let network = NetworkSpec {
+        layers: vec![layer],
+        ..NetworkSpec::mlp(inputs, &[], "identity", outputs, Choice::new(loss))
+    };
+    let spec = TrainingSpec {
+        optimizer: Choice::new("lbfgs"),
+        epochs: ITERATIONS,
+        batch_size: CHUNK.min(rows.len()),
+        l2: 1e-4,
+        dtype: Dtype::F64,
+        ..TrainingSpec::default()
+    };
+    let engine = cpu::engine(&network, &spec, threads)?;
+    let mut run = Run::with_sources(engine, &spec, Box::new(&fitted), None)?;
+    if train(&mut run, &mut ()).is_err() {
+        return Ok(None);
+    }
+    let mut engine = run.into_engine();
+    let predictions = predict(&mut *engine, judged.features, &codes)?;
+    if predictions.iter().any(|value| !value.is_finite()) {
+        return Ok(None);
+    }
+    let judge = Judge::new(preprocessing, &Choice::new(loss))?;
+    judge.score(predictions, judged).map(Some)
+}
+
+fn predict(engine: &mut dyn Engine, features: FeaturesRef, codes: &[usize]) -> Result<Vec<f64>> {
+    let mut predictions = Vec::new();
+    let rows: Vec<usize> = (0..features.rows()).collect();
+    for chunk in rows.chunks(CHUNK) {
+        let chunk = expand(features, chunk, codes);
+        let mut of_chunk = Vec::new();
+        engine.evaluate(&Batch::unlabelled(&chunk), Some(&mut of_chunk))?;
+        predictions.append(&mut of_chunk);
+    }
+    Ok(predictions)
+}
+
+/// Some rows, to fit to.
+fn gather(from: DatasetRef, rows: &[usize], codes: &[usize]) -> Dataset {
+    Dataset {
+        features: expand(from.features, rows, codes),
+        targets: match from.targets {
+            TargetsRef::Classes(classes) => {
+                Targets::Classes(rows.iter().map(|&row| classes[row]).collect())
+            }
+            TargetsRef::Values { width, values } => Targets::Values {
+                width,
+                values: (rows.iter())
+                    .flat_map(|&row| &values[row * width..][..width])
+                    .copied()
+                    .collect(),
+            },
+        },
+        weights: (from.weights).map(|weights| rows.iter().map(|&row| weights[row]).collect()),
+    }
+}
+
+/// The inputs of some rows, with an input for each code of the first columns.
+fn expand(features: FeaturesRef, rows: &[usize], codes: &[usize]) -> Features {
+    let expanded: usize = codes.iter().sum();
+    let width = features.width - codes.len() + expanded;
+    let mut values = Vec::with_capacity(rows.len() * width);
+    for &row in rows {
+        let start = values.len();
+        values.resize(start + expanded, 0.0f32);
+        let mut first = start;
+        for (j, x) in features.row(row).enumerate() {
+            match codes.get(j) {
+                Some(&count) => {
+                    values[first + (x as usize).min(count - 1)] = 1.0;
+                    first += count;
+                }
+                None => values.push(x as f32),
+            }
+        }
+    }
+    let values = Values::F32(values);
+    Features { width, values }
+}

@@ -1,0 +1,90 @@
+//! The inputs of a network by the columns that they come from.
+
+use std::ops::Range;
+
+use thalweg_data::preprocess::Numeric;
+use thalweg_data::{Encoding, Preprocessing};
+
+/// A column of the file, or one value of a column of several.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Place {
+    /// Its name: `age`, `X[3]`.
+    pub name: String,
+    /// Its inputs.
+    pub inputs: Range<usize>,
+    /// What these inputs are.
+    pub kind: PlaceKind,
+}
+
+/// What the inputs of a place are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum PlaceKind {
+    /// A number: z = (x − center)·scale, if that is linear; missing ones may have an input.
+    Number { scale: Option<(f64, f64)> },
+    /// An input for each category.
+    Categories,
+    /// The code of the category, 0 for those that are not known.
+    Codes,
+}
+
+/// The places in the order of their inputs.
+pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut next = 0;
+    let mut add = |name: String, width: usize, kind: PlaceKind| {
+        places.push(Place {
+            name,
+            inputs: next..next + width,
+            kind,
+        });
+        next += width;
+    };
+    let number = |numeric: &Numeric| PlaceKind::Number {
+        scale: (!numeric.clip).then_some((numeric.center, numeric.scale)),
+    };
+    for input in &preprocessing.inputs {
+        let (name, width) = (&input.name, input.encoding.width());
+        match &input.encoding {
+            Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => {
+                add(name.clone(), width, number(numeric));
+            }
+            Encoding::Categorical { .. } => add(name.clone(), width, PlaceKind::Categories),
+            Encoding::Codes { .. } => add(name.clone(), width, PlaceKind::Codes),
+            Encoding::Image { scale, offset, .. } => {
+                // z = x·scale + offset.
+                let scale = Some((-offset / scale, *scale));
+                for j in 0..width {
+                    add(format!("{name}[{j}]"), 1, PlaceKind::Number { scale });
+                }
+            }
+            Encoding::Matrix { places } => {
+                for (j, place) in places.iter().enumerate() {
+                    if let Some(numeric) = place {
+                        let width = 1 + usize::from(numeric.indicator);
+                        add(format!("{name}[{j}]"), width, number(numeric));
+                    }
+                }
+            }
+        }
+    }
+    places
+}
+
+impl Place {
+    /// The number of a row of inputs, or a number for each category.
+    pub fn value(&self, row: &[f64]) -> f64 {
+        let inputs = &row[self.inputs.clone()];
+        match self.kind {
+            PlaceKind::Number { .. } | PlaceKind::Codes => inputs.first().copied().unwrap_or(0.0),
+            PlaceKind::Categories => inputs
+                .iter()
+                .position(|x| *x == 1.0)
+                .unwrap_or(inputs.len()) as f64,
+        }
+    }
+
+    /// Whether the inputs are numbers.
+    pub fn is_number(&self) -> bool {
+        matches!(self.kind, PlaceKind::Number { .. })
+    }
+}

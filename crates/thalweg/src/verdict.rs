@@ -1,0 +1,219 @@
+//! How good a trained model is: the scores of every part, beside those of the best constant and of
+//! a linear model, and what should be known of them.
+
+use thalweg_core::dataset::DatasetRef;
+use thalweg_core::engine::{Batch, Engine, Rows};
+use thalweg_data::{Note, SplitBy};
+
+use crate::causes::{self, Facts};
+use crate::config::Config;
+use crate::error::Result;
+use crate::fingerprint::Fingerprint;
+use crate::linear;
+use crate::log::End;
+use crate::model::for_rows;
+use crate::rows::{Part, RunRows};
+use crate::scores::{Judge, Scores, user_weights};
+use crate::text::figure;
+
+/// Fewer rows than these cannot distinguish a model from a constant.
+const FEW: usize = 20;
+/// Fewer rows than these show nothing at all.
+const LEAST: usize = 5;
+
+/// A part with the scores of the model and of the best constant.
+struct Judged<'a> {
+    name: &'static str,
+    rows: DatasetRef<'a>,
+    scores: &'a Scores,
+    constant: Scores,
+}
+
+/// Scores the model in `engine` on every part of the rows, into `end`, and says what should be
+/// known of the scores.
+pub(crate) fn score(
+    config: &Config,
+    rows: &RunRows,
+    engine: &mut dyn Engine,
+    end: &mut End,
+) -> Result<Vec<Note>> {
+    let judge = Judge::new(&rows.preprocessing, &config.network.loss)?;
+    let weights = user_weights(rows.train.view(), &rows.preprocessing);
+    let training = DatasetRef {
+        weights: weights.as_deref(),
+        ..rows.train.view()
+    };
+    let validation = rows.validation.as_ref().map(Part::view);
+    let test = rows.test.as_ref().map(Part::view);
+    let mut score =
+        |part: Option<DatasetRef>| part.map(|part| judge.model(engine, part)).transpose();
+    end.train = score(Some(training))?;
+    end.validation = score(validation)?;
+    let loss = |scores: &Option<Scores>| scores.as_ref().and_then(|scores| scores.loss);
+    end.not_finite = [
+        ("training loss", loss(&end.train)),
+        ("validation loss", loss(&end.validation)),
+    ]
+    .into_iter()
+    .find_map(|(name, loss)| Some((name, loss.filter(|loss| !loss.is_finite())?)));
+    if end.not_finite.is_some() {
+        return Ok(Vec::new());
+    }
+    end.test = score(test)?;
+    let judged = test.or(validation).unwrap_or(training);
+    end.best_constant = Some(judge.constant(training, judged)?);
+    let parameters: usize = (engine.parameters().iter())
+        .map(|info| info.shape.iter().product::<usize>())
+        .sum();
+    let cost = 3.0 * (parameters * training.features.rows()) as f64 * end.epochs as f64;
+    let preprocessing = &rows.preprocessing;
+    end.linear_model = linear::scores(preprocessing, training, judged, cost, engine.threads())?;
+
+    let parts = [
+        ("training", Some(training), &end.train),
+        ("validation", validation, &end.validation),
+        ("test", test, &end.test),
+    ];
+    let mut all = Vec::new();
+    for (name, rows, scores) in parts {
+        if let (Some(rows), Some(scores)) = (rows, scores) {
+            let constant = judge.constant(training, rows)?;
+            all.push(Judged {
+                name,
+                rows,
+                scores,
+                constant,
+            });
+        }
+    }
+    let mut notes: Vec<Note> = useless(config, rows, &all, engine, end)?
+        .into_iter()
+        .collect();
+    notes.extend(far_apart(config, rows, end));
+    notes.extend(trained_on(rows));
+    Ok(notes)
+}
+
+impl Judged<'_> {
+    /// Whether the model is no better than the constant, or clearly worse by R², which errors of
+    /// squares must not be; other losses may leave a few rows far out.
+    fn fails(&self, loss: &str) -> bool {
+        let is_training = self.name == "training";
+        let margin = match loss {
+            _ if self.scores.rows < FEW => 3.0,
+            "mse" | "half_mse" => 0.05,
+            _ => 1.0,
+        };
+        let r2 = self.scores.metric("r2").zip(self.constant.metric("r2"));
+        let is_worse = r2.is_some_and(|(ours, theirs)| ours < theirs - margin);
+        let is_enough = is_training || self.scores.rows >= FEW;
+        (is_enough && !self.scores.beats(&self.constant)) || (is_worse && self.scores.rows >= LEAST)
+    }
+
+    /// The first metric, beside that of the constant; R² for numbers.
+    fn words(&self) -> String {
+        let first = self.scores.metrics.first().map_or("", |(name, _)| *name);
+        let name = if self.scores.metric("r2").is_some() {
+            "r2"
+        } else {
+            first
+        };
+        let value = |scores: &Scores| scores.metric(name).map_or("–".to_owned(), figure);
+        format!(
+            "{name} {}, constant {}",
+            value(self.scores),
+            value(&self.constant)
+        )
+    }
+}
+
+/// A warning on a model that is no better than the best constant, with the likeliest cause.
+fn useless(
+    config: &Config,
+    rows: &RunRows,
+    parts: &[Judged],
+    engine: &mut dyn Engine,
+    end: &End,
+) -> Result<Option<Note>> {
+    let failing = || {
+        parts
+            .iter()
+            .filter(|part| part.fails(&config.network.loss.name))
+    };
+    // Test rows speak before validation rows.
+    let held_out = failing().filter(|part| part.name != "training").last();
+    let fails_in_training = failing().any(|part| part.name == "training");
+    if held_out.is_none() && !fails_in_training {
+        return Ok(None);
+    }
+    let parameters = engine.parameters();
+    let linear = end.linear_model.as_ref().zip(end.best_constant.as_ref());
+    let facts = Facts {
+        config,
+        rows,
+        stopped_by: &end.stopped_by,
+        fails_in_training,
+        held_out: held_out.map(|part| (part.name, part.rows)),
+        dead: match fails_in_training {
+            true => dead(config, rows, engine)?,
+            false => 0.0,
+        },
+        parameters: parameters
+            .iter()
+            .map(|info| info.shape.iter().product::<usize>())
+            .sum(),
+        linear_is_better: linear.is_some_and(|(linear, constant)| linear.beats(constant)),
+    };
+    let remedy = causes::likeliest(&facts);
+    let text = match held_out.filter(|_| !fails_in_training) {
+        None => format!("the model is no better than the best constant: {remedy}"),
+        Some(part) => format!(
+            "the model is no better than the best constant on {} rows ({}): {remedy}",
+            part.name,
+            part.words()
+        ),
+    };
+    Ok(Some(Note::warning(text)))
+}
+
+/// The largest share of units of a hidden layer that are 0 in every row of a batch.
+fn dead(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> Result<f64> {
+    let count = for_rows(&config.training, rows.train.rows()).batch_size;
+    let batch = Batch::new(rows.train.view(), Rows::Range(0, count));
+    let mut layers = engine.layers(&batch)?;
+    layers.pop();
+    Ok(layers.iter().map(|layer| layer.dead).fold(0.0, f64::max))
+}
+
+/// A warning where the test rows are not like the validation rows.
+fn far_apart(config: &Config, rows: &RunRows, end: &End) -> Option<Note> {
+    let (test, validation) = (end.test.as_ref()?, end.validation.as_ref()?);
+    let far = test.errors?.far_from(&validation.errors?)?;
+    let has_file = rows.has_own_test || config.data.validation.is_some();
+    let remedy = match &config.data.split.by {
+        _ if has_file => "the files differ: compare their columns (`thalweg info DATA`)",
+        SplitBy::Ordered => "rows change with their order: expect such scores for later rows",
+        SplitBy::Column(_) => "the parts differ: compare their columns (`thalweg info DATA`)",
+        SplitBy::Random => {
+            "rows that belong together may be in one part: try `data.split.group` with their column"
+        }
+    };
+    Some(Note::warning(format!("{far}; {remedy}")))
+}
+
+/// Warnings where a file of its own has rows of the training rows.
+fn trained_on(rows: &RunRows) -> Vec<Note> {
+    let own = [
+        ("test", rows.has_own_test, &rows.test),
+        ("validation", rows.has_own_validation, &rows.validation),
+    ];
+    if !own.iter().any(|(_, is_own, _)| *is_own) {
+        return Vec::new();
+    }
+    let fingerprint = Fingerprint::new(&[rows.train.view()], &[]);
+    let warning = |(name, is_own, part): (&str, bool, &Option<Part>)| {
+        let found = fingerprint.warning(part.as_ref().filter(|_| is_own)?.view())?;
+        Some(Note::warning(format!("{name} rows: {}", found.text)))
+    };
+    own.into_iter().filter_map(warning).collect()
+}
