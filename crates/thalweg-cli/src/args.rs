@@ -43,6 +43,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Show runs beside one another: scores, curves, settings
     Compare(CompareArgs),
+    /// Show which columns a model relies on, by permuting each
+    Importance(ImportanceArgs),
     /// Show what a data file or a model holds
     Info(InfoArgs),
     /// List what can be named or set: optimizers, losses, layers, penalties, stopping, …
@@ -113,6 +115,9 @@ pub struct TrainArgs {
     /// never stopped
     #[arg(long, help_heading = "Run")]
     pub keep_checkpoint: bool,
+    /// Say in the result of --json and in the log which columns the model relies on
+    #[arg(long, help_heading = "Run")]
+    pub importance: bool,
     /// Print errors only
     #[arg(short, long, help_heading = "Run")]
     pub quiet: bool,
@@ -150,6 +155,7 @@ impl TrainArgs {
             resume: self.resume,
             keep_checkpoint: self.keep_checkpoint,
             inspect: (!self.no_report).then(|| inspect(self.no_rows)),
+            importance: self.importance,
             threads: self.threads,
             loss: None,
         }
@@ -243,6 +249,35 @@ pub struct CompareArgs {
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+The score of the rows is taken again with the values of each column permuted among them. Of a linear model,
+the coefficients stand beside, in the units of the file.
+
+Examples:
+  thalweg importance runs/houses-1                    # on the validation rows of the run
+  thalweg importance runs/houses-1 houses-2025.csv --json")]
+pub struct ImportanceArgs {
+    /// A model file or a run folder
+    pub model: PathBuf,
+    /// Rows whose targets are known, as for `thalweg train` [default: the validation rows of the run]
+    pub data: Option<String>,
+    /// File of labels that belongs to DATA (IDX, .npy)
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub labels: Option<String>,
+    /// Seed of the permutations
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Threads; results do not depend on it [default: all]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
+    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub read: ReadFlags,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@ mod compare;
 mod evaluate;
 mod exit;
 mod flags;
+mod importance;
 mod info;
 mod interrupt;
 mod list;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Predict(args) => predict::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Importance(args) => importance::run(&args),
         Command::Info(args) => info::run(&args),
         Command::List(args) => list::run(&args),
         Command::Bench(args) => bench::run(&args),

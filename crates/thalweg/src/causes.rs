@@ -4,6 +4,7 @@
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::solvers::is_solver;
+use thalweg_core::train::StoppedBy;
 use thalweg_data::SplitBy;
 use thalweg_data::error::quote;
 
@@ -19,7 +20,7 @@ pub(crate) struct Facts<'a> {
     pub config: &'a Config,
     pub rows: &'a RunRows<'a>,
     /// Why training ended.
-    pub stopped_by: &'a str,
+    pub stopped_by: Option<StoppedBy>,
     /// Whether the training rows themselves are predicted no better than by a constant.
     pub fails_in_training: bool,
     /// Rows that are not trained on and are predicted no better, such as `test`.
@@ -49,7 +50,7 @@ const CAUSES: &[(Where, Cause)] = &[
     (InTraining, bound),
     (InTraining, dropout),
     (InTraining, alike),
-    (HeldOut, one_class),
+    (HeldOut, held_out_class),
     (HeldOut, far_inputs),
     (InTraining, far_target),
     (InTraining, deep_sigmoids),
@@ -86,15 +87,15 @@ fn out_of_proportion(facts: &Facts) -> Option<String> {
         _ => 0.0,
     };
     let penalties = [
-        ("`l2`", training.l2, 0.1, "1e-4"),
-        ("`l1`", training.l1, 0.05, "1e-5"),
+        ("`training.l2`", training.l2, 0.1, "1e-4"),
+        ("`training.l1`", training.l1, 0.05, "1e-5"),
         (
-            "`l2_sum`",
+            "`training.l2_sum`",
             training.l2_sum,
             0.1 * training.batch_size as f64,
             "1e-2",
         ),
-        ("`optimizer.weight_decay`", decay, 1.0, "0.01"),
+        ("`training.optimizer.weight_decay`", decay, 1.0, "0.01"),
     ];
     smaller_setting(facts.config).or_else(|| {
         let (field, value, _, usual) =
@@ -108,9 +109,9 @@ fn out_of_proportion(facts: &Facts) -> Option<String> {
 fn bound(facts: &Facts) -> Option<String> {
     let training = &facts.config.training;
     let bounds = [
-        ("`max_norm`", training.max_norm, 0.05, 3.0),
-        ("`clip_norm`", training.clip_norm, 1e-6, 1.0),
-        ("`clip_value`", training.clip_value, 1e-6, 1.0),
+        ("`training.max_norm`", training.max_norm, 0.05, 3.0),
+        ("`training.clip_norm`", training.clip_norm, 1e-6, 1.0),
+        ("`training.clip_value`", training.clip_value, 1e-6, 1.0),
     ];
     bounds.into_iter().find_map(|(field, bound, least, usual)| {
         let bound = bound.filter(|bound| *bound < least)?;
@@ -148,24 +149,28 @@ fn alike(facts: &Facts) -> Option<String> {
         .then(|| "units that begin alike stay alike: try another `mlp.initializer`".to_owned())
 }
 
-/// Rows of one class, where the training rows have more.
-fn one_class(facts: &Facts) -> Option<String> {
+fn held_out_class(facts: &Facts) -> Option<String> {
     let (name, part) = facts.held_out?;
-    let TargetsRef::Classes(classes) = part.targets else {
-        return None;
+    one_class(facts.config, facts.rows, name, part)
+}
+
+/// Says that the rows of the part `name` are all of one class, where the training rows have more.
+pub(crate) fn one_class(
+    config: &Config,
+    rows: &RunRows,
+    name: &str,
+    part: DatasetRef,
+) -> Option<String> {
+    let only = |part: DatasetRef| match part.targets {
+        TargetsRef::Classes(classes) => {
+            let first = *classes.first()?;
+            classes.iter().all(|class| *class == first).then_some(first)
+        }
+        TargetsRef::Values { .. } => None,
     };
-    let first = *classes.first()?;
-    if classes.iter().any(|class| *class != first) {
-        return None;
-    }
-    let class = quote(
-        facts
-            .rows
-            .preprocessing
-            .class(first as usize)
-            .unwrap_or_default(),
-    );
-    let try_it = match (has_file(facts, name), &facts.config.data.split.by) {
+    let class = only(part).filter(|_| only(rows.train.view()).is_none())?;
+    let class = quote(rows.preprocessing.class(class as usize).unwrap_or_default());
+    let try_it = match (has_file(config, rows, name), &config.data.split.by) {
         (true, _) => format!("draw them from DATA by `data.split.{name}_fraction` 0.1"),
         (false, SplitBy::Random) => format!("try a larger `data.split.{name}_fraction`"),
         (false, _) => "try `data.split.by` random".to_owned(),
@@ -176,10 +181,10 @@ fn one_class(facts: &Facts) -> Option<String> {
 }
 
 /// Whether a part has a file of its own.
-fn has_file(facts: &Facts, name: &str) -> bool {
+fn has_file(config: &Config, rows: &RunRows, name: &str) -> bool {
     match name {
-        "test" => facts.rows.has_own_test,
-        _ => facts.config.data.validation.is_some(),
+        "test" => rows.has_own_test,
+        _ => config.data.validation.is_some(),
     }
 }
 
@@ -268,7 +273,7 @@ fn deep_sigmoids(facts: &Facts) -> Option<String> {
 fn dead_units(facts: &Facts) -> Option<String> {
     (facts.dead > 0.9).then(|| {
         format!(
-            "{:.0} % of the units of a layer are 0 in every row and get no gradient: try a smaller `learning_rate` \
+            "{:.0} % of the units of a layer are 0 in every row and get no gradient: try a smaller `training.learning_rate` \
              {}, or `mlp.activation` leaky_relu",
             100.0 * facts.dead,
             facts.config.training.learning_rate / 10.0
@@ -278,7 +283,7 @@ fn dead_units(facts: &Facts) -> Option<String> {
 
 fn solver(facts: &Facts) -> Option<String> {
     is_solver(&facts.config.training.optimizer)
-        .then(|| "look at the columns, or try another `optimizer`".to_owned())
+        .then(|| "look at the columns, or try another `training.optimizer`".to_owned())
 }
 
 fn usual_rate(facts: &Facts) -> f64 {
@@ -289,7 +294,7 @@ fn usual_rate(facts: &Facts) -> f64 {
 fn small_rate(facts: &Facts) -> Option<String> {
     let (rate, usual) = (facts.config.training.learning_rate, usual_rate(facts));
     (rate < usual / 30.0)
-        .then(|| format!("`learning_rate` {rate:e} is small: try `learning_rate` {usual}"))
+        .then(|| format!("`training.learning_rate` {rate:e} is small: try `training.learning_rate` {usual}"))
 }
 
 fn large_rate(facts: &Facts) -> Option<String> {
@@ -298,8 +303,8 @@ fn large_rate(facts: &Facts) -> Option<String> {
 
 fn over_early(facts: &Facts) -> Option<String> {
     let field = match facts.stopped_by {
-        "max_steps" => "stop.max_steps",
-        "max_time" => "stop.max_time",
+        Some(StoppedBy::MaxSteps) => "training.stop.max_steps",
+        Some(StoppedBy::MaxTime) => "training.stop.max_time",
         _ => return None,
     };
     Some(format!("training was over early: raise `{field}`"))
@@ -308,7 +313,10 @@ fn over_early(facts: &Facts) -> Option<String> {
 /// Rows that are not like the training rows because of where they stand.
 fn order_of_rows(facts: &Facts) -> Option<String> {
     let (name, _) = facts.held_out?;
-    let words = match (has_file(facts, name), &facts.config.data.split.by) {
+    let words = match (
+        has_file(facts.config, facts.rows, name),
+        &facts.config.data.split.by,
+    ) {
         (true, _) => format!(
             "the {name} rows have a file of their own and may not be like the training rows"
         ),
@@ -336,8 +344,8 @@ fn order_of_rows(facts: &Facts) -> Option<String> {
 fn memory(facts: &Facts) -> Option<String> {
     let rows = facts.rows.train.rows();
     let remedy = match facts.config.network.layers.len() {
-        1 => "try `l2` 0.1, or leave out columns by `data.fit.drop`",
-        _ => "try `mlp.hidden` none, or `l2` 0.01",
+        1 => "try `training.l2` 0.1, or leave out columns by `data.fit.drop`",
+        _ => "try `mlp.hidden` none, or `training.l2` 0.01",
     };
     (facts.parameters > rows).then(|| {
         format!(
@@ -356,8 +364,8 @@ fn linear(facts: &Facts) -> Option<String> {
 fn columns(facts: &Facts) -> Option<String> {
     let other = match facts.stopped_by {
         _ if !facts.fails_in_training => "give more rows",
-        "patience" => "raise `patience`",
-        _ => "try more `epochs`",
+        Some(StoppedBy::Patience) => "raise `training.patience`",
+        _ => "try more `training.epochs`",
     };
     Some(format!(
         "look at the columns (`thalweg info DATA`), or {other}"

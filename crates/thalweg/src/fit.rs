@@ -20,12 +20,15 @@ use crate::error::{Error, Result, running};
 use crate::fingerprint::Fingerprint;
 use crate::footprint;
 use crate::inspection::{self, Inspection};
+use crate::importance::Importance;
 use crate::job::{INTERRUPTED, Job, Options, Output};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
 use crate::preset::Reason;
+use crate::ranges::Ranges;
 use crate::recorder::{Files, Recorder};
 use crate::refit::{Refit, Through};
+use crate::relied_on;
 use crate::rows::{Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, RunFolder, unwritable};
 use crate::threads::threads_or_all;
@@ -304,6 +307,9 @@ impl Training<'_> {
         let mut ended = self.judge(&mut *engine, outcome, recorder.seconds, has_model)?;
         ended.gradient_norm = recorder.gradient_norm;
         ended.checkpoint = recorder.checkpoint;
+        if self.options.importance && ended.model.is_some() {
+            ended.end.importance = Some(self.importance(&mut *engine)?);
+        }
         if let (Some(refit), None) = (refit.filter(|_| !ended.is_interrupted()), &failure) {
             engine = self.refit(refit, engine, &mut ended, recorder.inner)?;
         }
@@ -357,6 +363,26 @@ impl Training<'_> {
             ended.surface = surface.map(|surface| (surface, engine.parameters()));
         }
         Ok(ended)
+    }
+
+    /// How much each column matters on the validation rows, or else the test or training rows.
+    fn importance(&self, engine: &mut dyn Engine) -> Result<Importance> {
+        let rows = self.rows;
+        let held_out = (rows
+            .validation
+            .as_ref()
+            .map(|rows| (rows, "validation rows")))
+        .or(rows.test.as_ref().map(|rows| (rows, "test rows")));
+        let (part, name) = held_out.unwrap_or((&rows.train, "training rows"));
+        let (network, seed) = (&self.config.network, self.config.training.seed);
+        relied_on::importance_for(
+            engine,
+            &rows.preprocessing,
+            network,
+            part.view(),
+            name,
+            seed,
+        )
     }
 
     /// Puts the model of all rows into the place of the selected one, unless that is interrupted or
@@ -441,6 +467,7 @@ impl Training<'_> {
                 linear_model: &end.linear_model,
             })?,
             fingerprint: Some(Fingerprint::of(self.rows, false)),
+            ranges: Ranges::of(&self.rows.preprocessing, self.rows.train.view().features),
         };
         ended.model = Some(Model::new(description, engine)?);
         if let Some(what) = self.options.inspect {
@@ -467,6 +494,7 @@ impl Training<'_> {
                 intervals: Vec::new(),
                 linear_model: None,
                 refit: None,
+                importance: None,
                 out: self.folder.map(RunFolder::to_string),
                 not_finite: None,
             },

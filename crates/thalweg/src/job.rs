@@ -65,6 +65,8 @@ pub struct Options {
     pub keep_checkpoint: bool,
     /// What to find out for a report of the model; `None`: nothing.
     pub inspect: Option<Inspect>,
+    /// Whether the result says which columns the model relies on.
+    pub importance: bool,
     /// Threads, on which results do not depend; `None`: all.
     pub threads: Option<usize>,
     /// A loss in the place of the config's.

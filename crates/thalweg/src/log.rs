@@ -12,6 +12,7 @@ use thalweg_data::Task;
 use crate::error::{Result, input};
 use crate::format;
 use crate::inspection::Interval;
+use crate::importance::Importance;
 use crate::run_folder::{LOG, RunFolder, unwritable};
 use crate::scores::Scores;
 
@@ -103,6 +104,9 @@ pub struct End {
     /// the model before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refit: Option<usize>,
+    /// Which columns the model relies on, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub importance: Option<Importance>,
     /// The run folder, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,

@@ -20,6 +20,7 @@ use thalweg_data::{Preprocessing, Task};
 use crate::error::{Result, input, running};
 use crate::fingerprint::Fingerprint;
 use crate::log::Rows;
+use crate::ranges::Ranges;
 use crate::run_folder::{CONFIG, MODEL, unwritable, write_atomically};
 use crate::scores::{Judge, Scores, to_user_units};
 use crate::threads::threads_or_all;
@@ -48,6 +49,9 @@ pub struct Description {
     /// By which training rows are recognized; not in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
+    /// Between which values the training rows lie; not in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranges: Option<Ranges>,
 }
 
 /// How training went.
@@ -409,6 +413,7 @@ mod tests {
             outcome,
             metrics: Map::new(),
             fingerprint: None,
+            ranges: None,
         };
         Model::new(description, &*engine)
             .unwrap()

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use thalweg_core::dataset::{Dataset, FeaturesRef};
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_data::table::number_text;
 use thalweg_data::target::labelled;
@@ -74,6 +75,7 @@ impl Model {
             notes: (loaded.notes.into_iter())
                 .chain(bound.unused())
                 .chain(bound.unseen(&rows))
+                .chain(self.far_out(features.view()))
                 .collect(),
             preprocessing,
             link: LOSSES.build(&description.network.loss, &())?.link(),
@@ -103,6 +105,36 @@ impl Model {
         options: ReadOptions,
         what: Option<Inspect>,
     ) -> Result<(Scores, Vec<Note>, Option<Inspection>)> {
+        let (dataset, mut notes) = self.read_rows(source, options)?;
+        let description = self.description();
+        let fingerprint = description.fingerprint.as_ref();
+        notes.extend(self.far_out(dataset.features.view()));
+        notes.extend(fingerprint.and_then(|fingerprint| fingerprint.warning(dataset.view())));
+        let inspection = what.map(|what| {
+            let mut engine = self.engine(threads_or_all(self.threads()))?;
+            let subject = Subject {
+                part: "rows",
+                dataset: dataset.view(),
+                numbers: None,
+                training: None,
+            };
+            inspect(
+                &mut *engine,
+                &description.preprocessing,
+                &description.network.loss,
+                &subject,
+                what,
+            )
+        });
+        Ok((self.evaluate(&dataset)?, notes, inspection.transpose()?))
+    }
+
+    /// The rows of a file with their targets, as the network sees them, and notes on them.
+    pub(crate) fn read_rows(
+        &self,
+        source: &str,
+        options: ReadOptions,
+    ) -> Result<(Dataset, Vec<Note>)> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
         let loaded = load::load_for(description, source, options)?;
@@ -115,30 +147,14 @@ impl Model {
             .chain(left_out)
             .chain(bound.unused())
             .chain(bound.unseen(&rows))
-            .chain(
-                description
-                    .fingerprint
-                    .as_ref()
-                    .and_then(|print| print.warning(dataset.view())),
-            )
             .collect();
-        let inspection = what.map(|what| {
-            let mut engine = self.engine(threads_or_all(self.threads()))?;
-            let subject = Subject {
-                part: "rows",
-                dataset: dataset.view(),
-                numbers: None,
-                training: None,
-            };
-            inspect(
-                &mut *engine,
-                preprocessing,
-                &description.network.loss,
-                &subject,
-                what,
-            )
-        });
-        Ok((self.evaluate(&dataset)?, notes, inspection.transpose()?))
+        Ok((dataset, notes))
+    }
+
+    /// A note on rows far outside the ranges of the training rows.
+    fn far_out(&self, rows: FeaturesRef) -> Option<Note> {
+        let ranges = self.description().ranges.as_ref()?;
+        ranges.note(&self.description().preprocessing, rows)
     }
 
     /// Whether predictions are probabilities of classes or labels.

@@ -3,6 +3,7 @@
 
 use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Batch, Engine, Rows};
+use thalweg_core::train::StoppedBy;
 use thalweg_data::{Note, SplitBy};
 
 use crate::causes::{self, Facts};
@@ -86,9 +87,14 @@ pub(crate) fn score(
             });
         }
     }
-    let mut notes: Vec<Note> = useless(config, rows, &all, engine, end)?
-        .into_iter()
-        .collect();
+    let mut notes = Vec::from_iter(useless(config, rows, &all, engine, end)?);
+    if notes.is_empty() {
+        let held_out = all.iter().filter(|part| part.name != "training");
+        let of_class = held_out.filter(|part| part.scores.rows >= LEAST);
+        let said =
+            of_class.filter_map(|part| causes::one_class(config, rows, part.name, part.rows));
+        notes.extend(said.map(Note::warning));
+    }
     notes.extend(far_apart(config, rows, end));
     notes.extend(trained_on(rows));
     Ok(notes)
@@ -105,7 +111,8 @@ impl Judged<'_> {
             _ => 1.0,
         };
         let r2 = self.scores.metric("r2").zip(self.constant.metric("r2"));
-        let is_worse = r2.is_some_and(|(ours, theirs)| ours < theirs - margin);
+        // The mean of these rows themselves has an R² of 0.
+        let is_worse = r2.is_some_and(|(ours, theirs)| ours < theirs.max(-3.0 * margin) - margin);
         let is_enough = is_training || self.scores.rows >= FEW;
         (is_enough && !self.scores.beats(&self.constant)) || (is_worse && self.scores.rows >= LEAST)
     }
@@ -151,7 +158,7 @@ fn useless(
     let facts = Facts {
         config,
         rows,
-        stopped_by: &end.stopped_by,
+        stopped_by: StoppedBy::of_name(&end.stopped_by),
         fails_in_training,
         held_out: held_out.map(|part| (part.name, part.rows)),
         dead: match fails_in_training {

@@ -126,3 +126,15 @@ pub fn shared(path: &str) -> PathBuf {
         .join("../../../shared/data")
         .join(path)
 }
+
+/// Numbers between −1 and 1 that look drawn at random.
+pub fn noise(i: usize) -> f64 {
+    let x = ((i as f64 + 1.0) * 12.9898).sin() * 43758.5453;
+    2.0 * (x - x.floor()) - 1.0
+}
+
+/// `rows` lines under a header.
+pub fn csv(header: &str, rows: usize, line: impl Fn(usize) -> String) -> String {
+    let lines: Vec<String> = (0..rows).map(line).collect();
+    format!("{header}\n{}\n", lines.join("\n"))
+}

@@ -1,0 +1,221 @@
+//! A run that is no better than a constant says so, with the likeliest cause and what to try, and
+//! what it says to try helps; a healthy run is silent.
+
+mod common;
+
+use common::{Workplace, csv, noise};
+
+/// A smooth target of two columns.
+fn smooth(i: usize) -> String {
+    let (a, b) = (noise(i), noise(i + 1000));
+    format!(
+        "{a},{b},{}",
+        (2.0 * a).sin() + b * b + 0.1 * noise(i + 2000)
+    )
+}
+
+/// What a run says of being useless, if it does.
+fn verdict(place: &Workplace, line: &str) -> String {
+    let told = place.succeed(&format!("train {line}")).stderr;
+    let mut lines = told
+        .lines()
+        .filter(|line| line.contains("no better than the best constant"));
+    lines.next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_cause_is_named_and_what_it_says_to_try_helps() {
+    let place = Workplace::new();
+    place.write("t.csv", csv("a,b,y", 400, smooth));
+    let deep = "16,16,16,16,16,16,16,16,16,16";
+    for (index, (flags, cause, remedy)) in [
+        (
+            format!("--hidden {deep} --activation sigmoid --epochs 10"),
+            "10 layers of sigmoids",
+            "--activation relu",
+        ),
+        (
+            "--optimizer sgd --l2 10 --no-validation --epochs 60".to_owned(),
+            "--l2 10 leaves the weights next to nothing",
+            "--l2 1e-4",
+        ),
+        (
+            "--optimizer sgd --l1 1 --no-validation --epochs 60".to_owned(),
+            "--l1 1 leaves",
+            "--l1 1e-5",
+        ),
+        ("--lr 1e-9 --epochs 20".to_owned(), "is small", "--lr 0.002"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let told = verdict(&place, &format!("t.csv {flags} --out a{index}"));
+        assert!(
+            told.contains(cause) && told.contains(&format!("try {remedy}")),
+            "{flags}: {told}"
+        );
+        // A flag that was given is given otherwise.
+        let name = remedy.split(' ').next().unwrap();
+        let words: Vec<&str> = flags.split(' ').collect();
+        let kept: Vec<&str> = match words.iter().position(|word| *word == name) {
+            Some(at) => [&words[..at], &words[at + 2..]].concat(),
+            None => words,
+        };
+        let better = verdict(
+            &place,
+            &format!("t.csv {} {remedy} --out b{index}", kept.join(" ")),
+        );
+        assert_eq!(better, "", "{flags} with {remedy}");
+    }
+}
+
+#[test]
+fn units_that_are_dead_are_counted() {
+    let place = Workplace::new();
+    place.write("t.csv", csv("a,b,y", 400, smooth));
+    let told = verdict(
+        &place,
+        "t.csv --optimizer sgd --lr 20 --clip-norm 20 --hidden 32 --epochs 5 --out a",
+    );
+    assert!(
+        told.contains("% of the units of a layer are 0 in every row"),
+        "{told}"
+    );
+}
+
+#[test]
+fn validation_rows_of_one_class_are_named_as_the_cause() {
+    let place = Workplace::new();
+    let label = |i: usize| {
+        if noise(i) + 0.3 * noise(i + 600) > 0.0 {
+            "yes"
+        } else {
+            "no"
+        }
+    };
+    place.write(
+        "t.csv",
+        csv("a,b,label", 300, |i| {
+            format!("{},{},{}", noise(i), noise(i + 300), label(i))
+        }),
+    );
+    place.write(
+        "v.csv",
+        csv("a,b,label", 40, |i| {
+            format!("{},{},yes", noise(i + 900), noise(i + 950))
+        }),
+    );
+    let told = |line: &str| place.succeed(&format!("train {line} --epochs 30")).stderr;
+    let of_file = told("t.csv --validation v.csv --out a");
+    assert!(
+        of_file.contains(r#"warning: all validation rows are of class "yes""#),
+        "{of_file}"
+    );
+    assert!(
+        of_file.contains("by --validation-fraction 0.1"),
+        "{of_file}"
+    );
+    assert!(!told("t.csv --validation-fraction 0.1 --out b").contains("of class"));
+
+    // Sorted by class, and the last rows validate.
+    let mut rows: Vec<usize> = (0..300).collect();
+    rows.sort_by_key(|&i| label(i));
+    place.write(
+        "s.csv",
+        csv("a,b,label", 300, |j| {
+            let i = rows[j];
+            format!("{},{},{}", noise(i), noise(i + 300), label(i))
+        }),
+    );
+    let told = told("s.csv --split ordered --out c");
+    assert!(
+        told.contains("of class") && told.contains("try --split random"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_model_that_fails_on_test_rows_alone_says_why() {
+    let place = Workplace::new();
+    // A test row with a cell of a million: R² of minus millions.
+    place.write(
+        "t.csv",
+        csv("a,b,y", 300, |i| {
+            format!(
+                "{},{},{}",
+                noise(i),
+                noise(i + 500),
+                3.0 * noise(i) + noise(i + 900)
+            )
+        }),
+    );
+    let far = |i: usize| {
+        format!(
+            "{},{},{}",
+            if i == 7 { 1e6 } else { noise(i + 70) },
+            noise(i + 570),
+            if i == 7 { 8.0 } else { 3.0 * noise(i + 70) }
+        )
+    };
+    place.write("far.csv", csv("a,b,y", 30, far));
+    let told = verdict(&place, "t.csv --test far.csv --epochs 60 --out a");
+    assert!(told.contains("on test rows (r2 -"), "{told}");
+    assert!(
+        told.contains(r#"column "a" of the test rows is up to"#)
+            && told.contains("--scaling robust"),
+        "{told}"
+    );
+    let robust = place.train("t.csv --test far.csv --scaling robust --epochs 60 --out b");
+    assert!(robust["test"]["r2"].as_f64().unwrap() > 0.5, "{robust}");
+
+    // Noise, and a network that can remember all of it.
+    let columns: Vec<String> = (0..40).map(|j| format!("x{j}")).collect();
+    let line = |i: usize| {
+        let cells: Vec<String> = (0..41)
+            .map(|j| noise(i * 97 + j * 13 + 5).to_string())
+            .collect();
+        cells.join(",")
+    };
+    place.write(
+        "noise.csv",
+        csv(&format!("{},y", columns.join(",")), 250, line),
+    );
+    let told = verdict(
+        &place,
+        "noise.csv --no-validation --hidden 64,64 --test-fraction 0.2 --epochs 100 --out c",
+    );
+    assert!(
+        told.contains("parameters remember 200 training rows") && told.contains("--hidden none"),
+        "{told}"
+    );
+
+    // A trend that goes on: later rows lie where no training row was.
+    let trend = |i: usize| {
+        let level = if i < 160 { 0.0 } else { 9.0 };
+        format!(
+            "{},{},{}",
+            i % 12,
+            noise(i),
+            level + noise(i) + 0.2 * noise(i + 50)
+        )
+    };
+    place.write("trend.csv", csv("month,b,y", 200, trend));
+    let told = verdict(&place, "trend.csv --split ordered --epochs 30 --out d");
+    assert!(told.contains("rows are the later ones"), "{told}");
+}
+
+#[test]
+fn healthy_runs_are_silent() {
+    let place = Workplace::new();
+    for (index, line) in [
+        "builtin:iris",
+        "builtin:digits --epochs 20",
+        "builtin:diabetes",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let told = place.succeed(&format!("train {line} --out {index}")).stderr;
+        assert!(!told.contains("warning"), "{line}: {told}");
+    }
+}

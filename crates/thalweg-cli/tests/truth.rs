@@ -1,0 +1,264 @@
+//! Scores that mean less than they seem say so: columns that give the target away, rows that the
+//! model was trained on, test rows unlike validation rows; and a linear model stands beside.
+
+mod common;
+
+use common::{Workplace, csv, noise};
+use serde_json::Value;
+
+/// What a run says on standard error.
+fn told(place: &Workplace, line: &str) -> String {
+    place.succeed(&format!("train {line}")).stderr
+}
+
+#[test]
+fn columns_that_give_the_target_away_are_named_with_the_flag_that_drops_them() {
+    let place = Workplace::new();
+    let of = |i: usize| {
+        (
+            (20.0 + 10.0 * noise(i)).round(),
+            (200.0 + 100.0 * noise(i + 900)).round(),
+        )
+    };
+    let line = |i: usize| {
+        let (casual, registered) = of(i);
+        format!(
+            "{},{casual},{registered},{}",
+            noise(i + 300),
+            casual + registered
+        )
+    };
+    place.write("bikes.csv", csv("temp,casual,registered,cnt", 300, line));
+    let sum = told(&place, "bikes.csv --epochs 1 --out a");
+    assert!(sum.contains("1·casual + 1·registered"), "{sum}");
+    assert!(sum.contains("--drop casual,registered"), "{sum}");
+    let dropped = told(
+        &place,
+        "bikes.csv --drop casual,registered --epochs 1 --out b",
+    );
+    assert!(!dropped.contains("--drop"), "{dropped}");
+
+    let line = |i: usize| {
+        let paid = 50.0 + 50.0 * noise(i);
+        format!(
+            "{paid},{},{}",
+            noise(i + 300),
+            if paid > 40.0 { "yes" } else { "no" }
+        )
+    };
+    place.write("paid.csv", csv("paid,age,label", 300, line));
+    let by_number = told(&place, "paid.csv --epochs 1 --out c");
+    assert!(
+        by_number.contains(r#""label" is decided by the column "paid""#),
+        "{by_number}"
+    );
+
+    let line = |i: usize| {
+        format!(
+            "{},{},{},{}",
+            i % 3,
+            i * 7 % 5,
+            noise(i),
+            (i % 3 + i * 7 % 5) % 3
+        )
+    };
+    place.write("pair.csv", csv("a,b,age,label", 300, line));
+    let by_pair = told(&place, "pair.csv --epochs 1 --out d");
+    assert!(
+        by_pair.contains(r#"decided by the columns "a", "b""#),
+        "{by_pair}"
+    );
+
+    let line = |i: usize| format!("{},{},{}", noise(i), noise(i + 300), (2.0 * noise(i)).exp());
+    place.write("dollars.csv", csv("euros,age,dollars", 300, line));
+    let by_order = told(&place, "dollars.csv --epochs 1 --out e");
+    assert!(
+        by_order.contains(r#""dollars" is decided by the column "euros""#),
+        "{by_order}"
+    );
+
+    // What all columns together decide is the task, and a cell in a hundred of noise is enough.
+    let line = |i: usize| {
+        format!(
+            "{},{},{}",
+            noise(i),
+            noise(i + 300),
+            noise(i) + 2.0 * noise(i + 300)
+        )
+    };
+    place.write("task.csv", csv("a,b,y", 300, line));
+    assert!(!told(&place, "task.csv --epochs 1 --out f").contains("--drop"));
+    let line = |i: usize| {
+        format!(
+            "{},{},{}",
+            noise(i),
+            noise(i + 300),
+            noise(i) + 0.1 * noise(i + 600)
+        )
+    };
+    place.write("noisy.csv", csv("a,b,y", 300, line));
+    assert!(!told(&place, "noisy.csv --epochs 1 --out g").contains("--drop"));
+}
+
+#[test]
+fn rows_that_a_model_was_trained_on_are_recognized() {
+    let place = Workplace::new();
+    let line = |first: usize| {
+        move |i: usize| format!("{},{},{}", noise(first + i), i % 4, noise(first + i + 900))
+    };
+    place.write("t.csv", csv("a,b,y", 200, line(0)));
+    place.write("new.csv", csv("a,b,y", 200, line(5000)));
+    let mixed: Vec<String> = (place.text("new.csv").lines().take(101))
+        .chain(place.text("t.csv").lines().skip(1).take(100))
+        .map(str::to_owned)
+        .collect();
+    place.write("mixed.csv", mixed.join("\n"));
+    place.train("t.csv --epochs 2 --out m");
+    let told = |file: &str| place.succeed(&format!("evaluate m {file}")).stderr;
+    let all = told("t.csv");
+    assert!(
+        all.contains("160 of 200 rows are rows that the model was trained on"),
+        "{all}"
+    );
+    assert!(all.contains("with probability"), "{all}");
+    let some = told("mixed.csv");
+    assert!(
+        some.contains("of 200 rows are rows that the model was trained on"),
+        "{some}"
+    );
+    assert_eq!(told("new.csv"), "");
+    // Columns in another order are the same rows; after a refit all rows are.
+    let swapped: Vec<String> = (place.text("t.csv").lines())
+        .map(|line| line.split(',').rev().collect::<Vec<_>>().join(","))
+        .collect();
+    place.write("swapped.csv", swapped.join("\n"));
+    assert!(told("swapped.csv").contains("160 of 200"));
+    place.train("t.csv --epochs 2 --refit --out r");
+    let all = place.succeed("evaluate r t.csv").stderr;
+    assert!(all.contains("200 of 200 rows are rows"), "{all}");
+    let own = place
+        .succeed("train new.csv --test mixed.csv --epochs 1 --out n")
+        .stderr;
+    assert!(
+        own.contains("test rows: ") && own.contains("rows that the model was trained on"),
+        "{own}"
+    );
+    // Rows of few values are equal by chance.
+    place.write(
+        "few.csv",
+        csv("a,b,y", 400, |i| {
+            format!("{},{},{}", i % 2, i % 5, i % 7 % 2)
+        }),
+    );
+    place.train("few.csv --epochs 1 --out f");
+    assert!(
+        !place
+            .succeed("evaluate f few.csv")
+            .stderr
+            .contains("trained on")
+    );
+}
+
+#[test]
+fn test_rows_unlike_validation_rows_are_told() {
+    let place = Workplace::new();
+    let line = |i: usize| {
+        let y = noise(i) + 0.2 * noise(i + 700) + if i < 360 { 0.0 } else { 3.0 };
+        format!("{},{},{y}", noise(i), noise(i + 400))
+    };
+    place.write("t.csv", csv("a,b,y", 400, line));
+    let ordered = told(&place, "t.csv --split ordered --epochs 30 --out a");
+    assert!(
+        ordered.contains("test rows are predicted much worse than validation rows"),
+        "{ordered}"
+    );
+    assert!(
+        ordered.contains("mean absolute error") && ordered.contains("expect such scores"),
+        "{ordered}"
+    );
+    let random = told(&place, "t.csv --split random --epochs 30 --out b");
+    assert!(!random.contains("predicted much"), "{random}");
+
+    let line = |i: usize| {
+        let is_odd = (i >= 450) != (noise(i) > 0.0);
+        format!(
+            "{},{},{}",
+            noise(i),
+            noise(i + 400),
+            if is_odd { "yes" } else { "no" }
+        )
+    };
+    place.write("c.csv", csv("a,b,label", 500, line));
+    let classes = told(&place, "c.csv --split ordered --epochs 30 --out c");
+    assert!(
+        classes.contains("predicted much worse") && classes.contains("accuracy"),
+        "{classes}"
+    );
+}
+
+#[test]
+fn a_linear_model_stands_beside_the_best_constant() {
+    let place = Workplace::new();
+    let kinds = [0.0, 5.0, -3.0];
+    let line = |i: usize| {
+        let y = 4.0 * noise(i) - 2.0 * noise(i + 300) + kinds[i % 3] + 0.5 * noise(i + 600);
+        format!("{},{},k{},{y}", noise(i), 1e4 * noise(i + 300), i % 3)
+    };
+    place.write("t.csv", csv("a,b,kind,y", 400, line));
+    let rmse = |end: &Value, row: &str| end[row]["rmse"].as_f64().unwrap();
+    let run = place.train("t.csv --epochs 3 --lr 1e-5 --out a");
+    // The normal equations of the same rows.
+    let exact = place.train("t.csv --hidden none --optimizer closed_form --l2 1e-9 --out b");
+    let (linear, least) = (rmse(&run, "linear_model"), rmse(&exact, "test"));
+    assert!((linear / least - 1.0).abs() < 1e-3, "{linear} {least}");
+    assert!(rmse(&run, "best_constant") > 3.0 * linear);
+    let text = place.succeed("train t.csv --epochs 1 --out c").stdout;
+    assert!(text.contains("\nlinear model "), "{text}");
+    // Codes of categories count as categories.
+    let coded = place.train("t.csv --embed-above 2 --epochs 1 --out d");
+    assert!(
+        (rmse(&coded, "linear_model") / least - 1.0).abs() < 0.05,
+        "{coded}"
+    );
+
+    let digits = place.train("builtin:digits --epochs 1 --out e");
+    let usual = place.train("builtin:digits --hidden none --optimizer lbfgs --epochs 40 --out f");
+    let accuracy = |end: &Value, row: &str| end[row]["accuracy"].as_f64().unwrap();
+    let (linear, usual) = (accuracy(&digits, "linear_model"), accuracy(&usual, "test"));
+    assert!(linear > 0.85 && linear > usual - 0.06, "{linear} {usual}");
+    assert_eq!(
+        place.train("builtin:digits --epochs 1 --threads 1 --out g")["linear_model"],
+        digits["linear_model"]
+    );
+}
+
+#[test]
+fn rows_far_outside_the_training_ranges_are_counted_in_a_line() {
+    let place = Workplace::new();
+    let line = |i: usize| {
+        format!(
+            "{},{},{},{}",
+            40.0 + noise(i),
+            noise(i + 300),
+            ["red", "blue"][i % 2],
+            noise(i + 600)
+        )
+    };
+    place.write("t.csv", csv("age,b,color,y", 200, line));
+    place.train("t.csv --epochs 1 --out m");
+    place.write(
+        "new.csv",
+        "age,b,color\n40,0,red\n4000,0,red\n40,0.9,blue\n-7,88,blue\n41.5,1.2,red\n",
+    );
+    for command in ["predict m new.csv", "predict m new.csv -o out.csv"] {
+        let told = place.succeed(command).stderr;
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(
+            told.contains("2 of 5 rows lie far outside the ranges"),
+            "{told}"
+        );
+        assert!(told.contains(r#"column "age" (2), "b" (1)"#), "{told}");
+    }
+    place.write("near.csv", "age,b,color\n40,0,red\n,,red\n");
+    assert_eq!(place.succeed("predict m near.csv").stderr, "");
+}

@@ -1,0 +1,219 @@
+//! Which columns a model relies on: how much worse its score gets when the values of a column are
+//! permuted among the rows (permutation importance, Breiman 2001; Fisher, Rudin, Dominici 2019), and
+//! the coefficients of a linear model in the units of the file.
+
+use serde::Serialize;
+use thalweg_core::dataset::{DatasetRef, FeaturesRef, ValuesRef};
+use thalweg_core::engine::{Batch, Engine, new_generation};
+use thalweg_core::metrics::is_better;
+use thalweg_core::random::{Purpose, Stream};
+use thalweg_core::registry::Choice;
+use thalweg_data::{Preprocessing, Task};
+
+use crate::error::{Result, input};
+use crate::places::{Place, PlaceKind, places};
+use crate::scores::{Judge, Scores};
+
+/// How often each column is permuted.
+pub const REPEATS: usize = 5;
+
+/// See the module's text.
+#[derive(Debug, Clone, Serialize)]
+pub struct Importance {
+    /// What rows these are: `validation rows`.
+    pub part: String,
+    /// How many.
+    pub rows: usize,
+    /// The metric that gets worse.
+    pub metric: &'static str,
+    /// Its value with all columns as they are.
+    pub score: f64,
+    /// A row for each column, the most important first.
+    pub columns: Vec<ColumnImportance>,
+    /// Of a linear model, what a unit of each column adds to the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coefficients: Option<Vec<Coefficient>>,
+}
+
+/// How much a column matters.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ColumnImportance {
+    /// Its name.
+    pub column: String,
+    /// How much worse the metric gets without its order: mean over the permutations.
+    pub importance: f64,
+    /// Standard deviation over the permutations.
+    pub deviation: f64,
+    /// How much the loss rises: mean over the permutations.
+    pub loss: f64,
+}
+
+/// What an input adds to the outputs of a linear model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Coefficient {
+    /// The input: `age`, `sex=Male`; `intercept` for the constant.
+    pub input: String,
+    /// One value an output: the target for a unit of the column, or the log-odds of classes.
+    pub values: Vec<f64>,
+}
+
+/// The importance of every column for the model in `engine`, on rows as the network sees them.
+/// `name` says which rows these are.
+///
+/// # Errors
+/// If the rows do not fit the network.
+pub fn importance(
+    engine: &mut dyn Engine,
+    preprocessing: &Preprocessing,
+    loss: &Choice,
+    rows: DatasetRef,
+    name: &str,
+    seed: u64,
+) -> Result<Importance> {
+    let judge = Judge::new(preprocessing, loss)?;
+    let whole = judge.model(engine, rows)?;
+    let Some(&(metric, score)) = whole.metrics.first() else {
+        return Err(input(format!(
+            "{name}: no metric is defined for these rows"
+        )));
+    };
+    let (count, width) = (rows.features.rows(), rows.features.width);
+    let original = dense(rows.features);
+    let mut changed = original.clone();
+    let sign = match is_better(metric, 1.0, 0.0)? {
+        true => -1.0,
+        false => 1.0,
+    };
+    let mut columns = Vec::new();
+    for (index, Place { name, inputs, .. }) in places(preprocessing).into_iter().enumerate() {
+        let (mut worse, mut losses) = (Vec::new(), Vec::new());
+        for repeat in 0..REPEATS {
+            let mut order: Vec<usize> = (0..count).collect();
+            // No other stream of this purpose has such substreams.
+            let substream = 1 + (index * REPEATS + repeat) as u64;
+            Stream::new(seed, Purpose::Split, substream)
+                .sequence()
+                .shuffle(&mut order);
+            for (row, &from) in order.iter().enumerate() {
+                let (to, from) = (row * width, from * width);
+                changed[to + inputs.start..to + inputs.end]
+                    .copy_from_slice(&original[from + inputs.start..from + inputs.end]);
+            }
+            let permuted = DatasetRef {
+                features: FeaturesRef {
+                    width,
+                    values: ValuesRef::F64(&changed),
+                },
+                ..rows
+            };
+            let mut predictions = Vec::new();
+            let batch = Batch {
+                generation: new_generation(),
+                ..Batch::all(permuted)
+            };
+            let loss = engine.evaluate(&batch, Some(&mut predictions))?;
+            let scores = judge.score(predictions, permuted)?;
+            let difference = |scores: &Scores| Some(sign * (scores.metric(metric)? - score));
+            worse.extend(difference(&scores));
+            losses.push(loss - whole.loss.unwrap_or(0.0));
+        }
+        for row in 0..count {
+            let inputs = row * width + inputs.start..row * width + inputs.end;
+            changed[inputs.clone()].copy_from_slice(&original[inputs]);
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let importance = mean(&worse);
+        let squares: Vec<f64> = worse.iter().map(|x| (x - importance).powi(2)).collect();
+        columns.push(ColumnImportance {
+            column: name,
+            importance,
+            deviation: mean(&squares).sqrt(),
+            loss: mean(&losses),
+        });
+    }
+    columns.sort_by(|a, b| {
+        b.importance
+            .total_cmp(&a.importance)
+            .then(b.loss.total_cmp(&a.loss))
+    });
+    Ok(Importance {
+        part: name.to_owned(),
+        rows: count,
+        metric,
+        score,
+        columns,
+        coefficients: None,
+    })
+}
+
+/// The features, row-major, in double precision.
+fn dense(features: FeaturesRef) -> Vec<f64> {
+    (0..features.rows())
+        .flat_map(|row| features.row(row))
+        .collect()
+}
+
+/// The coefficients of a linear layer, `weights` by outputs and inputs, in the units of the file.
+/// None where inputs or targets are no linear function of what the file has.
+pub fn coefficients(
+    preprocessing: &Preprocessing,
+    weights: &[f64],
+    biases: &[f64],
+) -> Option<Vec<Coefficient>> {
+    let (outputs, inputs) = (preprocessing.output_width(), preprocessing.input_width());
+    if weights.len() != outputs * inputs || !is_affine(preprocessing) {
+        return None;
+    }
+    let unit = |output| match preprocessing.task() {
+        Task::Regression => {
+            preprocessing.in_user_units(output, 1.0) - preprocessing.in_user_units(output, 0.0)
+        }
+        _ => 1.0,
+    };
+    let mut constants: Vec<f64> = (0..outputs)
+        .map(|output| {
+            let bias = biases.get(output).copied().unwrap_or(0.0);
+            match preprocessing.task() {
+                Task::Regression => preprocessing.in_user_units(output, bias),
+                _ => bias,
+            }
+        })
+        .collect();
+    let names = preprocessing.input_names();
+    let mut all = Vec::new();
+    for place in places(preprocessing) {
+        for (index, input) in place.inputs.enumerate() {
+            // The first input of a number is scaled, the others are 0 or 1.
+            let (center, scale) = match place.kind {
+                PlaceKind::Number { scale } if index == 0 => scale?,
+                PlaceKind::Number { .. } | PlaceKind::Categories => (0.0, 1.0),
+                PlaceKind::Codes => return None,
+            };
+            let values: Vec<f64> = (0..outputs)
+                .map(|output| weights[output * inputs + input] * scale * unit(output))
+                .collect();
+            for (constant, value) in constants.iter_mut().zip(&values) {
+                *constant -= center * value;
+            }
+            let name = names.get(input).cloned().unwrap_or_default();
+            all.push(Coefficient {
+                input: name,
+                values,
+            });
+        }
+    }
+    all.push(Coefficient {
+        input: "intercept".to_owned(),
+        values: constants,
+    });
+    Some(all)
+}
+
+/// Whether targets of a regression are a linear function of what the network puts out.
+fn is_affine(preprocessing: &Preprocessing) -> bool {
+    let is_straight = |output| {
+        let [low, middle, high] = [-1.0, 0.0, 1.0].map(|z| preprocessing.in_user_units(output, z));
+        (low + high - 2.0 * middle).abs() <= 1e-9 * (high - low).abs()
+    };
+    preprocessing.task() != Task::Regression || (0..preprocessing.output_width()).all(is_straight)
+}

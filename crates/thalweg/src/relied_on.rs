@@ -1,0 +1,129 @@
+//! The importance of a model's columns: on rows of a file, or on those of its run.
+
+use thalweg_core::dataset::DatasetRef;
+use thalweg_core::engine::Engine;
+use thalweg_core::error::Error;
+use thalweg_core::spec::NetworkSpec;
+use thalweg_data::{Note, Preprocessing, ReadOptions};
+
+use crate::config::{Config, IN_MEMORY};
+use crate::error::Result;
+use crate::importance::{Importance, coefficients, importance};
+use crate::load;
+use crate::model::{Description, Model};
+use crate::run_folder::CONFIG;
+use crate::threads::threads_or_all;
+
+impl Model {
+    /// How much each column matters on rows as the network sees them; permutations are drawn by
+    /// the seed, and `name` says which rows these are.
+    ///
+    /// # Errors
+    /// If the rows do not fit the model.
+    pub fn importance<'a>(
+        &self,
+        rows: impl Into<DatasetRef<'a>>,
+        name: &str,
+        seed: u64,
+    ) -> Result<Importance> {
+        let Description {
+            network,
+            preprocessing,
+            ..
+        } = self.description();
+        let mut engine = self.engine(threads_or_all(self.threads()))?;
+        importance_for(
+            &mut *engine,
+            preprocessing,
+            network,
+            rows.into(),
+            name,
+            seed,
+        )
+    }
+
+    /// The same on the rows of a file whose targets are known.
+    ///
+    /// # Errors
+    /// As [`Model::evaluate_source`].
+    pub fn importance_of_source(
+        &self,
+        source: &str,
+        options: ReadOptions,
+        seed: u64,
+    ) -> Result<(Importance, Vec<Note>)> {
+        let (dataset, notes) = self.read_rows(source, options)?;
+        Ok((self.importance(&dataset, "rows", seed)?, notes))
+    }
+
+    /// The same on the validation rows of the run in the model's folder, or else on its test rows,
+    /// or else on its training rows.
+    ///
+    /// # Errors
+    /// If there is no run beside the model, or its data cannot be read.
+    pub fn importance_of_run(&self, seed: u64) -> Result<(Importance, Vec<Note>)> {
+        let path = self.path().with_file_name(CONFIG);
+        let config = match path.exists() {
+            true => Config::read(&path)?,
+            false => {
+                return Err(no_rows(
+                    &path.display().to_string(),
+                    "no run beside the model",
+                ));
+            }
+        };
+        if config.data.source == IN_MEMORY {
+            return Err(no_rows(
+                &path.display().to_string(),
+                "a run on rows in memory",
+            ));
+        }
+        let description = self.description();
+        let dtype = description.training.dtype;
+        let loss = Some(&config.network.loss);
+        let prepared = load::load(&config.data, loss, dtype, Some(&description.preprocessing))?;
+        let held_out = (prepared
+            .validation
+            .as_ref()
+            .map(|rows| (rows, "validation rows")))
+        .or(prepared.test.as_ref().map(|rows| (rows, "test rows")));
+        let (rows, name) = held_out.unwrap_or((&prepared.train, "training rows"));
+        Ok((self.importance(rows, name, seed)?, Vec::new()))
+    }
+}
+
+/// The importance of columns for the model in `engine`, with its coefficients if it is linear.
+pub(crate) fn importance_for(
+    engine: &mut dyn Engine,
+    preprocessing: &Preprocessing,
+    network: &NetworkSpec,
+    rows: DatasetRef,
+    name: &str,
+    seed: u64,
+) -> Result<Importance> {
+    let mut found = importance(engine, preprocessing, &network.loss, rows, name, seed)?;
+    if is_linear(network) {
+        let parameters = engine.save_parameters()?;
+        let weights = preprocessing.output_width() * preprocessing.input_width();
+        let (weights, biases) = parameters.split_at(weights.min(parameters.len()));
+        found.coefficients = coefficients(preprocessing, weights, biases);
+    }
+    Ok(found)
+}
+
+/// Whether the network is one dense layer without activation.
+fn is_linear(network: &NetworkSpec) -> bool {
+    let [layer] = &network.layers[..] else {
+        return false;
+    };
+    let activation = layer
+        .settings
+        .get("activation")
+        .and_then(|setting| setting.clone().choice());
+    layer.name == "dense" && activation.is_none_or(|activation| activation.name == "identity")
+}
+
+fn no_rows(place: &str, found: &str) -> crate::Error {
+    let error = Error::invalid(place, found, "rows to permute");
+    error.remedy("give DATA").into()
+}
