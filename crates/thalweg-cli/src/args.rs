@@ -266,7 +266,7 @@ pub struct ImportanceArgs {
     pub data: Option<String>,
     /// File of labels that belongs to DATA (IDX, .npy)
     #[arg(long, value_name = "FILE", requires = "data")]
-    pub labels: Option<String>,
+    pub labels: Option<PathBuf>,
     /// Seed of the permutations
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

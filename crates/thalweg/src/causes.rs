@@ -293,8 +293,9 @@ fn usual_rate(facts: &Facts) -> f64 {
 
 fn small_rate(facts: &Facts) -> Option<String> {
     let (rate, usual) = (facts.config.training.learning_rate, usual_rate(facts));
-    (rate < usual / 30.0)
-        .then(|| format!("`training.learning_rate` {rate:e} is small: try `training.learning_rate` {usual}"))
+    (rate < usual / 30.0).then(|| {
+        format!("`training.learning_rate` {rate:e} is small: try `training.learning_rate` {usual}")
+    })
 }
 
 fn large_rate(facts: &Facts) -> Option<String> {

@@ -19,8 +19,8 @@ use crate::config::{Config, OutputBias};
 use crate::error::{Error, Result, running};
 use crate::fingerprint::Fingerprint;
 use crate::footprint;
-use crate::inspection::{self, Inspection};
 use crate::importance::Importance;
+use crate::inspection::{self, Inspection};
 use crate::job::{INTERRUPTED, Job, Options, Output};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
@@ -409,7 +409,7 @@ impl Training<'_> {
                 };
                 ended.model = Some(Model::new(description, &*engine)?);
                 ended.notes.push(Note::info(format!(
-                    "the model is trained on all {rows} rows for {epochs} epochs, by `refit`; the scores are those of \
+                    "the model is trained anew on all {rows} rows for {epochs} epochs; the scores are those of \
                      the selected model, which was trained on {}",
                     self.rows.train.rows()
                 )));
@@ -421,7 +421,8 @@ impl Training<'_> {
                 engine
             }
             Err(error @ EngineError::Diverged { .. }) => {
-                let text = format!("`refit`: {error}; the model is the selected one");
+                let text =
+                    format!("training anew on all rows: {error}; the model is the selected one");
                 ended.notes.push(Note::warning(text));
                 return model.engine(1);
             }

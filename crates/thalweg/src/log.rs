@@ -11,8 +11,8 @@ use thalweg_data::Task;
 
 use crate::error::{Result, input};
 use crate::format;
-use crate::inspection::Interval;
 use crate::importance::Importance;
+use crate::inspection::Interval;
 use crate::run_folder::{LOG, RunFolder, unwritable};
 use crate::scores::Scores;
 
