@@ -19,7 +19,8 @@ pub(crate) struct Place {
 /// What the inputs of a place are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum PlaceKind {
-    /// A number: z = (x − center)·scale, if that is linear; missing ones may have an input.
+    /// A number: z = (x − center)·scale in its first input, if that is linear; missing ones, and the
+    /// circles of a date in days, may have more.
     Number { scale: Option<(f64, f64)> },
     /// An input for each category.
     Categories,
@@ -48,6 +49,7 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
             Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => {
                 add(name.clone(), width, number(numeric));
             }
+            Encoding::Date(parts) => add(name.clone(), width, number(&parts.days)),
             Encoding::Categorical { .. } => add(name.clone(), width, PlaceKind::Categories),
             Encoding::Codes { .. } => add(name.clone(), width, PlaceKind::Codes),
             Encoding::Image { scale, offset, .. } => {

@@ -7,7 +7,7 @@ use thalweg_core::dataset::Targets;
 
 use super::Split;
 use crate::error::{Note, quote};
-use crate::table::{Column, ColumnData, Table, TextColumn};
+use crate::table::{Column, ColumnData, Table};
 use crate::target::Target;
 
 /// Fewer rows show nothing.
@@ -95,71 +95,27 @@ fn sorted_as(column: &Column) -> Option<Order> {
         "t",
         "day",
     ];
-    match &column.data {
-        ColumnData::Numeric(values) => {
-            let rises = values.windows(2).filter(|pair| pair[0] < pair[1]).count();
-            let is_sorted = values.is_sorted() || values.is_sorted_by(|a, b| a >= b);
-            let steps = match values.is_sorted() {
-                true => rises,
-                false => values.windows(2).filter(|pair| pair[0] > pair[1]).count(),
-            };
-            if !is_sorted || steps < 9 {
-                return None;
-            }
-            let is_time = last_word(&column.name).is_some_and(|word| TIMES.contains(&&*word));
-            let counts = steps + 1 == values.len() || values.iter().all(|x| x.fract() == 0.0);
-            match (is_time, counts) {
-                (true, _) => Some(Order::Time),
-                (false, true) => Some(Order::Counter),
-                (false, false) => None,
-            }
-        }
-        ColumnData::Text(text) => is_sorted_by_date(text).then_some(Order::Time),
-        ColumnData::Block(_) => None,
+    let (values, is_date) = match &column.data {
+        ColumnData::Numeric(values) => (values, false),
+        ColumnData::Time(seconds) => (seconds, true),
+        ColumnData::Text(_) | ColumnData::Block(_) => return None,
+    };
+    let steps = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    if !is_sorted(values) || steps < 9 {
+        return None;
+    }
+    let is_time = is_date || last_word(&column.name).is_some_and(|word| TIMES.contains(&&*word));
+    let counts = steps + 1 == values.len() || values.iter().all(|x| x.fract() == 0.0);
+    match (is_time, counts) {
+        (true, _) => Some(Order::Time),
+        (false, true) => Some(Order::Counter),
+        (false, false) => None,
     }
 }
 
-/// Whether the texts are dates that never fall, or never rise, from row to row.
-fn is_sorted_by_date(text: &TextColumn) -> bool {
-    if text.levels.len() < 10 {
-        return false;
-    }
-    let sorted_with = |day_first: bool| {
-        let keys: Option<Vec<_>> = text
-            .levels
-            .iter()
-            .map(|level| date(level, day_first))
-            .collect();
-        let Some(keys) = keys else { return false };
-        let of_rows: Vec<_> = text
-            .codes
-            .iter()
-            .filter_map(|&code| keys.get(code as usize))
-            .collect();
-        of_rows.is_sorted() || of_rows.is_sorted_by(|a, b| a >= b)
-    };
-    sorted_with(true) || sorted_with(false)
-}
-
-/// A key by which dates sort: year, month, day, and the numbers after them.
-fn date(text: &str, day_first: bool) -> Option<Vec<u64>> {
-    let separators = |c: char| c.is_ascii_punctuation() || c == ' ' || c == 'T' || c == 'Z';
-    let parts: Option<Vec<u64>> = (text.split(separators))
-        .filter(|part| !part.is_empty())
-        .map(|part| part.parse().ok())
-        .collect();
-    let parts = parts?;
-    let is_year = |year: u64| (1000..=9999).contains(&year);
-    let (head, tail) = (parts.get(..3)?, &parts[3..]);
-    let (year, month, day) = match (head, day_first) {
-        ([year, month, day], _) if is_year(*year) => (*year, *month, *day),
-        ([day, month, year], true) | ([month, day, year], false) if is_year(*year) => {
-            (*year, *month, *day)
-        }
-        _ => return None,
-    };
-    let is_date = (1..=12).contains(&month) && (1..=31).contains(&day);
-    is_date.then(|| [&[year, month, day], tail].concat())
+/// Whether values never fall, or never rise, from row to row.
+fn is_sorted(values: &[f64]) -> bool {
+    values.is_sorted() || values.is_sorted_by(|a, b| a >= b)
 }
 
 /// How much alike the targets of neighbouring rows are, from 0 (or less) to 1: the autocorrelation
@@ -173,7 +129,7 @@ fn likeness(targets: &Targets) -> f64 {
                 .copied()
                 .filter(|x| x.is_finite())
                 .collect();
-            if first.is_sorted() || first.is_sorted_by(|a, b| a >= b) {
+            if is_sorted(&first) {
                 return 0.0;
             }
             let mean = first.iter().sum::<f64>() / first.len() as f64;
@@ -341,7 +297,7 @@ fn copies(table: &Table, parts: &Parts) -> Option<Note> {
         let mut values = HashSet::new();
         for (row, key) in keys.iter_mut().enumerate() {
             let value = match &column.data {
-                ColumnData::Numeric(numbers) => numbers[row].to_bits(),
+                ColumnData::Numeric(numbers) | ColumnData::Time(numbers) => numbers[row].to_bits(),
                 ColumnData::Text(text) => u64::from(text.codes[row]),
                 ColumnData::Block(_) => 0,
             };
