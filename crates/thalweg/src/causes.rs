@@ -230,8 +230,7 @@ fn far_target(facts: &Facts) -> Option<String> {
         return None;
     };
     let scaling = &facts.rows.preprocessing.target_scaling;
-    let is_scaled =
-        scaling.len() == width && scaling.iter().all(|scaling| scaling.scale != 1.0);
+    let is_scaled = scaling.len() == width && scaling.iter().all(|scaling| scaling.scale != 1.0);
     let largest = |(i, y): (usize, &f64)| (y.abs(), i);
     let (most, index) =
         (values.iter().enumerate().map(largest)).max_by(|a, b| a.0.total_cmp(&b.0))?;
