@@ -155,7 +155,13 @@ impl Error {
 
     /// Reading `file` failed. An error of a decompressor is a fault of the data.
     pub fn reading(file: &str, source: std::io::Error) -> Self {
-        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        use std::io::ErrorKind::{
+            FileTooLarge, InvalidData, InvalidInput, UnexpectedEof, Unsupported,
+        };
+        if matches!(source.kind(), FileTooLarge | Unsupported) {
+            let error = Self::invalid(Location::file(file), source.to_string(), "a file of data");
+            return error.remedy("decompress the file yourself if it is right");
+        }
         if matches!(source.kind(), InvalidData | InvalidInput | UnexpectedEof) {
             return Self::invalid(
                 Location::file(file),

@@ -5,19 +5,26 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
+use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use crate::archive;
+use crate::compression;
+use crate::encoding;
 use crate::error::{Error, Location, Result};
 
 /// Bytes by which a format can be recognized.
-const HEAD: usize = 16;
+pub(crate) const HEAD: usize = 4096;
 const BUFFER: usize = 1 << 18;
 
-/// The bytes of a file, decompressed when they begin as gzip does, whatever the file is called.
+/// The bytes of a file, decompressed when they begin as a compressed file does, whatever the file
+/// is called.
 pub struct Input {
     /// The file, as the user named it.
     pub file: String,
-    /// The first bytes (up to 16), which `reader` delivers again.
+    /// The name whose ending tells the format: that of the file without the ending of its
+    /// compression, or that of the only file in a ZIP archive.
+    pub name: String,
+    /// The first bytes (up to 4096), which `reader` delivers again.
     pub head: Vec<u8>,
     /// All bytes.
     pub reader: Box<dyn BufRead>,
@@ -51,14 +58,41 @@ impl Input {
 
     fn new(file: String, reader: impl Read + 'static) -> Result<Self> {
         let (head, reader) = peek(&file, reader)?;
+        let name = compression::plain_name(&file).to_owned();
         let reader = BufReader::with_capacity(BUFFER, reader);
-        if !head.starts_with(&[0x1f, 0x8b]) {
-            let reader = Box::new(reader);
-            return Ok(Self { file, head, reader });
+        let input = |head, reader: Box<dyn BufRead>| Self {
+            name,
+            file: file.clone(),
+            head,
+            reader,
+        };
+        let Some(compression) = compression::find(&head) else {
+            return archive::only_member(input(head, Box::new(reader)))?.decoded();
+        };
+        let decoder = compression.decompress(Box::new(reader));
+        let decoder = decoder.map_err(|source| Error::reading(&file, source))?;
+        let (head, reader) = peek(&file, decoder)?;
+        if let Some(inner) = compression::find(&head) {
+            let found = format!("{} inside {}", inner.name, compression.name);
+            let error = Error::invalid(Location::file(file), found, "data, compressed once");
+            return Err(error.remedy("decompress the file"));
         }
-        let (head, reader) = peek(&file, MultiGzDecoder::new(reader))?;
-        let reader = Box::new(BufReader::with_capacity(BUFFER, reader));
-        Ok(Self { file, head, reader })
+        let reader = BufReader::with_capacity(BUFFER, reader);
+        archive::only_member(input(head, Box::new(reader)))?.decoded()
+    }
+
+    /// Text in UTF-16 as UTF-8.
+    fn decoded(mut self) -> Result<Self> {
+        let Some(encoding) = encoding::utf16(&self.head) else {
+            return Ok(self);
+        };
+        let decoder = DecodeReaderBytesBuilder::new()
+            .encoding(Some(encoding))
+            .build(self.reader);
+        let (head, reader) = peek(&self.file, decoder)?;
+        self.head = head;
+        self.reader = Box::new(BufReader::with_capacity(BUFFER, reader));
+        Ok(self)
     }
 
     /// Up to `limit` bytes from here on. Memory grows with what is really there, not with `limit`.

@@ -19,16 +19,25 @@
 //! [`prepare()`] takes it in one call. Nothing here knows a layer or a command line, prints, or
 //! panics on input: errors and notes are values of one line each.
 
+mod archive;
 pub mod builtin;
+#[cfg(feature = "columnar")]
+mod columnar;
+mod compression;
 mod csv;
+mod encoding;
 pub mod error;
+mod foreign;
 pub mod formats;
+#[cfg(feature = "images")]
+mod images;
 mod input;
 pub mod listed;
 mod loaded;
 mod numpy;
 mod options;
 mod part;
+mod parts;
 pub mod prepare;
 pub mod preprocess;
 pub mod reading;
@@ -38,6 +47,10 @@ mod stray;
 pub mod summary;
 pub mod table;
 pub mod target;
+#[cfg(test)]
+mod testing;
+mod text_lines;
+mod typed;
 mod weights;
 
 pub use error::{Error, Note, Result};

@@ -64,6 +64,8 @@ pub struct ExpectedColumns {
     pub names: Vec<String>,
     /// Those among them that may be absent together: the targets.
     pub optional: Vec<String>,
+    /// The shape of a row, where a column of images or the like is all there is.
+    pub image: Option<Vec<usize>>,
 }
 
 impl ReadOptions {

@@ -1,13 +1,14 @@
-//! Where data come from: a path, standard input, or a built-in set; and reading them.
+//! Where data come from: paths, standard input, or a built-in set; and reading them.
 
 use std::path::{Path, PathBuf};
 
 use crate::builtin::{self, BUILTINS};
-use crate::error::{Error, Location, Result};
+use crate::error::{Error, Location, Result, quote};
 use crate::formats;
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::parts;
 use crate::reading::interpret;
 use crate::table::{Column, ColumnData};
 
@@ -16,6 +17,9 @@ use crate::table::{Column, ColumnData};
 pub enum Source {
     /// A file or a directory.
     Path(PathBuf),
+    /// Several files with the rows of one table: paths and patterns such as `part-*.csv`,
+    /// separated by commas.
+    Files(String),
     /// `-`: standard input.
     Stdin,
     /// `builtin:NAME`.
@@ -37,6 +41,10 @@ impl Source {
             )),
             ("-", _) => Ok(Source::Stdin),
             (_, Some(name)) => builtin::find(name).map(Source::Builtin),
+            // A file may well have such a name.
+            (_, None) if text.contains(['*', '?', '[', ',']) && !Path::new(text).exists() => {
+                Ok(Source::Files(text.to_owned()))
+            }
             (_, None) => Ok(Source::Path(PathBuf::from(text))),
         }
     }
@@ -45,7 +53,12 @@ impl Source {
     pub fn help() -> String {
         let names = BUILTINS.iter().map(|set| format!("builtin:{}", set.name));
         let names: Vec<String> = names.collect();
-        format!("{}, `-`, or {}", formats::help(), names.join(", "))
+        let several = "several (a.csv,b.csv or part-*.csv)";
+        format!(
+            "{}, {several}, `-`, or {}",
+            formats::help(),
+            names.join(", ")
+        )
     }
 
     /// A short name for run folders and reports: `adult` for `data/adult.csv.gz`.
@@ -60,6 +73,18 @@ impl Source {
                 let stem = name.split('.').find(|part| !part.is_empty());
                 stem.unwrap_or("data").to_owned()
             }
+            Source::Files(text) => {
+                let first = text.split(',').next().unwrap_or_default();
+                let name = Path::new(first)
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy();
+                let stem = name.split(['*', '?', '[']).next().unwrap_or_default();
+                match stem.trim_matches(['-', '_', '.']) {
+                    "" => "data".to_owned(),
+                    stem => stem.to_owned(),
+                }
+            }
         }
     }
 }
@@ -70,6 +95,7 @@ impl std::fmt::Display for Source {
             Source::Stdin => f.write_str("-"),
             Source::Builtin(set) => write!(f, "builtin:{}", set.name),
             Source::Path(path) => write!(f, "{}", path.display()),
+            Source::Files(text) => f.write_str(text),
         }
     }
 }
@@ -82,6 +108,7 @@ impl std::fmt::Display for Source {
 pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
     let mut loaded = match source {
         Source::Path(path) => read_path(path, options)?,
+        Source::Files(text) => parts::read(text, &files(text)?, options)?,
         Source::Stdin => formats::read(Input::stdin()?, options)?,
         Source::Builtin(set) => set.read()?,
     };
@@ -109,9 +136,47 @@ fn finish(mut loaded: Loaded, options: &ReadOptions) -> Result<Loaded> {
     Ok(loaded)
 }
 
+/// The files that a text names: those of patterns by name.
+///
+/// # Errors
+/// If no file matches a pattern, or it is none.
+pub fn files(text: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for name in text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        if !name.contains(['*', '?', '[']) || Path::new(name).exists() {
+            files.push(PathBuf::from(name));
+            continue;
+        }
+        let fail = |found: String, expected: &str| {
+            Error::invalid(Location::field("data.source"), found, expected)
+        };
+        let matches = glob::glob(name).map_err(|error| {
+            fail(
+                format!("the pattern {} ({})", quote(name), error.msg),
+                "a pattern such as part-*.csv",
+            )
+        })?;
+        let before = files.len();
+        files.extend(
+            matches
+                .filter_map(|path| path.ok())
+                .filter(|path| path.is_file()),
+        );
+        if files.len() == before {
+            let error = fail(format!("no file that matches {}", quote(name)), "a file");
+            return Err(error.remedy("check the path"));
+        }
+    }
+    Ok(files)
+}
+
 fn read_path(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     match path.is_dir() {
-        true => formats::read_folder(path),
+        true => formats::read_folder(path, options),
         false => formats::read(Input::open(path)?, options),
     }
 }

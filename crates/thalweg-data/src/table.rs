@@ -30,6 +30,8 @@ pub struct Table {
     pub decimal: Option<char>,
     /// How columns are read that are more than plain numbers or plain text.
     pub readings: Readings,
+    /// Where the rows come from several files: the first row of each, and its name.
+    pub(crate) parts: Vec<(usize, String)>,
 }
 
 /// The roles of columns that a format fixes: the labels of IDX, `y` of an `.npz` file.
@@ -340,6 +342,7 @@ impl Table {
             roles: Roles::default(),
             decimal: None,
             readings: Readings::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -361,6 +364,21 @@ impl Table {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The shape of a row, where a column of images or the like is the only feature.
+    pub fn image_shape(&self) -> Option<Vec<usize>> {
+        let mut features = (self.columns.iter()).filter(|c| !self.roles.target.contains(&c.name));
+        match (features.next()?, features.next()) {
+            (
+                Column {
+                    data: ColumnData::Block(block),
+                    ..
+                },
+                None,
+            ) => Some(block.shape.clone()),
+            _ => None,
+        }
     }
 
     /// The names of all columns.
@@ -385,7 +403,7 @@ impl Table {
 
     /// A row, for messages.
     pub fn line_of(&self, row: usize) -> Location {
-        let mut location = self.location();
+        let mut location = Location::file(self.part(row).1);
         match &self.lines {
             Some(lines) if !lines.are_rows => location.line = Some(lines.of_row(row)),
             _ => location.row = Some(self.number(row)),
@@ -395,7 +413,17 @@ impl Table {
 
     /// The line of a row or, in a file without lines, its number; counted from 1.
     fn number(&self, row: usize) -> u64 {
-        (self.lines.as_ref()).map_or(row as u64 + 1, |lines| lines.of_row(row))
+        let of_file = row - self.part(row).0;
+        (self.lines.as_ref()).map_or(of_file as u64 + 1, |lines| lines.of_row(row))
+    }
+
+    /// The first row of the file that a row comes from, and the file.
+    fn part(&self, row: usize) -> (usize, &str) {
+        let after = self.parts.partition_point(|&(first, _)| first <= row);
+        match after.checked_sub(1).and_then(|part| self.parts.get(part)) {
+            Some((first, file)) => (*first, file),
+            None => (0, &self.file),
+        }
     }
 
     /// The table of some of its rows. Messages go on to name the lines and rows of the file.
@@ -408,8 +436,13 @@ impl Table {
             are_rows: self.lines.as_ref().is_none_or(|lines| lines.are_rows),
             ..Lines::default()
         };
+        let mut parts: Vec<(usize, String)> = Vec::new();
         for (to, &row) in rows.iter().enumerate() {
             lines.push(to, self.number(row));
+            let (_, file) = self.part(row);
+            if parts.last().map_or(&self.file, |(_, last)| last) != file {
+                parts.push((to, file.to_owned()));
+            }
         }
         let columns = self.columns.iter().map(|column| Column {
             name: column.name.clone(),
@@ -423,6 +456,7 @@ impl Table {
             roles: self.roles.clone(),
             decimal: self.decimal,
             readings: self.readings.clone(),
+            parts,
         }
     }
 }
@@ -442,6 +476,12 @@ impl Lines {
         if self.jumps.is_empty() || self.of_row(row) != line {
             self.jumps.push((row, line));
         }
+    }
+
+    /// Adds the lines of a file whose rows follow after `rows`.
+    pub(crate) fn append(&mut self, rows: usize, other: &Self) {
+        let jumps = other.jumps.iter().map(|&(row, line)| (rows + row, line));
+        self.jumps.extend(jumps);
     }
 
     /// The line on which `row` starts, counted from 1.

@@ -88,7 +88,8 @@ fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table
     options.columns.extend(training.readings.clone());
     options.expected = Some(ExpectedColumns {
         names: training.names().map(str::to_owned).collect(),
-        optional: Vec::new(),
+        image: training.image_shape(),
+        ..Default::default()
     });
     Ok(thalweg_data::read(&Source::Path(path.to_owned()), &options)?.train)
 }

@@ -39,33 +39,6 @@ pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
     best.2
 }
 
-/// Whether the first lines of the sample are sparse rows as libsvm writes them: `1 3:1 11:0.5`.
-pub fn is_libsvm(sample: &[u8], complete: bool) -> bool {
-    let text = String::from_utf8_lossy(sample);
-    let mut lines: Vec<&str> = text.lines().take(RECORDS_FOR_DELIMITER).collect();
-    // A line that the end of the sample cuts off does not count.
-    if !complete && lines.len() < RECORDS_FOR_DELIMITER {
-        lines.pop();
-    }
-    let mut pairs = 0;
-    let mut sparse = |line: &&str| {
-        let (row, _comment) = line.split_once('#').unwrap_or((line, ""));
-        let mut words = row.split_ascii_whitespace();
-        let number = |word: &str| word.parse::<f64>().is_ok();
-        let is_pair = |word: &str| {
-            pairs += 1;
-            word.split_once(':').is_some_and(|(location, value)| {
-                number(value) && (location == "qid" || location.parse::<u64>().is_ok())
-            })
-        };
-        words
-            .next()
-            .is_none_or(|label| label.split(',').all(number))
-            && words.all(is_pair)
-    };
-    lines.iter().all(&mut sparse) && pairs > 0
-}
-
 /// Calls `visit` with the cells of up to `limit` records of the sample.
 fn each_record(
     sample: &[u8],
@@ -208,27 +181,6 @@ mod tests {
             ("alone\n1\n2\n", b','),
         ] {
             assert_eq!(delimiter(text.as_bytes(), true), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn sparse_rows_are_distinguished_from_tables() {
-        for text in [
-            "1 3:1 11:0.5\n",
-            "+1 1:0.7 \n-1\n\n-1 2:-3e-2 # last\n",
-            "2 qid:1 1:0.5\n",
-        ] {
-            assert!(is_libsvm(text.as_bytes(), true), "{text:?}");
-        }
-        for text in [
-            "",
-            "1\n2\n",
-            "1,2\n",
-            "12:30\n12:45\n",
-            "1 3:1\nx,2\n",
-            "a b:1\n",
-        ] {
-            assert!(!is_libsvm(text.as_bytes(), true), "{text:?}");
         }
     }
 

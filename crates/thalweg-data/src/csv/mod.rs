@@ -3,3 +3,4 @@
 pub mod builder;
 pub mod dialect;
 pub mod records;
+pub mod write;

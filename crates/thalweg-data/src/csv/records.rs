@@ -173,12 +173,6 @@ impl Records {
             cells: Vec::new(),
         };
         records.fill(SAMPLE)?;
-        if records.buffer.starts_with(&[0xff, 0xfe]) || records.buffer.starts_with(&[0xfe, 0xff]) {
-            return Err(
-                Error::invalid(Location::file(records.file), "UTF-16 text", "UTF-8 text")
-                    .remedy("save the file as UTF-8"),
-            );
-        }
         if records.buffer.contains(&0) {
             let location = Location::file(records.file);
             return Err(Error::invalid(

@@ -12,8 +12,7 @@ use crate::error::{Error, Location, Result, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::reading::Readings;
-use crate::table::{Column, Lines, Roles, Table};
+use crate::table::{Column, Lines, Table};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -27,6 +26,7 @@ pub static FORMAT: Format = Format {
     endings: &["csv", "tsv", "tab", "txt", "data", "test"],
     recognizes: |_| false,
     read,
+    write: Some(crate::csv::write::write),
     folder: None,
     #[cfg(test)]
     example: || b"a,b,c\n1,\"x, y\",yes\n2.5,?,no\n-3e4,z,yes\n".to_vec(),
@@ -80,15 +80,9 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         data: builder.finish(),
     };
     let columns: Vec<Column> = names.into_iter().zip(builders).map(column).collect();
-    let train = Table {
-        file: records.file,
-        columns,
-        rows,
-        lines: Some(lines),
-        roles: Roles::default(),
-        decimal,
-        readings: Readings::new(),
-    };
+    let mut train = Table::without_lines(records.file, rows, columns);
+    train.lines = Some(lines);
+    train.decimal = decimal;
     Ok(train.into())
 }
 
@@ -103,14 +97,6 @@ fn words(options: &ReadOptions) -> Words<'_> {
 /// header, and the decimal sign where it is a comma.
 fn detect_dialect(records: &mut Records, options: &ReadOptions) -> Result<(bool, Option<char>)> {
     let (sample, complete) = records.sample();
-    if dialect::is_libsvm(sample, complete) {
-        let location = Location::file(records.file.clone()).line(1);
-        let found = "sparse rows as libsvm writes them (label index:value …)";
-        return Err(
-            Error::invalid(location, found, "a table of delimited cells")
-                .remedy("sparse libsvm files are not supported yet; write a dense CSV or .npz"),
-        );
-    }
     let delimiter = match options.delimiter {
         None => dialect::delimiter(sample, complete),
         Some(c) => match u8::try_from(c) {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::table::Table;
 
 /// How files of a format are recognized and read.
 pub struct Format {
@@ -19,6 +20,8 @@ pub struct Format {
     pub recognizes: fn(&[u8]) -> bool,
     /// Reads a file.
     pub read: fn(Input, &ReadOptions) -> Result<Loaded>,
+    /// The bytes of a file with this ending that holds a table, if such files are written.
+    pub write: Option<fn(&Table, &str) -> Result<Vec<u8>>>,
     /// How a folder of such files is read, if it can be.
     pub folder: Option<Folder>,
     /// A small valid file of three rows, on which the tests of all formats run.
@@ -33,5 +36,5 @@ pub struct Folder {
     /// Whether a folder is one.
     pub recognizes: fn(&Path) -> bool,
     /// Reads it.
-    pub read: fn(&Path) -> Result<Loaded>,
+    pub read: fn(&Path, &ReadOptions) -> Result<Loaded>,
 }

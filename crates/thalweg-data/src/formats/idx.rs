@@ -26,13 +26,14 @@ pub static FORMAT: Format = Format {
     endings: &["idx", "idx1-ubyte", "idx3-ubyte", "idx4-ubyte"],
     recognizes: |head| matches!(head, [0, 0, kind, 1..=8, ..] if element_size(*kind).is_some()),
     read: |input, _| read(input).map(Loaded::from),
+    write: None,
     folder: Some(Folder {
         summary: "the four MNIST-named files",
         recognizes: |folder| {
             let train = |what, dimensions| find(folder, "train", what, dimensions);
             train("images", 3).or_else(|| train("labels", 1)).is_some()
         },
-        read: read_folder,
+        read: |folder, _| read_folder(folder),
     }),
     #[cfg(test)]
     example: || {

@@ -1,10 +1,21 @@
 //! File formats: one file each, and one line in [`FORMATS`].
 
+mod arff;
+#[cfg(feature = "columnar")]
+mod arrow;
 mod csv;
 mod format;
 mod idx;
+#[cfg(feature = "images")]
+mod images;
+mod jsonl;
+mod libsvm;
 mod npy;
 mod npz;
+#[cfg(test)]
+mod packed_tests;
+#[cfg(feature = "columnar")]
+mod parquet;
 #[cfg(test)]
 mod tests;
 
@@ -14,25 +25,47 @@ use thalweg_core::registry::Description;
 
 pub use format::{Folder, Format};
 
+use crate::compression;
 use crate::error::{Error, Location, Result, did_you_mean, quote};
+use crate::foreign;
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::parts;
+use crate::table::Table;
 
 /// All formats; the last one is used for text that no other format recognizes.
-pub static FORMATS: &[&Format] = &[&idx::FORMAT, &npy::FORMAT, &npz::FORMAT, &csv::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &idx::FORMAT,
+    &npy::FORMAT,
+    &npz::FORMAT,
+    #[cfg(feature = "columnar")]
+    &parquet::FORMAT,
+    #[cfg(feature = "columnar")]
+    &arrow::FORMAT,
+    #[cfg(feature = "images")]
+    &images::FORMAT,
+    &jsonl::FORMAT,
+    &arff::FORMAT,
+    &libsvm::FORMAT,
+    &csv::FORMAT,
+];
 
 /// The descriptions of all formats.
 pub fn descriptions() -> Vec<&'static Description> {
     FORMATS.iter().map(|format| &format.description).collect()
 }
 
-/// What can be read, for help texts: `a file (idx, …, csv; also gzipped) or a folder of the four
-/// MNIST-named files`.
+/// What can be read, for help texts: `a file (idx, …, csv; also compressed, …) or a folder of the
+/// four MNIST-named files or …`.
 pub fn help() -> String {
     let folders = folders().map(|folder| format!(" or a folder of {}", folder.summary));
     let folders: String = folders.collect();
-    format!("A file ({}; also gzipped){folders}", names().join(", "))
+    let compressed = "also compressed, or one in a ZIP archive";
+    format!(
+        "A file ({}; {compressed}){folders} or of files with the rows of one table",
+        names().join(", ")
+    )
 }
 
 /// Reads a file in the format that the options name; else in the one that its first bytes or its
@@ -44,18 +77,55 @@ pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     (find(&input, options)?.read)(input, options)
 }
 
+/// The bytes of a file of that name that holds the table, in the format of its ending; compressed
+/// where the name ends so.
+///
+/// # Errors
+/// If no format with such an ending is written, or it cannot hold the table.
+pub fn write(table: &Table, name: &str) -> Result<Vec<u8>> {
+    let lower = name.to_lowercase();
+    let plain = compression::plain_name(&lower);
+    let ending = Path::new(plain)
+        .extension()
+        .and_then(|ending| ending.to_str());
+    let written = FORMATS
+        .iter()
+        .filter_map(|format| Some((format.endings, format.write?)));
+    let found = ending.and_then(|ending| {
+        let mut written = written.clone();
+        Some((
+            ending,
+            written.find(|(endings, _)| endings.contains(&ending))?.1,
+        ))
+    });
+    let Some((ending, write)) = found else {
+        let endings: Vec<String> = written
+            .map(|(endings, _)| format!(".{}", endings[0]))
+            .collect();
+        let expected = format!("a name that ends in {}", endings.join(", "));
+        return Err(Error::invalid(
+            Location::file(name),
+            "no ending of a format that is written",
+            expected,
+        ));
+    };
+    let bytes = write(table, ending)?;
+    compression::compress(&lower, bytes).map_err(|error| Error::reading(name, error))
+}
+
 /// Reads a folder as one data set.
 ///
 /// # Errors
 /// If no format recognizes it, or a file is damaged.
-pub fn read_folder(path: &Path) -> Result<Loaded> {
+pub fn read_folder(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     match folders().find(|folder| (folder.recognizes)(path)) {
-        Some(folder) => (folder.read)(path),
-        None => {
+        Some(folder) => (folder.read)(path, options),
+        None => parts::read_folder(path, options)?.ok_or_else(|| {
             let location = Location::file(path.display().to_string());
             let found = "a folder of no known format";
-            Err(Error::invalid(location, found, help()).remedy("give the file itself"))
-        }
+            Error::invalid(location, found, help().replacen('A', "a", 1))
+                .remedy("give the file itself")
+        }),
     }
 }
 
@@ -76,18 +146,20 @@ fn find(input: &Input, options: &ReadOptions) -> Result<&'static Format> {
         let error = || Error::invalid(Location::field("data.read.format"), quote(name), expected());
         return named.ok_or_else(|| error().remedy(did_you_mean(name, names())));
     }
-    let lower = input.file.to_lowercase();
-    let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
-    let ending = Path::new(plain).extension().unwrap_or_default();
+    if let Some(format) = (formats.clone()).find(|format| (format.recognizes)(&input.head)) {
+        return Ok(format);
+    }
+    if let Some(refusal) = foreign::refusal(&input.file, &input.head) {
+        return Err(refusal);
+    }
+    let lower = input.name.to_lowercase();
+    let ending = Path::new(&lower).extension().unwrap_or_default();
     let is_text = !input.head.contains(&0);
-    (formats
-        .clone()
-        .find(|format| (format.recognizes)(&input.head)))
-    .or_else(|| formats.find(|format| format.endings.iter().any(|e| ending == *e)))
-    .or(FORMATS.last().copied().filter(|_| is_text))
-    .ok_or_else(|| {
-        let location = Location::file(input.file.clone());
-        let found = "binary data of no known format";
-        Error::invalid(location, found, expected()).remedy("convert the file")
-    })
+    (formats.find(|format| format.endings.iter().any(|e| ending == *e)))
+        .or(FORMATS.last().copied().filter(|_| is_text))
+        .ok_or_else(|| {
+            let location = Location::file(input.file.clone());
+            let found = "binary data of no known format";
+            Error::invalid(location, found, expected()).remedy("convert the file")
+        })
 }

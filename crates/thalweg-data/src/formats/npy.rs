@@ -23,6 +23,7 @@ pub static FORMAT: Format = Format {
         let column = array.into_column("X", &input.file)?;
         Ok(Table::without_lines(input.file, rows, vec![column]).into())
     },
+    write: None,
     folder: None,
     #[cfg(test)]
     example: || {

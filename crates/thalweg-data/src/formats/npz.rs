@@ -1,10 +1,11 @@
-//! NumPy's `.npz`: arrays `X` and `y`, and optionally `X_test`, `y_test` and `sample_weight`.
+//! NumPy's `.npz`: arrays `X` and `y` by the names that people give them, and optionally
+//! `X_test`, `y_test` and `sample_weight`.
 
 use thalweg_core::dataset::Values;
 use thalweg_core::registry::Description;
 
 use super::format::Format;
-use crate::error::{Error, Location, Result, quote_list};
+use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::numpy::{Array, Elements, zip};
@@ -14,7 +15,7 @@ use crate::table::{Column, ColumnData, Table};
 pub static FORMAT: Format = Format {
     description: Description {
         name: "npz",
-        summary: "NumPy arrays X and y, optionally X_test, y_test and sample_weight; integer y are classes",
+        summary: "NumPy arrays X and y (or data, features, images; labels, target), optionally X_test, y_test and sample_weight; integer y are classes",
         equation: "",
         source: "numpy.savez",
         parameters: &[],
@@ -22,10 +23,42 @@ pub static FORMAT: Format = Format {
     endings: &["npz"],
     recognizes: |head| head.starts_with(b"PK\x03\x04"),
     read: |input, _| read(input),
+    write: None,
     folder: None,
     #[cfg(test)]
     example: || include_bytes!("../../tests/small.npz").to_vec(),
 };
+
+/// What an array holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Features,
+    Targets,
+    Weights,
+}
+
+/// What the array of that name holds, and whether it is of the test part; `None` if it is not used.
+///
+/// A name is one of a few words people use, with `train` or `test` before or after it.
+fn role(name: &str) -> Option<(Role, bool)> {
+    let lower = name.to_lowercase();
+    let mut words: Vec<&str> = lower.split(['_', '-', '.']).collect();
+    let mut is_part = |parts: &[&str]| {
+        let place = words.iter().position(|word| parts.contains(word));
+        place.map(|place| words.remove(place)).is_some()
+    };
+    let is_test = is_part(&["test", "testing"]);
+    if !is_test {
+        is_part(&["train", "training"]);
+    }
+    let role = match words.join("_").as_str() {
+        "x" | "data" | "features" | "inputs" | "images" | "arr_0" => Role::Features,
+        "y" | "label" | "labels" | "target" | "targets" | "arr_1" => Role::Targets,
+        "sample_weight" | "sample_weights" | "weight" | "weights" => Role::Weights,
+        _ => return None,
+    };
+    Some((role, is_test))
+}
 
 fn read(mut input: Input) -> Result<Loaded> {
     let archive = input.take(u64::MAX)?;
@@ -35,32 +68,53 @@ fn read(mut input: Input) -> Result<Loaded> {
             .remedy("write it again with numpy.savez")
     };
     let members = zip::members(&archive).map_err(fail)?;
-    let array = |name: &str| -> Result<Option<Array>> {
-        let Some(member) = members
-            .iter()
-            .find(|m| m.name.trim_end_matches(".npy") == name)
-        else {
-            return Ok(None);
-        };
-        let bytes = member.unpack().map_err(fail)?;
-        Array::read(&mut Input::bytes(&format!("{file}[{name}]"), bytes)?).map(Some)
+    let name = |member: &zip::Member| member.name.trim_end_matches(".npy").to_owned();
+    let array = |wanted: Role, test: bool| -> Result<Option<Array>> {
+        let is = |member: &&zip::Member| role(&name(member)) == Some((wanted, test));
+        let found: Vec<&zip::Member> = members.iter().filter(is).collect();
+        match found.as_slice() {
+            [] => Ok(None),
+            [member] => {
+                let bytes = member.unpack().map_err(fail)?;
+                let place = format!("{file}[{}]", name(member));
+                Array::read(&mut Input::bytes(&place, bytes)?).map(Some)
+            }
+            [first, second, ..] => {
+                let names = [name(first), name(second)];
+                let found = format!(
+                    "the arrays {}",
+                    quote_list(names.iter().map(String::as_str))
+                );
+                let error = Error::invalid(Location::file(&file), found, "one of them");
+                Err(error.remedy("leave one out, or name the features X and the targets y"))
+            }
+        }
     };
-    let Some(x) = array("X")? else {
-        let names = members.iter().map(|m| m.name.trim_end_matches(".npy"));
-        return Err(fail(&format!("the arrays {}", quote_list(names)))
-            .remedy("name the features X and the targets y"));
+    let Some(x) = array(Role::Features, false)? else {
+        let names: Vec<String> = members.iter().map(name).collect();
+        return Err(fail(&format!(
+            "the arrays {}",
+            quote_list(names.iter().map(String::as_str))
+        ))
+        .remedy("name the features X and the targets y"));
     };
-    let weights = array("sample_weight")?;
-    let train = table(&file, x, array("y")?, weights, "")?;
-    let test = match array("X_test")? {
-        Some(x) => Some(table(&file, x, array("y_test")?, None, "_test")?),
+    let weights = array(Role::Weights, false)?;
+    let train = table(&file, x, array(Role::Targets, false)?, weights, "")?;
+    let test = match array(Role::Features, true)? {
+        Some(x) => Some(table(&file, x, array(Role::Targets, true)?, None, "_test")?),
         None => None,
     };
-    Ok(Loaded {
-        train,
-        test,
-        notes: Vec::new(),
-    })
+    let unused: Vec<String> = members
+        .iter()
+        .map(name)
+        .filter(|name| role(name).is_none())
+        .collect();
+    let note = || {
+        let names = quote_list(unused.iter().map(String::as_str));
+        Note::warning(format!("arrays that are not used: {names}"))
+    };
+    let notes = (!unused.is_empty()).then(note).into_iter().collect();
+    Ok(Loaded { train, test, notes })
 }
 
 fn table(
@@ -126,4 +180,69 @@ fn target_columns(y: Array, file: &str) -> Result<Vec<Column>> {
         return Err(Error::invalid(Location::file(file), found, expected));
     }
     Ok(vec![column])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::zip;
+
+    /// An array of rows of one byte.
+    fn array(bytes: &[u8]) -> Vec<u8> {
+        let rows = bytes.len();
+        let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({rows},), }}");
+        let length = (header.len() as u16).to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), bytes].concat()
+    }
+
+    fn load(names: &[&str]) -> Result<Loaded> {
+        let arrays: Vec<(String, Vec<u8>)> = (names.iter().zip(0..))
+            .map(|(name, i)| (format!("{name}.npy"), array(&[i, i + 1])))
+            .collect();
+        let members: Vec<(&str, &[u8])> = (arrays.iter())
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+            .collect();
+        read(Input::bytes("t.npz", zip(&members)).unwrap())
+    }
+
+    fn first(table: &Table, name: &str) -> f64 {
+        match &table.column(name).unwrap().data {
+            ColumnData::Numeric(numbers) => numbers[0],
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn arrays_are_found_by_the_names_people_use() {
+        for names in [
+            ["X", "y", "X_test", "y_test"],
+            ["data", "target", "test_data", "test_target"],
+            ["x_train", "y_train", "x_test", "y_test"],
+            ["train_images", "train_labels", "test_images", "test_labels"],
+            ["features", "labels", "features_test", "labels_test"],
+            ["arr_0", "arr_1", "x_test", "y_test"],
+        ] {
+            let loaded = load(&names).unwrap();
+            assert_eq!(
+                (first(&loaded.train, "X"), first(&loaded.train, "y")),
+                (0.0, 1.0),
+                "{names:?}"
+            );
+            let test = loaded.test.unwrap();
+            assert_eq!(
+                (first(&test, "X"), first(&test, "y")),
+                (2.0, 3.0),
+                "{names:?}"
+            );
+            assert!(loaded.notes.is_empty());
+        }
+        let loaded = load(&["x", "y", "sample_weight", "x_val"]).unwrap();
+        assert_eq!(loaded.train.roles.weights.as_deref(), Some("sample_weight"));
+        assert_eq!(loaded.notes[0].text, "arrays that are not used: \"x_val\"");
+        let twice = load(&["x", "data", "y"]).unwrap_err().to_string();
+        assert!(
+            twice.starts_with("t.npz: found the arrays \"x\", \"data\", expected one of them"),
+            "{twice}"
+        );
+    }
 }

@@ -4,6 +4,8 @@
 
 use std::io::Read;
 
+use crate::compression::{BOMB, is_bomb};
+
 /// A member of an archive.
 pub struct Member<'a> {
     /// Its name.
@@ -101,6 +103,9 @@ fn zip64(mut extra: &[u8]) -> Option<&[u8]> {
 impl Member<'_> {
     /// The unpacked bytes, or what is wrong with them.
     pub fn unpack(&self) -> Result<Vec<u8>, &'static str> {
+        if is_bomb(self.data.len() as u64, self.size) {
+            return Err(BOMB);
+        }
         let mut bytes = Vec::new();
         // One byte more than announced shows a wrong size.
         let limit = self.size.saturating_add(1);

@@ -270,6 +270,15 @@ impl Preprocessing {
         options.expected = Some(ExpectedColumns {
             names: self.columns.clone(),
             optional: self.target.columns.clone(),
+            image: match self.inputs.as_slice() {
+                [
+                    InputColumn {
+                        encoding: Encoding::Image { shape, .. },
+                        ..
+                    },
+                ] => Some(shape.clone()),
+                _ => None,
+            },
         });
         options
     }

@@ -1,0 +1,444 @@
+//! ARFF: the format of Weka and OpenML, a table whose header declares the types.
+
+use thalweg_core::registry::Description;
+
+use super::format::Format;
+use crate::error::{Error, Location, Result, did_you_mean, quote};
+use crate::input::Input;
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
+use crate::table::{Lines, Table};
+use crate::text_lines::TextLines;
+use crate::typed::{self, TypedColumn};
+
+/// How it is recognized and read.
+pub static FORMAT: Format = Format {
+    description: Description {
+        name: "arff",
+        summary: "ARFF of Weka and OpenML, dense or sparse: the declared types hold, ? is missing",
+        equation: "",
+        source: "Weka: Attribute-Relation File Format",
+        parameters: &[],
+    },
+    endings: &["arff"],
+    recognizes: |head| {
+        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+        let first = (text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii))
+            .find(|line| !line.is_empty() && line[0] != b'%');
+        first.is_some_and(|line| keyword(line, "@relation"))
+    },
+    read,
+    write: None,
+    folder: None,
+    #[cfg(test)]
+    example: || {
+        let header = "@relation t\n@attribute a real\n@attribute b {'x y',z}\n";
+        format!("{header}@data\n1,z\n?,'x y'\n-2e3,z\n").into_bytes()
+    },
+};
+
+fn keyword(line: &[u8], word: &str) -> bool {
+    let start = line.get(..word.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+        && line.get(word.len()).is_none_or(u8::is_ascii_whitespace)
+}
+
+/// A declared column.
+struct Attribute {
+    name: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Number,
+    Text,
+    /// One of these values.
+    Nominal(Vec<String>),
+}
+
+fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
+    let file = input.file.clone();
+    let mut text = TextLines::new(input);
+    let attributes = header(&mut text)?;
+    let column = |attribute: &Attribute| match attribute.kind {
+        Kind::Number => TypedColumn::missing(0),
+        Kind::Text | Kind::Nominal(_) => TypedColumn::text(),
+    };
+    let mut columns: Vec<TypedColumn> = attributes.iter().map(column).collect();
+    let (mut lines, mut rows) = (Lines::default(), 0);
+    while let Some(line) = text.next()? {
+        if line.starts_with('%') {
+            continue;
+        }
+        let cells = cells(line).and_then(|cells| row(cells, &attributes));
+        let cells = cells.map_err(|fault| fault.at(text.location()))?;
+        for ((cell, column), attribute) in cells.iter().zip(&mut columns).zip(&attributes) {
+            let pushed = push(cell.as_deref(), column, attribute, &options.missing);
+            pushed.map_err(|fault| fault.at(text.location().column(&attribute.name)))?;
+        }
+        lines.push(rows, text.number());
+        rows += 1;
+    }
+    let names = attributes.into_iter().map(|attribute| attribute.name);
+    let (columns, note) = typed::finish(names.zip(columns).collect());
+    let mut train = Table::without_lines(file, rows, columns);
+    train.lines = Some(lines);
+    Ok(Loaded {
+        train,
+        test: None,
+        notes: note.into_iter().collect(),
+    })
+}
+
+/// What is wrong with a line.
+struct Fault {
+    found: String,
+    expected: String,
+    remedy: String,
+}
+
+impl Fault {
+    fn new(found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            found: found.into(),
+            expected: expected.into(),
+            remedy: "correct the line".to_owned(),
+        }
+    }
+
+    fn at(self, location: Location) -> Error {
+        Error::invalid(location, self.found, self.expected).remedy(self.remedy)
+    }
+}
+
+/// Reads up to the line `@data`.
+fn header(text: &mut TextLines) -> Result<Vec<Attribute>> {
+    let mut attributes: Vec<Attribute> = Vec::new();
+    loop {
+        let location = text.location();
+        let Some(line) = text.next()? else {
+            let error = Error::invalid(location, "no line @data", "the rows after the header");
+            return Err(error.remedy("check that the file is complete"));
+        };
+        let bytes = line.as_bytes();
+        if line.starts_with('%') || keyword(bytes, "@relation") {
+            continue;
+        }
+        if keyword(bytes, "@data") {
+            break;
+        }
+        let attribute = match keyword(bytes, "@attribute") {
+            true => attribute(line["@attribute".len()..].trim()),
+            false => Err(Fault::new(quote(line), "@attribute NAME TYPE or @data")),
+        };
+        let attribute = attribute.map_err(|fault| fault.at(text.location()))?;
+        if attributes.iter().any(|other| other.name == attribute.name) {
+            let found = format!("the attribute {} twice", quote(&attribute.name));
+            return Err(Fault::new(found, "different names").at(text.location()));
+        }
+        attributes.push(attribute);
+    }
+    match attributes.is_empty() {
+        true => Err(Fault::new("no @attribute", "a line for each column").at(text.location())),
+        false => Ok(attributes),
+    }
+}
+
+/// Reads `NAME TYPE`.
+fn attribute(text: &str) -> Result<Attribute, Fault> {
+    let (name, kind) = match text.chars().next() {
+        Some(quote @ ('\'' | '"')) => quoted(&text[1..], quote)?,
+        _ => {
+            let end = text.find([' ', '\t', '{']).unwrap_or(text.len());
+            (text[..end].to_owned(), &text[end..])
+        }
+    };
+    let kind = kind.trim();
+    let word = kind.split_ascii_whitespace().next().unwrap_or_default();
+    let kind = match word.to_ascii_lowercase().as_str() {
+        _ if kind.starts_with('{') => {
+            let inside = kind
+                .strip_prefix('{')
+                .and_then(|kind| kind.strip_suffix('}'));
+            let inside = inside.ok_or_else(|| Fault::new(quote(kind), "values in braces"))?;
+            let values = cells(inside)?.into_iter().map(|cell| cell.text);
+            Kind::Nominal(values.collect())
+        }
+        "numeric" | "real" | "integer" => Kind::Number,
+        "string" | "date" => Kind::Text,
+        _ => {
+            let expected = "numeric, real, integer, string, date or {VALUE,…}";
+            return Err(Fault::new(format!("the type {}", quote(word)), expected));
+        }
+    };
+    Ok(Attribute { name, kind })
+}
+
+/// A cell, and whether it is quoted.
+struct Cell {
+    text: String,
+    quoted: bool,
+}
+
+/// Cuts a line at its commas.
+fn cells(line: &str) -> Result<Vec<Cell>, Fault> {
+    let mut cells = Vec::new();
+    let mut rest = line.trim();
+    loop {
+        let cell = match rest.chars().next() {
+            Some(quote @ ('\'' | '"')) => {
+                let (text, after) = quoted(&rest[1..], quote)?;
+                rest = after.trim_start();
+                Cell { text, quoted: true }
+            }
+            _ => {
+                let end = rest.find(',').unwrap_or(rest.len());
+                let text = rest[..end].trim().to_owned();
+                rest = &rest[end..];
+                Cell {
+                    text,
+                    quoted: false,
+                }
+            }
+        };
+        cells.push(cell);
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after.trim_start(),
+            None if rest.is_empty() => return Ok(cells),
+            None => {
+                let found = format!("{} after a closing quote", quote(rest));
+                return Err(Fault::new(found, "a comma"));
+            }
+        }
+    }
+}
+
+/// The text up to a closing quote, backslashes undone, and what follows.
+fn quoted(text: &str, quote: char) -> Result<(String, &str), Fault> {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => value.extend(characters.next().map(|(_, next)| match next {
+                'n' => '\n',
+                't' => '\t',
+                'r' => '\r',
+                other => other,
+            })),
+            _ if character == quote => return Ok((value, &text[at + quote.len_utf8()..])),
+            _ => value.push(character),
+        }
+    }
+    Err(Fault::new(
+        "a quote that is never closed",
+        "a closing quote",
+    ))
+}
+
+/// The cells of a row, `None` where missing: as many as there are attributes, those of a sparse
+/// row (`{INDEX VALUE, …}`) filled up.
+fn row(mut cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<String>>, Fault> {
+    let is_sparse =
+        (cells.first()).is_some_and(|first| !first.quoted && first.text.starts_with('{'));
+    if is_sparse {
+        return sparse_row(cells, attributes);
+    }
+    if cells.len() == attributes.len() + 1
+        && let Some(last) = cells.last()
+        && last.text.starts_with('{')
+    {
+        let mut fault = Fault::new("a weight in braces after the row", "no weight");
+        fault.remedy = "write the weights as a column of their own".to_owned();
+        return Err(fault);
+    }
+    if cells.len() != attributes.len() {
+        let found = format!("{} cells", cells.len());
+        return Err(Fault::new(
+            found,
+            format!("{}, one for each @attribute", attributes.len()),
+        ));
+    }
+    Ok(cells.drain(..).map(value).collect())
+}
+
+fn value(cell: Cell) -> Option<String> {
+    (cell.quoted || !(cell.text.is_empty() || cell.text == "?")).then_some(cell.text)
+}
+
+fn sparse_row(cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<String>>, Fault> {
+    // What is left out is 0, or the first value of its attribute.
+    let absent = |attribute: &Attribute| match &attribute.kind {
+        Kind::Nominal(values) => values.first().cloned(),
+        Kind::Number | Kind::Text => Some("0".to_owned()),
+    };
+    let mut row: Vec<Option<String>> = attributes.iter().map(absent).collect();
+    let count = cells.len();
+    for (i, cell) in cells.into_iter().enumerate() {
+        let mut text = cell.text.as_str();
+        if i == 0 {
+            text = text.trim_start_matches('{').trim_start();
+        }
+        if i + 1 == count {
+            let closed = text.trim_end().strip_suffix('}');
+            text = closed
+                .ok_or_else(|| Fault::new("a row that is never closed", "a closing brace"))?;
+        }
+        if text.trim().is_empty() && count == 1 {
+            continue;
+        }
+        let (index, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+        let index: Option<usize> = index.parse().ok();
+        let Some(place) = index.and_then(|index| row.get_mut(index)) else {
+            let last = attributes.len() - 1;
+            return Err(Fault::new(
+                quote(text),
+                format!("an index from 0 to {last} and a value"),
+            ));
+        };
+        let mut inner = self::cells(rest)?.into_iter();
+        *place = inner.next().and_then(value);
+    }
+    Ok(row)
+}
+
+fn push(
+    cell: Option<&str>,
+    column: &mut TypedColumn,
+    attribute: &Attribute,
+    missing: &[String],
+) -> Result<(), Fault> {
+    let is_missing = |text: &&str| missing.iter().any(|word| word.eq_ignore_ascii_case(text));
+    let Some(text) = cell.filter(|text| !is_missing(text)) else {
+        column.push_missing();
+        return Ok(());
+    };
+    match &attribute.kind {
+        Kind::Number => match (text.parse::<i128>(), text.parse::<f64>()) {
+            (Ok(integer), _) => column.push_integer(integer),
+            (_, Ok(number)) => column.push_number(number),
+            _ => return Err(Fault::new(quote(text), "a number, as declared")),
+        },
+        Kind::Nominal(values) if !values.iter().any(|value| value == text) => {
+            let mut fault = Fault::new(quote(text), "a value that the @attribute declares");
+            fault.remedy = did_you_mean(text, values.iter().map(String::as_str));
+            return Err(fault);
+        }
+        Kind::Nominal(_) | Kind::Text => column.push_text(text),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Loaded> {
+        let options = ReadOptions::default();
+        read(Input::bytes("t.arff", text.as_bytes().to_vec())?, &options)
+    }
+
+    fn cells(loaded: &Loaded) -> Vec<Vec<Option<String>>> {
+        let of_row = |row| {
+            loaded
+                .train
+                .columns
+                .iter()
+                .map(|column| column.text(row))
+                .collect()
+        };
+        (0..loaded.train.rows).map(of_row).collect()
+    }
+
+    fn row(cells: &[&str]) -> Vec<Option<String>> {
+        let cell = |cell: &&str| (!cell.is_empty()).then(|| (*cell).to_owned());
+        cells.iter().map(cell).collect()
+    }
+
+    const HEADER: &str = "% sea\n@RELATION 'my sea'\n\n@Attribute 'depth of sea' REAL\n\
+        @attribute kind {groupA, 'group B',5}\n@attribute note string\n% rows\n@DATA\n";
+
+    #[test]
+    fn declared_types_hold() {
+        let rows = "1.5,groupA,'it\\'s, so'\n% between\n?, 'group B' ,?\n-3e2,5,\"?\"\n";
+        let loaded = load(&format!("{HEADER}{rows}")).unwrap();
+        let names: Vec<&str> = loaded.train.names().collect();
+        assert_eq!(names, ["depth of sea", "kind", "note"]);
+        assert_eq!(
+            cells(&loaded),
+            [
+                row(&["1.5", "groupA", "it's, so"]),
+                row(&["", "group B", ""]),
+                row(&["-300", "5", "?"])
+            ]
+        );
+        // A nominal 5 is a text.
+        assert_eq!(loaded.train.columns[1].kind(), crate::Kind::Categorical);
+        assert_eq!(loaded.train.cell(1, "kind").line, Some(11));
+    }
+
+    #[test]
+    fn sparse_rows_are_filled_up() {
+        let rows = "{1 'group B', 2 x}\n{}\n{0 -2}\n";
+        let loaded = load(&format!("{HEADER}{rows}")).unwrap();
+        assert_eq!(
+            cells(&loaded),
+            [
+                row(&["0", "group B", "x"]),
+                row(&["0", "groupA", "0"]),
+                row(&["-2", "groupA", "0"])
+            ]
+        );
+    }
+
+    #[test]
+    fn faults_are_named_with_line_and_column() {
+        for (rows, expected) in [
+            (
+                "1,groupA\n",
+                "t.arff:9: found 2 cells, expected 3, one for each @attribute",
+            ),
+            (
+                "1,groupA,a\nx,groupA,a\n",
+                "t.arff:10: column \"depth of sea\": found \"x\", expected a number, as declared",
+            ),
+            (
+                "1,groupa,a\n",
+                "t.arff:9: column \"kind\": found \"groupa\", expected a value that the @attribute declares; did you mean",
+            ),
+            (
+                "1,'groupA,a\n",
+                "t.arff:9: found a quote that is never closed",
+            ),
+            ("1,groupA,a,{2}\n", "t.arff:9: found a weight in braces"),
+            (
+                "{7 1}\n",
+                "t.arff:9: found \"7 1\", expected an index from 0 to 2",
+            ),
+        ] {
+            let message = load(&format!("{HEADER}{rows}")).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+        for (text, expected) in [
+            (
+                "@relation t\n@attribute a bool\n",
+                "t.arff:2: found the type \"bool\"",
+            ),
+            (
+                "@relation t\n@attribute a real\n@attribute a real\n",
+                "t.arff:3: found the attribute \"a\" twice",
+            ),
+            (
+                "@relation t\n@attribute a real\n1\n",
+                "t.arff:3: found \"1\", expected @attribute",
+            ),
+            ("@relation t\n@data\n1\n", "t.arff:2: found no @attribute"),
+            (
+                "@relation t\n@attribute a real\n",
+                "t.arff:2: found no line @data",
+            ),
+        ] {
+            let message = load(text).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+}

@@ -1,0 +1,635 @@
+//! JSON lines: an object a row; also one array of objects.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use thalweg_core::dataset::Values;
+use thalweg_core::registry::Description;
+
+use super::format::Format;
+use crate::error::{Error, Location, Result};
+use crate::input::Input;
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
+use crate::table::{Block, Column, ColumnData, Lines, Table, number_text};
+use crate::text_lines::TextLines;
+use crate::typed::{self, TypedColumn};
+
+/// How it is recognized and read.
+pub static FORMAT: Format = Format {
+    description: Description {
+        name: "jsonl",
+        summary: "JSON lines, an object a row, or one array of objects; objects inside become columns a.b, lists of numbers one column",
+        equation: "",
+        source: "RFC 8259; jsonlines.org",
+        parameters: &[],
+    },
+    endings: &["jsonl", "ndjson", "json"],
+    recognizes: |head| {
+        let text = head
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(head)
+            .trim_ascii_start();
+        let object = |text: &[u8]| {
+            text.strip_prefix(b"{")
+                .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\""))
+        };
+        object(text)
+            || text
+                .strip_prefix(b"[")
+                .is_some_and(|rest| object(rest.trim_ascii_start()))
+    },
+    read,
+    write: Some(write),
+    folder: None,
+    #[cfg(test)]
+    example: || {
+        b"{\"a\": 1, \"b\": \"x\"}\n{\"a\": null, \"b\": \"y\"}\n{\"b\": \"z\", \"c\": true}\n"
+            .to_vec()
+    },
+};
+
+/// Absent cells are missing ones; this many of them for one that is there are no table.
+const MAX_SPARSITY: usize = 100;
+/// So many are always allowed.
+const FREE_CELLS: usize = 10_000_000;
+
+fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
+    let file = input.file.clone();
+    let mut rows = Rows {
+        missing: &options.missing,
+        ..Rows::default()
+    };
+    let head = input
+        .head
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(&input.head);
+    let lines = match head.trim_ascii_start().starts_with(b"[") {
+        true => read_array(input, &mut rows).map(|()| None)?,
+        false => Some(read_lines(input, &mut rows)?),
+    };
+    rows.into_loaded(file, lines)
+}
+
+fn read_lines(input: Input, rows: &mut Rows) -> Result<Lines> {
+    let mut text = TextLines::new(input);
+    let mut lines = Lines::default();
+    while let Some(line) = text.next()? {
+        let mut json = serde_json::Deserializer::from_str(line);
+        let read = Row(rows).deserialize(&mut json).and_then(|()| json.end());
+        if let Err(error) = read {
+            let mut refusal = rows.refusal(&error, text.location());
+            if error.is_eof() {
+                refusal = refusal.remedy("write each object on one line");
+            }
+            return Err(refusal);
+        }
+        lines.push(rows.count - 1, text.number());
+    }
+    Ok(lines)
+}
+
+fn read_array(input: Input, rows: &mut Rows) -> Result<()> {
+    let file = input.file;
+    let mut json = serde_json::Deserializer::from_reader(input.reader);
+    let read = Array(rows).deserialize(&mut json).and_then(|()| json.end());
+    read.map_err(|error| match error.io_error_kind() {
+        Some(_) => Error::reading(&file, error.into()),
+        None => rows.refusal(&error, Location::file(&file).line(error.line() as u64)),
+    })
+}
+
+/// The columns so far.
+#[derive(Default)]
+struct Rows<'a> {
+    columns: Vec<(String, Cells)>,
+    index: HashMap<String, usize>,
+    /// Complete rows.
+    count: usize,
+    /// Cells that are there.
+    present: usize,
+    /// Where the column of the next key is likely to be.
+    next: usize,
+    missing: &'a [String],
+    /// What is wrong with a cell: its column, what was found, and what was expected.
+    fault: Option<(String, String, &'static str)>,
+}
+
+/// Stands for the fault that [`Rows`] holds.
+struct Fault;
+
+enum Cells {
+    Single(TypedColumn),
+    List { width: usize, values: Vec<f64> },
+}
+
+impl Cells {
+    fn rows(&self) -> usize {
+        match self {
+            Cells::Single(column) => column.len(),
+            Cells::List { width, values } => values.len() / width,
+        }
+    }
+
+    fn fill(&mut self, rows: usize) {
+        match self {
+            Cells::Single(column) => column.fill(rows),
+            Cells::List { width, values } => values.resize(rows * *width, f64::NAN),
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// The column of a cell, filled up to this row.
+    fn column(&mut self, name: &str) -> Result<&mut Cells, Fault> {
+        let at = match self.columns.get(self.next) {
+            Some((next, _)) if next == name => self.next,
+            _ => match self.index.get(name) {
+                Some(&at) => at,
+                None => {
+                    let column = Cells::Single(TypedColumn::missing(self.count));
+                    self.columns.push((name.to_owned(), column));
+                    self.index.insert(name.to_owned(), self.columns.len() - 1);
+                    self.columns.len() - 1
+                }
+            },
+        };
+        self.next = at + 1;
+        self.present += 1;
+        let cells = self.columns.len().saturating_mul(self.count);
+        if cells
+            > MAX_SPARSITY
+                .saturating_mul(self.present)
+                .saturating_add(FREE_CELLS)
+        {
+            return Err(self.fail(
+                name,
+                "names that hardly any row shares",
+                "the same names in most rows",
+            ));
+        }
+        let rows = self.count;
+        if self.columns[at].1.rows() > rows {
+            return Err(self.fail(name, "the name twice in one object", "different names"));
+        }
+        let cells = &mut self.columns[at].1;
+        cells.fill(rows);
+        Ok(cells)
+    }
+
+    fn fail(&mut self, name: &str, found: impl Into<String>, expected: &'static str) -> Fault {
+        self.fault
+            .get_or_insert((name.to_owned(), found.into(), expected));
+        Fault
+    }
+
+    /// Adds a cell with `push`.
+    fn push(&mut self, name: &str, push: impl FnOnce(&mut TypedColumn)) -> Result<(), Fault> {
+        match self.column(name)? {
+            Cells::Single(column) => push(column),
+            Cells::List { .. } => {
+                return Err(self.fail(
+                    name,
+                    "a single value",
+                    "a list of numbers, as in earlier rows",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a list of numbers.
+    fn push_list(&mut self, name: &str, list: Vec<f64>) -> Result<(), Fault> {
+        let rows = self.count;
+        let at = {
+            let cells = self.column(name)?;
+            if let Cells::Single(column) = cells
+                && column.is_missing()
+            {
+                let (width, values) = (list.len(), vec![f64::NAN; rows * list.len()]);
+                *cells = Cells::List { width, values };
+            }
+            cells
+        };
+        match at {
+            Cells::List { width, values } if *width == list.len() && *width > 0 => {
+                values.extend(list);
+                Ok(())
+            }
+            Cells::List { width, .. } => {
+                let found = format!(
+                    "a list of {} numbers, where earlier rows have {width}",
+                    list.len()
+                );
+                Err(self.fail(name, found, "lists of one length, at least 1"))
+            }
+            Cells::Single(_) => {
+                Err(self.fail(name, "a list", "a single value, as in earlier rows"))
+            }
+        }
+    }
+
+    fn end_row(&mut self) {
+        self.count += 1;
+        self.next = 0;
+    }
+
+    /// The error for a row that could not be read.
+    fn refusal(&mut self, error: &serde_json::Error, location: Location) -> Error {
+        if let Some((column, found, expected)) = self.fault.take() {
+            return Error::invalid(location.column(column), found, expected);
+        }
+        let text = error.to_string();
+        let text = text.split(" at line ").next().unwrap_or_default();
+        let found = format!("{text} at character {}", error.column());
+        Error::invalid(location, found, "a JSON object").remedy("correct the line")
+    }
+
+    fn into_loaded(mut self, file: String, lines: Option<Lines>) -> Result<Loaded> {
+        let rows = self.count;
+        let (mut singles, mut columns) = (Vec::new(), Vec::new());
+        for (place, (name, mut cells)) in std::mem::take(&mut self.columns).into_iter().enumerate()
+        {
+            cells.fill(rows);
+            match cells {
+                Cells::Single(column) => singles.push((place, (name, column))),
+                Cells::List { width, values } => {
+                    let (shape, values) = (vec![width], Values::F64(values));
+                    let data = ColumnData::Block(Block { shape, values });
+                    columns.push((place, Column { name, data }));
+                }
+            }
+        }
+        let (places, singles): (Vec<usize>, Vec<_>) = singles.into_iter().unzip();
+        let (singles, note) = typed::finish(singles);
+        columns.extend(places.into_iter().zip(singles));
+        columns.sort_by_key(|(place, _)| *place);
+        let columns: Vec<Column> = columns.into_iter().map(|(_, column)| column).collect();
+        if rows == 1
+            && columns
+                .iter()
+                .all(|column| matches!(column.data, ColumnData::Block(_)))
+        {
+            let error = Error::invalid(
+                Location::file(file),
+                "one object of columns",
+                "an object a row",
+            );
+            return Err(
+                error.remedy("write it with DataFrame.to_json(orient=\"records\", lines=True)")
+            );
+        }
+        if columns.is_empty() {
+            return Err(Error::invalid(
+                Location::file(file),
+                "no named value",
+                "objects of values",
+            ));
+        }
+        let mut train = Table::without_lines(file, rows, columns);
+        train.lines = lines;
+        Ok(Loaded {
+            train,
+            test: None,
+            notes: note.into_iter().collect(),
+        })
+    }
+}
+
+/// An array of rows.
+struct Array<'a, 'b>(&'a mut Rows<'b>);
+
+impl<'de> DeserializeSeed<'de> for Array<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Array<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while rows.next_element_seed(Row(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// A row.
+struct Row<'a, 'b>(&'a mut Rows<'b>);
+
+impl<'de> DeserializeSeed<'de> for Row<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        let rows = self.0;
+        json.deserialize_map(Object { rows, name: "" })?;
+        rows.end_row();
+        Ok(())
+    }
+}
+
+/// An object, of a row or inside one.
+struct Object<'a, 'b> {
+    rows: &'a mut Rows<'b>,
+    /// What the names inside begin with.
+    name: &'a str,
+}
+
+impl<'de> Visitor<'de> for Object<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            let name = match self.name {
+                "" => key,
+                outer => Cow::Owned(format!("{outer}.{key}")),
+            };
+            let rows = &mut *self.rows;
+            map.next_value_seed(Value { rows, name: &name })?;
+        }
+        Ok(())
+    }
+}
+
+/// The value of a cell.
+struct Value<'a, 'b> {
+    rows: &'a mut Rows<'b>,
+    name: &'a str,
+}
+
+impl Value<'_, '_> {
+    fn push<E: serde::de::Error>(self, push: impl FnOnce(&mut TypedColumn)) -> Result<(), E> {
+        self.rows
+            .push(self.name, push)
+            .map_err(|Fault| E::custom("a cell"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<(), E> {
+        self.push(|column| column.push_truth(truth))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, integer: i64) -> Result<(), E> {
+        self.push(|column| column.push_integer(integer.into()))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, integer: u64) -> Result<(), E> {
+        self.push(|column| column.push_integer(integer.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
+        self.push(|column| column.push_number(number))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        let is = |word: &String| word.eq_ignore_ascii_case(text);
+        let missing = text.is_empty() || self.rows.missing.iter().any(is);
+        self.push(|column| match missing {
+            true => column.push_missing(),
+            false => column.push_text(text),
+        })
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        // A column that is null so far may become one of lists.
+        let rows = self.rows.count;
+        let fill = self
+            .rows
+            .column(self.name)
+            .map(|cells| cells.fill(rows + 1));
+        fill.map_err(|Fault| E::custom("a cell"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let Value { rows, name } = self;
+        Object { rows, name }.visit_map(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut numbers = Vec::new();
+        loop {
+            match list.next_element::<Option<f64>>() {
+                Ok(Some(number)) => numbers.push(number.unwrap_or(f64::NAN)),
+                Ok(None) => break,
+                Err(error) => {
+                    self.rows.fail(
+                        self.name,
+                        "a list with something else than numbers",
+                        "a single value or a list of numbers",
+                    );
+                    return Err(error);
+                }
+            }
+        }
+        (self.rows.push_list(self.name, numbers)).map_err(|Fault| A::Error::custom("a cell"))
+    }
+}
+
+/// An object a row; missing values are null, blocks lists of numbers.
+fn write(table: &Table, _ending: &str) -> Result<Vec<u8>> {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let names: Vec<String> = table.names().map(quoted).collect();
+    let levels = |column: &Column| match &column.data {
+        ColumnData::Text(text) => text.levels.iter().map(|level| quoted(level)).collect(),
+        _ => Vec::new(),
+    };
+    let levels: Vec<Vec<String>> = table.columns.iter().map(levels).collect();
+    let mut json = String::new();
+    for row in 0..table.rows {
+        for (j, (column, levels)) in table.columns.iter().zip(&levels).enumerate() {
+            let before = if j == 0 { "{" } else { ", " };
+            json.extend([before, &names[j], ": "]);
+            let number = |json: &mut String, number: f64| match number {
+                _ if number.is_nan() => Ok(json.push_str("null")),
+                _ if number.is_finite() => Ok(json.push_str(&number_text(number))),
+                _ => {
+                    let location = table.cell(row, &column.name);
+                    let error = Error::invalid(location, "an infinite value", "a finite number");
+                    Err(error.remedy("write CSV or Parquet, which hold it"))
+                }
+            };
+            match &column.data {
+                ColumnData::Numeric(numbers) => number(&mut json, numbers[row])?,
+                ColumnData::Time(_) => match column.text(row) {
+                    Some(date) => json.push_str(&quoted(&date)),
+                    None => json.push_str("null"),
+                },
+                ColumnData::Text(text) => {
+                    let text = levels.get(text.codes[row] as usize);
+                    json.push_str(text.map_or("null", String::as_str));
+                }
+                ColumnData::Block(block) => {
+                    let width = block.width();
+                    for i in 0..width {
+                        json.push_str(if i == 0 { "[" } else { ", " });
+                        number(&mut json, block.value(row * width + i))?;
+                    }
+                    json.push(']');
+                }
+            }
+        }
+        json.push_str("}\n");
+    }
+    Ok(json.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Loaded> {
+        let options = ReadOptions {
+            missing: vec!["unknown".to_owned()],
+            ..ReadOptions::default()
+        };
+        read(Input::bytes("t.jsonl", text.as_bytes().to_vec())?, &options)
+    }
+
+    fn cells(loaded: &Loaded, name: &str) -> Vec<Option<String>> {
+        let column = loaded.train.column(name).unwrap();
+        (0..loaded.train.rows).map(|row| column.text(row)).collect()
+    }
+
+    fn texts(cells: &[Option<&str>]) -> Vec<Option<String>> {
+        cells.iter().map(|cell| cell.map(str::to_owned)).collect()
+    }
+
+    const ROWS: [&str; 3] = [
+        r#"{"x": 1, "ok": true, "name": "007", "in": {"a": 1e3}, "v": [1, 2.5]}"#,
+        r#"{"name": "unknown", "x": null, "v": null}"#,
+        r#"{"x": -2.5, "in": {"a": 2, "b": "z"}, "v": [3, null], "late": 5}"#,
+    ];
+
+    #[test]
+    fn cells_keep_their_types_and_absent_ones_are_missing() {
+        let lines = load(&ROWS.join("\n\n")).unwrap();
+        let names: Vec<&str> = lines.train.names().collect();
+        assert_eq!(names, ["x", "ok", "name", "in.a", "v", "in.b", "late"]);
+        assert_eq!(cells(&lines, "x"), texts(&[Some("1"), None, Some("-2.5")]));
+        assert_eq!(cells(&lines, "ok"), texts(&[Some("true"), None, None]));
+        assert_eq!(cells(&lines, "name"), texts(&[Some("007"), None, None]));
+        assert_eq!(
+            cells(&lines, "in.a"),
+            texts(&[Some("1000"), None, Some("2")])
+        );
+        assert_eq!(cells(&lines, "late"), texts(&[None, None, Some("5")]));
+        let ColumnData::Block(block) = &lines.train.column("v").unwrap().data else {
+            panic!("no block");
+        };
+        let Values::F64(values) = &block.values else {
+            panic!("not f64");
+        };
+        assert_eq!(block.shape, [2]);
+        assert_eq!(values[..2], [1.0, 2.5]);
+        assert!(values[2].is_nan() && values[3].is_nan() && values[4] == 3.0 && values[5].is_nan());
+        // Blank lines count.
+        assert_eq!(lines.train.cell(2, "x").line, Some(5));
+        let array = load(&format!("[{}]", ROWS.join(",\n"))).unwrap();
+        let bits = |loaded: &Loaded| format!("{:?}", loaded.train.columns);
+        assert_eq!(bits(&array), bits(&lines));
+    }
+
+    #[test]
+    fn wide_integers_lose_no_digit_and_are_noted() {
+        let loaded = load("{\"id\": 9007199254740993}\n{\"id\": 5}\n").unwrap();
+        assert_eq!(
+            cells(&loaded, "id"),
+            texts(&[Some("9007199254740993"), Some("5")])
+        );
+        assert!(
+            loaded.notes[0].text.contains("\"id\""),
+            "{:?}",
+            loaded.notes
+        );
+    }
+
+    #[test]
+    fn faults_are_named_with_line_and_place() {
+        for (text, expected) in [
+            (
+                "{\"a\": 1}\n\n{\"a\": 1,}\n",
+                "t.jsonl:3: found trailing comma at character 9, expected a JSON object",
+            ),
+            (
+                "{\"a\": 1}\n[1]\n",
+                "t.jsonl:2: found invalid type: sequence, expected an object",
+            ),
+            (
+                "{\"a\": 1} x\n",
+                "t.jsonl:1: found trailing characters at character 10",
+            ),
+            (
+                "{\"a\": 1, \"a\": 2}",
+                "t.jsonl:1: column \"a\": found the name twice in one object",
+            ),
+            (
+                "{\"a\": [1]}\n{\"a\": [1, 2]}",
+                "t.jsonl:2: column \"a\": found a list of 2 numbers, where earlier rows have 1",
+            ),
+            (
+                "{\"a\": [1]}\n{\"a\": 2}",
+                "t.jsonl:2: column \"a\": found a single value",
+            ),
+            (
+                "{\"a\": 2}\n{\"a\": [1]}",
+                "t.jsonl:2: column \"a\": found a list, expected a single value",
+            ),
+            (
+                "{\"a\": [\"x\"]}",
+                "t.jsonl:1: column \"a\": found a list with something else",
+            ),
+            (
+                "{\n\"a\": 1\n}",
+                "t.jsonl:1: found EOF while parsing an object at character 1, expected a JSON object; write each object on one line",
+            ),
+            (
+                "{\"a\": [1, 2], \"b\": [1, 2]}",
+                "t.jsonl: found one object of columns",
+            ),
+            (
+                "[{\"a\": 1},\n{\"a\": }]",
+                "t.jsonl:2: found expected value at character 7",
+            ),
+        ] {
+            let message = load(text).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn rows_of_ever_new_names_are_no_table() {
+        let rows: String = (0..5000).map(|i| format!("{{\"a{i}\": 1}}\n")).collect();
+        let message = load(&rows).unwrap_err().to_string();
+        assert!(
+            message.contains("names that hardly any row shares"),
+            "{message}"
+        );
+    }
+}

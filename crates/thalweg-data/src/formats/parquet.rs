@@ -1,0 +1,90 @@
+//! Apache Parquet.
+
+use std::sync::Mutex;
+
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use thalweg_core::registry::Description;
+
+use super::format::Format;
+use crate::columnar::{Collector, collectors, finish, guarded, refusal};
+use crate::compression::{BOMB, is_bomb};
+use crate::error::{Error, Location, Result};
+use crate::input::Input;
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
+
+/// How it is recognized and read.
+pub static FORMAT: Format = Format {
+    description: Description {
+        name: "parquet",
+        summary: "Apache Parquet: numbers, text, categories, dates and lists of one length, as their types say",
+        equation: "",
+        source: "parquet.apache.org",
+        parameters: &[],
+    },
+    endings: &["parquet", "pq"],
+    recognizes: |head| head.starts_with(b"PAR1"),
+    read: |input, options| guarded(&input.file.clone(), || read(input, options)),
+    write: Some(crate::columnar::write),
+    folder: None,
+    #[cfg(test)]
+    example: || include_bytes!("../../tests/small.parquet").to_vec(),
+};
+
+const BATCH: usize = 1 << 14;
+
+fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
+    let bytes = bytes::Bytes::from(input.take(u64::MAX)?);
+    let file = input.file;
+    let fail = |error: ParquetError| refusal(&file, &error.to_string());
+    let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(fail)?;
+    let groups = metadata.metadata().row_groups();
+    let cells = groups.iter().map(|group| {
+        let rows = u64::try_from(group.num_rows()).unwrap_or_default();
+        rows.saturating_mul(group.num_columns() as u64)
+    });
+    if is_bomb(
+        bytes.len() as u64,
+        cells.fold(0, u64::saturating_add).saturating_mul(8),
+    ) {
+        let error = Error::invalid(Location::file(file), BOMB, "a file of data");
+        return Err(error.remedy("write it with more columns or fewer rows"));
+    }
+    let mut columns = collectors(metadata.schema(), options);
+    // Each column for itself, so that threads change nothing.
+    let read_column = |at: usize, column: &mut Collector| -> Result<()> {
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone());
+        let mask = ProjectionMask::roots(builder.parquet_schema(), [at]);
+        let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
+        for batch in reader.map_err(fail)? {
+            let batch = batch.map_err(|error| refusal(&file, &error.to_string()))?;
+            column.append(batch.column(0), &file)?;
+        }
+        Ok(())
+    };
+    let work = Mutex::new(columns.iter_mut().enumerate());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let thread = || {
+        let next = || work.lock().ok()?.next();
+        while let Some((at, column)) = next() {
+            read_column(at, column)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(thread)).collect();
+        let own = thread();
+        let joined = others.into_iter().map(|other| {
+            other
+                .join()
+                .unwrap_or_else(|_| Err(refusal(&file, "its reader gave up")))
+        });
+        joined.fold(own, Result::and)
+    })?;
+    finish(file, columns)
+}

@@ -1,0 +1,292 @@
+//! Several files with the rows of one table.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use thalweg_core::dataset::Values;
+
+use crate::compression::plain_name;
+use crate::error::{Error, Location, Note, Result, quote, quote_list};
+use crate::formats;
+use crate::input::Input;
+use crate::loaded::Loaded;
+use crate::options::{ExpectedColumns, ReadOptions};
+use crate::table::{Block, Column, ColumnData, MISSING, Table, TextColumn, number_text};
+use crate::typed::TypedColumn;
+
+/// Reads the files in this order, under a name for all of them.
+///
+/// # Errors
+/// If a file cannot be read, or has other columns than the first.
+pub fn read(name: &str, files: &[PathBuf], options: &ReadOptions) -> Result<Loaded> {
+    let mut options = options.clone();
+    let mut parts: Vec<Loaded> = Vec::with_capacity(files.len());
+    for path in files {
+        let part = formats::read(Input::open(path)?, &options)?;
+        if part.test.is_some() {
+            let found = "a test part of its own";
+            let error = Error::invalid(part.train.location(), found, "rows of one table");
+            return Err(error.remedy("give the file alone"));
+        }
+        // In later files the names tell a header from rows, and a file without one has them.
+        options.expected.get_or_insert_with(|| ExpectedColumns {
+            names: part.train.names().map(str::to_owned).collect(),
+            image: part.train.image_shape(),
+            ..Default::default()
+        });
+        parts.push(part);
+    }
+    // Numbers that are text in another file are spelled as there.
+    let mixed: Vec<String> = mixed(&parts);
+    if !mixed.is_empty() {
+        options.categorical.extend(mixed.iter().cloned());
+        for (part, path) in parts.iter_mut().zip(files) {
+            let is_number = |name: &String| part.train.column(name).is_some_and(has_numbers);
+            if mixed.iter().any(is_number) {
+                *part = formats::read(Input::open(path)?, &options)?;
+            }
+        }
+    }
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().ok_or_else(|| {
+        Error::invalid(
+            Location::field("data.source"),
+            "no file",
+            "the files of a table",
+        )
+    })?;
+    all.train.parts.push((0, all.train.file.clone()));
+    for part in parts {
+        append(&mut all.train, part.train)?;
+        let news = part
+            .notes
+            .into_iter()
+            .filter(|note| !all.notes.contains(note));
+        let news: Vec<Note> = news.collect();
+        all.notes.extend(news);
+    }
+    all.train.file = name.to_owned();
+    Ok(all)
+}
+
+/// The columns that are numbers in one file and text in another.
+fn mixed(parts: &[Loaded]) -> Vec<String> {
+    let columns = || parts.iter().flat_map(|part| &part.train.columns);
+    let texts = columns().filter(|column| matches!(column.data, ColumnData::Text(_)));
+    let texts: HashSet<&str> = texts.map(|column| column.name.as_str()).collect();
+    let numbers =
+        columns().filter(|column| texts.contains(column.name.as_str()) && has_numbers(column));
+    let mut mixed: Vec<String> = numbers.map(|column| column.name.clone()).collect();
+    mixed.sort();
+    mixed.dedup();
+    mixed
+}
+
+fn has_numbers(column: &Column) -> bool {
+    matches!(&column.data, ColumnData::Numeric(numbers) if numbers.iter().any(|x| !x.is_nan()))
+}
+
+/// Reads the files of a folder; `None` if there are none. Hidden files and those that begin with
+/// `_` do not count: programs leave them as marks.
+///
+/// # Errors
+/// As [`read`], and if the files are of several kinds.
+pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Option<Loaded>> {
+    let name = folder.display().to_string();
+    let entries = std::fs::read_dir(folder).map_err(|error| Error::reading(&name, error))?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        !name.starts_with(['.', '_']) && !name.ends_with(".crc")
+    });
+    paths.sort();
+    let (files, folders): (Vec<PathBuf>, Vec<PathBuf>) =
+        paths.into_iter().partition(|path| path.is_file());
+    let fail = |found: String, expected: &str, remedy: &str| {
+        Err(Error::invalid(Location::file(&name), found, expected).remedy(remedy))
+    };
+    if !folders.is_empty() {
+        return match folders.iter().any(|folder| is_partition(folder)) {
+            false => Ok(None),
+            true => fail(
+                format!("folders in a folder ({})", names(&folders)),
+                "files with the rows of one table",
+                "give the files as a pattern such as FOLDER/*/*.parquet",
+            ),
+        };
+    }
+    let ending = |path: &PathBuf| {
+        let name = path.to_string_lossy().to_lowercase();
+        Path::new(plain_name(&name))
+            .extension()
+            .map(|ending| ending.to_owned())
+    };
+    if files
+        .windows(2)
+        .any(|pair| ending(&pair[0]) != ending(&pair[1]))
+    {
+        return fail(
+            format!("files of several kinds ({})", names(&files)),
+            "files with the rows of one table",
+            "give the file itself, or a pattern such as FOLDER/*.csv",
+        );
+    }
+    match files.is_empty() {
+        true => Ok(None),
+        false => read(&name, &files, options).map(Some),
+    }
+}
+
+/// Whether the name of a folder is a value of its rows: `year=2024`.
+fn is_partition(folder: &Path) -> bool {
+    folder
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().contains('='))
+}
+
+fn names(paths: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let names: Vec<String> = paths.iter().map(name).collect();
+    quote_list(names.iter().map(String::as_str))
+}
+
+/// Adds the rows of a table with the same columns, in any order.
+fn append(table: &mut Table, mut other: Table) -> Result<()> {
+    let first = table
+        .parts
+        .first()
+        .map_or(&table.file, |(_, file)| file)
+        .clone();
+    for column in &mut table.columns {
+        let Some(at) = other.columns.iter().position(|c| c.name == column.name) else {
+            let found = format!("no column {}", quote(&column.name));
+            let expected = format!("the columns of {first}");
+            return Err(Error::invalid(other.location(), found, expected)
+                .remedy("give files with the same columns"));
+        };
+        let added = other.columns.swap_remove(at).data;
+        let data = std::mem::replace(&mut column.data, ColumnData::Numeric(Vec::new()));
+        column.data = join(data, added).map_err(|found| {
+            let location = other.location().column(&column.name);
+            Error::invalid(location, found, format!("what the column is in {first}"))
+        })?;
+    }
+    if let [column, ..] = other.columns.as_slice() {
+        let found = format!("the column {}", quote(&column.name));
+        let expected = format!("only the columns of {first}");
+        return Err(Error::invalid(other.location(), found, expected)
+            .remedy("give files with the same columns"));
+    }
+    match (&mut table.lines, &other.lines) {
+        (Some(lines), Some(others)) => lines.append(table.rows, others),
+        _ => table.lines = None,
+    }
+    table.parts.push((table.rows, other.file));
+    table.rows += other.rows;
+    Ok(())
+}
+
+/// The values of two columns one after the other: numbers beside text become text.
+fn join(data: ColumnData, added: ColumnData) -> Result<ColumnData, String> {
+    Ok(match (data, added) {
+        (ColumnData::Numeric(mut numbers), ColumnData::Numeric(added)) => {
+            numbers.extend(added);
+            ColumnData::Numeric(numbers)
+        }
+        (ColumnData::Time(mut seconds), ColumnData::Time(added)) => {
+            seconds.extend(added);
+            ColumnData::Time(seconds)
+        }
+        (ColumnData::Block(block), ColumnData::Block(added)) => {
+            ColumnData::Block(join_blocks(block, added)?)
+        }
+        (ColumnData::Block(_), _) | (_, ColumnData::Block(_)) => {
+            return Err("single values beside lists".to_owned());
+        }
+        (ColumnData::Time(_), _) | (_, ColumnData::Time(_)) => {
+            return Err("dates beside other values".to_owned());
+        }
+        (data, added) => {
+            let mut texts = text(data);
+            let added = text(added);
+            let index: HashMap<&String, u32> = texts.levels.iter().zip(0..).collect();
+            let (mut codes, mut new) = (Vec::new(), Vec::new());
+            for level in &added.levels {
+                codes.push(match index.get(level) {
+                    Some(&code) => code,
+                    None => {
+                        new.push(level.clone());
+                        (texts.levels.len() + new.len() - 1) as u32
+                    }
+                });
+            }
+            // Words for "missing" of another file mean nothing more.
+            let same_words = texts.words == added.words;
+            let missing = |code: u32| if same_words { code } else { MISSING };
+            let code = |&code: &u32| codes.get(code as usize).copied().unwrap_or(missing(code));
+            texts.codes.extend(added.codes.iter().map(code));
+            texts.levels.extend(new);
+            ColumnData::Text(texts)
+        }
+    })
+}
+
+fn text(data: ColumnData) -> TextColumn {
+    let numbers = match data {
+        ColumnData::Text(text) => return text,
+        ColumnData::Numeric(numbers) => numbers,
+        ColumnData::Block(_) | ColumnData::Time(_) => return TextColumn::default(),
+    };
+    let mut column = TypedColumn::text();
+    for number in numbers {
+        match number.is_nan() {
+            true => column.push_missing(),
+            false => column.push_text(&number_text(number)),
+        }
+    }
+    match column.finish() {
+        ColumnData::Text(text) => text,
+        _ => TextColumn::default(),
+    }
+}
+
+fn join_blocks(mut block: Block, added: Block) -> Result<Block, String> {
+    if block.shape != added.shape {
+        return Err(format!(
+            "rows of shape {:?} beside {:?}",
+            added.shape, block.shape
+        ));
+    }
+    block.values = match (block.values, added.values) {
+        (
+            Values::U8 {
+                mut bytes,
+                scale,
+                offset,
+            },
+            Values::U8 { bytes: added, .. },
+        ) => {
+            bytes.extend(added);
+            Values::U8 {
+                bytes,
+                scale,
+                offset,
+            }
+        }
+        (Values::F32(mut values), Values::F32(added)) => {
+            values.extend(added);
+            Values::F32(values)
+        }
+        (Values::F64(mut values), Values::F64(added)) => {
+            values.extend(added);
+            Values::F64(values)
+        }
+        _ => return Err("numbers of another type".to_owned()),
+    };
+    Ok(block)
+}

@@ -1,0 +1,254 @@
+//! Columns of cells that have a type of their own, as those of JSON, ARFF and Arrow have: text
+//! stays text, and an integer keeps all of its digits.
+
+use std::collections::HashMap;
+
+use crate::error::{Note, quote_list};
+use crate::table::{Column, ColumnData, MISSING, TextColumn, number_text};
+
+/// A column that grows by a cell: numbers as long as all cells are, else text.
+///
+/// Integers that f64 cannot hold exactly make text of the column, so that identifiers stay what
+/// they are.
+#[derive(Debug, Clone)]
+pub struct TypedColumn {
+    state: State,
+    /// Whether every number so far is an integer.
+    integers: bool,
+    /// Whether it is text because of integers that f64 cannot hold.
+    wide: bool,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Numbers(Vec<f64>),
+    Text { codes: Vec<u32>, levels: Levels },
+}
+
+/// Distinct texts in the order of first appearance.
+#[derive(Debug, Clone, Default)]
+pub struct Levels(HashMap<String, u32>);
+
+impl Levels {
+    /// The code of a text, a new one where it is new.
+    pub fn code(&mut self, text: &str) -> u32 {
+        if let Some(&code) = self.0.get(text) {
+            return code;
+        }
+        let code = self.0.len() as u32;
+        self.0.insert(text.to_owned(), code);
+        code
+    }
+
+    /// The texts by their codes.
+    pub fn into_texts(self) -> Vec<String> {
+        let mut texts: Vec<(u32, String)> = (self.0.into_iter())
+            .map(|(text, code)| (code, text))
+            .collect();
+        texts.sort_unstable();
+        texts.into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+/// The largest integer up to which f64 holds every one.
+const EXACT: i128 = 1 << 53;
+
+impl TypedColumn {
+    /// A column of `rows` missing cells.
+    pub fn missing(rows: usize) -> Self {
+        Self {
+            state: State::Numbers(vec![f64::NAN; rows]),
+            integers: true,
+            wide: false,
+        }
+    }
+
+    /// An empty column that is text whatever its cells are.
+    pub fn text() -> Self {
+        let mut column = Self::missing(0);
+        column.make_text();
+        column
+    }
+
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        match &self.state {
+            State::Numbers(numbers) => numbers.len(),
+            State::Text { codes, .. } => codes.len(),
+        }
+    }
+
+    /// Whether no cell has a value.
+    pub fn is_missing(&self) -> bool {
+        matches!(&self.state, State::Numbers(numbers) if numbers.iter().all(|x| x.is_nan()))
+    }
+
+    /// Adds missing cells up to `rows`.
+    pub fn fill(&mut self, rows: usize) {
+        match &mut self.state {
+            State::Numbers(numbers) => numbers.resize(rows.max(numbers.len()), f64::NAN),
+            State::Text { codes, .. } => codes.resize(rows.max(codes.len()), MISSING),
+        }
+    }
+
+    /// Adds a missing cell.
+    pub fn push_missing(&mut self) {
+        self.fill(self.len() + 1);
+    }
+
+    /// Adds a number; NaN is missing.
+    pub fn push_number(&mut self, number: f64) {
+        match &mut self.state {
+            State::Numbers(numbers) => {
+                self.integers &= number.is_nan();
+                numbers.push(number);
+            }
+            State::Text { .. } if number.is_nan() => self.push_missing(),
+            State::Text { .. } => self.push_text(&number_text(number)),
+        }
+    }
+
+    /// Adds numbers, NaN where missing.
+    pub fn extend(&mut self, numbers: impl Iterator<Item = f64>, integers: bool) {
+        match &mut self.state {
+            State::Numbers(all) => {
+                self.integers &= integers;
+                all.extend(numbers);
+            }
+            State::Text { .. } => numbers.for_each(|number| self.push_number(number)),
+        }
+    }
+
+    /// Adds an integer.
+    pub fn push_integer(&mut self, integer: i128) {
+        let number = integer as f64;
+        let exact = integer.abs() <= EXACT || (number.abs() < 1e38 && number as i128 == integer);
+        match &mut self.state {
+            State::Numbers(numbers) if exact => numbers.push(number),
+            State::Numbers(_) => {
+                self.wide = true;
+                self.push_text(&integer.to_string());
+            }
+            State::Text { .. } => self.push_text(&integer.to_string()),
+        }
+    }
+
+    /// Adds a truth value, as the text `true` or `false`.
+    pub fn push_truth(&mut self, truth: bool) {
+        self.push_text(if truth { "true" } else { "false" });
+    }
+
+    /// Adds a text.
+    pub fn push_text(&mut self, text: &str) {
+        self.make_text();
+        if let State::Text { codes, levels } = &mut self.state {
+            codes.push(levels.code(text));
+        }
+    }
+
+    fn make_text(&mut self) {
+        let State::Numbers(numbers) = &self.state else {
+            return;
+        };
+        let mut levels = Levels::default();
+        let integers = self.integers;
+        let code = |&number: &f64| match number.is_nan() {
+            true => MISSING,
+            false if integers => levels.code(&format!("{number:.0}")),
+            false => levels.code(&number_text(number)),
+        };
+        let codes = numbers.iter().map(code).collect();
+        self.state = State::Text { codes, levels };
+    }
+
+    /// Whether it is text because of integers that f64 cannot hold.
+    pub fn is_wide(&self) -> bool {
+        self.wide
+    }
+
+    /// The finished column.
+    pub fn finish(self) -> ColumnData {
+        match self.state {
+            State::Numbers(numbers) => ColumnData::Numeric(numbers),
+            State::Text { codes, levels } => ColumnData::Text(TextColumn {
+                codes,
+                levels: levels.into_texts(),
+                words: Vec::new(),
+            }),
+        }
+    }
+}
+
+/// Named columns, and a note on those that are text because of their integers.
+pub fn finish(columns: Vec<(String, TypedColumn)>) -> (Vec<Column>, Option<Note>) {
+    let wide = columns.iter().filter(|(_, column)| column.is_wide());
+    let note = wide_note(wide.map(|(name, _)| name.as_str()));
+    let finish = |(name, column): (String, TypedColumn)| Column {
+        name,
+        data: column.finish(),
+    };
+    (columns.into_iter().map(finish).collect(), note)
+}
+
+/// A note that these columns are text because of their integers; `None` if there are none.
+pub fn wide_note<'a>(names: impl Iterator<Item = &'a str>) -> Option<Note> {
+    let mut names = names.peekable();
+    names.peek()?;
+    let names = quote_list(names);
+    let text = "integers of more than 53 bits are read as text, so that no digit is lost: columns";
+    Some(Note::info(format!("{text} {names}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(column: TypedColumn) -> Vec<Option<String>> {
+        let column = Column {
+            name: "a".to_owned(),
+            data: column.finish(),
+        };
+        (0..4).map(|row| column.text(row)).collect()
+    }
+
+    #[test]
+    fn integers_keep_every_digit() {
+        let mut exact = TypedColumn::missing(1);
+        // A multiple of 512, as whole seconds in nanoseconds are.
+        for integer in [1 << 53, -7, 1_700_000_000_000_000_000] {
+            exact.push_integer(integer);
+        }
+        assert!(!exact.is_wide());
+        let ColumnData::Numeric(numbers) = exact.finish() else {
+            panic!("not numbers");
+        };
+        assert_eq!(numbers[1..], [9007199254740992.0, -7.0, 1.7e18]);
+        let mut wide = TypedColumn::missing(1);
+        for integer in [100_000_000_000_000_000, (1 << 53) + 1, i128::MAX] {
+            wide.push_integer(integer);
+        }
+        assert!(wide.is_wide());
+        let digits = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            texts(wide),
+            [
+                None,
+                digits("100000000000000000"),
+                digits("9007199254740993"),
+                digits("170141183460469231731687303715884105727")
+            ]
+        );
+    }
+
+    #[test]
+    fn text_stays_text_and_makes_text_of_numbers() {
+        let mut column = TypedColumn::missing(0);
+        column.push_number(2.5);
+        column.push_missing();
+        column.push_text("7");
+        column.push_truth(true);
+        assert!(!column.is_wide());
+        let expected = [Some("2.5"), None, Some("7"), Some("true")];
+        assert_eq!(texts(column), expected.map(|text| text.map(str::to_owned)));
+    }
+}
