@@ -23,6 +23,10 @@ pub fn check(flag: &str, output: &Path, model: &Path, data: &Source) -> Result<(
             inputs.extend(entries.map(|entry| (entry.path(), "a file of the data")));
         }
         Source::Path(path) => inputs.push((path.clone(), "the data")),
+        Source::Files(text) => {
+            let files = thalweg_data::source::files(text).unwrap_or_default();
+            inputs.extend(files.into_iter().map(|path| (path, "a file of the data")));
+        }
         Source::Stdin => inputs.push((PathBuf::from("/dev/stdin"), "the data")),
         Source::Builtin(_) => {}
     }
