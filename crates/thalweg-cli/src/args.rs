@@ -37,7 +37,7 @@ pub struct Cli {
 pub enum Command {
     /// Train a network on a table or images
     Train(Box<TrainArgs>),
-    /// Predict new rows with a trained model, as CSV
+    /// Predict new rows with a trained model
     Predict(PredictArgs),
     /// Score a trained model on rows whose targets are known
     Evaluate(EvaluateArgs),
@@ -47,6 +47,8 @@ pub enum Command {
     Importance(ImportanceArgs),
     /// Show what a data file or a model holds
     Info(InfoArgs),
+    /// Write data in another format
+    Convert(ConvertArgs),
     /// List what can be named or set: optimizers, losses, layers, penalties, stopping, …
     List(ListArgs),
     /// Measure how fast this machine trains
@@ -182,7 +184,8 @@ pub struct PredictArgs {
     pub model: PathBuf,
     #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
     pub data: String,
-    /// Where the predictions go [default: standard output]
+    /// Where the predictions go: CSV, or what the ending says (.tsv, .jsonl, .parquet; .csv.gz …)
+    /// [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// The probability of each class or label instead of the likeliest; models by margins (hinge,
@@ -291,6 +294,29 @@ pub struct InfoArgs {
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub read: ReadFlags,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Numbers, dates and missing values are written as they were read; an official test part goes to a file of
+its own beside OUT.
+
+Examples:
+  thalweg convert measures.arff measures.csv
+  thalweg convert 'parts/*.csv.gz' all.parquet
+  thalweg convert log.jsonl - | head")]
+pub struct ConvertArgs {
+    #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
+    pub data: String,
+    /// The file to write; its ending says the format: .csv, .tsv, .jsonl, .parquet, also compressed
+    /// (.csv.gz, .zst, .xz, .bz2); - is CSV on standard output
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// File of labels that belongs to DATA (IDX, .npy)
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
     #[command(flatten)]
     pub read: ReadFlags,
 }

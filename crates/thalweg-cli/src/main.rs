@@ -4,6 +4,7 @@
 mod args;
 mod bench;
 mod compare;
+mod convert;
 mod evaluate;
 mod exit;
 mod flags;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Importance(args) => importance::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::List(args) => list::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

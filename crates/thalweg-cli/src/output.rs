@@ -17,19 +17,34 @@ pub fn check(flag: &str, output: &Path, model: &Path, data: &Source) -> Result<(
     for name in [MODEL, CONFIG, LOG, CHECKPOINT, REPORT] {
         inputs.push((model.with_file_name(name), "a file of the model's run"));
     }
+    inputs.extend(data_files(data));
+    refuse_any(flag, output, inputs)
+}
+
+/// Refuses an output that is among the data.
+pub fn check_data(flag: &str, output: &Path, data: &Source) -> Result<()> {
+    refuse_any(flag, output, data_files(data))
+}
+
+/// The files of the data, and what they are.
+fn data_files(data: &Source) -> Vec<(PathBuf, &'static str)> {
+    let all = |paths: Vec<PathBuf>| {
+        let named = paths.into_iter().map(|path| (path, "a file of the data"));
+        named.collect()
+    };
     match data {
         Source::Path(path) if path.is_dir() => {
             let entries = fs::read_dir(path).into_iter().flatten().flatten();
-            inputs.extend(entries.map(|entry| (entry.path(), "a file of the data")));
+            all(entries.map(|entry| entry.path()).collect())
         }
-        Source::Path(path) => inputs.push((path.clone(), "the data")),
-        Source::Files(text) => {
-            let files = thalweg_data::source::files(text).unwrap_or_default();
-            inputs.extend(files.into_iter().map(|path| (path, "a file of the data")));
-        }
-        Source::Stdin => inputs.push((PathBuf::from("/dev/stdin"), "the data")),
-        Source::Builtin(_) => {}
+        Source::Path(path) => vec![(path.clone(), "the data")],
+        Source::Files(text) => all(thalweg_data::source::files(text).unwrap_or_default()),
+        Source::Stdin => vec![(PathBuf::from("/dev/stdin"), "the data")],
+        Source::Builtin(_) => Vec::new(),
     }
+}
+
+fn refuse_any(flag: &str, output: &Path, inputs: Vec<(PathBuf, &str)>) -> Result<()> {
     let target = destination(output);
     for (path, what) in inputs {
         // A name that is not there yet is compared as a name.

@@ -1,4 +1,4 @@
-//! `thalweg predict`: a model's predictions as CSV.
+//! `thalweg predict`: a model's predictions, in the format of the output's ending.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use thalweg::Model;
 use thalweg::fields::paths_by_flags;
 use thalweg::predictions::Columns;
 use thalweg_core::Error;
-use thalweg_data::{Source, Task};
+use thalweg_data::{Source, Task, formats};
 
 use crate::args::PredictArgs;
 use crate::exit::Result;
@@ -52,8 +52,15 @@ pub fn run(args: &PredictArgs) -> Result<()> {
             Ok(output.flush()?)
         }
         Some(path) => {
-            let mut bytes = Vec::new();
-            predictions.write_csv(&mut bytes, columns)?;
+            let name = path.to_string_lossy();
+            let bytes = match formats::check_written(&name).is_ok() {
+                true => formats::write(&predictions.table(columns), &name)?,
+                false => {
+                    let mut bytes = Vec::new();
+                    predictions.write_csv(&mut bytes, columns)?;
+                    bytes
+                }
+            };
             output::write(path, &bytes)
         }
     }

@@ -332,8 +332,8 @@ pub fn number_text(value: f64) -> String {
 }
 
 impl Table {
-    /// A table without lines and roles, as binary formats have it.
-    pub(crate) fn without_lines(file: String, rows: usize, columns: Vec<Column>) -> Self {
+    /// A table without lines and roles, as binary formats have it: columns of `rows` values each.
+    pub fn without_lines(file: String, rows: usize, columns: Vec<Column>) -> Self {
         Self {
             file,
             columns,

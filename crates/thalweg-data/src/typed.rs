@@ -179,6 +179,15 @@ impl TypedColumn {
     }
 }
 
+impl ColumnData {
+    /// A column of these texts.
+    pub fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut column = TypedColumn::text();
+        texts.into_iter().for_each(|text| column.push_text(text));
+        column.finish()
+    }
+}
+
 /// Named columns, and a note on those that are text because of their integers.
 pub fn finish(columns: Vec<(String, TypedColumn)>) -> (Vec<Column>, Option<Note>) {
     let wide = columns.iter().filter(|(_, column)| column.is_wide());

@@ -6,7 +6,9 @@ use thalweg_core::dataset::{Dataset, FeaturesRef};
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_data::table::number_text;
 use thalweg_data::target::labelled;
-use thalweg_data::{Error as DataError, Note, Part, Preprocessing, ReadOptions, Table, Task};
+use thalweg_data::{
+    Column, ColumnData, Error as DataError, Note, Part, Preprocessing, ReadOptions, Table, Task,
+};
 
 use crate::error::Result;
 use crate::inspection::{Inspect, Inspection, Subject, inspect};
@@ -225,6 +227,30 @@ impl Predictions<'_> {
             writeln!(output, "{}", cells.join(","))?;
         }
         Ok(())
+    }
+
+    /// The same as a table, to be written in any format.
+    pub fn table(&self, columns: Columns) -> Table {
+        let rows: Vec<Vec<String>> = self.rows().map(|row| self.cells(row, columns)).collect();
+        let is_text = !self.preprocessing.classes().is_empty() && columns == Columns::Answers;
+        let column = |(j, name): (usize, String)| {
+            let cells = rows.iter().map(|row| row[j].as_str());
+            let data = match is_text {
+                true => ColumnData::texts(cells),
+                // What is written is what is read back.
+                false => {
+                    ColumnData::Numeric(cells.map(|x| x.parse().unwrap_or(f64::NAN)).collect())
+                }
+            };
+            Column { name, data }
+        };
+        let columns = self
+            .header(columns)
+            .into_iter()
+            .enumerate()
+            .map(column)
+            .collect();
+        Table::without_lines("predictions".to_owned(), rows.len(), columns)
     }
 
     fn header(&self, columns: Columns) -> Vec<String> {

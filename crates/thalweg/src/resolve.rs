@@ -1,6 +1,6 @@
 //! From a request, a config and what the data are to a resolved config.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thalweg_core::Isa;
 use thalweg_core::error::Error;
@@ -29,19 +29,25 @@ fn make_absolute(config: &mut Config) -> Result<()> {
         let fail = |error| input(format!("{}: {error}", path.display()));
         std::path::absolute(path).map_err(fail)
     };
-    if config.data.source != IN_MEMORY
-        && let Source::Path(path) = Source::parse(&config.data.source)?
-    {
-        config.data.source = absolute(&path)?
-            .into_os_string()
-            .into_string()
-            .map_err(|path| {
-                Error::invalid(
-                    "`data.source`",
-                    path.display().to_string(),
-                    "a path in UTF-8",
-                )
-            })?;
+    if config.data.source != IN_MEMORY {
+        let in_utf8 = |path: PathBuf| {
+            path.into_os_string().into_string().map_err(|path| {
+                let found = path.display().to_string();
+                Error::invalid("`data.source`", found, "a path in UTF-8")
+            })
+        };
+        match Source::parse(&config.data.source)? {
+            Source::Path(path) => config.data.source = in_utf8(absolute(&path)?)?,
+            Source::Files(text) => {
+                let files = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|file| !file.is_empty());
+                let files = files.map(|file| Ok(in_utf8(absolute(Path::new(file))?)?));
+                config.data.source = files.collect::<Result<Vec<_>>>()?.join(",");
+            }
+            Source::Stdin | Source::Builtin(_) => {}
+        }
     }
     let data = &mut config.data;
     let paths = [

@@ -10,6 +10,9 @@ use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::table::Table;
 
+/// Makes the bytes of a file that holds a table; the text is the ending of its name.
+pub type Writer = fn(&Table, &str) -> Result<Vec<u8>>;
+
 /// How files of a format are recognized and read.
 pub struct Format {
     /// Its name, a line on what such files hold, and the source of the specification.
@@ -21,7 +24,7 @@ pub struct Format {
     /// Reads a file.
     pub read: fn(Input, &ReadOptions) -> Result<Loaded>,
     /// The bytes of a file with this ending that holds a table, if such files are written.
-    pub write: Option<fn(&Table, &str) -> Result<Vec<u8>>>,
+    pub write: Option<Writer>,
     /// How a folder of such files is read, if it can be.
     pub folder: Option<Folder>,
     /// A small valid file of three rows, on which the tests of all formats run.

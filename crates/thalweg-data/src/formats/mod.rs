@@ -18,12 +18,14 @@ mod packed_tests;
 mod parquet;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written_tests;
 
 use std::path::Path;
 
 use thalweg_core::registry::Description;
 
-pub use format::{Folder, Format};
+pub use format::{Folder, Format, Writer};
 
 use crate::compression;
 use crate::error::{Error, Location, Result, did_you_mean, quote};
@@ -83,34 +85,42 @@ pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
 /// # Errors
 /// If no format with such an ending is written, or it cannot hold the table.
 pub fn write(table: &Table, name: &str) -> Result<Vec<u8>> {
+    let (ending, write) = writer(name)?;
+    let bytes = write(table, &ending)?;
+    compression::compress(&name.to_lowercase(), bytes).map_err(|error| Error::reading(name, error))
+}
+
+/// Whether a file of that name can be written, before there is anything to write.
+///
+/// # Errors
+/// As [`write`].
+pub fn check_written(name: &str) -> Result<()> {
+    writer(name).map(|_| ())
+}
+
+/// The ending of a name, and what writes such files.
+fn writer(name: &str) -> Result<(String, Writer)> {
     let lower = name.to_lowercase();
-    let plain = compression::plain_name(&lower);
-    let ending = Path::new(plain)
-        .extension()
-        .and_then(|ending| ending.to_str());
-    let written = FORMATS
+    let ending = Path::new(compression::plain_name(&lower)).extension();
+    let ending = ending
+        .and_then(|ending| ending.to_str())
+        .unwrap_or_default();
+    let is_its = |format: &&&Format| format.endings.contains(&ending);
+    match FORMATS
         .iter()
-        .filter_map(|format| Some((format.endings, format.write?)));
-    let found = ending.and_then(|ending| {
-        let mut written = written.clone();
-        Some((
-            ending,
-            written.find(|(endings, _)| endings.contains(&ending))?.1,
-        ))
-    });
-    let Some((ending, write)) = found else {
-        let endings: Vec<String> = written
-            .map(|(endings, _)| format!(".{}", endings[0]))
-            .collect();
-        let expected = format!("a name that ends in {}", endings.join(", "));
-        return Err(Error::invalid(
-            Location::file(name),
-            "no ending of a format that is written",
-            expected,
-        ));
-    };
-    let bytes = write(table, ending)?;
-    compression::compress(&lower, bytes).map_err(|error| Error::reading(name, error))
+        .filter(is_its)
+        .find_map(|format| format.write)
+    {
+        Some(write) => Ok((ending.to_owned(), write)),
+        None => {
+            let written = FORMATS.iter().filter(|format| format.write.is_some());
+            let endings = written.map(|format| format!(".{}", format.endings[0]));
+            let endings: Vec<String> = endings.collect();
+            let expected = format!("a name that ends in {}", endings.join(", "));
+            let found = "no ending of a format that is written";
+            Err(Error::invalid(Location::file(name), found, expected))
+        }
+    }
 }
 
 /// Reads a folder as one data set.

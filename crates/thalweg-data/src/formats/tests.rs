@@ -121,7 +121,7 @@ proptest! {
     fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         survive(&bytes);
         survive(&gzip(&bytes));
-        for magic in [&b"\x93NUMPY\x01\x00"[..], b"PK\x03\x04", &[0, 0, 8, 2, 0, 0, 0], b"\x1f\x8b\x08\x00"] {
+        for magic in [&b"\x93NUMPY\x01\x00"[..], b"PK\x03\x04", &[0, 0, 8, 2, 0, 0, 0], b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh9", b"PAR1", b"ARROW1\0\0\xff\xff\xff\xff", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"] {
             survive(&[magic, &bytes].concat());
         }
     }
@@ -129,6 +129,17 @@ proptest! {
     #[test]
     fn no_text_makes_a_reader_panic(text in "[-a0-9.,;\"\n\r\t? eE+]{0,200}") {
         survive(text.as_bytes());
+    }
+
+    #[test]
+    fn no_text_of_a_format_makes_its_reader_panic(
+        json in "(\\{(\"[ab.]\": ?([0-9eE.+-]{1,4}|null|true|\"[x\\\\\"]?\"|\\[[0-9,. ]{0,6}\\]|\\{\"c\": 1\\}),? ?){0,3}\\}?\n?){0,4}",
+        arff in "@relation t\n(@attribute ['a-c ]{1,4} (real|string|\\{[a-c',]{0,5}\\})\n){0,3}@data\n([a-c0-9,?'{} \\\\\"]{0,9}\n){0,5}",
+        libsvm in "([-+0-9.]{0,3}( (qid|[0-9]{1,3}):[-0-9.e]{0,4}){0,4}( #x)?\n){0,5}",
+    ) {
+        for text in [json, arff, libsvm] {
+            survive(text.as_bytes());
+        }
     }
 
     #[test]

@@ -1,0 +1,52 @@
+//! `thalweg convert`: data in another format.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use thalweg::fields::paths_by_flags;
+use thalweg::text::count;
+use thalweg_data::{Source, Table, formats, read};
+
+use crate::args::ConvertArgs;
+use crate::exit::Result;
+use crate::output;
+
+/// The command.
+pub fn run(args: &ConvertArgs) -> Result<()> {
+    let source = Source::parse(&args.data)?;
+    let to_stdout = args.output.as_os_str() == "-";
+    if !to_stdout {
+        output::check_data("OUT", &args.output, &source)?;
+        formats::check_written(&args.output.to_string_lossy())?;
+    }
+    let loaded = read(&source, &args.read.options(args.labels.as_deref())?)?;
+    for note in &loaded.notes {
+        let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
+    }
+    if to_stdout {
+        let bytes = formats::write(&loaded.train, "-.csv")?;
+        return Ok(io::stdout().lock().write_all(&bytes)?);
+    }
+    write(&loaded.train, &args.output)?;
+    match &loaded.test {
+        Some(test) => write(test, &test_name(&args.output)),
+        None => Ok(()),
+    }
+}
+
+fn write(table: &Table, path: &Path) -> Result<()> {
+    output::write(path, &formats::write(table, &path.to_string_lossy())?)?;
+    let (rows, columns) = (
+        count(table.rows, "row"),
+        count(table.columns.len(), "column"),
+    );
+    let _ = writeln!(io::stderr(), "{}: {rows} of {columns}", path.display());
+    Ok(())
+}
+
+/// `digits-test.csv.gz` for `digits.csv.gz`.
+fn test_name(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (stem, endings) = name.split_once('.').unwrap_or((&name, ""));
+    path.with_file_name(format!("{stem}-test.{endings}"))
+}

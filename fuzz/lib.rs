@@ -1,0 +1,26 @@
+//! What every target does with its bytes.
+
+use thalweg_data::{Input, PrepareOptions, ReadOptions, formats, prepare, summarize};
+
+/// Reads the bytes as a file of that format, and makes datasets of it where that succeeds. Nothing
+/// may panic, and an error is one short line.
+pub fn read(format: Option<&str>, bytes: &[u8]) {
+    let options = ReadOptions {
+        format: format.map(str::to_owned),
+        ..ReadOptions::default()
+    };
+    let loaded = Input::bytes("t", bytes.to_vec()).and_then(|input| formats::read(input, &options));
+    match loaded {
+        Ok(loaded) => {
+            summarize(&loaded.train);
+            let _ = prepare(&loaded, None, None, &PrepareOptions::default());
+        }
+        Err(error) => {
+            let line = error.to_string();
+            assert!(
+                !line.contains(char::is_control) && line.chars().count() < 2000,
+                "{line:?}"
+            );
+        }
+    }
+}
