@@ -33,7 +33,20 @@ pub fn run() -> Result<()> {
     stages.run("tests", || tally.run(cargo().args(["test", "--workspace"])))?;
     let has_shared_data = root().join(SHARED_DATA).exists();
     if has_shared_data && tally.ignored > 0 {
-        stages.run("shared data", || tally.run_ignored())?;
+        let others = [
+            "--workspace",
+            "--tests",
+            "--",
+            "--ignored",
+            "--skip",
+            IN_A_BROWSER,
+        ];
+        stages.run("shared data", || tally.run_ignored(&others))?;
+    }
+    let has_browser = BROWSERS.iter().any(|name| is_there(name));
+    if has_browser {
+        let pages = ["-p", "thalweg-cli", "--test", "browser", "--", "--ignored"];
+        stages.run("pages in a browser", || tally.run_ignored(&pages))?;
     }
     stages.run("golden files", oracles::check_closed_forms)?;
 
@@ -45,11 +58,35 @@ pub fn run() -> Result<()> {
     if !has_shared_data {
         println!("ignored tests need the data sets in {SHARED_DATA}, which is not there");
     }
+    if !has_browser {
+        let names = BROWSERS.join(", ");
+        println!("ignored tests of pages need a browser ({names}), and none is there");
+    }
     Ok(())
 }
 
 /// Data sets beside the checkout, which some tests need; these are ignored where it is missing.
 const SHARED_DATA: &str = "../shared/data";
+
+/// What the names of tests that need a browser contain, and the browsers.
+const IN_A_BROWSER: &str = "in_a_browser";
+const BROWSERS: [&str; 5] = [
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "chrome-headless-shell",
+];
+
+/// Whether a program can be started.
+fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
 
 /// Checks every tracked file: `cargo fmt` does not see modules that a macro declares.
 fn format() -> Result<()> {
@@ -107,10 +144,10 @@ impl Tally {
         Ok(())
     }
 
-    /// Runs the tests that are ignored where the shared data are missing, in place of counting them as ignored.
-    fn run_ignored(&mut self) -> Result<()> {
+    /// Runs tests that are ignored where something is missing, in place of counting them as ignored.
+    fn run_ignored(&mut self, arguments: &[&str]) -> Result<()> {
         let mut command = cargo();
-        command.args(["test", "--workspace", "--tests", "--", "--ignored"]);
+        command.arg("test").args(arguments);
         let mut ran = Self::default();
         ran.run(&mut command)?;
         self.passed += ran.passed;

@@ -41,16 +41,17 @@ function scale({ domain, log = false, whole: isWhole = false, labels = null }, r
 function responsive(draw, label, ratio = 0.56, most = 340) {
   const figure = el("figure", {});
   let last = 0;
-  const render = () => {
+  const render = (always) => {
     const width = Math.max(Math.round(figure.clientWidth), 240);
-    if (Math.abs(width - last) < 2) return;
+    if (always !== true && Math.abs(width - last) < 2) return;
     last = width;
     const height = Math.round(Math.min(Math.max(width * ratio, 190), most));
     const svg = svgEl("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
     draw(svg, width, height);
     figure.replaceChildren(svg);
   };
-  new ResizeObserver(render).observe(figure);
+  figure.redraw = () => render(true);
+  new ResizeObserver(() => requestAnimationFrame(render)).observe(figure);
   return figure;
 }
 
@@ -118,7 +119,6 @@ const extent = (values) => {
 // Whoever reads can switch series off by the legend.
 function lines({ label, x, series, xTitle, yTitle, log = null, xLog = false, yDomain = null, xDomain = null, level = null, mark = null, describe = null, ratio, most }) {
   const hidden = new Set();
-  const box = el("div", {});
   const draw = (svg, width, height) => {
     const shown = series.filter((s) => !hidden.has(s.name));
     const all = shown.flatMap((s) => s.values).filter(isNumber);
@@ -156,7 +156,7 @@ function lines({ label, x, series, xTitle, yTitle, log = null, xLog = false, yDo
       };
     });
   };
-  let figure = responsive(draw, label, ratio, most);
+  const figure = responsive(draw, label, ratio, most);
   const named = series.filter((s) => s.name && !s.faint);
   const legend = named.length > 1 && el("div", { class: "legend" }, named.map((s) => {
     const button = el("button", { type: "button", "aria-pressed": "true" }, el("i", { style: `background:${s.colour}` }), s.name);
@@ -164,13 +164,11 @@ function lines({ label, x, series, xTitle, yTitle, log = null, xLog = false, yDo
       const off = !hidden.has(s.name);
       for (const other of series) if (other.name === s.name || other.of === s.name) hidden[off ? "add" : "delete"](other.name);
       button.setAttribute("aria-pressed", String(!off));
-      const again = responsive(draw, label, ratio, most);
-      figure.replaceWith(again);
-      figure = again;
+      figure.redraw();
     });
     return button;
   }));
-  return fill(box, {}, [legend, figure]);
+  return el("div", {}, legend, figure);
 }
 
 // Horizontal bars: { name, value, low, high, text }; with `dot`, points with intervals.
@@ -233,7 +231,7 @@ function columns({ label, items, colour = "var(--a)", xTitle, yTitle, x = null, 
     });
     if (!x) {
       const room = (area.right - area.left) / items.length;
-      const fits = Math.max(...items.map((i) => i.name.length)) * 6.4 < room;
+      const fits = Math.max(...items.map((i) => i.name.length)) * 7 + 4 < room;
       const most = Math.floor((area.right - area.left) / 2 / 6.6);
       items.forEach((item, i) => {
         if (!fits && i > 0 && i < items.length - 1) return;

@@ -48,17 +48,13 @@ function showTip(event, text) {
 }
 const hideTip = () => tip.classList.remove("on");
 
-async function copyText(text, button) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const area = el("textarea", { style: "position:fixed;opacity:0" });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
+function copyText(text, button) {
+  const area = el("textarea", { style: "position:fixed;opacity:0", "aria-label": "copied text" });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  if (!document.execCommand("copy")) navigator.clipboard?.writeText(text).catch(() => {});
+  area.remove();
   const before = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = before), 1200);

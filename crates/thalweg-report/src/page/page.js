@@ -123,7 +123,7 @@ function runPage() {
   columnsRead(inspection);
   const notes = (data.notes || []).filter((note) => !note.warning);
   section("choices", "Choices", "What was not set and how it was chosen, then everything that determines this model.",
-    data.reasons?.length > 0 && table("Chosen", ["Option", "Choice", "Why"], data.reasons.map((r) => [{ node: el("code", {}, r.flag ? `--${r.flag}` : r.field), text: r.flag ? `--${r.flag}` : r.field, class: "nowrap" }, r.choice, r.why])),
+    data.reasons?.length > 0 && table("Chosen", ["Option", "Choice", "Why"], data.reasons.map((r) => [{ node: el("code", {}, r.flag ? `--${r.flag}` : r.field), text: r.flag ? `--${r.flag}` : r.field, class: "nowrap" }, { text: r.choice, class: "any" }, { text: r.why, class: "prose" }])),
     notes.length > 0 && el("div", { style: "margin-top:18px" }, el("h3", {}, "Notes"), el("ul", {}, notes.map((note) => el("li", {}, note.text)))),
     data.config && configBlock(data.config));
   return top;
@@ -195,6 +195,8 @@ function between(points, x) {
 const header = { run: runPage, evaluation: evaluationPage, comparison: comparisonPage }[data.kind]();
 const menu = el("nav", { "aria-label": "Sections" }, el("div", { class: "inner" }, links.map(([id, title]) => el("a", { href: `#${id}` }, title))));
 document.body.append(header, menu, main, el("footer", {}, "Intervals: Wilson's for the accuracy of rows that count alike, else the bootstrap over rows. Drawn from the data in this file; nothing is loaded from a network."), tip);
+
+for (const figure of document.querySelectorAll("figure")) figure.redraw();
 
 const watch = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) for (const a of menu.querySelectorAll("a")) a.classList.toggle("here", a.hash === `#${entry.target.id}`);

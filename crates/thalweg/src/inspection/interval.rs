@@ -18,6 +18,8 @@ const DRAWS: usize = 400;
 const VALUES: usize = 10_000;
 const MOST_ROWS: usize = 1_000;
 const FEWEST_ROWS: usize = 100;
+/// Of more outputs a single score takes too long to be drawn so often.
+const MOST_OUTPUTS: usize = 50;
 /// The normal quantile of 97.5 %.
 const Z: f64 = 1.959_963_984_540_054;
 
@@ -34,7 +36,8 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// An interval for each metric that is defined on most draws; none for a single row.
+/// An interval for each metric that is defined on most draws; none for a single row. Of very many
+/// classes the accuracy alone has one.
 pub(super) fn intervals(judged: &Judged, seed: u64) -> Result<Vec<Interval>> {
     let rows = judged.rows;
     if rows < 2 {
@@ -56,7 +59,12 @@ pub(super) fn intervals(judged: &Judged, seed: u64) -> Result<Vec<Interval>> {
     let judged_part = judged.part(&order);
     let mut weights = vec![0f32; part];
     let mut draws: Vec<Vec<f64>> = vec![Vec::new(); all.len()];
-    for _ in 0..DRAWS {
+    let drawn = if judged.outputs <= MOST_OUTPUTS {
+        DRAWS
+    } else {
+        0
+    };
+    for _ in 0..drawn {
         weights.fill(0.0);
         for _ in 0..part {
             let row = random.below(part as u32) as usize;

@@ -1,0 +1,225 @@
+//! Pages in a browser: they are drawn without an error and without a request, every figure tells its
+//! values under the pointer and has a text for those who do not see it, and all text can be read.
+//! Without a browser these tests are ignored; `cargo xtask test` runs them where there is one.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::Workplace;
+use serde_json::Value;
+
+const WATCH: &str = include_str!("browser/watch.js");
+const PROBE: &str = include_str!("browser/probe.js");
+/// Programs that are Chromium, the first that is there being taken.
+const BROWSERS: [&str; 5] = [
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "chrome-headless-shell",
+];
+
+fn browser() -> &'static str {
+    let is_there = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
+    BROWSERS
+        .iter()
+        .find(is_there)
+        .expect("one of chromium, google-chrome, … in PATH")
+}
+
+/// What the probe finds in a page, in a window of this size.
+fn probed(place: &Workplace, name: &str, size: &str, is_dark: bool) -> Value {
+    let page = place.text(name);
+    let page = page.replacen("<head>", &format!("<head><script>{WATCH}</script>"), 1);
+    let (before, after) = page.rsplit_once("</body>").unwrap();
+    place.write(
+        "probed.html",
+        format!("{before}<script>{PROBE}</script></body>{after}"),
+    );
+    let mut command = Command::new(browser());
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+    ]);
+    command.args(["--enable-logging=stderr", "--dump-dom"]);
+    command.arg(format!(
+        "--user-data-dir={}",
+        place.path("profile").display()
+    ));
+    command.arg(format!("--window-size={size}"));
+    if is_dark {
+        command.arg("--blink-settings=preferredColorScheme=0");
+    }
+    command.arg(address(&place.path("probed.html")));
+    let output = command.output().unwrap();
+    let (dom, log) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    let said: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains(":CONSOLE"))
+        .collect();
+    assert!(said.is_empty(), "{name} {size}: {said:?}");
+    let found = dom
+        .split_once("data-found=\"")
+        .and_then(|(_, rest)| rest.split_once('"'));
+    let (found, _) = found.unwrap_or_else(|| panic!("{name} {size}: no result: {log}"));
+    serde_json::from_str(&decoded(found)).unwrap()
+}
+
+fn address(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
+/// Text of a percent encoding.
+fn decoded(text: &str) -> String {
+    let mut bytes = text.bytes();
+    let mut plain = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let digits = [bytes.clone().next(), bytes.clone().nth(1)]
+            .map(|digit| digit.and_then(|digit| char::from(digit).to_digit(16)));
+        match (byte, digits) {
+            (b'%', [Some(high), Some(low)]) => {
+                plain.push((high * 16 + low) as u8);
+                bytes.nth(1);
+            }
+            _ => plain.push(byte),
+        }
+    }
+    String::from_utf8(plain).unwrap()
+}
+
+/// The page in a wide and a narrow window, in light and dark: `expected` is in its text.
+fn check(place: &Workplace, name: &str, figures: u64, expected: &[&str]) {
+    for (size, is_dark) in [("1280,900", false), ("500,900", true)] {
+        let found = probed(place, name, size, is_dark);
+        let is_empty = |field: &str| found[field].as_array().is_some_and(Vec::is_empty);
+        for field in ["problems", "requests", "unnamed", "silent", "faint"] {
+            assert!(is_empty(field), "{name} {size}: {field}: {}", found[field]);
+        }
+        assert_eq!(found["dark"], is_dark, "{name}");
+        assert!(
+            found["wide"].as_f64().unwrap() <= 0.0,
+            "{name} {size} is too wide: {found}"
+        );
+        assert!(
+            found["figures"].as_u64().unwrap() >= figures,
+            "{name} {size}: {found}"
+        );
+        assert_eq!(
+            found["figures"], found["tips"],
+            "{name} {size}: every figure tells values"
+        );
+        let copied = found["copied"].as_str().unwrap();
+        assert!(copied.len() > 10, "{name} {size}: copied {copied:?}");
+        let text = found["text"].as_str().unwrap();
+        for part in expected {
+            assert!(text.contains(part), "{name} {size}: {part}: {text}");
+        }
+        for part in ["NaN", "undefined", "[object", "Infinity"] {
+            assert!(!text.contains(part), "{name} {size}: {part}: {text}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn the_page_of_a_regression_works_in_a_browser() {
+    let place = Workplace::new();
+    place.train("builtin:diabetes --epochs 40 --out a");
+    check(
+        &place,
+        "a/report.html",
+        10,
+        &[
+            "R²",
+            "best constant",
+            "Predicted and true",
+            "Worst rows",
+            "--lr",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn the_page_of_two_classes_works_in_a_browser() {
+    let place = Workplace::new();
+    place.train("builtin:breast-cancer --epochs 20 --out a");
+    check(
+        &place,
+        "a/report.html",
+        12,
+        &[
+            "Confusion matrix",
+            "Threshold",
+            "ROC",
+            "Calibration",
+            "Lift",
+        ],
+    );
+    place.succeed("evaluate a builtin:breast-cancer --report e.html");
+    check(&place, "e.html", 8, &["these rows", "run: validation"]);
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn the_page_of_images_works_in_a_browser() {
+    let place = Workplace::new();
+    place.train("builtin:digits --epochs 5 --out a");
+    check(
+        &place,
+        "a/report.html",
+        8,
+        &["Worst rows", "What the first layer looks for", "8×8"],
+    );
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn the_page_of_a_comparison_works_in_a_browser() {
+    let place = Workplace::new();
+    place.train("builtin:iris --epochs 20 --out a");
+    place.train("builtin:iris --epochs 35 --lr 0.02 --out b");
+    place.succeed("compare a b --report c.html");
+    check(
+        &place,
+        "c.html",
+        4,
+        &[
+            "2 runs compared",
+            "Validation loss",
+            "training.learning_rate",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn odd_pages_work_in_a_browser_and_run_no_script_of_the_data() {
+    let place = Workplace::new();
+    let mut text = "</script><script>alert(1)</script>,<img src=x onerror=alert(2)>,y\n".to_owned();
+    (0..40).for_each(|i| text.push_str(&format!("{},{},\"<b onclick=alert(3)>\"\n", i % 7, i % 5)));
+    (0..40).for_each(|i| text.push_str(&format!("{},{},b\n", i % 5, i % 7)));
+    place.write("d.csv", text);
+    place.write(
+        "one.csv",
+        "</script><script>alert(1)</script>,<img src=x onerror=alert(2)>,y\n1,2,b\n",
+    );
+    place.train("d.csv --epochs 1 --validation one.csv --test one.csv --out a");
+    check(
+        &place,
+        "a/report.html",
+        2,
+        &["<b onclick=alert(3)>", "</script><script>alert(1)</script>"],
+    );
+    let diverged =
+        place.run("train builtin:diabetes --optimizer gd --lr 1e30 --epochs 5 --quiet --out d");
+    assert_eq!(diverged.code, Some(1));
+    check(&place, "d/report.html", 0, &["Training failed", "diverged"]);
+}
