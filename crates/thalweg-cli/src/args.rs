@@ -291,6 +291,9 @@ pub struct InfoArgs {
     /// File of labels that belongs to DATA (IDX, .npy)
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Write a page that shows the columns of DATA
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,6 @@
 //! `thalweg compare`: runs beside one another.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 use thalweg::text::{columns, figure};
@@ -11,6 +11,9 @@ use crate::output;
 
 /// The parts of the rows that a run may be scored on, the first that it has being the one to judge by.
 const PARTS: [&str; 3] = ["test", "validation", "train"];
+
+/// The size of the curves on a terminal.
+const CURVES: (usize, usize) = (76, 16);
 
 /// The command.
 pub fn run(args: &CompareArgs) -> Result<()> {
@@ -31,6 +34,11 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         .unwrap_or_default();
     for line in scores(runs).iter().chain(&differences(&data, runs)) {
         writeln!(out, "{line}")?;
+    }
+    if io::stdout().is_terminal()
+        && let Some(curves) = thalweg_report::in_characters(&data, CURVES.0, CURVES.1)
+    {
+        writeln!(out, "\n{curves}")?;
     }
     Ok(())
 }

@@ -23,7 +23,12 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         model = model.with_threads(threads);
     }
     if let Some(path) = &args.report {
-        output::check("--report", path, model.path(), &Source::parse(&args.data)?)?;
+        output::check(
+            "--report",
+            path,
+            Some(model.path()),
+            &Source::parse(&args.data)?,
+        )?;
     }
     let options = args.read.options(args.labels.as_deref())?;
     let (scores, notes, inspection) = model.inspect_source(&args.data, options, args.inspect())?;

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use thalweg::fields::paths_by_flags;
+use thalweg_core::Error;
 use thalweg_core::spec::{Batches, TrainingSpec};
 use thalweg_data::preprocess::notes_on_categories;
 use thalweg_data::summary::ColumnSummary;
@@ -13,6 +14,7 @@ use thalweg_data::{Encoding, FitOptions, Preprocessing, Source, Table, summarize
 
 use crate::args::InfoArgs;
 use crate::exit::Result;
+use crate::output;
 use thalweg::model::{Description, Model};
 use thalweg::preset::EMBED_ABOVE;
 use thalweg::run_folder::{CONFIG, MODEL};
@@ -23,6 +25,11 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     let path = Path::new(&args.subject);
     let mut output = io::BufWriter::new(io::stdout().lock());
     if is_model(path) {
+        if args.report.is_some() {
+            let found = format!("a report of the model {}", path.display());
+            let error = Error::invalid("--report", found, "DATA to show");
+            return Err(error.remedy("see the report.html of its run").into());
+        }
         let model = Model::load(path)?;
         if args.json {
             serde_json::to_writer(&mut output, model.description()).map_err(io::Error::from)?;
@@ -45,6 +52,12 @@ pub fn run(args: &InfoArgs) -> Result<()> {
         let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
     }
     let summaries = summarize(&loaded.train);
+    if let Some(report) = &args.report {
+        output::check("--report", report, None, &Source::parse(&args.subject)?)?;
+        let notes = [&loaded.notes[..], &rare].concat();
+        let page = thalweg_report::table(&args.subject, &loaded.train, &summaries, &notes);
+        output::write(report, page.as_bytes())?;
+    }
     if args.json {
         let line = Line {
             rows: loaded.train.rows,

@@ -6,11 +6,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use thalweg::fields::by_flags;
-use thalweg_core::registry::{Choice, Default, Description, Parameter, unknown};
+use thalweg_core::activations::ActivationScalar;
+use thalweg_core::registry::{Choice, Default, Description, Parameter, did_you_mean};
 use thalweg_core::schedules::{Progress, SCHEDULES};
 use thalweg_core::spec::{Field, RuleKind, RunRule};
 use thalweg_core::{
-    activations, augmentations, constraints, initializers, layers, losses, metrics, solvers,
+    Error, Isa, activations, augmentations, constraints, initializers, layers, losses, metrics,
+    solvers,
 };
 use thalweg_data::listed;
 
@@ -127,18 +129,41 @@ fn kinds(groups: &[Group]) -> Vec<&'static str> {
 /// The help of the argument that names a kind.
 pub fn help() -> String {
     let all = kinds(&groups());
-    format!("One kind of them: {}", all.join(", "))
+    format!(
+        "`all`, one entry such as `adam`, or a kind: {}",
+        all.join(", ")
+    )
+}
+
+/// Every kind with the names of what it holds, in lines of 80 characters.
+fn overview(groups: &[Group]) -> Vec<String> {
+    const WIDTH: usize = 80;
+    const INDENT: usize = 16;
+    let mut lines = Vec::new();
+    for group in groups {
+        let mut line = format!("{:<INDENT$}", group.names[0]);
+        for (i, row) in group.rows.iter().enumerate() {
+            let comma = if i + 1 < group.rows.len() { "," } else { "" };
+            let name = format!("{}{comma}", row.description.name);
+            if line.chars().count() > INDENT
+                && line.chars().count() + 1 + name.chars().count() > WIDTH
+            {
+                lines.push(line);
+                line = " ".repeat(INDENT);
+            }
+            let space = if line.ends_with(',') { " " } else { "" };
+            line = format!("{line}{space}{name}");
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 /// The command.
 pub fn run(args: &ListArgs) -> Result<()> {
     let mut groups = groups();
-    if let Some(wanted) = &args.kind {
-        let is_wanted = |group: &Group| group.names.contains(&wanted.as_str());
-        if !groups.iter().any(is_wanted) {
-            return Err(unknown("kind", wanted, kinds(&groups)).into());
-        }
-        groups.retain(is_wanted);
+    if let Some(wanted) = args.kind.as_deref().filter(|wanted| *wanted != "all") {
+        groups = wanted_of(groups, wanted)?;
     }
     let mut output = io::BufWriter::new(io::stdout().lock());
     if args.json {
@@ -149,25 +174,97 @@ pub fn run(args: &ListArgs) -> Result<()> {
         writeln!(output)?;
         return Ok(output.flush()?);
     }
+    if args.kind.is_none() {
+        for line in overview(&groups) {
+            writeln!(output, "{line}")?;
+        }
+        writeln!(
+            output,
+            "\n`thalweg list KIND` and `thalweg list NAME` say what each is and can be set to"
+        )?;
+        return Ok(output.flush()?);
+    }
     for (i, group) in groups.iter().enumerate() {
         let kind = group.names[0];
         let space = if i > 0 { "\n" } else { "" };
         writeln!(output, "{space}{}", kind.to_uppercase())?;
         for row in &group.rows {
             print(&mut output, row)?;
-            if kind == "schedules" {
-                writeln!(output, "  {:<16}{}", "", curve(row.description.name)?)?;
+            let name = row.description.name;
+            let drawn = match kind {
+                "schedules" => Some(schedule(name)?),
+                "activations" => activation(name)?,
+                _ => None,
+            };
+            if let Some(drawn) = drawn {
+                writeln!(output, "  {:<20}{drawn}", "")?;
             }
         }
     }
     Ok(output.flush()?)
 }
 
-/// The learning rate over 20 epochs of 100 updates, with the defaults, as bars up to its largest.
-fn curve(schedule: &str) -> Result<String> {
+/// The kind of this name, or else the entries of this name.
+fn wanted_of(mut groups: Vec<Group>, wanted: &str) -> Result<Vec<Group>> {
+    let is_kind = |group: &Group| group.names.contains(&wanted);
+    if groups.iter().any(is_kind) {
+        groups.retain(is_kind);
+        return Ok(groups);
+    }
+    let entries = groups.iter().flat_map(|group| &group.rows);
+    let names: Vec<&str> = entries.map(|row| row.description.name).collect();
+    if !names.contains(&wanted) {
+        let all = kinds(&groups).into_iter().chain(["all"]);
+        let expected = format!(
+            "an entry, or one of {}",
+            all.clone().collect::<Vec<_>>().join(", ")
+        );
+        let found = format!("`{}`", wanted.escape_debug());
+        let remedy = did_you_mean(wanted, all.chain(names));
+        return Err(Error::invalid("kind", found, expected)
+            .remedy(remedy)
+            .into());
+    }
+    for group in &mut groups {
+        group.rows.retain(|row| row.description.name == wanted);
+    }
+    groups.retain(|group| !group.rows.is_empty());
+    Ok(groups)
+}
+
+/// Values as bars, from the least to the largest of them and 0.
+fn curve(values: &[f64]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let low = values.iter().fold(0.0f64, |a, b| a.min(*b));
+    let high = values
+        .iter()
+        .fold(low + f64::MIN_POSITIVE, |a, b| a.max(*b));
+    let bar = |value: &f64| BARS[(((value - low) / (high - low) * 8.0) as usize).min(7)];
+    values.iter().map(bar).collect()
+}
+
+/// φ(z) with its defaults; none where a row is taken as a whole.
+fn activation(name: &str) -> Result<Option<String>> {
+    const WIDTH: usize = 48;
+    const FAR: f64 = 4.0;
+    let activation = activations::ACTIVATIONS.build(&Choice::new(name), &())?;
+    if activation.couples_values() {
+        return Ok(None);
+    }
+    let place = |column| FAR * (2.0 * column as f64 / (WIDTH - 1) as f64 - 1.0);
+    let mut values: Vec<f64> = (0..WIDTH).map(place).collect();
+    let rows = activations::RowShape {
+        width: WIDTH,
+        stride: WIDTH,
+    };
+    f64::activation(&*activation).forward(Isa::detect(), rows, &mut values);
+    Ok(Some(format!("{}  z from −4 to 4", curve(&values))))
+}
+
+/// The learning rate over 20 epochs of 100 updates, with the defaults, as bars up to its largest.
+fn schedule(name: &str) -> Result<String> {
     const WIDTH: u64 = 48;
-    let schedule = SCHEDULES.build(&Choice::new(schedule), &())?;
+    let schedule = SCHEDULES.build(&Choice::new(name), &())?;
     let (steps, steps_per_epoch) = (2000, 100);
     let factor = |column| {
         schedule.factor(Progress {
@@ -177,9 +274,7 @@ fn curve(schedule: &str) -> Result<String> {
         })
     };
     let factors: Vec<f64> = (0..WIDTH).map(factor).collect();
-    let largest = factors.iter().fold(f64::MIN_POSITIVE, |a, b| a.max(*b));
-    let bar = |factor: &f64| BARS[((factor / largest * 8.0) as usize).min(7)];
-    Ok(factors.iter().map(bar).collect())
+    Ok(curve(&factors))
 }
 
 fn print(output: &mut impl Write, listed: &Listed) -> Result<()> {

@@ -12,10 +12,13 @@ use crate::exit::{Failure, Result};
 use thalweg::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, REPORT, unwritable, write_atomically};
 
 /// Refuses an output that is the model, a file beside it in its run folder, or among the data.
-pub fn check(flag: &str, output: &Path, model: &Path, data: &Source) -> Result<()> {
-    let mut inputs = vec![(model.to_owned(), "the model")];
-    for name in [MODEL, CONFIG, LOG, CHECKPOINT, REPORT] {
-        inputs.push((model.with_file_name(name), "a file of the model's run"));
+pub fn check(flag: &str, output: &Path, model: Option<&Path>, data: &Source) -> Result<()> {
+    let mut inputs = Vec::new();
+    if let Some(model) = model {
+        inputs.push((model.to_owned(), "the model"));
+        for name in [MODEL, CONFIG, LOG, CHECKPOINT, REPORT] {
+            inputs.push((model.with_file_name(name), "a file of the model's run"));
+        }
     }
     inputs.extend(data_files(data));
     refuse_any(flag, output, inputs)

@@ -35,7 +35,12 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         .as_deref()
         .filter(|path| path.as_os_str() != "-");
     if let Some(path) = output {
-        output::check("--output", path, model.path(), &Source::parse(&args.data)?)?;
+        output::check(
+            "--output",
+            path,
+            Some(model.path()),
+            &Source::parse(&args.data)?,
+        )?;
     }
     let predictions = model.predict_source(&args.data, args.read.options(None)?)?;
     for note in &predictions.notes {

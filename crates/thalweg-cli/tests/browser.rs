@@ -201,6 +201,23 @@ fn the_page_of_a_comparison_works_in_a_browser() {
 
 #[test]
 #[ignore = "needs Chromium"]
+fn the_page_of_a_table_works_in_a_browser() {
+    let place = Workplace::new();
+    place.write(
+        "d.csv",
+        "day,n,kind\n".to_owned() + &"2024-03-01,1,a\n2024-03-09,4,b\n,,a\n".repeat(9),
+    );
+    place.succeed("info d.csv --report t.html");
+    check(
+        &place,
+        "t.html",
+        3,
+        &["27 rows, 3 columns", "2024-03-09", "kind", "Most frequent"],
+    );
+}
+
+#[test]
+#[ignore = "needs Chromium"]
 fn odd_pages_work_in_a_browser_and_run_no_script_of_the_data() {
     let place = Workplace::new();
     let mut text = "</script><script>alert(1)</script>,<img src=x onerror=alert(2)>,y\n".to_owned();

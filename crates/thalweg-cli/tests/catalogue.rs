@@ -11,7 +11,7 @@ fn the_list_shows_equation_source_and_defaults_of_every_entry() {
     let place = Workplace::new();
     let rows: Vec<Value> = serde_json::from_str(&place.succeed("list --json").stdout).unwrap();
     assert!(rows.len() >= 110, "{} rows", rows.len());
-    let text = place.succeed("list").stdout;
+    let text = place.succeed("list all").stdout;
     for row in &rows {
         let of = |key: &str| row[key].as_str().unwrap();
         let (kind, name) = (of("kind"), of("name"));
@@ -58,6 +58,44 @@ fn the_list_shows_equation_source_and_defaults_of_every_entry() {
             }
         }
     }
+}
+
+#[test]
+fn the_kinds_fit_a_screen_and_one_entry_is_shown_alone() {
+    let place = Workplace::new();
+    let kinds = place.succeed("list").stdout;
+    assert!(
+        kinds.lines().all(|line| line.chars().count() <= 80),
+        "{kinds}"
+    );
+    for part in ["\noptimizers", "adam,", "\nactivations", "relu,"] {
+        assert!(kinds.contains(part), "{part}: {kinds}");
+    }
+    let adam = place.succeed("list adam").stdout;
+    assert!(adam.starts_with("OPTIMIZERS\n  adam "), "{adam}");
+    assert!(
+        adam.contains("beta1") && !adam.contains("rmsprop"),
+        "{adam}"
+    );
+    let rows: Vec<Value> = serde_json::from_str(&place.succeed("list adam --json").stdout).unwrap();
+    assert_eq!(rows.len(), 1);
+    let message = place.refused("list adamm");
+    assert!(message.contains("did you mean `adam`?"), "{message}");
+}
+
+#[test]
+fn activations_and_schedules_are_drawn() {
+    let place = Workplace::new();
+    let relu = place.succeed("list relu").stdout;
+    // 0 up to the middle, then straight up.
+    let bars: String = ["▁".repeat(27), "▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▇▇▇███".to_owned()].concat();
+    assert!(relu.contains(&bars), "{relu}");
+    assert!(
+        place
+            .succeed("list constant")
+            .stdout
+            .contains(&"█".repeat(48))
+    );
 }
 
 #[test]

@@ -284,7 +284,7 @@ fn info_tells_every_setting_of_the_run_that_is_not_its_default() {
 #[test]
 fn list_shows_every_registry() {
     let place = Workplace::new();
-    let all = place.succeed("list").stdout;
+    let all = place.succeed("list all").stdout;
     for name in [
         "dense",
         "relu",
@@ -324,7 +324,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     place.train("builtin:digits --epochs 1 --out m");
     for line in [
         "predict m builtin:digits --proba",
-        "list",
+        "list all",
         "info builtin:digits",
         "evaluate m builtin:digits",
     ] {

@@ -377,3 +377,26 @@ fn odd_runs_have_whole_and_small_pages() {
         "{data}"
     );
 }
+
+#[test]
+fn a_table_has_a_page_with_its_summary() {
+    let place = Workplace::new();
+    place.write("d.csv", rows_of_two_classes(240));
+    let told: Value =
+        serde_json::from_str(&place.succeed("info d.csv --json --report d.html").stdout).unwrap();
+    let data = page(&place, "d.html");
+    assert_eq!(data["rows"], 240);
+    for (drawn, summary) in list(&data["columns"]).iter().zip(list(&told["columns"])) {
+        for field in ["name", "kind", "missing", "distinct"] {
+            assert_eq!(drawn[field], summary[field], "{field}");
+        }
+        assert_eq!(drawn["numbers"], summary["numbers"]);
+    }
+    let counted: u64 = list(&data["columns"][0]["histogram"])
+        .iter()
+        .filter_map(Value::as_u64)
+        .sum();
+    assert_eq!(counted, 240);
+    let message = place.refused("info d.csv --report d.csv");
+    assert!(message.contains("expected another file"), "{message}");
+}

@@ -18,7 +18,7 @@ fn one_weight_is_searched_and_its_curve_drawn_and_the_config_does_it_again() {
     // 121/46 = 2.6304… lies nearest to 2.625.
     let squares = [4.0 - 5.25, 9.0 - 10.5, -2.0 + 2.625, 15.0 - 13.125f64];
     let loss = squares.iter().map(|e| e * e).sum::<f64>() / 4.0;
-    let expected = format!("lowest of 41 points: layers.0.weight = 2.6250, loss {loss:.4}");
+    let expected = format!("lowest of 41 points: layers.0.weight = 2.625, loss {loss:.4}");
     assert!(told.contains(&expected), "{told}");
     assert!(told.contains("\n1 of "), "{told}");
     assert!(

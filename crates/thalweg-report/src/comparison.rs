@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 use thalweg::Config;
 use thalweg::run_folder::{CONFIG, RunFolder};
 
-use crate::history::History;
+use crate::history::{EPOCHS, History};
 use crate::page::page;
+
+/// Epochs of all curves together, so that many runs have a page too.
+const POINTS: usize = 2_000;
 
 /// A run as it is compared.
 struct Compared {
@@ -27,11 +30,12 @@ pub fn comparison(folders: &[PathBuf]) -> thalweg::Result<(String, Value)> {
         .iter()
         .map(read)
         .collect::<thalweg::Result<Vec<_>>>()?;
+    let most = (POINTS / runs.len().max(1)).clamp(40, EPOCHS);
     let run = |run: &Compared| {
         json!({
             "name": run.name,
             "start": run.history.start,
-            "curves": run.history.curves(),
+            "curves": run.history.curves(most),
             "end": run.history.end,
         })
     };

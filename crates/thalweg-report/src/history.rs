@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use thalweg::run_folder::{LOG, RunFolder};
 use thalweg_core::average::Average;
 
-/// Epochs that a page has, evenly spaced, the first, the best and the last among them.
-const EPOCHS: usize = 400;
+/// Epochs that the page of a run has.
+pub(crate) const EPOCHS: usize = 400;
 /// Runs of fewer epochs are shown as they are.
 const FEWEST_TO_AVERAGE: usize = 30;
 /// What is averaged.
@@ -45,13 +45,18 @@ impl History {
         Ok(history)
     }
 
-    /// The curves: a list for each number that an epoch reports, and averages of the losses.
-    pub fn curves(&self) -> Value {
+    /// The curves: a list for each number that an epoch reports, and averages of the losses. They are
+    /// of about `most` epochs, evenly spaced, the first, the best and the last among them.
+    pub fn curves(&self, most: usize) -> Value {
         let best = self.end.as_ref().and_then(|end| end["best_epoch"].as_u64());
         let is_best = |event: &Map<String, Value>| {
             best.is_some() && event.get("epoch").and_then(Value::as_u64) == best
         };
-        let shown = spaced(self.epochs.len(), self.epochs.iter().position(is_best));
+        let shown = spaced(
+            self.epochs.len(),
+            most,
+            self.epochs.iter().position(is_best),
+        );
         let names = self.epochs.last().into_iter().flat_map(Map::keys);
         let names = names.filter(|name| *name != "event");
         let column = |name: &String| -> Value {
@@ -90,8 +95,8 @@ impl History {
 }
 
 /// Indices below `count`, evenly spaced.
-fn spaced(count: usize, wanted: Option<usize>) -> Vec<usize> {
-    let most = count.min(EPOCHS);
+fn spaced(count: usize, most: usize, wanted: Option<usize>) -> Vec<usize> {
+    let most = count.min(most);
     let mut shown: Vec<usize> = (0..most)
         .map(|place| match most {
             1 => 0,
@@ -110,10 +115,10 @@ mod tests {
 
     #[test]
     fn long_runs_keep_their_first_best_and_last_epoch() {
-        assert!(spaced(0, None).is_empty());
-        assert_eq!(spaced(1, Some(0)), [0usize]);
-        assert_eq!(spaced(3, None), [0usize, 1, 2]);
-        let shown = spaced(100_000, Some(77_777));
+        assert!(spaced(0, 400, None).is_empty());
+        assert_eq!(spaced(1, 400, Some(0)), [0usize]);
+        assert_eq!(spaced(3, 400, None), [0usize, 1, 2]);
+        let shown = spaced(100_000, 400, Some(77_777));
         assert_eq!((shown[0], shown.last()), (0, Some(&99_999)));
         assert!(shown.contains(&77_777) && shown.len() == 401);
     }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::drawing;
+
 const HTML: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
 /// In the order in which they are run: each uses what stands above.
@@ -17,7 +19,10 @@ pub const MOST_BYTES: usize = 1_000_000;
 
 /// What is left out of a page that would be too large, first to last: a path in its data, and how
 /// many entries of the list there stay.
-const LEFT_OUT: [(&str, usize); 9] = [
+const LEFT_OUT: [(&str, usize); 12] = [
+    ("/columns", 1_000),
+    ("/columns", 200),
+    ("/columns", 50),
     ("/inspection/worst", 4),
     ("/config", 0),
     ("/inspection/columns", 200),
@@ -48,9 +53,22 @@ pub(crate) fn page(mut data: Value) -> String {
 }
 
 fn filled(data: &Value) -> String {
-    HTML.replace("/*style*/", STYLE)
-        .replace("/*script*/", &SCRIPTS.concat())
-        .replace("/*data*/", &embedded(data))
+    // In the order of the template, so that no part is looked for in another.
+    let parts = [
+        ("/*style*/", STYLE.to_owned()),
+        ("/*static*/", drawing::svg(data).unwrap_or_default()),
+        ("/*data*/", embedded(data)),
+        ("/*script*/", SCRIPTS.concat()),
+    ];
+    let (mut page, mut rest) = (String::new(), HTML);
+    for (place, part) in parts {
+        if let Some((before, after)) = rest.split_once(place) {
+            page.push_str(before);
+            page.push_str(&part);
+            rest = after;
+        }
+    }
+    page + rest
 }
 
 /// JSON that no parser of HTML takes for the end of its element.
@@ -83,7 +101,7 @@ mod tests {
 
     #[test]
     fn no_text_ends_the_data_early_and_all_of_it_comes_back() {
-        let odd = "</script><script>alert(1)</script><!-- & \u{2028} \" \\ '";
+        let odd = "/*script*/ /*data*/ </script><script>alert(1)</script><!-- & \u{2028} \" \\ '";
         let page = page(json!({ "name": odd, odd: [1.5, null] }));
         assert_eq!(
             page.matches("alert(1)").count(),

@@ -7,7 +7,7 @@ use thalweg::fit::Ended;
 use thalweg::preset::Reason;
 use thalweg::run_folder::{CONFIG, RunFolder};
 
-use crate::history::History;
+use crate::history::{EPOCHS, History};
 use crate::page::page;
 
 /// Notes and their lengths that a page has.
@@ -35,10 +35,10 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
         "version": env!("CARGO_PKG_VERSION"),
         "name": folder.to_string(),
         "start": history.start,
-        "curves": history.curves(),
+        "curves": history.curves(EPOCHS),
         "end": history.end,
         "gradient_norm": ended.gradient_norm,
-        "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text))),
+        "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text), CHARACTERS)),
         "reasons": ended.reasons.iter().map(reason).collect::<Vec<_>>(),
         "notes": self::notes(notes),
         "config": std::fs::read_to_string(folder.file(CONFIG))?,
@@ -48,14 +48,14 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
 
 /// Notes in the words of the command line.
 pub(crate) fn notes(notes: &[Note]) -> Value {
-    let note =
-        |note: &Note| json!({ "warning": note.warning, "text": cut(&paths_by_flags(&note.text)) });
+    let note = |note: &Note| json!({ "warning": note.warning, "text": cut(&paths_by_flags(&note.text), CHARACTERS) });
     notes.iter().take(NOTES).map(note).collect()
 }
 
-fn cut(text: &str) -> String {
+/// The beginning of a text.
+pub(crate) fn cut(text: &str, characters: usize) -> String {
     let mut chars = text.chars();
-    let mut short: String = chars.by_ref().take(CHARACTERS).collect();
+    let mut short: String = chars.by_ref().take(characters).collect();
     if chars.next().is_some() {
         short.push('…');
     }

@@ -1,16 +1,51 @@
 //! Numbers and names as people read them: in notes, tables and summaries.
 
-/// A number with about five significant digits.
+/// A number with about five significant digits, without zeros at the end: `0.98889`, `4`, `13,903`.
 pub fn figure(x: f64) -> String {
     if x == 0.0 {
         return "0".to_owned();
     }
+    if !x.is_finite() {
+        return x.to_string();
+    }
     let magnitude = x.abs().log10().floor();
     if !(-5.0..15.0).contains(&magnitude) {
-        return format!("{x:.4e}");
+        let text = format!("{x:.4e}");
+        return match text.split_once('e') {
+            Some((digits, power)) => format!("{}e{power}", without_zeros(digits)),
+            None => text,
+        };
     }
     let decimals = (4.0 - magnitude).clamp(0.0, 6.0) as usize;
-    format!("{x:.decimals$}")
+    let text = format!("{x:.decimals$}");
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.as_str()),
+    };
+    match digits.split_once('.') {
+        Some((whole, _)) => {
+            let rest = without_zeros(&digits[whole.len()..]);
+            format!("{sign}{}{rest}", grouped(whole))
+        }
+        None => format!("{sign}{}", grouped(digits)),
+    }
+}
+
+/// Decimals without the zeros at their end, and without the point where nothing is left.
+fn without_zeros(decimals: &str) -> &str {
+    decimals.trim_end_matches('0').trim_end_matches('.')
+}
+
+/// Digits in groups of three.
+fn grouped(digits: &str) -> String {
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// At most 24 characters, on one line.
@@ -47,16 +82,8 @@ pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
 
 /// `1 row`, `1,797 rows`.
 pub fn count(n: usize, noun: &str) -> String {
-    let digits = n.to_string();
-    let mut grouped = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
     let plural = if n == 1 { "" } else { "s" };
-    format!("{grouped} {noun}{plural}")
+    format!("{} {noun}{plural}", grouped(&n.to_string()))
 }
 
 #[cfg(test)]
@@ -65,18 +92,23 @@ mod tests {
 
     #[test]
     fn figures_have_about_five_digits() {
-        let shown = [0.0, 0.97222, -1.0, 51850.4, 1.5e-3, 1e-9, 1e20, f64::NAN].map(figure);
+        let numbers = [
+            0.0,
+            0.97222,
+            -1.0,
+            51850.4,
+            -1234.5,
+            100.0,
+            1.5e-3,
+            1e-9,
+            1e20,
+            f64::NAN,
+        ];
+        let shown = numbers.map(figure);
         assert_eq!(
             shown,
             [
-                "0",
-                "0.97222",
-                "-1.0000",
-                "51850",
-                "0.001500",
-                "1.0000e-9",
-                "1.0000e20",
-                "NaN"
+                "0", "0.97222", "-1", "51,850", "-1,234.5", "100", "0.0015", "1e-9", "1e20", "NaN"
             ]
         );
     }
