@@ -7,7 +7,8 @@ const NAMES = {
 const PARTS = { test: "test", validation: "validation", train: "train", best_constant: "best constant", rows: "rows" };
 const metricName = (name) => NAMES[name] || name.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
 const partName = (name) => PARTS[name] || name.replaceAll("_", " ");
-const isScores = (value) => value && typeof value === "object" && !Array.isArray(value);
+// Scores of a part or a baseline; the importance of columns has scores of its own.
+const isScores = (value) => value && typeof value === "object" && !Array.isArray(value) && !value.columns;
 const metricsOf = (scores) => Object.entries(scores || {}).filter(([name, value]) => name !== "loss" && name !== "rows" && isNumber(value));
 const smallerIsBetter = (name) => /^(rmse|mae|mse|loss|log_loss|brier|pinball|median_absolute_error|mape)/.test(name);
 
@@ -224,6 +225,16 @@ function distanceChart(numbers) {
   const x = numbers.distances.map((_, i) => i * 10);
   return lines({ label: `Distance from the truth: half of the rows within ${num(numbers.distances[5])}, nine in ten within ${num(numbers.distances[9])}`, x, xDomain: [0, 100], series: [{ name: "distance", values: numbers.distances, colour: COLOURS[1] }], xTitle: "% of the rows", yTitle: "at most this far from the truth", log: false, most: 340,
     describe: (px, py, sx, sy) => { const i = nearest(x.map((v) => sx.at(v)), px); return { cross: sx.at(x[i]), marks: [[sx.at(x[i]), sy.at(numbers.distances[i]), COLOURS[1]]], text: `${x[i]} % of the rows are within\n${num(numbers.distances[i], 5)}` }; } });
+}
+
+function importanceCards(importance) {
+  const items = importance.columns.map((c) => ({ name: c.column, value: c.importance, low: c.importance - c.deviation, high: c.importance + c.deviation }));
+  const name = metricName(importance.metric);
+  const drawn = bars({ label: `Importance: ${items.slice(0, 20).map((i) => `${i.name} ${num(i.value, 3)}`).join(", ")}`, items: items.slice(0, 20), colour: "var(--c)", tipText: (i) => `${i.name}: ${num(i.value)} ± ${num(i.high - i.value, 2)}` });
+  const rows = importance.columns.map((c) => [c.column, ...[num(c.importance), num(c.deviation, 2), num(c.loss)].map((text) => ({ text, n: true }))]);
+  const cards = [[6, drawn], [6, table("Importance", ["Column", { text: `Worse ${name}`, n: true }, { text: "±", n: true }, { text: "Worse loss", n: true }], rows, { tall: rows.length > 14 })]];
+  if (importance.coefficients) cards.push([12, table("Coefficients", ["Input", { text: "In the units of the file", n: true }], importance.coefficients.map((c) => [c.input, { text: c.values.map((v) => num(v, 5)).join(", "), n: true }]), { tall: importance.coefficients.length > 14 })]);
+  return cards;
 }
 
 function columnErrors(column, what, top) {

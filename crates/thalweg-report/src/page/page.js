@@ -112,7 +112,7 @@ function runPage() {
       metric && card(5, `${metricName(metric)}, beside the baselines`, null, scoreDots(end, inspection?.intervals, metric)),
       card(7, null, null, scoresTable(end, inspection?.intervals))));
   }
-  const facts = [["Epochs", end ? whole(end.epochs) : "–"], ["Best epoch", end?.best_epoch ? whole(end.best_epoch) : "–"], ["Stopped by", (end?.stopped_by || "–").replaceAll("_", " ")], ["Seconds", num(end?.seconds)], ["Threads", start.threads], ["Instructions", start.cpu], ["Inputs", whole(start.inputs)], ["Outputs", whole(start.outputs)]];
+  const facts = [["Epochs", end ? whole(end.epochs) : "–"], ["Best epoch", end?.best_epoch ? whole(end.best_epoch) : "–"], ["Stopped by", (end?.stopped_by || "–").replaceAll("_", " ")], ["Seconds", num(end?.seconds)], ["Threads", start.threads], ["Instructions", start.cpu], ...(end?.refit ? [["Refitted on", count(end.refit, "row")]] : []), ["Inputs", whole(start.inputs)], ["Outputs", whole(start.outputs)]];
   if (curves.epochs > 0) section("training", "Training", layerText(start.network), grid(
     card(8, "Loss", curves.averages.train_loss ? `Faint: each epoch. Strong: a bias-corrected average over about ${num(curves.window, 2)} epochs.` : null, lossCurves(curves, end)),
     el("div", { class: "card w4" }, el("h3", {}, "The run"), el("div", { class: "facts", style: "grid-template-columns:1fr" }, facts.map(([name, value]) => el("div", {}, el("span", {}, name), el("span", {}, value))))),
@@ -120,6 +120,8 @@ function runPage() {
     (curves.series.gradient_norm || []).some(isNumber) && card(4, "Gradient norm", null, small(curves, "gradient_norm", "‖gradient‖", COLOURS[2])),
     (curves.series.rows_per_second || []).some(isNumber) && card(4, "Speed", null, small(curves, "rows_per_second", "rows a second", COLOURS[5], false))));
   if (inspection) judged(inspection, start.task);
+  const importance = end?.importance;
+  if (importance?.columns?.length) section("importance", "Importance", `How much worse ${metricName(importance.metric)} is on the ${importance.part} when the values of a column are shuffled among them, over several shuffles.`, grid(importanceCards(importance).map(([width, content]) => card(width, null, null, content))));
   columnsRead(inspection);
   const notes = (data.notes || []).filter((note) => !note.warning);
   section("choices", "Choices", "What was not set and how it was chosen, then everything that determines this model.",
