@@ -11,7 +11,7 @@ use thalweg_core::registry::Setting;
 
 use crate::exit::Result;
 use crate::flags::{ReadFlags, RunFlags};
-use crate::parse::{Preset, dtype, preset, threads};
+use crate::parse::{Layout, Preset, dtype, layout, preset, threads};
 
 /// Trains feed-forward networks, from a table or images to a model file.
 #[derive(Parser)]
@@ -45,6 +45,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Show which columns a model relies on, by permuting each
     Importance(ImportanceArgs),
+    /// Write a model's weights for another program
+    Export(ExportArgs),
     /// Show what a data file or a model holds
     Info(InfoArgs),
     /// Write data in another format
@@ -281,6 +283,23 @@ pub struct ImportanceArgs {
     pub threads: Option<usize>,
     #[command(flatten)]
     pub read: ReadFlags,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Prints the module that takes the weights. It takes rows as the network sees them; of classes and labels it
+puts out logits.
+
+Example:
+  thalweg export runs/houses-1 weights.safetensors --layout torch")]
+pub struct ExportArgs {
+    /// A model file or a run folder
+    pub model: PathBuf,
+    /// The safetensors file to write
+    pub file: PathBuf,
+    /// What the tensors are called: torch, as in torch.nn.Sequential [default: torch]
+    #[arg(long, value_name = "NAME", value_parser = layout)]
+    pub layout: Option<Layout>,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@ mod compare;
 mod convert;
 mod evaluate;
 mod exit;
+mod export;
 mod flags;
 mod importance;
 mod info;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Importance(args) => importance::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::List(args) => list::run(&args),

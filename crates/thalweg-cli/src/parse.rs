@@ -40,6 +40,18 @@ pub fn preset(text: &str) -> Result<Preset, String> {
     one_of(text, &[("auto", Preset::Auto)])
 }
 
+/// What the tensors of an exported file are called.
+#[derive(Clone, Copy)]
+pub enum Layout {
+    /// As in `torch.nn.Sequential`.
+    Torch,
+}
+
+/// A value of `--layout`.
+pub fn layout(text: &str) -> Result<Layout, String> {
+    one_of(text, &[("torch", Layout::Torch)])
+}
+
 /// A value of `--dtype`.
 pub fn dtype(text: &str) -> Result<Dtype, String> {
     one_of(

@@ -21,9 +21,12 @@ pub struct Config {
     /// Version of the format: [`FORMAT`].
     #[serde(default = "known_format")]
     pub format: u32,
-    /// A model whose weights training starts from.
+    /// A model, a run folder or any safetensors file whose weights training starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<PathBuf>,
+    /// What tensors or layers of that file are called here: `THEIRS=OURS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weight_names: Vec<String>,
     /// A model, or the folder of a run, that training goes on from: its preprocessing and network
     /// hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +122,7 @@ impl Config {
         Self {
             format: FORMAT,
             initial_weights: None,
+            weight_names: Vec::new(),
             continue_from: None,
             output_bias: OutputBias::Zero,
             refit: false,

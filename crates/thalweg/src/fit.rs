@@ -33,6 +33,7 @@ use crate::rows::{Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, RunFolder, unwritable};
 use crate::threads::threads_or_all;
 use crate::verdict;
+use crate::weights::{self, TensorFile};
 
 /// Watches a run: an engine's observer that also hears how the run begins.
 pub trait Watch: Observer {
@@ -166,15 +167,19 @@ impl Job<'_> {
     /// The engine with the parameters that training starts from.
     fn engine(&mut self, training: &TrainingSpec, threads: usize) -> Result<Box<dyn Engine>> {
         let network = &self.config.network;
-        let has_weights = self.config.initial_weights.is_some() || self.model.is_some();
-        let engine = match (self.options.loss.take(), has_weights) {
+        let engine = match (self.options.loss.take(), self.model.is_some()) {
             (Some(loss), _) => cpu::engine_with_loss(network, training, threads, loss),
             (None, true) => cpu::engine_to_load(network, training, threads),
             (None, false) => cpu::engine(network, training, threads),
         };
         let mut engine = engine.map_err(|error| self.locate(error))?;
         if let Some(path) = &self.config.initial_weights {
-            Model::load(path)?.load_into(&mut *engine)?;
+            let file = TensorFile::read(path)?;
+            let names = weights::names(&self.config.weight_names)?;
+            let drawn = engine.save_parameters()?;
+            let assigned = weights::assign(&file, &names, &engine.parameters(), drawn)?;
+            engine.load_parameters(&assigned.parameters)?;
+            self.lines.extend(assigned.notes.iter().map(Note::to_string));
         } else if self.config.output_bias == OutputBias::Prior
             && !start_at_prior(&mut *engine, network, &mut self.rows.train.view())?
         {
@@ -214,7 +219,7 @@ impl Training<'_> {
         let validation = self.rows.validation.as_ref().map(Part::source);
         let mut run = Run::with_sources(engine, training, self.rows.train.source(), validation)
             .map_err(|error| job.locate(error))?;
-        let mut lines = Vec::new();
+        let mut lines = job.lines.clone();
         if let Some(model) = &job.model {
             let (checkpoint, line) = model.checkpoint(&self.config.training, &parameters)?;
             run.continue_from(&checkpoint)?;

@@ -85,6 +85,8 @@ pub struct Job<'a> {
     pub(crate) lock: Option<File>,
     /// Whether the request sets where the biases of the output layer start.
     pub(crate) asks_for_prior: bool,
+    /// What is to be told when training begins.
+    pub(crate) lines: Vec<String>,
     finished: Option<Value>,
     /// The layers of the request, or the file of the config that has them.
     layers: Option<NetworkFile>,
@@ -174,6 +176,7 @@ impl<'a> Job<'a> {
             options,
             model,
             lock,
+            lines: Vec::new(),
             finished,
         })
     }

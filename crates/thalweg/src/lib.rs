@@ -101,6 +101,7 @@ pub mod threads;
 pub mod toml_file;
 pub mod trainer;
 mod verdict;
+pub mod weights;
 
 pub use config::Config;
 pub use error::{Error, Result};

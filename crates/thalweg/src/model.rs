@@ -131,17 +131,7 @@ impl Model {
     /// # Errors
     /// If there is none, or it is damaged or of a newer format.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let path = match path.is_dir() {
-            true if path.join(CONFIG).exists() && !path.join(MODEL).exists() => {
-                let name = path.display().to_string();
-                let error = Error::invalid(&name, "a run without a model", MODEL);
-                let goes_on = format!("`thalweg train --resume --out {name}` goes on with it");
-                return Err(error.remedy(goes_on).into());
-            }
-            true => path.join(MODEL),
-            false => path.to_owned(),
-        };
+        let path = path_of(path.as_ref())?;
         let bytes = std::fs::read(&path).map_err(|error| {
             input(format!(
                 "{}: cannot be read: {error}; give a model file or a run folder",
@@ -303,6 +293,11 @@ impl Model {
         Ok(engine.load_parameters(&parameters)?)
     }
 
+    /// The tensors of its file.
+    pub(crate) fn tensors(&self) -> &[Tensor] {
+        &self.file.tensors
+    }
+
     /// The model's weights, for a network of these tensors.
     ///
     /// # Errors
@@ -310,6 +305,20 @@ impl Model {
     pub fn parameters(&self, parameters: &[ParameterInfo]) -> Result<Vec<f64>> {
         values(&self.file, "", parameters).map_err(|error| input(error.within(self.path.display())))
     }
+}
+
+/// The model file at `path`, or that of the run folder there.
+pub(crate) fn path_of(path: &Path) -> Result<PathBuf> {
+    Ok(match path.is_dir() {
+        true if path.join(CONFIG).exists() && !path.join(MODEL).exists() => {
+            let name = path.display().to_string();
+            let error = Error::invalid(&name, "a run without a model", MODEL);
+            let goes_on = format!("`thalweg train --resume --out {name}` goes on with it");
+            return Err(error.remedy(goes_on).into());
+        }
+        true => path.join(MODEL),
+        false => path.to_owned(),
+    })
 }
 
 /// `value` as the metadata of a file.

@@ -13,6 +13,7 @@ pub struct Own {
     values: Values,
     also: &'static [(&'static str, &'static str)],
     excludes: &'static [&'static str],
+    requires: Option<&'static str>,
     of_model: bool,
 }
 
@@ -26,7 +27,7 @@ impl Own {
             values: self.values,
             also: self.also,
             excludes: self.excludes,
-            requires: None,
+            requires: self.requires.map(str::to_owned),
             of_model: self.of_model,
             solver: InSolver::Used,
         }
@@ -39,6 +40,11 @@ impl Own {
 
     const fn excludes(mut self, flags: &'static [&'static str]) -> Self {
         self.excludes = flags;
+        self
+    }
+
+    const fn requires(mut self, path: &'static str) -> Self {
+        self.requires = Some(path);
         self
     }
 
@@ -56,6 +62,7 @@ const fn own(path: &'static str, flag: Flag, placeholder: &'static str, values: 
         values,
         also: &[],
         excludes: &[],
+        requires: None,
         of_model: false,
     }
 }
@@ -418,10 +425,28 @@ pub const OWN: &[Own] = &[
     .of_model(),
     own(
         "initial_weights",
-        Flag::new("--initial-weights", NETWORK, "Start from the weights of this model"),
-        "MODEL",
+        Flag::new(
+            "--initial-weights",
+            NETWORK,
+            "Start from the weights of a model, a run folder or any safetensors file, such as one of PyTorch; an output \
+             layer of another width is drawn anew",
+        ),
+        "FILE",
         Values::Path,
     )
+    .of_model(),
+    own(
+        "weight_names",
+        Flag::new(
+            "--weight-names",
+            NETWORK,
+            "What tensors or layers of --initial-weights are called here, such as fc1=layers.0,fc2=layers.1; else by \
+             name, or by shape and order",
+        ),
+        "THEIRS=OURS",
+        Values::List,
+    )
+    .requires("initial_weights")
     .of_model(),
     own(
         "network.loss",
