@@ -180,12 +180,16 @@ Columns may come in any order; the target need not be there.
 
 Examples:
   thalweg predict runs/houses-1 new.csv -o prices.csv
+  thalweg predict runs/houses-1 new.csv --keep id,street
   thalweg predict model.safetensors - --proba < new.csv")]
 pub struct PredictArgs {
     /// A model file or a run folder
     pub model: PathBuf,
     #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
     pub data: String,
+    /// Columns of DATA, such as identifiers, in front of the predictions
+    #[arg(long, value_name = "COLS", value_delimiter = ',')]
+    pub keep: Vec<String>,
     /// Where the predictions go: CSV, or what the ending says (.tsv, .jsonl, .parquet; .csv.gz …)
     /// [default: standard output]
     #[arg(short, long, value_name = "FILE")]

@@ -42,7 +42,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
             &Source::parse(&args.data)?,
         )?;
     }
-    let predictions = model.predict_source(&args.data, args.read.options(None)?)?;
+    let predictions = model.predict_keeping(&args.data, args.read.options(None)?, &args.keep)?;
     for note in &predictions.notes {
         let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
     }

@@ -3,6 +3,7 @@
 use thalweg::fields::paths_by_flags;
 use thalweg::fit::Ended;
 use thalweg::job::Job;
+use thalweg::leave::goes_on;
 use thalweg::run_folder::{CONFIG, LOG, MODEL, REPORT, SURFACE, unwritable};
 use thalweg_data::Note;
 
@@ -33,11 +34,16 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let mut progress = Progress::new(&mut terminal);
     let ended = job.train(&mut progress)?;
     progress.finish();
-    if !args.no_report {
-        notes.extend(ended.notes.iter().cloned());
-        write_report(&ended, &notes)?;
-    }
-    report(&ended, &terminal, args.no_report)
+    let written = match args.no_report {
+        true => Ok(()),
+        false => {
+            notes.extend(ended.notes.iter().cloned());
+            write_report(&ended, &notes)
+        }
+    };
+    // How the run ended counts more than the page that shows it.
+    report(&ended, &terminal, args.no_report || written.is_err())?;
+    written
 }
 
 /// The page that shows the run, into its folder.
@@ -64,7 +70,7 @@ fn report(ended: &Ended, terminal: &Terminal, no_report: bool) -> Result<()> {
     }
     if ended.is_interrupted() {
         let goes_on = match ended.checkpoint {
-            Some(epoch) => format!("goes on after epoch {epoch}"),
+            Some(epoch) => goes_on(epoch),
             None => "begins anew, for no epoch was saved yet".to_owned(),
         };
         return Err(Failure::Interrupted(format!(

@@ -16,12 +16,13 @@ use thalweg_data::Note;
 use crate::advice;
 use crate::checkpoint::Owner;
 use crate::config::{Config, OutputBias};
-use crate::error::{Error, Result, running};
+use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::footprint;
 use crate::importance::Importance;
 use crate::inspection::{self, Inspection};
 use crate::job::{INTERRUPTED, Job, Options, Output};
+use crate::leave::{Room, goes_on, leave};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
 use crate::preset::Reason;
@@ -30,7 +31,7 @@ use crate::recorder::{Files, Recorder};
 use crate::refit::{Refit, Through};
 use crate::relied_on;
 use crate::rows::{Part, RunRows};
-use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, RunFolder, unwritable};
+use crate::run_folder::{CHECKPOINT, CONFIG, RunFolder, unwritable};
 use crate::threads::threads_or_all;
 use crate::verdict;
 use crate::weights::{self, TensorFile};
@@ -179,7 +180,8 @@ impl Job<'_> {
             let drawn = engine.save_parameters()?;
             let assigned = weights::assign(&file, &names, &engine.parameters(), drawn)?;
             engine.load_parameters(&assigned.parameters)?;
-            self.lines.extend(assigned.notes.iter().map(Note::to_string));
+            self.lines
+                .extend(assigned.notes.iter().map(Note::to_string));
         } else if self.config.output_bias == OutputBias::Prior
             && !start_at_prior(&mut *engine, network, &mut self.rows.train.view())?
         {
@@ -242,7 +244,7 @@ impl Training<'_> {
             (Some(checkpoint), Some(folder)) => {
                 run.resume(checkpoint)?;
                 let resumed = Log::resume(folder, checkpoint.epoch)?;
-                lines = vec![format!("goes on after epoch {}", checkpoint.epoch)];
+                lines = vec![goes_on(checkpoint.epoch)];
                 let now = Isa::detect().name();
                 if let Some(then) = resumed.cpu.filter(|then| then != now) {
                     lines.push(format!(
@@ -265,7 +267,9 @@ impl Training<'_> {
         let mut recorder = Recorder::new(files, owner, watch, seconds);
         recorder.keeps = self.options.keep_checkpoint;
         recorder.checkpoint = resumed.map(|checkpoint| checkpoint.epoch);
+        let room = (own.folder.map(|folder| Room::reserve(folder, &owner))).transpose()?;
         let result = train(&mut run, &mut recorder);
+        drop(room);
         let mut ended = own.finish(run, result, recorder, start.rows, refit)?;
         ended.folder = folder.clone();
         Ok(ended)
@@ -319,12 +323,10 @@ impl Training<'_> {
             engine = self.refit(refit, engine, &mut ended, recorder.inner)?;
         }
         if let Some(Files { folder, mut log }) = recorder.files {
-            if let Some(model) = &ended.model {
-                folder.write(MODEL, &model.to_bytes()?).map_err(running)?;
-            }
-            let failed = |error| running(format!("{folder}: {error}"));
-            log.write(&ended.end).map_err(failed)?;
+            let kept = recorder.kept.as_ref().map(|kept| (&recorder.owner, kept));
+            leave(&mut ended, (folder, &mut log), recorder.failure, kept)?;
         }
+        let unwritten = ended.failure.take();
         if let Some((quantity, value)) = ended.end.not_finite {
             let training = &self.config.training;
             let rate = (!is_solver(&training.optimizer)).then_some(training.learning_rate);
@@ -336,12 +338,13 @@ impl Training<'_> {
                 rate,
             }));
         }
-        let keeps = failure.is_none() && !ended.is_interrupted();
+        let is_over = unwritten.is_none() && !ended.is_interrupted();
+        let keeps = failure.is_none() && is_over;
         match (self.folder, recorder.kept) {
             (Some(folder), Some(checkpoint)) if keeps => folder
                 .write(CHECKPOINT, &recorder.owner.to_bytes(&checkpoint)?)
                 .map_err(|error| unwritable(&folder.file(CHECKPOINT), &error))?,
-            (Some(folder), _) if !ended.is_interrupted() => {
+            (Some(folder), _) if is_over => {
                 folder.remove(CHECKPOINT);
                 if self.options.keep_checkpoint && failure.is_none() {
                     ended.notes.push(Note::info(format!(
@@ -353,15 +356,10 @@ impl Training<'_> {
             }
             _ => {}
         }
-        ended.failure = failure.map(|error| {
-            advice::diverged(
-                &error,
-                self.config,
-                before,
-                ended.model.is_some(),
-                self.folder,
-            )
-        });
+        let has_model = ended.model.is_some();
+        let diverged =
+            |error| advice::diverged(&error, self.config, before, has_model, self.folder);
+        ended.failure = failure.map(diverged).or(unwritten);
         if ended.failure.is_none() && !ended.is_interrupted() {
             let training = for_rows(&self.config.training, self.rows.train.rows());
             let surface = solvers::surface(&mut *engine, &mut self.rows.train.view(), &training)?;

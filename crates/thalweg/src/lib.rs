@@ -79,6 +79,7 @@ pub mod inspection;
 pub mod job;
 mod leaks;
 mod linear;
+pub mod leave;
 mod load;
 pub mod log;
 pub mod model;

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use thalweg_core::dataset::Targets;
 use thalweg_core::error::Error;
 use thalweg_core::losses::{Comparison, LOSSES};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
+use thalweg_data::table::{ColumnData, number_text};
 use thalweg_data::{
     ExpectedColumns, FitOptions, Loaded, PrepareOptions, Prepared, Preprocessing, ReadOptions,
     Source, Table, TargetTransform, prepare, prepare_fitted,
@@ -45,10 +47,60 @@ pub fn load(
         dtype,
     };
     let (validation, test) = (validation.as_ref(), test.as_ref());
-    Ok(match preprocessing {
+    let prepared = match preprocessing {
         Some(fitted) => prepare_fitted(&loaded, validation, test, fitted, &options)?,
         None => prepare(&loaded, validation, test, &options)?,
-    })
+    };
+    if let Some(loss) = loss.filter(|loss| is_of_counts(loss)) {
+        let tables = [Some(&loaded.train), loaded.test.as_ref(), validation, test];
+        check_counts(&prepared, tables.into_iter().flatten(), loss)?;
+    }
+    Ok(prepared)
+}
+
+/// Refuses counts below 0 by their cells: the engine, which refuses them too, knows no file.
+fn check_counts<'a>(
+    prepared: &Prepared,
+    mut tables: impl Iterator<Item = &'a Table>,
+    loss: &Choice,
+) -> Result<()> {
+    let parts = [
+        Some(&prepared.train),
+        prepared.validation.as_ref(),
+        prepared.test.as_ref(),
+    ];
+    let below = parts
+        .into_iter()
+        .flatten()
+        .find_map(|part| match &part.targets {
+            Targets::Values { values, .. } => values.iter().copied().find(|count| *count < 0.0),
+            Targets::Classes(_) => None,
+        });
+    let Some(below) = below else { return Ok(()) };
+    // Counts are not scaled, so that the cell has the same number.
+    let names = &prepared.preprocessing.target.columns;
+    let cell = tables.find_map(|table| {
+        let columns = names.iter().filter_map(|name| table.column(name));
+        let mut cells = columns.filter_map(|column| match &column.data {
+            ColumnData::Numeric(values) => {
+                let row = values.iter().position(|value| *value == below)?;
+                Some(table.cell(row, &column.name))
+            }
+            _ => None,
+        });
+        cells.next()
+    });
+    let found = number_text(below);
+    let expected = format!("a number ≥ 0, as the loss {} counts", loss.name);
+    let error = thalweg_data::Error::invalid(cell.unwrap_or_default(), found, expected);
+    Err(error
+        .remedy("correct the cell, or choose another `network.loss`")
+        .into())
+}
+
+fn is_of_counts(loss: &Choice) -> bool {
+    let built = LOSSES.build(loss, &());
+    built.is_ok_and(|loss| loss.comparison() == Comparison::NonNegative)
 }
 
 /// What follows from the loss for the target: counts stay counts, and where the loss bounds the

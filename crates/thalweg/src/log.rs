@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::error::{Result, input};
 use crate::format;
 use crate::importance::Importance;
 use crate::inspection::Interval;
-use crate::run_folder::{LOG, RunFolder, unwritable};
+use crate::run_folder::{LOG, RunFolder, named, unwritable};
 use crate::scores::Scores;
 
 /// The version of this format: newer ones are refused. Logs without it are those from before it.
@@ -118,6 +119,7 @@ pub struct End {
 /// The open file.
 pub struct Log {
     file: File,
+    path: PathBuf,
 }
 
 /// The log of a resumed run, and what it recorded.
@@ -133,9 +135,9 @@ pub struct Resumed {
 impl Log {
     /// Begins a log; what was there before is gone.
     pub fn create(folder: &RunFolder) -> io::Result<Self> {
-        Ok(Self {
-            file: File::create(folder.file(LOG))?,
-        })
+        let path = folder.file(LOG);
+        let file = File::create(&path)?;
+        Ok(Self { file, path })
     }
 
     /// Opens a log to go on after `epochs` epochs: later lines are cut off.
@@ -178,15 +180,18 @@ impl Log {
             .write(LOG, kept.as_bytes())
             .and_then(|()| OpenOptions::new().append(true).open(&path))
             .map_err(|error| unwritable(&path, &error))?;
-        let log = Self { file };
+        let log = Self { file, path };
         Ok(Resumed { log, seconds, cpu })
     }
 
     /// Adds a line.
+    ///
+    /// # Errors
+    /// Names the file.
     pub fn write(&mut self, event: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_string(event)?;
         line.push('\n');
-        self.file.write_all(line.as_bytes())
+        (self.file.write_all(line.as_bytes())).map_err(|error| named(&self.path, &error))
     }
 }
 

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use thalweg_core::dataset::{Dataset, FeaturesRef};
 use thalweg_core::losses::{LOSSES, Link};
-use thalweg_data::table::number_text;
+use thalweg_core::registry::did_you_mean;
+use thalweg_data::error::{quote, quote_list};
+use thalweg_data::table::{Column, Kind, number_text};
 use thalweg_data::target::labelled;
 use thalweg_data::{
     Column, ColumnData, Error as DataError, Note, Part, Preprocessing, ReadOptions, Table, Task,
@@ -26,6 +28,8 @@ pub struct Predictions<'a> {
     pub notes: Vec<Note>,
     preprocessing: &'a Preprocessing,
     link: Link,
+    /// Columns of the file that go before the predictions.
+    kept: Vec<Column>,
 }
 
 /// What a line of predictions holds.
@@ -63,6 +67,19 @@ impl Model {
     /// # Errors
     /// As [`Model::predict_file`].
     pub fn predict_source(&self, source: &str, options: ReadOptions) -> Result<Predictions<'_>> {
+        self.predict_keeping(source, options, &[])
+    }
+
+    /// The same with columns of the file, such as identifiers, in front of the predictions.
+    ///
+    /// # Errors
+    /// As [`Model::predict_file`], and if there is no such column, or it holds several numbers a row.
+    pub fn predict_keeping(
+        &self,
+        source: &str,
+        options: ReadOptions,
+        keep: &[String],
+    ) -> Result<Predictions<'_>> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
         let loaded = load::load_for(description, source, options)?;
@@ -80,6 +97,7 @@ impl Model {
                 .chain(self.far_out(features.view()))
                 .collect(),
             preprocessing,
+            kept: kept(table, keep)?,
             link: LOSSES.build(&description.network.loss, &())?.link(),
         })
     }
@@ -218,11 +236,15 @@ impl Predictions<'_> {
     /// # Errors
     /// If they cannot be written.
     pub fn write_csv(&self, output: &mut impl Write, columns: Columns) -> io::Result<()> {
-        let header: Vec<String> = self.header(columns).iter().map(|name| cell(name)).collect();
+        let names = self.kept.iter().map(|column| column.name.clone());
+        let header: Vec<String> = (names.chain(self.header(columns)))
+            .map(|name| cell(&name))
+            .collect();
         writeln!(output, "{}", header.join(","))?;
-        for row in self.rows() {
-            let cells: Vec<String> = (self.cells(row, columns).iter())
-                .map(|text| cell(text))
+        for (index, row) in self.rows().enumerate() {
+            let kept = (self.kept.iter()).map(|column| column.text(index).unwrap_or_default());
+            let cells: Vec<String> = (kept.chain(self.cells(row, columns)))
+                .map(|text| cell(&text))
                 .collect();
             writeln!(output, "{}", cells.join(","))?;
         }
@@ -287,6 +309,23 @@ impl Predictions<'_> {
             }
         }
     }
+}
+
+/// The columns of these names.
+fn kept(table: &Table, names: &[String]) -> Result<Vec<Column>> {
+    let column = |name: &String| match table.column(name) {
+        Some(column) if column.kind() != Kind::Block => Ok(column.clone()),
+        found => {
+            let found = match found {
+                Some(_) => format!("column {}, which holds several numbers a row", quote(name)),
+                None => format!("no column {}", quote(name)),
+            };
+            let expected = format!("columns to keep, such as {}", quote_list(table.names()));
+            let error = DataError::invalid(table.location(), found, expected);
+            Err(error.remedy(did_you_mean(name, table.names())).into())
+        }
+    };
+    names.iter().map(column).collect()
 }
 
 /// A cell of CSV, quoted where it must be.

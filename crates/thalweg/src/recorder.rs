@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use thalweg_core::engine::StepReport;
+use thalweg_core::error::{Error, Result};
 use thalweg_core::observe::EpochReport;
 use thalweg_core::train::{Checkpoint, Flow, Observer, Run};
 
@@ -38,6 +39,8 @@ pub(crate) struct Recorder<'a> {
     pub kept: Option<Checkpoint>,
     /// ‖g‖ of the last epoch.
     pub gradient_norm: f64,
+    /// The file that could not be written, and why: the run ended there.
+    pub failure: Option<String>,
     saved: Instant,
     pause: Duration,
     /// When the clock was last looked at, and when next.
@@ -86,6 +89,7 @@ impl<'a> Recorder<'a> {
             keeps: false,
             kept: None,
             gradient_norm: f64::NAN,
+            failure: None,
             saved: Instant::now(),
             looked: Instant::now(),
             looks: Looks {
@@ -108,7 +112,21 @@ impl<'a> Recorder<'a> {
         self.saved.elapsed() >= self.pause
     }
 
-    fn save(&mut self, run: &Run) -> thalweg_core::Result<()> {
+    /// Where a file cannot be written the run ends, as if it were interrupted: with what it has, and
+    /// with the state to go on from, which may be written when there is room.
+    fn recorded(&mut self, run: &Run, flow: Flow, written: Result<()>) -> Result<Flow> {
+        match written {
+            Ok(()) => Ok(flow),
+            Err(Error::Io(error)) => {
+                self.failure = Some(error.to_string());
+                self.kept = run.checkpoint()?;
+                Ok(Flow::Stop)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    fn save(&mut self, run: &Run) -> Result<()> {
         let start = Instant::now();
         let (Some(files), Some(checkpoint)) = (&self.files, run.checkpoint()?) else {
             return Ok(());
@@ -123,28 +141,30 @@ impl<'a> Recorder<'a> {
 }
 
 impl Observer for Recorder<'_> {
-    fn step(&mut self, run: &mut Run, report: &StepReport) -> thalweg_core::Result<Flow> {
+    fn step(&mut self, run: &mut Run, report: &StepReport) -> Result<Flow> {
         let flow = self.inner.step(run, report)?;
         if self.files.is_some() && (flow == Flow::Stop || self.is_due()) {
-            self.save(run)?;
+            let saved = self.save(run);
+            return self.recorded(run, flow, saved);
         }
         Ok(flow)
     }
 
-    fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
+    fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
         self.seconds += report.seconds;
         self.gradient_norm = report.gradient_norm;
-        if let Some(files) = &mut self.files {
-            files.log.write(&Epoch {
-                event: "epoch",
-                report,
-            })?;
+        let event = Epoch {
+            event: "epoch",
+            report,
+        };
+        let logged = self.files.as_mut().map(|files| files.log.write(&event));
+        let mut flow = self.inner.epoch(run, report)?;
+        flow = self.recorded(run, flow, logged.unwrap_or(Ok(())).map_err(Error::from))?;
+        if self.failure.is_none() && (flow == Flow::Stop || self.saved.elapsed() >= self.pause) {
+            let saved = self.save(run);
+            flow = self.recorded(run, flow, saved)?;
         }
-        let flow = self.inner.epoch(run, report)?;
-        if flow == Flow::Stop || self.saved.elapsed() >= self.pause {
-            self.save(run)?;
-        }
-        if self.keeps {
+        if self.keeps && self.failure.is_none() {
             self.kept = run.checkpoint()?;
         }
         Ok(flow)

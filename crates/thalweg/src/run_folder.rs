@@ -109,8 +109,7 @@ impl RunFolder {
         let path = self.file(name);
         // The lock on the folder keeps the name unique; what a killed run left behind is written
         // over.
-        replace(&path, &format!(".{name}.tmp"), bytes)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+        replace(&path, &format!(".{name}.tmp"), bytes).map_err(|error| named(&path, &error))
     }
 
     /// Removes one of its files if it is there.
@@ -153,6 +152,11 @@ fn replace(path: &Path, temporary: &str, bytes: &[u8]) -> io::Result<()> {
         .filter(|parent| !parent.as_os_str().is_empty());
     let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+/// An error of the operating system with the file that it is of.
+pub(crate) fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// The failure of output that cannot be written.
