@@ -64,7 +64,12 @@ fn a_checkpoint_without_room_leaves_the_model() {
         "{message}"
     );
     let files = place.files("full");
-    assert!(!files.iter().any(|name| name.contains("tmp") || name.contains("checkpoint")), "{files:?}");
+    assert!(
+        !files
+            .iter()
+            .any(|name| name.contains("tmp") || name.contains("checkpoint")),
+        "{files:?}"
+    );
     place.succeed("predict full builtin:digits");
 }
 
@@ -171,20 +176,31 @@ fn a_count_below_0_is_named_by_its_cell() {
 #[test]
 fn columns_of_the_file_stand_in_front_of_the_predictions() {
     let place = Workplace::new();
-    let rows: String = (0..30)
-        .map(|i| format!("{:04},n{i},{},{}\n", i, i % 5, i % 3))
-        .collect();
-    place.write("rows.csv", format!("id,\"na,me\",x,y\n{rows}"));
-    place.train("rows.csv --drop id --task regression --epochs 2 --out m");
+    let row = |i: usize| {
+        format!(
+            "{i:04},\"${i},000.50\",{},{}
+",
+            i % 5,
+            i % 3
+        )
+    };
+    let rows: String = (0..30).map(row).collect();
+    place.write("rows.csv", format!("id,price,x,y\n{rows}"));
+    place.train("rows.csv --drop id --drop price --task regression --epochs 2 --out m");
     let plain = place.succeed("predict m rows.csv").stdout;
-    let mut words: Vec<&str> = "predict m rows.csv --keep id --keep".split(' ').collect();
+    let mut words: Vec<&str> = "predict m rows.csv --keep id,price --keep"
+        .split(' ')
+        .collect();
     words.push("x");
     let kept = Ended::from(place.command(words).output().unwrap());
     let lines: Vec<&str> = kept.stdout.lines().collect();
-    assert_eq!(lines[0], "id,x,y");
+    assert_eq!(lines[0], "id,price,x,y");
     for (index, (line, plain)) in lines.iter().zip(plain.lines()).enumerate().skip(1) {
         let row = index - 1;
-        assert_eq!(*line, format!("{row:04},{},{plain}", row % 5));
+        assert_eq!(
+            *line,
+            format!("{row:04},\"${row},000.50\",{},{plain}", row % 5)
+        );
     }
     assert_eq!(lines.len(), 31);
     let message = place.refused("predict m rows.csv --keep idd");

@@ -6,10 +6,11 @@ use thalweg_core::dataset::{Dataset, FeaturesRef};
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::registry::did_you_mean;
 use thalweg_data::error::{quote, quote_list};
-use thalweg_data::table::{Column, Kind, number_text};
+use thalweg_data::table::{Kind, number_text};
 use thalweg_data::target::labelled;
 use thalweg_data::{
-    Column, ColumnData, Error as DataError, Note, Part, Preprocessing, ReadOptions, Table, Task,
+    Column, ColumnData, Error as DataError, Note, Part, Preprocessing, ReadAs, ReadOptions,
+    Reading, Table, Task,
 };
 
 use crate::error::Result;
@@ -77,11 +78,21 @@ impl Model {
     pub fn predict_keeping(
         &self,
         source: &str,
-        options: ReadOptions,
+        mut options: ReadOptions,
         keep: &[String],
     ) -> Result<Predictions<'_>> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
+        // As they are written, unless the model reads them.
+        let is_input = |name: &&String| {
+            preprocessing
+                .inputs
+                .iter()
+                .any(|input| input.name == **name)
+        };
+        let kept_alone = keep.iter().filter(|name| !is_input(name));
+        let as_text = |name: &String| (name.clone(), Reading::of(ReadAs::Text, ""));
+        options.columns.extend(kept_alone.map(as_text));
         let loaded = load::load_for(description, source, options)?;
         let table = &loaded.train;
         let dtype = description.training.dtype;
@@ -266,12 +277,8 @@ impl Predictions<'_> {
             };
             Column { name, data }
         };
-        let columns = self
-            .header(columns)
-            .into_iter()
-            .enumerate()
-            .map(column)
-            .collect();
+        let predicted = self.header(columns).into_iter().enumerate().map(column);
+        let columns = self.kept.iter().cloned().chain(predicted).collect();
         Table::without_lines("predictions".to_owned(), rows.len(), columns)
     }
 

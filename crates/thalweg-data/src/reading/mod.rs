@@ -88,7 +88,7 @@ fn is_point(sign: &char) -> bool {
 
 impl Reading {
     /// A reading without particulars.
-    pub(crate) fn of(kind: ReadAs, why: impl Into<String>) -> Self {
+    pub fn of(kind: ReadAs, why: impl Into<String>) -> Self {
         Self {
             kind,
             decimal: point(),
