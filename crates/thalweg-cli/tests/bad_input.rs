@@ -490,11 +490,12 @@ fn models_that_are_none_are_explained_in_one_line() {
     place.write("empty.safetensors", "");
     place.write("text.safetensors", "a,b\n1,2\n");
     for name in ["flipped", "cut", "empty", "text", "absent"] {
-        for command in [
-            format!("predict {name}.safetensors builtin:iris"),
-            format!("evaluate {name}.safetensors builtin:iris"),
-            format!("train builtin:iris --initial-weights {name}.safetensors --out x"),
-        ] {
+        let train = format!("train builtin:iris --initial-weights {name}.safetensors --out x");
+        // The tensors of a model whose description was changed are a start all the same.
+        let train = Some(train).filter(|_| name != "flipped");
+        let commands = ["predict", "evaluate"]
+            .map(|command| format!("{command} {name}.safetensors builtin:iris"));
+        for command in commands.into_iter().chain(train) {
             let message = place.refused(&command);
             assert!(
                 message.contains(&format!("{name}.safetensors: ")),
