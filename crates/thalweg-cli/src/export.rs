@@ -22,6 +22,9 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     let file = args.file.display().to_string();
     let mut output = io::stdout().lock();
     writeln!(output, "net = {}", torch.module)?;
-    writeln!(output, "net.load_state_dict(safetensors.torch.load_file({file:?}))")?;
+    writeln!(
+        output,
+        "net.load_state_dict(safetensors.torch.load_file({file:?}))"
+    )?;
     Ok(output.flush()?)
 }
