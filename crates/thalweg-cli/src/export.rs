@@ -15,7 +15,7 @@ use crate::parse::Layout;
 pub fn run(args: &ExportArgs) -> Result<()> {
     let model = Model::load(&args.model)?;
     let source = Source::Path(model.path().to_owned());
-    output::check("FILE", &args.file, model.path(), &source)?;
+    output::check("FILE", &args.file, Some(model.path()), &source)?;
     let Layout::Torch = args.layout.unwrap_or(Layout::Torch);
     let torch = to_torch(&model)?;
     output::write(&args.file, &torch.bytes)?;
