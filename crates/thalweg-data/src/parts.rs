@@ -183,7 +183,7 @@ fn append(table: &mut Table, mut other: Table) -> Result<()> {
             .remedy("give files with the same columns"));
     }
     match (&mut table.lines, &other.lines) {
-        (Some(lines), Some(others)) => lines.append(table.rows, others),
+        (Some(lines), Some(others)) => lines.append(table.rows, 0, others),
         _ => table.lines = None,
     }
     table.parts.push((table.rows, other.file));

@@ -478,10 +478,11 @@ impl Lines {
         }
     }
 
-    /// Adds the lines of a file whose rows follow after `rows`.
-    pub(crate) fn append(&mut self, rows: usize, other: &Self) {
-        let jumps = other.jumps.iter().map(|&(row, line)| (rows + row, line));
-        self.jumps.extend(jumps);
+    /// Adds the lines of rows that follow after `rows`, and after so many lines.
+    pub(crate) fn append(&mut self, rows: usize, lines: u64, other: &Self) {
+        for &(row, line) in &other.jumps {
+            self.push(rows + row, lines + line);
+        }
     }
 
     /// The line on which `row` starts, counted from 1.

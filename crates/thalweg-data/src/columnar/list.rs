@@ -151,7 +151,7 @@ fn flatten(array: &dyn Array) -> Result<(Vec<usize>, ArrayRef), (usize, String)>
         _ => {
             let list = array.as_fixed_size_list();
             let length = list.value_length() as usize;
-            let from = list.value_offset_at(0) as usize;
+            let from = list.value_offset_at(0);
             (vec![length; rows], list.values().slice(from, rows * length))
         }
     };

@@ -1,5 +1,7 @@
 //! Columns that infer their type from their cells.
 
+mod append;
+
 use std::collections::HashMap;
 
 use crate::options::PlainNumbers;
@@ -122,6 +124,8 @@ enum State {
     Text {
         codes: Vec<u32>,
         index: HashMap<String, u32>,
+        /// Bytes of spelling that were kept when it became text.
+        spelled: usize,
     },
 }
 
@@ -178,7 +182,7 @@ impl ColumnBuilder {
                 let code = word_code(&mut self.words, cell, words);
                 codes.push(code.unwrap_or(MISSING));
             }
-            (State::Text { codes, index }, _) => codes.push(code(index, cell)),
+            (State::Text { codes, index, .. }, _) => codes.push(code(index, cell)),
         }
     }
 
@@ -195,7 +199,7 @@ impl ColumnBuilder {
     pub fn finish(self) -> ColumnData {
         match self.state {
             State::Numeric(numbers, _) => ColumnData::Numeric(numbers),
-            State::Text { codes, index } => {
+            State::Text { codes, index, .. } => {
                 let mut levels: Vec<(u32, String)> =
                     index.into_iter().map(|(text, code)| (code, text)).collect();
                 levels.sort_unstable();
@@ -287,7 +291,15 @@ fn to_text(numbers: &[f64], spelled: &Spelled) -> State {
     for &(row, word) in &spelled.words {
         codes[row as usize] = word;
     }
-    State::Text { codes, index }
+    let spelled = match spelled.is_full {
+        true => usize::MAX,
+        false => spelled.bytes.len(),
+    };
+    State::Text {
+        codes,
+        index,
+        spelled,
+    }
 }
 
 fn code(index: &mut HashMap<String, u32>, text: &str) -> u32 {

@@ -2,5 +2,6 @@
 
 pub mod builder;
 pub mod dialect;
+pub mod parallel;
 pub mod records;
 pub mod write;

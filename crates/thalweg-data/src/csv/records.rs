@@ -109,6 +109,11 @@ pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) ->
 }
 
 impl Cell {
+    /// Whether there is nothing in it, not even quotes.
+    pub fn is_blank(self) -> bool {
+        self.start == self.end && !self.quoted
+    }
+
     /// The bytes of the cell, quotes undone.
     pub fn bytes(self, record: &[u8]) -> Cow<'_, [u8]> {
         let raw = &record[self.start..self.end];
@@ -211,6 +216,27 @@ impl Records {
         Ok(())
     }
 
+    /// The bytes after the last record, at least so many if the file has them, and whether they
+    /// are all.
+    pub fn window(&mut self, bytes: usize) -> Result<(&[u8], bool)> {
+        let rest = self.buffer.len() - self.start;
+        if rest < bytes && !self.at_end {
+            self.fill(bytes - rest)?;
+        }
+        Ok(self.sample())
+    }
+
+    /// The line on which the next record begins.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Leaves out records of so many bytes, up to this line.
+    pub fn skip(&mut self, bytes: usize, line: u64) {
+        self.start += bytes;
+        self.line = line;
+    }
+
     /// The next record that is not a blank line; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
         loop {
@@ -271,7 +297,7 @@ impl Records {
 }
 
 /// Lines that a record takes: one, and the newlines inside quoted cells.
-fn newlines(record: &[u8], cells: &[Cell]) -> u64 {
+pub fn newlines(record: &[u8], cells: &[Cell]) -> u64 {
     let inside = |cell: &&Cell| cell.quoted;
     let count = |cell: &Cell| {
         let bytes = &record[cell.start..cell.end];

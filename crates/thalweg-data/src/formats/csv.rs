@@ -7,6 +7,7 @@ use thalweg_core::registry::Description;
 use super::format::Format;
 use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::dialect;
+use crate::csv::parallel::{Sink, Windows};
 use crate::csv::records::{Record, Records};
 use crate::error::{Error, Location, Result, quote};
 use crate::input::Input;
@@ -47,6 +48,7 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     }
     let mut builders: Vec<ColumnBuilder> = Vec::new();
     let mut lines = Lines::default();
+    let mut windows = Windows::new();
     let mut rows = 0;
     while let Some(record) = records.next()? {
         if builders.is_empty() {
@@ -65,6 +67,16 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         push(&record, names, &mut builders, words, &location)?;
         lines.push(rows, record.line);
         rows += 1;
+        if builders.len() > 1 {
+            let (builders, lines, rows) = (&mut builders[..], &mut lines, &mut rows);
+            let sink = Sink {
+                builders,
+                lines,
+                rows,
+                words,
+            };
+            windows.advance(&mut records, sink)?;
+        }
     }
     let Some(names) = names.filter(|_| rows > 0) else {
         let found = match header {

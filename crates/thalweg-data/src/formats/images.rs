@@ -14,7 +14,6 @@ use crate::images::{Image, JPEG, PNG};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::table::{Block, Column, ColumnData, Table};
-use crate::typed::TypedColumn;
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -29,18 +28,13 @@ pub static FORMAT: Format = Format {
     recognizes: |head| head.starts_with(PNG) || head.starts_with(JPEG),
     read: |mut input, options| {
         let bytes = input.take(u64::MAX)?;
-        let found = Found {
-            path: PathBuf::from(&input.file),
-            class: None,
-        };
-        let mut loaded = Loaded::from(table(
-            &[(found, bytes)],
-            wanted(options),
-            &mut Vec::new(),
-            &input.file,
-        )?);
-        loaded.train.file = input.file;
-        Ok(loaded)
+        let images = vec![decode(&input.file, &bytes)?];
+        let mut notes = Vec::new();
+        let pixels = pixels(images, wanted(options), &mut notes);
+        Ok(Loaded {
+            notes,
+            ..Table::without_lines(input.file, 1, vec![pixels]).into()
+        })
     },
     write: None,
     folder: Some(Folder {
@@ -116,22 +110,15 @@ fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Loaded> {
     let mut notes = Vec::new();
     let train = part(folder, TRAIN).filter(|_| !has_images(folder));
     let test = train.as_ref().and_then(|_| part(folder, TEST));
-    let mut read = |folder: &Path, shape: Option<Vec<usize>>| {
-        let files = list(folder, &mut notes);
-        let read = |found: Found| {
-            let name = found.path.display().to_string();
-            let bytes = fs::read(&found.path).map_err(|error| Error::reading(&name, error))?;
-            Ok((found, bytes))
-        };
-        let files = files.into_iter().map(read).collect::<Result<Vec<_>>>()?;
-        table(&files, shape, &mut notes, &folder.display().to_string())
-    };
-    let first = read(train.as_deref().unwrap_or(folder), wanted(options))?;
-    let shape = first.columns.first().and_then(|column| match &column.data {
-        ColumnData::Block(block) => Some(block.shape.clone()),
-        _ => None,
-    });
-    let test = test.map(|test| read(&test, shape)).transpose()?;
+    let first = read_part(
+        train.as_deref().unwrap_or(folder),
+        wanted(options),
+        &mut notes,
+    )?;
+    let shape = first.image_shape();
+    let test = test
+        .map(|test| read_part(&test, shape, &mut notes))
+        .transpose()?;
     if let Some(train) = &train {
         let used = [TRAIN, TEST].concat();
         let others = folders(folder).into_iter().map(|(name, _)| name);
@@ -188,71 +175,101 @@ fn list(folder: &Path, notes: &mut Vec<Note>) -> Vec<Found> {
     found
 }
 
-/// A column of pixels, and one of classes if there are folders.
-fn table(
-    files: &[(Found, Vec<u8>)],
-    shape: Option<Vec<usize>>,
-    notes: &mut Vec<Note>,
-    name: &str,
-) -> Result<Table> {
-    let mut images = Vec::with_capacity(files.len());
-    let (mut packed, mut unpacked) = (0, 0);
-    for (found, bytes) in files {
-        let location = || Location::file(found.path.display().to_string());
-        let image = Image::decode(bytes);
-        let image = image.map_err(|why| {
-            Error::invalid(location(), why, "a PNG or JPEG image")
-                .remedy("remove it or save it again")
-        })?;
-        packed += bytes.len() as u64;
-        unpacked += image.pixels.len() as u64;
-        if is_bomb(packed, unpacked) {
-            return Err(Error::invalid(location(), BOMB, "images"));
-        }
-        images.push(image);
-    }
+/// The images of files, in their order, decoded on all threads.
+fn decode_all(files: &[Found]) -> Result<Vec<Image>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let each = |files: &[Found]| {
+        let (mut packed, mut unpacked) = (0, 0);
+        let decode = |found: &Found| {
+            let name = found.path.display().to_string();
+            let bytes = fs::read(&found.path).map_err(|error| Error::reading(&name, error))?;
+            let image = decode(&name, &bytes)?;
+            packed += bytes.len() as u64;
+            unpacked += image.pixels.len() as u64;
+            match is_bomb(packed, unpacked) {
+                true => Err(Error::invalid(Location::file(name), BOMB, "images")),
+                false => Ok(image),
+            }
+        };
+        files.iter().map(decode).collect::<Result<Vec<Image>>>()
+    };
+    let parts: Vec<Result<Vec<Image>>> = std::thread::scope(|scope| {
+        let parts = files.chunks(files.len().div_ceil(threads).max(1));
+        let threads: Vec<_> = parts
+            .map(|part| (part, scope.spawn(move || each(part))))
+            .collect();
+        // What a thread lost, a decoder that panicked, is damage.
+        let lost = |part: &[Found]| {
+            let name = part.first().map(|found| found.path.display().to_string());
+            let location = Location::file(name.unwrap_or_default());
+            Err(Error::invalid(
+                location,
+                "a damaged image from here on",
+                "a PNG or JPEG image",
+            ))
+        };
+        let join = threads.into_iter();
+        join.map(|(part, thread)| thread.join().unwrap_or_else(|_| lost(part)))
+            .collect()
+    });
+    let parts: Vec<Vec<Image>> = parts.into_iter().collect::<Result<_>>()?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+fn decode(file: &str, bytes: &[u8]) -> Result<Image> {
+    Image::decode(bytes).map_err(|why| {
+        let error = Error::invalid(Location::file(file), why, "a PNG or JPEG image");
+        error.remedy("remove it or save it again")
+    })
+}
+
+/// A column of pixels of this shape, or of the one that most images have.
+fn pixels(images: Vec<Image>, shape: Option<Vec<usize>>, notes: &mut Vec<Note>) -> Column {
     let shape = match shape.as_deref() {
         Some(&[height, width]) => [1, height, width],
         Some(&[channels @ (1 | 3), height, width]) => [channels, height, width],
         _ => common_shape(&images),
     };
     let [channels, height, width] = shape;
-    let others = images
-        .iter()
-        .filter(|image| (image.height, image.width) != (height, width))
-        .count();
+    let (all, is_other) = (images.len(), |image: &&Image| {
+        (image.height, image.width) != (height, width)
+    });
+    let others = images.iter().filter(is_other).count();
     if others > 0 {
-        let all = images.len();
-        notes.push(Note::warning(format!(
-            "{others} of {all} images are resized to {width}×{height} pixels"
-        )));
+        let text = format!("{others} of {all} images are resized to {width}×{height} pixels");
+        notes.push(Note::warning(text));
     }
-    let bytes = images
-        .iter()
-        .flat_map(|image| image.planes(shape))
-        .collect();
+    let mut bytes = Vec::with_capacity(all * channels * height * width);
+    // Each image goes as soon as its pixels are copied.
+    images
+        .into_iter()
+        .for_each(|image| bytes.extend(image.planes(shape)));
     let values = Values::U8 {
         bytes,
         scale: 1.0,
         offset: 0.0,
     };
-    let shape = if channels == 1 {
-        vec![height, width]
-    } else {
-        shape.to_vec()
+    let shape = match channels {
+        1 => vec![height, width],
+        _ => shape.to_vec(),
     };
-    let block = ColumnData::Block(Block { shape, values });
-    let pixels = Column {
+    Column {
         name: "pixels".to_owned(),
-        data: block,
-    };
-    let mut table = Table::without_lines(name.to_owned(), images.len(), vec![pixels]);
-    if files.iter().any(|(found, _)| found.class.is_some()) {
-        let mut labels = TypedColumn::text();
-        files
+        data: ColumnData::Block(Block { shape, values }),
+    }
+}
+
+/// The images of a folder, and their classes if there are folders inside.
+fn read_part(folder: &Path, shape: Option<Vec<usize>>, notes: &mut Vec<Note>) -> Result<Table> {
+    let files = list(folder, notes);
+    let pixels = pixels(decode_all(&files)?, shape, notes);
+    let name = folder.display().to_string();
+    let mut table = Table::without_lines(name, files.len(), vec![pixels]);
+    if files.iter().any(|found| found.class.is_some()) {
+        let labels = files
             .iter()
-            .for_each(|(found, _)| labels.push_text(found.class.as_deref().unwrap_or_default()));
-        table.add_target("label", labels.finish())?;
+            .map(|found| found.class.as_deref().unwrap_or_default());
+        table.add_target("label", ColumnData::texts(labels))?;
     }
     Ok(table)
 }

@@ -1,5 +1,7 @@
 //! JSON lines: an object a row; also one array of objects.
 
+mod write;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +15,7 @@ use crate::error::{Error, Location, Result};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::table::{Block, Column, ColumnData, Lines, Table, number_text};
+use crate::table::{Block, Column, ColumnData, Lines, Table};
 use crate::text_lines::TextLines;
 use crate::typed::{self, TypedColumn};
 
@@ -42,7 +44,7 @@ pub static FORMAT: Format = Format {
                 .is_some_and(|rest| object(rest.trim_ascii_start()))
     },
     read,
-    write: Some(write),
+    write: Some(write::write),
     folder: None,
     #[cfg(test)]
     example: || {
@@ -450,54 +452,6 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
         }
         (self.rows.push_list(self.name, numbers)).map_err(|Fault| A::Error::custom("a cell"))
     }
-}
-
-/// An object a row; missing values are null, blocks lists of numbers.
-fn write(table: &Table, _ending: &str) -> Result<Vec<u8>> {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let names: Vec<String> = table.names().map(quoted).collect();
-    let levels = |column: &Column| match &column.data {
-        ColumnData::Text(text) => text.levels.iter().map(|level| quoted(level)).collect(),
-        _ => Vec::new(),
-    };
-    let levels: Vec<Vec<String>> = table.columns.iter().map(levels).collect();
-    let mut json = String::new();
-    for row in 0..table.rows {
-        for (j, (column, levels)) in table.columns.iter().zip(&levels).enumerate() {
-            let before = if j == 0 { "{" } else { ", " };
-            json.extend([before, &names[j], ": "]);
-            let number = |json: &mut String, number: f64| match number {
-                _ if number.is_nan() => Ok(json.push_str("null")),
-                _ if number.is_finite() => Ok(json.push_str(&number_text(number))),
-                _ => {
-                    let location = table.cell(row, &column.name);
-                    let error = Error::invalid(location, "an infinite value", "a finite number");
-                    Err(error.remedy("write CSV or Parquet, which hold it"))
-                }
-            };
-            match &column.data {
-                ColumnData::Numeric(numbers) => number(&mut json, numbers[row])?,
-                ColumnData::Time(_) => match column.text(row) {
-                    Some(date) => json.push_str(&quoted(&date)),
-                    None => json.push_str("null"),
-                },
-                ColumnData::Text(text) => {
-                    let text = levels.get(text.codes[row] as usize);
-                    json.push_str(text.map_or("null", String::as_str));
-                }
-                ColumnData::Block(block) => {
-                    let width = block.width();
-                    for i in 0..width {
-                        json.push_str(if i == 0 { "[" } else { ", " });
-                        number(&mut json, block.value(row * width + i))?;
-                    }
-                    json.push(']');
-                }
-            }
-        }
-        json.push_str("}\n");
-    }
-    Ok(json.into_bytes())
 }
 
 #[cfg(test)]
