@@ -16,7 +16,7 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
     let source = Source::parse(&args.data)?;
     let to_stdout = args.output.as_os_str() == "-";
     if !to_stdout {
-        output::check_data("OUT", &args.output, &source)?;
+        output::check("OUT", &args.output, None, &source)?;
         formats::check_written(&args.output.to_string_lossy())?;
     }
     let loaded = read(&source, &args.read.options(args.labels.as_deref())?)?;

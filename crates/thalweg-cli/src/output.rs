@@ -21,12 +21,15 @@ pub fn check(flag: &str, output: &Path, model: Option<&Path>, data: &Source) -> 
         }
     }
     inputs.extend(data_files(data));
-    refuse_any(flag, output, inputs)
-}
-
-/// Refuses an output that is among the data.
-pub fn check_data(flag: &str, output: &Path, data: &Source) -> Result<()> {
-    refuse_any(flag, output, data_files(data))
+    let target = destination(output);
+    for (path, what) in inputs {
+        // A name that is not there yet is compared as a name.
+        if same_file(&target, &path) || same_name(&target, &path) {
+            let place = format!("{flag} {}", output.display());
+            return Err(Error::invalid(place, what, "another file").into());
+        }
+    }
+    Ok(())
 }
 
 /// The files of the data, and what they are.
@@ -45,18 +48,6 @@ fn data_files(data: &Source) -> Vec<(PathBuf, &'static str)> {
         Source::Stdin => vec![(PathBuf::from("/dev/stdin"), "the data")],
         Source::Builtin(_) => Vec::new(),
     }
-}
-
-fn refuse_any(flag: &str, output: &Path, inputs: Vec<(PathBuf, &str)>) -> Result<()> {
-    let target = destination(output);
-    for (path, what) in inputs {
-        // A name that is not there yet is compared as a name.
-        if same_file(&target, &path) || same_name(&target, &path) {
-            let place = format!("{flag} {}", output.display());
-            return Err(Error::invalid(place, what, "another file").into());
-        }
-    }
-    Ok(())
 }
 
 /// Refuses an output that is a file of a run.
