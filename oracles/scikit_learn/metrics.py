@@ -3,10 +3,12 @@
 binary: `labels` (0 or 1), `scores` (with ties), class 1 predicted where score >= 0.5.
     auc (ties count one half), average_precision, log_loss, brier, accuracy, balanced_accuracy, precision,
     recall, f1 (of class 1), mcc, confusion [[true 0 predicted 0, true 0 predicted 1], ...]
-multiclass: `labels`, `predicted` of 3 classes.
-    accuracy, balanced_accuracy, f1_macro, f1_micro, f1_weighted, confusion (rows: truth)
+multiclass: `labels` of 3 classes, and `scores`, their probabilities, row-major, of which the largest is predicted.
+    accuracy, balanced_accuracy, f1_macro, f1_micro, f1_weighted, mcc, confusion (rows: truth), log_loss, brier,
+    auc_ovr and average_precision (each class against the rest, mean over classes), top_2
 multilabel: 3 labels a row, row-major; `scores`, a label predicted where score >= 0.5.
-    auc_macro, f1_macro, f1_micro, subset_accuracy, hamming_loss
+    auc_macro, f1_macro, f1_micro, subset_accuracy, hamming_loss, average_precision; log_loss and brier: the means over
+    labels
 regression: `targets`, `predictions`. mse, rmse, mae, r2, and median_absolute_error (unweighted)
 regression_two: 2 targets a row, row-major; the mean over targets (scikit-learn's uniform_average).
 """
@@ -44,13 +46,22 @@ def binary(w):
 def multiclass(w):
     y = [0, 1, 2, 2, 1, 0, 0, 1, 2, 0, 0, 1]
     p = [0, 2, 2, 2, 1, 0, 1, 1, 0, 0, 2, 1]
+    score = np.eye(3)[p] * 0.8 + np.abs(np.array(wave(3 * N, 1.1, 0.7, 0.7))).reshape(N, 3) + 0.05
+    score = score / score.sum(axis=1, keepdims=True)
+    p = score.argmax(axis=1)
     f1 = lambda kind: m.f1_score(y, p, average=kind, sample_weight=w)
     return {
-        "labels": y, "predicted": p, "weights": w,
+        "labels": y, "scores": score.flatten(), "outputs": 3, "weights": w,
         "accuracy": m.accuracy_score(y, p, sample_weight=w),
         "balanced_accuracy": m.balanced_accuracy_score(y, p, sample_weight=w),
         "f1_macro": f1("macro"), "f1_micro": f1("micro"), "f1_weighted": f1("weighted"),
+        "mcc": m.matthews_corrcoef(y, p, sample_weight=w),
         "confusion": m.confusion_matrix(y, p, sample_weight=w).astype(float),
+        "log_loss": m.log_loss(y, score, sample_weight=w),
+        "brier": m.brier_score_loss(y, score, sample_weight=w, labels=[0, 1, 2]),
+        "auc_ovr": m.roc_auc_score(y, score, multi_class="ovr", average="macro", sample_weight=w),
+        "average_precision": m.average_precision_score(y, score, average="macro", sample_weight=w),
+        "top_2": m.top_k_accuracy_score(y, score, k=2, sample_weight=w),
     }  # fmt: skip
 
 
@@ -65,6 +76,9 @@ def multilabel(w):
         "f1_micro": m.f1_score(y, p, average="micro", sample_weight=w),
         "subset_accuracy": m.accuracy_score(y, p, sample_weight=w),
         "hamming_loss": m.hamming_loss(y, p, sample_weight=w),
+        "average_precision": m.average_precision_score(y, score, average="macro", sample_weight=w),
+        "log_loss": np.mean([m.log_loss(y[:, j], score[:, j], sample_weight=w) for j in range(3)]),
+        "brier": np.mean([m.brier_score_loss(y[:, j], score[:, j], sample_weight=w) for j in range(3)]),
     }  # fmt: skip
 
 

@@ -20,6 +20,9 @@ pub struct EpochReport {
     /// Weighted mean loss of the validation rows after the epoch, with the averaged parameters where such are
     /// kept.
     pub validation_loss: Option<f64>,
+    /// What chooses the best epoch, where that is not the validation loss: see [`crate::train::Selection`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_score: Option<f64>,
     /// Learning rate of the last update.
     #[serde(rename = "lr")]
     pub learning_rate: f64,
@@ -41,17 +44,21 @@ pub struct Best {
     pub epoch: usize,
     /// Its validation loss.
     pub loss: f64,
+    /// Its score, where that chooses the epoch and not the loss.
+    pub score: Option<f64>,
     /// θ, in the order of [`crate::engine::State::parameters`].
     pub parameters: Vec<f64>,
 }
 
-/// Remembers the best epoch by validation loss, and stops when none was better for some time.
+/// Remembers the best epoch by validation loss or score, and stops when none was better for some time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EarlyStopping {
     /// Epochs without a better one before training stops.
     pub patience: Option<usize>,
     /// The best epoch so far.
     pub best: Option<Best>,
+    /// Whether the larger of two scores is the better one.
+    pub is_larger_better: bool,
 }
 
 impl Best {
@@ -68,9 +75,16 @@ impl Best {
 }
 
 impl EarlyStopping {
-    /// Whether `loss` is better than all before.
-    pub fn is_best(&self, loss: f64) -> bool {
-        self.best.as_ref().is_none_or(|best| loss < best.loss)
+    /// Whether the score is better than all before, or the loss where there is no score.
+    pub fn is_best(&self, loss: f64, score: Option<f64>) -> bool {
+        let Some(best) = &self.best else {
+            return true;
+        };
+        match (score, best.score) {
+            (Some(score), Some(best)) if self.is_larger_better => score > best,
+            (Some(score), Some(best)) => score < best,
+            _ => loss < best.loss,
+        }
     }
 
     /// Whether training should stop after `epoch`.

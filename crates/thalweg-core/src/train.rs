@@ -46,6 +46,8 @@ pub struct Run<'a> {
     /// While it trains: when that began or was resumed, later by what did not count as training.
     clock: Option<Instant>,
     early_stopping: EarlyStopping,
+    /// What chooses the best epoch in the place of the validation loss.
+    selection: Option<Selection<'a>>,
     memory: Memory,
     /// For optimizers that see all rows at once.
     solver: Option<Box<dyn Solver>>,
@@ -53,6 +55,14 @@ pub struct Run<'a> {
     is_resumable: bool,
     /// Why the last epoch ended early, if it did.
     ended_by: Option<StoppedBy>,
+}
+
+/// What chooses the best epoch, and stops by patience, in the place of the validation loss.
+pub struct Selection<'a> {
+    /// Whether a larger score is the better one.
+    pub is_larger_better: bool,
+    /// The score of what the network predicts for the validation rows, row-major; or why there is none.
+    pub score: Box<dyn FnMut(&[f64]) -> Result<f64> + 'a>,
 }
 
 /// How training went.
@@ -170,8 +180,9 @@ impl<'a> Run<'a> {
             clock: None,
             early_stopping: EarlyStopping {
                 patience: spec.patience,
-                best: None,
+                ..EarlyStopping::default()
             },
+            selection: None,
             memory: Memory {
                 mean_weight: is_weighted.then_some(weight / rows as f64),
                 ..Memory::default()
@@ -181,6 +192,12 @@ impl<'a> Run<'a> {
             ended_by: None,
             spec,
         })
+    }
+
+    /// Chooses the best epoch by a score of the validation rows. Before the first epoch.
+    pub fn select_by(&mut self, selection: Selection<'a>) {
+        self.early_stopping.is_larger_better = selection.is_larger_better;
+        self.selection = Some(selection);
     }
 
     /// The engine.

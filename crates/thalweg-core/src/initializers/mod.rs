@@ -5,7 +5,7 @@
 
 mod prior;
 
-pub use prior::{OUTPUT_BIAS, start_at_prior};
+pub use prior::{OUTPUT_BIAS, output_bias, start_at_prior};
 
 use crate::random::Sequence;
 use crate::registry::entries;

@@ -7,7 +7,9 @@
 //! class that no row has counts as half a row. Losses by margins keep biases of 0. Source: Karpathy
 //! 2019, A Recipe for Training Neural Networks; Lin et al. 2017, section 4.1.
 
-use crate::engine::Engine;
+use std::ops::Range;
+
+use crate::engine::{Engine, ParameterInfo};
 use crate::error::Result;
 use crate::losses::{LOSSES, Link};
 use crate::metrics::best_constant;
@@ -40,21 +42,9 @@ pub fn start_at_prior(
     network: &NetworkSpec,
     training: &mut dyn RowSource,
 ) -> Result<bool> {
-    let network = network.resolve()?;
-    let link = LOSSES.build(&network.loss, &())?.link();
-    let tensors = engine.parameters();
-    let name = format!("layers.{}.bias", network.layers.len() - 1);
-    let is_dense = (network.layers.last()).is_some_and(|last| last.name == "dense");
-    let activation = (network.layers.last()).and_then(|last| last.settings.get("activation"));
-    let is_linear = (activation.and_then(|activation| activation.choice()))
-        .is_some_and(|activation| activation.name == "identity");
-    let Some(bias) = tensors
-        .last()
-        .filter(|tensor| tensor.name == name && is_dense && is_linear)
-    else {
+    let Some((range, link)) = output_bias(&engine.parameters(), network)? else {
         return Ok(false);
     };
-    let outputs = bias.shape.iter().product();
     let least = 0.5 / training.schema().rows.max(1) as f64;
     let prior = |p: f64| match link {
         Link::Identity => p,
@@ -70,11 +60,34 @@ pub fn start_at_prior(
         return Ok(false);
     }
     let mut parameters = engine.save_parameters()?;
-    let start = parameters.len() - outputs;
-    let constant = best_constant(training, link, outputs)?;
-    for (bias, p) in parameters[start..].iter_mut().zip(constant) {
+    let constant = best_constant(training, link, range.len())?;
+    for (bias, p) in parameters[range].iter_mut().zip(constant) {
         *bias = prior(p);
     }
     engine.load_parameters(&parameters)?;
     Ok(true)
+}
+
+/// Where θ has the biases of a linear last layer, and the link of the loss; none if the last layer
+/// has no bias, or an activation. `tensors` are those of an engine made from `network`.
+///
+/// # Errors
+/// If `network` is not valid.
+pub fn output_bias(
+    tensors: &[ParameterInfo],
+    network: &NetworkSpec,
+) -> Result<Option<(Range<usize>, Link)>> {
+    let network = network.resolve()?;
+    let link = LOSSES.build(&network.loss, &())?.link();
+    let name = format!("layers.{}.bias", network.layers.len() - 1);
+    let is_dense = (network.layers.last()).is_some_and(|last| last.name == "dense");
+    let activation = (network.layers.last()).and_then(|last| last.settings.get("activation"));
+    let is_linear = (activation.and_then(|activation| activation.choice()))
+        .is_some_and(|activation| activation.name == "identity");
+    let size = |tensor: &ParameterInfo| tensor.shape.iter().product::<usize>();
+    let end: usize = tensors.iter().map(size).sum();
+    let bias = tensors
+        .last()
+        .filter(|tensor| tensor.name == name && is_dense && is_linear);
+    Ok(bias.map(|bias| (end - size(bias)..end, link)))
 }

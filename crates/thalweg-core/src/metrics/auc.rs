@@ -1,6 +1,8 @@
 //! Area under the ROC curve: the probability that a row of class 1 has a higher score than a row of
-//! class 0, where equal scores count one half. For labels the mean over them.
+//! class 0, where equal scores count one half. For labels, and for each of more classes against all
+//! others, the mean over them.
 
+use super::curve::{falling, totals};
 use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
 
@@ -10,39 +12,31 @@ struct Auc;
 impl Metric for Auc {
     fn score(&self, answers: &Answers) -> Option<f64> {
         match answers.kind() {
-            AnswerKind::TwoClasses | AnswerKind::Labels => {
-                answers.mean_of_outputs(|j| area(answers, j))
-            }
-            AnswerKind::Numbers | AnswerKind::Classes => None,
+            AnswerKind::Numbers => None,
+            _ => answers.mean_of_outputs(|j| area(answers, j)),
         }
     }
 }
 
-/// Goes up the scores, group by group of equal ones: each row of class 1 wins against all rows of
-/// class 0 in the groups below, and half against those of its own group.
+/// Goes down the scores, group by group of equal ones: each row of class 1 above wins against the
+/// rows of class 0 of the group, and half against those of its own group.
 fn area(answers: &Answers, output: usize) -> Option<f64> {
-    let score = |row: usize| answers.prediction(row)[output];
-    let mut order: Vec<usize> = (0..answers.rows()).collect();
-    order.sort_unstable_by(|&a, &b| score(a).total_cmp(&score(b)));
-    let (mut positive, mut negative, mut wins) = (0.0, 0.0, 0.0);
-    for group in order.chunk_by(|&a, &b| score(a) == score(b)) {
-        let mut here = [0.0, 0.0];
-        for &row in group {
-            here[usize::from(answers.value(row, output) >= 0.5)] += answers.weight(row);
-        }
-        wins += here[1] * (negative + 0.5 * here[0]);
-        negative += here[0];
-        positive += here[1];
+    let steps = falling(answers, output);
+    let (mut above, mut wins) = (0.0, 0.0);
+    for step in &steps {
+        wins += step.negative * (above + 0.5 * step.positive);
+        above += step.positive;
     }
+    let (positive, negative) = totals(&steps);
     (positive > 0.0 && negative > 0.0).then(|| wins / (positive * negative))
 }
 
 pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {
     description: Description {
         name: "auc",
-        summary: "Area under the ROC curve of two classes: 1 is perfect, ½ is chance",
+        summary: "Area under the ROC curve of two classes: 1 is perfect, ½ is chance; the mean over labels, or over more classes, each against the rest",
         equation: "P(p₁ > p₀) + ½ P(p₁ = p₀)",
-        source: "Hanley & McNeil 1982",
+        source: "Hanley & McNeil 1982; Provost & Domingos 2000 (more classes)",
         parameters: &[],
     },
     build: |_, ()| Ok(Box::new(Auc)),

@@ -6,9 +6,14 @@
 
 mod confusion;
 mod constant;
+mod curve;
+mod decision;
+mod threshold;
 
 pub use confusion::confusion;
 pub use constant::best_constant;
+pub use decision::Decision;
+pub use threshold::{THRESHOLD, Threshold};
 
 use crate::dataset::TargetsRef;
 use crate::error::{Error, Result};
@@ -24,6 +29,12 @@ entries! {
     accuracy,
     auc,
     f1,
+    balanced_accuracy,
+    log_loss,
+    brier,
+    average_precision,
+    mcc,
+    top_k,
 }
 
 /// A metric.
@@ -59,6 +70,7 @@ pub struct Answers<'a> {
     predictions: &'a [f64],
     targets: TargetsRef<'a>,
     weights: Option<&'a [f32]>,
+    decision: &'a Decision,
 }
 
 impl<'a> Answers<'a> {
@@ -116,7 +128,14 @@ impl<'a> Answers<'a> {
             predictions,
             targets,
             weights,
+            decision: &Decision::Likeliest,
         })
+    }
+
+    /// The same with classes and labels answered by a decision.
+    #[must_use]
+    pub fn deciding(self, decision: &'a Decision) -> Self {
+        Self { decision, ..self }
     }
 
     /// What was asked.
@@ -156,12 +175,13 @@ impl<'a> Answers<'a> {
 
     /// Whether a label was answered.
     fn predicts_label(&self, row: usize, label: usize) -> bool {
-        self.prediction(row)[label] >= self.link.threshold()
+        let prediction = self.prediction(row)[label];
+        self.decision.has_label(self.link, prediction, label)
     }
 
-    /// The class that was answered: see [`Link::class`].
+    /// The class that was answered.
     fn predicted_class(&self, row: usize) -> usize {
-        self.link.class(self.prediction(row))
+        self.decision.class(self.link, self.prediction(row))
     }
 
     /// The class that is right.

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Run, StoppedBy};
-use crate::engine::{Batch, StepReport};
+use super::{Run, Selection, StoppedBy};
+use crate::engine::{Batch, Engine, StepReport};
 use crate::error::{Error, Result};
 use crate::observe::{Best, EpochReport};
 use crate::optimizers::Time;
 use crate::solvers::{Advance, Objective};
-use crate::source::scan;
+use crate::source::{RowSource, scan};
 
 /// Sums over the updates of an epoch that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -173,17 +173,24 @@ impl Run<'_> {
             None => None,
         };
         let engine = &mut *self.engine;
-        let validation_loss = (self.validation.as_mut())
-            .map(|rows| scan::evaluate(engine, &mut **rows))
+        let selection = self.selection.as_mut();
+        let validation = (self.validation.as_mut())
+            .map(|rows| validate(engine, &mut **rows, selection))
             .transpose();
-        let best = (validation_loss.as_ref().ok().copied().flatten())
-            .filter(|loss| loss.is_finite() && self.early_stopping.is_best(*loss))
-            .map(|loss| (loss, self.engine.save_parameters()));
+        let best = (validation.as_ref().ok().copied().flatten())
+            .filter(|(loss, score)| {
+                let is_finite = loss.is_finite() && score.is_none_or(f64::is_finite);
+                is_finite && self.early_stopping.is_best(*loss, *score)
+            })
+            .map(|(loss, score)| (loss, score, self.engine.save_parameters()));
         // Before any error: the engine keeps the state of the last update.
         if let Some(latest) = latest {
             self.engine.load(&latest)?;
         }
-        let validation_loss = validation_loss?;
+        let (validation_loss, validation_score) = match validation? {
+            Some((loss, score)) => (Some(loss), score),
+            None => (None, None),
+        };
         let gradient_norm = sums.gradient_norm / sums.steps as f64;
         for (quantity, value) in [
             // Of a solver: its steps would be of length 0.
@@ -201,10 +208,11 @@ impl Run<'_> {
             }
         }
         let is_best = best.is_some();
-        if let Some((loss, parameters)) = best {
+        if let Some((loss, score, parameters)) = best {
             self.early_stopping.best = Some(Best {
                 epoch: self.epoch,
                 loss,
+                score,
                 parameters: parameters?,
             });
         }
@@ -219,6 +227,7 @@ impl Run<'_> {
             train_loss,
             smoothed_loss: self.memory.smoothed.value().unwrap_or(train_loss),
             validation_loss,
+            validation_score,
             learning_rate: sums.learning_rate,
             gradient_norm,
             seconds,
@@ -242,6 +251,23 @@ impl Run<'_> {
         let is_out = self.early_stopping.is_out_of_patience(self.epoch);
         is_out.then_some(StoppedBy::Patience)
     }
+}
+
+/// The loss of the validation rows, and the score where one chooses the best epoch.
+fn validate(
+    engine: &mut dyn Engine,
+    rows: &mut dyn RowSource,
+    selection: Option<&mut Selection>,
+) -> Result<(f64, Option<f64>)> {
+    let Some(selection) = selection else {
+        return Ok((scan::evaluate(engine, rows)?, None));
+    };
+    let mut all = Vec::new();
+    let loss = scan::evaluate_each(engine, rows, |_, predictions| {
+        all.extend_from_slice(predictions);
+        Ok(())
+    })?;
+    Ok((loss, Some((selection.score)(&all)?)))
 }
 
 /// Engines count steps; the loop knows the epoch.
