@@ -53,10 +53,10 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     }
     writeln!(out, "{}", count(scores.rows, "row"))?;
     if let Some(loss) = scores.loss {
-        writeln!(out, "{:<10}{}", "loss", figure(loss))?;
+        writeln!(out, "{:<18}{}", "loss", figure(loss))?;
     }
     for (name, value) in &scores.metrics {
-        writeln!(out, "{name:<10}{}", figure(*value))?;
+        writeln!(out, "{name:<18}{}", figure(*value))?;
     }
     let matrix = scores.confusion.filter(|matrix| matrix.len() <= CLASSES);
     for line in matrix
@@ -89,7 +89,7 @@ fn counts(matrix: &[Vec<f64>]) -> Vec<Vec<Value>> {
 }
 
 /// The confusion matrix: a row for each true class, a column for each predicted one.
-fn confusion(matrix: &[Vec<f64>], classes: &[String]) -> Vec<String> {
+pub fn confusion(matrix: &[Vec<f64>], classes: &[String]) -> Vec<String> {
     let short = |text: &String| {
         text.chars()
             .filter(|c| !c.is_control())

@@ -100,6 +100,10 @@ fn groups() -> Vec<Group> {
         let mut rows: Vec<_> = descriptions.into_iter().map(Listed::entry).collect();
         match names[1] {
             "loss" => rows.push(Listed::entry(&losses::CUSTOM)),
+            "metric" => {
+                rows.push(Listed::said_by(&metrics::SELECTION, "judging.metric"));
+                rows.push(Listed::said_by(&metrics::THRESHOLD, "judging.threshold"));
+            }
             "initializer" => rows.push(Listed::said_by(&initializers::OUTPUT_BIAS, "output_bias")),
             _ => {}
         }

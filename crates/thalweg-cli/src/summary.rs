@@ -8,6 +8,7 @@ use thalweg::scores::Scores;
 use thalweg::text::{columns, count, figure};
 use thalweg::train::StoppedBy;
 
+use crate::evaluate::confusion;
 use crate::terminal::Terminal;
 
 /// Prints how training ended, the scores of every part, and the choices if there were any.
@@ -30,8 +31,18 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
         Some((format!("{name}{rows}"), scores))
     });
     terminal.line("");
-    for line in table(&named.collect::<Vec<_>>()) {
+    let judging = &ended.config.judging;
+    let chosen_by = judging.metric.as_ref().map(|metric| metric.name.as_str());
+    for line in table(&named.collect::<Vec<_>>(), chosen_by) {
         terminal.line(&line);
+    }
+    if let (Some(_), Some(model)) = (judging.threshold, &ended.model) {
+        let judged = [&end.test, &end.validation, &end.train].into_iter().flatten();
+        let matrix = judged.filter_map(|scores| scores.confusion.as_deref()).next();
+        let classes = model.description().preprocessing.classes();
+        for line in matrix.iter().flat_map(|matrix| confusion(matrix, classes)) {
+            terminal.line(&line);
+        }
     }
     if !ended.reasons.is_empty() {
         terminal.line("\nchosen:");
@@ -65,12 +76,16 @@ fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
     )
 }
 
+/// Metrics that a summary shows beside the one that chose the epoch; `thalweg evaluate` shows all.
+const SHOWN: [&str; 6] = ["rmse", "mae", "r2", "accuracy", "auc", "f1"];
+
 /// Scores as a table: a row for each part, a column for each metric.
-fn table(parts: &[(String, &Scores)]) -> Vec<String> {
+fn table(parts: &[(String, &Scores)], chosen_by: Option<&str>) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     for (_, scores) in parts {
         for (name, _) in &scores.metrics {
-            if !names.contains(name) {
+            let is_shown = SHOWN.contains(name) || chosen_by == Some(*name);
+            if is_shown && !names.contains(name) {
                 names.push(name);
             }
         }

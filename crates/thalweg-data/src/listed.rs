@@ -40,7 +40,7 @@ pub static TASKS: [Description; 4] = [
 
 /// Weights of rows in loss, gradient and metrics, each with what sets it. Both together are
 /// multiplied.
-pub static WEIGHTS: [(Description, &str); 2] = [
+pub static WEIGHTS: [(Description, &str); 3] = [
     (
         Description {
             name: "sample_weight",
@@ -70,6 +70,21 @@ pub static WEIGHTS: [(Description, &str); 2] = [
             }],
         },
         "data.fit.class_weight",
+    ),
+    (
+        Description {
+            name: "prior_correction",
+            summary: "After class weights or balanced sampling, probabilities are corrected to the true shares of the classes; answers stay as the weights ask for",
+            equation: "zₖ ← zₖ − ln vₖ for the factor vₖ of class k in training",
+            source: "King & Zeng 2001; Saerens, Latinne & Decaestecker 2002",
+            parameters: &[Parameter {
+                name: "prior_correction",
+                summary: "whether they are",
+                default: Default::Flag(true),
+                domain: Domain::Flag,
+            }],
+        },
+        "data.fit.prior_correction",
     ),
 ];
 

@@ -35,6 +35,8 @@ struct Header {
 struct BestHeader {
     epoch: usize,
     loss: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
 }
 
 /// What a checkpoint belongs to.
@@ -66,6 +68,7 @@ impl Owner<'_> {
             best: checkpoint.best.as_ref().map(|best| BestHeader {
                 epoch: best.epoch,
                 loss: best.loss,
+                score: best.score,
             }),
             memory: checkpoint.memory,
             sums: checkpoint.sums,
@@ -174,9 +177,10 @@ impl Stored {
                     .collect::<Result<_>>()?,
             },
             best: match header.best {
-                Some(BestHeader { epoch, loss }) => Some(Best {
+                Some(BestHeader { epoch, loss, score }) => Some(Best {
                     epoch,
                     loss,
+                    score,
                     parameters: read(BEST)?,
                 }),
                 None => None,

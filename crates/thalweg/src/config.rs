@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thalweg_core::error::Error;
+use thalweg_core::metrics::Threshold;
+use thalweg_core::registry::Choice;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
@@ -19,7 +21,7 @@ use crate::toml_file::TomlFile;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Version of the format: [`FORMAT`].
-    #[serde(default = "known_format")]
+    #[serde(default)]
     pub format: u32,
     /// A model, a run folder or any safetensors file whose weights training starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +39,9 @@ pub struct Config {
     /// Whether the recipe is trained once more on all rows, for the epochs that were best.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refit: bool,
+    /// What is chosen by the validation rows.
+    #[serde(default, skip_serializing_if = "Judging::is_default")]
+    pub judging: Judging,
     /// Where rows come from and what becomes of them.
     pub data: DataConfig,
     /// The network.
@@ -46,11 +51,10 @@ pub struct Config {
 }
 
 /// The version of this format: newer ones are refused. Files without it are those from before it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
-fn known_format() -> u32 {
-    FORMAT
-}
+/// The first format of which weights act fully at every batch size.
+pub(crate) const FULL_WEIGHTS: u32 = 2;
 
 /// Where the biases of the output layer start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -61,6 +65,25 @@ pub enum OutputBias {
     Zero,
     /// Where the network predicts the shares of the classes, or the mean of the targets.
     Prior,
+}
+
+/// What is chosen by the validation rows, and by what.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Judging {
+    /// What chooses the best epoch and stops by patience; absent: the validation loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Choice>,
+    /// What chooses the probability from which class 1, or a label, is answered; absent: ½, or what
+    /// the weights of classes ask for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
+}
+
+impl Judging {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Where rows come from and what becomes of them. Paths are absolute, so that the file works
@@ -126,6 +149,7 @@ impl Config {
             continue_from: None,
             output_bias: OutputBias::Zero,
             refit: false,
+            judging: Judging::default(),
             data,
             network,
             training,
@@ -166,9 +190,16 @@ impl Config {
         Ok(format!("{HEAD}{text}"))
     }
 
-    /// The first entry in which `other` differs: its name, ours and theirs.
+    /// The first entry in which `other` differs, whatever their formats: its name, ours and theirs.
     pub fn difference(&self, other: &Self) -> Option<(String, String, String)> {
-        let value = |config: &Self| serde_json::to_value(config).unwrap_or_default();
+        let value = |config: &Self| {
+            let format = FORMAT;
+            let config = Self {
+                format,
+                ..config.clone()
+            };
+            serde_json::to_value(config).unwrap_or_default()
+        };
         difference("", &value(self), &value(other))
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use thalweg_core::engine::{ParameterInfo, State};
 use thalweg_core::error::Error;
+use thalweg_core::initializers::output_bias;
 use thalweg_core::observe::Memory;
 use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Checkpoint, EpochSums, Position};
@@ -65,6 +66,7 @@ impl Continuation {
             preprocessing,
             missing,
             not_missing,
+            judging,
             ..
         } = self.description();
         data.read.missing.extend(missing.iter().cloned());
@@ -73,6 +75,7 @@ impl Continuation {
         data.target.task = Some(preprocessing.task());
         Config {
             continue_from: Some(self.path.clone()),
+            judging: judging.clone(),
             ..Config::new(data, network.clone(), training.clone())
         }
     }
@@ -112,17 +115,32 @@ impl Continuation {
             let line = format!("continues {name} after epoch {}, {how}", checkpoint.epoch);
             return Ok((checkpoint, line));
         }
-        let epoch = self.description().outcome.epochs;
+        let Description {
+            outcome,
+            network,
+            prior_shift,
+            ..
+        } = self.description();
+        let epoch = outcome.epochs;
+        let mut values = self.model.parameters(parameters)?;
+        // Training goes on where it was before the correction of probabilities.
+        if let (Some(shift), Some((biases, _))) = (prior_shift, output_bias(parameters, network)?) {
+            let biases = values[biases].iter_mut();
+            biases.zip(shift).for_each(|(bias, shift)| *bias -= shift);
+        }
         let checkpoint = Checkpoint {
             epoch,
             step: 0,
             origin: Position::default(),
             state: State {
-                parameters: self.model.parameters(parameters)?,
+                parameters: values,
                 slots: Vec::new(),
             },
             best: None,
-            memory: Memory::default(),
+            memory: Memory {
+                mean_weight: outcome.mean_weight,
+                ..Memory::default()
+            },
             sums: EpochSums::default(),
         };
         let line = format!("continues {name} from its weights, with a fresh optimizer");

@@ -62,6 +62,8 @@ pub enum Values {
     Widths,
     /// A whole number, or none.
     Limit,
+    /// `balanced`, or a weight for each class, such as `A=1,B=50`.
+    ClassWeights,
     /// Augmentations with their first setting, such as `flip,shift=2`; or none.
     Augmentations,
     /// Nothing: the argument alone sets this JSON.
@@ -100,6 +102,19 @@ impl Values {
                 let width = |part: &str| Some(Value::from(part.trim().parse::<u64>().ok()?));
                 let widths: Option<Vec<Value>> = text.split(',').map(width).collect();
                 widths.map_or(Value::from(text), Value::Array)
+            }
+            Values::ClassWeights if text == "balanced" => Value::from(text),
+            Values::ClassWeights => {
+                let weight = |part: &str| {
+                    let (class, weight) = part.rsplit_once('=')?;
+                    Some((
+                        class.trim().to_owned(),
+                        weight.trim().parse::<f64>().ok()?.into(),
+                    ))
+                };
+                let weights: Option<serde_json::Map<String, Value>> =
+                    text.split(',').map(weight).collect();
+                weights.map_or(Value::from(text), Value::Object)
             }
             Values::Augmentations => return augmentations(text),
             Values::Switch(json) => serde_json::from_str(json).unwrap_or_default(),
@@ -157,6 +172,12 @@ impl Values {
             Values::Limit => (
                 value.is_null() || value.is_u64(),
                 "a whole number or none".to_owned(),
+            ),
+            Values::ClassWeights => (
+                value.as_str() == Some("balanced")
+                    || (value.as_object())
+                        .is_some_and(|all| all.values().all(|weight| weight.as_f64() > Some(0.0))),
+                "balanced, or a weight above 0 for each class, such as A=1,B=50".to_owned(),
             ),
             Values::Augmentations | Values::Switch(_) => return Ok(()),
         };

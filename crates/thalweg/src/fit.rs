@@ -4,17 +4,20 @@ use std::fs::File;
 
 use thalweg_core::Isa;
 use thalweg_core::cpu;
+use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::error::Error as EngineError;
 use thalweg_core::initializers::start_at_prior;
 use thalweg_core::search::Surface;
 use thalweg_core::solvers::{self, is_solver};
+use thalweg_core::source::RowSource;
 use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Observer, Position, Run, StoppedBy, train};
 use thalweg_data::Note;
 
 use crate::advice;
 use crate::checkpoint::Owner;
+use crate::classes::{self, Weighting};
 use crate::config::{Config, OutputBias};
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
@@ -22,6 +25,7 @@ use crate::footprint;
 use crate::importance::Importance;
 use crate::inspection::{self, Inspection};
 use crate::job::{INTERRUPTED, Job, Options, Output};
+use crate::judging;
 use crate::leave::{Room, goes_on, leave};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
@@ -117,6 +121,7 @@ struct Training<'a> {
     config: &'a Config,
     rows: &'a RunRows<'a>,
     options: &'a Options,
+    weighting: &'a Weighting,
     folder: Option<&'a RunFolder>,
 }
 
@@ -136,14 +141,17 @@ impl Job<'_> {
         footprint::check(&self.config.network, &self.config.training, threads).map_err(located)?;
         let training = for_rows(&self.config.training, self.rows.train.rows());
         let engine = self.engine(&training, threads)?;
+        let (weighting, note) = Weighting::new(&self.config, &self.rows, &engine.parameters())?;
         let lock = self.lock.take();
         let parts = Training {
             config: &self.config,
             rows: &self.rows,
             options: &self.options,
+            weighting: &weighting,
             folder: None,
         };
         let mut ended = parts.run(&self, lock, engine, &training, threads, watch)?;
+        ended.notes.extend(note);
         ended.reasons = self.reasons;
         Ok(ended)
     }
@@ -218,9 +226,23 @@ impl Training<'_> {
         let refit = (self.config.refit)
             .then(|| Refit::before(&*engine, training))
             .transpose()?;
-        let validation = self.rows.validation.as_ref().map(Part::source);
-        let mut run = Run::with_sources(engine, training, self.rows.train.source(), validation)
+        let validation = self.rows.validation.as_ref().map(Part::view);
+        // The best epoch is that of the objective, class weights included.
+        let factors = self.weighting.factors.as_deref();
+        let weights = validation.and_then(|rows| classes::weights(rows, factors));
+        let watched = validation.map(|rows| -> Box<dyn RowSource> {
+            let weights = weights.as_deref();
+            Box::new(DatasetRef { weights, ..rows })
+        });
+        let mut run = Run::with_sources(engine, training, self.rows.train.source(), watched)
             .map_err(|error| job.locate(error))?;
+        if let (Some(metric), Some(validation)) = (&self.config.judging.metric, validation) {
+            let correction = self.weighting.correction.as_ref();
+            let (config, rows) = (self.config, self.rows);
+            run.select_by(judging::selection(
+                metric, config, rows, validation, correction,
+            )?);
+        }
         let mut lines = job.lines.clone();
         if let Some(model) = &job.model {
             let (checkpoint, line) = model.checkpoint(&self.config.training, &parameters)?;
@@ -233,6 +255,7 @@ impl Training<'_> {
             config: self.config,
             rows: self.rows,
             options: self.options,
+            weighting: self.weighting,
             folder: folder.as_ref(),
         };
         let resumed = match own.folder.filter(|_| job.resumes) {
@@ -402,7 +425,10 @@ impl Training<'_> {
         };
         let epochs = ended.outcome.best_epoch;
         let engine = match refit.train(engine, self.rows, epochs, watch) {
-            Ok((engine, Through::Yes(rows))) => {
+            Ok((mut engine, Through::Yes(rows))) => {
+                if let Some(correction) = &self.weighting.correction {
+                    correction.apply(&mut *engine, &self.config.network)?;
+                }
                 ended.outcome.refit = Some(rows);
                 ended.end.refit = Some(rows);
                 let description = Description {
@@ -447,14 +473,17 @@ impl Training<'_> {
             return Ok(ended);
         }
         ended.end.best_epoch = Some(ended.outcome.best_epoch);
-        let notes = verdict::score(self.config, self.rows, engine, &mut ended.end)?;
+        let (config, rows) = (self.config, self.rows);
+        let correction = self.weighting.correction.as_ref();
+        let settled = judging::settle(engine, config, rows, correction)?;
+        let notes = verdict::score(config, rows, &settled.decision, engine, &mut ended.end)?;
         let end = &mut ended.end;
         if end.not_finite.is_some() {
             (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());
             (end.train, end.validation) = (None, None);
             return Ok(ended);
         }
-        ended.notes.extend(notes);
+        ended.notes.extend(settled.note.into_iter().chain(notes));
         let description = Description {
             kind: "model".to_owned(),
             network: self.config.network.clone(),
@@ -472,10 +501,14 @@ impl Training<'_> {
             })?,
             fingerprint: Some(Fingerprint::of(self.rows, false)),
             ranges: Ranges::of(&self.rows.preprocessing, self.rows.train.view().features),
+            prior_shift: settled.prior_shift,
+            decision: settled.decision.clone(),
+            judging: config.judging.clone(),
         };
         ended.model = Some(Model::new(description, engine)?);
         if let Some(what) = self.options.inspect {
-            let inspection = inspection::of_run(engine, self.rows, self.config, what)?;
+            let decision = &settled.decision;
+            let inspection = inspection::of_run(engine, rows, config, decision, what)?;
             ended.end.intervals.clone_from(&inspection.intervals);
             ended.inspection = Some(inspection);
         }
@@ -532,7 +565,7 @@ fn outcome(
     run: &mut Run,
     rows: Rows,
 ) -> Result<(Outcome, Option<EngineError>)> {
-    let last_epoch = Some(run.last_epoch());
+    let (last_epoch, mean_weight) = (Some(run.last_epoch()), run.mean_weight());
     let of = |epochs, best_epoch, stopped_by: &str| Outcome {
         epochs,
         last_epoch,
@@ -540,6 +573,7 @@ fn outcome(
         stopped_by: stopped_by.to_owned(),
         rows,
         refit: None,
+        mean_weight,
     };
     match result {
         Ok(summary) => {

@@ -15,6 +15,7 @@ use serde::Serialize;
 use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Batch, Engine};
 use thalweg_core::losses::LOSSES;
+use thalweg_core::metrics::Decision;
 use thalweg_core::registry::Choice;
 use thalweg_data::Preprocessing;
 
@@ -68,6 +69,8 @@ pub struct Inspection {
 pub(crate) struct Subject<'a> {
     pub part: &'static str,
     pub dataset: DatasetRef<'a>,
+    /// How the model answers classes and labels.
+    pub decision: &'a Decision,
     /// The number of each row in its file, if it is not that of its place.
     pub numbers: Option<&'a [usize]>,
     /// Rows that it was trained on, and how many make a batch.
@@ -79,6 +82,7 @@ pub(crate) fn of_run(
     engine: &mut dyn Engine,
     rows: &RunRows,
     config: &Config,
+    decision: &Decision,
     what: Inspect,
 ) -> Result<Inspection> {
     let training = rows.train.view();
@@ -91,6 +95,7 @@ pub(crate) fn of_run(
     let subject = Subject {
         part,
         dataset,
+        decision,
         numbers: Some(numbers.as_slice()),
         training: Some((training, config.training.batch_size)),
     };
@@ -114,7 +119,12 @@ pub(crate) fn inspect(
     let link = LOSSES.build(loss, &())?.link();
     let mut predictions = Vec::new();
     engine.evaluate(&Batch::all(subject.dataset), Some(&mut predictions))?;
-    let judged = Judged::new(preprocessing, link, subject.dataset, predictions);
+    let judged = Judged::new(
+        preprocessing,
+        (link, subject.decision),
+        subject.dataset,
+        predictions,
+    );
     let number = |row: usize| {
         let numbers = subject.numbers.and_then(|numbers| numbers.get(row));
         numbers.copied().unwrap_or(row) + 1

@@ -9,7 +9,7 @@ use thalweg_core::losses::AnyLoss;
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::{Note, Source};
 
-use crate::config::{Config, IN_MEMORY};
+use crate::config::{Config, FULL_WEIGHTS, IN_MEMORY};
 use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::inspection::Inspect;
@@ -147,6 +147,12 @@ impl<'a> Job<'a> {
             (None, Base::File(path)) => Some(path.as_path()),
             _ => None,
         };
+        let is_old = (base.as_ref()).is_some_and(|base| base.format < FULL_WEIGHTS);
+        if is_old && rows.train.view().weights.is_some() {
+            tell(&Note::warning(
+                "the config is of an earlier version, which divided every batch by its own weights: now                  weights act fully at every batch size, and the model will be another",
+            ));
+        }
         let Resolved {
             config,
             reasons,

@@ -66,6 +66,7 @@
 pub mod advice;
 mod causes;
 pub mod checkpoint;
+mod classes;
 pub mod config;
 pub mod continuation;
 pub mod error;
@@ -77,6 +78,7 @@ mod format;
 pub mod importance;
 pub mod inspection;
 pub mod job;
+mod judging;
 mod leaks;
 pub mod leave;
 mod linear;

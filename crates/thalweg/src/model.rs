@@ -13,10 +13,12 @@ use thalweg_core::dataset::{DatasetRef, FeaturesRef};
 use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::error::Error;
 use thalweg_core::memory;
+use thalweg_core::metrics::Decision;
 use thalweg_core::model_file::{ModelFile, Tensor};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_data::{Preprocessing, Task};
 
+use crate::config::Judging;
 use crate::error::{Result, input, running};
 use crate::fingerprint::Fingerprint;
 use crate::log::Rows;
@@ -52,6 +54,16 @@ pub struct Description {
     /// Between which values the training rows lie; not in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranges: Option<Ranges>,
+    /// What was added to the biases of the output layer after training, so that probabilities are by the
+    /// true shares of the classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior_shift: Option<Vec<f64>>,
+    /// How classes and labels are answered.
+    #[serde(default, skip_serializing_if = "Decision::is_likeliest")]
+    pub decision: Decision,
+    /// What the validation rows chose.
+    #[serde(default)]
+    pub judging: Judging,
 }
 
 /// How training went.
@@ -71,6 +83,10 @@ pub struct Outcome {
     /// Rows that the recipe was trained on anew, for `best_epoch` epochs; absent where it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit: Option<usize>,
+    /// Mean weight of the rows of the run that training began with, by which weights are divided;
+    /// absent where rows have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_weight: Option<f64>,
 }
 
 /// A trained model: it predicts rows, and goes into a file and back.
@@ -258,7 +274,8 @@ impl Model {
     /// If the rows do not fit the model.
     pub fn evaluate<'a>(&self, rows: impl Into<DatasetRef<'a>>) -> Result<Scores> {
         let loss = &self.description.network.loss;
-        let judge = Judge::new(&self.description.preprocessing, loss)?;
+        let decision = self.description.decision.clone();
+        let judge = Judge::new(&self.description.preprocessing, loss)?.deciding(decision);
         let mut engine = self.engine(threads_or_all(self.threads))?;
         judge.model(&mut *engine, rows.into())
     }
@@ -411,6 +428,7 @@ mod tests {
             stopped_by: "epochs".into(),
             rows,
             refit: None,
+            mean_weight: None,
         };
         let description = Description {
             kind: "model".into(),
@@ -423,6 +441,9 @@ mod tests {
             metrics: Map::new(),
             fingerprint: None,
             ranges: None,
+            prior_shift: None,
+            decision: Decision::Likeliest,
+            judging: Judging::default(),
         };
         Model::new(description, &*engine)
             .unwrap()

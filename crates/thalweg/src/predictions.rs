@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use thalweg_core::dataset::{Dataset, FeaturesRef};
 use thalweg_core::losses::{LOSSES, Link};
+use thalweg_core::metrics::Decision;
 use thalweg_core::registry::did_you_mean;
 use thalweg_data::error::{quote, quote_list};
 use thalweg_data::table::{Kind, number_text};
@@ -31,6 +32,7 @@ pub struct Predictions<'a> {
     link: Link,
     /// Columns of the file that go before the predictions.
     kept: Vec<Column>,
+    decision: &'a Decision,
 }
 
 /// What a line of predictions holds.
@@ -110,6 +112,7 @@ impl Model {
             preprocessing,
             kept: kept(table, keep)?,
             link: LOSSES.build(&description.network.loss, &())?.link(),
+            decision: &description.decision,
         })
     }
 
@@ -146,6 +149,7 @@ impl Model {
             let subject = Subject {
                 part: "rows",
                 dataset: dataset.view(),
+                decision: &description.decision,
                 numbers: None,
                 training: None,
             };
@@ -224,7 +228,7 @@ impl Predictions<'_> {
         self.preprocessing.output_width().max(1)
     }
 
-    /// The likeliest class of each row; empty where the task has none.
+    /// The class of each row, by the model's decision; empty where the task has none.
     pub fn labels(&self) -> Vec<&str> {
         match self.preprocessing.classes() {
             [] => Vec::new(),
@@ -237,7 +241,9 @@ impl Predictions<'_> {
     }
 
     fn class(&self, row: &[f64]) -> &str {
-        let class = self.preprocessing.class(self.link.class(row));
+        let class = self
+            .preprocessing
+            .class(self.decision.class(self.link, row));
         class.unwrap_or_default()
     }
 
@@ -302,14 +308,10 @@ impl Predictions<'_> {
                 row.iter().copied().map(number_text).collect()
             }
             (Task::Multilabel, Columns::Answers, _) => {
-                let label = |p: &f64| {
-                    if *p >= self.link.threshold() {
-                        "1"
-                    } else {
-                        "0"
-                    }
+                let label = |(label, p): (usize, &f64)| {
+                    u8::from(self.decision.has_label(self.link, *p, label)).to_string()
                 };
-                row.iter().map(|p| label(p).to_owned()).collect()
+                row.iter().enumerate().map(label).collect()
             }
             (Task::Binary | Task::Multiclass, Columns::Answers, _) => {
                 vec![self.class(row).to_owned()]

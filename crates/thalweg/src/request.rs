@@ -10,6 +10,7 @@ use thalweg_core::activations::ACTIVATIONS;
 use thalweg_core::error::Error;
 use thalweg_core::initializers::INITIALIZERS;
 use thalweg_core::losses::LOSSES;
+use thalweg_core::metrics::METRICS;
 use thalweg_core::registry::{AUTO, AnyRegistry, Choice, Setting, did_you_mean, unknown};
 use thalweg_core::schedules::SCHEDULES;
 use thalweg_core::solvers::OPTIMIZERS_AND_SOLVERS;
@@ -43,11 +44,16 @@ impl std::fmt::Debug for Section {
     }
 }
 
-static SECTIONS: [Section; 5] = [
+static SECTIONS: [Section; 6] = [
     Section {
         name: "loss",
         path: "network.loss",
         kind: || &LOSSES,
+    },
+    Section {
+        name: "metric",
+        path: "judging.metric",
+        kind: || &METRICS,
     },
     Section {
         name: "optimizer",

@@ -11,8 +11,9 @@ use thalweg_core::solvers::is_solver;
 use thalweg_core::spec::{InSolver, NetworkSpec, TrainingSpec};
 use thalweg_data::{Note, Source, Task};
 
-use crate::config::{Config, DataConfig, IN_MEMORY, OutputBias};
+use crate::config::{Config, DataConfig, FORMAT, IN_MEMORY, OutputBias};
 use crate::error::{Result, input};
+use crate::judging;
 use crate::preset::{self, Facts, Reason};
 use crate::request::{Request, no_validation};
 use crate::rows::RunRows;
@@ -147,6 +148,8 @@ pub(crate) fn config(
     notes.extend(range::check(&config.network, rows.train.view().targets)?);
     config.training = config.training.resolve()?;
     check_loss(facts.task, &config.network.loss)?;
+    judging::resolve(request, &mut config, facts.task, facts.has_validation)?;
+    config.format = FORMAT;
     if request.has("training.patience") && !facts.has_validation {
         let remedy = "leave out `patience`, or choose a larger `data.split.validation_fraction`";
         return Err(no_validation(remedy).into());

@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::engine::{Batch, Engine};
 use thalweg_core::losses::{LOSSES, Link};
-use thalweg_core::metrics::{Answers, best_constant, confusion, is_better, scores};
+use thalweg_core::metrics::{Answers, Decision, best_constant, confusion, is_better, scores};
 use thalweg_core::registry::Choice;
 use thalweg_data::{Preprocessing, Task};
 
@@ -36,8 +36,9 @@ impl Scores {
         Some(metrics.find(|(other, _)| *other == name)?.1)
     }
 
-    /// Whether any metric is better than that of a constant: errors by a part in a thousand, as
-    /// those of a constant that was learned are not. The area under the curve and F1 of a constant
+    /// Whether any metric is better than that of a constant, of those that a constant cannot come
+    /// near by chance: errors by a part in a thousand, as those of a constant that was learned are
+    /// not. The area under the curve and F1 of a constant
     /// are what guessing gives or less, so they must be better by more than guesses are.
     pub fn beats(&self, constant: &Scores) -> bool {
         self.metrics.iter().any(|(name, score)| {
@@ -47,7 +48,8 @@ impl Scores {
                 "f1" => 0.2,
                 "rmse" | "mae" => -1e-3 * score.abs(),
                 "r2" => 2e-3,
-                _ => 0.0,
+                "accuracy" => 0.0,
+                _ => return false,
             };
             same.is_some_and(|(_, constant)| {
                 is_better(name, *score, constant + margin).unwrap_or(false)
@@ -73,6 +75,7 @@ impl Serialize for Scores {
 pub struct Judge<'a> {
     preprocessing: &'a Preprocessing,
     link: Link,
+    decision: Decision,
 }
 
 impl<'a> Judge<'a> {
@@ -81,7 +84,14 @@ impl<'a> Judge<'a> {
         Ok(Self {
             preprocessing,
             link: LOSSES.build(loss, &())?.link(),
+            decision: Decision::Likeliest,
         })
+    }
+
+    /// The same for a model that answers classes by a decision.
+    #[must_use]
+    pub fn deciding(self, decision: Decision) -> Self {
+        Self { decision, ..self }
     }
 
     /// The model in `engine` on a dataset.
@@ -93,15 +103,59 @@ impl<'a> Judge<'a> {
         Ok(scores)
     }
 
-    /// The best constant of the training rows on a dataset.
+    /// The best constant of the training rows on a dataset, which answers the likeliest class.
     pub fn constant(&self, training: DatasetRef, dataset: DatasetRef) -> Result<Scores> {
+        let plain = Judge {
+            decision: Decision::Likeliest,
+            ..*self
+        };
+        plain.score(self.constant_predictions(training, dataset)?, dataset)
+    }
+
+    /// What the best constant of the training rows predicts for every row of a dataset.
+    pub(crate) fn constant_predictions(
+        &self,
+        training: DatasetRef,
+        dataset: DatasetRef,
+    ) -> Result<Vec<f64>> {
         let outputs = self.preprocessing.output_width();
         let constant = best_constant(&mut { training }, self.link, outputs)?;
-        self.score(constant.repeat(dataset.features.rows()), dataset)
+        Ok(constant.repeat(dataset.features.rows()))
     }
 
     /// Predictions that have gone through the loss's link, row-major, on a dataset.
-    pub(crate) fn score(&self, mut predictions: Vec<f64>, dataset: DatasetRef) -> Result<Scores> {
+    pub(crate) fn score(&self, predictions: Vec<f64>, dataset: DatasetRef) -> Result<Scores> {
+        let look = |answers: &Answers, predictions: &[f64], targets: TargetsRef| Scores {
+            rows: dataset.features.rows(),
+            loss: None,
+            metrics: scores(answers),
+            confusion: confusion(answers),
+            errors: Some(RowErrors::of(
+                self.link,
+                predictions,
+                targets,
+                dataset.weights,
+            )),
+        };
+        Ok(self.in_units(predictions, dataset, look)?)
+    }
+
+    /// What `look` makes of predictions, in the units of the file.
+    pub(crate) fn answers<R>(
+        &self,
+        predictions: Vec<f64>,
+        dataset: DatasetRef,
+        look: impl FnOnce(&Answers) -> R,
+    ) -> thalweg_core::Result<R> {
+        self.in_units(predictions, dataset, |answers, _, _| look(answers))
+    }
+
+    fn in_units<R>(
+        &self,
+        mut predictions: Vec<f64>,
+        dataset: DatasetRef,
+        look: impl FnOnce(&Answers, &[f64], TargetsRef) -> R,
+    ) -> thalweg_core::Result<R> {
         let (mut targets, mut in_user_units) = (dataset.targets, Vec::new());
         if self.preprocessing.task() == Task::Regression
             && let TargetsRef::Values { width, values } = targets
@@ -113,18 +167,11 @@ impl<'a> Judge<'a> {
             targets = TargetsRef::Values { width, values };
         }
         let answers = Answers::new(self.link, &predictions, targets, dataset.weights)?;
-        Ok(Scores {
-            rows: dataset.features.rows(),
-            loss: None,
-            metrics: scores(&answers),
-            confusion: confusion(&answers),
-            errors: Some(RowErrors::of(
-                self.link,
-                &predictions,
-                targets,
-                dataset.weights,
-            )),
-        })
+        Ok(look(
+            &answers.deciding(&self.decision),
+            &predictions,
+            targets,
+        ))
     }
 }
 

@@ -3,10 +3,12 @@
 
 use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Batch, Engine, Rows};
+use thalweg_core::metrics::Decision;
 use thalweg_core::train::StoppedBy;
 use thalweg_data::{Note, SplitBy};
 
 use crate::causes::{self, Facts};
+use crate::classes;
 use crate::config::Config;
 use crate::error::Result;
 use crate::fingerprint::Fingerprint;
@@ -30,15 +32,16 @@ struct Judged<'a> {
     constant: Scores,
 }
 
-/// Scores the model in `engine` on every part of the rows, into `end`, and says what should be
+/// Scores the model in `engine`, which answers by `decision`, on every part of the rows, into `end`, and says what should be
 /// known of the scores.
 pub(crate) fn score(
     config: &Config,
     rows: &RunRows,
+    decision: &Decision,
     engine: &mut dyn Engine,
     end: &mut End,
 ) -> Result<Vec<Note>> {
-    let judge = Judge::new(&rows.preprocessing, &config.network.loss)?;
+    let judge = Judge::new(&rows.preprocessing, &config.network.loss)?.deciding(decision.clone());
     let weights = user_weights(rows.train.view(), &rows.preprocessing);
     let training = DatasetRef {
         weights: weights.as_deref(),
@@ -95,6 +98,8 @@ pub(crate) fn score(
             of_class.filter_map(|part| causes::one_class(config, rows, part.name, part.rows));
         notes.extend(said.map(Note::warning));
     }
+    let judged = (end.test.as_ref().or(end.validation.as_ref())).or(end.train.as_ref());
+    notes.extend(judged.and_then(|scores| classes::rare(config, preprocessing, training, scores)));
     notes.extend(far_apart(config, rows, end));
     notes.extend(trained_on(rows));
     Ok(notes)

@@ -18,7 +18,7 @@ pub use threshold::{THRESHOLD, Threshold};
 use crate::dataset::TargetsRef;
 use crate::error::{Error, Result};
 use crate::losses::Link;
-use crate::registry::entries;
+use crate::registry::{Choice, Default, Description, Domain, Parameter, entries};
 
 entries! {
     /// All metrics, the first that suits being the one to judge by.
@@ -36,6 +36,23 @@ entries! {
     mcc,
     top_k,
 }
+
+/// What chooses the best epoch, in lists.
+pub const SELECTION: Description = Description {
+    name: "selection",
+    summary: "Chooses the best epoch, and stops with --patience, by a metric of the validation rows in the place of their loss",
+    equation: "the first epoch of the largest value, or of the least of an error",
+    source: "Prechelt 1998, chapter 2",
+    parameters: &[Parameter {
+        name: "metric",
+        summary: "which of them",
+        default: Default::Off,
+        domain: Domain::Named {
+            kind: "metric",
+            many: false,
+        },
+    }],
+};
 
 /// A metric.
 pub trait Metric: Send + Sync {
@@ -217,19 +234,17 @@ impl<'a> Answers<'a> {
     }
 }
 
+/// The value of the metric `name` with its defaults, where there is such a metric and it is defined.
+pub fn score(name: &str, answers: &Answers) -> Option<f64> {
+    let metric = METRICS.build(&Choice::new(name), &()).ok()?;
+    metric.score(answers)
+}
+
 /// Every metric that is defined for these predictions, by name, in the order of the registry.
 pub fn scores(answers: &Answers) -> Vec<(&'static str, f64)> {
-    let score = |entry: &crate::registry::Entry<Box<dyn Metric>>| {
-        let name = entry.description.name;
-        let metric = METRICS
-            .build(&crate::registry::Choice::new(name), &())
-            .ok()?;
-        Some((name, metric.score(answers)?))
-    };
-    METRICS
-        .entries
-        .iter()
-        .filter_map(|entry| score(entry))
+    let names = METRICS.entries.iter().map(|entry| entry.description.name);
+    names
+        .filter_map(|name| Some((name, score(name, answers)?)))
         .collect()
 }
 
@@ -238,7 +253,7 @@ pub fn scores(answers: &Answers) -> Vec<(&'static str, f64)> {
 /// # Errors
 /// If there is no such metric.
 pub fn is_better(name: &str, score: f64, other: f64) -> Result<bool> {
-    let metric = METRICS.build(&crate::registry::Choice::new(name), &())?;
+    let metric = METRICS.build(&Choice::new(name), &())?;
     Ok(if metric.is_larger_better() {
         score > other
     } else {

@@ -128,7 +128,8 @@ impl std::str::FromStr for Threshold {
         };
         let expected = "f1, youden, a probability such as 0.3, or cost=A:B, the costs of a wrong and of a missed 1";
         found.ok_or_else(|| {
-            Error::invalid("`threshold`", format!("`{text}`"), expected).at("threshold")
+            Error::invalid("`judging.threshold`", format!("{text:?}"), expected)
+                .at("judging.threshold")
         })
     }
 }

@@ -40,6 +40,14 @@ pub struct FitOptions {
     /// Weights of the classes while training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_weight: Option<ClassWeight>,
+    /// Whether probabilities are corrected to the true shares of the classes after class weights or
+    /// balanced sampling.
+    #[serde(skip_serializing_if = "is_true")]
+    pub prior_correction: bool,
+}
+
+fn is_true(flag: &bool) -> bool {
+    *flag
 }
 
 impl Default for FitOptions {
@@ -55,6 +63,7 @@ impl Default for FitOptions {
             drop: Vec::new(),
             sample_weight: None,
             class_weight: None,
+            prior_correction: true,
         }
     }
 }

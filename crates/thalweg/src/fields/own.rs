@@ -206,10 +206,21 @@ pub const OWN: &[Own] = &[
         Flag::new(
             "--class-weight",
             DATA,
-            "balanced: make rare classes count as much as frequent ones",
+            "balanced: rare classes count as much as frequent ones; or a weight for each class, such as A=1,B=50",
         ),
         "HOW",
-        Values::In(Domain::Word(&["balanced"])),
+        Values::ClassWeights,
+    )
+    .of_model(),
+    switch(
+        "data.fit.prior_correction",
+        Flag::new(
+            "--no-prior-correction",
+            DATA,
+            "Leave probabilities as class weights and balanced sampling make them, instead of correcting them to the \
+             true shares of the classes",
+        ),
+        "false",
     )
     .of_model(),
     own(
@@ -455,6 +466,31 @@ pub const OWN: &[Own] = &[
         Values::Text,
     )
     .of_model(),
+    own(
+        "judging.metric",
+        Flag::new(
+            "--metric",
+            "Training",
+            "What chooses the best epoch, and stops with --patience, on the validation rows [default: the loss]",
+        ),
+        "NAME",
+        Values::In(Domain::Named {
+            kind: "metric",
+            many: false,
+        }),
+    )
+    .excludes(&["--no-validation"]),
+    own(
+        "judging.threshold",
+        Flag::new(
+            "--threshold",
+            "Training",
+            "Probability from which class 1 (or a label) is answered: a number, or the best on the validation rows \
+             by f1, youden or cost=A:B, the costs of a wrong and of a missed 1",
+        ),
+        "HOW",
+        Values::Text,
+    ),
     own(
         "continue_from",
         Flag::new(

@@ -135,7 +135,7 @@ fn of_labels(judged: &Judged, names: &[String]) -> Vec<ClassScore> {
             let weight = judged.weight(row);
             let (is, says) = (
                 truth >= 0.5,
-                judged.prediction(row)[label] >= judged.link.threshold(),
+                (judged.decision).has_label(judged.link, judged.prediction(row)[label], label),
             );
             score.weight += weight * f64::from(u8::from(is));
             score.predicted += weight * f64::from(u8::from(says));
@@ -265,7 +265,7 @@ fn calibration(judged: &Judged) -> (Vec<Bin>, Option<f64>) {
         match (judged.class(row), answer) {
             (Some(class), [p]) => add(*p, class == 1, weight),
             (Some(class), many) => {
-                let says = judged.link.class(many);
+                let says = judged.decision.class(judged.link, many);
                 add(many[says], says == class, weight);
             }
             (None, many) => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use thalweg_core::dataset::{DatasetRef, FeaturesRef, TargetsRef, ValuesRef};
 use thalweg_core::losses::Link;
-use thalweg_core::metrics::Answers;
+use thalweg_core::metrics::{Answers, Decision};
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::Result;
@@ -14,6 +14,7 @@ use crate::scores::to_user_units;
 pub(super) struct Judged<'a> {
     pub preprocessing: &'a Preprocessing,
     pub link: Link,
+    pub decision: &'a Decision,
     pub rows: usize,
     pub features: FeaturesRef<'a>,
     pub weights: Option<Cow<'a, [f32]>>,
@@ -35,7 +36,7 @@ enum Truth<'a> {
 impl<'a> Judged<'a> {
     pub fn new(
         preprocessing: &'a Preprocessing,
-        link: Link,
+        (link, decision): (Link, &'a Decision),
         dataset: DatasetRef<'a>,
         mut predictions: Vec<f64>,
     ) -> Self {
@@ -57,6 +58,7 @@ impl<'a> Judged<'a> {
         Self {
             preprocessing,
             link,
+            decision,
             rows,
             features: dataset.features,
             weights: dataset.weights.map(Cow::Borrowed),
@@ -138,12 +140,7 @@ impl<'a> Judged<'a> {
                 values,
             },
         };
-        Ok(Answers::new(
-            self.link,
-            &self.predictions,
-            targets,
-            weights,
-        )?)
+        Ok(Answers::new(self.link, &self.predictions, targets, weights)?.deciding(self.decision))
     }
 
     /// How wrong a row is: the distance from the target (over several, the mean of the distances in
@@ -151,7 +148,7 @@ impl<'a> Judged<'a> {
     pub fn error(&self, row: usize) -> f64 {
         let answer = self.prediction(row);
         if let Some(class) = self.class(row) {
-            return f64::from(u8::from(self.link.class(answer) != class));
+            return f64::from(u8::from(self.decision.class(self.link, answer) != class));
         }
         let targets = self.targets();
         let (mut sum, mut known) = (0.0, 0.0);
@@ -166,7 +163,7 @@ impl<'a> Judged<'a> {
                 }
                 Task::Regression => (answer - truth).abs(),
                 _ => {
-                    let answers = answer >= self.link.threshold();
+                    let answers = self.decision.has_label(self.link, answer, target);
                     f64::from(u8::from(answers != (truth >= 0.5)))
                 }
             };

@@ -193,7 +193,11 @@ pub(super) fn worst(
 fn truth(judged: &Judged, row: usize) -> String {
     match judged.class(row) {
         Some(class) => shortened(judged.preprocessing.class(class).unwrap_or_default()),
-        None => values(judged, |target| judged.value(row, target)),
+        None => values(
+            judged,
+            |target| judged.value(row, target),
+            |_, label| label >= 0.5,
+        ),
     }
 }
 
@@ -201,22 +205,27 @@ fn predicted(judged: &Judged, row: usize) -> String {
     let answer = judged.prediction(row);
     match judged.class(row) {
         Some(_) => {
-            let class = judged.link.class(answer);
+            let class = judged.decision.class(judged.link, answer);
             shortened(judged.preprocessing.class(class).unwrap_or_default())
         }
-        None => values(judged, |target| answer.get(target).copied()),
+        None => {
+            let holds = |label, p| judged.decision.has_label(judged.link, p, label);
+            values(judged, |target| answer.get(target).copied(), holds)
+        }
     }
 }
 
 /// Numbers, or the labels that hold.
-fn values(judged: &Judged, value: impl Fn(usize) -> Option<f64>) -> String {
+fn values(
+    judged: &Judged,
+    value: impl Fn(usize) -> Option<f64>,
+    holds: impl Fn(usize, f64) -> bool,
+) -> String {
     let targets = 0..judged.targets();
     if judged.preprocessing.task() == Task::Multilabel {
         let names = targets.zip(&judged.preprocessing.target.columns);
-        let labels = names.filter(|(label, _)| {
-            value(*label)
-                .is_some_and(|value| value >= judged.link.threshold().max(f64::MIN_POSITIVE))
-        });
+        let labels =
+            names.filter(|(label, _)| value(*label).is_some_and(|value| holds(*label, value)));
         let labels: Vec<String> = labels.take(6).map(|(_, name)| shortened(name)).collect();
         return if labels.is_empty() {
             "none".to_owned()

@@ -1,0 +1,203 @@
+//! What weights of classes mean beyond the gradient.
+//!
+//! Class weights and balanced sampling multiply each class k in the objective by a factor vₖ. Where
+//! they do, the best epoch is that of the same objective on the validation rows; and what the
+//! network learns is p̃(k) ∝ vₖ·p(k), so that log vₖ is subtracted from its logits after training, for
+//! probabilities by the true shares of the classes (King & Zeng 2001). A class is answered as the
+//! weights ask for: the largest vₖ·p(k).
+
+use std::borrow::Cow;
+
+use thalweg_core::dataset::{DatasetRef, TargetsRef};
+use thalweg_core::engine::{Engine, ParameterInfo};
+use thalweg_core::initializers::output_bias;
+use thalweg_core::losses::{LOSSES, Link};
+use thalweg_core::metrics::Decision;
+use thalweg_core::spec::{NetworkSpec, Sampling};
+use thalweg_data::error::quote;
+use thalweg_data::{Note, Preprocessing, Task};
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::rows::RunRows;
+use crate::scores::Scores;
+use crate::text::figure;
+
+/// vₖ of each class; none where all are the same.
+fn factors(config: &Config, rows: &RunRows) -> Option<Vec<f64>> {
+    let TargetsRef::Classes(classes) = rows.train.view().targets else {
+        return None;
+    };
+    let count = rows.preprocessing.classes().len();
+    let of_weights = rows.preprocessing.class_weights.clone();
+    let mut factors = of_weights.unwrap_or_else(|| vec![1.0; count]);
+    if config.training.batches.sampling == Sampling::Balanced {
+        let mut rows = vec![0usize; count];
+        classes.iter().for_each(|class| rows[*class as usize] += 1);
+        let present = rows.iter().filter(|rows| **rows > 0).count();
+        for (factor, rows) in factors.iter_mut().zip(rows).filter(|(_, rows)| *rows > 0) {
+            *factor *= classes.len() as f64 / (present * rows) as f64;
+        }
+    }
+    let is_same = factors.iter().all(|factor| *factor == factors[0]);
+    (!is_same).then_some(factors)
+}
+
+/// The weights of rows times the factors of their classes.
+pub(crate) fn weights<'a>(rows: DatasetRef<'a>, factors: Option<&[f64]>) -> Option<Cow<'a, [f32]>> {
+    let (Some(factors), TargetsRef::Classes(classes)) = (factors, rows.targets) else {
+        return rows.weights.map(Cow::Borrowed);
+    };
+    let weight = |(row, class): (usize, &u32)| {
+        rows.weights.map_or(1.0, |weights| weights[row]) * factors[*class as usize] as f32
+    };
+    Some(classes.iter().enumerate().map(weight).collect())
+}
+
+/// What makes a network that learned p̃(k) ∝ vₖ·p(k) predict p(k), and answer as before.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Correction {
+    factors: Vec<f64>,
+    /// Is added to the biases of the output layer.
+    pub shift: Vec<f64>,
+    /// Answers what the uncorrected network finds the likeliest.
+    pub decision: Decision,
+}
+
+/// Factors vₖ of the classes, and the correction that they need.
+#[derive(Debug, Default)]
+pub(crate) struct Weighting {
+    /// None where all are the same.
+    pub factors: Option<Vec<f64>>,
+    pub correction: Option<Correction>,
+}
+
+impl Weighting {
+    /// Of a run whose network has these tensors. A note says why there is no correction, if it should
+    /// be there.
+    pub fn new(
+        config: &Config,
+        rows: &RunRows,
+        tensors: &[ParameterInfo],
+    ) -> Result<(Self, Option<Note>)> {
+        let factors = factors(config, rows);
+        let link = LOSSES.build(&config.network.loss, &())?.link();
+        let correction = match &factors {
+            Some(factors) if config.data.fit.prior_correction => Correction::of(factors, link),
+            _ => None,
+        };
+        let has_bias = output_bias(tensors, &config.network)?.is_some();
+        let note = (correction.is_some() && !has_bias).then(|| {
+            Note::warning(
+                "probabilities stay as the weights of the classes make them: the last layer is not linear with a bias, \
+                 by which they are corrected to the true shares",
+            )
+        });
+        let correction = correction.filter(|_| has_bias);
+        let weighting = Self {
+            factors,
+            correction,
+        };
+        Ok((weighting, note))
+    }
+}
+
+impl Correction {
+    /// None for a loss without probabilities.
+    fn of(factors: &[f64], link: Link) -> Option<Self> {
+        let (shift, decision) = match (link, factors) {
+            (Link::Sigmoid, [zero, one]) => (
+                vec![(zero / one).ln()],
+                Decision::Thresholds(vec![zero / (zero + one)]),
+            ),
+            (Link::Softmax, factors) => (
+                factors.iter().map(|factor| -factor.ln()).collect(),
+                Decision::Weights(factors.to_vec()),
+            ),
+            _ => return None,
+        };
+        Some(Self {
+            factors: factors.to_vec(),
+            shift,
+            decision,
+        })
+    }
+
+    /// Adds the shift to the biases of the output layer.
+    pub fn apply(&self, engine: &mut dyn Engine, network: &NetworkSpec) -> Result<()> {
+        if let Some((biases, _)) = output_bias(&engine.parameters(), network)? {
+            let mut parameters = engine.save_parameters()?;
+            let biases = parameters[biases].iter_mut();
+            biases
+                .zip(&self.shift)
+                .for_each(|(bias, shift)| *bias += shift);
+            engine.load_parameters(&parameters)?;
+        }
+        Ok(())
+    }
+
+    /// What the corrected network predicts, from what it predicts as it is.
+    pub fn corrected(&self, predictions: &[f64]) -> Vec<f64> {
+        match &self.factors[..] {
+            [zero, one] if self.shift.len() == 1 => predictions
+                .iter()
+                .map(|p| (p / one) / (p / one + (1.0 - p) / zero))
+                .collect(),
+            factors => {
+                let row = |row: &[f64]| {
+                    let parts = row.iter().zip(factors).map(|(p, factor)| p / factor);
+                    let parts: Vec<f64> = parts.collect();
+                    let sum: f64 = parts.iter().sum();
+                    parts.into_iter().map(move |part| part / sum)
+                };
+                predictions.chunks(factors.len()).flat_map(row).collect()
+            }
+        }
+    }
+}
+
+/// A hint where a rare class is never answered rightly, and what to try.
+pub(crate) fn rare(
+    config: &Config,
+    preprocessing: &Preprocessing,
+    training: DatasetRef,
+    judged: &Scores,
+) -> Option<Note> {
+    /// A class of a larger share is not rare.
+    const RARE: f64 = 0.2;
+    let (TargetsRef::Classes(classes), Some(matrix)) = (training.targets, &judged.confusion) else {
+        return None;
+    };
+    let mut shares = vec![0.0; matrix.len()];
+    for (row, class) in classes.iter().enumerate() {
+        shares[*class as usize] += training
+            .weights
+            .map_or(1.0, |weights| f64::from(weights[row]));
+    }
+    let all: f64 = shares.iter().sum();
+    let is_missed = |class: &usize| {
+        let truth = matrix[*class].iter().sum::<f64>();
+        shares[*class] < RARE * all && truth > 0.0 && matrix[*class][*class] == 0.0
+    };
+    let missed: Vec<usize> = (0..matrix.len()).filter(is_missed).collect();
+    let rarest = *(missed.iter()).min_by(|a, b| shares[**a].total_cmp(&shares[**b]))?;
+    let more = match missed.len() {
+        1 => String::new(),
+        count => format!(", and {} more classes,", count - 1),
+    };
+    let by_threshold = match preprocessing.task() {
+        Task::Binary if config.judging.threshold.is_none() => "`judging.threshold` f1, or ",
+        _ => "",
+    };
+    let remedy = match (&config.data.fit.class_weight, by_threshold) {
+        (Some(_), "") => {
+            "give it a larger `data.fit.class_weight`, or look at the columns".to_owned()
+        }
+        _ => format!("try {by_threshold}`data.fit.class_weight` balanced"),
+    };
+    let name = quote(preprocessing.class(rarest)?);
+    let share = figure(100.0 * shares[rarest] / all);
+    Some(Note::warning(format!(
+        "class {name} ({share} % of the training rows){more} is never found: {remedy}"
+    )))
+}

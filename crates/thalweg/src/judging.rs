@@ -1,0 +1,181 @@
+//! What the validation rows choose: the best epoch by a metric, and thresholds.
+
+use thalweg_core::dataset::DatasetRef;
+use thalweg_core::engine::{Batch, Engine};
+use thalweg_core::error::Error;
+use thalweg_core::losses::{LOSSES, Link};
+use thalweg_core::metrics::{Decision, METRICS, Threshold, scores};
+use thalweg_core::registry::Choice;
+use thalweg_core::train::Selection;
+use thalweg_data::error::quote;
+use thalweg_data::{Note, Task};
+
+use crate::classes::Correction;
+use crate::config::Config;
+use crate::error::Result;
+use crate::request::Request;
+use crate::rows::RunRows;
+use crate::scores::{Judge, user_weights};
+use crate::text::{count, figure};
+
+/// Takes what a request asks for into a config whose loss and task are resolved.
+pub(crate) fn resolve(
+    request: &Request,
+    config: &mut Config,
+    task: Task,
+    has_validation: bool,
+) -> Result<()> {
+    let judging = &mut config.judging;
+    if let Some(metric) = request.choice("judging.metric").or(judging.metric.take()) {
+        let metric = request.with_settings(metric, "metric")?;
+        judging.metric = Some(METRICS.resolve(&metric)?.into_choice());
+    }
+    if let Some(text) = request.text("judging.threshold") {
+        judging.threshold = Some(text.parse()?);
+    }
+    let refuse = |path: &str, found: String, expected: &str| {
+        Error::invalid(format!("`{path}`"), found, expected).at(path)
+    };
+    let no_rows = |path: &str| {
+        let error = refuse(path, "no validation rows".to_owned(), "a validation part");
+        let remedy =
+            format!("leave out `{path}`, or choose a larger `data.split.validation_fraction`");
+        Err(error.remedy(remedy).into())
+    };
+    if judging.metric.is_some() && !has_validation {
+        return no_rows("judging.metric");
+    }
+    let Some(threshold) = judging.threshold else {
+        return Ok(());
+    };
+    let path = "judging.threshold";
+    if !matches!(task, Task::Binary | Task::Multilabel) {
+        let error = refuse(path, format!("the task {task}"), "binary or multilabel");
+        let remedy = "leave it out; weights of classes are `data.fit.class_weight`";
+        return Err(error.remedy(remedy).into());
+    }
+    let loss = &config.network.loss;
+    if LOSSES.build(loss, &())?.link() != Link::Sigmoid {
+        let found = format!("the loss {}", loss.name);
+        let error = refuse(path, found, "a loss of probabilities, such as logistic");
+        return Err(error
+            .remedy("leave it out, or choose another `network.loss`")
+            .into());
+    }
+    match threshold {
+        Threshold::At(_) => Ok(()),
+        _ if !has_validation => no_rows(path),
+        _ => Ok(()),
+    }
+}
+
+/// The score by which a metric selects the best epoch on the validation rows.
+pub(crate) fn selection<'a>(
+    metric: &Choice,
+    config: &Config,
+    rows: &'a RunRows,
+    validation: DatasetRef<'a>,
+    correction: Option<&'a Correction>,
+) -> Result<Selection<'a>> {
+    let decision = correction.map(|correction| correction.decision.clone());
+    let judge = Judge::new(&rows.preprocessing, &config.network.loss)?
+        .deciding(decision.unwrap_or_default());
+    let (name, metric) = (metric.name.clone(), METRICS.build(metric, &())?);
+    let train = rows.train.view();
+    let weights = user_weights(train, &rows.preprocessing);
+    let training = DatasetRef {
+        weights: weights.as_deref(),
+        ..train
+    };
+    // Whether a metric has a value depends on the rows alone.
+    let constant = judge.constant_predictions(training, validation)?;
+    let (score, defined) = judge.answers(constant, validation, |answers| {
+        (metric.score(answers), scores(answers))
+    })?;
+    if score.is_none() {
+        let names: Vec<&str> = defined.into_iter().map(|(name, _)| name).collect();
+        let found = format!("{name}, which has no value on the validation rows");
+        let error = Error::invalid("`judging.metric`", found, names.join(" or "));
+        return Err(error.at("judging.metric").into());
+    }
+    Ok(Selection {
+        is_larger_better: metric.is_larger_better(),
+        score: Box::new(move |predictions| {
+            let predictions = match correction {
+                Some(correction) => correction.corrected(predictions),
+                None => predictions.to_vec(),
+            };
+            let score = judge.answers(predictions, validation, |answers| metric.score(answers))?;
+            // What is no number is never the best.
+            Ok(score.unwrap_or(f64::NAN))
+        }),
+    })
+}
+
+/// How a trained model answers.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    pub decision: Decision,
+    /// What the biases of the output layer were changed by.
+    pub prior_shift: Option<Vec<f64>>,
+    pub note: Option<Note>,
+}
+
+/// Corrects the probabilities of the trained network in `engine`, if they need it, and chooses how
+/// it answers.
+pub(crate) fn settle(
+    engine: &mut dyn Engine,
+    config: &Config,
+    rows: &RunRows,
+    correction: Option<&Correction>,
+) -> Result<Settled> {
+    let mut settled = Settled::default();
+    if let Some(correction) = correction {
+        correction.apply(engine, &config.network)?;
+        settled.decision = correction.decision.clone();
+        settled.prior_shift = Some(correction.shift.clone());
+    }
+    if let Some(threshold) = config.judging.threshold {
+        let (decision, note) = thresholds(engine, threshold, config, rows)?;
+        (settled.decision, settled.note) = (decision, Some(note));
+    }
+    Ok(settled)
+}
+
+/// The thresholds of each output that the config asks for, and a note on them.
+fn thresholds(
+    engine: &mut dyn Engine,
+    threshold: Threshold,
+    config: &Config,
+    rows: &RunRows,
+) -> Result<(Decision, Note)> {
+    let preprocessing = &rows.preprocessing;
+    let outputs = preprocessing.output_width();
+    let (chosen, by) = match (threshold, &rows.validation) {
+        (Threshold::At(at), _) => (vec![at; outputs], "as asked for".to_owned()),
+        (_, None) => (vec![0.5; outputs], "for want of validation rows".to_owned()),
+        (_, Some(validation)) => {
+            let validation = validation.view();
+            let mut predictions = Vec::new();
+            engine.evaluate(&Batch::all(validation), Some(&mut predictions))?;
+            let judge = Judge::new(preprocessing, &config.network.loss)?;
+            let chosen = judge.answers(predictions, validation, |answers| {
+                (0..outputs)
+                    .map(|output| threshold.choose(answers, output).unwrap_or(0.5))
+                    .collect()
+            })?;
+            let rows = count(validation.features.rows(), "validation row");
+            (chosen, format!("the best by {threshold} on {rows}"))
+        }
+    };
+    let shown: Vec<String> = chosen.iter().map(|threshold| figure(*threshold)).collect();
+    let of = match preprocessing.class(1) {
+        Some(class) => format!("class {}", quote(class)),
+        None => "labels".to_owned(),
+    };
+    let note = Note::info(format!(
+        "{of}: answered from a probability of {} on, {by}",
+        shown.join(", ")
+    ));
+    Ok((Decision::Thresholds(chosen), note))
+}
