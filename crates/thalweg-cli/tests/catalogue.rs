@@ -149,6 +149,11 @@ fn every_flag_that_is_listed_is_in_the_help_and_sets_the_field_that_is_listed_be
             "training.optimizer.weight_decay" => "--optimizer adamw",
             _ => "",
         };
+        // A threshold is for two classes.
+        let data = match field {
+            "judging.threshold" => "builtin:breast-cancer",
+            _ => "builtin:wine",
+        };
         for value in values {
             let out = format!("run{count}-{value}");
             let said = match flag {
@@ -158,7 +163,7 @@ fn every_flag_that_is_listed_is_in_the_help_and_sets_the_field_that_is_listed_be
             };
             let epochs = if flag == "--epochs" { "" } else { "--epochs 1" };
             place.succeed(&format!(
-                "train builtin:wine --hidden 4 {epochs} {others} {said} --quiet --out {out}"
+                "train {data} --hidden 4 {epochs} {others} {said} --quiet --out {out}"
             ));
             let config: toml::Table = place.text(&format!("{out}/config.toml")).parse().unwrap();
             let config = toml::Value::Table(config);

@@ -66,7 +66,7 @@ pub static WEIGHTS: [(Description, &str); 3] = [
                 name: "class_weight",
                 summary: "how classes are weighted",
                 default: Default::Off,
-                domain: Domain::Word(&["balanced", "A=1,B=50"]),
+                domain: Domain::Word(&["balanced"]),
             }],
         },
         "data.fit.class_weight",
