@@ -37,8 +37,12 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
         terminal.line(&line);
     }
     if let (Some(_), Some(model)) = (judging.threshold, &ended.model) {
-        let judged = [&end.test, &end.validation, &end.train].into_iter().flatten();
-        let matrix = judged.filter_map(|scores| scores.confusion.as_deref()).next();
+        let judged = [&end.test, &end.validation, &end.train]
+            .into_iter()
+            .flatten();
+        let matrix = judged
+            .filter_map(|scores| scores.confusion.as_deref())
+            .next();
         let classes = model.description().preprocessing.classes();
         for line in matrix.iter().flat_map(|matrix| confusion(matrix, classes)) {
             terminal.line(&line);
