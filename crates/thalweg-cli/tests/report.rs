@@ -185,6 +185,50 @@ fn targets_of_the_file() -> Vec<f64> {
 }
 
 #[test]
+fn predictions_depend_on_a_column_as_the_model_says() {
+    let place = Workplace::new();
+    // y = 3a + (2 where the city is Oslo), and b is noise.
+    let mut text = "a,city,b,y\n".to_owned();
+    for i in 0..300 {
+        let (a, city) = ((i * 7) % 11, ["Rome", "Oslo"][i % 2]);
+        let y = 3 * a + 2 * (i % 2);
+        writeln!(text, "{a},{city},{},{y}.0", (i * i) % 17).unwrap();
+    }
+    place.write("d.csv", text);
+    place.train("d.csv --target y --task regression --hidden none --optimizer closed_form --l2 1e-9 --out a");
+    let data = page(&place, "a/report.html");
+    let all = list(&data["inspection"]["dependence"]);
+    let [a, city, ..] = all else { panic!("{data}") };
+    assert_eq!(
+        (&a["column"], &city["column"]),
+        (&"a".into(), &"city".into())
+    );
+    let means = |of: &Value| -> Vec<f64> {
+        list(&of["outputs"][0]["means"])
+            .iter()
+            .filter_map(Value::as_f64)
+            .collect()
+    };
+    let numbers: Vec<f64> = list(&a["numbers"])
+        .iter()
+        .filter_map(Value::as_f64)
+        .collect();
+    assert!(numbers.len() > 4, "{a}");
+    for (x, mean) in numbers.iter().zip(means(a)) {
+        let expected = means(a)[0] + 3.0 * (x - numbers[0]);
+        assert!((mean - expected).abs() < 1e-3, "{a}");
+    }
+    let of = |name: &str| {
+        let index = list(&city["values"])
+            .iter()
+            .position(|value| value == name)
+            .unwrap();
+        means(city)[index]
+    };
+    assert!((of("Oslo") - of("Rome") - 2.0).abs() < 1e-3, "{city}");
+}
+
+#[test]
 fn texts_of_the_data_stay_texts() {
     let place = Workplace::new();
     let (column, class) = (

@@ -5,6 +5,7 @@
 
 mod classes;
 mod columns;
+mod dependence;
 mod interval;
 mod judged;
 mod network;
@@ -21,6 +22,7 @@ use thalweg_data::Preprocessing;
 
 pub use classes::{Bin, ClassScore, Classes, Curve};
 pub use columns::ReadColumn;
+pub use dependence::{Dependence, DependentOutput};
 pub use interval::Interval;
 pub use network::{Filters, Layer};
 pub use numbers::Numbers;
@@ -40,6 +42,9 @@ pub enum Inspect {
     WithoutRows,
 }
 
+/// Products that predictions may always take: about 30 ms.
+const PRODUCTS: usize = 400_000_000;
+
 /// See the module's text.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
@@ -57,6 +62,8 @@ pub struct Inspection {
     pub numbers: Vec<Numbers>,
     /// The columns over whose values the error varies most.
     pub by_column: Vec<ColumnErrors>,
+    /// How predictions depend on the columns that move them most.
+    pub dependence: Vec<Dependence>,
     /// The rows that are predicted worst; none if rows are withheld.
     pub worst: Vec<WorstRow>,
     /// The layers on training rows; none where there are none at hand.
@@ -73,6 +80,8 @@ pub(crate) struct Subject<'a> {
     pub decision: &'a Decision,
     /// The number of each row in its file, if it is not that of its place.
     pub numbers: Option<&'a [usize]>,
+    /// Rows that may be predicted in other ways than they are.
+    pub budget: usize,
     /// Rows that it was trained on, and how many make a batch.
     pub training: Option<(DatasetRef<'a>, usize)>,
 }
@@ -98,6 +107,12 @@ pub(crate) fn of_run(
         decision,
         numbers: Some(numbers.as_slice()),
         training: Some((training, config.training.batch_size)),
+        // A small part of what training took.
+        budget: config
+            .training
+            .epochs
+            .saturating_mul(training.features.rows())
+            / 50,
     };
     inspect(
         engine,
@@ -139,6 +154,14 @@ pub(crate) fn inspect(
         classes: classes::classes(&judged)?,
         numbers: numbers::numbers(&judged, &number, shows_rows),
         by_column: rows::by_column(&judged, &places),
+        dependence: {
+            let sizes = engine.parameters();
+            let sizes = sizes
+                .iter()
+                .map(|info| info.shape.iter().product::<usize>());
+            let budget = subject.budget.max(PRODUCTS / sizes.sum::<usize>().max(1));
+            dependence::dependence(engine, &judged, &places, budget)?
+        },
         worst: match shows_rows {
             true => rows::worst(&judged, &places, &number),
             false => Vec::new(),

@@ -152,6 +152,7 @@ impl Model {
                 decision: &description.decision,
                 numbers: None,
                 training: None,
+                budget: dataset.rows(),
             };
             inspect(
                 &mut *engine,

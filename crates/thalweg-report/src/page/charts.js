@@ -115,9 +115,15 @@ const extent = (values) => {
   return low <= high ? [low, high] : [0, 1];
 };
 
+// Labels that fit beside each other: the others are told by the pointer.
+function labelled(labels, width) {
+  const room = Math.max(Math.floor((width - 60) / labels.length / 6.6), 0);
+  return labels.map((text) => (text.length <= room ? text : room > 3 ? `${text.slice(0, room - 1)}…` : ""));
+}
+
 // Lines over a common x. A series: { name, values, colour, faint, dash, extra(i) }.
 // Whoever reads can switch series off by the legend.
-function lines({ label, x, series, xTitle, yTitle, log = null, xLog = false, yDomain = null, xDomain = null, level = null, mark = null, describe = null, ratio, most }) {
+function lines({ label, x, series, xTitle, yTitle, labels = null, log = null, xLog = false, yDomain = null, xDomain = null, level = null, mark = null, describe = null, ratio, most }) {
   const hidden = new Set();
   const draw = (svg, width, height) => {
     const shown = series.filter((s) => !hidden.has(s.name));
@@ -126,7 +132,7 @@ function lines({ label, x, series, xTitle, yTitle, log = null, xLog = false, yDo
     const isLog = log ?? (bounds[0] > 0 && bounds[1] / bounds[0] > 30);
     const pad = isLog ? 0 : (bounds[1] - bounds[0]) * 0.04;
     const domain = yDomain || (isLog ? bounds : [bounds[0] >= 0 ? Math.max(bounds[0] - pad, 0) : bounds[0] - pad, bounds[1] + pad]);
-    const { sx, sy, area } = axes(svg, width, height, { x: { domain: xDomain || extent(x), title: xTitle, log: xLog, whole: !xDomain }, y: { domain, log: isLog, title: yTitle } });
+    const { sx, sy, area } = axes(svg, width, height, { x: { domain: xDomain || extent(x), title: xTitle, log: xLog, whole: !xDomain, labels: labels && labelled(labels, width) }, y: { domain, log: isLog, title: yTitle } });
     if (level) {
       svg.append(svgEl("line", { x1: area.left, x2: area.right, y1: sy.at(level.value), y2: sy.at(level.value), stroke: "var(--f)", "stroke-dasharray": "5 4" }));
       svg.append(svgEl("text", { x: area.right, y: sy.at(level.value) - 5, "text-anchor": "end" }, level.name));
@@ -152,7 +158,7 @@ function lines({ label, x, series, xTitle, yTitle, log = null, xLog = false, yDo
       return {
         cross: sx.at(x[i]),
         marks: named.filter((s) => !s.faint).map((s) => [sx.at(x[i]), sy.at(s.values[i]), s.colour]),
-        text: [`${xTitle} ${num(x[i], 6)}`, ...named.map((s) => `${s.name}: ${num(s.values[i], 5)}`)].join("\n"),
+        text: [labels ? labels[i] : `${xTitle} ${num(x[i], 6)}`, ...named.map((s) => `${s.name}: ${num(s.values[i], 5)}`)].join("\n"),
       };
     });
   };

@@ -28,7 +28,8 @@ function num(x, digits = 4) {
   const size = Math.floor(Math.log10(Math.abs(x)));
   if (size < -4 || size >= 12) return x.toExponential(Math.max(digits - 2, 0)).replace("e+", "e");
   const decimals = Math.min(Math.max(digits - 1 - size, 0), 8);
-  const text = x.toLocaleString("en-US", { maximumFractionDigits: decimals, minimumFractionDigits: 0 });
+  // Years and other numbers of four digits have no comma.
+  const text = x.toLocaleString("en-US", { maximumFractionDigits: decimals, minimumFractionDigits: 0, useGrouping: "min2" });
   return text.replace("-", "−");
 }
 const whole = (n) => (isNumber(n) ? Math.round(n).toLocaleString("en-US") : "–");

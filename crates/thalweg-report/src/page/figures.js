@@ -237,6 +237,16 @@ function importanceCards(importance) {
   return cards;
 }
 
+function dependenceCard(dependence, task) {
+  const { column, values, numbers, outputs } = dependence;
+  const what = task === "regression" ? "mean prediction" : "mean probability";
+  const x = numbers || values.map((_, i) => i);
+  const series = outputs.map((o, i) => ({ name: o.name, values: o.means, colour: COLOURS[i % COLOURS.length] }));
+  const label = `${what} by ${column}: ${values.map((v, i) => `${v}: ${num(outputs[0].means[i], 3)}`).join("; ")}`;
+  return el("div", { class: "card w4" }, el("h3", {}, column),
+    lines({ label, x, series, xTitle: numbers ? column : "", yTitle: outputs.length > 1 ? what : `${what} of ${outputs[0].name}`, labels: numbers ? null : values, xDomain: numbers ? extent(numbers) : [-0.3, values.length - 0.7], log: false, most: 210, ratio: 0.6 }));
+}
+
 function columnErrors(column, what, top) {
   const items = column.bins.map((b) => ({ name: b.values, value: b.error, rows: b.rows }));
   return el("div", { class: "card w4" }, el("h3", {}, column.name),

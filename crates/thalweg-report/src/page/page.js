@@ -1,6 +1,7 @@
 // The page: which sections there are, and what stands in each.
 
 const data = JSON.parse(document.getElementById("data").textContent);
+const COUNTED = "Rows are counted from 1, without the header and without rows that were left out.";
 const main = el("main", {});
 const links = [];
 
@@ -75,15 +76,16 @@ function judged(inspection, task) {
   }
   const what = task === "regression" ? "mean error" : task === "multilabel" ? "share of wrong labels" : "share of wrong rows";
   section("columns-error", "Where it errs", "The columns over whose values the error varies most, in bins of about as many rows each.", grid((inspection.by_column || []).map((c) => columnErrors(c, what))));
+  section("dependence", "Dependence", "The mean prediction if all rows had one value in a column and were else as they are: the columns that move it most.", grid((inspection.dependence || []).map((d) => dependenceCard(d, task))));
   const worst = inspection.worst || [];
   if (worst.some((row) => row.image)) {
-    section("worst", "Worst rows", "The rows whose truth surprised the model most.", el("div", { class: "pictures" }, worst.map((row) =>
+    section("worst", "Worst rows", `The rows whose truth surprised the model most. ${COUNTED}`, el("div", { class: "pictures" }, worst.map((row) =>
       el("div", { class: "picture" }, picture(row.image, `row ${row.row}: true ${row.truth}, predicted ${row.predicted}`), el("div", {}, el("b", {}, row.truth), row.truth === row.predicted ? " (right)" : ` → ${row.predicted}`), el("div", { class: "soft" }, `row ${whole(row.row)}${isNumber(row.probability) ? ` · p ${num(row.probability, 2)}` : ""}`)))));
   } else if (worst.length) {
     const cells = worst[0].cells.map(([name]) => name);
     const value = (text) => (task === "regression" ? { text: isNumber(Number(text)) ? num(Number(text), 6) : text, n: true } : text);
     const proba = worst.some((row) => isNumber(row.probability));
-    section("worst", "Worst rows", task === "regression" ? "The rows that are farthest from their truth." : "The rows whose truth surprised the model most.",
+    section("worst", "Worst rows", task === "regression" ? `The rows that are farthest from their truth. ${COUNTED}` : `The rows whose truth surprised the model most. ${COUNTED}`,
       table("Rows", [{ text: "Row", n: true }, value("True"), value("Predicted"), proba ? { text: "p of the truth", n: true } : { text: "Error", n: true }, ...cells], worst.map((row) => [{ text: whole(row.row), n: true }, value(row.truth), value(row.predicted), { text: num(proba ? row.probability : row.error, 3), n: true }, ...row.cells.map(([, value]) => value)])));
   }
   section("network", "Network", null,
@@ -223,7 +225,7 @@ function between(points, x) {
 
 const header = { run: runPage, evaluation: evaluationPage, comparison: comparisonPage, table: tablePage }[data.kind]();
 const menu = el("nav", { "aria-label": "Sections" }, el("div", { class: "inner" }, links.map(([id, title]) => el("a", { href: `#${id}` }, title))));
-document.body.append(header, menu, main, el("footer", {}, "Intervals: Wilson's for the accuracy of rows that count alike, else the bootstrap over rows. Drawn from the data in this file; nothing is loaded from a network."), tip);
+document.body.append(header, menu, main, el("footer", {}, data.kind !== "table" && "Intervals: Wilson's for the accuracy of rows that count alike, else the bootstrap over rows. ", "Drawn from the data in this file; nothing is loaded from a network."), tip);
 
 for (const figure of document.querySelectorAll("figure")) figure.redraw();
 

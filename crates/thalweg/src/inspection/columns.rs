@@ -221,6 +221,16 @@ pub(super) fn places(preprocessing: &Preprocessing) -> Vec<Place<'_>> {
 }
 
 impl<'a> Place<'a> {
+    /// The network's inputs that hold it.
+    pub fn inputs(&self) -> std::ops::Range<usize> {
+        let width = match self.kind {
+            Kind::Number(numeric) | Kind::Truth(numeric) => numeric.width(),
+            Kind::OneHot(levels) => levels.len() + 1,
+            Kind::Codes(_) => 1,
+        };
+        self.first..self.first + width
+    }
+
     /// The value of a row.
     pub fn cell(&self, features: FeaturesRef, row: usize) -> Cell<'a> {
         let input = |offset| feature(features, row, self.first + offset);
@@ -272,8 +282,8 @@ fn before_scaling(numeric: &Numeric, mut z: f64) -> f64 {
     let x = z / numeric.scale + numeric.center;
     // Beside the column's own size nothing finer is left.
     let size = numeric.center.abs().max(1.0 / numeric.scale.abs());
-    let step = 10f64.powf(size.log10().floor() - 5.0);
-    match (x / step).round() * step {
+    let steps = 10f64.powf(5.0 - size.log10().floor());
+    match (x * steps).round() / steps {
         rounded if rounded.is_finite() => rounded,
         _ => x,
     }

@@ -44,7 +44,7 @@ pub struct ErrorBin {
 /// A row that is predicted badly.
 #[derive(Debug, Clone, Serialize)]
 pub struct WorstRow {
-    /// Its number among the rows of the file, from 1.
+    /// Its number among the rows of the file that were not left out, from 1.
     pub row: usize,
     /// What is true.
     pub truth: String,
