@@ -32,7 +32,10 @@ pub fn run(args: &InfoArgs) -> Result<()> {
         }
         let model = Model::load(path)?;
         if args.json {
-            serde_json::to_writer(&mut output, model.description()).map_err(io::Error::from)?;
+            let mut description = model.description().clone();
+            // Of use to the model alone, and long.
+            description.fingerprint = None;
+            serde_json::to_writer(&mut output, &description).map_err(io::Error::from)?;
             writeln!(output)?;
         } else {
             for line in describe(&model)? {

@@ -181,16 +181,19 @@ fn nothing_fitted_sees_validation_or_test_rows() {
     };
     place.write("a.csv", csv("x,kind,gap,y", 200, |i| line(i, false)));
     place.write("b.csv", csv("x,kind,gap,y", 200, |i| line(i, i >= 160)));
-    // Without validation rows no epoch is chosen by them.
+    // Validation rows choose the epoch, so that they are left out or there is one epoch alone.
+    let tested = "--no-validation --test-fraction 0.2 --epochs 5";
+    let validated = "--validation-fraction 0.1 --test-fraction 0.1";
     for flags in [
-        "--scaling standard",
-        "--scaling robust",
-        "--optimizer lbfgs",
+        format!("{tested} --scaling standard"),
+        format!("{tested} --scaling robust"),
+        format!("{tested} --optimizer lbfgs"),
+        format!("{validated} --hidden none --optimizer closed_form --l2 1e-3"),
     ] {
-        for (file, out) in [("a", "a"), ("b", "b")] {
-            let folder = format!("{out}{}", flags.len());
+        for name in ["a", "b"] {
             place.train(&format!(
-                "{file}.csv --split ordered --no-validation --test-fraction 0.2 {flags} --epochs 5 --out {folder}"
+                "{name}.csv --split ordered {flags} --out {name}{}",
+                flags.len()
             ));
         }
         let folder = |name: &str| format!("{name}{}", flags.len());

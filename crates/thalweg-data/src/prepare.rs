@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use thalweg_core::dataset::Dataset;
+use thalweg_core::dataset::{Dataset, Targets};
 
 use crate::error::{Note, Result};
 use crate::loaded::Loaded;
@@ -92,6 +92,34 @@ fn without(fit: &FitOptions, split: &SplitOptions) -> FitOptions {
     fit
 }
 
+/// The parts of a table beside those that have their own, and what a look at them shows.
+fn divide(
+    table: &Table,
+    target: &Target,
+    targets: &Targets,
+    options: &SplitOptions,
+    own: [(Option<&Table>, &str); 2],
+    is_new: bool,
+) -> Result<(Split, Vec<Note>)> {
+    let mut options = options.clone();
+    let [(validation, _), (test, _)] = own;
+    if test.is_some() {
+        options.test_fraction = 0.0;
+    }
+    if validation.is_some() {
+        options.validation_fraction = 0.0;
+    }
+    let (split, mut notes) = split_table(table, target, targets, &options)?;
+    if is_new && options.by == SplitBy::Random && options.group.is_none() {
+        notes.extend(notes_on_split(table, target, targets, &split));
+    }
+    for (own, part) in own {
+        let shared = |own| notes_on_groups(table, &split.train, own, part, &options);
+        notes.extend(own.and_then(shared));
+    }
+    Ok((split, notes))
+}
+
 fn prepare_by(
     fitted: Option<&Preprocessing>,
     loaded: &Loaded,
@@ -137,27 +165,24 @@ fn prepare_by(
             (target, targets)
         }
     };
-    let mut fractions = options.split.clone();
-    if test.is_some() {
-        fractions.test_fraction = 0.0;
-    }
-    if validation.is_some() {
-        fractions.validation_fraction = 0.0;
-    }
-    let (split, more) = split_table(table, &target, &targets, &fractions)?;
+    let own = [(validation, "validation rows"), (test, "test rows")];
+    let (split, more) = divide(
+        table,
+        &target,
+        &targets,
+        &options.split,
+        own,
+        fitted.is_none(),
+    )?;
     notes.extend(more);
-    if fitted.is_none() && fractions.by == SplitBy::Random && fractions.group.is_none() {
-        notes.extend(notes_on_split(table, &target, &targets, &split));
-    }
-    for (own, part) in [(validation, "validation rows"), (test, "test rows")] {
-        notes.extend(
-            own.and_then(|own| notes_on_groups(table, &split.train, own, part, &fractions)),
-        );
-    }
     let train = Part::of("training rows", &split.train, &targets);
     let (preprocessing, more) = match fitted {
         Some(fitted) => (fitted.clone(), Vec::new()),
-        None => Preprocessing::fit(&(table, &train), target, &without(&options.fit, &fractions))?,
+        None => Preprocessing::fit(
+            &(table, &train),
+            target,
+            &without(&options.fit, &options.split),
+        )?,
     };
     notes.extend(more);
     let bound = preprocessing.bind(table)?;

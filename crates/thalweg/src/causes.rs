@@ -53,6 +53,7 @@ const CAUSES: &[(Where, Cause)] = &[
     (HeldOut, held_out_class),
     (HeldOut, far_inputs),
     (InTraining, far_target),
+    (InTraining, far_cell),
     (InTraining, deep_sigmoids),
     (InTraining, dead_units),
     (InTraining, solver),
@@ -194,22 +195,13 @@ fn far_inputs(facts: &Facts) -> Option<String> {
     const TIMES: f64 = 5.0;
     let (name, part) = facts.held_out?;
     let train = facts.rows.train.view();
-    let largest = |rows: DatasetRef| {
-        let mut largest = vec![0.0f64; rows.features.width];
-        for row in 0..rows.features.rows() {
-            for (most, x) in largest.iter_mut().zip(rows.features.row(row)) {
-                *most = most.max(x.abs());
-            }
-        }
-        largest
-    };
     let times: Vec<f64> = (largest(part).iter().zip(largest(train)))
         .map(|(ours, theirs)| ours / theirs.max(1.0))
         .collect();
     let numbers = places(&facts.rows.preprocessing);
     let numbers = numbers
         .into_iter()
-        .filter(|place| matches!(place.kind, PlaceKind::Number { .. }));
+        .filter(|place| matches!(place.kind, PlaceKind::Number(_)));
     let (place, most) = numbers
         .map(|place| (place.name, times[place.inputs.start]))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -242,10 +234,39 @@ fn far_target(facts: &Facts) -> Option<String> {
     (is_scaled && most > DEVIATIONS).then(|| {
         format!(
             "a target of {} is {most:.0} deviations from the mean, and sets the scale of all: correct or remove the \
-             row, or try `network.loss` huber with `data.fit.scaling` robust",
+             row, or try `network.loss` huber with `data.fit.target_transform` robust",
             figure(value)
         )
     })
+}
+
+/// A cell far from all others of its column, beside which these are all alike.
+fn far_cell(facts: &Facts) -> Option<String> {
+    const DEVIATIONS: f64 = 15.0;
+    let train = facts.rows.train.view();
+    let largest = largest(train);
+    let (place, most) = (places(&facts.rows.preprocessing).into_iter())
+        .filter(|place| matches!(place.kind, PlaceKind::Number(_)))
+        .map(|place| (place.name, largest[place.inputs.start]))
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (most > DEVIATIONS).then(|| {
+        format!(
+            "column {} has a cell {most:.0} deviations from its mean, beside which all others are alike: correct it, \
+             or try `data.fit.scaling` robust",
+            quote(&place)
+        )
+    })
+}
+
+/// The largest absolute value of each input.
+fn largest(rows: DatasetRef) -> Vec<f64> {
+    let mut largest = vec![0.0f64; rows.features.width];
+    for row in 0..rows.features.rows() {
+        for (most, x) in largest.iter_mut().zip(rows.features.row(row)) {
+            *most = most.max(x.abs());
+        }
+    }
+    largest
 }
 
 /// Sigmoids, whose derivative is at most 1/4, so that next to no gradient comes through many.

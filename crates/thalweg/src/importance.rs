@@ -185,8 +185,10 @@ pub fn coefficients(
         for (index, input) in place.inputs.enumerate() {
             // The first input of a number is scaled, the others are 0 or 1.
             let (center, scale) = match place.kind {
-                PlaceKind::Number { scale } if index == 0 => scale?,
-                PlaceKind::Number { .. } | PlaceKind::Categories => (0.0, 1.0),
+                PlaceKind::Number(scale) if index == 0 => {
+                    (scale.center, Some(scale.scale).filter(|_| !scale.bends)?)
+                }
+                PlaceKind::Number(_) | PlaceKind::Categories => (0.0, 1.0),
                 PlaceKind::Codes => return None,
             };
             let values: Vec<f64> = (0..outputs)

@@ -45,14 +45,13 @@ pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
         }
         TargetsRef::Values { width, values: all } if preprocessing.task() == Task::Regression => {
             let of = |j: usize| {
-                let y: Vec<f64> = sample.iter().map(|&row| all[row * width + j]).collect();
+                let in_file = |&row: &usize| preprocessing.in_user_units(j, all[row * width + j]);
+                let y: Vec<f64> = sample.iter().map(in_file).collect();
                 let is_whole = y.iter().all(|y| y.is_finite());
                 let found = deciding(&places, &values, &y, false).filter(|_| is_whole);
                 (
                     j,
-                    found.or_else(|| {
-                        combination(rows, &places, &values, &y, j).filter(|_| is_whole)
-                    }),
+                    found.or_else(|| combination(&places, &values, &y).filter(|_| is_whole)),
                 )
             };
             (0..width).map(of).collect()
@@ -81,7 +80,7 @@ struct Found {
     how: String,
 }
 
-/// Row-major features by columns, read once.
+/// Row-major features by columns, in the units of the file, read once.
 fn columns(features: FeaturesRef, places: &[Place], sample: &[usize]) -> Vec<Vec<f64>> {
     let mut values = vec![Vec::with_capacity(sample.len()); places.len()];
     let mut row_values = Vec::with_capacity(features.width);
@@ -89,7 +88,11 @@ fn columns(features: FeaturesRef, places: &[Place], sample: &[usize]) -> Vec<Vec
         row_values.clear();
         row_values.extend(features.row(row));
         for (place, values) in places.iter().zip(&mut values) {
-            values.push(place.value(&row_values));
+            let value = place.value(&row_values);
+            values.push(match place.kind {
+                PlaceKind::Number(scale) => scale.number(value),
+                _ => value,
+            });
         }
     }
     values
@@ -200,13 +203,7 @@ fn sorted(x: &[f64], y: &[f64]) -> Vec<(f64, f64)> {
 
 /// A few columns of which the target is a linear combination: one after another the column that
 /// goes best with what is left (orthogonal matching pursuit, Pati, Rezaiifar, Krishnaprasad 1993).
-fn combination(
-    rows: &RunRows,
-    places: &[Place],
-    values: &[Vec<f64>],
-    y: &[f64],
-    target: usize,
-) -> Option<Found> {
+fn combination(places: &[Place], values: &[Vec<f64>], y: &[f64]) -> Option<Found> {
     let centered = |x: &[f64]| -> Vec<f64> {
         let mean = x.iter().sum::<f64>() / x.len() as f64;
         x.iter().map(|x| x - mean).collect()
@@ -253,13 +250,7 @@ fn combination(
         if r2 > R2 {
             let fit: Vec<f64> = whole.iter().zip(&rest).map(|(y, rest)| y - rest).collect();
             let columns: Vec<&Vec<f64>> = chosen.iter().map(|j| &all[j]).collect();
-            let terms = terms(
-                rows,
-                places,
-                &chosen,
-                &coefficients(&columns, &basis, &fit),
-                target,
-            );
+            let terms = terms(places, &chosen, &coefficients(&columns, &basis, &fit));
             chosen.sort_unstable();
             return Some(Found {
                 columns: chosen.iter().map(|&j| places[j].name.clone()).collect(),
@@ -284,23 +275,8 @@ fn coefficients(columns: &[&Vec<f64>], basis: &[Vec<f64>], fit: &[f64]) -> Vec<f
 }
 
 /// The combination in the units of the file: `1·casual + 1·registered`.
-fn terms(
-    rows: &RunRows,
-    places: &[Place],
-    chosen: &[usize],
-    coefficients: &[f64],
-    target: usize,
-) -> String {
-    let unit = rows.preprocessing.in_user_units(target, 1.0)
-        - rows.preprocessing.in_user_units(target, 0.0);
-    let term = |(&j, coefficient): (&usize, &f64)| {
-        let scale = match places[j].kind {
-            PlaceKind::Number {
-                scale: Some((_, scale)),
-            } => scale,
-            _ => 1.0,
-        };
-        let value = coefficient * scale * unit;
+fn terms(places: &[Place], chosen: &[usize], coefficients: &[f64]) -> String {
+    let term = |(&j, &value): (&usize, &f64)| {
         let rounded = (value * 1e4).round() / 1e4;
         let shown = match (value - rounded).abs() < 1e-6 * value.abs() {
             true => rounded.to_string(),

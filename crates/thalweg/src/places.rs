@@ -19,13 +19,33 @@ pub(crate) struct Place {
 /// What the inputs of a place are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum PlaceKind {
-    /// A number: z = (x − center)·scale in its first input, if that is linear; missing ones, and the
-    /// circles of a date in days, may have more.
-    Number { scale: Option<(f64, f64)> },
+    /// A number, scaled in its first input; missing ones, and the circles of a date in days, may
+    /// have more.
+    Number(Scale),
     /// An input for each category.
     Categories,
     /// The code of the category, 0 for those that are not known.
     Codes,
+}
+
+/// z = (x − center)·scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Scale {
+    pub center: f64,
+    pub scale: f64,
+    /// Whether z is bent to z / √(1 + (z/3)²).
+    pub bends: bool,
+}
+
+impl Scale {
+    /// The number that becomes z.
+    pub fn number(self, z: f64) -> f64 {
+        let straight = match self.bends {
+            true => z / (1.0 - (z / 3.0).powi(2)).max(1e-12).sqrt(),
+            false => z,
+        };
+        straight / self.scale + self.center
+    }
 }
 
 /// The places in the order of their inputs.
@@ -40,8 +60,12 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
         });
         next += width;
     };
-    let number = |numeric: &Numeric| PlaceKind::Number {
-        scale: (!numeric.clip).then_some((numeric.center, numeric.scale)),
+    let number = |numeric: &Numeric| {
+        PlaceKind::Number(Scale {
+            center: numeric.center,
+            scale: numeric.scale,
+            bends: numeric.clip,
+        })
     };
     for input in &preprocessing.inputs {
         let (name, width) = (&input.name, input.encoding.width());
@@ -54,9 +78,13 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
             Encoding::Codes { .. } => add(name.clone(), width, PlaceKind::Codes),
             Encoding::Image { scale, offset, .. } => {
                 // z = x·scale + offset.
-                let scale = Some((-offset / scale, *scale));
+                let kind = PlaceKind::Number(Scale {
+                    center: -offset / scale,
+                    scale: *scale,
+                    bends: false,
+                });
                 for j in 0..width {
-                    add(format!("{name}[{j}]"), 1, PlaceKind::Number { scale });
+                    add(format!("{name}[{j}]"), 1, kind);
                 }
             }
             Encoding::Matrix { places } => {
@@ -77,7 +105,7 @@ impl Place {
     pub fn value(&self, row: &[f64]) -> f64 {
         let inputs = &row[self.inputs.clone()];
         match self.kind {
-            PlaceKind::Number { .. } | PlaceKind::Codes => inputs.first().copied().unwrap_or(0.0),
+            PlaceKind::Number(_) | PlaceKind::Codes => inputs.first().copied().unwrap_or(0.0),
             PlaceKind::Categories => inputs
                 .iter()
                 .position(|x| *x == 1.0)
@@ -87,6 +115,6 @@ impl Place {
 
     /// Whether the inputs are numbers.
     pub fn is_number(&self) -> bool {
-        matches!(self.kind, PlaceKind::Number { .. })
+        matches!(self.kind, PlaceKind::Number(_))
     }
 }
