@@ -120,6 +120,40 @@ fn divide(
     Ok((split, notes))
 }
 
+/// The names of the columns of weights, if there is one, and of targets.
+fn weights_and_targets(
+    fitted: Option<&Preprocessing>,
+    table: &Table,
+    options: &PrepareOptions,
+) -> Result<(Option<String>, Vec<String>)> {
+    if let Some(fitted) = fitted {
+        return Ok((fitted.sample_weight.clone(), fitted.target.columns.clone()));
+    }
+    let weights = (options.fit.sample_weight.as_ref()).or(table.roles.weights.as_ref());
+    let targets = target_names(table, &options.target, &mut Vec::new())?;
+    Ok((weights.cloned(), targets))
+}
+
+/// The rows of a table that have a weight above 0 and a target.
+fn usable<'a>(
+    table: &'a Table,
+    weights: Option<&str>,
+    targets: &[String],
+    classes: Option<&[String]>,
+    notes: &mut Vec<Note>,
+) -> Result<Cow<'a, Table>> {
+    let (table, note) = without_zeros(table, weights)?;
+    notes.extend(note);
+    let left = match labelled(&table, targets, classes)? {
+        (Cow::Borrowed(_), _) => None,
+        (Cow::Owned(left), note) => {
+            notes.extend(note);
+            Some(left)
+        }
+    };
+    Ok(left.map_or(table, Cow::Owned))
+}
+
 fn prepare_by(
     fitted: Option<&Preprocessing>,
     loaded: &Loaded,
@@ -129,29 +163,9 @@ fn prepare_by(
 ) -> Result<Prepared> {
     let (test, dtype) = (test.or(loaded.test.as_ref()), options.dtype);
     let mut notes = loaded.notes.clone();
-    let weights = match fitted {
-        Some(fitted) => fitted.sample_weight.as_ref(),
-        None => (options.fit.sample_weight.as_ref()).or(loaded.train.roles.weights.as_ref()),
-    };
-    let (targets, classes) = match fitted {
-        Some(fitted) => (fitted.target.columns.clone(), Some(fitted.classes())),
-        None => (
-            target_names(&loaded.train, &options.target, &mut Vec::new())?,
-            None,
-        ),
-    };
-    let mut weighty = |table| -> Result<_> {
-        let (table, note) = without_zeros(table, weights.map(String::as_str))?;
-        notes.extend(note);
-        let left = match labelled(&table, &targets, classes)? {
-            (Cow::Borrowed(_), _) => None,
-            (Cow::Owned(left), note) => {
-                notes.extend(note);
-                Some(left)
-            }
-        };
-        Ok(left.map_or(table, Cow::Owned))
-    };
+    let (weights, targets) = weights_and_targets(fitted, &loaded.train, options)?;
+    let classes = fitted.map(Preprocessing::classes);
+    let mut weighty = |table| usable(table, weights.as_deref(), &targets, classes, &mut notes);
     let table = &*weighty(&loaded.train)?;
     let test = test.map(&mut weighty).transpose()?;
     let validation = validation.map(&mut weighty).transpose()?;

@@ -2,6 +2,8 @@
 //! permuted among the rows (permutation importance, Breiman 2001; Fisher, Rudin, Dominici 2019), and
 //! the coefficients of a linear model in the units of the file.
 
+use std::ops::Range;
+
 use serde::Serialize;
 use thalweg_core::dataset::{DatasetRef, FeaturesRef, ValuesRef};
 use thalweg_core::engine::{Batch, Engine, new_generation};
@@ -77,9 +79,8 @@ pub fn importance(
             "{name}: no metric is defined for these rows"
         )));
     };
-    let (count, width) = (rows.features.rows(), rows.features.width);
-    let original = dense(rows.features);
-    let mut changed = original.clone();
+    let count = rows.features.rows();
+    let mut permuted = Permuted::of(rows.features);
     let sign = match is_better(metric, 1.0, 0.0)? {
         true => -1.0,
         false => 1.0,
@@ -94,16 +95,9 @@ pub fn importance(
             Stream::new(seed, Purpose::Split, substream)
                 .sequence()
                 .shuffle(&mut order);
-            for (row, &from) in order.iter().enumerate() {
-                let (to, from) = (row * width, from * width);
-                changed[to + inputs.start..to + inputs.end]
-                    .copy_from_slice(&original[from + inputs.start..from + inputs.end]);
-            }
+            permuted.permute(&inputs, &order);
             let permuted = DatasetRef {
-                features: FeaturesRef {
-                    width,
-                    values: ValuesRef::F64(&changed),
-                },
+                features: permuted.view(),
                 ..rows
             };
             let mut predictions = Vec::new();
@@ -117,10 +111,7 @@ pub fn importance(
             worse.extend(difference(&scores));
             losses.push(loss - whole.loss.unwrap_or(0.0));
         }
-        for row in 0..count {
-            let inputs = row * width + inputs.start..row * width + inputs.end;
-            changed[inputs.clone()].copy_from_slice(&original[inputs]);
-        }
+        permuted.permute(&inputs, &(0..count).collect::<Vec<_>>());
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
         let importance = mean(&worse);
         let squares: Vec<f64> = worse.iter().map(|x| (x - importance).powi(2)).collect();
@@ -146,11 +137,39 @@ pub fn importance(
     })
 }
 
-/// The features, row-major, in double precision.
-fn dense(features: FeaturesRef) -> Vec<f64> {
-    (0..features.rows())
-        .flat_map(|row| features.row(row))
-        .collect()
+/// Features of which some are permuted, row-major.
+struct Permuted {
+    width: usize,
+    original: Vec<f64>,
+    changed: Vec<f64>,
+}
+
+impl Permuted {
+    fn of(features: FeaturesRef) -> Self {
+        let rows = 0..features.rows();
+        let original: Vec<f64> = rows.flat_map(|row| features.row(row)).collect();
+        Self {
+            width: features.width,
+            changed: original.clone(),
+            original,
+        }
+    }
+
+    /// Gives each row the inputs of the row that `order` has in its place.
+    fn permute(&mut self, inputs: &Range<usize>, order: &[usize]) {
+        for (row, &from) in order.iter().enumerate() {
+            let (to, from) = (row * self.width, from * self.width);
+            let original = &self.original[from + inputs.start..from + inputs.end];
+            self.changed[to + inputs.start..to + inputs.end].copy_from_slice(original);
+        }
+    }
+
+    fn view(&self) -> FeaturesRef<'_> {
+        FeaturesRef {
+            width: self.width,
+            values: ValuesRef::F64(&self.changed),
+        }
+    }
 }
 
 /// The coefficients of a linear layer, `weights` by outputs and inputs, in the units of the file.

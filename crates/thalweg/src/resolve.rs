@@ -137,7 +137,6 @@ pub(crate) fn config(
     // Where an output begins depends on what its loss makes of it.
     let has_new_loss = earlier_loss.is_none_or(|earlier| config.network.loss.name != earlier);
     config.output_bias = output_bias(request, &config, has_new_loss, &mut reasons);
-    config.refit = refit(request, &config, rows)?;
     make_absolute(&mut config)?;
     let located = |error| match &file {
         Some(file) => crate::Error::Settings(file.locate(error)),
@@ -160,17 +159,6 @@ pub(crate) fn config(
         reasons,
         notes,
     })
-}
-
-/// Whether the recipe is trained once more on all rows: more than those that it is trained on.
-fn refit(request: &Request, config: &Config, rows: &RunRows) -> Result<bool> {
-    let is_set = request.has("refit");
-    if is_set && rows.validation.is_none() && rows.test.is_none() {
-        let expected = "rows that are not trained on";
-        let error = Error::invalid("`refit`", "no validation and no test rows", expected);
-        return Err(error.remedy("leave out `refit`").at("refit").into());
-    }
-    Ok(is_set || config.refit)
 }
 
 /// Where the biases of the output layer start.
@@ -206,6 +194,7 @@ fn training(
     reasons: &mut Vec<Reason>,
 ) -> Result<Vec<Note>> {
     let mut notes = Vec::new();
+    config.refit |= request.has("refit");
     let training = &mut config.training;
     let earlier = training.optimizer.name.clone();
     let (optimizer, schedule) = ("training.optimizer", "training.schedule");

@@ -135,6 +135,11 @@ fn check_fractions(data: &DataConfig) -> Result<()> {
 
 /// Refuses what the data would leave without effect.
 pub fn check_used(request: &Request, data: &DataConfig, rows: &RunRows) -> Result<()> {
+    if request.has("refit") && rows.validation.is_none() && rows.test.is_none() {
+        let expected = "rows that are not trained on";
+        let error = Error::invalid("`refit`", "no validation and no test rows", expected);
+        return Err(error.remedy("leave out `refit`").at("refit").into());
+    }
     let task = rows.preprocessing.task();
     if data.fit.class_weight.is_some() && !matches!(task, Task::Binary | Task::Multiclass) {
         let found = format!("the task {task}");
