@@ -77,6 +77,18 @@ fn columns_that_give_the_target_away_are_named_with_the_flag_that_drops_them() {
         "{by_order}"
     );
 
+    let line = |i: usize| {
+        let (due, done) = (100.0 + 50.0 * noise(i), 100.0 + 50.0 * noise(i + 300));
+        let late = if done > due { "late" } else { "in time" };
+        format!("{due},{done},{},{late}", noise(i + 600))
+    };
+    place.write("late.csv", csv("due,done,age,label", 300, line));
+    let by_difference = told(&place, "late.csv --epochs 1 --out h");
+    assert!(
+        by_difference.contains(r#"difference of the columns "due", "done""#),
+        "{by_difference}"
+    );
+
     // What all columns together decide is the task, and a cell in a hundred of noise is enough.
     let line = |i: usize| {
         format!(

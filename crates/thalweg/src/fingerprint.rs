@@ -16,11 +16,13 @@ use crate::text::{count, figure};
 const BITS_PER_ROW: u64 = 16;
 const MOST_BITS: u64 = 1 << 19;
 const HASHES: u64 = 8;
+/// Rows of each part that the salt is made of.
+const SALTING: usize = 1024;
 
 /// See the module's text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// Makes the hashes those of this model: a hash of all training rows.
+    /// Makes the hashes those of this model: a hash of some training rows.
     salt: u64,
     /// Rows whose hash is at most this are kept.
     kept: u64,
@@ -56,8 +58,13 @@ impl Fingerprint {
 
     /// Of some rows, and of others that may be equal to some by chance.
     pub(crate) fn new(trained: &[DatasetRef], others: &[DatasetRef]) -> Self {
-        let plain = || trained.iter().flat_map(|part| hashes(*part, 0));
-        let salt = plain().fold(0, u64::wrapping_add);
+        let salt = (trained.iter())
+            .flat_map(|part| {
+                let rows = part.features.rows();
+                let some = rows.div_ceil(SALTING).max(1);
+                (0..rows).step_by(some).map(|row| hash(*part, row, 0))
+            })
+            .fold(0, u64::wrapping_add);
         let all: Vec<u64> = trained
             .iter()
             .flat_map(|part| hashes(*part, salt))
@@ -145,20 +152,23 @@ fn places(hash: u64, size: u64) -> impl Iterator<Item = u64> {
     (0..HASHES).map(move |i| first.wrapping_add(i.wrapping_mul(step)) % size)
 }
 
-/// A hash of each row, inputs and targets.
+/// A hash of each row.
 fn hashes(rows: DatasetRef<'_>, salt: u64) -> impl Iterator<Item = u64> {
-    (0..rows.features.rows()).map(move |row| {
-        // 0 and −0 are the same.
-        let number = |hash: u64, x: f64| mix(hash ^ (x + 0.0).to_bits());
-        let inputs = rows.features.row(row).fold(mix(salt), number);
-        match rows.targets {
-            TargetsRef::Classes(classes) => mix(inputs ^ u64::from(classes[row])),
-            TargetsRef::Values { width, values } => {
-                let targets = &values[row * width..][..width];
-                targets.iter().copied().fold(inputs, number)
-            }
+    (0..rows.features.rows()).map(move |row| hash(rows, row, salt))
+}
+
+/// A hash of the inputs and targets of a row.
+fn hash(rows: DatasetRef, row: usize, salt: u64) -> u64 {
+    // 0 and −0 are the same.
+    let number = |hash: u64, x: f64| mix(hash ^ (x + 0.0).to_bits());
+    let inputs = rows.features.row(row).fold(mix(salt), number);
+    match rows.targets {
+        TargetsRef::Classes(classes) => mix(inputs ^ u64::from(classes[row])),
+        TargetsRef::Values { width, values } => {
+            let targets = &values[row * width..][..width];
+            targets.iter().copied().fold(inputs, number)
         }
-    })
+    }
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea, Flood 2014).

@@ -119,19 +119,35 @@ fn deciding(places: &[Place], values: &[Vec<f64>], y: &[f64], is_class: bool) ->
             return found(&[j], "is decided by the column");
         }
     }
-    let few = |x: &Vec<f64>| distinct(x) * 5 <= x.len();
-    let few: Vec<usize> = (0..places.len())
-        .filter(|&j| few(&values[j]))
-        .take(PAIRED)
-        .collect();
-    for (i, &a) in few.iter().enumerate() {
-        for &b in &few[i + 1..] {
-            if is_constant_within(&codes(&values[a], &values[b]), y) {
-                return found(&[a, b], "is decided by the columns");
-            }
-        }
+    let few = |j: &usize| distinct(&values[*j]) * 5 <= y.len();
+    let few = (0..places.len()).filter(few);
+    let of_few = |a: usize, b: usize| is_constant_within(&codes(&values[a], &values[b]), y);
+    if let Some([a, b]) = pair(few, of_few) {
+        return found(&[a, b], "is decided by the columns");
     }
-    None
+    let numbers = (0..places.len()).filter(|&j| is_class && places[j].is_number());
+    let differ = |a: usize, b: usize| {
+        let cuts = |rows: usize| {
+            let pairs = values[a].iter().zip(&values[b]).take(rows);
+            let difference: Vec<f64> = pairs.map(|(a, b)| a - b).collect();
+            is_cut_into_classes(&difference, &y[..difference.len()])
+        };
+        // A look at some rows first: there are many pairs.
+        cuts(ROWS) && cuts(y.len())
+    };
+    let [a, b] = pair(numbers, differ)?;
+    found(&[a, b], "is decided by the difference of the columns")
+}
+
+/// The first pair of some columns that decides.
+fn pair(
+    columns: impl Iterator<Item = usize>,
+    decides: impl Fn(usize, usize) -> bool,
+) -> Option<[usize; 2]> {
+    let columns: Vec<usize> = columns.take(PAIRED).collect();
+    let pairs = (columns.iter().enumerate())
+        .flat_map(|(i, &a)| columns[i + 1..].iter().map(move |&b| [a, b]));
+    pairs.into_iter().find(|[a, b]| decides(*a, *b))
 }
 
 /// A number for each pair of values.

@@ -25,7 +25,8 @@ const SHARE: f64 = 0.02;
 /// Rows are predicted in chunks of so many.
 const CHUNK: usize = 4096;
 
-/// Scores on `judged` of a linear model of the rows of `training`; none where it cannot be fitted.
+/// Scores on `judged` of a linear model of the rows of `training`; none where it cannot be fitted,
+/// or to too few rows in that time.
 /// `cost` is what the run takes, in multiply-adds.
 pub(crate) fn scores(
     preprocessing: &Preprocessing,
@@ -43,12 +44,12 @@ pub(crate) fn scores(
     let all = training.features.rows();
     let budget = LEAST_BUDGET.max(SHARE * cost) / (PASSES * ITERATIONS as f64);
     let most = (budget / (inputs * outputs).max(1) as f64) as usize;
-    let rows: Vec<usize> = match all <= most.max(2 * inputs) {
-        true => (0..all).collect(),
-        false => (0..most.max(100).min(all))
-            .map(|i| i * all / most.max(100).min(all))
-            .collect(),
-    };
+    // A fit to fewer rows than that would say little of what linear models can do.
+    if most < all.min(2 * inputs.max(50)) {
+        return Ok(None);
+    }
+    let count = most.min(all);
+    let rows: Vec<usize> = (0..count).map(|i| i * all / count).collect();
     let fitted = gather(training, &rows, &codes);
     let loss = match preprocessing.task() {
         Task::Regression => "mse",
