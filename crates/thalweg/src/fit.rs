@@ -339,8 +339,9 @@ impl Training<'_> {
         let mut ended = self.judge(&mut *engine, outcome, recorder.seconds, has_model)?;
         ended.gradient_norm = recorder.gradient_norm;
         ended.checkpoint = recorder.checkpoint;
-        if self.options.importance && ended.model.is_some() {
-            ended.end.importance = Some(self.importance(&mut *engine)?);
+        if let (true, Some(model)) = (self.options.importance, &ended.model) {
+            let importance = self.importance(&mut *engine, model.description())?;
+            ended.end.importance = Some(importance);
         }
         if let (Some(refit), None) = (refit.filter(|_| !ended.is_interrupted()), &failure) {
             engine = self.refit(refit, engine, &mut ended, recorder.inner)?;
@@ -392,7 +393,7 @@ impl Training<'_> {
     }
 
     /// How much each column matters on the validation rows, or else the test or training rows.
-    fn importance(&self, engine: &mut dyn Engine) -> Result<Importance> {
+    fn importance(&self, engine: &mut dyn Engine, description: &Description) -> Result<Importance> {
         let rows = self.rows;
         let held_out = (rows
             .validation
@@ -400,15 +401,8 @@ impl Training<'_> {
             .map(|rows| (rows, "validation rows")))
         .or(rows.test.as_ref().map(|rows| (rows, "test rows")));
         let (part, name) = held_out.unwrap_or((&rows.train, "training rows"));
-        let (network, seed) = (&self.config.network, self.config.training.seed);
-        relied_on::importance_for(
-            engine,
-            &rows.preprocessing,
-            network,
-            part.view(),
-            name,
-            seed,
-        )
+        let seed = self.config.training.seed;
+        relied_on::importance_for(engine, description, part.view(), name, seed)
     }
 
     /// Puts the model of all rows into the place of the selected one, unless that is interrupted or

@@ -9,7 +9,6 @@ use thalweg_core::dataset::{DatasetRef, FeaturesRef, ValuesRef};
 use thalweg_core::engine::{Batch, Engine, new_generation};
 use thalweg_core::metrics::is_better;
 use thalweg_core::random::{Purpose, Stream};
-use thalweg_core::registry::Choice;
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::{Result, input};
@@ -67,12 +66,11 @@ pub struct Coefficient {
 pub fn importance(
     engine: &mut dyn Engine,
     preprocessing: &Preprocessing,
-    loss: &Choice,
+    judge: &Judge,
     rows: DatasetRef,
     name: &str,
     seed: u64,
 ) -> Result<Importance> {
-    let judge = Judge::new(preprocessing, loss)?;
     let whole = judge.model(engine, rows)?;
     let Some(&(metric, score)) = whole.metrics.first() else {
         return Err(input(format!(

@@ -4,7 +4,7 @@ use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::Engine;
 use thalweg_core::error::Error;
 use thalweg_core::spec::NetworkSpec;
-use thalweg_data::{Note, Preprocessing, ReadOptions};
+use thalweg_data::{Note, ReadOptions};
 
 use crate::config::{Config, IN_MEMORY};
 use crate::error::Result;
@@ -12,6 +12,7 @@ use crate::importance::{Importance, coefficients, importance};
 use crate::load;
 use crate::model::{Description, Model};
 use crate::run_folder::CONFIG;
+use crate::scores::Judge;
 use crate::threads::threads_or_all;
 
 impl Model {
@@ -26,20 +27,8 @@ impl Model {
         name: &str,
         seed: u64,
     ) -> Result<Importance> {
-        let Description {
-            network,
-            preprocessing,
-            ..
-        } = self.description();
         let mut engine = self.engine(threads_or_all(self.threads()))?;
-        importance_for(
-            &mut *engine,
-            preprocessing,
-            network,
-            rows.into(),
-            name,
-            seed,
-        )
+        importance_for(&mut *engine, self.description(), rows.into(), name, seed)
     }
 
     /// The same on the rows of a file whose targets are known.
@@ -95,13 +84,19 @@ impl Model {
 /// The importance of columns for the model in `engine`, with its coefficients if it is linear.
 pub(crate) fn importance_for(
     engine: &mut dyn Engine,
-    preprocessing: &Preprocessing,
-    network: &NetworkSpec,
+    description: &Description,
     rows: DatasetRef,
     name: &str,
     seed: u64,
 ) -> Result<Importance> {
-    let mut found = importance(engine, preprocessing, &network.loss, rows, name, seed)?;
+    let Description {
+        network,
+        preprocessing,
+        decision,
+        ..
+    } = description;
+    let judge = Judge::new(preprocessing, &network.loss)?.deciding(decision.clone());
+    let mut found = importance(engine, preprocessing, &judge, rows, name, seed)?;
     if is_linear(network) {
         let parameters = engine.save_parameters()?;
         let weights = preprocessing.output_width() * preprocessing.input_width();
