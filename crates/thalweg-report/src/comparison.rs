@@ -1,7 +1,7 @@
 //! The page of several runs beside one another, and the same in a few lines.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use thalweg::Config;
@@ -28,7 +28,7 @@ struct Compared {
 pub fn comparison(folders: &[PathBuf]) -> thalweg::Result<(String, Value)> {
     let runs = folders
         .iter()
-        .map(read)
+        .map(|path| read(path))
         .collect::<thalweg::Result<Vec<_>>>()?;
     let most = (POINTS / runs.len().max(1)).clamp(40, EPOCHS);
     let run = |run: &Compared| {
@@ -48,7 +48,7 @@ pub fn comparison(folders: &[PathBuf]) -> thalweg::Result<(String, Value)> {
     Ok((page(data.clone()), data))
 }
 
-fn read(path: &PathBuf) -> thalweg::Result<Compared> {
+fn read(path: &Path) -> thalweg::Result<Compared> {
     let folder = RunFolder::at(path);
     let config = Config::read(&folder.file(CONFIG))?;
     let history = History::read(&folder).map_err(|error| {
