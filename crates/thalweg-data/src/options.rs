@@ -23,6 +23,13 @@ pub struct ReadOptions {
     /// Text files: whether the first line holds the names; detected when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
+    /// Text files: the encoding, by its name on the web, such as `latin1`; UTF-8 or UTF-16 when
+    /// absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// Text files: lines to skip before anything else.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skip: usize,
     /// Text files: names of the columns, instead of those in the file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
@@ -66,6 +73,10 @@ pub struct ExpectedColumns {
     pub optional: Vec<String>,
     /// The shape of a row, where a column of images or the like is all there is.
     pub image: Option<Vec<usize>>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl ReadOptions {

@@ -67,7 +67,7 @@ fn faulty_text_files_are_explained_in_one_line() {
     }
     assert_eq!(
         message(b"a,b\n1,x\n2,caf\xe9\n".to_vec()),
-        "t.csv:3: column \"b\": found \"caf\u{fffd}\", expected UTF-8 text; save the file as UTF-8"
+        "t.csv:3: column \"b\": found \"caf\u{fffd}\", expected UTF-8 text; save the file as UTF-8, or set `data.read.encoding`"
     );
     assert!(message(b"\x00\x01\x02\x03binary".to_vec()).contains("no known format"));
     let whole = gzip(b"a,b\n1,2\n3,4\n");

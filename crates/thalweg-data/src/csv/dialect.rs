@@ -39,8 +39,15 @@ pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
     best.2
 }
 
+/// The cells of the first record of a text.
+pub fn first_record(text: &str, delimiter: u8) -> Option<Vec<String>> {
+    let mut first = None;
+    each_record(text.as_bytes(), true, delimiter, 1, |cells| first = Some(cells.to_vec()));
+    first
+}
+
 /// Calls `visit` with the cells of up to `limit` records of the sample.
-fn each_record(
+pub fn each_record(
     sample: &[u8],
     complete: bool,
     delimiter: u8,
@@ -113,6 +120,21 @@ pub fn header(
             _ => {}
         }
     }
+    // Names that count up from 0 or are years, above fractions alone.
+    let fractions = |record: &Vec<String>| {
+        let is_fraction = |cell: &String| {
+            matches!(parse(cell, words), Parsed::Number(number) if number.fract() != 0.0)
+        };
+        2 * record.iter().filter(|cell| is_fraction(cell)).count() > record.len()
+    };
+    if let Some(start) = counting_up(&parsed)
+        && parsed.len() > 2
+        && (start == 0.0 || (1900.0..2100.0).contains(&start))
+        && !rest.is_empty()
+        && rest.iter().all(fractions)
+    {
+        return true;
+    }
     // pandas names columns 0, 1, …; lines that begin with 1, 2, … are more likely data.
     if let Some(start) = counting(&parsed)
         && (start == 0.0 || votes_for > 0)
@@ -150,6 +172,12 @@ pub fn has_decimal_commas(sample: &[u8], complete: bool, delimiter: u8) -> bool 
 
 /// The first number of a line with text whose numbers, at least two, increase by one each.
 fn counting(parsed: &[Parsed]) -> Option<f64> {
+    let text = parsed.iter().any(|cell| matches!(cell, Parsed::Text));
+    counting_up(parsed).filter(|_| text)
+}
+
+/// The first number of a line whose numbers, at least two, increase by one each.
+fn counting_up(parsed: &[Parsed]) -> Option<f64> {
     let numbers: Vec<f64> = (parsed.iter())
         .filter_map(|cell| match cell {
             Parsed::Number(number) => Some(*number),
@@ -157,8 +185,7 @@ fn counting(parsed: &[Parsed]) -> Option<f64> {
         })
         .collect();
     let up = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
-    let text = parsed.iter().any(|cell| matches!(cell, Parsed::Text));
-    (numbers.len() > 1 && up && text).then(|| numbers[0])
+    (numbers.len() > 1 && up).then(|| numbers[0])
 }
 
 #[cfg(test)]
@@ -191,6 +218,8 @@ mod tests {
             "0,1,2,target\n5,6,7,a\n5,6,7,b\n",
             "id,2000,2001\n1,5,6\n2,5,7\n",
             ",x\n0,1\n1,2\n",
+            "0,1,2\n0.5,1.5,2\n1.25,3.5,4.5\n",
+            "2000,2001,2002\n0.5,1.5,2.5\n",
             "color,shape\nred,round\nblue,square\n",
             "a,b\n",
         ] {

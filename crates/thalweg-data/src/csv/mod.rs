@@ -2,6 +2,8 @@
 
 pub mod builder;
 pub mod dialect;
+pub mod layout;
 pub mod parallel;
 pub mod records;
+pub mod start;
 pub mod write;

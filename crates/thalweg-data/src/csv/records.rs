@@ -114,6 +114,11 @@ impl Cell {
         self.start == self.end && !self.quoted
     }
 
+    /// Whether there is nothing in it.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
     /// The bytes of the cell, quotes undone.
     pub fn bytes(self, record: &[u8]) -> Cow<'_, [u8]> {
         let raw = &record[self.start..self.end];
@@ -144,6 +149,8 @@ pub struct Records {
     at_end: bool,
     line: u64,
     cells: Vec<Cell>,
+    /// Whether a blank line is a record: a missing value of a file with one column.
+    pub keeps_blank: bool,
 }
 
 /// A record in the buffer.
@@ -157,6 +164,16 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
+    /// Whether it is a blank line.
+    pub fn is_blank(&self) -> bool {
+        matches!(self.cells, [cell] if cell.start == cell.end && !cell.quoted)
+    }
+
+    /// Whether its first cell begins as a comment.
+    pub fn is_comment(&self) -> bool {
+        self.cells.first().is_some_and(|cell| self.bytes.get(cell.start) == Some(&b'#'))
+    }
+
     /// The cells as text; invalid UTF-8 is replaced.
     pub fn lossy(&self) -> Vec<String> {
         let text = |cell: &Cell| String::from_utf8_lossy(&cell.bytes(self.bytes)).into_owned();
@@ -176,6 +193,7 @@ impl Records {
             at_end: false,
             line: 1,
             cells: Vec::new(),
+            keeps_blank: false,
         };
         records.fill(SAMPLE)?;
         if records.buffer.contains(&0) {
@@ -237,6 +255,29 @@ impl Records {
         self.line = line;
     }
 
+    /// Skips lines, whatever they hold.
+    pub fn skip_lines(&mut self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            let mut searched = 0;
+            let length = loop {
+                let rest = &self.buffer[self.start..];
+                match rest[searched..].iter().position(|&b| b == b'\n') {
+                    Some(at) => break searched + at + 1,
+                    None if self.at_end => break rest.len(),
+                    None => searched = rest.len(),
+                }
+                self.fill(SAMPLE)?;
+            };
+            self.start += length;
+            self.line += 1;
+        }
+        // What follows is looked at.
+        match self.buffer.len() - self.start < SAMPLE / 2 {
+            true => self.fill(SAMPLE),
+            false => Ok(()),
+        }
+    }
+
     /// The next record that is not a blank line; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
         loop {
@@ -275,7 +316,7 @@ impl Records {
                     self.line += newlines(&self.buffer[range.clone()], &self.cells);
                     let blank =
                         matches!(self.cells.as_slice(), [c] if !c.quoted && c.start == c.end);
-                    if !blank {
+                    if !blank || self.keeps_blank {
                         return Ok(Some(Record {
                             line,
                             bytes: &self.buffer[range],

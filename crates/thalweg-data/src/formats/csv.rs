@@ -1,15 +1,17 @@
 //! Delimited text: CSV, TSV and their relatives.
 
-use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
 
+use encoding_rs::Encoding;
+use encoding_rs_io::DecodeReaderBytesBuilder;
 use thalweg_core::registry::Description;
 
 use super::format::Format;
 use crate::csv::builder::{ColumnBuilder, Words};
-use crate::csv::dialect;
-use crate::csv::parallel::{Sink, Windows};
+use crate::csv::layout::is_total;
 use crate::csv::records::{Record, Records};
-use crate::error::{Error, Location, Result, quote};
+use crate::csv::start::{check_unique, count_error, counted, numbered, start, words};
+use crate::error::{Error, Location, Note, Result, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
@@ -34,100 +36,119 @@ pub static FORMAT: Format = Format {
 };
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let mut records = Records::new(input.file, input.reader)?;
-    let location = Location::file(records.file.clone());
-    let (header, decimal) = detect_dialect(&mut records, options)?;
-    let words = words(options);
-    let mut names: Option<Vec<String>> = (!options.names.is_empty()).then(|| options.names.clone());
-    if header && let Some(first) = records.next()? {
-        let found = header_names(&first, &location)?;
-        let names = names.get_or_insert_with(|| found.clone());
-        if names.len() != found.len() {
-            return Err(count_error(&location, &first, names.len(), true));
-        }
-    }
+    let reader = match &options.encoding {
+        Some(label) => decoded(input.reader, label)?,
+        None => input.reader,
+    };
+    let mut records = Records::new(input.file, reader)?;
+    let file = Location::file(records.file.clone());
+    let start = start(&mut records, options)?;
+    let (header, trailing, decimal) = (start.header, start.trailing, start.decimal);
+    let (mut names, mut notes, words) = (start.names, start.notes, words(options));
     let mut builders: Vec<ColumnBuilder> = Vec::new();
     let mut lines = Lines::default();
-    let mut windows = Windows::new();
-    let mut rows = 0;
-    while let Some(record) = records.next()? {
+    let (mut rows, mut comments) = (0, 0);
+    // A blank line is a missing value only if another row follows.
+    let mut blank: Vec<u64> = Vec::new();
+    records.keeps_blank = names.as_ref().is_some_and(|names| names.len() == 1);
+    while let Some(mut record) = records.next()? {
+        if record.is_blank() {
+            blank.push(record.line);
+            continue;
+        }
+        if trailing && let [cells @ .., last] = record.cells && last.is_empty() {
+            record.cells = cells;
+        }
+        let count = record.cells.len();
+        if record.is_comment() && start.width.is_some_and(|width| width != count) {
+            comments += 1;
+            continue;
+        }
         if builders.is_empty() {
-            let width = record.cells.len();
-            let expected = || options.expected.as_ref()?.of_width(width);
-            let given = names.get_or_insert_with(|| expected().unwrap_or_else(|| numbered(width)));
+            let expected = || options.expected.as_ref()?.of_width(count);
+            let width = start.width.map(|width| width - usize::from(trailing));
+            if let (None, Some(width)) = (&names, width.filter(|width| *width != count)) {
+                return Err(count_error(&file, &record, width, "as in the lines below", CHECK));
+            }
+            let given = names.get_or_insert_with(|| expected().unwrap_or_else(|| numbered(count)));
             let decimal = options.decimal.or(decimal);
             let builder = |name: &String| ColumnBuilder::new(options.numbers_of(name, decimal));
             builders.extend(given.iter().map(builder));
         }
-        if record.cells.len() != builders.len() {
-            let given = rows == 0 && !header;
-            return Err(count_error(&location, &record, builders.len(), given));
+        if count != builders.len() {
+            let (why, remedy) = match rows == 0 && !header {
+                true => ("one for each name given", "give as many names as there are columns"),
+                false => ("as in the lines before", CHECK),
+            };
+            return Err(count_error(&file, &record, builders.len(), why, remedy));
+        }
+        if let [column] = builders.as_mut_slice() {
+            for line in blank.drain(..) {
+                column.push("", words);
+                lines.push(rows, line);
+                rows += 1;
+            }
         }
         let names = names.as_deref().unwrap_or_default();
-        push(&record, names, &mut builders, words, &location)?;
+        push(&record, names, &mut builders, words, &file)?;
         lines.push(rows, record.line);
         rows += 1;
-        if builders.len() > 1 {
-            let (builders, lines, rows) = (&mut builders[..], &mut lines, &mut rows);
-            let sink = Sink {
-                builders,
-                lines,
-                rows,
-                words,
-            };
-            windows.advance(&mut records, sink)?;
-        }
+        records.keeps_blank = builders.len() == 1;
     }
     let Some(names) = names.filter(|_| rows > 0) else {
         let found = match header {
             true => "a header and no rows",
             false => "an empty file",
         };
-        return Err(Error::invalid(location, found, "rows of data")
+        return Err(Error::invalid(file, found, "rows of data")
             .remedy("check that this is the right file"));
     };
-    check_unique(&names, &location)?;
+    check_unique(&names, &file)?;
+    if comments > 0 {
+        let comments = counted(comments, "comment");
+        notes.push(Note::info(format!("{file}: skipped between rows: {comments}")));
+    }
     let column = |(name, builder): (String, ColumnBuilder)| Column {
         name,
         data: builder.finish(),
     };
-    let columns: Vec<Column> = names.into_iter().zip(builders).map(column).collect();
+    let columns = names.into_iter().zip(builders).map(column).collect();
     let mut train = Table::without_lines(records.file, rows, columns);
-    train.lines = Some(lines);
-    train.decimal = decimal;
-    Ok(train.into())
+    (train.lines, train.decimal) = (Some(lines), decimal);
+    let (train, note) = without_total(train);
+    notes.extend(note);
+    Ok(Loaded {
+        notes,
+        ..train.into()
+    })
 }
 
-fn words(options: &ReadOptions) -> Words<'_> {
-    Words {
-        missing: &options.missing,
-        kept: &options.not_missing,
-    }
-}
-
-/// Sets the delimiter, from the options or the first records; returns whether the first one is a
-/// header, and the decimal sign where it is a comma.
-fn detect_dialect(records: &mut Records, options: &ReadOptions) -> Result<(bool, Option<char>)> {
-    let (sample, complete) = records.sample();
-    let delimiter = match options.delimiter {
-        None => dialect::delimiter(sample, complete),
-        Some(c) => match u8::try_from(c) {
-            Ok(byte) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => byte,
-            _ => {
-                let location = Location::field("data.read.delimiter");
-                let found = quote(&c.to_string());
-                return Err(Error::invalid(location, found, "an ASCII character"));
-            }
-        },
+/// The bytes of a text in another encoding, as UTF-8.
+fn decoded(reader: Box<dyn BufRead>, label: &str) -> Result<Box<dyn BufRead>> {
+    let Some(encoding) = Encoding::for_label(label.as_bytes()) else {
+        let expected = "an encoding such as utf-8, latin1, windows-1252 or shift_jis";
+        return Err(Error::invalid(Location::field("data.read.encoding"), quote(label), expected));
     };
-    let header = options.header.unwrap_or_else(|| {
-        let mut expected = options.names.clone();
-        expected.extend(options.expected.iter().flat_map(|e| e.names.clone()));
-        dialect::header(sample, complete, delimiter, words(options), &expected)
-    });
-    let commas = dialect::has_decimal_commas(sample, complete, delimiter);
-    records.delimiter = delimiter;
-    Ok((header, commas.then_some(',')))
+    let decoder = DecodeReaderBytesBuilder::new().encoding(Some(encoding)).build(reader);
+    Ok(Box::new(BufReader::with_capacity(1 << 16, decoder)))
+}
+
+const CHECK: &str = "check this line for missing or extra delimiters and quotes";
+
+/// The table without a last row of sums.
+fn without_total(table: Table) -> (Table, Option<Note>) {
+    let last = table.rows - 1;
+    let cells: Vec<String> = (table.columns.iter())
+        .map(|column| column.text(last).unwrap_or_default())
+        .collect();
+    if last == 0 || cells.len() < 2 || !is_total(&cells) {
+        return (table, None);
+    }
+    let place = table.line_of(last);
+    let first = cells.iter().find(|cell| !cell.is_empty()).map_or("", String::as_str);
+    let text = format!("{place}: the last row is left out as one of sums: {}, …", quote(first));
+    let rows: Vec<usize> = (0..last).collect();
+    (table.keep(&rows), Some(Note::warning(text)))
 }
 
 /// Adds the cells of a record to its columns.
@@ -143,70 +164,12 @@ fn push(
         let Ok(text) = std::str::from_utf8(&bytes) else {
             let location = location.clone().line(record.line).column(name);
             let found = quote(&String::from_utf8_lossy(&bytes));
+            let remedy = "save the file as UTF-8, or set `data.read.encoding`";
             return Err(
-                Error::invalid(location, found, "UTF-8 text").remedy("save the file as UTF-8")
+                Error::invalid(location, found, "UTF-8 text").remedy(remedy)
             );
         };
         builder.push(text, words);
     }
     Ok(())
-}
-
-/// Names for columns without: `column_1`, `column_2`, ….
-fn numbered(count: usize) -> Vec<String> {
-    (1..=count).map(|i| format!("column_{i}")).collect()
-}
-
-fn header_names(record: &Record<'_>, location: &Location) -> Result<Vec<String>> {
-    if std::str::from_utf8(record.bytes).is_err() {
-        let location = location.clone().line(record.line);
-        let found = "names that are not UTF-8 text";
-        return Err(Error::invalid(location, found, "UTF-8 text").remedy("save the file as UTF-8"));
-    }
-    let mut names = record.lossy();
-    for (name, number) in names.iter_mut().zip(numbered(record.cells.len())) {
-        if name.is_empty() {
-            *name = number;
-        }
-    }
-    check_unique(&names, &location.clone().line(record.line))?;
-    Ok(names)
-}
-
-fn check_unique(names: &[String], location: &Location) -> Result<()> {
-    let mut first = HashMap::new();
-    for (j, name) in names.iter().enumerate() {
-        if let Some(i) = first.insert(name, j) {
-            let found = format!(
-                "the name {} for columns {} and {}",
-                quote(name),
-                i + 1,
-                j + 1
-            );
-            return Err(Error::invalid(location.clone(), found, "different names")
-                .remedy("rename one of them"));
-        }
-    }
-    Ok(())
-}
-
-/// A record of another number of cells than the `expected` columns, whose names the user gave, or
-/// earlier records.
-fn count_error(location: &Location, record: &Record<'_>, expected: usize, given: bool) -> Error {
-    let found = match record.cells.len() {
-        1 => "1 cell".to_owned(),
-        n => format!("{n} cells"),
-    };
-    let (why, remedy) = match given {
-        true => (
-            "one for each name given",
-            "give as many names as there are columns",
-        ),
-        false => (
-            "as in the lines before",
-            "check this line for missing or extra delimiters and quotes",
-        ),
-    };
-    let location = location.clone().line(record.line);
-    Error::invalid(location, found, format!("{expected}, {why}")).remedy(remedy)
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use cell::number;
+pub(crate) use cell::{is_amount, number};
 pub(crate) use dates::{date_text, day_of_year};
 pub(crate) use interpret::interpret;
 pub(crate) use notation::Notation;

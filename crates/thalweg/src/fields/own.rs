@@ -311,6 +311,22 @@ pub const OWN: &[Own] = &[
         Values::Character,
     ),
     own(
+        "data.read.encoding",
+        Flag::new(
+            "--encoding",
+            READING,
+            "Encoding of a text file, such as latin1 or windows-1252 [default: UTF-8 or UTF-16]",
+        ),
+        "NAME",
+        Values::Text,
+    ),
+    own(
+        "data.read.skip",
+        Flag::new("--skip", READING, "Lines to skip before the header [default: 0, and titles by looking]"),
+        "N",
+        Values::In(Domain::Integer(0, i64::MAX)),
+    ),
+    own(
         "data.read.missing",
         Flag::new(
             "--missing",

@@ -1,0 +1,198 @@
+//! Where the table of a text file begins, and what its first lines say of the rest.
+
+use std::collections::HashMap;
+
+use super::builder::Words;
+use super::dialect;
+use super::layout::{Layout, is_units, preamble};
+use super::records::{Record, Records};
+use crate::error::{Error, Location, Note, Result, quote};
+use crate::options::ReadOptions;
+
+/// What is known before the first row; the records go on with it.
+pub struct Start {
+    /// The names in the file, or those that the user gave.
+    pub names: Option<Vec<String>>,
+    /// Whether a line of the file holds names.
+    pub header: bool,
+    /// Cells of most records, where there are enough to tell.
+    pub width: Option<usize>,
+    /// Whether the last cell of each row is none, but the end of a delimiter.
+    pub trailing: bool,
+    /// The decimal sign, where it is a comma.
+    pub decimal: Option<char>,
+    /// What was skipped.
+    pub notes: Vec<Note>,
+}
+
+/// The words for "missing" of the options.
+pub fn words(options: &ReadOptions) -> Words<'_> {
+    Words {
+        missing: &options.missing,
+        kept: &options.not_missing,
+    }
+}
+
+/// Reads up to the first row.
+///
+/// # Errors
+/// If the options or the header do not fit the file.
+pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
+    let (mut notes, file) = (Vec::new(), Location::file(records.file.clone()));
+    records.skip_lines(options.skip)?;
+    let preamble = preamble(records.sample().0);
+    records.skip_lines(preamble.lines)?;
+    records.delimiter = match (options.delimiter, preamble.delimiter) {
+        (Some(c), _) => ascii(c)?,
+        (None, Some(delimiter)) => delimiter,
+        (None, None) => {
+            let (sample, complete) = records.sample();
+            dialect::delimiter(sample, complete)
+        }
+    };
+    let (delimiter, words) = (records.delimiter, words(options));
+    let (sample, complete) = records.sample();
+    let layout = Layout::of(sample, complete, delimiter, words);
+    for _ in 0..layout.titles {
+        records.next()?;
+    }
+    if layout.titles > 0 {
+        let lines = counted(layout.titles, "line");
+        let text = format!("{file}: skipped above the table: {lines} of a title; set `data.read.skip`");
+        notes.push(Note::warning(text));
+    }
+    let (sample, complete) = records.sample();
+    let mut expected = options.names.clone();
+    expected.extend(options.expected.iter().flat_map(|e| e.names.clone()));
+    let looks = || dialect::header(sample, complete, delimiter, words, &expected);
+    let row_names = layout.row_names && options.names.is_empty();
+    let header = options.header.unwrap_or_else(|| row_names || looks());
+    let commented = (preamble.commented.filter(|_| !header))
+        .and_then(|text| dialect::first_record(&text, delimiter))
+        .filter(|names| names.len() > 1 && Some(names.len()) == layout.width);
+    let units = header && is_units(sample, complete, delimiter, words);
+    let decimal = dialect::has_decimal_commas(sample, complete, delimiter).then_some(',');
+    let trailing = layout.trailing && options.names.is_empty();
+    let given = (!options.names.is_empty()).then(|| options.names.clone());
+    let mut names = given.or(commented);
+    if header && let Some(record) = records.next()? {
+        let found = header_names(&record, &file, row_names, trailing, layout.width)?;
+        let names = names.get_or_insert_with(|| found.clone());
+        if row_names {
+            let text = "the header has a name less than there are columns: the first column has the names of the rows";
+            notes.push(Note::warning(format!("{file}: {text}")));
+        }
+        if names.len() != found.len() {
+            let why = "one for each name given";
+            let remedy = "give as many names as there are columns";
+            return Err(count_error(&file, &record, names.len(), why, remedy));
+        }
+    }
+    if units && let Some(record) = records.next()? {
+        let (place, first) = (file.clone().line(record.line), record.lossy());
+        let shown = first.iter().find(|cell| !cell.is_empty()).map_or("", String::as_str);
+        let text = "a line of units below the header is skipped";
+        notes.push(Note::warning(format!("{place}: {text}: {}, …", quote(shown))));
+    }
+    Ok(Start {
+        names,
+        header,
+        width: layout.width,
+        trailing,
+        decimal,
+        notes,
+    })
+}
+
+/// `1 line`, `2 lines`.
+pub fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
+    }
+}
+
+fn ascii(c: char) -> Result<u8> {
+    match u8::try_from(c) {
+        Ok(byte) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(byte),
+        _ => {
+            let location = Location::field("data.read.delimiter");
+            let found = quote(&c.to_string());
+            Err(Error::invalid(location, found, "an ASCII character"))
+        }
+    }
+}
+
+/// Names for columns without: `column_1`, `column_2`, ….
+pub fn numbered(count: usize) -> Vec<String> {
+    (1..=count).map(|i| format!("column_{i}")).collect()
+}
+
+fn header_names(
+    record: &Record<'_>,
+    file: &Location,
+    row_names: bool,
+    trailing: bool,
+    width: Option<usize>,
+) -> Result<Vec<String>> {
+    let location = file.clone().line(record.line);
+    if std::str::from_utf8(record.bytes).is_err() {
+        let found = "names that are not UTF-8 text";
+        return Err(Error::invalid(location, found, "UTF-8 text")
+            .remedy("save the file as UTF-8, or set `data.read.encoding`"));
+    }
+    let mut names = record.lossy();
+    if row_names {
+        names.insert(0, "rownames".to_owned());
+    }
+    if trailing && width == Some(names.len()) {
+        names.pop();
+    }
+    if let Some(width) = width
+        && names.len() != width - usize::from(trailing)
+    {
+        let remedy = "give this line as many names as there are columns, or skip it by `data.read.skip`";
+        return Err(count_error(file, record, width, "as in the lines below", remedy));
+    }
+    for (name, number) in names.iter_mut().zip(numbered(record.cells.len() + 1)) {
+        if name.is_empty() {
+            *name = number;
+        }
+    }
+    check_unique(&names, &location)?;
+    Ok(names)
+}
+
+/// A record of another number of cells than is expected.
+pub fn count_error(
+    file: &Location,
+    record: &Record<'_>,
+    expected: usize,
+    why: &str,
+    remedy: &str,
+) -> Error {
+    let found = match record.cells.len() {
+        1 => "1 cell".to_owned(),
+        n => format!("{n} cells"),
+    };
+    let location = file.clone().line(record.line);
+    Error::invalid(location, found, format!("{expected}, {why}")).remedy(remedy)
+}
+
+/// Refuses two columns of one name.
+pub fn check_unique(names: &[String], location: &Location) -> Result<()> {
+    let mut first = HashMap::new();
+    for (j, name) in names.iter().enumerate() {
+        if let Some(i) = first.insert(name, j) {
+            let found = format!(
+                "the name {} for columns {} and {}",
+                quote(name),
+                i + 1,
+                j + 1
+            );
+            return Err(Error::invalid(location.clone(), found, "different names")
+                .remedy("rename one of them"));
+        }
+    }
+    Ok(())
+}
