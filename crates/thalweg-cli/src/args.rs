@@ -317,6 +317,9 @@ pub struct InfoArgs {
     /// Write a page that shows the columns of DATA
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Column that would be predicted [default: as `thalweg train` chooses it]
+    #[arg(long, value_name = "COL")]
+    pub target: Option<String>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,

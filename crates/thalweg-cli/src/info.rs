@@ -9,10 +9,10 @@ use thalweg::fields::paths_by_flags;
 use thalweg_core::Error;
 use thalweg_core::spec::{Batches, TrainingSpec};
 use thalweg_data::preprocess::notes_on_categories;
-use thalweg_data::summary::ColumnSummary;
-use thalweg_data::{Encoding, FitOptions, Preprocessing, Source, Table, summarize};
+use thalweg_data::{Encoding, FitOptions, Preprocessing, Source, TargetOptions, summarize};
 
 use crate::args::InfoArgs;
+use crate::data_table::table;
 use crate::exit::Result;
 use crate::output;
 use thalweg::model::{Description, Model};
@@ -54,32 +54,26 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     for note in loaded.notes.iter().chain(&rare) {
         let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
     }
-    let summaries = summarize(&loaded.train);
+    let target = TargetOptions {
+        column: args.target.clone(),
+        task: None,
+    };
+    let summary = summarize(&loaded.train, &target);
     if let Some(report) = &args.report {
         output::check("--report", report, None, &Source::parse(&args.subject)?)?;
         let notes = [&loaded.notes[..], &rare].concat();
-        let page = thalweg_report::table(&args.subject, &loaded.train, &summaries, &notes);
+        let page = thalweg_report::table(&args.subject, &loaded.train, &summary.columns, &notes);
         output::write(report, page.as_bytes())?;
     }
     if args.json {
-        let line = Line {
-            rows: loaded.train.rows,
-            columns: &summaries,
-        };
-        serde_json::to_writer(&mut output, &line).map_err(io::Error::from)?;
+        serde_json::to_writer(&mut output, &summary).map_err(io::Error::from)?;
         writeln!(output)?;
     } else {
-        for line in table(&loaded.train, loaded.test.as_ref(), &summaries) {
+        for line in table(&summary, loaded.test.as_ref()) {
             writeln!(output, "{line}")?;
         }
     }
     Ok(output.flush()?)
-}
-
-#[derive(serde::Serialize)]
-struct Line<'a> {
-    rows: usize,
-    columns: &'a [ColumnSummary],
 }
 
 /// A run folder, or a file that begins as safetensors files do: eight bytes of length, then an
@@ -94,64 +88,6 @@ fn is_model(path: &Path) -> bool {
         .is_some_and(|ending| ending == "safetensors");
     let mut begin = || File::open(path)?.read_exact(&mut head);
     path.is_file() && (named || (begin().is_ok() && head[5..] == [0, 0, 0, b'{']))
-}
-
-fn table(table: &Table, test: Option<&Table>, summaries: &[ColumnSummary]) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{}, {}",
-        count(table.rows, "row"),
-        count(summaries.len(), "column")
-    )];
-    if let Some(test) = test {
-        lines.push(format!("and {} to test on", count(test.rows, "row")));
-    }
-    lines.push(String::new());
-    let head = ["column", "kind", "missing", "distinct"]
-        .map(str::to_owned)
-        .to_vec();
-    let row = |summary: &ColumnSummary| {
-        let distinct = match (&summary.shape, summary.distinct) {
-            (Some(shape), _) => shape
-                .iter()
-                .map(usize::to_string)
-                .collect::<Vec<_>>()
-                .join("×"),
-            (None, Some(distinct)) => distinct.to_string(),
-            (None, None) => "–".to_owned(),
-        };
-        vec![
-            short(&summary.name),
-            summary.kind.clone(),
-            summary.missing.to_string(),
-            distinct,
-        ]
-    };
-    let rows: Vec<Vec<String>> = [head]
-        .into_iter()
-        .chain(summaries.iter().map(row))
-        .collect();
-    let mut aligned = columns(&rows).into_iter();
-    lines.extend(aligned.next().map(|head| format!("{head}  values")));
-    lines.extend(
-        aligned
-            .zip(summaries)
-            .map(|(line, summary)| format!("{line}  {}", values(summary))),
-    );
-    lines
-}
-
-/// The range, or the most frequent texts.
-fn values(summary: &ColumnSummary) -> String {
-    if let Some(numbers) = &summary.numbers {
-        let [min, max, mean, deviation] =
-            [numbers.min, numbers.max, numbers.mean, numbers.deviation].map(figure);
-        return format!("{min} to {max}, mean {mean} ± {deviation}");
-    }
-    let top = summary
-        .top
-        .iter()
-        .map(|(text, count)| format!("{} ({count})", short(text)));
-    top.collect::<Vec<_>>().join(", ")
 }
 
 fn describe(model: &Model) -> Result<Vec<String>> {

@@ -3,6 +3,7 @@
 
 mod args;
 mod bench;
+mod data_table;
 mod compare;
 mod convert;
 mod evaluate;

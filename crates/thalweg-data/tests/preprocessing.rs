@@ -512,12 +512,12 @@ fn numpy_archives_are_read_with_their_test_part_and_weights() {
 
 #[test]
 fn a_summary_counts_what_is_there() {
-    let summaries = summarize(&table(PEOPLE));
-    let [age, city, ok, ..] = summaries.as_slice() else {
+    let summary = summarize(&table(PEOPLE), &TargetOptions::default());
+    let [age, city, ok, ..] = summary.columns.as_slice() else {
         panic!("columns")
     };
     assert_eq!((age.missing, age.distinct), (1, Some(3)));
-    let numbers = age.numbers.unwrap();
+    let numbers = age.numbers.as_ref().unwrap();
     assert_eq!((numbers.mean, numbers.min, numbers.max), (40.0, 20.0, 60.0));
     assert_eq!(city.top[0], ("Rome".to_owned(), 2));
     assert_eq!((ok.kind.as_str(), ok.missing), ("boolean", 1));

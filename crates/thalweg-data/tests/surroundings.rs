@@ -15,12 +15,26 @@ fn shown(loaded: &Loaded) -> Vec<String> {
     let table = &loaded.train;
     let names = table.names().collect::<Vec<_>>().join(",");
     let cell = |row, column: &Column| column.text(row).unwrap_or_default();
-    let row = |row| table.columns.iter().map(|c| cell(row, c)).collect::<Vec<_>>().join(",");
-    [names].into_iter().chain((0..table.rows).map(row)).collect()
+    let row = |row| {
+        table
+            .columns
+            .iter()
+            .map(|c| cell(row, c))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    [names]
+        .into_iter()
+        .chain((0..table.rows).map(row))
+        .collect()
 }
 
 fn notes(loaded: &Loaded) -> String {
-    loaded.notes.iter().map(|note| note.to_string() + "\n").collect()
+    loaded
+        .notes
+        .iter()
+        .map(|note| note.to_string() + "\n")
+        .collect()
 }
 
 const TABLE: [&str; 4] = ["u,v,kind", "45,43,b", "18,76,b", "68,10,a"];
@@ -28,16 +42,46 @@ const TABLE: [&str; 4] = ["u,v,kind", "45,43,b", "18,76,b", "68,10,a"];
 #[test]
 fn what_is_not_the_table_is_skipped_and_said() {
     for (text, note) in [
-        ("sep=;\nu;v;kind\n45;43;b\n18;76;b\n68;10;a\n", "sep= or comments"),
-        ("\"sep=,\"\r\nu,v,kind\r\n45,43,b\r\n18,76,b\r\n68,10,a\r\n", "sep= or comments"),
-        ("# exported, on Monday\n#\nu,v,kind\n45,43,b\n18,76,b\n68,10,a\n", "skipped before the table: 2 lines"),
-        ("# u,v,kind\n45,43,b\n18,76,b\n68,10,a\n", "skipped before the table: 1 line"),
-        ("u,v,kind\n45,43,b\n# pause\n18,76,b\n68,10,a\n", "skipped between rows: 1 comment"),
-        ("Export of May\n\nu,v,kind\n45,43,b\n18,76,b\n68,10,a\n", "skipped above the table: 1 line"),
-        ("Export,,\n,,\nu,v,kind\n45,43,b\n18,76,b\n68,10,a\n", "skipped above the table: 2 lines"),
-        ("u,v,kind\n(cm),kg,\n45,43,b\n18,76,b\n68,10,a\n", "a line of units"),
-        ("u,v,kind\n45,43,b\n18,76,b\n68,10,a\nTotal,129,\n", "t.csv:5: the last row is left out"),
-        ("u,v,kind\n45,43,b\n18,76,b\n68,10,a\n,,Summe:\n", "one of sums: \"Summe:\""),
+        (
+            "sep=;\nu;v;kind\n45;43;b\n18;76;b\n68;10;a\n",
+            "sep= or comments",
+        ),
+        (
+            "\"sep=,\"\r\nu,v,kind\r\n45,43,b\r\n18,76,b\r\n68,10,a\r\n",
+            "sep= or comments",
+        ),
+        (
+            "# exported, on Monday\n#\nu,v,kind\n45,43,b\n18,76,b\n68,10,a\n",
+            "skipped before the table: 2 lines",
+        ),
+        (
+            "# u,v,kind\n45,43,b\n18,76,b\n68,10,a\n",
+            "skipped before the table: 1 line",
+        ),
+        (
+            "u,v,kind\n45,43,b\n# pause\n18,76,b\n68,10,a\n",
+            "skipped between rows: 1 comment",
+        ),
+        (
+            "Export of May\n\nu,v,kind\n45,43,b\n18,76,b\n68,10,a\n",
+            "skipped above the table: 1 line",
+        ),
+        (
+            "Export,,\n,,\nu,v,kind\n45,43,b\n18,76,b\n68,10,a\n",
+            "skipped above the table: 2 lines",
+        ),
+        (
+            "u,v,kind\n(cm),kg,\n45,43,b\n18,76,b\n68,10,a\n",
+            "a line of units",
+        ),
+        (
+            "u,v,kind\n45,43,b\n18,76,b\n68,10,a\nTotal,129,\n",
+            "t.csv:5: the last row is left out",
+        ),
+        (
+            "u,v,kind\n45,43,b\n18,76,b\n68,10,a\n,,Summe:\n",
+            "one of sums: \"Summe:\"",
+        ),
         ("u;v;kind;\n45;43;b;\n18;76;b;\n68;10;a;\n", ""),
         ("u;v;kind\n45;43;b;\n18;76;b;\n68;10;a;\n", ""),
         ("u,v,kind\n\n45,43,b\n\n18,76,b\n68,10,a\n\n\n", ""),
@@ -49,7 +93,10 @@ fn what_is_not_the_table_is_skipped_and_said() {
             assert!(loaded.notes.is_empty(), "{text}: {}", notes(&loaded));
         }
     }
-    let skip = ReadOptions { skip: 2, ..ReadOptions::default() };
+    let skip = ReadOptions {
+        skip: 2,
+        ..ReadOptions::default()
+    };
     let loaded = read_with("a,b,c\n1,2,3\nu,v,kind\n45,43,b\n18,76,b\n68,10,a\n", &skip).unwrap();
     assert_eq!(shown(&loaded), TABLE);
     assert_eq!(loaded.train.cell(0, "u").line, Some(4));
@@ -72,13 +119,29 @@ fn a_blank_line_of_one_column_is_a_missing_value_and_not_the_last() {
 
 #[test]
 fn an_error_blames_the_line_that_differs_from_the_others() {
-    let message = |text: &str| read_with(text, &ReadOptions::default()).unwrap_err().to_string();
+    let message = |text: &str| {
+        read_with(text, &ReadOptions::default())
+            .unwrap_err()
+            .to_string()
+    };
     let rows = "1,2,3\n4,5,6\n7,8,9\n";
     for (text, expected) in [
-        (format!("a,b,c,d\n{rows}"), "t.csv:1: found 4 cells, expected 3, as in the lines below"),
-        (format!("1,2\n{rows}"), "t.csv:1: found 2 cells, expected 3, as in the lines below"),
-        (format!("a,b,c\n{rows}1,2\n"), "t.csv:5: found 2 cells, expected 3, as in the lines before"),
-        (format!("a,b,c\n1\n{rows}"), "t.csv:2: found 1 cell, expected 3, as in the lines before"),
+        (
+            format!("a,b,c,d\n{rows}"),
+            "t.csv:1: found 4 cells, expected 3, as in the lines below",
+        ),
+        (
+            format!("1,2\n{rows}"),
+            "t.csv:1: found 2 cells, expected 3, as in the lines below",
+        ),
+        (
+            format!("a,b,c\n{rows}1,2\n"),
+            "t.csv:5: found 2 cells, expected 3, as in the lines before",
+        ),
+        (
+            format!("a,b,c\n1\n{rows}"),
+            "t.csv:2: found 1 cell, expected 3, as in the lines before",
+        ),
     ] {
         let found = message(&text);
         assert!(found.starts_with(expected), "{text}: {found}");
@@ -96,10 +159,16 @@ fn text_in_another_encoding_is_read_when_it_is_named() {
         read_input(Input::bytes("t.csv", latin1.clone()).unwrap(), &options)
     };
     for name in ["latin1", "windows-1252", "ISO-8859-1"] {
-        assert_eq!(shown(&read(Some(name)).unwrap()), ["städt,n", "Zürich,1", "Köln,2"]);
+        assert_eq!(
+            shown(&read(Some(name)).unwrap()),
+            ["städt,n", "Zürich,1", "Köln,2"]
+        );
     }
     let message = read(None).unwrap_err().to_string();
     assert!(message.ends_with("set `data.read.encoding`"), "{message}");
     let message = read(Some("latin")).unwrap_err().to_string();
-    assert!(message.starts_with("`data.read.encoding`: found \"latin\", expected an encoding"), "{message}");
+    assert!(
+        message.starts_with("`data.read.encoding`: found \"latin\", expected an encoding"),
+        "{message}"
+    );
 }

@@ -42,7 +42,9 @@ pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
 /// The cells of the first record of a text.
 pub fn first_record(text: &str, delimiter: u8) -> Option<Vec<String>> {
     let mut first = None;
-    each_record(text.as_bytes(), true, delimiter, 1, |cells| first = Some(cells.to_vec()));
+    each_record(text.as_bytes(), true, delimiter, 1, |cells| {
+        first = Some(cells.to_vec())
+    });
     first
 }
 
@@ -122,9 +124,7 @@ pub fn header(
     }
     // Names that count up from 0 or are years, above fractions alone.
     let fractions = |record: &Vec<String>| {
-        let is_fraction = |cell: &String| {
-            matches!(parse(cell, words), Parsed::Number(number) if number.fract() != 0.0)
-        };
+        let is_fraction = |cell: &String| matches!(parse(cell, words), Parsed::Number(number) if number.fract() != 0.0);
         2 * record.iter().filter(|cell| is_fraction(cell)).count() > record.len()
     };
     if let Some(start) = counting_up(&parsed)

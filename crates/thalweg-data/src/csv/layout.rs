@@ -33,7 +33,11 @@ pub fn preamble(sample: &[u8]) -> Preamble {
         let separator = text.trim().trim_matches('"').to_ascii_lowercase();
         match (separator.strip_prefix("sep="), line.first()) {
             (Some(separator), _) if preamble.lines == 0 => {
-                let separator = if separator.is_empty() { "\t" } else { separator };
+                let separator = if separator.is_empty() {
+                    "\t"
+                } else {
+                    separator
+                };
                 preamble.delimiter = separator.bytes().next().filter(u8::is_ascii);
             }
             (_, Some(b'#')) => {
@@ -63,7 +67,9 @@ impl Layout {
     /// Looks at the first records of a sample.
     pub fn of(sample: &[u8], complete: bool, delimiter: u8, words: Words<'_>) -> Self {
         let mut records: Vec<Vec<String>> = Vec::new();
-        each_record(sample, complete, delimiter, RECORDS, |cells| records.push(cells.to_vec()));
+        each_record(sample, complete, delimiter, RECORDS, |cells| {
+            records.push(cells.to_vec())
+        });
         let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
         for record in &records {
             *counts.entry(record.len()).or_default() += 1;
@@ -84,7 +90,10 @@ impl Layout {
             width > 1 && more.is_none() && first.is_some_and(is_text)
         };
         let is_empty = |record: &&Vec<String>| record.iter().all(String::is_empty);
-        let titles = records.iter().take_while(|one| is_title(one) || is_empty(one)).count();
+        let titles = records
+            .iter()
+            .take_while(|one| is_title(one) || is_empty(one))
+            .count();
         let rest = &records[titles..];
         let Some((head, rows)) = rest.split_first() else {
             return Self::default();
@@ -108,7 +117,9 @@ impl Layout {
 /// Whether the record below the header holds units: texts above columns of numbers alone.
 pub fn is_units(sample: &[u8], complete: bool, delimiter: u8, words: Words<'_>) -> bool {
     let mut records: Vec<Vec<String>> = Vec::new();
-    each_record(sample, complete, delimiter, RECORDS, |cells| records.push(cells.to_vec()));
+    each_record(sample, complete, delimiter, RECORDS, |cells| {
+        records.push(cells.to_vec())
+    });
     let Some((units, rows)) = records.get(1..).and_then(<[_]>::split_first) else {
         return false;
     };
@@ -119,11 +130,19 @@ pub fn is_units(sample: &[u8], complete: bool, delimiter: u8, words: Words<'_>) 
     };
     let is_text = |cell: &String| matches!(parse(cell, words), Parsed::Text) && !is_amount(cell);
     let numeric = |j: usize| {
-        let cells = || rows.iter().filter_map(|row| row.get(j)).filter(|cell| !cell.is_empty());
+        let cells = || {
+            rows.iter()
+                .filter_map(|row| row.get(j))
+                .filter(|cell| !cell.is_empty())
+        };
         cells().count() > 0 && cells().all(is_number)
     };
-    let of_numbers: Vec<&String> =
-        units.iter().enumerate().filter(|(j, _)| numeric(*j)).map(|(_, cell)| cell).collect();
+    let of_numbers: Vec<&String> = units
+        .iter()
+        .enumerate()
+        .filter(|(j, _)| numeric(*j))
+        .map(|(_, cell)| cell)
+        .collect();
     let is_short = |cell: &&String| cell.chars().count() <= LONGEST_UNIT;
     rows.len() >= RECORDS_TO_JUDGE
         && of_numbers.iter().any(|cell| is_text(cell))
@@ -135,7 +154,16 @@ pub fn is_units(sample: &[u8], complete: bool, delimiter: u8, words: Words<'_>) 
 /// Whether a row is one of sums: `Total`, `Summe`, ….
 pub fn is_total(cells: &[String]) -> bool {
     const WORDS: [&str; 10] = [
-        "total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "average", "mean",
+        "total",
+        "totals",
+        "grand total",
+        "sum",
+        "summe",
+        "gesamt",
+        "gesamtsumme",
+        "insgesamt",
+        "average",
+        "mean",
     ];
     let is_word = |cell: &String| {
         let cell = cell.trim_end_matches([':', '.']).to_lowercase();
@@ -163,8 +191,14 @@ mod tests {
         };
         for (text, expected) in [
             ("a,b,c\n1,2,3\n4,5,6\n7,8,9\n", of(0, false, false, 3)),
-            ("Report of May\na,b,c\n1,2,3\n4,5,6\n7,8,9\n", of(1, false, false, 3)),
-            ("Report,,\n,,\na,b,c\n1,2,3\n4,5,6\n", of(2, false, false, 3)),
+            (
+                "Report of May\na,b,c\n1,2,3\n4,5,6\n7,8,9\n",
+                of(1, false, false, 3),
+            ),
+            (
+                "Report,,\n,,\na,b,c\n1,2,3\n4,5,6\n",
+                of(2, false, false, 3),
+            ),
             ("b,c\n1,2,3\n4,5,6\n7,8,9\n", of(0, true, false, 3)),
             ("a,b\n1,2,\n4,5,\n7,8,\n", of(0, false, true, 3)),
             ("a,b,\n1,2,\n4,5,\n7,8,\n", of(0, false, true, 3)),
@@ -195,6 +229,9 @@ mod tests {
         let found = preamble(b"sep=;\r\n# of May\na;b\n");
         assert_eq!((found.lines, found.delimiter), (2, Some(b';')));
         assert_eq!(preamble(b"a,b\n#1,2\n"), Preamble::default());
-        assert_eq!(preamble(b"# x\n# a b\n1,2\n").commented.as_deref(), Some("a b"));
+        assert_eq!(
+            preamble(b"# x\n# a b\n1,2\n").commented.as_deref(),
+            Some("a b")
+        );
     }
 }

@@ -171,7 +171,9 @@ impl Record<'_> {
 
     /// Whether its first cell begins as a comment.
     pub fn is_comment(&self) -> bool {
-        self.cells.first().is_some_and(|cell| self.bytes.get(cell.start) == Some(&b'#'))
+        self.cells
+            .first()
+            .is_some_and(|cell| self.bytes.get(cell.start) == Some(&b'#'))
     }
 
     /// The cells as text; invalid UTF-8 is replaced.

@@ -58,7 +58,8 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     }
     if layout.titles > 0 {
         let lines = counted(layout.titles, "line");
-        let text = format!("{file}: skipped above the table: {lines} of a title; set `data.read.skip`");
+        let text =
+            format!("{file}: skipped above the table: {lines} of a title; set `data.read.skip`");
         notes.push(Note::warning(text));
     }
     let (sample, complete) = records.sample();
@@ -90,9 +91,15 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     }
     if units && let Some(record) = records.next()? {
         let (place, first) = (file.clone().line(record.line), record.lossy());
-        let shown = first.iter().find(|cell| !cell.is_empty()).map_or("", String::as_str);
+        let shown = first
+            .iter()
+            .find(|cell| !cell.is_empty())
+            .map_or("", String::as_str);
         let text = "a line of units below the header is skipped";
-        notes.push(Note::warning(format!("{place}: {text}: {}, …", quote(shown))));
+        notes.push(Note::warning(format!(
+            "{place}: {text}: {}, …",
+            quote(shown)
+        )));
     }
     Ok(Start {
         names,
@@ -151,8 +158,15 @@ fn header_names(
     if let Some(width) = width
         && names.len() != width - usize::from(trailing)
     {
-        let remedy = "give this line as many names as there are columns, or skip it by `data.read.skip`";
-        return Err(count_error(file, record, width, "as in the lines below", remedy));
+        let remedy =
+            "give this line as many names as there are columns, or skip it by `data.read.skip`";
+        return Err(count_error(
+            file,
+            record,
+            width,
+            "as in the lines below",
+            remedy,
+        ));
     }
     for (name, number) in names.iter_mut().zip(numbered(record.cells.len() + 1)) {
         if name.is_empty() {

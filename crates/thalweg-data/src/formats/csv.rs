@@ -56,7 +56,10 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
             blank.push(record.line);
             continue;
         }
-        if trailing && let [cells @ .., last] = record.cells && last.is_empty() {
+        if trailing
+            && let [cells @ .., last] = record.cells
+            && last.is_empty()
+        {
             record.cells = cells;
         }
         let count = record.cells.len();
@@ -68,7 +71,13 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
             let expected = || options.expected.as_ref()?.of_width(count);
             let width = start.width.map(|width| width - usize::from(trailing));
             if let (None, Some(width)) = (&names, width.filter(|width| *width != count)) {
-                return Err(count_error(&file, &record, width, "as in the lines below", CHECK));
+                return Err(count_error(
+                    &file,
+                    &record,
+                    width,
+                    "as in the lines below",
+                    CHECK,
+                ));
             }
             let given = names.get_or_insert_with(|| expected().unwrap_or_else(|| numbered(count)));
             let decimal = options.decimal.or(decimal);
@@ -77,7 +86,10 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         }
         if count != builders.len() {
             let (why, remedy) = match rows == 0 && !header {
-                true => ("one for each name given", "give as many names as there are columns"),
+                true => (
+                    "one for each name given",
+                    "give as many names as there are columns",
+                ),
                 false => ("as in the lines before", CHECK),
             };
             return Err(count_error(&file, &record, builders.len(), why, remedy));
@@ -100,13 +112,16 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
             true => "a header and no rows",
             false => "an empty file",
         };
-        return Err(Error::invalid(file, found, "rows of data")
-            .remedy("check that this is the right file"));
+        return Err(
+            Error::invalid(file, found, "rows of data").remedy("check that this is the right file")
+        );
     };
     check_unique(&names, &file)?;
     if comments > 0 {
         let comments = counted(comments, "comment");
-        notes.push(Note::info(format!("{file}: skipped between rows: {comments}")));
+        notes.push(Note::info(format!(
+            "{file}: skipped between rows: {comments}"
+        )));
     }
     let column = |(name, builder): (String, ColumnBuilder)| Column {
         name,
@@ -127,9 +142,15 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
 fn decoded(reader: Box<dyn BufRead>, label: &str) -> Result<Box<dyn BufRead>> {
     let Some(encoding) = Encoding::for_label(label.as_bytes()) else {
         let expected = "an encoding such as utf-8, latin1, windows-1252 or shift_jis";
-        return Err(Error::invalid(Location::field("data.read.encoding"), quote(label), expected));
+        return Err(Error::invalid(
+            Location::field("data.read.encoding"),
+            quote(label),
+            expected,
+        ));
     };
-    let decoder = DecodeReaderBytesBuilder::new().encoding(Some(encoding)).build(reader);
+    let decoder = DecodeReaderBytesBuilder::new()
+        .encoding(Some(encoding))
+        .build(reader);
     Ok(Box::new(BufReader::with_capacity(1 << 16, decoder)))
 }
 
@@ -145,8 +166,14 @@ fn without_total(table: Table) -> (Table, Option<Note>) {
         return (table, None);
     }
     let place = table.line_of(last);
-    let first = cells.iter().find(|cell| !cell.is_empty()).map_or("", String::as_str);
-    let text = format!("{place}: the last row is left out as one of sums: {}, …", quote(first));
+    let first = cells
+        .iter()
+        .find(|cell| !cell.is_empty())
+        .map_or("", String::as_str);
+    let text = format!(
+        "{place}: the last row is left out as one of sums: {}, …",
+        quote(first)
+    );
     let rows: Vec<usize> = (0..last).collect();
     (table.keep(&rows), Some(Note::warning(text)))
 }
@@ -165,9 +192,7 @@ fn push(
             let location = location.clone().line(record.line).column(name);
             let found = quote(&String::from_utf8_lossy(&bytes));
             let remedy = "save the file as UTF-8, or set `data.read.encoding`";
-            return Err(
-                Error::invalid(location, found, "UTF-8 text").remedy(remedy)
-            );
+            return Err(Error::invalid(location, found, "UTF-8 text").remedy(remedy));
         };
         builder.push(text, words);
     }

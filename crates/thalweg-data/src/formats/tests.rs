@@ -99,7 +99,7 @@ fn survive(bytes: &[u8]) {
                 continue;
             }
         };
-        summarize(&loaded.train);
+        summarize(&loaded.train, &Default::default());
         for scaling in [Scaling::Standard, Scaling::Robust] {
             let fit = FitOptions {
                 scaling,

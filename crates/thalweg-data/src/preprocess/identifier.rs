@@ -167,6 +167,18 @@ impl Identifier {
     }
 }
 
+/// What a column of numbers seems to be beside a quantity, in words.
+pub(crate) fn identifier_note(name: &str, numbers: &[f64]) -> Option<String> {
+    let mut column = Identifier::new(name);
+    column.add(numbers);
+    match (column.left_out(), column.seems()) {
+        (Some(_), _) => Some("identifier".to_owned()),
+        (_, Some(Seems::RowNumber)) => Some("row number?".to_owned()),
+        (_, Some(Seems::Codes)) => Some("codes?".to_owned()),
+        (None, None) => None,
+    }
+}
+
 /// The greatest common divisor of whole numbers.
 fn gcd(mut a: f64, mut b: f64) -> f64 {
     while b != 0.0 {

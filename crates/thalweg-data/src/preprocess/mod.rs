@@ -22,6 +22,7 @@ pub use category::notes_on_categories;
 pub use date::DateParts;
 pub use dense::Element;
 pub use fit::Blocks;
+pub(crate) use identifier::identifier_note;
 pub(crate) use numeric::NumericFit;
 pub use numeric::{Numeric, Scaling};
 pub use options::{Balanced, ClassWeight, FitOptions, TargetTransform};

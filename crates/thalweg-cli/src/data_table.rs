@@ -1,0 +1,165 @@
+//! What a data file holds, as a table on a terminal.
+
+use thalweg::text::{columns, count, figure, short};
+use thalweg_data::Table;
+use thalweg_data::summary::{ColumnSummary, NumberSummary, Summary, TargetSummary};
+
+/// More classes are not listed.
+const CLASSES: usize = 20;
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The lines: sizes, a line a column, how columns are read, the target, and pairs of columns.
+pub fn table(summary: &Summary, test: Option<&Table>) -> Vec<String> {
+    let sizes = [
+        count(summary.rows, "row"),
+        count(summary.columns.len(), "column"),
+        count(summary.duplicates, "duplicate"),
+    ];
+    let mut lines = vec![sizes.join(", ")];
+    if let Some(test) = test {
+        lines.push(format!("and {} to test on", count(test.rows, "row")));
+    }
+    lines.push(String::new());
+    lines.extend(by_column(&summary.columns));
+    let said = summary.columns.iter().filter(|column| is_said(column));
+    let how: Vec<String> = said
+        .map(|column| format!("  {}: {}", short(&column.name), column.read))
+        .collect();
+    if !how.is_empty() {
+        lines.push("\nread as".to_owned());
+        lines.extend(how);
+    }
+    lines.extend(summary.target.iter().flat_map(|target| of_target(target)));
+    if !summary.correlations.is_empty() {
+        lines.push("\nnearly the same".to_owned());
+    }
+    for pair in &summary.correlations {
+        let (a, b) = &pair.columns;
+        lines.push(format!(
+            "  {} and {}: r = {:.3}",
+            short(a),
+            short(b),
+            pair.correlation
+        ));
+    }
+    lines
+}
+
+/// Whether how a column is read is more than what its kind says.
+fn is_said(column: &ColumnSummary) -> bool {
+    column.read.contains(": ")
+}
+
+fn by_column(summaries: &[ColumnSummary]) -> Vec<String> {
+    let head = ["column", "kind", "missing", "distinct", "r"]
+        .map(str::to_owned)
+        .to_vec();
+    let row = |summary: &ColumnSummary| {
+        let distinct = match (&summary.shape, summary.distinct) {
+            (Some(shape), _) => {
+                let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+                sizes.join("×")
+            }
+            (None, Some(distinct)) => distinct.to_string(),
+            (None, None) => "–".to_owned(),
+        };
+        vec![
+            short(&summary.name),
+            summary.kind.clone(),
+            summary.missing.to_string(),
+            distinct,
+            summary
+                .correlation
+                .map_or(String::new(), |r| format!("{r:.2}")),
+        ]
+    };
+    let rows: Vec<Vec<String>> = [head]
+        .into_iter()
+        .chain(summaries.iter().map(row))
+        .collect();
+    let mut aligned = columns(&rows).into_iter();
+    let width = |line: &String| line.chars().count();
+    let lines: Vec<String> = aligned.by_ref().collect();
+    let widest = lines.iter().map(width).max().unwrap_or(0);
+    let values = ["values".to_owned()]
+        .into_iter()
+        .chain(summaries.iter().map(values));
+    (lines.iter().zip(values))
+        .map(|(line, values)| format!("{line}{}  {values}", " ".repeat(widest - width(line))))
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+/// The distribution and the range, or the most frequent texts; and a remark.
+fn values(summary: &ColumnSummary) -> String {
+    let shown = match (&summary.numbers, &summary.dates) {
+        (Some(numbers), Some((first, last))) => {
+            format!("{}  {first} to {last}", histogram(numbers))
+        }
+        (Some(numbers), None) => {
+            let [min, max, mean, deviation] =
+                [numbers.min, numbers.max, numbers.mean, numbers.deviation].map(figure);
+            let median = match numbers.quantiles.as_slice() {
+                [_, _, median, ..] => format!(", median {}", figure(*median)),
+                _ => String::new(),
+            };
+            let histogram = histogram(numbers);
+            format!("{histogram}  {min} to {max}{median}, mean {mean} ± {deviation}")
+        }
+        _ => {
+            let top = summary
+                .top
+                .iter()
+                .map(|(text, count)| format!("{} ({count})", short(text)));
+            top.collect::<Vec<_>>().join(", ")
+        }
+    };
+    match &summary.remark {
+        Some(remark) => format!("{shown}  [{remark}]"),
+        None => shown,
+    }
+}
+
+/// The distribution in characters: the highest for the most frequent interval.
+fn histogram(numbers: &NumberSummary) -> String {
+    let most = numbers.histogram.iter().copied().max().unwrap_or(0).max(1);
+    let bar = |&count: &usize| match count {
+        0 => ' ',
+        count => BARS[(count * BARS.len()).div_ceil(most).clamp(1, BARS.len()) - 1],
+    };
+    numbers.histogram.iter().map(bar).collect()
+}
+
+fn of_target(target: &TargetSummary) -> Vec<String> {
+    let names: Vec<String> = target.columns.iter().map(|name| short(name)).collect();
+    let mut lines = vec![format!(
+        "\ntarget     {}: {}",
+        names.join(", "),
+        target.task
+    )];
+    let total: usize = target.classes.iter().map(|(_, count)| count).sum();
+    let most = target
+        .classes
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let row = |(class, count): &(String, usize)| {
+        let share = 100.0 * *count as f64 / total.max(1) as f64;
+        vec![
+            format!("  {}", short(class)),
+            count.to_string(),
+            format!("{share:.1} %"),
+        ]
+    };
+    let shown = &target.classes[..target.classes.len().min(CLASSES)];
+    let rows: Vec<Vec<String>> = shown.iter().map(row).collect();
+    let bar = |count: usize| "█".repeat((20 * count).div_ceil(most));
+    let aligned = columns(&rows).into_iter().zip(shown);
+    lines.extend(aligned.map(|(line, (_, count))| format!("{line}  {}", bar(*count))));
+    if target.classes.len() > CLASSES {
+        lines.push(format!("  and {} more", target.classes.len() - CLASSES));
+    }
+    lines
+}

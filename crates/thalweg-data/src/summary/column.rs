@@ -1,0 +1,171 @@
+//! What one column holds.
+
+use serde::Serialize;
+
+use super::reading;
+use crate::preprocess::{NumericFit, Scaling, identifier_note};
+use crate::reading::date_text;
+use crate::table::{Column, ColumnData, Kind, Table};
+
+const TOP: usize = 5;
+/// Intervals of a histogram.
+const BINS: usize = 10;
+/// The quantiles that are shown.
+const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// What a column holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ColumnSummary {
+    /// Its name.
+    pub name: String,
+    /// numeric, boolean, categorical, date or block.
+    pub kind: String,
+    /// How its cells are read, and why.
+    pub read: String,
+    /// Rows without a value; for blocks, single values that are missing.
+    pub missing: usize,
+    /// Different values; `None` for blocks.
+    pub distinct: Option<usize>,
+    /// Shape of one row of a block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Vec<usize>>,
+    /// The numbers, where there are any; seconds since 1970 for dates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NumberSummary>,
+    /// The first and the last date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dates: Option<(String, String)>,
+    /// The most frequent texts and their counts, the most frequent first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub top: Vec<(String, usize)>,
+    /// Pearson's correlation with the target, where both are numbers or one of two values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<f64>,
+    /// What should be known: constant, empty, an identifier, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+}
+
+/// Moments, range, quantiles and distribution of the values present.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NumberSummary {
+    /// Mean.
+    pub mean: f64,
+    /// Population standard deviation.
+    pub deviation: f64,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+    /// The quantiles 0.05, 0.25, 0.5, 0.75 and 0.95, linear between neighbours; none for blocks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<f64>,
+    /// Values in ten intervals of equal width from the smallest to the largest.
+    pub histogram: Vec<usize>,
+}
+
+/// Summarizes a column.
+pub(super) fn summarize(column: &Column, table: &Table) -> ColumnSummary {
+    let mut summary = ColumnSummary {
+        name: column.name.clone(),
+        kind: column.kind().to_string(),
+        read: reading(&column.name, &column.data, table),
+        missing: 0,
+        distinct: None,
+        shape: None,
+        numbers: None,
+        dates: None,
+        top: Vec::new(),
+        correlation: None,
+        remark: None,
+    };
+    match &column.data {
+        ColumnData::Numeric(values) | ColumnData::Time(values) => {
+            // -0 and 0 are one value.
+            let mut present: Vec<f64> = values
+                .iter()
+                .filter(|x| !x.is_nan())
+                .map(|x| x + 0.0)
+                .collect();
+            present.sort_unstable_by(f64::total_cmp);
+            summary.missing = values.len() - present.len();
+            let changes = present.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            summary.distinct = Some(changes + usize::from(!present.is_empty()));
+            summary.numbers = numbers(present.iter().copied());
+            if let Some(numbers) = &mut summary.numbers {
+                numbers.quantiles = QUANTILES.map(|q| quantile(&present, q)).to_vec();
+            }
+            if let (Kind::Date, Some(numbers)) = (column.kind(), &summary.numbers) {
+                summary.dates = Some((date_text(numbers.min), date_text(numbers.max)));
+            }
+        }
+        ColumnData::Text(text) => {
+            let mut counts = vec![0usize; text.levels.len()];
+            for &code in &text.codes {
+                match counts.get_mut(code as usize) {
+                    Some(count) => *count += 1,
+                    None => summary.missing += 1,
+                }
+            }
+            summary.distinct = Some(counts.iter().filter(|count| **count > 0).count());
+            let mut top: Vec<(String, usize)> = text.levels.iter().cloned().zip(counts).collect();
+            top.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            top.truncate(TOP);
+            summary.top = top;
+        }
+        ColumnData::Block(block) => {
+            let each = || (0..table.rows * block.width()).map(|i| block.value(i));
+            summary.missing = each().filter(|x| x.is_nan()).count();
+            summary.shape = Some(block.shape.clone());
+            summary.numbers = numbers(each());
+        }
+    }
+    summary.remark = remark(&summary, column, table.rows);
+    summary
+}
+
+fn remark(summary: &ColumnSummary, column: &Column, rows: usize) -> Option<String> {
+    match (&column.data, summary.distinct) {
+        (_, Some(0)) => Some("empty".to_owned()),
+        (_, Some(1)) if summary.missing == 0 => Some("constant".to_owned()),
+        (ColumnData::Text(_), Some(distinct)) if distinct == rows && rows > 10 => {
+            Some("all different".to_owned())
+        }
+        (ColumnData::Numeric(numbers), _) => identifier_note(&column.name, numbers),
+        _ => None,
+    }
+}
+
+fn numbers(values: impl Iterator<Item = f64> + Clone) -> Option<NumberSummary> {
+    let fit = NumericFit::of(values.clone(), Scaling::Standard);
+    let (mean, deviation) = fit.mean_and_deviation();
+    let (min, max) = (fit.least, fit.most);
+    let mut histogram = vec![0; BINS];
+    let present = values.filter(|x| !x.is_nan());
+    for x in present.filter(|_| fit.present() > 0) {
+        // Halves do not overflow.
+        let at = (x / 2.0 - min / 2.0) / (max / 2.0 - min / 2.0) * BINS as f64;
+        histogram[(at as usize).min(BINS - 1)] += 1;
+    }
+    (fit.present() > 0).then_some(NumberSummary {
+        mean,
+        deviation,
+        min,
+        max,
+        quantiles: Vec::new(),
+        histogram,
+    })
+}
+
+/// Quantile of sorted values, linear between neighbours (NumPy's default).
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let at = q * sorted.len().saturating_sub(1) as f64;
+    match (
+        sorted.get(at.floor() as usize),
+        sorted.get(at.ceil() as usize),
+    ) {
+        (Some(a), Some(b)) if a == b => *a,
+        (Some(a), Some(b)) => a + (b - a) * at.fract(),
+        _ => f64::NAN,
+    }
+}
