@@ -10,7 +10,7 @@ use super::format::Format;
 use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::layout::is_total;
 use crate::csv::records::{Record, Records};
-use crate::csv::start::{check_unique, count_error, counted, numbered, start, words};
+use crate::csv::start::{Start, check_unique, count_error, counted, numbered, start, words};
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
@@ -41,101 +41,143 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         None => input.reader,
     };
     let mut records = Records::new(input.file, reader)?;
-    let file = Location::file(records.file.clone());
     let start = start(&mut records, options)?;
-    let (header, trailing, decimal) = (start.header, start.trailing, start.decimal);
-    let (mut names, mut notes, words) = (start.names, start.notes, words(options));
-    let mut builders: Vec<ColumnBuilder> = Vec::new();
-    let mut lines = Lines::default();
-    let (mut rows, mut comments) = (0, 0);
-    // A blank line is a missing value only if another row follows.
-    let mut blank: Vec<u64> = Vec::new();
-    records.keeps_blank = names.as_ref().is_some_and(|names| names.len() == 1);
-    while let Some(mut record) = records.next()? {
+    records.keeps_blank = start.names.as_ref().is_some_and(|names| names.len() == 1);
+    let mut rows = Rows {
+        file: Location::file(records.file.clone()),
+        options,
+        start,
+        builders: Vec::new(),
+        lines: Lines::default(),
+        count: 0,
+        comments: 0,
+        blank: Vec::new(),
+    };
+    while let Some(record) = records.next()? {
+        rows.add(record)?;
+        records.keeps_blank |= rows.builders.len() == 1;
+    }
+    rows.finish()
+}
+
+/// The rows of a file as they come.
+struct Rows<'a> {
+    file: Location,
+    options: &'a ReadOptions,
+    start: Start,
+    builders: Vec<ColumnBuilder>,
+    lines: Lines,
+    count: usize,
+    /// Lines that begin as comments.
+    comments: usize,
+    /// Blank lines, which are missing values of a file of one column if another row follows.
+    blank: Vec<u64>,
+}
+
+impl Rows<'_> {
+    fn add(&mut self, mut record: Record<'_>) -> Result<()> {
         if record.is_blank() {
-            blank.push(record.line);
-            continue;
+            self.blank.push(record.line);
+            return Ok(());
         }
-        if trailing
+        if self.start.trailing
             && let [cells @ .., last] = record.cells
             && last.is_empty()
         {
             record.cells = cells;
         }
-        let count = record.cells.len();
-        if record.is_comment() && start.width.is_some_and(|width| width != count) {
-            comments += 1;
-            continue;
+        let cells = record.cells.len();
+        if record.is_comment() && self.start.width.is_some_and(|width| width != cells) {
+            self.comments += 1;
+            return Ok(());
         }
-        if builders.is_empty() {
-            let expected = || options.expected.as_ref()?.of_width(count);
-            let width = start.width.map(|width| width - usize::from(trailing));
-            if let (None, Some(width)) = (&names, width.filter(|width| *width != count)) {
-                return Err(count_error(
-                    &file,
-                    &record,
-                    width,
-                    "as in the lines below",
-                    CHECK,
-                ));
-            }
-            let given = names.get_or_insert_with(|| expected().unwrap_or_else(|| numbered(count)));
-            let decimal = options.decimal.or(decimal);
-            let builder = |name: &String| ColumnBuilder::new(options.numbers_of(name, decimal));
-            builders.extend(given.iter().map(builder));
+        if self.builders.is_empty() {
+            self.begin(&record)?;
         }
-        if count != builders.len() {
-            let (why, remedy) = match rows == 0 && !header {
+        if cells != self.builders.len() {
+            let (why, remedy) = match self.count == 0 && !self.start.header {
                 true => (
                     "one for each name given",
                     "give as many names as there are columns",
                 ),
                 false => ("as in the lines before", CHECK),
             };
-            return Err(count_error(&file, &record, builders.len(), why, remedy));
+            return Err(count_error(
+                &self.file,
+                &record,
+                self.builders.len(),
+                why,
+                remedy,
+            ));
         }
-        if let [column] = builders.as_mut_slice() {
-            for line in blank.drain(..) {
+        let words = words(self.options);
+        if let [column] = self.builders.as_mut_slice() {
+            for line in self.blank.drain(..) {
                 column.push("", words);
-                lines.push(rows, line);
-                rows += 1;
+                self.lines.push(self.count, line);
+                self.count += 1;
             }
         }
-        let names = names.as_deref().unwrap_or_default();
-        push(&record, names, &mut builders, words, &file)?;
-        lines.push(rows, record.line);
-        rows += 1;
-        records.keeps_blank = builders.len() == 1;
+        let names = self.start.names.as_deref().unwrap_or_default();
+        push(&record, names, &mut self.builders, words, &self.file)?;
+        self.lines.push(self.count, record.line);
+        self.count += 1;
+        Ok(())
     }
-    let Some(names) = names.filter(|_| rows > 0) else {
-        let found = match header {
-            true => "a header and no rows",
-            false => "an empty file",
+
+    /// Empty columns for the cells of the first row, and their names where there are none yet.
+    fn begin(&mut self, record: &Record<'_>) -> Result<()> {
+        let (cells, start, options) = (record.cells.len(), &mut self.start, self.options);
+        let width = start.width.map(|width| width - usize::from(start.trailing));
+        if let (None, Some(width)) = (&start.names, width.filter(|width| *width != cells)) {
+            return Err(count_error(
+                &self.file,
+                record,
+                width,
+                "as in the lines below",
+                CHECK,
+            ));
+        }
+        let expected = || options.expected.as_ref()?.of_width(cells);
+        let names =
+            (start.names).get_or_insert_with(|| expected().unwrap_or_else(|| numbered(cells)));
+        let decimal = options.decimal.or(start.decimal);
+        let builder = |name: &String| ColumnBuilder::new(options.numbers_of(name, decimal));
+        self.builders = names.iter().map(builder).collect();
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Loaded> {
+        let (file, mut notes) = (self.file, self.start.notes);
+        let Some(names) = self.start.names.filter(|_| self.count > 0) else {
+            let found = match self.start.header {
+                true => "a header and no rows",
+                false => "an empty file",
+            };
+            return Err(Error::invalid(file, found, "rows of data")
+                .remedy("check that this is the right file"));
         };
-        return Err(
-            Error::invalid(file, found, "rows of data").remedy("check that this is the right file")
-        );
-    };
-    check_unique(&names, &file)?;
-    if comments > 0 {
-        let comments = counted(comments, "comment");
-        notes.push(Note::info(format!(
-            "{file}: skipped between rows: {comments}"
-        )));
+        check_unique(&names, &file)?;
+        if self.comments > 0 {
+            let comments = counted(self.comments, "comment");
+            notes.push(Note::info(format!(
+                "{file}: skipped between rows: {comments}"
+            )));
+        }
+        let column = |(name, builder): (String, ColumnBuilder)| Column {
+            name,
+            data: builder.finish(),
+        };
+        let columns = names.into_iter().zip(self.builders).map(column).collect();
+        let mut train = Table::without_lines(file.file, self.count, columns);
+        (train.lines, train.decimal) = (Some(self.lines), self.start.decimal);
+        let (train, note) = without_total(train);
+        notes.extend(note);
+        Ok(Loaded {
+            notes,
+            ..train.into()
+        })
     }
-    let column = |(name, builder): (String, ColumnBuilder)| Column {
-        name,
-        data: builder.finish(),
-    };
-    let columns = names.into_iter().zip(builders).map(column).collect();
-    let mut train = Table::without_lines(records.file, rows, columns);
-    (train.lines, train.decimal) = (Some(lines), decimal);
-    let (train, note) = without_total(train);
-    notes.extend(note);
-    Ok(Loaded {
-        notes,
-        ..train.into()
-    })
 }
 
 /// The bytes of a text in another encoding, as UTF-8.

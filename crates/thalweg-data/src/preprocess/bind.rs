@@ -32,11 +32,7 @@ pub(super) fn bind<'a>(
     column: &'a Column,
     encoding: &'a Encoding,
 ) -> Result<BoundColumn<'a>> {
-    let mismatch = |found: &str, expected: &str| {
-        let location = table.location().column(&column.name);
-        Err(Error::invalid(location, found, expected)
-            .remedy("give data like those of the training"))
-    };
+    let mismatch = |found: &str, expected: &str| Err(mismatch(table, column, found, expected));
     match (encoding, &column.data) {
         (Encoding::Numeric(numeric), ColumnData::Numeric(numbers)) => {
             check_finite(table, column, numbers)?;
@@ -79,34 +75,8 @@ pub(super) fn bind<'a>(
             let code = |slot| if slot == other { 0 } else { slot + 1 };
             Ok(BoundColumn::Codes(categories(column, levels, code)))
         }
-        (
-            Encoding::Image {
-                shape,
-                scale,
-                offset,
-            },
-            ColumnData::Block(block),
-        ) => {
-            if block.width() != encoding.width() {
-                return mismatch(
-                    &format!("rows of shape {:?}", block.shape),
-                    &format!("shape {shape:?}"),
-                );
-            }
-            if !matches!(block.values, Values::U8 { .. }) {
-                check_block(table, column, block, &table.all_rows(), true)?;
-            }
-            Ok(BoundColumn::Image(block, *scale, *offset))
-        }
-        (Encoding::Matrix { places }, ColumnData::Block(block)) => {
-            if block.width() != places.len() {
-                return mismatch(
-                    &format!("{} values a row", block.width()),
-                    &places.len().to_string(),
-                );
-            }
-            check_block(table, column, block, &table.all_rows(), false)?;
-            Ok(BoundColumn::Matrix(block, places))
+        (Encoding::Image { .. } | Encoding::Matrix { .. }, ColumnData::Block(block)) => {
+            bind_block(table, column, block, encoding)
         }
         (Encoding::Image { .. } | Encoding::Matrix { .. }, _) => mismatch(
             "one value a row",
@@ -116,6 +86,49 @@ pub(super) fn bind<'a>(
         (_, ColumnData::Time(_)) => mismatch("dates", "numbers, or true and false"),
         (_, ColumnData::Block(_)) => mismatch("several numbers a row", "one value a row"),
     }
+}
+
+/// Binds a column of several numbers a row.
+fn bind_block<'a>(
+    table: &Table,
+    column: &Column,
+    block: &'a Block,
+    encoding: &'a Encoding,
+) -> Result<BoundColumn<'a>> {
+    let (width, rows) = (block.width(), table.all_rows());
+    match encoding {
+        Encoding::Image {
+            shape,
+            scale,
+            offset,
+        } => {
+            if width != encoding.width() {
+                let found = format!("rows of shape {:?}", block.shape);
+                return Err(mismatch(table, column, &found, &format!("shape {shape:?}")));
+            }
+            if !matches!(block.values, Values::U8 { .. }) {
+                check_block(table, column, block, &rows, true)?;
+            }
+            Ok(BoundColumn::Image(block, *scale, *offset))
+        }
+        Encoding::Matrix { places } if width == places.len() => {
+            check_block(table, column, block, &rows, false)?;
+            Ok(BoundColumn::Matrix(block, places))
+        }
+        _ => {
+            let found = format!("{width} values a row");
+            let expected = match encoding {
+                Encoding::Matrix { places } => places.len().to_string(),
+                _ => "one value a row".to_owned(),
+            };
+            Err(mismatch(table, column, &found, &expected))
+        }
+    }
+}
+
+fn mismatch(table: &Table, column: &Column, found: &str, expected: &str) -> Error {
+    let location = table.location().column(&column.name);
+    Error::invalid(location, found, expected).remedy("give data like those of the training")
 }
 
 /// Refuses a cell that is neither true nor false nor missing.

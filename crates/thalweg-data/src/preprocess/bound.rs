@@ -6,7 +6,8 @@ use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::memory::prefer_huge_pages;
 
 use super::bind::{BoundColumn, bind};
-use super::dense::{self, Element};
+use super::dense;
+use super::element::Element;
 use super::target::beyond;
 use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};

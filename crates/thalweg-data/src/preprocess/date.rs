@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 use serde::{Deserialize, Serialize};
 
 use super::Scaling;
-use super::dense::Element;
+use super::element::Element;
 use super::left_out::LeftOut;
 use super::numeric::{Numeric, NumericFit};
 use crate::reading::day_of_year;

@@ -2,38 +2,10 @@
 
 use super::Numeric;
 use super::bind::BoundColumn;
+use super::element::Element;
 
 /// Rows that are written together: few enough for the cache, enough to go down each column in runs.
 const ROW_BLOCK: usize = 256;
-
-/// What network inputs are stored as.
-pub trait Element: Copy + Default {
-    /// The nearest value; infinite where `x` is too large.
-    fn from_f64(x: f64) -> Self;
-
-    /// Whether it is a number and finite.
-    fn is_finite(self) -> bool;
-}
-
-impl Element for f32 {
-    fn from_f64(x: f64) -> Self {
-        x as f32
-    }
-
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
-}
-
-impl Element for f64 {
-    fn from_f64(x: f64) -> Self {
-        x
-    }
-
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
-}
 
 /// Writes all inputs of `rows` into `values`, row-major and 0 before; returns the index of the first
 /// that is not finite.

@@ -116,22 +116,8 @@ impl Preprocessing {
         if preprocessing.inputs.len() > 1 {
             notes.extend(notes_on_doubts(&doubts));
         }
-        for (why, names) in &left_out {
-            let columns = if names.len() == 1 {
-                "column"
-            } else {
-                "columns"
-            };
-            let names = quote_list(names.iter().copied());
-            notes.push(Note::warning(format!("left out: {columns} {names}: {why}")));
-        }
-        if preprocessing.inputs.is_empty() {
-            let expected = "at least one column that varies";
-            return Err(
-                Error::invalid(table.location(), "no usable feature", expected)
-                    .remedy(remedy_without_features(&left_out)),
-            );
-        }
+        notes.extend(left_out.iter().map(note_on_left_out));
+        preprocessing.check_inputs(table, &left_out)?;
         loop {
             blocks.each(&mut |table, part| {
                 let weights = row_weights(table, weighted_by, &part.rows)?;
@@ -145,6 +131,16 @@ impl Preprocessing {
         let dropped = &preprocessing.dropped;
         (preprocessing.readings).retain(|name, _| !dropped.contains(name));
         Ok((preprocessing, notes))
+    }
+
+    /// Refuses a table of which no column is an input.
+    fn check_inputs(&self, table: &Table, left_out: &BTreeMap<LeftOut, Vec<&str>>) -> Result<()> {
+        if !self.inputs.is_empty() {
+            return Ok(());
+        }
+        let expected = "at least one column that varies";
+        let error = Error::invalid(table.location(), "no usable feature", expected);
+        Err(error.remedy(remedy_without_features(left_out)))
     }
 
     /// Whether the columns to drop and of weights exist, and the latter is not the target.
@@ -186,6 +182,17 @@ impl Preprocessing {
         let names = self.target.columns.iter().chain(&self.dropped);
         names.chain(&self.sample_weight).any(|n| n == name)
     }
+}
+
+/// A warning on the columns that are left out for one reason.
+fn note_on_left_out((why, names): (&LeftOut, &Vec<&str>)) -> Note {
+    let columns = if names.len() == 1 {
+        "column"
+    } else {
+        "columns"
+    };
+    let names = quote_list(names.iter().copied());
+    Note::warning(format!("left out: {columns} {names}: {why}"))
 }
 
 /// What should be known of columns that may be no quantities.

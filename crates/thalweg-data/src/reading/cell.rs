@@ -59,7 +59,9 @@ pub fn number(cell: &str, notation: Notation) -> Option<Number> {
 
 /// Whether a cell is a number in some notation.
 pub fn is_amount(cell: &str) -> bool {
-    Notation::ALL.iter().any(|notation| number(cell, *notation).is_some())
+    Notation::ALL
+        .iter()
+        .any(|notation| number(cell, *notation).is_some())
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Every column of a table read as the options, a model or the evidence say.
 
 use super::cell::number;
+use super::dates;
+use super::evidence::Evidence;
 use super::notation::Notation;
-use super::numbers::{self, Evidence, Hints};
-use super::{DateOrder, ReadAs, Reading, dates};
+use super::numbers::{self, Hints};
+use super::stored::{DateOrder, ReadAs, Reading};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;

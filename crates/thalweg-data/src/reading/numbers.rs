@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::cell::{Number, number};
+use super::evidence::Evidence;
 use super::notation::Notation;
-use super::{ReadAs, Reading};
+use super::stored::{ReadAs, Reading};
 use crate::csv::builder::{is_code, is_inexact};
 use crate::error::quote;
-use crate::table::{TextColumn, number_text};
+use crate::table::number_text;
 
 /// So many different texts show whether it is worth to look at all.
 const PROBE: usize = 300;
@@ -33,36 +34,6 @@ pub struct Hints<'a> {
     pub likely: Option<char>,
     /// Cells that do not mean "missing".
     pub kept: &'a [String],
-}
-
-/// The texts of a column with the number of rows of each.
-pub struct Evidence<'a> {
-    pub levels: &'a [String],
-    pub counts: Vec<usize>,
-}
-
-impl<'a> Evidence<'a> {
-    pub fn of(text: &'a TextColumn) -> Self {
-        let mut counts = vec![0; text.levels.len()];
-        for &code in &text.codes {
-            if let Some(count) = counts.get_mut(code as usize) {
-                *count += 1;
-            }
-        }
-        let levels = &text.levels;
-        Self { levels, counts }
-    }
-
-    /// Rows that are not missing.
-    pub fn rows(&self) -> usize {
-        self.counts.iter().sum()
-    }
-
-    /// The rows of the texts for which `is` holds.
-    fn rows_where(&self, is: impl Fn(usize) -> bool) -> usize {
-        let rows = self.counts.iter().enumerate();
-        rows.filter(|(i, _)| is(*i)).map(|(_, count)| count).sum()
-    }
 }
 
 /// Reads a column by looking; `None` if it is text.
