@@ -48,7 +48,7 @@ fn histogram(column: &Column, summary: &ColumnSummary) -> Option<Vec<usize>> {
     let (ColumnData::Numeric(values) | ColumnData::Time(values)) = &column.data else {
         return None;
     };
-    let range = summary.numbers?;
+    let range = summary.numbers.as_ref()?;
     let width = (range.max - range.min) / BINS as f64;
     if !width.is_normal() {
         return None;

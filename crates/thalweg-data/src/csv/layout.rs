@@ -101,6 +101,7 @@ impl Layout {
         let rows = || rows.iter().filter(|record| record.len() == width);
         let ends_empty = rows().all(|record| record.last().is_some_and(String::is_empty));
         let shorter = head.len() + 1 == width;
+        let is_number = |cell: &String| matches!(parse(cell, words), Parsed::Number(_));
         let trailing = width > 1
             && ends_empty
             && rows().count() >= RECORDS_TO_JUDGE - 1
@@ -108,7 +109,7 @@ impl Layout {
         Self {
             width: Some(width),
             titles,
-            row_names: shorter && !trailing,
+            row_names: shorter && !trailing && !head.iter().any(is_number),
             trailing,
         }
     }

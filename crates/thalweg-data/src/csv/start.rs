@@ -42,6 +42,11 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     records.skip_lines(options.skip)?;
     let preamble = preamble(records.sample().0);
     records.skip_lines(preamble.lines)?;
+    if preamble.lines > 0 {
+        let lines = counted(preamble.lines, "line");
+        let text = format!("{file}: skipped before the table: {lines} (sep= or comments)");
+        notes.push(Note::info(text));
+    }
     records.delimiter = match (options.delimiter, preamble.delimiter) {
         (Some(c), _) => ascii(c)?,
         (None, Some(delimiter)) => delimiter,
