@@ -9,6 +9,7 @@ use thalweg_core::registry::Description;
 use super::format::Format;
 use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::layout::is_total;
+use crate::csv::parallel::{Sink, Windows};
 use crate::csv::records::{Record, Records};
 use crate::csv::start::{Start, check_unique, count_error, counted, numbered, start, words};
 use crate::error::{Error, Location, Note, Result, quote};
@@ -53,9 +54,13 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         comments: 0,
         blank: Vec::new(),
     };
+    let mut windows = Windows::new();
     while let Some(record) = records.next()? {
         rows.add(record)?;
         records.keeps_blank |= rows.builders.len() == 1;
+        if rows.builders.len() > 1 {
+            windows.advance(&mut records, rows.sink())?;
+        }
     }
     rows.finish()
 }
@@ -123,6 +128,16 @@ impl Rows<'_> {
         self.lines.push(self.count, record.line);
         self.count += 1;
         Ok(())
+    }
+
+    /// Where many rows at once are added.
+    fn sink(&mut self) -> Sink<'_> {
+        Sink {
+            builders: &mut self.builders,
+            lines: &mut self.lines,
+            rows: &mut self.count,
+            words: words(self.options),
+        }
     }
 
     /// Empty columns for the cells of the first row, and their names where there are none yet.
