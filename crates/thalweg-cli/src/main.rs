@@ -3,9 +3,9 @@
 
 mod args;
 mod bench;
-mod data_table;
 mod compare;
 mod convert;
+mod data_table;
 mod evaluate;
 mod exit;
 mod export;

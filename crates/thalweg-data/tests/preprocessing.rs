@@ -850,7 +850,10 @@ fn rows_that_come_in_blocks_are_fitted_and_written_to_the_same_bits() {
         let mut rest = &mut written[..];
         for table in &chunks.0 {
             let (block, after) = rest.split_at_mut(table.rows * p.input_width());
-            p.bind(table).unwrap().write(&table.all_rows(), block).unwrap();
+            p.bind(table)
+                .unwrap()
+                .write(&table.all_rows(), block)
+                .unwrap();
             rest = after;
         }
         assert_eq!(written, expected);
