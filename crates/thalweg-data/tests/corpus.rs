@@ -28,7 +28,7 @@ fn every_file_of_the_corpora_is_read_or_refused_in_one_line() {
             let input = Input::open(&path);
             match input.and_then(|input| formats::read(input, &options)) {
                 Ok(loaded) => {
-                    summarize(&loaded.train);
+                    summarize(&loaded.train, &Default::default());
                     let _ = prepare(&loaded, None, None, &PrepareOptions::default());
                     read += 1;
                 }
