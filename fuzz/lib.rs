@@ -12,7 +12,7 @@ pub fn read(format: Option<&str>, bytes: &[u8]) {
     let loaded = Input::bytes("t", bytes.to_vec()).and_then(|input| formats::read(input, &options));
     match loaded {
         Ok(loaded) => {
-            summarize(&loaded.train);
+            summarize(&loaded.train, &Default::default());
             let _ = prepare(&loaded, None, None, &PrepareOptions::default());
         }
         Err(error) => {
