@@ -143,7 +143,7 @@ fn libsvm_rows_train_and_files_without_some_indices_are_predicted() {
         _ => format!("-1 3:{}\n", i % 4),
     };
     place.write("a.libsvm", (0..60).map(row).collect::<String>());
-    place.write("b.libsvm", "+1 1:2.5\n-1 3:1\n");
+    place.write("b.libsvm", "+1 1:2.5 4:1\n-1 3:1\n");
     place.succeed("train a.libsvm --epochs 40 --seed 1 --quiet --out run");
     assert_eq!(
         place.succeed("predict run b.libsvm").stdout,

@@ -1,11 +1,8 @@
 //! ZIP archives: a table in one, NumPy's `.npz`, and what else they may be.
 
-use std::io::Cursor;
-
 use crate::compression;
 use crate::error::{Error, Location, Result, quote_list};
 use crate::foreign;
-use crate::input::{HEAD, Input};
 use crate::numpy::zip::{self, Member};
 
 /// Whether a file with these first bytes is a ZIP archive.
@@ -13,32 +10,26 @@ pub fn is_zip(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
 }
 
-/// The only file in a ZIP archive. What is no archive, and one of NumPy arrays, stays as it is.
+/// The name and the bytes of the only file in a ZIP archive; `None` for one of NumPy arrays, which
+/// is a format of its own.
 ///
 /// # Errors
 /// If the archive is damaged or holds something else.
-pub fn only_member(mut input: Input) -> Result<Input> {
-    if !is_zip(&input.head) {
-        return Ok(input);
-    }
-    let archive = input.take(u64::MAX)?;
+pub fn only_member(file: &str, archive: &[u8]) -> Result<Option<(String, Vec<u8>)>> {
     let fail = |found: &str, expected: &str, remedy: &str| {
-        let location = Location::file(&input.file);
-        Err(Error::invalid(location, found, expected).remedy(remedy))
+        Err(Error::invalid(Location::file(file), found, expected).remedy(remedy))
     };
-    let members = match zip::members(&archive) {
+    let members = match zip::members(archive) {
         Ok(members) => members,
         Err(found) => return fail(found, "a complete archive", "fetch or write the file again"),
     };
     if members.iter().any(|member| member.name.ends_with(".npy")) {
-        input.reader = Box::new(Cursor::new(archive));
-        return Ok(input);
+        return Ok(None);
     }
     if let Some((found, remedy)) = foreign::zipped(&members) {
         return fail(found, "a table", remedy);
     }
-    let files: Vec<&Member> = members
-        .iter()
+    let files: Vec<&Member> = (members.iter())
         .filter(|member| is_data(&member.name))
         .collect();
     let [member] = files.as_slice() else {
@@ -54,14 +45,13 @@ pub fn only_member(mut input: Input) -> Result<Input> {
         Err(found) => return fail(found, "a complete archive", "fetch or write the file again"),
     };
     let inner = compression::find(&bytes).map(|compression| compression.name);
-    if let Some(inner) = inner.or_else(|| is_zip(&bytes).then_some("a ZIP archive")) {
-        let found = format!("{inner} inside a ZIP archive");
-        return fail(&found, "data, compressed once", "extract the archive");
+    match inner.or_else(|| is_zip(&bytes).then_some("a ZIP archive")) {
+        Some(inner) => {
+            let found = format!("{inner} inside a ZIP archive");
+            fail(&found, "data, compressed once", "extract the archive")
+        }
+        None => Ok(Some((member.name.clone(), bytes))),
     }
-    input.name = member.name.clone();
-    input.head = bytes.iter().copied().take(HEAD).collect();
-    input.reader = Box::new(Cursor::new(bytes));
-    Ok(input)
 }
 
 /// Whether a member is a file, and none that an operating system adds.

@@ -24,7 +24,7 @@ pub struct Compression {
     pub name: &'static str,
     /// Endings of file names, after that of the format.
     pub endings: &'static [&'static str],
-    magic: &'static [u8],
+    is: fn(&[u8]) -> bool,
     decoder: Decoder,
     encoder: fn(&[u8]) -> io::Result<Vec<u8>>,
 }
@@ -36,7 +36,7 @@ pub static COMPRESSIONS: &[Compression] = &[
     Compression {
         name: "gzip",
         endings: &["gz", "gzip"],
-        magic: b"\x1f\x8b",
+        is: |head| head.starts_with(b"\x1f\x8b"),
         decoder: |reader| Ok(Box::new(flate2::bufread::MultiGzDecoder::new(reader))),
         encoder: |bytes| {
             let level = flate2::Compression::default();
@@ -48,21 +48,28 @@ pub static COMPRESSIONS: &[Compression] = &[
     Compression {
         name: "zstd",
         endings: &["zst", "zstd"],
-        magic: b"\x28\xb5\x2f\xfd",
+        is: |head| head.starts_with(b"\x28\xb5\x2f\xfd"),
         decoder: codecs::zstd,
         encoder: codecs::to_zstd,
     },
     Compression {
         name: "xz",
         endings: &["xz"],
-        magic: b"\xfd7zXZ\0",
+        is: |head| head.starts_with(b"\xfd7zXZ\0"),
         decoder: codecs::xz,
         encoder: codecs::to_xz,
     },
     Compression {
         name: "bzip2",
         endings: &["bz2"],
-        magic: b"BZh",
+        // A text may begin with `BZh`; then come the digits of π, or those of its root at the end.
+        is: |head| {
+            let start = head.get(4..10).unwrap_or_default();
+            head.starts_with(b"BZh")
+                && [b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90"]
+                    .iter()
+                    .any(|digits| start == *digits)
+        },
         decoder: codecs::bzip2,
         encoder: codecs::to_bzip2,
     },
@@ -89,7 +96,7 @@ pub fn compress(name: &str, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
 
 /// The compression of a file with these first bytes.
 pub fn find(head: &[u8]) -> Option<&'static Compression> {
-    (COMPRESSIONS.iter()).find(|compression| head.starts_with(compression.magic))
+    (COMPRESSIONS.iter()).find(|compression| (compression.is)(head))
 }
 
 /// A file name without the ending of its compression.

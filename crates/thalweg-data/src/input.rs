@@ -67,7 +67,7 @@ impl Input {
             reader,
         };
         let Some(compression) = compression::find(&head) else {
-            return archive::only_member(input(head, Box::new(reader)))?.decoded();
+            return input(head, Box::new(reader)).extracted()?.decoded();
         };
         let decoder = compression.decompress(Box::new(reader));
         let decoder = decoder.map_err(|source| Error::reading(&file, source))?;
@@ -78,7 +78,25 @@ impl Input {
             return Err(error.remedy("decompress the file"));
         }
         let reader = BufReader::with_capacity(BUFFER, reader);
-        archive::only_member(input(head, Box::new(reader)))?.decoded()
+        input(head, Box::new(reader)).extracted()?.decoded()
+    }
+
+    /// The only file of a ZIP archive.
+    fn extracted(mut self) -> Result<Self> {
+        if !archive::is_zip(&self.head) {
+            return Ok(self);
+        }
+        let packed = self.take(u64::MAX)?;
+        let bytes = match archive::only_member(&self.file, &packed)? {
+            None => packed,
+            Some((name, bytes)) => {
+                self.name = name;
+                self.head = bytes.iter().copied().take(HEAD).collect();
+                bytes
+            }
+        };
+        self.reader = Box::new(Cursor::new(bytes));
+        Ok(self)
     }
 
     /// Text in UTF-16 as UTF-8.

@@ -86,12 +86,15 @@ fn has_numbers(column: &Column) -> bool {
     matches!(&column.data, ColumnData::Numeric(numbers) if numbers.iter().any(|x| !x.is_nan()))
 }
 
-/// Reads the files of a folder; `None` if there are none. Hidden files and those that begin with
-/// `_` do not count: programs leave them as marks.
+/// Reads a folder as one data set: one that a format knows, or one of files with the rows of one
+/// table. Hidden files and those that begin with `_` do not count: programs leave them as marks.
 ///
 /// # Errors
-/// As [`read`], and if the files are of several kinds.
-pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Option<Loaded>> {
+/// As [`read`], and if the folder is none of these.
+pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Loaded> {
+    if let Some(loaded) = formats::read_folder(folder, options)? {
+        return Ok(loaded);
+    }
     let name = folder.display().to_string();
     let entries = std::fs::read_dir(folder).map_err(|error| Error::reading(&name, error))?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -105,15 +108,20 @@ pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Option<Loaded
     let fail = |found: String, expected: &str, remedy: &str| {
         Err(Error::invalid(Location::file(&name), found, expected).remedy(remedy))
     };
-    if !folders.is_empty() {
-        return match folders.iter().any(|folder| is_partition(folder)) {
-            false => Ok(None),
-            true => fail(
-                format!("folders in a folder ({})", names(&folders)),
-                "files with the rows of one table",
-                "give the files as a pattern such as FOLDER/*/*.parquet",
-            ),
-        };
+    if folders.iter().any(|folder| is_partition(folder)) {
+        return fail(
+            format!("folders in a folder ({})", names(&folders)),
+            "files with the rows of one table",
+            "give the files as a pattern such as FOLDER/*/*.parquet",
+        );
+    }
+    if files.is_empty() || !folders.is_empty() {
+        let expected = formats::help().replacen('A', "a", 1);
+        return fail(
+            "a folder of no known format".to_owned(),
+            &expected,
+            "give the file itself",
+        );
     }
     let ending = |path: &PathBuf| {
         let name = path.to_string_lossy().to_lowercase();
@@ -131,10 +139,7 @@ pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Option<Loaded
             "give the file itself, or a pattern such as FOLDER/*.csv",
         );
     }
-    match files.is_empty() {
-        true => Ok(None),
-        false => read(&name, &files, options).map(Some),
-    }
+    read(&name, &files, options)
 }
 
 /// Whether the name of a folder is a value of its rows: `year=2024`.
@@ -289,4 +294,101 @@ fn join_blocks(mut block: Block, added: Block) -> Result<Block, String> {
         _ => return Err("numbers of another type".to_owned()),
     };
     Ok(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Place, gzip};
+    use crate::{Source, read};
+
+    fn load(source: &str) -> Result<Loaded> {
+        read(&Source::parse(source)?, &ReadOptions::default())
+    }
+
+    fn texts(loaded: &Loaded, name: &str) -> Vec<Option<String>> {
+        let column = loaded.train.column(name).unwrap();
+        (0..loaded.train.rows).map(|row| column.text(row)).collect()
+    }
+
+    #[test]
+    fn parts_are_one_table_whose_cells_know_their_files() {
+        let place = Place::new(
+            "parts",
+            &[
+                ("part-1.csv", b"a,b\n1,2.50\n3,4\n".to_vec()),
+                ("part-2.csv.gz", gzip(b"b,a\n\nx,5\n7.0,6\n")),
+                ("_SUCCESS", Vec::new()),
+            ],
+        );
+        let folder = place.path().display().to_string();
+        let pattern = format!("{folder}/part-*");
+        for source in [
+            &folder,
+            &pattern,
+            &format!("{folder}/part-1.csv,{folder}/part-2.csv.gz"),
+        ] {
+            let loaded = load(source).unwrap();
+            assert_eq!(loaded.train.file, *source);
+            let cells = |cells: [&str; 4]| cells.map(|cell| Some(cell.to_owned()));
+            assert_eq!(texts(&loaded, "a"), cells(["1", "3", "5", "6"]));
+            // Numbers beside the text of another file keep their spelling.
+            assert_eq!(texts(&loaded, "b"), cells(["2.50", "4", "x", "7.0"]));
+            let place = |row| loaded.train.cell(row, "b").to_string();
+            assert_eq!(place(1), format!("{folder}/part-1.csv:3: column \"b\""));
+            assert_eq!(place(2), format!("{folder}/part-2.csv.gz:3: column \"b\""));
+            let kept = loaded.train.keep(&[0, 3]);
+            assert_eq!(
+                kept.cell(1, "b").to_string(),
+                format!("{folder}/part-2.csv.gz:4: column \"b\"")
+            );
+        }
+        assert_eq!(Source::parse(&pattern).unwrap().name(), "part");
+    }
+
+    #[test]
+    fn a_folder_of_no_known_format_is_refused_with_what_can_be_read() {
+        let error = load(env!("CARGO_MANIFEST_DIR")).unwrap_err().to_string();
+        let expected = "a folder of no known format, expected a file (idx";
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn files_that_are_no_parts_of_one_table_are_named() {
+        let place = Place::new(
+            "no-parts",
+            &[
+                ("mixed/a.csv", b"a,b\n1,2\n".to_vec()),
+                ("mixed/b.jsonl", b"{\"a\": 1}\n".to_vec()),
+                ("other/a.csv", b"a,b\n1,2\n".to_vec()),
+                ("other/b.csv", b"a,c\n1,2\n".to_vec()),
+                ("more/a.csv", b"a\n1\n".to_vec()),
+                ("more/b.csv", b"a,c\n1,2\n".to_vec()),
+                ("hive/year=2024/a.csv", b"a\n1\n".to_vec()),
+            ],
+        );
+        for (folder, expected) in [
+            (
+                "mixed",
+                "found files of several kinds (\"a.csv\", \"b.jsonl\")",
+            ),
+            (
+                "other",
+                "b.csv: found no column \"b\", expected the columns of ",
+            ),
+            (
+                "more",
+                "b.csv: found the column \"c\", expected only the columns of ",
+            ),
+            ("hive", "found folders in a folder (\"year=2024\")"),
+        ] {
+            let message = load(&place.path().join(folder).display().to_string()).unwrap_err();
+            assert!(message.to_string().contains(expected), "{message}");
+        }
+        let none = load("no-such-*.csv").unwrap_err().to_string();
+        assert!(
+            none.contains("found no file that matches \"no-such-*.csv\""),
+            "{none}"
+        );
+    }
 }

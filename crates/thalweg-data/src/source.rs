@@ -176,7 +176,7 @@ pub fn files(text: &str) -> Result<Vec<PathBuf>> {
 
 fn read_path(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     match path.is_dir() {
-        true => formats::read_folder(path, options),
+        true => parts::read_folder(path, options),
         false => formats::read(Input::open(path)?, options),
     }
 }

@@ -66,6 +66,20 @@ pub fn append(
         LargeBinary => bytes(column, array.as_binary::<i64>().iter(), missing)?,
         BinaryView => bytes(column, array.as_binary_view().iter(), missing)?,
         Dictionary(..) => dictionary(column, array, missing, faults)?,
+        Time32(_) | Time64(_) | Duration(_) => seconds(column, array),
+        Decimal32(..) => decimals(column, array.as_primitive::<Decimal32Type>(), faults),
+        Decimal64(..) => decimals(column, array.as_primitive::<Decimal64Type>(), faults),
+        Decimal128(..) => decimals(column, array.as_primitive::<Decimal128Type>(), faults),
+        Decimal256(..) => decimals(column, array.as_primitive::<Decimal256Type>(), faults),
+        kind => return Err(format!("type {kind}")),
+    }
+    Ok(())
+}
+
+/// Adds times of day and durations, as seconds.
+fn seconds(column: &mut TypedColumn, array: &dyn Array) {
+    use DataType::*;
+    match array.data_type() {
         Time32(unit) if *unit == TimeUnit::Second => numbers(
             column,
             array.as_primitive::<Time32SecondType>(),
@@ -114,13 +128,8 @@ pub fn append(
             false,
             |x| x as f64 / 1e9,
         ),
-        Decimal32(..) => decimals(column, array.as_primitive::<Decimal32Type>(), faults),
-        Decimal64(..) => decimals(column, array.as_primitive::<Decimal64Type>(), faults),
-        Decimal128(..) => decimals(column, array.as_primitive::<Decimal128Type>(), faults),
-        Decimal256(..) => decimals(column, array.as_primitive::<Decimal256Type>(), faults),
-        kind => return Err(format!("type {kind}")),
+        _ => column.fill(column.len() + array.len()),
     }
-    Ok(())
 }
 
 /// Adds each value with `push`.

@@ -12,11 +12,13 @@ const RECORDS_FOR_DELIMITER: usize = 200;
 const RECORDS_FOR_HEADER: usize = 1000;
 
 /// The delimiter that cuts most records of the sample into the same number of cells, at least two;
-/// among equals the one that gives more cells. A comma when none does.
+/// among equals the one that gives more cells. A comma when none does; white space (a space) where
+/// it alone makes a table, most of it numbers.
 pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
     let mut best = (0.0, 1, b',');
-    for candidate in DELIMITERS {
+    for candidate in DELIMITERS.into_iter().chain([b' ']) {
         let mut counts: Vec<usize> = Vec::new();
+        let (mut all, mut of_numbers) = (0, 0);
         each_record(
             sample,
             complete,
@@ -24,6 +26,11 @@ pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
             RECORDS_FOR_DELIMITER,
             |cells| {
                 counts.push(cells.len());
+                all += cells.len();
+                of_numbers += cells
+                    .iter()
+                    .filter(|cell| cell.parse::<f64>().is_ok())
+                    .count();
             },
         );
         counts.sort_unstable();
@@ -32,7 +39,15 @@ pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
         };
         let same = counts.iter().filter(|&&count| count == median).count();
         let fraction = same as f64 / counts.len() as f64;
-        if median > 1 && (fraction, median) > (best.0, best.1) {
+        let is_better = match candidate {
+            // As in `18.0  8  307.0 …<tab>"a name"`, but not in `1 000<tab>2 000`.
+            b' ' => {
+                let beside = best.1 <= 2 && median > best.1 + 4 && fraction >= best.0;
+                (best.0 == 0.0 || beside) && fraction > 0.9 && 2 * of_numbers > all
+            }
+            _ => (fraction, median) > (best.0, best.1),
+        };
+        if median > 1 && is_better {
             best = (fraction, median, candidate);
         }
     }
@@ -206,6 +221,14 @@ mod tests {
             ("a|b|c\n1|2|3\n", b'|'),
             ("\"x;y;z\",b\n\"1;2;3\",2\n", b','),
             ("alone\n1\n2\n", b','),
+            ("  1.5   2 x\n 12.25  3 y\n", b' '),
+            (
+                "18.0  8 307.0 1 2 3\t\"a car\"\n15.0  8 350.0 4 5 6\t\"b\"\n",
+                b' ',
+            ),
+            ("1 000\t2 000\n3 000\t4 000\n", b'\t'),
+            ("a word\nor two\n", b','),
+            ("2024-01-01 12:00,3.5\n2024-01-02 12:00,4.5\n", b','),
         ] {
             assert_eq!(delimiter(text.as_bytes(), true), expected, "{text:?}");
         }

@@ -35,11 +35,15 @@ pub enum Scan {
     AfterQuote(usize, usize),
 }
 
-/// Cuts the first record of `bytes` into `cells`.
+/// Cuts the first record of `bytes` into `cells`. Where the delimiter is a space, any white space
+/// is one.
 pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) -> Scan {
     cells.clear();
     let blank =
         |i: usize| matches!(bytes.get(i), Some(&b) if b == b' ' || (b == b'\t' && b != delimiter));
+    let is_spaced = delimiter == b' ';
+    let is_end =
+        |&b: &u8| b == delimiter || matches!(b, b'\n' | b'\r') || (is_spaced && b == b'\t');
     let mut i = 0;
     loop {
         while blank(i) {
@@ -70,21 +74,21 @@ pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) ->
                 escaped,
                 quoted: true,
             });
+            let end = i;
             while blank(i) {
                 i += 1;
             }
             match bytes.get(i) {
                 None | Some(b'\n' | b'\r') => {}
                 Some(&b) if b == delimiter => {}
+                Some(_) if is_spaced && i > end => i -= 1,
                 Some(_) => return Scan::AfterQuote(i, cells.len() - 1),
             }
         } else {
-            while let Some(&b) = bytes.get(i) {
-                if b == delimiter || b == b'\n' || b == b'\r' {
-                    break;
-                }
-                i += 1;
-            }
+            i = bytes[i..]
+                .iter()
+                .position(is_end)
+                .map_or(bytes.len(), |n| i + n);
             let mut end = i;
             while end > start && blank(end - 1) {
                 end -= 1;
@@ -95,6 +99,14 @@ pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) ->
                 escaped: false,
                 quoted: false,
             });
+        }
+        if is_spaced && blank(i) {
+            // White space before the end of a line is no delimiter.
+            i += bytes[i..]
+                .iter()
+                .take_while(|b| matches!(b, b' ' | b'\t'))
+                .count();
+            i -= usize::from(!matches!(bytes.get(i), None | Some(b'\n' | b'\r')));
         }
         match (bytes.get(i), bytes.get(i + 1)) {
             (None, _) if at_end => return Scan::Record(i),
@@ -347,4 +359,28 @@ pub fn newlines(record: &[u8], cells: &[Cell]) -> u64 {
         bytes.iter().filter(|&&b| b == b'\n').count() as u64
     };
     1 + cells.iter().filter(inside).map(count).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
+        let reader = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
+        let mut records = Records::new("t".to_owned(), reader).unwrap();
+        records.delimiter = delimiter;
+        let mut all = Vec::new();
+        while let Some(record) = records.next().unwrap() {
+            all.push(record.lossy());
+        }
+        all
+    }
+
+    #[test]
+    fn any_white_space_is_one_delimiter_where_the_delimiter_is_a_space() {
+        let text = "  1.5   2 \tx \n\n\"a b\"  \"c\"\t3\r\n4 5 6";
+        let expected = [["1.5", "2", "x"], ["a b", "c", "3"], ["4", "5", "6"]];
+        assert_eq!(records(text, b' '), expected);
+        assert_eq!(records("1 2\t3\n", b'\t'), [["1 2", "3"]]);
+    }
 }

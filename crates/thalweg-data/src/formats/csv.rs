@@ -22,7 +22,7 @@ use crate::table::{Column, Lines, Table};
 pub static FORMAT: Format = Format {
     description: Description {
         name: "csv",
-        summary: "delimited text (comma, tab, semicolon, pipe), also gzipped; header, types and missing values are detected",
+        summary: "delimited text (comma, tab, semicolon, pipe, white space); header, types and missing values are detected",
         equation: "",
         source: "RFC 4180",
         parameters: &[],

@@ -38,7 +38,7 @@ pub static FORMAT: Format = Format {
     },
     write: None,
     folder: Some(Folder {
-        summary: "a folder of images for each class",
+        summary: "images, a folder for each class",
         recognizes: |folder| {
             has_images(folder)
                 || has_classes(folder)
@@ -292,35 +292,14 @@ fn common_shape(images: &[Image]) -> [usize; 3] {
 mod tests {
     use super::*;
     use crate::ExpectedColumns;
-    use crate::formats::{read, read_folder};
+    use crate::formats::read;
     use crate::images::tests::encode;
     use crate::input::Input;
+    use crate::testing::Place;
     use png::ColorType::{Grayscale, Rgb};
 
-    /// A folder that is removed at the end.
-    struct Place(PathBuf);
-
-    impl Place {
-        fn new(name: &str, files: &[(&str, Vec<u8>)]) -> Self {
-            let folder =
-                std::env::temp_dir().join(format!("thalweg-images-{name}-{}", std::process::id()));
-            for (file, bytes) in files {
-                let path = folder.join(file);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, bytes).unwrap();
-            }
-            Self(folder)
-        }
-
-        fn read(&self, options: &ReadOptions) -> Result<Loaded> {
-            read_folder(&self.0, options)
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn load(place: &Place, options: &ReadOptions) -> Result<Loaded> {
+        read_folder(place.path(), options)
     }
 
     fn gray(value: u8) -> Vec<u8> {
@@ -356,7 +335,7 @@ mod tests {
                 (".DS_Store", vec![0]),
             ],
         );
-        let loaded = place.read(&ReadOptions::default()).unwrap();
+        let loaded = load(&place, &ReadOptions::default()).unwrap();
         assert_eq!(
             pixels(&loaded.train),
             (&[1, 2][..], &[1, 1, 2, 2, 3, 3][..])
@@ -379,7 +358,7 @@ mod tests {
                 ("val/a/1.png", gray(5)),
             ],
         );
-        let loaded = place.read(&ReadOptions::default()).unwrap();
+        let loaded = load(&place, &ReadOptions::default()).unwrap();
         let expected = [8, 8, 9, 9, 10, 10, 7, 7, 7, 7, 7, 7, 9, 9, 9, 9, 9, 9];
         assert_eq!(pixels(&loaded.train), (&[3, 1, 2][..], &expected[..]));
         assert_eq!(
@@ -401,7 +380,7 @@ mod tests {
             }),
             ..Default::default()
         };
-        let loaded = place.read(&options).unwrap();
+        let loaded = load(&place, &options).unwrap();
         assert_eq!(pixels(&loaded.train), (&[1, 2][..], &[4, 4][..]));
         assert!(loaded.train.column("label").is_none());
         let single = read(Input::bytes("1.png", gray(6)).unwrap(), &options).unwrap();
@@ -414,7 +393,9 @@ mod tests {
             "damaged",
             &[("a/1.png", gray(1)), ("b/2.jpg", b"\xff\xd8\xff".to_vec())],
         );
-        let message = place.read(&ReadOptions::default()).unwrap_err().to_string();
+        let message = load(&place, &ReadOptions::default())
+            .unwrap_err()
+            .to_string();
         assert!(
             message.contains("2.jpg: found a damaged image ("),
             "{message}"

@@ -33,7 +33,6 @@ use crate::foreign;
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::parts;
 use crate::table::Table;
 
 /// All formats; the last one is used for text that no other format recognizes.
@@ -123,20 +122,13 @@ fn writer(name: &str) -> Result<(String, Writer)> {
     }
 }
 
-/// Reads a folder as one data set.
+/// Reads a folder that a format knows as one data set; `None` if none does.
 ///
 /// # Errors
-/// If no format recognizes it, or a file is damaged.
-pub fn read_folder(path: &Path, options: &ReadOptions) -> Result<Loaded> {
-    match folders().find(|folder| (folder.recognizes)(path)) {
-        Some(folder) => (folder.read)(path, options),
-        None => parts::read_folder(path, options)?.ok_or_else(|| {
-            let location = Location::file(path.display().to_string());
-            let found = "a folder of no known format";
-            Error::invalid(location, found, help().replacen('A', "a", 1))
-                .remedy("give the file itself")
-        }),
-    }
+/// If a file is damaged.
+pub fn read_folder(path: &Path, options: &ReadOptions) -> Result<Option<Loaded>> {
+    let known = folders().find(|folder| (folder.recognizes)(path));
+    known.map(|folder| (folder.read)(path, options)).transpose()
 }
 
 fn folders() -> impl Iterator<Item = &'static Folder> {

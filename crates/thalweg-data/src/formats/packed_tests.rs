@@ -48,6 +48,17 @@ fn zstd_xz_and_bzip2_are_read_and_their_damage_is_named() {
 }
 
 #[test]
+fn text_that_begins_as_bzip2_does_is_text() {
+    assert_eq!(
+        read_file("t.csv", b"BZh,b\n1,2\n".to_vec())
+            .unwrap()
+            .train
+            .rows,
+        1
+    );
+}
+
+#[test]
 fn a_zip_archive_of_one_table_is_read() {
     let table = ("folder/t.csv", TABLE.as_bytes());
     let junk = [

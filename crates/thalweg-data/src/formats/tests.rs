@@ -73,20 +73,6 @@ fn a_file_cut_off_anywhere_is_refused_by_name() {
     }
 }
 
-#[test]
-fn a_folder_of_no_known_format_is_refused_with_what_can_be_read() {
-    let error = read_folder(
-        Path::new(env!("CARGO_MANIFEST_DIR")),
-        &ReadOptions::default(),
-    )
-    .unwrap_err();
-    let error = error.to_string();
-    assert!(
-        error.contains("a folder of no known format, expected a file (idx"),
-        "{error}"
-    );
-}
-
 /// Reads the bytes as every format, and makes datasets of them where that succeeds.
 fn survive(bytes: &[u8]) {
     for format in [None].into_iter().chain(names().into_iter().map(Some)) {

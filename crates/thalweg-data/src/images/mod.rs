@@ -46,7 +46,11 @@ impl Image {
     pub fn planes(&self, [channels, height, width]: [usize; 3]) -> Vec<u8> {
         let pixels = match (self.height, self.width) == (height, width) {
             true => std::borrow::Cow::Borrowed(&self.pixels),
-            false => std::borrow::Cow::Owned(resize(self, height, width)),
+            false => std::borrow::Cow::Owned(resize(
+                &self.pixels,
+                [self.height, self.width, self.channels],
+                [height, width],
+            )),
         };
         let gray = |pixel: &[u8]| match *pixel {
             // Luma of ITU-R BT.601, as Pillow has it.

@@ -1,15 +1,13 @@
 //! Resizing: a triangle over the source of each pixel, as wide as what it stands for.
 
-use super::Image;
-
-/// The pixels of an image in another size.
-pub fn resize(image: &Image, height: usize, width: usize) -> Vec<u8> {
-    let channels = image.channels;
-    let columns = weights(image.width, width);
-    let rows = weights(image.height, height);
+/// The pixels of an image of lines, pixels a line and channels in another size.
+pub fn resize(pixels: &[u8], from: [usize; 3], [height, width]: [usize; 2]) -> Vec<u8> {
+    let [own_height, own_width, channels] = from;
+    let columns = weights(own_width, width);
+    let rows = weights(own_height, height);
     // First every line, then every column.
-    let mut lines = vec![0f32; image.height * width * channels];
-    let from_lines = image.pixels.chunks_exact(image.width * channels);
+    let mut lines = vec![0f32; own_height * width * channels];
+    let from_lines = pixels.chunks_exact(own_width * channels);
     for (line, out) in from_lines.zip(lines.chunks_exact_mut(width * channels)) {
         for (pixel, (start, weights)) in out.chunks_exact_mut(channels).zip(&columns) {
             for (weight, from) in weights
@@ -61,24 +59,13 @@ fn weights(from: usize, to: usize) -> Vec<(usize, Vec<f32>)> {
 mod tests {
     use super::*;
 
-    fn gray(width: usize, height: usize, pixels: &[u8]) -> Image {
-        let pixels = pixels.to_vec();
-        Image {
-            width,
-            height,
-            channels: 1,
-            pixels,
-        }
-    }
-
     #[test]
     fn sizes_change_as_pillow_changes_them() {
         // Pillow: Image.resize((w, h), BILINEAR).
-        let wide = gray(4, 1, &[0, 100, 200, 40]);
-        assert_eq!(resize(&wide, 1, 2), [71, 117]);
-        assert_eq!(resize(&gray(2, 1, &[0, 100]), 1, 4), [0, 25, 75, 100]);
-        let square = gray(2, 2, &[0, 100, 200, 40]);
-        assert_eq!(resize(&square, 1, 1), [85]);
-        assert_eq!(resize(&square, 2, 2), [0, 100, 200, 40]);
+        assert_eq!(resize(&[0, 100, 200, 40], [1, 4, 1], [1, 2]), [71, 117]);
+        assert_eq!(resize(&[0, 100], [1, 2, 1], [1, 4]), [0, 25, 75, 100]);
+        let square = [0, 100, 200, 40];
+        assert_eq!(resize(&square, [2, 2, 1], [1, 1]), [85]);
+        assert_eq!(resize(&square, [2, 2, 1], [2, 2]), square);
     }
 }
