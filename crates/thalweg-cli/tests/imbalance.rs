@@ -131,7 +131,7 @@ fn weights_of_classes_move_answers_and_not_probabilities() {
     let place = Workplace::new();
     place.write("f.csv", frauds());
     let share = frauds().lines().filter(|line| line.ends_with(",1")).count() as f64 / 2000.0;
-    let mut run = |arguments: &str, out: &str| {
+    let run = |arguments: &str, out: &str| {
         place.succeed(&format!(
             "train f.csv {LINEAR} {arguments} --quiet --out {out}"
         ));

@@ -89,7 +89,7 @@ fn descent_ends_at_weighted_least_squares_at_every_batch_size() {
     place.write("w.csv", text);
     place.write("q.csv", "x\n0\n1\n");
     let data = "w.csv --target y --sample-weight w --hidden none --no-standardize --no-validation --test-fraction 0";
-    let mut check = |settings: &str, out: &str, tolerance: f64| {
+    let check = |settings: &str, out: &str, tolerance: f64| {
         place.succeed(&format!("train {data} {settings} --quiet --out {out}"));
         let found = predicted(&place, &format!("{out} q.csv"));
         for (found, wanted) in found.iter().zip([solution[0], solution[0] + solution[1]]) {
