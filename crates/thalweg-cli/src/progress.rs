@@ -48,7 +48,9 @@ impl<'a> Progress<'a> {
     fn line(&self, report: &EpochReport) {
         let width = self.epochs.to_string().len();
         let validation = report.validation_loss.map_or(String::new(), |loss| {
-            format!("  validation {}", figure(loss))
+            let score = report.validation_score;
+            let score = score.map_or(String::new(), |score| format!("  score {}", figure(score)));
+            format!("  validation {}{score}", figure(loss))
         });
         let best = if report.is_best { "  best" } else { "" };
         self.terminal.line(&format!(

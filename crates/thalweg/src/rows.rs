@@ -1,6 +1,8 @@
 //! The rows of a run, as the network sees them: read from files, or borrowed from the caller.
 
-use thalweg_core::dataset::{Dataset, DatasetRef, TargetsRef};
+use thalweg_core::dataset::{
+    Dataset, DatasetRef, Features, Targets, TargetsRef, Values, ValuesRef,
+};
 use thalweg_core::error::Error;
 use thalweg_core::source::RowSource;
 use thalweg_data::preprocess::{InputColumn, TargetScaling};
@@ -158,15 +160,73 @@ impl<'a> RunRows<'a> {
             sample_weight: None,
             class_weights: None,
         };
+        let mut notes = Vec::new();
+        let mut part = |rows: DatasetRef<'a>| weighty(rows, &mut notes);
         Ok(Self {
             preprocessing,
-            train: Part::Borrowed(train),
-            validation: rows.validation.map(Part::Borrowed),
-            test: rows.test.map(Part::Borrowed),
+            train: part(train)?,
+            validation: rows.validation.map(&mut part).transpose()?,
+            test: rows.test.map(&mut part).transpose()?,
             has_own_test: rows.test.is_some(),
             split: Split::default(),
             has_own_validation: rows.validation.is_some(),
-            notes: Vec::new(),
+            notes,
         })
     }
+}
+
+/// Borrowed rows without those of weight 0, which are as good as absent, and a note on them.
+fn weighty<'a>(part: DatasetRef<'a>, notes: &mut Vec<Note>) -> Result<Part<'a>> {
+    let count = part.features.rows();
+    // What does not fit is refused with all other rows, later.
+    let fits = |weights: &&[f32]| weights.len() == count && part.targets.rows() == count;
+    let weights = part.weights.filter(fits).unwrap_or_default();
+    if !weights.contains(&0.0) {
+        return Ok(Part::Borrowed(part));
+    }
+    let rows: Vec<usize> = (0..count).filter(|row| weights[*row] != 0.0).collect();
+    if rows.is_empty() {
+        let found = format!("0 for all {count} rows");
+        return Err(Error::invalid("weights", found, "at least one above 0").into());
+    }
+    let left = count - rows.len();
+    let text = format!("{left} of {count} rows left out: rows of weight 0");
+    notes.push(Note::info(text));
+    let width = part.features.width;
+    let each = || rows.iter().flat_map(|row| part.features.row(*row));
+    let values = match part.features.values {
+        ValuesRef::U8 {
+            bytes,
+            scale,
+            offset,
+        } => Values::U8 {
+            bytes: (rows.iter())
+                .flat_map(|row| &bytes[row * width..][..width])
+                .copied()
+                .collect(),
+            scale,
+            offset,
+        },
+        ValuesRef::F64(_) => Values::F64(each().collect()),
+        ValuesRef::F32(_) | ValuesRef::Columns(_) => {
+            Values::F32(each().map(|value| value as f32).collect())
+        }
+    };
+    let targets = match part.targets {
+        TargetsRef::Classes(classes) => {
+            Targets::Classes(rows.iter().map(|row| classes[*row]).collect())
+        }
+        TargetsRef::Values { width, values } => Targets::Values {
+            width,
+            values: (rows.iter())
+                .flat_map(|row| &values[row * width..][..width])
+                .copied()
+                .collect(),
+        },
+    };
+    Ok(Part::Held(Dataset {
+        features: Features { width, values },
+        targets,
+        weights: Some(rows.iter().map(|row| weights[*row]).collect()),
+    }))
 }

@@ -36,6 +36,41 @@ fn borrowed_rows_are_trained_on_as_they_are() {
 }
 
 #[test]
+fn borrowed_rows_of_weight_0_are_as_good_as_absent() {
+    let (x, y) = line();
+    let weights: Vec<f32> = (0..64).map(|i| (i % 3) as f32).collect();
+    let kept = |values: &mut dyn Iterator<Item = f64>| -> Vec<f64> {
+        let kept = values.zip(&weights).filter(|(_, weight)| **weight > 0.0);
+        kept.map(|(value, _)| value).collect()
+    };
+    let fewer_x: Vec<f32> = (kept(&mut x.iter().map(|x| f64::from(*x))).iter())
+        .map(|x| *x as f32)
+        .collect();
+    let fewer_y = kept(&mut y.iter().copied());
+    let fewer: Vec<f32> = weights
+        .iter()
+        .copied()
+        .filter(|weight| *weight > 0.0)
+        .collect();
+    let all = of_line(&x, &y).weights(&weights).epochs(3).fit().unwrap();
+    let less = of_line(&fewer_x, &fewer_y)
+        .weights(&fewer)
+        .epochs(3)
+        .fit()
+        .unwrap();
+    assert_eq!(all.description().outcome.rows.train, 42);
+    let rows = FeaturesRef::f32(1, &x);
+    assert_eq!(all.predict(rows).unwrap(), less.predict(rows).unwrap());
+    let none = vec![0.0; 64];
+    let error = of_line(&x, &y)
+        .weights(&none)
+        .fit()
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("0 for all 64 rows"), "{error}");
+}
+
+#[test]
 fn a_model_is_shared_among_threads_and_survives_its_file() {
     fn shared<T: Send + Sync>(_: &T) {}
     let (x, y) = line();
