@@ -51,11 +51,12 @@ fn logistic(rows: &[[f64; 3]], y: &[f64], weights: &[f64]) -> Vec<f64> {
         for ((x, y), w) in rows.iter().zip(y).zip(weights) {
             let z: f64 = x.iter().zip(&theta).map(|(x, t)| x * t).sum();
             let p = 1.0 / (1.0 + (-z).exp());
-            for i in 0..3 {
-                gradient[i] += w * (p - y) * x[i];
-                for j in 0..3 {
-                    hessian[i][j] += w * p * (1.0 - p) * x[i] * x[j];
-                }
+            let curvature = w * p * (1.0 - p);
+            for ((g, row), xi) in gradient.iter_mut().zip(&mut hessian).zip(x) {
+                *g += w * (p - y) * xi;
+                row.iter_mut()
+                    .zip(x)
+                    .for_each(|(h, xj)| *h += curvature * xi * xj);
             }
         }
         let step = solve(hessian, gradient);

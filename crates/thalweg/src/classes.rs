@@ -13,6 +13,7 @@ use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::initializers::output_bias;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::Decision;
+use thalweg_core::source::RowSource;
 use thalweg_core::spec::{NetworkSpec, Sampling};
 use thalweg_data::error::quote;
 use thalweg_data::{Note, Preprocessing, Task};
@@ -52,6 +53,15 @@ pub(crate) fn weights<'a>(rows: DatasetRef<'a>, factors: Option<&[f64]>) -> Opti
         rows.weights.map_or(1.0, |weights| weights[row]) * factors[*class as usize] as f32
     };
     Some(classes.iter().enumerate().map(weight).collect())
+}
+
+/// Rows with other weights, as a source of batches.
+pub(crate) fn weighted<'a>(
+    rows: Option<DatasetRef<'a>>,
+    weights: Option<&'a [f32]>,
+) -> Option<Box<dyn RowSource + 'a>> {
+    let source = |rows| -> Box<dyn RowSource + 'a> { Box::new(DatasetRef { weights, ..rows }) };
+    rows.map(source)
 }
 
 /// What makes a network that learned p̃(k) ∝ vₖ·p(k) predict p(k), and answer as before.

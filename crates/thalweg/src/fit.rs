@@ -4,13 +4,11 @@ use std::fs::File;
 
 use thalweg_core::Isa;
 use thalweg_core::cpu;
-use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::error::Error as EngineError;
 use thalweg_core::initializers::start_at_prior;
 use thalweg_core::search::Surface;
 use thalweg_core::solvers::{self, is_solver};
-use thalweg_core::source::RowSource;
 use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Observer, Position, Run, StoppedBy, train};
 use thalweg_data::Note;
@@ -226,23 +224,14 @@ impl Training<'_> {
         let refit = (self.config.refit)
             .then(|| Refit::before(&*engine, training))
             .transpose()?;
-        let validation = self.rows.validation.as_ref().map(Part::view);
         // The best epoch is that of the objective, class weights included.
         let factors = self.weighting.factors.as_deref();
+        let validation = self.rows.validation.as_ref().map(Part::view);
         let weights = validation.and_then(|rows| classes::weights(rows, factors));
-        let watched = validation.map(|rows| -> Box<dyn RowSource> {
-            let weights = weights.as_deref();
-            Box::new(DatasetRef { weights, ..rows })
-        });
+        let watched = classes::weighted(validation, weights.as_deref());
         let mut run = Run::with_sources(engine, training, self.rows.train.source(), watched)
             .map_err(|error| job.locate(error))?;
-        if let (Some(metric), Some(validation)) = (&self.config.judging.metric, validation) {
-            let correction = self.weighting.correction.as_ref();
-            let (config, rows) = (self.config, self.rows);
-            run.select_by(judging::selection(
-                metric, config, rows, validation, correction,
-            )?);
-        }
+        judging::select(&mut run, self.config, self.rows, self.weighting)?;
         let mut lines = job.lines.clone();
         if let Some(model) = &job.model {
             let (checkpoint, line) = model.checkpoint(&self.config.training, &parameters)?;

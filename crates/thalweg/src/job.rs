@@ -147,12 +147,9 @@ impl<'a> Job<'a> {
             (None, Base::File(path)) => Some(path.as_path()),
             _ => None,
         };
-        let is_old = (base.as_ref()).is_some_and(|base| base.format < FULL_WEIGHTS);
-        if is_old && rows.train.view().weights.is_some() {
-            tell(&Note::warning(
-                "the config is of an earlier version, which divided every batch by its own weights: now                  weights act fully at every batch size, and the model will be another",
-            ));
-        }
+        note_on_weights(base.as_ref(), &rows)
+            .iter()
+            .for_each(&mut *tell);
         let Resolved {
             config,
             reasons,
@@ -259,6 +256,17 @@ impl<'a> Job<'a> {
             _ => error.into(),
         }
     }
+}
+
+/// A note where a config of an earlier version meets rows with weights.
+fn note_on_weights(base: Option<&Config>, rows: &RunRows) -> Option<Note> {
+    let is_old = base.is_some_and(|base| base.format < FULL_WEIGHTS);
+    (is_old && rows.train.view().weights.is_some()).then(|| {
+        Note::warning(
+            "the config is of an earlier version, which divided every batch by its own weights: now weights act \
+             fully at every batch size, and the model will be another",
+        )
+    })
 }
 
 /// The config of the run in the folder that a run goes on with; none when there is nothing yet.

@@ -6,11 +6,11 @@ use thalweg_core::error::Error;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::{Decision, METRICS, Threshold, scores};
 use thalweg_core::registry::Choice;
-use thalweg_core::train::Selection;
+use thalweg_core::train::{Run, Selection};
 use thalweg_data::error::quote;
 use thalweg_data::{Note, Task};
 
-use crate::classes::Correction;
+use crate::classes::{Correction, Weighting};
 use crate::config::Config;
 use crate::error::Result;
 use crate::request::Request;
@@ -69,8 +69,28 @@ pub(crate) fn resolve(
     }
 }
 
+/// Has a run select its best epoch by the metric of the config, if there is one.
+pub(crate) fn select<'a>(
+    run: &mut Run<'a>,
+    config: &'a Config,
+    rows: &'a RunRows,
+    weighting: &'a Weighting,
+) -> Result<()> {
+    if let (Some(metric), Some(validation)) = (&config.judging.metric, &rows.validation) {
+        let correction = weighting.correction.as_ref();
+        run.select_by(selection(
+            metric,
+            config,
+            rows,
+            validation.view(),
+            correction,
+        )?);
+    }
+    Ok(())
+}
+
 /// The score by which a metric selects the best epoch on the validation rows.
-pub(crate) fn selection<'a>(
+fn selection<'a>(
     metric: &Choice,
     config: &Config,
     rows: &'a RunRows,
