@@ -109,6 +109,7 @@ impl TypedColumn {
     }
 
     /// Adds numbers, NaN where missing.
+    #[cfg(feature = "columnar")]
     pub fn extend(&mut self, numbers: impl Iterator<Item = f64>, integers: bool) {
         match &mut self.state {
             State::Numbers(all) => {
