@@ -57,19 +57,21 @@ fn order(features: &[&Column], targets: &Targets) -> Option<Note> {
     let by = name.map_or(String::new(), |name| quote(name));
     let neighbours = format!("the target changes little from row to row (correlation {alike:.2})");
     let remedy = "validate on later rows by `data.split.by` ordered";
-    let text = match is_time {
+    // Rows may be sorted by something else, such as a price: only an order in time is a warning.
+    let (note, text): (fn(String) -> Note, String) = match is_time {
         Order::Time if alike < ALIKE_IF_ORDERED => {
             return Some(Note::info(format!(
                 "rows are in the order of {by}: to predict later rows, {remedy}"
             )));
         }
         Order::Time | Order::Counter if alike >= ALIKE_IF_ORDERED => {
-            format!("rows are in the order of {by}, and {neighbours}")
+            let text = format!("rows are in the order of {by}, and {neighbours}");
+            (Note::warning, text)
         }
-        _ if alike >= ALIKE => neighbours,
+        _ if alike >= ALIKE => (Note::info, neighbours),
         _ => return None,
     };
-    Some(Note::warning(format!(
+    Some(note(format!(
         "{text}: a random split puts neighbours of training rows into validation and test; {remedy}, or keep \
          together what belongs together by `data.split.group`"
     )))
