@@ -109,8 +109,8 @@ fn misread(error: &clap::Error) -> Option<String> {
         });
     let value = words.as_deref().unwrap_or(value);
     let found = part(ContextKind::InvalidValue)?;
-    let is_plain = |c: char| c.is_ascii_graphic() && c != ',';
-    let found = match found.chars().all(is_plain) && (1..=24).contains(&found.len()) {
+    let is_plain = found.chars().all(|c| c.is_ascii_graphic()) && !found.ends_with(',');
+    let found = match is_plain && (1..=24).contains(&found.len()) {
         true => found.to_owned(),
         false => format!("`{}`", short(found)),
     };

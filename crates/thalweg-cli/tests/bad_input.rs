@@ -375,7 +375,7 @@ fn options_without_effect_are_refused() {
         ),
         (
             "builtin:diabetes --optimizer lbfgs --reduction sum",
-            "found --reduction",
+            "--reduction: found the optimizer lbfgs",
         ),
         (
             "builtin:iris --reduction sum --last-batch weight",

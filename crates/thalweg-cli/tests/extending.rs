@@ -105,7 +105,7 @@ fn two_classes_become_three_with_the_same_odds() {
             "{before:?} {after:?}"
         );
     }
-    place.train("three.csv --continue two --extend-classes --epochs 60 --out three");
+    place.train("three.csv --continue two --extend-classes --lr 0.02 --schedule constant --epochs 100 --out three");
     let found = accuracy(&place, "three", "three.csv");
     assert!(found > 0.9, "{found}");
     // A loss that has no counterpart for several classes says so.
@@ -143,17 +143,25 @@ fn a_new_column_begins_without_effect() {
         place.read("again/model.safetensors")
     );
     // Both at once, and a column of text.
-    let text = rows(4, true)
-        .replace(",0,", ",u,")
-        .replace(",1,", ",v,")
-        .replace(",2,", ",w,")
-        .replace(",3,", ",u,");
-    place.write("both.csv", text);
+    let text = rows(4, false).replacen("x,y,k", "x,y,colour,k", 1);
+    let coloured = text
+        .lines()
+        .enumerate()
+        .map(|(row, line)| match line.rsplit_once(',') {
+            Some((before, class)) if row > 0 => {
+                format!("{before},{},{class}\n", ["red", "blue"][row % 2])
+            }
+            _ => format!("{line}\n"),
+        });
+    place.write("both.csv", coloured.collect::<String>());
     place.train(
         "both.csv --continue before --extend-columns --extend-classes --epochs 5 --out both",
     );
-    let info = place.succeed("info both").stdout;
-    assert!(info.contains("more"), "{info}");
+    let config = place.text("both/config.toml");
+    assert!(
+        config.contains("inputs = 5") && config.contains("units = 4"),
+        "{config}"
+    );
     let message = place.refused("train after.csv --extend-columns");
     assert!(message.contains("--continue"), "{message}");
 }

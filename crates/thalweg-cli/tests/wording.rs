@@ -34,7 +34,11 @@ fn words_of_the_user_are_no_arguments() {
                 "--initializer: found `output_bias`, expected one of ",
                 "--output-bias",
             ),
-            ("list epochs", "found `epochs`", "--epochs"),
+            (
+                "list stop.max_steps",
+                "found `stop.max_steps`",
+                "--max-steps",
+            ),
             (
                 "train builtin:iris --set seed.x=3",
                 "--set: found `seed`",
@@ -269,10 +273,14 @@ fn a_format_before_the_first_is_refused() {
     let place = Workplace::new();
     place.train("builtin:iris --epochs 1 --out o");
     let config = place.text("o/config.toml");
-    place.write("zero.toml", config.replace("format = 1", "format = 0"));
+    let format = config
+        .lines()
+        .find(|line| line.starts_with("format = "))
+        .unwrap();
+    place.write("zero.toml", config.replace(format, "format = 0"));
     let message = place.refused("train --config zero.toml");
     assert!(message.contains("zero.toml: found format 0"), "{message}");
-    place.write("before.toml", config.replace("format = 1\n", ""));
+    place.write("before.toml", config.replace(format, ""));
     place.train("--config before.toml --out p");
     assert_eq!(
         place.read("o/model.safetensors"),

@@ -60,7 +60,7 @@ pub use options::{ExpectedColumns, ReadOptions};
 pub use part::Part;
 pub use prepare::{PrepareOptions, Prepared, prepare, prepare_fitted};
 pub use preprocess::{
-    ClassWeight, Dtype, Encoding, FitOptions, Preprocessing, Scaling, TargetTransform,
+    ClassWeight, Dtype, Encoding, Extend, FitOptions, Preprocessing, Scaling, TargetTransform,
 };
 pub use reading::{ReadAs, Reading, Readings};
 pub use source::{Source, read, read_input};

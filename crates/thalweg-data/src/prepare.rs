@@ -9,7 +9,7 @@ use thalweg_core::dataset::{Dataset, Targets};
 use crate::error::{Note, Result};
 use crate::loaded::Loaded;
 use crate::part::Part;
-use crate::preprocess::{Dtype, FitOptions, Preprocessing};
+use crate::preprocess::{Dtype, Extend, FitOptions, Preprocessing};
 use crate::split::{Split, SplitBy, SplitOptions, notes_on_groups, notes_on_split, split_table};
 use crate::table::Table;
 use crate::target::{Target, TargetOptions, labelled, target_names};
@@ -27,6 +27,8 @@ pub struct PrepareOptions {
     pub fit: FitOptions,
     /// Floating-point type of the features.
     pub dtype: Dtype,
+    /// What new rows may add to the model that they are prepared for.
+    pub extend: Extend,
 }
 
 /// Datasets to train, validate and test on.
@@ -78,7 +80,13 @@ pub fn prepare_fitted(
     preprocessing: &Preprocessing,
     options: &PrepareOptions,
 ) -> Result<Prepared> {
-    prepare_by(Some(preprocessing), loaded, validation, test, options)
+    if !options.extend.classes {
+        return prepare_by(Some(preprocessing), loaded, validation, test, options);
+    }
+    let (extended, note) = preprocessing.with_classes_of(&loaded.train)?;
+    let mut prepared = prepare_by(Some(&extended), loaded, validation, test, options)?;
+    prepared.notes.extend(note);
+    Ok(prepared)
 }
 
 /// The columns that decide on the split are no features.
@@ -191,6 +199,9 @@ fn prepare_by(
     notes.extend(more);
     let train = Part::of("training rows", &split.train, &targets);
     let (preprocessing, more) = match fitted {
+        Some(fitted) if options.extend.columns => {
+            fitted.with_columns_of(&(table, &train), &options.fit)?
+        }
         Some(fitted) => (fitted.clone(), Vec::new()),
         None => Preprocessing::fit(
             &(table, &train),

@@ -8,7 +8,7 @@ use thalweg_core::error::Error;
 use thalweg_core::metrics::Threshold;
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
-use thalweg_data::{FitOptions, ReadOptions, SplitOptions, TargetOptions};
+use thalweg_data::{Extend, FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
 use crate::error::Error::Settings;
 use crate::error::{Result, input};
@@ -36,6 +36,9 @@ pub struct Config {
     /// Where the biases of the output layer start.
     #[serde(default)]
     pub output_bias: OutputBias,
+    /// What its rows add to the model that training goes on from.
+    #[serde(default, skip_serializing_if = "Extend::is_nothing")]
+    pub extend: Extend,
     /// Whether the recipe is trained once more on all rows, for the epochs that were best.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refit: bool,
@@ -148,6 +151,7 @@ impl Config {
             weight_names: Vec::new(),
             continue_from: None,
             output_bias: OutputBias::Zero,
+            extend: Extend::default(),
             refit: false,
             judging: Judging::default(),
             data,

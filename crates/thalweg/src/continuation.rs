@@ -10,9 +10,12 @@ use std::path::{Path, PathBuf};
 use thalweg_core::engine::{ParameterInfo, State};
 use thalweg_core::error::Error;
 use thalweg_core::initializers::output_bias;
+use thalweg_core::model_file::Tensor;
 use thalweg_core::observe::Memory;
-use thalweg_core::spec::TrainingSpec;
+use thalweg_core::registry::Choice;
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, EpochSums, Position};
+use thalweg_data::Task;
 
 use crate::checkpoint::Stored;
 use crate::config::{Config, DataConfig};
@@ -82,7 +85,7 @@ impl Continuation {
 
     /// Refuses a config whose network is not that of the model.
     pub fn check(&self, config: &Config) -> Result<()> {
-        let (ours, theirs) = (&config.network, &self.description().network);
+        let (ours, theirs) = (&config.network, &self.extended(config));
         if ours == theirs {
             return Ok(());
         }
@@ -96,6 +99,111 @@ impl Continuation {
         Err(error
             .remedy("leave that to the model, or train a new one from its `initial_weights`")
             .into())
+    }
+
+    /// The network of the model with what the rows of a config add to it.
+    fn extended(&self, config: &Config) -> NetworkSpec {
+        let mut network = self.description().network.clone();
+        if config.extend.columns {
+            network.inputs = config.network.inputs;
+        }
+        if config.extend.classes {
+            let last = network.layers.last_mut();
+            if let (Some(theirs), Some(ours)) = (last, config.network.layers.last())
+                && let Some(units) = ours.settings.get("units")
+            {
+                theirs.settings.insert("units".to_owned(), units.clone());
+            }
+            if self.is_grown_from_two(config) {
+                network.loss.clone_from(&config.network.loss);
+            }
+        }
+        network
+    }
+
+    /// Of two classes a model has one output, of more a distribution: where rows add a class, the loss
+    /// changes with the `task`.
+    pub fn fit_loss(&self, config: &mut Config, task: Task) {
+        let is_new = task != self.description().preprocessing.task();
+        if is_new && config.extend.classes && config.network.loss.name == "logistic" {
+            config.network.loss = Choice::new("cross_entropy");
+        }
+    }
+
+    /// Whether the one output of two classes becomes one for each of several.
+    fn is_grown_from_two(&self, config: &Config) -> bool {
+        let of_two = self.description().preprocessing.task() == Task::Binary;
+        of_two && config.data.target.task == Some(Task::Multiclass)
+    }
+
+    /// Where training goes on for a network that the rows have extended: from the model's weights in
+    /// `drawn`, which has those of the new outputs.
+    ///
+    /// # Errors
+    /// Names the tensor that is no part of the extended one.
+    pub fn grown(
+        &self,
+        config: &Config,
+        parameters: &[ParameterInfo],
+        mut drawn: Vec<f64>,
+    ) -> Result<(Checkpoint, String)> {
+        let mut rest = &mut drawn[..];
+        let is_from_two = self.is_grown_from_two(config);
+        for info in parameters {
+            let (values, after) = rest.split_at_mut(info.shape.iter().product());
+            rest = after;
+            let found = self
+                .model
+                .tensors()
+                .iter()
+                .find(|tensor| tensor.name == info.name);
+            if !found.is_some_and(|tensor| grow(tensor, &info.shape, values, is_from_two)) {
+                let place = format!("{}: {}", self.path.display(), info.name);
+                let shape = found.map(|tensor| &tensor.shape[..]).unwrap_or_default();
+                let expected = format!("a part of {:?}", info.shape);
+                return Err(Error::invalid(place, format!("{shape:?}"), expected).into());
+            }
+        }
+        let first = usize::from(is_from_two);
+        self.take_back_shift(&mut drawn, parameters, &config.network, first)?;
+        let name = self.path.display();
+        let line = format!("continues {name} from its weights, with a fresh optimizer");
+        Ok((self.from_weights(drawn), line))
+    }
+
+    fn from_weights(&self, parameters: Vec<f64>) -> Checkpoint {
+        Checkpoint {
+            epoch: self.description().outcome.epochs,
+            step: 0,
+            origin: Position::default(),
+            state: State {
+                parameters,
+                slots: Vec::new(),
+            },
+            best: None,
+            memory: Memory {
+                mean_weight: self.description().outcome.mean_weight,
+                ..Memory::default()
+            },
+            sums: EpochSums::default(),
+        }
+    }
+
+    /// Training goes on where it was before the correction of probabilities, which is of the outputs
+    /// from `first` on.
+    fn take_back_shift(
+        &self,
+        values: &mut [f64],
+        parameters: &[ParameterInfo],
+        network: &NetworkSpec,
+        first: usize,
+    ) -> Result<()> {
+        let shift = self.description().prior_shift.as_ref();
+        if let (Some(shift), Some((biases, _))) = (shift, output_bias(parameters, network)?) {
+            let biases = values[biases].iter_mut().skip(first);
+            biases.zip(shift).for_each(|(bias, shift)| *bias -= shift);
+        }
+        Ok(())
     }
 
     /// Where training goes on, for a network of these tensors, and a line about it.
@@ -115,37 +223,38 @@ impl Continuation {
             let line = format!("continues {name} after epoch {}, {how}", checkpoint.epoch);
             return Ok((checkpoint, line));
         }
-        let Description {
-            outcome,
-            network,
-            prior_shift,
-            ..
-        } = self.description();
-        let epoch = outcome.epochs;
         let mut values = self.model.parameters(parameters)?;
-        // Training goes on where it was before the correction of probabilities.
-        if let (Some(shift), Some((biases, _))) = (prior_shift, output_bias(parameters, network)?) {
-            let biases = values[biases].iter_mut();
-            biases.zip(shift).for_each(|(bias, shift)| *bias -= shift);
-        }
-        let checkpoint = Checkpoint {
-            epoch,
-            step: 0,
-            origin: Position::default(),
-            state: State {
-                parameters: values,
-                slots: Vec::new(),
-            },
-            best: None,
-            memory: Memory {
-                mean_weight: outcome.mean_weight,
-                ..Memory::default()
-            },
-            sums: EpochSums::default(),
-        };
+        let network = &self.description().network;
+        self.take_back_shift(&mut values, parameters, network, 0)?;
+        let checkpoint = self.from_weights(values);
         let line = format!("continues {name} from its weights, with a fresh optimizer");
         Ok((checkpoint, line))
     }
+}
+
+/// Copies a tensor into a larger one: its rows into the first rows, of which further columns are 0;
+/// of two classes, the one row becomes the second, and the first is 0: the same probabilities.
+fn grow(from: &Tensor, shape: &[usize], into: &mut [f64], is_from_two: bool) -> bool {
+    let (old, new) = match (&from.shape[..], shape) {
+        (old, new) if old == new => {
+            into.copy_from_slice(&from.values);
+            return true;
+        }
+        ([rows, columns], [more, wider]) => ([*rows, *columns], [*more, *wider]),
+        ([rows], [more]) => ([*rows, 1], [*more, 1]),
+        _ => return false,
+    };
+    if new[0] < old[0] || new[1] < old[1] {
+        return false;
+    }
+    let first = usize::from(is_from_two && old[0] == 1);
+    for (row, into) in into.chunks_mut(new[1]).enumerate().take(first + old[0]) {
+        into.fill(0.0);
+        if let Some(row) = row.checked_sub(first) {
+            into[..old[1]].copy_from_slice(&from.values[row * old[1]..][..old[1]]);
+        }
+    }
+    true
 }
 
 /// The first setting by which the optimizer's memory would mean something else in `new` than in

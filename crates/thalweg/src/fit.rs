@@ -174,7 +174,8 @@ impl Job<'_> {
     /// The engine with the parameters that training starts from.
     fn engine(&mut self, training: &TrainingSpec, threads: usize) -> Result<Box<dyn Engine>> {
         let network = &self.config.network;
-        let engine = match (self.options.loss.take(), self.model.is_some()) {
+        let has_weights = self.model.is_some() && self.config.extend.is_nothing();
+        let engine = match (self.options.loss.take(), has_weights) {
             (Some(loss), _) => cpu::engine_with_loss(network, training, threads, loss),
             (None, true) => cpu::engine_to_load(network, training, threads),
             (None, false) => cpu::engine(network, training, threads),
@@ -234,7 +235,10 @@ impl Training<'_> {
         judging::select(&mut run, self.config, self.rows, self.weighting)?;
         let mut lines = job.lines.clone();
         if let Some(model) = &job.model {
-            let (checkpoint, line) = model.checkpoint(&self.config.training, &parameters)?;
+            let (checkpoint, line) = match self.config.extend.is_nothing() {
+                true => model.checkpoint(&self.config.training, &parameters)?,
+                false => model.grown(self.config, &parameters, run.engine().save_parameters()?)?,
+            };
             run.continue_from(&checkpoint)?;
             lines.push(line);
         }
@@ -335,11 +339,19 @@ impl Training<'_> {
         if let (Some(refit), None) = (refit.filter(|_| !ended.is_interrupted()), &failure) {
             engine = self.refit(refit, engine, &mut ended, recorder.inner)?;
         }
+        let mut unwritten = None;
         if let Some(Files { folder, mut log }) = recorder.files {
             let kept = recorder.kept.as_ref().map(|kept| (&recorder.owner, kept));
-            leave(&mut ended, (folder, &mut log), recorder.failure, kept)?;
+            let to = (folder, &mut log, &ended.end);
+            let left = leave(
+                ended.model.as_ref(),
+                to,
+                recorder.failure,
+                ended.checkpoint,
+                kept,
+            )?;
+            (ended.checkpoint, unwritten) = (left.checkpoint, left.failure);
         }
-        let unwritten = ended.failure.take();
         if let Some((quantity, value)) = ended.end.not_finite {
             let training = &self.config.training;
             let rate = (!is_solver(&training.optimizer)).then_some(training.learning_rate);

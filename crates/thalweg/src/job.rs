@@ -52,6 +52,17 @@ pub enum Base {
     Config(Box<Config>),
 }
 
+impl Base {
+    /// The config, if there is one.
+    fn config(&self) -> Result<Option<Config>> {
+        Ok(match self {
+            Base::Preset => None,
+            Base::File(path) => Some(Config::read(path)?),
+            Base::Config(config) => Some((**config).clone()),
+        })
+    }
+}
+
 /// How a run is carried out, beside what determines its model.
 #[derive(Default)]
 pub struct Options {
@@ -116,11 +127,9 @@ impl<'a> Job<'a> {
         // made.
         let lock = folder.as_ref().map(RunFolder::lock).transpose()?.flatten();
         let stored = stored_config(request, &options)?;
-        let mut base = match (&stored, &options.base) {
-            (Some(config), _) => Some(config.clone()),
-            (None, Base::File(path)) => Some(Config::read(path)?),
-            (None, Base::Config(config)) => Some((**config).clone()),
-            (None, Base::Preset) => None,
+        let mut base = match &stored {
+            Some(config) => Some(config.clone()),
+            None => options.base.config()?,
         };
         let model = (base.as_ref().and_then(|base| base.continue_from.clone()))
             .or(request.path("continue_from"))
@@ -139,8 +148,14 @@ impl<'a> Job<'a> {
             .or_else(|| base.as_ref().map(|base| base.network.loss.clone()));
         let rows = match borrowed {
             Some(rows) => RunRows::borrowed(rows, data.target.task)?,
-            None => load::load(&data, loss.as_ref(), dtype, fitted)?.into(),
+            None => {
+                let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
+                load::load(&data, loss.as_ref(), dtype, fitted, extend)?.into()
+            }
         };
+        if let (Some(base), Some(model)) = (&mut base, &model) {
+            model.fit_loss(base, rows.preprocessing.task());
+        }
         rows.notes.iter().for_each(&mut *tell);
         leaks::warnings(&rows).iter().for_each(&mut *tell);
         let file = match (&stored, &options.base) {

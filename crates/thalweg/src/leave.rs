@@ -12,8 +12,8 @@ use thalweg_core::train::Checkpoint;
 
 use crate::checkpoint::Owner;
 use crate::error::Result;
-use crate::fit::Ended;
-use crate::log::Log;
+use crate::log::{End, Log};
+use crate::model::Model;
 use crate::run_folder::{CHECKPOINT, MODEL, RunFolder, unwritable, write_atomically};
 
 /// What else a model file holds beside tensors and preprocessing: scores, settings and names.
@@ -66,26 +66,34 @@ impl Drop for Room {
     }
 }
 
+/// How a run left its folder.
+pub(crate) struct Left {
+    /// The epoch of the checkpoint that is there.
+    pub checkpoint: Option<usize>,
+    /// The file that could not be written, and what to do.
+    pub failure: Option<String>,
+}
+
 /// Writes model and last event of a run. `failure` is the file that could not be written while it
-/// went on, and `kept` the state that it had then.
+/// went on, `checkpoint` the epoch of the checkpoint that is there, and `kept` the state to go on
+/// from where there is none.
 ///
 /// # Errors
 /// If there is not enough memory for the bytes of the model.
 pub(crate) fn leave(
-    ended: &mut Ended,
-    (folder, log): (&RunFolder, &mut Log),
+    model: Option<&Model>,
+    (folder, log, end): (&RunFolder, &mut Log, &End),
     failure: Option<String>,
+    mut checkpoint: Option<usize>,
     kept: Option<(&Owner, &Checkpoint)>,
-) -> Result<()> {
-    let bytes = (ended.model.as_ref())
-        .map(|model| model.to_bytes())
-        .transpose()?;
-    let model = bytes.map(|bytes| model(folder, &bytes));
-    if let (Some(_), Some((owner, checkpoint)), None) = (&failure, kept, ended.checkpoint) {
-        let written = folder.write(CHECKPOINT, &owner.to_bytes(checkpoint)?);
-        ended.checkpoint = written.ok().map(|()| checkpoint.epoch);
+) -> Result<Left> {
+    let bytes = model.map(Model::to_bytes).transpose()?;
+    let model = bytes.map(|bytes| write_model(folder, &bytes));
+    if let (Some(_), Some((owner, kept)), None) = (&failure, kept, checkpoint) {
+        let written = folder.write(CHECKPOINT, &owner.to_bytes(kept)?);
+        checkpoint = written.ok().map(|()| kept.epoch);
     }
-    let logged = log.write(&ended.end).err().map(|error| error.to_string());
+    let logged = log.write(end).err().map(|error| error.to_string());
     let (left, failed) = match model {
         None => ("there is no model yet".to_owned(), None),
         Some(Ok(path)) if path == folder.file(MODEL) => {
@@ -98,16 +106,16 @@ pub(crate) fn leave(
         }
         Some(Err(error)) => ("the model is lost".to_owned(), Some(error.to_string())),
     };
-    if let Some(what) = failure.or(failed).or(logged) {
-        let goes_on = match ended.checkpoint {
-            Some(epoch) => goes_on(epoch),
-            None => "begins anew".to_owned(),
-        };
-        ended.failure = Some(format!(
+    let goes_on = checkpoint.map_or("begins anew".to_owned(), goes_on);
+    let failure = failure.or(failed).or(logged).map(|what| {
+        format!(
             "{what}; {left}; `thalweg train --resume --out {folder}` {goes_on} once there is room"
-        ));
-    }
-    Ok(())
+        )
+    });
+    Ok(Left {
+        checkpoint,
+        failure,
+    })
 }
 
 /// Where a run goes on from a checkpoint of this epoch.
@@ -119,7 +127,7 @@ pub fn goes_on(epoch: usize) -> String {
 }
 
 /// Writes a model into its folder or, where that fails, to where temporary files are; says where.
-fn model(folder: &RunFolder, bytes: &[u8]) -> io::Result<PathBuf> {
+fn write_model(folder: &RunFolder, bytes: &[u8]) -> io::Result<PathBuf> {
     let path = folder.file(MODEL);
     folder.write(MODEL, bytes).map(|()| path).or_else(|error| {
         let elsewhere = std::env::temp_dir().join(format!("{}-{MODEL}", std::process::id()));
@@ -138,11 +146,11 @@ mod tests {
     fn a_model_without_room_in_its_folder_is_written_elsewhere() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::at(&folder.path().join("gone"));
-        let path = model(&run, b"bytes").unwrap();
+        let path = write_model(&run, b"bytes").unwrap();
         assert!(path.starts_with(std::env::temp_dir()));
         assert_eq!(fs::read(&path).unwrap(), b"bytes");
         fs::remove_file(&path).unwrap();
         let run = RunFolder::at(folder.path());
-        assert_eq!(model(&run, b"bytes").unwrap(), run.file(MODEL));
+        assert_eq!(write_model(&run, b"bytes").unwrap(), run.file(MODEL));
     }
 }

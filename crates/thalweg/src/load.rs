@@ -7,10 +7,11 @@ use thalweg_core::error::Error;
 use thalweg_core::losses::{Comparison, LOSSES};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
+use thalweg_data::error::Error as DataError;
 use thalweg_data::table::{ColumnData, number_text};
 use thalweg_data::{
-    ExpectedColumns, FitOptions, Loaded, PrepareOptions, Prepared, Preprocessing, ReadOptions,
-    Source, Table, TargetTransform, prepare, prepare_fitted,
+    ExpectedColumns, Extend, FitOptions, Loaded, PrepareOptions, Prepared, Preprocessing,
+    ReadOptions, Source, Table, TargetTransform, prepare, prepare_fitted,
 };
 
 use crate::config::DataConfig;
@@ -24,6 +25,7 @@ pub fn load(
     loss: Option<&Choice>,
     dtype: Dtype,
     preprocessing: Option<&Preprocessing>,
+    extend: Extend,
 ) -> Result<Prepared> {
     let read = match preprocessing {
         Some(preprocessing) => preprocessing.read_options(config.read.clone()),
@@ -45,10 +47,12 @@ pub fn load(
         split: config.split.clone(),
         fit,
         dtype,
+        extend,
     };
     let (validation, test) = (validation.as_ref(), test.as_ref());
     let prepared = match preprocessing {
-        Some(fitted) => prepare_fitted(&loaded, validation, test, fitted, &options)?,
+        Some(fitted) => prepare_fitted(&loaded, validation, test, fitted, &options)
+            .map_err(|error| offer(error, fitted, extend))?,
         None => prepare(&loaded, validation, test, &options)?,
     };
     if let Some(loss) = loss.filter(|loss| is_of_counts(loss)) {
@@ -56,6 +60,22 @@ pub fn load(
         check_counts(&prepared, tables.into_iter().flatten(), loss)?;
     }
     Ok(prepared)
+}
+
+/// An error of a class that a model does not know, with what adds it.
+fn offer(error: DataError, fitted: &Preprocessing, extend: Extend) -> DataError {
+    let is_class = match &error {
+        DataError::Invalid(invalid) => {
+            let column = invalid.location.column.as_ref();
+            invalid.remedy.is_empty()
+                && column.is_some_and(|name| fitted.target.columns.contains(name))
+        }
+        _ => false,
+    };
+    match is_class && !extend.classes && !fitted.classes().is_empty() {
+        true => error.remedy("correct the cell, or let it become a class by `extend.classes`"),
+        false => error,
+    }
 }
 
 /// Refuses counts below 0 by their cells: the engine, which refuses them too, knows no file.
@@ -92,7 +112,7 @@ fn check_counts<'a>(
     });
     let found = number_text(below);
     let expected = format!("a number ≥ 0, as the loss {} counts", loss.name);
-    let error = thalweg_data::Error::invalid(cell.unwrap_or_default(), found, expected);
+    let error = DataError::invalid(cell.unwrap_or_default(), found, expected);
     Err(error
         .remedy("correct the cell, or choose another `network.loss`")
         .into())

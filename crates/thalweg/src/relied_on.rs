@@ -4,7 +4,7 @@ use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::Engine;
 use thalweg_core::error::Error;
 use thalweg_core::spec::NetworkSpec;
-use thalweg_data::{Note, ReadOptions};
+use thalweg_data::{Extend, Note, ReadOptions};
 
 use crate::config::{Config, IN_MEMORY};
 use crate::error::Result;
@@ -70,7 +70,13 @@ impl Model {
         let description = self.description();
         let dtype = description.training.dtype;
         let loss = Some(&config.network.loss);
-        let prepared = load::load(&config.data, loss, dtype, Some(&description.preprocessing))?;
+        let prepared = load::load(
+            &config.data,
+            loss,
+            dtype,
+            Some(&description.preprocessing),
+            Extend::default(),
+        )?;
         let held_out = (prepared
             .validation
             .as_ref()

@@ -16,6 +16,7 @@ use thalweg_core::schedules::SCHEDULES;
 use thalweg_core::solvers::OPTIMIZERS_AND_SOLVERS;
 use thalweg_core::spec::TrainingSpec;
 
+use crate::config::Config;
 use crate::error::{Result, input};
 use crate::fields::{self, FIELDS, Field, Values, field};
 use crate::network_file::NetworkFile;
@@ -253,6 +254,14 @@ impl Request {
         all(&mut tree, false)?;
         *over = serde_json::from_value(tree).map_err(fail)?;
         Ok(())
+    }
+
+    /// Sets where the weights start, if it is given.
+    pub(crate) fn apply_weights(&self, config: &mut Config) {
+        config.initial_weights = (self.path("initial_weights")).or(config.initial_weights.take());
+        let names = self.get("weight_names").cloned();
+        let names = names.and_then(|names| serde_json::from_value(names).ok());
+        config.weight_names = names.unwrap_or(std::mem::take(&mut config.weight_names));
     }
 
     /// Sets what is given of the training, each value in its range.

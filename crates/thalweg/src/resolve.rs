@@ -130,10 +130,7 @@ pub(crate) fn config(
     if !config.training.augment.is_empty() && !network.image.is_some_and(is_image) {
         network.image = preprocessing.image()?;
     }
-    config.initial_weights = request.path("initial_weights").or(config.initial_weights);
-    if let Some(names) = request.get("weight_names") {
-        config.weight_names = serde_json::from_value(names.clone()).unwrap_or_default();
-    }
+    request.apply_weights(&mut config);
     // Where an output begins depends on what its loss makes of it.
     let has_new_loss = earlier_loss.is_none_or(|earlier| config.network.loss.name != earlier);
     config.output_bias = output_bias(request, &config, has_new_loss, &mut reasons);

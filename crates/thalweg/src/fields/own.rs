@@ -518,4 +518,24 @@ pub const OWN: &[Own] = &[
         "MODEL",
         Values::Path,
     ),
+    switch(
+        "extend.classes",
+        Flag::new(
+            "--extend-classes",
+            "Run",
+            "With --continue: classes that the model does not know become outputs of their own",
+        ),
+        "true",
+    )
+    .requires("continue_from"),
+    switch(
+        "extend.columns",
+        Flag::new(
+            "--extend-columns",
+            "Run",
+            "With --continue: columns that the model does not know become inputs, with weights of 0 at first",
+        ),
+        "true",
+    )
+    .requires("continue_from"),
 ];

@@ -90,7 +90,9 @@ pub fn of_model(request: &Request, model: &Continuation) -> Result<Config> {
     if !request.has("training.seed") {
         data.split.seed = training.seed;
     }
-    Ok(model.config(data))
+    let mut config = model.config(data);
+    request.apply("extend", &mut config.extend)?;
+    Ok(config)
 }
 
 /// Above how many categories columns become codes: what the request or the config has, else the

@@ -124,7 +124,6 @@ fn modules_of(layer: &Choice, before: Shape, after: Shape) -> Option<Vec<String>
         _ => "True",
     };
     let count = |name: &str, usual: f64| number(name).unwrap_or(usual);
-    let epsilon = count("epsilon", 1e-5);
     let mut all = Vec::new();
     match layer.name.as_str() {
         "dense" => {
@@ -169,36 +168,41 @@ fn modules_of(layer: &Choice, before: Shape, after: Shape) -> Option<Vec<String>
         )),
         "dropout" => all.push(format!("Dropout({})", count("rate", 0.5))),
         "activation" => {}
-        "batch_norm" => {
-            let kind = if before.is_flat() { 1 } else { 2 };
-            let momentum = count("momentum", 0.1);
-            let channels = before.channels;
-            all.push(format!(
-                "BatchNorm{kind}d({channels}, eps={epsilon}, momentum={momentum})"
-            ));
-        }
-        "group_norm" => all.push(format!(
-            "GroupNorm({}, {}, eps={epsilon}, affine={})",
-            number("groups")?,
-            before.channels,
-            flag("affine")
-        )),
-        "instance_norm" if !before.is_flat() => all.push(format!(
-            "InstanceNorm2d({}, eps={epsilon}, affine={})",
-            before.channels,
-            flag("affine")
-        )),
-        "layer_norm" if before.is_flat() => all.push(format!(
-            "LayerNorm({}, eps={epsilon}, elementwise_affine={})",
-            before.size(),
-            flag("affine")
-        )),
-        _ => return None,
+        name => all.push(norm_of(name, before, &number, flag("affine"))?),
     }
     if let Some(activation) = layer.settings.get("activation") {
         all.extend(activation_of(&activation.choice()?)?);
     }
     Some(all)
+}
+
+/// The module of a layer that normalizes.
+fn norm_of(
+    name: &str,
+    before: Shape,
+    number: &dyn Fn(&str) -> Option<f64>,
+    affine: &str,
+) -> Option<String> {
+    let (channels, epsilon) = (before.channels, number("epsilon").unwrap_or(1e-5));
+    Some(match name {
+        "batch_norm" => {
+            let kind = if before.is_flat() { 1 } else { 2 };
+            let momentum = number("momentum").unwrap_or(0.1);
+            format!("BatchNorm{kind}d({channels}, eps={epsilon}, momentum={momentum})")
+        }
+        "group_norm" => {
+            let groups = number("groups")?;
+            format!("GroupNorm({groups}, {channels}, eps={epsilon}, affine={affine})")
+        }
+        "instance_norm" if !before.is_flat() => {
+            format!("InstanceNorm2d({channels}, eps={epsilon}, affine={affine})")
+        }
+        "layer_norm" if before.is_flat() => {
+            let size = before.size();
+            format!("LayerNorm({size}, eps={epsilon}, elementwise_affine={affine})")
+        }
+        _ => return None,
+    })
 }
 
 /// The module of an activation; none of the identity.
