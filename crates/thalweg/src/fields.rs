@@ -383,6 +383,7 @@ mod tests {
             Values::Character => "tab".to_owned(),
             Values::Widths => "8,4".to_owned(),
             Values::Augmentations => "flip,shift=2".to_owned(),
+            Values::ClassWeights => "balanced".to_owned(),
             _ if field.path == "training.optimizer" => "adam".to_owned(),
             _ if field.path == "training.schedule" => "cosine".to_owned(),
             _ => "text".to_owned(),
