@@ -168,10 +168,10 @@ impl Continuation {
         self.take_back_shift(&mut drawn, parameters, &config.network, first)?;
         let name = self.path.display();
         let line = format!("continues {name} from its weights, with a fresh optimizer");
-        Ok((self.from_weights(drawn), line))
+        Ok((self.beginning_at(drawn), line))
     }
 
-    fn from_weights(&self, parameters: Vec<f64>) -> Checkpoint {
+    fn beginning_at(&self, parameters: Vec<f64>) -> Checkpoint {
         Checkpoint {
             epoch: self.description().outcome.epochs,
             step: 0,
@@ -226,7 +226,7 @@ impl Continuation {
         let mut values = self.model.parameters(parameters)?;
         let network = &self.description().network;
         self.take_back_shift(&mut values, parameters, network, 0)?;
-        let checkpoint = self.from_weights(values);
+        let checkpoint = self.beginning_at(values);
         let line = format!("continues {name} from its weights, with a fresh optimizer");
         Ok((checkpoint, line))
     }
