@@ -123,20 +123,24 @@ fn newer_formats_are_refused_by_name_with_what_to_do() {
         std::fs::write(&path, text).unwrap();
         error.unwrap()
     };
-    for (file, old, new) in [
-        ("config.toml", "format = 1", "format = 2"),
-        ("config.toml", "format = 1", "format = 2\nnew_field = true"),
-        ("log.jsonl", "\"format\":1", "\"format\":2"),
+    for (file, old, new, newest) in [
+        ("config.toml", "format = 1", "format = 3", 2),
+        (
+            "config.toml",
+            "format = 1",
+            "format = 3\nnew_field = true",
+            2,
+        ),
+        ("log.jsonl", "\"format\":1", "\"format\":2", 1),
     ] {
         let error = refuse(file, old, new);
         let line = error.to_string();
         assert!(error.is_input(), "{line}");
         assert!(line.contains(file), "{line}");
-        assert!(
-            line.contains("written by a newer Thalweg (format 2)"),
-            "{line}"
-        );
-        assert!(line.ends_with("this one reads up to 1: update"), "{line}");
+        let newer = format!("written by a newer Thalweg (format {})", newest + 1);
+        assert!(line.contains(&newer), "{line}");
+        let reads = format!("this one reads up to {newest}: update");
+        assert!(line.ends_with(&reads), "{line}");
     }
     // The header of a model file or a checkpoint is JSON in JSON.
     for file in ["1/regression.safetensors", "1/run/checkpoint.safetensors"] {

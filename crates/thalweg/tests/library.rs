@@ -234,5 +234,8 @@ fn errors_tell_bad_input_from_failures_and_name_the_field() {
     let error = refused(diverges.set("training.schedule", "constant"));
     assert!(!error.is_input());
     assert!(matches!(error, Error::Diverged(_)), "{error}");
-    assert!(error.to_string().contains("`learning_rate`"), "{error}");
+    assert!(
+        error.to_string().contains("`training.learning_rate`"),
+        "{error}"
+    );
 }
