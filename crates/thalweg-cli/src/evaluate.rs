@@ -12,6 +12,7 @@ use thalweg_data::Source;
 use crate::args::EvaluateArgs;
 use crate::exit::Result;
 use crate::output;
+use crate::summary;
 
 /// More classes make no readable matrix.
 const CLASSES: usize = 20;
@@ -57,6 +58,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     }
     for (name, value) in &scores.metrics {
         writeln!(out, "{name:<18}{}", figure(*value))?;
+    }
+    for line in summary::targets(&scores) {
+        writeln!(out, "{line}")?;
     }
     let matrix = scores.confusion.filter(|matrix| matrix.len() <= CLASSES);
     for line in matrix

@@ -4,8 +4,8 @@ use thalweg::fields::field;
 use thalweg::fit::Ended;
 use thalweg::model::Outcome;
 use thalweg::preset::Reason;
-use thalweg::scores::Scores;
-use thalweg::text::{columns, count, figure};
+use thalweg::scores::{Scores, TargetScores};
+use thalweg::text::{columns, count, figure, short};
 use thalweg::train::StoppedBy;
 
 use crate::evaluate::confusion;
@@ -47,6 +47,10 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
         for line in matrix.iter().flat_map(|matrix| confusion(matrix, classes)) {
             terminal.line(&line);
         }
+    }
+    let judged = [&end.test, &end.validation, &end.train];
+    if let Some(scores) = judged.into_iter().find_map(Option::as_ref) {
+        targets(scores).iter().for_each(|line| terminal.line(line));
     }
     if !ended.reasons.is_empty() {
         terminal.line("\nchosen:");
@@ -114,6 +118,31 @@ fn table(parts: &[(String, &Scores)], chosen_by: Option<&str>) -> Vec<String> {
     };
     let rows: Vec<Vec<String>> = [head].into_iter().chain(parts.iter().map(row)).collect();
     columns(&rows)
+}
+
+/// Of several targets or labels, the metrics of each, below an empty line.
+pub fn targets(scores: &Scores) -> Vec<String> {
+    /// More are in the JSON alone.
+    const MOST: usize = 30;
+    let names: Vec<&str> = scores.metrics.iter().map(|(name, _)| *name).collect();
+    let row = |target: &TargetScores| {
+        let value = |name: &&str| target.metrics.iter().find(|(n, _)| n == name);
+        let cell = |name| value(name).map_or("–".to_owned(), |(_, value)| figure(*value));
+        let name = std::iter::once(short(&target.name));
+        name.chain(names.iter().map(cell)).collect()
+    };
+    let head = ["target"].iter().chain(&names);
+    let head: Vec<String> = head.map(|name| (*name).to_owned()).collect();
+    let each = scores.targets.iter().take(MOST).map(row);
+    match scores.targets.is_empty() {
+        true => Vec::new(),
+        false => {
+            let rows: Vec<Vec<String>> = std::iter::once(head).chain(each).collect();
+            std::iter::once(String::new())
+                .chain(columns(&rows))
+                .collect()
+        }
+    }
 }
 
 /// What the preset chose, a line each.

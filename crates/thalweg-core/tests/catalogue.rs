@@ -64,6 +64,7 @@ const LOSS_NAMES: &[&str] = &[
     "half_mse",
     "mae",
     "huber",
+    "quantile",
     "hinge",
     "squared_hinge",
     "multiclass_hinge", // Crammer–Singer

@@ -12,7 +12,7 @@ use crate::part::Part;
 use crate::preprocess::{Dtype, Extend, FitOptions, Preprocessing};
 use crate::split::{Split, SplitBy, SplitOptions, notes_on_groups, notes_on_split, split_table};
 use crate::table::Table;
-use crate::target::{Target, TargetOptions, labelled, target_names};
+use crate::target::{Target, TargetOptions, Task, labelled, target_names};
 use crate::weights::without_zeros;
 
 /// Everything that turns tables into datasets; every field has a default.
@@ -182,7 +182,10 @@ fn prepare_by(
     let (target, targets) = match fitted {
         Some(fitted) => (fitted.target.clone(), fitted.target.encode(table, &all)?),
         None => {
-            let (target, targets, more) = Target::choose(table, &options.target)?;
+            let (mut target, targets, more) = Target::choose(table, &options.target)?;
+            if target.task == Task::Regression {
+                target.quantiles.clone_from(&options.fit.quantiles);
+            }
             notes.extend(more);
             (target, targets)
         }

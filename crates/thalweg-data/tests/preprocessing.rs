@@ -375,9 +375,14 @@ fn impossible_targets_are_explained_in_one_line() {
 
 #[test]
 fn several_targets_are_regressed_or_labelled_together() {
+    let amounts = "a,b,c\n1,0,1\n2,1,1\n3,0,2\n";
+    let target = choose(amounts, Some("b, c"), None).unwrap();
+    assert_eq!((target.task, target.outputs()), (Task::Regression, 2));
     let text = "a,b,c\n1,0,1\n2,1,1\n3,0,0\n";
     let target = choose(text, Some("b, c"), None).unwrap();
-    assert_eq!((target.task, target.outputs()), (Task::Regression, 2));
+    assert_eq!((target.task, target.outputs()), (Task::Multilabel, 2));
+    let said = choose(text, Some("b,c"), Some(Task::Regression)).unwrap();
+    assert_eq!(said.task, Task::Regression);
     let target = choose(text, Some("b,c"), Some(Task::Multilabel)).unwrap();
     let targets = target.encode(&table(text), &[1, 2]).unwrap();
     assert_eq!(

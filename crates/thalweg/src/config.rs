@@ -42,6 +42,9 @@ pub struct Config {
     /// Whether the recipe is trained once more on all rows, for the epochs that were best.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refit: bool,
+    /// The share of the targets that an interval around each prediction is to hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<f64>,
     /// What is chosen by the validation rows.
     #[serde(default, skip_serializing_if = "Judging::is_default")]
     pub judging: Judging,
@@ -154,6 +157,7 @@ impl Config {
             extend: Extend::default(),
             refit: false,
             judging: Judging::default(),
+            interval: None,
             data,
             network,
             training,

@@ -79,6 +79,11 @@ impl Continuation {
         Config {
             continue_from: Some(self.path.clone()),
             judging: judging.clone(),
+            interval: self
+                .description()
+                .interval
+                .as_ref()
+                .map(|interval| interval.coverage),
             ..Config::new(data, network.clone(), training.clone())
         }
     }

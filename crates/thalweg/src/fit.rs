@@ -487,6 +487,7 @@ impl Training<'_> {
             missing: self.config.data.read.missing.clone(),
             not_missing: self.config.data.read.not_missing.clone(),
             outcome: ended.outcome.clone(),
+            interval: end.interval.clone(),
             metrics: metadata(&Metrics {
                 train: &end.train,
                 validation: &end.validation,
@@ -528,6 +529,7 @@ impl Training<'_> {
                 refit: None,
                 importance: None,
                 out: self.folder.map(RunFolder::to_string),
+                interval: None,
                 not_finite: None,
             },
             outcome,

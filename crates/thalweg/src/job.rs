@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use thalweg_core::error::Error;
-use thalweg_core::losses::AnyLoss;
+use thalweg_core::losses::{AnyLoss, LOSSES};
+use thalweg_core::registry::Choice;
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::{Note, Source};
 
@@ -144,10 +145,9 @@ impl<'a> Job<'a> {
         };
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| &model.description().preprocessing);
-        let loss = (request.choice("network.loss"))
-            .or_else(|| base.as_ref().map(|base| base.network.loss.clone()));
+        let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
         let rows = match borrowed {
-            Some(rows) => RunRows::borrowed(rows, data.target.task)?,
+            Some(rows) => RunRows::borrowed(rows, data.target.task, &quantiles(loss.as_ref()))?,
             None => {
                 let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
                 load::load(&data, loss.as_ref(), dtype, fitted, extend)?.into()
@@ -282,6 +282,12 @@ fn note_on_weights(base: Option<&Config>, rows: &RunRows) -> Option<Note> {
              fully at every batch size, and the model will be another",
         )
     })
+}
+
+/// The quantiles that a loss predicts; a loss that is not valid is refused where the network is.
+fn quantiles(loss: Option<&Choice>) -> Vec<f64> {
+    let built = loss.and_then(|loss| LOSSES.build(loss, &()).ok());
+    built.map_or(Vec::new(), |loss| loss.quantiles().to_vec())
 }
 
 /// The config of the run in the folder that a run goes on with; none when there is nothing yet.

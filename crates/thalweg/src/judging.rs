@@ -4,7 +4,7 @@ use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Batch, Engine};
 use thalweg_core::error::Error;
 use thalweg_core::losses::{LOSSES, Link};
-use thalweg_core::metrics::{Decision, METRICS, Threshold, scores};
+use thalweg_core::metrics::{Decision, METRICS, Threshold, score_by, scores};
 use thalweg_core::registry::Choice;
 use thalweg_core::train::{Run, Selection};
 use thalweg_data::error::quote;
@@ -110,7 +110,7 @@ fn selection<'a>(
     // Whether a metric has a value depends on the rows alone.
     let constant = judge.constant_predictions(training, validation)?;
     let (score, defined) = judge.answers(constant, validation, |answers| {
-        (metric.score(answers), scores(answers))
+        (score_by(&*metric, answers), scores(answers))
     })?;
     if score.is_none() {
         let names: Vec<&str> = defined.into_iter().map(|(name, _)| name).collect();
@@ -125,7 +125,9 @@ fn selection<'a>(
                 Some(correction) => correction.corrected(predictions),
                 None => predictions.to_vec(),
             };
-            let score = judge.answers(predictions, validation, |answers| metric.score(answers))?;
+            let score = judge.answers(predictions, validation, |answers| {
+                score_by(&*metric, answers)
+            })?;
             // What is no number is never the best.
             Ok(score.unwrap_or(f64::NAN))
         }),

@@ -77,6 +77,7 @@ mod footprint;
 mod format;
 pub mod importance;
 pub mod inspection;
+pub mod interval;
 pub mod job;
 mod judging;
 mod leaks;

@@ -131,6 +131,7 @@ fn for_loss(fit: &mut FitOptions, choice: &Choice) -> Result<()> {
         return Ok(());
     };
     fit.robust_loss = loss.is_robust();
+    fit.quantiles = loss.quantiles().to_vec();
     if loss.comparison() != Comparison::NonNegative {
         return Ok(());
     }

@@ -14,6 +14,7 @@ use crate::error::{Result, input};
 use crate::format;
 use crate::importance::Importance;
 use crate::inspection::Interval;
+use crate::interval::PredictionInterval;
 use crate::run_folder::{LOG, RunFolder, named, unwritable};
 use crate::scores::Scores;
 
@@ -111,6 +112,9 @@ pub struct End {
     /// The run folder, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,
+    /// The interval around its predictions.
+    #[serde(skip)]
+    pub interval: Option<PredictionInterval>,
     /// The loss of the final model that is no finite number: there is no model.
     #[serde(skip)]
     pub not_finite: Option<(&'static str, f64)>,

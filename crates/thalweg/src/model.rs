@@ -21,6 +21,7 @@ use thalweg_data::{Preprocessing, Task};
 use crate::config::Judging;
 use crate::error::{Result, input, running};
 use crate::fingerprint::Fingerprint;
+use crate::interval::PredictionInterval;
 use crate::log::Rows;
 use crate::ranges::Ranges;
 use crate::run_folder::{CONFIG, MODEL, unwritable, write_atomically};
@@ -46,6 +47,9 @@ pub struct Description {
     pub not_missing: Vec<String>,
     /// How training went.
     pub outcome: Outcome,
+    /// The interval around its predictions, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<PredictionInterval>,
     /// Loss and metrics of each part.
     pub metrics: Map<String, Value>,
     /// By which training rows are recognized; not in files of earlier versions.
@@ -221,16 +225,48 @@ impl Model {
     }
 
     /// The predictions for rows as the network sees them, row-major: of a regression in the units
-    /// of the file, of classes and labels the probabilities (of two classes, that of the second).
+    /// of the file (every quantile of a loss of several), of classes and labels the probabilities (of
+    /// two classes, that of the second).
     /// Any number of threads may call it at once.
     ///
     /// # Errors
     /// If the rows are not as wide as the network's input.
     pub fn predict<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Vec<f64>> {
-        let threads = threads_or_all(self.threads);
-        let mut predictions = self.predictor()?.predict(rows, threads)?;
+        let mut predictions = self.outputs(rows)?;
         self.to_user_units(&mut predictions);
         Ok(predictions)
+    }
+
+    /// The interval of every number to predict, in the units of the file: as many a row as targets;
+    /// none if the model has no interval.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn predict_intervals<'a>(
+        &self,
+        rows: impl Into<FeaturesRef<'a>>,
+    ) -> Result<Option<Vec<[f64; 2]>>> {
+        match self.description.interval {
+            Some(_) => Ok(self.intervals(&self.outputs(rows)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// What the network puts out, through the link, in the scale in which it learns.
+    pub(crate) fn outputs<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Vec<f64>> {
+        let threads = threads_or_all(self.threads);
+        Ok(self.predictor()?.predict(rows, threads)?)
+    }
+
+    /// The intervals of rows of such outputs.
+    pub(crate) fn intervals(&self, outputs: &[f64]) -> Option<Vec<[f64; 2]>> {
+        let preprocessing = &self.description.preprocessing;
+        let interval = self.description.interval.as_ref()?;
+        let rows = outputs.chunks_exact(preprocessing.output_width().max(1));
+        Some(
+            rows.flat_map(|row| interval.of_row(preprocessing, row))
+                .collect(),
+        )
     }
 
     /// The same into a slice of rows × outputs, in the calling thread and without allocations: the
@@ -248,7 +284,7 @@ impl Model {
         Ok(())
     }
 
-    fn to_user_units(&self, predictions: &mut [f64]) {
+    pub(crate) fn to_user_units(&self, predictions: &mut [f64]) {
         let preprocessing = &self.description.preprocessing;
         if preprocessing.task() == Task::Regression {
             to_user_units(preprocessing, predictions);
@@ -275,7 +311,9 @@ impl Model {
     pub fn evaluate<'a>(&self, rows: impl Into<DatasetRef<'a>>) -> Result<Scores> {
         let loss = &self.description.network.loss;
         let decision = self.description.decision.clone();
-        let judge = Judge::new(&self.description.preprocessing, loss)?.deciding(decision);
+        let judge = Judge::new(&self.description.preprocessing, loss)?
+            .deciding(decision)
+            .with_interval(self.description.interval.clone());
         let mut engine = self.engine(threads_or_all(self.threads))?;
         judge.model(&mut *engine, rows.into())
     }
@@ -438,6 +476,7 @@ mod tests {
             missing: Vec::new(),
             not_missing: Vec::new(),
             outcome,
+            interval: None,
             metrics: Map::new(),
             fingerprint: None,
             ranges: None,

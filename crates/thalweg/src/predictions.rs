@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::inspection::{Inspect, Inspection, Subject, inspect};
 use crate::load;
 use crate::model::Model;
-use crate::scores::Scores;
+use crate::scores::{Scores, medians};
 use crate::threads::threads_or_all;
 
 /// The predictions for many rows.
@@ -26,6 +26,8 @@ use crate::threads::threads_or_all;
 pub struct Predictions<'a> {
     /// As [`Model::predict`] gives them: [`Predictions::width`] a row.
     pub values: Vec<f64>,
+    /// As [`Model::predict_intervals`] gives them.
+    pub intervals: Option<Vec<[f64; 2]>>,
     /// What should be known of the rows.
     pub notes: Vec<Note>,
     preprocessing: &'a Preprocessing,
@@ -100,10 +102,13 @@ impl Model {
         let dtype = description.training.dtype;
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
         let features = bound.features(&rows, dtype)?;
-        let values = self.predict(&features)?;
+        let mut values = self.outputs(&features)?;
+        let intervals = self.intervals(&values);
+        self.to_user_units(&mut values);
         check_finite(&loaded.train, &values)?;
         Ok(Predictions {
             values,
+            intervals,
             notes: (loaded.notes.into_iter())
                 .chain(bound.unused())
                 .chain(bound.unseen(&rows))
@@ -249,7 +254,8 @@ impl Predictions<'_> {
     }
 
     /// Writes them as CSV with a header: the names of the targets, or `TARGET=CLASS` for
-    /// probabilities.
+    /// probabilities; `TARGET_low` and `TARGET_high` are the bounds of an interval, and of several
+    /// quantiles each is in a column `TARGET_q0.05`.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -259,11 +265,9 @@ impl Predictions<'_> {
             .map(|name| cell(&name))
             .collect();
         writeln!(output, "{}", header.join(","))?;
-        for (index, row) in self.rows().enumerate() {
+        for (index, texts) in self.lines(columns).enumerate() {
             let kept = (self.kept.iter()).map(|column| column.text(index).unwrap_or_default());
-            let cells: Vec<String> = (kept.chain(self.cells(row, columns)))
-                .map(|text| cell(&text))
-                .collect();
+            let cells: Vec<String> = kept.chain(texts).map(|text| cell(&text)).collect();
             writeln!(output, "{}", cells.join(","))?;
         }
         Ok(())
@@ -271,7 +275,7 @@ impl Predictions<'_> {
 
     /// The same as a table, to be written in any format.
     pub fn table(&self, columns: Columns) -> Table {
-        let rows: Vec<Vec<String>> = self.rows().map(|row| self.cells(row, columns)).collect();
+        let rows: Vec<Vec<String>> = self.lines(columns).collect();
         let is_text = !self.preprocessing.classes().is_empty() && columns == Columns::Answers;
         let column = |(j, name): (usize, String)| {
             let cells = rows.iter().map(|row| row[j].as_str());
@@ -289,8 +293,37 @@ impl Predictions<'_> {
         Table::without_lines("predictions".to_owned(), rows.len(), columns)
     }
 
+    /// The cells of each row.
+    fn lines(&self, columns: Columns) -> impl Iterator<Item = Vec<String>> {
+        let targets = self.preprocessing.target.columns.len().max(1);
+        let mut intervals = (self.intervals.iter()).flat_map(move |all| all.chunks(targets));
+        self.rows().map(move |row| match intervals.next() {
+            Some(intervals) => self.between(row, intervals),
+            None => self.cells(row, columns),
+        })
+    }
+
+    /// Each number and the interval around it.
+    fn between(&self, row: &[f64], intervals: &[[f64; 2]]) -> Vec<String> {
+        let answers = medians(self.preprocessing, row.to_vec());
+        let all = answers.into_iter().zip(intervals);
+        all.flat_map(|(answer, [low, high])| [answer, *low, *high].map(number_text))
+            .collect()
+    }
+
     fn header(&self, columns: Columns) -> Vec<String> {
         let target = &self.preprocessing.target;
+        let names = target.columns.iter();
+        if self.intervals.is_some() {
+            let each =
+                |name: &String| [name.clone(), format!("{name}_low"), format!("{name}_high")];
+            return names.flat_map(each).collect();
+        }
+        if let quantiles @ [_, _, ..] = target.quantiles.as_slice() {
+            let one = |name: &String, quantile: &f64| format!("{name}_q{}", number_text(*quantile));
+            let each = |name| quantiles.iter().map(move |quantile| one(name, quantile));
+            return names.flat_map(each).collect();
+        }
         match (columns, target.columns.as_slice()) {
             (Columns::Probabilities, [name]) if !target.classes.is_empty() => {
                 let classes = target.classes.iter();

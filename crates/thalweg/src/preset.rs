@@ -227,6 +227,16 @@ pub fn target(
     });
 }
 
+/// The loss that an interval asks for, in place of the task's.
+pub fn interval(loss: &Choice, reasons: &mut Vec<Reason>) {
+    reasons.retain(|reason| reason.field != "network.loss");
+    reasons.push(Reason {
+        field: "network.loss",
+        choice: loss.to_string(),
+        why: "the ends of the interval, and the median between them".into(),
+    });
+}
+
 const LONG_TAIL: &str =
     "a long tail to the right, which the logarithm makes as short as that of normal numbers";
 

@@ -19,6 +19,7 @@ use thalweg_core::spec::TrainingSpec;
 use crate::config::Config;
 use crate::error::{Result, input};
 use crate::fields::{self, FIELDS, Field, Values, field};
+use crate::interval;
 use crate::network_file::NetworkFile;
 
 /// Fields by their paths, settings of entries, and layers.
@@ -192,6 +193,20 @@ impl Request {
         serde_json::from_value::<Setting>(self.get(path)?.clone())
             .ok()?
             .choice()
+    }
+
+    /// The loss with its settings, over that of a config, if there is one; else one of the quantiles
+    /// that an interval asks for.
+    ///
+    /// # Errors
+    /// If a setting leads through one that does not exist.
+    pub(crate) fn loss(&self, base: Option<&Choice>) -> Result<Option<Choice>> {
+        let coverage = self.get("interval").and_then(Value::as_f64);
+        let named = self.choice("network.loss").or_else(|| base.cloned());
+        let choice = named.or_else(|| coverage.map(interval::loss));
+        choice
+            .map(|choice| self.with_settings(choice, "loss"))
+            .transpose()
     }
 
     /// Whether any setting is of this section.

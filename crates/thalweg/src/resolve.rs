@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use thalweg_core::Isa;
 use thalweg_core::error::Error;
 use thalweg_core::losses::{Comparison, LOSSES, Link};
@@ -13,6 +14,7 @@ use thalweg_data::{Note, Source, Task};
 
 use crate::config::{Config, DataConfig, FORMAT, IN_MEMORY, OutputBias};
 use crate::error::{Result, input};
+use crate::interval;
 use crate::judging;
 use crate::preset::{self, Facts, Reason};
 use crate::request::{Request, no_validation};
@@ -119,7 +121,18 @@ pub(crate) fn config(
     }
 
     let file = network::apply(request, &mut config.network, preprocessing)?;
-    choose(request, &mut config.network.loss, "loss", "network.loss")?;
+    let loss = (!is_new).then(|| config.network.loss.clone());
+    match request.loss(loss.as_ref())? {
+        Some(loss) => config.network.loss = loss,
+        None => choose(request, &mut config.network.loss, "loss", "network.loss")?,
+    }
+    config.interval = (request.get("interval").and_then(Value::as_f64)).or(config.interval);
+    if let Some(coverage) = config.interval {
+        check_interval(coverage, rows)?;
+        if is_new && !request.chooses("network.loss") {
+            preset::interval(&config.network.loss, &mut reasons);
+        }
+    }
     if is_new {
         let (fit, loss) = (&config.data.fit, &config.network.loss);
         preset::target(fit, loss, preprocessing, &mut reasons);
@@ -156,6 +169,29 @@ pub(crate) fn config(
         reasons,
         notes,
     })
+}
+
+/// Refuses an interval of what is no number, or without the rows to calibrate it on.
+fn check_interval(coverage: f64, rows: &RunRows) -> Result<()> {
+    let refuse = |found: String, expected: String, remedy: &str| {
+        let error = Error::invalid("`interval`", found, expected);
+        Err(error.remedy(remedy).at("interval").into())
+    };
+    let task = rows.preprocessing.task();
+    if task != Task::Regression {
+        let remedy = "leave it out; `thalweg predict --proba` tells how sure a model of classes is";
+        return refuse(format!("the task {task}"), "regression".to_owned(), remedy);
+    }
+    let (found, least) = (
+        rows.validation.as_ref().map_or(0, interval::known_rows),
+        interval::fewest_rows(coverage),
+    );
+    if found < least {
+        let found = format!("{found} validation rows with a target, to calibrate {coverage} on");
+        let remedy = "choose a larger `data.split.validation_fraction`, or a smaller interval";
+        return refuse(found, format!("at least {least}"), remedy);
+    }
+    Ok(())
 }
 
 /// Where the biases of the output layer start.
@@ -291,7 +327,10 @@ fn check_loss(task: Task, loss: &Choice) -> Result<()> {
             let of_many = matches!(loss.link(), Link::Softmax | Link::Scores);
             let comparison = loss.comparison();
             match task {
-                Task::Regression => matches!(loss.link(), Link::Identity | Link::Exponential),
+                Task::Regression => matches!(
+                    loss.link(),
+                    Link::Identity | Link::Exponential | Link::Quantiles(_)
+                ),
                 Task::Binary => matches!(
                     comparison,
                     ValuesOrBinary | ProbabilitiesOrBinary | LabelsOrBinary

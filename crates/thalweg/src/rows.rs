@@ -97,8 +97,13 @@ impl<'a> RunRows<'a> {
     /// are amounts.
     ///
     /// # Errors
-    /// If there is no row, or the task does not go with the targets.
-    pub(crate) fn borrowed(rows: Borrowed<'a>, task: Option<Task>) -> Result<Self> {
+    /// If there is no row, or the task does not go with the targets, or these are not given once for
+    /// each of the `quantiles` of the loss.
+    pub(crate) fn borrowed(
+        rows: Borrowed<'a>,
+        task: Option<Task>,
+        quantiles: &[f64],
+    ) -> Result<Self> {
         let train = rows.train;
         let parts = [Some(train), rows.validation, rows.test];
         let (task, classes) = match (train.targets, task) {
@@ -125,9 +130,15 @@ impl<'a> RunRows<'a> {
                 return Err(error.at("data.target.task").into());
             }
         };
+        let each = quantiles.len().max(1);
         let targets = match train.targets {
-            TargetsRef::Values { width, .. } if width != 1 => {
-                (0..width).map(|j| format!("y{j}")).collect()
+            TargetsRef::Values { width, .. } if task == Task::Regression && width % each != 0 => {
+                let found = format!("{width} numbers a row");
+                let expected = format!("each target {each} times, once for each quantile");
+                return Err(Error::invalid("targets", found, expected).into());
+            }
+            TargetsRef::Values { width, .. } if width != each => {
+                (0..width / each).map(|j| format!("y{j}")).collect()
             }
             _ => vec!["y".to_owned()],
         };
@@ -156,6 +167,7 @@ impl<'a> RunRows<'a> {
                 columns: targets,
                 task,
                 classes: (0..classes).map(|class| class.to_string()).collect(),
+                quantiles: quantiles.to_vec(),
             },
             sample_weight: None,
             class_weights: None,

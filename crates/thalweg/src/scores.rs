@@ -1,17 +1,21 @@
 //! How good a model is on some rows, in the units of the file.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::engine::{Batch, Engine};
 use thalweg_core::losses::{LOSSES, Link};
-use thalweg_core::metrics::{Answers, Decision, best_constant, confusion, is_better, scores};
+use thalweg_core::metrics::{
+    Answers, Decision, best_constant, confusion, is_better, scores, scores_of_outputs,
+};
 use thalweg_core::registry::Choice;
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::Result;
+use crate::interval::{self, PredictionInterval};
 use crate::row_errors::RowErrors;
 
 /// Loss and metrics.
@@ -27,6 +31,17 @@ pub struct Scores {
     pub confusion: Option<Vec<Vec<f64>>>,
     /// The errors of single rows.
     pub(crate) errors: Option<RowErrors>,
+    /// Of several targets or labels, each by itself; `metrics` are over all of them.
+    pub targets: Vec<TargetScores>,
+}
+
+/// One of several targets or labels.
+#[derive(Debug, Clone)]
+pub struct TargetScores {
+    /// Its column.
+    pub name: String,
+    /// Metrics by name, over the rows where it is known.
+    pub metrics: Vec<(&'static str, f64)>,
 }
 
 impl Scores {
@@ -58,6 +73,21 @@ impl Scores {
     }
 }
 
+impl Scores {
+    /// Adds the share of each target that an interval holds, and their mean.
+    fn add_coverage(&mut self, held: &[Option<f64>]) {
+        const NAME: &str = "coverage";
+        let known: Vec<f64> = held.iter().copied().flatten().collect();
+        if !known.is_empty() {
+            let mean = known.iter().sum::<f64>() / known.len() as f64;
+            self.metrics.push((NAME, mean));
+        }
+        for (target, held) in self.targets.iter_mut().zip(held) {
+            target.metrics.extend(held.map(|held| (NAME, held)));
+        }
+    }
+}
+
 impl Serialize for Scores {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -66,6 +96,14 @@ impl Serialize for Scores {
         }
         for (name, value) in &self.metrics {
             map.serialize_entry(name, value)?;
+        }
+        if !self.targets.is_empty() {
+            let of = |target: &TargetScores| {
+                let metrics: BTreeMap<&str, f64> = target.metrics.iter().copied().collect();
+                (target.name.clone(), metrics)
+            };
+            let targets: BTreeMap<String, _> = self.targets.iter().map(of).collect();
+            map.serialize_entry("targets", &targets)?;
         }
         map.end()
     }
@@ -76,6 +114,7 @@ pub struct Judge<'a> {
     preprocessing: &'a Preprocessing,
     link: Link,
     decision: Decision,
+    interval: Option<PredictionInterval>,
 }
 
 impl<'a> Judge<'a> {
@@ -85,6 +124,7 @@ impl<'a> Judge<'a> {
             preprocessing,
             link: LOSSES.build(loss, &())?.link(),
             decision: Decision::Likeliest,
+            interval: None,
         })
     }
 
@@ -94,12 +134,39 @@ impl<'a> Judge<'a> {
         Self { decision, ..self }
     }
 
+    /// The same, which also scores how many targets the interval holds.
+    #[must_use]
+    pub fn with_interval(mut self, interval: Option<PredictionInterval>) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// An interval around the predictions of the model in `engine`, from rows that did not train.
+    ///
+    /// # Errors
+    /// If they are too few.
+    pub fn calibrate(
+        &self,
+        engine: &mut dyn Engine,
+        coverage: f64,
+        rows: DatasetRef,
+    ) -> Result<PredictionInterval> {
+        let mut predictions = Vec::new();
+        engine.evaluate(&Batch::all(rows), Some(&mut predictions))?;
+        PredictionInterval::calibrate(coverage, self.preprocessing, &predictions, rows)
+    }
+
     /// The model in `engine` on a dataset.
     pub fn model(&self, engine: &mut dyn Engine, dataset: DatasetRef) -> Result<Scores> {
         let mut predictions = Vec::new();
         let loss = engine.evaluate(&Batch::all(dataset), Some(&mut predictions))?;
+        let held = (self.interval.as_ref())
+            .map(|interval| interval.coverage_of(self.preprocessing, &predictions, dataset));
         let mut scores = self.score(predictions, dataset)?;
         scores.loss = Some(loss);
+        if let Some(held) = held {
+            scores.add_coverage(&held);
+        }
         Ok(scores)
     }
 
@@ -107,6 +174,7 @@ impl<'a> Judge<'a> {
     pub fn constant(&self, training: DatasetRef, dataset: DatasetRef) -> Result<Scores> {
         let plain = Judge {
             decision: Decision::Likeliest,
+            interval: None,
             ..*self
         };
         plain.score(self.constant_predictions(training, dataset)?, dataset)
@@ -125,7 +193,11 @@ impl<'a> Judge<'a> {
 
     /// Predictions that have gone through the loss's link, row-major, on a dataset.
     pub(crate) fn score(&self, predictions: Vec<f64>, dataset: DatasetRef) -> Result<Scores> {
+        let columns = &self.preprocessing.target.columns;
         let look = |answers: &Answers, predictions: &[f64], targets: TargetsRef| Scores {
+            targets: (columns.iter().cloned().zip(scores_of_outputs(answers)))
+                .map(|(name, metrics)| TargetScores { name, metrics })
+                .collect(),
             rows: dataset.features.rows(),
             loss: None,
             metrics: scores(answers),
@@ -163,15 +235,38 @@ impl<'a> Judge<'a> {
             in_user_units.extend_from_slice(values);
             to_user_units(self.preprocessing, &mut in_user_units);
             to_user_units(self.preprocessing, &mut predictions);
-            let values = &in_user_units;
+            predictions = medians(self.preprocessing, predictions);
+            in_user_units = medians(self.preprocessing, in_user_units);
+            let (width, values) = (width / self.preprocessing.target.each(), &in_user_units);
             targets = TargetsRef::Values { width, values };
         }
-        let answers = Answers::new(self.link, &predictions, targets, dataset.weights)?;
+        let link = without_quantiles(self.link);
+        let answers = Answers::new(link, &predictions, targets, dataset.weights)?;
         Ok(look(
             &answers.deciding(&self.decision),
             &predictions,
             targets,
         ))
+    }
+}
+
+/// Of several quantiles of each number those that are nearest to the median.
+pub(crate) fn medians(preprocessing: &Preprocessing, values: Vec<f64>) -> Vec<f64> {
+    let target = &preprocessing.target;
+    match target.each() {
+        1 => values,
+        each => {
+            let middle = interval::middle(&target.quantiles);
+            values.into_iter().skip(middle).step_by(each).collect()
+        }
+    }
+}
+
+/// The link of the medians.
+pub(crate) fn without_quantiles(link: Link) -> Link {
+    match link {
+        Link::Quantiles(_) => Link::Identity,
+        link => link,
     }
 }
 

@@ -156,7 +156,7 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn own_loss(mut self, loss: impl AnyLoss + 'static) -> Self {
         let same = match loss.link() {
-            Link::Identity => "mse",
+            Link::Identity | Link::Quantiles(_) => "mse",
             Link::Exponential => "poisson",
             Link::Sigmoid => "logistic",
             Link::Softmax => "cross_entropy",

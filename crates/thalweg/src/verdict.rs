@@ -41,7 +41,12 @@ pub(crate) fn score(
     engine: &mut dyn Engine,
     end: &mut End,
 ) -> Result<Vec<Note>> {
-    let judge = Judge::new(&rows.preprocessing, &config.network.loss)?.deciding(decision.clone());
+    let mut judge =
+        Judge::new(&rows.preprocessing, &config.network.loss)?.deciding(decision.clone());
+    if let (Some(coverage), Some(part)) = (config.interval, &rows.validation) {
+        end.interval = Some(judge.calibrate(engine, coverage, part.view())?);
+        judge = judge.with_interval(end.interval.clone());
+    }
     let weights = user_weights(rows.train.view(), &rows.preprocessing);
     let training = DatasetRef {
         weights: weights.as_deref(),

@@ -202,6 +202,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             inputs: plan.inputs,
             outputs: plan.outputs,
             comparison: self.network.loss.comparison(),
+            masks_missing: self.network.loss.masks_missing(),
             fits: |value| T::from_f64(value).to_f64().is_finite(),
         };
         engine::check(batch, first, &limits)?;

@@ -13,6 +13,8 @@ pub(crate) struct Limits<F> {
     pub outputs: usize,
     /// What the loss compares outputs with.
     pub comparison: Comparison,
+    /// Whether a target of several may be NaN, which stands for a missing one.
+    pub masks_missing: bool,
     /// Whether a number is finite in the engine's precision.
     pub fits: F,
 }
@@ -92,9 +94,11 @@ fn check_targets(
             if comparison == Comparison::Classes {
                 return refuse("numbers".into(), "classes, which this loss compares with");
             }
+            let may_miss = limits.masks_missing && width > 1;
+            let fits = |value: f64| (limits.fits)(value) || (may_miss && value.is_nan());
             rows.try_for_each(|row| {
                 let row = &values[row * width..][..width];
-                match row.iter().find(|value| !(limits.fits)(**value)) {
+                match row.iter().find(|value| !fits(**value)) {
                     Some(value) => refuse(value.to_string(), "finite numbers"),
                     None => check_values(row, comparison),
                 }
@@ -126,10 +130,11 @@ fn check_targets(
     }
 }
 
-/// Checks the targets of one row, which are finite.
+/// Checks the targets of one row, which are finite, or NaN where they are missing.
 fn check_values(row: &[f64], comparison: Comparison) -> Result<()> {
     let refuse = |found: String, expected: &str| Err(Error::invalid("targets", found, expected));
-    let first = |is_wrong: fn(f64) -> bool| row.iter().copied().find(|value| is_wrong(*value));
+    let known = || row.iter().copied().filter(|value| !value.is_nan());
+    let first = |is_wrong: fn(f64) -> bool| known().find(|value| is_wrong(*value));
     match comparison {
         Comparison::NonNegative => match first(|value| value < 0.0) {
             Some(value) => refuse(value.to_string(), "numbers ≥ 0"),

@@ -47,7 +47,7 @@ pub fn start_at_prior(
     };
     let least = 0.5 / training.schema().rows.max(1) as f64;
     let prior = |p: f64| match link {
-        Link::Identity => p,
+        Link::Identity | Link::Quantiles(_) => p,
         Link::Exponential => p.max(least).ln(),
         Link::Softmax => p.max(least).ln(),
         Link::Sigmoid => {

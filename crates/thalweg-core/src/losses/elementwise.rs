@@ -33,6 +33,10 @@ impl<E: Elementwise> LossKind for E {
     fn is_robust(&self) -> bool {
         E::IS_ROBUST
     }
+
+    fn masks_missing(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Scalar, E: Elementwise> Loss<T> for E {
@@ -63,8 +67,11 @@ impl<T: Scalar, E: Elementwise> Loss<T> for E {
                     let weight = rows.weight(row) * scale;
                     for output in 0..rows.outputs {
                         let at = row * rows.stride + output;
-                        let curvature =
-                            loss.curvature::<A, T>(rows.z[at], rows.target(row, output));
+                        let y = rows.target(row, output);
+                        let curvature = match is_missing(y) {
+                            true => T::ZERO,
+                            false => loss.curvature::<A, T>(rows.z[at], y),
+                        };
                         product[at] = weight * curvature * direction[at];
                     }
                 }
@@ -152,8 +159,13 @@ impl<T: Scalar> LossRows<'_, T> {
                 }
                 for i in 0..width {
                     let (value, slope) = term(z[i], y[i]);
-                    z[i] = value * w[i];
-                    y[i] = slope * w[i] * scale;
+                    let missing = is_missing(y[i]);
+                    z[i] = if missing { T::ZERO } else { value * w[i] };
+                    y[i] = if missing {
+                        T::ZERO
+                    } else {
+                        slope * w[i] * scale
+                    };
                 }
                 for chunk in z[..width].chunks(SUMS) {
                     for (sum, value) in sums.iter_mut().zip(chunk) {
@@ -173,6 +185,12 @@ impl<T: Scalar> LossRows<'_, T> {
         }
         sums.iter().sum::<f64>() * share
     }
+}
+
+/// NaN stands for a missing target.
+#[inline(always)]
+pub(super) fn is_missing<T: Scalar>(y: T) -> bool {
+    y.partial_cmp(&y).is_none()
 }
 
 /// Copies `width` columns from one matrix to another, both with their strides and the first of the

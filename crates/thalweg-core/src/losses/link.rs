@@ -7,6 +7,8 @@ use crate::kernels::{math, simd::Portable};
 pub enum Link {
     /// The values themselves.
     Identity,
+    /// The values, sorted among each so many: quantiles of a target, which do not cross.
+    Quantiles(usize),
     /// exp of each value, at most the largest number: means that are positive.
     Exponential,
     /// σ of each value: independent probabilities.
@@ -25,6 +27,11 @@ impl Link {
     pub fn apply(self, row: &mut [f64]) {
         match self {
             Link::Identity | Link::Margin | Link::Scores => {}
+            Link::Quantiles(count) => {
+                for quantiles in row.chunks_mut(count.max(1)) {
+                    quantiles.sort_unstable_by(f64::total_cmp);
+                }
+            }
             Link::Exponential => {
                 for value in row {
                     // NaN stays NaN.

@@ -31,6 +31,7 @@ entries! {
     half_mse,
     mae,
     huber,
+    quantile,
     poisson,
     logistic,
     focal,
@@ -64,7 +65,8 @@ pub enum Comparison {
 /// The targets of a row block.
 #[derive(Debug, Clone, Copy)]
 pub enum TargetRows<'a, T> {
-    /// Row-major, `outputs` a row.
+    /// Row-major, `outputs` a row; NaN where one is missing, for a loss that
+    /// [masks](LossKind::masks_missing) it.
     Values(&'a [T]),
     /// One a row.
     Classes(&'a [u32]),
@@ -115,6 +117,17 @@ pub trait LossKind: Send + Sync {
     /// decide what is learned.
     fn is_robust(&self) -> bool {
         false
+    }
+
+    /// Whether NaN among several targets of a row stands for one that is missing: it has neither
+    /// loss nor slope, and the others count as they do without it.
+    fn masks_missing(&self) -> bool {
+        false
+    }
+
+    /// The quantiles that it predicts of every target, ascending; none if it predicts one number.
+    fn quantiles(&self) -> &[f64] {
+        &[]
     }
 }
 

@@ -1,5 +1,5 @@
 //! Accuracy: the weighted fraction of the rows that are answered rightly; with labels, in all of
-//! them.
+//! them that are known, among the rows where any is.
 
 use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
@@ -9,15 +9,22 @@ struct Accuracy;
 
 impl Metric for Accuracy {
     fn score(&self, answers: &Answers) -> Option<f64> {
+        let known = |row| (0..answers.outputs).filter(move |&j| !answers.value(row, j).is_nan());
         let is_right = |row: usize| match answers.kind() {
-            AnswerKind::Labels => (0..answers.outputs)
-                .all(|j| answers.predicts_label(row, j) == (answers.value(row, j) >= 0.5)),
+            AnswerKind::Labels => {
+                known(row).all(|j| answers.predicts_label(row, j) == (answers.value(row, j) >= 0.5))
+            }
             _ => Some(answers.predicted_class(row)) == answers.class(row),
         };
         if answers.kind() == AnswerKind::Numbers {
             return None;
         }
-        answers.mean(|row| f64::from(u8::from(is_right(row))))
+        let counts = |row| answers.kind() != AnswerKind::Labels || known(row).next().is_some();
+        answers.mean_where(counts, |row| f64::from(u8::from(is_right(row))))
+    }
+
+    fn takes_missing(&self) -> bool {
+        true
     }
 }
 

@@ -7,12 +7,13 @@ use crate::source::{RowSource, scan};
 
 /// One row of predictions, as a network with `outputs` outputs and this link would make it: the
 /// weighted mean of each target, or the weighted share of each class or label among the rows of
-/// `training` (less ½ as a margin).
+/// `training` (less ½ as a margin). Of several targets, each counts where it is not missing.
 ///
 /// # Errors
 /// If the rows cannot be read.
 pub fn best_constant(training: &mut dyn RowSource, link: Link, outputs: usize) -> Result<Vec<f64>> {
     let mut sums = vec![0.0; outputs];
+    let mut missing = vec![0.0; outputs];
     let mut total = 0.0;
     scan::chunks(training, |batch, _| {
         for row in batch.rows.iter() {
@@ -20,8 +21,12 @@ pub fn best_constant(training: &mut dyn RowSource, link: Link, outputs: usize) -
             total += weight;
             match batch.targets {
                 Some(TargetsRef::Values { width, values }) => {
-                    for (sum, value) in sums.iter_mut().zip(&values[row * width..][..width]) {
-                        *sum += weight * value;
+                    let all = sums.iter_mut().zip(&mut missing);
+                    for ((sum, missing), value) in all.zip(&values[row * width..][..width]) {
+                        match value.is_nan() {
+                            true => *missing += weight,
+                            false => *sum += weight * value,
+                        }
                     }
                 }
                 Some(TargetsRef::Classes(classes)) => {
@@ -40,8 +45,9 @@ pub fn best_constant(training: &mut dyn RowSource, link: Link, outputs: usize) -
         }
         Ok(())
     })?;
-    for sum in &mut sums {
-        *sum /= if total > 0.0 { total } else { 1.0 };
+    for (sum, missing) in sums.iter_mut().zip(missing) {
+        let known = total - missing;
+        *sum /= if known > 0.0 { known } else { 1.0 };
         if link == Link::Margin {
             // The sign is that of the majority.
             *sum -= 0.5;
@@ -76,6 +82,11 @@ mod tests {
         assert_eq!(of(numbers.clone(), None, Link::Identity, 2), [2.0, 15.0]);
         let weights = Some(vec![3.0, 1.0]);
         assert_eq!(of(numbers, weights, Link::Identity, 2), [1.5, 12.5]);
+        let missing = Targets::Values {
+            width: 2,
+            values: vec![1.0, f64::NAN, 3.0, 20.0, f64::NAN, 40.0],
+        };
+        assert_eq!(of(missing, None, Link::Identity, 2), [2.0, 30.0]);
         let classes = Targets::Classes(vec![0, 1, 1, 1]);
         assert_eq!(of(classes.clone(), None, Link::Sigmoid, 1), [0.75]);
         assert_eq!(of(classes.clone(), None, Link::Identity, 1), [0.75]);

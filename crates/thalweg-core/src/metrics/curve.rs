@@ -12,13 +12,14 @@ pub(super) struct Step {
 }
 
 /// All scores of an output, the largest first; the rows of its class or label count as positive, of
-/// a single output those of class 1.
+/// a single output those of class 1. A label that is missing is neither.
 pub(super) fn falling(answers: &Answers, output: usize) -> Vec<Step> {
     let is_positive = |row: usize| match answers.kind() {
         AnswerKind::Classes => answers.class(row) == Some(output),
         _ => answers.value(row, output) >= 0.5,
     };
     let mut order: Vec<(f64, u32)> = (0..answers.rows())
+        .filter(|&row| !answers.value(row, output).is_nan())
         .map(|row| (answers.prediction(row)[output], row as u32))
         .collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

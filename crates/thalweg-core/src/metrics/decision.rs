@@ -23,6 +23,16 @@ impl Decision {
         *self == Self::Likeliest
     }
 
+    /// The same for label number `label` alone.
+    pub fn of_label(&self, label: usize) -> Self {
+        match self {
+            Self::Thresholds(thresholds) => {
+                Self::Thresholds(thresholds.get(label).copied().into_iter().collect())
+            }
+            other => other.clone(),
+        }
+    }
+
     /// The class that a row of predictions means; the first among equals.
     pub fn class(&self, link: Link, predictions: &[f64]) -> usize {
         match (self, predictions) {

@@ -2,7 +2,8 @@
 //!
 //! Convention for all: double precision, rows count by their weights, and values are in the units
 //! of the predictions given. A metric has no value where it is not defined (the area under the
-//! curve of one class), rather than something misleading.
+//! curve of one class), rather than something misleading. Of several numbers or labels, one that is
+//! missing is NaN: a metric is then the mean over the outputs, each judged where it is known.
 
 mod confusion;
 mod constant;
@@ -63,6 +64,12 @@ pub trait Metric: Send + Sync {
     fn is_larger_better(&self) -> bool {
         true
     }
+
+    /// Whether it looks at all outputs of a row at once, and leaves out those that are missing
+    /// itself.
+    fn takes_missing(&self) -> bool {
+        false
+    }
 }
 
 /// What is asked of a network.
@@ -109,7 +116,8 @@ impl<'a> Answers<'a> {
                 AnswerKind::TwoClasses
             }
             (Link::Softmax | Link::Scores, TargetsRef::Classes(_)) => AnswerKind::Classes,
-            (Link::Exponential, TargetsRef::Classes(_))
+            (Link::Exponential | Link::Quantiles(_), TargetsRef::Classes(_))
+            | (Link::Quantiles(_), TargetsRef::Values { .. })
             | (Link::Softmax | Link::Scores, TargetsRef::Values { .. }) => {
                 return Err(Error::invalid(
                     "metrics",
@@ -219,8 +227,17 @@ impl<'a> Answers<'a> {
 
     /// Weighted mean of `term` over the rows.
     fn mean(&self, term: impl Fn(usize) -> f64) -> Option<f64> {
+        self.mean_where(|_| true, term)
+    }
+
+    /// The same over the rows that count.
+    fn mean_where(
+        &self,
+        counts: impl Fn(usize) -> bool,
+        term: impl Fn(usize) -> f64,
+    ) -> Option<f64> {
         let (mut sum, mut total) = (0.0, 0.0);
-        for row in 0..self.rows() {
+        for row in (0..self.rows()).filter(|&row| counts(row)) {
             sum += self.weight(row) * term(row);
             total += self.weight(row);
         }
@@ -229,15 +246,91 @@ impl<'a> Answers<'a> {
 
     /// Plain mean over the outputs.
     fn mean_of_outputs(&self, term: impl Fn(usize) -> Option<f64>) -> Option<f64> {
-        let values: Option<Vec<f64>> = (0..self.outputs).map(term).collect();
-        values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
+        self.mean_over(0..self.outputs, term)
+    }
+
+    /// Plain mean over some outputs; none if there is no such output.
+    fn mean_over(
+        &self,
+        outputs: impl Iterator<Item = usize>,
+        term: impl Fn(usize) -> Option<f64>,
+    ) -> Option<f64> {
+        let values: Vec<f64> = outputs.map(term).collect::<Option<_>>()?;
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    fn has_missing(&self) -> bool {
+        match self.targets {
+            TargetsRef::Values { values, .. } => values.iter().any(|value| value.is_nan()),
+            TargetsRef::Classes(_) => false,
+        }
+    }
+}
+
+/// One of several numbers or labels, in the rows where it is known.
+struct One {
+    predictions: Vec<f64>,
+    targets: Vec<f64>,
+    weights: Option<Vec<f32>>,
+    decision: Decision,
+}
+
+impl One {
+    fn of(answers: &Answers, output: usize) -> Self {
+        let rows = 0..answers.rows();
+        let known = rows.filter(|&row| !answers.value(row, output).is_nan());
+        let known: Vec<usize> = known.collect();
+        let each = known.iter().copied();
+        Self {
+            predictions: each
+                .clone()
+                .map(|row| answers.prediction(row)[output])
+                .collect(),
+            targets: each.clone().map(|row| answers.value(row, output)).collect(),
+            weights: (answers.weights).map(|weights| each.map(|row| weights[row]).collect()),
+            decision: answers.decision.of_label(output),
+        }
+    }
+
+    /// None if it is nowhere known.
+    fn answers(&self, link: Link) -> Option<Answers<'_>> {
+        let weights = self.weights.as_deref();
+        let answers = Answers::new(link, &self.predictions, &self.targets[..], weights).ok()?;
+        Some(answers.deciding(&self.decision))
+    }
+}
+
+/// The scores of each of several numbers or labels, in the rows where it is known; none of anything
+/// else.
+pub fn scores_of_outputs(answers: &Answers) -> Vec<Vec<(&'static str, f64)>> {
+    let several = answers.outputs > 1;
+    let judged = several && matches!(answers.kind, AnswerKind::Numbers | AnswerKind::Labels);
+    let score = |output| {
+        let one = One::of(answers, output);
+        one.answers(answers.link)
+            .map_or(Vec::new(), |one| scores(&one))
+    };
+    match judged {
+        true => (0..answers.outputs).map(score).collect(),
+        false => Vec::new(),
     }
 }
 
 /// The value of the metric `name` with its defaults, where there is such a metric and it is defined.
 pub fn score(name: &str, answers: &Answers) -> Option<f64> {
     let metric = METRICS.build(&Choice::new(name), &()).ok()?;
-    metric.score(answers)
+    score_by(&*metric, answers)
+}
+
+/// The value of a metric, where it is defined: where some of several numbers or labels are missing,
+/// its mean over those for which it is.
+pub fn score_by(metric: &dyn Metric, answers: &Answers) -> Option<f64> {
+    if metric.takes_missing() || !answers.has_missing() {
+        return metric.score(answers);
+    }
+    let value = |output| metric.score(&One::of(answers, output).answers(answers.link)?);
+    let values: Vec<f64> = (0..answers.outputs).filter_map(value).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// Every metric that is defined for these predictions, by name, in the order of the registry.

@@ -1,6 +1,5 @@
 //! Coefficient of determination: 1 − Σ w·(p − y)² / Σ w·(y − ȳ)², with ȳ the weighted mean of the
-//! truth; the mean over several targets. Where the targets are constant it is 1 for predictions
-//! without error, else 0.
+//! truth; the mean over those of several targets that vary. It is not defined where none does.
 
 use super::{AnswerKind, Answers, Metric};
 use crate::registry::{Description, Entry};
@@ -13,7 +12,7 @@ impl Metric for R2 {
         if answers.kind() != AnswerKind::Numbers || answers.rows() < 2 {
             return None;
         }
-        answers.mean_of_outputs(|j| {
+        answers.mean_over((0..answers.outputs).filter(|&j| varies(answers, j)), |j| {
             let y = |row| answers.value(row, j);
             let mean = answers.mean(y)?;
             let error = |row| answers.prediction(row)[j] - y(row);
@@ -21,13 +20,16 @@ impl Metric for R2 {
             let unit = answers.unit(error).max(answers.unit(distance));
             let error = answers.mean(|row| (error(row) / unit).powi(2))?;
             let spread = answers.mean(|row| (distance(row) / unit).powi(2))?;
-            Some(match (error, spread) {
-                (0.0, 0.0) => 1.0,
-                (_, 0.0) => 0.0,
-                _ => 1.0 - error / spread,
-            })
+            Some(1.0 - error / spread)
         })
     }
+}
+
+/// Whether the truth of an output differs between rows that count.
+fn varies(answers: &Answers, output: usize) -> bool {
+    let mut rows = (0..answers.rows()).filter(|&row| answers.weight(row) > 0.0);
+    let first = rows.next().map(|row| answers.value(row, output));
+    rows.any(|row| Some(answers.value(row, output)) != first)
 }
 
 pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {

@@ -158,6 +158,14 @@ impl Arguments {
         }
     }
 
+    /// A parameter with [`Domain::Numbers`].
+    pub fn numbers(&self, name: &str) -> &[f64] {
+        match self.0.settings.get(name) {
+            Some(Setting::Numbers(numbers)) => numbers,
+            _ => unreachable!("{UNDECLARED}: numbers `{name}`"),
+        }
+    }
+
     /// A parameter with a [`Domain::Integer`] that is not negative.
     pub fn integer(&self, name: &str) -> usize {
         match self.0.settings.get(name) {

@@ -25,6 +25,9 @@ pub enum Domain {
         /// Whether the lower and the upper end themselves are forbidden.
         open: (bool, bool),
     },
+    /// Numbers in an interval without its ends, in order; at least one. Text with commas between
+    /// them is read, too.
+    Numbers(f64, f64),
     /// One of these words.
     Word(&'static [&'static str]),
     /// An entry of another registry (or of the same one, which is why it is a function), by its
@@ -129,6 +132,21 @@ impl Domain {
             ) if !list.is_empty() && list.iter().all(|i| (low..=high).contains(i)) => {
                 Some(setting.clone())
             }
+            (Domain::Numbers(low, high), _) => {
+                let numbers: Option<Vec<f64>> = match setting {
+                    Setting::Numbers(list) => Some(list.clone()),
+                    Setting::Integers(list) => Some(list.iter().map(|&i| i as f64).collect()),
+                    Setting::Number(number) => Some(vec![*number]),
+                    Setting::Text(text) => {
+                        let parts = text.split(',').map(|part| part.trim().parse().ok());
+                        parts.collect()
+                    }
+                    _ => None,
+                };
+                let inside = |list: &Vec<f64>| list.iter().all(|x| *x > low && *x < high);
+                let numbers = numbers.filter(|list| !list.is_empty() && inside(list));
+                numbers.map(Setting::Numbers)
+            }
             (Domain::Named { many: true, .. }, Setting::Choices(_)) => Some(setting.clone()),
             (Domain::Named { many: false, .. }, Setting::Text(_) | Setting::Choice(_)) => {
                 Some(setting.clone())
@@ -183,6 +201,9 @@ impl fmt::Display for Domain {
                     (true, false) => write!(f, "a number {left} {low}"),
                     (true, true) => write!(f, "a number {left} {low} and {right} {high}"),
                 }
+            }
+            Domain::Numbers(low, high) => {
+                write!(f, "numbers > {low} and < {high}, with commas between them")
             }
             Domain::Word(words) => f.write_str(&words.join(" or ")),
             Domain::Choice(kind) => write!(f, "an entry of `thalweg list {}`", kind().name()),

@@ -25,6 +25,8 @@ pub enum Setting {
     Choice(Choice),
     /// Whole numbers, in order, such as the levels of several columns.
     Integers(Vec<i64>),
+    /// Numbers, in order, such as quantiles.
+    Numbers(Vec<f64>),
     /// Several entries of another registry, in order, such as the layers of a block.
     Choices(Vec<Choice>),
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Setting {
             Setting::Text(text) => write!(f, "{text}"),
             Setting::Choice(choice) => write!(f, "{choice}"),
             Setting::Integers(integers) => write!(f, "{integers:?}"),
+            Setting::Numbers(numbers) => write!(f, "{numbers:?}"),
             Setting::Choices(choices) => {
                 let names: Vec<String> = choices.iter().map(Choice::to_string).collect();
                 write!(f, "[{}]", names.join(", "))
@@ -183,7 +186,7 @@ impl<'de> Visitor<'de> for SettingVisitor {
     type Value = Setting;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("true or false, a number, a name, a table with a name, or a list of whole numbers or such tables")
+        f.write_str("true or false, a number, a name, a table with a name, or a list of numbers or such tables")
     }
 
     fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Setting, E> {
@@ -231,6 +234,14 @@ impl<'de> Visitor<'de> for SettingVisitor {
         if let Some(integers) = settings.iter().map(integer).collect() {
             return Ok(Setting::Integers(integers));
         }
+        let number = |setting: &Setting| match setting {
+            Setting::Integer(integer) => Some(*integer as f64),
+            Setting::Number(number) => Some(*number),
+            _ => None,
+        };
+        if let Some(numbers) = settings.iter().map(number).collect() {
+            return Ok(Setting::Numbers(numbers));
+        }
         let choice = |setting: &Setting| match setting {
             Setting::Choice(choice) => Some(choice.clone()),
             _ => None,
@@ -239,7 +250,7 @@ impl<'de> Visitor<'de> for SettingVisitor {
         choices.map(Setting::Choices).ok_or_else(|| {
             let other = settings.iter().find(|setting| choice(setting).is_none());
             let found = other.map_or(String::new(), Setting::quoted);
-            let expected = "whole numbers alone, or tables with a name alone";
+            let expected = "numbers alone, or tables with a name alone";
             de::Error::custom(format_args!("found {found} in a list, expected {expected}"))
         })
     }
@@ -294,6 +305,7 @@ mod tests {
             ("0.5", Setting::Number(0.5)),
             ("\"relu\"", Setting::Text("relu".into())),
             ("[3, 4]", Setting::Integers(vec![3, 4])),
+            ("[0.25, 1]", Setting::Numbers(vec![0.25, 1.0])),
             (
                 "{\"alpha\": 0.5, \"name\": \"elu\"}",
                 Setting::Choice(elu.clone()),
@@ -311,10 +323,7 @@ mod tests {
                 "found 18446744073709551615, expected a whole number from -9223372036854775808",
             ),
             ("{\"rate\": 0.2}", "found a table without `name`"),
-            (
-                "[3, \"x\"]",
-                "found 3 in a list, expected whole numbers alone",
-            ),
+            ("[3, \"x\"]", "found 3 in a list, expected numbers alone"),
             ("null", "expected true or false, a number, a name"),
         ] {
             let error = read(json).unwrap_err().to_string();

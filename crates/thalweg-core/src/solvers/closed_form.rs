@@ -124,7 +124,13 @@ impl Normal {
                 read_row(batch.features, row, &mut x);
                 let weight = batch.weights.map_or(1.0, |weights| f64::from(weights[row]));
                 total += weight;
-                normal.add(weight, &x, &values[row * outputs..][..outputs]);
+                let y = &values[row * outputs..][..outputs];
+                if y.iter().any(|y| y.is_nan()) {
+                    let found = "a row without one of its targets";
+                    let error = Error::invalid(subject, found, "every target in every row");
+                    return Err(error.remedy("choose another `optimizer`, such as lbfgs"));
+                }
+                normal.add(weight, &x, y);
             }
             Ok(())
         })?;

@@ -237,6 +237,13 @@ impl Bound<'_> {
         {
             self.scale_targets(&part.rows, *width, values)?;
             self.check_targets(&part.rows, *width, values, dtype)?;
+            // A target stands there once for each of its quantiles.
+            let each = self.preprocessing.target.each();
+            if each > 1 {
+                let repeat = |y: &f64| std::iter::repeat_n(*y, each);
+                *values = values.iter().flat_map(repeat).collect();
+                *width *= each;
+            }
         }
         let name = self.preprocessing.sample_weight.as_deref();
         let mut weights = row_weights(self.table, name, &part.rows)?;
@@ -283,6 +290,8 @@ impl Bound<'_> {
         dtype: Dtype,
     ) -> Result<()> {
         let fits = |x: &f64| match dtype {
+            // One of several that is missing.
+            _ if x.is_nan() => true,
             Dtype::F64 => x.is_finite(),
             Dtype::F32 | Dtype::Bf16 => (*x as f32).is_finite(),
         };

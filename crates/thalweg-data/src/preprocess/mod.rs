@@ -242,9 +242,9 @@ impl Preprocessing {
         self.target.classes.get(index).map(String::as_str)
     }
 
-    /// A regression output, of target `output`, in the units of the file.
+    /// A regression output in the units of the file.
     pub fn in_user_units(&self, output: usize, value: f64) -> f64 {
-        match self.target_scaling.get(output) {
+        match self.target_scaling.get(output / self.target.each()) {
             Some(scaling) => scaling.invert(value),
             None => value,
         }

@@ -22,6 +22,9 @@ pub struct FitOptions {
     /// Whether the loss bounds the pull of outliers: no option, but what follows from the loss.
     #[serde(skip)]
     pub robust_loss: bool,
+    /// The quantiles that the loss predicts of every number: as above.
+    #[serde(skip)]
+    pub quantiles: Vec<f64>,
     /// A column has at most this many inputs for its categories; the rarest share one.
     pub max_categories: usize,
     /// A column with more categories than this that come in `embed_least` rows becomes codes for an
@@ -57,6 +60,7 @@ impl Default for FitOptions {
             standardize_target: true,
             target_transform: None,
             robust_loss: false,
+            quantiles: Vec::new(),
             max_categories: 100,
             embed_above: None,
             embed_least: 2,

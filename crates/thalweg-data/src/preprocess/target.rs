@@ -122,6 +122,12 @@ impl TargetFit {
         }
         let several = self.values.len() > 1;
         for (fit, name) in self.values.into_iter().zip(&preprocessing.target.columns) {
+            if fit.numbers.present() == 0 {
+                let location = table.location().column(name);
+                let found = "no value in any training row";
+                return Err(Error::invalid(location, found, "values to learn from")
+                    .remedy("leave out this target, or split the rows another way"));
+            }
             if fit.numbers.is_constant() {
                 let out = match several {
                     true => ": it is left out of the mean R² of the targets",

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::labelled::{near_equal, words_as_classes};
-use super::{Target, TargetOptions, Task, find, missing, no_target, not_a_number};
+use super::{Target, TargetOptions, Task, find, is_of_truths, missing, no_target, not_a_number};
 use thalweg_core::dataset::Targets;
 
 use crate::error::{Error, Note, Result, quote, quote_list};
@@ -56,6 +56,7 @@ impl Target {
             columns: names,
             task,
             classes: Vec::new(),
+            quantiles: Vec::new(),
         };
         match (task, columns.as_slice()) {
             (Task::Binary | Task::Multiclass, [column]) => {
@@ -89,6 +90,16 @@ impl Target {
             ),
         };
         notes.push(Note::info(format!("task: {task}{classes}")));
+        if let Targets::Values { values, .. } = &targets {
+            let missing = values.iter().filter(|value| value.is_nan()).count();
+            notes.extend((missing > 0).then(|| {
+                let all = values.len();
+                Note::info(format!(
+                    "{missing} of {all} values of the targets are missing: they count neither in the \
+                     loss nor in the scores"
+                ))
+            }));
+        }
         Ok((target, targets, notes))
     }
 }
@@ -152,14 +163,17 @@ pub(crate) fn target_names(
 
 fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Task> {
     let [column] = columns else {
-        let zero_or_one = |column: &&Column| match &column.data {
-            ColumnData::Numeric(numbers) => numbers.iter().all(|&x| x == 0.0 || x == 1.0),
-            _ => false,
-        };
-        return Ok(match table.roles.classes {
-            Some(true) if columns.iter().all(zero_or_one) => Task::Multilabel,
-            _ => Task::Regression,
-        });
+        if table.roles.classes == Some(false) || !columns.iter().all(is_label) {
+            return Ok(Task::Regression);
+        }
+        if table.roles.classes.is_none() {
+            let names = quote_list(columns.iter().map(|column| column.name.as_str()));
+            notes.push(Note::info(format!(
+                "the targets {names} hold 0 and 1, or words for false and true, alone: each is a label \
+                 of its own; set `data.target.task` to regression to predict amounts"
+            )));
+        }
+        return Ok(Task::Multilabel);
     };
     let numbers = match &column.data {
         ColumnData::Block(_) | ColumnData::Time(_) => return Ok(Task::Regression),
@@ -193,6 +207,18 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
         )));
     }
     Ok(task)
+}
+
+/// Whether all that is there in a column is 0 or 1, or a word for false or true.
+fn is_label(column: &&Column) -> bool {
+    match &column.data {
+        ColumnData::Numeric(numbers) => {
+            let mut known = numbers.iter().filter(|x| !x.is_nan()).peekable();
+            known.peek().is_some() && known.all(|&x| x == 0.0 || x == 1.0)
+        }
+        ColumnData::Text(text) => is_of_truths(text),
+        ColumnData::Block(_) | ColumnData::Time(_) => false,
+    }
 }
 
 fn class_task(count: usize) -> Task {

@@ -28,17 +28,17 @@ pub(super) fn words_as_classes(column: &Column) -> Vec<&str> {
         .collect()
 }
 
-/// The table without the rows that lack one of the targets `names`, and a warning that counts them.
+/// The table without the rows that lack all of the targets `names`, and a warning that counts them.
 /// Of a model, `classes` say which words for "missing" are classes.
 ///
 /// # Errors
-/// When a target does not exist, or more than half of the rows lack one.
+/// When a target does not exist, or more than half of the rows lack all of them.
 pub fn labelled<'a>(
     table: &'a Table,
     names: &[String],
     classes: Option<&[String]>,
 ) -> Result<(Cow<'a, Table>, Option<Note>)> {
-    let mut has_all = vec![true; table.rows];
+    let mut has_any = vec![false; table.rows];
     for name in names {
         let column = find(table, name)?;
         let words = words_as_classes(column);
@@ -50,13 +50,13 @@ pub fn labelled<'a>(
             ColumnData::Text(text) => text.word(row),
             _ => None,
         };
-        for (row, has) in has_all.iter_mut().enumerate() {
-            *has &= column.is_present(row) || word(row).is_some_and(is_class);
+        for (row, has) in has_any.iter_mut().enumerate() {
+            *has |= column.is_present(row) || word(row).is_some_and(is_class);
         }
     }
-    let kept: Vec<usize> = (0..table.rows).filter(|&row| has_all[row]).collect();
+    let kept: Vec<usize> = (0..table.rows).filter(|&row| has_any[row]).collect();
     let (rows, left) = (table.rows, table.rows - kept.len());
-    let Some(first) = has_all.iter().position(|has| !has) else {
+    let Some(first) = has_any.iter().position(|has| !has) else {
         return Ok((Cow::Borrowed(table), None));
     };
     let columns = quote_list(names.iter().map(String::as_str));

@@ -15,7 +15,7 @@ use thalweg_core::memory::prefer_huge_pages;
 
 use crate::error::{Error, Result, did_you_mean, quote, quote_list};
 use crate::stray::spelled_numbers;
-use crate::table::{Column, ColumnData, MISSING, Table, number_text, truth_word};
+use crate::table::{Column, ColumnData, MISSING, Table, TextColumn, number_text, truth_word};
 
 /// What the network predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ pub struct TargetOptions {
 }
 
 /// The target columns, the task, and the classes in the order of their indices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// Names of the target columns.
     pub columns: Vec<String>,
@@ -86,19 +86,25 @@ pub struct Target {
     pub task: Task,
     /// The text of each class, sorted (numbers by value); empty for other tasks.
     pub classes: Vec<String>,
+    /// The quantiles that are predicted of every number, ascending; empty if it is one value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<f64>,
 }
 
 impl Target {
-    /// Number of network outputs: one a target or label, one for two classes, else one a class.
+    /// Number of network outputs: one a label and a quantile of a target, one for two classes, else
+    /// one a class.
     pub fn outputs(&self) -> usize {
         match self.task {
-            Task::Regression | Task::Multilabel => self.columns.len(),
+            Task::Regression => self.columns.len() * self.each(),
+            Task::Multilabel => self.columns.len(),
             Task::Binary => 1,
             Task::Multiclass => self.classes.len(),
         }
     }
 
-    /// The targets of `rows`: class indices, or values in the units of the file.
+    /// The targets of `rows`: class indices, or values in the units of the file. Of several targets,
+    /// one that is missing is NaN.
     ///
     /// A class text that differs from a known class by a full stop at its end is that class (the
     /// official test file of Adult writes `<=50K.` for `<=50K`), and so is another word for the same
@@ -118,7 +124,7 @@ impl Target {
                 prefer_huge_pages(&mut values);
                 values.resize(width * rows.len(), 0.0);
                 for (j, name) in self.columns.iter().enumerate() {
-                    let numbers = numbers(table, find(table, name)?, self.task)?;
+                    let numbers = numbers(table, find(table, name)?, self.task, width > 1)?;
                     for (i, &row) in rows.iter().enumerate() {
                         values[i * width + j] = numbers[row];
                     }
@@ -126,6 +132,11 @@ impl Target {
                 Ok(Targets::Values { width, values })
             }
         }
+    }
+
+    /// Outputs for each number to predict.
+    pub fn each(&self) -> usize {
+        self.quantiles.len().max(1)
     }
 
     fn encode_classes(&self, table: &Table, column: &Column, rows: &[usize]) -> Result<Targets> {
@@ -214,15 +225,26 @@ fn find<'a>(table: &'a Table, name: &str) -> Result<&'a Column> {
     })
 }
 
-/// The numbers of a target column, all finite; for labels, 0 or 1.
-fn numbers<'a>(table: &Table, column: &'a Column, task: Task) -> Result<Cow<'a, [f64]>> {
+/// The numbers of a target column, all finite (NaN where one that may be is missing); for labels, 0
+/// or 1, also from words for true and false.
+fn numbers<'a>(
+    table: &Table,
+    column: &'a Column,
+    task: Task,
+    may_miss: bool,
+) -> Result<Cow<'a, [f64]>> {
     let expected = match task {
         Task::Multilabel => "0 or 1",
         _ => "a number",
     };
-    let fits = |x: &f64| x.is_finite() && (task != Task::Multilabel || *x == 0.0 || *x == 1.0);
+    let is_number = |x: &f64| x.is_finite() && (task != Task::Multilabel || *x == 0.0 || *x == 1.0);
+    let fits = |x: &f64| is_number(x) || (may_miss && x.is_nan());
     let numbers = match &column.data {
         ColumnData::Numeric(numbers) => Cow::Borrowed(numbers.as_slice()),
+        ColumnData::Text(text) if task == Task::Multilabel && is_of_truths(text) => {
+            let label = |text: &str| truth_word(text).map_or(f64::NAN, f64::from);
+            Cow::Owned(text.map_levels(f64::NAN, label))
+        }
         ColumnData::Text(text) => match not_a_number(table, column) {
             None => Cow::Owned(spelled_numbers(text)),
             Some(error) => {
@@ -242,6 +264,12 @@ fn numbers<'a>(table: &Table, column: &'a Column, task: Task) -> Result<Cow<'a, 
             )
         }
     }
+}
+
+/// Whether every text is a word for true or false.
+fn is_of_truths(text: &TextColumn) -> bool {
+    let mut levels = text.levels.iter();
+    !text.levels.is_empty() && levels.all(|level| truth_word(level).is_some())
 }
 
 /// The error for the first cell of a text column that is neither missing nor a number.

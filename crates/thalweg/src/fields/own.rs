@@ -508,6 +508,22 @@ pub const OWN: &[Own] = &[
         Values::Text,
     ),
     own(
+        "interval",
+        Flag::new(
+            "--interval",
+            "Training",
+            "Predict beside each number the bounds between which this share of the targets lies, such as 0.9; \
+             calibrated on the validation rows",
+        ),
+        "SHARE",
+        Values::In(Domain::Number {
+            low: 0.0,
+            high: 1.0,
+            open: (true, true),
+        }),
+    )
+    .of_model(),
+    own(
         "continue_from",
         Flag::new(
             "--continue",

@@ -8,7 +8,7 @@ use thalweg_core::metrics::{Answers, Decision};
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::Result;
-use crate::scores::to_user_units;
+use crate::scores::{medians, to_user_units, without_quantiles};
 
 /// See the module's text. Numbers are in the units of the file.
 pub(super) struct Judged<'a> {
@@ -47,17 +47,20 @@ impl<'a> Judged<'a> {
                 let mut values = Cow::Borrowed(values);
                 if is_regression {
                     to_user_units(preprocessing, values.to_mut());
+                    values = medians(preprocessing, values.into_owned()).into();
                 }
+                let width = width / preprocessing.target.each();
                 Truth::Values { width, values }
             }
         };
         if is_regression {
             to_user_units(preprocessing, &mut predictions);
+            predictions = medians(preprocessing, predictions);
         }
         let rows = dataset.features.rows();
         Self {
             preprocessing,
-            link,
+            link: without_quantiles(link),
             decision,
             rows,
             features: dataset.features,
@@ -190,7 +193,8 @@ impl<'a> Judged<'a> {
 
     /// What one unit of a scaled target is in the units of the file.
     fn unit(&self, target: usize) -> f64 {
-        let at = |value| self.preprocessing.in_user_units(target, value);
+        let output = target * self.preprocessing.target.each();
+        let at = |value| self.preprocessing.in_user_units(output, value);
         (at(1.0) - at(0.0)).abs()
     }
 }

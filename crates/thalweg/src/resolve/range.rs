@@ -44,7 +44,7 @@ pub(crate) fn check(network: &NetworkSpec, targets: TargetsRef) -> Result<Option
     });
     let is_out = |y: &f64| *y < least - 1e-3 || *y > most + 1e-3;
     let wanted = match (LOSSES.build(&network.loss, &())?.link(), targets) {
-        (Link::Identity, TargetsRef::Values { width, values }) => {
+        (Link::Identity | Link::Quantiles(_), TargetsRef::Values { width, values }) => {
             let mut each = (0..width).map(|target| values.iter().skip(target).step_by(width));
             let rows = targets.rows() as f64;
             let share = |values: &mut dyn Iterator<Item = &f64>| {
@@ -65,7 +65,9 @@ pub(crate) fn check(network: &NetworkSpec, targets: TargetsRef) -> Result<Option
         (Link::Identity, TargetsRef::Classes(_)) if !is_out(&0.0) && !is_out(&1.0) => {
             return Ok(None);
         }
-        (Link::Identity, TargetsRef::Classes(_)) => "the targets are 0 and 1".to_owned(),
+        (Link::Identity | Link::Quantiles(_), TargetsRef::Classes(_)) => {
+            "the targets are 0 and 1".to_owned()
+        }
         // The sign, or the largest, decides.
         (Link::Margin | Link::Scores, _) if least < 0.0 && most > 0.0 => return Ok(None),
         _ if least.is_infinite() && most.is_infinite() => return Ok(None),

@@ -1,0 +1,219 @@
+//! Prediction intervals: below and above a prediction, made honest on rows that did not train.
+//!
+//! Conformalized quantile regression (Romano, Patterson & Candès 2019), in the scale in which the
+//! network learns: with the quantiles l and h of a row that are nearest to (1 − p)/2 and (1 + p)/2,
+//! s = max(l − y, y − h), and m the ⌈p·(n + 1)⌉-th smallest s of n rows, the interval is
+//! [l − m, h + m]. Where a single number is predicted it is both l and h (split conformal). It holds
+//! the share p of new targets, on average over draws of the rows, whatever the model.
+
+use serde::{Deserialize, Serialize};
+use thalweg_core::dataset::{DatasetRef, TargetsRef};
+use thalweg_core::error::Error;
+use thalweg_core::registry::{Choice, Setting};
+use thalweg_data::Preprocessing;
+
+use crate::error::Result;
+use crate::rows::Part;
+
+/// A calibrated interval around every number that is predicted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionInterval {
+    /// The share of the targets that it is to hold.
+    pub coverage: f64,
+    /// How far it goes beyond the quantiles of each target, in the scale in which the network learns.
+    pub margins: Vec<f64>,
+}
+
+/// The loss whose quantiles bound an interval of this coverage, with the median between them.
+pub(crate) fn loss(coverage: f64) -> Choice {
+    // Without the error of 1 − 0.9.
+    let tail = (0.5 * (1.0 - coverage) * 1e12).round() / 1e12;
+    let quantiles = Setting::Numbers(vec![tail, 0.5, 1.0 - tail]);
+    Choice::new("quantile").with("quantiles", quantiles)
+}
+
+/// The fewest rows that can calibrate an interval.
+pub(crate) fn fewest_rows(coverage: f64) -> usize {
+    (coverage / (1.0 - coverage) - 1e-9).ceil().max(1.0) as usize
+}
+
+/// Rows that can calibrate the interval of every target.
+pub(crate) fn known_rows(part: &Part) -> usize {
+    let rows = part.view();
+    let TargetsRef::Values { width, values } = rows.targets else {
+        return 0;
+    };
+    let weighs = |row: usize| rows.weights.is_none_or(|weights| weights[row] > 0.0);
+    let known = |target: usize| {
+        let targets = values.iter().skip(target).step_by(width.max(1)).enumerate();
+        targets
+            .filter(|(row, y)| !y.is_nan() && weighs(*row))
+            .count()
+    };
+    (0..width).map(known).min().unwrap_or(0)
+}
+
+/// The output of each target that is nearest to its median.
+pub(crate) fn middle(quantiles: &[f64]) -> usize {
+    nearest(quantiles, 0.5)
+}
+
+fn nearest(quantiles: &[f64], to: f64) -> usize {
+    let distance = |i: &usize| (quantiles[*i] - to).abs();
+    let all = 0..quantiles.len();
+    all.min_by(|a, b| distance(a).total_cmp(&distance(b)))
+        .unwrap_or(0)
+}
+
+impl PredictionInterval {
+    /// Calibrates on rows that did not train, from the network's predictions for them.
+    ///
+    /// # Errors
+    /// If too few of the rows have a target.
+    pub(crate) fn calibrate(
+        coverage: f64,
+        preprocessing: &Preprocessing,
+        predictions: &[f64],
+        rows: DatasetRef,
+    ) -> Result<Self> {
+        let mut interval = Self {
+            coverage,
+            margins: vec![0.0; preprocessing.target.columns.len()],
+        };
+        let mut margins = Vec::new();
+        for target in 0..interval.margins.len() {
+            let mut scores = Vec::new();
+            interval.each(
+                preprocessing,
+                predictions,
+                rows,
+                target,
+                |[low, high], y, weight| {
+                    scores.push((f64::max(low - y, y - high), weight));
+                },
+            );
+            margins.push(margin(coverage, scores).ok_or_else(|| {
+                let found = "too few validation rows with a target and a weight";
+                let expected = format!("at least {}", fewest_rows(coverage));
+                Error::invalid("`interval`", found, expected)
+            })?);
+        }
+        interval.margins = margins;
+        Ok(interval)
+    }
+
+    /// The interval of every target of a row, in the units of the file: from the outputs of the network,
+    /// in the scale in which it learns.
+    pub fn of_row(&self, preprocessing: &Preprocessing, outputs: &[f64]) -> Vec<[f64; 2]> {
+        let each = preprocessing.target.each();
+        let one = |target: usize| {
+            let bounds = self.bounds(preprocessing, outputs, target);
+            bounds.map(|z| preprocessing.in_user_units(target * each, z))
+        };
+        (0..self.margins.len()).map(one).collect()
+    }
+
+    /// Σ w of the rows whose target the interval holds over Σ w, for each target; none where no target
+    /// is known.
+    pub(crate) fn coverage_of(
+        &self,
+        preprocessing: &Preprocessing,
+        predictions: &[f64],
+        rows: DatasetRef,
+    ) -> Vec<Option<f64>> {
+        let one = |target| {
+            let (mut held, mut all) = (0.0, 0.0);
+            self.each(
+                preprocessing,
+                predictions,
+                rows,
+                target,
+                |[low, high], y, weight| {
+                    all += weight;
+                    held += if low <= y && y <= high { weight } else { 0.0 };
+                },
+            );
+            (all > 0.0).then(|| held / all)
+        };
+        (0..self.margins.len()).map(one).collect()
+    }
+
+    /// The interval, around the prediction itself, in the scale in which the network learns.
+    fn bounds(&self, preprocessing: &Preprocessing, outputs: &[f64], target: usize) -> [f64; 2] {
+        let quantiles = &preprocessing.target.quantiles;
+        let at = |i: usize| outputs[target * preprocessing.target.each() + i];
+        let tail = 0.5 * (1.0 - self.coverage);
+        let (margin, answer) = (self.margins[target], at(middle(quantiles)));
+        let low = at(nearest(quantiles, tail)) - margin;
+        let high = at(nearest(quantiles, 1.0 - tail)) + margin;
+        [low.min(answer), high.max(answer)]
+    }
+
+    /// Calls `visit` with the interval, the target and the weight of every row whose target is known.
+    fn each(
+        &self,
+        preprocessing: &Preprocessing,
+        predictions: &[f64],
+        rows: DatasetRef,
+        target: usize,
+        mut visit: impl FnMut([f64; 2], f64, f64),
+    ) {
+        let TargetsRef::Values { width, values } = rows.targets else {
+            return;
+        };
+        let own = target * preprocessing.target.each();
+        let outputs = predictions.chunks_exact(width.max(1));
+        for (row, (outputs, y)) in outputs.zip(values.chunks_exact(width.max(1))).enumerate() {
+            let weight = rows.weights.map_or(1.0, |weights| f64::from(weights[row]));
+            if !y[own].is_nan() && weight > 0.0 {
+                visit(self.bounds(preprocessing, outputs, target), y[own], weight);
+            }
+        }
+    }
+}
+
+/// The least score below which the share of the weights is, a new row of the mean weight counted above
+/// all of them; none if there are too few.
+fn margin(coverage: f64, mut scores: Vec<(f64, f64)>) -> Option<f64> {
+    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = scores.iter().map(|(_, weight)| weight).sum();
+    let wanted = coverage * (total + total / scores.len().max(1) as f64);
+    let mut below = 0.0;
+    let mut all = scores.into_iter();
+    let reached = all.find(|(_, weight)| {
+        below += weight;
+        below >= wanted * (1.0 - 1e-12)
+    });
+    reached.map(|(score, _)| score)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_margin_is_the_score_of_the_rank_that_counts_a_new_row() {
+        let scores = |weight: f64| (1..=19).map(|i| (f64::from(i), weight)).collect();
+        // ⌈0.9 · 20⌉ = 18; ⌈0.95 · 20⌉ = 19; ⌈0.96 · 20⌉ = 20 of 19 rows.
+        assert_eq!(margin(0.9, scores(1.0)), Some(18.0));
+        assert_eq!(margin(0.95, scores(2.0)), Some(19.0));
+        assert_eq!(margin(0.96, scores(1.0)), None);
+        assert_eq!(margin(0.5, Vec::new()), None);
+        // A row of weight 3 is three rows.
+        let heavy = vec![(1.0, 1.0), (2.0, 3.0), (3.0, 1.0), (4.0, 1.0)];
+        assert_eq!(margin(0.5, heavy), Some(2.0));
+        assert_eq!(
+            (fewest_rows(0.9), fewest_rows(0.95), fewest_rows(0.5)),
+            (9, 19, 1)
+        );
+    }
+
+    #[test]
+    fn the_quantiles_of_an_interval_have_no_rounding_errors() {
+        for (coverage, wanted) in [(0.9, "[0.05, 0.5, 0.95]"), (0.8, "[0.1, 0.5, 0.9]")] {
+            assert_eq!(loss(coverage).settings["quantiles"].to_string(), wanted);
+        }
+        assert_eq!(middle(&[0.1, 0.4, 0.9]), 1);
+        assert_eq!(middle(&[]), 0);
+    }
+}
