@@ -121,22 +121,7 @@ pub(crate) fn config(
     }
 
     let file = network::apply(request, &mut config.network, preprocessing)?;
-    let loss = (!is_new).then(|| config.network.loss.clone());
-    match request.loss(loss.as_ref())? {
-        Some(loss) => config.network.loss = loss,
-        None => choose(request, &mut config.network.loss, "loss", "network.loss")?,
-    }
-    config.interval = (request.get("interval").and_then(Value::as_f64)).or(config.interval);
-    if let Some(coverage) = config.interval {
-        check_interval(coverage, rows)?;
-        if is_new && !request.chooses("network.loss") {
-            preset::interval(&config.network.loss, &mut reasons);
-        }
-    }
-    if is_new {
-        let (fit, loss) = (&config.data.fit, &config.network.loss);
-        preset::target(fit, loss, preprocessing, &mut reasons);
-    }
+    loss(request, &mut config, is_new, rows, &mut reasons)?;
     let mut notes = training(request, &mut config, &facts, &mut reasons)?;
     let network = &mut config.network;
     let is_image = |image: [usize; 3]| image.iter().product::<usize>() == network.inputs;
@@ -169,6 +154,33 @@ pub(crate) fn config(
         reasons,
         notes,
     })
+}
+
+/// The loss, the interval that may ask for it, and what both make of the targets.
+fn loss(
+    request: &Request,
+    config: &mut Config,
+    is_new: bool,
+    rows: &RunRows,
+    reasons: &mut Vec<Reason>,
+) -> Result<()> {
+    let earlier = (!is_new).then(|| config.network.loss.clone());
+    match request.loss(earlier.as_ref())? {
+        Some(loss) => config.network.loss = loss,
+        None => choose(request, &mut config.network.loss, "loss", "network.loss")?,
+    }
+    config.interval = (request.get("interval").and_then(Value::as_f64)).or(config.interval);
+    if let Some(coverage) = config.interval {
+        check_interval(coverage, rows)?;
+        if is_new && !request.chooses("network.loss") {
+            preset::interval(&config.network.loss, reasons);
+        }
+    }
+    if is_new {
+        let (fit, loss) = (&config.data.fit, &config.network.loss);
+        preset::target(fit, loss, &rows.preprocessing, reasons);
+    }
+    Ok(())
 }
 
 /// Refuses an interval of what is no number, or without the rows to calibrate it on.

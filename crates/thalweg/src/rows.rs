@@ -130,18 +130,7 @@ impl<'a> RunRows<'a> {
                 return Err(error.at("data.target.task").into());
             }
         };
-        let each = quantiles.len().max(1);
-        let targets = match train.targets {
-            TargetsRef::Values { width, .. } if task == Task::Regression && width % each != 0 => {
-                let found = format!("{width} numbers a row");
-                let expected = format!("each target {each} times, once for each quantile");
-                return Err(Error::invalid("targets", found, expected).into());
-            }
-            TargetsRef::Values { width, .. } if width != each => {
-                (0..width / each).map(|j| format!("y{j}")).collect()
-            }
-            _ => vec!["y".to_owned()],
-        };
+        let targets = target_names(train.targets, quantiles.len().max(1))?;
         let input = InputColumn {
             name: "X".to_owned(),
             encoding: Encoding::Image {
@@ -184,6 +173,21 @@ impl<'a> RunRows<'a> {
             has_own_validation: rows.validation.is_some(),
             notes,
         })
+    }
+}
+
+/// Names for borrowed targets, each of which is given `each` times.
+fn target_names(targets: TargetsRef, each: usize) -> Result<Vec<String>> {
+    match targets {
+        TargetsRef::Values { width, .. } if width % each != 0 => {
+            let found = format!("{width} numbers a row");
+            let expected = format!("each target {each} times, once for each quantile");
+            Err(Error::invalid("targets", found, expected).into())
+        }
+        TargetsRef::Values { width, .. } if width != each => {
+            Ok((0..width / each).map(|j| format!("y{j}")).collect())
+        }
+        _ => Ok(vec!["y".to_owned()]),
     }
 }
 

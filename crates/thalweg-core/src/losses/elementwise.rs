@@ -159,12 +159,9 @@ impl<T: Scalar> LossRows<'_, T> {
                 }
                 for i in 0..width {
                     let (value, slope) = term(z[i], y[i]);
-                    let missing = is_missing(y[i]);
-                    z[i] = if missing { T::ZERO } else { value * w[i] };
-                    y[i] = if missing {
-                        T::ZERO
-                    } else {
-                        slope * w[i] * scale
+                    (z[i], y[i]) = match is_missing(y[i]) {
+                        true => (T::ZERO, T::ZERO),
+                        false => (value * w[i], slope * w[i] * scale),
                     };
                 }
                 for chunk in z[..width].chunks(SUMS) {
