@@ -85,7 +85,7 @@ fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
 }
 
 /// Metrics that a summary shows beside the one that chose the epoch; `thalweg evaluate` shows all.
-const SHOWN: [&str; 6] = ["rmse", "mae", "r2", "accuracy", "auc", "f1"];
+const SHOWN: [&str; 7] = ["rmse", "mae", "r2", "accuracy", "auc", "f1", "coverage"];
 
 /// Scores as a table: a row for each part, a column for each metric.
 fn table(parts: &[(String, &Scores)], chosen_by: Option<&str>) -> Vec<String> {
