@@ -29,7 +29,7 @@ pub fn table(summary: &Summary, test: Option<&Table>) -> Vec<String> {
         lines.push("\nread as".to_owned());
         lines.extend(how);
     }
-    lines.extend(summary.target.iter().flat_map(|target| of_target(target)));
+    lines.extend(summary.target.iter().flat_map(of_target));
     if !summary.correlations.is_empty() {
         lines.push("\nnearly the same".to_owned());
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use thalweg::Model;
 use thalweg::fields::paths_by_flags;
 use thalweg::scores::Scores;
-use thalweg::text::{columns, count, figure};
+use thalweg::text::{count, figure};
 use thalweg_data::Source;
 
 use crate::args::EvaluateArgs;
@@ -64,7 +64,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     }
     let matrix = scores.confusion.filter(|matrix| matrix.len() <= CLASSES);
     for line in matrix
-        .map(|matrix| confusion(&matrix, classes))
+        .map(|matrix| summary::confusion(&matrix, classes))
         .iter()
         .flatten()
     {
@@ -90,30 +90,4 @@ fn counts(matrix: &[Vec<f64>]) -> Vec<Vec<Value>> {
     };
     let row = |row: &Vec<f64>| row.iter().map(count).collect();
     matrix.iter().map(row).collect()
-}
-
-/// The confusion matrix: a row for each true class, a column for each predicted one.
-pub fn confusion(matrix: &[Vec<f64>], classes: &[String]) -> Vec<String> {
-    let short = |text: &String| {
-        text.chars()
-            .filter(|c| !c.is_control())
-            .take(16)
-            .collect::<String>()
-    };
-    let head = ["true \\ predicted".to_owned()]
-        .into_iter()
-        .chain(classes.iter().map(short))
-        .collect();
-    let mut rows: Vec<Vec<String>> = vec![head];
-    for (class, counts) in classes.iter().zip(matrix) {
-        let cells = counts.iter().map(|&x| {
-            if x.fract() == 0.0 {
-                format!("{x:.0}")
-            } else {
-                figure(x)
-            }
-        });
-        rows.push([short(class)].into_iter().chain(cells).collect());
-    }
-    [String::new()].into_iter().chain(columns(&rows)).collect()
 }

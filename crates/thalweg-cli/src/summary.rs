@@ -8,7 +8,6 @@ use thalweg::scores::{Scores, TargetScores};
 use thalweg::text::{columns, count, figure, short};
 use thalweg::train::StoppedBy;
 
-use crate::evaluate::confusion;
 use crate::terminal::Terminal;
 
 /// Prints how training ended, the scores of every part, and the choices if there were any.
@@ -159,4 +158,30 @@ fn choices(reasons: &[Reason]) -> Vec<String> {
         )
     };
     reasons.iter().map(line).collect()
+}
+
+/// The confusion matrix: a row for each true class, a column for each predicted one.
+pub fn confusion(matrix: &[Vec<f64>], classes: &[String]) -> Vec<String> {
+    let short = |text: &String| {
+        text.chars()
+            .filter(|c| !c.is_control())
+            .take(16)
+            .collect::<String>()
+    };
+    let head = ["true \\ predicted".to_owned()]
+        .into_iter()
+        .chain(classes.iter().map(short))
+        .collect();
+    let mut rows: Vec<Vec<String>> = vec![head];
+    for (class, counts) in classes.iter().zip(matrix) {
+        let cells = counts.iter().map(|&x| {
+            if x.fract() == 0.0 {
+                format!("{x:.0}")
+            } else {
+                figure(x)
+            }
+        });
+        rows.push([short(class)].into_iter().chain(cells).collect());
+    }
+    [String::new()].into_iter().chain(columns(&rows)).collect()
 }

@@ -131,7 +131,7 @@ fn a_target_of_amounts_that_are_no_numbers_is_refused_and_not_made_classes() {
 fn a_marker_for_missing_is_that_of_the_model_too() {
     let work = Workplace::new();
     let cell = |i: usize| {
-        if i % 8 == 0 {
+        if i.is_multiple_of(8) {
             "-".to_owned()
         } else {
             format!("{}.5", i * 7 % 90)

@@ -245,7 +245,7 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
         ),
         (
             "builtin:diabetes --loss logistic",
-            "mse or half_mse or mae or huber or poisson for the task regression",
+            "mse or half_mse or mae or huber or quantile or poisson for the task regression",
         ),
         (
             "builtin:iris --loss focal",
@@ -314,14 +314,14 @@ fn rows_that_all_weigh_nothing_are_named() {
     let table = |weight: u8| csv("a,w,y", |i| format!("{i},{weight},{}", i % 2));
     place.write("data.csv", table(1));
     place.write("none.csv", table(0));
-    for (line, rows) in [
-        ("none.csv", "training"),
-        ("data.csv --validation none.csv", "validation"),
-        ("data.csv --test none.csv", "test"),
+    let expected = r#"none.csv: column "w": found a weight of 0 for all rows (40)"#;
+    for line in [
+        "none.csv",
+        "data.csv --validation none.csv",
+        "data.csv --test none.csv",
     ] {
         let message = place.refused(&format!("train {line} --sample-weight w --out out"));
-        let expected = format!(r#"none.csv: column "w": found a weight of 0 for all {rows} rows"#);
-        assert!(message.contains(&expected), "{line}: {message}");
+        assert!(message.contains(expected), "{line}: {message}");
     }
     place.train("data.csv --sample-weight w --epochs 1 --out m");
     let message = place.refused("evaluate m none.csv");
@@ -587,11 +587,11 @@ fn choices_of_arguments_that_there_are_not_are_told_with_those_that_there_are() 
         ),
         (
             "--class-weight x",
-            "--class-weight: found x, expected balanced",
+            "--class-weight: found x, expected balanced, or a weight above 0 for each class, such as A=1,B=50",
         ),
         (
             "--class-weight balance",
-            "--class-weight: found balance, expected balanced; did you mean `balanced`?",
+            "--class-weight: found balance, expected balanced, or a weight above 0 for each class, such as A=1,B=50; did you mean `balanced`?",
         ),
         ("--preset x", "--preset: found x, expected auto"),
         (

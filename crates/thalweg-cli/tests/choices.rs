@@ -90,7 +90,8 @@ fn counts_are_predicted_as_they_are_and_may_not_be_negative() {
     assert!((mean - 6.0).abs() < 0.8, "{mean}");
     place.write("negative.csv", rows(-3));
     let refused = place.refused(&format!("train negative.csv {line} b"));
-    assert!(refused.contains("expected numbers ≥ 0"), "{refused}");
+    let told = r#"negative.csv:2: column "y": found -3, expected a number ≥ 0"#;
+    assert!(refused.contains(told), "{refused}");
 }
 
 #[test]

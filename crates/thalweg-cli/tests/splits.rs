@@ -167,7 +167,7 @@ fn nothing_fitted_sees_validation_or_test_rows() {
             noise(i)
         };
         let kind = if changed { "violet" } else { kinds[i % 3] };
-        let gap = if changed || i % 9 == 0 {
+        let gap = if changed || i.is_multiple_of(9) {
             String::new()
         } else {
             noise(i + 100).to_string()

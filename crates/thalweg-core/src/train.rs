@@ -57,12 +57,15 @@ pub struct Run<'a> {
     ended_by: Option<StoppedBy>,
 }
 
+/// The score of what the network predicts for the validation rows, row-major; or why there is none.
+pub type Scorer<'a> = Box<dyn FnMut(&[f64]) -> Result<f64> + 'a>;
+
 /// What chooses the best epoch, and stops by patience, in the place of the validation loss.
 pub struct Selection<'a> {
     /// Whether a larger score is the better one.
     pub is_larger_better: bool,
-    /// The score of what the network predicts for the validation rows, row-major; or why there is none.
-    pub score: Box<dyn FnMut(&[f64]) -> Result<f64> + 'a>,
+    /// How good an epoch is.
+    pub score: Scorer<'a>,
 }
 
 /// How training went.

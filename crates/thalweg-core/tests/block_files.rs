@@ -63,11 +63,11 @@ fn a_file_that_is_shorter_than_a_block_takes_the_memory_of_its_rows() {
     let mut writer = BlockWriter::new(Cursor::new(Vec::new()), layout).unwrap();
     writer.write(&Batch::all(&rows)).unwrap();
     let mut file = BlockFile::open(writer.finish().unwrap()).unwrap();
-    let (listed, window) = ([19, 3, 7], [0..count]);
+    let (listed, window) = ([19, 3, 7], 0..count);
     let request = Request {
         rows: Rows::Listed(&listed),
         upcoming: Rows::NONE,
-        window: &window,
+        window: std::slice::from_ref(&window),
     };
     let batch = file.batch(request).unwrap();
     let held = batch.features.rows();

@@ -162,6 +162,24 @@ fn usable<'a>(
     Ok(left.map_or(table, Cow::Owned))
 }
 
+/// The target that was fitted or is to be fitted, and its values in all rows.
+fn target_of(
+    fitted: Option<&Preprocessing>,
+    table: &Table,
+    options: &PrepareOptions,
+    notes: &mut Vec<Note>,
+) -> Result<(Target, Targets)> {
+    if let Some(Preprocessing { target, .. }) = fitted {
+        return Ok((target.clone(), target.encode(table, &table.all_rows())?));
+    }
+    let (mut target, targets, more) = Target::choose(table, &options.target)?;
+    if target.task == Task::Regression {
+        target.quantiles.clone_from(&options.fit.quantiles);
+    }
+    notes.extend(more);
+    Ok((target, targets))
+}
+
 fn prepare_by(
     fitted: Option<&Preprocessing>,
     loaded: &Loaded,
@@ -179,17 +197,7 @@ fn prepare_by(
     let validation = validation.map(&mut weighty).transpose()?;
     let (validation, test) = (validation.as_deref(), test.as_deref());
     let all = table.all_rows();
-    let (target, targets) = match fitted {
-        Some(fitted) => (fitted.target.clone(), fitted.target.encode(table, &all)?),
-        None => {
-            let (mut target, targets, more) = Target::choose(table, &options.target)?;
-            if target.task == Task::Regression {
-                target.quantiles.clone_from(&options.fit.quantiles);
-            }
-            notes.extend(more);
-            (target, targets)
-        }
-    };
+    let (target, targets) = target_of(fitted, table, options, &mut notes)?;
     let own = [(validation, "validation rows"), (test, "test rows")];
     let (split, more) = divide(
         table,

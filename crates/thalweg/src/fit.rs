@@ -261,12 +261,7 @@ impl Training<'_> {
                 run.resume(checkpoint)?;
                 let resumed = Log::resume(folder, checkpoint.epoch)?;
                 lines = vec![goes_on(checkpoint.epoch)];
-                let now = Isa::detect().name();
-                if let Some(then) = resumed.cpu.filter(|then| then != now) {
-                    lines.push(format!(
-                        "note: it began with the instructions {then}; with {now} the last bits differ"
-                    ));
-                }
+                lines.extend(resumed.cpu.as_deref().and_then(other_instructions));
                 (seconds, log) = (resumed.seconds, Some(resumed.log));
             }
             (None, Some(folder)) => log = Some(begin(folder, &self.config.to_toml()?, &start)?),
@@ -545,6 +540,14 @@ impl Training<'_> {
             surface: None,
         }
     }
+}
+
+/// What is to be known where a run that began with the instructions `then` goes on with others.
+fn other_instructions(then: &str) -> Option<String> {
+    let now = Isa::detect().name();
+    (then != now).then(|| {
+        format!("note: it began with the instructions {then}; with {now} the last bits differ")
+    })
 }
 
 /// The folder of a new run.

@@ -156,32 +156,26 @@ impl<'a> Job<'a> {
         if let (Some(base), Some(model)) = (&mut base, &model) {
             model.fit_loss(base, rows.preprocessing.task());
         }
-        rows.notes.iter().for_each(&mut *tell);
-        leaks::warnings(&rows).iter().for_each(&mut *tell);
+        let leaks = leaks::warnings(&rows);
+        let on_weights = note_on_weights(base.as_ref(), &rows);
+        let notes = rows.notes.iter().chain(&leaks).chain(&on_weights);
+        notes.for_each(&mut *tell);
         let file = match (&stored, &options.base) {
             (None, Base::File(path)) => Some(path.as_path()),
             _ => None,
         };
-        note_on_weights(base.as_ref(), &rows)
-            .iter()
-            .for_each(&mut *tell);
         let Resolved {
             config,
             reasons,
             notes,
         } = resolve::config(request, base, file, data, &rows)?;
         notes.iter().for_each(&mut *tell);
-        if let Some(model) = &model {
-            model.check(&config)?;
-        }
-        let mut finished = None;
-        if let (Some(folder), Some(stored)) = (&folder, &stored) {
-            refuse_changes(stored, &config, folder)?;
-            finished = log::end(folder)?.filter(|end| end["stopped_by"] != INTERRUPTED);
-        }
-        let stored_file = (stored.is_some())
-            .then(|| Some(folder?.file(CONFIG)))
+        (model.as_ref().map(|model| model.check(&config))).transpose()?;
+        let own = folder.as_ref().zip(stored.as_ref());
+        let finished = (own.map(|(folder, stored)| finished(folder, stored, &config)))
+            .transpose()?
             .flatten();
+        let stored_file = own.map(|(folder, _)| folder.file(CONFIG));
         Ok(Self {
             config_file: stored_file.or(file.map(Path::to_owned)),
             layers: request.network()?,
@@ -308,6 +302,15 @@ fn stored_config(request: &Request, options: &Options) -> Result<Option<Config>>
     }
     RunFolder::check_free(path)?;
     Ok(None)
+}
+
+/// The last event of the log in the folder of a run, if the run is over.
+///
+/// # Errors
+/// If `config` is not the one that is stored there.
+fn finished(folder: &RunFolder, stored: &Config, config: &Config) -> Result<Option<Value>> {
+    refuse_changes(stored, config, folder)?;
+    Ok(log::end(folder)?.filter(|end| end["stopped_by"] != INTERRUPTED))
 }
 
 fn refuse_changes(stored: &Config, config: &Config, folder: &RunFolder) -> Result<()> {

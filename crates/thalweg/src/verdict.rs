@@ -158,7 +158,7 @@ fn useless(
             .filter(|part| part.fails(&config.network.loss.name))
     };
     // Test rows speak before validation rows.
-    let held_out = failing().filter(|part| part.name != "training").next_back();
+    let held_out = failing().rfind(|part| part.name != "training");
     let fails_in_training = failing().any(|part| part.name == "training");
     if held_out.is_none() && !fails_in_training {
         return Ok(None);

@@ -1,5 +1,6 @@
 //! Which file a path leads to: modules, imports and re-exports of a whole workspace.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -56,6 +57,8 @@ pub struct Workspace {
     files: Vec<File>,
     /// The file and the contents of each module.
     modules: BTreeMap<Place, (usize, Scope)>,
+    /// What `use a::*` brings of a name into a module; nothing while it is looked for.
+    through_globs: RefCell<BTreeMap<(Place, String, bool), Option<Found>>>,
 }
 
 /// Where a name leads.
@@ -261,16 +264,31 @@ impl Workspace {
                 false => self.resolve(place, &one.path, depth + 1),
             });
         }
-        child.or_else(|| {
-            let globs = scope.uses.iter().filter(|one| one.alias == "*");
-            globs
-                .into_iter()
-                .find_map(|glob| match self.resolve(place, &glob.path, depth + 1) {
-                    Found::Module(of) if of != *place && depth < DEPTH => {
-                        self.look_up(&of, name, is_prefix, depth + 1)
-                    }
-                    _ => None,
-                })
-        })
+        child.or_else(|| self.through_globs(place, scope, (name, is_prefix), depth))
+    }
+
+    /// What a name means by the imports of everything from other modules. Each is looked for once: two
+    /// modules may import each other.
+    fn through_globs(
+        &self,
+        place: &Place,
+        scope: &Scope,
+        (name, is_prefix): (&str, bool),
+        depth: usize,
+    ) -> Option<Found> {
+        let key = (place.clone(), name.to_owned(), is_prefix);
+        if let Some(known) = self.through_globs.borrow().get(&key) {
+            return known.clone();
+        }
+        self.through_globs.borrow_mut().insert(key.clone(), None);
+        let mut globs = scope.uses.iter().filter(|one| one.alias == "*");
+        let found = globs.find_map(|glob| match self.resolve(place, &glob.path, depth + 1) {
+            Found::Module(of) if of != *place && depth < DEPTH => {
+                self.look_up(&of, name, is_prefix, depth + 1)
+            }
+            _ => None,
+        });
+        self.through_globs.borrow_mut().insert(key, found.clone());
+        found
     }
 }

@@ -51,30 +51,13 @@ pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) ->
         }
         let start = i;
         if bytes.get(i) == Some(&b'"') {
-            let mut escaped = false;
-            i += 1;
-            loop {
-                match bytes[i..].iter().position(|&b| b == b'"') {
-                    None if at_end => return Scan::Unterminated(start, cells.len()),
-                    None => return Scan::Incomplete,
-                    Some(offset) => i += offset + 1,
-                }
-                match bytes.get(i) {
-                    Some(b'"') => {
-                        escaped = true;
-                        i += 1;
-                    }
-                    None if !at_end => return Scan::Incomplete,
-                    _ => break,
-                }
+            match quoted(bytes, start, at_end) {
+                Some(cell) => cells.push(cell),
+                None if at_end => return Scan::Unterminated(start, cells.len()),
+                None => return Scan::Incomplete,
             }
-            cells.push(Cell {
-                start: start + 1,
-                end: i - 1,
-                escaped,
-                quoted: true,
-            });
-            let end = i;
+            let end = cells[cells.len() - 1].end + 1;
+            i = end;
             while blank(i) {
                 i += 1;
             }
@@ -118,6 +101,28 @@ pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) ->
             _ => i += 1,
         }
     }
+}
+
+/// The cell that the quote at `start` opens; none where it is not seen to close.
+fn quoted(bytes: &[u8], start: usize, at_end: bool) -> Option<Cell> {
+    let (mut i, mut escaped) = (start + 1, false);
+    loop {
+        i += bytes[i..].iter().position(|&b| b == b'"')? + 1;
+        match bytes.get(i) {
+            Some(b'"') => {
+                escaped = true;
+                i += 1;
+            }
+            None if !at_end => return None,
+            _ => break,
+        }
+    }
+    Some(Cell {
+        start: start + 1,
+        end: i - 1,
+        escaped,
+        quoted: true,
+    })
 }
 
 impl Cell {

@@ -33,16 +33,19 @@ pub struct DateParts {
     pub day: bool,
 }
 
+/// The name of a circle, how many waves it has, and the position in it of a date.
+type Circle = (&'static str, u32, fn(f64) -> f64);
+
 impl DateParts {
-    /// Each circle: its name, how many waves, and the position in it of a date.
-    fn circles(&self) -> impl Iterator<Item = (&'static str, u32, fn(f64) -> f64)> {
-        let all: [(bool, &'static str, u32, fn(f64) -> f64); 3] = [
-            (self.week, "weekday", 3, in_week),
-            (self.year, "year", 2, in_year),
-            (self.day, "hour", 2, in_day),
+    /// Each circle that is used.
+    fn circles(&self) -> impl Iterator<Item = Circle> {
+        let all: [(bool, Circle); 3] = [
+            (self.week, ("weekday", 3, in_week)),
+            (self.year, ("year", 2, in_year)),
+            (self.day, ("hour", 2, in_day)),
         ];
-        let used = all.into_iter().filter(|(used, ..)| *used);
-        used.map(|(_, name, waves, position)| (name, waves, position))
+        all.into_iter()
+            .filter_map(|(used, circle)| used.then_some(circle))
     }
 
     /// Number of network inputs.

@@ -195,7 +195,7 @@ impl Curve {
             below += weight;
         }
         let last = points.len().saturating_sub(1);
-        let places = last.min(MOST - 1).max(1);
+        let places = last.clamp(1, MOST - 1);
         let mut each: Vec<usize> = (0..=places).map(|i| i * last / places).collect();
         each.dedup();
         let point = |index: usize| points[index];
