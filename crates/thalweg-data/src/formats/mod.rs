@@ -92,7 +92,7 @@ pub fn write(table: &Table, name: &str) -> Result<Vec<u8>> {
 /// Whether a file of that name can be written, before there is anything to write.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn check_written(name: &str) -> Result<()> {
     writer(name).map(|_| ())
 }

@@ -1,6 +1,6 @@
 //! How the cells of a column are read: as numbers, texts or dates.
 //!
-//! [`interpret`] looks at the texts of each column, decides on the evidence of all of them, and
+//! `interpret` looks at the texts of each column, decides on the evidence of all of them, and
 //! leaves a [`Reading`] where a column is more than plain numbers or plain text. Other files of the
 //! same table, a config and a model read the column as it says. What people write around numbers is
 //! in `marks/`, one file each; dates are in `dates.rs`.
