@@ -132,19 +132,17 @@ impl Values {
                 .as_array()
                 .is_some_and(|all| all.iter().all(Value::is_string))
         };
+        let text = value.as_str().unwrap_or_default();
+        let near = |words: &[&str]| match did_you_mean(text, words.iter().copied()) {
+            remedy if remedy.is_empty() => remedy,
+            remedy => format!("; {remedy}"),
+        };
         let is_width = |value: &Value| value.as_u64().is_some_and(|width| width > 0);
         let (is_one, expected) = match self {
-            Values::In(Domain::Word(words)) => {
-                let text = value.as_str().unwrap_or_default();
-                let remedy = match did_you_mean(text, words.iter().copied()) {
-                    remedy if remedy.is_empty() => remedy,
-                    remedy => format!("; {remedy}"),
-                };
-                (
-                    words.contains(&text),
-                    format!("{}{remedy}", words.join(" or ")),
-                )
-            }
+            Values::In(Domain::Word(words)) => (
+                words.contains(&text),
+                format!("{}{}", words.join(" or "), near(words)),
+            ),
             Values::In(domain) => {
                 let setting = serde_json::from_value::<Setting>(value.clone());
                 let admitted = setting.map_or(Ok(None), |setting| domain.admit(&setting));
@@ -174,10 +172,13 @@ impl Values {
                 "a whole number or none".to_owned(),
             ),
             Values::ClassWeights => (
-                value.as_str() == Some("balanced")
+                text == "balanced"
                     || (value.as_object())
                         .is_some_and(|all| all.values().all(|weight| weight.as_f64() > Some(0.0))),
-                "balanced, or a weight above 0 for each class, such as A=1,B=50".to_owned(),
+                format!(
+                    "balanced, or a weight above 0 for each class, such as A=1,B=50{}",
+                    near(&["balanced"])
+                ),
             ),
             Values::Augmentations | Values::Switch(_) => return Ok(()),
         };

@@ -75,7 +75,7 @@ function judged(inspection, task) {
     ));
   }
   const what = task === "regression" ? "mean error" : task === "multilabel" ? "share of wrong labels" : "share of wrong rows";
-  section("columns-error", "Where it errs", "The columns over whose values the error varies most, in bins of about as many rows each.", grid((inspection.by_column || []).map((c) => columnErrors(c, what))));
+  section("columns-error", "Where it errs", "The columns over whose values the error varies most, in bins of about as many rows each.", grid((inspection.by_column || []).filter((c) => c.bins.some((b) => b.error > 0)).map((c) => columnErrors(c, what))));
   section("dependence", "Dependence", "The mean prediction if all rows had one value in a column and were else as they are: the columns that move it most.", grid((inspection.dependence || []).map((d) => dependenceCard(d, task))));
   const worst = inspection.worst || [];
   if (worst.some((row) => row.image)) {

@@ -123,6 +123,10 @@ fn middle(draws: &mut [f64], value: f64, shrink: f64) -> Option<(f64, f64)> {
     draws.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| draws[((draws.len() - 1) as f64 * share).round() as usize];
     let (low, high) = (at(0.025), at(0.975));
+    if low == high {
+        // Draws that all score alike do not know how far others are.
+        return None;
+    }
     if shrink == 1.0 {
         return Some((low.min(value), high.max(value)));
     }
