@@ -31,7 +31,8 @@ const FILES: [Row; 18] = [
     ("adult/adult.data.csv", None, 32561, 15, "column_15", Binary, 1, 8),
     ("california-housing/housing.csv", Some("median_house_value"), 20640, 10, "median_house_value", Regression, 1, 1),
     ("bank-marketing/bank-full.csv", None, 45211, 17, "y", Binary, 1, 6),
-    ("bike-sharing/hour.csv", None, 17379, 17, "cnt", Regression, 1, 1),
+    // The day is a date.
+    ("bike-sharing/hour.csv", None, 17379, 17, "cnt", Regression, 1, 0),
     ("credit-default/UCI_Credit_Card.csv", None, 30000, 25, "Y", Binary, 1, 0),
     ("diamonds/diamonds.csv", Some("price"), 53940, 10, "price", Regression, 1, 3),
     ("abalone/abalone.csv", None, 4177, 9, "column_9", Regression, 1, 1),
