@@ -24,6 +24,21 @@ fn of_line<'a>(x: &'a [f32], y: &'a [f64]) -> Trainer<'a> {
 }
 
 #[test]
+fn what_is_for_tables_is_refused_beside_borrowed_rows() {
+    let (x, y) = line();
+    for (field, value) in [
+        ("data.fit.class_weight", "balanced"),
+        ("data.fit.scaling", "robust"),
+        ("data.read.decimal", ","),
+    ] {
+        let error = of_line(&x, &y).set(field, value).fit().unwrap_err();
+        assert!(error.is_input(), "{error}");
+        let told = format!("`{field}`: found borrowed rows");
+        assert!(error.to_string().contains(&told), "{error}");
+    }
+}
+
+#[test]
 fn borrowed_rows_are_trained_on_as_they_are() {
     let (x, y) = line();
     let model = of_line(&x, &y).fit().unwrap();

@@ -68,6 +68,15 @@ fn check_column_of_parts(request: &Request, data: &DataConfig) -> Result<()> {
 
 /// The data part of a config whose rows a program lends.
 pub fn borrowed(request: &Request) -> Result<DataConfig> {
+    // Such rows are taken as they are.
+    let is_for_tables =
+        |path: &str| path.starts_with("data.fit.") || path.starts_with("data.read.");
+    if let Some(field) = request.fields().find(|field| is_for_tables(&field.path)) {
+        let expected = "rows of a file, which alone are read and fitted";
+        let error = Error::invalid(format!("`{}`", field.path), "borrowed rows", expected);
+        let remedy = "leave it out; weights of rows and classes go in with the rows";
+        return Err(error.remedy(remedy).at(&field.path).into());
+    }
     let mut data = DataConfig::of(IN_MEMORY);
     request.apply("data", &mut data)?;
     (data.split.test_fraction, data.split.validation_fraction) = (0.0, 0.0);
