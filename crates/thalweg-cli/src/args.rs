@@ -11,6 +11,7 @@ use thalweg_core::registry::Setting;
 
 use crate::exit::Result;
 use crate::flags::{ReadFlags, RunFlags};
+use crate::list::ListArgs;
 use crate::parse::{Layout, Preset, dtype, layout, preset, threads};
 
 /// Trains feed-forward networks, from a table or images to a model file.
@@ -348,15 +349,6 @@ pub struct ConvertArgs {
     pub labels: Option<PathBuf>,
     #[command(flatten)]
     pub read: ReadFlags,
-}
-
-#[derive(Args)]
-pub struct ListArgs {
-    #[arg(help = crate::list::help())]
-    pub kind: Option<String>,
-    /// Print one line of JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args)]

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use clap::Args;
 use serde::Serialize;
 use thalweg::fields::by_flags;
 use thalweg_core::activations::ActivationScalar;
@@ -16,8 +17,17 @@ use thalweg_core::{
 };
 use thalweg_data::listed;
 
-use crate::args::ListArgs;
 use crate::exit::Result;
+
+/// The arguments.
+#[derive(Args)]
+pub struct ListArgs {
+    #[arg(help = help())]
+    pub kind: Option<String>,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// A kind and what it holds.
 struct Group {
@@ -131,7 +141,7 @@ fn kinds(groups: &[Group]) -> Vec<&'static str> {
 }
 
 /// The help of the argument that names a kind.
-pub fn help() -> String {
+fn help() -> String {
     let all = kinds(&groups());
     format!(
         "`all`, one entry such as `adam`, or a kind: {}",

@@ -121,7 +121,7 @@ fn check(place: &Workplace, name: &str, figures: u64, expected: &[&str]) {
         for part in expected {
             assert!(text.contains(part), "{name} {size}: {part}: {text}");
         }
-        // A loss that is not a number is said so.
+        // A loss that is not finite is marked as such.
         let told = text.lines().filter(|line| !line.contains("diverged"));
         let text: String = told.collect();
         for part in ["NaN", "undefined", "[object", "Infinity"] {

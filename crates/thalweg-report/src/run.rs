@@ -14,7 +14,7 @@ use crate::page::page;
 const NOTES: usize = 60;
 const CHARACTERS: usize = 600;
 
-/// The page of a run that has ended and left its files in `folder`; `notes` are those that came up
+/// The page of a run that has ended and left its files in `folder`; `notes` are those reported
 /// before and after training.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! How classes and labels are told apart: curves over the threshold, calibration, confusion.
+//! How well classes and labels are separated: curves over the threshold, calibration, confusion.
 
 use serde::Serialize;
 use thalweg_core::metrics::confusion;

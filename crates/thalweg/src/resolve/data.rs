@@ -83,7 +83,7 @@ pub fn borrowed(request: &Request) -> Result<DataConfig> {
     Ok(data)
 }
 
-/// The config of a run that continues a model: its settings, and the data of the request.
+/// The config of a continued run: the settings of the model, and the rows that the request names.
 pub fn of_model(request: &Request, model: &Continuation) -> Result<Config> {
     let mut data = data(request, None)?;
     let Description {
