@@ -1,5 +1,7 @@
 //! `cargo xtask oracles`: writes the golden files of `oracles/`; and checks those that need NumPy alone.
 
+use std::path::PathBuf;
+
 use crate::Result;
 use crate::process::check;
 use crate::python::Environment;
@@ -33,4 +35,9 @@ pub fn check_closed_forms() -> Result<()> {
             .python()
             .args(["oracles/make.py", "closed_form", "--check"]),
     )
+}
+
+/// A Python that reads event files with TensorBoard's own package.
+pub fn tensorboard() -> Result<PathBuf> {
+    Ok(environment("tensorboard")?.program())
 }

@@ -53,9 +53,14 @@ impl Environment {
         Ok(environment)
     }
 
+    /// The path of its Python.
+    pub fn program(&self) -> PathBuf {
+        self.0.join("bin").join("python")
+    }
+
     /// Its Python, to run in the root of the repository. It leaves no compiled files beside scripts.
     pub fn python(&self) -> Command {
-        let mut python = command(self.0.join("bin").join("python"));
+        let mut python = command(self.program());
         python.env("PYTHONDONTWRITEBYTECODE", "1");
         python
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change is merged.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -40,6 +41,8 @@ pub fn run() -> Result<()> {
             "--ignored",
             "--skip",
             IN_A_BROWSER,
+            "--skip",
+            BY_TENSORBOARD,
         ];
         stages.run("shared data", || tally.run_ignored(&others))?;
     }
@@ -47,6 +50,21 @@ pub fn run() -> Result<()> {
     if has_browser {
         let pages = ["-p", "thalweg-cli", "--test", "browser", "--", "--ignored"];
         stages.run("pages in a browser", || tally.run_ignored(&pages))?;
+    }
+    let tensorboard = oracles::tensorboard();
+    if let Ok(python) = &tensorboard {
+        let events = [
+            "-p",
+            "thalweg-cli",
+            "--test",
+            "tensorboard",
+            "--",
+            "--ignored",
+        ];
+        let variables = [("THALWEG_PYTHON", python.as_path())];
+        stages.run("event files", || {
+            tally.run_ignored_with(&events, &variables)
+        })?;
     }
     stages.run("golden files", oracles::check_closed_forms)?;
 
@@ -62,11 +80,17 @@ pub fn run() -> Result<()> {
         let names = BROWSERS.join(", ");
         println!("ignored tests of pages need a browser ({names}), and none is there");
     }
+    if let Err(error) = tensorboard {
+        println!("the ignored test of event files needs TensorBoard: {error}");
+    }
     Ok(())
 }
 
 /// Data sets beside the checkout, which some tests need; these are ignored where it is missing.
 const SHARED_DATA: &str = "../shared/data";
+
+/// What the name of the test that needs TensorBoard contains.
+const BY_TENSORBOARD: &str = "tensorboard_reads";
 
 /// What the names of tests that need a browser contain, and the browsers.
 const IN_A_BROWSER: &str = "in_a_browser";
@@ -146,8 +170,16 @@ impl Tally {
 
     /// Runs tests that are ignored where something is missing, in place of counting them as ignored.
     fn run_ignored(&mut self, arguments: &[&str]) -> Result<()> {
+        self.run_ignored_with(arguments, &[])
+    }
+
+    /// The same with variables of the environment.
+    fn run_ignored_with(&mut self, arguments: &[&str], variables: &[(&str, &Path)]) -> Result<()> {
         let mut command = cargo();
-        command.arg("test").args(arguments);
+        command
+            .arg("test")
+            .args(arguments)
+            .envs(variables.iter().copied());
         let mut ran = Self::default();
         ran.run(&mut command)?;
         self.passed += ran.passed;

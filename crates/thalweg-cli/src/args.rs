@@ -1,11 +1,12 @@
 //! The arguments as a user types them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use thalweg::Request;
+use thalweg::data::ReadOptions;
 use thalweg::inspection::Inspect;
 use thalweg::job::{Base, Options, Output};
+use thalweg::{Model, Request};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Setting;
 
@@ -44,6 +45,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Show runs beside one another: scores, curves, settings
     Compare(CompareArgs),
+    /// Watch a run that goes on in another terminal
+    Watch(WatchArgs),
     /// Show which columns a model relies on, by permuting each
     Importance(ImportanceArgs),
     /// Write a model's weights for another program
@@ -56,25 +59,79 @@ pub enum Command {
     List(ListArgs),
     /// Measure how fast this machine trains
     Bench(BenchArgs),
+    /// Print what makes a shell complete the arguments of thalweg
+    Completions(CompletionsArgs),
+}
+
+/// How many threads.
+#[derive(Args)]
+pub struct Threads {
+    /// Threads; results do not depend on it [default: all]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+impl Threads {
+    /// A model that predicts with as many.
+    pub fn load(&self, path: &Path) -> Result<Model> {
+        let model = Model::load(path)?;
+        Ok(match self.threads {
+            Some(threads) => model.with_threads(threads),
+            None => model,
+        })
+    }
+}
+
+/// How the files of DATA are read.
+#[derive(Args)]
+pub struct Reading {
+    /// File of labels that belongs to DATA (IDX, .npy)
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    read: ReadFlags,
+}
+
+impl Reading {
+    /// The options to read with.
+    pub fn options(&self) -> Result<ReadOptions> {
+        self.read.options(self.labels.as_deref())
+    }
+
+    /// Whether anything of it is given.
+    pub fn is_given(&self) -> bool {
+        self.labels.is_some() || self.read.is_given()
+    }
 }
 
 #[derive(Args)]
-#[command(after_help = "\
-Everything that is not set is chosen by what the data are, and the summary says what and why.
-The run folder receives report.html, model.safetensors, config.toml, log.jsonl, and while training a
-checkpoint.
+#[command(
+    after_help = "\
+Examples:
+  thalweg train builtin:digits
+  thalweg train houses.csv --target price --test houses-2025.csv
+  thalweg train --resume --out runs/houses-1
+
+`thalweg train --help` shows all options.",
+    after_long_help = "\
+Everything that is not set is chosen by what the data are, and the summary says what and why. The run \
+folder receives report.html, model.safetensors, config.toml, log.jsonl, and while training a checkpoint.
 
 Examples:
   thalweg train builtin:digits
   thalweg train houses.csv --target price --test houses-2025.csv
-  thalweg train adult.data --no-header --columns age,workclass,…,income --test adult.test
-  thalweg train images.idx.gz --labels labels.idx.gz --hidden 256,128 --epochs 20
-  thalweg train houses.csv --optimizer sgd --set optimizer.momentum=0.9 --lr 0.05
-  thalweg train --config runs/houses-1/config.toml      # the same model again, bit for bit
-  tail -n 500 log.csv | thalweg train - --continue runs/houses-1 --epochs 5     # go on with new rows
-  thalweg train --resume --out runs/houses-1            # go on after an interruption")]
+  thalweg train adult.data --no-header --columns age,workclass,…,income
+  thalweg train images.idx.gz --labels labels.idx.gz --hidden 256,128
+  thalweg train houses.csv --optimizer sgd --set optimizer.momentum=0.9
+  # the same model again, bit for bit
+  thalweg train --config runs/houses-1/config.toml
+  # go on with new rows
+  tail -n 500 log.csv | thalweg train - --continue runs/houses-1 --epochs 5
+  # go on after an interruption
+  thalweg train --resume --out runs/houses-1"
+)]
 pub struct TrainArgs {
-    #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
+    #[arg(value_name = "DATA", help = DATA, long_help = thalweg_data::Source::help())]
     pub data: Option<String>,
 
     #[command(flatten)]
@@ -82,11 +139,15 @@ pub struct TrainArgs {
 
     /// A setting of optimizer, schedule, loss, activation or initializer, such as
     /// optimizer.beta1=0.8 or schedule.then.floor=0.1; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        help_heading = "Training",
+        hide_short_help = true
+    )]
     pub set: Vec<String>,
-    /// Threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = threads)]
-    pub threads: Option<usize>,
+    #[command(flatten, next_help_heading = "Training")]
+    pub threads: Threads,
     /// How what is not set is chosen: auto, by what the data are [default: auto]
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = preset, conflicts_with = "continue")]
     pub preset: Option<Preset>,
@@ -114,14 +175,26 @@ pub struct TrainArgs {
     #[arg(long, help_heading = "Run")]
     pub no_report: bool,
     /// Show no values of single rows in the report
-    #[arg(long, help_heading = "Run", conflicts_with = "no_report")]
+    #[arg(
+        long,
+        help_heading = "Run",
+        hide_short_help = true,
+        conflicts_with = "no_report"
+    )]
     pub no_rows: bool,
+    /// Record loss, rate and gradient norm of updates in the log and the report: of all up to 512,
+    /// then of 256 for each doubling of their number
+    #[arg(long, help_heading = "Run", hide_short_help = true)]
+    pub log_steps: bool,
+    /// Write an event file for TensorBoard into the run folder: what the log has, by epoch or update
+    #[arg(long, help_heading = "Run", hide_short_help = true)]
+    pub tensorboard: bool,
     /// Leave the checkpoint of the last epoch in the run folder, so that --continue goes on as if
     /// never stopped
-    #[arg(long, help_heading = "Run")]
+    #[arg(long, help_heading = "Run", hide_short_help = true)]
     pub keep_checkpoint: bool,
     /// Say in the result of --json and in the log which columns the model relies on
-    #[arg(long, help_heading = "Run")]
+    #[arg(long, help_heading = "Run", hide_short_help = true)]
     pub importance: bool,
     /// Print errors only
     #[arg(short, long, help_heading = "Run")]
@@ -159,13 +232,17 @@ impl TrainArgs {
             output: (self.out.clone()).map_or(Output::Numbered, Output::Folder),
             resume: self.resume,
             keep_checkpoint: self.keep_checkpoint,
+            log_steps: self.log_steps,
             inspect: (!self.no_report).then(|| inspect(self.no_rows)),
             importance: self.importance,
-            threads: self.threads,
+            threads: self.threads.threads,
             loss: None,
         }
     }
 }
+
+/// The short help of DATA.
+const DATA: &str = "A file, a folder, - or a built-in set such as builtin:digits";
 
 /// What a report may show.
 fn inspect(no_rows: bool) -> Inspect {
@@ -186,7 +263,7 @@ Examples:
 pub struct PredictArgs {
     /// A model file or a run folder
     pub model: PathBuf,
-    #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
+    #[arg(value_name = "DATA", help = DATA, long_help = thalweg_data::Source::help())]
     pub data: String,
     /// Columns of DATA, such as identifiers, in front of the predictions
     #[arg(long, value_name = "COLS", value_delimiter = ',')]
@@ -199,9 +276,8 @@ pub struct PredictArgs {
     /// perceptron) have none
     #[arg(long)]
     pub proba: bool,
-    /// Threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub threads: Threads,
     #[command(flatten)]
     pub read: ReadFlags,
 }
@@ -214,11 +290,8 @@ Examples:
 pub struct EvaluateArgs {
     /// A model file or a run folder
     pub model: PathBuf,
-    #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
+    #[arg(value_name = "DATA", help = DATA, long_help = thalweg_data::Source::help())]
     pub data: String,
-    /// File of labels that belongs to DATA (IDX, .npy)
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
     /// Write a page that shows the scores and the errors
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -228,11 +301,10 @@ pub struct EvaluateArgs {
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
-    /// Threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
-    pub threads: Option<usize>,
     #[command(flatten)]
-    pub read: ReadFlags,
+    pub threads: Threads,
+    #[command(flatten)]
+    pub read: Reading,
 }
 
 impl EvaluateArgs {
@@ -274,20 +346,19 @@ pub struct ImportanceArgs {
     pub model: PathBuf,
     /// Rows whose targets are known, as for `thalweg train` [default: the validation rows of the run]
     pub data: Option<String>,
-    /// File of labels that belongs to DATA (IDX, .npy)
-    #[arg(long, value_name = "FILE", requires = "data")]
-    pub labels: Option<PathBuf>,
     /// Seed of the permutations
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+    /// Write a page that shows the columns by their importance
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
-    /// Threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
-    pub threads: Option<usize>,
     #[command(flatten)]
-    pub read: ReadFlags,
+    pub threads: Threads,
+    #[command(flatten)]
+    pub read: Reading,
 }
 
 #[derive(Args)]
@@ -312,9 +383,6 @@ pub struct InfoArgs {
     /// A model file, a run folder, or data as for `thalweg train`
     #[arg(value_name = "MODEL|DATA")]
     pub subject: String,
-    /// File of labels that belongs to DATA (IDX, .npy)
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
     /// Write a page that shows the columns of DATA
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -325,7 +393,7 @@ pub struct InfoArgs {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub read: ReadFlags,
+    pub read: Reading,
 }
 
 #[derive(Args)]
@@ -338,17 +406,14 @@ Examples:
   thalweg convert 'parts/*.csv.gz' all.parquet
   thalweg convert log.jsonl - | head")]
 pub struct ConvertArgs {
-    #[arg(value_name = "DATA", help = thalweg_data::Source::help())]
+    #[arg(value_name = "DATA", help = DATA, long_help = thalweg_data::Source::help())]
     pub data: String,
     /// The file to write; its ending says the format: .csv, .tsv, .jsonl, .parquet, also compressed
     /// (.csv.gz, .zst, .xz, .bz2); - is CSV on standard output
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
-    /// File of labels that belongs to DATA (IDX, .npy)
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
     #[command(flatten)]
-    pub read: ReadFlags,
+    pub read: Reading,
 }
 
 #[derive(Args)]
@@ -368,9 +433,8 @@ pub struct BenchArgs {
     /// One workload; a wrong name shows all
     #[arg(long, value_name = "NAME")]
     pub only: Option<String>,
-    /// Threads [default: all]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub threads: Threads,
     /// Precision: f32, f64 or bf16 [default: each workload's own]
     #[arg(long, value_name = "TYPE", value_parser = dtype)]
     pub dtype: Option<Dtype>,
@@ -380,4 +444,28 @@ pub struct BenchArgs {
     /// Print one line of JSON on standard output, all else on standard error
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Shows the curves while they grow, until the run ends or you press Ctrl-C, which leaves the run as it is. \
+In a pipe each epoch is a line.
+
+Example:
+  thalweg watch runs/houses-1")]
+pub struct WatchArgs {
+    /// The folder of a run
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  thalweg completions bash > ~/.local/share/bash-completion/completions/thalweg
+  thalweg completions zsh > ~/.zfunc/_thalweg
+  thalweg completions fish > ~/.config/fish/completions/thalweg.fish")]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
 }

@@ -58,7 +58,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         })
         .filter(|workload| workload.is_native() || args.only.is_some() || args.dtype.is_some())
         .collect();
-    let threads = threads_or_all(args.threads);
+    let threads = threads_or_all(args.threads.threads);
     let mut terminal = Terminal::new(false, args.json);
     terminal.start_spinner();
     terminal.say("measuring what the machine can do");

@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use thalweg::fields::paths_by_flags;
 use thalweg::text::count;
 use thalweg_data::{Source, Table, formats, read};
 
 use crate::args::ConvertArgs;
 use crate::exit::Result;
 use crate::output;
+use crate::terminal;
 
 /// The command.
 pub fn run(args: &ConvertArgs) -> Result<()> {
@@ -19,9 +19,9 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
         output::check("OUT", &args.output, None, &source)?;
         formats::check_written(&args.output.to_string_lossy())?;
     }
-    let loaded = read(&source, &args.read.options(args.labels.as_deref())?)?;
+    let loaded = read(&source, &args.read.options()?)?;
     for note in &loaded.notes {
-        let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
+        let _ = terminal::note(&note.to_string());
     }
     if to_stdout {
         let bytes = formats::write(&loaded.train, "-.csv")?;

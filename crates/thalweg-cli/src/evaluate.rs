@@ -3,8 +3,6 @@
 use std::io::{self, Write};
 
 use serde_json::Value;
-use thalweg::Model;
-use thalweg::fields::paths_by_flags;
 use thalweg::scores::Scores;
 use thalweg::text::{count, figure};
 use thalweg_data::Source;
@@ -13,16 +11,14 @@ use crate::args::EvaluateArgs;
 use crate::exit::Result;
 use crate::output;
 use crate::summary;
+use crate::terminal;
 
 /// More classes make no readable matrix.
 const CLASSES: usize = 20;
 
 /// The command.
 pub fn run(args: &EvaluateArgs) -> Result<()> {
-    let mut model = Model::load(&args.model)?;
-    if let Some(threads) = args.threads {
-        model = model.with_threads(threads);
-    }
+    let model = args.threads.load(&args.model)?;
     if let Some(path) = &args.report {
         output::check(
             "--report",
@@ -31,10 +27,10 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
             &Source::parse(&args.data)?,
         )?;
     }
-    let options = args.read.options(args.labels.as_deref())?;
+    let options = args.read.options()?;
     let (scores, notes, inspection) = model.inspect_source(&args.data, options, args.inspect())?;
     for note in &notes {
-        let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
+        let _ = terminal::note(&note.to_string());
     }
     if let (Some(path), Some(inspection)) = (&args.report, &inspection) {
         let page = thalweg_report::evaluation(&model, &args.data, &scores, inspection, &notes);

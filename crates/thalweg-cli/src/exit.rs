@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use console::{Term, style};
 use thalweg::fields::{by_flags, paths_by_flags};
+
+use crate::wrap;
 
 /// The result of a command.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -31,7 +34,10 @@ impl Failure {
             Failure::OutputClosed => return ExitCode::SUCCESS,
         };
         // Standard error may be closed, too.
-        let _ = writeln!(io::stderr(), "thalweg: {line}");
+        let line = wrap::on(&Term::stderr(), &format!("thalweg: {line}"));
+        let text = line.strip_prefix("thalweg:").unwrap_or_default();
+        let name = style("thalweg:").red().bold().for_stderr();
+        let _ = writeln!(io::stderr(), "{name}{text}");
         ExitCode::from(code)
     }
 }

@@ -28,6 +28,11 @@ impl RunFlags {
 }
 
 impl ReadFlags {
+    /// Whether anything is given.
+    pub fn is_given(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// The options to read a file, with a file of labels.
     pub fn options(&self, labels: Option<&Path>) -> Result<ReadOptions> {
         let mut request = Request::default();
@@ -41,6 +46,30 @@ impl ReadFlags {
     }
 }
 
+/// What `-h` shows on one screen; `--help` shows all.
+const COMMON: [&str; 20] = [
+    "target",
+    "task",
+    "test",
+    "validation",
+    "drop",
+    "split",
+    "class-weight",
+    "hidden",
+    "activation",
+    "dropout",
+    "loss",
+    "metric",
+    "l2",
+    "batch-size",
+    "lr",
+    "epochs",
+    "patience",
+    "optimizer",
+    "seed",
+    "continue",
+];
+
 fn all() -> impl Iterator<Item = &'static Field> {
     FIELDS.iter().filter(|field| field.flag.is_some())
 }
@@ -52,9 +81,13 @@ fn of_reading() -> impl Iterator<Item = &'static Field> {
 /// The argument of a field.
 fn arg(field: &'static Field) -> Option<Arg> {
     let (flag, name) = (field.flag?, field.flag_name()?);
+    // The first clause is enough on one screen.
+    let short = flag.help.split(';').next().unwrap_or(flag.help);
     let mut arg = Arg::new(name)
         .long(name)
-        .help(flag.help)
+        .help(short)
+        .long_help(flag.help)
+        .hide_short_help(!COMMON.contains(&name))
         .help_heading(flag.heading);
     arg = match (field.placeholder, field.values) {
         (Some(placeholder), Values::Path) => {
@@ -67,9 +100,9 @@ fn arg(field: &'static Field) -> Option<Arg> {
         (None, _) => arg.action(ArgAction::SetTrue),
     };
     arg = match field.values {
-        Values::In(Domain::Number { .. } | Domain::Integer(..)) | Values::Limit => {
-            arg.allow_negative_numbers(true)
-        }
+        Values::In(Domain::Number { .. } | Domain::Integer(..))
+        | Values::Rows(_)
+        | Values::Limit => arg.allow_negative_numbers(true),
         Values::Widths => arg.allow_hyphen_values(true),
         Values::List => arg
             .action(ArgAction::Append)

@@ -2,29 +2,44 @@
 
 use std::io::{self, Write};
 
-use thalweg::Model;
-use thalweg::fields::by_flags;
 use thalweg::importance::Importance;
 use thalweg::text::{columns, count, figure, short};
+use thalweg_core::Error;
+use thalweg_data::Source;
 
 use crate::args::ImportanceArgs;
 use crate::exit::Result;
+use crate::output;
+use crate::terminal;
 
 /// The command.
 pub fn run(args: &ImportanceArgs) -> Result<()> {
-    let mut model = Model::load(&args.model)?;
-    if let Some(threads) = args.threads {
-        model = model.with_threads(threads);
+    let model = args.threads.load(&args.model)?;
+    if let Some(path) = &args.report {
+        // Without DATA nothing but the files of the run is read.
+        let data = Source::parse(args.data.as_deref().unwrap_or("builtin:iris"))?;
+        output::check("--report", path, Some(model.path()), &data)?;
     }
     let (importance, notes) = match &args.data {
         Some(data) => {
-            let options = args.read.options(args.labels.as_deref())?;
+            let options = args.read.options()?;
             model.importance_of_source(data, options, args.seed)?
+        }
+        None if args.read.is_given() => {
+            let found = "how DATA is read, and no DATA";
+            return Err(Error::invalid("importance", found, "both")
+                .remedy("give DATA")
+                .into());
         }
         None => model.importance_of_run(args.seed)?,
     };
     for note in &notes {
-        let _ = writeln!(io::stderr(), "{}", by_flags(&note.to_string()));
+        let _ = terminal::note(&note.to_string());
+    }
+    if let Some(path) = &args.report {
+        let data = args.data.as_deref().unwrap_or("the rows of its run");
+        let page = thalweg_report::importance(&model, data, &importance, &notes);
+        output::write(path, page.as_bytes())?;
     }
     let mut output = io::stdout().lock();
     if args.json {

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use thalweg::fields::paths_by_flags;
 use thalweg_core::Error;
 use thalweg_core::spec::{Batches, TrainingSpec};
 use thalweg_data::preprocess::notes_on_categories;
@@ -15,6 +14,7 @@ use crate::args::InfoArgs;
 use crate::data_table::table;
 use crate::exit::Result;
 use crate::output;
+use crate::terminal;
 use thalweg::model::{Description, Model};
 use thalweg::preset::EMBED_ABOVE;
 use thalweg::run_folder::{CONFIG, MODEL};
@@ -44,7 +44,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
         }
         return Ok(output.flush()?);
     }
-    let options = args.read.options(args.labels.as_deref())?;
+    let options = args.read.options()?;
     let loaded = thalweg_data::read(&Source::parse(&args.subject)?, &options)?;
     let usual = FitOptions {
         embed_above: Some(EMBED_ABOVE),
@@ -52,7 +52,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     };
     let rare = notes_on_categories(&loaded.train, &usual);
     for note in loaded.notes.iter().chain(&rare) {
-        let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
+        let _ = terminal::note(&note.to_string());
     }
     let target = TargetOptions {
         column: args.target.clone(),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use clap::Args;
+use console::Term;
 use serde::Serialize;
 use thalweg::fields::by_flags;
 use thalweg_core::activations::ActivationScalar;
@@ -18,6 +19,7 @@ use thalweg_core::{
 use thalweg_data::listed;
 
 use crate::exit::Result;
+use crate::wrap;
 
 /// The arguments.
 #[derive(Args)]
@@ -179,7 +181,7 @@ pub fn run(args: &ListArgs) -> Result<()> {
     if let Some(wanted) = args.kind.as_deref().filter(|wanted| *wanted != "all") {
         groups = wanted_of(groups, wanted)?;
     }
-    let mut output = io::BufWriter::new(io::stdout().lock());
+    let mut output = io::stdout().lock();
     if args.json {
         let rows: Vec<Row> = (groups.iter())
             .flat_map(|group| (group.rows.iter()).map(|row| Row::new(group.names[0], row)))
@@ -188,22 +190,28 @@ pub fn run(args: &ListArgs) -> Result<()> {
         writeln!(output)?;
         return Ok(output.flush()?);
     }
-    if args.kind.is_none() {
-        for line in overview(&groups) {
-            writeln!(output, "{line}")?;
+    let mut text = Vec::new();
+    match args.kind.is_none() {
+        true => {
+            let hint =
+                "`thalweg list KIND` and `thalweg list NAME` say what each is and can be set to";
+            writeln!(text, "{}\n\n{hint}", overview(&groups).join("\n"))?;
         }
-        writeln!(
-            output,
-            "\n`thalweg list KIND` and `thalweg list NAME` say what each is and can be set to"
-        )?;
-        return Ok(output.flush()?);
+        false => write_all(&mut text, &groups)?,
     }
+    let text = wrap::on(&Term::stdout(), &String::from_utf8_lossy(&text));
+    output.write_all(text.as_bytes())?;
+    Ok(output.flush()?)
+}
+
+/// Every entry, under its kind.
+fn write_all(output: &mut impl Write, groups: &[Group]) -> Result<()> {
     for (i, group) in groups.iter().enumerate() {
         let kind = group.names[0];
         let space = if i > 0 { "\n" } else { "" };
         writeln!(output, "{space}{}", kind.to_uppercase())?;
         for row in &group.rows {
-            print(&mut output, row)?;
+            print(output, row)?;
             let name = row.description.name;
             let drawn = match kind {
                 "schedules" => Some(schedule(name)?),
@@ -215,7 +223,7 @@ pub fn run(args: &ListArgs) -> Result<()> {
             }
         }
     }
-    Ok(output.flush()?)
+    Ok(())
 }
 
 /// The kind of this name, or else the entries of this name.

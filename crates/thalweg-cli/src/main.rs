@@ -22,10 +22,12 @@ mod summary;
 mod surface;
 mod terminal;
 mod train;
+mod watch;
+mod wrap;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 
@@ -48,6 +50,12 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::List(args) => list::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Watch(args) => watch::run(&args),
+        Command::Completions(args) => {
+            let mut command = Cli::command();
+            clap_complete::generate(args.shell, &mut command, "thalweg", &mut std::io::stdout());
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,6 @@
 //! Single values of arguments, and messages for arguments that cannot be parsed.
 
 use std::error::Error;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -146,8 +145,7 @@ pub fn report(error: &clap::Error) -> ExitCode {
                 })
                 .collect();
             let line = misread(error).unwrap_or_else(|| parts.join("; ").replace("; [", " ["));
-            let _ = writeln!(std::io::stderr(), "thalweg: {line}; see --help");
-            ExitCode::from(2)
+            exit::Failure::Input(format!("{line}; see --help")).report()
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use thalweg::Model;
-use thalweg::fields::paths_by_flags;
 use thalweg::predictions::Columns;
 use thalweg_core::Error;
 use thalweg_data::{Source, Task, formats};
@@ -11,13 +9,11 @@ use thalweg_data::{Source, Task, formats};
 use crate::args::PredictArgs;
 use crate::exit::Result;
 use crate::output;
+use crate::terminal;
 
 /// The command.
 pub fn run(args: &PredictArgs) -> Result<()> {
-    let mut model = Model::load(&args.model)?;
-    if let Some(threads) = args.threads {
-        model = model.with_threads(threads);
-    }
+    let model = args.threads.load(&args.model)?;
     let description = model.description();
     if args.proba && description.preprocessing.task() == Task::Regression {
         let expected = "a model of classes or labels";
@@ -44,7 +40,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     }
     let predictions = model.predict_keeping(&args.data, args.read.options(None)?, &args.keep)?;
     for note in &predictions.notes {
-        let _ = writeln!(io::stderr(), "{}", paths_by_flags(&note.to_string()));
+        let _ = terminal::note(&note.to_string());
     }
     let columns = match args.proba {
         true => Columns::Probabilities,

@@ -6,8 +6,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use console::{Term, style};
 use indicatif::{ProgressBar, ProgressStyle};
 use thalweg::fields::paths_by_flags;
+
+use crate::wrap;
 
 /// Where lines go.
 pub struct Terminal {
@@ -78,8 +81,8 @@ impl Terminal {
             return;
         }
         let _ = self.bar.suspend(|| match self.json {
-            true => writeln!(io::stderr(), "{text}"),
-            false => writeln!(io::stdout(), "{text}"),
+            true => writeln!(io::stderr(), "{}", wrap::on(&Term::stderr(), text)),
+            false => writeln!(io::stdout(), "{}", wrap::on(&Term::stdout(), text)),
         });
     }
 
@@ -91,9 +94,7 @@ impl Terminal {
     /// Prints something the user should know, on standard error.
     pub fn note(&self, text: &impl std::fmt::Display) {
         if !self.quiet {
-            let _ = self
-                .bar
-                .suspend(|| writeln!(io::stderr(), "{}", paths_by_flags(&text.to_string())));
+            let _ = self.bar.suspend(|| note(&text.to_string()));
         }
     }
 
@@ -107,5 +108,23 @@ impl Terminal {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// Prints a note of the libraries on standard error, in the words of the command line.
+pub fn note(text: &str) -> io::Result<()> {
+    let text = wrap::on(&Term::stderr(), &paths_by_flags(text));
+    match text.split_once(':') {
+        Some((kind @ "warning", rest)) => {
+            writeln!(
+                io::stderr(),
+                "{}:{rest}",
+                style(kind).yellow().bold().for_stderr()
+            )
+        }
+        Some((kind @ "note", rest)) => {
+            writeln!(io::stderr(), "{}:{rest}", style(kind).cyan().for_stderr())
+        }
+        _ => writeln!(io::stderr(), "{text}"),
     }
 }

@@ -1,11 +1,15 @@
 //! `thalweg train`: from arguments to a run folder.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use thalweg::fields::paths_by_flags;
 use thalweg::fit::Ended;
 use thalweg::job::Job;
 use thalweg::leave::goes_on;
 use thalweg::run_folder::{CONFIG, LOG, MODEL, REPORT, SURFACE, unwritable};
 use thalweg_data::Note;
+use thalweg_report::Events;
 
 use crate::args::TrainArgs;
 use crate::exit::{Failure, Result};
@@ -13,6 +17,13 @@ use crate::progress::Progress;
 use crate::summary;
 use crate::surface;
 use crate::terminal::Terminal;
+use crate::wrap;
+
+/// The curves on a terminal: columns and lines at most, the columns beside the drawing, and epochs at
+/// least.
+const CURVES: (usize, usize) = (80, 9);
+const MARGIN: usize = 16;
+const FEWEST: usize = 8;
 
 /// The command.
 pub fn run(args: &TrainArgs) -> Result<()> {
@@ -32,8 +43,18 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         return terminal.json(end);
     }
     let mut progress = Progress::new(&mut terminal);
-    let ended = job.train(&mut progress)?;
+    let (mut ended, events) = match args.tensorboard {
+        true => {
+            let mut events = Events::new(&mut progress);
+            (job.train(&mut events)?, events.finish())
+        }
+        false => (job.train(&mut progress)?, Ok(None)),
+    };
     progress.finish();
+    let events = events.unwrap_or_else(|failure| {
+        ended.notes.push(Note::warning(failure));
+        None
+    });
     let written = match args.no_report {
         true => Ok(()),
         false => {
@@ -42,7 +63,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         }
     };
     // How the run ended counts more than the page that shows it.
-    report(&ended, &terminal, args.no_report || written.is_err())?;
+    let has_report = !args.no_report && written.is_ok();
+    report(&ended, &terminal, has_report, events.as_deref())?;
     written
 }
 
@@ -57,9 +79,21 @@ fn write_report(ended: &Ended, notes: &[Note]) -> Result<()> {
 }
 
 /// What a user sees of the end of a run.
-fn report(ended: &Ended, terminal: &Terminal, no_report: bool) -> Result<()> {
+fn report(
+    ended: &Ended,
+    terminal: &Terminal,
+    has_report: bool,
+    events: Option<&Path>,
+) -> Result<()> {
     let folder = ended.folder.as_ref();
     let place = folder.map_or(String::new(), ToString::to_string);
+    if let (Some(folder), true) = (folder, terminal.is_seen() && ended.outcome.epochs >= FEWEST) {
+        let columns = wrap::size().0.min(CURVES.0).saturating_sub(MARGIN);
+        let curves = thalweg_report::curves(folder, columns, CURVES.1);
+        curves
+            .iter()
+            .for_each(|curves| terminal.line(&format!("\n{curves}")));
+    }
     if ended.model.is_some() {
         summary::print(terminal, ended);
     }
@@ -78,9 +112,10 @@ fn report(ended: &Ended, terminal: &Terminal, no_report: bool) -> Result<()> {
         )));
     }
     let mut files = vec![MODEL, CONFIG, LOG];
-    if !no_report {
+    if has_report {
         files.insert(0, REPORT);
     }
+    files.extend(events.and_then(Path::file_name).and_then(OsStr::to_str));
     if let (Some((surface, parameters)), Some(folder)) = (&ended.surface, folder)
         && surface::draw(surface, parameters, folder, terminal)?
     {

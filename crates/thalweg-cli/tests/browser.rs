@@ -174,12 +174,32 @@ fn the_page_of_two_classes_works_in_a_browser() {
 #[ignore = "needs Chromium"]
 fn the_page_of_images_works_in_a_browser() {
     let place = Workplace::new();
-    place.train("builtin:digits --epochs 5 --out a");
+    place.train("builtin:digits --epochs 5 --log-steps --out a");
     check(
         &place,
         "a/report.html",
-        8,
-        &["Worst rows", "What the first layer looks for", "8×8"],
+        17,
+        &[
+            "Worst rows",
+            "What the first layer looks for",
+            "8×8",
+            "Loss of the updates",
+            "Update to weights",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn the_page_of_importance_works_in_a_browser() {
+    let place = Workplace::new();
+    place.train("builtin:diabetes --hidden none --epochs 20 --out a");
+    place.succeed("importance a --report i.html");
+    check(
+        &place,
+        "i.html",
+        1,
+        &["Relies most on", "Coefficients", "intercept", "bmi"],
     );
 }
 

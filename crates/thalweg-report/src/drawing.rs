@@ -1,7 +1,10 @@
 //! The losses of runs drawn without a script: as SVG, and in the characters of a terminal.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use thalweg::run_folder::RunFolder;
 use thalweg_plot::{Figure, Panel};
+
+use crate::history::{EPOCHS, History};
 
 /// The losses of a page's data: of a run's training and validation rows, or of the validation rows
 /// (else the training rows) of each run that is compared. None where there are no epochs.
@@ -58,4 +61,10 @@ pub(crate) fn svg(data: &Value) -> Option<String> {
 /// The losses of a page's data in so many columns and lines.
 pub fn in_characters(data: &Value, columns: usize, lines: usize) -> Option<String> {
     Some(losses(data)?.text(columns, lines))
+}
+
+/// The losses of the run in a folder, in so many columns and lines; none where there are no epochs.
+pub fn curves(folder: &RunFolder, columns: usize, lines: usize) -> Option<String> {
+    let history = History::read(folder).ok()?;
+    in_characters(&json!({ "curves": history.curves(EPOCHS) }), columns, lines)
 }

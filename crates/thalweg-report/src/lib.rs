@@ -1,5 +1,6 @@
-//! Pages that show a run, an evaluation, a comparison or a table: one file each, which opens without a
-//! network.
+//! What a run looks like: pages that show a run, an evaluation, a comparison, columns by their importance
+//! or a table, one file each, which opens without a network; curves in the characters of a terminal; event
+//! files of TensorBoard.
 //!
 //! A page is its data as JSON and a script that draws them. The script puts every text of the user's
 //! data into the page as text and never as markup, so nothing in a table can act on it.
@@ -8,13 +9,19 @@ mod comparison;
 mod drawing;
 mod evaluation;
 mod history;
+mod importance;
+mod live;
 mod page;
 mod run;
 mod table;
+mod tensorboard;
 
 pub use comparison::comparison;
-pub use drawing::in_characters;
+pub use drawing::{curves, in_characters};
 pub use evaluation::evaluation;
+pub use importance::importance;
+pub use live::Live;
 pub use page::{MOST_BYTES, data};
 pub use run::run;
 pub use table::table;
+pub use tensorboard::Events;

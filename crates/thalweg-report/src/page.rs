@@ -19,8 +19,10 @@ pub const MOST_BYTES: usize = 1_000_000;
 
 /// What is left out of a page that would be too large, first to last: a path in its data, and how
 /// many entries of the list there stay.
-const LEFT_OUT: [(&str, usize); 12] = [
+const LEFT_OUT: [(&str, usize); 14] = [
     ("/columns", 1_000),
+    ("/layers", 0),
+    ("/steps", 0),
     ("/columns", 200),
     ("/columns", 50),
     ("/inspection/worst", 4),

@@ -36,6 +36,8 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
         "name": folder.to_string(),
         "start": history.start,
         "curves": history.curves(EPOCHS),
+        "steps": history.steps(),
+        "layers": history.layers(),
         "end": history.end,
         "gradient_norm": ended.gradient_norm,
         "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text), CHARACTERS)),

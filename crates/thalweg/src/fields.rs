@@ -21,6 +21,11 @@ use own::{OWN, Own};
 /// The heading of how text files are read, which other commands than `train` have too.
 pub const READING: &str = "Text files";
 
+/// The number of rows of a batch, which may be [`ALL`] that there are to train on.
+pub const BATCH_SIZE: &str = "training.batch_size";
+/// See [`BATCH_SIZE`].
+pub const ALL: &str = "all";
+
 /// What a user can set.
 #[derive(Debug, Clone)]
 pub struct Field {
@@ -62,6 +67,8 @@ pub enum Values {
     Widths,
     /// A whole number, or none.
     Limit,
+    /// A number of rows of this range, or `all`.
+    Rows(Domain),
     /// `balanced`, or a weight for each class, such as `A=1,B=50`.
     ClassWeights,
     /// Augmentations with their first setting, such as `flip,shift=2`; or none.
@@ -80,7 +87,8 @@ impl Values {
             Values::In(Domain::Word(_) | Domain::Named { .. }) | Values::Text | Values::Path => {
                 Value::from(text)
             }
-            Values::In(domain) => match Setting::parse(text) {
+            Values::Rows(_) if text == ALL => Value::from(text),
+            Values::In(domain) | Values::Rows(domain) => match Setting::parse(text) {
                 // JSON has no such numbers, and no domain either.
                 Setting::Number(number) if !number.is_finite() => Value::from(text),
                 Setting::Text(_) if matches!(domain, Domain::Number { .. }) => {
@@ -143,7 +151,8 @@ impl Values {
                 words.contains(&text),
                 format!("{}{}", words.join(" or "), near(words)),
             ),
-            Values::In(domain) => {
+            Values::Rows(_) if text == ALL => return Ok(()),
+            Values::In(domain) | Values::Rows(domain) => {
                 let setting = serde_json::from_value::<Setting>(value.clone());
                 let admitted = setting.map_or(Ok(None), |setting| domain.admit(&setting));
                 let admitted = admitted.map_err(|error| error.to_string())?;
@@ -151,7 +160,11 @@ impl Values {
                     Domain::Integer(low, high) => format!("a whole number from {low} to {high}"),
                     domain => domain.to_string(),
                 };
-                (admitted.is_some(), expected)
+                let or_all = match self {
+                    Values::Rows(_) => ", or all",
+                    _ => "",
+                };
+                (admitted.is_some(), expected + or_all)
             }
             Values::Text => (value.is_string(), "a text".to_owned()),
             Values::Path => (
@@ -234,6 +247,7 @@ pub static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
         }
         let values = match (parameter.domain, field.switched()) {
             (Domain::Named { many: true, .. }, _) => Values::Augmentations,
+            (domain, _) if path == BATCH_SIZE => Values::Rows(domain),
             (domain, _) => Values::In(domain),
         };
         fields.push(Field {

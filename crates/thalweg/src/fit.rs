@@ -10,7 +10,7 @@ use thalweg_core::initializers::start_at_prior;
 use thalweg_core::search::Surface;
 use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::TrainingSpec;
-use thalweg_core::train::{Observer, Position, Run, StoppedBy, train};
+use thalweg_core::train::{Observer, Run, StoppedBy, train};
 use thalweg_data::Note;
 
 use crate::advice;
@@ -20,6 +20,7 @@ use crate::config::{Config, OutputBias};
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::footprint;
+use crate::health::Health;
 use crate::importance::Importance;
 use crate::inspection::{self, Inspection};
 use crate::job::{INTERRUPTED, Job, Options, Output};
@@ -29,42 +30,15 @@ use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
 use crate::preset::Reason;
 use crate::ranges::Ranges;
-use crate::recorder::{Files, Recorder};
+use crate::recorder::{Files, Recorder, Steps};
 use crate::refit::{Refit, Through};
-use crate::relied_on;
+use crate::relied_on::{self, Relying};
 use crate::rows::{Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, RunFolder, unwritable};
 use crate::threads::threads_or_all;
 use crate::verdict;
+pub use crate::watch::{Beginning, Watch};
 use crate::weights::{self, TensorFile};
-
-/// Watches a run: an engine's observer that also hears how the run begins.
-pub trait Watch: Observer {
-    /// Before the first step.
-    ///
-    /// # Errors
-    /// Ends the run with the watch's error.
-    fn begin(&mut self, _beginning: &Beginning) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// Watches nothing.
-impl Watch for () {}
-
-/// How a run begins.
-pub struct Beginning<'a> {
-    /// What is trained on what.
-    pub start: &'a Start<'a>,
-    /// Where it begins: at 0, unless it goes on from another run.
-    pub origin: Position,
-    /// The last epoch, unless training stops earlier.
-    pub last_epoch: usize,
-    /// Updates of an epoch.
-    pub steps_per_epoch: u64,
-    /// What it goes on from, a line each.
-    pub lines: &'a [String],
-}
 
 /// How a run ended.
 pub struct Ended {
@@ -255,11 +229,12 @@ impl Training<'_> {
             Some(folder) => owner.read(folder)?,
             None => None,
         };
-        let (mut seconds, mut log) = (0.0, None);
+        let (mut seconds, mut log, mut log_steps) = (0.0, None, self.options.log_steps);
         match (&resumed, own.folder) {
             (Some(checkpoint), Some(folder)) => {
                 run.resume(checkpoint)?;
-                let resumed = Log::resume(folder, checkpoint.epoch)?;
+                let resumed = Log::resume(folder, checkpoint.epoch, checkpoint.step)?;
+                log_steps |= resumed.has_steps;
                 lines = vec![goes_on(checkpoint.epoch)];
                 lines.extend(resumed.cpu.as_deref().and_then(other_instructions));
                 (seconds, log) = (resumed.seconds, Some(resumed.log));
@@ -273,10 +248,15 @@ impl Training<'_> {
             last_epoch: run.last_epoch(),
             steps_per_epoch: run.steps_per_epoch(),
             lines: &lines,
+            folder: own.folder,
         })?;
         let files = (own.folder.zip(log)).map(|(folder, log)| Files { folder, log });
         let mut recorder = Recorder::new(files, owner, watch, seconds);
         recorder.keeps = self.options.keep_checkpoint;
+        recorder.steps = (own.folder.is_some() && log_steps).then(Steps::default);
+        if own.folder.is_some() && self.options.inspect.is_some() {
+            recorder.health = Some(Health::begin(&mut run, training.batch_size)?);
+        }
         recorder.checkpoint = resumed.map(|checkpoint| checkpoint.epoch);
         let room = (own.folder.map(|folder| Room::reserve(folder, &owner))).transpose()?;
         let result = train(&mut run, &mut recorder);
@@ -398,7 +378,7 @@ impl Training<'_> {
         .or(rows.test.as_ref().map(|rows| (rows, "test rows")));
         let (part, name) = held_out.unwrap_or((&rows.train, "training rows"));
         let seed = self.config.training.seed;
-        relied_on::importance_for(engine, description, part.view(), name, seed)
+        relied_on::importance_for(engine, Relying::of(description), part.view(), name, seed)
     }
 
     /// Puts the model of all rows into the place of the selected one, unless that is interrupted or
@@ -554,7 +534,7 @@ fn other_instructions(then: &str) -> Option<String> {
 fn begin(folder: &RunFolder, config: &str, start: &Start) -> Result<Log> {
     let begun = (folder.write(CONFIG, config.as_bytes()))
         .and_then(|()| Log::create(folder))
-        .and_then(|mut log| log.write(start).map(|()| log));
+        .and_then(|mut log| log.write(&[start]).map(drop).map(|()| log));
     begun.map_err(|error| unwritable(&folder.file(""), &error))
 }
 

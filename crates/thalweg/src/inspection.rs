@@ -6,6 +6,7 @@
 mod classes;
 mod columns;
 mod dependence;
+mod importance;
 mod interval;
 mod judged;
 mod network;
@@ -17,19 +18,22 @@ use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Batch, Engine};
 use thalweg_core::losses::LOSSES;
 use thalweg_core::metrics::Decision;
-use thalweg_core::registry::Choice;
+use thalweg_core::spec::NetworkSpec;
 use thalweg_data::Preprocessing;
 
+pub use crate::health::Layer;
 pub use classes::{Bin, ClassScore, Classes, Curve};
 pub use columns::ReadColumn;
 pub use dependence::{Dependence, DependentOutput};
 pub use interval::Interval;
-pub use network::{Filters, Layer};
+pub use network::Filters;
 pub use numbers::Numbers;
 pub use rows::{ColumnErrors, ErrorBin, Image, WorstRow};
 
 use crate::config::Config;
 use crate::error::Result;
+use crate::importance::Importance;
+use crate::relied_on::Relying;
 use crate::rows::RunRows;
 use judged::Judged;
 
@@ -62,6 +66,9 @@ pub struct Inspection {
     pub numbers: Vec<Numbers>,
     /// The columns over whose values the error varies most.
     pub by_column: Vec<ColumnErrors>,
+    /// Which columns the model relies on, found on some of the rows; none of images, or where it would take
+    /// too long.
+    pub importance: Option<Importance>,
     /// How predictions depend on the columns that move them most.
     pub dependence: Vec<Dependence>,
     /// The rows that are predicted worst; none if rows are withheld.
@@ -114,24 +121,18 @@ pub(crate) fn of_run(
             .saturating_mul(training.features.rows())
             / 50,
     };
-    inspect(
-        engine,
-        &rows.preprocessing,
-        &config.network.loss,
-        &subject,
-        what,
-    )
+    inspect(engine, &rows.preprocessing, &config.network, &subject, what)
 }
 
-/// Looks at the model in `engine`, whose loss is `loss`.
+/// Looks at the model of `network` in `engine`.
 pub(crate) fn inspect(
     engine: &mut dyn Engine,
     preprocessing: &Preprocessing,
-    loss: &Choice,
+    network: &NetworkSpec,
     subject: &Subject,
     what: Inspect,
 ) -> Result<Inspection> {
-    let link = LOSSES.build(loss, &())?.link();
+    let link = LOSSES.build(&network.loss, &())?.link();
     let mut predictions = Vec::new();
     engine.evaluate(&Batch::all(subject.dataset), Some(&mut predictions))?;
     let judged = Judged::new(
@@ -146,6 +147,16 @@ pub(crate) fn inspect(
     };
     let places = columns::places(preprocessing);
     let shows_rows = what == Inspect::All;
+    let sizes = engine.parameters();
+    let sizes = sizes
+        .iter()
+        .map(|info| info.shape.iter().product::<usize>());
+    let budget = subject.budget.max(PRODUCTS / sizes.sum::<usize>().max(1));
+    let model = Relying {
+        network,
+        preprocessing,
+        decision: subject.decision,
+    };
     Ok(Inspection {
         part: subject.part,
         rows: judged.rows,
@@ -154,14 +165,8 @@ pub(crate) fn inspect(
         classes: classes::classes(&judged)?,
         numbers: numbers::numbers(&judged, &number, shows_rows),
         by_column: rows::by_column(&judged, &places),
-        dependence: {
-            let sizes = engine.parameters();
-            let sizes = sizes
-                .iter()
-                .map(|info| info.shape.iter().product::<usize>());
-            let budget = subject.budget.max(PRODUCTS / sizes.sum::<usize>().max(1));
-            dependence::dependence(engine, &judged, &places, budget)?
-        },
+        importance: importance::sampled(engine, model, subject, budget)?,
+        dependence: dependence::dependence(engine, &judged, &places, budget)?,
         worst: match shows_rows {
             true => rows::worst(&judged, &places, &number),
             false => Vec::new(),

@@ -77,6 +77,9 @@ pub struct Options {
     pub keep_checkpoint: bool,
     /// What to find out for a report of the model; `None`: nothing.
     pub inspect: Option<Inspect>,
+    /// Whether the log has loss, rate and gradient norm of updates: all of the first ones, then fewer and
+    /// fewer, 256 for each doubling of their number.
+    pub log_steps: bool,
     /// Whether the result says which columns the model relies on.
     pub importance: bool,
     /// Threads, on which results do not depend; `None`: all.

@@ -93,7 +93,7 @@ pub(crate) fn leave(
         let written = folder.write(CHECKPOINT, &owner.to_bytes(kept)?);
         checkpoint = written.ok().map(|()| kept.epoch);
     }
-    let logged = log.write(end).err().map(|error| error.to_string());
+    let logged = log.write(&[end]).err().map(|error| error.to_string());
     let (left, failed) = match model {
         None => ("there is no model yet".to_owned(), None),
         Some(Ok(path)) if path == folder.file(MODEL) => {

@@ -12,6 +12,7 @@ use thalweg_data::Task;
 
 use crate::error::{Result, input};
 use crate::format;
+use crate::health::Layer;
 use crate::importance::Importance;
 use crate::inspection::Interval;
 use crate::interval::PredictionInterval;
@@ -24,7 +25,7 @@ pub const FORMAT: u32 = 1;
 /// The first line.
 #[derive(Serialize)]
 pub struct Start<'a> {
-    /// `start`, `epoch` or `end`.
+    /// `start`, `step`, `epoch` or `end`.
     pub event: &'static str,
     /// Version of the log's format: [`FORMAT`].
     pub format: u32,
@@ -66,17 +67,37 @@ pub struct Rows {
 /// A line for each epoch.
 #[derive(Serialize)]
 pub struct Epoch<'a> {
-    /// `start`, `epoch` or `end`.
+    /// `start`, `step`, `epoch` or `end`.
     pub event: &'static str,
     #[serde(flatten)]
     /// What the epoch reports.
     pub report: &'a EpochReport,
+    /// The layers after the epoch, where they were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Vec<Layer>>,
+}
+
+/// A line for an update, where updates are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Step {
+    /// `step`.
+    pub event: &'static str,
+    /// Updates done, this one included.
+    pub step: u64,
+    /// The epoch it belongs to, from 1.
+    pub epoch: usize,
+    /// Mean loss of its batch, before it.
+    pub loss: f64,
+    /// Its learning rate.
+    pub lr: f64,
+    /// L2 norm of its gradient.
+    pub gradient_norm: f64,
 }
 
 /// The last line, and the result of `--json`.
 #[derive(Serialize)]
 pub struct End {
-    /// `start`, `epoch` or `end`.
+    /// `start`, `step`, `epoch` or `end`.
     pub event: &'static str,
     /// Epochs done.
     pub epochs: usize,
@@ -124,6 +145,8 @@ pub struct End {
 pub struct Log {
     file: File,
     path: PathBuf,
+    /// What was written last.
+    lines: String,
 }
 
 /// The log of a resumed run, and what it recorded.
@@ -132,20 +155,27 @@ pub struct Resumed {
     pub log: Log,
     /// What the epochs that stay took.
     pub seconds: f64,
+    /// Whether updates were recorded.
+    pub has_steps: bool,
     /// The instruction set that the run began with.
     pub cpu: Option<String>,
 }
 
 impl Log {
+    fn of(file: File, path: PathBuf) -> Self {
+        let lines = String::new();
+        Self { file, path, lines }
+    }
+
     /// Begins a log; what was there before is gone.
     pub fn create(folder: &RunFolder) -> io::Result<Self> {
         let path = folder.file(LOG);
         let file = File::create(&path)?;
-        Ok(Self { file, path })
+        Ok(Self::of(file, path))
     }
 
-    /// Opens a log to go on after `epochs` epochs: later lines are cut off.
-    pub fn resume(folder: &RunFolder, epochs: usize) -> Result<Resumed> {
+    /// Opens a log to go on after `epochs` epochs and `steps` updates: later lines are cut off.
+    pub fn resume(folder: &RunFolder, epochs: usize, steps: u64) -> Result<Resumed> {
         let path = folder.file(LOG);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             input(format!(
@@ -160,20 +190,21 @@ impl Log {
         {
             format::check(path.display(), start["format"].as_u64(), FORMAT)?;
         }
-        let (mut kept, mut seconds, mut cpu) = (String::new(), 0.0, None);
+        let (mut kept, mut seconds, mut cpu, mut has_steps) = (String::new(), 0.0, None, false);
         for line in text.lines() {
             // The last line may be half written.
             let Ok(event) = serde_json::from_str::<Value>(line) else {
                 break;
             };
+            let is_before = |name: &str, last: u64| event[name].as_u64().is_some_and(|n| n <= last);
             let keep = match event["event"].as_str() {
                 Some("start") => true,
-                Some("epoch") => event["epoch"]
-                    .as_u64()
-                    .is_some_and(|epoch| epoch <= epochs as u64),
+                Some("step") => is_before("step", steps),
+                Some("epoch") => is_before("epoch", epochs as u64),
                 _ => false,
             };
             if keep {
+                has_steps |= event["event"] == "step";
                 kept.push_str(line);
                 kept.push('\n');
                 cpu = cpu.or(event["cpu"].as_str().map(str::to_owned));
@@ -184,18 +215,27 @@ impl Log {
             .write(LOG, kept.as_bytes())
             .and_then(|()| OpenOptions::new().append(true).open(&path))
             .map_err(|error| unwritable(&path, &error))?;
-        let log = Self { file, path };
-        Ok(Resumed { log, seconds, cpu })
+        Ok(Resumed {
+            log: Self::of(file, path),
+            seconds,
+            has_steps,
+            cpu,
+        })
     }
 
-    /// Adds a line.
+    /// Adds a line each, in one piece, and gives them.
     ///
     /// # Errors
     /// Names the file.
-    pub fn write(&mut self, event: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_string(event)?;
-        line.push('\n');
-        (self.file.write_all(line.as_bytes())).map_err(|error| named(&self.path, &error))
+    pub fn write(&mut self, events: &[impl Serialize]) -> io::Result<&str> {
+        self.lines.clear();
+        for event in events {
+            self.lines.push_str(&serde_json::to_string(event)?);
+            self.lines.push('\n');
+        }
+        let written = self.file.write_all(self.lines.as_bytes());
+        written.map_err(|error| named(&self.path, &error))?;
+        Ok(&self.lines)
     }
 }
 

@@ -162,7 +162,7 @@ impl Model {
             inspect(
                 &mut *engine,
                 &description.preprocessing,
-                &description.network.loss,
+                &description.network,
                 &subject,
                 what,
             )

@@ -9,8 +9,11 @@ use thalweg_core::observe::EpochReport;
 use thalweg_core::train::{Checkpoint, Flow, Observer, Run};
 
 use crate::checkpoint::Owner;
-use crate::log::{Epoch, Log};
+use crate::health::Health;
+use crate::log::{Epoch, Log, Step};
 use crate::run_folder::{CHECKPOINT, RunFolder};
+use crate::thinning::is_recorded;
+use crate::watch::Watch;
 
 /// Checkpoints are at least this far apart, and writing them takes a small part of the time.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(2);
@@ -18,6 +21,9 @@ const CHECKPOINT_SHARE: u32 = 20;
 /// Updates between looks at the clock take about this long, and are at most so many.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 const MOST_STRIDE: u32 = 1 << 14;
+/// Updates for each doubling of a run that are recorded, and how many are written at once.
+const STEPS: u64 = 256;
+const STEPS_AT_ONCE: usize = 128;
 
 /// Where a run is recorded.
 pub(crate) struct Files<'a> {
@@ -29,7 +35,7 @@ pub(crate) struct Files<'a> {
 pub(crate) struct Recorder<'a> {
     pub files: Option<Files<'a>>,
     pub owner: Owner<'a>,
-    pub inner: &'a mut dyn Observer,
+    pub inner: &'a mut dyn Watch,
     /// Seconds of training, earlier parts of the run included.
     pub seconds: f64,
     /// The epoch of the checkpoint in the folder, if there is one.
@@ -37,6 +43,10 @@ pub(crate) struct Recorder<'a> {
     /// Whether the last epoch's checkpoint is wanted in the end, and that checkpoint.
     pub keeps: bool,
     pub kept: Option<Checkpoint>,
+    /// The layers that are looked at, if they are.
+    pub health: Option<Health>,
+    /// The updates to record, if they are.
+    pub steps: Option<Steps>,
     /// ‖g‖ of the last epoch.
     pub gradient_norm: f64,
     /// The file that could not be written, and why: the run ended there.
@@ -46,6 +56,32 @@ pub(crate) struct Recorder<'a> {
     /// When the clock was last looked at, and when next.
     looked: Instant,
     looks: Looks,
+}
+
+/// Updates that are recorded and not yet written.
+pub(crate) struct Steps(Vec<Step>);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(Vec::with_capacity(STEPS_AT_ONCE))
+    }
+}
+
+impl Steps {
+    /// Takes in the last update; whether there is no room for another.
+    fn add(&mut self, run: &Run, report: &StepReport) -> bool {
+        if is_recorded(run.step(), STEPS) {
+            self.0.push(Step {
+                event: "step",
+                step: run.step(),
+                epoch: run.epoch() + 1,
+                loss: report.loss,
+                lr: run.sums().learning_rate,
+                gradient_norm: report.gradient_norm,
+            });
+        }
+        self.0.len() >= STEPS_AT_ONCE
+    }
 }
 
 /// Looks at the clock about every [`BETWEEN_LOOKS`]: an update may take less time than a look.
@@ -77,7 +113,7 @@ impl<'a> Recorder<'a> {
     pub fn new(
         files: Option<Files<'a>>,
         owner: Owner<'a>,
-        inner: &'a mut dyn Observer,
+        inner: &'a mut dyn Watch,
         seconds: f64,
     ) -> Self {
         Self {
@@ -88,6 +124,8 @@ impl<'a> Recorder<'a> {
             checkpoint: None,
             keeps: false,
             kept: None,
+            health: None,
+            steps: None,
             gradient_norm: f64::NAN,
             failure: None,
             saved: Instant::now(),
@@ -100,16 +138,27 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Whether it is time for a checkpoint.
+    /// Whether it is time to look at the clock.
     #[inline]
-    fn is_due(&mut self) -> bool {
+    fn is_look(&mut self) -> bool {
         if !self.looks.is_next() {
             return false;
         }
         let since = self.looked.elapsed();
         self.looked += since;
         self.looks.look(since);
-        self.saved.elapsed() >= self.pause
+        true
+    }
+
+    /// Writes the updates that are recorded.
+    fn write_steps(&mut self) -> Result<()> {
+        if let (Some(files), Some(Steps(steps))) = (&mut self.files, &mut self.steps)
+            && !steps.is_empty()
+        {
+            self.inner.logged(files.log.write(steps)?);
+            steps.clear();
+        }
+        Ok(())
     }
 
     /// Where a file cannot be written the run ends, as if it were interrupted: with what it has, and
@@ -143,23 +192,49 @@ impl<'a> Recorder<'a> {
 impl Observer for Recorder<'_> {
     fn step(&mut self, run: &mut Run, report: &StepReport) -> Result<Flow> {
         let flow = self.inner.step(run, report)?;
-        if self.files.is_some() && (flow == Flow::Stop || self.is_due()) {
-            let saved = self.save(run);
-            return self.recorded(run, flow, saved);
+        if self.files.is_none() {
+            return Ok(flow);
         }
-        Ok(flow)
+        let is_full = self
+            .steps
+            .as_mut()
+            .is_some_and(|steps| steps.add(run, report));
+        if let Some(health) = &self.health {
+            health.before_update(run)?;
+        }
+        let is_look = self.is_look();
+        if !(is_full || is_look || flow == Flow::Stop) {
+            return Ok(flow);
+        }
+        let mut written = self.write_steps();
+        if flow == Flow::Stop || (is_look && self.saved.elapsed() >= self.pause) {
+            written = written.and_then(|()| self.save(run));
+        }
+        self.recorded(run, flow, written)
     }
 
     fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
         self.seconds += report.seconds;
         self.gradient_norm = report.gradient_norm;
+        let mut layers = None;
+        if let Some(health) = &self.health {
+            layers = health.after_epoch(run)?;
+            health.before_update(run)?;
+        }
         let event = Epoch {
             event: "epoch",
             report,
+            layers,
         };
-        let logged = self.files.as_mut().map(|files| files.log.write(&event));
+        let mut logged = self.write_steps();
+        if let (Ok(()), Some(files)) = (&logged, &mut self.files) {
+            logged = match files.log.write(&[event]) {
+                Ok(line) => Ok(self.inner.logged(line)),
+                Err(error) => Err(error.into()),
+            };
+        }
         let mut flow = self.inner.epoch(run, report)?;
-        flow = self.recorded(run, flow, logged.unwrap_or(Ok(())).map_err(Error::from))?;
+        flow = self.recorded(run, flow, logged)?;
         if self.failure.is_none() && (flow == Flow::Stop || self.saved.elapsed() >= self.pause) {
             let saved = self.save(run);
             flow = self.recorded(run, flow, saved)?;

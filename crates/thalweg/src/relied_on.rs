@@ -3,8 +3,9 @@
 use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::Engine;
 use thalweg_core::error::Error;
+use thalweg_core::metrics::Decision;
 use thalweg_core::spec::NetworkSpec;
-use thalweg_data::{Extend, Note, ReadOptions};
+use thalweg_data::{Extend, Note, Preprocessing, ReadOptions};
 
 use crate::config::{Config, IN_MEMORY};
 use crate::error::Result;
@@ -28,7 +29,8 @@ impl Model {
         seed: u64,
     ) -> Result<Importance> {
         let mut engine = self.engine(threads_or_all(self.threads()))?;
-        importance_for(&mut *engine, self.description(), rows.into(), name, seed)
+        let model = Relying::of(self.description());
+        importance_for(&mut *engine, model, rows.into(), name, seed)
     }
 
     /// The same on the rows of a file whose targets are known.
@@ -87,20 +89,38 @@ impl Model {
     }
 }
 
+/// What relies on columns: a network, what it is fed, and how it answers.
+#[derive(Clone, Copy)]
+pub(crate) struct Relying<'a> {
+    pub network: &'a NetworkSpec,
+    pub preprocessing: &'a Preprocessing,
+    pub decision: &'a Decision,
+}
+
+impl<'a> Relying<'a> {
+    /// A model.
+    pub fn of(description: &'a Description) -> Self {
+        Self {
+            network: &description.network,
+            preprocessing: &description.preprocessing,
+            decision: &description.decision,
+        }
+    }
+}
+
 /// The importance of columns for the model in `engine`, with its coefficients if it is linear.
 pub(crate) fn importance_for(
     engine: &mut dyn Engine,
-    description: &Description,
+    model: Relying,
     rows: DatasetRef,
     name: &str,
     seed: u64,
 ) -> Result<Importance> {
-    let Description {
+    let Relying {
         network,
         preprocessing,
         decision,
-        ..
-    } = description;
+    } = model;
     let judge = Judge::new(preprocessing, &network.loss)?.deciding(decision.clone());
     let mut found = importance(engine, preprocessing, &judge, rows, name, seed)?;
     if is_linear(network) {

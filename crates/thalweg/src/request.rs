@@ -291,6 +291,10 @@ impl Request {
         for (field, value) in given {
             let named = SECTIONS.iter().any(|section| section.path == field.path);
             if let (Some(path), false) = (below(&field.path), named) {
+                // What it is depends on the data.
+                if field.path == fields::BATCH_SIZE && value.as_str() == Some(fields::ALL) {
+                    continue;
+                }
                 // An empty list is no setting.
                 if path == "augment" && value.as_array().is_some_and(Vec::is_empty) {
                     training.augment.clear();

@@ -14,6 +14,7 @@ use thalweg_data::{Note, Source, Task};
 
 use crate::config::{Config, DataConfig, FORMAT, IN_MEMORY, OutputBias};
 use crate::error::{Result, input};
+use crate::fields;
 use crate::interval;
 use crate::judging;
 use crate::preset::{self, Facts, Reason};
@@ -265,6 +266,9 @@ fn training(
     }
     let dtype = dtype(request, Some(training.dtype))?;
     request.apply_training(training)?;
+    if request.text(fields::BATCH_SIZE) == Some(fields::ALL) {
+        training.batch_size = facts.rows;
+    }
     training.dtype = dtype;
     if training.batch_size > facts.rows && !solves {
         notes.push(Note::info(format!(

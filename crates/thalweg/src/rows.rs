@@ -208,6 +208,11 @@ fn weighty<'a>(part: DatasetRef<'a>, notes: &mut Vec<Note>) -> Result<Part<'a>> 
     let left = count - rows.len();
     let text = format!("{left} of {count} rows left out: rows of weight 0");
     notes.push(Note::info(text));
+    Ok(Part::Held(selected(part, &rows)))
+}
+
+/// A copy of some rows, in this order.
+pub(crate) fn selected(part: DatasetRef, rows: &[usize]) -> Dataset {
     let width = part.features.width;
     let each = || rows.iter().flat_map(|row| part.features.row(*row));
     let values = match part.features.values {
@@ -240,9 +245,10 @@ fn weighty<'a>(part: DatasetRef<'a>, notes: &mut Vec<Note>) -> Result<Part<'a>> 
                 .collect(),
         },
     };
-    Ok(Part::Held(Dataset {
+    let weights = part.weights.filter(|weights| !weights.is_empty());
+    Dataset {
         features: Features { width, values },
         targets,
-        weights: Some(rows.iter().map(|row| weights[*row]).collect()),
-    }))
+        weights: weights.map(|weights| rows.iter().map(|row| weights[*row]).collect()),
+    }
 }

@@ -230,6 +230,13 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Records loss, rate and gradient norm of updates in the log of the folder.
+    #[must_use]
+    pub fn log_steps(mut self) -> Self {
+        self.options.log_steps = true;
+        self
+    }
+
     /// Goes on with the run in the folder, if there is one, to the same result as without
     /// interruption.
     #[must_use]

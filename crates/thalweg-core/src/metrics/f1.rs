@@ -41,19 +41,21 @@ impl Metric for F1 {
         let mut counts = vec![Counts::default(); answers.classes()];
         for row in 0..answers.rows() {
             let weight = answers.weight(row);
-            for (class, counts) in counts.iter_mut().enumerate() {
-                let (predicted, truth) = match answers.kind() {
-                    AnswerKind::Numbers => return None,
-                    AnswerKind::Labels => (
-                        answers.predicts_label(row, class),
-                        answers.value(row, class) >= 0.5,
-                    ),
-                    AnswerKind::TwoClasses | AnswerKind::Classes => (
-                        answers.predicted_class(row) == class,
-                        answers.class(row) == Some(class),
-                    ),
-                };
-                counts.add(predicted, truth, weight);
+            match answers.kind() {
+                AnswerKind::Numbers => return None,
+                AnswerKind::Labels => {
+                    for (label, counts) in counts.iter_mut().enumerate() {
+                        let truth = answers.value(row, label) >= 0.5;
+                        counts.add(answers.predicts_label(row, label), truth, weight);
+                    }
+                }
+                AnswerKind::TwoClasses | AnswerKind::Classes => {
+                    let (predicted, truth) = (answers.predicted_class(row), answers.class(row)?);
+                    counts[predicted].add(true, truth == predicted, weight);
+                    if truth != predicted {
+                        counts[truth].add(false, true, weight);
+                    }
+                }
             }
         }
         match answers.kind() {

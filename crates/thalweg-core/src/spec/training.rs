@@ -220,7 +220,7 @@ const BATCH_SIZE: RunRule = RunRule {
     },
     fields: &[Field::with_flag(
         "batch_size",
-        Flag::new("--batch-size", "Training", "Rows of a mini-batch"),
+        Flag::new("--batch-size", "Training", "Rows of a mini-batch, or all"),
         InSolver::Unused("sees all rows at once"),
     )],
 };

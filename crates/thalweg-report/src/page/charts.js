@@ -16,7 +16,8 @@ function ticks(low, high, wanted) {
 function scale({ domain, log = false, whole: isWhole = false, labels = null }, range, wanted) {
   let [low, high] = domain;
   if (!(isNumber(low) && isNumber(high))) [low, high] = [0, 1];
-  if (low === high) [low, high] = log ? [low / 2, high * 2] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+  if (low === high && log) [low, high] = [low / 2, high * 2];
+  else if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
   const f = log ? Math.log10 : (x) => x;
   const [a, b] = [f(low), f(high)];
   const at = (x) => range[0] + ((f(x) - a) / (b - a)) * (range[1] - range[0]);
@@ -57,11 +58,11 @@ function responsive(draw, label, ratio = 0.56, most = 340) {
 
 // Axes with titles and grid; gives the scales and the area inside.
 function axes(svg, width, height, { x, y, left = null }) {
-  const texts = scale(y, [0, 1], height / 52).ticks.map((t) => t.text.length);
+  const texts = scale(y, [0, 1], height / 40).ticks.map((t) => t.text.length);
   const margin = { left: left ?? Math.max(30, 12 + 6.6 * Math.max(...texts, 1)), right: 12, top: y.title ? 24 : 10, bottom: x.title ? 42 : 26 };
   const area = { left: margin.left, right: width - margin.right, top: margin.top, bottom: height - margin.bottom };
-  const sx = scale(x, [area.left, area.right], (area.right - area.left) / 74);
-  const sy = scale(y, [area.bottom, area.top], (area.bottom - area.top) / 46);
+  const sx = scale(x, [area.left, area.right], (area.right - area.left) / 60);
+  const sy = scale(y, [area.bottom, area.top], (area.bottom - area.top) / 34);
   for (const t of sy.ticks) {
     svg.append(svgEl("line", { class: "grid-line", x1: area.left, x2: area.right, y1: sy.at(t.x), y2: sy.at(t.x) }));
     svg.append(svgEl("text", { x: area.left - 8, y: sy.at(t.x) + 4, "text-anchor": "end" }, t.text));
@@ -121,10 +122,27 @@ function labelled(labels, width) {
   return labels.map((text) => (text.length <= room ? text : room > 3 ? `${text.slice(0, room - 1)}…` : ""));
 }
 
-// Lines over a common x. A series: { name, values, colour, faint, dash, extra(i) }.
-// Whoever reads can switch series off by the legend.
-function lines({ label, x, series, xTitle, yTitle, labels = null, log = null, xLog = false, yDomain = null, xDomain = null, level = null, mark = null, describe = null, ratio, most }) {
-  const hidden = new Set();
+// Names of series that switch them on and off; a series goes with the one it is `of`.
+function legendOf(series, hidden, redraw) {
+  const named = series.filter((s) => s.name && !s.faint);
+  return named.length > 1 && el("div", { class: "legend" }, named.map((s) => {
+    const line = `border-top: 3px ${s.dash ? "dashed" : "solid"} ${s.colour}`;
+    const button = el("button", { type: "button", "aria-pressed": "true" }, el("i", { style: line }), s.name);
+    button.addEventListener("click", () => {
+      const off = !hidden.has(s.name);
+      for (const other of series) if (other.name === s.name || other.of === s.name) hidden[off ? "add" : "delete"](other.name);
+      button.setAttribute("aria-pressed", String(!off));
+      redraw();
+    });
+    return button;
+  }));
+}
+
+// Lines over a common x. A series: { name, values, colour, faint, dash, of }.
+// Whoever reads can switch series off by the legend, or by one above several charts that share `hidden`.
+function lines({ label, x, series, xTitle, yTitle, labels = null, log = null, xLog = false, yDomain = null, xDomain = null, level = null, mark = null, describe = null, hidden = null, ratio, most }) {
+  const shared = hidden !== null;
+  hidden ||= new Set();
   const draw = (svg, width, height) => {
     const shown = series.filter((s) => !hidden.has(s.name));
     const all = shown.flatMap((s) => s.values).filter(isNumber);
@@ -163,23 +181,13 @@ function lines({ label, x, series, xTitle, yTitle, labels = null, log = null, xL
     });
   };
   const figure = responsive(draw, label, ratio, most);
-  const named = series.filter((s) => s.name && !s.faint);
-  const legend = named.length > 1 && el("div", { class: "legend" }, named.map((s) => {
-    const button = el("button", { type: "button", "aria-pressed": "true" }, el("i", { style: `background:${s.colour}` }), s.name);
-    button.addEventListener("click", () => {
-      const off = !hidden.has(s.name);
-      for (const other of series) if (other.name === s.name || other.of === s.name) hidden[off ? "add" : "delete"](other.name);
-      button.setAttribute("aria-pressed", String(!off));
-      figure.redraw();
-    });
-    return button;
-  }));
+  const legend = !shared && legendOf(series, hidden, () => figure.redraw());
   return el("div", {}, legend, figure);
 }
 
 // Horizontal bars: { name, value, low, high, text }; with `dot`, points with intervals.
 function bars({ label, items, colour = "var(--a)", domain = null, dot = false, xTitle = null, tipText = null, most = 100000 }) {
-  const lineHeight = dot ? 30 : 24;
+  const lineHeight = dot ? 34 : 28;
   const draw = (svg, width) => {
     const longest = Math.max(...items.map((i) => i.name.length), 4);
     const left = Math.min(Math.max(longest * 6.7 + 10, 50), width * 0.42);
@@ -273,7 +281,7 @@ function cloud({ label, points, xTitle, yTitle, tipText, diagonal = true }) {
       places.forEach(([x, y], i) => { const d = (x - px) ** 2 + (y - py) ** 2; if (d < least) [best, least] = [i, d]; });
       return best < 0 ? null : { text: tipText(best), marks: [[...places[best], "var(--b)"]] };
     });
-  }, label, 0.9, 440);
+  }, label, 1.2, 620);
 }
 
 // A matrix in shades: `cells[i][j]` from 0 to 1 with `text(i, j)` in it and `tipText(i, j)` over it.

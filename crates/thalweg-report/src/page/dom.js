@@ -26,7 +26,7 @@ function num(x, digits = 4) {
   if (!isNumber(x)) return "–";
   if (x === 0) return "0";
   const size = Math.floor(Math.log10(Math.abs(x)));
-  if (size < -4 || size >= 12) return x.toExponential(Math.max(digits - 2, 0)).replace("e+", "e");
+  if (size < -4 || size >= 12) return x.toExponential(Math.max(digits - 2, 0)).replace(/\.?0*e\+?/, "e").replace(/-/g, "−");
   const decimals = Math.min(Math.max(digits - 1 - size, 0), 8);
   // Years and other numbers of four digits have no comma.
   const text = x.toLocaleString("en-US", { maximumFractionDigits: decimals, minimumFractionDigits: 0, useGrouping: "min2" });

@@ -51,13 +51,12 @@ function scoresTable(end, intervals) {
   const parts = [...order.filter((part) => isScores(end[part])), ...others];
   const names = [...new Set(parts.flatMap((part) => metricsOf(end[part]).map(([name]) => name)))];
   const judged = judgedPart(end);
-  const rows = parts.map((part) => [
-    partName(part),
-    ...names.map((name) => ({ text: num(end[part][name]), n: true, sub: part === judged && intervalOf(intervals, name) ? `[${num(intervalOf(intervals, name).low, 3)}, ${num(intervalOf(intervals, name).high, 3)}]` : null })),
-    { text: num(end[part].loss), n: true },
-  ]);
-  return table("Scores", ["", ...names.map((name) => ({ text: metricName(name), n: true })), { text: "Loss", n: true }], rows, {
-    mark: (row, i) => parts[i] === judged,
+  const cell = (part, name) => {
+    const interval = part === judged && intervalOf(intervals, name);
+    return { text: num(end[part][name]), n: true, class: part === judged ? "judged" : null, sub: interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]` };
+  };
+  const rows = [...names, "loss"].map((name) => [metricName(name), ...parts.map((part) => cell(part, name))]);
+  return table("Scores", ["", ...parts.map((part) => ({ text: partName(part), n: true, class: part === judged ? "judged" : null }))], rows, {
     note: `Judged on the ${partName(judged)} rows; in brackets 95 % intervals, over other rows of the same kind. A dash: not defined there.`,
   });
 }
@@ -75,25 +74,50 @@ function scoreDots(end, intervals, metric) {
   return bars({ label: `${metricName(metric)} of each part: ${items.map((i) => `${i.name} ${num(i.value)}`).join(", ")}`, items, dot: true, xTitle: metricName(metric), tipText: (i) => `${i.name}: ${num(i.value, 6)}${isNumber(i.low) ? `\n95 %: ${num(i.low)} to ${num(i.high)}` : ""}` });
 }
 
-function lossCurves(curves, end) {
+// Series of a log, faint, with their averages above. `named`: [key, name] in the order of colours.
+function averagedLines(curves, place, named, { label, colours = COLOURS, ...options }) {
   const { series, averages } = curves;
-  const named = [["train_loss", "train", COLOURS[0]], ["validation_loss", "validation", COLOURS[1]]];
-  const lists = [];
-  for (const [key, name, colour] of named) {
-    if (!(series[key] || []).some(isNumber)) continue;
-    const smooth = averages[key];
-    if (smooth) lists.push({ name: `${name}, each epoch`, of: name, values: series[key], colour, faint: true });
-    lists.push({ name, values: smooth || series[key], colour });
-  }
-  const best = end?.best_epoch && (series.validation_loss || []).some(isNumber) ? { x: end.best_epoch, name: `best: epoch ${whole(end.best_epoch)}` } : null;
-  const last = named.map(([key, name]) => (series[key] || []).filter(isNumber).length ? `${name} ${num(series[key].filter(isNumber).at(-1))}` : null).filter(Boolean);
-  return lines({ label: `Loss over ${count(curves.epochs, "epoch")}; at the end ${last.join(", ")}`, x: series.epoch || [], series: lists, xTitle: "epoch", yTitle: "loss", mark: best, ratio: 0.5, most: 380 });
+  const list = [];
+  named.forEach(([key, name], i) => {
+    if (!(series[key] || []).some(isNumber)) return;
+    const [smooth, colour] = [averages[key], colours[i]];
+    if (smooth) list.push({ name: `${name}, as it is`, of: name, values: series[key], colour, faint: true });
+    list.push({ name, values: smooth || series[key], colour });
+  });
+  if (!list.length) return null;
+  const last = named.map(([key, name]) => [name, (series[key] || []).filter(isNumber).at(-1)]).filter(([, value]) => isNumber(value));
+  return lines({ label: `${label}; at the end ${last.map(([name, value]) => `${name} ${num(value)}`).join(", ")}`, x: series[place] || [], series: list, xTitle: place === "step" ? "update" : place, ...options });
 }
 
-function small(curves, key, name, colour, log) {
-  const values = curves.series[key] || [];
-  if (!values.some(isNumber)) return null;
-  return lines({ label: `${name} over the epochs, from ${num(values.find(isNumber))} to ${num(values.filter(isNumber).at(-1))}`, x: curves.series.epoch, series: [{ name, values, colour }], xTitle: "epoch", yTitle: name, log, ratio: 0.5, most: 190 });
+function lossCurves(curves, end) {
+  const best = end?.best_epoch && (curves.series.validation_loss || []).some(isNumber) ? { x: end.best_epoch, name: `best: epoch ${whole(end.best_epoch)}` } : null;
+  return averagedLines(curves, "epoch", [["train_loss", "train"], ["validation_loss", "validation"]], { label: `Loss over ${count(curves.epochs, "epoch")}`, yTitle: "loss", mark: best, ratio: 0.5, most: 380 });
+}
+
+const small = (curves, place, key, name, colour, log) => averagedLines(curves, place, [[key, name]], { label: `${name} over the ${place === "step" ? "updates" : "epochs"}`, colours: [colour], yTitle: name, log, ratio: 0.5, most: 190 });
+
+// What the layers were from epoch to epoch: a chart for each quantity, a line for each layer.
+function layerCharts(layers) {
+  const { names, epoch } = layers;
+  const over = (key) => layers[key]?.map((values, layer) => values.map((value, i) => (layers.weight_norm[layer][i] > 0 && isNumber(value) ? value / layers.weight_norm[layer][i] : null)));
+  const charts = [
+    ["Activation mean", "mean of the outputs", layers.mean, false],
+    ["Activation deviation", "deviation of the outputs", layers.deviation, null],
+    ["Dead units", "share that puts out 0 alone", layers.dead, false],
+    ["Weights", "‖weights‖", layers.weight_norm, null],
+    ["Gradient to weights", "‖gradient‖ / ‖weights‖", over("gradient_norm"), null],
+    ["Update to weights", "‖last update‖ / ‖weights‖", over("update_norm"), null],
+  ];
+  const hidden = new Set();
+  const series = (values) => names.map((name, i) => ({ name, values: values[i], colour: COLOURS[i % COLOURS.length], dash: i >= COLOURS.length ? "5 3" : null }));
+  const shown = charts.filter(([, , values]) => values?.flat().some(isNumber));
+  const drawn = shown.map(([title, what, values, log]) => {
+    const ends = names.map((name, i) => `${name} ${num(values[i].filter(isNumber).at(-1), 3)}`).join(", ");
+    const chart = lines({ label: `${title} over the epochs; at the end ${ends}`, x: epoch, series: series(values), xTitle: "epoch", yTitle: what, log, hidden, ratio: 0.62, most: 220 });
+    return card(4, title, null, chart);
+  });
+  const legend = legendOf(series(layers.mean), hidden, () => drawn.forEach((one) => one.querySelector("figure").redraw()));
+  return [legend, grid(drawn)];
 }
 
 function confusionHeat(classes) {
@@ -153,7 +177,7 @@ function plane({ label, series, xTitle, yTitle, diagonal = false, tipText }) {
       return best && { text: tipText(best.s, best.p), marks: [[sx.at(best.p[0]), sy.at(best.p[1]), best.s.colour]] };
     });
   }, label, 0.85, 360);
-  const legend = el("div", { class: "legend" }, series.filter((s) => s.name).map((s) => el("span", { style: "display:inline-flex;align-items:center;gap:6px" }, el("i", { style: `background:${s.colour}` }), s.name)));
+  const legend = el("div", { class: "legend" }, series.filter((s) => s.name).map((s) => el("span", {}, el("i", { style: `border-top: 3px ${s.dash ? "dashed" : "solid"} ${s.colour}` }), s.name)));
   return el("div", {}, legend, chart);
 }
 

@@ -47,7 +47,7 @@ function headline(scores, part, rows) {
   return name ? `${metricName(name)} ${num(value)} on ${count(rows, part === "rows" ? "row" : `${part} row`)}` : null;
 }
 
-function judged(inspection, task) {
+function judged(inspection, task, importance) {
   const part = inspection.part === "rows" ? "these" : `the ${inspection.part}`;
   const classes = inspection.classes;
   if (classes) {
@@ -75,22 +75,40 @@ function judged(inspection, task) {
     ));
   }
   const what = task === "regression" ? "mean error" : task === "multilabel" ? "share of wrong labels" : "share of wrong rows";
-  section("columns-error", "Where it errs", "The columns over whose values the error varies most, in bins of about as many rows each.", grid((inspection.by_column || []).filter((c) => c.bins.some((b) => b.error > 0)).map((c) => columnErrors(c, what))));
+  if (importance?.columns?.length) importanceSection(importance);
   section("dependence", "Dependence", "The mean prediction if all rows had one value in a column and were else as they are: the columns that move it most.", grid((inspection.dependence || []).map((d) => dependenceCard(d, task))));
+  section("columns-error", "Where it errs", "The columns over whose values the error varies most, in bins of about as many rows each.", grid((inspection.by_column || []).filter((c) => c.bins.some((b) => b.error > 0)).map((c) => columnErrors(c, what))));
   const worst = inspection.worst || [];
   if (worst.some((row) => row.image)) {
     section("worst", "Worst rows", `The rows whose truth surprised the model most. ${COUNTED}`, el("div", { class: "pictures" }, worst.map((row) =>
       el("div", { class: "picture" }, picture(row.image, `row ${row.row}: true ${row.truth}, predicted ${row.predicted}`), el("div", {}, el("b", {}, row.truth), row.truth === row.predicted ? " (right)" : ` → ${row.predicted}`), el("div", { class: "soft" }, `row ${whole(row.row)}${isNumber(row.probability) ? ` · p ${num(row.probability, 2)}` : ""}`)))));
   } else if (worst.length) {
-    const cells = worst[0].cells.map(([name]) => name);
+    const isNumeric = (j) => worst.every((row) => !row.cells[j][1].trim() || isNumber(Number(row.cells[j][1])));
+    const numeric = worst[0].cells.map((_, j) => isNumeric(j));
+    const cells = worst[0].cells.map(([name], j) => ({ text: name, n: numeric[j] }));
     const value = (text) => (task === "regression" ? { text: isNumber(Number(text)) ? num(Number(text), 6) : text, n: true } : text);
     const proba = worst.some((row) => isNumber(row.probability));
     section("worst", "Worst rows", task === "regression" ? `The rows that are farthest from their truth. ${COUNTED}` : `The rows whose truth surprised the model most. ${COUNTED}`,
-      table("Rows", [{ text: "Row", n: true }, value("True"), value("Predicted"), proba ? { text: "p of the truth", n: true } : { text: "Error", n: true }, ...cells], worst.map((row) => [{ text: whole(row.row), n: true }, value(row.truth), value(row.predicted), { text: num(proba ? row.probability : row.error, 3), n: true }, ...row.cells.map(([, value]) => value)])));
+      table("Rows", [{ text: "Row", n: true }, value("True"), value("Predicted"), proba ? { text: "p of the truth", n: true } : { text: "Error", n: true }, ...cells], worst.map((row) => [{ text: whole(row.row), n: true }, value(row.truth), value(row.predicted), { text: num(proba ? row.probability : row.error, 3), n: true }, ...row.cells.map(([, value], j) => ({ text: value, n: numeric[j] }))])));
   }
-  section("network", "Network", null,
-    inspection.layers?.length > 0 && table("Layers", ["Layer", "Output mean", "Deviation", "Dead units", "‖weights‖", "‖gradient‖"].map((text, i) => ({ text, n: i > 0 })), inspection.layers.map((l) => [l.name, ...[num(l.mean), num(l.deviation), percent(l.dead), num(l.weight_norm), num(l.gradient_norm)].map((text) => ({ text, n: true }))]), { note: "Of the final weights, on a batch of training rows. Dead units put out 0 for every row." }),
-    inspection.filters && [el("h3", { style: "margin-top:18px" }, "What the first layer looks for"), el("p", { class: "soft small" }, `Weights of ${inspection.filters.name}, a picture a unit: gray is 0, white ${num(inspection.filters.bound)}, black ${num(-inspection.filters.bound)}.`), el("div", { class: "filters" }, inspection.filters.filters.map((f, i) => picture(f, `unit ${i + 1}`)))]);
+  section("filters", "Filters", null,
+    inspection.filters && [el("h3", {}, "What the first layer looks for"), el("p", { class: "soft small" }, `Weights of ${inspection.filters.name}, a picture a unit: gray is 0, white ${num(inspection.filters.bound)}, black ${num(-inspection.filters.bound)}.`), el("div", { class: "filters" }, inspection.filters.filters.map((f, i) => picture(f, `unit ${i + 1}`)))]);
+}
+
+function layersSection(layers, inspection) {
+  const names = layers && layers.count > layers.names.length ? `${whole(layers.names.length)} of ${whole(layers.count)} layers. ` : "";
+  section("layers", "Layers", layers && `${names}On the same training rows after each epoch; of long runs after fewer and fewer. Dead units put out 0 for every one of these rows.`,
+    layers && layerCharts(layers),
+    inspection?.layers?.length > 0 && table("The final weights", ["Layer", "Output mean", "Deviation", "Dead units", "‖weights‖", "‖gradient‖"].map((text, i) => ({ text, n: i > 0 })), inspection.layers.map((l) => [l.name, ...[num(l.mean), num(l.deviation), percent(l.dead), num(l.weight_norm), num(l.gradient_norm)].map((text) => ({ text, n: true }))]), { tall: inspection.layers.length > 14, note: "On a batch of training rows." }));
+}
+
+function stepCards(steps) {
+  const note = steps.averages.loss ? `Faint: the updates that are recorded. Strong: a bias-corrected average over about ${count(Math.round(steps.window), "update")}.` : null;
+  return [
+    card(6, "Loss of the updates", note, small(steps, "step", "loss", "loss of the batch", COLOURS[0])),
+    card(6, "Gradient norm of the updates", note, small(steps, "step", "gradient_norm", "‖gradient‖", COLOURS[2])),
+    card(12, "Learning rate of the updates", null, averagedLines(steps, "step", [["lr", "rate"]], { label: "Learning rate over the updates", colours: [COLOURS[3]], yTitle: "rate", log: false, ratio: 0.3, most: 170 })),
+  ];
 }
 
 function columnsRead(inspection) {
@@ -116,20 +134,36 @@ function runPage() {
   }
   const facts = [["Epochs", end ? whole(end.epochs) : "–"], ["Best epoch", end?.best_epoch ? whole(end.best_epoch) : "–"], ["Stopped by", (end?.stopped_by || "–").replaceAll("_", " ")], ["Seconds", num(end?.seconds)], ["Threads", start.threads], ["Instructions", start.cpu], ...(end?.refit ? [["Refitted on", count(end.refit, "row")]] : []), ["Inputs", whole(start.inputs)], ["Outputs", whole(start.outputs)]];
   if (curves.epochs > 0) section("training", "Training", layerText(start.network), grid(
-    card(8, "Loss", curves.averages.train_loss ? `Faint: each epoch. Strong: a bias-corrected average over about ${num(curves.window, 2)} epochs.` : null, lossCurves(curves, end)),
+    card(8, "Loss", curves.averages.train_loss ? `Faint: each epoch. Strong: a bias-corrected average over about ${count(Math.round(curves.window), "epoch")}.` : null, lossCurves(curves, end)),
     el("div", { class: "card w4" }, el("h3", {}, "The run"), el("div", { class: "facts", style: "grid-template-columns:1fr" }, facts.map(([name, value]) => el("div", {}, el("span", {}, name), el("span", {}, value))))),
-    (curves.series.lr || []).some(isNumber) && card(4, "Learning rate", null, small(curves, "lr", "rate", COLOURS[3], false)),
-    (curves.series.gradient_norm || []).some(isNumber) && card(4, "Gradient norm", null, small(curves, "gradient_norm", "‖gradient‖", COLOURS[2])),
-    (curves.series.rows_per_second || []).some(isNumber) && card(4, "Speed", null, small(curves, "rows_per_second", "rows a second", COLOURS[5], false))));
-  if (inspection) judged(inspection, start.task);
-  const importance = end?.importance;
-  if (importance?.columns?.length) section("importance", "Importance", `How much worse ${metricName(importance.metric)} is on the ${importance.part} when the values of a column are shuffled among them, over several shuffles.`, grid(importanceCards(importance).map(([width, content]) => card(width, null, null, content))));
+    (curves.series.lr || []).some(isNumber) && card(4, "Learning rate", "Of the last update of each epoch.", small(curves, "epoch", "lr", "rate", COLOURS[3], false)),
+    (curves.series.gradient_norm || []).some(isNumber) && card(4, "Gradient norm", "Mean over the updates of an epoch.", small(curves, "epoch", "gradient_norm", "‖gradient‖", COLOURS[2])),
+    (curves.series.rows_per_second || []).some(isNumber) && card(4, "Speed", "Of training alone, without evaluation.", small(curves, "epoch", "rows_per_second", "rows a second", COLOURS[3], false)),
+    data.steps && stepCards(data.steps)));
+  layersSection(data.layers, inspection);
+  const importance = end?.importance || inspection?.importance;
+  if (inspection) judged(inspection, start.task, importance);
+  else if (importance?.columns?.length) importanceSection(importance);
   columnsRead(inspection);
   const notes = (data.notes || []).filter((note) => !note.warning);
   section("choices", "Choices", "What was not set and how it was chosen, then everything that determines this model.",
     data.reasons?.length > 0 && table("Chosen", ["Option", "Choice", "Why"], data.reasons.map((r) => [{ node: el("code", {}, r.flag ? `--${r.flag}` : r.field), text: r.flag ? `--${r.flag}` : r.field, class: "nowrap" }, { text: r.choice, class: "any" }, { text: r.why, class: "prose" }])),
     notes.length > 0 && el("div", { style: "margin-top:18px" }, el("h3", {}, "Notes"), el("ul", {}, notes.map((note) => el("li", {}, note.text)))),
     data.config && configBlock(data.config));
+  return top;
+}
+
+function importanceSection(importance) {
+  section("importance", "Importance", `How much worse ${metricName(importance.metric)} is on the ${importance.part} when the values of a column are shuffled among them, over several shuffles.`, grid(importanceCards(importance).map(([width, content]) => card(width, null, null, content))));
+}
+
+function importancePage() {
+  const { importance, start } = data;
+  const first = importance.columns[0];
+  const relies = first && first.importance > 0;
+  const top = head(relies ? `Relies most on ${first.column}` : "Relies on no column", [start.task, data.data, `${metricName(importance.metric)} ${num(importance.score)} on ${whole(importance.rows)} ${importance.part}`, `trained on ${count(start.rows.train, "row")}`]);
+  main.append(...alerts());
+  importanceSection(importance);
   return top;
 }
 
@@ -146,8 +180,12 @@ function evaluationPage() {
   const all = { rows: scores, ...data.trained };
   const parts = Object.keys(all).filter((part) => metricsOf(all[part]).length);
   const names = [...new Set(parts.flatMap((part) => metricsOf(all[part]).map(([name]) => name)))];
-  section("scores", "Scores", null, table("Beside those of the run", ["", ...names.map((n) => ({ text: metricName(n), n: true })), { text: "Loss", n: true }], parts.map((part) => [part === "rows" ? "these rows" : `run: ${partName(part)}`, ...names.map((n) => ({ text: num(all[part][n]), n: true, sub: part === "rows" && intervalOf(inspection.intervals, n) ? `[${num(intervalOf(inspection.intervals, n).low, 3)}, ${num(intervalOf(inspection.intervals, n).high, 3)}]` : null })), { text: num(all[part].loss), n: true }]), { mark: (row, i) => parts[i] === "rows" }));
-  judged(inspection, start.task);
+  const cell = (part, n) => {
+    const interval = part === "rows" && intervalOf(inspection.intervals, n);
+    return { text: num(all[part][n]), n: true, class: part === "rows" ? "judged" : null, sub: interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]` };
+  };
+  section("scores", "Scores", null, table("Beside those of the run", ["", ...parts.map((part) => ({ text: part === "rows" ? "these rows" : `run: ${partName(part)}`, n: true, class: part === "rows" ? "judged" : null }))], [...names, "loss"].map((n) => [metricName(n), ...parts.map((part) => cell(part, n))])));
+  judged(inspection, start.task, inspection.importance);
   columnsRead(inspection);
   return top;
 }
@@ -223,9 +261,9 @@ function between(points, x) {
   return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
 }
 
-const header = { run: runPage, evaluation: evaluationPage, comparison: comparisonPage, table: tablePage }[data.kind]();
+const header = { run: runPage, evaluation: evaluationPage, comparison: comparisonPage, importance: importancePage, table: tablePage }[data.kind]();
 const menu = el("nav", { "aria-label": "Sections" }, el("div", { class: "inner" }, links.map(([id, title]) => el("a", { href: `#${id}` }, title))));
-document.body.append(header, menu, main, el("footer", {}, data.kind !== "table" && "Intervals: Wilson's for the accuracy of rows that count alike, else the bootstrap over rows. ", "Drawn from the data in this file; nothing is loaded from a network."), tip);
+document.body.append(header, menu, main, el("footer", {}, ["run", "evaluation", "comparison"].includes(data.kind) && "Intervals: Wilson's for the accuracy of rows that count alike, else the bootstrap over rows. ", "Drawn from the data in this file; nothing is loaded from a network."), tip);
 
 for (const figure of document.querySelectorAll("figure")) figure.redraw();
 

@@ -7,27 +7,11 @@ use thalweg_data::Preprocessing;
 
 use super::rows::{Image, hexadecimal};
 use crate::error::Result;
+use crate::health::Layer;
 
 const FILTERS: usize = 64;
 /// Larger pictures are not shown.
 const MOST_PIXELS: usize = 64;
-
-/// A layer on some training rows: see [`thalweg_core::engine::LayerReport`].
-#[derive(Debug, Clone, Serialize)]
-pub struct Layer {
-    /// Where it is in the network.
-    pub name: String,
-    /// Mean of its outputs.
-    pub mean: f64,
-    /// Their standard deviation.
-    pub deviation: f64,
-    /// Share of its units that put out 0 for every row.
-    pub dead: f64,
-    /// Norm of its parameters.
-    pub weight_norm: f64,
-    /// Norm of the loss's gradient with respect to them.
-    pub gradient_norm: f64,
-}
 
 /// What the units of the first layer weigh.
 #[derive(Debug, Clone, Serialize)]
@@ -48,15 +32,7 @@ pub(super) fn layers(
 ) -> Result<Vec<Layer>> {
     let rows = Rows::Range(0, batch.min(training.features.rows()));
     let reports = engine.layers(&Batch::new(training, rows))?;
-    let layer = |report: thalweg_core::engine::LayerReport| Layer {
-        name: report.name,
-        mean: report.mean,
-        deviation: report.deviation,
-        dead: report.dead,
-        weight_norm: report.weight_norm,
-        gradient_norm: report.gradient_norm,
-    };
-    Ok(reports.into_iter().map(layer).collect())
+    Ok(reports.into_iter().map(Layer::from).collect())
 }
 
 /// None where the inputs are no images, or the first layer does not see them as such.

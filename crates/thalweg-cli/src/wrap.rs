@@ -1,0 +1,96 @@
+//! Lines as wide as the terminal: wrapped at words, or cut.
+
+use console::Term;
+
+/// Lines that begin further to the right are no rows of columns.
+const FAR: usize = 8;
+
+/// Columns and lines of the terminal.
+pub fn size() -> (usize, usize) {
+    let (lines, columns) = Term::stdout().size();
+    (usize::from(columns), usize::from(lines))
+}
+
+/// A text as a stream shows it: wrapped at words on a terminal, else as it is.
+pub fn on(stream: &Term, text: &str) -> String {
+    match stream.is_term() {
+        true => words(text, usize::from(stream.size().1)),
+        false => text.to_owned(),
+    }
+}
+
+/// A text in lines of at most `width` columns. The later ones of a line begin where its last column does,
+/// which follows two spaces or more; of a line without columns, or far to the right itself, two more to
+/// the right than it. What is drawn stays as it is.
+fn words(text: &str, width: usize) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| wrapped(line, width)).collect();
+    lines.join("\n")
+}
+
+fn wrapped(line: &str, width: usize) -> String {
+    if line.chars().count() <= width || line.contains(['│', '└']) {
+        return line.to_owned();
+    }
+    let indent = hanging(line).min(width / 2);
+    let mut wrapped = String::new();
+    let mut column = 0;
+    for (i, word) in line.split(' ').enumerate() {
+        let length = word.chars().count();
+        if i > 0 && column + 1 + length > width && column > indent {
+            wrapped.truncate(wrapped.trim_end().len());
+            wrapped.push('\n');
+            wrapped.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if i > 0 {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped.push_str(word);
+        column += length;
+    }
+    wrapped
+}
+
+/// Where the later lines begin.
+fn hanging(line: &str) -> usize {
+    let chars: Vec<char> = line.chars().collect();
+    let own = chars.iter().take_while(|c| **c == ' ').count();
+    if own >= FAR {
+        return own + 2;
+    }
+    let gap = (own + 1..chars.len().saturating_sub(2))
+        .rev()
+        .find(|&i| chars[i] == ' ' && chars[i - 1] == ' ' && chars[i + 1] != ' ');
+    gap.map_or(own + 2, |gap| gap + 1)
+}
+
+/// The beginning of a line, without characters that would move the cursor.
+pub fn cut(line: &str, width: usize) -> String {
+    let printable = line.chars().map(|c| if c.is_control() { ' ' } else { c });
+    printable.take(width).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_wrap_at_words_below_their_last_column() {
+        let line = "  --lr  0.001  Adam takes it where nothing else is known";
+        let expected = "  --lr  0.001  Adam takes it\n               where nothing else\n               is known";
+        assert_eq!(words(line, 34), expected);
+        assert_eq!(words("note: a b c d", 10), "note: a b\n  c d");
+        assert_eq!(words("narrow", 10), "narrow");
+        let long = "x".repeat(30);
+        assert_eq!(words(&long, 10), long, "a word is not cut");
+        assert_eq!(
+            words("two\nlines that are long", 11),
+            "two\nlines that\n  are long"
+        );
+    }
+
+    #[test]
+    fn no_line_moves_the_cursor() {
+        assert_eq!(cut("a\u{1b}[2Jb", 4), "a [2");
+    }
+}
