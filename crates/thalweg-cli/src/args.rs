@@ -67,7 +67,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Threads {
     /// Threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
+    #[arg(long, value_name = "N", hide_short_help = true, allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
 }
 
@@ -149,7 +149,7 @@ pub struct TrainArgs {
     #[command(flatten, next_help_heading = "Training")]
     pub threads: Threads,
     /// How what is not set is chosen: auto, by what the data are [default: auto]
-    #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = preset, conflicts_with = "continue")]
+    #[arg(long, value_name = "NAME", help_heading = "Training", hide_short_help = true, value_parser = preset, conflicts_with = "continue")]
     pub preset: Option<Preset>,
 
     /// Take everything that is not set here from a run's config.toml
@@ -157,6 +157,7 @@ pub struct TrainArgs {
         long,
         value_name = "FILE",
         help_heading = "Run",
+        hide_short_help = true,
         conflicts_with_all = ["preset", "continue"]
     )]
     pub config: Option<PathBuf>,
@@ -172,7 +173,7 @@ pub struct TrainArgs {
     )]
     pub resume: bool,
     /// Leave out report.html, the page that shows the run
-    #[arg(long, help_heading = "Run")]
+    #[arg(long, help_heading = "Run", hide_short_help = true)]
     pub no_report: bool,
     /// Show no values of single rows in the report
     #[arg(

@@ -8,12 +8,14 @@ use thalweg::text::{columns, figure};
 use crate::args::CompareArgs;
 use crate::exit::Result;
 use crate::output;
+use crate::wrap;
 
 /// The parts of the rows that a run may be scored on, the first that it has being the one to judge by.
 const PARTS: [&str; 3] = ["test", "validation", "train"];
 
-/// The size of the curves on a terminal.
-const CURVES: (usize, usize) = (76, 16);
+/// The curves on a terminal: columns and lines at most, and the columns beside the drawing.
+const CURVES: (usize, usize) = (90, 16);
+const MARGIN: usize = 16;
 
 /// The command.
 pub fn run(args: &CompareArgs) -> Result<()> {
@@ -32,18 +34,19 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
-    for line in scores(runs).iter().chain(&differences(&data, runs)) {
-        writeln!(out, "{line}")?;
-    }
-    if io::stdout().is_terminal()
-        && let Some(curves) = thalweg_report::in_characters(&data, CURVES.0, CURVES.1)
-    {
-        writeln!(out, "\n{curves}")?;
+    wrap::print(
+        &mut out,
+        scores(runs).into_iter().chain(differences(&data, runs)),
+    )?;
+    if io::stdout().is_terminal() {
+        let columns = wrap::size().0.min(CURVES.0).saturating_sub(MARGIN);
+        let curves = thalweg_report::in_characters(&data, columns, CURVES.1);
+        wrap::print(&mut out, curves.map(|curves| format!("\n{curves}")))?;
     }
     Ok(())
 }
 
-/// A line for each run: its scores with their intervals, epochs and seconds.
+/// A column for each run: its scores with their intervals, epochs and seconds.
 fn scores(runs: &[Value]) -> Vec<String> {
     let mut names: Vec<&String> = Vec::new();
     for (name, _) in runs
@@ -76,8 +79,9 @@ fn scores(runs: &[Value]) -> Vec<String> {
             .chain(names.iter().map(cell))
             .collect()
     };
-    let rows: Vec<Vec<String>> = [head].into_iter().chain(runs.iter().map(row)).collect();
-    columns(&rows)
+    let of_runs: Vec<Vec<String>> = [head].into_iter().chain(runs.iter().map(row)).collect();
+    let line = |i: usize| of_runs.iter().map(|cells| cells[i].clone()).collect();
+    columns(&(0..of_runs[0].len()).map(line).collect::<Vec<_>>())
 }
 
 /// The scores that a run is judged by.

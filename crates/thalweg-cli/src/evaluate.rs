@@ -12,6 +12,7 @@ use crate::exit::Result;
 use crate::output;
 use crate::summary;
 use crate::terminal;
+use crate::wrap;
 
 /// More classes make no readable matrix.
 const CLASSES: usize = 20;
@@ -55,18 +56,10 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     for (name, value) in &scores.metrics {
         writeln!(out, "{name:<18}{}", figure(*value))?;
     }
-    for line in summary::targets(&scores) {
-        writeln!(out, "{line}")?;
-    }
+    wrap::print(&mut out, summary::targets(&scores))?;
     let matrix = scores.confusion.filter(|matrix| matrix.len() <= CLASSES);
-    for line in matrix
-        .map(|matrix| summary::confusion(&matrix, classes))
-        .iter()
-        .flatten()
-    {
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
+    let matrix = matrix.map(|matrix| summary::confusion(&matrix, classes));
+    Ok(wrap::print(&mut out, matrix.into_iter().flatten())?)
 }
 
 #[derive(serde::Serialize)]

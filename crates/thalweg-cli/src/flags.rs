@@ -47,26 +47,19 @@ impl ReadFlags {
 }
 
 /// What `-h` shows on one screen; `--help` shows all.
-const COMMON: [&str; 20] = [
+const COMMON: [&str; 13] = [
     "target",
     "task",
     "test",
-    "validation",
     "drop",
-    "split",
-    "class-weight",
     "hidden",
     "activation",
-    "dropout",
     "loss",
-    "metric",
-    "l2",
     "batch-size",
     "lr",
     "epochs",
     "patience",
     "optimizer",
-    "seed",
     "continue",
 ];
 

@@ -11,6 +11,7 @@ use crate::args::ImportanceArgs;
 use crate::exit::Result;
 use crate::output;
 use crate::terminal;
+use crate::wrap;
 
 /// The command.
 pub fn run(args: &ImportanceArgs) -> Result<()> {
@@ -46,10 +47,7 @@ pub fn run(args: &ImportanceArgs) -> Result<()> {
         serde_json::to_writer(&mut output, &importance).map_err(io::Error::from)?;
         return Ok(writeln!(output)?);
     }
-    for line in lines(&importance) {
-        writeln!(output, "{line}")?;
-    }
-    Ok(())
+    Ok(wrap::print(&mut output, lines(&importance))?)
 }
 
 /// A table of the columns, and one of the coefficients, if there are any.

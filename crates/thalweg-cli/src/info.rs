@@ -15,6 +15,7 @@ use crate::data_table::table;
 use crate::exit::Result;
 use crate::output;
 use crate::terminal;
+use crate::wrap;
 use thalweg::model::{Description, Model};
 use thalweg::preset::EMBED_ABOVE;
 use thalweg::run_folder::{CONFIG, MODEL};
@@ -38,9 +39,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
             serde_json::to_writer(&mut output, &description).map_err(io::Error::from)?;
             writeln!(output)?;
         } else {
-            for line in describe(&model)? {
-                writeln!(output, "{line}")?;
-            }
+            wrap::print(&mut output, describe(&model)?)?;
         }
         return Ok(output.flush()?);
     }
@@ -69,9 +68,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
         serde_json::to_writer(&mut output, &summary).map_err(io::Error::from)?;
         writeln!(output)?;
     } else {
-        for line in table(&summary, loaded.test.as_ref()) {
-            writeln!(output, "{line}")?;
-        }
+        wrap::print(&mut output, table(&summary, loaded.test.as_ref()))?;
     }
     Ok(output.flush()?)
 }

@@ -267,7 +267,7 @@ fn curve(values: &[f64]) -> String {
 
 /// φ(z) with its defaults; none where a row is taken as a whole.
 fn activation(name: &str) -> Result<Option<String>> {
-    const WIDTH: usize = 48;
+    const WIDTH: usize = 36;
     const FAR: f64 = 4.0;
     let activation = activations::ACTIVATIONS.build(&Choice::new(name), &())?;
     if activation.couples_values() {

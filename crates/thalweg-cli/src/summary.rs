@@ -77,9 +77,13 @@ fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
         _ => format!("; weights of epoch {}, the best", outcome.best_epoch),
     };
     format!(
-        "{} of {} epochs{why} in {seconds:.2} s{weights}",
+        "{} of {} epochs{why} in {} s{weights}",
         outcome.epochs,
-        outcome.last_epoch.unwrap_or(outcome.epochs)
+        outcome.last_epoch.unwrap_or(outcome.epochs),
+        match seconds < 0.01 {
+            true => "less than 0.01".to_owned(),
+            false => format!("{seconds:.2}"),
+        }
     )
 }
 

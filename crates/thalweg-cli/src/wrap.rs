@@ -1,5 +1,7 @@
 //! Lines as wide as the terminal: wrapped at words, or cut.
 
+use std::io::{self, Write};
+
 use console::Term;
 
 /// Lines that begin further to the right are no rows of columns.
@@ -19,6 +21,16 @@ pub fn on(stream: &Term, text: &str) -> String {
     }
 }
 
+/// Prints lines of a result on standard output, wrapped as [`on`] does.
+///
+/// # Errors
+/// If the reader has gone.
+pub fn print(output: &mut impl Write, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
+    let stream = Term::stdout();
+    let mut lines = lines.into_iter();
+    lines.try_for_each(|line| writeln!(output, "{}", on(&stream, &line)))
+}
+
 /// A text in lines of at most `width` columns. The later ones of a line begin where its last column does,
 /// which follows two spaces or more; of a line without columns, or far to the right itself, two more to
 /// the right than it. What is drawn stays as it is.
@@ -31,7 +43,7 @@ fn wrapped(line: &str, width: usize) -> String {
     if line.chars().count() <= width || line.contains(['│', '└']) {
         return line.to_owned();
     }
-    let indent = hanging(line).min(width / 2);
+    let indent = hanging(line).min(2 * width / 3);
     let mut wrapped = String::new();
     let mut column = 0;
     for (i, word) in line.split(' ').enumerate() {

@@ -78,6 +78,29 @@ fn a_killed_run_with_batch_norm_goes_on_to_the_same_bits() {
 }
 
 #[test]
+fn a_run_that_was_killed_records_what_it_would_have_recorded() {
+    let place = Workplace::new();
+    let line = killed(&place, "builtin:digits --no-validation --log-steps");
+    let line = line.replace(" --log-steps", "");
+    place.train(&format!("{line} --log-steps --out whole"));
+    place.succeed("train --resume --out killed --quiet");
+    let [whole, killed] = ["whole", "killed"].map(|run| {
+        let log = events(&place.text(&format!("{run}/log.jsonl")));
+        let steps = log.iter().filter(|line| line["event"] == "step").cloned();
+        let layers = log.iter().filter(|line| !line["layers"].is_null());
+        let layers = layers.map(|line| (line["epoch"].clone(), line["layers"].clone()));
+        (steps.collect::<Vec<_>>(), layers.collect::<Vec<_>>())
+    });
+    assert!(
+        whole.0.len() > 512 && whole.1.len() >= 30,
+        "{}",
+        whole.0.len()
+    );
+    assert!(whole.0 == killed.0, "updates");
+    assert!(whole.1 == killed.1, "layers");
+}
+
+#[test]
 fn a_run_that_was_killed_goes_on_to_the_same_bits() {
     let place = Workplace::new();
     let line = killed(

@@ -113,40 +113,6 @@ fn the_layers_of_the_last_epoch_are_those_of_the_model() {
 }
 
 #[test]
-fn a_run_that_goes_on_records_what_it_would_have_recorded() {
-    let place = Workplace::new();
-    let run = "builtin:iris --hidden 8 --batch-size 16 --epochs 30 --patience 30";
-    place.train(&format!("{run} --log-steps --out whole"));
-    // Stopped in the middle of an epoch: 7 updates are an epoch.
-    place.train(&format!(
-        "{run} --log-steps --keep-checkpoint --max-steps 100 --out a"
-    ));
-    let config = place.text("a/config.toml").replace("max_steps = 100\n", "");
-    place.write("a/config.toml", config);
-    let stopped = events(&place.text("a/log.jsonl"));
-    assert!(of(&stopped, "step").len() >= 90);
-    let mut lines: Vec<String> = place
-        .text("a/log.jsonl")
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    lines.retain(|line| !line.contains("\"event\":\"end\""));
-    place.write("a/log.jsonl", lines.join("\n") + "\n");
-    let resumed = place.run("train --resume --out a --quiet");
-    assert_eq!(resumed.code, Some(0), "{resumed:?}");
-    let both = ["whole/log.jsonl", "a/log.jsonl"].map(|path| {
-        let mut log = events(&place.text(path));
-        let clock = ["seconds", "rows_per_second"];
-        let of_epoch = |line: &mut Value| clock.map(|name| line[name] = Value::Null);
-        log.iter_mut().for_each(|line| drop(of_epoch(line)));
-        log
-    });
-    let [whole, resumed] = &both;
-    assert_eq!(of(whole, "step"), of(resumed, "step"));
-    assert_eq!(of(whole, "epoch").len(), of(resumed, "epoch").len());
-}
-
-#[test]
 fn a_batch_of_all_rows_is_one_update_an_epoch() {
     let place = Workplace::new();
     place.train("builtin:iris --batch-size all --epochs 4 --out a");

@@ -145,11 +145,7 @@ function runPage() {
   if (inspection) judged(inspection, start.task, importance);
   else if (importance?.columns?.length) importanceSection(importance);
   columnsRead(inspection);
-  const notes = (data.notes || []).filter((note) => !note.warning);
-  section("choices", "Choices", "What was not set and how it was chosen, then everything that determines this model.",
-    data.reasons?.length > 0 && table("Chosen", ["Option", "Choice", "Why"], data.reasons.map((r) => [{ node: el("code", {}, r.flag ? `--${r.flag}` : r.field), text: r.flag ? `--${r.flag}` : r.field, class: "nowrap" }, { text: r.choice, class: "any" }, { text: r.why, class: "prose" }])),
-    notes.length > 0 && el("div", { style: "margin-top:18px" }, el("h3", {}, "Notes"), el("ul", {}, notes.map((note) => el("li", {}, note.text)))),
-    data.config && configBlock(data.config));
+  choicesSection(data.reasons, data.config);
   return top;
 }
 
@@ -165,6 +161,54 @@ function importancePage() {
   main.append(...alerts());
   importanceSection(importance);
   return top;
+}
+
+// A score over folds: { mean, standard_error, values, best_constant, linear_model }.
+function crossValidationPage() {
+  const { result, reasons, config, points, confusion } = data;
+  const scores = Object.entries(result.scores);
+  const judged = scores.filter(([name]) => name !== "loss");
+  const [name, main_] = ["accuracy", "r2", "auc", "rmse"].map((n) => [n, result.scores[n]]).find(([, v]) => isNumber(v?.mean)) || judged[0] || ["loss", result.scores.loss];
+  const error = (s) => (isNumber(s.standard_error) ? ` ± ${num(s.standard_error, 2)}` : "");
+  const folds = result.members;
+  const foldName = (f) => (result.repeats > 1 ? `${f.repeat}.${f.fold}` : `${f.fold}`);
+  const top = head(`${metricName(name)} ${num(main_.mean)}${error(main_)} over ${count(folds.length, "fold")}`, [result.task, data.data, count(result.rows, "row"), result.repeats > 1 && `dealt ${whole(result.repeats)} times`, `${num(result.seconds, 3)} s`]);
+  const tile = ([n, s]) => el("div", { class: "tile" },
+    el("div", { class: "label" }, metricName(n)),
+    el("div", { class: "value" }, num(s.mean)),
+    isNumber(s.standard_error) && el("div", { class: "note" }, `± ${num(s.standard_error, 2)}, the standard error`),
+    isNumber(s.linear_model) && el("div", { class: "note" }, `linear model: ${num(s.linear_model)}`),
+    isNumber(s.best_constant) && el("div", { class: "note" }, `best constant: ${num(s.best_constant)}`));
+  main.append(...alerts(), el("div", { class: "tiles" }, judged.slice(0, 8).map(tile)));
+  const dots = ([n, s]) => {
+    const base = [["best constant", s.best_constant], ["linear model", s.linear_model]].filter(([, v]) => isNumber(v)).map(([text, value]) => ({ name: text, value, colour: "var(--f)" }));
+    const of = s.values.map((value, i) => ({ name: `fold ${foldName(folds[i])}`, value, colour: "var(--c)" })).slice(0, 30);
+    const mean = { name: "mean", value: s.mean, low: s.mean - 2 * s.standard_error, high: s.mean + 2 * s.standard_error, colour: "var(--a)" };
+    const items = [mean, ...of, ...base];
+    return card(6, metricName(n), isNumber(s.standard_error) ? "The band of the mean is two standard errors to each side." : null, bars({ label: `${metricName(n)}: ${items.map((i) => `${i.name} ${num(i.value)}`).join(", ")}`, items, dot: true, xTitle: metricName(n), tipText: (i) => `${i.name}: ${num(i.value, 6)}${isNumber(i.low) ? `\n${num(i.low)} to ${num(i.high)}` : ""}` }));
+  };
+  const heads = scores.map(([n]) => ({ text: metricName(n), n: true }));
+  const cells = (of) => scores.map(([, s]) => ({ text: num(of(s)), n: true }));
+  const blank = Array(4).fill("");
+  section("scores", "Scores", "Each model is tested on the rows of a fold, which it has not seen. The standard error is that of Nadeau and Bengio (2003): folds share rows to train on.", grid(judged.slice(0, 4).map(dots)),
+    table("Folds", ["Fold", ...["Rows to train", "To test", "Best epoch", "Seconds"].map((text) => ({ text, n: true })), ...heads], [
+      ...folds.map((f, i) => [foldName(f), ...[whole(f.rows.train), whole(f.rows.test), whole(f.best_epoch ?? f.epochs), num(f.seconds, 3)].map((text) => ({ text, n: true })), ...cells((s) => s.values[i])]),
+      ["mean", ...blank, ...cells((s) => s.mean)], ["±", ...blank, ...cells((s) => s.standard_error)], ["linear model", ...blank, ...cells((s) => s.linear_model)], ["best constant", ...blank, ...cells((s) => s.best_constant)],
+    ], { tall: folds.length > 14, mark: (row) => row[0] === "mean" }));
+  const sum = confusion?.matrix.map((row) => row.reduce((a, b) => a + b, 0));
+  section("predictions", "Predictions", "Of each row by a model that has not seen it.", grid(
+    points && card(8, "Predicted and true", `${points.length < result.rows ? `${whole(points.length)} of the rows. ` : ""}On the line, predictions are right.`, cloud({ label: "Predicted over true values, out of fold", points: points.map(([, t, p]) => [t, p]), xTitle: "true", yTitle: "predicted", tipText: (k) => `row ${whole(points[k][0])}\ntrue ${num(points[k][1], 5)}\npredicted ${num(points[k][2], 5)}` })),
+    confusion && card(8, "Confusion matrix", "Shades are shares of a true class.", heat({ label: `Confusion matrix out of fold, ${count(confusion.classes.length, "class", "classes")}`, rows: confusion.classes, columns: confusion.classes, rowTitle: "true", columnTitle: "predicted", shade: (i, j) => (sum[i] > 0 ? confusion.matrix[i][j] / sum[i] : 0), text: (i, j) => (confusion.matrix[i][j] > 0 ? whole(confusion.matrix[i][j]) : ""), tipText: (i, j) => `true ${confusion.classes[i]}, predicted ${confusion.classes[j]}\n${whole(confusion.matrix[i][j])} of ${whole(sum[i])}` }))));
+  choicesSection(reasons, config);
+  return top;
+}
+
+function choicesSection(reasons, config) {
+  const notes = (data.notes || []).filter((note) => !note.warning);
+  section("choices", "Choices", "What was not set and how it was chosen, then everything that determines this model.",
+    reasons?.length > 0 && table("Chosen", ["Option", "Choice", "Why"], reasons.map((r) => [{ node: el("code", {}, r.flag ? `--${r.flag}` : r.field), text: r.flag ? `--${r.flag}` : r.field, class: "nowrap" }, { text: r.choice, class: "any" }, { text: r.why, class: "prose" }])),
+    notes.length > 0 && el("div", { style: "margin-top:18px" }, el("h3", {}, "Notes"), el("ul", {}, notes.map((note) => el("li", {}, note.text)))),
+    config && configBlock(config));
 }
 
 function configBlock(text) {
@@ -261,7 +305,7 @@ function between(points, x) {
   return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
 }
 
-const header = { run: runPage, evaluation: evaluationPage, comparison: comparisonPage, importance: importancePage, table: tablePage }[data.kind]();
+const header = { run: runPage, evaluation: evaluationPage, comparison: comparisonPage, importance: importancePage, cv: crossValidationPage, table: tablePage }[data.kind]();
 const menu = el("nav", { "aria-label": "Sections" }, el("div", { class: "inner" }, links.map(([id, title]) => el("a", { href: `#${id}` }, title))));
 document.body.append(header, menu, main, el("footer", {}, ["run", "evaluation", "comparison"].includes(data.kind) && "Intervals: Wilson's for the accuracy of rows that count alike, else the bootstrap over rows. ", "Drawn from the data in this file; nothing is loaded from a network."), tip);
 
