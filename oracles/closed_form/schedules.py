@@ -15,6 +15,7 @@ of steps taken before this one (from 0), T all steps, p = e/E or t/T:
     warmup_times_cosine   min(1, (t + 1) / W) times cosine with p = t / T, not shifted
     inverse_sqrt    η·min((t + 1)^−½, (t + 1)·W^−3/2)·√W, so that the peak, at t + 1 = W, is η    (Vaswani et al. 2017)
     coslog4         η·(1 − cos(2π·log₂(1 + 15 p))) / 2                                (RealMLP, Holzmüller et al. 2024)
+    flat_cosine     η for p ≤ s, then cosine with p = (p − s)/(1 − s)                (RealMLP's schedule of dropout and decay)
     linear_scaling  η·B_new / B_old                                                  (Goyal et al. 2017)
 """
 
@@ -50,6 +51,7 @@ def golden():
         case("cosine", "epochs", {"minimum": 0.01}, lambda e: cosine(r, 0.01, e / ALL_EPOCHS)),
         case("cosine_restarts", "epochs", {"period": 4.0, "minimum": 0.0}, lambda e: cosine(r, 0.0, e / 4.0 - floor(e / 4.0))),
         case("coslog4", "epochs", {}, lambda e: r * (1.0 - cos(2.0 * pi * log2(1.0 + 15.0 * e / ALL_EPOCHS))) / 2.0),
+        case("flat_cosine", "epochs", {"flat": 0.5, "minimum": 0.01}, lambda e: cosine(r, 0.01, max(0.0, (e / ALL_EPOCHS - 0.5) / 0.5))),
         case("linear_warmup", "steps", {"steps": w}, lambda t: r * min(1.0, (t + 1) / w)),
         case("warmup_times_cosine", "steps", {"steps": w, "minimum": 0.0}, lambda t: min(1.0, (t + 1) / w) * cosine(r, 0.0, t / ALL_STEPS)),
         case("inverse_sqrt", "steps", {"steps": w}, lambda t: r * min((t + 1) ** -0.5, (t + 1) * w**-1.5) * sqrt(w)),

@@ -44,6 +44,57 @@ class Embedding(nn.Module):
         return torch.cat([*vectors, x[:, len(self.columns) :]], 1)
 
 
+class Scale(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):
+        return x * self.weight
+
+
+class PiecewiseLinear(nn.Module):
+    """The inputs and, of some columns, a linear map of their piecewise-linear encoding, by its definition: a
+    component of each bin, clamped but for the outer sides of the outer bins (Gorishniy et al. 2022, equation 1)."""
+
+    def __init__(self, columns, edges, width):
+        super().__init__()
+        self.columns, self.edges = columns, [torch.tensor(e) for e in edges]
+        self.weight = nn.Parameter(torch.zeros(sum(len(e) - 1 for e in edges), width))
+
+    def forward(self, x):
+        parts, first = [x], 0
+        for column, edges in zip(self.columns, self.edges):
+            bins = len(edges) - 1
+            v = (x[:, [column]] - edges[:-1]) / (edges[1:] - edges[:-1])
+            low = [None if t == 0 else 0.0 for t in range(bins)]
+            high = [None if t == bins - 1 else 1.0 for t in range(bins)]
+            code = [v[:, t] if (low[t], high[t]) == (None, None) else v[:, t].clamp(low[t], high[t]) for t in range(bins)]
+            parts.append(torch.stack(code, 1) @ self.weight[first : first + bins])
+            first += bins
+        return torch.cat(parts, 1)
+
+
+class Periodic(nn.Module):
+    """The inputs and, of some columns, a linear map of waves: cos(2πfx + b), or relu of one of cos and sin(2πfx)."""
+
+    def __init__(self, columns, frequencies, width, form):
+        super().__init__()
+        self.columns, self.form = columns, form
+        waves = frequencies * (1 if form == "pbld" else 2)
+        self.frequency = nn.Parameter(torch.zeros(len(columns), frequencies))
+        if form == "pbld":
+            self.phase = nn.Parameter(torch.zeros(len(columns), frequencies))
+        self.weight = nn.Parameter(torch.zeros(len(columns), width, waves))
+        self.bias = nn.Parameter(torch.zeros(len(columns), width))
+
+    def forward(self, x):
+        z = 2 * torch.pi * x[:, self.columns, None] * self.frequency
+        h = torch.cos(z + self.phase) if self.form == "pbld" else torch.cat([torch.cos(z), torch.sin(z)], 2)
+        e = torch.einsum("ncm,cdm->ncd", h, self.weight) + self.bias
+        return torch.cat([x, (e if self.form == "pbld" else e.relu()).flatten(1)], 1)
+
+
 def fill(module):
     """Parameters from closed formulas, scales near 1."""
     for index, (name, p) in enumerate(module.named_parameters()):
@@ -187,7 +238,19 @@ def golden():
              {name: name for name in ("columns.0.weight", "columns.1.weight")}, [3], 5,
              torch.tensor([[0.0, 3.0, 0.5], [1.0, 4.0, -1.0], [0.0, 2.0, 2.0], [3.0, 1.0, 0.25], [1.0, 3.0, 1.5]])),
     ]
-    files = {"layers_lists": [], "layers_windows": [], "layers_images": []}
+    edges = [[-0.9, -0.35, 0.2, 0.75], [-0.5, 0.6], [round(-1.2 + 0.13 * t, 2) for t in range(19)]]
+    columns = [3, 0, 4]
+    numbers = [
+        case("scale", "scale", {}, Scale(5), {"weight": "weight"}, [5], 4),
+        case("piecewise_linear", "piecewise_linear",
+             {"columns": columns, "width": 3, "counts": [len(e) - 1 for e in edges], "edges": sum(edges, [])},
+             PiecewiseLinear(columns, edges, 3), {"weight": "weight"}, [5], 9),
+        case("periodic_pbld", "periodic", {"columns": [2, 0], "frequencies": 5, "width": 3, "form": "pbld"},
+             Periodic([2, 0], 5, 3, "pbld"), {n: n for n in ("frequency", "phase", "weight", "bias")}, [4], 6),
+        case("periodic_plr", "periodic", {"columns": [1, 2], "frequencies": 4, "width": 2, "form": "plr"},
+             Periodic([1, 2], 4, 2, "plr"), {n: n for n in ("frequency", "weight", "bias")}, [3], 6),
+    ]
+    files = {"layers_lists": [], "layers_windows": [], "layers_images": [], "layers_numbers": numbers}
     for c in cases:
         slides = c["layer"].startswith("conv") or c["layer"].endswith("pool")
         of = "lists" if len(c["input"]) == 1 else "windows" if slides else "images"

@@ -124,17 +124,26 @@ impl<'a> FeaturesRef<'a> {
     /// # Panics
     /// If there is no such row.
     pub fn row(self, row: usize) -> impl Iterator<Item = f64> + 'a {
-        let first = row * self.width;
-        (0..self.width).map(move |j| match self.values {
-            ValuesRef::F32(values) => values[first + j].into(),
-            ValuesRef::F64(values) => values[first + j],
+        (0..self.width).map(move |column| self.value(row, column))
+    }
+
+    /// One value, as a network sees it.
+    ///
+    /// # Panics
+    /// If there is no such row or column.
+    #[inline]
+    pub fn value(self, row: usize, column: usize) -> f64 {
+        let at = row * self.width + column;
+        match self.values {
+            ValuesRef::F32(values) => values[at].into(),
+            ValuesRef::F64(values) => values[at],
             ValuesRef::U8 {
                 bytes,
                 scale,
                 offset,
-            } => (f32::from(bytes[first + j]) * scale + offset).into(),
-            ValuesRef::Columns(columns) => columns[j][row].into(),
-        })
+            } => (f32::from(bytes[at]) * scale + offset).into(),
+            ValuesRef::Columns(columns) => columns[column][row].into(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::layers::{self, LAYERS};
 use crate::losses::LOSSES;
 use crate::precision::Dtype;
+use crate::registry::{Arguments, Choice};
 use crate::schedules::SCHEDULES;
 use crate::solvers;
 use crate::spec::{Batches, LastBatch, NetworkSpec, Reduction, Sampling, TrainingSpec};
@@ -80,13 +81,18 @@ impl TrainingSpec {
         if solvers::is_solver(&optimizer) {
             self.check_solver()?;
         }
-        let schedule = (SCHEDULES.build(&self.schedule, &()))
-            .and_then(|_| SCHEDULES.resolve(&self.schedule))
-            .map_err(|error| error.at("schedule"))?;
+        let schedule = |choice: &Choice, field: &str| {
+            (SCHEDULES.build(choice, &()))
+                .and_then(|_| SCHEDULES.resolve(choice))
+                .map(Arguments::into_choice)
+                .map_err(|error| error.at(field))
+        };
         let augment = augmentations::resolve(&self.augment);
         Ok(Self {
             optimizer,
-            schedule: schedule.into_choice(),
+            schedule: schedule(&self.schedule, "schedule")?,
+            decay_schedule: schedule(&self.decay_schedule, "decay_schedule")?,
+            dropout_schedule: schedule(&self.dropout_schedule, "dropout_schedule")?,
             augment: augment.map_err(|error| error.at("augment"))?,
             ..self.clone()
         })

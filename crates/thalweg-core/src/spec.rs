@@ -8,6 +8,7 @@ use crate::shape::Shape;
 
 mod averages;
 mod batches;
+mod factors;
 mod field;
 mod penalties;
 mod rate;
@@ -16,6 +17,7 @@ mod stop;
 mod training;
 
 pub use batches::{Batches, LastBatch, Reduction, Sampling};
+pub use factors::Parametrization;
 pub use rate::{Plateau, ScaleRate};
 pub use rule::{Field, Flag, InSolver, RuleKind, RunRule};
 pub use stop::Stop;

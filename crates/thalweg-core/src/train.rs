@@ -31,6 +31,8 @@ pub struct Run<'a> {
     validation: Option<Box<dyn RowSource + 'a>>,
     spec: TrainingSpec,
     schedule: Box<dyn Schedule>,
+    decay_schedule: Box<dyn Schedule>,
+    dropout_schedule: Box<dyn Schedule>,
     order: RowOrder,
     /// Σ w of the training rows.
     weight: f64,
@@ -170,6 +172,8 @@ impl<'a> Run<'a> {
             training,
             validation,
             schedule: SCHEDULES.build(&spec.schedule, &())?,
+            decay_schedule: SCHEDULES.build(&spec.decay_schedule, &())?,
+            dropout_schedule: SCHEDULES.build(&spec.dropout_schedule, &())?,
             weight,
             steps_per_epoch: match solver {
                 Some(_) => 1,

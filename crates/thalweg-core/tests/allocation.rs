@@ -94,10 +94,7 @@ fn case(network: &NetworkSpec, dataset: &Dataset, spec: &TrainingSpec, threads: 
     let mut steps = |start: usize, end: usize| {
         for rows in [Rows::Listed(&order[start..end]), Rows::Range(start, end)] {
             step += 1;
-            let time = Time {
-                step,
-                rate: spec.learning_rate,
-            };
+            let time = Time::new(step, spec.learning_rate);
             engine.step(&Batch::new(dataset, rows), time).unwrap();
         }
     };

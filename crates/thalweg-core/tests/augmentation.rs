@@ -191,7 +191,7 @@ fn a_step_sees_the_images_and_mixtures_that_the_definition_says() {
             let parameters = normals(3, 3 * PIXELS + 3);
             engine.load(&state(&parameters)).unwrap();
             let step = 17;
-            let time = Time { step, rate: 0.1 };
+            let time = Time::new(step, 0.1);
             let batch = Batch::new(&dataset, Rows::Listed(&order[..rows]));
             let report = engine.step(&batch, time).unwrap();
 
@@ -258,7 +258,7 @@ fn numbers_and_the_probability_of_one_of_two_classes_are_mixed() {
         let network = network(1, loss, vec![dense(1, "identity")]);
         let mut engine = engine(&network, &spec(&mixup, rows, 1));
         engine.load(&state(&[0.7, -0.2])).unwrap();
-        let time = Time { step: 3, rate: 0.1 };
+        let time = Time::new(3, 0.1);
         let report = engine.step(&Batch::all(&dataset), time).unwrap();
         let augmenter = augmenter(&mixup, loss);
         let distance = augmenter.partner_distance(SEED, 3, rows);
@@ -369,7 +369,7 @@ fn evaluation_and_labels_stay_as_they_are() {
     let geometric = ["flip", "shift", "crop"].map(Choice::new);
     let mut engine = engine(&network, &spec(&geometric, 40, 1));
     let expected = engine.evaluate(&Batch::all(&constant), None).unwrap();
-    let time = Time { step: 1, rate: 0.1 };
+    let time = Time::new(1, 0.1);
     let report = engine.step(&Batch::all(&constant), time).unwrap();
     assert!(relative_error(report.loss, expected, 1.0) < 1e-12);
 }
@@ -386,7 +386,7 @@ fn columns_are_not_augmented() {
     };
     assert!(engine.evaluate(&batch, None).is_ok());
     let error = engine
-        .step(&batch, Time { step: 1, rate: 0.1 })
+        .step(&batch, Time::new(1, 0.1))
         .unwrap_err();
     assert!(error.to_string().contains("row-major values"), "{error}");
 }

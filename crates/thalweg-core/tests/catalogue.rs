@@ -30,6 +30,9 @@ const LAYER_NAMES: &[&str] = &[
     "activation", // where it is not that of a layer
     "residual",   // x + f(x), with a projection where the shape changes
     "embedding",
+    "piecewise_linear", // numbers on quantile bins
+    "periodic",         // numbers by waves
+    "scale",
     "dropout",
     "batch_norm",
     "layer_norm",
@@ -127,7 +130,8 @@ const SCHEDULE_NAMES: &[&str] = &[
     "linear_warmup", // in front of any of them
     "inverse_sqrt",  // with warm-up (Transformer)
     "one_cycle",
-    "coslog4", // RealMLP
+    "coslog4",     // RealMLP
+    "flat_cosine", // RealMLP, of dropout and decay
 ];
 
 /// Initializers; the output bias at the log prior is `initializers::start_at_prior`.
@@ -166,6 +170,7 @@ const RULE_NAMES: &[(&str, &[&str])] = &[
             "elastic_net",
             "weight_decay", // decoupled
             "max_norm",
+            "decay_factors", // by role or layer
         ],
     ),
     ("clipping", &["clip_norm", "clip_value"]),
@@ -185,7 +190,13 @@ const RULE_NAMES: &[(&str, &[&str])] = &[
     ),
     (
         "rates",
-        &["learning_rate", "reduce_on_plateau", "linear_scaling"],
+        &[
+            "learning_rate",
+            "reduce_on_plateau",
+            "linear_scaling",
+            "rate_factors", // by role or layer
+            "parametrization",
+        ],
     ),
     (
         "stopping",
@@ -202,7 +213,15 @@ const RULE_NAMES: &[(&str, &[&str])] = &[
     ),
     (
         "runs",
-        &["optimizer", "schedule", "augment", "dtype", "seed"],
+        &[
+            "optimizer",
+            "schedule",
+            "decay_schedule",
+            "dropout_schedule",
+            "augment",
+            "dtype",
+            "seed",
+        ],
     ),
 ];
 

@@ -138,7 +138,7 @@ fn trained_in(
                 let rows = &rows[share(rows.len(), rank, ranks)];
                 let step = epoch * 10 + index as u64 + 1;
                 let batch = Batch::new(data, Rows::Listed(rows));
-                reports.push(engine.step(&batch, Time { step, rate: 0.02 }).unwrap());
+                reports.push(engine.step(&batch, Time::new(step, 0.02)).unwrap());
             }
         }
         (engine.save().unwrap(), reports)
@@ -320,7 +320,7 @@ fn sums_over_ranks_are_those_of_the_equation() {
         let ends = on_ranks(&network, &spec, 2, 1, |engine, rank| {
             engine.load_parameters(&[w, b]).unwrap();
             let rows = [Rows::Range(0, 3), Rows::Range(3, 5)][rank];
-            let time = Time { step: 1, rate };
+            let time = Time::new(1, rate);
             let batch = Batch {
                 mean_weight,
                 ..Batch::new(&dataset, rows)
@@ -376,7 +376,7 @@ fn one_step(
     let network = &networks()[0].0;
     on_ranks(network, spec, 2, 2, |engine, rank| {
         let before = engine.save().unwrap();
-        let time = Time { step: 1, rate: 0.1 };
+        let time = Time::new(1, 0.1);
         let outcome = engine.step(&Batch::new(data, rows[rank]), time);
         (outcome, engine.save().unwrap() == before)
     })
@@ -474,7 +474,7 @@ fn no_rank_waits_for_an_engine_that_has_left() {
         2,
         1,
         |engine, rank| {
-            let time = Time { step: 1, rate: 0.1 };
+            let time = Time::new(1, 0.1);
             let batch = Batch::new(&data, Rows::Range(0, 20));
             (rank == 1).then(|| engine.step(&batch, time).unwrap_err().to_string())
         },
@@ -506,7 +506,7 @@ fn no_rank_waits_for_one_whose_step_panics() {
             let data = &data;
             let handles: Vec<_> = (engines.iter_mut().zip(rows))
                 .map(|(engine, rows)| {
-                    let time = Time { step: 1, rate: 0.1 };
+                    let time = Time::new(1, 0.1);
                     scope.spawn(move || engine.step(&Batch::new(data, rows), time))
                 })
                 .collect();

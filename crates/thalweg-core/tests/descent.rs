@@ -85,7 +85,7 @@ fn single_rows_descend_by_the_chain_rule() {
         for step in 1..=60 {
             let row = step as usize * 4 % rows;
             let batch = Batch::new(&data, Rows::Range(row, row + 1));
-            engine.step(&batch, Time { step, rate }).unwrap();
+            engine.step(&batch, Time::new(step, rate)).unwrap();
             let mut values = vec![x[row * inputs..][..inputs].to_vec()];
             for layer in &written {
                 values.push(layer.forward(values.last().unwrap()));
@@ -133,7 +133,7 @@ fn what_optimizers_remember_without_gradients_becomes_zero_and_is_never_subnorma
             };
             let mut engine = engine(&network, &spec);
             engine.load(&state(&parameters)).unwrap();
-            let first = Time { step: 1, rate: 0.0 };
+            let first = Time::new(1, 0.0);
             engine.step(&Batch::all(&some), first).unwrap();
             let mut slots = engine.save().unwrap().slots;
             for value in slots.iter_mut().flatten().filter(|value| **value != 0.0) {
@@ -144,7 +144,7 @@ fn what_optimizers_remember_without_gradients_becomes_zero_and_is_never_subnorma
             engine.load(&State { parameters, slots }).unwrap();
             // 0.999 to this power is 1/55.
             for step in 2..4002 {
-                let time = Time { step, rate: 0.0 };
+                let time = Time::new(step, 0.0);
                 let report = engine.step(&Batch::all(&none), time).unwrap();
                 assert_eq!(report.gradient_norm, 0.0);
                 let is_normal = |value: &f64| *value == 0.0 || value.abs() >= least;

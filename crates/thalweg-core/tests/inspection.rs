@@ -132,10 +132,7 @@ fn the_last_update_is_reported_where_it_was_watched() {
     engine
         .step(
             &batch,
-            Time {
-                step: 1,
-                rate: 0.01,
-            },
+            Time::new(1, 0.01),
         )
         .unwrap();
     let before = engine.layers(&batch).unwrap();
@@ -146,10 +143,7 @@ fn the_last_update_is_reported_where_it_was_watched() {
     engine
         .step(
             &batch,
-            Time {
-                step: 2,
-                rate: 0.02,
-            },
+            Time::new(2, 0.02),
         )
         .unwrap();
     for (before, after) in before.iter().zip(engine.layers(&batch).unwrap()) {

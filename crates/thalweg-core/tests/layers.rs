@@ -40,7 +40,7 @@ fn settled(engine: &mut dyn Engine, batch: &Batch) -> Vec<f64> {
     }
     for _ in 0..40 {
         for _ in 0..50 {
-            engine.step(batch, Time { step: 1, rate: 0.0 }).unwrap();
+            engine.step(batch, Time::new(1, 0.0)).unwrap();
         }
         let before = std::mem::replace(&mut parameters, engine.save().unwrap().parameters);
         if worst_error(&before, &parameters, 1e-3) < 1e-15 {
@@ -257,7 +257,7 @@ fn training_values(front: Vec<Choice>, x: &[f64], seed: u64, threads: usize) -> 
                 targets: values(1, vec![-1.0]),
                 weights: None,
             };
-            let time = Time { step, rate: -1.0 };
+            let time = Time::new(step, -1.0);
             engine.step(&Batch::all(&dataset), time).unwrap();
             engine.save().unwrap().parameters
         })
@@ -339,7 +339,7 @@ fn a_last_row_of_its_own_is_normalized_by_the_running_statistics() {
     ];
     assert!(worst_error(&gradient, &want, 1e-3) < 1e-13, "{gradient:?}");
     engine
-        .step(&Batch::all(&row), Time { step: 1, rate: 0.0 })
+        .step(&Batch::all(&row), Time::new(1, 0.0))
         .unwrap();
     assert_eq!(engine.save().unwrap().parameters, parameters);
 }
@@ -364,7 +364,7 @@ fn statistics_are_those_of_the_whole_batch_however_it_is_cut() {
         weights: None,
     };
     engine
-        .step(&Batch::all(&dataset), Time { step: 1, rate: 0.0 })
+        .step(&Batch::all(&dataset), Time::new(1, 0.0))
         .unwrap();
     let n = count as f64;
     let mean = x.iter().sum::<f64>() / n;
@@ -679,7 +679,7 @@ fn spectral_norm_iterates_as_it_is_written() {
             "{step}: {got:?} for {want:?}"
         );
         engine
-            .step(&Batch::all(&dataset), Time { step, rate: 0.0 })
+            .step(&Batch::all(&dataset), Time::new(step, 0.0))
             .unwrap();
         u = unit(times(&v));
         let transposed = |j| (0..units).map(|i| w[i * inputs + j] * u[i]).sum();

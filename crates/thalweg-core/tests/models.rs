@@ -107,7 +107,7 @@ fn logistic_regression_is_a_softmax_of_two_classes() {
         engine.load(&state(parameters)).unwrap();
         for step in 1..=50 {
             engine
-                .step(&Batch::all(&dataset), Time { step, rate })
+                .step(&Batch::all(&dataset), Time::new(step, rate))
                 .unwrap();
         }
         engine.save().unwrap().parameters

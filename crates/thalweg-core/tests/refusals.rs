@@ -18,7 +18,7 @@ use thalweg_core::shape::stride;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::Run;
 
-const TIME: Time = Time { step: 1, rate: 0.1 };
+const TIME: Time = Time::new(1, 0.1);
 
 /// A classifier of three classes that is large enough for a team of threads, for batches of 64 rows.
 fn classifier(threads: usize) -> Box<dyn Engine> {
@@ -466,10 +466,7 @@ fn parameters_that_stop_being_finite_are_reported_in_their_step() {
     let data = pairs(&[(1.0, 100.0)]);
     let message = message(engine.step(
         &Batch::all(&data),
-        Time {
-            step: 1,
-            rate: 1e38,
-        },
+        Time::new(1, 1e38),
     ));
     assert!(
         message.contains("largest parameter became inf"),
@@ -481,10 +478,7 @@ fn parameters_that_stop_being_finite_are_reported_in_their_step() {
         ..spec
     };
     let mut engine = cpu::engine(&network, &spec, 1).unwrap();
-    let time = Time {
-        step: 1,
-        rate: 1e38,
-    };
+    let time = Time::new(1, 1e38);
     let error = engine.step(&Batch::all(&data), time).unwrap_err();
     let message = error.to_string();
     assert!(

@@ -86,6 +86,10 @@ fn a_file_may_say_every_field_of_a_rule_and_is_held_to_the_range_that_is_listed(
                 words.iter().map(|word| (*word).into()).collect(),
                 Some("something else".into()),
             ),
+            Domain::Factors(roles) => (
+                vec![format!("layers.2=0.5,{}=0.25", roles[0]).as_str().into()],
+                Some("no_such_role=0.5".into()),
+            ),
             // Entries of registries have tests of their own.
             Domain::Named { .. } => continue,
             other => panic!("{field}: say in this test which values of {other} to try"),

@@ -33,7 +33,7 @@ fn exhaustive_search_draws_the_surface_exactly_and_leaves_the_engine_as_it_was()
     let mut spec = descent(0.1, 2, 1);
     spec.optimizer = Choice::new("sgd");
     let mut engine = engine(&network, &spec);
-    let time = thalweg_core::optimizers::Time { step: 1, rate: 0.1 };
+    let time = thalweg_core::optimizers::Time::new(1, 0.1);
     engine.step(&Batch::all(&rows), time).unwrap();
     let before = engine.save().unwrap();
     let axes = [Axis::linear(0, -1.0, 1.0, 5), Axis::linear(1, 0.0, 4.0, 3)];

@@ -465,7 +465,7 @@ fn products_follow_the_parameters_and_a_sum_is_as_many_times_the_mean() {
     assert_eq!(of_sum.0, first.0);
     let scaled: Vec<f64> = first.1.iter().map(|p| p * batch.total_weight()).collect();
     assert!(distance(&of_sum.1, &scaled) < 1e-13);
-    let time = thalweg_core::optimizers::Time { step: 1, rate: 0.5 };
+    let time = thalweg_core::optimizers::Time::new(1, 0.5);
     mean.step(&batch, time).unwrap();
     let (_, after) = mean.hvp(&batch, &v).unwrap();
     assert!(distance(&after, &first.1) > 1e-3);

@@ -327,7 +327,7 @@ fn a_step_that_diverges_leaves_the_engine_as_it_was() {
                         panic!("f64")
                     };
                     values.iter_mut().step_by(7).for_each(|value| *value = bad);
-                    let time = |step| Time { step, rate: 1e-3 };
+                    let time = |step| Time::new(step, 1e-3);
                     let mut engine = cpu::engine(&network, &spec, threads).unwrap();
                     engine.step(&Batch::all(&good), time(1)).unwrap();
                     let before = engine.save().unwrap();
@@ -402,7 +402,7 @@ fn a_batch_may_be_any_rows_in_any_order() {
     let mut report = |rows| {
         engine.load(&state(&[0.0])).unwrap();
         engine
-            .step(&Batch::new(&dataset, rows), Time { step: 1, rate: 0.1 })
+            .step(&Batch::new(&dataset, rows), Time::new(1, 0.1))
             .unwrap()
     };
     // Losses ½y² and gradients −x·y, averaged.

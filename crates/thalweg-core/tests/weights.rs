@@ -58,7 +58,7 @@ fn batches(rows: u32, size: usize) -> Vec<Vec<u32>> {
 /// What one update by plain descent subtracts, at a rate of 1, and ‖gradient‖.
 fn step(engine: &mut dyn Engine, start: &[f64], batch: &Batch) -> (Vec<f64>, f64) {
     engine.load(&state(start)).unwrap();
-    let time = Time { step: 1, rate: 1.0 };
+    let time = Time::new(1, 1.0);
     let report = engine.step(batch, time).unwrap();
     let after = engine.save_parameters().unwrap();
     let moved = start

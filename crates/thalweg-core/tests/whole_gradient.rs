@@ -106,10 +106,7 @@ impl Linear {
         engine.load(&state(&self.start())).unwrap();
         let rows = self.rows();
         for step in 1..=STEPS {
-            let time = Time {
-                step,
-                rate: spec.learning_rate,
-            };
+            let time = Time::new(step, spec.learning_rate);
             engine.step(&Batch::all(&rows), time).unwrap();
         }
         let mut theta = self.start();
@@ -452,7 +449,7 @@ fn muon_gives_adam_the_tables_of_embeddings() {
     let mut engine = engine(&network, &with("muon", rate));
     let before = engine.save().unwrap().parameters;
     engine
-        .step(&Batch::all(&rows), Time { step: 1, rate })
+        .step(&Batch::all(&rows), Time::new(1, rate))
         .unwrap();
     let after = engine.save().unwrap().parameters;
     for (index, (after, before)) in after.iter().zip(&before).take(12).enumerate() {
@@ -589,7 +586,7 @@ fn a_gradient_that_is_not_finite_leaves_the_parameters_where_they_are() {
         engine.load(&state(&[0.5, 0.25])).unwrap();
         let before = engine.save().unwrap();
         let error = engine
-            .step(&Batch::all(&rows), Time { step: 1, rate: 0.1 })
+            .step(&Batch::all(&rows), Time::new(1, 0.1))
             .unwrap_err();
         assert!(
             matches!(
@@ -613,7 +610,7 @@ fn a_gradient_that_is_not_finite_leaves_the_parameters_where_they_are() {
     engine.load(&state(&[0.5, 0.25])).unwrap();
     assert!(
         engine
-            .step(&Batch::all(&rows), Time { step: 1, rate: 0.1 })
+            .step(&Batch::all(&rows), Time::new(1, 0.1))
             .is_err()
     );
     assert_eq!(engine.save().unwrap().parameters, [0.5, 0.25]);

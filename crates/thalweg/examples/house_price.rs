@@ -35,10 +35,7 @@ pub fn run(_: &Options) -> Result<Figure> {
         let mut engine = engine_at(&network, &training, &[5.0, 6.0, 4.0])?;
         let output = engine.predict(&house.features)?[0];
         let (loss, gradient) = engine.loss_and_gradient(&Batch::all(&house))?;
-        let time = Time {
-            step: 1,
-            rate: RATE,
-        };
+        let time = Time::new(1, RATE);
         engine.step(&Batch::all(&house), time)?;
         println!("\n{dtype:?}: h = {output}, loss = {loss}");
         println!("  gradient by (w1, w2, b) = {gradient:?}");

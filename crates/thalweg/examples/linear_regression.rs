@@ -36,7 +36,7 @@ pub fn run(_: &Options) -> Result<Figure> {
     for loss in ["half_mse", "mse"] {
         let mut engine = model(loss)?;
         let (_, gradient) = engine.loss_and_gradient(&batch)?;
-        engine.step(&batch, Time { step: 1, rate: 0.1 })?;
+        engine.step(&batch, Time::new(1, 0.1))?;
         let theta = engine.save_parameters()?;
         mse.load_parameters(&theta)?;
         println!("\ngradient of {loss}: {gradient:?}");

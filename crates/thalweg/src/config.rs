@@ -84,6 +84,9 @@ pub struct Judging {
     /// the weights of classes ask for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
+    /// Whether probabilities have a temperature that is fitted on the validation rows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub temperature: bool,
 }
 
 impl Judging {

@@ -21,7 +21,9 @@ use crate::checkpoint::Stored;
 use crate::config::{Config, DataConfig};
 use crate::error::Result;
 use crate::model::{Description, Model};
+use crate::numbers;
 use crate::run_folder::RunFolder;
+use crate::temperature;
 
 /// What a run goes on from.
 pub struct Continuation {
@@ -145,13 +147,14 @@ impl Continuation {
     /// `drawn`, which has those of the new outputs.
     ///
     /// # Errors
-    /// Names the tensor that is no part of the extended one.
+    /// Names the tensor that is no part of the extended one, or the layer that takes no more inputs.
     pub fn grown(
         &self,
         config: &Config,
         parameters: &[ParameterInfo],
         mut drawn: Vec<f64>,
     ) -> Result<(Checkpoint, String)> {
+        self.check_inputs(config)?;
         let mut rest = &mut drawn[..];
         let is_from_two = self.is_grown_from_two(config);
         for info in parameters {
@@ -176,6 +179,23 @@ impl Continuation {
         Ok((self.beginning_at(drawn), line))
     }
 
+    /// Refuses more inputs in front of layers that put values of their own behind them, or a factor
+    /// before each.
+    fn check_inputs(&self, config: &Config) -> Result<()> {
+        let ours = &config.network;
+        let is_fixed = |layer: &&Choice| numbers::embeds(layer) || layer.name == "scale";
+        match ours.layers.iter().find(is_fixed) {
+            Some(layer) if ours.inputs != self.description().network.inputs => {
+                let found = format!("a network with the layer {}", layer.name);
+                let expected = "one whose first dense layer reads the inputs";
+                let error = Error::invalid("`extend.columns`", found, expected);
+                let error = error.at("extend.columns");
+                Err(error.remedy("leave it out, or train a new model").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn beginning_at(&self, parameters: Vec<f64>) -> Checkpoint {
         Checkpoint {
             epoch: self.description().outcome.epochs,
@@ -194,8 +214,8 @@ impl Continuation {
         }
     }
 
-    /// Training goes on where it was before the correction of probabilities, which is of the outputs
-    /// from `first` on.
+    /// Training goes on where it was before the temperature and the correction of probabilities, which
+    /// is of the outputs from `first` on.
     fn take_back_shift(
         &self,
         values: &mut [f64],
@@ -203,6 +223,9 @@ impl Continuation {
         network: &NetworkSpec,
         first: usize,
     ) -> Result<()> {
+        if let Some(temperature) = self.description().temperature {
+            temperature::multiply_logits(values, parameters, network, temperature)?;
+        }
         let shift = self.description().prior_shift.as_ref();
         if let (Some(shift), Some((biases, _))) = (shift, output_bias(parameters, network)?) {
             let biases = values[biases].iter_mut().skip(first);

@@ -395,6 +395,7 @@ mod tests {
             Values::In(Domain::Number { .. }) => "0.25".to_owned(),
             Values::In(Domain::Integer(..)) | Values::Limit => "7".to_owned(),
             Values::In(Domain::Flag) => "true".to_owned(),
+            Values::In(Domain::Factors(_)) => "weight=0.5".to_owned(),
             Values::Character => "tab".to_owned(),
             Values::Widths => "8,4".to_owned(),
             Values::Augmentations => "flip,shift=2".to_owned(),

@@ -35,6 +35,7 @@ use crate::refit::{Refit, Through};
 use crate::relied_on::{self, Relying};
 use crate::rows::{Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, RunFolder, unwritable};
+use crate::temperature;
 use crate::threads::threads_or_all;
 use crate::verdict;
 pub use crate::watch::{Beginning, Watch};
@@ -399,6 +400,9 @@ impl Training<'_> {
                 if let Some(correction) = &self.weighting.correction {
                     correction.apply(&mut *engine, &self.config.network)?;
                 }
+                if let Some(temperature) = model.description().temperature {
+                    temperature::apply(&mut *engine, &self.config.network, temperature)?;
+                }
                 ended.outcome.refit = Some(rows);
                 ended.end.refit = Some(rows);
                 let description = Description {
@@ -453,7 +457,7 @@ impl Training<'_> {
             (end.train, end.validation) = (None, None);
             return Ok(ended);
         }
-        ended.notes.extend(settled.note.into_iter().chain(notes));
+        ended.notes.extend(settled.notes.into_iter().chain(notes));
         let description = Description {
             kind: "model".to_owned(),
             network: self.config.network.clone(),
@@ -473,6 +477,7 @@ impl Training<'_> {
             fingerprint: Some(Fingerprint::of(self.rows, false)),
             ranges: Ranges::of(&self.rows.preprocessing, self.rows.train.view().features),
             prior_shift: settled.prior_shift,
+            temperature: settled.temperature,
             decision: settled.decision.clone(),
             judging: config.judging.clone(),
         };

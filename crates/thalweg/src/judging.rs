@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::request::Request;
 use crate::rows::RunRows;
 use crate::scores::{Judge, user_weights};
+use crate::temperature;
 use crate::text::{count, figure};
 
 /// Takes what a request asks for into a config whose loss and task are resolved.
@@ -44,6 +45,20 @@ pub(crate) fn resolve(
     };
     if judging.metric.is_some() && !has_validation {
         return no_rows("judging.metric");
+    }
+    judging.temperature |= request.has("judging.temperature");
+    if judging.temperature {
+        let path = "judging.temperature";
+        let link = LOSSES.build(&config.network.loss, &())?.link();
+        if !link.makes_probabilities() {
+            let found = format!("the loss {}", config.network.loss.name);
+            let error = refuse(path, found, "a loss of probabilities, such as cross_entropy");
+            let remedy = "leave it out, or choose another `network.loss`";
+            return Err(error.remedy(remedy).into());
+        }
+        if !has_validation {
+            return no_rows(path);
+        }
     }
     let Some(threshold) = judging.threshold else {
         return Ok(());
@@ -140,7 +155,9 @@ pub(crate) struct Settled {
     pub decision: Decision,
     /// What the biases of the output layer were changed by.
     pub prior_shift: Option<Vec<f64>>,
-    pub note: Option<Note>,
+    /// What its logits were divided by.
+    pub temperature: Option<f64>,
+    pub notes: Vec<Note>,
 }
 
 /// Corrects the probabilities of the trained network in `engine`, if they need it, and chooses how
@@ -157,11 +174,44 @@ pub(crate) fn settle(
         settled.decision = correction.decision.clone();
         settled.prior_shift = Some(correction.shift.clone());
     }
+    if config.judging.temperature {
+        temper(engine, config, rows, &mut settled)?;
+    }
     if let Some(threshold) = config.judging.threshold {
         let (decision, note) = thresholds(engine, threshold, config, rows)?;
-        (settled.decision, settled.note) = (decision, Some(note));
+        settled.decision = decision;
+        settled.notes.push(note);
     }
     Ok(settled)
+}
+
+/// Gives the network in `engine` the temperature that suits the validation rows.
+fn temper(
+    engine: &mut dyn Engine,
+    config: &Config,
+    rows: &RunRows,
+    settled: &mut Settled,
+) -> Result<()> {
+    let Some(validation) = &rows.validation else {
+        return Ok(());
+    };
+    let (network, view) = (&config.network, validation.view());
+    if !temperature::has_one(&engine.parameters(), network, view.targets)? {
+        settled.notes.push(Note::warning(
+            "probabilities have no temperature: the last layer is not dense and linear, by which they get one",
+        ));
+        return Ok(());
+    }
+    let (fitted, [before, after]) = temperature::fit(engine, network, view)?;
+    temperature::apply(engine, network, fitted)?;
+    settled.decision = temperature::tempered(&settled.decision, fitted);
+    settled.temperature = Some(fitted);
+    let rows = count(view.features.rows(), "validation row");
+    let (by, before, after) = (figure(fitted), figure(before), figure(after));
+    settled.notes.push(Note::info(format!(
+        "logits are divided by {by}, the temperature of {rows}, whose cross-entropy goes from {before} to {after}"
+    )));
+    Ok(())
 }
 
 /// The thresholds of each output that the config asks for, and a note on them.

@@ -62,6 +62,9 @@ pub struct Description {
     /// true shares of the classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior_shift: Option<Vec<f64>>,
+    /// What the logits of the last layer were divided by after that, where a temperature was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
     /// How classes and labels are answered.
     #[serde(default, skip_serializing_if = "Decision::is_likeliest")]
     pub decision: Decision,
@@ -481,6 +484,7 @@ mod tests {
             fingerprint: None,
             ranges: None,
             prior_shift: None,
+            temperature: None,
             decision: Decision::Likeliest,
             judging: Judging::default(),
         };

@@ -22,7 +22,8 @@
 //!
 //! Any entry of `thalweg list layers` is a layer. `normalization` and `dropout` are short for
 //! layers of their own. A first layer `embedding` may leave its `levels` to the data, and its
-//! `widths` to the rule of `thalweg list layers`.
+//! `widths` to the rule of `thalweg list layers`; an embedding of numbers, first or right behind it,
+//! its `columns`, and the bins of these.
 
 mod places;
 
@@ -120,7 +121,7 @@ impl NetworkFile {
 
     /// The shape of the input, if it is an image, and the layers, for data whose rows have the
     /// shape `rows` and begin with `codes`, columns and how many codes they have, and a task that
-    /// wants `outputs` numbers.
+    /// wants `outputs` numbers. `of_data` fills in what a layer behind others leaves to the data.
     ///
     /// # Errors
     /// Names the file, the line and the layer that does not fit.
@@ -129,6 +130,7 @@ impl NetworkFile {
         rows: &[usize],
         codes: &[(&str, usize)],
         outputs: usize,
+        of_data: &dyn Fn(Choice, &[Choice]) -> thalweg_core::Result<Choice>,
     ) -> Result<(Option<[usize; 3]>, Vec<Choice>)> {
         let size: usize = rows.iter().product();
         let values = |input: [usize; 3]| input.iter().try_fold(1usize, |a, b| a.checked_mul(*b));
@@ -152,6 +154,7 @@ impl NetworkFile {
             if index == 0 {
                 choice = with_codes(choice, codes).map_err(fail)?;
             }
+            choice = of_data(choice, &all).map_err(fail)?;
             let is_last = index + 1 == self.layers.len();
             if is_last && choice.name == "dense" && !choice.settings.contains_key("units") {
                 choice = choice.with("units", Setting::Integer(outputs as i64));
@@ -326,7 +329,7 @@ mod tests {
 
     fn message(text: &str, rows: &[usize]) -> String {
         let (_folder, path) = write(text);
-        let error = NetworkFile::read(&path).and_then(|file| file.resolve(rows, &[], 10));
+        let error = NetworkFile::read(&path).and_then(|file| file.resolve(rows, &[], 10, &|layer, _| Ok(layer)));
         let Err(error) = error else {
             panic!("{text} is not refused")
         };
@@ -344,7 +347,7 @@ mod tests {
         );
         let (image, layers) = NetworkFile::read(&path)
             .unwrap()
-            .resolve(&[4], &[], 10)
+            .resolve(&[4], &[], 10, &|layer, _| Ok(layer))
             .unwrap();
         let text: Vec<String> = layers.iter().map(Choice::to_string).collect();
         assert_eq!(image, None);

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use thalweg_core::activations::ACTIVATIONS;
 use thalweg_core::error::Error;
 use thalweg_core::initializers::INITIALIZERS;
+use thalweg_core::layers::LAYERS;
 use thalweg_core::losses::LOSSES;
 use thalweg_core::metrics::METRICS;
 use thalweg_core::registry::{AUTO, AnyRegistry, Choice, Setting, did_you_mean, unknown};
@@ -46,7 +47,7 @@ impl std::fmt::Debug for Section {
     }
 }
 
-static SECTIONS: [Section; 6] = [
+static SECTIONS: [Section; 9] = [
     Section {
         name: "loss",
         path: "network.loss",
@@ -66,6 +67,21 @@ static SECTIONS: [Section; 6] = [
         name: "schedule",
         path: "training.schedule",
         kind: || &SCHEDULES,
+    },
+    Section {
+        name: "decay_schedule",
+        path: "training.decay_schedule",
+        kind: || &SCHEDULES,
+    },
+    Section {
+        name: "dropout_schedule",
+        path: "training.dropout_schedule",
+        kind: || &SCHEDULES,
+    },
+    Section {
+        name: "embed_numbers",
+        path: "mlp.embed_numbers",
+        kind: || &LAYERS,
     },
     Section {
         name: "activation",
@@ -110,8 +126,8 @@ impl Request {
         self.given.push((field, value));
     }
 
-    /// Changes a setting of an entry: `optimizer.beta1`, `schedule.then.floor`, of loss, optimizer,
-    /// schedule, activation or initializer.
+    /// Changes a setting of an entry: `optimizer.beta1`, `schedule.then.floor`, of loss, metric,
+    /// optimizer, schedules, the embedding of numbers, activation or initializer.
     ///
     /// # Errors
     /// If there is no such section.
@@ -325,7 +341,7 @@ impl Request {
         }
         if self.has_network() {
             self.network()?;
-            let mut of_layers = ["activation", "initializer"].into_iter();
+            let mut of_layers = ["activation", "initializer", "embed_numbers"].into_iter();
             if let Some(section) = of_layers.find(|section| self.has_settings(section)) {
                 let found = format!("{section}.… with a network layer by layer");
                 let error = Error::invalid("`setting`", found, "one of them");
@@ -334,7 +350,8 @@ impl Request {
         }
         for section in &SECTIONS {
             let named = self.choice(section.path);
-            if let Some(choice) = named.filter(|choice| choice.name != AUTO) {
+            let is_entry = |choice: &Choice| ![AUTO, NONE].contains(&choice.name.as_str());
+            if let Some(choice) = named.filter(is_entry) {
                 let kind = (section.kind)();
                 let description = kind.describe(&choice.name).map_err(|mut error| {
                     if let Error::Invalid(invalid) = &mut error {
@@ -391,6 +408,9 @@ impl Request {
         Ok(())
     }
 }
+
+/// The word for no entry.
+pub(crate) const NONE: &str = "none";
 
 /// Patience where no validation rows are.
 pub(crate) fn no_validation(remedy: &str) -> Error {

@@ -17,6 +17,7 @@ use crate::error::{Result, input};
 use crate::fields;
 use crate::interval;
 use crate::judging;
+use crate::numbers;
 use crate::preset::{self, Facts, Reason};
 use crate::request::{Request, no_validation};
 use crate::rows::RunRows;
@@ -101,6 +102,8 @@ pub(crate) fn config(
         hidden: widths.as_deref(),
     };
     let is_new = base.is_none();
+    let has_other_data =
+        (base.as_ref()).is_some_and(|base| base.continue_from.is_none() && base.data != data);
     let earlier_loss = base.as_ref().map(|base| base.network.loss.name.clone());
     if !request.has_network() {
         network::check_plain(request, base.as_ref().map(|base| &base.network))?;
@@ -121,7 +124,11 @@ pub(crate) fn config(
         preset::embedding(limit, least, &preprocessing.codes(), &mut reasons);
     }
 
-    let file = network::apply(request, &mut config.network, preprocessing)?;
+    if has_other_data {
+        let layers = config.network.layers.iter_mut();
+        layers.filter(|layer| numbers::embeds(layer)).for_each(numbers::forget);
+    }
+    let file = network::apply(request, &mut config.network, rows)?;
     loss(request, &mut config, is_new, rows, &mut reasons)?;
     let mut notes = training(request, &mut config, &facts, &mut reasons)?;
     let network = &mut config.network;
@@ -243,9 +250,14 @@ fn training(
     config.refit |= request.has("refit");
     let training = &mut config.training;
     let earlier = training.optimizer.name.clone();
-    let (optimizer, schedule) = ("training.optimizer", "training.schedule");
-    choose(request, &mut training.optimizer, "optimizer", optimizer)?;
-    choose(request, &mut training.schedule, "schedule", schedule)?;
+    for (choice, name) in [
+        (&mut training.optimizer, "optimizer"),
+        (&mut training.schedule, "schedule"),
+        (&mut training.decay_schedule, "decay_schedule"),
+        (&mut training.dropout_schedule, "dropout_schedule"),
+    ] {
+        choose(request, choice, name, &format!("training.{name}"))?;
+    }
     let solves = is_solver(&training.optimizer);
     if solves {
         check_solver(request, &training.optimizer)?;

@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 use crate::layers::Mode;
 use crate::optimizers::Time;
 
+/// When gradients are taken that no update follows.
+const FIRST: Time = Time::new(1, 0.0);
+
 impl<T: Precision> Engine for CpuEngine<T> {
     fn threads(&self) -> usize {
         self.network.plan.members
@@ -27,8 +30,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             (watched.change).copy_from_slice(&self.network.memory.weights.parameters);
             watched.has_step = false;
         }
-        let (seed, step) = (self.seed, time.step);
-        let mode = Mode::Training { seed, step };
+        let mode = self.training(time);
         let mut pass = self.network.pass(batch, extent, mode, true);
         for (constants, stage) in self.constants.iter_mut().zip(&self.chain.stages) {
             *constants = stage.constants(time, extent.rows);
@@ -52,8 +54,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
     }
 
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
-        let (seed, step) = (self.seed, 1);
-        self.gradient(batch, Mode::Training { seed, step })
+        self.gradient(batch, self.training(FIRST))
     }
 
     fn evaluation_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)> {
@@ -78,8 +79,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
                 Box::new(Twin::new::<T>(plan, &self.spec, self.network.isa)?)
             }
         };
-        let (seed, step) = (self.seed, 1);
-        let mode = Mode::Training { seed, step };
+        let mode = self.training(FIRST);
         let pass = self.network.pass(batch, Extent::of(batch), mode, false);
         let products = twin.products(&mut self.team, &pass, vectors);
         self.twin = Some(twin);
@@ -218,6 +218,14 @@ impl<T: Precision> Engine for CpuEngine<T> {
 }
 
 impl<T: Precision> CpuEngine<T> {
+    fn training(&self, time: Time) -> Mode {
+        Mode::Training {
+            seed: self.seed,
+            step: time.step,
+            dropout: time.dropout,
+        }
+    }
+
     /// The report of a step, from what its members wrote.
     fn report(&self, loss: f64, time: Time) -> Result<StepReport> {
         let Records {

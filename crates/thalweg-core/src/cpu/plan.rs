@@ -3,6 +3,7 @@
 //! How rows are cut into blocks and θ into items does not depend on the number of threads, so
 //! nothing that is computed does; only the room for rows and the shares of the members do.
 
+mod factors;
 mod items;
 mod unfold;
 
@@ -14,7 +15,9 @@ use crate::kernels::Isa;
 use crate::layers::{self, AnyLayer, Facts, Order, Tile};
 use crate::precision::Dtype;
 use crate::shape::stride;
-use crate::spec::NetworkSpec;
+use crate::spec::{NetworkSpec, TrainingSpec};
+
+pub(super) use factors::{Factors, check_factors};
 
 /// Rows in a block, at most: their activations stay in the caches of one core.
 const BLOCK_ROWS: usize = 64;
@@ -69,6 +72,8 @@ pub(super) struct PlannedLayer {
     pub derived: Range<usize>,
     pub prepared: Range<usize>,
     pub summary: Range<usize>,
+    /// Of each segment, where it is trained.
+    pub factors: Vec<Factors>,
 }
 
 /// A tile, by layer.
@@ -123,6 +128,7 @@ pub(super) struct Item {
     pub is_matrix: bool,
     /// Whether it is trained by gradients; else its layers track it.
     pub is_trained: bool,
+    pub factors: Factors,
 }
 
 /// Where items end, beside their size and where what is trained ends.
@@ -144,6 +150,7 @@ pub(super) struct Tensor {
     pub of: (usize, usize),
     pub is_weight: bool,
     pub is_matrix: bool,
+    pub factors: Factors,
     /// Whether constraints act on its rows.
     pub is_constrained: bool,
     /// As a matrix: units, and parameters of a unit.
@@ -230,16 +237,17 @@ impl PlannedLayer {
 
 impl Plan {
     /// Plans a network for batches of up to `batch_size` rows, augmented or not, and up to
-    /// `threads` threads, with items that end at a cut.
+    /// `threads` threads, with items that end at a cut and where factors of the training change.
     pub fn new<T: Precision>(
         network: &NetworkSpec,
-        dtype: Dtype,
+        training: &TrainingSpec,
         isa: Isa,
         batch_size: usize,
         threads: usize,
         cut: Cut,
         is_augmented: bool,
     ) -> Result<Self> {
+        let dtype = training.dtype;
         // For one row: what it takes and costs.
         let one = Self::for_rows::<T>(network, dtype, isa, 1, false)?;
         let layers = || one.layers.iter();
@@ -278,6 +286,7 @@ impl Plan {
             rows: most,
             reuses_room: true,
         };
+        plan.set_factors(training);
         plan.items = plan.group_tiles(cut);
         plan.shares = plan.share_items();
         plan.takes_one_row =

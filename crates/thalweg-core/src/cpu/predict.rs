@@ -21,7 +21,7 @@ use crate::layers::Mode;
 use crate::losses::{LOSSES, Link};
 use crate::memory;
 use crate::precision::Dtype;
-use crate::spec::NetworkSpec;
+use crate::spec::{NetworkSpec, TrainingSpec};
 
 /// Rows that a call works on at once; their activations stay in the caches of one core.
 const ROWS: usize = 64;
@@ -176,7 +176,11 @@ struct CpuPredictor<T> {
 impl<T: Precision> CpuPredictor<T> {
     fn new(network: &NetworkSpec, dtype: Dtype, parameters: &[f64], link: Link) -> Result<Self> {
         let isa = Isa::detect();
-        let plan = Plan::new::<T>(network, dtype, isa, ROWS, 1, Cut::Nowhere, false)?;
+        let training = TrainingSpec {
+            dtype,
+            ..TrainingSpec::default()
+        };
+        let plan = Plan::new::<T>(network, &training, isa, ROWS, 1, Cut::Nowhere, false)?;
         if parameters.len() != plan.values() {
             let found = format!("{} values", parameters.len());
             let expected = format!("{}, as the network has", plan.values());

@@ -92,7 +92,7 @@ fn a_step_of_a_team_has_the_bits_of_a_thread_alone() {
                 assert_eq!(engine.network.plan.members, threads);
                 assert_eq!(engine.network.plan.adds_blocks, adds_blocks);
                 for step in 1..=5 {
-                    let time = Time { step, rate: 0.01 };
+                    let time = Time::new(step, 0.01);
                     engine.step(&Batch::all(&dataset), time).unwrap();
                 }
                 engine.save().unwrap()
@@ -279,7 +279,7 @@ fn a_single_row_by_itself_learns_the_same_as_in_a_row_block() {
             let (expected, usual_gradient) = usual.loss_and_gradient(&batch).unwrap();
             assert!((loss - expected).abs() < 1e-13);
             assert!(difference(&gradient, &usual_gradient) < 1e-13);
-            let time = Time { step, rate: 0.01 };
+            let time = Time::new(step, 0.01);
             let report = short.step(&batch, time).unwrap();
             assert!((report.loss - loss).abs() < 1e-15);
             let expected = usual.step(&batch, time).unwrap();
@@ -308,7 +308,7 @@ fn an_augmented_single_row_goes_through_row_blocks_and_learns_the_same() {
         for step in 1..=20 {
             let rows = [step as u32 % 9];
             let batch = Batch::new(&dataset, Rows::Listed(&rows));
-            engine.step(&batch, Time { step, rate: 0.1 }).unwrap();
+            engine.step(&batch, Time::new(step, 0.1)).unwrap();
         }
         engine.save().unwrap().parameters
     };
@@ -396,10 +396,7 @@ fn what_is_gathered_ahead_is_used_for_those_very_rows_alone() {
         let mut engine = drawn::<f32>(&network, &training, threads);
         assert_eq!(engine.network.plan.caller_updates, threads > 1);
         for (number, batch) in steps.iter().enumerate() {
-            let time = Time {
-                step: number as u64 + 1,
-                rate: 0.1,
-            };
+            let time = Time::new(number as u64 + 1, 0.1);
             engine.step(batch, time).unwrap();
             let next = engine.network.passes + 1;
             let ahead = engine.strategy.ahead().iter();
@@ -440,7 +437,7 @@ fn a_buffer_that_is_filled_again_in_place_never_trains_on_old_rows() {
                 generation: new_generation(),
                 ..Batch::new(&data, Rows::Listed(&rows))
             };
-            engine.step(&batch, Time { step, rate: 0.1 }).unwrap();
+            engine.step(&batch, Time::new(step, 0.1)).unwrap();
             let next = engine.network.passes + 1;
             let ahead = engine.strategy.ahead().iter();
             hits += ahead.filter(|ahead| ahead.is_for(next)).count();
@@ -485,7 +482,7 @@ fn columns_give_the_bits_of_rows() {
                 ..Batch::all(&data)
             };
             let rows = Rows::Listed(&order);
-            let time = Time { step: 1, rate: 0.1 };
+            let time = Time::new(1, 0.1);
             engine.step(&Batch { rows, ..batch }, time).unwrap();
             let loss = engine.evaluate(&batch, None).unwrap();
             (engine.save().unwrap(), loss)

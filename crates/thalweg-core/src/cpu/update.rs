@@ -46,7 +46,8 @@ pub(super) struct Update<'a, T> {
 }
 
 impl<'a, T: Precision> Update<'a, T> {
-    /// What stage number `index`, whose slots begin with `slot`, works on.
+    /// What stage number `index`, whose slots begin with `slot`, works on; λ is multiplied by
+    /// `decay`.
     ///
     /// # Safety
     /// No other thread touches this range of its slots.
@@ -54,14 +55,19 @@ impl<'a, T: Precision> Update<'a, T> {
         &'b self,
         pass: &Pass<T>,
         (index, slot): (usize, usize),
-        range: &Range<usize>,
+        (range, decay): (&Range<usize>, f64),
         p: &'b [T],
         u: &'b mut [T],
     ) -> Strip<'b, T>
     where
         'a: 'b,
     {
-        let count = T::transform(&*self.chain.stages[index]).slots();
+        let stage = T::transform(&*self.chain.stages[index]);
+        let count = stage.slots();
+        let constants = match decay != 1.0 && stage.is_decay() {
+            true => self.constants[index].map(|constant| constant * decay),
+            false => self.constants[index],
+        };
         let slots: [&mut [T]; MAX_SLOTS] = std::array::from_fn(|k| {
             if k >= count {
                 return Default::default();
@@ -72,7 +78,7 @@ impl<'a, T: Precision> Update<'a, T> {
         });
         Strip {
             isa: pass.isa,
-            constants: &self.constants[index],
+            constants,
             p,
             u,
             slots,
@@ -142,7 +148,8 @@ impl<T: Precision> Pass<'_, T> {
                 let stage = T::transform(&**stage);
                 if stage.scope().contains(item.is_weight, item.is_matrix) {
                     let at = (index, slot);
-                    stage.apply(update.strip(self, at, &item.range, parameters, gradient));
+                    let place = (&item.range, item.factors.decay);
+                    stage.apply(update.strip(self, at, place, parameters, gradient));
                 }
                 slot += stage.slots();
             }
@@ -159,11 +166,12 @@ impl<T: Precision> Pass<'_, T> {
     pub unsafe fn descend(&self, item: &Item, update: &Update<T>, u: &[T]) -> f64 {
         // SAFETY: the caller's promise.
         let parameters = unsafe { self.parameters.write(item.range.clone()) };
-        if !descend(self.isa, update.rate, parameters, u) {
+        let rate = update.rate * item.factors.rate;
+        if !descend(self.isa, rate, parameters, u) {
             return RUINED;
         }
         if update.chain.around.measures_change {
-            update.rate * update.rate * reduce::sum_of_squares(self.isa, u)
+            rate * rate * reduce::sum_of_squares(self.isa, u)
         } else {
             0.0
         }

@@ -20,6 +20,7 @@ pub mod row;
 pub mod simd;
 pub mod softmax;
 pub mod transpose;
+pub mod turns;
 
 pub use isa::{Isa, Kernel};
 pub use simd::{Arch, Scalar};

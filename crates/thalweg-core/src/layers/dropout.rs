@@ -99,7 +99,12 @@ impl<T: LayerScalar> Layer<T> for Dropout {
         let row = stride(self.shape.size());
         let values = block.rows * row;
         let (x, y, masks) = (&x[..values], &mut y[..values], &mut stash[..values]);
-        let Mode::Training { seed, step } = block.mode else {
+        let Mode::Training {
+            seed,
+            step,
+            dropout,
+        } = block.mode
+        else {
             y.copy_from_slice(x);
             return;
         };
@@ -107,7 +112,7 @@ impl<T: LayerScalar> Layer<T> for Dropout {
             stream: Stream::new(seed, Purpose::Dropout, step),
             layer: self.index as u64,
             first: block.first,
-            rate: self.rate,
+            rate: self.rate * dropout,
             row,
             masks: &mut *masks,
         });

@@ -32,7 +32,7 @@ pub struct Segment {
     pub shape: Vec<usize>,
     /// Its role in the layer.
     pub role: Role,
-    /// Whether penalties and weight decay act on it: on all but [`Role::Other`].
+    /// Whether penalties and weight decay act on it: not on [`Role::Bias`] and [`Role::Other`].
     pub decays: bool,
     /// Whether it is learned by gradients, and not by [`Layer::track`]; gradients are asked for no
     /// other.
@@ -51,11 +51,28 @@ pub enum Role {
     Lengths,
     /// An embedding table: a vector for each category.
     Table,
-    /// Biases, parameters of normalization, what is not trained.
+    /// What embeds numbers.
+    Curves,
+    /// A factor for each value.
+    Scale,
+    /// What is added to each unit.
+    Bias,
+    /// Parameters of normalization, what is not trained.
     Other,
 }
 
 impl Role {
+    /// The name by which factors on rate and decay select it; empty for [`Role::Other`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Weights | Role::Directions | Role::Lengths => "weight",
+            Role::Table | Role::Curves => "embedding",
+            Role::Scale => "scale",
+            Role::Bias => "bias",
+            Role::Other => "",
+        }
+    }
+
     /// Whether it is a matrix that multiplies the inputs.
     pub fn is_matrix(self) -> bool {
         matches!(self, Role::Weights | Role::Directions)
@@ -75,7 +92,7 @@ impl Segment {
             name: name.into(),
             shape,
             role,
-            decays: role != Role::Other,
+            decays: !matches!(role, Role::Bias | Role::Other),
             is_trained: true,
         }
     }
@@ -89,9 +106,23 @@ impl Segment {
         }
     }
 
+    /// The same, on which neither penalties nor weight decay act.
+    #[must_use]
+    pub fn undecayed(self) -> Self {
+        Self {
+            decays: false,
+            ..self
+        }
+    }
+
     /// Number of parameters.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Inputs of a unit, of a matrix with a row for each unit.
+    pub fn fan_in(&self) -> usize {
+        self.shape.iter().skip(1).product()
     }
 
     /// Whether it has none.

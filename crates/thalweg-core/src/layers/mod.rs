@@ -33,6 +33,7 @@ mod facts;
 mod network;
 mod normalize;
 mod normalized;
+mod numbers;
 mod one_row;
 mod pack;
 mod pool;
@@ -71,6 +72,9 @@ entries! {
     spectral_norm,
     residual,
     embedding,
+    piecewise_linear,
+    periodic,
+    scale,
 }
 
 pub(crate) use activation::Pointwise;
@@ -170,7 +174,7 @@ impl Block<'_> {
 }
 
 /// The purpose of a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mode {
     /// Training: layers that draw random numbers do, keyed by this seed and update.
     Training {
@@ -178,6 +182,8 @@ pub enum Mode {
         seed: u64,
         /// Updates including this one.
         step: u64,
+        /// What multiplies the rate of dropout.
+        dropout: f64,
     },
     /// Evaluation and prediction: nothing is drawn, and rows are independent.
     Evaluation,

@@ -157,7 +157,7 @@ impl Reparametrized {
     /// Segments beside V.
     fn own(&self) -> Vec<Segment> {
         let of = |name: &'static str, length, role| Segment::new(name, vec![length], role);
-        let bias = (self.has_bias).then(|| of("bias", self.units, Role::Other));
+        let bias = (self.has_bias).then(|| of("bias", self.units, Role::Bias));
         let norm = match self.norm {
             Norm::Weight => vec![of("gain", self.units, Role::Lengths)],
             Norm::Spectral => vec![

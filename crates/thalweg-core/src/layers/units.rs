@@ -89,7 +89,7 @@ impl Units {
     /// Weights and bias.
     pub fn segments(&self) -> Vec<Segment> {
         let weight = Segment::new("weight", self.shape.clone(), Role::Weights);
-        let bias = Segment::new("bias", vec![self.count], Role::Other);
+        let bias = Segment::new("bias", vec![self.count], Role::Bias);
         let bias = self.has_bias.then_some(bias);
         [weight].into_iter().chain(bias).collect()
     }

@@ -17,18 +17,18 @@ use crate::registry::{Arguments, Domain, Parameter};
 /// See the module's text.
 #[derive(Debug, Clone, Copy)]
 pub struct AddDecayed {
-    /// What reports call it.
-    pub name: &'static str,
     /// λ.
     pub factor: f64,
+    /// Whether it stands behind an optimizer's rule, and its λ follows a schedule.
+    pub is_decoupled: bool,
 }
 
 impl AddDecayed {
     /// Decoupled decay by the setting of [`weight_decay`].
     pub(super) fn new(arguments: &Arguments) -> Self {
         Self {
-            name: "decay",
             factor: arguments.number("weight_decay"),
+            is_decoupled: true,
         }
     }
 }
@@ -45,7 +45,8 @@ pub(super) const fn weight_decay(default: f64) -> Parameter {
 
 impl fmt::Display for AddDecayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({:e})", self.name, self.factor)
+        let name = if self.is_decoupled { "decay" } else { "l2" };
+        write!(f, "{name}({:e})", self.factor)
     }
 }
 
@@ -53,14 +54,30 @@ impl Stage for AddDecayed {
     fn scope(&self) -> Scope {
         Scope::Weights
     }
+
+    /// λ.
+    fn constants(&self, time: Time, _: usize) -> Constants {
+        let schedule = if self.is_decoupled { time.decay } else { 1.0 };
+        [self.factor * schedule, 0.0, 0.0, 0.0]
+    }
+
+    fn is_decay(&self) -> bool {
+        true
+    }
 }
 
 impl Rule for AddDecayed {
     const SLOTS: usize = 0;
 
     #[inline(always)]
-    fn update<A: Arch, T: Scalar>(self, _: [T; 4], p: T, u: T, _: &mut [T; MAX_SLOTS]) -> T {
-        u + T::from_f64(self.factor) * p
+    fn update<A: Arch, T: Scalar>(
+        self,
+        [lambda, ..]: [T; 4],
+        p: T,
+        u: T,
+        _: &mut [T; MAX_SLOTS],
+    ) -> T {
+        u + lambda * p
     }
 }
 
@@ -85,6 +102,10 @@ impl Stage for AddShared {
     /// λ/m.
     fn constants(&self, _: Time, rows: usize) -> Constants {
         [self.factor / rows as f64, 0.0, 0.0, 0.0]
+    }
+
+    fn is_decay(&self) -> bool {
+        true
     }
 }
 
@@ -120,14 +141,29 @@ impl Stage for AddSigns {
     fn scope(&self) -> Scope {
         Scope::Weights
     }
+
+    /// λ.
+    fn constants(&self, _: Time, _: usize) -> Constants {
+        [self.factor, 0.0, 0.0, 0.0]
+    }
+
+    fn is_decay(&self) -> bool {
+        true
+    }
 }
 
 impl Rule for AddSigns {
     const SLOTS: usize = 0;
 
     #[inline(always)]
-    fn update<A: Arch, T: Scalar>(self, _: [T; 4], p: T, u: T, _: &mut [T; MAX_SLOTS]) -> T {
-        u + T::from_f64(self.factor) * sign(p)
+    fn update<A: Arch, T: Scalar>(
+        self,
+        [lambda, ..]: [T; 4],
+        p: T,
+        u: T,
+        _: &mut [T; MAX_SLOTS],
+    ) -> T {
+        u + lambda * sign(p)
     }
 }
 

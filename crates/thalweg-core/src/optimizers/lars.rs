@@ -10,7 +10,7 @@ use std::fmt;
 
 use super::decay::weight_decay;
 use super::sgd::HeavyBall;
-use super::{Chain, Scope, Stage, Strip, Transform, number};
+use super::{Chain, Constants, Scope, Stage, Strip, Time, Transform, number};
 use crate::kernels::{Scalar, reduce};
 use crate::registry::{Description, Domain, Entry};
 
@@ -36,18 +36,28 @@ impl Stage for LayerRate {
     fn is_whole(&self) -> bool {
         true
     }
+
+    /// λ.
+    fn constants(&self, time: Time, _: usize) -> Constants {
+        [self.decay * time.decay, 0.0, 0.0, 0.0]
+    }
+
+    fn is_decay(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Scalar> Transform<T> for LayerRate {
     fn apply(&self, strip: Strip<T>) {
         let norm = |values: &[T]| reduce::sum_of_squares(strip.isa, values).sqrt();
         let (w, g) = (norm(strip.p), norm(strip.u));
+        let [lambda, ..] = strip.constants;
         let ratio = if w > 0.0 && g > 0.0 {
-            self.trust * w / (g + self.decay * w + self.epsilon)
+            self.trust * w / (g + lambda * w + self.epsilon)
         } else {
             1.0
         };
-        let (ratio, decay) = (T::from_f64(ratio), T::from_f64(self.decay));
+        let (ratio, decay) = (T::from_f64(ratio), T::from_f64(lambda));
         for (u, p) in strip.u.iter_mut().zip(strip.p) {
             *u = ratio * (*u + decay * *p);
         }

@@ -57,6 +57,22 @@ pub struct Time {
     pub step: u64,
     /// Learning rate η of this update.
     pub rate: f64,
+    /// What multiplies λ of decoupled decay.
+    pub decay: f64,
+    /// What multiplies the rate of dropout.
+    pub dropout: f64,
+}
+
+impl Time {
+    /// With decay and dropout as their settings are.
+    pub const fn new(step: u64, rate: f64) -> Self {
+        Self {
+            step,
+            rate,
+            decay: 1.0,
+            dropout: 1.0,
+        }
+    }
 }
 
 /// Numbers that a stage needs in an update and that do not differ between parameters, such as bias
@@ -105,6 +121,12 @@ pub trait Stage: Send + Sync + fmt::Display {
     fn constants(&self, _time: Time, _rows: usize) -> Constants {
         [0.0; 4]
     }
+
+    /// Whether its constants are proportional to λ of a penalty or of decay, which a tensor's own
+    /// factor multiplies.
+    fn is_decay(&self) -> bool {
+        false
+    }
 }
 
 /// A stage as its file states it: the update of one parameter.
@@ -130,7 +152,7 @@ pub struct Strip<'a, T> {
     /// Instruction set.
     pub isa: Isa,
     /// Of the stage, in this step.
-    pub constants: &'a Constants,
+    pub constants: Constants,
     /// The parameters.
     pub p: &'a [T],
     /// u so far, as long as `p`; padding is zero and has to stay so.
@@ -263,8 +285,8 @@ impl Chain {
         }
         if training.l2 > 0.0 {
             front.push(Box::new(decay::AddDecayed {
-                name: "l2",
                 factor: training.l2,
+                is_decoupled: false,
             }));
         }
         if training.l2_sum > 0.0 {

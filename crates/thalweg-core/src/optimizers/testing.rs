@@ -26,7 +26,7 @@ pub fn follows(
         let mut state = vec![[0.0; MAX_SLOTS]; theta.len()];
         for step in 1..=20 {
             let rate = 0.1 / step as f64;
-            let time = Time { step, rate };
+            let time = Time::new(step, rate);
             let slope = |i: usize, p: f64| p - (i as f64 + step as f64).cos();
             let mut u: Vec<f64> = (theta.iter().enumerate())
                 .map(|(i, p)| slope(i, *p))
@@ -38,7 +38,7 @@ pub fn follows(
                 let mut own = own.iter_mut();
                 stage.apply(Strip {
                     isa,
-                    constants: &stage.constants(time, 1),
+                    constants: stage.constants(time, 1),
                     p: &theta,
                     u: &mut u,
                     slots: std::array::from_fn(|_| own.next().map_or(&mut [][..], |slot| slot)),

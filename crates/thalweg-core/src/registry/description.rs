@@ -158,10 +158,12 @@ impl Arguments {
         }
     }
 
-    /// A parameter with [`Domain::Numbers`].
+    /// A parameter with [`Domain::Numbers`] or [`Domain::NumbersOrAuto`]; empty if it is left to
+    /// the entry.
     pub fn numbers(&self, name: &str) -> &[f64] {
         match self.0.settings.get(name) {
             Some(Setting::Numbers(numbers)) => numbers,
+            Some(Setting::Text(word)) if word == AUTO => &[],
             _ => unreachable!("{UNDECLARED}: numbers `{name}`"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AnyRegistry, Choice, Setting};
+use super::{AnyRegistry, Choice, Factors, Setting};
 use crate::error::Result;
 
 /// What a hyper-parameter may be.
@@ -28,6 +28,10 @@ pub enum Domain {
     /// Numbers in an interval without its ends, in order; at least one. Text with commas between
     /// them is read, too.
     Numbers(f64, f64),
+    /// Finite numbers, in order, or `auto`: those that suit.
+    NumbersOrAuto,
+    /// Factors of tensors by these roles or by paths below `layers`: see [`Factors`].
+    Factors(&'static [&'static str]),
     /// One of these words.
     Word(&'static [&'static str]),
     /// An entry of another registry (or of the same one, which is why it is a function), by its
@@ -121,10 +125,12 @@ impl Domain {
             (Domain::Word(words), Setting::Text(word)) if words.contains(&word.as_str()) => {
                 Some(setting.clone())
             }
-            (Domain::ChoiceOrAuto(_) | Domain::IntegersOrAuto(..), Setting::Text(name))
-                if name == AUTO =>
-            {
-                Some(setting.clone())
+            (
+                Domain::ChoiceOrAuto(_) | Domain::IntegersOrAuto(..) | Domain::NumbersOrAuto,
+                Setting::Text(name),
+            ) if name == AUTO => Some(setting.clone()),
+            (Domain::NumbersOrAuto, _) => {
+                Domain::Numbers(f64::NEG_INFINITY, f64::INFINITY).admit(setting)?
             }
             (
                 Domain::Integers(low, high) | Domain::IntegersOrAuto(low, high),
@@ -146,6 +152,12 @@ impl Domain {
                 let inside = |list: &Vec<f64>| list.iter().all(|x| *x > low && *x < high);
                 let numbers = numbers.filter(|list| !list.is_empty() && inside(list));
                 numbers.map(Setting::Numbers)
+            }
+            (Domain::Factors(roles), Setting::Text(text)) => {
+                let is_name = |name: &str| roles.contains(&name) || name.starts_with("layers.");
+                let factors = text.parse::<Factors>().ok();
+                let factors = factors.filter(|factors| factors.names().all(is_name));
+                factors.map(|factors| Setting::Text(factors.to_string()))
             }
             (Domain::Named { many: true, .. }, Setting::Choices(_)) => Some(setting.clone()),
             (Domain::Named { many: false, .. }, Setting::Text(_) | Setting::Choice(_)) => {
@@ -204,6 +216,11 @@ impl fmt::Display for Domain {
             }
             Domain::Numbers(low, high) => {
                 write!(f, "numbers > {low} and < {high}, with commas between them")
+            }
+            Domain::NumbersOrAuto => f.write_str("auto or a list of numbers"),
+            Domain::Factors(roles) => {
+                let roles = roles.join(", ");
+                write!(f, "factors ≥ 0 by role ({roles}) or layer, such as weight=0.1,layers.2=0.5")
             }
             Domain::Word(words) => f.write_str(&words.join(" or ")),
             Domain::Choice(kind) => write!(f, "an entry of `thalweg list {}`", kind().name()),

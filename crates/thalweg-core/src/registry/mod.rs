@@ -19,10 +19,13 @@ use crate::error::{Error, Result};
 
 mod description;
 mod domain;
+mod factors;
 mod setting;
 
 pub use description::{Arguments, Default, Description, Parameter};
 pub use domain::{AUTO, Domain};
+pub use factors::Factors;
+pub(crate) use factors::leads_to;
 pub use setting::{Choice, Setting};
 
 /// A row of a registry: its description and how it is made from validated settings and, for a

@@ -42,14 +42,24 @@ impl fmt::Display for Setting {
             Setting::Number(number) => write!(f, "{number}"),
             Setting::Text(text) => write!(f, "{text}"),
             Setting::Choice(choice) => write!(f, "{choice}"),
-            Setting::Integers(integers) => write!(f, "{integers:?}"),
-            Setting::Numbers(numbers) => write!(f, "{numbers:?}"),
+            Setting::Integers(integers) => write_list(f, integers),
+            Setting::Numbers(numbers) => write_list(f, numbers),
             Setting::Choices(choices) => {
                 let names: Vec<String> = choices.iter().map(Choice::to_string).collect();
                 write!(f, "[{}]", names.join(", "))
             }
         }
     }
+}
+
+/// A list for people, who do not want all of many numbers.
+fn write_list<T: fmt::Debug>(f: &mut fmt::Formatter<'_>, list: &[T]) -> fmt::Result {
+    const SHOWN: usize = 12;
+    if list.len() <= SHOWN {
+        return write!(f, "{list:?}");
+    }
+    let first: Vec<String> = list[..3].iter().map(|item| format!("{item:?}")).collect();
+    write!(f, "[{}, … {} more]", first.join(", "), list.len() - first.len())
 }
 
 impl Setting {

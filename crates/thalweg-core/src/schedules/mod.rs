@@ -1,4 +1,4 @@
-//! Schedules: the learning rate as a pure function of progress.
+//! Schedules: the learning rate as a pure function of progress; decay and dropout likewise.
 //!
 //! A schedule gives a factor that multiplies the base rate. It keeps no state, so a resumed run
 //! needs nothing but the step.
@@ -19,6 +19,7 @@ entries! {
     inverse_sqrt,
     one_cycle,
     coslog4,
+    flat_cosine,
 }
 
 /// How far training has come.

@@ -34,12 +34,13 @@ impl RuleKind {
 impl RunRule {
     /// All rules, file by file.
     pub fn all() -> impl Iterator<Item = &'static RunRule> {
-        use super::{averages, batches, penalties, rate, stop, training};
+        use super::{averages, batches, factors, penalties, rate, stop, training};
         [
             penalties::RULES,
             training::RULES,
             batches::RULES,
             rate::RULES,
+            factors::RULES,
             averages::RULES,
             stop::RULES,
         ]
@@ -64,7 +65,7 @@ impl Field {
             Domain::Number { .. } => Some("X"),
             Domain::Integer(..) => Some("N"),
             Domain::Word(_) => Some("HOW"),
-            Domain::Choices(_) | Domain::Named { many: true, .. } => Some("LIST"),
+            Domain::Choices(_) | Domain::Factors(_) | Domain::Named { many: true, .. } => Some("LIST"),
             _ => Some("NAME"),
         }
     }

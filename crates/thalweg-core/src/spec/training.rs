@@ -4,12 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::batches::{Batches, Reduction};
+use super::factors::Parametrization;
 use super::penalties::PENALTIES;
 use super::rate::{Plateau, ScaleRate};
 use super::rule::{Field, Flag, InSolver, MOST, RuleKind, RunRule};
 use super::stop::Stop;
 use crate::precision::Dtype;
-use crate::registry::{Choice, Default, Description, Domain, Parameter};
+use crate::registry::{Choice, Default, Description, Domain, Factors, Parameter};
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,21 @@ pub struct TrainingSpec {
     pub optimizer: Choice,
     /// How the learning rate changes.
     pub schedule: Choice,
+    /// How the λ of decoupled decay changes: a factor, as of the rate.
+    #[serde(default = "constant", skip_serializing_if = "is_constant")]
+    pub decay_schedule: Choice,
+    /// How the rate of dropout changes: a factor, as of the learning rate.
+    #[serde(default = "constant", skip_serializing_if = "is_constant")]
+    pub dropout_schedule: Choice,
+    /// Factors on the learning rate of tensors, by role or layer.
+    #[serde(default, skip_serializing_if = "Factors::is_empty")]
+    pub rate_factors: Factors,
+    /// Factors on the decay of tensors, by role or layer.
+    #[serde(default, skip_serializing_if = "Factors::is_empty")]
+    pub decay_factors: Factors,
+    /// How rates follow the sizes of layers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub parametrization: Parametrization,
     /// How rows become mini-batches.
     #[serde(default, skip_serializing_if = "is_default")]
     pub batches: Batches,
@@ -87,6 +103,14 @@ fn is_default<T: std::default::Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+fn constant() -> Choice {
+    Choice::new("constant")
+}
+
+fn is_constant(schedule: &Choice) -> bool {
+    *schedule == constant()
+}
+
 /// Plain gradient descent in single precision, one epoch of batches of 32 shuffled rows at rate
 /// 0.01.
 impl std::default::Default for TrainingSpec {
@@ -109,7 +133,12 @@ impl std::default::Default for TrainingSpec {
             seed: 0,
             dtype: Dtype::F32,
             optimizer: Choice::new("gd"),
-            schedule: Choice::new("constant"),
+            schedule: constant(),
+            decay_schedule: constant(),
+            dropout_schedule: constant(),
+            rate_factors: Factors::default(),
+            decay_factors: Factors::default(),
+            parametrization: Parametrization::default(),
             batches: Batches::default(),
             stop: Stop::default(),
             plateau: None,
@@ -130,6 +159,8 @@ pub(super) const RULES: &[&RunRule] = &[
     &PATIENCE,
     &OPTIMIZER,
     &SCHEDULE,
+    &DECAY_SCHEDULE,
+    &DROPOUT_SCHEDULE,
     &AUGMENT,
     &DTYPE,
     &SEED,
@@ -368,6 +399,57 @@ const SCHEDULE: RunRule = RunRule {
         "schedule",
         Flag::new("--schedule", "Training", "How the learning rate changes"),
         InSolver::Unused("finds its own steps"),
+    )],
+};
+
+/// The parameter of a schedule beside that of the rate.
+const fn other_schedule(name: &'static str) -> Parameter {
+    let domain = Domain::Named {
+        kind: "schedule",
+        many: false,
+    };
+    Parameter::new(name, "which of them", Default::Text("constant"), domain)
+}
+
+/// How decay changes.
+const DECAY_SCHEDULE: RunRule = RunRule {
+    kind: RuleKind::Run,
+    description: Description {
+        name: "decay_schedule",
+        summary: "How the λ of decoupled decay changes: see schedules",
+        equation: "λ_t = λ·s(t)",
+        source: "Holzmüller, Grinsztajn & Steinwart 2024 (RealMLP)",
+        parameters: &[other_schedule("decay_schedule")],
+    },
+    fields: &[Field::with_flag(
+        "decay_schedule",
+        Flag::new(
+            "--decay-schedule",
+            "Training",
+            "How weight decay changes: a schedule, such as flat_cosine",
+        ),
+        InSolver::Refused,
+    )],
+};
+
+/// How dropout changes.
+const DROPOUT_SCHEDULE: RunRule = RunRule {
+    kind: RuleKind::Run,
+    description: Description {
+        name: "dropout_schedule",
+        summary: "How the rate of dropout changes: see schedules",
+        equation: "p_t = p·s(t)",
+        source: "Holzmüller, Grinsztajn & Steinwart 2024 (RealMLP)",
+        parameters: &[other_schedule("dropout_schedule")],
+    },
+    fields: &[Field::with_flag(
+        "dropout_schedule",
+        Flag::new(
+            "--dropout-schedule",
+            "Training",
+            "How dropout changes: a schedule, such as flat_cosine",
+        ),
+        InSolver::Refused,
     )],
 };
 

@@ -7,6 +7,7 @@ use crate::engine::{Batch, Engine, StepReport};
 use crate::error::{Error, Result};
 use crate::observe::{Best, EpochReport};
 use crate::optimizers::Time;
+use crate::schedules::Progress;
 use crate::solvers::{Advance, Objective};
 use crate::source::{RowSource, scan};
 
@@ -66,7 +67,8 @@ impl Run<'_> {
 
     /// An update with the next mini-batch.
     fn mini_batch(&mut self) -> Result<StepReport> {
-        let rate = self.rate();
+        let progress = self.progress();
+        let rate = self.rate(progress);
         let request = self.order.batch(self.epoch, self.sums.steps as usize);
         let rows = request.rows.len();
         let batch = Batch {
@@ -77,6 +79,8 @@ impl Run<'_> {
         let time = Time {
             step: self.step,
             rate: rate * self.spec.batches.weight(rows, self.spec.batch_size),
+            decay: self.decay_schedule.factor(progress),
+            dropout: self.dropout_schedule.factor(progress),
         };
         let epoch = self.epoch + 1;
         let report = (self.engine.step(&batch, time)).map_err(|e| in_epoch(e, epoch))?;
@@ -126,8 +130,7 @@ impl Run<'_> {
     }
 
     /// η of the next update.
-    fn rate(&self) -> f64 {
-        let progress = self.progress();
+    fn rate(&self, progress: Progress) -> f64 {
         let scale = self.spec.scale_rate.map_or(1.0, |scale| {
             scale.factor(self.spec.batch_size, progress.epochs())
         });

@@ -139,7 +139,7 @@ impl<'a> Case<'a> {
     /// The worst relative error of what a training step changes without a gradient.
     fn tracked(&mut self) -> f64 {
         let dataset = self.dataset(vec![0.0; floats(self.golden, "direction").len()]);
-        let time = Time { step: 1, rate: 0.0 };
+        let time = Time::new(1, 0.0);
         self.engine.step(&Batch::all(&dataset), time).unwrap();
         let (saved, front) = (
             self.engine.save().unwrap().parameters,
@@ -189,7 +189,12 @@ impl<'a> Case<'a> {
 #[test]
 fn layers_have_the_values_and_gradients_of_pytorch() {
     let mut compared = Vec::new();
-    for file in ["layers_lists", "layers_windows", "layers_images"] {
+    for file in [
+        "layers_lists",
+        "layers_windows",
+        "layers_images",
+        "layers_numbers",
+    ] {
         let golden = golden(&format!("pytorch/{file}.json"));
         for case in list(&golden, "cases") {
             let name = case["name"].as_str().unwrap();

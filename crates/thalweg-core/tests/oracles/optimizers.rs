@@ -109,15 +109,7 @@ fn replay(spec: &TrainingSpec, golden: &Value, steps: &[usize]) -> Vec<Vec<f64>>
             ),
             weights: None,
         };
-        let time = Time {
-            step: t as u64 + 1,
-            rate: spec.learning_rate
-                * schedule.factor(Progress {
-                    step: t as u64,
-                    steps: 100,
-                    steps_per_epoch: 1,
-                }),
-        };
+        let time = Time::new(t as u64 + 1, spec.learning_rate * schedule.factor(Progress { step: t as u64, steps: 100, steps_per_epoch: 1, }));
         engine
             .step(&Batch::new(&dataset, Rows::Range(0, 1)), time)
             .unwrap();
@@ -171,7 +163,7 @@ fn decay_spares_biases() {
         // At the target, so that decay is all that moves anything.
         let dataset = pairs(&[(1.0, 5.0)]);
         engine
-            .step(&Batch::all(&dataset), Time { step: 1, rate: 0.1 })
+            .step(&Batch::all(&dataset), Time::new(1, 0.1))
             .unwrap();
         let factor = if optimizer == "adamw" { 0.01 } else { l2 };
         assert_eq!(

@@ -41,6 +41,9 @@ fn schedule_of(file: &str, case: &Value) -> Choice {
         ("pytorch", "step") => with("step_decay", &["gamma"])
             .with("epochs", Setting::Number(number(settings, "step_size"))),
         (_, "inverse_time") => with("inverse_time", &["decay"]),
+        ("closed_form", "flat_cosine") => {
+            with("flat_cosine", &["flat"]).with("floor", floor("minimum"))
+        }
         ("closed_form", "polynomial") => {
             with("polynomial", &["power"]).with("floor", floor("minimum"))
         }

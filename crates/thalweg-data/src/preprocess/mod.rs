@@ -27,7 +27,7 @@ pub use extend::Extend;
 pub use fit::Blocks;
 pub(crate) use identifier::identifier_note;
 pub(crate) use numeric::NumericFit;
-pub use numeric::{Numeric, Scaling};
+pub use numeric::{Numeric, Scaling, quantile_edges};
 pub use options::{Balanced, ClassWeight, FitOptions, TargetTransform};
 pub use target_scaling::{Curve, TargetScaling};
 pub use thalweg_core::precision::Dtype;
@@ -148,6 +148,31 @@ impl Preprocessing {
         inputs
             .filter_map(|input| Some((input.name.as_str(), codes(input)?)))
             .collect()
+    }
+
+    /// The network inputs, counted from 0, that are amounts: numbers and days, and the values of
+    /// rows that are taken as they are; no categories, no marks of what is missing, no pixels.
+    pub fn quantities(&self) -> Vec<usize> {
+        let mut quantities = Vec::new();
+        let mut first = 0;
+        for input in &self.inputs {
+            match &input.encoding {
+                Encoding::Numeric(_) | Encoding::Date(_) => quantities.push(first),
+                Encoding::Image { shape, .. } if shape.len() == 1 => {
+                    quantities.extend(first..first + shape[0]);
+                }
+                Encoding::Matrix { places } => {
+                    let mut place = first;
+                    for numeric in places.iter().flatten() {
+                        quantities.push(place);
+                        place += numeric.width();
+                    }
+                }
+                _ => {}
+            }
+            first += input.encoding.width();
+        }
+        quantities
     }
 
     /// Shape of the network's input: that of the images where the data are images, else

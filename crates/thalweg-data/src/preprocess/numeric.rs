@@ -348,6 +348,14 @@ impl Sorted {
     }
 }
 
+/// The quantiles at 0, 1/bins, 2/bins, …, 1 of values, weighted where they have weights: the edges
+/// of bins of equal shares. Edges of values that repeat often may be equal.
+pub fn quantile_edges(values: Vec<f64>, weights: Option<Vec<f64>>, bins: usize) -> Vec<f64> {
+    let sorted = Sorted::of(values, weights);
+    let edge = |number| sorted.quantile(number as f64 / bins as f64);
+    (0..=bins).map(edge).collect()
+}
+
 /// Quantile of sorted values, linear between neighbours (NumPy's default).
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * sorted.len().saturating_sub(1) as f64;
@@ -423,6 +431,17 @@ mod tests {
         // numpy: np.average([3, -1, 0.25, 9, 2], weights=[2, 1, 5, 1, 4]) = 1.7884615384615385
         let mean = fit(&values, Some(&weights), Scaling::Standard).center;
         assert!((mean - 1.788_461_538_461_538_5).abs() < 1e-15);
+    }
+
+    #[test]
+    fn edges_are_quantiles_and_whole_weights_repeat_values() {
+        // numpy: np.quantile([3, -1, 0.25, 9, 2, 2], [0, .25, .5, .75, 1])
+        let values = vec![3.0, -1.0, 0.25, 9.0, 2.0, 2.0];
+        let edges = quantile_edges(values, None, 4);
+        assert_eq!(edges, [-1.0, 0.6875, 2.0, 2.75, 9.0]);
+        let values = vec![3.0, -1.0, 0.25, 9.0, 2.0];
+        let weights = vec![1.0, 1.0, 1.0, 1.0, 2.0];
+        assert_eq!(quantile_edges(values, Some(weights), 4), edges);
     }
 
     #[test]

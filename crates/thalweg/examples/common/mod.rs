@@ -118,7 +118,7 @@ pub fn path(
     let mut path = Vec::new();
     for step in 1..=steps {
         let theta = engine.save_parameters()?;
-        let loss = engine.step(&batch, Time { step, rate })?.loss;
+        let loss = engine.step(&batch, Time::new(step, rate))?.loss;
         path.push((theta, loss));
     }
     path.push((engine.save_parameters()?, engine.evaluate(&batch, None)?));

@@ -415,7 +415,43 @@ pub const OWN: &[Own] = &[
         "FILE",
         Values::Path,
     )
-    .excludes(&["--hidden", "--activation", "--dropout", "--initializer"]),
+    .excludes(&[
+        "--hidden",
+        "--activation",
+        "--dropout",
+        "--initializer",
+        "--embed-numbers",
+        "--scale-layer",
+        "--no-scale-layer",
+    ]),
+    own(
+        "mlp.embed_numbers",
+        Flag::new(
+            "--embed-numbers",
+            NETWORK,
+            "Give the network a learned vector of each number beside it: piecewise_linear, bent at quantiles, periodic, or none",
+        ),
+        "HOW",
+        Values::In(Domain::Word(&["piecewise_linear", "periodic", "none"])),
+    )
+    .of_model(),
+    switch(
+        "mlp.scale_layer",
+        Flag::new(
+            "--scale-layer",
+            NETWORK,
+            "Multiply each input of the first dense layer by a learned factor; --lr-factors scale=X gives it a rate of its own",
+        ),
+        "true",
+    )
+    .excludes(&["--no-scale-layer"])
+    .of_model(),
+    switch(
+        "mlp.scale_layer",
+        Flag::new("--no-scale-layer", NETWORK, "Leave such a layer out"),
+        "false",
+    )
+    .of_model(),
     own(
         "mlp.dropout",
         Flag::new(
@@ -507,6 +543,17 @@ pub const OWN: &[Own] = &[
         "HOW",
         Values::Text,
     ),
+    switch(
+        "judging.temperature",
+        Flag::new(
+            "--temperature",
+            "Training",
+            "After training, divide the logits by the number that gives the validation rows the least cross-entropy, so \
+             that probabilities mean what they say",
+        ),
+        "true",
+    )
+    .excludes(&["--no-validation"]),
     own(
         "interval",
         Flag::new(

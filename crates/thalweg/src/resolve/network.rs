@@ -6,31 +6,40 @@ use thalweg_core::error::Error;
 use thalweg_core::layers::{self, LAYERS};
 use thalweg_core::registry::{AUTO, AnyRegistry, Choice, Setting};
 use thalweg_core::spec::NetworkSpec;
+use serde_json::Value;
 use thalweg_data::Preprocessing;
 
 use crate::config::Config;
 use crate::error::Result;
 use crate::network_file::{EMBEDDING, NetworkFile, embedding};
-use crate::request::Request;
+use crate::numbers;
+use crate::request::{NONE, Request};
+use crate::rows::RunRows;
 
-/// Changes the network as requested, for rows of this preprocessing; gives the layers that
-/// it states, if it does.
+/// The layer of factors in front of the first dense one.
+const SCALE: &str = "scale";
+
+/// Changes the network as requested, for these rows; gives the layers that the request states, if
+/// it does.
 pub fn apply(
     request: &Request,
     network: &mut NetworkSpec,
-    preprocessing: &Preprocessing,
+    rows: &RunRows,
 ) -> Result<Option<NetworkFile>> {
+    let preprocessing = &rows.preprocessing;
     let (codes, outputs) = (preprocessing.codes(), preprocessing.output_width());
     network.inputs = preprocessing.input_width();
     let file = request.network()?;
     match &file {
         Some(file) => {
-            let rows = preprocessing.input_shape();
-            (network.image, network.layers) = file.resolve(&rows, &codes, outputs)?;
+            let shape = preprocessing.input_shape();
+            let fill = |layer: Choice, before: &[Choice]| of_data(layer, before, rows);
+            (network.image, network.layers) = file.resolve(&shape, &codes, outputs, &fill)?;
         }
         None => {
             shape(network, request, outputs)?;
             embed(network, &codes);
+            numbers::fill_all(network, rows)?;
         }
     }
     Ok(file)
@@ -39,8 +48,9 @@ pub fn apply(
 /// Refuses to change the hidden layers of a network that are not all alike: it would reach some of
 /// them alone.
 pub fn check_plain(request: &Request, network: Option<&NetworkSpec>) -> Result<()> {
-    let is_alike =
-        |layer: &Choice| ["dense", "dropout", "embedding"].contains(&layer.name.as_str());
+    let is_alike = |layer: &Choice| {
+        is_front(layer) || ["dense", "dropout"].contains(&layer.name.as_str())
+    };
     let other = network.and_then(|network| network.layers.iter().find(|layer| !is_alike(layer)));
     let is_linear = !request.has("mlp.hidden")
         && network.is_some_and(|network| {
@@ -135,10 +145,51 @@ pub fn check_outputs(config: &Config, expected: usize) -> Result<()> {
     Ok(())
 }
 
-/// The embedding that is there, hidden layers of the widths that are set, or those that are there,
+/// A layer of a file with what it leaves to the data.
+fn of_data(layer: Choice, before: &[Choice], rows: &RunRows) -> thalweg_core::Result<Choice> {
+    if !numbers::is_left(&layer) {
+        return Ok(layer);
+    }
+    let subject = layer.name.clone();
+    numbers::fill(layer, before, rows)?.ok_or_else(|| {
+        let found = "rows without numbers of more than two values";
+        Error::invalid(subject, found, "such numbers").remedy("leave the layer out")
+    })
+}
+
+/// Whether a layer stands in front of the hidden layers: an embedding, or a scale.
+fn is_front(layer: &Choice) -> bool {
+    layer.name == EMBEDDING || layer.name == SCALE || numbers::embeds(layer)
+}
+
+/// The layers in front as the request changes them.
+fn front(network: &NetworkSpec, request: &Request) -> Result<Vec<Choice>> {
+    let layers = network.layers.iter();
+    let mut front: Vec<Choice> = layers.take_while(|layer| is_front(layer)).cloned().collect();
+    if let Some(choice) = request.choice("mlp.embed_numbers") {
+        let at = usize::from(front.first().is_some_and(|first| first.name == EMBEDDING));
+        front.retain(|layer| !numbers::embeds(layer));
+        front.splice(at..at, (choice.name != NONE).then_some(choice));
+    }
+    for layer in front.iter_mut().filter(|layer| numbers::embeds(layer)) {
+        if request.has_settings("embed_numbers") {
+            numbers::forget(layer);
+            *layer = request.with_settings(layer.clone(), "embed_numbers")?;
+        }
+    }
+    if let Some(has_scale) = request.get("mlp.scale_layer").and_then(Value::as_bool) {
+        front.retain(|layer| layer.name != SCALE);
+        front.extend(has_scale.then(|| Choice::new(SCALE)));
+    }
+    Ok(front)
+}
+
+/// The layers in front, hidden layers of the widths that are set, or those that are there,
 /// with the activation, the dropout and the initializer of the request; an output layer that fits.
 fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result<()> {
     let widths = request.hidden();
+    let in_front = front(network, request)?;
+    network.layers.splice(..network.layers.iter().take_while(|layer| is_front(layer)).count(), []);
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
     let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
     let dropout = network
@@ -161,11 +212,7 @@ fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result
             let units = Setting::Integer(units as i64);
             model.clone().with("units", units)
         };
-        // What it embeds, and how, is no hidden layer.
-        let embedding = (network.layers.first().cloned()).filter(|first| first.name == EMBEDDING);
-        network.layers = (embedding.into_iter())
-            .chain(widths.iter().map(layer))
-            .collect();
+        network.layers = widths.iter().map(layer).collect();
         network.image = None;
     }
     for layer in &mut network.layers {
@@ -187,6 +234,7 @@ fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result
     for layer in &mut network.layers {
         change(layer, "initializer", request)?;
     }
+    network.layers.splice(..0, in_front);
     Ok(())
 }
 

@@ -22,7 +22,7 @@ fn at(network: &NetworkSpec, spec: &TrainingSpec, parameters: &[f64]) -> Box<dyn
 
 fn step(engine: &mut dyn Engine, dataset: &Dataset, rate: f64) -> Vec<f64> {
     engine
-        .step(&Batch::all(dataset), Time { step: 1, rate })
+        .step(&Batch::all(dataset), Time::new(1, rate))
         .unwrap();
     engine.save().unwrap().parameters
 }
@@ -184,7 +184,7 @@ fn one_weight_has_the_minimum_and_the_gradients_of_its_batches() {
         let rate = rows.len() as f64 / curvature;
         let mut engine = at(&network, &descent(0.1, 4, 1), &[0.0]);
         engine
-            .step(&Batch::new(&dataset, rows), Time { step: 1, rate })
+            .step(&Batch::new(&dataset, rows), Time::new(1, rate))
             .unwrap();
         engine.save().unwrap().parameters[0]
     };

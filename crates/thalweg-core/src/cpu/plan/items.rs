@@ -33,7 +33,8 @@ impl Plan {
                 Cut::Parts => (is_weight.into(), is_matrix.into()),
                 Cut::Tensors => (planned.layer, planned.tile.segment),
             };
-            let key = Some((part, is_trained));
+            let factors = layer.factors[planned.tile.segment];
+            let key = Some((part, is_trained, factors));
             match items.last_mut() {
                 // A tile of a layer that uses its parameters at many places is work enough.
                 Some(item)
@@ -50,6 +51,7 @@ impl Plan {
                     is_weight,
                     is_matrix,
                     is_trained,
+                    factors,
                 }),
             }
             last_key = key;
@@ -89,6 +91,7 @@ impl Plan {
                     of: (index, number),
                     is_weight,
                     is_matrix,
+                    factors: planned.factors[number],
                     is_constrained: segment.role.is_constrained(),
                     rows,
                     columns: segment.len() / rows,

@@ -1,7 +1,7 @@
 //! Unfolding a network: parts and their layers become steps over row blocks, with places in the
 //! arena and in θ.
 
-use super::{At, Plan, PlannedLayer, PlannedTile, Step};
+use super::{At, Factors, Plan, PlannedLayer, PlannedTile, Step};
 use crate::cpu::precision::Precision;
 use crate::kernels::Isa;
 use crate::layers::{AnyLayer, Node, Order, Part, Pointwise, Reorder};
@@ -150,6 +150,7 @@ impl Plan {
             derived: self.derived..self.derived + sizes.derived,
             prepared: self.prepared..self.prepared + facts.prepared,
             summary: self.summary..self.summary + facts.statistics,
+            factors: vec![Factors::default(); layer.segments().len()],
             layer,
             facts,
         };

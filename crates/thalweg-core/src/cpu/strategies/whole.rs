@@ -382,7 +382,8 @@ impl<T: Precision> Views<'_, T> {
                     unsafe {
                         let p = pass.parameters.read(item.range.clone());
                         let u = self.u.write(item.range.clone());
-                        stage.apply(update.strip(pass, at, &item.range, p, u));
+                        let place = (&item.range, item.factors.decay);
+                        stage.apply(update.strip(pass, at, place, p, u));
                     }
                 }
                 continue;
@@ -395,7 +396,8 @@ impl<T: Precision> Views<'_, T> {
                 unsafe {
                     let p = pass.parameters.read(tensor.range.clone());
                     let u = self.u.write(tensor.range.clone());
-                    let mut strip = update.strip(pass, at, &tensor.range, p, u);
+                    let place = (&tensor.range, tensor.factors.decay);
+                    let mut strip = update.strip(pass, at, place, p, u);
                     let start = member.index * self.room_length;
                     strip.tensor = WholeTensor {
                         rows: tensor.rows,

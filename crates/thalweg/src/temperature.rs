@@ -1,0 +1,276 @@
+//! Temperature: probabilities that mean what they say. After training, the logits are divided by the
+//! T that gives the validation rows the least cross-entropy (Guo, Pleiss, Sun & Weinberger 2017);
+//! the last layer takes it up, W ← W/T and b ← b/T, so that whatever reads the model has it.
+//!
+//! Classes are told apart as before. So that a few rows without an error do not make T tiny, a label
+//! of n rows counts with probability (n + 1)/(n + 2) (Platt 1999). The derivative of the
+//! cross-entropy by β = 1/T, Σ w·(Σ p·z − Σ t·z), rises with β: its zero is found by bisection.
+
+use std::ops::Range;
+
+use thalweg_core::dataset::{DatasetRef, TargetsRef};
+use thalweg_core::engine::{Batch, Engine, ParameterInfo};
+use thalweg_core::losses::{LOSSES, Link};
+use thalweg_core::metrics::Decision;
+use thalweg_core::spec::NetworkSpec;
+
+use crate::error::Result;
+
+/// T is between this and its reciprocal.
+const LEAST: f64 = 0.05;
+/// Where a probability is less than this, it is not told from 0.
+const TINY: f64 = 1e-300;
+
+/// Where θ has the last layer, if that is linear: dense and without activation.
+///
+/// # Errors
+/// If the network is not valid.
+fn last_layer(tensors: &[ParameterInfo], network: &NetworkSpec) -> Result<Option<Range<usize>>> {
+    let network = network.resolve()?;
+    let Some(last) = network.layers.last().filter(|last| last.name == "dense") else {
+        return Ok(None);
+    };
+    let activation = last.settings.get("activation").and_then(|setting| setting.choice());
+    if activation.is_some_and(|activation| activation.name != "identity") {
+        return Ok(None);
+    }
+    let prefix = format!("layers.{}.", network.layers.len() - 1);
+    let size = |tensor: &ParameterInfo| tensor.shape.iter().product::<usize>();
+    let all: usize = tensors.iter().map(size).sum();
+    let own = tensors.iter().filter(|tensor| tensor.name.starts_with(&prefix));
+    Ok(Some(all - own.map(size).sum::<usize>()..all))
+}
+
+/// Whether a network has a temperature for such targets: probabilities of classes or labels by a
+/// last layer that is linear.
+///
+/// # Errors
+/// If the network is not valid.
+pub(crate) fn has_one(
+    tensors: &[ParameterInfo],
+    network: &NetworkSpec,
+    targets: TargetsRef,
+) -> Result<bool> {
+    let is_told = match LOSSES.build(&network.loss, &())?.link() {
+        Link::Softmax => matches!(targets, TargetsRef::Classes(_)),
+        link => link.makes_probabilities(),
+    };
+    Ok(is_told && last_layer(tensors, network)?.is_some())
+}
+
+/// Multiplies the logits of a network whose parameters are `values` by `factor`.
+///
+/// # Errors
+/// If the network is not valid.
+pub(crate) fn multiply_logits(
+    values: &mut [f64],
+    tensors: &[ParameterInfo],
+    network: &NetworkSpec,
+    factor: f64,
+) -> Result<()> {
+    if let Some(range) = last_layer(tensors, network)? {
+        values[range].iter_mut().for_each(|value| *value *= factor);
+    }
+    Ok(())
+}
+
+/// Divides the logits of the network in `engine` by T.
+///
+/// # Errors
+/// If the network is not valid.
+pub(crate) fn apply(engine: &mut dyn Engine, network: &NetworkSpec, temperature: f64) -> Result<()> {
+    let mut values = engine.save_parameters()?;
+    multiply_logits(&mut values, &engine.parameters(), network, 1.0 / temperature)?;
+    engine.load_parameters(&values)?;
+    Ok(())
+}
+
+/// The T of the network in `engine` for these rows, and their cross-entropy before and behind it.
+///
+/// # Errors
+/// If the rows do not fit the network.
+pub(crate) fn fit(
+    engine: &mut dyn Engine,
+    network: &NetworkSpec,
+    rows: DatasetRef,
+) -> Result<(f64, [f64; 2])> {
+    let mut predictions = Vec::new();
+    engine.evaluate(&Batch::all(rows), Some(&mut predictions))?;
+    let link = LOSSES.build(&network.loss, &())?.link();
+    let each = Bets::of(&predictions, rows, link);
+    let temperature = 1.0 / each.best();
+    Ok((temperature, [1.0, 1.0 / temperature].map(|beta| each.loss(beta))))
+}
+
+/// How a network of another temperature answers as that of the decision.
+pub(crate) fn tempered(decision: &Decision, temperature: f64) -> Decision {
+    let odds = |p: f64| (p / (1.0 - p)).powf(1.0 / temperature);
+    match decision {
+        Decision::Likeliest => Decision::Likeliest,
+        Decision::Thresholds(all) => {
+            Decision::Thresholds(all.iter().map(|p| odds(*p) / (1.0 + odds(*p))).collect())
+        }
+        Decision::Weights(all) => {
+            Decision::Weights(all.iter().map(|w| w.powf(1.0 / temperature)).collect())
+        }
+    }
+}
+
+/// Logits that exclude each other, with the one that holds and a weight; a label of its own is one
+/// of two, the other logit being 0.
+struct Bets {
+    width: usize,
+    logits: Vec<f64>,
+    held: Vec<usize>,
+    weights: Vec<f64>,
+}
+
+impl Bets {
+    fn of(predictions: &[f64], rows: DatasetRef, link: Link) -> Self {
+        let outputs = predictions.len() / rows.features.rows().max(1);
+        let is_joint = link == Link::Softmax;
+        let mut bets = Self {
+            width: if is_joint { outputs } else { 2 },
+            logits: Vec::new(),
+            held: Vec::new(),
+            weights: Vec::new(),
+        };
+        for (row, p) in predictions.chunks_exact(outputs.max(1)).enumerate() {
+            let weight = rows.weights.map_or(1.0, |weights| f64::from(weights[row]));
+            match rows.targets {
+                TargetsRef::Classes(classes) if is_joint => {
+                    let logits = p.iter().map(|p| p.max(TINY).ln());
+                    bets.push(logits, classes[row] as usize, weight);
+                }
+                TargetsRef::Classes(classes) => bets.push_label(p[0], classes[row] > 0, weight),
+                TargetsRef::Values { width, values } => {
+                    let labels = values[row * width..][..width].iter().zip(p);
+                    for (label, p) in labels.filter(|(label, _)| !label.is_nan()) {
+                        bets.push_label(*p, *label > 0.5, weight);
+                    }
+                }
+            }
+        }
+        bets
+    }
+
+    fn push(&mut self, logits: impl Iterator<Item = f64>, held: usize, weight: f64) {
+        self.logits.extend(logits);
+        self.held.push(held);
+        self.weights.push(weight);
+    }
+
+    fn push_label(&mut self, p: f64, holds: bool, weight: f64) {
+        let logit = p.max(TINY).ln() - (1.0 - p).max(f64::EPSILON).ln();
+        self.push([0.0, logit].into_iter(), usize::from(holds), weight);
+    }
+
+    /// Each bet: its logits, the one that holds, and its weight.
+    fn each(&self) -> impl Iterator<Item = (&[f64], usize, f64)> {
+        let pairs = self.held.iter().zip(&self.weights);
+        let bets = self.logits.chunks_exact(self.width.max(1)).zip(pairs);
+        bets.map(|(logits, (held, weight))| (logits, *held, *weight))
+    }
+
+    /// Mean cross-entropy at β.
+    fn loss(&self, beta: f64) -> f64 {
+        let of = |(logits, held, weight): (&[f64], usize, f64)| {
+            let (largest, sum) = exponentials(logits, beta);
+            weight * (sum.ln() + beta * (largest - logits[held]))
+        };
+        self.each().map(of).sum::<f64>() / self.weights.iter().sum::<f64>()
+    }
+
+    /// The β of the least cross-entropy, with labels softened as Platt does.
+    fn best(&self) -> f64 {
+        let mut rows = vec![0.0; self.width];
+        self.each().for_each(|(_, held, _)| rows[held] += 1.0);
+        let others = (self.width.max(2) - 1) as f64;
+        let slope = |beta: f64| {
+            let of = |(logits, held, weight): (&[f64], usize, f64)| {
+                let (largest, sum) = exponentials(logits, beta);
+                let p = |z: f64| (beta * (z - largest)).exp() / sum;
+                let expected: f64 = logits.iter().map(|z| z * p(*z)).sum();
+                let certain = (rows[held] + 1.0) / (rows[held] + 2.0);
+                let total: f64 = logits.iter().sum();
+                let rest = (total - logits[held]) * (1.0 - certain) / others;
+                weight * (expected - certain * logits[held] - rest)
+            };
+            self.each().map(of).sum::<f64>()
+        };
+        let (mut low, mut high) = (LEAST.ln(), -LEAST.ln());
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            match slope(middle.exp()) > 0.0 {
+                true => high = middle,
+                false => low = middle,
+            }
+        }
+        (0.5 * (low + high)).exp()
+    }
+}
+
+/// The largest logit, and Σ exp(β·(z − that)).
+fn exponentials(logits: &[f64], beta: f64) -> (f64, f64) {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum = logits.iter().map(|z| (beta * (z - largest)).exp()).sum();
+    (largest, sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_temperature_is_that_of_the_least_cross_entropy() {
+        // Of n rows each with the logits (0, z), a share σ(z/2) holds: T = 2, but for what Platt
+        // takes off.
+        let mut bets = Bets {
+            width: 2,
+            logits: Vec::new(),
+            held: Vec::new(),
+            weights: Vec::new(),
+        };
+        for z in [-3.0, -1.0, 0.5, 2.0] {
+            let share = 1.0 / (1.0 + f64::exp(-z / 2.0));
+            bets.push([0.0, z].into_iter(), 1, 1e4 * share);
+            bets.push([0.0, z].into_iter(), 0, 1e4 * (1.0 - share));
+        }
+        // As if of many rows: weights alone say so here.
+        bets.held = bets.held.repeat(1000);
+        bets.logits = bets.logits.repeat(1000);
+        bets.weights = bets.weights.repeat(1000);
+        let best = bets.best();
+        assert!((best - 0.5).abs() < 2e-3, "{best}");
+        assert!(bets.loss(best) < bets.loss(0.9 * best).min(bets.loss(1.1 * best)));
+    }
+
+    #[test]
+    fn rows_without_an_error_do_not_make_it_tiny() {
+        let mut bets = Bets {
+            width: 3,
+            logits: Vec::new(),
+            held: Vec::new(),
+            weights: Vec::new(),
+        };
+        (0..9).for_each(|row| {
+            let logits = (0..3).map(|class| if class == row % 3 { 4.0 } else { 0.0 });
+            bets.push(logits, row % 3, 1.0);
+        });
+        // Three rows of each: (3 + 1)/(3 + 2) for the right class, 0.1 for each other, so that
+        // β·4 = ln 8.
+        assert!((bets.best() - 8f64.ln() / 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn answers_stay_as_they_were() {
+        let before = Decision::Thresholds(vec![0.2]);
+        let Decision::Thresholds(after) = tempered(&before, 2.0) else {
+            panic!("{before:?}")
+        };
+        // σ(logit(0.2)/2) = 1/(1 + √4).
+        assert!((after[0] - 1.0 / 3.0).abs() < 1e-15);
+        let weights = tempered(&Decision::Weights(vec![1.0, 9.0]), 2.0);
+        assert_eq!(weights, Decision::Weights(vec![1.0, 3.0]));
+    }
+}
