@@ -33,6 +33,7 @@ const LAYER_NAMES: &[&str] = &[
     "piecewise_linear", // numbers on quantile bins
     "periodic",         // numbers by waves
     "scale",
+    "parametric", // an activation by degrees
     "dropout",
     "batch_norm",
     "layer_norm",

@@ -36,6 +36,9 @@ pub struct Config {
     /// Where the biases of the output layer start.
     #[serde(default)]
     pub output_bias: OutputBias,
+    /// Whether the hidden layers begin with weights and biases that suit rows of the data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub init_by_data: bool,
     /// What its rows add to the model that training goes on from.
     #[serde(default, skip_serializing_if = "Extend::is_nothing")]
     pub extend: Extend,
@@ -157,6 +160,7 @@ impl Config {
             weight_names: Vec::new(),
             continue_from: None,
             output_bias: OutputBias::Zero,
+            init_by_data: false,
             extend: Extend::default(),
             refit: false,
             judging: Judging::default(),

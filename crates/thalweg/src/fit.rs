@@ -14,6 +14,7 @@ use thalweg_core::train::{Observer, Run, StoppedBy, train};
 use thalweg_data::Note;
 
 use crate::advice;
+use crate::by_data;
 use crate::checkpoint::Owner;
 use crate::classes::{self, Weighting};
 use crate::config::{Config, OutputBias};
@@ -156,6 +157,10 @@ impl Job<'_> {
             (None, false) => cpu::engine(network, training, threads),
         };
         let mut engine = engine.map_err(|error| self.locate(error))?;
+        if self.config.init_by_data && !has_weights {
+            let (dtype, seed) = (training.dtype, training.seed);
+            by_data::start(&mut *engine, network, dtype, &self.rows, seed)?;
+        }
         if let Some(path) = &self.config.initial_weights {
             let file = TensorFile::read(path)?;
             let names = weights::names(&self.config.weight_names)?;

@@ -64,6 +64,7 @@
 //! of [`data`].
 
 pub mod advice;
+mod by_data;
 mod causes;
 pub mod checkpoint;
 mod classes;

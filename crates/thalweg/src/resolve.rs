@@ -140,6 +140,7 @@ pub(crate) fn config(
     // Where an output begins depends on what its loss makes of it.
     let has_new_loss = earlier_loss.is_none_or(|earlier| config.network.loss.name != earlier);
     config.output_bias = output_bias(request, &config, has_new_loss, &mut reasons);
+    config.init_by_data |= request.has("init_by_data");
     make_absolute(&mut config)?;
     let located = |error| match &file {
         Some(file) => crate::Error::Settings(file.locate(error)),

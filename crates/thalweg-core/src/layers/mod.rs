@@ -75,6 +75,7 @@ entries! {
     piecewise_linear,
     periodic,
     scale,
+    parametric,
 }
 
 pub(crate) use activation::Pointwise;

@@ -19,6 +19,9 @@ pub struct FitOptions {
     /// What regression targets become inside the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_transform: Option<TargetTransform>,
+    /// Whether predictions of regression targets stay within the range of the training rows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub clamp: bool,
     /// Whether the loss bounds the pull of outliers: no option, but what follows from the loss.
     #[serde(skip)]
     pub robust_loss: bool,
@@ -59,6 +62,7 @@ impl Default for FitOptions {
             scaling: Scaling::default(),
             standardize_target: true,
             target_transform: None,
+            clamp: false,
             robust_loss: false,
             quantiles: Vec::new(),
             max_categories: 100,

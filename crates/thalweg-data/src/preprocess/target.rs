@@ -137,8 +137,11 @@ impl TargetFit {
                 let text = format!("target {name} is the same in all training rows{out}");
                 notes.push(Note::warning(text));
             }
+            let range = options.clamp.then_some([fit.least.0, fit.most.0]);
             let scaling = fit.scaling(table, name, options, notes)?;
-            preprocessing.target_scaling.push(scaling);
+            preprocessing
+                .target_scaling
+                .push(TargetScaling { range, ..scaling });
         }
         let classes = preprocessing.target.classes.iter().zip(&self.classes);
         let absent = classes.filter(|(_, (rows, _))| *rows == 0);
@@ -178,6 +181,7 @@ impl ValueFit {
             center,
             scale,
             curve,
+            range: None,
         };
         let transform = options.transform();
         if transform == TargetTransform::None {

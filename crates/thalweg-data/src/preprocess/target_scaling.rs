@@ -22,6 +22,10 @@ pub struct TargetScaling {
     /// t.
     #[serde(default, skip_serializing_if = "Curve::is_identity")]
     pub curve: Curve,
+    /// The least and the largest y of the training rows, beyond which nothing is predicted; absent
+    /// where predictions have no bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
 }
 
 /// An increasing function of the target.
@@ -63,6 +67,7 @@ impl Default for TargetScaling {
             center: 0.0,
             scale: 1.0,
             curve: Curve::Identity,
+            range: None,
         }
     }
 }
@@ -73,12 +78,17 @@ impl TargetScaling {
         (self.curve.apply(y) - self.center) / self.scale
     }
 
-    /// The target of z, at most the largest number.
+    /// The target of z, at most the largest number, and within the range if there is one.
     pub fn invert(&self, z: f64) -> f64 {
         let t = z * self.scale + self.center;
-        match self.curve {
+        let y = match self.curve {
             Curve::Identity => t,
             _ => self.curve.invert(t).clamp(f64::MIN, f64::MAX),
+        };
+        match self.range {
+            Some([least, _]) if y < least => least,
+            Some([_, most]) if y > most => most,
+            _ => y,
         }
     }
 }
@@ -318,6 +328,7 @@ mod tests {
                 center: 1.5,
                 scale: 0.3,
                 curve,
+                range: None,
             };
             let mut before = f64::NEG_INFINITY;
             for y in [-3.0, 0.0, 1e-3, 0.5, 1.0, 7.25, 96.0, 1e4] {
@@ -340,6 +351,12 @@ mod tests {
             ..TargetScaling::default()
         };
         assert_eq!(far.invert(1e4), f64::MAX);
+        let bounded = TargetScaling {
+            range: Some([-2.0, 5.0]),
+            ..TargetScaling::default()
+        };
+        assert_eq!([-3.0, 4.5, 7.0].map(|z| bounded.invert(z)), [-2.0, 4.5, 5.0]);
+        assert!(bounded.invert(f64::NAN).is_nan());
     }
 
     #[test]

@@ -283,6 +283,16 @@ pub const OWN: &[Own] = &[
         ])),
     )
     .of_model(),
+    switch(
+        "data.fit.clamp",
+        Flag::new(
+            "--clamp",
+            DATA,
+            "Predict no number below the least or above the largest target of the training rows",
+        ),
+        "true",
+    )
+    .of_model(),
     own(
         "data.read.names",
         Flag::new(
@@ -483,6 +493,18 @@ pub const OWN: &[Own] = &[
         ),
         "HOW",
         Values::In(Domain::Word(&["prior", "zero"])),
+    )
+    .excludes(&["--initial-weights"])
+    .of_model(),
+    switch(
+        "init_by_data",
+        Flag::new(
+            "--init-by-data",
+            NETWORK,
+            "Scale the first weights of the hidden layers so that their sums have deviation 1 over rows of the data, and \
+             start their biases at such rows",
+        ),
+        "true",
     )
     .excludes(&["--initial-weights"])
     .of_model(),

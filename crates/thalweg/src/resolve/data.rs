@@ -159,8 +159,10 @@ pub fn check_used(request: &Request, data: &DataConfig, rows: &RunRows) -> Resul
         let remedy = "leave it out, or choose another `data.target.task`";
         return Err(error.remedy(remedy).at(path).into());
     }
-    let path = "data.fit.target_transform";
-    if request.has(path) && task != Task::Regression {
+    let mut of_numbers = ["data.fit.target_transform", "data.fit.clamp"].into_iter();
+    if let Some(path) = of_numbers.find(|path| request.has(path))
+        && task != Task::Regression
+    {
         let found = format!("the task {task}");
         let error = Error::invalid(format!("`{path}`"), found, "regression");
         let remedy = "leave it out, or choose another `data.target.task`";
