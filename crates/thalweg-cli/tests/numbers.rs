@@ -122,3 +122,18 @@ fn factors_are_checked_before_anything_is_read() {
     place.train("--config a/config.toml --out b");
     assert_eq!(place.read("a/model.safetensors"), place.read("b/model.safetensors"));
 }
+
+#[test]
+fn quantile_scaling_and_a_start_by_data_are_kept_in_the_config_and_rerun() {
+    let place = Workplace::new();
+    waves(&place, 200);
+    let line = "waves.csv --scaling quantile --init-by-data --hidden 6 --epochs 2";
+    place.train(&format!("{line} --out a"));
+    let text = place.text("a/config.toml");
+    assert!(text.contains("scaling = \"quantile\"") && text.contains("init_by_data = true"), "{text}");
+    place.train("--config a/config.toml --out b");
+    assert_eq!(place.read("a/model.safetensors"), place.read("b/model.safetensors"));
+    place.train("waves.csv --scaling quantile --hidden 6 --epochs 2 --out c");
+    assert_ne!(place.read("a/model.safetensors"), place.read("c/model.safetensors"));
+    place.succeed("predict a waves.csv");
+}

@@ -137,3 +137,74 @@ fn deviation(values: &[f64]) -> f64 {
     let squares = values.iter().map(|z| (z - mean) * (z - mean));
     (squares.sum::<f64>() / count).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use thalweg_core::cpu;
+    use thalweg_core::dataset::{DatasetRef, FeaturesRef, TargetsRef, ValuesRef};
+    use thalweg_core::spec::TrainingSpec;
+
+    use super::*;
+    use crate::rows::Borrowed;
+
+    /// W·x + b of every row.
+    fn sums(x: &[f64], weights: &[f64], bias: &[f64]) -> Vec<f64> {
+        let inputs = weights.len() / bias.len();
+        let row = |x: &[f64]| -> Vec<f64> {
+            let units = weights.chunks_exact(inputs).zip(bias);
+            let dot = |w: &[f64]| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
+            units.map(|(w, b)| dot(w) + b).collect()
+        };
+        x.chunks_exact(inputs).flat_map(row).collect()
+    }
+
+    #[test]
+    fn hidden_units_have_deviation_1_and_their_zeros_among_the_rows() {
+        let mut random = Stream::new(5, Purpose::Synthesize, 0).sequence();
+        let x: Vec<f64> = (0..300).map(|i| 40.0 * random.normal() + f64::from(i % 3)).collect();
+        let y = vec![0.0; 100];
+        let train = DatasetRef {
+            features: FeaturesRef {
+                width: 3,
+                values: ValuesRef::F64(&x),
+            },
+            targets: TargetsRef::Values {
+                width: 1,
+                values: &y,
+            },
+            weights: None,
+        };
+        let lent = Borrowed {
+            train,
+            validation: None,
+            test: None,
+        };
+        let rows = RunRows::borrowed(lent, None, &[]).unwrap();
+        let network = NetworkSpec::mlp(3, &[5, 4], "tanh", 1, Choice::new("mse"));
+        let training = TrainingSpec {
+            dtype: Dtype::F64,
+            ..TrainingSpec::default()
+        };
+        let mut engine = cpu::engine(&network, &training, 1).unwrap();
+        let before = engine.save_parameters().unwrap();
+        start(&mut *engine, &network, Dtype::F64, &rows, 3).unwrap();
+        let after = engine.save_parameters().unwrap();
+        let (w1, rest) = after.split_at(15);
+        let (b1, rest) = rest.split_at(5);
+        let (w2, rest) = rest.split_at(20);
+        let (b2, last) = rest.split_at(4);
+        let z1 = sums(&x, w1, b1);
+        let h: Vec<f64> = z1.iter().map(|z| z.tanh()).collect();
+        let z2 = sums(&h, w2, b2);
+        for (z, units) in [(z1, 5), (z2, 4)] {
+            for unit in 0..units {
+                let own: Vec<f64> = z.iter().skip(unit).step_by(units).copied().collect();
+                assert!((deviation(&own) - 1.0).abs() < 1e-12);
+                let above = own.iter().filter(|z| **z > 0.0).count();
+                assert!((1..100).contains(&above), "{above} rows above 0");
+            }
+        }
+        // The last layer keeps its own start.
+        assert_eq!(last, &before[before.len() - last.len()..]);
+    }
+}

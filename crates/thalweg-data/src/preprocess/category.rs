@@ -149,6 +149,7 @@ impl CategoryFit {
             fill: number(indicator && yes.weight > no.weight),
             center: number(no.rows == 0),
             scale: number(!constant),
+            curve: None,
             clip: false,
             indicator,
             zero_one: false,

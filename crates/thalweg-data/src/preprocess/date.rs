@@ -18,7 +18,7 @@ const DAYS_FOR_YEAR: f64 = 180.0;
 const DAYS_FOR_WEEK: f64 = 7.0;
 
 /// What the inputs of a column of dates are.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DateParts {
     /// The days since 1970, with their fraction.
     pub days: Numeric,

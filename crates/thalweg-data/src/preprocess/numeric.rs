@@ -3,11 +3,14 @@
 //! standard: z = (x − mean) / σ, with the population σ (divided by n), as scikit-learn's
 //! StandardScaler. robust: r = (x − median) / (q75 − q25), then z = r / √(1 + (r/3)²), as RealMLP
 //! (Holzmüller, Grinsztajn, Steinwart 2024); where the quartiles are equal, ½ (max − min) replaces
-//! their distance.
+//! their distance. quantile: z is the normal number with the share of training rows below it that x
+//! has, linear between the quantiles.
 
 use serde::{Deserialize, Serialize};
 
+use super::curve::Curve;
 use super::left_out::LeftOut;
+use super::sorted::Sorted;
 
 /// How numbers are scaled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,16 +22,21 @@ pub enum Scaling {
     /// Subtract the median, divide by the distance of the quartiles, compress outliers smoothly to
     /// within ±3.
     Robust,
+    /// The quantiles of normal numbers, whatever the distribution.
+    Quantile,
     /// As they are.
     None,
 }
 
-/// A fitted scaling of one column: z = (x − center) · scale, compressed when `clip`; the inputs are
+/// A fitted scaling of one column: z = (t(x) − center) · scale, compressed when `clip`; the inputs are
 /// z, and with `indicator` 1 where the value was missing and 0 elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Numeric {
     /// Replaces a missing value: the median of the training rows.
     pub fill: f64,
+    /// t, where it is not x itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<Curve>,
     /// Is subtracted.
     pub center: f64,
     /// Multiplies the difference.
@@ -167,7 +175,7 @@ impl NumericFit {
     }
 
     fn keeps(&self) -> bool {
-        self.scaling == Scaling::Robust || self.has_missing()
+        matches!(self.scaling, Scaling::Robust | Scaling::Quantile) || self.has_missing()
     }
 
     /// What values are divided by, so that they have squares.
@@ -235,11 +243,13 @@ impl NumericFit {
                 let range = at(1.0) * 0.5 - at(0.0) * 0.5;
                 (at(0.5), if quartiles > 0.0 { quartiles } else { range })
             }
-            Scaling::None => (0.0, 1.0),
+            Scaling::Quantile | Scaling::None => (0.0, 1.0),
         };
         let scale = if constant { 0.0 } else { 1.0 / spread };
+        let is_curved = self.scaling == Scaling::Quantile && !constant;
         Ok(Numeric {
             fill: if indicator { at(0.5) } else { center },
+            curve: is_curved.then(|| Curve::quantiles(&sorted)),
             center,
             // A spread of less than 1e-308 has no finite reciprocal.
             scale: if scale.is_finite() { scale } else { 1.0 },
@@ -255,6 +265,7 @@ impl Numeric {
     #[inline]
     pub fn apply(&self, x: f64) -> f64 {
         let x = if x.is_nan() { self.fill } else { x };
+        let x = self.curve.as_ref().map_or(x, |curve| curve.apply(x));
         let z = (x - self.center) * self.scale;
         if self.clip {
             // Written for |z| → ∞, where z² overflows and the limit is ±3.
@@ -272,98 +283,6 @@ impl Numeric {
     /// Number of network inputs: 1, or 2 with the indicator.
     pub fn width(&self) -> usize {
         1 + usize::from(self.indicator)
-    }
-}
-
-/// Sorted values with their weights, where they have some.
-#[derive(Debug, Default)]
-pub(super) struct Sorted {
-    values: Vec<f64>,
-    weights: Option<Vec<f64>>,
-}
-
-impl Sorted {
-    pub fn of(mut values: Vec<f64>, weights: Option<Vec<f64>>) -> Self {
-        let Some(weights) = weights else {
-            values.sort_unstable_by(f64::total_cmp);
-            return Self {
-                values,
-                weights: None,
-            };
-        };
-        let mut pairs: Vec<(f64, f64)> = values.into_iter().zip(weights).collect();
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (values, weights) = pairs.into_iter().unzip();
-        Self {
-            values,
-            weights: Some(weights),
-        }
-    }
-
-    /// The values, ascending.
-    pub fn values(&self) -> &[f64] {
-        &self.values
-    }
-
-    /// The values, ascending, each with its weight.
-    pub fn weighted(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
-        let weight = |i: usize| self.weights.as_ref().map_or(1.0, |weights| weights[i]);
-        let values = self.values.iter().enumerate();
-        values.map(move |(i, &value)| (value, weight(i)))
-    }
-
-    /// Changes every value by an increasing function.
-    pub fn change(&mut self, function: impl Fn(f64) -> f64) {
-        self.values.iter_mut().for_each(|x| *x = function(*x));
-    }
-
-    /// Mean and population standard deviation.
-    pub fn mean_and_deviation(&self) -> (f64, f64) {
-        let total: f64 = self.weighted().map(|(_, w)| w).sum();
-        let mean = self.weighted().map(|(x, w)| w * x).sum::<f64>() / total;
-        let squares = self.weighted().map(|(x, w)| w * (x - mean).powi(2));
-        (mean, (squares.sum::<f64>() / total).sqrt())
-    }
-
-    /// Quantile, linear between neighbours (NumPy's default). A value of weight w counts as w/u
-    /// values, u the least weight: whole weights, a 1 among them, are repeated values.
-    pub fn quantile(&self, q: f64) -> f64 {
-        let Some(weights) = &self.weights else {
-            return quantile(&self.values, q);
-        };
-        let unit = weights.iter().copied().fold(f64::INFINITY, f64::min);
-        let at = q * (weights.iter().sum::<f64>() - unit);
-        let mut end = 0.0;
-        for (i, (&value, weight)) in self.values.iter().zip(weights).enumerate() {
-            end += weight;
-            match self.values.get(i + 1) {
-                Some(&next) if at >= end || next == value => {}
-                Some(&next) if at > end - unit => {
-                    return value + (next - value) * ((at - (end - unit)) / unit);
-                }
-                _ => return value,
-            }
-        }
-        f64::NAN
-    }
-}
-
-/// The quantiles at 0, 1/bins, 2/bins, …, 1 of values, weighted where they have weights: the edges
-/// of bins of equal shares. Edges of values that repeat often may be equal.
-pub fn quantile_edges(values: Vec<f64>, weights: Option<Vec<f64>>, bins: usize) -> Vec<f64> {
-    let sorted = Sorted::of(values, weights);
-    let edge = |number| sorted.quantile(number as f64 / bins as f64);
-    (0..=bins).map(edge).collect()
-}
-
-/// Quantile of sorted values, linear between neighbours (NumPy's default).
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let at = q * sorted.len().saturating_sub(1) as f64;
-    let (low, high) = (at.floor() as usize, at.ceil() as usize);
-    match (sorted.get(low), sorted.get(high)) {
-        (Some(&a), Some(&b)) if a == b => a,
-        (Some(&a), Some(&b)) => a + (b - a) * (at - low as f64),
-        _ => f64::NAN,
     }
 }
 
@@ -403,6 +322,19 @@ mod tests {
     }
 
     #[test]
+    fn quantile_scaling_makes_any_distribution_normal() {
+        // scipy.stats.norm.ppf of 1/8, 3/8, 1/2, 5/8 and 7/8.
+        let ranks = [-1.150_349_380_376_008_1, -0.318_639_363_964_375_1];
+        let numeric = fit(&[4.0, 1.0, 1e9, 2.0], Scaling::Quantile).unwrap();
+        for (x, z) in [(1.0, ranks[0]), (2.0, ranks[1]), (4.0, -ranks[1]), (1e9, -ranks[0])] {
+            assert!((numeric.apply(x) - z).abs() < 1e-14, "{x}");
+        }
+        assert!(numeric.apply(3.0).abs() < 1e-14);
+        let missing = fit(&[4.0, 1.0, f64::NAN, 2.0, 3.0], Scaling::Quantile).unwrap();
+        assert_eq!((missing.apply(f64::NAN), missing.width()), (missing.apply(2.5), 2));
+    }
+
+    #[test]
     fn whole_weights_are_repeated_values_and_equal_weights_are_none() {
         let values = [3.0, -1.0, f64::NAN, 0.25, 9.0, 2.0];
         let weights = [2.0f32, 1.0, 3.0, 5.0, 1.0, 4.0];
@@ -431,17 +363,6 @@ mod tests {
         // numpy: np.average([3, -1, 0.25, 9, 2], weights=[2, 1, 5, 1, 4]) = 1.7884615384615385
         let mean = fit(&values, Some(&weights), Scaling::Standard).center;
         assert!((mean - 1.788_461_538_461_538_5).abs() < 1e-15);
-    }
-
-    #[test]
-    fn edges_are_quantiles_and_whole_weights_repeat_values() {
-        // numpy: np.quantile([3, -1, 0.25, 9, 2, 2], [0, .25, .5, .75, 1])
-        let values = vec![3.0, -1.0, 0.25, 9.0, 2.0, 2.0];
-        let edges = quantile_edges(values, None, 4);
-        assert_eq!(edges, [-1.0, 0.6875, 2.0, 2.75, 9.0]);
-        let values = vec![3.0, -1.0, 0.25, 9.0, 2.0];
-        let weights = vec![1.0, 1.0, 1.0, 1.0, 2.0];
-        assert_eq!(quantile_edges(values, Some(weights), 4), edges);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use thalweg_core::dataset::Targets;
 
-use super::numeric::{NumericFit, Sorted};
+use super::curve::Curve;
+use super::numeric::NumericFit;
+use super::sorted::Sorted;
 use super::options::{FitOptions, TargetTransform};
-use super::target_scaling::{Curve, TargetScaling, robust};
+use super::target_scaling::{TargetScaling, robust};
 use super::{Preprocessing, Scaling};
 use crate::error::{Error, Location, Note, Result, quote, quote_list};
 use crate::part::Part;

@@ -250,10 +250,10 @@ pub const OWN: &[Own] = &[
         Flag::new(
             "--scaling",
             DATA,
-            "standard, robust (quartiles, outliers bent) or none [default: standard]",
+            "standard, robust (quartiles, outliers bent), quantile (those of normal numbers) or none [default: standard]",
         ),
         "HOW",
-        Values::In(Domain::Word(&["standard", "robust", "none"])),
+        Values::In(Domain::Word(&["standard", "robust", "quantile", "none"])),
     )
     .excludes(&["--no-standardize"])
     .of_model(),
