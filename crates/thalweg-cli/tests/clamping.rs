@@ -25,7 +25,13 @@ fn predictions_stay_within_the_range_of_the_training_rows() {
     place.train("line.csv --continue b --epochs 1 --out c");
     assert_eq!(answers("c")[0], 10.0);
     assert!(place.text("b/config.toml").contains("clamp = true"));
-    place.write("classes.csv", csv("x,y", 60, |row| format!("{row},{}", ["a", "b"][row % 2])));
+    place.write(
+        "classes.csv",
+        csv("x,y", 60, |row| format!("{row},{}", ["a", "b"][row % 2])),
+    );
     let message = place.refused("train classes.csv --clamp");
-    assert!(message.contains("--clamp: found the task binary, expected regression"), "{message}");
+    assert!(
+        message.contains("--clamp: found the task binary, expected regression"),
+        "{message}"
+    );
 }

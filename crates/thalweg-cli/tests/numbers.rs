@@ -16,8 +16,11 @@ fn waves(place: &Workplace, rows: usize) {
 
 fn config_line(place: &Workplace, run: &str, name: &str) -> String {
     let text = place.text(&format!("{run}/config.toml"));
-    let line = text.lines().find(|line| line.starts_with(&format!("{name} = ")));
-    line.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(&format!("{name} = ")));
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))
+        .to_owned()
 }
 
 #[test]
@@ -27,23 +30,40 @@ fn numbers_are_embedded_on_quantiles_of_the_training_rows_and_the_config_reruns(
     let line = "waves.csv --embed-numbers piecewise_linear --set embed_numbers.bins=4 --scale-layer \
         --lr-factors scale=6,bias=0.1 --hidden 8 --epochs 3 --threads 1";
     place.train(&format!("{line} --out a"));
-    let layers: Vec<String> = place.text("a/config.toml").lines().filter_map(|line| {
-        line.strip_prefix("name = \"").map(|name| name.trim_end_matches('"').to_owned())
-    }).collect();
+    let layers: Vec<String> = place
+        .text("a/config.toml")
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("name = \"")
+                .map(|name| name.trim_end_matches('"').to_owned())
+        })
+        .collect();
     let at = layers.iter().position(|name| name == "embedding").unwrap();
-    assert_eq!(layers[at..at + 5], ["embedding", "piecewise_linear", "scale", "dense", "dense"]);
+    assert_eq!(
+        layers[at..at + 5],
+        ["embedding", "piecewise_linear", "scale", "dense", "dense"]
+    );
     // City is an embedding of 11 values; behind it a, the flag, b.
     assert_eq!(config_line(&place, "a", "columns"), "columns = [11, 13]");
     assert_eq!(config_line(&place, "a", "counts"), "counts = [4, 4]");
     let edges = config_line(&place, "a", "edges");
     assert_eq!(edges.matches(',').count(), 9, "{edges}");
-    assert_eq!(config_line(&place, "a", "rate_factors"), "rate_factors = \"bias=0.1,scale=6\"");
+    assert_eq!(
+        config_line(&place, "a", "rate_factors"),
+        "rate_factors = \"bias=0.1,scale=6\""
+    );
     // From the config, with other threads; after an interruption; and on from the model.
     place.train("--config a/config.toml --out b --threads 2");
-    assert_eq!(place.read("a/model.safetensors"), place.read("b/model.safetensors"));
+    assert_eq!(
+        place.read("a/model.safetensors"),
+        place.read("b/model.safetensors")
+    );
     place.train("waves.csv --continue a --epochs 1 --out c");
     let info = place.succeed("info a").stdout;
-    assert!(info.contains("piecewise_linear(") && info.contains("more]"), "{info}");
+    assert!(
+        info.contains("piecewise_linear(") && info.contains("more]"),
+        "{info}"
+    );
     place.succeed("predict a waves.csv");
     let text = place.text("waves.csv");
     let wider = |(row, line): (usize, &str)| match row {
@@ -60,7 +80,10 @@ fn numbers_are_embedded_on_quantiles_of_the_training_rows_and_the_config_reruns(
     // And out again.
     place.train("--config a/config.toml --embed-numbers none --no-scale-layer --out e");
     let text = place.text("e/config.toml");
-    assert!(!text.contains("piecewise_linear") && !text.contains("\"scale\""), "{text}");
+    assert!(
+        !text.contains("piecewise_linear") && !text.contains("\"scale\""),
+        "{text}"
+    );
 }
 
 #[test]
@@ -68,7 +91,9 @@ fn embeddings_learn_waves_and_steps_that_a_plain_network_misses() {
     let place = Workplace::new();
     waves(&place, 1500);
     let rmse = |options: &str| {
-        let run = place.train(&format!("waves.csv --hidden 16 --epochs 12 --drop city {options}"));
+        let run = place.train(&format!(
+            "waves.csv --hidden 16 --epochs 12 --drop city {options}"
+        ));
         run["test"]["rmse"].as_f64().unwrap()
     };
     let plain = rmse("");
@@ -88,7 +113,10 @@ fn a_network_file_leaves_columns_and_edges_to_the_data() {
     place.train("waves.csv --drop city --network net.toml --epochs 1 --out a");
     assert_eq!(config_line(&place, "a", "columns"), "columns = [0, 2]");
     assert_eq!(config_line(&place, "a", "counts"), "counts = [3, 3]");
-    place.write("net.toml", format!("[[layers]]\nname = 'dense'\nunits = 3\n{numbers}{rest}"));
+    place.write(
+        "net.toml",
+        format!("[[layers]]\nname = 'dense'\nunits = 3\n{numbers}{rest}"),
+    );
     let message = place.refused("train waves.csv --drop city --network net.toml");
     assert!(
         message.contains("net.toml: line 4: layer 2 (piecewise_linear): found it behind dense, expected it as the first layer"),
@@ -96,9 +124,15 @@ fn a_network_file_leaves_columns_and_edges_to_the_data() {
     );
     place.write("net.toml", format!("{numbers}{rest}"));
     let message = place.refused("train waves.csv --drop city,a,b --network net.toml");
-    assert!(message.contains("found rows without numbers of more than two values"), "{message}");
+    assert!(
+        message.contains("found rows without numbers of more than two values"),
+        "{message}"
+    );
     let message = place.refused("train waves.csv --network net.toml --scale-layer");
-    assert!(message.contains("--network") && message.contains("--scale-layer"), "{message}");
+    assert!(
+        message.contains("--network") && message.contains("--scale-layer"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -120,7 +154,10 @@ fn factors_are_checked_before_anything_is_read() {
     assert!(text.contains("parametrization = \"ntk\""), "{text}");
     assert!(text.contains("flat = 0.25"), "{text}");
     place.train("--config a/config.toml --out b");
-    assert_eq!(place.read("a/model.safetensors"), place.read("b/model.safetensors"));
+    assert_eq!(
+        place.read("a/model.safetensors"),
+        place.read("b/model.safetensors")
+    );
 }
 
 #[test]
@@ -130,10 +167,19 @@ fn quantile_scaling_and_a_start_by_data_are_kept_in_the_config_and_rerun() {
     let line = "waves.csv --scaling quantile --init-by-data --hidden 6 --epochs 2";
     place.train(&format!("{line} --out a"));
     let text = place.text("a/config.toml");
-    assert!(text.contains("scaling = \"quantile\"") && text.contains("init_by_data = true"), "{text}");
+    assert!(
+        text.contains("scaling = \"quantile\"") && text.contains("init_by_data = true"),
+        "{text}"
+    );
     place.train("--config a/config.toml --out b");
-    assert_eq!(place.read("a/model.safetensors"), place.read("b/model.safetensors"));
+    assert_eq!(
+        place.read("a/model.safetensors"),
+        place.read("b/model.safetensors")
+    );
     place.train("waves.csv --scaling quantile --hidden 6 --epochs 2 --out c");
-    assert_ne!(place.read("a/model.safetensors"), place.read("c/model.safetensors"));
+    assert_ne!(
+        place.read("a/model.safetensors"),
+        place.read("c/model.safetensors")
+    );
     place.succeed("predict a waves.csv");
 }

@@ -8,7 +8,8 @@ use common::{Workplace, csv, noise};
 fn noisy(place: &Workplace, rows: usize) {
     let line = |row: usize| {
         let [a, b, c] = [0, 1, 2].map(|column| noise(4 * row + column));
-        let class = ["low", "mid", "high"][((a + 0.9 * noise(4 * row + 3) + 2.0) / 1.34) as usize % 3];
+        let class =
+            ["low", "mid", "high"][((a + 0.9 * noise(4 * row + 3) + 2.0) / 1.34) as usize % 3];
         format!("{a:.3},{b:.3},{c:.3},{class}")
     };
     place.write("noisy.csv", csv("a,b,c,y", rows, line));
@@ -34,10 +35,17 @@ fn overconfident_probabilities_are_tempered_and_the_answers_stay() {
     // Whatever reads the model has it; the same again from the config.
     let answers = |run: &str| place.succeed(&format!("predict {run} noisy.csv")).stdout;
     assert_eq!(answers("a"), answers("b"));
-    let probabilities = |run: &str| place.succeed(&format!("predict {run} noisy.csv --proba")).stdout;
+    let probabilities = |run: &str| {
+        place
+            .succeed(&format!("predict {run} noisy.csv --proba"))
+            .stdout
+    };
     assert_ne!(probabilities("a"), probabilities("b"));
     place.train("--config b/config.toml --out c --threads 2");
-    assert_eq!(place.read("b/model.safetensors"), place.read("c/model.safetensors"));
+    assert_eq!(
+        place.read("b/model.safetensors"),
+        place.read("c/model.safetensors")
+    );
     // Training that goes on begins with the logits of before, and so ends with the same temperature.
     let temperature = |line: &str| {
         let ended = place.succeed(line);
@@ -48,7 +56,10 @@ fn overconfident_probabilities_are_tempered_and_the_answers_stay() {
     let first = temperature("train --config b/config.toml --out d");
     let options = "--epochs 1 --lr 1e-9 --optimizer sgd --schedule constant";
     let second = temperature(&format!("train noisy.csv --continue b {options} --out e"));
-    assert!(first > 1.1 && (second - first).abs() < 0.02 * first, "{first}, {second}");
+    assert!(
+        first > 1.1 && (second - first).abs() < 0.02 * first,
+        "{first}, {second}"
+    );
 }
 
 #[test]
@@ -56,7 +67,10 @@ fn what_has_no_temperature_is_refused() {
     let place = Workplace::new();
     noisy(&place, 60);
     let message = place.refused("train noisy.csv --target a --temperature");
-    assert!(message.contains("--temperature: found the loss mse"), "{message}");
+    assert!(
+        message.contains("--temperature: found the loss mse"),
+        "{message}"
+    );
     let message = place.refused("train noisy.csv --temperature --validation-fraction 0");
     assert!(message.contains("--temperature"), "{message}");
 }

@@ -385,9 +385,7 @@ fn columns_are_not_augmented() {
         ..Batch::all(&data)
     };
     assert!(engine.evaluate(&batch, None).is_ok());
-    let error = engine
-        .step(&batch, Time::new(1, 0.1))
-        .unwrap_err();
+    let error = engine.step(&batch, Time::new(1, 0.1)).unwrap_err();
     assert!(error.to_string().contains("row-major values"), "{error}");
 }
 

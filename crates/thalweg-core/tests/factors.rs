@@ -19,7 +19,10 @@ fn table_network() -> NetworkSpec {
     let numbers = Choice::new("piecewise_linear")
         .with("columns", Setting::Integers(vec![3, 4]))
         .with("counts", Setting::Integers(vec![2, 3]))
-        .with("edges", Setting::Numbers(vec![-0.7, 0.1, 0.8, -0.9, -0.2, 0.3, 1.1]));
+        .with(
+            "edges",
+            Setting::Numbers(vec![-0.7, 0.1, 0.8, -0.9, -0.2, 0.3, 1.1]),
+        );
     let layers = vec![
         embedding(&[4], Some(&[3])),
         numbers,
@@ -51,7 +54,10 @@ fn changes(
     let time = Time::new(1, training.learning_rate);
     engine.step(&Batch::all(rows), time).unwrap();
     let after = engine.save_parameters().unwrap();
-    let mut all = after.iter().zip(&before).map(|(after, before)| after - before);
+    let mut all = after
+        .iter()
+        .zip(&before)
+        .map(|(after, before)| after - before);
     let tensors = engine.parameters().into_iter();
     let of = |info: thalweg_core::engine::ParameterInfo| {
         let count = info.shape.iter().product();
@@ -61,7 +67,12 @@ fn changes(
 }
 
 /// How many times the change without factors each tensor's change is.
-fn ratios(training: &TrainingSpec, factors: &str, rows: usize, threads: usize) -> Vec<(String, f64)> {
+fn ratios(
+    training: &TrainingSpec,
+    factors: &str,
+    rows: usize,
+    threads: usize,
+) -> Vec<(String, f64)> {
     let (network, rows) = (table_network(), table_rows(rows));
     let with = TrainingSpec {
         rate_factors: factors.parse().unwrap(),
@@ -70,12 +81,17 @@ fn ratios(training: &TrainingSpec, factors: &str, rows: usize, threads: usize) -
     let plain = changes(&network, training, &rows, threads);
     let scaled = changes(&network, &with, &rows, threads);
     let ratio = |((name, plain), (_, scaled)): (&(String, Vec<f64>), &(String, Vec<f64>))| {
-        let moved = plain.iter().zip(scaled).filter(|(plain, _)| plain.abs() > 1e-9);
+        let moved = plain
+            .iter()
+            .zip(scaled)
+            .filter(|(plain, _)| plain.abs() > 1e-9);
         let ratios: Vec<f64> = moved.map(|(plain, scaled)| scaled / plain).collect();
         assert!(!ratios.is_empty(), "{name} does not move");
-        let (low, high) = ratios.iter().fold((f64::MAX, f64::MIN), |(low, high), ratio| {
-            (low.min(*ratio), high.max(*ratio))
-        });
+        let (low, high) = ratios
+            .iter()
+            .fold((f64::MAX, f64::MIN), |(low, high), ratio| {
+                (low.min(*ratio), high.max(*ratio))
+            });
         assert!(high - low < 1e-5, "{name}: from {low} to {high}");
         (name.clone(), (low + high) / 2.0)
     };
@@ -122,7 +138,13 @@ fn a_factor_multiplies_the_change_of_its_role_and_of_its_layer_in_every_kind_of_
 
 #[test]
 fn every_role_of_a_tensor_has_a_name_that_factors_take() {
-    let roles = [Role::Weights, Role::Directions, Role::Lengths, Role::Table, Role::Curves];
+    let roles = [
+        Role::Weights,
+        Role::Directions,
+        Role::Lengths,
+        Role::Table,
+        Role::Curves,
+    ];
     for role in roles.into_iter().chain([Role::Scale, Role::Bias]) {
         let training = TrainingSpec {
             rate_factors: format!("{}=2", role.name()).parse().unwrap(),
@@ -147,7 +169,10 @@ fn what_no_tensor_has_is_refused() {
         "`rate_factors`: found `layers.7`, expected a layer or tensor of the network that has parameters"
     );
     assert!(refused("", "layers.3.weights=2").contains("did you mean `layers.3.weight`?"));
-    assert!(refused("biases=2", "").contains("expected factors ≥ 0 by role (weight, bias, scale, embedding)"));
+    assert!(
+        refused("biases=2", "")
+            .contains("expected factors ≥ 0 by role (weight, bias, scale, embedding)")
+    );
     // Biases do not decay.
     assert!(refused("", "bias=2").contains("`decay_factors`"));
 }
@@ -173,7 +198,10 @@ fn decay_is_multiplied_by_both_factors_and_by_its_schedule() {
         (tensors, before, engine.save_parameters().unwrap())
     };
     let (tensors, before, plain) = stepped(&training(0.0, ""), 1.0);
-    let (.., decayed) = stepped(&training(0.25, "scale=3,layers.3.weight=0,embedding=0.5"), 0.125);
+    let (.., decayed) = stepped(
+        &training(0.25, "scale=3,layers.3.weight=0,embedding=0.5"),
+        0.125,
+    );
     let mut at = 0;
     for info in tensors {
         let count: usize = info.shape.iter().product();
@@ -260,7 +288,10 @@ fn ntk_by_hand(x: &[f64], y: &[f64], mut w: Vec<f64>, mut b: f64, steps: i32) ->
         let mut update = |i: usize| {
             m[i] = 0.9 * m[i] + 0.1 * gradient[i];
             s[i] = 0.95 * s[i] + 0.05 * gradient[i] * gradient[i];
-            let (m, s) = (m[i] / (1.0 - 0.9f64.powi(t)), s[i] / (1.0 - 0.95f64.powi(t)));
+            let (m, s) = (
+                m[i] / (1.0 - 0.9f64.powi(t)),
+                s[i] / (1.0 - 0.95f64.powi(t)),
+            );
             m / s.sqrt()
         };
         for i in 0..n {
@@ -291,7 +322,9 @@ fn ntk_is_adam_on_weights_that_are_divided_by_the_root_of_their_number() {
     let w = start[..n].iter().map(|w| w * root).collect();
     let rows = rows(n, &x, &y);
     for step in 1..=25 {
-        engine.step(&Batch::all(&rows), Time::new(step, 0.05)).unwrap();
+        engine
+            .step(&Batch::all(&rows), Time::new(step, 0.05))
+            .unwrap();
     }
     let (w, b) = ntk_by_hand(&x, &y, w, start[n], 25);
     let ours = engine.save_parameters().unwrap();

@@ -129,23 +129,13 @@ fn the_last_update_is_reported_where_it_was_watched() {
     let plain = engine.layers(&batch).unwrap();
     engine.watch_updates(true).unwrap();
     assert_eq!(engine.layers(&batch).unwrap(), plain);
-    engine
-        .step(
-            &batch,
-            Time::new(1, 0.01),
-        )
-        .unwrap();
+    engine.step(&batch, Time::new(1, 0.01)).unwrap();
     let before = engine.layers(&batch).unwrap();
     for (report, gradient) in before.iter().zip(&hand.gradients) {
         assert!(close(report.update_norm.unwrap(), 0.01 * norm(gradient)));
     }
     // The last one alone: of another rate, the gradient by then.
-    engine
-        .step(
-            &batch,
-            Time::new(2, 0.02),
-        )
-        .unwrap();
+    engine.step(&batch, Time::new(2, 0.02)).unwrap();
     for (before, after) in before.iter().zip(engine.layers(&batch).unwrap()) {
         assert!(close(
             after.update_norm.unwrap(),

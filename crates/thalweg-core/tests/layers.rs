@@ -338,9 +338,7 @@ fn a_last_row_of_its_own_is_normalized_by_the_running_statistics() {
         0.0,
     ];
     assert!(worst_error(&gradient, &want, 1e-3) < 1e-13, "{gradient:?}");
-    engine
-        .step(&Batch::all(&row), Time::new(1, 0.0))
-        .unwrap();
+    engine.step(&Batch::all(&row), Time::new(1, 0.0)).unwrap();
     assert_eq!(engine.save().unwrap().parameters, parameters);
 }
 

@@ -464,10 +464,7 @@ fn parameters_that_stop_being_finite_are_reported_in_their_step() {
     let mut engine = cpu::engine(&network, &spec, 1).unwrap();
     engine.load(&state(&[0.0])).unwrap();
     let data = pairs(&[(1.0, 100.0)]);
-    let message = message(engine.step(
-        &Batch::all(&data),
-        Time::new(1, 1e38),
-    ));
+    let message = message(engine.step(&Batch::all(&data), Time::new(1, 1e38)));
     assert!(
         message.contains("largest parameter became inf"),
         "{message}"

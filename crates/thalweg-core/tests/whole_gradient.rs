@@ -448,9 +448,7 @@ fn muon_gives_adam_the_tables_of_embeddings() {
     let rate = 0.02;
     let mut engine = engine(&network, &with("muon", rate));
     let before = engine.save().unwrap().parameters;
-    engine
-        .step(&Batch::all(&rows), Time::new(1, rate))
-        .unwrap();
+    engine.step(&Batch::all(&rows), Time::new(1, rate)).unwrap();
     let after = engine.save().unwrap().parameters;
     for (index, (after, before)) in after.iter().zip(&before).take(12).enumerate() {
         // Adam's first direction is the sign of the gradient.
@@ -608,11 +606,7 @@ fn a_gradient_that_is_not_finite_leaves_the_parameters_where_they_are() {
     };
     let mut engine = engine(&network(1, "half_mse", vec![dense(1, "identity")]), &spec);
     engine.load(&state(&[0.5, 0.25])).unwrap();
-    assert!(
-        engine
-            .step(&Batch::all(&rows), Time::new(1, 0.1))
-            .is_err()
-    );
+    assert!(engine.step(&Batch::all(&rows), Time::new(1, 0.1)).is_err());
     assert_eq!(engine.save().unwrap().parameters, [0.5, 0.25]);
 }
 

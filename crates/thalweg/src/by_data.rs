@@ -63,7 +63,9 @@ pub(crate) fn start(
         let of = |part: &str| range(&tensors, &format!("layers.{index}.{part}"));
         if let Some(weights) = of("weight") {
             let bias = of("bias");
-            let units = bias.as_ref().map_or(z.len() / rows.rows().max(1), Range::len);
+            let units = bias
+                .as_ref()
+                .map_or(z.len() / rows.rows().max(1), Range::len);
             for unit in 0..units {
                 let z: Vec<f64> = z.iter().skip(unit).step_by(units).copied().collect();
                 let scale = 1.0 / deviation(&z);
@@ -114,7 +116,9 @@ fn end(tensors: &[ParameterInfo], index: usize) -> usize {
         number.is_some_and(|number| number <= index)
     };
     let up_to = tensors.iter().take_while(is_up_to);
-    up_to.map(|tensor| tensor.shape.iter().product::<usize>()).sum()
+    up_to
+        .map(|tensor| tensor.shape.iter().product::<usize>())
+        .sum()
 }
 
 /// Where the tensor of that name is among the parameters.
@@ -161,7 +165,9 @@ mod tests {
     #[test]
     fn hidden_units_have_deviation_1_and_their_zeros_among_the_rows() {
         let mut random = Stream::new(5, Purpose::Synthesize, 0).sequence();
-        let x: Vec<f64> = (0..300).map(|i| 40.0 * random.normal() + f64::from(i % 3)).collect();
+        let x: Vec<f64> = (0..300)
+            .map(|i| 40.0 * random.normal() + f64::from(i % 3))
+            .collect();
         let y = vec![0.0; 100];
         let train = DatasetRef {
             features: FeaturesRef {

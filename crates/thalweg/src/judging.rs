@@ -52,7 +52,11 @@ pub(crate) fn resolve(
         let link = LOSSES.build(&config.network.loss, &())?.link();
         if !link.makes_probabilities() {
             let found = format!("the loss {}", config.network.loss.name);
-            let error = refuse(path, found, "a loss of probabilities, such as cross_entropy");
+            let error = refuse(
+                path,
+                found,
+                "a loss of probabilities, such as cross_entropy",
+            );
             let remedy = "leave it out, or choose another `network.loss`";
             return Err(error.remedy(remedy).into());
         }

@@ -329,7 +329,8 @@ mod tests {
 
     fn message(text: &str, rows: &[usize]) -> String {
         let (_folder, path) = write(text);
-        let error = NetworkFile::read(&path).and_then(|file| file.resolve(rows, &[], 10, &|layer, _| Ok(layer)));
+        let error = NetworkFile::read(&path)
+            .and_then(|file| file.resolve(rows, &[], 10, &|layer, _| Ok(layer)));
         let Err(error) = error else {
             panic!("{text} is not refused")
         };

@@ -126,7 +126,9 @@ pub(crate) fn config(
 
     if has_other_data {
         let layers = config.network.layers.iter_mut();
-        layers.filter(|layer| numbers::embeds(layer)).for_each(numbers::forget);
+        layers
+            .filter(|layer| numbers::embeds(layer))
+            .for_each(numbers::forget);
     }
     let file = network::apply(request, &mut config.network, rows)?;
     loss(request, &mut config, is_new, rows, &mut reasons)?;

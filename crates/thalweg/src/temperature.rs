@@ -30,14 +30,19 @@ fn last_layer(tensors: &[ParameterInfo], network: &NetworkSpec) -> Result<Option
     let Some(last) = network.layers.last().filter(|last| last.name == "dense") else {
         return Ok(None);
     };
-    let activation = last.settings.get("activation").and_then(|setting| setting.choice());
+    let activation = last
+        .settings
+        .get("activation")
+        .and_then(|setting| setting.choice());
     if activation.is_some_and(|activation| activation.name != "identity") {
         return Ok(None);
     }
     let prefix = format!("layers.{}.", network.layers.len() - 1);
     let size = |tensor: &ParameterInfo| tensor.shape.iter().product::<usize>();
     let all: usize = tensors.iter().map(size).sum();
-    let own = tensors.iter().filter(|tensor| tensor.name.starts_with(&prefix));
+    let own = tensors
+        .iter()
+        .filter(|tensor| tensor.name.starts_with(&prefix));
     Ok(Some(all - own.map(size).sum::<usize>()..all))
 }
 
@@ -78,9 +83,18 @@ pub(crate) fn multiply_logits(
 ///
 /// # Errors
 /// If the network is not valid.
-pub(crate) fn apply(engine: &mut dyn Engine, network: &NetworkSpec, temperature: f64) -> Result<()> {
+pub(crate) fn apply(
+    engine: &mut dyn Engine,
+    network: &NetworkSpec,
+    temperature: f64,
+) -> Result<()> {
     let mut values = engine.save_parameters()?;
-    multiply_logits(&mut values, &engine.parameters(), network, 1.0 / temperature)?;
+    multiply_logits(
+        &mut values,
+        &engine.parameters(),
+        network,
+        1.0 / temperature,
+    )?;
     engine.load_parameters(&values)?;
     Ok(())
 }
@@ -99,7 +113,10 @@ pub(crate) fn fit(
     let link = LOSSES.build(&network.loss, &())?.link();
     let each = Bets::of(&predictions, rows, link);
     let temperature = 1.0 / each.best();
-    Ok((temperature, [1.0, 1.0 / temperature].map(|beta| each.loss(beta))))
+    Ok((
+        temperature,
+        [1.0, 1.0 / temperature].map(|beta| each.loss(beta)),
+    ))
 }
 
 /// How a network of another temperature answers as that of the decision.

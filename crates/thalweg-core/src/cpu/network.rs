@@ -234,11 +234,13 @@ impl<T: Precision> Network<T> {
             forward,
             loss: &*self.loss,
             augmenting: match (&self.augmenter, mode) {
-                (Some(augmenter), Mode::Training { seed, step, .. }) if is_update => Some(Augmenting {
-                    augmenter,
-                    seed,
-                    step,
-                }),
+                (Some(augmenter), Mode::Training { seed, step, .. }) if is_update => {
+                    Some(Augmenting {
+                        augmenter,
+                        seed,
+                        step,
+                    })
+                }
                 _ => None,
             },
             scale,

@@ -85,12 +85,21 @@ mod tests {
                 let exact = f64::from(single);
                 let angle = 2.0 * std::f64::consts::PI * (exact - exact.floor());
                 let (cos, sin) = isa.run(Both(single));
-                assert!((f64::from(cos) - libm::cos(angle)).abs() < 3e-7, "cos of {t}: {cos}");
-                assert!((f64::from(sin) - libm::sin(angle)).abs() < 3e-7, "sin of {t}: {sin}");
+                assert!(
+                    (f64::from(cos) - libm::cos(angle)).abs() < 3e-7,
+                    "cos of {t}: {cos}"
+                );
+                assert!(
+                    (f64::from(sin) - libm::sin(angle)).abs() < 3e-7,
+                    "sin of {t}: {sin}"
+                );
             }
             for beyond in [1e30f32, -1e30, f32::MAX] {
                 let (cos, sin) = isa.run(Both(beyond));
-                assert!(cos.abs() <= 1.001 && sin.abs() <= 1.001, "{beyond}: {cos}, {sin}");
+                assert!(
+                    cos.abs() <= 1.001 && sin.abs() <= 1.001,
+                    "{beyond}: {cos}, {sin}"
+                );
             }
         }
     }

@@ -30,13 +30,19 @@ pub(super) fn columns(name: &str, arguments: &Arguments, context: &Context) -> R
     };
     let inputs = context.input.size();
     let Some(columns) = arguments.integers("columns") else {
-        return refuse(AUTO.into(), "the inputs to embed, where no data of a run name them".into());
+        return refuse(
+            AUTO.into(),
+            "the inputs to embed, where no data of a run name them".into(),
+        );
     };
     if !context.input.is_flat() {
         return refuse("an image".into(), "a list of numbers".into());
     }
     if let Some(column) = columns.iter().find(|column| **column >= inputs) {
-        return refuse(format!("column {column}"), format!("one of {inputs} inputs, counted from 0"));
+        return refuse(
+            format!("column {column}"),
+            format!("one of {inputs} inputs, counted from 0"),
+        );
     }
     let mut sorted = columns.clone();
     sorted.sort_unstable();

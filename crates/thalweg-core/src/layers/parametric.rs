@@ -69,7 +69,12 @@ impl Parametric {
     fn parts<'a, T>(&self, index: usize, [x, stash, dy]: [&'a [T]; 3]) -> [&'a [T]; 4] {
         let row = self.row();
         let of = |buffer: &'a [T], at: usize| &buffer[at * row..][..row];
-        [of(x, index), of(stash, 2 * index), of(stash, 2 * index + 1), of(dy, index)]
+        [
+            of(x, index),
+            of(stash, 2 * index),
+            of(stash, 2 * index + 1),
+            of(dy, index),
+        ]
     }
 }
 
@@ -147,7 +152,8 @@ impl<T: LayerScalar> Layer<T> for Parametric {
             let [x, value, _, dy] = self
                 .parts(index, [trace.x, stash, dy])
                 .map(|part| &part[range.clone()]);
-            for (gradient, ((x, value), dy)) in gradient.iter_mut().zip(x.iter().zip(value).zip(dy)) {
+            for (gradient, ((x, value), dy)) in gradient.iter_mut().zip(x.iter().zip(value).zip(dy))
+            {
                 *gradient += *dy * (*value - *x);
             }
         }

@@ -255,7 +255,9 @@ impl<T: LayerScalar> Kernel for Embed<'_, T> {
                     }
                 }
                 let weights = &tensors.weight[number * width * length..][..width * length];
-                let parts = weights.chunks_exact(length).zip(&tensors.bias[number * width..]);
+                let parts = weights
+                    .chunks_exact(length)
+                    .zip(&tensors.bias[number * width..]);
                 for (e, (weights, bias)) in y[layer.place(number)].iter_mut().zip(parts) {
                     let pairs = weights.iter().zip(&stash[..length]);
                     let sum = pairs.fold(*bias, |sum, (w, h)| w.mul_add::<A>(*h, sum));
@@ -355,7 +357,10 @@ impl<T: LayerScalar> Layer<T> for Periodic {
             match tile.segment {
                 FREQUENCY => (T::from_f64(TURN) * x(line), self.waves(stash, line).dz),
                 PHASE => (T::ONE, self.waves(stash, line).dz),
-                WEIGHT => (dy[self.inputs + line], self.waves(stash, line / self.width).h),
+                WEIGHT => (
+                    dy[self.inputs + line],
+                    self.waves(stash, line / self.width).h,
+                ),
                 _ => (T::ONE, &dy[self.place(line)]),
             }
         });

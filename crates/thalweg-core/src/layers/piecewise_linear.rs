@@ -167,7 +167,10 @@ impl PiecewiseLinear {
         let (mut edge, mut start, mut first_bin, mut derived) = (0, 0, 0, 0);
         for (number, (input, bins)) in inputs.into_iter().zip(counts).enumerate() {
             let own = edge..edge + bins + 1;
-            if let Some(pair) = edges[own.clone()].windows(2).find(|pair| pair[0] >= pair[1]) {
+            if let Some(pair) = edges[own.clone()]
+                .windows(2)
+                .find(|pair| pair[0] >= pair[1])
+            {
                 let found = format!("{} before {} in column {}", pair[0], pair[1], number + 1);
                 return Err(refuse(found, "edges that ascend").at("edges"));
             }
@@ -225,7 +228,11 @@ impl PiecewiseLinear {
                 let (bin, v) = place(stash, number);
                 if let Some((bin, factor)) = of(bin, v) {
                     let at = column.start - tile.column + bin * self.width;
-                    add(&mut gradient[at..][..self.width], &dy[column.output..], factor);
+                    add(
+                        &mut gradient[at..][..self.width],
+                        &dy[column.output..],
+                        factor,
+                    );
                 }
             }
         });
@@ -336,7 +343,10 @@ impl<T: LayerScalar> Layer<T> for PiecewiseLinear {
 
     fn locate(&self, _: Isa, _: usize, index: usize) -> usize {
         let bin = index / self.width;
-        let column = self.columns.partition_point(|column| column.first_bin <= bin) - 1;
+        let column = self
+            .columns
+            .partition_point(|column| column.first_bin <= bin)
+            - 1;
         let column = &self.columns[column];
         column.start + index - column.first_bin * self.width
     }
@@ -433,7 +443,9 @@ impl<T: LayerScalar> Layer<T> for PiecewiseLinear {
                 own[at] += above;
             }
         }
-        self.add_by_bin(batch.rows, tile, [dy, stash], gradient, |bin, v| Some((bin, v)));
+        self.add_by_bin(batch.rows, tile, [dy, stash], gradient, |bin, v| {
+            Some((bin, v))
+        });
     }
 }
 
@@ -457,7 +469,11 @@ impl Tangent for PiecewiseLinear {
                 let x_dot = if site.moves { x_dot[column.input] } else { 0.0 };
                 let v_dot = record.slope * x_dot;
                 stash_dot[2 * number + 1] = v_dot;
-                add(&mut y_dot[column.output..][..self.width], record.weight, v_dot);
+                add(
+                    &mut y_dot[column.output..][..self.width],
+                    record.weight,
+                    v_dot,
+                );
             }
             if site.moves {
                 y_dot[..self.inputs].copy_from_slice(&x_dot[..self.inputs]);
@@ -497,7 +513,9 @@ impl Tangent for PiecewiseLinear {
     ) {
         let Site { block, trace, .. } = site;
         Layer::<f64>::gradient(self, block, tile, &[], trace, stash, dy_dot, gradient);
-        self.add_by_bin(block.rows, tile, [dy, stash_dot], gradient, |bin, v_dot| Some((bin, v_dot)));
+        self.add_by_bin(block.rows, tile, [dy, stash_dot], gradient, |bin, v_dot| {
+            Some((bin, v_dot))
+        });
     }
 }
 

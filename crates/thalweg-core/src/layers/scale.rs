@@ -116,9 +116,7 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
 };
 
 pub(super) const EXAMPLES: &[Example] = &[
-    Example::list(
-        r#"[{"name": "scale"}, {"name": "dense", "units": 4, "activation": "tanh"}]"#,
-    ),
+    Example::list(r#"[{"name": "scale"}, {"name": "dense", "units": 4, "activation": "tanh"}]"#),
     Example::list(r#"[{"name": "scale"}]"#).first(),
     Example::image(r#"[{"name": "scale"}]"#),
 ];

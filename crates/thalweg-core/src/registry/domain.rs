@@ -220,7 +220,10 @@ impl fmt::Display for Domain {
             Domain::NumbersOrAuto => f.write_str("auto or a list of numbers"),
             Domain::Factors(roles) => {
                 let roles = roles.join(", ");
-                write!(f, "factors ≥ 0 by role ({roles}) or layer, such as weight=0.1,layers.2=0.5")
+                write!(
+                    f,
+                    "factors ≥ 0 by role ({roles}) or layer, such as weight=0.1,layers.2=0.5"
+                )
             }
             Domain::Word(words) => f.write_str(&words.join(" or ")),
             Domain::Choice(kind) => write!(f, "an entry of `thalweg list {}`", kind().name()),

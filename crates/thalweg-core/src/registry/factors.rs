@@ -45,10 +45,15 @@ impl FromStr for Factors {
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {
             let pair = part.split_once('=').map(|(name, factor)| {
                 let factor = factor.trim().parse::<f64>();
-                (name.trim(), factor.ok().filter(|x| x.is_finite() && *x >= 0.0))
+                (
+                    name.trim(),
+                    factor.ok().filter(|x| x.is_finite() && *x >= 0.0),
+                )
             });
             let Some((name, Some(factor))) = pair.filter(|(name, _)| !name.is_empty()) else {
-                return Err(format!("found {part:?}, expected NAME=FACTOR with a factor ≥ 0"));
+                return Err(format!(
+                    "found {part:?}, expected NAME=FACTOR with a factor ≥ 0"
+                ));
             };
             if factors.insert(name.to_owned(), factor).is_some() {
                 return Err(format!("found {name:?} twice, expected a factor for each"));
@@ -89,12 +94,22 @@ mod tests {
     #[test]
     fn factors_of_role_and_paths_multiply() {
         let factors: Factors = "layers.1=0.5, bias=0.1,layers.1.weight=4".parse().unwrap();
-        assert_eq!(factors.to_string(), "bias=0.1,layers.1=0.5,layers.1.weight=4");
+        assert_eq!(
+            factors.to_string(),
+            "bias=0.1,layers.1=0.5,layers.1.weight=4"
+        );
         assert_eq!(factors.of("layers.1.bias", "bias"), 0.1 * 0.5);
         assert_eq!(factors.of("layers.1.weight", "weight"), 2.0);
         assert_eq!(factors.of("layers.10.weight", "weight"), 1.0);
         assert_eq!(Factors::default().of("layers.1.bias", "bias"), 1.0);
-        for wrong in ["bias", "bias=", "=1", "bias=-1", "bias=inf", "bias=1,bias=2"] {
+        for wrong in [
+            "bias",
+            "bias=",
+            "=1",
+            "bias=-1",
+            "bias=inf",
+            "bias=1,bias=2",
+        ] {
             assert!(wrong.parse::<Factors>().is_err(), "{wrong}");
         }
     }

@@ -59,7 +59,12 @@ fn write_list<T: fmt::Debug>(f: &mut fmt::Formatter<'_>, list: &[T]) -> fmt::Res
         return write!(f, "{list:?}");
     }
     let first: Vec<String> = list[..3].iter().map(|item| format!("{item:?}")).collect();
-    write!(f, "[{}, … {} more]", first.join(", "), list.len() - first.len())
+    write!(
+        f,
+        "[{}, … {} more]",
+        first.join(", "),
+        list.len() - first.len()
+    )
 }
 
 impl Setting {

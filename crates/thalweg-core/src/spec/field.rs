@@ -65,7 +65,9 @@ impl Field {
             Domain::Number { .. } => Some("X"),
             Domain::Integer(..) => Some("N"),
             Domain::Word(_) => Some("HOW"),
-            Domain::Choices(_) | Domain::Factors(_) | Domain::Named { many: true, .. } => Some("LIST"),
+            Domain::Choices(_) | Domain::Factors(_) | Domain::Named { many: true, .. } => {
+                Some("LIST")
+            }
             _ => Some("NAME"),
         }
     }

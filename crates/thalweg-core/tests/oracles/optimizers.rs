@@ -109,7 +109,15 @@ fn replay(spec: &TrainingSpec, golden: &Value, steps: &[usize]) -> Vec<Vec<f64>>
             ),
             weights: None,
         };
-        let time = Time::new(t as u64 + 1, spec.learning_rate * schedule.factor(Progress { step: t as u64, steps: 100, steps_per_epoch: 1, }));
+        let time = Time::new(
+            t as u64 + 1,
+            spec.learning_rate
+                * schedule.factor(Progress {
+                    step: t as u64,
+                    steps: 100,
+                    steps_per_epoch: 1,
+                }),
+        );
         engine
             .step(&Batch::new(&dataset, Rows::Range(0, 1)), time)
             .unwrap();

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bound::Bound;
 pub use category::notes_on_categories;
+pub use curve::Curve;
 pub use date::DateParts;
 pub use element::Element;
 pub use extend::Extend;
@@ -31,7 +32,6 @@ pub(crate) use identifier::identifier_note;
 pub(crate) use numeric::NumericFit;
 pub use numeric::{Numeric, Scaling};
 pub use options::{Balanced, ClassWeight, FitOptions, TargetTransform};
-pub use curve::Curve;
 pub use sorted::quantile_edges;
 pub use target_scaling::TargetScaling;
 pub use thalweg_core::precision::Dtype;

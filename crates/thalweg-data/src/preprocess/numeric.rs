@@ -326,12 +326,20 @@ mod tests {
         // scipy.stats.norm.ppf of 1/8, 3/8, 1/2, 5/8 and 7/8.
         let ranks = [-1.150_349_380_376_008_1, -0.318_639_363_964_375_1];
         let numeric = fit(&[4.0, 1.0, 1e9, 2.0], Scaling::Quantile).unwrap();
-        for (x, z) in [(1.0, ranks[0]), (2.0, ranks[1]), (4.0, -ranks[1]), (1e9, -ranks[0])] {
+        for (x, z) in [
+            (1.0, ranks[0]),
+            (2.0, ranks[1]),
+            (4.0, -ranks[1]),
+            (1e9, -ranks[0]),
+        ] {
             assert!((numeric.apply(x) - z).abs() < 1e-14, "{x}");
         }
         assert!(numeric.apply(3.0).abs() < 1e-14);
         let missing = fit(&[4.0, 1.0, f64::NAN, 2.0, 3.0], Scaling::Quantile).unwrap();
-        assert_eq!((missing.apply(f64::NAN), missing.width()), (missing.apply(2.5), 2));
+        assert_eq!(
+            (missing.apply(f64::NAN), missing.width()),
+            (missing.apply(2.5), 2)
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@ use thalweg_core::dataset::Targets;
 
 use super::curve::Curve;
 use super::numeric::NumericFit;
-use super::sorted::Sorted;
 use super::options::{FitOptions, TargetTransform};
+use super::sorted::Sorted;
 use super::target_scaling::{TargetScaling, robust};
 use super::{Preprocessing, Scaling};
 use crate::error::{Error, Location, Note, Result, quote, quote_list};

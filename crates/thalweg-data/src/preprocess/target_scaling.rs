@@ -130,7 +130,10 @@ mod tests {
             range: Some([-2.0, 5.0]),
             ..TargetScaling::default()
         };
-        assert_eq!([-3.0, 4.5, 7.0].map(|z| bounded.invert(z)), [-2.0, 4.5, 5.0]);
+        assert_eq!(
+            [-3.0, 4.5, 7.0].map(|z| bounded.invert(z)),
+            [-2.0, 4.5, 5.0]
+        );
         assert!(bounded.invert(f64::NAN).is_nan());
     }
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use thalweg_core::error::Error;
 use thalweg_core::layers::{self, LAYERS};
 use thalweg_core::registry::{AUTO, AnyRegistry, Choice, Setting};
 use thalweg_core::spec::NetworkSpec;
-use serde_json::Value;
 use thalweg_data::Preprocessing;
 
 use crate::config::Config;
@@ -48,9 +48,8 @@ pub fn apply(
 /// Refuses to change the hidden layers of a network that are not all alike: it would reach some of
 /// them alone.
 pub fn check_plain(request: &Request, network: Option<&NetworkSpec>) -> Result<()> {
-    let is_alike = |layer: &Choice| {
-        is_front(layer) || ["dense", "dropout"].contains(&layer.name.as_str())
-    };
+    let is_alike =
+        |layer: &Choice| is_front(layer) || ["dense", "dropout"].contains(&layer.name.as_str());
     let other = network.and_then(|network| network.layers.iter().find(|layer| !is_alike(layer)));
     let is_linear = !request.has("mlp.hidden")
         && network.is_some_and(|network| {
@@ -165,7 +164,10 @@ fn is_front(layer: &Choice) -> bool {
 /// The layers in front as the request changes them.
 fn front(network: &NetworkSpec, request: &Request) -> Result<Vec<Choice>> {
     let layers = network.layers.iter();
-    let mut front: Vec<Choice> = layers.take_while(|layer| is_front(layer)).cloned().collect();
+    let mut front: Vec<Choice> = layers
+        .take_while(|layer| is_front(layer))
+        .cloned()
+        .collect();
     if let Some(choice) = request.choice("mlp.embed_numbers") {
         let at = usize::from(front.first().is_some_and(|first| first.name == EMBEDDING));
         front.retain(|layer| !numbers::embeds(layer));
@@ -189,7 +191,14 @@ fn front(network: &NetworkSpec, request: &Request) -> Result<Vec<Choice>> {
 fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result<()> {
     let widths = request.hidden();
     let in_front = front(network, request)?;
-    network.layers.splice(..network.layers.iter().take_while(|layer| is_front(layer)).count(), []);
+    network.layers.splice(
+        ..network
+            .layers
+            .iter()
+            .take_while(|layer| is_front(layer))
+            .count(),
+        [],
+    );
     let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
     let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
     let dropout = network

@@ -95,7 +95,10 @@ impl Tangent for Periodic {
         let x = |buffer, row, line: usize| Self::row(buffer, row, input)[self.columns[line]];
         gradient.fill(0.0);
         self.add_lines(rows, tile, gradient, |row, line| match tile.segment {
-            FREQUENCY => (TURN * x(site.trace.x, row, line), self.line(&dz_dot, row, line)),
+            FREQUENCY => (
+                TURN * x(site.trace.x, row, line),
+                self.line(&dz_dot, row, line),
+            ),
             PHASE => (1.0, self.line(&dz_dot, row, line)),
             WEIGHT => {
                 let de_dot = de_dot[row * self.columns.len() * self.width + line];
