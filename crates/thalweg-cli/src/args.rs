@@ -3,17 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use thalweg::Model;
 use thalweg::data::ReadOptions;
 use thalweg::inspection::Inspect;
-use thalweg::job::{Base, Options, Output};
-use thalweg::{Model, Request};
+use thalweg::job::{Options, Output};
 use thalweg_core::precision::Dtype;
-use thalweg_core::registry::Setting;
 
+use crate::cv::CvArgs;
 use crate::exit::Result;
-use crate::flags::{ReadFlags, RunFlags};
+use crate::flags::ReadFlags;
+use crate::learning_curve::LearningCurveArgs;
 use crate::list::ListArgs;
-use crate::parse::{Layout, Preset, dtype, layout, preset, threads};
+use crate::parse::{Layout, dtype, layout, threads};
+use crate::recipe::{DATA, Recipe};
 
 /// Trains feed-forward networks, from a table or images to a model file.
 #[derive(Parser)]
@@ -43,6 +45,10 @@ pub enum Command {
     Predict(PredictArgs),
     /// Score a trained model on rows whose targets are known
     Evaluate(EvaluateArgs),
+    /// Score a recipe by cross-validation: each fold by a model of the others
+    Cv(Box<CvArgs>),
+    /// Show how scores change with the number of rows
+    LearningCurve(Box<LearningCurveArgs>),
     /// Show runs beside one another: scores, curves, settings
     Compare(CompareArgs),
     /// Watch a run that goes on in another terminal
@@ -131,36 +137,9 @@ Examples:
   thalweg train --resume --out runs/houses-1"
 )]
 pub struct TrainArgs {
-    #[arg(value_name = "DATA", help = DATA, long_help = thalweg_data::Source::help())]
-    pub data: Option<String>,
-
     #[command(flatten)]
-    pub flags: RunFlags,
+    pub recipe: Recipe,
 
-    /// A setting of optimizer, schedule, loss, activation or initializer, such as
-    /// optimizer.beta1=0.8 or schedule.then.floor=0.1; may be repeated
-    #[arg(
-        long,
-        value_name = "NAME=VALUE",
-        help_heading = "Training",
-        hide_short_help = true
-    )]
-    pub set: Vec<String>,
-    #[command(flatten, next_help_heading = "Training")]
-    pub threads: Threads,
-    /// How what is not set is chosen: auto, by what the data are [default: auto]
-    #[arg(long, value_name = "NAME", help_heading = "Training", hide_short_help = true, value_parser = preset, conflicts_with = "continue")]
-    pub preset: Option<Preset>,
-
-    /// Take everything that is not set here from a run's config.toml
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Run",
-        hide_short_help = true,
-        conflicts_with_all = ["preset", "continue"]
-    )]
-    pub config: Option<PathBuf>,
     /// The run folder [default: runs/NAME-N]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub out: Option<PathBuf>,
@@ -206,44 +185,21 @@ pub struct TrainArgs {
 }
 
 impl TrainArgs {
-    /// What the arguments ask for.
-    pub fn request(&self) -> Result<Request> {
-        let mut request = Request::default();
-        if let Some(data) = &self.data {
-            request.source(data);
-        }
-        self.flags.give(&mut request);
-        for setting in &self.set {
-            let parts = setting.split_once('=');
-            let (name, value) = parts
-                .filter(|(name, _)| name.contains('.'))
-                .ok_or_else(|| {
-                    let expected = "NAME=VALUE such as optimizer.beta1=0.9";
-                    thalweg_core::Error::invalid("--set", format!("`{setting}`"), expected)
-                })?;
-            request.setting(name, Setting::parse(value))?;
-        }
-        Ok(request)
-    }
-
     /// How the run is carried out.
     pub fn options(&self) -> Options {
         Options {
-            base: (self.config.clone()).map_or(Base::Preset, Base::File),
+            base: self.recipe.base(),
             output: (self.out.clone()).map_or(Output::Numbered, Output::Folder),
             resume: self.resume,
             keep_checkpoint: self.keep_checkpoint,
             log_steps: self.log_steps,
             inspect: (!self.no_report).then(|| inspect(self.no_rows)),
             importance: self.importance,
-            threads: self.threads.threads,
-            loss: None,
+            threads: self.recipe.threads,
+            ..Options::default()
         }
     }
 }
-
-/// The short help of DATA.
-const DATA: &str = "A file, a folder, - or a built-in set such as builtin:digits";
 
 /// What a report may show.
 fn inspect(no_rows: bool) -> Inspect {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use thalweg_core::train::Flow;
 
 /// One request to stop may come as several signals: to the process and to its group.
 const ONE_WISH: Duration = Duration::from_secs(1);
@@ -31,6 +32,14 @@ pub fn listen(bar: ProgressBar) -> io::Result<()> {
 /// Whether a stop was requested.
 pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
+}
+
+/// Ctrl-C ends a run.
+pub fn flow() -> Flow {
+    match requested() {
+        true => Flow::Stop,
+        false => Flow::Continue,
+    }
 }
 
 #[cfg(unix)]

@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod compare;
 mod convert;
+mod cv;
 mod data_table;
 mod evaluate;
 mod exit;
@@ -13,11 +14,13 @@ mod flags;
 mod importance;
 mod info;
 mod interrupt;
+mod learning_curve;
 mod list;
 mod output;
 mod parse;
 mod predict;
 mod progress;
+mod recipe;
 mod summary;
 mod surface;
 mod terminal;
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Cv(args) => cv::run(&args),
+        Command::LearningCurve(args) => learning_curve::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Importance(args) => importance::run(&args),
         Command::Export(args) => export::run(&args),

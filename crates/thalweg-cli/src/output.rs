@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use thalweg_core::error::Error;
-use thalweg_data::Source;
+use thalweg_data::{Source, Table, formats};
 
 use crate::exit::{Failure, Result};
 use thalweg::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, REPORT, unwritable, write_atomically};
@@ -79,6 +79,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         ))),
         written => Ok(written.map_err(|error| unwritable(path, &error))?),
     }
+}
+
+/// Writes a table in the format of the output's ending, or else as CSV.
+pub fn write_table(path: &Path, table: &Table) -> Result<()> {
+    let name = path.to_string_lossy();
+    let is_known = formats::check_written(&name).is_ok();
+    let name = if is_known { &name } else { "table.csv" };
+    write(path, &formats::write(table, name)?)
 }
 
 /// Appending neither cuts nor overwrites what a shell redirected to a file.

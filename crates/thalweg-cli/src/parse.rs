@@ -69,6 +69,24 @@ pub fn threads(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "expected a whole number from 1 to 1024".to_owned())
 }
 
+/// A value of `--folds`.
+pub fn folds(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| *n >= 2);
+    number.ok_or_else(|| "expected a whole number from 2 on".to_owned())
+}
+
+/// A value of `--repeat`.
+pub fn repeats(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (1..=1000).contains(n));
+    number.ok_or_else(|| "expected a whole number from 1 to 1000".to_owned())
+}
+
+/// A value of `--shares`.
+pub fn share(text: &str) -> Result<f64, String> {
+    let share = text.trim().parse().ok().filter(|x| *x > 0.0 && *x <= 1.0);
+    share.ok_or_else(|| "expected numbers above 0 and at most 1".to_owned())
+}
+
 /// Refuses an instruction set in `THALWEG_CPU` that this machine does not have.
 pub fn check_cpu() -> exit::Result<()> {
     let Some(wish) = std::env::var_os("THALWEG_CPU").filter(|wish| !wish.is_empty()) else {

@@ -102,7 +102,7 @@ impl Observer for Progress<'_> {
             let message = format!("epoch {epoch}/{}  loss {loss}{rate}", self.epochs);
             self.terminal.advance(step, message);
         }
-        Ok(flow())
+        Ok(interrupt::flow())
     }
 
     fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
@@ -112,7 +112,7 @@ impl Observer for Progress<'_> {
             self.line(report);
             self.last = None;
         }
-        Ok(flow())
+        Ok(interrupt::flow())
     }
 }
 
@@ -128,14 +128,6 @@ fn headline(start: &Start) -> String {
         start.rows.validation,
         start.rows.test
     )
-}
-
-/// Ctrl-C ends the run.
-fn flow() -> Flow {
-    match interrupt::requested() {
-        true => Flow::Stop,
-        false => Flow::Continue,
-    }
 }
 
 /// 1, 2, 5, 10, 20, 50, …: the smallest that leaves at most about [`LINES`] lines.

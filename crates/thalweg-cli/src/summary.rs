@@ -88,7 +88,7 @@ fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
 }
 
 /// Metrics that a summary shows beside the one that chose the epoch; `thalweg evaluate` shows all.
-const SHOWN: [&str; 7] = ["rmse", "mae", "r2", "accuracy", "auc", "f1", "coverage"];
+pub const SHOWN: [&str; 7] = ["rmse", "mae", "r2", "accuracy", "auc", "f1", "coverage"];
 
 /// Scores as a table: a row for each part, a column for each metric.
 fn table(parts: &[(String, &Scores)], chosen_by: Option<&str>) -> Vec<String> {
@@ -149,7 +149,7 @@ pub fn targets(scores: &Scores) -> Vec<String> {
 }
 
 /// What the preset chose, a line each.
-fn choices(reasons: &[Reason]) -> Vec<String> {
+pub fn choices(reasons: &[Reason]) -> Vec<String> {
     let name = |reason: &Reason| field(reason.field).and_then(|field| field.flag_name());
     let width = |text: &dyn Fn(&Reason) -> usize| reasons.iter().map(text).max().unwrap_or(0);
     let flag = width(&|reason| name(reason).map_or(0, str::len));

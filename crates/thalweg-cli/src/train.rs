@@ -33,7 +33,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         terminal.note(note);
         notes.push(note.clone());
     };
-    let job = Job::open(&args.request()?, None, args.options(), &mut tell)?;
+    let job = Job::open(&args.recipe.request()?, None, args.options(), &mut tell)?;
     if let (Some(end), Some(out)) = (job.finished(), &args.out) {
         let why = end["stopped_by"].as_str().unwrap_or_default();
         terminal.line(&format!(

@@ -10,7 +10,7 @@ use crate::error::{Note, Result};
 use crate::loaded::Loaded;
 use crate::part::Part;
 use crate::preprocess::{Dtype, Extend, FitOptions, Preprocessing};
-use crate::split::{Split, SplitBy, SplitOptions, notes_on_groups, notes_on_split, split_table};
+use crate::split::{Split, SplitBy, SplitOptions, notes_on_groups, notes_on_split, split_rows};
 use crate::table::Table;
 use crate::target::{Target, TargetOptions, Task, labelled, target_names};
 use crate::weights::without_zeros;
@@ -45,6 +45,8 @@ pub struct Prepared {
     /// Which rows of the table these are, without those of weight 0; a part that has its own table is
     /// empty here.
     pub split: Split,
+    /// Which row of the table each of those without weight 0 is; absent where there are no others.
+    pub kept: Option<Vec<usize>>,
     /// What the user should know.
     pub notes: Vec<Note>,
 }
@@ -56,7 +58,7 @@ pub struct Prepared {
 /// `loaded`.
 ///
 /// # Errors
-/// As [`Target::choose`], [`split_table`], [`Preprocessing::fit`], [`Preprocessing::bind`] and
+/// As [`Target::choose`], [`split_rows`], [`Preprocessing::fit`], [`Preprocessing::bind`] and
 /// [`Bound::dataset`](crate::preprocess::Bound::dataset).
 pub fn prepare(
     loaded: &Loaded,
@@ -71,7 +73,7 @@ pub fn prepare(
 /// `split` and `dtype` count. Notes name categories that the model does not know.
 ///
 /// # Errors
-/// As [`split_table`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset):
+/// As [`split_rows`], [`Preprocessing::bind`] and [`Bound::dataset`](crate::preprocess::Bound::dataset):
 /// columns are missing, or a class is none of the model's.
 pub fn prepare_fitted(
     loaded: &Loaded,
@@ -117,7 +119,7 @@ fn divide(
     if validation.is_some() {
         options.validation_fraction = 0.0;
     }
-    let (split, mut notes) = split_table(table, target, targets, &options)?;
+    let (split, mut notes) = split_rows(table, target, targets, &options)?;
     if is_new && options.by == SplitBy::Random && options.group.is_none() {
         notes.extend(notes_on_split(table, target, targets, &split));
     }
@@ -187,12 +189,20 @@ fn prepare_by(
     test: Option<&Table>,
     options: &PrepareOptions,
 ) -> Result<Prepared> {
-    let (test, dtype) = (test.or(loaded.test.as_ref()), options.dtype);
+    let dtype = options.dtype;
+    // Beside folds, the rows for the final test are not even looked at.
+    let test = test.or(loaded.test.as_ref());
+    let test = test.filter(|_| options.split.fold.is_none());
     let mut notes = loaded.notes.clone();
     let (weights, targets) = weights_and_targets(fitted, &loaded.train, options)?;
     let classes = fitted.map(Preprocessing::classes);
     let mut weighty = |table| usable(table, weights.as_deref(), &targets, classes, &mut notes);
-    let table = &*weighty(&loaded.train)?;
+    let whole = weighty(&loaded.train)?;
+    let kept = match &whole {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(table) => Some(table.rows_in(&loaded.train)),
+    };
+    let table = &*whole;
     let test = test.map(&mut weighty).transpose()?;
     let validation = validation.map(&mut weighty).transpose()?;
     let (validation, test) = (validation.as_deref(), test.as_deref());
@@ -249,6 +259,7 @@ fn prepare_by(
         validation,
         test,
         split,
+        kept,
         notes,
     })
 }

@@ -1,8 +1,10 @@
 //! Which rows train, which validate and which test.
 
+mod folds;
 mod look;
 mod table;
 
+pub use folds::split_rows;
 pub use look::notes_on_split;
 pub use table::{notes_on_groups, split_table};
 
@@ -31,6 +33,36 @@ pub struct SplitOptions {
     /// A column whose rows of one value stay in one part; it is no feature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// The fold of a cross-validation that is tested on: those rows that would test stay out of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
+    /// The share of the rows that do not test which is used, as if there were no others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+}
+
+/// A share of the rows; a smaller one of the same draw is a part of a larger one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// Above 0, at most 1; of each class alike.
+    pub fraction: f64,
+    /// Which draw, from 0. Of rows in order, the last ones are taken in each.
+    #[serde(default)]
+    pub repeat: usize,
+}
+
+/// One of the folds into which the rows are dealt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// Which of them, from 0.
+    pub index: usize,
+    /// How many there are.
+    pub count: usize,
+    /// Which time the rows are dealt, from 0: each time in another way.
+    #[serde(default)]
+    pub repeat: usize,
 }
 
 /// What decides in which part a row is: in a config `random`, `ordered`, or the name of a column.
@@ -92,6 +124,8 @@ impl Default for SplitOptions {
             stratify: true,
             by: SplitBy::Random,
             group: None,
+            fold: None,
+            share: None,
         }
     }
 }

@@ -426,6 +426,18 @@ impl Table {
         }
     }
 
+    /// Which row of `whole` each row is, of a table that some rows were kept of.
+    pub(crate) fn rows_in(&self, whole: &Self) -> Vec<usize> {
+        let mut all = 0..whole.rows;
+        let is_same = |row: usize, other: usize| {
+            let names = (self.part(row).1, whole.part(other).1);
+            self.number(row) == whole.number(other) && names.0 == names.1
+        };
+        (0..self.rows)
+            .filter_map(|row| all.find(|other| is_same(row, *other)))
+            .collect()
+    }
+
     /// The table of some of its rows. Messages go on to name the lines and rows of the file.
     ///
     /// # Panics

@@ -322,6 +322,7 @@ fn argument(path: &str) -> Option<&'static str> {
         "options.output" => Some("--out"),
         "options.resume" => Some("--resume"),
         "options.base" => Some("--config"),
+        "data.split.fold" => Some("--folds"),
         path => Some(field(path)?.flag?.name),
     }
 }

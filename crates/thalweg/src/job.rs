@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use thalweg_core::error::Error;
 use thalweg_core::losses::{AnyLoss, LOSSES};
+use thalweg_core::random::{Purpose, Stream};
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::NetworkSpec;
-use thalweg_data::{Note, Source};
+use thalweg_data::{Fold, Note, Share, Source};
 
-use crate::config::{Config, FULL_WEIGHTS, IN_MEMORY};
+use crate::config::{Config, DataConfig, FULL_WEIGHTS, IN_MEMORY};
 use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::inspection::Inspect;
 use crate::leaks;
-use crate::load;
+use crate::load::{self, Tables};
 use crate::log;
 use crate::network_file::NetworkFile;
 use crate::preset::Reason;
@@ -55,7 +56,7 @@ pub enum Base {
 
 impl Base {
     /// The config, if there is one.
-    fn config(&self) -> Result<Option<Config>> {
+    pub(crate) fn config(&self) -> Result<Option<Config>> {
         Ok(match self {
             Base::Preset => None,
             Base::File(path) => Some(Config::read(path)?),
@@ -86,6 +87,39 @@ pub struct Options {
     pub threads: Option<usize>,
     /// A loss in the place of the config's.
     pub loss: Option<Box<dyn AnyLoss>>,
+    /// Which of several runs on parts of the same rows this is.
+    pub member: Member,
+}
+
+/// One of several runs that differ in their rows and seeds alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Member {
+    /// Which of them, from 0; the first has the seed that is asked for.
+    pub number: usize,
+    /// The rows that it is tested on.
+    pub fold: Option<Fold>,
+    /// The share of the other rows that it sees.
+    pub share: Option<Share>,
+}
+
+impl Member {
+    /// The seed of its training: the run's for the first, and else a hash of that and its number.
+    pub fn seed(&self, seed: u64) -> u64 {
+        /// Beyond the substreams from which folds and shares are drawn.
+        const MEMBERS: u64 = 1 << 24;
+        let substream = MEMBERS + self.number as u64;
+        match self.number {
+            0 => seed,
+            // Exact as a number of JSON.
+            _ => (Stream::new(seed, Purpose::Split, substream).sequence()).next_u64() >> 11,
+        }
+    }
+
+    /// Takes its rows and its seed into a config.
+    pub(crate) fn place(&self, data: &mut DataConfig) {
+        data.split.fold = self.fold.or(data.split.fold);
+        data.split.share = self.share.or(data.split.share);
+    }
 }
 
 /// See the module's text.
@@ -122,6 +156,17 @@ impl<'a> Job<'a> {
         options: Options,
         tell: &mut dyn FnMut(&Note),
     ) -> Result<Self> {
+        Self::open_on(request, borrowed, None, options, tell)
+    }
+
+    /// The same with the tables of the request, where they are read already.
+    pub(crate) fn open_on(
+        request: &Request,
+        borrowed: Option<Borrowed<'a>>,
+        tables: Option<&Tables>,
+        options: Options,
+        tell: &mut dyn FnMut(&Note),
+    ) -> Result<Self> {
         request.check()?;
         let folder = match &options.output {
             Output::Folder(path) => Some(RunFolder::at(path)),
@@ -142,10 +187,11 @@ impl<'a> Job<'a> {
         if let (None, Some(model)) = (&base, &model) {
             base = Some(resolve::of_model(request, model)?);
         }
-        let data = match borrowed {
+        let mut data = match borrowed {
             Some(_) => resolve::borrowed(request)?,
             None => resolve::data(request, base.as_ref())?,
         };
+        options.member.place(&mut data);
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| &model.description().preprocessing);
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
@@ -153,7 +199,7 @@ impl<'a> Job<'a> {
             Some(rows) => RunRows::borrowed(rows, data.target.task, &quantiles(loss.as_ref()))?,
             None => {
                 let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
-                load::load(&data, loss.as_ref(), dtype, fitted, extend)?.into()
+                load::load(tables, &data, loss.as_ref(), dtype, fitted, extend)?.into()
             }
         };
         if let (Some(base), Some(model)) = (&mut base, &model) {
@@ -168,11 +214,12 @@ impl<'a> Job<'a> {
             _ => None,
         };
         let Resolved {
-            config,
+            mut config,
             reasons,
             notes,
         } = resolve::config(request, base, file, data, &rows)?;
         notes.iter().for_each(&mut *tell);
+        config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
         let own = folder.as_ref().zip(stored.as_ref());
         let finished = (own.map(|(folder, stored)| finished(folder, stored, &config)))

@@ -18,48 +18,87 @@ use crate::config::DataConfig;
 use crate::error::Result;
 use crate::model::Description;
 
-/// Reads everything that a training run names, and makes datasets of it: by the preprocessing of
-/// the model that it goes on from, if there is one. For a loss of counts, targets stay counts.
-pub fn load(
+/// Reads everything that a training run names, unless it is read already, and makes datasets of it.
+pub(crate) fn load(
+    tables: Option<&Tables>,
     config: &DataConfig,
     loss: Option<&Choice>,
     dtype: Dtype,
     preprocessing: Option<&Preprocessing>,
     extend: Extend,
 ) -> Result<Prepared> {
-    let read = match preprocessing {
-        Some(preprocessing) => preprocessing.read_options(config.read.clone()),
-        None => config.read.clone(),
-    };
-    let loaded = thalweg_data::read(&Source::parse(&config.source)?, &read)?;
-    let part = |path: &Option<std::path::PathBuf>| {
-        path.as_deref()
-            .map(|path| read_part(path, config, &loaded.train))
-            .transpose()
-    };
-    let (validation, test) = (part(&config.validation)?, part(&config.test)?);
-    let mut fit = config.fit.clone();
-    if let Some(loss) = loss {
-        for_loss(&mut fit, loss)?;
+    match tables {
+        Some(tables) => tables.prepare(config, loss, dtype, preprocessing, extend),
+        None => Tables::read(config, preprocessing)?
+            .prepare(config, loss, dtype, preprocessing, extend),
     }
-    let options = PrepareOptions {
-        target: config.target.clone(),
-        split: config.split.clone(),
-        fit,
-        dtype,
-        extend,
-    };
-    let (validation, test) = (validation.as_ref(), test.as_ref());
-    let prepared = match preprocessing {
-        Some(fitted) => prepare_fitted(&loaded, validation, test, fitted, &options)
-            .map_err(|error| offer(error, fitted, extend))?,
-        None => prepare(&loaded, validation, test, &options)?,
-    };
-    if let Some(loss) = loss.filter(|loss| is_of_counts(loss)) {
-        let tables = [Some(&loaded.train), loaded.test.as_ref(), validation, test];
-        check_counts(&prepared, tables.into_iter().flatten(), loss)?;
+}
+
+/// The tables that a run names.
+pub(crate) struct Tables {
+    pub loaded: Loaded,
+    validation: Option<Table>,
+    test: Option<Table>,
+}
+
+impl Tables {
+    /// Reads them: as the model that the run goes on from does, if there is one. Beside folds, no rows
+    /// for the final test are read.
+    pub fn read(config: &DataConfig, preprocessing: Option<&Preprocessing>) -> Result<Self> {
+        let read = match preprocessing {
+            Some(preprocessing) => preprocessing.read_options(config.read.clone()),
+            None => config.read.clone(),
+        };
+        let loaded = thalweg_data::read(&Source::parse(&config.source)?, &read)?;
+        let part = |path: &Option<std::path::PathBuf>| {
+            path.as_deref()
+                .map(|path| read_part(path, config, &loaded.train))
+                .transpose()
+        };
+        Ok(Self {
+            validation: part(&config.validation)?,
+            test: match config.split.fold {
+                Some(_) => None,
+                None => part(&config.test)?,
+            },
+            loaded,
+        })
     }
-    Ok(prepared)
+
+    /// Makes datasets of them: by the preprocessing of the model that the run goes on from, if there
+    /// is one. For a loss of counts, targets stay counts.
+    pub fn prepare(
+        &self,
+        config: &DataConfig,
+        loss: Option<&Choice>,
+        dtype: Dtype,
+        preprocessing: Option<&Preprocessing>,
+        extend: Extend,
+    ) -> Result<Prepared> {
+        let mut fit = config.fit.clone();
+        if let Some(loss) = loss {
+            for_loss(&mut fit, loss)?;
+        }
+        let options = PrepareOptions {
+            target: config.target.clone(),
+            split: config.split.clone(),
+            fit,
+            dtype,
+            extend,
+        };
+        let loaded = &self.loaded;
+        let (validation, test) = (self.validation.as_ref(), self.test.as_ref());
+        let prepared = match preprocessing {
+            Some(fitted) => prepare_fitted(loaded, validation, test, fitted, &options)
+                .map_err(|error| offer(error, fitted, extend))?,
+            None => prepare(loaded, validation, test, &options)?,
+        };
+        if let Some(loss) = loss.filter(|loss| is_of_counts(loss)) {
+            let tables = [Some(&loaded.train), loaded.test.as_ref(), validation, test];
+            check_counts(&prepared, tables.into_iter().flatten(), loss)?;
+        }
+        Ok(prepared)
+    }
 }
 
 /// An error of a class that a model does not know, with what adds it.

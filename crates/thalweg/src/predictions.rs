@@ -228,6 +228,22 @@ fn check_finite(table: &Table, values: &[f64]) -> Result<()> {
         .into())
 }
 
+impl<'a> Predictions<'a> {
+    /// Predictions of a model, or the mean of those of several like it, answered by a decision.
+    pub(crate) fn of(model: &'a Model, values: Vec<f64>, decision: &'a Decision) -> Result<Self> {
+        let description = model.description();
+        Ok(Self {
+            values,
+            intervals: None,
+            notes: Vec::new(),
+            preprocessing: &description.preprocessing,
+            link: LOSSES.build(&description.network.loss, &())?.link(),
+            kept: Vec::new(),
+            decision,
+        })
+    }
+}
+
 impl Predictions<'_> {
     /// Values a row.
     pub fn width(&self) -> usize {
@@ -294,7 +310,7 @@ impl Predictions<'_> {
     }
 
     /// The cells of each row.
-    fn lines(&self, columns: Columns) -> impl Iterator<Item = Vec<String>> {
+    pub(crate) fn lines(&self, columns: Columns) -> impl Iterator<Item = Vec<String>> {
         let targets = self.preprocessing.target.columns.len().max(1);
         let mut intervals = (self.intervals.iter()).flat_map(move |all| all.chunks(targets));
         self.rows().map(move |row| match intervals.next() {
@@ -311,7 +327,7 @@ impl Predictions<'_> {
             .collect()
     }
 
-    fn header(&self, columns: Columns) -> Vec<String> {
+    pub(crate) fn header(&self, columns: Columns) -> Vec<String> {
         let target = &self.preprocessing.target;
         let names = target.columns.iter();
         if self.intervals.is_some() {

@@ -73,6 +73,7 @@ impl Model {
         let dtype = description.training.dtype;
         let loss = Some(&config.network.loss);
         let prepared = load::load(
+            None,
             &config.data,
             loss,
             dtype,

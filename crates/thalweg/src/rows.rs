@@ -67,6 +67,8 @@ pub struct RunRows<'a> {
     pub has_own_test: bool,
     /// Where the rows of validation and test are in the table of the training rows, if they are there.
     pub split: Split,
+    /// Which row of that table each of those that `split` counts is, where some are left out.
+    pub kept: Option<Vec<usize>>,
     /// The same of the validation rows.
     pub has_own_validation: bool,
     /// What should be known of the rows.
@@ -87,8 +89,17 @@ impl From<Prepared> for RunRows<'_> {
                 train: Vec::new(),
                 ..prepared.split
             },
+            kept: prepared.kept,
             notes: prepared.notes,
         }
+    }
+}
+
+impl RunRows<'_> {
+    /// The test rows, by their numbers in the table of the training rows.
+    pub(crate) fn tested(&self) -> Vec<usize> {
+        let number = |row: &usize| self.kept.as_ref().map_or(*row, |kept| kept[*row]);
+        self.split.test.iter().map(number).collect()
     }
 }
 
@@ -170,6 +181,7 @@ impl<'a> RunRows<'a> {
             test: rows.test.map(&mut part).transpose()?,
             has_own_test: rows.test.is_some(),
             split: Split::default(),
+            kept: None,
             has_own_validation: rows.validation.is_some(),
             notes,
         })

@@ -97,13 +97,13 @@ fn check(table: &Table, target: &Target, name: &str, field: &'static str) -> Res
 }
 
 /// The group of each row, counted in the order of appearance. Rows without a value are one group.
-struct Groups<'a> {
-    name: &'a str,
-    of_row: Vec<usize>,
-    count: usize,
+pub(super) struct Groups<'a> {
+    pub name: &'a str,
+    pub of_row: Vec<usize>,
+    pub count: usize,
 }
 
-fn groups<'a>(table: &Table, name: &'a str) -> Groups<'a> {
+pub(super) fn groups<'a>(table: &Table, name: &'a str) -> Groups<'a> {
     let mut known: HashMap<Option<String>, usize> = HashMap::new();
     let of_row = (table.column(name)).map_or_else(Vec::new, |column| {
         let mut of_row = Vec::with_capacity(table.rows);
@@ -186,9 +186,26 @@ fn by_column(
     Ok((split, vec![note]))
 }
 
+impl Groups<'_> {
+    /// The groups that some of the rows are in.
+    pub fn of(&self, rows: &[usize]) -> Self {
+        let mut known = HashMap::new();
+        let number = |row: &usize| {
+            let next = known.len();
+            *known.entry(self.of_row[*row]).or_insert(next)
+        };
+        let of_row = rows.iter().map(number).collect();
+        Self {
+            name: self.name,
+            of_row,
+            count: known.len(),
+        }
+    }
+}
+
 /// Whole groups to test, then to validation, as near to the wanted number of rows as they come;
 /// the others train. Every wanted part gets a group as long as two others are left.
-fn by_groups(groups: &Groups, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
+pub(super) fn by_groups(groups: &Groups, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
     let mut notes = Vec::new();
     let (test, validation) = sizes(groups.of_row.len(), options, &mut notes)?;
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.count];
