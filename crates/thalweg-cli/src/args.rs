@@ -129,6 +129,7 @@ Examples:
   thalweg train adult.data --no-header --columns age,workclass,…,income
   thalweg train images.idx.gz --labels labels.idx.gz --hidden 256,128
   thalweg train houses.csv --optimizer sgd --set optimizer.momentum=0.9
+  thalweg train houses.csv --ensemble 8 --ensemble-by folds
   # the same model again, bit for bit
   thalweg train --config runs/houses-1/config.toml
   # go on with new rows
@@ -173,6 +174,10 @@ pub struct TrainArgs {
     /// never stopped
     #[arg(long, help_heading = "Run", hide_short_help = true)]
     pub keep_checkpoint: bool,
+    /// With --ensemble-by folds: where the predictions for each row go, by the member that has not
+    /// trained on it: CSV, or what the ending says
+    #[arg(long, value_name = "FILE", help_heading = "Ensemble", hide_short_help = true, requires = "ensemble")]
+    pub predictions: Option<PathBuf>,
     /// Say in the result of --json and in the log which columns the model relies on
     #[arg(long, help_heading = "Run", hide_short_help = true)]
     pub importance: bool,
@@ -233,6 +238,10 @@ pub struct PredictArgs {
     /// perceptron) have none
     #[arg(long)]
     pub proba: bool,
+    /// Of an ensemble also how far its members are apart: the standard deviation of their predictions,
+    /// of classes and labels beside --proba
+    #[arg(long)]
+    pub spread: bool,
     #[command(flatten)]
     pub threads: Threads,
     #[command(flatten)]

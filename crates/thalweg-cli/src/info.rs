@@ -94,6 +94,7 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         preprocessing,
         outcome,
         metrics,
+        members,
         ..
     } = model.description();
     let parameters = model.engine(1)?.parameters();
@@ -122,6 +123,13 @@ fn describe(model: &Model) -> Result<Vec<String>> {
             ""
         };
         lines.push(format!("classes    {}{more}", classes.join(", ")));
+    }
+    if let Some(first) = members.first() {
+        let by = match first.fold {
+            Some(_) => "folds: each validated on one and trained on the others",
+            None => "seeds",
+        };
+        lines.push(format!("ensemble   {} members, by {by}", members.len()));
     }
     lines.push(format!(
         "\nnetwork    {} inputs, loss {}",

@@ -26,6 +26,11 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         let error = Error::invalid("--proba", found, expected);
         return Err(error.remedy("leave out --proba").into());
     }
+    let is_number = description.preprocessing.task() == Task::Regression;
+    if args.spread && !args.proba && !is_number {
+        let error = Error::invalid("--spread", "answers of classes or labels", "--proba beside it");
+        return Err(error.into());
+    }
     let output = args
         .output
         .as_deref()
@@ -38,7 +43,11 @@ pub fn run(args: &PredictArgs) -> Result<()> {
             &Source::parse(&args.data)?,
         )?;
     }
-    let predictions = model.predict_keeping(&args.data, args.read.options(None)?, &args.keep)?;
+    let options = args.read.options(None)?;
+    let predictions = match args.spread {
+        true => model.predict_with_spread(&args.data, options, &args.keep)?,
+        false => model.predict_keeping(&args.data, options, &args.keep)?,
+    };
     for note in &predictions.notes {
         let _ = terminal::note(&note.to_string());
     }

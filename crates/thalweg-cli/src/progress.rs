@@ -25,6 +25,8 @@ pub struct Progress<'a> {
     origin: Position,
     /// Updates of an epoch.
     steps_per_epoch: u64,
+    /// Epochs of each member of an ensemble that are done.
+    members: Vec<usize>,
     frame: Instant,
     last: Option<EpochReport>,
     /// What the bar shows.
@@ -39,6 +41,7 @@ impl<'a> Progress<'a> {
             epochs: 0,
             origin: Position::default(),
             steps_per_epoch: 1,
+            members: Vec::new(),
             frame: Instant::now(),
             last: None,
             smoothed: Average::with_window(50.0),
@@ -46,6 +49,10 @@ impl<'a> Progress<'a> {
     }
 
     fn line(&self, report: &EpochReport) {
+        self.terminal.line(&self.words(report));
+    }
+
+    fn words(&self, report: &EpochReport) -> String {
         let width = self.epochs.to_string().len();
         let validation = report.validation_loss.map_or(String::new(), |loss| {
             let score = report.validation_score;
@@ -53,12 +60,12 @@ impl<'a> Progress<'a> {
             format!("  validation {}{score}", figure(loss))
         });
         let best = if report.is_best { "  best" } else { "" };
-        self.terminal.line(&format!(
+        format!(
             "epoch {:>width$}/{}  train {}{validation}{best}",
             report.epoch,
             self.epochs,
             figure(report.train_loss)
-        ));
+        )
     }
 
     /// Takes the bar away, and shows the last epoch if it had no line.
@@ -79,11 +86,28 @@ impl Watch for Progress<'_> {
         self.origin = beginning.origin;
         self.epochs = beginning.last_epoch;
         self.steps_per_epoch = beginning.steps_per_epoch;
-        let epochs = beginning.start.training.epochs as u64;
+        self.members = vec![0; beginning.members];
+        let epochs = beginning.start.training.epochs as u64 * beginning.members as u64;
         self.terminal
             .start_bar(self.steps_per_epoch.saturating_mul(epochs));
         interrupt::listen(self.terminal.bar())
             .map_err(|error| thalweg::Error::Running(format!("signals: {error}")))
+    }
+
+    fn member(&mut self, member: usize, report: Option<&EpochReport>) -> thalweg::Result<Flow> {
+        if let (Some(report), Some(epoch)) = (report, self.members.get_mut(member)) {
+            *epoch = report.epoch;
+            let done: usize = self.members.iter().sum();
+            let name = format!("member {}", member + 1);
+            let message = format!("{name}: epoch {}/{}", report.epoch, self.epochs);
+            self.terminal.advance(done as u64, message);
+            let epochs = self.epochs * self.members.len();
+            if report.epoch == 1 || report.epoch.is_multiple_of(stride(epochs)) {
+                let line = self.words(report);
+                self.terminal.line(&format!("{name}  {line}"));
+            }
+        }
+        Ok(interrupt::flow())
     }
 }
 

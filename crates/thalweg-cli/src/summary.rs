@@ -2,6 +2,7 @@
 
 use thalweg::fields::field;
 use thalweg::fit::Ended;
+use thalweg::log::MemberEnd;
 use thalweg::model::Outcome;
 use thalweg::preset::Reason;
 use thalweg::scores::{Scores, TargetScores};
@@ -13,7 +14,10 @@ use crate::terminal::Terminal;
 /// Prints how training ended, the scores of every part, and the choices if there were any.
 pub fn print(terminal: &Terminal, ended: &Ended) {
     let end = &ended.end;
-    terminal.line(&ending(&ended.outcome, end.seconds, ended.gradient_norm));
+    match end.ensemble.as_slice() {
+        [] => terminal.line(&ending(&ended.outcome, end.seconds, ended.gradient_norm)),
+        members => terminal.line(&together(members, ended)),
+    }
     let parts = [
         ("test", &end.test),
         ("linear model", &end.linear_model),
@@ -84,6 +88,34 @@ fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
             true => "less than 0.01".to_owned(),
             false => format!("{seconds:.2}"),
         }
+    )
+}
+
+/// What the members did, and what averaging them brings, in a line.
+fn together(members: &[MemberEnd], ended: &Ended) -> String {
+    let epochs: Vec<String> = (members.iter())
+        .map(|member| format!("{}", member.best_epoch))
+        .collect();
+    let by = match ended.config.ensemble.and_then(|ensemble| ensemble.folds()) {
+        Some(_) => "folds",
+        None => "seeds",
+    };
+    let end = &ended.end;
+    let (scores, of): (_, fn(&MemberEnd) -> Option<f64>) = match &end.test {
+        Some(test) => (Some(test), |member| member.test_loss),
+        None => (end.validation.as_ref(), |member| member.validation_loss),
+    };
+    let losses: Option<Vec<f64>> = members.iter().map(of).collect();
+    let beside = losses.zip(scores.and_then(|scores| scores.loss));
+    let beside = beside.map_or(String::new(), |(losses, loss)| {
+        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+        format!("; loss {}, of a member {} in the mean", figure(loss), figure(mean))
+    });
+    format!(
+        "{} by {by} in {:.2} s of training; weights of epochs {}{beside}",
+        count(members.len(), "member"),
+        end.seconds,
+        epochs.join(", ")
     )
 }
 

@@ -8,11 +8,13 @@ use thalweg::fit::Ended;
 use thalweg::job::Job;
 use thalweg::leave::goes_on;
 use thalweg::run_folder::{CONFIG, LOG, MODEL, REPORT, SURFACE, unwritable};
-use thalweg_data::Note;
+use thalweg_core::Error;
+use thalweg_data::{Note, Source};
 use thalweg_report::Events;
 
 use crate::args::TrainArgs;
 use crate::exit::{Failure, Result};
+use crate::output;
 use crate::progress::Progress;
 use crate::summary;
 use crate::surface;
@@ -42,6 +44,20 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         ));
         return terminal.json(end);
     }
+    if let Some(path) = &args.predictions {
+        let ensemble = job.config().ensemble;
+        if ensemble.is_none_or(|ensemble| ensemble.folds().is_none()) {
+            let found = "members that differ in their seeds alone";
+            let error = Error::invalid("--predictions", found, "--ensemble-by folds");
+            return Err(error.into());
+        }
+        let source = Source::parse(&job.config().data.source)?;
+        output::check("--predictions", path, None, &source)?;
+    }
+    if args.tensorboard && job.config().ensemble.is_some() {
+        let error = Error::invalid("--tensorboard", "an ensemble", "a single network");
+        return Err(error.remedy("leave it out: the log has the epochs of members").into());
+    }
     let mut progress = Progress::new(&mut terminal);
     let (mut ended, events) = match args.tensorboard {
         true => {
@@ -62,6 +78,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             write_report(&ended, &notes)
         }
     };
+    if let (Some(path), Some(table)) = (&args.predictions, &ended.out_of_fold) {
+        output::write_table(path, table)?;
+    }
     // How the run ended counts more than the page that shows it.
     let has_report = !args.no_report && written.is_ok();
     report(&ended, &terminal, has_report, events.as_deref())?;

@@ -269,3 +269,27 @@ fn scores_grow_with_the_rows() {
     let message = work.refused("learning-curve builtin:digits --shares 0.5,2");
     assert!(message.contains("--shares"), "{message}");
 }
+
+#[test]
+fn least_squares_on_windows_has_the_scores_of_scikit_learn() {
+    let golden = include_str!("../../../oracles/scikit_learn/cross_validation.json");
+    let golden: Value = serde_json::from_str(golden).unwrap();
+    let work = Workplace::new();
+    let mut compared = 0;
+    for case in golden["cases"].as_array().unwrap() {
+        let line = "cv builtin:diabetes --split ordered --no-validation --target-transform none \
+                    --hidden none --optimizer closed_form";
+        let result = json(&work, &format!("{line} --folds {}", case["folds"]));
+        let members = result["members"].as_array().unwrap();
+        for (fold, member) in members.iter().enumerate() {
+            assert_eq!(member["rows"]["train"], case["train"][fold]);
+            for name in ["rmse", "r2"] {
+                let (theirs, ours) = (&case[name][fold], &result["scores"][name]["values"][fold]);
+                let (theirs, ours) = (theirs.as_f64().unwrap(), ours.as_f64().unwrap());
+                assert!((ours - theirs).abs() < 1e-8 * theirs.abs(), "{name}: {ours} {theirs}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 16);
+}

@@ -10,7 +10,9 @@ use crate::error::{Note, Result};
 use crate::loaded::Loaded;
 use crate::part::Part;
 use crate::preprocess::{Dtype, Extend, FitOptions, Preprocessing};
-use crate::split::{Split, SplitBy, SplitOptions, notes_on_groups, notes_on_split, split_rows};
+use crate::split::{
+    Split, SplitBy, SplitOptions, folds_of, notes_on_groups, notes_on_split, split_rows,
+};
 use crate::table::Table;
 use crate::target::{Target, TargetOptions, Task, labelled, target_names};
 use crate::weights::without_zeros;
@@ -45,6 +47,9 @@ pub struct Prepared {
     /// Which rows of the table these are, without those of weight 0; a part that has its own table is
     /// empty here.
     pub split: Split,
+    /// The fold of each training row, from 0, where folds validate in turn: then validation rows are the
+    /// same as those.
+    pub folds: Option<Vec<usize>>,
     /// Which row of the table each of those without weight 0 is; absent where there are no others.
     pub kept: Option<Vec<usize>>,
     /// What the user should know.
@@ -116,7 +121,7 @@ fn divide(
     if test.is_some() {
         options.test_fraction = 0.0;
     }
-    if validation.is_some() {
+    if validation.is_some() || options.validation_folds.is_some() {
         options.validation_fraction = 0.0;
     }
     let (split, mut notes) = split_rows(table, target, targets, &options)?;
@@ -209,7 +214,7 @@ fn prepare_by(
     let all = table.all_rows();
     let (target, targets) = target_of(fitted, table, options, &mut notes)?;
     let own = [(validation, "validation rows"), (test, "test rows")];
-    let (split, more) = divide(
+    let (mut split, more) = divide(
         table,
         &target,
         &targets,
@@ -218,6 +223,12 @@ fn prepare_by(
         fitted.is_none(),
     )?;
     notes.extend(more);
+    let folds = (options.split.validation_folds)
+        .map(|count| folds_of(table, &targets, &options.split, &split.train, count))
+        .transpose()?;
+    if folds.is_some() {
+        split.validation.clone_from(&split.train);
+    }
     let train = Part::of("training rows", &split.train, &targets);
     let (preprocessing, more) = match fitted {
         Some(fitted) if options.extend.columns => {
@@ -259,6 +270,7 @@ fn prepare_by(
         validation,
         test,
         split,
+        folds,
         kept,
         notes,
     })

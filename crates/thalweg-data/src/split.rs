@@ -4,7 +4,7 @@ mod folds;
 mod look;
 mod table;
 
-pub use folds::split_rows;
+pub use folds::{folds_of, split_rows};
 pub use look::notes_on_split;
 pub use table::{notes_on_groups, split_table};
 
@@ -39,6 +39,9 @@ pub struct SplitOptions {
     /// The share of the rows that do not test which is used, as if there were no others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<Share>,
+    /// So many folds into which all rows that do not test are dealt: they train and validate in turn.
+    #[serde(skip)]
+    pub validation_folds: Option<usize>,
 }
 
 /// A share of the rows; a smaller one of the same draw is a part of a larger one.
@@ -126,6 +129,7 @@ impl Default for SplitOptions {
             group: None,
             fold: None,
             share: None,
+            validation_folds: None,
         }
     }
 }

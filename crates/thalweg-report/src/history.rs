@@ -56,6 +56,11 @@ impl History {
         match event.get("event").and_then(Value::as_str) {
             Some("start") => self.start = Value::Object(event),
             Some("epoch") => self.epochs.push(event),
+            // Of an ensemble the curves are those of its first member.
+            Some("member_epoch") if event.get("member") == Some(&Value::from(0)) => {
+                let numbers = event.into_iter().filter(|(name, _)| name != "member");
+                self.epochs.push(numbers.collect());
+            }
             Some("step") => self.steps.push(event),
             Some("end") => self.end = Some(Value::Object(event)),
             _ => {}

@@ -81,6 +81,10 @@ impl Watch for Events<'_> {
         self.inner.begin(beginning)
     }
 
+    fn member(&mut self, member: usize, report: Option<&EpochReport>) -> thalweg::Result<Flow> {
+        self.inner.member(member, report)
+    }
+
     fn logged(&mut self, lines: &str) {
         if let Some((file, path)) = &mut self.file
             && let Err(error) = file.write_all(&records(lines))

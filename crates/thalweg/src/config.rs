@@ -45,6 +45,9 @@ pub struct Config {
     /// Whether the recipe is trained once more on all rows, for the epochs that were best.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refit: bool,
+    /// How many models are averaged; absent for a single one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<Ensemble>,
     /// The share of the targets that an interval around each prediction is to hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<f64>,
@@ -74,6 +77,35 @@ pub enum OutputBias {
     Zero,
     /// Where the network predicts the shares of the classes, or the mean of the targets.
     Prior,
+}
+
+/// Models of one recipe whose predictions are averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ensemble {
+    /// How many there are.
+    pub members: usize,
+    /// In what they differ.
+    #[serde(default)]
+    pub by: EnsembleBy,
+}
+
+impl Ensemble {
+    /// Into how many folds the rows are dealt, if they are.
+    pub fn folds(&self) -> Option<usize> {
+        (self.by == EnsembleBy::Folds).then_some(self.members)
+    }
+}
+
+/// In what the members of an ensemble differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum EnsembleBy {
+    /// In their seeds alone.
+    #[default]
+    Seeds,
+    /// In their rows too: each validates on a fold of its own and trains on the others.
+    Folds,
 }
 
 /// What is chosen by the validation rows, and by what.
@@ -163,6 +195,7 @@ impl Config {
             init_by_data: false,
             extend: Extend::default(),
             refit: false,
+            ensemble: None,
             judging: Judging::default(),
             interval: None,
             data,

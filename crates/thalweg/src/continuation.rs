@@ -36,6 +36,7 @@ impl Continuation {
     /// Reads a model file, or the folder of a run with what it has of a checkpoint.
     pub fn read(path: &Path) -> Result<Self> {
         let model = Model::load(path)?;
+        model.refuse_ensemble("continue_from", "train it anew, with all rows")?;
         let remedy = "remove it to go on from the model's weights";
         let stored = match path.is_dir() {
             true => Stored::read(&RunFolder::at(path), remedy)?,

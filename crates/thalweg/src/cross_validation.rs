@@ -273,10 +273,7 @@ impl CrossValidation {
     /// The columns of predictions: answers, and probabilities where there are classes.
     fn answers(&self, trained: &[Trained], rows: &[usize], values: &[f64]) -> Result<Vec<Column>> {
         let first = model(&trained[0])?;
-        let (likeliest, has_classes) = (
-            Decision::Likeliest,
-            first.has_probabilities()?,
-        );
+        let likeliest = Decision::Likeliest;
         let all = Predictions::of(first, values.to_vec(), &likeliest)?;
         let mut lines: Vec<Vec<String>> = all.lines(Columns::Answers).collect();
         if self.repeats == 1 {
@@ -292,45 +289,13 @@ impl CrossValidation {
                 }
             }
         }
-        let names = all.header(Columns::Answers);
-        let names = names.into_iter().map(|name| format!("{name}_predicted"));
-        let is_text = !first.description().preprocessing.classes().is_empty();
-        let mut columns = texts_or_numbers(names, &lines, is_text);
-        if has_classes {
-            let names = all.header(Columns::Probabilities);
-            // Labels have the names of their columns.
-            let names = names.into_iter().map(|name| match name.contains('=') {
-                true => name,
-                false => format!("{name}=1"),
-            });
-            let lines: Vec<Vec<String>> = all.lines(Columns::Probabilities).collect();
-            columns.extend(texts_or_numbers(names, &lines, false));
-        }
-        Ok(columns)
+        all.held_out_columns(&lines)
     }
 }
 
 fn model(member: &Trained) -> Result<&crate::Model> {
     let model = member.ended.model.as_ref();
     model.ok_or_else(|| crate::Error::Diverged("there is no model".to_owned()))
-}
-
-/// Cells, a line a row, as columns.
-fn texts_or_numbers(
-    names: impl Iterator<Item = String>,
-    lines: &[Vec<String>],
-    is_text: bool,
-) -> Vec<Column> {
-    let column = |(at, name): (usize, String)| {
-        let cells = lines.iter().map(|cells| cells[at].as_str());
-        let data = match is_text {
-            true => ColumnData::texts(cells),
-            // What is written is what is read back.
-            false => ColumnData::Numeric(cells.map(|x| x.parse().unwrap_or(f64::NAN)).collect()),
-        };
-        Column { name, data }
-    };
-    names.enumerate().map(column).collect()
 }
 
 impl CrossValidated {

@@ -323,6 +323,9 @@ fn argument(path: &str) -> Option<&'static str> {
         "options.resume" => Some("--resume"),
         "options.base" => Some("--config"),
         "data.split.fold" => Some("--folds"),
+        "spread" => Some("--spread"),
+        "options.keep_checkpoint" => Some("--keep-checkpoint"),
+        "options.log_steps" => Some("--log-steps"),
         path => Some(field(path)?.flag?.name),
     }
 }

@@ -44,7 +44,9 @@ struct Found {
 impl Fingerprint {
     /// Of the rows that the model of a run was trained on: all of them after a refit.
     pub(crate) fn of(rows: &RunRows, has_refit: bool) -> Self {
-        let others = [&rows.validation, &rows.test]
+        // Of folds the validation rows are those that train.
+        let validation = rows.validation.as_ref().filter(|_| rows.folds.is_none());
+        let others = [validation, rows.test.as_ref()]
             .into_iter()
             .flatten()
             .map(Part::view);

@@ -11,9 +11,10 @@ use thalweg_core::search::Surface;
 use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Observer, Run, StoppedBy, train};
-use thalweg_data::Note;
+use thalweg_data::{Note, Table};
 
 use crate::advice;
+use crate::averaged::Averaged;
 use crate::by_data;
 use crate::checkpoint::Owner;
 use crate::classes::{self, Weighting};
@@ -25,10 +26,12 @@ use crate::health::Health;
 use crate::importance::Importance;
 use crate::inspection::{self, Inspection};
 use crate::job::{INTERRUPTED, Job, Options, Output};
-use crate::judging;
+use crate::judging::{self, Settled};
 use crate::leave::{Room, goes_on, leave};
 use crate::log::{End, Log, Rows, Start};
-use crate::model::{Description, Metrics, Model, Outcome, for_rows, metadata};
+use crate::model::{
+    Description, EnsembleMember, Metrics, Model, Outcome, for_rows, metadata,
+};
 use crate::preset::Reason;
 use crate::ranges::Ranges;
 use crate::recorder::{Files, Recorder, Steps};
@@ -38,7 +41,7 @@ use crate::rows::{Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, RunFolder, unwritable};
 use crate::temperature;
 use crate::threads::threads_or_all;
-use crate::verdict;
+use crate::verdict::{self, Engines};
 pub use crate::watch::{Beginning, Watch};
 use crate::weights::{self, TensorFile};
 
@@ -68,6 +71,10 @@ pub struct Ended {
     pub checkpoint: Option<usize>,
     /// The error surface of an exhaustive search, with the tensors of the network.
     pub surface: Option<(Surface, Vec<ParameterInfo>)>,
+    /// Of an ensemble by folds a row for each row that trained, in the order of the table: its number,
+    /// from 1, its fold, and what the member predicts that has not trained on it, as in
+    /// [`CrossValidated::predictions`](crate::cross_validation::CrossValidated::predictions).
+    pub out_of_fold: Option<Table>,
 }
 
 impl Ended {
@@ -91,25 +98,18 @@ impl Ended {
 }
 
 /// A run while it is trained.
-struct Training<'a> {
-    config: &'a Config,
-    rows: &'a RunRows<'a>,
-    options: &'a Options,
-    weighting: &'a Weighting,
-    folder: Option<&'a RunFolder>,
+#[derive(Clone, Copy)]
+pub(crate) struct Training<'a> {
+    pub config: &'a Config,
+    pub rows: &'a RunRows<'a>,
+    pub options: &'a Options,
+    pub weighting: &'a Weighting,
+    pub folder: Option<&'a RunFolder>,
 }
 
 impl Job<'_> {
-    /// Trains, judges the model on every part of the rows, and writes what belongs into the folder,
-    /// if there is one.
-    ///
-    /// A run that diverges ends well here: its [`Ended::failure`] says why, and the model is that
-    /// of the best epoch.
-    ///
-    /// # Errors
-    /// If the network does not fit the rows or into memory, the observer fails, or a file cannot be
-    /// written.
-    pub fn train(mut self, watch: &mut dyn Watch) -> Result<Ended> {
+    /// As [`Job::train`] for a single model.
+    pub(crate) fn train_single(mut self, watch: &mut dyn Watch) -> Result<Ended> {
         let threads = threads_or_all(self.options.threads);
         let located = |error| self.locate(error);
         footprint::check(&self.config.network, &self.config.training, threads).map_err(located)?;
@@ -131,7 +131,7 @@ impl Job<'_> {
     }
 
     /// The folder, made and locked if it is not yet.
-    fn make_folder(&self, lock: Option<File>) -> Result<(Option<RunFolder>, Option<File>)> {
+    pub(crate) fn make_folder(&self, lock: Option<File>) -> Result<(Option<RunFolder>, Option<File>)> {
         let folder = self.folder()?;
         let lock = match (lock, &folder) {
             (None, Some(folder)) => {
@@ -255,6 +255,7 @@ impl Training<'_> {
             steps_per_epoch: run.steps_per_epoch(),
             lines: &lines,
             folder: own.folder,
+            members: 1,
         })?;
         let files = (own.folder.zip(log)).map(|(folder, log)| Files { folder, log });
         let mut recorder = Recorder::new(files, owner, watch, seconds);
@@ -273,7 +274,7 @@ impl Training<'_> {
     }
 
     /// The first event of the log.
-    fn start<'b>(&'b self, parameters: &[ParameterInfo], threads: usize) -> Start<'b> {
+    pub(crate) fn start<'b>(&'b self, parameters: &[ParameterInfo], threads: usize) -> Start<'b> {
         let count = |part: &Option<Part>| part.as_ref().map_or(0, Part::rows);
         let size = |info: &ParameterInfo| info.shape.iter().product::<usize>();
         let (config, rows) = (self.config, self.rows);
@@ -375,7 +376,7 @@ impl Training<'_> {
     }
 
     /// How much each column matters on the validation rows, or else the test or training rows.
-    fn importance(&self, engine: &mut dyn Engine, description: &Description) -> Result<Importance> {
+    pub(crate) fn importance(&self, engine: &mut dyn Engine, description: &Description) -> Result<Importance> {
         let rows = self.rows;
         let held_out = (rows
             .validation
@@ -452,10 +453,27 @@ impl Training<'_> {
             return Ok(ended);
         }
         ended.end.best_epoch = Some(ended.outcome.best_epoch);
-        let (config, rows) = (self.config, self.rows);
         let correction = self.weighting.correction.as_ref();
-        let settled = judging::settle(engine, config, rows, correction)?;
-        let notes = verdict::score(config, rows, &settled.decision, engine, &mut ended.end)?;
+        let settled = judging::settle(engine, self.config, self.rows, correction)?;
+        self.judged(engine, None, settled, Vec::new(), ended)
+    }
+
+    /// The same for a model that is settled, of an ensemble with its members. Where `held_out` is
+    /// there, it answers for the validation rows.
+    pub(crate) fn judged(
+        &self,
+        engine: &mut dyn Engine,
+        mut held_out: Option<&mut Averaged>,
+        settled: Settled,
+        members: Vec<EnsembleMember>,
+        mut ended: Ended,
+    ) -> Result<Ended> {
+        let (config, rows) = (self.config, self.rows);
+        let mut engines = Engines {
+            engine,
+            held_out: held_out.as_deref_mut(),
+        };
+        let notes = verdict::score(config, rows, &settled.decision, &mut engines, &mut ended.end)?;
         let end = &mut ended.end;
         if end.not_finite.is_some() {
             (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());
@@ -485,8 +503,13 @@ impl Training<'_> {
             temperature: settled.temperature,
             decision: settled.decision.clone(),
             judging: config.judging.clone(),
+            members,
         };
         ended.model = Some(Model::new(description, engine)?);
+        let engine: &mut dyn Engine = match (held_out, &rows.test) {
+            (Some(held_out), None) => held_out,
+            _ => engine,
+        };
         if let Some(what) = self.options.inspect {
             let decision = &settled.decision;
             let inspection = inspection::of_run(engine, rows, config, decision, what)?;
@@ -497,7 +520,7 @@ impl Training<'_> {
     }
 
     /// How training ended, without a model yet.
-    fn ended(&self, outcome: Outcome, seconds: f64) -> Ended {
+    pub(crate) fn ended(&self, outcome: Outcome, seconds: f64) -> Ended {
         Ended {
             end: End {
                 event: "end",
@@ -513,6 +536,7 @@ impl Training<'_> {
                 linear_model: None,
                 refit: None,
                 importance: None,
+                ensemble: Vec::new(),
                 out: self.folder.map(RunFolder::to_string),
                 interval: None,
                 not_finite: None,
@@ -528,6 +552,7 @@ impl Training<'_> {
             folder: None,
             checkpoint: None,
             surface: None,
+            out_of_fold: None,
         }
     }
 }
@@ -541,7 +566,7 @@ fn other_instructions(then: &str) -> Option<String> {
 }
 
 /// The folder of a new run.
-fn begin(folder: &RunFolder, config: &str, start: &Start) -> Result<Log> {
+pub(crate) fn begin(folder: &RunFolder, config: &str, start: &Start) -> Result<Log> {
     let begun = (folder.write(CONFIG, config.as_bytes()))
         .and_then(|()| Log::create(folder))
         .and_then(|mut log| log.write(&[start]).map(drop).map(|()| log));

@@ -11,7 +11,7 @@ use thalweg_core::registry::Choice;
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::{Fold, Note, Share, Source};
 
-use crate::config::{Config, DataConfig, FULL_WEIGHTS, IN_MEMORY};
+use crate::config::{Config, DataConfig, Ensemble, FULL_WEIGHTS, IN_MEMORY};
 use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::inspection::Inspect;
@@ -21,7 +21,7 @@ use crate::log;
 use crate::network_file::NetworkFile;
 use crate::preset::Reason;
 use crate::request::Request;
-use crate::resolve::{self, Resolved};
+use crate::resolve::{self, Beside, Resolved};
 use crate::rows::{Borrowed, RunRows};
 use crate::run_folder::{CONFIG, RunFolder};
 use crate::toml_file::TomlFile;
@@ -89,6 +89,30 @@ pub struct Options {
     pub loss: Option<Box<dyn AnyLoss>>,
     /// Which of several runs on parts of the same rows this is.
     pub member: Member,
+}
+
+impl Options {
+    /// Where rows come from and how they are split, and whether an ensemble is trained on them.
+    fn data(
+        &self,
+        request: &Request,
+        base: Option<&Config>,
+        is_borrowed: bool,
+    ) -> Result<(DataConfig, Option<Ensemble>)> {
+        let mut data = match is_borrowed {
+            true => resolve::borrowed(request)?,
+            false => resolve::data(request, base)?,
+        };
+        self.member.place(&mut data);
+        let beside = Beside {
+            is_borrowed,
+            keeps_checkpoint: self.keep_checkpoint,
+            logs_steps: self.log_steps,
+            has_own_loss: self.loss.is_some(),
+        };
+        let ensemble = resolve::ensemble(request, base, &mut data, &beside)?;
+        Ok((data, ensemble))
+    }
 }
 
 /// One of several runs that differ in their rows and seeds alone.
@@ -187,11 +211,7 @@ impl<'a> Job<'a> {
         if let (None, Some(model)) = (&base, &model) {
             base = Some(resolve::of_model(request, model)?);
         }
-        let mut data = match borrowed {
-            Some(_) => resolve::borrowed(request)?,
-            None => resolve::data(request, base.as_ref())?,
-        };
-        options.member.place(&mut data);
+        let (data, ensemble) = options.data(request, base.as_ref(), borrowed.is_some())?;
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| &model.description().preprocessing);
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
@@ -219,6 +239,7 @@ impl<'a> Job<'a> {
             notes,
         } = resolve::config(request, base, file, data, &rows)?;
         notes.iter().for_each(&mut *tell);
+        config.ensemble = ensemble;
         config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
         let own = folder.as_ref().zip(stored.as_ref());
@@ -240,6 +261,35 @@ impl<'a> Job<'a> {
             lock,
             lines: Vec::new(),
             finished,
+        })
+    }
+
+    /// The run of one member of an ensemble, on its own rows; it goes on with what is in its folder.
+    pub(crate) fn member<'b>(
+        &self,
+        config: Config,
+        rows: RunRows<'b>,
+        options: Options,
+    ) -> Result<Job<'b>> {
+        let folder = match &options.output {
+            Output::Folder(path) => Some(RunFolder::at(path)),
+            _ => None,
+        };
+        let lock = folder.as_ref().map(RunFolder::lock).transpose()?.flatten();
+        Ok(Job {
+            resumes: folder.is_some_and(|folder| folder.file(CONFIG).exists()),
+            config,
+            rows,
+            options,
+            lock,
+            asks_for_prior: self.asks_for_prior,
+            config_file: self.config_file.clone(),
+            layers: self.layers.clone(),
+            asked: self.asked.clone(),
+            reasons: Vec::new(),
+            model: None,
+            lines: Vec::new(),
+            finished: None,
         })
     }
 

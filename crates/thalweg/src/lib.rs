@@ -64,6 +64,7 @@
 //! of [`data`].
 
 pub mod advice;
+mod averaged;
 mod by_data;
 mod causes;
 pub mod checkpoint;
@@ -71,6 +72,7 @@ mod classes;
 pub mod config;
 pub mod continuation;
 pub mod cross_validation;
+mod ensemble;
 pub mod error;
 pub mod fields;
 pub mod fingerprint;

@@ -130,6 +130,9 @@ pub struct End {
     /// Which columns the model relies on, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub importance: Option<Importance>,
+    /// The members of an ensemble.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ensemble: Vec<MemberEnd>,
     /// The run folder, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,
@@ -139,6 +142,25 @@ pub struct End {
     /// The loss of the final model that is no finite number: there is no model.
     #[serde(skip)]
     pub not_finite: Option<(&'static str, f64)>,
+}
+
+/// How a member of an ensemble did.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberEnd {
+    /// Which of them, from 0.
+    pub member: usize,
+    /// Its seed.
+    pub seed: u64,
+    /// Epochs done.
+    pub epochs: usize,
+    /// The epoch whose weights it has.
+    pub best_epoch: usize,
+    /// Why its training ended.
+    pub stopped_by: String,
+    /// Its own loss on the validation rows, of folds on those of its own.
+    pub validation_loss: Option<f64>,
+    /// Its own loss on the test rows.
+    pub test_loss: Option<f64>,
 }
 
 /// The open file.

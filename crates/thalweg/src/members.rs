@@ -61,7 +61,11 @@ impl Observer for Listener<'_> {
     }
 }
 
-impl Watch for Listener<'_> {}
+impl Watch for Listener<'_> {
+    fn member(&mut self, _: usize, _: Option<&EpochReport>) -> Result<Flow> {
+        Ok((self.0)(Event::Step))
+    }
+}
 
 /// Refuses what has no place in runs that are judged and not kept.
 fn check(request: &Request, base: &Base, what: &str) -> Result<()> {
@@ -120,7 +124,7 @@ impl<'a> Common<'a> {
     /// As [`Job::open`] and [`Job::train`], and if a member diverges.
     pub fn train(&self, members: &[Member], listen: &Listen) -> Result<Option<Vec<Trained>>> {
         let (threads, over) = (threads_or_all(self.threads), Mutex::new(0));
-        side_by_side(members.len(), threads, |number, threads| {
+        let all = side_by_side(members.len(), threads, |number, threads| {
             let trained = self.one(members[number], threads, listen)?;
             if trained.is_some() {
                 let mut over = over.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,7 +132,8 @@ impl<'a> Common<'a> {
                 listen(Event::Trained(*over));
             }
             Ok(trained)
-        })
+        });
+        Ok(all?.into_iter().collect())
     }
 
     fn one(&self, member: Member, threads: usize, listen: &Listen) -> Result<Option<Trained>> {
@@ -146,7 +151,7 @@ impl<'a> Common<'a> {
         };
         let job = Job::open_on(&self.request, None, Some(&self.tables), options, &mut tell)?;
         let test = job.rows().test.clone();
-        let tested = job.rows().tested();
+        let tested = job.rows().numbers(&job.rows().split.test);
         let mut ended = job.train(&mut Listener(listen))?;
         if ended.is_interrupted() {
             return Ok(None);

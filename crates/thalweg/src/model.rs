@@ -2,6 +2,8 @@
 //!
 //! The file holds nothing that differs between equal runs: no times, paths or thread counts.
 
+mod answers;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -9,15 +11,16 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thalweg_core::cpu::{self, Predictor};
-use thalweg_core::dataset::{DatasetRef, FeaturesRef};
+use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::error::Error;
 use thalweg_core::memory;
 use thalweg_core::metrics::Decision;
 use thalweg_core::model_file::{ModelFile, Tensor};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
-use thalweg_data::{Preprocessing, Task};
+use thalweg_data::Preprocessing;
 
+use crate::averaged::Averaged;
 use crate::config::Judging;
 use crate::error::{Result, input, running};
 use crate::fingerprint::Fingerprint;
@@ -25,7 +28,7 @@ use crate::interval::PredictionInterval;
 use crate::log::Rows;
 use crate::ranges::Ranges;
 use crate::run_folder::{CONFIG, MODEL, unwritable, write_atomically};
-use crate::scores::{Judge, Scores, to_user_units};
+use crate::scores::{Judge, Scores};
 use crate::threads::threads_or_all;
 
 /// The contents of a model file beside its tensors.
@@ -71,6 +74,21 @@ pub struct Description {
     /// What the validation rows chose.
     #[serde(default)]
     pub judging: Judging,
+    /// The members of an ensemble, whose tensors are `members.M.…`; none of a single model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<EnsembleMember>,
+}
+
+/// A member of an ensemble.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnsembleMember {
+    /// The seed of its training.
+    pub seed: u64,
+    /// The fold that it validated on, from 0, where members have folds of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
+    /// How its training went.
+    pub outcome: Outcome,
 }
 
 /// How training went.
@@ -105,7 +123,8 @@ pub struct Model {
     /// Where it was read from; empty for one that was not.
     path: PathBuf,
     threads: Option<usize>,
-    predictor: OnceLock<Predictor>,
+    /// One, or one a member.
+    predictors: OnceLock<Vec<Predictor>>,
 }
 
 /// Scores of each part, as a model file has them.
@@ -145,7 +164,7 @@ impl Model {
             file,
             path,
             threads: None,
-            predictor: OnceLock::new(),
+            predictors: OnceLock::new(),
         }
     }
 
@@ -217,6 +236,21 @@ impl Model {
         self.threads
     }
 
+    /// Refuses an ensemble where a single network is needed.
+    ///
+    /// # Errors
+    /// Names the field that needs it, and says what to do.
+    pub(crate) fn refuse_ensemble(&self, field: &str, remedy: &str) -> Result<()> {
+        let count = self.description.members.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let found = format!("an ensemble of {count} members");
+        let subject = format!("`{field}` {}", self.path.display());
+        let error = Error::invalid(subject, found, "a single network");
+        Err(error.remedy(remedy).at(field).into())
+    }
+
     /// What the model is, and how it came about.
     pub fn description(&self) -> &Description {
         &self.description
@@ -225,86 +259,6 @@ impl Model {
     /// Where it was read from; empty for one that was not.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The predictions for rows as the network sees them, row-major: of a regression in the units
-    /// of the file (every quantile of a loss of several), of classes and labels the probabilities (of
-    /// two classes, that of the second).
-    /// Any number of threads may call it at once.
-    ///
-    /// # Errors
-    /// If the rows are not as wide as the network's input.
-    pub fn predict<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Vec<f64>> {
-        let mut predictions = self.outputs(rows)?;
-        self.to_user_units(&mut predictions);
-        Ok(predictions)
-    }
-
-    /// The interval of every number to predict, in the units of the file: as many a row as targets;
-    /// none if the model has no interval.
-    ///
-    /// # Errors
-    /// As [`Model::predict`].
-    pub fn predict_intervals<'a>(
-        &self,
-        rows: impl Into<FeaturesRef<'a>>,
-    ) -> Result<Option<Vec<[f64; 2]>>> {
-        match self.description.interval {
-            Some(_) => Ok(self.intervals(&self.outputs(rows)?)),
-            None => Ok(None),
-        }
-    }
-
-    /// What the network puts out, through the link, in the scale in which it learns.
-    pub(crate) fn outputs<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Vec<f64>> {
-        let threads = threads_or_all(self.threads);
-        Ok(self.predictor()?.predict(rows, threads)?)
-    }
-
-    /// The intervals of rows of such outputs.
-    pub(crate) fn intervals(&self, outputs: &[f64]) -> Option<Vec<[f64; 2]>> {
-        let preprocessing = &self.description.preprocessing;
-        let interval = self.description.interval.as_ref()?;
-        let rows = outputs.chunks_exact(preprocessing.output_width().max(1));
-        Some(
-            rows.flat_map(|row| interval.of_row(preprocessing, row))
-                .collect(),
-        )
-    }
-
-    /// The same into a slice of rows × outputs, in the calling thread and without allocations: the
-    /// way for single rows.
-    ///
-    /// # Errors
-    /// As [`Model::predict`], and if the slice is of another length.
-    pub fn predict_into<'a>(
-        &self,
-        rows: impl Into<FeaturesRef<'a>>,
-        predictions: &mut [f64],
-    ) -> Result<()> {
-        self.predictor()?.predict_into(rows, predictions)?;
-        self.to_user_units(predictions);
-        Ok(())
-    }
-
-    pub(crate) fn to_user_units(&self, predictions: &mut [f64]) {
-        let preprocessing = &self.description.preprocessing;
-        if preprocessing.task() == Task::Regression {
-            to_user_units(preprocessing, predictions);
-        }
-    }
-
-    /// The network, made when it is first needed.
-    fn predictor(&self) -> Result<&Predictor> {
-        if let Some(predictor) = self.predictor.get() {
-            return Ok(predictor);
-        }
-        let Description {
-            network, training, ..
-        } = &self.description;
-        let parameters = self.engine(1)?.save_parameters()?;
-        let predictor = Predictor::new(network, training.dtype, &parameters)?;
-        Ok(self.predictor.get_or_init(|| predictor))
     }
 
     /// The loss and the metrics of rows as the network sees them.
@@ -326,10 +280,21 @@ impl Model {
     /// # Errors
     /// If the file has other tensors than its network.
     pub fn engine(&self, threads: usize) -> Result<Box<dyn Engine>> {
+        self.engine_for(threads, None)
+    }
+
+    /// The same in which rows with targets are answered by the member, of an ensemble, that `held_out`
+    /// has for each of them.
+    pub(crate) fn engine_for(
+        &self,
+        threads: usize,
+        held_out: Option<Vec<usize>>,
+    ) -> Result<Box<dyn Engine>> {
         let Description {
             network,
             training,
             outcome,
+            members,
             ..
         } = &self.description;
         let training = TrainingSpec {
@@ -337,7 +302,20 @@ impl Model {
             batch_size: for_rows(training, outcome.rows.train).batch_size,
             ..TrainingSpec::default()
         };
-        let mut engine = cpu::engine_to_load(network, &training, threads)?;
+        // Members work at the same time.
+        let share = (threads / members.len().max(1)).max(1);
+        let one = || cpu::engine_to_load(network, &training, share);
+        let mut engine: Box<dyn Engine> = match members.len() {
+            0 => one()?,
+            count => {
+                let all = (0..count).map(|_| one()).collect::<Result<Vec<_>, _>>()?;
+                let all = Averaged::new(all, &network.loss, threads)?;
+                match held_out {
+                    Some(held_out) => Box::new(all.held_out(held_out)),
+                    None => Box::new(all),
+                }
+            }
+        };
         self.load_into(&mut *engine)?;
         Ok(engine)
     }
@@ -487,6 +465,7 @@ mod tests {
             temperature: None,
             decision: Decision::Likeliest,
             judging: Judging::default(),
+            members: Vec::new(),
         };
         Model::new(description, &*engine)
             .unwrap()

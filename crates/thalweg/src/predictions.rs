@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use thalweg_core::dataset::{Dataset, FeaturesRef};
+use thalweg_core::error::Error;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::Decision;
 use thalweg_core::registry::did_you_mean;
@@ -28,10 +29,13 @@ pub struct Predictions<'a> {
     pub values: Vec<f64>,
     /// As [`Model::predict_intervals`] gives them.
     pub intervals: Option<Vec<[f64; 2]>>,
+    /// As [`Model::predict_spread`] gives it, where it is asked for.
+    pub spread: Option<Vec<f64>>,
     /// What should be known of the rows.
     pub notes: Vec<Note>,
     preprocessing: &'a Preprocessing,
     link: Link,
+    has_probabilities: bool,
     /// Columns of the file that go before the predictions.
     kept: Vec<Column>,
     decision: &'a Decision,
@@ -75,6 +79,24 @@ impl Model {
         self.predict_keeping(source, options, &[])
     }
 
+    /// The same with how far the members of an ensemble are apart: see [`Model::predict_spread`].
+    ///
+    /// # Errors
+    /// As [`Model::predict_keeping`], and if the model is no ensemble.
+    pub fn predict_with_spread(
+        &self,
+        source: &str,
+        options: ReadOptions,
+        keep: &[String],
+    ) -> Result<Predictions<'_>> {
+        if self.description().members.is_empty() {
+            let found = "a single network";
+            let error = Error::invalid("`spread`", found, "an ensemble, whose members differ");
+            return Err(error.remedy("train one by `ensemble.members`").into());
+        }
+        self.predict_all(source, options, keep, true)
+    }
+
     /// The same with columns of the file, such as identifiers, in front of the predictions.
     ///
     /// # Errors
@@ -82,8 +104,18 @@ impl Model {
     pub fn predict_keeping(
         &self,
         source: &str,
+        options: ReadOptions,
+        keep: &[String],
+    ) -> Result<Predictions<'_>> {
+        self.predict_all(source, options, keep, false)
+    }
+
+    fn predict_all(
+        &self,
+        source: &str,
         mut options: ReadOptions,
         keep: &[String],
+        spreads: bool,
     ) -> Result<Predictions<'_>> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
@@ -106,6 +138,10 @@ impl Model {
         let intervals = self.intervals(&values);
         self.to_user_units(&mut values);
         check_finite(&loaded.train, &values)?;
+        let spread = match spreads {
+            true => self.predict_spread(&features)?,
+            false => None,
+        };
         Ok(Predictions {
             values,
             intervals,
@@ -114,8 +150,10 @@ impl Model {
                 .chain(bound.unseen(&rows))
                 .chain(self.far_out(features.view()))
                 .collect(),
+            spread,
             preprocessing,
             kept: kept(table, keep)?,
+            has_probabilities: self.has_probabilities()?,
             link: LOSSES.build(&description.network.loss, &())?.link(),
             decision: &description.decision,
         })
@@ -236,8 +274,10 @@ impl<'a> Predictions<'a> {
             values,
             intervals: None,
             notes: Vec::new(),
+            spread: None,
             preprocessing: &description.preprocessing,
             link: LOSSES.build(&description.network.loss, &())?.link(),
+            has_probabilities: model.has_probabilities()?,
             kept: Vec::new(),
             decision,
         })
@@ -293,30 +333,58 @@ impl Predictions<'_> {
     pub fn table(&self, columns: Columns) -> Table {
         let rows: Vec<Vec<String>> = self.lines(columns).collect();
         let is_text = !self.preprocessing.classes().is_empty() && columns == Columns::Answers;
-        let column = |(j, name): (usize, String)| {
-            let cells = rows.iter().map(|row| row[j].as_str());
-            let data = match is_text {
-                true => ColumnData::texts(cells),
-                // What is written is what is read back.
-                false => {
-                    ColumnData::Numeric(cells.map(|x| x.parse().unwrap_or(f64::NAN)).collect())
-                }
-            };
-            Column { name, data }
-        };
-        let predicted = self.header(columns).into_iter().enumerate().map(column);
+        let predicted = as_columns(self.header(columns).into_iter(), &rows, is_text);
         let columns = self.kept.iter().cloned().chain(predicted).collect();
         Table::without_lines("predictions".to_owned(), rows.len(), columns)
     }
 
-    /// The cells of each row.
+    /// The cells of each row: predictions, and behind them how far members are apart.
     pub(crate) fn lines(&self, columns: Columns) -> impl Iterator<Item = Vec<String>> {
         let targets = self.preprocessing.target.columns.len().max(1);
         let mut intervals = (self.intervals.iter()).flat_map(move |all| all.chunks(targets));
-        self.rows().map(move |row| match intervals.next() {
-            Some(intervals) => self.between(row, intervals),
-            None => self.cells(row, columns),
+        let mut spread = (self.spread.iter()).flat_map(|all| all.chunks(self.width()));
+        self.rows().map(move |row| {
+            let mut cells = match intervals.next() {
+                Some(intervals) => self.between(row, intervals),
+                None => self.cells(row, columns),
+            };
+            if let Some(spread) = spread.next() {
+                cells.extend(self.spread_of(spread, columns).map(number_text));
+            }
+            cells
         })
+    }
+
+    /// How far members are apart, in the columns of the predictions: both of two probabilities are
+    /// equally far.
+    fn spread_of<'s>(&self, spread: &'s [f64], columns: Columns) -> impl Iterator<Item = f64> + 's {
+        let of_two = self.preprocessing.task() == Task::Binary && columns == Columns::Probabilities;
+        let times = if of_two { 2 } else { 1 };
+        let answers = match self.intervals.is_some() {
+            true => medians(self.preprocessing, spread.to_vec()),
+            false => spread.to_vec(),
+        };
+        let each = move |one| std::iter::repeat_n(one, times);
+        answers.into_iter().flat_map(each)
+    }
+
+    /// Cells of answers, a line a row, as columns `NAME_predicted`, and probabilities beside them.
+    pub(crate) fn held_out_columns(&self, lines: &[Vec<String>]) -> Result<Vec<Column>> {
+        let names = self.header(Columns::Answers).into_iter();
+        let names = names.map(|name| format!("{name}_predicted"));
+        let is_text = !self.preprocessing.classes().is_empty();
+        let mut columns = as_columns(names, lines, is_text);
+        if self.has_probabilities {
+            // Labels have the names of their columns.
+            let names = self.header(Columns::Probabilities).into_iter();
+            let names = names.map(|name| match name.contains('=') {
+                true => name,
+                false => format!("{name}=1"),
+            });
+            let lines: Vec<Vec<String>> = self.lines(Columns::Probabilities).collect();
+            columns.extend(as_columns(names, &lines, false));
+        }
+        Ok(columns)
     }
 
     /// Each number and the interval around it.
@@ -328,6 +396,19 @@ impl Predictions<'_> {
     }
 
     pub(crate) fn header(&self, columns: Columns) -> Vec<String> {
+        let mut names = self.names(columns);
+        if self.spread.is_some() {
+            let of_answers = names.iter().filter(|name| match self.intervals {
+                Some(_) => !name.ends_with("_low") && !name.ends_with("_high"),
+                None => true,
+            });
+            let spread: Vec<String> = of_answers.map(|name| format!("{name}_spread")).collect();
+            names.extend(spread);
+        }
+        names
+    }
+
+    fn names(&self, columns: Columns) -> Vec<String> {
         let target = &self.preprocessing.target;
         let names = target.columns.iter();
         if self.intervals.is_some() {
@@ -368,6 +449,24 @@ impl Predictions<'_> {
             }
         }
     }
+}
+
+/// Cells, a line a row, as columns.
+fn as_columns(
+    names: impl Iterator<Item = String>,
+    lines: &[Vec<String>],
+    is_text: bool,
+) -> Vec<Column> {
+    let column = |(at, name): (usize, String)| {
+        let cells = lines.iter().map(|cells| cells[at].as_str());
+        let data = match is_text {
+            true => ColumnData::texts(cells),
+            // What is written is what is read back.
+            false => ColumnData::Numeric(cells.map(|x| x.parse().unwrap_or(f64::NAN)).collect()),
+        };
+        Column { name, data }
+    };
+    names.enumerate().map(column).collect()
 }
 
 /// The columns of these names.

@@ -7,7 +7,7 @@ use thalweg_core::metrics::Decision;
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::{Extend, Note, Preprocessing, ReadOptions};
 
-use crate::config::{Config, IN_MEMORY};
+use crate::config::{Config, Ensemble, IN_MEMORY};
 use crate::error::Result;
 use crate::importance::{Importance, coefficients, importance};
 use crate::load;
@@ -28,9 +28,19 @@ impl Model {
         name: &str,
         seed: u64,
     ) -> Result<Importance> {
-        let mut engine = self.engine(threads_or_all(self.threads()))?;
-        let model = Relying::of(self.description());
-        importance_for(&mut *engine, model, rows.into(), name, seed)
+        self.importance_by(None, rows.into(), name, seed)
+    }
+
+    /// The same, by the member that `held_out` has for each row, if it does.
+    fn importance_by(
+        &self,
+        held_out: Option<Vec<usize>>,
+        rows: DatasetRef,
+        name: &str,
+        seed: u64,
+    ) -> Result<Importance> {
+        let mut engine = self.engine_for(threads_or_all(self.threads()), held_out)?;
+        importance_for(&mut *engine, Relying::of(self.description()), rows, name, seed)
     }
 
     /// The same on the rows of a file whose targets are known.
@@ -54,7 +64,7 @@ impl Model {
     /// If there is no run beside the model, or its data cannot be read.
     pub fn importance_of_run(&self, seed: u64) -> Result<(Importance, Vec<Note>)> {
         let path = self.path().with_file_name(CONFIG);
-        let config = match path.exists() {
+        let mut config = match path.exists() {
             true => Config::read(&path)?,
             false => {
                 return Err(no_rows(
@@ -69,6 +79,7 @@ impl Model {
                 "a run on rows in memory",
             ));
         }
+        config.data.split.validation_folds = config.ensemble.as_ref().and_then(Ensemble::folds);
         let description = self.description();
         let dtype = description.training.dtype;
         let loss = Some(&config.network.loss);
@@ -86,7 +97,8 @@ impl Model {
             .map(|rows| (rows, "validation rows")))
         .or(prepared.test.as_ref().map(|rows| (rows, "test rows")));
         let (rows, name) = held_out.unwrap_or((&prepared.train, "training rows"));
-        Ok((self.importance(rows, name, seed)?, Vec::new()))
+        let found = self.importance_by(prepared.folds.clone(), rows.view(), name, seed)?;
+        Ok((found, Vec::new()))
     }
 }
 
@@ -124,9 +136,13 @@ pub(crate) fn importance_for(
     } = model;
     let judge = Judge::new(preprocessing, &network.loss)?.deciding(decision.clone());
     let mut found = importance(engine, preprocessing, &judge, rows, name, seed)?;
-    if is_linear(network) {
-        let parameters = engine.save_parameters()?;
-        let weights = preprocessing.output_width() * preprocessing.input_width();
+    let outputs = preprocessing.output_width();
+    let (parameters, weights) = (
+        engine.save_parameters()?,
+        outputs * preprocessing.input_width(),
+    );
+    // The coefficients of several members would be several.
+    if is_linear(network) && parameters.len() <= weights + outputs {
         let (weights, biases) = parameters.split_at(weights.min(parameters.len()));
         found.coefficients = coefficients(preprocessing, weights, biases);
     }

@@ -23,10 +23,12 @@ use crate::request::{Request, no_validation};
 use crate::rows::RunRows;
 
 mod data;
+mod ensemble;
 mod network;
 mod range;
 
 pub(crate) use data::{borrowed, data, of_model};
+pub(crate) use ensemble::{Beside, ensemble};
 
 /// So that the config means the same in every folder.
 fn make_absolute(config: &mut Config) -> Result<()> {

@@ -67,6 +67,8 @@ pub struct RunRows<'a> {
     pub has_own_test: bool,
     /// Where the rows of validation and test are in the table of the training rows, if they are there.
     pub split: Split,
+    /// The fold of each row, from 0, where every row trains and validates.
+    pub folds: Option<Vec<usize>>,
     /// Which row of that table each of those that `split` counts is, where some are left out.
     pub kept: Option<Vec<usize>>,
     /// The same of the validation rows.
@@ -89,6 +91,7 @@ impl From<Prepared> for RunRows<'_> {
                 train: Vec::new(),
                 ..prepared.split
             },
+            folds: prepared.folds,
             kept: prepared.kept,
             notes: prepared.notes,
         }
@@ -96,10 +99,10 @@ impl From<Prepared> for RunRows<'_> {
 }
 
 impl RunRows<'_> {
-    /// The test rows, by their numbers in the table of the training rows.
-    pub(crate) fn tested(&self) -> Vec<usize> {
+    /// What `split` counts, by their numbers in the table of the training rows.
+    pub(crate) fn numbers(&self, rows: &[usize]) -> Vec<usize> {
         let number = |row: &usize| self.kept.as_ref().map_or(*row, |kept| kept[*row]);
-        self.split.test.iter().map(number).collect()
+        rows.iter().map(number).collect()
     }
 }
 
@@ -182,6 +185,7 @@ impl<'a> RunRows<'a> {
             has_own_test: rows.test.is_some(),
             split: Split::default(),
             kept: None,
+            folds: None,
             has_own_validation: rows.validation.is_some(),
             notes,
         })

@@ -112,6 +112,17 @@ impl RunFolder {
         replace(&path, &format!(".{name}.tmp"), bytes).map_err(|error| named(&path, &error))
     }
 
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Removes a folder in it with all that it holds, if it is there.
+    pub(crate) fn remove_folder(&self, name: &str) {
+        // What stays behind does no harm.
+        let _ = fs::remove_dir_all(self.file(name));
+    }
+
     /// Removes one of its files if it is there.
     pub fn remove(&self, name: &str) {
         // What stays behind does no harm.

@@ -9,8 +9,8 @@ use std::thread;
 use crate::error::Result;
 
 /// What `work` makes of 0, …, `count` − 1, in this order. Each call gets a number and how many
-/// threads it may use: one where there are as many pieces as threads. None if a piece gives none,
-/// after which no other is begun.
+/// threads it may use: one where there are as many pieces as threads. After a piece that gives none
+/// no other is begun.
 ///
 /// # Errors
 /// That of the first piece that fails.
@@ -18,7 +18,7 @@ pub(crate) fn side_by_side<T: Send>(
     count: usize,
     threads: usize,
     work: impl Fn(usize, usize) -> Result<Option<T>> + Sync,
-) -> Result<Option<Vec<T>>> {
+) -> Result<Vec<Option<T>>> {
     let workers = threads.min(count).max(1);
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let all = || {
@@ -49,7 +49,11 @@ pub(crate) fn side_by_side<T: Send>(
     }
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, result)| result).collect()
+    let mut all: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    for (number, result) in done {
+        all[number] = result?;
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -65,8 +69,8 @@ mod tests {
                 20 => 2,
                 _ => 1,
             };
-            let expected: Vec<_> = (0..7).map(|number| (number, share)).collect();
-            assert_eq!(pieces.unwrap(), Some(expected));
+            let expected: Vec<_> = (0..7).map(|number| Some((number, share))).collect();
+            assert_eq!(pieces.unwrap(), expected);
         }
     }
 
@@ -83,6 +87,6 @@ mod tests {
         assert_eq!(result.unwrap_err().to_string(), "third");
         assert!(calls.into_inner() < 1000);
         let stopped = side_by_side(5, 1, |number, _| Ok((number < 2).then_some(number)));
-        assert_eq!(stopped.unwrap(), None);
+        assert_eq!(stopped.unwrap(), [Some(0), Some(1), None, None, None]);
     }
 }

@@ -252,7 +252,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Calls this after every epoch.
+    /// Calls this after every epoch, of an ensemble after every epoch of each member.
     ///
     /// ```
     /// use thalweg::train::Flow;
@@ -328,4 +328,9 @@ impl Observer for Callbacks<'_> {
     }
 }
 
-impl Watch for Callbacks<'_> {}
+impl Watch for Callbacks<'_> {
+    fn member(&mut self, _: usize, report: Option<&EpochReport>) -> Result<Flow> {
+        let call = self.epoch.as_mut().zip(report);
+        Ok(call.map_or(Flow::Continue, |(call, report)| call(report)))
+    }
+}

@@ -7,6 +7,7 @@ use thalweg_core::metrics::Decision;
 use thalweg_core::train::StoppedBy;
 use thalweg_data::{Note, SplitBy};
 
+use crate::averaged::Averaged;
 use crate::causes::{self, Facts};
 use crate::classes;
 use crate::config::Config;
@@ -32,19 +33,34 @@ struct Judged<'a> {
     constant: Scores,
 }
 
-/// Scores the model in `engine`, which answers by `decision`, on every part of the rows, into `end`, and says what should be
+/// The engine of a model, and what answers in its place for the validation rows, if anything does.
+pub(crate) struct Engines<'a> {
+    pub engine: &'a mut dyn Engine,
+    pub held_out: Option<&'a mut Averaged>,
+}
+
+impl Engines<'_> {
+    fn of_validation(&mut self) -> &mut dyn Engine {
+        match &mut self.held_out {
+            Some(held_out) => &mut **held_out,
+            None => self.engine,
+        }
+    }
+}
+
+/// Scores the model in `engines`, which answers by `decision`, on every part of the rows, into `end`, and says what should be
 /// known of the scores.
 pub(crate) fn score(
     config: &Config,
     rows: &RunRows,
     decision: &Decision,
-    engine: &mut dyn Engine,
+    engines: &mut Engines,
     end: &mut End,
 ) -> Result<Vec<Note>> {
     let mut judge =
         Judge::new(&rows.preprocessing, &config.network.loss)?.deciding(decision.clone());
     if let (Some(coverage), Some(part)) = (config.interval, &rows.validation) {
-        end.interval = Some(judge.calibrate(engine, coverage, part.view())?);
+        end.interval = Some(judge.calibrate(engines.of_validation(), coverage, part.view())?);
         judge = judge.with_interval(end.interval.clone());
     }
     let weights = user_weights(rows.train.view(), &rows.preprocessing);
@@ -54,10 +70,12 @@ pub(crate) fn score(
     };
     let validation = rows.validation.as_ref().map(Part::view);
     let test = rows.test.as_ref().map(Part::view);
-    let mut score =
-        |part: Option<DatasetRef>| part.map(|part| judge.model(engine, part)).transpose();
-    end.train = score(Some(training))?;
-    end.validation = score(validation)?;
+    let score = |engine: &mut dyn Engine, part: Option<DatasetRef>| {
+        part.map(|part| judge.model(engine, part)).transpose()
+    };
+    end.train = score(engines.engine, Some(training))?;
+    end.validation = score(engines.of_validation(), validation)?;
+    let engine = &mut *engines.engine;
     let loss = |scores: &Option<Scores>| scores.as_ref().and_then(|scores| scores.loss);
     end.not_finite = [
         ("training loss", loss(&end.train)),
@@ -68,7 +86,7 @@ pub(crate) fn score(
     if end.not_finite.is_some() {
         return Ok(Vec::new());
     }
-    end.test = score(test)?;
+    end.test = score(engine, test)?;
     let judged = test.or(validation).unwrap_or(training);
     end.best_constant = Some(judge.constant(training, judged)?);
     let parameters: usize = (engine.parameters().iter())

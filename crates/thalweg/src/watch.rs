@@ -1,6 +1,7 @@
 //! Watches a run: an engine's observer that also hears how the run begins, and what it records.
 
-use thalweg_core::train::{Observer, Position};
+use thalweg_core::observe::EpochReport;
+use thalweg_core::train::{Flow, Observer, Position};
 
 use crate::error::Result;
 use crate::log::Start;
@@ -18,6 +19,15 @@ pub trait Watch: Observer {
 
     /// Lines that the log of the run has got: updates, or an epoch before [`Observer::epoch`].
     fn logged(&mut self, _lines: &str) {}
+
+    /// After an epoch of a member of an ensemble, counted from 0, and now and then between: in the
+    /// thread that trains the ensemble. Such a run has no calls as an observer.
+    ///
+    /// # Errors
+    /// Ends the run with the watch's error.
+    fn member(&mut self, _member: usize, _report: Option<&EpochReport>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
 }
 
 /// Watches nothing.
@@ -37,4 +47,6 @@ pub struct Beginning<'a> {
     pub lines: &'a [String],
     /// Where it writes, its log up to here being there, if it does.
     pub folder: Option<&'a RunFolder>,
+    /// Models that are trained, each for so many epochs at most.
+    pub members: usize,
 }

@@ -75,6 +75,30 @@ pub fn split_rows(
     Ok((split, notes))
 }
 
+/// The fold of each of `rows`, from 0, of `count` that validate in turn.
+///
+/// # Errors
+/// When there are fewer rows or groups than folds.
+pub fn folds_of(
+    table: &Table,
+    targets: &Targets,
+    options: &SplitOptions,
+    rows: &[usize],
+    count: usize,
+) -> Result<Vec<usize>> {
+    let groups = options.group.as_ref().map(|name| groups(table, name));
+    let units = Units::of(rows, targets, groups.as_ref());
+    let fold = Fold {
+        index: 0,
+        count,
+        repeat: 0,
+    };
+    units.check(fold, groups.as_ref(), options, "ensemble.members")?;
+    let folds = units.dealt(fold, options.seed);
+    let of_unit = |unit: &usize| folds[*unit].unwrap_or(0);
+    Ok(units.of_row.iter().map(of_unit).collect())
+}
+
 /// Some of `rows` to train on, and some to validate on.
 fn draw_validation(
     targets: &Targets,
@@ -173,7 +197,7 @@ impl Units {
         groups: Option<&Groups>,
         options: &SplitOptions,
     ) -> Result<(Vec<usize>, Vec<usize>)> {
-        self.check(fold, groups, options)?;
+        self.check(fold, groups, options, "data.split.fold")?;
         let is_ordered = options.by == SplitBy::Ordered;
         let folds = match is_ordered {
             true => self.windows(fold),
@@ -264,7 +288,13 @@ impl Units {
     }
 
     /// Refuses more folds than there is something to make them of.
-    fn check(&self, fold: Fold, groups: Option<&Groups>, options: &SplitOptions) -> Result<()> {
+    fn check(
+        &self,
+        fold: Fold,
+        groups: Option<&Groups>,
+        options: &SplitOptions,
+        field: &'static str,
+    ) -> Result<()> {
         let needed = match options.by {
             SplitBy::Ordered => fold.count + 1,
             _ => fold.count,
@@ -272,8 +302,7 @@ impl Units {
         if fold.count < 2 || fold.index >= fold.count {
             let found = format!("fold {} of {}", fold.index, fold.count);
             let expected = "two folds or more, counted from 0";
-            let location = Location::field("data.split.fold");
-            return Err(Error::invalid(location, found, expected));
+            return Err(Error::invalid(Location::field(field), found, expected));
         }
         if self.sizes.len() >= needed {
             return Ok(());
@@ -287,7 +316,7 @@ impl Units {
             None => format!("{} rows", self.sizes.len()),
         };
         let expected = format!("at least {needed} for {} folds", fold.count);
-        let error = Error::invalid(Location::field("data.split.fold"), found, expected);
+        let error = Error::invalid(Location::field(field), found, expected);
         Err(error.remedy("choose fewer folds"))
     }
 

@@ -188,6 +188,29 @@ pub const OWN: &[Own] = &[
     )
     .excludes(&["--continue"]),
     own(
+        "ensemble.members",
+        Flag::new(
+            "--ensemble",
+            "Ensemble",
+            "Train so many models side by side, each with a seed of its own, and average their predictions",
+        ),
+        "K",
+        Values::In(Domain::Integer(2, 1000)),
+    )
+    .excludes(&["--continue", "--refit"]),
+    own(
+        "ensemble.by",
+        Flag::new(
+            "--ensemble-by",
+            "Ensemble",
+            "seeds; or folds (bagging): each model validates on a fold of its own and trains on the others, so that \
+             every row trains and every row validates [default: seeds]",
+        ),
+        "HOW",
+        Values::In(Domain::Word(&["seeds", "folds"])),
+    )
+    .requires("ensemble.members"),
+    own(
         "data.fit.drop",
         Flag::new("--drop", DATA, "Columns that the network must not see"),
         "COLS",

@@ -1,0 +1,152 @@
+//! What a model predicts for rows as the network sees them: of an ensemble the mean of its members.
+
+use thalweg_core::cpu::Predictor;
+use thalweg_core::dataset::FeaturesRef;
+use thalweg_data::Task;
+
+use super::{Description, Model};
+use crate::error::{Result, running};
+use crate::scores::to_user_units;
+use crate::threads::threads_or_all;
+
+impl Model {
+    /// The predictions for rows as the network sees them, row-major: of a regression in the units
+    /// of the file (every quantile of a loss of several), of classes and labels the probabilities (of
+    /// two classes, that of the second).
+    /// Any number of threads may call it at once.
+    ///
+    /// # Errors
+    /// If the rows are not as wide as the network's input.
+    pub fn predict<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Vec<f64>> {
+        let mut predictions = self.outputs(rows)?;
+        self.to_user_units(&mut predictions);
+        Ok(predictions)
+    }
+
+    /// The interval of every number to predict, in the units of the file: as many a row as targets;
+    /// none if the model has no interval.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn predict_intervals<'a>(
+        &self,
+        rows: impl Into<FeaturesRef<'a>>,
+    ) -> Result<Option<Vec<[f64; 2]>>> {
+        match self.description.interval {
+            Some(_) => Ok(self.intervals(&self.outputs(rows)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// What the network puts out, through the link, in the scale in which it learns.
+    pub(crate) fn outputs<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Vec<f64>> {
+        let (threads, rows) = (threads_or_all(self.threads), rows.into());
+        let (first, others) = self.predictors()?;
+        let mut mean = first.predict(rows, threads)?;
+        for other in others {
+            let own = other.predict(rows, threads)?;
+            mean.iter_mut().zip(own).for_each(|(sum, y)| *sum += y);
+        }
+        self.divide(&mut mean);
+        Ok(mean)
+    }
+
+    /// Sums over the members as their mean.
+    fn divide(&self, sums: &mut [f64]) {
+        let count = self.description.members.len();
+        if count > 0 {
+            sums.iter_mut().for_each(|sum| *sum /= count as f64);
+        }
+    }
+
+    /// How far the members of an ensemble are apart in each prediction: the standard deviation of what
+    /// they predict, s² = Σ(yₘ − ȳ)²/(members − 1), in the units of [`Model::predict`]. None of a single
+    /// model.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn predict_spread<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Option<Vec<f64>>> {
+        let count = self.description.members.len();
+        if count < 2 {
+            return Ok(None);
+        }
+        let (threads, rows) = (threads_or_all(self.threads), rows.into());
+        let (first, others) = self.predictors()?;
+        let mut members = Vec::with_capacity(count);
+        for predictor in std::iter::once(first).chain(others) {
+            let mut own = predictor.predict(rows, threads)?;
+            self.to_user_units(&mut own);
+            members.push(own);
+        }
+        let deviation = |at: usize| {
+            let all = members.iter().map(|member| member[at]);
+            let mean = all.clone().sum::<f64>() / count as f64;
+            let squares: f64 = all.map(|y| (y - mean).powi(2)).sum();
+            (squares / (count - 1) as f64).sqrt()
+        };
+        Ok(Some((0..members[0].len()).map(deviation).collect()))
+    }
+
+    /// The intervals of rows of such outputs.
+    pub(crate) fn intervals(&self, outputs: &[f64]) -> Option<Vec<[f64; 2]>> {
+        let preprocessing = &self.description.preprocessing;
+        let interval = self.description.interval.as_ref()?;
+        let rows = outputs.chunks_exact(preprocessing.output_width().max(1));
+        Some(
+            rows.flat_map(|row| interval.of_row(preprocessing, row))
+                .collect(),
+        )
+    }
+
+    /// The same into a slice of rows × outputs, in the calling thread and without allocations (but for
+    /// one of an ensemble): the way for single rows.
+    ///
+    /// # Errors
+    /// As [`Model::predict`], and if the slice is of another length.
+    pub fn predict_into<'a>(
+        &self,
+        rows: impl Into<FeaturesRef<'a>>,
+        predictions: &mut [f64],
+    ) -> Result<()> {
+        let (rows, (first, others)) = (rows.into(), self.predictors()?);
+        first.predict_into(rows, predictions)?;
+        let mut own = match others {
+            [] => Vec::new(),
+            _ => predictions.to_vec(),
+        };
+        for other in others {
+            other.predict_into(rows, &mut own)?;
+            predictions.iter_mut().zip(&own).for_each(|(sum, y)| *sum += y);
+        }
+        self.divide(predictions);
+        self.to_user_units(predictions);
+        Ok(())
+    }
+
+    pub(crate) fn to_user_units(&self, predictions: &mut [f64]) {
+        let preprocessing = &self.description.preprocessing;
+        if preprocessing.task() == Task::Regression {
+            to_user_units(preprocessing, predictions);
+        }
+    }
+
+    /// The networks, made when they are first needed: the first, and those of other members.
+    fn predictors(&self) -> Result<(&Predictor, &[Predictor])> {
+        if let Some(all) = self.predictors.get().and_then(|all| all.split_first()) {
+            return Ok(all);
+        }
+        let Description {
+            network,
+            training,
+            members,
+            ..
+        } = &self.description;
+        let parameters = self.engine(1)?.save_parameters()?;
+        let each = parameters.len() / members.len().max(1);
+        let all = (parameters.chunks(each.max(1)))
+            .map(|own| Predictor::new(network, training.dtype, own))
+            .collect::<Result<Vec<_>, _>>()?;
+        let all = self.predictors.get_or_init(|| all).split_first();
+        all.ok_or_else(|| running("model: no parameters".to_owned()))
+    }
+}
