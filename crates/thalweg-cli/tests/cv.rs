@@ -93,7 +93,7 @@ fn neither_threads_nor_the_order_of_members_change_a_bit() {
     }
     let rows = cells(&work.text("1.csv"));
     let row = &rows[0];
-    let names = ["fold_1", "fold_2", "species=setosa", "species_predicted"];
+    let names = ["fold_1", "fold_2", "target=setosa", "target_predicted"];
     assert!(names.iter().all(|name| row.contains_key(*name)), "{row:?}");
     assert_ne!(
         rows.iter().map(|row| &row["fold_1"]).collect::<Vec<_>>(),
@@ -105,8 +105,8 @@ fn neither_threads_nor_the_order_of_members_change_a_bit() {
 fn groups_do_not_leak() {
     let work = Workplace::new();
     grouped(&work, 30);
-    let line = "cv visits.csv --target y --folds 5 --epochs 20 --seed 1";
-    json(&work, &format!("{line} --group patient --predictions out.csv"));
+    let line = "cv visits.csv --target y --folds 5 --seed 1 --epochs";
+    json(&work, &format!("{line} 20 --group patient --predictions out.csv"));
     let mut fold_of = std::collections::BTreeMap::new();
     for (i, row) in cells(&work.text("out.csv")).iter().enumerate() {
         let fold = fold_of.entry(i / 4).or_insert_with(|| row["fold"].clone());
@@ -117,7 +117,7 @@ fn groups_do_not_leak() {
         let result = json(&work, &format!("{line} {more}"));
         result["scores"]["rmse"]["mean"].as_f64().unwrap()
     };
-    let (leaking, honest) = (rmse("--epochs 150"), rmse("--group patient --epochs 150"));
+    let (leaking, honest) = (rmse("150"), rmse("150 --group patient"));
     assert!(2.0 * leaking < honest, "{leaking} {honest}");
 }
 

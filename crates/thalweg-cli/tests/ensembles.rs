@@ -95,22 +95,22 @@ fn probabilities_are_averaged() {
     work.train(&format!("{line} --ensemble 3 --out all"));
     work.succeed("convert builtin:iris rows.csv");
     let text = work.succeed("predict all rows.csv --proba --spread").stdout;
-    let columns = ["species=setosa", "species=versicolor", "species=virginica"];
+    let columns = ["target=setosa", "target=versicolor", "target=virginica"];
     let all: Vec<Vec<f64>> = columns.iter().map(|name| numbers(&text, name)).collect();
     for row in 0..150 {
         let sum: f64 = all.iter().map(|column| column[row]).sum();
         assert!((sum - 1.0).abs() < 1e-9, "{sum}");
     }
-    let spread = numbers(&text, "species=setosa_spread");
+    let spread = numbers(&text, "target=setosa_spread");
     assert!(spread.iter().all(|s| (0.0..=0.6).contains(s)) && spread.iter().any(|s| *s > 1e-4));
     let message = work.refused("predict all rows.csv --spread");
     assert!(message.contains("--proba"), "{message}");
     // Scores are those of the averaged prediction.
     let scores = work.succeed("evaluate all rows.csv --json").stdout;
     let scores: Value = serde_json::from_str(&scores).unwrap();
-    let text = work.succeed("predict all rows.csv --keep species --proba").stdout;
+    let text = work.succeed("predict all rows.csv --keep target --proba").stdout;
     let likelihood = |(row, line): (usize, &str)| {
-        let name = format!("species={}", line.split(',').next().unwrap());
+        let name = format!("target={}", line.split(',').next().unwrap());
         let at = columns.iter().position(|column| *column == name).unwrap();
         -all[at][row].ln()
     };

@@ -155,7 +155,7 @@ impl CrossValidation {
         let member = |(number, fold)| Member {
             number,
             fold: Some(fold),
-            share: None,
+            ..Member::default()
         };
         let members: Vec<Member> = all.enumerate().map(member).collect();
         let what = ("a cross-validation", members[0]);

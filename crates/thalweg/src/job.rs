@@ -124,6 +124,8 @@ pub struct Member {
     pub fold: Option<Fold>,
     /// The share of the other rows that it sees.
     pub share: Option<Share>,
+    /// Whether no rows are kept for a final test.
+    pub uses_all: bool,
 }
 
 impl Member {
@@ -141,6 +143,9 @@ impl Member {
 
     /// Takes its rows and its seed into a config.
     pub(crate) fn place(&self, data: &mut DataConfig) {
+        if self.uses_all {
+            data.split.test_fraction = 0.0;
+        }
         data.split.fold = self.fold.or(data.split.fold);
         data.split.share = self.share.or(data.split.share);
     }

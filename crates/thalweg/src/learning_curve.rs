@@ -143,8 +143,8 @@ impl LearningCurve {
         });
         let member = |(number, share)| Member {
             number,
-            fold: None,
             share: Some(share),
+            ..Member::default()
         };
         let members: Vec<Member> = draws.enumerate().map(member).collect();
         let what = ("a learning curve", members[0]);

@@ -37,6 +37,8 @@ pub(crate) struct Common<'a> {
     pub base: &'a Base,
     pub threads: Option<usize>,
     pub tables: Tables,
+    /// Whether no rows are kept for a final test.
+    uses_all: bool,
 }
 
 /// A member that is trained.
@@ -100,21 +102,20 @@ impl<'a> Common<'a> {
         (what, member): (&str, Member),
     ) -> Result<Self> {
         check(request, base, what)?;
-        let (mut request, config) = (request.clone(), base.config()?);
-        let mut data = resolve::data(&request, config.as_ref())?;
+        let config = base.config()?;
+        let mut data = resolve::data(request, config.as_ref())?;
         let names_parts = matches!(data.split.by, SplitBy::Column(_));
-        let fraction = "data.split.test_fraction";
-        let is_asked = request.has(fraction) || config.is_some() || names_parts;
-        if member.fold.is_some() && !is_asked {
-            request.set(fraction, 0.0)?;
-            data = resolve::data(&request, config.as_ref())?;
-        }
+        let is_asked = request.has("data.split.test_fraction") || config.is_some();
+        let has_file = data.test.is_some();
+        let uses_all = member.fold.is_some() && !names_parts && (has_file || !is_asked);
+        let member = Member { uses_all, ..member };
         member.place(&mut data);
         Ok(Self {
             tables: Tables::read(&data, None)?,
-            request,
+            request: request.clone(),
             base,
             threads,
+            uses_all,
         })
     }
 
@@ -137,6 +138,8 @@ impl<'a> Common<'a> {
     }
 
     fn one(&self, member: Member, threads: usize, listen: &Listen) -> Result<Option<Trained>> {
+        let uses_all = self.uses_all;
+        let member = Member { uses_all, ..member };
         let options = Options {
             base: self.base.clone(),
             threads: Some(threads),
