@@ -148,11 +148,12 @@ fn table(result: &CrossValidated, repeats: usize) -> Vec<String> {
     // The loss goes last, as in all tables of scores.
     shown.sort_by_key(|estimate| estimate.name == "loss");
     let cell = |value: Option<f64>| value.map_or("–".to_owned(), figure);
-    let line = |name: String, rows: String, epoch: String, of: &dyn Fn(&Estimate) -> Option<f64>| {
-        let values = shown.iter().map(|estimate| cell(of(estimate)));
-        let first = [name, rows, epoch].into_iter();
-        first.chain(values).collect::<Vec<String>>()
-    };
+    let line =
+        |name: String, rows: String, epoch: String, of: &dyn Fn(&Estimate) -> Option<f64>| {
+            let values = shown.iter().map(|estimate| cell(of(estimate)));
+            let first = [name, rows, epoch].into_iter();
+            first.chain(values).collect::<Vec<String>>()
+        };
     let names = shown.iter().map(|estimate| estimate.name.clone());
     let head = ["", "rows", "epoch"].map(str::to_owned).into_iter();
     let mut lines: Vec<Vec<String>> = vec![head.chain(names).collect()];

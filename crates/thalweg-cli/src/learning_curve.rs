@@ -134,7 +134,12 @@ fn table(curve: &Curve) -> Vec<String> {
     }
     let line = |point: &Point| {
         let of = |score: &PointScore| {
-            let all = [Some(score.test), score.standard_error, score.train, score.linear_model];
+            let all = [
+                Some(score.test),
+                score.standard_error,
+                score.train,
+                score.linear_model,
+            ];
             all.map(cell)
         };
         let first = [figure(point.share), point.rows.to_string()].into_iter();

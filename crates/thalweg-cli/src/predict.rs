@@ -28,7 +28,11 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     }
     let is_number = description.preprocessing.task() == Task::Regression;
     if args.spread && !args.proba && !is_number {
-        let error = Error::invalid("--spread", "answers of classes or labels", "--proba beside it");
+        let error = Error::invalid(
+            "--spread",
+            "answers of classes or labels",
+            "--proba beside it",
+        );
         return Err(error.into());
     }
     let output = args

@@ -109,7 +109,11 @@ fn together(members: &[MemberEnd], ended: &Ended) -> String {
     let beside = losses.zip(scores.and_then(|scores| scores.loss));
     let beside = beside.map_or(String::new(), |(losses, loss)| {
         let mean = losses.iter().sum::<f64>() / losses.len() as f64;
-        format!("; loss {}, of a member {} in the mean", figure(loss), figure(mean))
+        format!(
+            "; loss {}, of a member {} in the mean",
+            figure(loss),
+            figure(mean)
+        )
     });
     format!(
         "{} by {by} in {:.2} s of training; weights of epochs {}{beside}",

@@ -56,7 +56,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
     if args.tensorboard && job.config().ensemble.is_some() {
         let error = Error::invalid("--tensorboard", "an ensemble", "a single network");
-        return Err(error.remedy("leave it out: the log has the epochs of members").into());
+        return Err(error
+            .remedy("leave it out: the log has the epochs of members")
+            .into());
     }
     let mut progress = Progress::new(&mut terminal);
     let (mut ended, events) = match args.tensorboard {

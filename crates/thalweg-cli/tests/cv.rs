@@ -26,7 +26,10 @@ fn grouped(work: &Workplace, groups: usize) {
     let line = |i: usize| {
         let group = i / 4;
         let (x, shift) = (noise(i), 20.0 * noise(1000 + group));
-        format!("{x:.4},g{group},{:.4}", 3.0 * x + shift + 0.1 * noise(i + 500))
+        format!(
+            "{x:.4},g{group},{:.4}",
+            3.0 * x + shift + 0.1 * noise(i + 500)
+        )
     };
     work.write("visits.csv", csv("x,patient,y", 4 * groups, line));
 }
@@ -34,7 +37,8 @@ fn grouped(work: &Workplace, groups: usize) {
 #[test]
 fn every_row_is_predicted_once_by_a_model_that_has_not_seen_it() {
     let work = Workplace::new();
-    let line = "cv builtin:diabetes --folds 4 --hidden none --epochs 30 --seed 3 --predictions out.csv";
+    let line =
+        "cv builtin:diabetes --folds 4 --hidden none --epochs 30 --seed 3 --predictions out.csv";
     let result = json(&work, line);
     let rows = cells(&work.text("out.csv"));
     assert_eq!(rows.len(), 442);
@@ -63,7 +67,9 @@ fn every_row_is_predicted_once_by_a_model_that_has_not_seen_it() {
     }
     let mean = rmse.iter().sum::<f64>() / 4.0;
     let variance = rmse.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 3.0;
-    let shares = by_fold.iter().map(|fold| fold.len() as f64 / (442 - fold.len()) as f64);
+    let shares = by_fold
+        .iter()
+        .map(|fold| fold.len() as f64 / (442 - fold.len()) as f64);
     let error = ((0.25 + shares.sum::<f64>() / 4.0) * variance).sqrt();
     assert!((scores["mean"].as_f64().unwrap() - mean).abs() < 1e-9 * mean);
     assert!((scores["standard_error"].as_f64().unwrap() - error).abs() < 1e-9 * error);
@@ -78,7 +84,10 @@ fn neither_threads_nor_the_order_of_members_change_a_bit() {
     let line = "cv builtin:iris --folds 3 --repeat 2 --epochs 8 --hidden 8";
     for threads in [1, 2, 5] {
         let file = format!("{threads}.csv");
-        let mut result = json(&work, &format!("{line} --threads {threads} --predictions {file}"));
+        let mut result = json(
+            &work,
+            &format!("{line} --threads {threads} --predictions {file}"),
+        );
         for member in result["members"].as_array_mut().unwrap() {
             member["seconds"] = Value::Null;
         }
@@ -106,7 +115,10 @@ fn groups_do_not_leak() {
     let work = Workplace::new();
     grouped(&work, 30);
     let line = "cv visits.csv --target y --folds 5 --seed 1 --epochs";
-    json(&work, &format!("{line} 20 --group patient --predictions out.csv"));
+    json(
+        &work,
+        &format!("{line} 20 --group patient --predictions out.csv"),
+    );
     let mut fold_of = std::collections::BTreeMap::new();
     for (i, row) in cells(&work.text("out.csv")).iter().enumerate() {
         let fold = fold_of.entry(i / 4).or_insert_with(|| row["fold"].clone());
@@ -136,7 +148,10 @@ fn windows_of_ordered_rows_are_tested_by_models_of_earlier_rows() {
         assert_eq!(row["fold"], (i / 20 + 1).to_string());
         // No row of its window or later: at most the highest level before.
         let predicted: f64 = row["y_predicted"].parse().unwrap();
-        assert!(predicted < 100.0 * (i / 20) as f64 + 50.0, "{i}: {predicted}");
+        assert!(
+            predicted < 100.0 * (i / 20) as f64 + 50.0,
+            "{i}: {predicted}"
+        );
     }
     let trained: Vec<u64> = (0..4)
         .map(|fold| result["members"][fold]["rows"]["train"].as_u64().unwrap())
@@ -157,7 +172,8 @@ fn nothing_that_is_fitted_sees_the_rows_of_the_fold() {
     };
     let predictions = |name: &str, x: f64| {
         work.write(name, table(x));
-        let line = format!("cv {name} --target y --folds 3 --epochs 5 --predictions {name}.out.csv");
+        let line =
+            format!("cv {name} --target y --folds 3 --epochs 5 --predictions {name}.out.csv");
         json(&work, &line);
         cells(&work.text(&format!("{name}.out.csv")))
     };
@@ -192,11 +208,21 @@ fn a_test_part_is_in_no_fold() {
     );
     assert_eq!(result["rows"], 60);
     let tested = cells(&work.text("out.csv"));
-    assert!(tested.iter().all(|row| row["row"].parse::<usize>().unwrap() % 4 != 0));
+    assert!(
+        tested
+            .iter()
+            .all(|row| row["row"].parse::<usize>().unwrap() % 4 != 0)
+    );
     // A fraction, and a file, which is not even read.
-    let result = json(&work, "cv parts.csv --target y --drop part --test-fraction 0.25 --folds 3 --epochs 3");
+    let result = json(
+        &work,
+        "cv parts.csv --target y --drop part --test-fraction 0.25 --folds 3 --epochs 3",
+    );
     assert_eq!(result["rows"], 60);
-    let result = json(&work, "cv parts.csv --target y --drop part --test not-there.csv --folds 3 --epochs 3");
+    let result = json(
+        &work,
+        "cv parts.csv --target y --drop part --test not-there.csv --folds 3 --epochs 3",
+    );
     assert_eq!(result["rows"], 80);
 }
 
@@ -209,7 +235,10 @@ fn rows_that_are_left_out_keep_their_numbers() {
         _ => format!("{},{},1", noise(i), noise(i + 1)),
     };
     work.write("t.csv", csv("x,y,w", 40, line));
-    json(&work, "cv t.csv --target y --sample-weight w --folds 2 --epochs 2 --predictions out.csv");
+    json(
+        &work,
+        "cv t.csv --target y --sample-weight w --folds 2 --epochs 2 --predictions out.csv",
+    );
     let numbers: Vec<usize> = cells(&work.text("out.csv"))
         .iter()
         .map(|row| row["row"].parse().unwrap())
@@ -223,11 +252,20 @@ fn what_has_no_place_in_folds_is_refused() {
     let work = Workplace::new();
     let refused = |line: &str| work.refused(line);
     let message = refused("cv builtin:iris --refit");
-    assert!(message.contains("--refit") && message.contains("leave out --refit"), "{message}");
+    assert!(
+        message.contains("--refit") && message.contains("leave out --refit"),
+        "{message}"
+    );
     let message = refused("cv builtin:iris --folds 1");
-    assert!(message.contains("--folds: found 1, expected a whole number from 2 on"), "{message}");
+    assert!(
+        message.contains("--folds: found 1, expected a whole number from 2 on"),
+        "{message}"
+    );
     let message = refused("cv builtin:iris --folds 200");
-    assert!(message.contains("--folds: found 150 rows") && message.contains("fewer folds"), "{message}");
+    assert!(
+        message.contains("--folds: found 150 rows") && message.contains("fewer folds"),
+        "{message}"
+    );
     let message = refused("cv builtin:iris --continue nowhere");
     assert!(message.contains("--continue"), "{message}");
 }
@@ -238,9 +276,15 @@ fn a_table_shows_each_fold_and_the_mean_beside_a_constant() {
     let shown = work.succeed("cv builtin:wine --folds 3 --epochs 5").stdout;
     let lines = ["fold 1", "fold 3", "mean", "±", "best constant"];
     for line in lines {
-        assert!(shown.lines().any(|l| l.starts_with(line)), "{line}: {shown}");
+        assert!(
+            shown.lines().any(|l| l.starts_with(line)),
+            "{line}: {shown}"
+        );
     }
-    assert!(shown.starts_with("multiclass, 178 rows in 3 folds, in "), "{shown}");
+    assert!(
+        shown.starts_with("multiclass, 178 rows in 3 folds, in "),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -256,11 +300,17 @@ fn scores_grow_with_the_rows() {
     assert!(rows[0] >= 81 && rows[0] <= 90, "{rows:?}");
     let accuracy = |point: &Value| {
         let scores = point["scores"].as_array().unwrap();
-        let score = scores.iter().find(|score| score["name"] == "accuracy").unwrap();
+        let score = scores
+            .iter()
+            .find(|score| score["name"] == "accuracy")
+            .unwrap();
         score["test"].as_f64().unwrap()
     };
     let all: Vec<f64> = points.iter().map(accuracy).collect();
-    assert!(all[0] < all[1] && all[1] < all[2] && all[2] > 0.9, "{all:?}");
+    assert!(
+        all[0] < all[1] && all[1] < all[2] && all[2] > 0.9,
+        "{all:?}"
+    );
     let same = json(
         &work,
         "learning-curve builtin:digits --shares 1,0.3,0.05 --repeat 2 --epochs 8 --seed 2 --threads 1",
@@ -286,7 +336,10 @@ fn least_squares_on_windows_has_the_scores_of_scikit_learn() {
             for name in ["rmse", "r2"] {
                 let (theirs, ours) = (&case[name][fold], &result["scores"][name]["values"][fold]);
                 let (theirs, ours) = (theirs.as_f64().unwrap(), ours.as_f64().unwrap());
-                assert!((ours - theirs).abs() < 1e-8 * theirs.abs(), "{name}: {ours} {theirs}");
+                assert!(
+                    (ours - theirs).abs() < 1e-8 * theirs.abs(),
+                    "{name}: {ours} {theirs}"
+                );
                 compared += 1;
             }
         }

@@ -26,7 +26,11 @@ fn tensors(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
 /// The numbers of a column of a CSV file.
 fn numbers(text: &str, name: &str) -> Vec<f64> {
     let mut lines = text.lines();
-    let at = lines.next().unwrap().split(',').position(|column| column == name);
+    let at = lines
+        .next()
+        .unwrap()
+        .split(',')
+        .position(|column| column == name);
     let at = at.unwrap_or_else(|| panic!("{name}: {text}"));
     let cell = |line: &str| line.split(',').nth(at).unwrap().parse().unwrap();
     lines.map(cell).collect()
@@ -46,10 +50,16 @@ fn the_mean_of_four_has_a_lower_loss_than_they_have_in_the_mean() {
         for (part, of_member) in [("validation", "validation_loss"), ("test", "test_loss")] {
             let members = end["ensemble"].as_array().unwrap().iter();
             let losses: Vec<f64> = members.map(|m| m[of_member].as_f64().unwrap()).collect();
-            let (loss, mean) = (end[part]["loss"].as_f64().unwrap(), mean(losses.iter().copied()));
+            let (loss, mean) = (
+                end[part]["loss"].as_f64().unwrap(),
+                mean(losses.iter().copied()),
+            );
             assert_eq!(losses.len(), 4);
             // They differ, or the mean would show nothing.
-            assert!(losses.iter().any(|one| (one - mean).abs() > 1e-3 * mean), "{losses:?}");
+            assert!(
+                losses.iter().any(|one| (one - mean).abs() > 1e-3 * mean),
+                "{losses:?}"
+            );
             assert!(loss < mean, "{data}, {part}: {loss} {losses:?}");
         }
     }
@@ -82,10 +92,16 @@ fn the_first_member_is_the_single_model_and_the_answers_are_means() {
     for ((first, both), spread) in first.iter().zip(&both).zip(&spread) {
         // ȳ = (y₁ + y₂)/2, and s = |y₁ − y₂|/√2 = |y₁ − ȳ|·√2.
         let expected = (first - both).abs() * 2f64.sqrt();
-        assert!((spread - expected).abs() < 1e-6 * both.abs(), "{first} {both} {spread}");
+        assert!(
+            (spread - expected).abs() < 1e-6 * both.abs(),
+            "{first} {both} {spread}"
+        );
     }
     let message = work.refused("predict one rows.csv --spread");
-    assert!(message.contains("--spread: found a single network"), "{message}");
+    assert!(
+        message.contains("--spread: found a single network"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -108,7 +124,9 @@ fn probabilities_are_averaged() {
     // Scores are those of the averaged prediction.
     let scores = work.succeed("evaluate all rows.csv --json").stdout;
     let scores: Value = serde_json::from_str(&scores).unwrap();
-    let text = work.succeed("predict all rows.csv --keep target --proba").stdout;
+    let text = work
+        .succeed("predict all rows.csv --keep target --proba")
+        .stdout;
     let likelihood = |(row, line): (usize, &str)| {
         let name = format!("target={}", line.split(',').next().unwrap());
         let at = columns.iter().position(|column| *column == name).unwrap();
@@ -146,7 +164,14 @@ fn neither_threads_nor_a_config_change_a_bit() {
 #[test]
 fn of_folds_every_row_trains_and_every_row_validates() {
     let work = Workplace::new();
-    let line = |i: usize| format!("{:.4},p{},{:.4}", noise(i), i / 3, 3.0 * noise(i) + noise(i + 99));
+    let line = |i: usize| {
+        format!(
+            "{:.4},p{},{:.4}",
+            noise(i),
+            i / 3,
+            3.0 * noise(i) + noise(i + 99)
+        )
+    };
     work.write("t.csv", csv("x,patient,y", 120, line));
     let line = "t.csv --target y --ensemble 4 --ensemble-by folds --group patient --epochs 10";
     let end = work.train(&format!("{line} --out run --predictions out.csv"));
@@ -157,7 +182,11 @@ fn of_folds_every_row_trains_and_every_row_validates() {
     let truth = numbers(&all, "y");
     let events = events(&work.text("run/log.jsonl"));
     let tested = events[0]["rows"]["test"].as_u64().unwrap() as usize;
-    assert!(tested > 5 && rows.len() + tested == 120, "{tested} {}", rows.len());
+    assert!(
+        tested > 5 && rows.len() + tested == 120,
+        "{tested} {}",
+        rows.len()
+    );
     assert!(rows.is_sorted());
     // A patient is in one fold.
     let mut fold_of = BTreeMap::new();
@@ -181,7 +210,10 @@ fn of_folds_every_row_trains_and_every_row_validates() {
     let info = work.succeed("info run").stdout;
     assert!(info.contains("4 members, by folds"), "{info}");
     let importance = work.succeed("importance run").stdout;
-    assert!(importance.contains("validation rows (") && importance.contains('x'), "{importance}");
+    assert!(
+        importance.contains("validation rows (") && importance.contains('x'),
+        "{importance}"
+    );
 }
 
 #[test]
@@ -191,13 +223,21 @@ fn thresholds_and_intervals_are_of_the_averaged_prediction() {
     assert!(end["test"]["f1"].as_f64().unwrap() > 0.8);
     work.succeed("convert builtin:diabetes rows.csv");
     for by in ["seeds", "folds"] {
-        let line = format!("builtin:diabetes --ensemble 3 --ensemble-by {by} --interval 0.8 --epochs 20");
+        let line =
+            format!("builtin:diabetes --ensemble 3 --ensemble-by {by} --interval 0.8 --epochs 20");
         let end = work.train(&format!("{line} --out {by}"));
         let coverage = end["validation"]["coverage"].as_f64().unwrap();
         assert!(coverage > 0.75, "{by}: {coverage}");
-        let text = work.succeed(&format!("predict {by} rows.csv --spread")).stdout;
+        let text = work
+            .succeed(&format!("predict {by} rows.csv --spread"))
+            .stdout;
         let [low, y, high] = ["target_low", "target", "target_high"].map(|n| numbers(&text, n));
-        assert!(y.iter().zip(&low).zip(&high).all(|((y, low), high)| low <= y && y <= high));
+        assert!(
+            y.iter()
+                .zip(&low)
+                .zip(&high)
+                .all(|((y, low), high)| low <= y && y <= high)
+        );
         numbers(&text, "target_spread");
     }
 }
@@ -208,15 +248,36 @@ fn what_an_ensemble_cannot_do_is_refused_in_a_line() {
     work.train("builtin:iris --ensemble 2 --epochs 2 --out two");
     let cases = [
         ("export two two.safetensors", "an ensemble of 2 members"),
-        ("train builtin:iris --continue two", "--continue two/model.safetensors: found an ensemble of 2 members"),
-        ("train builtin:iris --ensemble 2 --refit", "cannot be used with"),
-        ("train builtin:iris --ensemble 2 --keep-checkpoint", "--keep-checkpoint"),
+        (
+            "train builtin:iris --continue two",
+            "--continue two/model.safetensors: found an ensemble of 2 members",
+        ),
+        (
+            "train builtin:iris --ensemble 2 --refit",
+            "cannot be used with",
+        ),
+        (
+            "train builtin:iris --ensemble 2 --keep-checkpoint",
+            "--keep-checkpoint",
+        ),
         ("train builtin:iris --ensemble 1", "--ensemble: found 1"),
         ("train builtin:iris --ensemble-by folds", "--ensemble"),
-        ("train builtin:iris --ensemble 2 --predictions p.csv", "--ensemble-by folds"),
-        ("train builtin:iris --ensemble 200 --ensemble-by folds", "200 folds"),
-        ("train builtin:iris --ensemble 3 --ensemble-by folds --split ordered", "--split: found an ensemble"),
-        ("train builtin:iris --ensemble 3 --ensemble-by folds --no-validation", "--validation-fraction: found an ensemble"),
+        (
+            "train builtin:iris --ensemble 2 --predictions p.csv",
+            "--ensemble-by folds",
+        ),
+        (
+            "train builtin:iris --ensemble 200 --ensemble-by folds",
+            "200 folds",
+        ),
+        (
+            "train builtin:iris --ensemble 3 --ensemble-by folds --split ordered",
+            "--split: found an ensemble",
+        ),
+        (
+            "train builtin:iris --ensemble 3 --ensemble-by folds --no-validation",
+            "--validation-fraction: found an ensemble",
+        ),
     ];
     for (line, expected) in cases {
         let message = work.refused(line);
@@ -248,7 +309,9 @@ fn a_killed_and_an_interrupted_ensemble_go_on_to_the_same_bits() {
     let checkpoint = work.path("run/members/1/checkpoint.safetensors");
     let mut epochs = 40;
     let (line, mut child) = loop {
-        let line = format!("builtin:digits --ensemble 3 --hidden 128,128 --no-validation --epochs {epochs}");
+        let line = format!(
+            "builtin:digits --ensemble 3 --hidden 128,128 --no-validation --epochs {epochs}"
+        );
         let mut child = start(&format!("train {line} --threads 1 --out run"));
         if wait_for(&mut child, || checkpoint.exists()) {
             break (line, child);
@@ -268,7 +331,9 @@ fn a_killed_and_an_interrupted_ensemble_go_on_to_the_same_bits() {
     let third = work.path("run/members/2/config.toml");
     assert!(wait_for(&mut child, || third.exists()));
     std::thread::sleep(Duration::from_millis(300));
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
     assert!(kill.unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(work.path("run/model.safetensors").exists());

@@ -70,9 +70,8 @@ impl Averaged {
         let member_of_row = self.held_out.as_deref().unwrap_or_default();
         let mut all = Vec::new();
         for (member, engine) in self.members.iter_mut().enumerate() {
-            let is_its = |position: &usize| {
-                member_of_row.get(batch.rows.at(*position)) == Some(&member)
-            };
+            let is_its =
+                |position: &usize| member_of_row.get(batch.rows.at(*position)) == Some(&member);
             let positions: Vec<usize> = (0..batch.rows.len()).filter(is_its).collect();
             let rows: Vec<u32> = (positions.iter())
                 .map(|position| batch.rows.at(*position) as u32)
@@ -170,10 +169,7 @@ fn before_link(link: Link, prediction: f64) -> f64 {
 }
 
 /// The predictions of some members and their sums, computed at the same time.
-fn together(
-    members: &mut [Box<dyn Engine>],
-    batch: &Batch,
-) -> Vec<Result<(Vec<f64>, LossSums)>> {
+fn together(members: &mut [Box<dyn Engine>], batch: &Batch) -> Vec<Result<(Vec<f64>, LossSums)>> {
     let one = |member: &mut Box<dyn Engine>| {
         let (mut sums, mut own) = (LossSums::default(), Vec::new());
         member.add_losses(batch, &mut sums, Some(&mut own))?;
@@ -354,7 +350,9 @@ mod tests {
         };
         let mut numbers = linear("mse", 1, &[&[2.0, 0.0], &[4.0, 2.0]]);
         let mut means = Vec::new();
-        let loss = numbers.evaluate(&Batch::all(rows), Some(&mut means)).unwrap();
+        let loss = numbers
+            .evaluate(&Batch::all(rows), Some(&mut means))
+            .unwrap();
         assert_eq!((means, loss), (vec![4.0, 10.0], 4.5));
         // ln 3 and −ln 3 are the logits of ¾ and ¼: ½, whatever the label.
         let ln3 = 3f64.ln();
@@ -365,18 +363,33 @@ mod tests {
         };
         let mut labels = linear("logistic", 1, &[&[0.0, ln3], &[0.0, -ln3]]);
         let mut means = Vec::new();
-        let loss = labels.evaluate(&Batch::all(rows), Some(&mut means)).unwrap();
+        let loss = labels
+            .evaluate(&Batch::all(rows), Some(&mut means))
+            .unwrap();
         assert!(means.iter().all(|p| (p - 0.5).abs() < 1e-12), "{means:?}");
         assert!((loss - 2f64.ln()).abs() < 1e-12);
         // Of three classes (1, 0, 0) / (½, ½, 0) is (¾, ¼, 0): −ln ¾ and −ln ¼.
-        let (far, near) = ([0.0, 0.0, 0.0, 0.0, -800.0, -800.0], [0.0, 0.0, 0.0, 0.0, 0.0, -800.0]);
+        let (far, near) = (
+            [0.0, 0.0, 0.0, 0.0, -800.0, -800.0],
+            [0.0, 0.0, 0.0, 0.0, 0.0, -800.0],
+        );
         let mut classes = linear("cross_entropy", 3, &[&far, &near]);
         let mut means = Vec::new();
         let loss = classes
-            .evaluate(&Batch::all(DatasetRef { weights: None, targets: (&[0u32, 1][..]).into(), ..rows }), Some(&mut means))
+            .evaluate(
+                &Batch::all(DatasetRef {
+                    weights: None,
+                    targets: (&[0u32, 1][..]).into(),
+                    ..rows
+                }),
+                Some(&mut means),
+            )
             .unwrap();
         assert_eq!(means[..3], [0.75, 0.25, 0.0]);
-        assert!((loss + 0.5 * (0.75f64.ln() + 0.25f64.ln())).abs() < 1e-12, "{loss}");
+        assert!(
+            (loss + 0.5 * (0.75f64.ln() + 0.25f64.ln())).abs() < 1e-12,
+            "{loss}"
+        );
     }
 
     #[test]
@@ -401,7 +414,9 @@ mod tests {
             ("poisson", 1, counts.as_slice().into()),
         ];
         for (loss, outputs, targets) in cases {
-            let all: Vec<Vec<f64>> = (0..4).map(|member| parameters(loss, outputs, member)).collect();
+            let all: Vec<Vec<f64>> = (0..4)
+                .map(|member| parameters(loss, outputs, member))
+                .collect();
             let views: Vec<&[f64]> = all.iter().map(Vec::as_slice).collect();
             let mut ensemble = linear(loss, outputs, &views);
             let rows = DatasetRef {
@@ -416,13 +431,19 @@ mod tests {
                 .collect();
             let mean = losses.iter().sum::<f64>() / 4.0;
             assert!(of_mean <= mean, "{loss}: {of_mean} {mean}");
-            assert!(of_mean < 0.99 * mean, "{loss}: members that agree show nothing");
+            assert!(
+                of_mean < 0.99 * mean,
+                "{loss}: members that agree show nothing"
+            );
             // Of a single member it is its own, as long as probabilities do not round to 0 and 1.
             let small: Vec<f64> = all[0].iter().map(|x| 0.1 * x).collect();
             let mut one = linear(loss, outputs, &[&small]);
             let of_one = one.evaluate(&batch, None).unwrap();
             let own = one.members()[0].evaluate(&batch, None).unwrap();
-            assert!((of_one - own).abs() <= 1e-9 * own.abs(), "{loss}: {of_one} {own}");
+            assert!(
+                (of_one - own).abs() <= 1e-9 * own.abs(),
+                "{loss}: {of_one} {own}"
+            );
         }
     }
 
@@ -438,7 +459,9 @@ mod tests {
         let ensemble = linear("mse", 1, &[&[1.0, 0.0], &[10.0, 0.0]]);
         let mut ensemble = ensemble.held_out(vec![0, 1, 1, 0]);
         let mut answers = Vec::new();
-        let loss = ensemble.evaluate(&Batch::all(rows), Some(&mut answers)).unwrap();
+        let loss = ensemble
+            .evaluate(&Batch::all(rows), Some(&mut answers))
+            .unwrap();
         assert_eq!((answers, loss), (vec![1.0, 20.0, 30.0, 4.0], 329.25));
         // New rows are answered by both: 5.5x.
         let mut answers = Vec::new();

@@ -267,7 +267,11 @@ impl CrossValidation {
         let truth = Table::without_lines(String::new(), whole.rows, truth.cloned().collect());
         columns.extend(truth.keep(&rows).columns);
         columns.extend(self.answers(trained, &rows, &values)?);
-        Ok(Table::without_lines("predictions".to_owned(), rows.len(), columns))
+        Ok(Table::without_lines(
+            "predictions".to_owned(),
+            rows.len(),
+            columns,
+        ))
     }
 
     /// The columns of predictions: answers, and probabilities where there are classes.

@@ -161,7 +161,10 @@ fn together(
         let all = scope.spawn(move || side_by_side(ensemble.members, threads, work));
         let watched = listen(&receive, watch, &stop, || all.is_finished());
         let all = all.join();
-        (all.unwrap_or_else(|panic| std::panic::resume_unwind(panic)), watched)
+        (
+            all.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            watched,
+        )
     });
     watched?;
     let mut members = Members {
@@ -249,7 +252,9 @@ impl Shared<'_> {
             ..Options::default()
         };
         let rows = rows(self.rows, number);
-        let job = self.job.member(of_member(self.config, number), rows, options)?;
+        let job = self
+            .job
+            .member(of_member(self.config, number), rows, options)?;
         let stop = self.stop;
         let mut sender = Sending { number, send, stop };
         let ended = job.train_single(&mut sender)?;
@@ -366,12 +371,7 @@ impl Watch for Sending<'_> {}
 
 impl Training<'_> {
     /// The ensemble of the members that have models, with its scores.
-    fn average(
-        &self,
-        ensemble: Ensemble,
-        members: &mut Members,
-        threads: usize,
-    ) -> Result<Ended> {
+    fn average(&self, ensemble: Ensemble, members: &mut Members, threads: usize) -> Result<Ended> {
         let outcome = self.outcome(members);
         let mut ended = self.ended(outcome, members.seconds);
         ended.failure = members.failure.take();
@@ -463,7 +463,9 @@ impl Training<'_> {
         };
         let stopped_by = match members.is_interrupted {
             true => INTERRUPTED.to_owned(),
-            false => all().next().map_or("diverged".to_owned(), |one| one.stopped_by.clone()),
+            false => all()
+                .next()
+                .map_or("diverged".to_owned(), |one| one.stopped_by.clone()),
         };
         Outcome {
             epochs: all().map(|one| one.epochs).max().unwrap_or(0),
@@ -483,7 +485,12 @@ impl Training<'_> {
             fold: (ensemble.by == EnsembleBy::Folds).then_some(*number),
             outcome: model.description().outcome.clone(),
         };
-        members.numbers.iter().zip(&members.models).map(one).collect()
+        members
+            .numbers
+            .iter()
+            .zip(&members.models)
+            .map(one)
+            .collect()
     }
 
     /// How each member did.
@@ -552,7 +559,9 @@ fn numbers(decision: &Decision) -> &[f64] {
 fn copy_log(place: &RunFolder, member: usize, log: &mut Log) -> Result<()> {
     // A member that has not begun has none.
     let text = std::fs::read_to_string(place.file(LOG)).unwrap_or_default();
-    let events = text.lines().map_while(|line| serde_json::from_str(line).ok());
+    let events = text
+        .lines()
+        .map_while(|line| serde_json::from_str(line).ok());
     for mut event in events.filter(|event: &Value| event["event"] == "epoch") {
         event["event"] = Value::from("member_epoch");
         event["member"] = Value::from(member);

@@ -29,9 +29,7 @@ use crate::job::{INTERRUPTED, Job, Options, Output};
 use crate::judging::{self, Settled};
 use crate::leave::{Room, goes_on, leave};
 use crate::log::{End, Log, Rows, Start};
-use crate::model::{
-    Description, EnsembleMember, Metrics, Model, Outcome, for_rows, metadata,
-};
+use crate::model::{Description, EnsembleMember, Metrics, Model, Outcome, for_rows, metadata};
 use crate::preset::Reason;
 use crate::ranges::Ranges;
 use crate::recorder::{Files, Recorder, Steps};
@@ -131,7 +129,10 @@ impl Job<'_> {
     }
 
     /// The folder, made and locked if it is not yet.
-    pub(crate) fn make_folder(&self, lock: Option<File>) -> Result<(Option<RunFolder>, Option<File>)> {
+    pub(crate) fn make_folder(
+        &self,
+        lock: Option<File>,
+    ) -> Result<(Option<RunFolder>, Option<File>)> {
         let folder = self.folder()?;
         let lock = match (lock, &folder) {
             (None, Some(folder)) => {
@@ -376,7 +377,11 @@ impl Training<'_> {
     }
 
     /// How much each column matters on the validation rows, or else the test or training rows.
-    pub(crate) fn importance(&self, engine: &mut dyn Engine, description: &Description) -> Result<Importance> {
+    pub(crate) fn importance(
+        &self,
+        engine: &mut dyn Engine,
+        description: &Description,
+    ) -> Result<Importance> {
         let rows = self.rows;
         let held_out = (rows
             .validation
@@ -473,7 +478,13 @@ impl Training<'_> {
             engine,
             held_out: held_out.as_deref_mut(),
         };
-        let notes = verdict::score(config, rows, &settled.decision, &mut engines, &mut ended.end)?;
+        let notes = verdict::score(
+            config,
+            rows,
+            &settled.decision,
+            &mut engines,
+            &mut ended.end,
+        )?;
         let end = &mut ended.end;
         if end.not_finite.is_some() {
             (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());

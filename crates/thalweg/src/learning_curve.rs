@@ -138,9 +138,8 @@ impl LearningCurve {
         }
         // The largest first, whose notes count, and which takes the longest.
         let shares = self.shares.iter().rev();
-        let draws = shares.flat_map(|&fraction| {
-            (0..self.repeats).map(move |repeat| Share { fraction, repeat })
-        });
+        let draws = shares
+            .flat_map(|&fraction| (0..self.repeats).map(move |repeat| Share { fraction, repeat }));
         let member = |(number, share)| Member {
             number,
             share: Some(share),
@@ -186,7 +185,8 @@ fn point(share: f64, draws: &[Trained]) -> Result<Point> {
     let score = |name: &str| {
         let of = |scores: fn(&Trained) -> Option<&Scores>| {
             let each = draws.iter().map(|draw| value(scores(draw), name));
-            each.map(|x| x.filter(|x| x.is_finite())).collect::<Vec<_>>()
+            each.map(|x| x.filter(|x| x.is_finite()))
+                .collect::<Vec<_>>()
         };
         let test = of(|draw| draw.ended.end.test.as_ref());
         Some(PointScore {

@@ -29,8 +29,9 @@ pub(crate) fn load(
 ) -> Result<Prepared> {
     match tables {
         Some(tables) => tables.prepare(config, loss, dtype, preprocessing, extend),
-        None => Tables::read(config, preprocessing)?
-            .prepare(config, loss, dtype, preprocessing, extend),
+        None => {
+            Tables::read(config, preprocessing)?.prepare(config, loss, dtype, preprocessing, extend)
+        }
     }
 }
 

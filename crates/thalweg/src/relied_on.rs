@@ -40,7 +40,13 @@ impl Model {
         seed: u64,
     ) -> Result<Importance> {
         let mut engine = self.engine_for(threads_or_all(self.threads()), held_out)?;
-        importance_for(&mut *engine, Relying::of(self.description()), rows, name, seed)
+        importance_for(
+            &mut *engine,
+            Relying::of(self.description()),
+            rows,
+            name,
+            seed,
+        )
     }
 
     /// The same on the rows of a file whose targets are known.

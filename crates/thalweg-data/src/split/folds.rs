@@ -241,10 +241,8 @@ impl Units {
             _ => self.shuffled(options.seed, DRAWS + share.repeat as u64),
         };
         let is_by_class = !is_grouped && options.by != SplitBy::Ordered;
-        let (mut taken, mut is_taken) = (
-            vec![0; self.classes.len()],
-            vec![false; self.sizes.len()],
-        );
+        let (mut taken, mut is_taken) =
+            (vec![0; self.classes.len()], vec![false; self.sizes.len()]);
         for unit in order {
             let class = match is_by_class {
                 true => self.first_class(unit),

@@ -116,7 +116,10 @@ impl Model {
         };
         for other in others {
             other.predict_into(rows, &mut own)?;
-            predictions.iter_mut().zip(&own).for_each(|(sum, y)| *sum += y);
+            predictions
+                .iter_mut()
+                .zip(&own)
+                .for_each(|(sum, y)| *sum += y);
         }
         self.divide(predictions);
         self.to_user_units(predictions);

@@ -43,23 +43,50 @@ pub(crate) fn ensemble(
     }
     let is_set = |path: &str| request.has(path);
     let refit = is_set("refit") || base.is_some_and(|base| base.refit);
-    let goes_on =
-        is_set("continue_from") || base.is_some_and(|base| base.continue_from.is_some());
+    let goes_on = is_set("continue_from") || base.is_some_and(|base| base.continue_from.is_some());
     refuse_any([
-        ("refit", refit, "members are trained once; by folds every row trains"),
+        (
+            "refit",
+            refit,
+            "members are trained once; by folds every row trains",
+        ),
         ("continue_from", goes_on, "members begin anew"),
-        ("options.keep_checkpoint", beside.keeps_checkpoint, "an ensemble is not continued"),
-        ("options.log_steps", beside.logs_steps, "the log has the epochs of members"),
-        ("options.loss", beside.has_own_loss, "each member needs a loss of its own"),
+        (
+            "options.keep_checkpoint",
+            beside.keeps_checkpoint,
+            "an ensemble is not continued",
+        ),
+        (
+            "options.log_steps",
+            beside.logs_steps,
+            "the log has the epochs of members",
+        ),
+        (
+            "options.loss",
+            beside.has_own_loss,
+            "each member needs a loss of its own",
+        ),
     ])?;
     if asked.by == EnsembleBy::Folds {
         let fraction = "data.split.validation_fraction";
         let is_split = data.split.by != SplitBy::Random;
         refuse_any([
-            ("data.validation", data.validation.is_some(), "each row validates in its fold"),
+            (
+                "data.validation",
+                data.validation.is_some(),
+                "each row validates in its fold",
+            ),
             (fraction, is_set(fraction), "each row validates in its fold"),
-            ("data.split.by", is_split, "folds are dealt; group them by `data.split.group`"),
-            ("ensemble.by", beside.is_borrowed, "rows in memory have members by seeds alone"),
+            (
+                "data.split.by",
+                is_split,
+                "folds are dealt; group them by `data.split.group`",
+            ),
+            (
+                "ensemble.by",
+                beside.is_borrowed,
+                "rows in memory have members by seeds alone",
+            ),
         ])?;
         data.split.validation_folds = asked.folds();
     }

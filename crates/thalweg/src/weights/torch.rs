@@ -32,8 +32,13 @@ pub fn to_torch(model: &Model) -> Result<Torch> {
     let members = model.description().members.len();
     if members > 0 {
         let found = format!("an ensemble of {members} members");
-        let error = Error::invalid(model.path().display().to_string(), found, "a single network");
-        let remedy = "read the tensors members.M.layers.I.weight of the model file, which is safetensors";
+        let error = Error::invalid(
+            model.path().display().to_string(),
+            found,
+            "a single network",
+        );
+        let remedy =
+            "read the tensors members.M.layers.I.weight of the model file, which is safetensors";
         return Err(error.remedy(remedy).into());
     }
     let network = &model.description().network;

@@ -66,7 +66,11 @@ fn every_row_tests_once_and_each_fold_has_its_share_of_each_class() {
             ..fold(index, 7)
         };
         let split = of(&table, &targets, &options);
-        assert!((14..=15).contains(&split.test.len()), "{}", split.test.len());
+        assert!(
+            (14..=15).contains(&split.test.len()),
+            "{}",
+            split.test.len()
+        );
         for class in 0..3 {
             let whole = of_class(&(0..100).collect::<Vec<_>>(), class);
             let tested = of_class(&split.test, class);
@@ -74,7 +78,10 @@ fn every_row_tests_once_and_each_fold_has_its_share_of_each_class() {
         }
         // A quarter of the other rows.
         let others = 100 - split.test.len();
-        assert_eq!(split.validation.len(), (others as f64 / 4.0).round() as usize);
+        assert_eq!(
+            split.validation.len(),
+            (others as f64 / 4.0).round() as usize
+        );
         let mut together = [split.train, split.validation, split.test.clone()].concat();
         together.sort_unstable();
         assert_eq!(together, (0..100).collect::<Vec<_>>());
@@ -167,7 +174,13 @@ fn groups_in_order_never_train_after_they_are_tested() {
         let split = of(&table, &numbers(30), &options);
         let first = *split.test.first().unwrap();
         assert_eq!((first % 2, split.test.len()), (0, 6));
-        assert!(split.train.iter().chain(&split.validation).all(|row| *row < first));
+        assert!(
+            split
+                .train
+                .iter()
+                .chain(&split.validation)
+                .all(|row| *row < first)
+        );
         assert!(split.train.iter().all(|row| *row < split.validation[0]));
     }
 }
@@ -246,7 +259,12 @@ fn more_folds_than_rows_or_groups_are_refused() {
 #[test]
 fn a_class_of_fewer_rows_than_folds_is_warned_of() {
     let targets = Targets::Classes([vec![0; 20], vec![1; 3]].concat());
-    let notes = split_rows(&table(23, Vec::new()), &target(&["a", "b"]), &targets, &fold(0, 5));
+    let notes = split_rows(
+        &table(23, Vec::new()),
+        &target(&["a", "b"]),
+        &targets,
+        &fold(0, 5),
+    );
     let (_, notes) = notes.unwrap();
     assert!(notes[0].text.contains("class \"b\": 3 rows"), "{notes:?}");
 }
