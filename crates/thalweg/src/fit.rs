@@ -7,11 +7,10 @@ use thalweg_core::cpu;
 use thalweg_core::engine::{Engine, ParameterInfo};
 use thalweg_core::error::Error as EngineError;
 use thalweg_core::initializers::start_at_prior;
-use thalweg_core::search::Surface;
 use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::TrainingSpec;
 use thalweg_core::train::{Observer, Run, StoppedBy, train};
-use thalweg_data::{Note, Table};
+use thalweg_data::Note;
 
 use crate::advice;
 use crate::averaged::Averaged;
@@ -19,18 +18,18 @@ use crate::by_data;
 use crate::checkpoint::Owner;
 use crate::classes::{self, Weighting};
 use crate::config::{Config, OutputBias};
+pub use crate::ended::Ended;
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::footprint;
 use crate::health::Health;
 use crate::importance::Importance;
-use crate::inspection::{self, Inspection};
+use crate::inspection;
 use crate::job::{INTERRUPTED, Job, Options, Output};
 use crate::judging::{self, Settled};
 use crate::leave::{Room, goes_on, leave};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, EnsembleMember, Metrics, Model, Outcome, for_rows, metadata};
-use crate::preset::Reason;
 use crate::ranges::Ranges;
 use crate::recorder::{Files, Recorder, Steps};
 use crate::refit::{Refit, Through};
@@ -42,58 +41,6 @@ use crate::threads::threads_or_all;
 use crate::verdict::{self, Engines};
 pub use crate::watch::{Beginning, Watch};
 use crate::weights::{self, TensorFile};
-
-/// How a run ended.
-pub struct Ended {
-    /// The last event of the log: scores and why training ended.
-    pub end: End,
-    /// How training went.
-    pub outcome: Outcome,
-    /// The model of the best epoch; none if no epoch ended well.
-    pub model: Option<Model>,
-    /// What a report shows of the model, if the run was to be inspected.
-    pub inspection: Option<Inspection>,
-    /// The config that was trained.
-    pub config: Config,
-    /// Why the preset chose what it chose.
-    pub reasons: Vec<Reason>,
-    /// What should be known of the result.
-    pub notes: Vec<Note>,
-    /// ‖g‖ of the last epoch.
-    pub gradient_norm: f64,
-    /// Where training failed: what happened, and what to try.
-    pub failure: Option<String>,
-    /// Where the run wrote, if it did.
-    pub folder: Option<RunFolder>,
-    /// The epoch of the checkpoint that an interrupted run left.
-    pub checkpoint: Option<usize>,
-    /// The error surface of an exhaustive search, with the tensors of the network.
-    pub surface: Option<(Surface, Vec<ParameterInfo>)>,
-    /// Of an ensemble by folds a row for each row that trained, in the order of the table: its number,
-    /// from 1, its fold, and what the member predicts that has not trained on it, as in
-    /// [`CrossValidated::predictions`](crate::cross_validation::CrossValidated::predictions).
-    pub out_of_fold: Option<Table>,
-}
-
-impl Ended {
-    /// The model.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`] if training did.
-    pub fn into_model(self) -> Result<Model> {
-        match (self.failure, self.model) {
-            (None, Some(model)) => Ok(model),
-            (failure, _) => Err(Error::Diverged(
-                failure.unwrap_or_else(|| "there is no model".to_owned()),
-            )),
-        }
-    }
-
-    /// Whether an observer ended the run: it can go on.
-    pub fn is_interrupted(&self) -> bool {
-        self.outcome.stopped_by == INTERRUPTED
-    }
-}
 
 /// A run while it is trained.
 #[derive(Clone, Copy)]

@@ -72,6 +72,7 @@ mod classes;
 pub mod config;
 pub mod continuation;
 pub mod cross_validation;
+mod ended;
 mod ensemble;
 pub mod error;
 pub mod fields;
