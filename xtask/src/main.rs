@@ -1,10 +1,11 @@
-//! Project tasks: `cargo xtask test | structure | oracles | bench | compare`.
+//! Project tasks: `cargo xtask test | structure | oracles | bench | quality | compare`.
 
 mod bench;
 mod compare;
 mod oracles;
 mod process;
 mod python;
+mod quality;
 mod structure;
 mod test;
 
@@ -33,6 +34,13 @@ usage: cargo xtask TASK
   bench --against OLD [--only NAME] [--quick]
                            time this build and an older one (OLD: its release build of xtask) on one core and
                            on two, and count instructions (10 minutes)
+  quality [--tables A,B] [--seeds 0,1]
+                           how good the models of `--preset fast` and `auto` are on the tables of ../shared/data,
+                           beside stored peers (10 minutes); writes bench/QUALITY.md
+  quality --peers NAME,NAME | all
+                           fit peers that are not stored yet (a large download; an hour)
+  quality --ablation       `auto` with each of its parts taken out
+  quality --report         write bench/QUALITY.md again from what is stored
   compare OLD NEW [--only NAME]
                            train the same configurations with two `thalweg` programs, from release builds:
                            are their models the same, bit for bit? (half a minute)
@@ -47,6 +55,7 @@ fn main() -> ExitCode {
         ["oracles"] => oracles::make(false),
         ["oracles", "--with", "torch"] => oracles::make(true),
         ["bench", options @ ..] => bench::run(options),
+        ["quality", options @ ..] => quality::run(options),
         ["compare", old, new] => compare::run(old, new, None),
         ["compare", old, new, "--only", name] => compare::run(old, new, Some(name)),
         // A contestant, as `bench` starts it.

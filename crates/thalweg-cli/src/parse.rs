@@ -27,18 +27,6 @@ fn one_of<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
     })
 }
 
-/// How what is not set is chosen.
-#[derive(Clone, Copy)]
-pub enum Preset {
-    /// By what the data are.
-    Auto,
-}
-
-/// A value of `--preset`.
-pub fn preset(text: &str) -> Result<Preset, String> {
-    one_of(text, &[("auto", Preset::Auto)])
-}
-
 /// What the tensors of an exported file are called.
 #[derive(Clone, Copy)]
 pub enum Layout {

@@ -9,7 +9,7 @@ use thalweg_core::registry::Setting;
 
 use crate::exit::Result;
 use crate::flags::RunFlags;
-use crate::parse::{Preset, preset, threads};
+use crate::parse::threads;
 
 /// The short help of DATA.
 pub const DATA: &str = "A file, a folder, - or a built-in set such as builtin:digits";
@@ -34,9 +34,6 @@ pub struct Recipe {
     /// Threads; results do not depend on it [default: all]
     #[arg(long, value_name = "N", help_heading = "Training", hide_short_help = true, allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
-    /// How what is not set is chosen: auto, by what the data are [default: auto]
-    #[arg(long, value_name = "NAME", help_heading = "Training", hide_short_help = true, value_parser = preset, conflicts_with = "continue")]
-    pub preset: Option<Preset>,
 
     /// Take everything that is not set here from a run's config.toml
     #[arg(

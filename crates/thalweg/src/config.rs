@@ -48,6 +48,9 @@ pub struct Config {
     /// How many models are averaged; absent for a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<Ensemble>,
+    /// Whether a linear model takes the place of the network where its validation loss is lower.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub or_linear: bool,
     /// The share of the targets that an interval around each prediction is to hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<f64>,
@@ -196,6 +199,7 @@ impl Config {
             extend: Extend::default(),
             refit: false,
             ensemble: None,
+            or_linear: false,
             judging: Judging::default(),
             interval: None,
             data,

@@ -30,6 +30,7 @@ use crate::judging::{self, Settled};
 use crate::leave::{Room, goes_on, leave};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, EnsembleMember, Metrics, Model, Outcome, for_rows, metadata};
+use crate::or_linear;
 use crate::ranges::Ranges;
 use crate::recorder::{Files, Recorder, Steps};
 use crate::refit::{Refit, Through};
@@ -259,7 +260,24 @@ impl Training<'_> {
         let has_model = failure.is_none() || outcome.best_epoch > 0;
         let (before, steps_per_epoch) = (run.origin().step, run.steps_per_epoch());
         let mut engine = run.into_engine();
-        let mut ended = self.judge(&mut *engine, outcome, recorder.seconds, has_model)?;
+        let is_through = failure.is_none() && outcome.stopped_by != INTERRUPTED;
+        let linear = match is_through {
+            true => or_linear::better(self.config, self.rows, &mut *engine)?,
+            false => None,
+        };
+        let mut ended = match linear {
+            Some(linear) => {
+                engine = linear.engine;
+                let own = Training {
+                    config: &linear.config,
+                    ..*self
+                };
+                let mut ended = own.judge(&mut *engine, outcome, recorder.seconds, has_model)?;
+                ended.notes.push(linear.note);
+                ended
+            }
+            None => self.judge(&mut *engine, outcome, recorder.seconds, has_model)?,
+        };
         ended.gradient_norm = recorder.gradient_norm;
         ended.checkpoint = recorder.checkpoint;
         if let (true, Some(model)) = (self.options.importance, &ended.model) {

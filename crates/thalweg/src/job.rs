@@ -16,10 +16,10 @@ use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::inspection::Inspect;
 use crate::leaks;
-use crate::load::{self, Tables};
+use crate::load::Tables;
 use crate::log;
 use crate::network_file::NetworkFile;
-use crate::preset::Reason;
+use crate::preset::{self, Reason};
 use crate::request::Request;
 use crate::resolve::{self, Beside, Resolved};
 use crate::rows::{Borrowed, RunRows};
@@ -216,15 +216,28 @@ impl<'a> Job<'a> {
         if let (None, Some(model)) = (&base, &model) {
             base = Some(resolve::of_model(request, model)?);
         }
-        let (data, ensemble) = options.data(request, base.as_ref(), borrowed.is_some())?;
+        let (mut data, ensemble) = options.data(request, base.as_ref(), borrowed.is_some())?;
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| &model.description().preprocessing);
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
+        let mut preset = preset::Chooser::default();
         let rows = match borrowed {
             Some(rows) => RunRows::borrowed(rows, data.target.task, &quantiles(loss.as_ref()))?,
             None => {
                 let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
-                load::load(tables, &data, loss.as_ref(), dtype, fitted, extend)?.into()
+                let read;
+                let tables = match tables {
+                    Some(tables) => tables,
+                    None => {
+                        read = Tables::read(&data, fitted)?;
+                        &read
+                    }
+                };
+                if base.is_none() {
+                    let table = &tables.loaded.train;
+                    preset = preset::Chooser::of(request).settle(request, table, &mut data.fit);
+                }
+                (tables.prepare(&data, loss.as_ref(), dtype, fitted, extend)?).into()
             }
         };
         if let (Some(base), Some(model)) = (&mut base, &model) {
@@ -240,11 +253,16 @@ impl<'a> Job<'a> {
         };
         let Resolved {
             mut config,
-            reasons,
+            mut reasons,
             notes,
-        } = resolve::config(request, base, file, data, &rows)?;
+        } = resolve::config(request, base, preset, file, data, &rows)?;
         notes.iter().for_each(&mut *tell);
         config.ensemble = ensemble;
+        if config.ensemble.is_some() {
+            // Members are networks of one kind.
+            config.or_linear = false;
+            reasons.retain(|reason| reason.field != "or_linear");
+        }
         config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
         let own = folder.as_ref().zip(stored.as_ref());

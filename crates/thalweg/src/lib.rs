@@ -96,6 +96,7 @@ mod members;
 pub mod model;
 pub mod network_file;
 mod numbers;
+mod or_linear;
 mod places;
 pub mod predictions;
 pub mod preset;

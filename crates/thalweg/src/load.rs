@@ -18,23 +18,6 @@ use crate::config::DataConfig;
 use crate::error::Result;
 use crate::model::Description;
 
-/// Reads everything that a training run names, unless it is read already, and makes datasets of it.
-pub(crate) fn load(
-    tables: Option<&Tables>,
-    config: &DataConfig,
-    loss: Option<&Choice>,
-    dtype: Dtype,
-    preprocessing: Option<&Preprocessing>,
-    extend: Extend,
-) -> Result<Prepared> {
-    match tables {
-        Some(tables) => tables.prepare(config, loss, dtype, preprocessing, extend),
-        None => {
-            Tables::read(config, preprocessing)?.prepare(config, loss, dtype, preprocessing, extend)
-        }
-    }
-}
-
 /// The tables that a run names.
 pub(crate) struct Tables {
     pub loaded: Loaded,

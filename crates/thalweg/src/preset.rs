@@ -1,18 +1,107 @@
-//! The preset: what is chosen where the user sets nothing, and why.
-//!
-//! The figures come from measurements over the built-in sets and public tables of 150 to 60,000
-//! rows.
+//! The presets: what is chosen where the user sets nothing, and why. Each is a file; here is what
+//! they share. What an explicit setting switches off is in `docs/presets.md`.
 
 use std::borrow::Cow;
 
 use thalweg_core::layers::usual_width;
 use thalweg_core::losses::{LOSSES, Link};
-use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::registry::Choice;
 use thalweg_core::solvers;
-use thalweg_data::{FitOptions, Preprocessing, Scaling, TargetTransform, Task};
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_data::{FitOptions, Preprocessing, Scaling, Table, TargetTransform, Task};
 
 use crate::config::OutputBias;
+use crate::request::Request;
 use crate::text::{count, short};
+
+mod auto;
+mod fast;
+
+/// Which preset chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Name {
+    /// A plain network and AdamW: `fast.rs`.
+    #[default]
+    Fast,
+    /// The best recipe that is known at a low cost: `auto.rs`.
+    Auto,
+}
+
+/// Fields beside which `auto` leaves everything to `fast`. Layers, initial weights, optimizer and
+/// rate of its recipe go together: none of them suits one from elsewhere.
+const OF_ONE_PIECE: [&str; 8] = [
+    "mlp.file",
+    "mlp.initializer",
+    "network.loss",
+    "interval",
+    "initial_weights",
+    "training.optimizer",
+    "training.learning_rate",
+    "training.scale_rate.from_batch_size",
+];
+
+/// The preset of a run, with a reason where it is not the one that is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Chooser {
+    name: Name,
+    why: Option<&'static str>,
+}
+
+impl Chooser {
+    /// The preset that a request names, or the default.
+    pub fn of(request: &Request) -> Self {
+        let is_linear = request.hidden().is_some_and(|widths| widths.is_empty());
+        let has_settings = |section: &&str| request.has_settings(section);
+        let is_in_hand = is_linear
+            || request.has_network()
+            || ["optimizer", "initializer", "loss"].iter().any(has_settings)
+            || OF_ONE_PIECE.iter().any(|path| request.has(path));
+        match request.text("preset") {
+            Some("auto") if is_in_hand => Self {
+                name: Name::Fast,
+                why: Some("the recipe of auto does not go with the settings that are given"),
+            },
+            Some("auto") => Self {
+                name: Name::Auto,
+                why: None,
+            },
+            _ => Self::default(),
+        }
+    }
+
+    /// The preset for a table that is read and not yet prepared, with what it chooses of the
+    /// preparation, unless the request does.
+    pub fn settle(self, request: &Request, table: &Table, fit: &mut FitOptions) -> Self {
+        match self.name {
+            Name::Fast => self,
+            Name::Auto if auto::is_of_pixels(table) => Self {
+                name: Name::Fast,
+                why: Some("columns like pixels, which the recipe of auto does not suit"),
+            },
+            Name::Auto => {
+                auto::prepare(request, fit);
+                self
+            }
+        }
+    }
+
+    /// The choices for these data.
+    pub fn choose(self, facts: &Facts) -> Preset {
+        match self.name {
+            Name::Fast => fast::choose(facts),
+            Name::Auto => auto::choose(facts),
+        }
+    }
+
+    /// Why the preset is not the one that is asked for.
+    pub fn reason(self) -> Option<Reason> {
+        Some(Reason {
+            field: "preset",
+            choice: "fast".to_owned(),
+            why: self.why?.into(),
+        })
+    }
+}
 
 /// What the choices depend on.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +112,8 @@ pub struct Facts<'a> {
     pub rows: usize,
     /// Whether there are rows to watch training on.
     pub has_validation: bool,
+    /// Whether the recipe is trained once more on all rows.
+    pub refits: bool,
     /// The optimizer, if the user names one.
     pub optimizer: Option<&'a Choice>,
     /// The epochs, if the user sets them.
@@ -45,97 +136,29 @@ pub struct Reason {
 /// What is chosen.
 #[derive(Debug, Clone)]
 pub struct Preset {
-    /// What is minimized.
-    pub loss: Choice,
-    /// Widths of the hidden layers.
-    pub hidden: Vec<usize>,
-    /// Their activation.
-    pub activation: &'static str,
-    /// How gradients become updates.
-    pub optimizer: Choice,
-    /// The learning rate.
-    pub learning_rate: f64,
-    /// How the learning rate changes.
-    pub schedule: Choice,
-    /// Rows of a mini-batch.
-    pub batch_size: usize,
-    /// Passes over the rows.
-    pub epochs: usize,
-    /// Epochs without a better validation loss before training stops.
-    pub patience: Option<usize>,
+    /// The network; its inputs and outputs come from the data.
+    pub network: NetworkSpec,
+    /// How it is trained.
+    pub training: TrainingSpec,
+    /// Whether a linear model takes its place where that validates better.
+    pub or_linear: bool,
+    /// Whether its probabilities get a temperature.
+    pub temperature: bool,
     /// Why, a reason for each choice.
     pub reasons: Vec<Reason>,
 }
 
-/// The choices for these data.
-pub fn auto(facts: &Facts) -> Preset {
-    let (loss, loss_why) = loss(facts.task);
-    let (hidden, hidden_why) = hidden(facts.rows);
-    let adamw = Choice::new("adamw").with("weight_decay", Setting::Number(WEIGHT_DECAY));
-    let linear = facts.hidden.is_some_and(<[usize]>::is_empty);
-    let (learning_rate, rate_why) = learning_rate(facts.optimizer.unwrap_or(&adamw), linear);
-    let schedule = Choice::new("linear_warmup").with("then", Setting::Text("cosine".to_owned()));
-    let batch_size = batch_size(facts.rows);
-    let epochs = epochs(facts.rows, batch_size);
-    let patience = facts
-        .has_validation
-        .then(|| (facts.epochs.unwrap_or(epochs) / 4).max(10));
+/// Reasons as they are collected.
+#[derive(Default)]
+struct Reasons(Vec<Reason>);
 
-    let mut reasons = Vec::new();
-    let mut say = |field, choice: String, why: &'static str| {
-        let why = why.into();
-        reasons.push(Reason { field, choice, why });
-    };
-    say("network.loss", loss.to_owned(), loss_why);
-    say("mlp.hidden", widths(&hidden), hidden_why);
-    say(
-        "mlp.activation",
-        "relu".to_owned(),
-        "fast, and as good as any on tables and small images",
-    );
-    say(
-        "training.optimizer",
-        adamw.to_string(),
-        "Adam's steps suit most data untuned; decay keeps the weights small",
-    );
-    say(
-        "training.learning_rate",
-        learning_rate.to_string(),
-        rate_why,
-    );
-    say(
-        "training.schedule",
-        schedule.to_string(),
-        "a gentle start, and a rate that ends at 0 settles the weights",
-    );
-    say(
-        "training.batch_size",
-        batch_size.to_string(),
-        "grows with the rows: enough updates an epoch, enough rows an update",
-    );
-    say(
-        "training.epochs",
-        epochs.to_string(),
-        "fewer for more rows, which already give many updates an epoch",
-    );
-    if let Some(patience) = patience {
-        say(
-            "training.patience",
-            patience.to_string(),
-            "a quarter of the epochs; the weights of the best epoch are kept",
-        );
-    }
-    Preset {
-        loss: Choice::new(loss),
-        hidden,
-        activation: "relu",
-        optimizer: adamw,
-        learning_rate,
-        schedule,
-        batch_size,
-        epochs,
-        patience,
-        reasons,
+impl Reasons {
+    fn say(&mut self, field: &'static str, choice: impl ToString, why: impl Into<Cow<'static, str>>) {
+        self.0.push(Reason {
+            field,
+            choice: choice.to_string(),
+            why: why.into(),
+        });
     }
 }
 
@@ -252,18 +275,6 @@ fn loss(task: Task) -> (&'static str, &'static str) {
     }
 }
 
-/// Wider and deeper nets pay only with rows to fit them.
-fn hidden(rows: usize) -> (Vec<usize>, &'static str) {
-    match rows {
-        0..1_000 => (vec![64], "few rows: a small network"),
-        1_000..10_000 => (
-            vec![128, 64],
-            "a few thousand rows: a network of middle size",
-        ),
-        _ => (vec![256, 128], "many rows: a large network"),
-    }
-}
-
 /// A rate that suits most data with this optimizer; any if there is no such optimizer, which others
 /// say.
 pub fn learning_rate(optimizer: &Choice, linear: bool) -> (f64, &'static str) {
@@ -274,28 +285,6 @@ pub fn learning_rate(optimizer: &Choice, linear: bool) -> (f64, &'static str) {
         false => (usual, "a rate that suits most networks with this optimizer"),
     }
 }
-
-fn batch_size(rows: usize) -> usize {
-    match rows {
-        0..500 => 16,
-        500..5_000 => 32,
-        5_000..20_000 => 64,
-        20_000..100_000 => 128,
-        _ => 256,
-    }
-}
-
-/// So many updates are enough for tables of any size; early stopping ends most runs before.
-const UPDATES: usize = 24_000;
-
-fn epochs(rows: usize, batch_size: usize) -> usize {
-    let updates_an_epoch = rows.div_ceil(batch_size).max(1);
-    (UPDATES / updates_an_epoch).clamp(20, 1000)
-}
-
-/// Decoupled, so multiplied by the rate: 0.1 was as good as or better than 0.01 and 0.3 on nearly
-/// all sets.
-const WEIGHT_DECAY: f64 = 0.1;
 
 /// As the field `mlp.hidden` takes them: `128,64`, or `none`.
 pub fn widths(hidden: &[usize]) -> String {

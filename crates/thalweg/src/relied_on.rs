@@ -10,7 +10,7 @@ use thalweg_data::{Extend, Note, Preprocessing, ReadOptions};
 use crate::config::{Config, Ensemble, IN_MEMORY};
 use crate::error::Result;
 use crate::importance::{Importance, coefficients, importance};
-use crate::load;
+use crate::load::Tables;
 use crate::model::{Description, Model};
 use crate::run_folder::CONFIG;
 use crate::scores::Judge;
@@ -89,14 +89,9 @@ impl Model {
         let description = self.description();
         let dtype = description.training.dtype;
         let loss = Some(&config.network.loss);
-        let prepared = load::load(
-            None,
-            &config.data,
-            loss,
-            dtype,
-            Some(&description.preprocessing),
-            Extend::default(),
-        )?;
+        let fitted = Some(&description.preprocessing);
+        let tables = Tables::read(&config.data, fitted)?;
+        let prepared = tables.prepare(&config.data, loss, dtype, fitted, Extend::default())?;
         let held_out = (prepared
             .validation
             .as_ref()

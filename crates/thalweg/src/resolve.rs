@@ -9,7 +9,7 @@ use thalweg_core::losses::{Comparison, LOSSES, Link};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_core::solvers::is_solver;
-use thalweg_core::spec::{InSolver, NetworkSpec, TrainingSpec};
+use thalweg_core::spec::InSolver;
 use thalweg_data::{Note, Source, Task};
 
 use crate::config::{Config, DataConfig, FORMAT, IN_MEMORY, OutputBias};
@@ -82,6 +82,7 @@ pub(crate) struct Resolved {
 pub(crate) fn config(
     request: &Request,
     base: Option<Config>,
+    preset: preset::Chooser,
     file: Option<&Path>,
     data: DataConfig,
     rows: &RunRows,
@@ -99,6 +100,7 @@ pub(crate) fn config(
         task: preprocessing.task(),
         rows: rows.train.rows(),
         has_validation: rows.validation.is_some(),
+        refits: request.has("refit"),
         optimizer: optimizer.as_ref(),
         epochs: request.count("training.epochs"),
         hidden: widths.as_deref(),
@@ -112,7 +114,13 @@ pub(crate) fn config(
     }
     let (mut config, mut reasons) = match base {
         Some(base) => (base, Vec::new()),
-        None => from_preset(&facts, data.clone()),
+        None => {
+            let chosen = preset.choose(&facts);
+            let mut config = Config::new(data.clone(), chosen.network, chosen.training);
+            config.or_linear = chosen.or_linear;
+            config.judging.temperature = chosen.temperature;
+            (config, chosen.reasons)
+        }
     };
     config.data = data;
     config.data.target.column = Some(preprocessing.target.columns.join(","));
@@ -120,6 +128,7 @@ pub(crate) fn config(
     (config.data.read.columns).clone_from(&preprocessing.readings);
     if facts.task != Task::Regression {
         config.data.fit.target_transform = None;
+        config.data.fit.clamp = false;
     }
     if let (true, Some(limit)) = (is_new, config.data.fit.embed_above) {
         let least = config.data.fit.embed_least;
@@ -162,6 +171,7 @@ pub(crate) fn config(
         return Err(no_validation(remedy).into());
     }
     reasons.retain(|reason| !request.chooses(reason.field));
+    reasons.splice(0..0, preset.reason());
     Ok(Resolved {
         config,
         reasons,
@@ -253,6 +263,7 @@ fn training(
 ) -> Result<Vec<Note>> {
     let mut notes = Vec::new();
     config.refit |= request.has("refit");
+    config.or_linear |= request.has("or_linear");
     let training = &mut config.training;
     let earlier = training.optimizer.name.clone();
     for (choice, name) in [
@@ -331,23 +342,6 @@ pub(crate) fn dtype(request: &Request, base: Option<Dtype>) -> Result<Dtype> {
         .is_some_and(|choice| is_solver(&choice));
     let double = is_solver.then_some(Dtype::F64);
     Ok(set.or(double).or(base).unwrap_or_default())
-}
-
-fn from_preset(facts: &Facts, data: DataConfig) -> (Config, Vec<Reason>) {
-    let preset = preset::auto(facts);
-    let training = TrainingSpec {
-        learning_rate: preset.learning_rate,
-        batch_size: preset.batch_size,
-        epochs: preset.epochs,
-        patience: preset.patience,
-        optimizer: preset.optimizer,
-        schedule: preset.schedule,
-        ..TrainingSpec::default()
-    };
-    // Inputs and outputs come from the data.
-    let network = NetworkSpec::mlp(1, &preset.hidden, preset.activation, 1, preset.loss);
-    let config = Config::new(data, network, training);
-    (config, preset.reasons)
 }
 
 /// A loss goes with a task when its predictions are what the task asks for.

@@ -76,6 +76,7 @@ const fn switch(path: &'static str, flag: Flag, json: &'static str) -> Own {
 
 const DATA: &str = "Data";
 const NETWORK: &str = "Network";
+const TRAINING: &str = "Training";
 
 /// The declarations, in the order of help.
 pub const OWN: &[Own] = &[
@@ -420,6 +421,28 @@ pub const OWN: &[Own] = &[
         Values::List,
     )
     .of_model(),
+    own(
+        "preset",
+        Flag::new(
+            "--preset",
+            TRAINING,
+            "How what is not set is chosen: fast, a plain network; auto, the best recipe that is known at a low cost \
+             [default: fast]",
+        ),
+        "NAME",
+        Values::In(Domain::Word(&["fast", "auto"])),
+    )
+    .excludes(&["--config", "--continue"]),
+    switch(
+        "or_linear",
+        Flag::new(
+            "--or-linear",
+            TRAINING,
+            "Fit a linear model too, and make it the model if its loss on the validation rows is lower",
+        ),
+        "true",
+    )
+    .excludes(&["--refit", "--continue"]),
     own(
         "mlp.hidden",
         Flag::new(

@@ -151,6 +151,12 @@ pub fn check_used(request: &Request, data: &DataConfig, rows: &RunRows) -> Resul
         let error = Error::invalid("`refit`", "no validation and no test rows", expected);
         return Err(error.remedy("leave out `refit`").at("refit").into());
     }
+    if request.has("or_linear") && rows.validation.is_none() {
+        let expected = "validation rows, which choose between the two";
+        let error = Error::invalid("`or_linear`", "no validation rows", expected);
+        let remedy = "leave out `or_linear`, or choose a larger `data.split.validation_fraction`";
+        return Err(error.remedy(remedy).at("or_linear").into());
+    }
     let task = rows.preprocessing.task();
     if data.fit.class_weight.is_some() && !matches!(task, Task::Binary | Task::Multiclass) {
         let found = format!("the task {task}");

@@ -1,0 +1,98 @@
+//! `or_linear`: a linear model of the same inputs, which takes the place of the trained network where
+//! its loss on the validation rows is lower. It is fitted by L-BFGS with the penalties tried.
+
+use thalweg_core::cpu;
+use thalweg_core::engine::Engine;
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::train::{Run, train};
+use thalweg_data::Note;
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::network_file;
+use crate::rows::{Part, RunRows};
+use crate::scores::Judge;
+use crate::text::figure;
+
+const ITERATIONS: usize = 60;
+const PENALTIES: [f64; 2] = [1e-4, 1e-2];
+
+/// A linear model that is better than the network.
+pub(crate) struct Linear {
+    /// The config with it in the place of the network.
+    pub config: Config,
+    /// It.
+    pub engine: Box<dyn Engine>,
+    /// That it is the model.
+    pub note: Note,
+}
+
+/// The linear model, if the config asks for it and it has the lower validation loss.
+pub(crate) fn better(
+    config: &Config,
+    rows: &RunRows,
+    engine: &mut dyn Engine,
+) -> Result<Option<Linear>> {
+    let validation = rows.validation.as_ref().map(Part::view);
+    let Some(validation) = validation.filter(|_| config.or_linear) else {
+        return Ok(None);
+    };
+    let judge = Judge::new(&rows.preprocessing, &config.network.loss)?;
+    let of_network = judge.model(engine, validation)?.loss;
+    let mut least = of_network.unwrap_or(f64::INFINITY);
+    let mut found = None;
+    for l2 in PENALTIES {
+        let config = linear(config, rows, l2);
+        let Some(mut engine) = fit(&config, rows, engine.threads())? else {
+            continue;
+        };
+        let loss = judge.model(&mut *engine, validation)?.loss;
+        if let Some(loss) = loss.filter(|loss| *loss < least) {
+            least = loss;
+            let note = Note::info(format!(
+                "the model is a linear one: its validation loss is {}, that of the network {}",
+                figure(loss),
+                figure(of_network.unwrap_or(f64::NAN)),
+            ));
+            found = Some(Linear {
+                config,
+                engine,
+                note,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The config of a linear model: codes of categories are embedded first.
+fn linear(config: &Config, rows: &RunRows, l2: f64) -> Config {
+    let codes = rows.preprocessing.codes();
+    let embedding = (!codes.is_empty()).then(|| network_file::embedding(&codes));
+    let output = Choice::new("dense")
+        .with("units", Setting::Integer(rows.preprocessing.output_width() as i64))
+        .with("initializer", Setting::Text("zeros".to_owned()));
+    Config {
+        network: NetworkSpec {
+            layers: embedding.into_iter().chain([output]).collect(),
+            ..config.network.clone()
+        },
+        training: TrainingSpec {
+            optimizer: Choice::new("lbfgs"),
+            epochs: ITERATIONS,
+            l2,
+            dtype: Dtype::F64,
+            seed: config.training.seed,
+            ..TrainingSpec::default()
+        },
+        ..config.clone()
+    }
+}
+
+/// None where it cannot be fitted.
+fn fit(config: &Config, rows: &RunRows, threads: usize) -> Result<Option<Box<dyn Engine>>> {
+    let engine = cpu::engine(&config.network, &config.training, threads)?;
+    let mut run = Run::with_sources(engine, &config.training, rows.train.source(), None)?;
+    Ok(train(&mut run, &mut ()).is_ok().then(|| run.into_engine()))
+}

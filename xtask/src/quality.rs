@@ -1,0 +1,182 @@
+//! `cargo xtask quality`: how good models are without any setting, beside peers.
+//!
+//! Tables, splits, peers and the one scorer are Python (`bench/peers/quality`); all contestants read the same files.
+//! Runs are stored in `bench/quality/*.json`, those of peers once with versions and date, and `bench/QUALITY.md` with
+//! its picture is written from these files alone.
+
+mod aggregate;
+mod report;
+mod runs;
+
+use std::process::Command;
+
+use runs::{Runs, Store};
+
+use crate::Result;
+use crate::process::{cargo, check, root, target};
+use crate::python::Environment;
+
+const FOLDER: &str = "bench/quality";
+const SEEDS: &str = "0,1,2";
+
+/// What is run before the report is written.
+#[derive(Debug, Clone, PartialEq)]
+enum Task {
+    /// Thalweg's presets.
+    Presets,
+    /// The peers that are not stored yet; with names, these alone.
+    Peers(String),
+    /// `auto` with each of its parts taken out, on the tables to tune on.
+    Ablation,
+    /// Nothing.
+    Report,
+}
+
+/// Presets that are compared, with what each is to show.
+const PRESETS: [&str; 2] = ["fast", "auto"];
+/// Peers in the order of their cost.
+const PEERS: &str = "linear mlp boosting realmlp-td-s realmlp-td tabm";
+
+#[derive(Debug, Clone)]
+struct Options {
+    task: Task,
+    tables: Option<String>,
+    seeds: String,
+}
+
+impl Options {
+    fn parse(words: &[&str]) -> Result<Self> {
+        let mut options = Self {
+            task: Task::Presets,
+            tables: None,
+            seeds: SEEDS.to_owned(),
+        };
+        let mut words = words.iter().copied();
+        while let Some(word) = words.next() {
+            let mut value = || {
+                let value = words.next().filter(|value| !value.starts_with("--"));
+                let missing = || format!("quality: `{word}` needs a value; see `cargo xtask help`");
+                value.map(str::to_owned).ok_or_else(missing)
+            };
+            match word {
+                "--peers" => options.task = Task::Peers(value()?.replace(',', " ")),
+                "--ablation" => options.task = Task::Ablation,
+                "--report" => options.task = Task::Report,
+                "--tables" => options.tables = Some(value()?),
+                "--seeds" => options.seeds = value()?,
+                _ => {
+                    return Err(format!(
+                        "quality: `{word}` is not understood; see `cargo xtask help`"
+                    ));
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Runs what is asked for, and writes `bench/QUALITY.md`.
+pub fn run(words: &[&str]) -> Result<()> {
+    let options = Options::parse(words)?;
+    match &options.task {
+        Task::Presets => presets(&options)?,
+        Task::Peers(names) => peers(names, &options)?,
+        Task::Ablation => ablation(&options)?,
+        Task::Report => {}
+    }
+    write()
+}
+
+/// The presets anew, by a release build.
+fn presets(options: &Options) -> Result<()> {
+    let program = build()?;
+    let contestants = PRESETS.map(|name| format!("{name}={program} --preset {name}"));
+    let mut scorer = scorer("quality-venv", "requirements.txt")?;
+    run_in(&mut scorer, "thalweg.json", &contestants, options);
+    check(scorer.arg("--again"))
+}
+
+/// The peers of these names, or all; those of minutes on fewer seeds.
+fn peers(names: &str, options: &Options) -> Result<()> {
+    let names = if names == "all" { PEERS } else { names };
+    for name in names.split(' ') {
+        let mut scorer = scorer("quality-peers-venv", "requirements-peers.txt")?;
+        run_in(&mut scorer, "peers.json", &[name.to_owned()], options);
+        check(&mut scorer)?;
+    }
+    Ok(())
+}
+
+/// `auto` without each of its parts, which `ablation.py` names, on the tables to tune on.
+fn ablation(options: &Options) -> Result<()> {
+    let contestant = format!("without={} --preset auto", build()?);
+    let mut scorer = scorer("quality-venv", "requirements.txt")?;
+    let tables = Some(options.tables.clone().unwrap_or("tune".to_owned()));
+    let options = Options {
+        tables,
+        ..options.clone()
+    };
+    run_in(&mut scorer, "ablation.json", &[contestant], &options);
+    check(scorer.arg("--again"))
+}
+
+/// The path of a release build of `thalweg`.
+fn build() -> Result<String> {
+    check(cargo().args(["build", "--release", "--package", "thalweg-cli"]))?;
+    let program = target().join("release").join("thalweg");
+    Ok(program.display().to_string())
+}
+
+/// `run.py` in its environment.
+fn scorer(environment: &str, requirements: &str) -> Result<Command> {
+    let requirements = format!("bench/peers/quality/{requirements}");
+    let mut python = Environment::prepare(environment, &requirements)?.python();
+    python.arg("bench/peers/quality/run.py");
+    Ok(python)
+}
+
+fn run_in(scorer: &mut Command, store: &str, contestants: &[String], options: &Options) {
+    scorer.arg(root().join(FOLDER).join(store));
+    scorer.arg(target().join("quality-data"));
+    scorer.args(contestants).args(["--seeds", &options.seeds]);
+    if let Some(tables) = &options.tables {
+        scorer.args(["--tables", tables]);
+    }
+}
+
+/// Writes the results from what is stored.
+fn write() -> Result<()> {
+    let mut stores = Vec::new();
+    for (name, file) in [("Thalweg", "thalweg.json"), ("peers", "peers.json")] {
+        stores.extend(Store::read(file)?.map(|store| (name, store)));
+    }
+    let runs = Runs::new(stores.iter().map(|(_, store)| store.clone()));
+    let without = Store::read("ablation.json")?;
+    let ablated = without.map_or_else(Vec::new, |store| report::ablated(&runs, store));
+    for (name, text) in [
+        ("QUALITY.md", report::text(&runs, &stores, &ablated)),
+        ("quality.svg", report::picture(&runs)),
+    ] {
+        let path = root().join("bench").join(name);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    println!("wrote bench/QUALITY.md");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_are_not_understood_are_refused() {
+        let of = |words: &[&str]| Options::parse(words);
+        assert_eq!(of(&[]).unwrap().task, Task::Presets);
+        let options = of(&["--peers", "linear,mlp", "--seeds", "0"]).unwrap();
+        assert_eq!(options.task, Task::Peers("linear mlp".to_owned()));
+        assert_eq!(options.seeds, "0");
+        for words in [&["--tables"][..], &["--peers", "--report"], &["--fast"]] {
+            assert!(of(words).is_err(), "{words:?}");
+        }
+    }
+}
