@@ -42,6 +42,8 @@ struct Options {
     task: Task,
     tables: Option<String>,
     seeds: String,
+    /// A build that is there, in the place of a release build.
+    program: Option<String>,
 }
 
 impl Options {
@@ -50,6 +52,7 @@ impl Options {
             task: Task::Presets,
             tables: None,
             seeds: SEEDS.to_owned(),
+            program: None,
         };
         let mut words = words.iter().copied();
         while let Some(word) = words.next() {
@@ -64,6 +67,7 @@ impl Options {
                 "--report" => options.task = Task::Report,
                 "--tables" => options.tables = Some(value()?),
                 "--seeds" => options.seeds = value()?,
+                "--program" => options.program = Some(value()?),
                 _ => {
                     return Err(format!(
                         "quality: `{word}` is not understood; see `cargo xtask help`"
@@ -72,6 +76,16 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// The path of the `thalweg` that is measured: a release build, unless one is given.
+    fn program(&self) -> Result<String> {
+        if let Some(program) = &self.program {
+            return Ok(program.clone());
+        }
+        check(cargo().args(["build", "--release", "--package", "thalweg-cli"]))?;
+        let program = target().join("release").join("thalweg");
+        Ok(program.display().to_string())
     }
 }
 
@@ -89,7 +103,7 @@ pub fn run(words: &[&str]) -> Result<()> {
 
 /// The presets anew, by a release build.
 fn presets(options: &Options) -> Result<()> {
-    let program = build()?;
+    let program = options.program()?;
     let contestants = PRESETS.map(|name| format!("{name}={program} --preset {name}"));
     let mut scorer = scorer("quality-venv", "requirements.txt")?;
     run_in(&mut scorer, "thalweg.json", &contestants, options);
@@ -109,7 +123,7 @@ fn peers(names: &str, options: &Options) -> Result<()> {
 
 /// `auto` without each of its parts, which `ablation.py` names, on the tables to tune on.
 fn ablation(options: &Options) -> Result<()> {
-    let contestant = format!("without={} --preset auto", build()?);
+    let contestant = format!("without={} --preset auto", options.program()?);
     let mut scorer = scorer("quality-venv", "requirements.txt")?;
     let tables = Some(options.tables.clone().unwrap_or("tune".to_owned()));
     let options = Options {
@@ -118,13 +132,6 @@ fn ablation(options: &Options) -> Result<()> {
     };
     run_in(&mut scorer, "ablation.json", &[contestant], &options);
     check(scorer.arg("--again"))
-}
-
-/// The path of a release build of `thalweg`.
-fn build() -> Result<String> {
-    check(cargo().args(["build", "--release", "--package", "thalweg-cli"]))?;
-    let program = target().join("release").join("thalweg");
-    Ok(program.display().to_string())
 }
 
 /// `run.py` in its environment.
