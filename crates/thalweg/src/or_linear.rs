@@ -71,7 +71,10 @@ fn linear(config: &Config, rows: &RunRows, l2: f64) -> Config {
     let codes = rows.preprocessing.codes();
     let embedding = (!codes.is_empty()).then(|| network_file::embedding(&codes));
     let output = Choice::new("dense")
-        .with("units", Setting::Integer(rows.preprocessing.output_width() as i64))
+        .with(
+            "units",
+            Setting::Integer(rows.preprocessing.output_width() as i64),
+        )
         .with("initializer", Setting::Text("zeros".to_owned()));
     Config {
         network: NetworkSpec {

@@ -54,7 +54,9 @@ impl Chooser {
         let has_settings = |section: &&str| request.has_settings(section);
         let is_in_hand = is_linear
             || request.has_network()
-            || ["optimizer", "initializer", "loss"].iter().any(has_settings)
+            || ["optimizer", "initializer", "loss"]
+                .iter()
+                .any(has_settings)
             || OF_ONE_PIECE.iter().any(|path| request.has(path));
         match request.text("preset") {
             Some("auto") if is_in_hand => Self {
@@ -153,7 +155,12 @@ pub struct Preset {
 struct Reasons(Vec<Reason>);
 
 impl Reasons {
-    fn say(&mut self, field: &'static str, choice: impl ToString, why: impl Into<Cow<'static, str>>) {
+    fn say(
+        &mut self,
+        field: &'static str,
+        choice: impl ToString,
+        why: impl Into<Cow<'static, str>>,
+    ) {
         self.0.push(Reason {
             field,
             choice: choice.to_string(),

@@ -39,12 +39,14 @@ impl Comparison {
             if pairs.is_empty() {
                 continue;
             }
-            let ratio = |(our, their): &(&Run, &Run)| 100.0 * (our.floored() / their.floored()).ln();
+            let ratio =
+                |(our, their): &(&Run, &Run)| 100.0 * (our.floored() / their.floored()).ln();
             let of_seeds: Vec<f64> = pairs.iter().map(ratio).collect();
             if mean(&of_seeds) > 2.0 * standard_error(&of_seeds) {
                 worse.push(table.to_owned());
             }
-            let cpu = |of: fn(&(&Run, &Run)) -> f64| mean(&pairs.iter().map(of).collect::<Vec<_>>());
+            let cpu =
+                |of: fn(&(&Run, &Run)) -> f64| mean(&pairs.iter().map(of).collect::<Vec<_>>());
             times.push(cpu(|pair| pair.1.cpu) / cpu(|pair| pair.0.cpu));
             ratios.push(of_seeds);
         }
@@ -156,7 +158,9 @@ mod tests {
                 runs.push(run("a", "t", seed as u64, error, 1.0));
                 runs.push(run("b", "t", seed as u64, 1.0, 1.0));
             }
-            Comparison::of(&Runs::from(runs), "a", "b", &["t"]).unwrap().worse
+            Comparison::of(&Runs::from(runs), "a", "b", &["t"])
+                .unwrap()
+                .worse
         };
         assert_eq!(of([1.1, 1.12, 1.09]), ["t"]);
         assert!(of([0.9, 1.3, 1.0]).is_empty());

@@ -31,10 +31,16 @@ pub fn text(runs: &Runs, stores: &[(&str, Store)], ablated: &[(String, Compariso
         let _ = writeln!(text, "- {name}: {}", store.words());
     }
     let contestants = runs.contestants(&CONTESTANTS);
-    let ours: Vec<&str> = contestants.iter().copied().filter(|name| is_ours(name)).collect();
+    let ours: Vec<&str> = contestants
+        .iter()
+        .copied()
+        .filter(|name| is_ours(name))
+        .collect();
     text += COMPARED;
     for our in &ours {
-        for their in contestants.iter().filter(|their| *their != our && !ours.contains(their) || **their == "fast" && *our == "auto") {
+        for their in contestants.iter().filter(|their| {
+            *their != our && !ours.contains(their) || **their == "fast" && *our == "auto"
+        }) {
             for (kind, _) in KINDS {
                 if let Some(found) = Comparison::of(runs, our, their, &runs.tables(kind)) {
                     text += &row(our, their, kind, &found);
@@ -45,14 +51,23 @@ pub fn text(runs: &Runs, stores: &[(&str, Store)], ablated: &[(String, Compariso
     for (kind, about) in KINDS {
         let _ = writeln!(text, "\n## Errors: {about}\n");
         text += ERRORS;
-        text += &table(runs, &runs.tables(kind), &contestants, "–", |run| Some(run.error));
+        text += &table(runs, &runs.tables(kind), &contestants, "–", |run| {
+            Some(run.error)
+        });
     }
     text += PLANTED;
     let over_floor = |run: &Run| Some(run.error / run.floor?);
     text += &table(runs, &runs.tables("planted"), &contestants, "–", over_floor);
     text += CALIBRATION;
-    let all: Vec<&str> = KINDS.iter().flat_map(|(kind, _)| runs.tables(kind)).collect();
-    let classes: Vec<&str> = all.iter().copied().filter(|table| is_of_classes(runs, table)).collect();
+    let all: Vec<&str> = KINDS
+        .iter()
+        .flat_map(|(kind, _)| runs.tables(kind))
+        .collect();
+    let classes: Vec<&str> = all
+        .iter()
+        .copied()
+        .filter(|table| is_of_classes(runs, table))
+        .collect();
     text += &table(runs, &classes, &contestants, "mean", |run| run.calibration);
     text += SECONDS;
     text += &table(runs, &all, &contestants, "median", |run| Some(run.cpu));
@@ -89,13 +104,22 @@ fn is_ours(name: &str) -> bool {
 }
 
 fn is_of_classes(runs: &Runs, table: &str) -> bool {
-    let found = CONTESTANTS.iter().find_map(|name| runs.of(name, table).next());
+    let found = CONTESTANTS
+        .iter()
+        .find_map(|name| runs.of(name, table).next());
     found.is_some_and(|run| run.calibration.is_some())
 }
 
 /// A comparison as a row of the first table.
 fn row(our: &str, their: &str, kind: &str, found: &Comparison) -> String {
-    let Comparison { tables, mean, interval: (low, high), wins, worse, time } = found;
+    let Comparison {
+        tables,
+        mean,
+        interval: (low, high),
+        wins,
+        worse,
+        time,
+    } = found;
     let worse = match worse.as_slice() {
         [] => "none".to_owned(),
         names => names.join(", "),
@@ -113,11 +137,19 @@ fn table(
     last: &str,
     of: impl Fn(&Run) -> Option<f64>,
 ) -> String {
-    let mut text = format!("| table | {} |\n|---|{}\n", contestants.join(" | "), "---|".repeat(contestants.len()));
+    let mut text = format!(
+        "| table | {} |\n|---|{}\n",
+        contestants.join(" | "),
+        "---|".repeat(contestants.len())
+    );
     let value = |name: &str, table: &str| runs.mean(name, table, |run| of(run).unwrap_or(f64::NAN));
     for table in tables {
         let values: Vec<Option<f64>> = contestants.iter().map(|name| value(name, table)).collect();
-        let best = values.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+        let best = values
+            .iter()
+            .flatten()
+            .copied()
+            .fold(f64::INFINITY, f64::min);
         let cell = |value: &Option<f64>| match value {
             Some(value) if *value == best => format!("**{}**", figure(*value)),
             Some(value) => figure(*value),
@@ -156,22 +188,34 @@ pub fn picture(runs: &Runs) -> String {
     let mut figure = Figure::new("Error beside the best contestant's, and CPU seconds of a fit");
     for (kind, about) in KINDS {
         let tables: Vec<&str> = (runs.tables(kind).into_iter())
-            .filter(|table| contestants.iter().all(|name| runs.of(name, table).next().is_some()))
+            .filter(|table| {
+                contestants
+                    .iter()
+                    .all(|name| runs.of(name, table).next().is_some())
+            })
             .collect();
-        let error = |name: &str, table: &str| runs.mean(name, table, Run::floored).unwrap_or(f64::NAN);
-        let mut panel = Panel::new("CPU seconds (geometric mean)", "error / best (geometric mean)")
-            .title(format!("{} {about}", tables.len()))
-            .log_x()
-            .log_y();
+        let error =
+            |name: &str, table: &str| runs.mean(name, table, Run::floored).unwrap_or(f64::NAN);
+        let mut panel = Panel::new(
+            "CPU seconds (geometric mean)",
+            "error / best (geometric mean)",
+        )
+        .title(format!("{} {about}", tables.len()))
+        .log_x()
+        .log_y();
         for name in &contestants {
             let geometric = |of: &dyn Fn(&str) -> f64| {
                 let sum: f64 = tables.iter().map(|table| of(table).ln()).sum();
                 (sum / tables.len().max(1) as f64).exp()
             };
             let best = |table: &str| {
-                contestants.iter().map(|name| error(name, table)).fold(f64::INFINITY, f64::min)
+                contestants
+                    .iter()
+                    .map(|name| error(name, table))
+                    .fold(f64::INFINITY, f64::min)
             };
-            let seconds = geometric(&|table| runs.mean(name, table, |run| run.cpu).unwrap_or(f64::NAN));
+            let seconds =
+                geometric(&|table| runs.mean(name, table, |run| run.cpu).unwrap_or(f64::NAN));
             let relative = geometric(&|table| error(name, table) / best(table));
             panel = panel.points(*name, [(seconds, relative)]);
         }

@@ -73,7 +73,10 @@ impl Store {
 
     /// Date, processor and versions in one line.
     pub fn words(&self) -> String {
-        let pairs = self.head.iter().map(|(key, value)| format!("{key} {value}"));
+        let pairs = self
+            .head
+            .iter()
+            .map(|(key, value)| format!("{key} {value}"));
         pairs.collect::<Vec<_>>().join(", ")
     }
 }

@@ -57,7 +57,11 @@ pub fn choose(facts: &Facts) -> Preset {
     reasons.say("mlp.scale_layer", "true", why);
     let why = "as good as wider or deeper ones on tables, and cheaper";
     reasons.say("mlp.hidden", widths(&HIDDEN), why);
-    reasons.say("mlp.activation", ACTIVATION, "smooth, as functions of columns often are");
+    reasons.say(
+        "mlp.activation",
+        ACTIVATION,
+        "smooth, as functions of columns often are",
+    );
     let why = "a short memory of squared gradients follows the rate as it goes up and down";
     reasons.say("training.optimizer", &optimizer, why);
     let why = "large, for rates follow the sizes of layers (ntk)";
@@ -174,7 +178,13 @@ mod tests {
     #[test]
     fn factors_are_read() {
         let factors = RATE_FACTORS.parse::<Factors>().unwrap();
-        assert_eq!((factors.of("layers.1.weight", "scale"), factors.of("layers.2.bias", "bias")), (6.0, 0.1));
+        assert_eq!(
+            (
+                factors.of("layers.1.weight", "scale"),
+                factors.of("layers.2.bias", "bias")
+            ),
+            (6.0, 0.1)
+        );
     }
 
     #[test]
