@@ -139,6 +139,7 @@ fn every_flag_that_is_listed_is_in_the_help_and_sets_the_field_that_is_listed_be
         let values: Vec<&str> = match domain {
             "true or false" => vec!["false"],
             "a column" => vec!["hue"],
+            _ if domain.starts_with("factors") => vec!["weight=0.5"],
             _ if domain.contains("whole") => vec!["3"],
             _ if domain.contains("number") => vec!["0.25"],
             words => words.split(" or ").collect(),

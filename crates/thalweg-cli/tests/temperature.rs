@@ -24,7 +24,7 @@ fn validation_loss(run: &serde_json::Value) -> f64 {
 fn overconfident_probabilities_are_tempered_and_the_answers_stay() {
     let place = Workplace::new();
     noisy(&place, 600);
-    let line = "noisy.csv --hidden 32 --epochs 60 --patience 60 --metric accuracy --lr 0.02 --validation-fraction 0.3";
+    let line = "noisy.csv --hidden 64 --epochs 60 --patience 60 --metric accuracy --optimizer adam --lr 0.05 --validation-fraction 0.3";
     let plain = place.train(&format!("{line} --out a"));
     let tempered = place.train(&format!("{line} --temperature --out b"));
     let (before, after) = (validation_loss(&plain), validation_loss(&tempered));

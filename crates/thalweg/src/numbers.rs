@@ -1,7 +1,7 @@
 //! What embeddings of numbers leave to the data: which inputs they embed, and the edges of their
 //! bins, quantiles of the training rows.
 
-use thalweg_core::dataset::ValuesRef;
+use thalweg_core::dataset::{FeaturesRef, ValuesRef};
 use thalweg_core::error::Error;
 use thalweg_core::layers::{self, LAYERS};
 use thalweg_core::precision::Dtype;
@@ -25,7 +25,10 @@ const LEFT: [&str; 3] = ["columns", "counts", "edges"];
 
 /// Quantiles are those of so many rows at most, at equal distances: their shares then differ from
 /// those of all rows by about a thousandth.
-const ROWS: usize = 1 << 18;
+const ROWS: usize = 1 << 16;
+
+/// Bins by which a column is judged where an embedding has none of its own.
+const BINS: usize = 16;
 
 /// Whether a layer embeds numbers.
 pub fn embeds(layer: &Choice) -> bool {
@@ -81,18 +84,19 @@ pub fn fill(
         _ => {
             let found = format!("it behind {}", before[before.len() - 1].name);
             let expected = "it as the first layer, or right behind an embedding of categories";
-            let error = Error::invalid(format!("layer {}", layer.name), found, expected);
+            let error = Error::invalid(layer.name.clone(), found, expected);
             return Err(error.remedy("write `columns` into it, or move it"));
         }
     };
     let resolved = LAYERS.resolve(&layer)?;
     let bins = match layer.name == PIECEWISE_LINEAR {
         true => resolved.integer("bins"),
-        false => 2,
+        false => BINS,
     };
+    let sample = Sample::of(rows);
     let (mut columns, mut counts, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for input in preprocessing.quantities() {
-        let edges = edges(rows, input, bins);
+        let edges = sample.edges(input, bins);
         if edges.len() > 2 {
             columns.push((input - codes + first) as i64);
             counts.push(edges.len() as i64 - 1);
@@ -111,25 +115,40 @@ pub fn fill(
     }))
 }
 
-/// The edges of at most so many bins of one input, ascending, each a number of the network's
-/// precision.
-fn edges(rows: &RunRows, input: usize, bins: usize) -> Vec<f64> {
-    let train = rows.train.view();
-    let (features, all) = (train.features, train.features.rows());
-    let sampled = || {
-        let count = all.min(ROWS);
-        (0..count).map(move |number| number * all / count)
-    };
-    let is_double = matches!(features.values, ValuesRef::F64(_));
-    let values = sampled().map(|row| features.value(row, input));
-    let weights = user_weights(train, &rows.preprocessing);
-    let weights = weights.map(|weights| sampled().map(|row| f64::from(weights[row])).collect());
-    let mut edges = quantile_edges(values.collect(), weights, bins);
-    if !is_double {
-        // The shortest decimal that is the same number in single precision.
-        let short = |edge: f64| (edge as f32).to_string().parse().unwrap_or(edge);
-        edges.iter_mut().for_each(|edge| *edge = short(*edge));
+/// Training rows at equal distances, with the weights that the user gave them.
+struct Sample<'a> {
+    features: FeaturesRef<'a>,
+    rows: Vec<usize>,
+    weights: Option<Vec<f64>>,
+}
+
+impl<'a> Sample<'a> {
+    fn of(rows: &'a RunRows) -> Self {
+        let train = rows.train.view();
+        let (all, count) = (train.features.rows(), train.features.rows().min(ROWS));
+        let sampled: Vec<usize> = (0..count).map(|number| number * all / count).collect();
+        let weights = user_weights(train, &rows.preprocessing).map(|weights| {
+            let weight = |row: &usize| f64::from(weights[*row]);
+            sampled.iter().map(weight).collect()
+        });
+        Self {
+            features: train.features,
+            rows: sampled,
+            weights,
+        }
     }
-    edges.dedup_by(|next, edge| *next <= *edge);
-    edges
+
+    /// The edges of at most so many bins of one input, ascending, each a number of the network's
+    /// precision.
+    fn edges(&self, input: usize, bins: usize) -> Vec<f64> {
+        let values = self.rows.iter().map(|row| self.features.value(*row, input));
+        let mut edges = quantile_edges(values.collect(), self.weights.clone(), bins);
+        if !matches!(self.features.values, ValuesRef::F64(_)) {
+            // The shortest decimal that is the same number in single precision.
+            let short = |edge: f64| (edge as f32).to_string().parse().unwrap_or(edge);
+            edges.iter_mut().for_each(|edge| *edge = short(*edge));
+        }
+        edges.dedup_by(|next, edge| *next <= *edge);
+        edges
+    }
 }

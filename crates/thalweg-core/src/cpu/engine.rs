@@ -4,7 +4,7 @@ use super::buffer::{Buffer, Shared};
 use super::grouping::Grouping;
 use super::network::Network;
 use super::pass::{Extent, augment};
-use super::plan::{Cut, Plan, check_factors};
+use super::plan::{Cut, Plan};
 use super::precision::Precision;
 use super::strategies;
 use super::strategy::Strategy;
@@ -131,7 +131,7 @@ impl<T: Precision> CpuEngine<T> {
             cut,
             augmenter.is_some(),
         )?;
-        check_factors(&plan, &training)?;
+        plan.check_factors(&training)?;
         let mut engine = Self {
             team: Team::new(plan.members)?,
             is_rank: (grouping.as_ref()).is_some_and(|grouping| grouping.collective.size() > 1),

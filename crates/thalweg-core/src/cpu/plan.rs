@@ -17,8 +17,6 @@ use crate::precision::Dtype;
 use crate::shape::stride;
 use crate::spec::{NetworkSpec, TrainingSpec};
 
-pub(super) use factors::{Factors, check_factors};
-
 /// Rows in a block, at most: their activations stay in the caches of one core.
 const BLOCK_ROWS: usize = 64;
 
@@ -74,6 +72,14 @@ pub(super) struct PlannedLayer {
     pub summary: Range<usize>,
     /// Of each segment, where it is trained.
     pub factors: Vec<Factors>,
+}
+
+/// What multiplies the learning rate and the decay of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Factors {
+    pub rate: f64,
+    /// Of λ alone: decoupled decay is θ ← θ − η·rate·decay·λ·θ.
+    pub decay: f64,
 }
 
 /// A tile, by layer.

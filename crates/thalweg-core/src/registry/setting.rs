@@ -311,6 +311,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_many_numbers_the_first_are_shown() {
+        let list = |count: i64| Setting::Integers((0..count).collect()).to_string();
+        assert_eq!(list(4), "[0, 1, 2, 3]");
+        assert_eq!(list(40), "[0, 1, 2, … 37 more]");
+    }
+
+    #[test]
     fn settings_are_read_from_files_whatever_they_are() {
         let read = |json: &str| serde_json::from_str::<Setting>(json);
         let elu = Choice::new("elu").with("alpha", Setting::Number(0.5));

@@ -1,29 +1,17 @@
 //! What multiplies the learning rate and the decay of a tensor.
 
-use super::Plan;
+use super::{Factors, Plan};
 use crate::error::{Error, Result};
 use crate::layers::Segment;
 use crate::registry::{did_you_mean, leads_to};
 use crate::spec::{Parametrization, TrainingSpec};
 
-/// See the module's text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::cpu) struct Factors {
-    pub rate: f64,
-    /// Of λ alone: decoupled decay is θ ← θ − η·rate·decay·λ·θ.
-    pub decay: f64,
-}
-
-impl Default for Factors {
-    fn default() -> Self {
-        Self {
-            rate: 1.0,
-            decay: 1.0,
-        }
-    }
-}
-
 impl Factors {
+    pub const NONE: Self = Self {
+        rate: 1.0,
+        decay: 1.0,
+    };
+
     /// Of the tensor `name`.
     fn of(training: &TrainingSpec, name: &str, segment: &Segment) -> Self {
         let role = segment.role.name();
@@ -43,35 +31,35 @@ fn tensor_name(path: &str, segment: &Segment) -> String {
     format!("{path}.{}", segment.name)
 }
 
-/// Whether every layer and tensor that a factor names is there. Roles need not be.
-///
-/// # Errors
-/// Names the field and the first that is not.
-pub(in crate::cpu) fn check_factors(plan: &Plan, training: &TrainingSpec) -> Result<()> {
-    let names: Vec<String> = (plan.layers.iter())
-        .flat_map(|planned| {
-            let segments = planned.layer.segments().into_iter();
-            segments.map(|segment| tensor_name(&planned.path, &segment))
-        })
-        .collect();
-    let is_known = |name: &&str| {
-        !name.starts_with("layers.") || names.iter().any(|tensor| leads_to(name, tensor))
-    };
-    for (field, factors) in [
-        ("rate_factors", &training.rate_factors),
-        ("decay_factors", &training.decay_factors),
-    ] {
-        if let Some(name) = factors.names().find(|name| !is_known(name)) {
-            let found = format!("`{}`", name.escape_debug());
-            let expected = "a layer or tensor of the network that has parameters";
-            let error = Error::invalid(format!("`{field}`"), found, expected).at(field);
-            return Err(error.remedy(did_you_mean(name, names.iter().map(String::as_str))));
-        }
-    }
-    Ok(())
-}
-
 impl Plan {
+    /// Whether every layer and tensor that a factor names is there. Roles need not be.
+    ///
+    /// # Errors
+    /// Names the field and the first that is not.
+    pub fn check_factors(&self, training: &TrainingSpec) -> Result<()> {
+        let names: Vec<String> = (self.layers.iter())
+            .flat_map(|planned| {
+                let segments = planned.layer.segments().into_iter();
+                segments.map(|segment| tensor_name(&planned.path, &segment))
+            })
+            .collect();
+        let is_known = |name: &&str| {
+            !name.starts_with("layers.") || names.iter().any(|tensor| leads_to(name, tensor))
+        };
+        for (field, factors) in [
+            ("rate_factors", &training.rate_factors),
+            ("decay_factors", &training.decay_factors),
+        ] {
+            if let Some(name) = factors.names().find(|name| !is_known(name)) {
+                let found = format!("`{}`", name.escape_debug());
+                let expected = "a layer or tensor of the network that has parameters";
+                let error = Error::invalid(format!("`{field}`"), found, expected).at(field);
+                return Err(error.remedy(did_you_mean(name, names.iter().map(String::as_str))));
+            }
+        }
+        Ok(())
+    }
+
     /// Gives every tensor the factors that a training has for it.
     pub(super) fn set_factors(&mut self, training: &TrainingSpec) {
         for planned in &mut self.layers {

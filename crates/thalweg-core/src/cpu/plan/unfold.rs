@@ -150,7 +150,7 @@ impl Plan {
             derived: self.derived..self.derived + sizes.derived,
             prepared: self.prepared..self.prepared + facts.prepared,
             summary: self.summary..self.summary + facts.statistics,
-            factors: vec![Factors::default(); layer.segments().len()],
+            factors: vec![Factors::NONE; layer.segments().len()],
             layer,
             facts,
         };
