@@ -520,14 +520,15 @@ fn numbers_of_arguments_that_are_none_are_told_with_what_is_expected() {
     let place = Workplace::new();
     let seeds = "a whole number from 0 to 9223372036854775807";
     let amounts = "a whole number from 1 to 4294967295";
+    let rows = "a whole number from 1 to 4294967295, or all";
     let number = "a number, such as 0.01 or 1e-3";
     for (flag, found, expected) in [
         ("--seed", "-1", seeds),
         ("--seed", "18446744073709551615", seeds),
         ("--epochs", "-3", amounts),
         ("--epochs", "5000000000", amounts),
-        ("--batch-size", "x", amounts),
-        ("--batch-size", "2.5", amounts),
+        ("--batch-size", "x", rows),
+        ("--batch-size", "2.5", rows),
         ("--patience", "-1", amounts),
         ("--reduce-on-plateau", "1e3", amounts),
         ("--scale-lr-from", "-8", amounts),

@@ -329,7 +329,12 @@ fn lists_and_help_name_arguments_and_every_kind() {
     for flag in ["--shuffle-block <N>", "--batch-groups <N>"] {
         assert!(help.contains(flag), "{help}");
     }
-    assert!(help.contains("[DATA]  A file ("), "{help}");
+    assert!(help.contains("[DATA]\n          A file ("), "{help}");
+    // One screen shows what is usual, and says where all is.
+    let short = place.succeed("train -h").stdout;
+    assert!(short.lines().count() <= 50, "{short}");
+    assert!(short.contains("--target <COL>") && !short.contains("--shuffle-block"));
+    assert!(short.contains("`thalweg train --help` shows all options."));
 }
 
 #[test]
