@@ -307,12 +307,13 @@ pub struct CompareArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-The score of the rows is taken again with the values of each column permuted among them. Of a linear model,
+The score of the rows is taken again with the values of each column permuted among them. Of a linear model, \
 the coefficients stand beside, in the units of the file.
 
 Examples:
-  thalweg importance runs/houses-1                    # on the validation rows of the run
-  thalweg importance runs/houses-1 houses-2025.csv --json")]
+  # on the validation rows of the run
+  thalweg importance runs/houses-1
+  thalweg importance runs/houses-1 houses-2025.csv --report houses.html")]
 pub struct ImportanceArgs {
     /// A model file or a run folder
     pub model: PathBuf,
@@ -335,7 +336,7 @@ pub struct ImportanceArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-Prints the module that takes the weights. It takes rows as the network sees them; of classes and labels it
+Prints the module that takes the weights. It takes rows as the network sees them; of classes and labels it \
 puts out logits.
 
 Example:
@@ -370,7 +371,7 @@ pub struct InfoArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-Numbers, dates and missing values are written as they were read; an official test part goes to a file of
+Numbers, dates and missing values are written as they were read; an official test part goes to a file of \
 its own beside OUT.
 
 Examples:
@@ -390,11 +391,11 @@ pub struct ConvertArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-Trains networks of usual sizes on synthetic rows, some epochs each, after one to warm up; about half a minute
-and half a gigabyte of memory in all. Rows a second are of the median epoch, reshuffling included. GFLOP/s
-are the floating-point operations of forward and backward products; their share is of what the machine
-reaches in a loop of multiply-adds, measured first, on as many threads. Where reading the rows is the bound,
-their GB/s stand beside, as a share of what the machine reads from memory.
+Trains networks of usual sizes on synthetic rows, some epochs each, after one to warm up; about half a minute \
+and half a gigabyte of memory in all. Rows a second are of the median epoch, reshuffling included. GFLOP/s \
+are the floating-point operations of forward and backward products; their share is of what the machine \
+reaches in a loop of multiply-adds, measured first, on as many threads. Where reading the rows is the bound, \
+their GB/s stand beside, as a share of what the machine reads from memory. \
 Close other programs. THALWEG_CPU=avx512|avx2|portable forces an instruction set.
 
 Examples:

@@ -34,7 +34,8 @@ impl Terminal {
         if self.quiet || !io::stderr().is_terminal() {
             return;
         }
-        let template = "{msg}  {bar:24}  {percent:>3} %  {eta} left";
+        // As wide as the terminal: a line that is wider would leave remains.
+        let template = "{msg}  {wide_bar}  {percent:>3} %  {eta} left";
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.bar = ProgressBar::new(length).with_style(style.progress_chars("━╸ "));

@@ -8,7 +8,7 @@ use thalweg::Config;
 use thalweg::run_folder::{CONFIG, RunFolder};
 
 use crate::history::{EPOCHS, History};
-use crate::page::page;
+use crate::page::{of_kind, page};
 
 /// Epochs of all curves together, so that many runs have a page too.
 const POINTS: usize = 2_000;
@@ -39,12 +39,11 @@ pub fn comparison(folders: &[PathBuf]) -> thalweg::Result<(String, Value)> {
             "end": run.history.end,
         })
     };
-    let data = json!({
-        "kind": "comparison",
-        "version": env!("CARGO_PKG_VERSION"),
+    let compared = json!({
         "runs": runs.iter().map(run).collect::<Vec<_>>(),
         "differences": differences(&runs),
     });
+    let data = of_kind("comparison", compared);
     Ok((page(data.clone()), data))
 }
 

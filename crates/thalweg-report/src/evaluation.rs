@@ -1,12 +1,12 @@
 //! The page of a model on the rows of a file.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use thalweg::Model;
 use thalweg::data::Note;
 use thalweg::inspection::Inspection;
 use thalweg::scores::Scores;
 
-use crate::page::page;
+use crate::page::{of_kind, page};
 use crate::run::notes as noted;
 
 /// The page of a model that was evaluated on `data`.
@@ -17,21 +17,24 @@ pub fn evaluation(
     inspection: &Inspection,
     notes: &[Note],
 ) -> String {
-    let description = model.description();
-    page(json!({
-        "kind": "evaluation",
-        "version": env!("CARGO_PKG_VERSION"),
+    page(of_kind("evaluation", json!({
         "name": model.path().display().to_string(),
         "data": data,
-        "start": {
-            "task": description.preprocessing.task(),
-            "rows": description.outcome.rows,
-            "network": description.network,
-            "training": description.training,
-        },
+        "start": trained(model),
         "scores": scores,
-        "trained": description.metrics,
+        "trained": model.description().metrics,
         "notes": noted(notes),
         "inspection": inspection,
-    }))
+    })))
+}
+
+/// How a model was trained, as a run's first event has it.
+pub(crate) fn trained(model: &Model) -> Value {
+    let description = model.description();
+    json!({
+        "task": description.preprocessing.task(),
+        "rows": description.outcome.rows,
+        "network": description.network,
+        "training": description.training,
+    })
 }

@@ -5,23 +5,17 @@ use thalweg::Model;
 use thalweg::data::Note;
 use thalweg::importance::Importance;
 
-use crate::page::page;
+use crate::evaluation::trained;
+use crate::page::{of_kind, page};
 use crate::run::notes as noted;
 
 /// The page of the columns that a model relies on, found on the rows of `data`.
 pub fn importance(model: &Model, data: &str, importance: &Importance, notes: &[Note]) -> String {
-    let description = model.description();
-    page(json!({
-        "kind": "importance",
-        "version": env!("CARGO_PKG_VERSION"),
+    page(of_kind("importance", json!({
         "name": model.path().display().to_string(),
         "data": data,
-        "start": {
-            "task": description.preprocessing.task(),
-            "rows": description.outcome.rows,
-            "network": description.network,
-        },
+        "start": trained(model),
         "importance": importance,
         "notes": noted(notes),
-    }))
+    })))
 }

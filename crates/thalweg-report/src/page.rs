@@ -36,6 +36,13 @@ const LEFT_OUT: [(&str, usize); 14] = [
     ("/reasons", 0),
 ];
 
+/// The data of a page of this kind.
+pub(crate) fn of_kind(kind: &str, mut data: Value) -> Value {
+    data["kind"] = json!(kind);
+    data["version"] = json!(env!("CARGO_PKG_VERSION"));
+    data
+}
+
 /// The page of these data, under [`MOST_BYTES`].
 pub(crate) fn page(mut data: Value) -> String {
     let mut page = filled(&data);

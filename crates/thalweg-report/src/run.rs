@@ -8,7 +8,7 @@ use thalweg::preset::Reason;
 use thalweg::run_folder::{CONFIG, RunFolder};
 
 use crate::history::{EPOCHS, History};
-use crate::page::page;
+use crate::page::{of_kind, page};
 
 /// Notes and their lengths that a page has.
 const NOTES: usize = 60;
@@ -21,6 +21,24 @@ const CHARACTERS: usize = 600;
 /// If its log or config cannot be read.
 pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result<String> {
     let history = History::read(folder)?;
+    Ok(page(of_kind("run", json!({
+        "name": folder.to_string(),
+        "start": history.start,
+        "curves": history.curves(EPOCHS),
+        "steps": history.steps(),
+        "layers": history.layers(),
+        "end": history.end,
+        "gradient_norm": ended.gradient_norm,
+        "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text), CHARACTERS)),
+        "reasons": reasons(&ended.reasons),
+        "notes": self::notes(notes),
+        "config": std::fs::read_to_string(folder.file(CONFIG))?,
+        "inspection": ended.inspection,
+    }))))
+}
+
+/// What the preset chose, and why.
+pub(crate) fn reasons(reasons: &[Reason]) -> Value {
     let reason = |reason: &Reason| {
         let flag = field(reason.field).and_then(|field| field.flag_name());
         json!({
@@ -30,22 +48,7 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
             "why": reason.why,
         })
     };
-    Ok(page(json!({
-        "kind": "run",
-        "version": env!("CARGO_PKG_VERSION"),
-        "name": folder.to_string(),
-        "start": history.start,
-        "curves": history.curves(EPOCHS),
-        "steps": history.steps(),
-        "layers": history.layers(),
-        "end": history.end,
-        "gradient_norm": ended.gradient_norm,
-        "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text), CHARACTERS)),
-        "reasons": ended.reasons.iter().map(reason).collect::<Vec<_>>(),
-        "notes": self::notes(notes),
-        "config": std::fs::read_to_string(folder.file(CONFIG))?,
-        "inspection": ended.inspection,
-    })))
+    reasons.iter().map(reason).collect()
 }
 
 /// Notes in the words of the command line.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use thalweg::data::summary::ColumnSummary;
 use thalweg::data::{Column, ColumnData, Note, Table};
 
-use crate::page::page;
+use crate::page::{of_kind, page};
 use crate::run::{cut, notes as noted};
 
 const BINS: usize = 24;
@@ -33,14 +33,12 @@ pub fn table(data: &str, table: &Table, summaries: &[ColumnSummary], notes: &[No
         })
     };
     let columns = table.columns.iter().zip(summaries).enumerate();
-    page(json!({
-        "kind": "table",
-        "version": env!("CARGO_PKG_VERSION"),
+    page(of_kind("table", json!({
         "name": data,
         "rows": table.rows,
         "columns": columns.map(column).collect::<Vec<_>>(),
         "notes": noted(notes),
-    }))
+    })))
 }
 
 /// Counts in bins of equal width over the range of a column of numbers.

@@ -257,7 +257,7 @@ function importanceCards(importance) {
   const drawn = bars({ label: `Importance: ${items.slice(0, 20).map((i) => `${i.name} ${num(i.value, 3)}`).join(", ")}`, items: items.slice(0, 20), colour: "var(--c)", tipText: (i) => `${i.name}: ${num(i.value)} ± ${num(i.high - i.value, 2)}` });
   const rows = importance.columns.map((c) => [c.column, ...[num(c.importance), num(c.deviation, 2), num(c.loss)].map((text) => ({ text, n: true }))]);
   const cards = [[6, drawn], [6, table("Importance", ["Column", { text: `Worse ${name}`, n: true }, { text: "±", n: true }, { text: "Worse loss", n: true }], rows, { tall: rows.length > 14 })]];
-  if (importance.coefficients) cards.push([12, table("Coefficients", ["Input", { text: "In the units of the file", n: true }], importance.coefficients.map((c) => [c.input, { text: c.values.map((v) => num(v, 5)).join(", "), n: true }]), { tall: importance.coefficients.length > 14 })]);
+  if (importance.coefficients) cards.push([6, table("Coefficients", ["Input", { text: "In the units of the file", n: true }], importance.coefficients.map((c) => [c.input, { text: c.values.map((v) => num(v, 5)).join(", "), n: true }]), { tall: importance.coefficients.length > 14 })]);
   return cards;
 }
 

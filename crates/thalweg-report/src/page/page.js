@@ -307,7 +307,7 @@ function between(points, x) {
 
 const header = { run: runPage, evaluation: evaluationPage, comparison: comparisonPage, importance: importancePage, cv: crossValidationPage, table: tablePage }[data.kind]();
 const menu = el("nav", { "aria-label": "Sections" }, el("div", { class: "inner" }, links.map(([id, title]) => el("a", { href: `#${id}` }, title))));
-document.body.append(header, menu, main, el("footer", {}, ["run", "evaluation", "comparison"].includes(data.kind) && "Intervals: Wilson's for the accuracy of rows that count alike, else the bootstrap over rows. ", "Drawn from the data in this file; nothing is loaded from a network."), tip);
+document.body.append(header, ...(links.length > 1 ? [menu] : []), main, el("footer", {}, ["run", "evaluation", "comparison"].includes(data.kind) && "Intervals: Wilson's for the accuracy of rows that count alike, else the bootstrap over rows. ", "Drawn from the data in this file; nothing is loaded from a network."), tip);
 
 for (const figure of document.querySelectorAll("figure")) figure.redraw();
 
