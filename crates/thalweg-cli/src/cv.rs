@@ -31,7 +31,7 @@ Examples:
   thalweg cv builtin:diabetes
   thalweg cv houses.csv --target price --folds 10 --repeat 3 --json
   thalweg cv visits.csv --group patient --predictions out-of-fold.csv
-  thalweg cv load.csv --split ordered --folds 6
+  thalweg cv load.csv --split ordered --folds 6 --report load.html
   # the recipe of a run
   thalweg cv --config runs/houses-1/config.toml")]
 pub struct CvArgs {
@@ -48,6 +48,9 @@ pub struct CvArgs {
     /// ending says
     #[arg(long, value_name = "FILE", help_heading = "Folds")]
     pub predictions: Option<PathBuf>,
+    /// Write a page that shows scores, folds and predictions
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub report: Option<PathBuf>,
     /// Print errors only
     #[arg(short, long, help_heading = "Run")]
     pub quiet: bool,
@@ -64,8 +67,13 @@ pub fn run(args: &CvArgs) -> Result<()> {
     let (folds, repeats) = (args.folds.unwrap_or(5), args.repeat.unwrap_or(1));
     let mut terminal = Terminal::new(args.quiet, args.json);
     let request = args.recipe.request()?;
-    if let (Some(path), Some(data)) = (&args.predictions, &args.recipe.data) {
-        output::check("--predictions", path, None, &Source::parse(data)?)?;
+    for (flag, path) in [
+        ("--predictions", &args.predictions),
+        ("--report", &args.report),
+    ] {
+        if let (Some(path), Some(data)) = (path, &args.recipe.data) {
+            output::check(flag, path, None, &Source::parse(data)?)?;
+        }
     }
     let cross = CrossValidation::new(request, folds)
         .base(args.recipe.base())
@@ -100,7 +108,14 @@ pub fn run(args: &CvArgs) -> Result<()> {
         let place = path.display();
         terminal.line(&format!("predictions for {rows} in {place}"));
     }
-    terminal.json(&json(&result, (folds, repeats), seconds))
+    let told = json(&result, (folds, repeats), seconds);
+    if let Some(path) = &args.report {
+        let data = &result.config.data.source;
+        let page = thalweg_report::cross_validation(data, &told, &result)?;
+        output::write(path, page.as_bytes())?;
+        terminal.line(&format!("report in {}", path.display()));
+    }
+    terminal.json(&told)
 }
 
 fn show(

@@ -205,6 +205,26 @@ fn the_page_of_importance_works_in_a_browser() {
 
 #[test]
 #[ignore = "needs Chromium"]
+fn the_page_of_a_cross_validation_works_in_a_browser() {
+    let place = Workplace::new();
+    place.succeed("cv builtin:iris --folds 3 --epochs 8 --report c.html --quiet");
+    check(
+        &place,
+        "c.html",
+        4,
+        &["over 3 folds", "Confusion matrix", "--lr"],
+    );
+    place.succeed("cv builtin:diabetes --folds 3 --epochs 8 --report d.html --quiet");
+    check(
+        &place,
+        "d.html",
+        4,
+        &["± ", "Predicted and true", "linear model"],
+    );
+}
+
+#[test]
+#[ignore = "needs Chromium"]
 fn the_page_of_a_comparison_works_in_a_browser() {
     let place = Workplace::new();
     place.train("builtin:iris --epochs 20 --out a");

@@ -187,3 +187,30 @@ fn the_importance_of_columns_has_a_page() {
     let refused = place.refused("importance a --labels x.idx");
     assert!(refused.contains("DATA"), "{refused}");
 }
+
+#[test]
+fn a_cross_validation_has_a_page_with_what_it_prints() {
+    let place = Workplace::new();
+    let line = "cv builtin:iris --folds 3 --epochs 8 --report c.html --quiet --json";
+    let told: Value = serde_json::from_str(&place.succeed(line).stdout).unwrap();
+    let data = page(&place, "c.html");
+    assert_eq!(
+        (&data["kind"], &data["result"]),
+        (&Value::from("cv"), &told)
+    );
+    let matrix = data["confusion"]["matrix"].as_array().unwrap();
+    let count = |i: usize, j: usize| matrix[i][j].as_u64().unwrap();
+    let all: u64 = (0..3).flat_map(|i| (0..3).map(move |j| count(i, j))).sum();
+    let right: u64 = (0..3).map(|i| count(i, i)).sum();
+    // Folds of 50 rows each: the mean of their accuracies is that of all rows.
+    let accuracy = told["scores"]["accuracy"]["mean"].as_f64().unwrap();
+    assert_eq!(all, 150);
+    assert!(
+        (right as f64 / 150.0 - accuracy).abs() < 1e-9,
+        "{right} {accuracy}"
+    );
+
+    place.succeed("cv builtin:diabetes --folds 2 --epochs 4 --report d.html --quiet");
+    let data = page(&place, "d.html");
+    assert_eq!(data["points"].as_array().unwrap().len(), 442);
+}

@@ -17,15 +17,18 @@ pub fn evaluation(
     inspection: &Inspection,
     notes: &[Note],
 ) -> String {
-    page(of_kind("evaluation", json!({
-        "name": model.path().display().to_string(),
-        "data": data,
-        "start": trained(model),
-        "scores": scores,
-        "trained": model.description().metrics,
-        "notes": noted(notes),
-        "inspection": inspection,
-    })))
+    page(of_kind(
+        "evaluation",
+        json!({
+            "name": model.path().display().to_string(),
+            "data": data,
+            "start": trained(model),
+            "scores": scores,
+            "trained": model.description().metrics,
+            "notes": noted(notes),
+            "inspection": inspection,
+        }),
+    ))
 }
 
 /// How a model was trained, as a run's first event has it.

@@ -1,11 +1,12 @@
-//! What a run looks like: pages that show a run, an evaluation, a comparison, columns by their importance
-//! or a table, one file each, which opens without a network; curves in the characters of a terminal; event
+//! What a run looks like: pages that show a run, an evaluation, a comparison, a cross-validation, columns
+//! by their importance or a table, one file each, which opens without a network; curves in the characters of a terminal; event
 //! files of TensorBoard.
 //!
 //! A page is its data as JSON and a script that draws them. The script puts every text of the user's
 //! data into the page as text and never as markup, so nothing in a table can act on it.
 
 mod comparison;
+mod cross_validation;
 mod drawing;
 mod evaluation;
 mod history;
@@ -17,6 +18,7 @@ mod table;
 mod tensorboard;
 
 pub use comparison::comparison;
+pub use cross_validation::cross_validation;
 pub use drawing::{curves, in_characters};
 pub use evaluation::evaluation;
 pub use importance::importance;

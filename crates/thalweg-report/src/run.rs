@@ -21,20 +21,23 @@ const CHARACTERS: usize = 600;
 /// If its log or config cannot be read.
 pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result<String> {
     let history = History::read(folder)?;
-    Ok(page(of_kind("run", json!({
-        "name": folder.to_string(),
-        "start": history.start,
-        "curves": history.curves(EPOCHS),
-        "steps": history.steps(),
-        "layers": history.layers(),
-        "end": history.end,
-        "gradient_norm": ended.gradient_norm,
-        "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text), CHARACTERS)),
-        "reasons": reasons(&ended.reasons),
-        "notes": self::notes(notes),
-        "config": std::fs::read_to_string(folder.file(CONFIG))?,
-        "inspection": ended.inspection,
-    }))))
+    Ok(page(of_kind(
+        "run",
+        json!({
+            "name": folder.to_string(),
+            "start": history.start,
+            "curves": history.curves(EPOCHS),
+            "steps": history.steps(),
+            "layers": history.layers(),
+            "end": history.end,
+            "gradient_norm": ended.gradient_norm,
+            "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text), CHARACTERS)),
+            "reasons": reasons(&ended.reasons),
+            "notes": self::notes(notes),
+            "config": std::fs::read_to_string(folder.file(CONFIG))?,
+            "inspection": ended.inspection,
+        }),
+    )))
 }
 
 /// What the preset chose, and why.

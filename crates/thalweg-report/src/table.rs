@@ -33,12 +33,15 @@ pub fn table(data: &str, table: &Table, summaries: &[ColumnSummary], notes: &[No
         })
     };
     let columns = table.columns.iter().zip(summaries).enumerate();
-    page(of_kind("table", json!({
-        "name": data,
-        "rows": table.rows,
-        "columns": columns.map(column).collect::<Vec<_>>(),
-        "notes": noted(notes),
-    })))
+    page(of_kind(
+        "table",
+        json!({
+            "name": data,
+            "rows": table.rows,
+            "columns": columns.map(column).collect::<Vec<_>>(),
+            "notes": noted(notes),
+        }),
+    ))
 }
 
 /// Counts in bins of equal width over the range of a column of numbers.

@@ -140,6 +140,8 @@ function runPage() {
     (curves.series.gradient_norm || []).some(isNumber) && card(4, "Gradient norm", "Mean over the updates of an epoch.", small(curves, "epoch", "gradient_norm", "‖gradient‖", COLOURS[2])),
     (curves.series.rows_per_second || []).some(isNumber) && card(4, "Speed", "Of training alone, without evaluation.", small(curves, "epoch", "rows_per_second", "rows a second", COLOURS[3], false)),
     data.steps && stepCards(data.steps)));
+  const members = end?.ensemble || [];
+  section("members", "Members", "The networks whose predictions are averaged, each by itself.", members.length > 0 && table(count(members.length, "member"), ["Member", "Seed", "Epochs", "Best epoch", "Stopped by", "Validation loss", "Test loss"].map((text, i) => ({ text, n: i !== 4 })), members.map((m) => [whole(m.member), whole(m.seed), whole(m.epochs), whole(m.best_epoch), m.stopped_by.replaceAll("_", " "), num(m.validation_loss), num(m.test_loss)].map((text, i) => ({ text, n: i !== 4 }))), { tall: members.length > 14 }));
   layersSection(data.layers, inspection);
   const importance = end?.importance || inspection?.importance;
   if (inspection) judged(inspection, start.task, importance);
