@@ -335,6 +335,15 @@ fn runs_are_compared_with_what_differs() {
     );
     let told: Value = serde_json::from_str(&place.succeed("compare a b --json").stdout).unwrap();
     assert_eq!(told, data);
+    place.train("d.csv --target left --epochs 5 --test-fraction 0.3 --out c");
+    let told = place.succeed("compare a c --json").stdout;
+    let of_data: Value = serde_json::from_str(&told).unwrap();
+    let names = list(&of_data["differences"]).iter();
+    let names: Vec<&str> = names.filter_map(|d| d["name"].as_str()).collect();
+    assert!(
+        names.contains(&"rows.train") && !names.contains(&"inputs"),
+        "{names:?}"
+    );
     let message = place.refused("compare a nowhere");
     assert!(message.contains("nowhere"), "{message}");
     let message = place.refused("compare a b --report b/log.jsonl");

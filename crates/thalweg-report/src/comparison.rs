@@ -17,7 +17,7 @@ const POINTS: usize = 2_000;
 struct Compared {
     name: String,
     history: History,
-    /// Every entry of its config, by its path.
+    /// Every entry of its config, and the facts of its start, by their paths.
     config: BTreeMap<String, String>,
 }
 
@@ -63,6 +63,10 @@ fn read(path: &Path) -> thalweg::Result<Compared> {
         &serde_json::to_value(&config).unwrap_or_default(),
         &mut entries,
     );
+    // What the data made of the same settings, and what else may tell two runs apart.
+    for name in ["rows", "inputs", "outputs", "parameters", "cpu", "version"] {
+        flatten(name, &history.start[name], &mut entries);
+    }
     Ok(Compared {
         name: path.display().to_string(),
         history,

@@ -61,6 +61,14 @@ function scoresTable(end, intervals) {
   });
 }
 
+// A score of several, a line each, with an interval where there is one.
+function dotChart(metric, items, band = "95 %: ") {
+  return bars({
+    label: `${metricName(metric)}: ${items.map((i) => `${i.name} ${num(i.value)}`).join(", ")}`, items, dot: true, xTitle: metricName(metric),
+    tipText: (i) => `${i.name}: ${num(i.value, 6)}${isNumber(i.low) ? `\n${band}${num(i.low)} to ${num(i.high)}` : ""}`,
+  });
+}
+
 // Every part and baseline by one metric, with the interval of the judged part.
 function scoreDots(end, intervals, metric) {
   const judged = judgedPart(end);
@@ -71,7 +79,7 @@ function scoreDots(end, intervals, metric) {
     const interval = part === judged ? intervalOf(intervals, metric) : null;
     return { name: partName(part), value: end[part][metric], low: interval?.low, high: interval?.high, colour: order.includes(part) ? (part === judged ? "var(--a)" : "var(--c)") : "var(--f)" };
   });
-  return bars({ label: `${metricName(metric)} of each part: ${items.map((i) => `${i.name} ${num(i.value)}`).join(", ")}`, items, dot: true, xTitle: metricName(metric), tipText: (i) => `${i.name}: ${num(i.value, 6)}${isNumber(i.low) ? `\n95 %: ${num(i.low)} to ${num(i.high)}` : ""}` });
+  return dotChart(metric, items);
 }
 
 // Series of a log, faint, with their averages above. `named`: [key, name] in the order of colours.

@@ -185,9 +185,9 @@ function crossValidationPage() {
   const dots = ([n, s]) => {
     const base = [["best constant", s.best_constant], ["linear model", s.linear_model]].filter(([, v]) => isNumber(v)).map(([text, value]) => ({ name: text, value, colour: "var(--f)" }));
     const of = s.values.map((value, i) => ({ name: `fold ${foldName(folds[i])}`, value, colour: "var(--c)" })).slice(0, 30);
-    const mean = { name: "mean", value: s.mean, low: s.mean - 2 * s.standard_error, high: s.mean + 2 * s.standard_error, colour: "var(--a)" };
-    const items = [mean, ...of, ...base];
-    return card(6, metricName(n), isNumber(s.standard_error) ? "The band of the mean is two standard errors to each side." : null, bars({ label: `${metricName(n)}: ${items.map((i) => `${i.name} ${num(i.value)}`).join(", ")}`, items, dot: true, xTitle: metricName(n), tipText: (i) => `${i.name}: ${num(i.value, 6)}${isNumber(i.low) ? `\n${num(i.low)} to ${num(i.high)}` : ""}` }));
+    const wide = isNumber(s.standard_error) ? 2 * s.standard_error : NaN;
+    const mean = { name: "mean", value: s.mean, low: s.mean - wide, high: s.mean + wide, colour: "var(--a)" };
+    return card(6, metricName(n), isNumber(s.standard_error) ? "The band of the mean is two standard errors to each side." : null, dotChart(n, [mean, ...of, ...base], ""));
   };
   const heads = scores.map(([n]) => ({ text: metricName(n), n: true }));
   const cells = (of) => scores.map(([, s]) => ({ text: num(of(s)), n: true }));
@@ -244,11 +244,10 @@ function comparisonPage() {
   const top = head(`${count(runs.length, "run")} compared`, [...new Set(runs.map((run) => run.start?.data))]);
   const different = new Set(runs.map((run, i) => [run.start?.data, parts[i], run.start?.rows?.[parts[i]]].join()));
   if (different.size > 1) main.append(el("div", { class: "alert", role: "note" }, "These runs are not judged on the same rows: their scores are not comparable."));
-  const dots = (name) => card(6, metricName(name), null, bars({
-    label: `${metricName(name)}: ${runs.map((run, i) => `${run.name} ${num(run.end?.[parts[i]]?.[name])}`).join(", ")}`, dot: true, xTitle: metricName(name),
-    items: runs.map((run, i) => { const interval = intervalOf(run.end?.intervals, name); return { name: run.name, value: run.end?.[parts[i]]?.[name], low: interval?.low, high: interval?.high, colour: colour(i) }; }),
-    tipText: (i) => `${i.name}: ${num(i.value, 6)}${isNumber(i.low) ? `\n95 %: ${num(i.low)} to ${num(i.high)}` : ""}`,
-  }));
+  const dots = (name) => card(6, metricName(name), null, dotChart(name, runs.map((run, i) => {
+    const interval = intervalOf(run.end?.intervals, name);
+    return { name: run.name, value: run.end?.[parts[i]]?.[name], low: interval?.low, high: interval?.high, colour: colour(i) };
+  })));
   section("scores", "Scores", "With 95 % intervals, where the run was inspected.", grid(names.slice(0, 6).map(dots)),
     table("Scores", ["Run", "Judged on", { text: "Epochs", n: true }, { text: "Seconds", n: true }, { text: "Parameters", n: true }, ...names.map((n) => ({ text: metricName(n), n: true }))], runs.map((run, i) => [run.name, parts[i] ? `${whole(run.start.rows[parts[i]])} ${partName(parts[i])} rows` : "–", { text: whole(run.end?.epochs), n: true }, { text: num(run.end?.seconds), n: true }, { text: whole(run.start?.parameters), n: true }, ...names.map((n) => { const interval = intervalOf(run.end?.intervals, n); return { text: num(run.end?.[parts[i]]?.[n]), n: true, sub: interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]` }; })])));
   const curve = (key, title, wide) => {
@@ -265,8 +264,8 @@ function comparisonPage() {
   };
   section("training", "Training", "Averages over each run's epochs, where it has enough of them.", grid(curve("validation_loss", "Validation loss", 6), curve("train_loss", "Training loss", 6)));
   section("differences", "Differences", null, data.differences.length
-    ? table("Settings in which they differ", ["Setting", ...runs.map((run) => run.name)], data.differences.map((d) => [{ node: el("code", {}, d.name), text: d.name }, ...d.values.map((v) => v ?? "–")]))
-    : el("p", { class: "soft" }, "All settings are the same."));
+    ? table("What differs in settings and data", ["Name", ...runs.map((run) => run.name)], data.differences.map((d) => [{ node: el("code", {}, d.name), text: d.name }, ...d.values.map((v) => v ?? "–")]))
+    : el("p", { class: "soft" }, "Settings and data are the same."));
   return top;
 }
 
