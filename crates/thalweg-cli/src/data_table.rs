@@ -8,8 +8,9 @@ use thalweg_data::summary::{ColumnSummary, NumberSummary, Summary, TargetSummary
 const CLASSES: usize = 20;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The lines: sizes, a line a column, how columns are read, the target, and pairs of columns.
-pub fn table(summary: &Summary, test: Option<&Table>) -> Vec<String> {
+/// The lines: sizes, a line a column, how columns are read, the target, and pairs of columns. Lines
+/// of columns have at most `width` characters where there is room for a range.
+pub fn table(summary: &Summary, test: Option<&Table>, width: usize) -> Vec<String> {
     let sizes = [
         count(summary.rows, "row"),
         count(summary.columns.len(), "column"),
@@ -20,7 +21,7 @@ pub fn table(summary: &Summary, test: Option<&Table>) -> Vec<String> {
         lines.push(format!("and {} to test on", count(test.rows, "row")));
     }
     lines.push(String::new());
-    lines.extend(by_column(&summary.columns));
+    lines.extend(by_column(&summary.columns, width));
     let said = summary.columns.iter().filter(|column| is_said(column));
     let how: Vec<String> = said
         .map(|column| format!("  {}: {}", short(&column.name), column.read))
@@ -50,7 +51,7 @@ fn is_said(column: &ColumnSummary) -> bool {
     column.read.contains(": ")
 }
 
-fn by_column(summaries: &[ColumnSummary]) -> Vec<String> {
+fn by_column(summaries: &[ColumnSummary], most: usize) -> Vec<String> {
     let head = ["column", "kind", "missing", "distinct", "r"]
         .map(str::to_owned)
         .to_vec();
@@ -81,42 +82,56 @@ fn by_column(summaries: &[ColumnSummary]) -> Vec<String> {
     let width = |line: &String| line.chars().count();
     let lines: Vec<String> = aligned.by_ref().collect();
     let widest = lines.iter().map(width).max().unwrap_or(0);
+    let room = most.saturating_sub(widest + 2);
     let values = ["values".to_owned()]
         .into_iter()
-        .chain(summaries.iter().map(values));
+        .chain(summaries.iter().map(|summary| values(summary, room)));
     (lines.iter().zip(values))
         .map(|(line, values)| format!("{line}{}  {values}", " ".repeat(widest - width(line))))
         .map(|line| line.trim_end().to_owned())
         .collect()
 }
 
-/// The distribution and the range, or the most frequent texts; and a remark.
-fn values(summary: &ColumnSummary) -> String {
-    let shown = match (&summary.numbers, &summary.dates) {
+/// The distribution and the range, or the most frequent texts, and a remark; in so many characters
+/// if something fits.
+fn values(summary: &ColumnSummary, room: usize) -> String {
+    let remark = summary.remark.as_ref().map(|remark| format!("[{remark}]"));
+    let lengths = |parts: &[String]| parts.iter().map(|part| 2 + part.chars().count()).sum::<usize>();
+    let mut shown: Vec<String> = Vec::new();
+    let remarked = remark.as_slice();
+    for part in parts(summary) {
+        if !shown.is_empty() && lengths(&shown) + lengths(&[part.clone()]) + lengths(remarked) > room + 2 {
+            break;
+        }
+        shown.push(part);
+    }
+    shown.extend(remark);
+    shown.join("  ")
+}
+
+/// What there is to show of a column, the most telling first.
+fn parts(summary: &ColumnSummary) -> Vec<String> {
+    match (&summary.numbers, &summary.dates) {
         (Some(numbers), Some((first, last))) => {
-            format!("{}  {first} to {last}", histogram(numbers))
+            vec![histogram(numbers), format!("{first} to {last}")]
         }
         (Some(numbers), None) => {
             let [min, max, mean, deviation] =
                 [numbers.min, numbers.max, numbers.mean, numbers.deviation].map(figure);
-            let median = match numbers.quantiles.as_slice() {
-                [_, _, median, ..] => format!(", median {}", figure(*median)),
-                _ => String::new(),
-            };
-            let histogram = histogram(numbers);
-            format!("{histogram}  {min} to {max}{median}, mean {mean} ± {deviation}")
+            let mut parts = vec![histogram(numbers), format!("{min} to {max}")];
+            if let [_, _, median, ..] = numbers.quantiles.as_slice() {
+                parts.push(format!("median {}", figure(*median)));
+            }
+            parts.push(format!("mean {mean} ± {deviation}"));
+            parts
         }
         _ => {
             let top = summary
                 .top
                 .iter()
                 .map(|(text, count)| format!("{} ({count})", short(text)));
-            top.collect::<Vec<_>>().join(", ")
+            top.collect()
         }
-    };
-    match &summary.remark {
-        Some(remark) => format!("{shown}  [{remark}]"),
-        None => shown,
     }
 }
 

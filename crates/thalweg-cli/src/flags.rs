@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::Value;
 use thalweg::Request;
 use thalweg::data::ReadOptions;
-use thalweg::fields::{FIELDS, Field, READING, Values};
+use thalweg::fields::{FIELDS, Field, Values};
 use thalweg::registry::Domain;
 
 use crate::exit::Result;
@@ -15,7 +15,7 @@ use crate::exit::Result;
 /// What was given of all fields.
 pub struct RunFlags(Vec<(&'static Field, Value)>);
 
-/// What was given of how text files are read.
+/// What was given of how tables are read.
 pub struct ReadFlags(Vec<(&'static Field, Value)>);
 
 impl RunFlags {
@@ -68,7 +68,9 @@ fn all() -> impl Iterator<Item = &'static Field> {
 }
 
 fn of_reading() -> impl Iterator<Item = &'static Field> {
-    all().filter(|field| field.flag.is_some_and(|flag| flag.heading == READING))
+    // Files of labels are arguments of their own.
+    let is_one = |path: &str| path.starts_with("data.read.") && path != "data.read.labels";
+    all().filter(move |field| is_one(&field.path))
 }
 
 /// The argument of a field.

@@ -1,12 +1,11 @@
 //! `thalweg info`: what a data file or a model holds.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 use thalweg_core::Error;
-use thalweg_core::spec::{Batches, TrainingSpec};
+use thalweg_core::metrics::Decision;
 use thalweg_data::preprocess::notes_on_categories;
 use thalweg_data::{Encoding, FitOptions, Preprocessing, Source, TargetOptions, summarize};
 
@@ -16,6 +15,7 @@ use crate::exit::Result;
 use crate::output;
 use crate::terminal;
 use crate::wrap;
+use thalweg::config::{Config, DataConfig};
 use thalweg::model::{Description, Model};
 use thalweg::preset::EMBED_ABOVE;
 use thalweg::run_folder::{CONFIG, MODEL};
@@ -32,6 +32,8 @@ pub fn run(args: &InfoArgs) -> Result<()> {
             return Err(error.remedy("see the report.html of its run").into());
         }
         let model = Model::load(path)?;
+        let config = path.join(CONFIG);
+        let config = config.exists().then(|| Config::read(&config)).transpose()?;
         if args.json {
             let mut description = model.description().clone();
             // Of use to the model alone, and long.
@@ -39,7 +41,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
             serde_json::to_writer(&mut output, &description).map_err(io::Error::from)?;
             writeln!(output)?;
         } else {
-            wrap::print(&mut output, describe(&model)?)?;
+            wrap::print(&mut output, describe(&model, config.as_ref())?)?;
         }
         return Ok(output.flush()?);
     }
@@ -68,9 +70,18 @@ pub fn run(args: &InfoArgs) -> Result<()> {
         serde_json::to_writer(&mut output, &summary).map_err(io::Error::from)?;
         writeln!(output)?;
     } else {
-        wrap::print(&mut output, table(&summary, loaded.test.as_ref()))?;
+        let lines = table(&summary, loaded.test.as_ref(), width());
+        wrap::print(&mut output, lines)?;
     }
     Ok(output.flush()?)
+}
+
+/// Characters of a line on a terminal; any number elsewhere.
+fn width() -> usize {
+    match console::Term::stdout().is_term() {
+        true => wrap::size().0,
+        false => usize::MAX,
+    }
 }
 
 /// A run folder, or a file that begins as safetensors files do: eight bytes of length, then an
@@ -87,7 +98,7 @@ fn is_model(path: &Path) -> bool {
     path.is_file() && (named || (begin().is_ok() && head[5..] == [0, 0, 0, b'{']))
 }
 
-fn describe(model: &Model) -> Result<Vec<String>> {
+fn describe(model: &Model, config: Option<&Config>) -> Result<Vec<String>> {
     let Description {
         network,
         training,
@@ -158,17 +169,16 @@ fn describe(model: &Model) -> Result<Vec<String>> {
         "  lr {}, batch size {}, l2 {}, {}, seed {}",
         training.learning_rate, training.batch_size, training.l2, training.dtype, training.seed
     ));
-    let others = others(training);
-    if !others.is_empty() {
-        lines.push(format!("  {}", others.join(", ")));
-    }
     lines.push(format!(
         "  {} of {} epochs, stopped by {}; weights of epoch {}; rows: {} train, {} validation, {} test",
         outcome.epochs, outcome.last_epoch.unwrap_or(training.epochs), outcome.stopped_by, outcome.best_epoch,
         outcome.rows.train, outcome.rows.validation, outcome.rows.test
     ));
     lines.extend(scores(metrics));
+    lines.extend(answers(model.description()));
     lines.extend(inputs(preprocessing));
+    let unread = || Config::new(DataConfig::of(""), network.clone(), training.clone());
+    lines.extend(differences(&config.map_or_else(unread, Config::clone)));
     Ok(lines)
 }
 
@@ -224,56 +234,47 @@ fn inputs(preprocessing: &Preprocessing) -> Vec<String> {
     lines
 }
 
-/// Every setting of the run that is not at its default and has no place of its own.
-fn others(training: &TrainingSpec) -> Vec<String> {
-    let flat = |spec: &TrainingSpec| {
-        let mut all = BTreeMap::new();
-        flatten(
-            "",
-            &serde_json::to_value(spec).unwrap_or_default(),
-            &mut all,
-        );
-        all
+/// How predictions become answers, where it is not by the likeliest class and without interval.
+fn answers(description: &Description) -> Vec<String> {
+    let classes = description.preprocessing.classes();
+    let names = match classes {
+        [_, positive] => std::slice::from_ref(positive),
+        [] => &description.preprocessing.target.columns[..],
+        all => all,
     };
-    let told = [
-        "optimizer",
-        "schedule",
-        "learning_rate",
-        "batch_size",
-        "l2",
-        "dtype",
-        "seed",
-        "epochs",
-        "augment",
-    ];
-    let mut usual = flat(&TrainingSpec::default());
-    let batches = serde_json::to_value(Batches::default()).unwrap_or_default();
-    flatten("batches", &batches, &mut usual);
-    let is_other = |(name, value): &(String, String)| {
-        !told.contains(&name.split('.').next().unwrap_or_default())
-            && usual.get(name) != Some(value)
+    let of_each = |word: &str, values: &[f64]| {
+        let value = |(name, value): (&String, &f64)| format!("{} {word}{}", short(name), figure(*value));
+        names.iter().zip(values).take(20).map(value).collect::<Vec<_>>().join(", ")
     };
-    let others = flat(training).into_iter().filter(is_other);
-    let augment = training
-        .augment
-        .iter()
-        .map(|entry| format!("augment {entry}"));
-    (others.map(|(name, value)| format!("{name} {value}")))
-        .chain(augment)
-        .collect()
+    let decision = match &description.decision {
+        Decision::Likeliest => None,
+        Decision::Thresholds(from) => Some(of_each("from a probability of ", from)),
+        Decision::Weights(weights) => Some(of_each("with a weight of ", weights)),
+    };
+    let interval = description.interval.as_ref().map(|interval| {
+        format!("with an interval for {} % of the targets", figure(100.0 * interval.coverage))
+    });
+    let transforms = description.preprocessing.target_scaling.iter().filter_map(|scaling| {
+        let curve = serde_json::to_value(&scaling.curve).ok()?;
+        let kind = curve["kind"].as_str().filter(|kind| *kind != "identity")?;
+        Some(format!("transform of the target: {kind}"))
+    });
+    let all: Vec<String> = decision.into_iter().chain(interval).chain(transforms).collect();
+    match all.is_empty() {
+        true => Vec::new(),
+        false => vec![format!("\nanswers    {}", all.join("; "))],
+    }
 }
 
-/// The leaves of nested objects, by their path.
-fn flatten(path: &str, value: &serde_json::Value, all: &mut BTreeMap<String, String>) {
-    use serde_json::Value::{Object, String};
-    match value {
-        Object(map) => {
-            for (name, value) in map {
-                let dot = if path.is_empty() { "" } else { "." };
-                flatten(&format!("{path}{dot}{name}"), value, all);
-            }
-        }
-        String(text) => drop(all.insert(path.to_owned(), text.clone())),
-        other => drop(all.insert(path.to_owned(), other.to_string())),
+/// What was set, or chosen by what the data are, to something else than the default.
+fn differences(config: &Config) -> Vec<String> {
+    let row = |(path, value, default): (String, String, Option<String>)| {
+        let default = default.map_or(String::new(), |default| format!("default {}", short(&default)));
+        vec![format!("  {path}"), short(&value), default]
+    };
+    let rows: Vec<Vec<String>> = config.differences().into_iter().map(row).collect();
+    match rows.is_empty() {
+        true => Vec::new(),
+        false => ["\ndiffers from the defaults".to_owned()].into_iter().chain(columns(&rows)).collect(),
     }
 }

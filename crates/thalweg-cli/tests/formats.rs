@@ -1,12 +1,15 @@
 //! Files as people have them: every format to a run, and from one to another.
 
 mod common;
+#[path = "../../thalweg-data/src/testing/packed.rs"]
+mod packed;
 
 use std::io::Write;
 
 use common::Workplace;
 use flate2::Compression;
-use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use flate2::write::ZlibEncoder;
+use packed::{gzip, zip};
 
 /// Rows of a table whose class follows from its numbers.
 fn rows() -> Vec<(f64, u32, &'static str)> {
@@ -26,56 +29,6 @@ fn csv() -> String {
         .iter()
         .map(|(x, n, label)| format!("{x},{n},{label}\n"));
     format!("x,n,label\n{}", lines.collect::<String>())
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-/// A ZIP archive (PKWARE APPNOTE 6.3.10).
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let (mut archive, mut directory) = (Vec::new(), Vec::new());
-    for (name, bytes) in members {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        let packed = encoder.finish().unwrap();
-        let mut crc = flate2::Crc::new();
-        crc.update(bytes);
-        let mut entry = vec![20, 0, 0, 0, 8, 0, 0, 0, 0, 0];
-        for number in [
-            crc.sum(),
-            packed.len() as u32,
-            bytes.len() as u32,
-            name.len() as u32,
-        ] {
-            entry.extend(number.to_le_bytes());
-        }
-        let offset = (archive.len() as u32).to_le_bytes();
-        archive.extend([b"PK\x03\x04", entry.as_slice(), name.as_bytes(), &packed].concat());
-        directory.extend([b"PK\x01\x02\x14\x00", entry.as_slice(), &[0; 10]].concat());
-        directory.extend([&offset, name.as_bytes()].concat());
-    }
-    let (start, count) = (
-        (archive.len() as u32).to_le_bytes(),
-        (members.len() as u16).to_le_bytes(),
-    );
-    let size = (directory.len() as u32).to_le_bytes();
-    [
-        archive,
-        directory,
-        [
-            b"PK\x05\x06\0\0\0\0",
-            &count[..],
-            &count,
-            &size,
-            &start,
-            &[0; 2],
-        ]
-        .concat(),
-    ]
-    .concat()
 }
 
 /// A gray PNG image of one line (W3C: Portable Network Graphics).

@@ -29,7 +29,7 @@ pub struct Compression {
     encoder: fn(&[u8]) -> io::Result<Vec<u8>>,
 }
 
-type Decoder = fn(Box<dyn BufRead>) -> io::Result<Box<dyn Read>>;
+type Decoder = fn(Box<dyn BufRead + Send>) -> io::Result<Box<dyn Read + Send>>;
 
 /// All compressions.
 pub static COMPRESSIONS: &[Compression] = &[
@@ -114,7 +114,7 @@ impl Compression {
     ///
     /// # Errors
     /// If the decoder cannot be made, or this build has none.
-    pub fn decompress(&self, reader: Box<dyn BufRead>) -> io::Result<impl Read + use<>> {
+    pub fn decompress(&self, reader: Box<dyn BufRead + Send>) -> io::Result<impl Read + Send + use<>> {
         let packed = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             inner: reader,
@@ -181,17 +181,17 @@ mod codecs {
     /// `xz -9` needs 65 MiB to decompress.
     const MEMORY: u64 = 256 << 20;
 
-    pub fn zstd(reader: Box<dyn BufRead>) -> io::Result<Box<dyn Read>> {
+    pub fn zstd(reader: Box<dyn BufRead + Send>) -> io::Result<Box<dyn Read + Send>> {
         // Its window is at most 128 MiB.
         Ok(Box::new(zstd::stream::read::Decoder::with_buffer(reader)?))
     }
 
-    pub fn xz(reader: Box<dyn BufRead>) -> io::Result<Box<dyn Read>> {
+    pub fn xz(reader: Box<dyn BufRead + Send>) -> io::Result<Box<dyn Read + Send>> {
         let stream = Stream::new_stream_decoder(MEMORY, CONCATENATED)?;
         Ok(Box::new(XzDecoder::new_stream(reader, stream)))
     }
 
-    pub fn bzip2(reader: Box<dyn BufRead>) -> io::Result<Box<dyn Read>> {
+    pub fn bzip2(reader: Box<dyn BufRead + Send>) -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(reader)))
     }
 
@@ -222,7 +222,7 @@ mod codecs {
         io::Error::new(io::ErrorKind::Unsupported, message)
     }
 
-    pub fn absent(_: Box<dyn BufRead>) -> io::Result<Box<dyn Read>> {
+    pub fn absent(_: Box<dyn BufRead + Send>) -> io::Result<Box<dyn Read + Send>> {
         Err(unsupported())
     }
 

@@ -1,5 +1,7 @@
 //! Text in UTF-16, with a byte order mark or without.
 
+use std::io::{self, Read};
+
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
 /// The encoding of a file that begins as text in UTF-16 does; `None` for anything else.
@@ -29,6 +31,30 @@ pub fn utf16(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
+/// Text in UTF-16, which is refused where it ends inside a character.
+pub struct Whole<R> {
+    inner: R,
+    is_odd: bool,
+}
+
+impl<R> Whole<R> {
+    pub fn new(inner: R) -> Self {
+        Self { inner, is_odd: false }
+    }
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.is_odd ^= count % 2 == 1;
+        if count == 0 && self.is_odd && !buffer.is_empty() {
+            let message = "text in UTF-16 ends inside a character; fetch the whole file again";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+        }
+        Ok(count)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +71,14 @@ mod tests {
             Some(UTF_16LE)
         );
         assert_eq!(utf16(&[&[0xfe, 0xff], &big[..]].concat()), Some(UTF_16BE));
+    }
+
+    #[test]
+    fn text_that_ends_inside_a_character_is_refused() {
+        for (length, fits) in [(6, true), (5, false)] {
+            let mut text = Whole::new(&b"a\0b\0c\0"[..length]);
+            assert_eq!(text.read_to_end(&mut Vec::new()).is_ok(), fits);
+        }
     }
 
     #[test]

@@ -26,7 +26,8 @@ macro_rules! foreign {
 static FOREIGN: &[Foreign] = foreign! {
     "an HTML page", "download the file itself (on GitHub: Raw)", |head| {
         let start = text_start(head);
-        [&b"<!doctype html"[..], b"<html", b"<head", b"<body"].iter().any(|tag| {
+        let tags = ["<!doctype html", "<html", "<head", "<body", "<table", "<meta", "<style", "<div", "<script", "<!--"];
+        tags.iter().map(|tag| tag.as_bytes()).any(|tag| {
             (start.get(..tag.len())).is_some_and(|found| found.eq_ignore_ascii_case(tag))
         })
     };
@@ -69,6 +70,15 @@ static FOREIGN: &[Foreign] = foreign! {
     #[cfg(not(feature = "images"))]
     "a JPEG image", FOLDER, |head| head.starts_with(b"\xff\xd8\xff");
     "a GIF image", "convert images to PNG, a folder for each class", |head| head.starts_with(b"GIF8");
+    "a BMP image", "convert images to PNG, a folder for each class", |head| {
+        head.starts_with(b"BM") && head.get(6..10) == Some(&[0; 4])
+    };
+    "a WebP image", "convert images to PNG, a folder for each class", |head| {
+        head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP")
+    };
+    "a TIFF image", "convert images to PNG, a folder for each class", |head| {
+        head.starts_with(b"II*\0") || head.starts_with(b"MM\0*")
+    };
     "a tar archive", EXTRACT, |head| head.get(257..262) == Some(b"ustar");
     "a 7z archive", EXTRACT, |head| head.starts_with(b"7z\xbc\xaf\x27\x1c");
     "a RAR archive", EXTRACT, |head| head.starts_with(b"Rar!\x1a\x07");

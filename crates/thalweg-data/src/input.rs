@@ -5,12 +5,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::Path;
 
+use encoding_rs::Encoding;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use crate::archive;
 use crate::compression;
-use crate::encoding;
-use crate::error::{Error, Location, Result};
+use crate::encoding::{self, Whole};
+use crate::error::{Error, Location, Result, quote};
+use crate::options::ReadOptions;
 
 /// Bytes by which a format can be recognized.
 pub(crate) const HEAD: usize = 4096;
@@ -27,7 +29,9 @@ pub struct Input {
     /// The first bytes (up to 4096), which `reader` delivers again.
     pub head: Vec<u8>,
     /// All bytes.
-    pub reader: Box<dyn BufRead>,
+    pub reader: Box<dyn BufRead + Send>,
+    /// What the text was in, where it is UTF-8 by now.
+    decoded_from: Option<&'static Encoding>,
 }
 
 impl Input {
@@ -56,15 +60,16 @@ impl Input {
         Self::new(name.to_owned(), Cursor::new(bytes.into()))
     }
 
-    fn new(file: String, reader: impl Read + 'static) -> Result<Self> {
+    fn new(file: String, reader: impl Read + Send + 'static) -> Result<Self> {
         let (head, reader) = peek(&file, reader)?;
         let name = compression::plain_name(&file).to_owned();
         let reader = BufReader::with_capacity(BUFFER, reader);
-        let input = |head, reader: Box<dyn BufRead>| Self {
+        let input = |head, reader: Box<dyn BufRead + Send>| Self {
             name,
             file: file.clone(),
             head,
             reader,
+            decoded_from: None,
         };
         let Some(compression) = compression::find(&head) else {
             return input(head, Box::new(reader)).extracted()?.decoded();
@@ -100,17 +105,49 @@ impl Input {
     }
 
     /// Text in UTF-16 as UTF-8.
-    fn decoded(mut self) -> Result<Self> {
-        let Some(encoding) = encoding::utf16(&self.head) else {
+    fn decoded(self) -> Result<Self> {
+        match encoding::utf16(&self.head) {
+            Some(encoding) => self.decoded_as(encoding),
+            None => Ok(self),
+        }
+    }
+
+    /// Text in the encoding of the options as UTF-8.
+    ///
+    /// # Errors
+    /// If there is no such encoding, or the text is seen to be in another one.
+    pub(crate) fn text(self, options: &ReadOptions) -> Result<Self> {
+        let Some(label) = &options.encoding else {
             return Ok(self);
         };
-        let decoder = DecodeReaderBytesBuilder::new()
-            .encoding(Some(encoding))
-            .build(self.reader);
-        let (head, reader) = peek(&self.file, decoder)?;
-        self.head = head;
-        self.reader = Box::new(BufReader::with_capacity(BUFFER, reader));
-        Ok(self)
+        let Some(encoding) = Encoding::for_label(label.as_bytes()) else {
+            let location = Location::field("data.read.encoding");
+            let expected = "an encoding such as utf-8, latin1, windows-1252 or shift_jis";
+            return Err(Error::invalid(location, quote(label), expected));
+        };
+        match self.decoded_from {
+            None => self.decoded_as(encoding),
+            // `utf-16` is little endian by its name, and either by a byte order mark.
+            Some(seen) if encoding.name().starts_with("UTF-16") || seen == encoding => Ok(self),
+            Some(seen) => {
+                let found = format!("text in {}", seen.name());
+                let expected = format!("{}, as `data.read.encoding` says", encoding.name());
+                let error = Error::invalid(Location::file(self.file), found, expected);
+                Err(error.remedy("leave out `data.read.encoding`"))
+            }
+        }
+    }
+
+    fn decoded_as(self, encoding: &'static Encoding) -> Result<Self> {
+        let mut decoder = DecodeReaderBytesBuilder::new();
+        let decoder = decoder.encoding(Some(encoding));
+        let reader: Box<dyn Read + Send> = match encoding.name().starts_with("UTF-16") {
+            true => Box::new(decoder.build(Whole::new(self.reader))),
+            false => Box::new(decoder.build(self.reader)),
+        };
+        let (head, reader) = peek(&self.file, reader)?;
+        let reader = Box::new(BufReader::with_capacity(BUFFER, reader));
+        Ok(Self { head, reader, decoded_from: Some(encoding), file: self.file, name: self.name })
     }
 
     /// Up to `limit` bytes from here on. Memory grows with what is really there, not with `limit`.

@@ -20,6 +20,7 @@
 //! panics on input: errors and notes are values of one line each.
 
 mod archive;
+mod block;
 pub mod builtin;
 #[cfg(feature = "columnar")]
 mod columnar;
@@ -32,6 +33,7 @@ pub mod formats;
 #[cfg(feature = "images")]
 mod images;
 mod input;
+mod levels;
 pub mod listed;
 mod loaded;
 mod numpy;

@@ -113,13 +113,17 @@ pub enum PlainNumbers {
 }
 
 impl ExpectedColumns {
+    /// The names that are not optional.
+    pub(crate) fn required(&self) -> impl Iterator<Item = &String> {
+        self.names.iter().filter(|name| !self.optional.contains(name))
+    }
+
     /// The names of `width` columns without header: all, or all but the optional ones.
     pub(crate) fn of_width(&self, width: usize) -> Option<Vec<String>> {
         if self.names.len() == width {
             return Some(self.names.clone());
         }
-        let required = |name: &&String| !self.optional.contains(name);
-        let required: Vec<String> = self.names.iter().filter(required).cloned().collect();
+        let required: Vec<String> = self.required().cloned().collect();
         (required.len() == width).then_some(required)
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use thalweg_core::dataset::Values;
-
+use crate::block::{Block, append as append_values};
 use crate::compression::plain_name;
 use crate::error::{Error, Location, Note, Result, quote, quote_list};
+use crate::foreign;
 use crate::formats;
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::{ExpectedColumns, ReadOptions};
-use crate::table::{Block, Column, ColumnData, MISSING, Table, TextColumn, number_text};
+use crate::table::{Column, ColumnData, MISSING, Table, TextColumn, number_text};
 use crate::typed::TypedColumn;
 
 /// Reads the files in this order, under a name for all of them.
@@ -116,6 +116,12 @@ pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Loaded> {
         );
     }
     if files.is_empty() || !folders.is_empty() {
+        // Images of another kind, a folder for each class, perhaps.
+        let inside = folders.first().and_then(|folder| first_file(folder));
+        if let Some(file) = inside {
+            let (name, head) = (file.display().to_string(), Input::open(&file)?.head);
+            foreign::refusal(&name, &head).map_or(Ok(()), Err)?;
+        }
         let expected = formats::help().replacen('A', "a", 1);
         return fail(
             "a folder of no known format".to_owned(),
@@ -140,6 +146,11 @@ pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Loaded> {
         );
     }
     read(&name, &files, options)
+}
+
+fn first_file(folder: &Path) -> Option<PathBuf> {
+    let paths = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    paths.filter(|path| path.is_file()).min()
 }
 
 /// Whether the name of a folder is a value of its rows: `year=2024`.
@@ -267,39 +278,15 @@ fn join_blocks(mut block: Block, added: Block) -> Result<Block, String> {
             added.shape, block.shape
         ));
     }
-    block.values = match (block.values, added.values) {
-        (
-            Values::U8 {
-                mut bytes,
-                scale,
-                offset,
-            },
-            Values::U8 { bytes: added, .. },
-        ) => {
-            bytes.extend(added);
-            Values::U8 {
-                bytes,
-                scale,
-                offset,
-            }
-        }
-        (Values::F32(mut values), Values::F32(added)) => {
-            values.extend(added);
-            Values::F32(values)
-        }
-        (Values::F64(mut values), Values::F64(added)) => {
-            values.extend(added);
-            Values::F64(values)
-        }
-        _ => return Err("numbers of another type".to_owned()),
-    };
+    append_values(&mut block.values, added.values);
     Ok(block)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Place, gzip};
+    use crate::testing::Place;
+    use crate::testing::packed::gzip;
     use crate::{Source, read};
 
     fn load(source: &str) -> Result<Loaded> {

@@ -1,6 +1,7 @@
-//! Columns of numbers that a few other cells turn into text.
+//! Columns of numbers that other cells turn into text.
 
 use crate::error::{Location, Note, quote};
+use crate::reading::ReadAs;
 use crate::table::{Column, ColumnData, Table, TextColumn};
 
 /// With fewer cells there is no telling what the others should be.
@@ -9,6 +10,9 @@ const CELLS_TO_JUDGE: usize = 20;
 const CELLS_PER_STRAY: usize = 20;
 /// More cells than this are no mistakes.
 const MAX_STRAY: usize = 50;
+/// Where there are more different numbers, a column of which most cells are numbers seems to be
+/// meant as one.
+const FEW_NUMBERS: usize = 20;
 
 /// Counts the cells of text columns that are no numbers, block by block.
 #[derive(Debug, Default)]
@@ -17,6 +21,8 @@ pub(crate) struct StrayCells {
     /// Cells that are not missing.
     cells: usize,
     first: Option<(Location, String)>,
+    /// Whether there are many different numbers.
+    are_many: bool,
 }
 
 /// The few cells that are no numbers, in a column where nearly all others are.
@@ -33,7 +39,12 @@ impl StrayCells {
         let ColumnData::Text(text) = &column.data else {
             return;
         };
+        if table.readings.get(&column.name).is_some_and(|reading| reading.kind == ReadAs::Text) {
+            return;
+        }
         let numbers = spelled_numbers(text);
+        let spelled = text.levels.iter().filter(|level| level.parse::<f64>().is_ok());
+        self.are_many |= spelled.take(FEW_NUMBERS + 1).count() > FEW_NUMBERS;
         let is_stray = |row: &usize| numbers[*row].is_nan() && column.is_present(*row);
         let mut stray = (0..numbers.len()).filter(is_stray);
         if let Some(row) = stray.next() {
@@ -50,20 +61,22 @@ impl StrayCells {
 
     /// The stray cells; `None` if there are none, or too many for a column of numbers.
     pub fn few(&self) -> Option<Stray<'_>> {
-        let (location, text) = self.first.as_ref()?;
-        let (count, cells) = (self.count, self.cells);
-        let few = count <= MAX_STRAY && count * CELLS_PER_STRAY <= cells;
-        (cells >= CELLS_TO_JUDGE && few).then_some(Stray {
-            count,
-            cells,
-            location,
-            text,
-        })
+        let stray = self.all()?;
+        let few = stray.count <= MAX_STRAY && stray.count * CELLS_PER_STRAY <= stray.cells;
+        few.then_some(stray)
     }
 
-    /// A warning when a few stray cells make categories of a column of numbers.
+    fn all(&self) -> Option<Stray<'_>> {
+        let (location, text) = self.first.as_ref()?;
+        let (count, cells) = (self.count, self.cells);
+        (cells >= CELLS_TO_JUDGE).then_some(Stray { count, cells, location, text })
+    }
+
+    /// A warning when a few stray cells, or more among many different numbers, make categories of a
+    /// column of numbers.
     pub fn warning(&self) -> Option<Note> {
-        let stray = self.few()?;
+        let most = |stray: &Stray<'_>| self.are_many && 2 * stray.count < stray.cells;
+        let stray = self.few().or_else(|| self.all().filter(most))?;
         let (are, noun) = match stray.count {
             1 => ("is no number:", "cell"),
             _ => ("are no numbers, the first", "cells"),

@@ -4,9 +4,8 @@
 
 use std::collections::HashMap;
 
-use thalweg_core::dataset::Values;
-use thalweg_core::memory::prefer_huge_pages;
-
+pub use crate::block::Block;
+pub(crate) use crate::block::gather;
 use crate::error::{Error, Location, Result, quote};
 use crate::reading::{Readings, date_text};
 
@@ -30,6 +29,8 @@ pub struct Table {
     pub decimal: Option<char>,
     /// How columns are read that are more than plain numbers or plain text.
     pub readings: Readings,
+    /// Whether the format has types: texts that are plain numbers are meant as texts.
+    pub(crate) has_types: bool,
     /// Where the rows come from several files: the first row of each, and its name.
     pub(crate) parts: Vec<(usize, String)>,
 }
@@ -81,15 +82,6 @@ pub struct TextColumn {
     pub words: Vec<String>,
 }
 
-/// A column of several numbers a row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Block {
-    /// Shape of one row, such as `[28, 28]` or `[13]`.
-    pub shape: Vec<usize>,
-    /// Row-major values.
-    pub values: Values,
-}
-
 impl ColumnData {
     /// The values of some rows; texts that none of them has are gone.
     fn keep(&self, rows: &[usize]) -> Self {
@@ -97,25 +89,7 @@ impl ColumnData {
             ColumnData::Numeric(values) => ColumnData::Numeric(gather(values, 1, rows)),
             ColumnData::Time(seconds) => ColumnData::Time(gather(seconds, 1, rows)),
             ColumnData::Text(text) => ColumnData::Text(text.keep(rows)),
-            ColumnData::Block(block) => {
-                let width = block.width();
-                ColumnData::Block(Block {
-                    shape: block.shape.clone(),
-                    values: match &block.values {
-                        Values::F32(values) => Values::F32(gather(values, width, rows)),
-                        Values::F64(values) => Values::F64(gather(values, width, rows)),
-                        Values::U8 {
-                            bytes,
-                            scale,
-                            offset,
-                        } => Values::U8 {
-                            bytes: gather(bytes, width, rows),
-                            scale: *scale,
-                            offset: *offset,
-                        },
-                    },
-                })
-            }
+            ColumnData::Block(block) => ColumnData::Block(block.keep(rows)),
         }
     }
 }
@@ -168,35 +142,6 @@ impl TextColumn {
         let i = (MISSING - 1).checked_sub(code)?;
         self.words.get(i as usize).map(String::as_str)
     }
-}
-
-impl Block {
-    /// Values a row.
-    pub fn width(&self) -> usize {
-        self.shape
-            .iter()
-            .fold(1, |width, &n| width.saturating_mul(n))
-    }
-
-    /// Value `i` of the row-major storage, bytes unscaled.
-    #[inline]
-    pub fn value(&self, i: usize) -> f64 {
-        match &self.values {
-            Values::F32(values) => f64::from(values[i]),
-            Values::F64(values) => values[i],
-            Values::U8 { bytes, .. } => f64::from(bytes[i]),
-        }
-    }
-}
-
-/// The `rows` of row-major values, `width` a row.
-pub(crate) fn gather<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
-    let mut gathered = Vec::with_capacity(rows.len() * width);
-    prefer_huge_pages(&mut gathered);
-    for &row in rows {
-        gathered.extend_from_slice(&values[row * width..(row + 1) * width]);
-    }
-    gathered
 }
 
 /// The type of a column.
@@ -342,6 +287,7 @@ impl Table {
             roles: Roles::default(),
             decimal: None,
             readings: Readings::new(),
+            has_types: false,
             parts: Vec::new(),
         }
     }
@@ -468,6 +414,7 @@ impl Table {
             roles: self.roles.clone(),
             decimal: self.decimal,
             readings: self.readings.clone(),
+            has_types: self.has_types,
             parts,
         }
     }

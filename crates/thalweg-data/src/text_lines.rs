@@ -9,7 +9,7 @@ use crate::input::Input;
 /// Reads a file line by line.
 pub struct TextLines {
     file: String,
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     buffer: Vec<u8>,
     line: u64,
 }

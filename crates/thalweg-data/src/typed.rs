@@ -1,9 +1,8 @@
 //! Columns of cells that have a type of their own, as those of JSON, ARFF and Arrow have: text
 //! stays text, and an integer keeps all of its digits.
 
-use std::collections::HashMap;
-
 use crate::error::{Note, quote_list};
+use crate::levels::Levels;
 use crate::table::{Column, ColumnData, MISSING, TextColumn, number_text};
 
 /// A column that grows by a cell: numbers as long as all cells are, else text.
@@ -23,31 +22,6 @@ pub struct TypedColumn {
 enum State {
     Numbers(Vec<f64>),
     Text { codes: Vec<u32>, levels: Levels },
-}
-
-/// Distinct texts in the order of first appearance.
-#[derive(Debug, Clone, Default)]
-pub struct Levels(HashMap<String, u32>);
-
-impl Levels {
-    /// The code of a text, a new one where it is new.
-    pub fn code(&mut self, text: &str) -> u32 {
-        if let Some(&code) = self.0.get(text) {
-            return code;
-        }
-        let code = self.0.len() as u32;
-        self.0.insert(text.to_owned(), code);
-        code
-    }
-
-    /// The texts by their codes.
-    pub fn into_texts(self) -> Vec<String> {
-        let mut texts: Vec<(u32, String)> = (self.0.into_iter())
-            .map(|(text, code)| (code, text))
-            .collect();
-        texts.sort_unstable();
-        texts.into_iter().map(|(_, text)| text).collect()
-    }
 }
 
 /// The largest integer up to which f64 holds every one.

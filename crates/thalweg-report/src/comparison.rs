@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use thalweg::Config;
+use thalweg::leaves::leaves;
 use thalweg::run_folder::{CONFIG, RunFolder};
 
 use crate::history::{EPOCHS, History};
@@ -57,16 +58,11 @@ fn read(path: &Path) -> thalweg::Result<Compared> {
         );
         thalweg::Error::Input(text)
     })?;
-    let mut entries = BTreeMap::new();
-    flatten(
-        "",
-        &serde_json::to_value(&config).unwrap_or_default(),
-        &mut entries,
-    );
+    let mut entries = leaves(&config);
     // What the data made of the same settings, and what else may tell two runs apart.
-    for name in ["rows", "inputs", "outputs", "parameters", "cpu", "version"] {
-        flatten(name, &history.start[name], &mut entries);
-    }
+    let others = ["rows", "inputs", "outputs", "parameters", "cpu", "version"];
+    let others = others.map(|name| (name, &history.start[name]));
+    entries.extend(leaves(&BTreeMap::from(others)));
     Ok(Compared {
         name: path.display().to_string(),
         history,
@@ -85,26 +81,4 @@ fn differences(runs: &[Compared]) -> Vec<Value> {
         (!is_same).then(|| json!({ "name": name, "values": values }))
     };
     names.into_iter().filter_map(difference).collect()
-}
-
-/// The leaves of nested objects and lists, by their path.
-fn flatten(path: &str, value: &Value, all: &mut BTreeMap<String, String>) {
-    let join = |name: &str| match path {
-        "" => name.to_owned(),
-        _ => format!("{path}.{name}"),
-    };
-    match value {
-        Value::Object(map) => {
-            let map: &Map<String, Value> = map;
-            map.iter()
-                .for_each(|(name, value)| flatten(&join(name), value, all));
-        }
-        Value::Array(list) if list.iter().any(|entry| entry.is_object()) => {
-            let numbered = list.iter().enumerate();
-            numbered.for_each(|(i, value)| flatten(&join(&i.to_string()), value, all));
-        }
-        Value::Null => {}
-        Value::String(text) => drop(all.insert(path.to_owned(), text.clone())),
-        other => drop(all.insert(path.to_owned(), other.to_string())),
-    }
 }

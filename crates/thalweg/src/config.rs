@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use thalweg_core::error::Error;
 use thalweg_core::metrics::Threshold;
 use thalweg_core::registry::Choice;
-use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::spec::{Batches, NetworkSpec, TrainingSpec};
 use thalweg_data::{Extend, FitOptions, ReadOptions, SplitOptions, TargetOptions};
 
 use crate::error::Error::Settings;
 use crate::error::{Result, input};
 use crate::format;
+use crate::leaves::leaves;
 use crate::network_file::NetworkFile;
 use crate::toml_file::TomlFile;
 
@@ -234,6 +235,25 @@ impl Config {
         let file = TomlFile::read(path)?;
         let config: Self = file.parse()?;
         Ok(NetworkFile::of_config(file, config.network.layers))
+    }
+
+    /// The entries of everything but the network and the readings of columns that differ from
+    /// their defaults: path, value, default if it has one.
+    pub fn differences(&self) -> Vec<(String, String, Option<String>)> {
+        let data = DataConfig::of(&self.data.source);
+        let mut usual = leaves(&Self::new(data, self.network.clone(), TrainingSpec::default()));
+        // Left out where all of it is at its default.
+        let batches = leaves(&Batches::default()).into_iter();
+        usual.extend(batches.map(|(path, value)| (format!("training.batches.{path}"), value)));
+        let is_shown = |path: &str| {
+            let hidden = ["format", "network.", "data.read.columns."];
+            !hidden.iter().any(|hidden| path.starts_with(hidden))
+        };
+        let differs = |(path, value): (String, String)| {
+            let default = usual.get(&path);
+            (is_shown(&path) && default != Some(&value)).then(|| (path, value, default.cloned()))
+        };
+        leaves(self).into_iter().filter_map(differs).collect()
     }
 
     /// The contents of `config.toml`.

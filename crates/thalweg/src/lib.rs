@@ -88,6 +88,7 @@ pub mod job;
 mod judging;
 mod leaks;
 pub mod learning_curve;
+pub mod leaves;
 pub mod leave;
 mod linear;
 mod load;

@@ -23,7 +23,8 @@ pub fn is_text(kind: &DataType) -> Option<bool> {
     use DataType::*;
     match kind {
         Boolean | Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView => Some(true),
-        Dictionary(_, values) => is_text(values),
+        // Categories, whatever they look like.
+        Dictionary(_, values) => is_text(values).map(|_| true),
         Time32(_) | Time64(_) | Duration(_) | Null => Some(false),
         kind if kind.is_numeric() => Some(false),
         _ => None,
@@ -234,11 +235,12 @@ fn dictionary(
             );
         }
         ColumnData::Numeric(numbers) => {
-            let of_row = |(row, &key): (usize, &usize)| match is_null(row) {
-                true => f64::NAN,
-                false => numbers[key],
+            let texts: Vec<String> = numbers.iter().map(|&number| number_text(number)).collect();
+            let of_row = |(row, &key): (usize, &usize)| {
+                let is_missing = is_null(row) || numbers[key].is_nan();
+                (!is_missing).then_some(texts[key].as_str())
             };
-            column.extend(keys.iter().enumerate().map(of_row), false);
+            each(column, keys.iter().enumerate().map(of_row), TypedColumn::push_text);
         }
         _ => return Err("a dictionary of lists".to_owned()),
     }

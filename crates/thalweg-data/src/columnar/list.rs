@@ -7,7 +7,8 @@ use arrow_schema::DataType;
 use thalweg_core::dataset::Values;
 
 use super::cells::{self, Faults};
-use crate::table::{Block, ColumnData};
+use crate::block::{Block, append, to_f64};
+use crate::table::ColumnData;
 use crate::typed::TypedColumn;
 
 /// The type of the numbers in a list, or in lists of lists; `None` if it is no list of numbers.
@@ -79,35 +80,15 @@ impl List {
         }
         let width: usize = shape.iter().product();
         let added = values(&numbers).map_err(|found| (first, found))?;
-        let missing = vec![f64::NAN; self.missing * width];
-        self.values = Some(match (self.values.take(), added) {
-            (None, added) if self.missing == 0 => added,
-            (None, added) => Values::F64([missing, to_f64(&added)].concat()),
-            (Some(Values::F32(mut all)), Values::F32(added)) => {
-                all.extend(added);
-                Values::F32(all)
+        match &mut self.values {
+            Some(values) => append(values, added),
+            empty if self.missing == 0 => *empty = Some(added),
+            empty => {
+                let mut values = Values::F64(vec![f64::NAN; self.missing * width]);
+                append(&mut values, added);
+                *empty = Some(values);
             }
-            (
-                Some(Values::U8 {
-                    mut bytes,
-                    scale,
-                    offset,
-                }),
-                Values::U8 { bytes: added, .. },
-            ) => {
-                bytes.extend(added);
-                Values::U8 {
-                    bytes,
-                    scale,
-                    offset,
-                }
-            }
-            (Some(Values::F64(mut all)), added) => {
-                all.extend(to_f64(&added));
-                Values::F64(all)
-            }
-            (Some(all), added) => Values::F64([to_f64(&all), to_f64(&added)].concat()),
-        });
+        }
         self.missing = 0;
         Ok(())
     }
@@ -119,14 +100,6 @@ impl List {
             shape: self.shape,
             values,
         })
-    }
-}
-
-fn to_f64(values: &Values) -> Vec<f64> {
-    match values {
-        Values::F64(values) => values.clone(),
-        Values::F32(values) => values.iter().copied().map(f64::from).collect(),
-        Values::U8 { bytes, .. } => bytes.iter().copied().map(f64::from).collect(),
     }
 }
 

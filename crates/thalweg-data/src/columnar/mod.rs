@@ -19,6 +19,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 use crate::error::{Error, Location, Note, Result, quote, quote_list};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::reading::{ReadAs, Reading};
 use crate::table::{Column, ColumnData, Table};
 use crate::typed::{TypedColumn, wide_note};
 use cells::Faults;
@@ -36,6 +37,8 @@ pub struct Collector<'a> {
     rows: usize,
     faults: Faults,
     missing: &'a [String],
+    /// Whether the type says that its values are categories.
+    has_categories: bool,
 }
 
 enum Content {
@@ -80,6 +83,7 @@ impl<'a> Collector<'a> {
             rows: 0,
             faults: Faults::default(),
             missing,
+            has_categories: matches!(kind, DataType::Dictionary(..)),
         }
     }
 
@@ -137,6 +141,9 @@ impl<'a> Collector<'a> {
                 if column.is_wide() {
                     notes.wide.push(name.clone());
                 }
+                if self.has_categories {
+                    notes.categories.push(name.clone());
+                }
                 if self.faults.rounded {
                     notes.rounded.push(name.clone());
                 }
@@ -171,6 +178,7 @@ struct Notes {
     left_out: Vec<String>,
     wide: Vec<String>,
     rounded: Vec<String>,
+    categories: Vec<String>,
 }
 
 /// The collectors of a schema.
@@ -198,9 +206,15 @@ pub fn finish(file: String, collectors: Vec<Collector>) -> Result<Loaded> {
     for collector in collectors {
         collector.finish(&mut columns, &mut notes);
     }
-    let train = Table::without_lines(file, rows, columns);
+    let mut train = Table::without_lines(file, rows, columns);
+    train.has_types = true;
+    let as_text = || Reading::of(ReadAs::Text, "the type says so");
+    train.readings.extend(notes.categories.drain(..).map(|name| (name, as_text())));
     if train.columns.is_empty() {
-        let found = format!("no column to read: {}", notes.left_out.join(", "));
+        let found = match notes.left_out.is_empty() {
+            true => "no column".to_owned(),
+            false => format!("no column to read: {}", notes.left_out.join(", ")),
+        };
         return Err(Error::invalid(
             train.location(),
             found,
@@ -247,10 +261,14 @@ pub fn guarded<T>(file: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// The error for a file that a reader of the format refuses.
 pub fn refusal(file: &str, found: &str) -> Error {
-    let found = format!(
-        "damaged data ({})",
-        found.lines().next().unwrap_or_default()
-    );
+    let found = found.lines().next().unwrap_or_default();
+    // As the crate says of a compression for which it has features.
+    if let Some((_, codec)) = found.split_once("Disabled feature at compile time: ") {
+        let found = format!("pages compressed by {codec}, which is not read");
+        let error = Error::invalid(Location::file(file), found, "snappy, zstd, gzip or lz4");
+        return error.remedy("write it again with one of these");
+    }
+    let found = format!("damaged data ({found})");
     let error = Error::invalid(Location::file(file), found, "a complete file");
     error.remedy("fetch or write the file again")
 }

@@ -2,8 +2,9 @@
 
 mod append;
 
-use std::collections::HashMap;
-
+use super::decimal::decimal;
+use super::records::Cell;
+use crate::levels::Levels;
 use crate::options::PlainNumbers;
 use crate::table::{ColumnData, MISSING, TextColumn, number_text};
 
@@ -32,38 +33,39 @@ pub struct Words<'a> {
 
 /// Reads a cell.
 pub fn parse(cell: &str, words: Words<'_>) -> Parsed {
-    if words
-        .missing
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(cell))
-    {
+    if words.missing.iter().any(|word| word.eq_ignore_ascii_case(cell)) {
         return Parsed::Missing;
     }
-    match cell.as_bytes().first() {
-        None => Parsed::Missing,
-        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => match cell.parse::<f64>() {
-            Ok(number) if number.is_nan() => Parsed::Missing,
-            Ok(number) => Parsed::Number(number),
-            Err(_) => word(cell, words),
-        },
-        Some(_) => word(cell, words),
+    let number = match cell.as_bytes().first() {
+        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => cell.parse().ok(),
+        _ => None,
+    };
+    match number {
+        Some(number) if f64::is_nan(number) => Parsed::Missing,
+        Some(number) => Parsed::Number(number),
+        None if cell.is_empty() || (is_missing_word(cell) && !words.keep(cell)) => Parsed::Missing,
+        None if ["inf", "infinity"].iter().any(|word| cell.eq_ignore_ascii_case(word)) => {
+            Parsed::Number(f64::INFINITY)
+        }
+        None => Parsed::Text,
     }
 }
 
-fn word(cell: &str, words: Words<'_>) -> Parsed {
-    let is = |word: &&str| cell.eq_ignore_ascii_case(word);
-    let kept = || {
-        words
-            .kept
-            .iter()
-            .any(|word| word.eq_ignore_ascii_case(cell))
-    };
-    if MISSING_WORDS.iter().any(is) && !kept() {
-        Parsed::Missing
-    } else if ["inf", "infinity"].iter().any(is) {
-        Parsed::Number(f64::INFINITY)
-    } else {
-        Parsed::Text
+/// Whether a cell may be one of [`MISSING_WORDS`], or NaN; most texts show by their first letter
+/// that they are not.
+#[inline]
+fn may_be_missing(cell: &str) -> bool {
+    let first = cell.as_bytes().first();
+    cell.len() < 8 && matches!(first, None | Some(b'?' | b'n' | b'N' | b'#' | b'<' | b'-' | b'+' | b'1'))
+}
+
+fn is_missing_word(cell: &str) -> bool {
+    may_be_missing(cell) && MISSING_WORDS.iter().any(|word| cell.eq_ignore_ascii_case(word))
+}
+
+impl Words<'_> {
+    fn keep(&self, cell: &str) -> bool {
+        self.kept.iter().any(|word| word.eq_ignore_ascii_case(cell))
     }
 }
 
@@ -85,27 +87,6 @@ pub fn is_inexact(cell: &str) -> bool {
         && digits.parse().is_ok_and(is_another)
 }
 
-/// Whether a number is written as [`number_text`] writes it; at least where this says so.
-fn is_shortest(cell: &[u8]) -> bool {
-    let digits = cell.strip_prefix(b"-").unwrap_or(cell);
-    let point = digits.iter().position(|&b| b == b'.');
-    let (whole, fraction) = digits.split_at(point.unwrap_or(digits.len()));
-    let is_digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
-    let whole_fits = match whole {
-        [] => false,
-        [b'0'] => point.is_some() || digits.len() == cell.len(),
-        [b'0', ..] => false,
-        digits => is_digits(digits),
-    };
-    let fraction_fits = match fraction {
-        [] => true,
-        [_, digits @ .., last] => is_digits(digits) && matches!(last, b'1'..=b'9'),
-        [_] => false,
-    };
-    // Digits beyond 15 may be rounded, and below 1e-5 a number has an exponent.
-    whole_fits && fraction_fits && digits.len() <= 16 && !fraction.starts_with(b".0000")
-}
-
 /// Collects cells: numbers as long as all are numbers, else categories.
 ///
 /// A column with any text is text throughout, wherever the text is, and every cell keeps its
@@ -123,7 +104,7 @@ enum State {
     Numeric(Vec<f64>, Spelled),
     Text {
         codes: Vec<u32>,
-        index: HashMap<String, u32>,
+        levels: Levels,
         /// Bytes of spelling that were kept when it became text.
         spelled: usize,
     },
@@ -156,9 +137,34 @@ impl ColumnBuilder {
         }
     }
 
+    /// Adds a cell of a record, with which `bytes` begin.
+    #[inline]
+    pub fn push_cell(&mut self, cell: Cell, record: &str, bytes: &[u8], words: Words<'_>) {
+        let are_usual = words.missing.is_empty();
+        if let State::Numeric(numbers, spelled) = &mut self.state
+            && are_usual
+            && self.plain == PlainNumbers::All
+            && let (bytes, length) = cell.with_rest(bytes)
+            && let Some(decimal) = decimal(bytes, length)
+        {
+            if !decimal.is_shortest {
+                spelled.add(numbers.len(), &cell.text(record));
+            }
+            return numbers.push(decimal.value);
+        }
+        let cell = cell.text(record);
+        match &mut self.state {
+            State::Text { codes, levels, .. } if are_usual && !may_be_missing(&cell) => {
+                codes.push(levels.code(&cell));
+            }
+            _ => self.push(&cell, words),
+        }
+    }
+
     /// Adds a cell.
     pub fn push(&mut self, cell: &str, words: Words<'_>) {
-        let parsed = match parse(cell, words) {
+        let parsed = parse(cell, words);
+        let parsed = match parsed {
             Parsed::Number(_) if self.is_text(cell) => Parsed::Text,
             parsed => parsed,
         };
@@ -167,7 +173,8 @@ impl ColumnBuilder {
         }
         match (&mut self.state, parsed) {
             (State::Numeric(numbers, spelled), Parsed::Number(number)) => {
-                if !is_shortest(cell.as_bytes()) {
+                let is_shortest = decimal(cell.as_bytes(), cell.len()).is_some_and(|one| one.is_shortest);
+                if !is_shortest {
                     spelled.add(numbers.len(), cell);
                 }
                 numbers.push(number);
@@ -182,7 +189,7 @@ impl ColumnBuilder {
                 let code = word_code(&mut self.words, cell, words);
                 codes.push(code.unwrap_or(MISSING));
             }
-            (State::Text { codes, index, .. }, _) => codes.push(code(index, cell)),
+            (State::Text { codes, levels, .. }, _) => codes.push(levels.code(cell)),
         }
     }
 
@@ -199,18 +206,11 @@ impl ColumnBuilder {
     pub fn finish(self) -> ColumnData {
         match self.state {
             State::Numeric(numbers, _) => ColumnData::Numeric(numbers),
-            State::Text { codes, index, .. } => {
-                let mut levels: Vec<(u32, String)> =
-                    index.into_iter().map(|(text, code)| (code, text)).collect();
-                levels.sort_unstable();
-                let levels = levels.into_iter().map(|(_, text)| text).collect();
-                let words = self.words;
-                ColumnData::Text(TextColumn {
-                    codes,
-                    levels,
-                    words,
-                })
-            }
+            State::Text { codes, levels, .. } => ColumnData::Text(TextColumn {
+                codes,
+                levels: levels.into_texts(),
+                words: self.words,
+            }),
         }
     }
 }
@@ -221,18 +221,20 @@ impl Spelled {
     const MOST: usize = 4 << 20;
 
     fn add(&mut self, row: usize, cell: &str) {
+        if self.is_full {
+            return;
+        }
         if self.bytes.len() + cell.len() > Self::MOST {
-            *self = Self {
-                words: std::mem::take(&mut self.words),
-                is_full: true,
-                ..Self::default()
-            };
+            return self.forget();
         }
-        if !self.is_full {
-            self.bytes.extend_from_slice(cell.as_bytes());
-            self.rows.push(row as u32);
-            self.ends.push(self.bytes.len() as u32);
-        }
+        self.bytes.extend_from_slice(cell.as_bytes());
+        self.rows.push(row as u32);
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    fn forget(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        *self = Self { words, is_full: true, ..Self::default() };
     }
 
     fn cell(&self, i: usize) -> &str {
@@ -277,15 +279,15 @@ pub fn text_column(texts: &[String]) -> TextColumn {
 }
 
 fn to_text(numbers: &[f64], spelled: &Spelled) -> State {
-    let mut index = HashMap::new();
+    let mut levels = Levels::default();
     let mut odd = spelled.rows.iter().enumerate().peekable();
     let mut codes: Vec<u32> = Vec::with_capacity(numbers.len());
     for (row, number) in numbers.iter().enumerate() {
         let own = odd.next_if(|(_, at)| **at as usize == row);
         codes.push(match own {
-            Some((i, _)) => code(&mut index, spelled.cell(i)),
+            Some((i, _)) => levels.code(spelled.cell(i)),
             None if number.is_nan() => MISSING,
-            None => code(&mut index, &number_text(*number)),
+            None => levels.code(&number_text(*number)),
         });
     }
     for &(row, word) in &spelled.words {
@@ -297,18 +299,9 @@ fn to_text(numbers: &[f64], spelled: &Spelled) -> State {
     };
     State::Text {
         codes,
-        index,
+        levels,
         spelled,
     }
-}
-
-fn code(index: &mut HashMap<String, u32>, text: &str) -> u32 {
-    if let Some(&code) = index.get(text) {
-        return code;
-    }
-    let code = index.len() as u32;
-    index.insert(text.to_owned(), code);
-    code
 }
 
 #[cfg(test)]
@@ -371,38 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_form_is_the_one_that_is_written() {
-        for cell in [
-            "0",
-            "-0",
-            "1",
-            "-1.5",
-            "007",
-            "0.10",
-            "0.1",
-            "0.00001",
-            "0.0001",
-            "0.00012",
-            "+1",
-            "1.",
-            ".5",
-            "1e3",
-            "1.0",
-            "-0.5",
-            "123456789012345",
-            "1234567890123456",
-            "12345678901234567",
-            "00.5",
-        ] {
-            let number: f64 = cell.parse().unwrap();
-            let same = number_text(number) == cell;
-            assert!(same || !is_shortest(cell.as_bytes()), "{cell}");
-        }
-        assert!(
-            ["0", "-1.5", "0.1", "123"]
-                .iter()
-                .all(|cell| is_shortest(cell.as_bytes()))
-        );
+    fn whole_numbers_that_no_double_holds_are_seen() {
         assert!(is_inexact("1234567890123456789") && !is_inexact("100000000000000000000"));
     }
 }

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use super::builder::{Parsed, Words, parse};
 use super::records::{Scan, scan};
-use crate::reading::{Notation, number};
+use crate::reading::{Notation, Number, number};
 
 /// Candidates, the likelier first.
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 const RECORDS_FOR_DELIMITER: usize = 200;
+/// Fewer numbers with a point before three digits are chance.
+const LEAST_GROUPED: usize = 3;
 const RECORDS_FOR_HEADER: usize = 1000;
 
 /// The delimiter that cuts most records of the sample into the same number of cells, at least two;
@@ -43,7 +45,9 @@ pub fn delimiter(sample: &[u8], complete: bool) -> u8 {
             // As in `18.0  8  307.0 …<tab>"a name"`, but not in `1 000<tab>2 000`.
             b' ' => {
                 let beside = best.1 <= 2 && median > best.1 + 4 && fraction >= best.0;
-                (best.0 == 0.0 || beside) && fraction > 0.9 && 2 * of_numbers > all
+                // Tabs in some lines, blanks in others.
+                let mixed = best.2 == b'\t' && fraction == 1.0 && best.0 < 1.0;
+                (best.0 == 0.0 || beside || mixed) && fraction > 0.9 && 2 * of_numbers > all
             }
             _ => (fraction, median) > (best.0, best.1),
         };
@@ -78,7 +82,7 @@ pub fn each_record(
             return;
         }
         // A record that the end of the sample cuts off does not count.
-        let Scan::Record(length) = scan(rest, delimiter, complete, &mut cells) else {
+        let Scan::Record(length, _) = scan(rest, delimiter, complete, &mut cells) else {
             return;
         };
         let (record, after) = rest.split_at(length);
@@ -137,17 +141,7 @@ pub fn header(
             _ => {}
         }
     }
-    // Names that count up from 0 or are years, above fractions alone.
-    let fractions = |record: &Vec<String>| {
-        let is_fraction = |cell: &String| matches!(parse(cell, words), Parsed::Number(number) if number.fract() != 0.0);
-        2 * record.iter().filter(|cell| is_fraction(cell)).count() > record.len()
-    };
-    if let Some(start) = counting_up(&parsed)
-        && parsed.len() > 2
-        && (start == 0.0 || (1900.0..2100.0).contains(&start))
-        && !rest.is_empty()
-        && rest.iter().all(fractions)
-    {
+    if numbers_are_names(first, &parsed, rest, words) {
         return true;
     }
     // pandas names columns 0, 1, …; lines that begin with 1, 2, … are more likely data.
@@ -164,25 +158,107 @@ pub fn header(
     distinct.len() == first.len() && !first.iter().enumerate().any(seen_again)
 }
 
-/// Whether cells of the sample have decimal commas: of a text whose delimiter is not the comma, most
-/// cells of some column are numbers with a comma.
-pub fn has_decimal_commas(sample: &[u8], complete: bool, delimiter: u8) -> bool {
-    if delimiter == b',' {
-        return false;
-    }
-    let mut counts: Vec<(usize, usize)> = Vec::new();
-    let is_number = |cell: &String| {
-        let read = number(cell, Notation::new(',', Some('.')));
-        read.is_some_and(|number| number.fractional)
+/// Whether numbers in the first line, which count up, are names: as pandas writes them, beside an
+/// empty cell above its index; from 0, or years, above other numbers than counts and years; or from
+/// 0 above texts.
+fn numbers_are_names(
+    first: &[String],
+    parsed: &[Parsed],
+    rest: &[Vec<String>],
+    words: Words<'_>,
+) -> bool {
+    let are_from_0 = |cells: &[Parsed]| {
+        let mut counted = cells.iter().zip(0..);
+        !cells.is_empty() && counted.all(|(cell, i)| *cell == Parsed::Number(f64::from(i)))
     };
+    let is_index = |record: &Vec<String>| record.first().is_some_and(|cell| !cell.is_empty());
+    if first.first().is_some_and(String::is_empty) && are_from_0(&parsed[1..]) {
+        return rest.iter().all(is_index);
+    }
+    let (true, Some(start), false) = (parsed.len() > 2, counting_up(parsed), rest.is_empty()) else {
+        return false;
+    };
+    let is_year = |number: f64| (1900.0..2100.0).contains(&number);
+    let all = |is: &dyn Fn(&Parsed) -> bool, least: usize| {
+        rest.iter().all(|record| {
+            let cells = record.iter().map(|cell| parse(cell, words));
+            cells.filter(is).count() >= least
+        })
+    };
+    let is_fraction = |cell: &Parsed| matches!(cell, Parsed::Number(x) if x.fract() != 0.0);
+    let is_no_year = |cell: &Parsed| !matches!(cell, Parsed::Number(x) if is_year(*x));
+    let is_text = |cell: &Parsed| *cell == Parsed::Text;
+    let is_number = |cell: &Parsed| matches!(cell, Parsed::Number(_));
+    (start == 0.0 && all(&is_fraction, parsed.len() / 2 + 1))
+        || (is_year(start) && parsed.iter().all(is_number) && all(&is_no_year, parsed.len()))
+        || (are_from_0(parsed) && rest.len() > 1 && all(&is_text, 1))
+}
+
+/// The decimal sign of a file, where it is the comma, and the first cell of a column whose points
+/// are rather between thousands.
+///
+/// A column of numbers shows a sign where a cell can only be so: `1,5` and `0.25`, but not `1,250`
+/// or `1.250`. One sign holds for the file. Where none is shown and the delimiter is no comma,
+/// `1,250` is read with a decimal comma, and `1.250` beside `950` as thousands.
+pub fn decimal_sign(sample: &[u8], complete: bool, delimiter: u8) -> (Option<char>, Option<String>) {
+    let mut columns: Vec<Signs> = Vec::new();
     each_record(sample, complete, delimiter, RECORDS_FOR_HEADER, |cells| {
-        counts.resize(cells.len().max(counts.len()), (0, 0));
-        for ((commas, all), cell) in counts.iter_mut().zip(cells) {
-            *commas += usize::from(is_number(cell));
-            *all += usize::from(!cell.is_empty());
-        }
+        columns.resize(cells.len().max(columns.len()), Signs::default());
+        columns.iter_mut().zip(cells).for_each(|(signs, cell)| signs.add(cell));
     });
-    counts.iter().any(|&(commas, all)| 2 * commas > all)
+    let shows = |count: fn(&Signs) -> usize| columns.iter().any(|signs| 2 * count(signs) > signs.cells);
+    let grouped = columns.iter().find_map(Signs::grouped);
+    let points = shows(|signs| signs.points);
+    let is_comma = match delimiter {
+        b',' => false,
+        _ if shows(|signs| signs.commas) => true,
+        _ if points => false,
+        _ => shows(|signs| signs.commas + signs.unclear_commas) || grouped.is_some(),
+    };
+    (is_comma.then_some(','), grouped.filter(|_| !is_comma && !points))
+}
+
+/// What the numbers of a column show of their signs.
+#[derive(Clone, Default)]
+struct Signs {
+    /// Cells that are not empty.
+    cells: usize,
+    /// Numbers whose comma, or point, can only be a decimal one.
+    commas: usize,
+    points: usize,
+    /// Numbers such as `1,250`.
+    unclear_commas: usize,
+    /// Numbers such as `1.250`, the first of them, and whole numbers below 1000.
+    unclear_points: usize,
+    unclear: Option<String>,
+    small: usize,
+}
+
+impl Signs {
+    fn add(&mut self, cell: &str) {
+        self.cells += usize::from(!cell.is_empty());
+        let read = |decimal, thousands| number(cell, Notation::new(decimal, Some(thousands)));
+        let is = |read: &Option<Number>, is: fn(&Number) -> bool| read.as_ref().is_some_and(is);
+        let (comma, point) = (read(',', '.'), read('.', ','));
+        let is_small = cell.len() < 4 && cell.bytes().all(|byte| byte.is_ascii_digit());
+        match (is(&comma, |number| number.fractional), is(&point, |number| number.fractional)) {
+            (true, _) if is(&point, |number| number.grouped) => self.unclear_commas += 1,
+            (true, _) => self.commas += 1,
+            (_, true) if is(&comma, |number| number.grouped) => {
+                self.unclear_points += 1;
+                self.unclear.get_or_insert_with(|| cell.to_owned());
+            }
+            (_, true) => self.points += 1,
+            _ => self.small += usize::from(is_small && !cell.is_empty()),
+        }
+    }
+
+    /// A cell, where all numbers are below 1000 and whole, or have a point before three digits.
+    fn grouped(&self) -> Option<String> {
+        let are_all = self.unclear_points + self.small == self.cells;
+        let are_some = self.unclear_points >= LEAST_GROUPED && self.small > 0;
+        self.unclear.clone().filter(|_| are_all && are_some)
+    }
 }
 
 /// The first number of a line with text whose numbers, at least two, increase by one each.
@@ -227,6 +303,7 @@ mod tests {
                 b' ',
             ),
             ("1 000\t2 000\n3 000\t4 000\n", b'\t'),
+            ("a b  y\n  1   2\t1\n  2   2\t2\n", b' '),
             ("a word\nor two\n", b','),
             ("2024-01-01 12:00,3.5\n2024-01-02 12:00,4.5\n", b','),
         ] {
@@ -243,6 +320,10 @@ mod tests {
             ",x\n0,1\n1,2\n",
             "0,1,2\n0.5,1.5,2\n1.25,3.5,4.5\n",
             "2000,2001,2002\n0.5,1.5,2.5\n",
+            "2000,2001,2002\n5,1,2\n",
+            ",0,1,2\n0,5,1,2\n1,7,7,1\n",
+            ",0,1\n0,-1.2,a\n1,0.5,2\n",
+            "0,1,2\n5,a,7\n6,b,8\n",
             "color,shape\nred,round\nblue,square\n",
             "a,b\n",
         ] {
@@ -255,8 +336,28 @@ mod tests {
             "p,x\nq,y\np,x\n",
             "1,2,3\n4,5,6\n",
             "1,2,3\n",
+            "0,1,2\n5,2000,7\n6,2001,8\n",
+            ",0,1\n,5,1\n,7,2\n",
         ] {
             assert!(!has_header(text), "{text:?}");
+        }
+    }
+    #[test]
+    fn one_decimal_sign_holds_for_a_file() {
+        let sign = |text: &str, delimiter| {
+            let (sign, grouped) = decimal_sign(text.as_bytes(), true, delimiter);
+            (sign, grouped.is_some())
+        };
+        for (text, delimiter, expected) in [
+            ("a;b\n1,5;2\n2,25;3\n", b';', (Some(','), false)),
+            ("a;b\n1,250;2\n3,500;3\n", b';', (Some(','), false)),
+            ("a\ty\n1,250\t0.5\n12,500\t1.5\n", b'\t', (None, false)),
+            ("a;y\n950;1\n1.250;2\n12.500;3\n1.000;4\n", b';', (Some(','), false)),
+            ("a,y\n950,1\n1.250,2\n12.500,3\n1.000,4\n", b',', (None, true)),
+            ("a;y\n950;0.5\n1.250;1.5\n12.500;2.5\n1.000;3.5\n", b';', (None, false)),
+            ("a;y\n0.950;1\n1.250;2\n12.500;3\n1.000;4\n", b';', (None, false)),
+        ] {
+            assert_eq!(sign(text, delimiter), expected, "{text:?}");
         }
     }
 }

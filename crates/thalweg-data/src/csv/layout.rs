@@ -40,7 +40,8 @@ pub fn preamble(sample: &[u8]) -> Preamble {
                 };
                 preamble.delimiter = separator.bytes().next().filter(u8::is_ascii);
             }
-            (_, Some(b'#')) => {
+            // A column of numbers of rows may be called #.
+            (_, Some(b'#')) if !matches!(line.get(1), Some(b',' | b';' | b'\t' | b'|')) => {
                 preamble.commented = Some(text.trim_start_matches('#').trim().to_owned());
             }
             _ => break,
@@ -87,7 +88,8 @@ impl Layout {
             let is_text = |cell: &String| {
                 matches!(parse(cell, words), Parsed::Text) && (width > 2 || cell.contains(' '))
             };
-            width > 1 && more.is_none() && first.is_some_and(is_text)
+            let is_first = record.first().is_some_and(|cell| !cell.is_empty());
+            width > 1 && more.is_none() && is_first && first.is_some_and(is_text)
         };
         let is_empty = |record: &&Vec<String>| record.iter().all(String::is_empty);
         let titles = records

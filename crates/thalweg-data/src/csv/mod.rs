@@ -1,6 +1,7 @@
 //! Delimited text: records, dialect, and typed columns.
 
 pub mod builder;
+mod decimal;
 pub mod dialect;
 pub mod layout;
 pub mod parallel;

@@ -1,30 +1,35 @@
 //! Many records at once, on all threads.
 //!
-//! A window of the file is cut into pieces, one a thread. A thread reads the records that begin in
-//! its piece, from the first line end on, as if no quoted cell were open there. The pieces are
-//! joined in order: one that does not begin where the one before ended is read again from there.
-//! So the columns are those of reading record by record, whatever the number of threads. A record
-//! that is not plain (another number of cells, a fault, text that is not UTF-8) ends a window; the
-//! caller reads it.
+//! The file is cut into blocks at ends of lines where, by the number of quotes, no cell is open.
+//! Each thread takes the next block and reads its records into columns of its own; blocks that are
+//! complete are added to the table in order. Where quotes are not in pairs a block may end inside a
+//! record: the next block is read again from the start of that record. So the columns are those of
+//! reading record by record, whatever the number of threads. A record that is not plain (another
+//! number of cells, a fault, text that is not UTF-8) ends it; the caller reads it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::builder::{ColumnBuilder, Words};
-use super::records::{Cell, Records, Scan, newlines, scan};
-use crate::error::Result;
+use super::records::{Block, Cell, Records, Scan, scan};
+use crate::error::{Error, Result};
 use crate::table::Lines;
 
-/// Bytes of a piece.
-const PIECE: usize = 1 << 20;
+/// Bytes of a block: with its columns it stays in a core's cache.
+const BLOCK: usize = 1 << 19;
+/// An open record of more bytes is left to the caller.
+const MOST_OPEN: usize = 4 << 20;
 /// More threads only wait for the reading of the file.
 const MOST_THREADS: usize = 16;
-/// Records that the caller reads after one that is not plain, before the next window.
+/// Records that the caller reads after one that is not plain, before the next blocks.
 const PAUSE: usize = 256;
 const MOST_PAUSE: usize = 1 << 16;
 
-/// Reads windows.
-pub struct Windows {
+/// Reads blocks.
+pub struct Blocks {
     threads: usize,
     pause: usize,
-    /// Records until the next window.
+    /// Records until the next blocks.
     wait: usize,
 }
 
@@ -34,25 +39,22 @@ pub struct Sink<'a> {
     pub lines: &'a mut Lines,
     pub rows: &'a mut usize,
     pub words: Words<'a>,
+    /// Whether each row ends in a delimiter that begins no cell.
+    pub trailing: bool,
 }
 
-impl Windows {
-    /// Windows for all threads of the machine.
+impl Blocks {
+    /// Blocks for all threads of the machine.
     pub fn new() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::with_threads(threads)
+        Self::with_threads(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// Windows for so many threads.
+    /// Blocks for so many threads.
     pub fn with_threads(threads: usize) -> Self {
-        Self {
-            threads: threads.min(MOST_THREADS),
-            pause: 0,
-            wait: 0,
-        }
+        Self { threads: threads.min(MOST_THREADS), pause: 0, wait: 0 }
     }
 
-    /// Adds the plain records that come next, as many as a window has.
+    /// Adds the plain records that come next.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -61,144 +63,202 @@ impl Windows {
             self.wait -= 1;
             return Ok(());
         }
-        let (delimiter, mut line) = (records.delimiter, records.line());
-        let (bytes, at_end) = records.window(self.threads * PIECE)?;
-        if self.threads < 2 || bytes.len() < 2 * PIECE {
-            self.wait = usize::MAX;
-            return Ok(());
-        }
-        let fresh: Vec<ColumnBuilder> = sink.builders.iter().map(ColumnBuilder::fresh).collect();
-        let window = Window {
-            bytes,
-            at_end,
-            delimiter,
+        let (seen, is_all) = records.sample();
+        let threads = if is_all && seen.len() < 2 * BLOCK { 1 } else { self.threads };
+        let plan = Plan {
+            delimiter: records.delimiter,
             words: sink.words,
+            trailing: sink.trailing,
+            empty: sink.builders.iter().map(ColumnBuilder::fresh).collect(),
         };
-        let cut = |piece: usize| piece * bytes.len() / self.threads;
-        let pieces: Vec<Piece> = std::thread::scope(|scope| {
-            let (window, fresh) = (&window, &fresh);
-            let piece = move |i| {
-                let empty = fresh.iter().map(ColumnBuilder::fresh).collect();
-                window.read(window.line_after(cut(i)), cut(i + 1), empty)
+        let order = Order {
+            plan: &plan,
+            line: records.line(),
+            sink,
+            next: 0,
+            waiting: BTreeMap::new(),
+            open: Vec::new(),
+            is_over: false,
+        };
+        let (feed, order) = (Mutex::new(Feed { records, taken: 0, error: None }), Mutex::new(order));
+        std::thread::scope(|scope| {
+            let work = || {
+                while let Some((number, block)) = lock(&feed).take() {
+                    let piece = plan.read(&block);
+                    if lock(&order).add(number, block, piece) {
+                        break;
+                    }
+                }
             };
-            let others: Vec<_> = (1..self.threads)
-                .map(|i| scope.spawn(move || piece(i)))
-                .collect();
-            let first = piece(0);
-            // A thread that is lost is read again below.
-            let others = others
-                .into_iter()
-                .map(|other| other.join().unwrap_or_default());
-            std::iter::once(first).chain(others).collect()
+            (1..threads).for_each(|_| drop(scope.spawn(work)));
+            work();
         });
-        let (mut done, mut is_plain) = (0, true);
-        for (i, mut piece) in pieces.into_iter().enumerate() {
-            if done >= cut(i + 1) {
-                continue;
-            }
-            if piece.start != done {
-                piece = window.read(
-                    done,
-                    cut(i + 1),
-                    fresh.iter().map(ColumnBuilder::fresh).collect(),
-                );
-            }
-            let mut pairs = sink.builders.iter().zip(&piece.builders);
-            if !pairs.all(|(builder, added)| builder.fits(added)) {
-                is_plain = false;
-                break;
-            }
-            let pairs = sink.builders.iter_mut().zip(piece.builders);
-            pairs.for_each(|(builder, added)| builder.append(added));
-            sink.lines.append(*sink.rows, line - 1, &piece.lines);
-            *sink.rows += piece.rows;
-            (done, line) = (piece.end, line + piece.line_ends);
-            if !piece.is_plain {
-                is_plain = false;
-                break;
-            }
+        let feed = feed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = feed.error {
+            return Err(error);
         }
-        records.skip(done, line);
-        self.pause = if is_plain {
-            0
-        } else {
-            (2 * self.pause).clamp(PAUSE, MOST_PAUSE)
-        };
+        let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut rest = order.open;
+        for (block, _) in order.waiting.values() {
+            rest.extend_from_slice(block.bytes());
+        }
+        feed.records.put_back(rest, order.line);
+        let is_plain = matches!(feed.records.sample(), ([], true));
+        self.pause = if is_plain { 0 } else { (2 * self.pause).clamp(PAUSE, MOST_PAUSE) };
         self.wait = self.pause;
         Ok(())
     }
 }
 
-/// The bytes that are read at once.
-struct Window<'a> {
-    bytes: &'a [u8],
-    at_end: bool,
-    delimiter: u8,
-    words: Words<'a>,
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The records that begin in a piece of a window.
+/// Where blocks come from.
+struct Feed<'a> {
+    records: &'a mut Records,
+    taken: usize,
+    error: Option<Error>,
+}
+
+impl Feed<'_> {
+    /// The next block with its number.
+    fn take(&mut self) -> Option<(usize, Block)> {
+        let block = match self.records.take_block(BLOCK) {
+            _ if self.error.is_some() => None,
+            Ok(block) => block,
+            Err(error) => {
+                self.error = Some(error);
+                None
+            }
+        };
+        self.taken += 1;
+        block.map(|block| (self.taken - 1, block))
+    }
+}
+
+/// Where they go.
+struct Order<'a> {
+    plan: &'a Plan<'a>,
+    sink: Sink<'a>,
+    /// The number of the block that is added next.
+    next: usize,
+    /// Those that are read and come later.
+    waiting: BTreeMap<usize, (Block, Piece)>,
+    /// The start of a record that the next block goes on with.
+    open: Vec<u8>,
+    /// The line on which the next record begins.
+    line: u64,
+    /// Whether the rest is for the caller.
+    is_over: bool,
+}
+
+impl Order<'_> {
+    /// Adds a block, and those after it that wait; whether the rest is for the caller.
+    fn add(&mut self, number: usize, block: Block, piece: Piece) -> bool {
+        self.waiting.insert(number, (block, piece));
+        while !self.is_over
+            && let Some((block, piece)) = self.waiting.remove(&self.next)
+        {
+            self.next += 1;
+            if self.open.is_empty() {
+                self.append(&block, piece);
+            } else {
+                let block = block.after(&self.open);
+                self.append(&block, self.plan.read(&block));
+            }
+        }
+        self.is_over
+    }
+
+    fn append(&mut self, block: &Block, piece: Piece) {
+        let Sink { builders, lines, rows, .. } = &mut self.sink;
+        let mut pairs = builders.iter().zip(&piece.builders);
+        let fits = pairs.all(|(builder, added)| builder.fits(added));
+        let mut end = 0;
+        if fits {
+            let pairs = builders.iter_mut().zip(piece.builders);
+            pairs.for_each(|(builder, added)| builder.append(added));
+            lines.append(**rows, self.line - 1, &piece.lines);
+            **rows += piece.rows;
+            (end, self.line) = (piece.end, self.line + piece.line_ends);
+        }
+        self.open = block.bytes()[end..].to_vec();
+        self.is_over = !fits || !piece.is_plain || self.open.len() > MOST_OPEN;
+    }
+}
+
+/// How blocks are read.
+struct Plan<'a> {
+    delimiter: u8,
+    words: Words<'a>,
+    trailing: bool,
+    /// Columns without cells.
+    empty: Vec<ColumnBuilder>,
+}
+
+/// The records of a block.
 #[derive(Default)]
 struct Piece {
-    start: usize,
+    /// Bytes of them.
     end: usize,
     builders: Vec<ColumnBuilder>,
     rows: usize,
     lines: Lines,
     line_ends: u64,
-    /// Whether it ends where its records end, and not before one that is not plain.
+    /// Whether what follows is the end of the block or an open record.
     is_plain: bool,
 }
 
-impl Window<'_> {
-    /// The start of the first line at or after this byte.
-    fn line_after(&self, at: usize) -> usize {
-        let Some(before) = at.checked_sub(1) else {
-            return 0;
-        };
-        let end = self.bytes[before..].iter().position(|&byte| byte == b'\n');
-        end.map_or(self.bytes.len(), |end| before + end + 1)
-    }
-
-    /// Reads from `start` the records that begin before `limit`.
-    fn read(&self, start: usize, limit: usize, builders: Vec<ColumnBuilder>) -> Piece {
+impl Plan<'_> {
+    fn read(&self, block: &Block) -> Piece {
+        let bytes = block.bytes();
+        let text = std::str::from_utf8(bytes).unwrap_or_else(|error| {
+            std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+        });
         let mut piece = Piece {
-            start,
-            end: start,
-            builders,
+            builders: self.empty.iter().map(ColumnBuilder::fresh).collect(),
             is_plain: true,
             ..Piece::default()
         };
         let mut cells = Vec::new();
-        while piece.end < limit && piece.is_plain {
-            let rest = &self.bytes[piece.end..];
-            match scan(rest, self.delimiter, self.at_end, &mut cells) {
-                Scan::Record(length) => piece.add(&rest[..length], &cells, self.words),
+        while piece.end < bytes.len() && piece.is_plain {
+            let rest = &bytes[piece.end..];
+            let (length, lines) = match scan(rest, self.delimiter, block.is_last, &mut cells) {
+                Scan::Record(length, lines) => (length, lines),
                 Scan::Incomplete => break,
-                _ => piece.is_plain = false,
+                _ => (0, 0),
+            };
+            let record = text.get(piece.end..piece.end + length).unwrap_or_default();
+            piece.is_plain = !record.is_empty() && self.add(&mut piece, record, rest, &cells);
+            if piece.is_plain {
+                piece.line_ends += lines;
+                piece.end += length;
             }
         }
         piece
     }
-}
 
-impl Piece {
-    fn add(&mut self, record: &[u8], cells: &[Cell], words: Words<'_>) {
-        let is_blank = matches!(cells, [cell] if cell.is_blank());
-        if !is_blank {
-            if cells.len() != self.builders.len() || std::str::from_utf8(record).is_err() {
-                self.is_plain = false;
-                return;
-            }
-            for (cell, builder) in cells.iter().zip(&mut self.builders) {
-                let bytes = cell.bytes(record);
-                builder.push(std::str::from_utf8(&bytes).unwrap_or_default(), words);
-            }
-            self.lines.push(self.rows, 1 + self.line_ends);
-            self.rows += 1;
+    /// Adds a record, with which `bytes` begin, if it is plain.
+    fn add(&self, piece: &mut Piece, record: &str, bytes: &[u8], mut cells: &[Cell]) -> bool {
+        if matches!(cells, [cell] if cell.is_blank()) {
+            return true;
         }
-        self.line_ends += newlines(record, cells);
-        self.end += record.len();
+        if self.trailing
+            && let [rest @ .., last] = cells
+            && last.is_empty()
+        {
+            cells = rest;
+        }
+        if cells.len() != piece.builders.len() || record.starts_with('#') {
+            return false;
+        }
+        for (cell, builder) in cells.iter().zip(&mut piece.builders) {
+            builder.push_cell(*cell, record, bytes, self.words);
+        }
+        piece.lines.push(piece.rows, 1 + piece.line_ends);
+        piece.rows += 1;
+        true
     }
 }
 
@@ -206,13 +266,13 @@ impl Piece {
 mod tests {
     use super::*;
 
-    /// Everything that is read of a text by so many threads.
+    /// Everything that is read of a text by so many threads; record by record by none.
     fn read(text: &str, threads: usize) -> String {
         let reader = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
         let mut records = Records::new("t.csv".to_owned(), reader).unwrap();
         let mut builders = vec![ColumnBuilder::default(), ColumnBuilder::default()];
         let (mut lines, mut rows, mut odd) = (Lines::default(), 0, Vec::new());
-        let mut windows = Windows::with_threads(threads);
+        let mut blocks = Blocks::with_threads(threads);
         while let Some(record) = records.next().unwrap() {
             let line = record.line;
             match record.lossy().as_slice() {
@@ -231,8 +291,11 @@ mod tests {
                 lines,
                 rows,
                 words,
+                trailing: false,
             };
-            windows.advance(&mut records, sink).unwrap();
+            if threads > 0 {
+                blocks.advance(&mut records, sink).unwrap();
+            }
         }
         let columns: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
         format!("{rows} {odd:?} {lines:?} {columns:?}")
@@ -244,15 +307,16 @@ mod tests {
         let row = |i: usize| match i % 1000 {
             7 => format!("{i},\"several\nlines, {i} \"\"quoted\"\"\"\n"),
             300 if i % 3000 == 300 => format!("{i},\"{}\"\n", "1,2\n".repeat(300_000)),
+            8 => format!("{i},5.25\" disk\n"),
             500 => "\n".to_owned(),
             501 if i > 60_000 => format!("{i}, \"{long}\" \r\n"),
             900 if i % 20_000 == 900 => "1,2,3\n".to_owned(),
             _ => format!("{i}.50,{}\n", i % 13),
         };
         let text: String = (0..90_000).map(row).collect();
-        assert!(text.len() > 20 * PIECE);
-        let expected = read(&text, 1);
-        for threads in [2, 3, 7] {
+        assert!(text.len() > 20 * BLOCK);
+        let expected = read(&text, 0);
+        for threads in [1, 2, 3, 7] {
             assert!(read(&text, threads) == expected, "{threads} threads");
         }
     }

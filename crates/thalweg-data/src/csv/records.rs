@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::io::BufRead;
 
+use memchr::{memchr, memchr_iter, memrchr};
+
 use crate::error::{Error, Location, Result, quote};
 
 /// A record (a line, or several where a quoted cell holds newlines) may have at most this many
@@ -11,12 +13,16 @@ use crate::error::{Error, Location, Result, quote};
 pub const MAX_RECORD: usize = 64 << 20;
 /// How much is read before the dialect is decided.
 pub const SAMPLE: usize = 1 << 18;
+/// As many lines are read before.
+const LINES: usize = 20;
+/// Lines that are longer are left to whom reads record by record.
+const MOST_BLOCK: usize = 16 << 20;
 
 /// A cell as a range of bytes in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cell {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     /// Whether quotes inside are doubled and must be undone.
     escaped: bool,
     quoted: bool,
@@ -25,8 +31,8 @@ pub struct Cell {
 /// What [`scan`] found at the beginning of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Scan {
-    /// A record of that many bytes, newline included.
-    Record(usize),
+    /// A record of that many bytes, newline included, and of that many lines.
+    Record(usize, u64),
     /// The record continues beyond the bytes.
     Incomplete,
     /// The quote at this byte, in this cell, is never closed.
@@ -35,28 +41,42 @@ pub enum Scan {
     AfterQuote(usize, usize),
 }
 
-/// Cuts the first record of `bytes` into `cells`. Where the delimiter is a space, any white space
-/// is one.
+/// Cuts the first record of `bytes` into `cells`. Where the delimiter is a space, any white space is
+/// one.
 pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) -> Scan {
+    match delimiter {
+        b' ' => scan_until(&Ends::new([b' ', b'\n', b'\r', b'\t']), bytes, b' ', at_end, cells),
+        _ => scan_until(&Ends::new([delimiter, b'\n', b'\r']), bytes, delimiter, at_end, cells),
+    }
+}
+
+fn scan_until<const N: usize>(
+    ends: &Ends<N>,
+    bytes: &[u8],
+    delimiter: u8,
+    at_end: bool,
+    cells: &mut Vec<Cell>,
+) -> Scan {
     cells.clear();
     let blank =
         |i: usize| matches!(bytes.get(i), Some(&b) if b == b' ' || (b == b'\t' && b != delimiter));
     let is_spaced = delimiter == b' ';
-    let is_end =
-        |&b: &u8| b == delimiter || matches!(b, b'\n' | b'\r') || (is_spaced && b == b'\t');
-    let mut i = 0;
+    let (mut i, mut has_quotes) = (0, false);
     loop {
-        while blank(i) {
+        // Most cells begin with neither blanks nor a quote.
+        let is_plain = bytes.get(i).is_some_and(|&byte| byte > b'"');
+        while !is_plain && blank(i) {
             i += 1;
         }
         let start = i;
-        if bytes.get(i) == Some(&b'"') {
-            match quoted(bytes, start, at_end) {
-                Some(cell) => cells.push(cell),
+        if !is_plain && bytes.get(i) == Some(&b'"') {
+            has_quotes = true;
+            let (cell, end) = match quoted(bytes, start, at_end) {
+                Some(found) => found,
                 None if at_end => return Scan::Unterminated(start, cells.len()),
                 None => return Scan::Incomplete,
-            }
-            let end = cells[cells.len() - 1].end + 1;
+            };
+            cells.push(cell);
             i = end;
             while blank(i) {
                 i += 1;
@@ -68,20 +88,12 @@ pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) ->
                 Some(_) => return Scan::AfterQuote(i, cells.len() - 1),
             }
         } else {
-            i = bytes[i..]
-                .iter()
-                .position(is_end)
-                .map_or(bytes.len(), |n| i + n);
+            i = ends.first(bytes, i);
             let mut end = i;
             while end > start && blank(end - 1) {
                 end -= 1;
             }
-            cells.push(Cell {
-                start,
-                end,
-                escaped: false,
-                quoted: false,
-            });
+            cells.push(Cell::new(start, end));
         }
         if is_spaced && blank(i) {
             // White space before the end of a line is no delimiter.
@@ -91,23 +103,62 @@ pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) ->
                 .count();
             i -= usize::from(!matches!(bytes.get(i), None | Some(b'\n' | b'\r')));
         }
-        match (bytes.get(i), bytes.get(i + 1)) {
-            (None, _) if at_end => return Scan::Record(i),
-            (None, _) => return Scan::Incomplete,
-            (Some(b'\n'), _) => return Scan::Record(i + 1),
-            (Some(b'\r'), Some(b'\n')) => return Scan::Record(i + 2),
-            (Some(b'\r'), None) if !at_end => return Scan::Incomplete,
-            (Some(b'\r'), _) => return Scan::Record(i + 1),
-            _ => i += 1,
-        }
+        let length = match bytes.get(i) {
+            Some(b'\n') => i + 1,
+            Some(b'\r') => match bytes.get(i + 1) {
+                Some(b'\n') => i + 2,
+                None if !at_end => return Scan::Incomplete,
+                _ => i + 1,
+            },
+            Some(_) => {
+                i += 1;
+                continue;
+            }
+            None if at_end => i,
+            None => return Scan::Incomplete,
+        };
+        let inside = if has_quotes { memchr_iter(b'\n', &bytes[..i]).count() } else { 0 };
+        return Scan::Record(length, 1 + inside as u64);
     }
 }
 
-/// The cell that the quote at `start` opens; none where it is not seen to close.
-fn quoted(bytes: &[u8], start: usize, at_end: bool) -> Option<Cell> {
+/// The bytes that end a cell without quotes, each in all eight bytes of a word.
+struct Ends<const N: usize>([u64; N]);
+
+impl<const N: usize> Ends<N> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+
+    fn new(bytes: [u8; N]) -> Self {
+        Self(bytes.map(|byte| Self::ONES * u64::from(byte)))
+    }
+
+    /// The first of them from `from` on; the end of `bytes` where there is none. Eight bytes at a
+    /// time: of a word, `(x - 1…1) & !x` has the highest bit of the first byte that is 0.
+    #[inline]
+    fn first(&self, bytes: &[u8], from: usize) -> usize {
+        let mut i = from;
+        while let Some(word) = bytes.get(i..).and_then(<[u8]>::first_chunk) {
+            let word = u64::from_le_bytes(*word);
+            let zeros = |x: u64| x.wrapping_sub(Self::ONES) & !x;
+            let found = self.0.iter().fold(0, |found, end| found | zeros(word ^ end));
+            let found = found & (Self::ONES << 7);
+            if found != 0 {
+                return i + found.trailing_zeros() as usize / 8;
+            }
+            i += 8;
+        }
+        let is_end = |byte: &u8| self.0.iter().any(|end| *byte == *end as u8);
+        let rest = bytes.get(i..).unwrap_or_default();
+        i + rest.iter().position(is_end).unwrap_or(rest.len())
+    }
+}
+
+/// The cell that the quote at `start` opens, and the byte after its closing quote; none where it is
+/// not seen to close.
+fn quoted(bytes: &[u8], start: usize, at_end: bool) -> Option<(Cell, usize)> {
     let (mut i, mut escaped) = (start + 1, false);
     loop {
-        i += bytes[i..].iter().position(|&b| b == b'"')? + 1;
+        i += memchr(b'"', &bytes[i..])? + 1;
         match bytes.get(i) {
             Some(b'"') => {
                 escaped = true;
@@ -117,15 +168,21 @@ fn quoted(bytes: &[u8], start: usize, at_end: bool) -> Option<Cell> {
             _ => break,
         }
     }
-    Some(Cell {
-        start: start + 1,
-        end: i - 1,
-        escaped,
-        quoted: true,
-    })
+    let cell = Cell::new(start + 1, i - 1);
+    Some((Cell { escaped, quoted: true, ..cell }, i))
 }
 
 impl Cell {
+    fn new(start: usize, end: usize) -> Self {
+        // Callers give up on longer records.
+        let [start, end] = [start, end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        Self { start, end, escaped: false, quoted: false }
+    }
+
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
     /// Whether there is nothing in it, not even quotes.
     pub fn is_blank(self) -> bool {
         self.start == self.end && !self.quoted
@@ -138,7 +195,7 @@ impl Cell {
 
     /// The bytes of the cell, quotes undone.
     pub fn bytes(self, record: &[u8]) -> Cow<'_, [u8]> {
-        let raw = &record[self.start..self.end];
+        let raw = &record[self.range()];
         if !self.escaped {
             return Cow::Borrowed(raw);
         }
@@ -152,6 +209,23 @@ impl Cell {
         }
         Cow::Owned(bytes)
     }
+
+    /// Its bytes in `bytes`, which begin with its record, and what follows; and how many are its own.
+    #[inline]
+    pub fn with_rest(self, bytes: &[u8]) -> (&[u8], usize) {
+        let rest = bytes.get(self.start as usize..).unwrap_or_default();
+        (rest, (self.end - self.start) as usize)
+    }
+
+    /// The text of the cell, quotes undone.
+    #[inline]
+    pub fn text(self, record: &str) -> Cow<'_, str> {
+        let raw = record.get(self.range()).unwrap_or_default();
+        match self.escaped {
+            false => Cow::Borrowed(raw),
+            true => Cow::Owned(raw.replace("\"\"", "\"")),
+        }
+    }
 }
 
 /// Reads records one after the other through a buffer that grows only for a long record.
@@ -160,7 +234,7 @@ pub struct Records {
     pub file: String,
     /// Between cells; may be changed before the first record is read.
     pub delimiter: u8,
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     buffer: Vec<u8>,
     start: usize,
     at_end: bool,
@@ -183,14 +257,14 @@ pub struct Record<'a> {
 impl Record<'_> {
     /// Whether it is a blank line.
     pub fn is_blank(&self) -> bool {
-        matches!(self.cells, [cell] if cell.start == cell.end && !cell.quoted)
+        matches!(self.cells, [cell] if cell.is_blank())
     }
 
     /// Whether its first cell begins as a comment.
     pub fn is_comment(&self) -> bool {
         self.cells
             .first()
-            .is_some_and(|cell| self.bytes.get(cell.start) == Some(&b'#'))
+            .is_some_and(|cell| self.bytes.get(cell.start as usize) == Some(&b'#'))
     }
 
     /// The cells as text; invalid UTF-8 is replaced.
@@ -202,7 +276,7 @@ impl Record<'_> {
 
 impl Records {
     /// Starts reading, past a byte order mark.
-    pub fn new(file: String, reader: Box<dyn BufRead>) -> Result<Self> {
+    pub fn new(file: String, reader: Box<dyn BufRead + Send>) -> Result<Self> {
         let mut records = Self {
             file,
             delimiter: b',',
@@ -215,6 +289,13 @@ impl Records {
             keeps_blank: false,
         };
         records.fill(SAMPLE)?;
+        // Wide tables have long lines.
+        while !records.at_end
+            && records.buffer.len() < MOST_BLOCK
+            && memchr_iter(b'\n', &records.buffer).count() < LINES
+        {
+            records.fill(records.buffer.len())?;
+        }
         if records.buffer.contains(&0) {
             let location = Location::file(records.file);
             return Err(Error::invalid(
@@ -239,6 +320,7 @@ impl Records {
         self.buffer.drain(..self.start);
         self.start = 0;
         let want = self.buffer.len() + more;
+        self.buffer.reserve(more);
         while self.buffer.len() < want && !self.at_end {
             let bytes = match self.reader.fill_buf() {
                 Ok(bytes) => bytes,
@@ -253,25 +335,39 @@ impl Records {
         Ok(())
     }
 
-    /// The bytes after the last record, at least so many if the file has them, and whether they
-    /// are all.
-    pub fn window(&mut self, bytes: usize) -> Result<(&[u8], bool)> {
-        let rest = self.buffer.len() - self.start;
-        if rest < bytes && !self.at_end {
-            self.fill(bytes - rest)?;
+    /// Takes about so many bytes, up to the end of a line where by the number of quotes no cell is
+    /// open, or of the file; none where a line is too long.
+    pub fn take_block(&mut self, size: usize) -> Result<Option<Block>> {
+        let mut wanted = size;
+        loop {
+            let rest = self.buffer.len() - self.start;
+            if rest < wanted && !self.at_end {
+                self.fill(wanted - rest)?;
+            }
+            let bytes = &self.buffer[self.start..];
+            let end = if self.at_end { bytes.len() } else { line_end(bytes) };
+            if end > 0 {
+                let carried = self.buffer.split_off(self.start + end);
+                let bytes = std::mem::replace(&mut self.buffer, carried);
+                let start = std::mem::take(&mut self.start);
+                return Ok(Some(Block { bytes, start, is_last: self.at_end }));
+            }
+            if self.at_end || wanted > MOST_BLOCK {
+                return Ok(None);
+            }
+            wanted *= 4;
         }
-        Ok(self.sample())
+    }
+
+    /// Goes on with bytes that were taken, from this line on.
+    pub fn put_back(&mut self, mut bytes: Vec<u8>, line: u64) {
+        bytes.extend_from_slice(&self.buffer[self.start..]);
+        (self.buffer, self.start, self.line) = (bytes, 0, line);
     }
 
     /// The line on which the next record begins.
     pub fn line(&self) -> u64 {
         self.line
-    }
-
-    /// Leaves out records of so many bytes, up to this line.
-    pub fn skip(&mut self, bytes: usize, line: u64) {
-        self.start += bytes;
-        self.line = line;
     }
 
     /// Skips lines, whatever they hold.
@@ -328,13 +424,12 @@ impl Records {
                     let found = format!("{} after a closing quote", quote(&after));
                     return Err(self.quote_error(at, cell, &found, "the next cell or line"));
                 }
-                Scan::Record(length) => {
+                Scan::Record(length, lines) => {
                     let line = self.line;
                     let range = self.start..self.start + length;
                     self.start += length;
-                    self.line += newlines(&self.buffer[range.clone()], &self.cells);
-                    let blank =
-                        matches!(self.cells.as_slice(), [c] if !c.quoted && c.start == c.end);
+                    self.line += lines;
+                    let blank = matches!(self.cells.as_slice(), [cell] if cell.is_blank());
                     if !blank || self.keeps_blank {
                         return Ok(Some(Record {
                             line,
@@ -356,14 +451,38 @@ impl Records {
     }
 }
 
-/// Lines that a record takes: one, and the newlines inside quoted cells.
-pub fn newlines(record: &[u8], cells: &[Cell]) -> u64 {
-    let inside = |cell: &&Cell| cell.quoted;
-    let count = |cell: &Cell| {
-        let bytes = &record[cell.start..cell.end];
-        bytes.iter().filter(|&&b| b == b'\n').count() as u64
-    };
-    1 + cells.iter().filter(inside).map(count).sum::<u64>()
+/// Bytes that were taken from a file.
+pub struct Block {
+    bytes: Vec<u8>,
+    start: usize,
+    /// Whether the file has no more.
+    pub is_last: bool,
+}
+
+impl Block {
+    /// What is taken.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// The block that begins with `before`.
+    pub fn after(&self, before: &[u8]) -> Self {
+        Self { bytes: [before, self.bytes()].concat(), start: 0, is_last: self.is_last }
+    }
+}
+
+/// Behind the last line end before which the number of quotes is even; 0 where there is none.
+fn line_end(bytes: &[u8]) -> usize {
+    let mut quotes = memchr_iter(b'"', bytes).count();
+    let mut end = bytes.len();
+    while let Some(at) = memrchr(b'\n', &bytes[..end]) {
+        quotes -= memchr_iter(b'"', &bytes[at..end]).count();
+        if quotes.is_multiple_of(2) {
+            return at + 1;
+        }
+        end = at;
+    }
+    0
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::layout::{Layout, is_units, preamble};
 use super::records::{Record, Records};
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::options::ReadOptions;
+use crate::table::number_text;
 
 /// What is known before the first row; the records go on with it.
 pub struct Start {
@@ -23,6 +24,13 @@ pub struct Start {
     pub decimal: Option<char>,
     /// What was skipped.
     pub notes: Vec<Note>,
+}
+
+impl Start {
+    /// Cells of most rows, where there are enough to tell.
+    pub fn cells(&self) -> Option<usize> {
+        self.width.map(|width| width - usize::from(self.trailing))
+    }
 }
 
 /// The words for "missing" of the options.
@@ -77,12 +85,22 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         .and_then(|text| dialect::first_record(&text, delimiter))
         .filter(|names| names.len() > 1 && Some(names.len()) == layout.width);
     let units = header && is_units(sample, complete, delimiter, words);
-    let decimal = dialect::has_decimal_commas(sample, complete, delimiter).then_some(',');
+    let (decimal, grouped) = dialect::decimal_sign(sample, complete, delimiter);
+    let is_said = options.decimal.is_some() || options.thousands.is_some();
+    if let Some(cell) = grouped.filter(|_| !is_said && options.columns.is_empty()) {
+        let number = cell.parse().map_or_else(|_| cell.clone(), number_text);
+        let text = format!("{file}: {} is read as {number}", quote(&cell));
+        let remedy = "set `data.read.thousands` to . if the points stand between thousands";
+        notes.push(Note::warning(format!("{text}; {remedy}")));
+    }
     let trailing = layout.trailing && options.names.is_empty();
     let given = (!options.names.is_empty()).then(|| options.names.clone());
     let mut names = given.or(commented);
     if header && let Some(record) = records.next()? {
         let found = header_names(&record, &file, row_names, trailing, layout.width)?;
+        if names.is_none() {
+            check_unique(&found, &file.clone().line(record.line))?;
+        }
         let names = names.get_or_insert_with(|| found.clone());
         if row_names {
             let text = "the header has a name less than there are columns: the first column has the names of the rows";
@@ -178,7 +196,6 @@ fn header_names(
             *name = number;
         }
     }
-    check_unique(&names, &location)?;
     Ok(names)
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::Result;
+use crate::reading::writer_of;
 use crate::table::{Column, ColumnData, Table, number_text};
 
 /// The table with a line of names; cells between commas, or tabs for `.tsv`. A block is a column
@@ -27,10 +28,11 @@ pub fn write(table: &Table, ending: &str) -> Result<Vec<u8>> {
         }
     }
     lines.end();
+    let columns: Vec<_> = table.columns.iter().map(|column| (column, date_writer(column))).collect();
     for row in 0..table.rows {
-        for column in &table.columns {
+        for (column, date) in &columns {
             let width = width(column);
-            (0..width).for_each(|i| lines.cell(&value(column, row * width + i)));
+            (0..width).for_each(|i| lines.cell(&value(column, *date, row * width + i)));
         }
         lines.end();
     }
@@ -44,15 +46,24 @@ fn width(column: &Column) -> usize {
     }
 }
 
+/// How the dates of a column are written.
+pub fn date_writer(column: &Column) -> fn(f64) -> String {
+    match &column.data {
+        ColumnData::Time(times) => writer_of(times),
+        _ => number_text,
+    }
+}
+
 /// The text of a value, empty where it is missing.
-fn value(column: &Column, at: usize) -> Cow<'_, str> {
+fn value(column: &Column, date: fn(f64) -> String, at: usize) -> Cow<'_, str> {
     match &column.data {
         ColumnData::Text(text) => {
             let level = text.levels.get(text.codes[at] as usize);
             Cow::Borrowed(level.map_or("", String::as_str))
         }
         ColumnData::Numeric(numbers) => number(numbers[at]),
-        ColumnData::Time(_) => Cow::Owned(column.text(at).unwrap_or_default()),
+        ColumnData::Time(times) if times[at].is_nan() => Cow::Borrowed(""),
+        ColumnData::Time(times) => Cow::Owned(date(times[at])),
         ColumnData::Block(block) => number(block.value(at)),
     }
 }

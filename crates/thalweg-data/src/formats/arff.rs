@@ -3,10 +3,12 @@
 use thalweg_core::registry::Description;
 
 use super::format::Format;
+use crate::csv::start::counted;
 use crate::error::{Error, Location, Result, did_you_mean, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::reading::{DateOrder, ReadAs, Reading};
 use crate::table::{Lines, Table};
 use crate::text_lines::TextLines;
 use crate::typed::{self, TypedColumn};
@@ -52,17 +54,19 @@ struct Attribute {
 enum Kind {
     Number,
     Text,
+    /// Dates with their parts in this order.
+    Date(DateOrder),
     /// One of these values.
     Nominal(Vec<String>),
 }
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     let file = input.file.clone();
-    let mut text = TextLines::new(input);
+    let mut text = TextLines::new(input.text(options)?);
     let attributes = header(&mut text)?;
     let column = |attribute: &Attribute| match attribute.kind {
         Kind::Number => TypedColumn::missing(0),
-        Kind::Text | Kind::Nominal(_) => TypedColumn::text(),
+        Kind::Text | Kind::Date(_) | Kind::Nominal(_) => TypedColumn::text(),
     };
     let mut columns: Vec<TypedColumn> = attributes.iter().map(column).collect();
     let (mut lines, mut rows) = (Lines::default(), 0);
@@ -70,7 +74,9 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         if line.starts_with('%') {
             continue;
         }
-        let cells = cells(line).and_then(|cells| row(cells, &attributes));
+        // Weka reads white space as a comma; here tabs alone, where no comma is.
+        let delimiter = if line.contains([',', '{']) { ',' } else { '\t' };
+        let cells = cells(line, delimiter).and_then(|cells| row(cells, &attributes));
         let cells = cells.map_err(|fault| fault.at(text.location()))?;
         for ((cell, column), attribute) in cells.iter().zip(&mut columns).zip(&attributes) {
             let pushed = push(cell.as_deref(), column, attribute, &options.missing);
@@ -79,15 +85,48 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         lines.push(rows, text.number());
         rows += 1;
     }
+    let readings = attributes.iter().filter_map(|attribute| {
+        Some((attribute.name.clone(), attribute.kind.reading()?))
+    });
+    let readings = readings.collect();
     let names = attributes.into_iter().map(|attribute| attribute.name);
     let (columns, note) = typed::finish(names.zip(columns).collect());
     let mut train = Table::without_lines(file, rows, columns);
-    train.lines = Some(lines);
+    (train.lines, train.readings, train.has_types) = (Some(lines), readings, true);
     Ok(Loaded {
         train,
         test: None,
         notes: note.into_iter().collect(),
     })
+}
+
+impl Kind {
+    /// How the column is read because the header says so.
+    fn reading(&self) -> Option<Reading> {
+        let why = "the @attribute says so";
+        match self {
+            Kind::Number | Kind::Text => None,
+            Kind::Nominal(_) => Some(Reading::of(ReadAs::Text, why)),
+            Kind::Date(order) => {
+                let order = Some(*order);
+                Some(Reading { order, ..Reading::of(ReadAs::Dates, why) })
+            }
+        }
+    }
+
+    /// Dates of a pattern such as `"dd/MM/yy"`; without one the year comes first. A pattern without
+    /// day or year makes texts.
+    fn date(pattern: &str) -> Self {
+        let place = |letter| pattern.find(letter);
+        let order = match (place('y'), place('M'), place('d')) {
+            _ if pattern.is_empty() => DateOrder::Ymd,
+            (Some(year), Some(month), Some(day)) if year < month && month < day => DateOrder::Ymd,
+            (Some(year), Some(month), Some(day)) if day < month && month < year => DateOrder::Dmy,
+            (Some(year), Some(month), Some(day)) if month < day && day < year => DateOrder::Mdy,
+            _ => return Kind::Text,
+        };
+        Kind::Date(order)
+    }
 }
 
 /// What is wrong with a line.
@@ -161,11 +200,12 @@ fn attribute(text: &str) -> Result<Attribute, Fault> {
                 .strip_prefix('{')
                 .and_then(|kind| kind.strip_suffix('}'));
             let inside = inside.ok_or_else(|| Fault::new(quote(kind), "values in braces"))?;
-            let values = cells(inside)?.into_iter().map(|cell| cell.text);
+            let values = cells(inside, ',')?.into_iter().map(|cell| cell.text);
             Kind::Nominal(values.collect())
         }
         "numeric" | "real" | "integer" => Kind::Number,
-        "string" | "date" => Kind::Text,
+        "string" => Kind::Text,
+        "date" => Kind::date(kind[word.len()..].trim().trim_matches(['"', '\''])),
         _ => {
             let expected = "numeric, real, integer, string, date or {VALUE,…}";
             return Err(Fault::new(format!("the type {}", quote(word)), expected));
@@ -180,19 +220,19 @@ struct Cell {
     quoted: bool,
 }
 
-/// Cuts a line at its commas.
-fn cells(line: &str) -> Result<Vec<Cell>, Fault> {
+/// Cuts a line at its delimiters.
+fn cells(line: &str, delimiter: char) -> Result<Vec<Cell>, Fault> {
     let mut cells = Vec::new();
     let mut rest = line.trim();
     loop {
         let cell = match rest.chars().next() {
             Some(quote @ ('\'' | '"')) => {
                 let (text, after) = quoted(&rest[1..], quote)?;
-                rest = after.trim_start();
+                rest = after.trim_start_matches(' ');
                 Cell { text, quoted: true }
             }
             _ => {
-                let end = rest.find(',').unwrap_or(rest.len());
+                let end = rest.find(delimiter).unwrap_or(rest.len());
                 let text = rest[..end].trim().to_owned();
                 rest = &rest[end..];
                 Cell {
@@ -202,8 +242,9 @@ fn cells(line: &str) -> Result<Vec<Cell>, Fault> {
             }
         };
         cells.push(cell);
-        match rest.strip_prefix(',') {
-            Some(after) => rest = after.trim_start(),
+        match rest.strip_prefix(delimiter) {
+            // Between tabs a cell may be empty.
+            Some(after) => rest = after.trim_start_matches(' '),
             None if rest.is_empty() => return Ok(cells),
             None => {
                 let found = format!("{} after a closing quote", quote(rest));
@@ -252,7 +293,7 @@ fn row(mut cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<Stri
         return Err(fault);
     }
     if cells.len() != attributes.len() {
-        let found = format!("{} cells", cells.len());
+        let found = counted(cells.len(), "cell");
         return Err(Fault::new(
             found,
             format!("{}, one for each @attribute", attributes.len()),
@@ -269,7 +310,7 @@ fn sparse_row(cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<S
     // What is left out is 0, or the first value of its attribute.
     let absent = |attribute: &Attribute| match &attribute.kind {
         Kind::Nominal(values) => values.first().cloned(),
-        Kind::Number | Kind::Text => Some("0".to_owned()),
+        Kind::Number | Kind::Text | Kind::Date(_) => Some("0".to_owned()),
     };
     let mut row: Vec<Option<String>> = attributes.iter().map(absent).collect();
     let count = cells.len();
@@ -295,7 +336,7 @@ fn sparse_row(cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<S
                 format!("an index from 0 to {last} and a value"),
             ));
         };
-        let mut inner = self::cells(rest)?.into_iter();
+        let mut inner = self::cells(rest, ',')?.into_iter();
         *place = inner.next().and_then(value);
     }
     Ok(row)
@@ -323,7 +364,7 @@ fn push(
             fault.remedy = did_you_mean(text, values.iter().map(String::as_str));
             return Err(fault);
         }
-        Kind::Nominal(_) | Kind::Text => column.push_text(text),
+        Kind::Nominal(_) | Kind::Text | Kind::Date(_) => column.push_text(text),
     }
     Ok(())
 }
@@ -374,6 +415,23 @@ mod tests {
         // A nominal 5 is a text.
         assert_eq!(loaded.train.columns[1].kind(), crate::Kind::Categorical);
         assert_eq!(loaded.train.cell(1, "kind").line, Some(11));
+    }
+
+    #[test]
+    fn declared_types_hold_against_what_cells_look_like() {
+        let header = "@relation t\n@attribute store {308,652}\n@attribute day date \"dd/MM/yy\"\n\
+            @attribute zip string\n@attribute x real\n@data\n";
+        let load = |rows: &str| {
+            let input = Input::bytes("t.arff", format!("{header}{rows}").into_bytes())?;
+            crate::read_input(input, &ReadOptions::default())
+        };
+        let loaded = load("308,\"02/03/21\",10014,1\n652\t'05/03/21'\t10015\t2\n").unwrap();
+        assert_eq!(cells(&loaded), [row(&["308", "2021-03-02", "10014", "1"]), row(&["652", "2021-03-05", "10015", "2"])]);
+        let kinds: Vec<crate::Kind> = loaded.train.columns.iter().map(|column| column.kind()).collect();
+        use crate::Kind::{Categorical, Date, Numeric};
+        assert_eq!(kinds, [Categorical, Date, Categorical, Numeric]);
+        let message = load("308,\"02/13/21\",a,1\n308,\"02/03/21\",a,1\n").unwrap_err().to_string();
+        assert!(message.starts_with("t.arff:7: column \"day\": found \"02/13/21\", expected a date"), "{message}");
     }
 
     #[test]

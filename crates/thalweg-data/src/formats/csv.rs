@@ -1,22 +1,18 @@
 //! Delimited text: CSV, TSV and their relatives.
 
-use std::io::{BufRead, BufReader};
-
-use encoding_rs::Encoding;
-use encoding_rs_io::DecodeReaderBytesBuilder;
 use thalweg_core::registry::Description;
 
 use super::format::Format;
 use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::layout::is_total;
-use crate::csv::parallel::{Sink, Windows};
+use crate::csv::parallel::{Blocks, Sink};
 use crate::csv::records::{Record, Records};
 use crate::csv::start::{Start, check_unique, count_error, counted, numbered, start, words};
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::table::{Column, Lines, Table};
+use crate::table::{Column, ColumnData, Lines, Table};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -37,11 +33,8 @@ pub static FORMAT: Format = Format {
 };
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let reader = match &options.encoding {
-        Some(label) => decoded(input.reader, label)?,
-        None => input.reader,
-    };
-    let mut records = Records::new(input.file, reader)?;
+    let input = input.text(options)?;
+    let mut records = Records::new(input.file, input.reader)?;
     let start = start(&mut records, options)?;
     records.keeps_blank = start.names.as_ref().is_some_and(|names| names.len() == 1);
     let mut rows = Rows {
@@ -54,12 +47,12 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         comments: 0,
         blank: Vec::new(),
     };
-    let mut windows = Windows::new();
+    let mut blocks = Blocks::new();
     while let Some(record) = records.next()? {
         rows.add(record)?;
         records.keeps_blank |= rows.builders.len() == 1;
         if rows.builders.len() > 1 {
-            windows.advance(&mut records, rows.sink())?;
+            blocks.advance(&mut records, rows.sink())?;
         }
     }
     rows.finish()
@@ -92,7 +85,7 @@ impl Rows<'_> {
             record.cells = cells;
         }
         let cells = record.cells.len();
-        if record.is_comment() && self.start.width.is_some_and(|width| width != cells) {
+        if record.is_comment() && self.start.cells().is_some_and(|width| width != cells) {
             self.comments += 1;
             return Ok(());
         }
@@ -137,14 +130,15 @@ impl Rows<'_> {
             lines: &mut self.lines,
             rows: &mut self.count,
             words: words(self.options),
+            trailing: self.start.trailing,
         }
     }
 
     /// Empty columns for the cells of the first row, and their names where there are none yet.
     fn begin(&mut self, record: &Record<'_>) -> Result<()> {
         let (cells, start, options) = (record.cells.len(), &mut self.start, self.options);
-        let width = start.width.map(|width| width - usize::from(start.trailing));
-        if let (None, Some(width)) = (&start.names, width.filter(|width| *width != cells)) {
+        let width = start.cells().filter(|width| *width != cells);
+        if let (None, Some(width)) = (&start.names, width) {
             return Err(count_error(
                 &self.file,
                 record,
@@ -195,31 +189,24 @@ impl Rows<'_> {
     }
 }
 
-/// The bytes of a text in another encoding, as UTF-8.
-fn decoded(reader: Box<dyn BufRead>, label: &str) -> Result<Box<dyn BufRead>> {
-    let Some(encoding) = Encoding::for_label(label.as_bytes()) else {
-        let expected = "an encoding such as utf-8, latin1, windows-1252 or shift_jis";
-        return Err(Error::invalid(
-            Location::field("data.read.encoding"),
-            quote(label),
-            expected,
-        ));
-    };
-    let decoder = DecodeReaderBytesBuilder::new()
-        .encoding(Some(encoding))
-        .build(reader);
-    Ok(Box::new(BufReader::with_capacity(1 << 16, decoder)))
-}
-
+/// Sums and means may be rounded.
+const ROUNDING: f64 = 0.005;
 const CHECK: &str = "check this line for missing or extra delimiters and quotes";
 
-/// The table without a last row of sums.
+/// The table without a last row of sums or means: one that is called so, and is so in some column.
 fn without_total(table: Table) -> (Table, Option<Note>) {
     let last = table.rows - 1;
     let cells: Vec<String> = (table.columns.iter())
         .map(|column| column.text(last).unwrap_or_default())
         .collect();
-    if last == 0 || cells.len() < 2 || !is_total(&cells) {
+    if last < 2 || cells.len() < 2 || !is_total(&cells) {
+        return (table, None);
+    }
+    let is_sum = |column: &Column| match &column.data {
+        ColumnData::Numeric(numbers) => is_sum_or_mean(&numbers[..last], numbers[last]),
+        _ => false,
+    };
+    if !table.columns.iter().any(is_sum) {
         return (table, None);
     }
     let place = table.line_of(last);
@@ -233,6 +220,14 @@ fn without_total(table: Table) -> (Table, Option<Note>) {
     );
     let rows: Vec<usize> = (0..last).collect();
     (table.keep(&rows), Some(Note::warning(text)))
+}
+
+/// Whether a number is the sum or the mean of others, as far as it is written.
+fn is_sum_or_mean(numbers: &[f64], total: f64) -> bool {
+    let present = || numbers.iter().filter(|x| !x.is_nan());
+    let sum: f64 = present().sum();
+    let is = |value: f64| (total - value).abs() <= ROUNDING * value.abs();
+    present().count() > 1 && sum != 0.0 && (is(sum) || is(sum / present().count() as f64))
 }
 
 /// Adds the cells of a record to its columns.

@@ -217,9 +217,9 @@ fn decode_all(files: &[Found]) -> Result<Vec<Image>> {
 }
 
 fn decode(file: &str, bytes: &[u8]) -> Result<Image> {
-    Image::decode(bytes).map_err(|why| {
-        let error = Error::invalid(Location::file(file), why, "a PNG or JPEG image");
-        error.remedy("remove it or save it again")
+    Image::decode(bytes).map_err(|fault| {
+        let location = Location::file(file);
+        Error::invalid(location, fault.to_string(), "a PNG or JPEG image").remedy(fault.remedy())
     })
 }
 

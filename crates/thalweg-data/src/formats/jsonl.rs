@@ -1,23 +1,23 @@
 //! JSON lines: an object a row; also one array of objects.
 
+mod rows;
 mod write;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use thalweg_core::dataset::Values;
 use thalweg_core::registry::Description;
 
 use super::format::Format;
-use crate::error::{Error, Location, Result};
+use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
 use crate::loaded::Loaded;
-use crate::options::ReadOptions;
-use crate::table::{Block, Column, ColumnData, Lines, Table};
+use crate::options::{ExpectedColumns, ReadOptions};
+use crate::table::{Column, Lines};
 use crate::text_lines::TextLines;
-use crate::typed::{self, TypedColumn};
+use crate::typed::TypedColumn;
+use rows::{Fault, Rows};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -53,17 +53,10 @@ pub static FORMAT: Format = Format {
     },
 };
 
-/// Absent cells are missing ones; this many of them for one that is there are no table.
-const MAX_SPARSITY: usize = 100;
-/// So many are always allowed.
-const FREE_CELLS: usize = 10_000_000;
-
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
+    let input = input.text(options)?;
     let file = input.file.clone();
-    let mut rows = Rows {
-        missing: &options.missing,
-        ..Rows::default()
-    };
+    let mut rows = Rows::new(&options.missing);
     let head = input
         .head
         .strip_prefix(b"\xef\xbb\xbf")
@@ -72,7 +65,30 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         true => read_array(input, &mut rows).map(|()| None)?,
         false => Some(read_lines(input, &mut rows)?),
     };
-    rows.into_loaded(file, lines)
+    let mut loaded = rows.into_loaded(file, lines)?;
+    if let Some(expected) = &options.expected {
+        fill_up(&mut loaded, expected);
+    }
+    Ok(loaded)
+}
+
+/// Adds the columns whose key no row has, as missing values; not where there are other keys, of
+/// which one may be misspelled.
+fn fill_up(loaded: &mut Loaded, expected: &ExpectedColumns) {
+    let Loaded { train, notes, .. } = loaded;
+    if !train.names().all(|name| expected.names.iter().any(|known| known == name)) {
+        return;
+    }
+    let is_absent = |name: &&String| train.column(name).is_none();
+    let absent: Vec<String> = expected.required().filter(is_absent).cloned().collect();
+    if !absent.is_empty() {
+        let names = quote_list(absent.iter().map(String::as_str));
+        notes.push(Note::warning(format!("no row has {names}: missing values")));
+    }
+    train.columns.extend(absent.into_iter().map(|name| Column {
+        name,
+        data: TypedColumn::missing(train.rows).finish(),
+    }));
 }
 
 fn read_lines(input: Input, rows: &mut Rows) -> Result<Lines> {
@@ -101,203 +117,6 @@ fn read_array(input: Input, rows: &mut Rows) -> Result<()> {
         Some(_) => Error::reading(&file, error.into()),
         None => rows.refusal(&error, Location::file(&file).line(error.line() as u64)),
     })
-}
-
-/// The columns so far.
-#[derive(Default)]
-struct Rows<'a> {
-    columns: Vec<(String, Cells)>,
-    index: HashMap<String, usize>,
-    /// Complete rows.
-    count: usize,
-    /// Cells that are there.
-    present: usize,
-    /// Where the column of the next key is likely to be.
-    next: usize,
-    missing: &'a [String],
-    /// What is wrong with a cell: its column, what was found, and what was expected.
-    fault: Option<(String, String, &'static str)>,
-}
-
-/// Stands for the fault that [`Rows`] holds.
-struct Fault;
-
-enum Cells {
-    Single(TypedColumn),
-    List { width: usize, values: Vec<f64> },
-}
-
-impl Cells {
-    fn rows(&self) -> usize {
-        match self {
-            Cells::Single(column) => column.len(),
-            Cells::List { width, values } => values.len() / width,
-        }
-    }
-
-    fn fill(&mut self, rows: usize) {
-        match self {
-            Cells::Single(column) => column.fill(rows),
-            Cells::List { width, values } => values.resize(rows * *width, f64::NAN),
-        }
-    }
-}
-
-impl Rows<'_> {
-    /// The column of a cell, filled up to this row.
-    fn column(&mut self, name: &str) -> Result<&mut Cells, Fault> {
-        let at = match self.columns.get(self.next) {
-            Some((next, _)) if next == name => self.next,
-            _ => match self.index.get(name) {
-                Some(&at) => at,
-                None => {
-                    let column = Cells::Single(TypedColumn::missing(self.count));
-                    self.columns.push((name.to_owned(), column));
-                    self.index.insert(name.to_owned(), self.columns.len() - 1);
-                    self.columns.len() - 1
-                }
-            },
-        };
-        self.next = at + 1;
-        self.present += 1;
-        let cells = self.columns.len().saturating_mul(self.count);
-        if cells
-            > MAX_SPARSITY
-                .saturating_mul(self.present)
-                .saturating_add(FREE_CELLS)
-        {
-            return Err(self.fail(
-                name,
-                "names that hardly any row shares",
-                "the same names in most rows",
-            ));
-        }
-        let rows = self.count;
-        if self.columns[at].1.rows() > rows {
-            return Err(self.fail(name, "the name twice in one object", "different names"));
-        }
-        let cells = &mut self.columns[at].1;
-        cells.fill(rows);
-        Ok(cells)
-    }
-
-    fn fail(&mut self, name: &str, found: impl Into<String>, expected: &'static str) -> Fault {
-        self.fault
-            .get_or_insert((name.to_owned(), found.into(), expected));
-        Fault
-    }
-
-    /// Adds a cell with `push`.
-    fn push(&mut self, name: &str, push: impl FnOnce(&mut TypedColumn)) -> Result<(), Fault> {
-        match self.column(name)? {
-            Cells::Single(column) => push(column),
-            Cells::List { .. } => {
-                return Err(self.fail(
-                    name,
-                    "a single value",
-                    "a list of numbers, as in earlier rows",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds a list of numbers.
-    fn push_list(&mut self, name: &str, list: Vec<f64>) -> Result<(), Fault> {
-        let rows = self.count;
-        let at = {
-            let cells = self.column(name)?;
-            if let Cells::Single(column) = cells
-                && column.is_missing()
-            {
-                let (width, values) = (list.len(), vec![f64::NAN; rows * list.len()]);
-                *cells = Cells::List { width, values };
-            }
-            cells
-        };
-        match at {
-            Cells::List { width, values } if *width == list.len() && *width > 0 => {
-                values.extend(list);
-                Ok(())
-            }
-            Cells::List { width, .. } => {
-                let found = format!(
-                    "a list of {} numbers, where earlier rows have {width}",
-                    list.len()
-                );
-                Err(self.fail(name, found, "lists of one length, at least 1"))
-            }
-            Cells::Single(_) => {
-                Err(self.fail(name, "a list", "a single value, as in earlier rows"))
-            }
-        }
-    }
-
-    fn end_row(&mut self) {
-        self.count += 1;
-        self.next = 0;
-    }
-
-    /// The error for a row that could not be read.
-    fn refusal(&mut self, error: &serde_json::Error, location: Location) -> Error {
-        if let Some((column, found, expected)) = self.fault.take() {
-            return Error::invalid(location.column(column), found, expected);
-        }
-        let text = error.to_string();
-        let text = text.split(" at line ").next().unwrap_or_default();
-        let found = format!("{text} at character {}", error.column());
-        Error::invalid(location, found, "a JSON object").remedy("correct the line")
-    }
-
-    fn into_loaded(mut self, file: String, lines: Option<Lines>) -> Result<Loaded> {
-        let rows = self.count;
-        let (mut singles, mut columns) = (Vec::new(), Vec::new());
-        for (place, (name, mut cells)) in std::mem::take(&mut self.columns).into_iter().enumerate()
-        {
-            cells.fill(rows);
-            match cells {
-                Cells::Single(column) => singles.push((place, (name, column))),
-                Cells::List { width, values } => {
-                    let (shape, values) = (vec![width], Values::F64(values));
-                    let data = ColumnData::Block(Block { shape, values });
-                    columns.push((place, Column { name, data }));
-                }
-            }
-        }
-        let (places, singles): (Vec<usize>, Vec<_>) = singles.into_iter().unzip();
-        let (singles, note) = typed::finish(singles);
-        columns.extend(places.into_iter().zip(singles));
-        columns.sort_by_key(|(place, _)| *place);
-        let columns: Vec<Column> = columns.into_iter().map(|(_, column)| column).collect();
-        if rows == 1
-            && columns
-                .iter()
-                .all(|column| matches!(column.data, ColumnData::Block(_)))
-        {
-            let error = Error::invalid(
-                Location::file(file),
-                "one object of columns",
-                "an object a row",
-            );
-            return Err(
-                error.remedy("write it with DataFrame.to_json(orient=\"records\", lines=True)")
-            );
-        }
-        if columns.is_empty() {
-            return Err(Error::invalid(
-                Location::file(file),
-                "no named value",
-                "objects of values",
-            ));
-        }
-        let mut train = Table::without_lines(file, rows, columns);
-        train.lines = lines;
-        Ok(Loaded {
-            train,
-            test: None,
-            notes: note.into_iter().collect(),
-        })
-    }
 }
 
 /// An array of rows.
@@ -456,7 +275,10 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use thalweg_core::dataset::Values;
+
     use super::*;
+    use crate::table::ColumnData;
 
     fn load(text: &str) -> Result<Loaded> {
         let options = ReadOptions {

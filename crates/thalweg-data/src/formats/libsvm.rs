@@ -84,7 +84,7 @@ struct Rows {
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     let file = input.file.clone();
-    let mut text = TextLines::new(input);
+    let mut text = TextLines::new(input.text(options)?);
     let mut rows = Rows::default();
     // The indices of the model: those that do not occur here are 0 in every row.
     let known = options.expected.iter().flat_map(|expected| &expected.names);

@@ -92,11 +92,12 @@ fn read(mut input: Input) -> Result<Loaded> {
     };
     let Some(x) = array(Role::Features, false)? else {
         let names: Vec<String> = members.iter().map(name).collect();
-        return Err(fail(&format!(
-            "the arrays {}",
-            quote_list(names.iter().map(String::as_str))
-        ))
-        .remedy("name the features X and the targets y"));
+        let found = match names.as_slice() {
+            [] => "no array".to_owned(),
+            names => format!("the arrays {}", quote_list(names.iter().map(String::as_str))),
+        };
+        let error = Error::invalid(Location::file(&file), found, "an array X of features");
+        return Err(error.remedy("name the features X and the targets y"));
     };
     let weights = array(Role::Weights, false)?;
     let train = table(&file, x, array(Role::Targets, false)?, weights, "")?;
@@ -185,7 +186,7 @@ fn target_columns(y: Array, file: &str) -> Result<Vec<Column>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::zip;
+    use crate::testing::packed::zip;
 
     /// An array of rows of one byte.
     fn array(bytes: &[u8]) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! Compressed files, archives, and files that are recognized and not read.
 
 use super::*;
-use crate::testing::{gzip, utf16, zip};
+use crate::testing::packed::{gzip, zip};
+use crate::testing::utf16;
 
 const TABLE: &str = "a,b,c\n1,x,yes\n2,y,no\n3,z,yes\n";
 

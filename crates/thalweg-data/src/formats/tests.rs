@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::gzip;
+use crate::testing::packed::gzip;
 use crate::{FitOptions, PrepareOptions, Scaling, prepare, summarize};
 
 fn read_as(format: Option<&str>, name: &str, bytes: &[u8]) -> Result<Loaded> {

@@ -27,19 +27,13 @@ pub struct Image {
 }
 
 impl Image {
-    /// Decodes a PNG or JPEG file, or says what is wrong with it.
-    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let image = match bytes {
+    /// Decodes a PNG or JPEG file.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        match bytes {
             bytes if bytes.starts_with(PNG) => png(bytes),
             bytes if bytes.starts_with(JPEG) => jpeg(bytes),
-            _ => return Err("neither a PNG nor a JPEG image".to_owned()),
-        };
-        image.map_err(|why| {
-            format!(
-                "a damaged image ({})",
-                why.lines().next().unwrap_or_default()
-            )
-        })
+            _ => Err(Fault::Foreign),
+        }
     }
 
     /// The image in this size, gray or in color, one channel after the other.
@@ -69,7 +63,48 @@ impl Image {
     }
 }
 
-fn png(bytes: &[u8]) -> Result<Image, String> {
+/// Why a file is no image that is read.
+#[derive(Debug, PartialEq)]
+pub enum Fault {
+    Foreign,
+    Damaged(String),
+    /// Of this width and height.
+    Large(usize, usize),
+}
+
+impl Fault {
+    /// What helps.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Fault::Foreign | Fault::Damaged(_) => "remove it or save it again",
+            Fault::Large(..) => "resize it; an image may have 2^26 pixels",
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Fault::Damaged(why.lines().next().unwrap_or_default().to_owned())
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(why: &str) -> Self {
+        Fault::Damaged(why.to_owned())
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Foreign => f.write_str("neither a PNG nor a JPEG image"),
+            Fault::Damaged(why) => write!(f, "a damaged image ({why})"),
+            Fault::Large(width, height) => write!(f, "an image of {width}×{height} pixels"),
+        }
+    }
+}
+
+fn png(bytes: &[u8]) -> Result<Image, Fault> {
     let limits = png::Limits {
         bytes: 8 * MAX_PIXELS,
     };
@@ -114,7 +149,7 @@ fn over_white(pixels: &[u8], channels: usize) -> Vec<u8> {
     pixels.chunks_exact(channels + 1).flat_map(pixel).collect()
 }
 
-fn jpeg(bytes: &[u8]) -> Result<Image, String> {
+fn jpeg(bytes: &[u8]) -> Result<Image, Fault> {
     let mut decoder = JpegDecoder::new_with_options(Cursor::new(bytes), DecoderOptions::default());
     decoder
         .decode_headers()
@@ -137,14 +172,14 @@ fn jpeg(bytes: &[u8]) -> Result<Image, String> {
             channels,
             pixels,
         }),
-        false => Err("its size".to_owned()),
+        false => Err("its size".into()),
     }
 }
 
-fn check_size(width: usize, height: usize) -> Result<(), String> {
+fn check_size(width: usize, height: usize) -> Result<(), Fault> {
     match width.saturating_mul(height) {
-        0 => Err("no pixels".to_owned()),
-        pixels if pixels > MAX_PIXELS => Err(format!("{width}×{height} pixels")),
+        0 => Err("no pixels".into()),
+        pixels if pixels > MAX_PIXELS => Err(Fault::Large(width, height)),
         _ => Ok(()),
     }
 }
@@ -228,12 +263,12 @@ pub mod tests {
     fn damaged_images_are_named() {
         let whole = encode(4, 4, png::ColorType::Grayscale, &[9; 16]);
         for length in 8..whole.len() {
-            let message = Image::decode(&whole[..length]).unwrap_err();
+            let message = Image::decode(&whole[..length]).unwrap_err().to_string();
             assert!(message.starts_with("a damaged image ("), "{message}");
         }
         let mut huge = whole.clone();
         huge[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
-        assert!(Image::decode(&huge).is_err());
-        assert!(Image::decode(b"GIF8").unwrap_err().contains("neither"));
+        assert_eq!(Image::decode(&huge), Err(Fault::Large(65_536, 65_536)));
+        assert_eq!(Image::decode(b"GIF8"), Err(Fault::Foreign));
     }
 }

@@ -5,10 +5,11 @@
 use thalweg_core::dataset::Values;
 
 use super::header::{self, Header};
+use crate::block::{Block, to_f64};
 use crate::csv::builder::text_column;
 use crate::error::{Error, Location, Result, quote};
 use crate::input::Input;
-use crate::table::{Block, Column, ColumnData};
+use crate::table::{Column, ColumnData};
 
 /// The first bytes of an array.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
@@ -66,6 +67,7 @@ impl Array {
         let integer = matches!(header.kind, b'i' | b'u' | b'b');
         let elements = match header.kind {
             b'U' | b'S' => Elements::Text(strings(&header, &data)),
+            b'i' | b'u' if header.size == 8 => integers(&header, &data),
             _ => Elements::Numbers(numbers(&header, data)),
         };
         let (shape, fortran) = (header.shape, header.fortran_order);
@@ -140,7 +142,8 @@ impl Array {
             (true, Elements::Text(texts)) => ColumnData::Text(text_column(&texts)),
             (true, numbers) => ColumnData::Numeric(numbers.to_f64().unwrap_or_default()),
             (false, Elements::Text(_)) => {
-                let error = Error::invalid(location, "a matrix of strings", "a matrix of numbers");
+                let found = "a matrix of strings, or of integers of more than 53 bits";
+                let error = Error::invalid(location, found, "a matrix of numbers");
                 return Err(error.remedy("save mixed tables as CSV"));
             }
             (false, Elements::Numbers(values)) => ColumnData::Block(Block {
@@ -158,14 +161,10 @@ impl Array {
 impl Elements {
     /// Numbers as f64; `None` for strings.
     pub fn to_f64(&self) -> Option<Vec<f64>> {
-        Some(match self {
-            Elements::Text(_) => return None,
-            Elements::Numbers(Values::F64(values)) => values.clone(),
-            Elements::Numbers(Values::F32(values)) => values.iter().map(|&x| x.into()).collect(),
-            Elements::Numbers(Values::U8 { bytes, .. }) => {
-                bytes.iter().map(|&x| x.into()).collect()
-            }
-        })
+        match self {
+            Elements::Text(_) => None,
+            Elements::Numbers(values) => Some(to_f64(values)),
+        }
     }
 
     /// Column-major to row-major.
@@ -189,17 +188,32 @@ impl Elements {
     }
 }
 
-fn numbers(header: &Header, data: Vec<u8>) -> Values {
-    fn each<const N: usize, T>(data: &[u8], big: bool, value: impl Fn([u8; N]) -> T) -> Vec<T> {
-        let convert = |bytes: &[u8; N]| {
-            let mut bytes = *bytes;
-            if big {
-                bytes.reverse();
-            }
-            value(bytes)
-        };
-        data.as_chunks::<N>().0.iter().map(convert).collect()
+/// What `value` makes of each element of so many bytes.
+fn each<const N: usize, T>(data: &[u8], big: bool, value: impl Fn([u8; N]) -> T) -> Vec<T> {
+    let convert = |bytes: &[u8; N]| {
+        let mut bytes = *bytes;
+        if big {
+            bytes.reverse();
+        }
+        value(bytes)
+    };
+    data.as_chunks::<N>().0.iter().map(convert).collect()
+}
+
+/// Integers of 64 bits; texts where `f64` does not hold all of them.
+fn integers(header: &Header, data: &[u8]) -> Elements {
+    const EXACT: i128 = 1 << 53;
+    let integers: Vec<i128> = match header.kind {
+        b'i' => each(data, header.big_endian, |b| i64::from_le_bytes(b).into()),
+        _ => each(data, header.big_endian, |b| u64::from_le_bytes(b).into()),
+    };
+    match integers.iter().all(|x| (-EXACT..=EXACT).contains(x)) {
+        true => Elements::Numbers(Values::F64(integers.iter().map(|&x| x as f64).collect())),
+        false => Elements::Text(integers.iter().map(i128::to_string).collect()),
     }
+}
+
+fn numbers(header: &Header, data: Vec<u8>) -> Values {
     let big = header.big_endian;
     // The smallest floating-point type that holds every value (up to 2^53).
     match (header.kind, header.size) {
@@ -211,8 +225,6 @@ fn numbers(header: &Header, data: Vec<u8>) -> Values {
         (b'u', 2) => Values::F32(each(&data, big, |b| f32::from(u16::from_le_bytes(b)))),
         (b'i', 4) => Values::F64(each(&data, big, |b| f64::from(i32::from_le_bytes(b)))),
         (b'u', 4) => Values::F64(each(&data, big, |b| f64::from(u32::from_le_bytes(b)))),
-        (b'i', _) => Values::F64(each(&data, big, |b| i64::from_le_bytes(b) as f64)),
-        (b'u', 8) => Values::F64(each(&data, big, |b| u64::from_le_bytes(b) as f64)),
         (b'b', _) => Values::F32(data.iter().map(|&b| f32::from(u8::from(b != 0))).collect()),
         _ => Values::U8 {
             bytes: data,

@@ -6,6 +6,7 @@ use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::memory::prefer_huge_pages;
 
 use super::bind::{BoundColumn, bind};
+use super::column::check_single;
 use super::dense;
 use super::element::Element;
 use super::target::beyond;
@@ -218,6 +219,10 @@ impl Bound<'_> {
     /// # Errors
     /// As [`Self::dataset`].
     pub fn training_dataset(&self, part: Part<'_>, dtype: Dtype) -> Result<Dataset> {
+        if dtype != Dtype::F64 {
+            // Scaled they may fit, but by a scale that is theirs alone.
+            self.raw.iter().try_for_each(|column| check_single(self.table, column))?;
+        }
         self.weighted(part, dtype, self.preprocessing.class_weights.as_deref())
     }
 

@@ -265,6 +265,19 @@ pub(super) fn check_finite(table: &Table, column: &Column, numbers: &[f64]) -> R
     }
 }
 
+/// Refuses numbers that a run in single precision does not hold.
+pub(super) fn check_single(table: &Table, column: &Column) -> Result<()> {
+    let ColumnData::Numeric(numbers) = &column.data else {
+        return Ok(());
+    };
+    let Some(row) = numbers.iter().position(|x| x.abs() > f64::from(f32::MAX)) else {
+        return Ok(());
+    };
+    let found = column.text(row).unwrap_or_default();
+    let error = Error::invalid(table.cell(row, &column.name), found, "a number below 3.4e38");
+    Err(error.remedy("correct the cell or leave it empty; with `training.dtype` f64 it is read"))
+}
+
 /// Refuses infinities, and missing values too where they cannot be filled.
 pub(super) fn check_block(
     table: &Table,

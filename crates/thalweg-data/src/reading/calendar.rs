@@ -9,16 +9,31 @@ pub(crate) fn date_text(seconds: f64) -> String {
     let days = (seconds / DAY).floor();
     let (year, month, day) = civil(days as i64);
     let date = format!("{year:04}-{month:02}-{day:02}");
-    let time = (seconds - days * DAY) as i64;
-    if time == 0 {
-        return date;
+    match seconds - days * DAY {
+        0.0 => date,
+        time => format!("{date} {}", time_text(time)),
     }
-    format!(
-        "{date} {:02}:{:02}:{:02}",
-        time / 3600,
-        time / 60 % 60,
-        time % 60
-    )
+}
+
+/// A time of day, with as many digits of the second as a microsecond has.
+fn time_text(seconds: f64) -> String {
+    let micros = (seconds * 1e6).round() as i64;
+    let (whole, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let clock = format!("{:02}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+    match fraction {
+        0 => clock,
+        _ => format!("{clock}.{fraction:06}").trim_end_matches('0').to_owned(),
+    }
+}
+
+/// How the points in time of a column are written: as times of day where all are of the first day.
+pub(crate) fn writer_of(times: &[f64]) -> fn(f64) -> String {
+    let mut known = times.iter().filter(|time| !time.is_nan());
+    let are_times = known.clone().any(|&time| time != 0.0);
+    match are_times && known.all(|time| (0.0..DAY).contains(time)) {
+        true => time_text,
+        false => date_text,
+    }
 }
 
 /// The day of the year of a point in time, counted from 0, and the days of that year.

@@ -57,6 +57,11 @@ pub fn number(cell: &str, notation: Notation) -> Option<Number> {
     })
 }
 
+/// Whether a mark is one without which a number means something else.
+pub fn is_unit(mark: &str) -> bool {
+    number(&format!("1{mark}"), Notation::PLAIN).is_some_and(|number| !number.units.is_empty())
+}
+
 /// Whether a cell is a number in some notation.
 pub fn is_amount(cell: &str) -> bool {
     Notation::ALL

@@ -2,11 +2,18 @@
 
 use super::calendar::{DAY, date_text, days};
 use super::evidence::Evidence;
+use super::markers::{MOST_MARKERS, are_markers};
 use super::stored::{DateOrder, ReadAs, Reading};
 use crate::error::quote;
 
 /// With fewer different texts, dates could be anything.
 const LEAST_LEVELS: usize = 2;
+/// With fewer there is no telling whether the others should be dates.
+const LEVELS_TO_JUDGE: usize = 20;
+const LEVELS_TO_PROBE: usize = 100;
+/// At most one row in so many is no date by mistake.
+const ROWS_PER_ODD: usize = 20;
+const ORDERS: [DateOrder; 3] = [DateOrder::Ymd, DateOrder::Dmy, DateOrder::Mdy];
 /// Two-digit years below it are of this century.
 const PIVOT: i64 = 70;
 
@@ -31,32 +38,64 @@ struct Parts {
     seconds: f64,
 }
 
-/// The seconds since 1970-01-01 of each text if all are dates, in the order that fits them all.
-pub(super) fn look(evidence: &Evidence<'_>) -> Option<(Vec<f64>, Reading)> {
+/// The seconds since 1970-01-01 of each text, in the order that fits all dates, if all texts but
+/// those that mean "missing" are dates; `kept` do not mean that.
+pub(super) fn look(evidence: &Evidence<'_>, kept: &[String]) -> Option<(Vec<f64>, Reading)> {
     let levels = evidence.levels;
-    if levels.len() < LEAST_LEVELS {
+    let (mut dates, mut markers) = (Vec::new(), Vec::new());
+    for (i, text) in levels.iter().enumerate() {
+        match parts(text).filter(is_date) {
+            Some(parts) => dates.push(parts),
+            // Most columns are no dates, which their first cells show.
+            None if markers.len() == MOST_MARKERS || kept.contains(text) => return None,
+            None => markers.push(i),
+        }
+    }
+    let read = evidence.rows_where(|i| !markers.contains(&i));
+    if dates.len() < LEAST_LEVELS
+        || 2 * read <= evidence.rows()
+        || !are_markers(evidence, &markers, dates.len())
+    {
         return None;
     }
-    let parts: Vec<Parts> = levels
-        .iter()
-        .map(|text| parts(text))
-        .collect::<Option<_>>()?;
-    let (order, why) = order(&parts)?;
-    let seconds: Vec<f64> = parts
-        .iter()
-        .map(|one| seconds(one, order))
-        .collect::<Option<_>>()?;
-    let first = levels.first().map_or("", String::as_str);
-    let shown = date_text(*seconds.first()?);
-    let why = match shown == first {
-        true => format!("as in {}", quote(first)),
-        false => format!("{} is {shown}{why}", quote(first)),
+    let (order, why) = order(&dates)?;
+    let mut dates = dates.iter();
+    let second = |i: usize| match markers.contains(&i) {
+        true => Some(f64::NAN),
+        false => seconds(dates.next()?, order),
+    };
+    let seconds: Vec<f64> = (0..levels.len()).map(second).collect::<Option<_>>()?;
+    let first = seconds.iter().position(|second| !second.is_nan())?;
+    let (text, shown) = (&levels[first], date_text(seconds[first]));
+    let why = match shown == *text {
+        true => format!("as in {}", quote(text)),
+        false => format!("{} is {shown}{why}", quote(text)),
     };
     let reading = Reading {
         order: Some(order),
+        missing: markers.iter().map(|&i| levels[i].clone()).collect(),
         ..Reading::of(ReadAs::Dates, why)
     };
     Some((seconds, reading))
+}
+
+/// The first text that is no date, and the rows of such texts, where nearly all others are dates.
+pub(super) fn odd(evidence: &Evidence<'_>) -> Option<(usize, usize)> {
+    let levels = evidence.levels;
+    let is_odd = |text: &String| parts(text).is_none_or(|one| !is_date(&one));
+    let probe = levels.iter().take(LEVELS_TO_PROBE);
+    if levels.len() < LEVELS_TO_JUDGE || 10 * probe.filter(|text| is_odd(text)).count() > LEVELS_TO_PROBE {
+        return None;
+    }
+    let mut odd = (0..levels.len()).filter(|&i| is_odd(&levels[i]));
+    let first = odd.next()?;
+    let rows = odd.fold(evidence.counts[first], |rows, i| rows + evidence.counts[i]);
+    (ROWS_PER_ODD * rows <= evidence.rows()).then_some((first, rows))
+}
+
+/// Whether it is one in some order.
+fn is_date(parts: &Parts) -> bool {
+    ORDERS.iter().any(|order| seconds(parts, *order).is_some())
 }
 
 /// The seconds since 1970-01-01 of a text that is a date in this order.
@@ -64,12 +103,17 @@ pub(super) fn read(text: &str, order: DateOrder) -> Option<f64> {
     seconds(&parts(text)?, order)
 }
 
+/// The order of texts that are all dates.
+pub(super) fn order_of(levels: &[String]) -> Option<DateOrder> {
+    let parts: Vec<Parts> = levels.iter().map(|text| parts(text)).collect::<Option<_>>()?;
+    order(&parts).map(|(order, _)| order)
+}
+
 /// The order under which every text is a date. Where two are, points mean that the day comes first;
 /// else the order in which the rows follow one another, else the month first.
 fn order(parts: &[Parts]) -> Option<(DateOrder, &'static str)> {
     let fits = |order: &DateOrder| parts.iter().all(|one| seconds(one, *order).is_some());
-    let all = [DateOrder::Ymd, DateOrder::Dmy, DateOrder::Mdy];
-    let fitting: Vec<DateOrder> = all.into_iter().filter(fits).collect();
+    let fitting: Vec<DateOrder> = ORDERS.into_iter().filter(fits).collect();
     match fitting.as_slice() {
         [] => None,
         [only] => Some((*only, "")),
@@ -170,10 +214,12 @@ fn parts(text: &str) -> Option<Parts> {
     let numbers = [number(0, a)?, number(1, b)?, number(2, c)?];
     // Dates with spaces between numbers are rather something else.
     let separated = date.contains(['-', '/', '.']) || month_at.is_some();
-    let year_last = c.len() == 4;
-    let year_first = a.len() == 4;
-    let two_years = year_first && year_last;
-    (separated && !two_years && b.len() != 4).then_some(Parts {
+    let is_year = |word: &str| word.len() == 4 && word.starts_with(|c: char| c.is_ascii_digit());
+    let (year_first, year_last) = (is_year(a), is_year(c));
+    let one_year = !(year_first && year_last) && !is_year(b);
+    // A year of one digit is none: 1.5.2 is a version.
+    let has_year = year_first || c.len() > 1;
+    (separated && one_year && has_year).then_some(Parts {
         numbers,
         month_at,
         year_first,
@@ -281,7 +327,7 @@ mod tests {
             levels: &levels,
             counts: vec![1; levels.len()],
         };
-        let (seconds, reading) = look(&evidence)?;
+        let (seconds, reading) = look(&evidence, &[])?;
         Some((seconds.into_iter().map(date_text).collect(), reading.order?))
     }
 
@@ -305,6 +351,10 @@ mod tests {
             let read = read(text, order).map(date_text);
             assert_eq!(read.as_deref(), Some("2022-03-05 14:30:00"), "{text}");
         }
+        for (month, text) in [("06", "June 3, 2022"), ("07", "3-July-2022"), ("06", "Friday, 03 June 2022")] {
+            let read = read(text, DateOrder::Dmy).map(date_text);
+            assert_eq!(read, Some(format!("2022-{month}-03")), "{text}");
+        }
         for text in [
             "12345",
             "1-2",
@@ -313,6 +363,8 @@ mod tests {
             "10 11 12",
             "a-b-c",
             "123-456-7890",
+            "1.5.2",
+            "5/6/7",
         ] {
             assert_eq!(
                 read(text, DateOrder::Ymd).or(read(text, DateOrder::Dmy)),
@@ -348,6 +400,23 @@ mod tests {
             date("2022-01-02", DateOrder::Mdy)
         );
         assert_eq!(read(&["13/1/22", "1/13/22"]), None);
-        assert_eq!(read(&["2022-01-01", "soon"]), None);
+        assert_eq!(read(&["2022-01-01", "2022-01-02", "soon"]), None);
+    }
+    #[test]
+    fn what_is_no_date_among_dates_means_missing_if_it_says_nothing() {
+        let days = (1..29).map(|day| format!("2022-02-{day:02}"));
+        let levels: Vec<String> = days.chain(["-".to_owned(), "0000-00-00".to_owned()]).collect();
+        let counts = vec![2; levels.len()];
+        let evidence = Evidence { levels: &levels, counts };
+        let (seconds, reading) = look(&evidence, &[]).unwrap();
+        assert_eq!(reading.missing, ["-", "0000-00-00"]);
+        assert_eq!(seconds.iter().filter(|second| second.is_nan()).count(), 2);
+        assert_eq!(date_text(seconds[27]), "2022-02-28");
+        assert!(look(&evidence, &["-".to_owned()]).is_none());
+        for (word, counts, is_date) in [("unknown", 2, true), ("unknown", 1, false), ("30 kg", 2, false)] {
+            let levels = [&levels[..28], &[word.to_owned()]].concat();
+            let evidence = Evidence { levels: &levels, counts: vec![counts; 29] };
+            assert_eq!(look(&evidence, &[]).is_some(), is_date, "{word} {counts}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Every column of a table read as the options, a model or the evidence say.
 
-use super::cell::number;
+use super::cell::{Number, is_unit, number};
 use super::dates;
 use super::evidence::Evidence;
 use super::notation::Notation;
@@ -19,6 +19,7 @@ pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()
     check_names(&loaded.train, options)?;
     let readings = read_table(&mut loaded.train, options)?;
     loaded.notes.extend(notes(&readings, options));
+    loaded.notes.extend(doubts(&loaded.train));
     if let Some(test) = &mut loaded.test {
         let mut options = options.clone();
         options.columns.extend(
@@ -57,10 +58,17 @@ fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
                 };
                 (demanded(table, column, asked, hints)?.map(as_asked), false)
             }
-            None => match options.columns.get(&column.name) {
-                Some(reading) => (Some(known(table, column, reading)?), false),
-                None => (look(column, hints), true),
-            },
+            None => {
+                let reading = options.columns.get(&column.name);
+                match reading.or_else(|| table.readings.get(&column.name)) {
+                    None if matches!(column.data, ColumnData::Time(_)) => {
+                        let reading = Reading::of(ReadAs::Dates, "the format says so");
+                        (Some((None, reading)), false)
+                    }
+                    Some(reading) => (Some(known(table, column, reading)?), false),
+                    None => (look(column, hints, table.has_types), true),
+                }
+            }
         };
         if let Some((data, reading)) = given {
             let column = &mut table.columns[j];
@@ -184,16 +192,13 @@ fn demanded(
                 }
                 _ => return Ok(None),
             };
-            let order = match order {
-                Some(order) => order,
-                None => match dates::look(&Evidence::of(text)) {
-                    Some((_, reading)) => reading.order.unwrap_or(DateOrder::Ymd),
-                    None => DateOrder::Ymd,
-                },
-            };
+            let found = dates::look(&Evidence::of(text), hints.kept).map(|(_, reading)| reading);
+            let found = found.unwrap_or_else(|| Reading::of(ReadAs::Dates, why));
+            let order = order.or(found.order).unwrap_or(DateOrder::Ymd);
             let reading = Reading {
                 order: Some(order),
-                ..Reading::of(ReadAs::Dates, why)
+                why: why.to_owned(),
+                ..found
             };
             known(table, column, &reading).map(Some)
         }
@@ -221,9 +226,14 @@ fn known(table: &Table, column: &Column, reading: &Reading) -> Result<Read> {
             // A column that never had thousands may have them in another file.
             let other = if reading.decimal == ',' { '.' } else { ',' };
             let notation = Notation::new(reading.decimal, reading.thousands.or(Some(other)));
+            let units: Vec<&String> = reading.marks.iter().filter(|mark| is_unit(mark)).collect();
+            let is_in_unit = |number: &Number| {
+                let mut own = number.units.iter();
+                units.is_empty() || own.all(|unit| units.iter().any(|known| known == unit))
+            };
             let value = |cell: &str| match is_missing(cell) {
                 true => Some(f64::NAN),
-                false => number(cell, notation).map(|number| number.value),
+                false => number(cell, notation).filter(is_in_unit).map(|number| number.value),
             };
             let values: Vec<Option<f64>> = text.levels.iter().map(|cell| value(cell)).collect();
             if let Some(error) = misfit(table, column, &values, "a number", reading) {
@@ -236,7 +246,6 @@ fn known(table: &Table, column: &Column, reading: &Reading) -> Result<Read> {
             ))
         }
         (ReadAs::Dates, ColumnData::Text(_) | ColumnData::Numeric(_)) => {
-            let order = reading.order.unwrap_or(DateOrder::Ymd);
             let column = match &column.data {
                 ColumnData::Numeric(numbers) => &Column {
                     name: column.name.clone(),
@@ -247,6 +256,9 @@ fn known(table: &Table, column: &Column, reading: &Reading) -> Result<Read> {
             let ColumnData::Text(text) = &column.data else {
                 return Ok((None, reading.clone()));
             };
+            // A file with types has dates of no order.
+            let order = reading.order.or_else(|| dates::order_of(&text.levels));
+            let order = order.unwrap_or(DateOrder::Ymd);
             let value = |cell: &str| match is_missing(cell) {
                 true => Some(f64::NAN),
                 false => dates::read(cell, order),
@@ -290,18 +302,20 @@ fn misfit(
     Some(error.remedy(remedy))
 }
 
-/// Reads a column by looking at it.
-fn look(column: &Column, hints: Hints<'_>) -> Option<Read> {
+/// Reads a column by looking at it; where the format has types, plain numbers that are texts stay so.
+fn look(column: &Column, hints: Hints<'_>, has_types: bool) -> Option<Read> {
     match &column.data {
         ColumnData::Text(text) if column.kind() == Kind::Categorical => {
             let evidence = Evidence::of(text);
-            if let Some(found) = numbers::look(&evidence, hints) {
+            let is_meant = |reading: &Reading| !has_types || reading.is_marked();
+            let found = numbers::look(&evidence, hints).filter(|found| is_meant(&found.reading));
+            if let Some(found) = found {
                 let numbers = || text.by_level(f64::NAN, &found.values);
                 let is_text = found.reading.kind == ReadAs::Text;
                 let data = (!is_text).then(|| ColumnData::Numeric(numbers()));
                 return Some((data, found.reading));
             }
-            let (seconds, reading) = dates::look(&evidence)?;
+            let (seconds, reading) = dates::look(&evidence, hints.kept)?;
             let seconds = text.by_level(f64::NAN, &seconds);
             Some((Some(ColumnData::Time(seconds)), reading))
         }
@@ -341,6 +355,36 @@ fn marker(numbers: &[f64]) -> Option<(f64, String)> {
         format!("{least} in {count} of {rows} cells is far below the others, {low} to {high}")
     };
     (count > 1 && 2 * count < rows && far && low < high).then(|| (least, text()))
+}
+
+/// A warning for each column of texts that would be one of dates but for a few cells, or one of
+/// numbers but for two notations.
+fn doubts(table: &Table) -> Vec<Note> {
+    let warning = |column: &Column| {
+        let ColumnData::Text(text) = &column.data else { return None };
+        if table.readings.contains_key(&column.name) {
+            return None;
+        }
+        let evidence = Evidence::of(text);
+        if let Some([one, other]) = numbers::two_notations(&evidence) {
+            let (place, name) = (table.location(), quote(&column.name));
+            let (one, other) = (quote(one), quote(other));
+            return Some(Note::warning(format!(
+                "{place}: column {name}: {one} and {other} are numbers in two notations, so the \
+                 column is read as categories; write all in one"
+            )));
+        }
+        let (level, rows) = dates::odd(&evidence)?;
+        let row = text.codes.iter().position(|&code| code as usize == level)?;
+        let (place, found) = (table.cell(row, &column.name), quote(&text.levels[level]));
+        let dates = evidence.rows() - rows;
+        let all = evidence.rows();
+        Some(Note::warning(format!(
+            "{place}: {dates} of {all} cells are dates, {found} is none, so the column is read as \
+             categories; correct the cell, or add it to `data.read.missing`"
+        )))
+    };
+    table.columns.iter().filter_map(warning).collect()
 }
 
 /// The decimal sign of the columns that leave no doubt: those that read the same whichever sign is
@@ -410,35 +454,34 @@ fn note(names: &[&str], reading: &Reading, options: &ReadOptions) -> Note {
         _ => "columns",
     };
     let (names, why) = (quote_list(names.iter().copied()), &reading.why);
+    let missing = reading.missing.iter().map(String::as_str);
+    let missing = match reading.missing.as_slice() {
+        [] => String::new(),
+        _ => format!("; missing where {}", quote_list(missing)),
+    };
+    let take_back = "; `data.read.not_missing` takes that back";
     match reading.kind {
         ReadAs::Text => {
             let remedy = "`data.read.numeric` reads numbers";
             Note::info(format!("{columns} {names} read as text: {why}; {remedy}"))
         }
         ReadAs::Dates => {
-            let text = format!("{columns} {names} read as dates: {why}");
+            let text = format!("{columns} {names} read as dates: {why}{missing}");
             match why.ends_with("do not tell") {
+                _ if !missing.is_empty() => Note::warning(format!("{text}{take_back}")),
                 true => Note::warning(format!("{text}; `data.read.date` COL=dmy says otherwise")),
                 false => Note::info(format!("{text}; `data.read.categorical` keeps the texts")),
             }
         }
         ReadAs::Numbers => {
-            let missing = reading.missing.iter().map(String::as_str);
-            let missing = match reading.missing.as_slice() {
-                [] => String::new(),
-                _ => format!("; missing where {}", quote_list(missing)),
-            };
             let text = format!("{columns} {names} read as numbers: {why}{missing}");
-            match (reading.missing.first(), options.decimal) {
-                (Some(_), _) => {
-                    let remedy = "; `data.read.not_missing` takes that back";
-                    Note::warning(format!("{text}{remedy}"))
-                }
-                (None, None) if reading.decimal == ',' || reading.thousands.is_some() => {
+            match (missing.as_str(), options.decimal) {
+                ("", None) if reading.decimal == ',' || reading.thousands.is_some() => {
                     let remedy = "`data.read.decimal` and `data.read.thousands` set the signs";
                     Note::info(format!("{text}; {remedy}"))
                 }
-                _ => Note::info(format!("{text}; `data.read.categorical` keeps the texts")),
+                ("", _) => Note::info(format!("{text}; `data.read.categorical` keeps the texts")),
+                _ => Note::warning(format!("{text}{take_back}")),
             }
         }
     }

@@ -10,13 +10,14 @@ mod cell;
 mod dates;
 mod evidence;
 mod interpret;
+mod markers;
 mod marks;
 mod notation;
 mod numbers;
 mod stored;
 
-pub(crate) use calendar::{date_text, day_of_year};
-pub(crate) use cell::{is_amount, number};
+pub(crate) use calendar::{date_text, day_of_year, writer_of};
+pub(crate) use cell::{Number, is_amount, number};
 pub(crate) use interpret::interpret;
 pub(crate) use notation::Notation;
 pub use stored::{DateOrder, ReadAs, Reading, Readings};

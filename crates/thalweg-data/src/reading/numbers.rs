@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{Number, number};
+use super::cell::{Number, is_amount, number};
 use super::evidence::Evidence;
+use super::markers::are_markers;
 use super::notation::Notation;
 use super::stored::{ReadAs, Reading};
 use crate::csv::builder::{is_code, is_inexact};
 use crate::error::quote;
 use crate::table::number_text;
 
+/// With fewer there is no telling.
+const VALUES_TO_JUDGE: usize = 20;
 /// So many different texts show whether it is worth to look at all.
 const PROBE: usize = 300;
-/// With fewer different numbers beside it, a repeated word may be a category among codes.
-const NUMBERS_BESIDE_A_WORD: usize = 20;
-/// More different texts for "missing" are none.
-const MOST_MARKERS: usize = 3;
 
 /// A column that is one of numbers.
 #[derive(Debug)]
@@ -38,7 +37,14 @@ pub struct Hints<'a> {
 
 /// Reads a column by looking; `None` if it is text.
 pub fn look(evidence: &Evidence<'_>, hints: Hints<'_>) -> Option<Found> {
-    let notation = notation(evidence, hints)?;
+    let notation = notation(evidence, hints);
+    // A sign that is set is not that of columns where all cells have the other one.
+    let is_set = hints.decimal.is_some() || hints.thousands.is_some();
+    let reads_all = |one: Notation| evidence.levels.iter().all(|cell| number(cell, one).is_some());
+    let notation = match is_set && !notation.is_some_and(reads_all) && reads_all(Notation::PLAIN) {
+        true => Notation::PLAIN,
+        false => notation?,
+    };
     let mut numbers: Vec<Option<Number>> = (evidence.levels.iter())
         .map(|cell| number(cell, notation))
         .collect();
@@ -49,7 +55,7 @@ pub fn look(evidence: &Evidence<'_>, hints: Hints<'_>) -> Option<Found> {
     let is_kept = |&i: &usize| hints.kept.contains(&evidence.levels[i]);
     if 2 * read <= evidence.rows()
         || markers.iter().any(is_kept)
-        || !are_markers(evidence, &markers, &numbers)
+        || !are_markers(evidence, &markers, numbers.len() - markers.len())
     {
         return None;
     }
@@ -71,6 +77,22 @@ pub fn look(evidence: &Evidence<'_>, hints: Hints<'_>) -> Option<Found> {
         .map(|n| n.as_ref().map_or(f64::NAN, |n| n.value))
         .collect();
     Some(Found { values, reading })
+}
+
+/// Two cells that are numbers in two notations, where nearly all cells are numbers in one of some.
+pub fn two_notations<'a>(evidence: &Evidence<'a>) -> Option<[&'a str; 2]> {
+    let levels = evidence.levels;
+    let is_none = |cell: &&String| !is_amount(cell);
+    // Most texts are no numbers at all.
+    let probe = levels.iter().take(PROBE);
+    if levels.len() < VALUES_TO_JUDGE || 20 * probe.filter(is_none).count() > levels.len().min(PROBE) {
+        return None;
+    }
+    let in_notation = |one: Notation| levels.iter().position(|cell| number(cell, one).is_none());
+    let one = &levels[in_notation(Notation::PLAIN)?];
+    let other = levels.iter().find(|cell| cell.contains('.') && number(cell, Notation::PLAIN).is_some())?;
+    let both = levels.iter().all(|cell| is_amount(cell)) && one.contains(',');
+    both.then_some([one, other])
 }
 
 /// The notation that reads most rows; of equal ones the likelier.
@@ -131,27 +153,6 @@ fn one_unit(evidence: &Evidence<'_>, numbers: &mut [Option<Number>]) {
             *number = None;
         }
     }
-}
-
-/// Whether texts among numbers mean "missing": no letters and digits, an error of a spreadsheet, or
-/// one word that is repeated among amounts.
-fn are_markers(evidence: &Evidence<'_>, markers: &[usize], numbers: &[Option<Number>]) -> bool {
-    let amounts = numbers.iter().flatten().count();
-    let is_marker = |&i: &usize| {
-        let cell = evidence.levels[i].as_str();
-        let sign = !cell.contains(char::is_alphanumeric);
-        let digits = cell.contains(|c: char| c.is_ascii_digit());
-        let word = !digits && evidence.counts[i] > 1 && amounts >= NUMBERS_BESIDE_A_WORD;
-        sign || is_spreadsheet_error(cell) || (word && markers.len() == 1)
-    };
-    markers.len() <= MOST_MARKERS && markers.iter().all(is_marker)
-}
-
-fn is_spreadsheet_error(cell: &str) -> bool {
-    const ERRORS: [&str; 7] = [
-        "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/A!",
-    ];
-    ERRORS.contains(&cell)
 }
 
 /// Why plain numbers are codes, if they are.

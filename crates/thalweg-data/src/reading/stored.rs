@@ -84,6 +84,11 @@ impl Reading {
         }
     }
 
+    /// Whether more than plain numbers is read: marks, groups of digits, or a decimal comma.
+    pub(crate) fn is_marked(&self) -> bool {
+        !self.marks.is_empty() || self.thousands.is_some() || self.is_not_plain()
+    }
+
     /// Whether a number without marks, such as `1.017`, may mean another number than a program
     /// reads.
     pub(crate) fn is_not_plain(&self) -> bool {

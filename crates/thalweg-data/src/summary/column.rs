@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::reading;
 use crate::preprocess::{NumericFit, Scaling, identifier_note};
-use crate::reading::date_text;
+use crate::reading::writer_of;
 use crate::table::{Column, ColumnData, Kind, Table};
 
 const TOP: usize = 5;
@@ -91,12 +91,14 @@ pub(super) fn summarize(column: &Column, table: &Table) -> ColumnSummary {
             summary.missing = values.len() - present.len();
             let changes = present.windows(2).filter(|pair| pair[0] != pair[1]).count();
             summary.distinct = Some(changes + usize::from(!present.is_empty()));
+            present.retain(|x| x.is_finite());
             summary.numbers = numbers(present.iter().copied());
             if let Some(numbers) = &mut summary.numbers {
                 numbers.quantiles = QUANTILES.map(|q| quantile(&present, q)).to_vec();
             }
             if let (Kind::Date, Some(numbers)) = (column.kind(), &summary.numbers) {
-                summary.dates = Some((date_text(numbers.min), date_text(numbers.max)));
+                let date = writer_of(values);
+                summary.dates = Some((date(numbers.min), date(numbers.max)));
             }
         }
         ColumnData::Text(text) => {
@@ -117,11 +119,18 @@ pub(super) fn summarize(column: &Column, table: &Table) -> ColumnSummary {
             let each = || (0..table.rows * block.width()).map(|i| block.value(i));
             summary.missing = each().filter(|x| x.is_nan()).count();
             summary.shape = Some(block.shape.clone());
-            summary.numbers = numbers(each());
+            summary.numbers = numbers(each().filter(|x| x.is_finite()));
         }
     }
-    summary.remark = remark(&summary, column, table.rows);
+    summary.remark = infinite(column, table).or_else(|| remark(&summary, column, table.rows));
     summary
+}
+
+/// Where a number is infinite, which no run takes.
+fn infinite(column: &Column, table: &Table) -> Option<String> {
+    let ColumnData::Numeric(numbers) = &column.data else { return None };
+    let row = numbers.iter().position(|x| x.is_infinite())?;
+    Some(format!("infinite in {}, which is refused in training", table.line_of(row)))
 }
 
 fn remark(summary: &ColumnSummary, column: &Column, rows: usize) -> Option<String> {

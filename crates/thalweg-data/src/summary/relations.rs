@@ -10,7 +10,7 @@ use crate::table::{ColumnData, Table, truth};
 
 /// More columns than this are not compared in pairs.
 const COLUMNS_IN_PAIRS: usize = 100;
-/// So many rows are compared, evenly spread.
+/// By so many rows, evenly spread, pairs are found.
 const ROWS_IN_PAIRS: usize = 20_000;
 /// Pairs that are correlated more than this are nearly the same.
 const NEAR: f64 = 0.95;
@@ -74,11 +74,16 @@ pub(super) fn correlations(
         .filter_map(|j| Some((j, numbers(&table.columns[j].data, step)?)))
         .collect();
     let is_target = |j: usize| target.contains(&table.columns[j].name);
+    // What is shown is of all rows.
+    let exact = |a: usize, b: usize| {
+        let [a, b] = [a, b].map(|j| numbers(&table.columns[j].data, 1));
+        pearson(&a?, &b?)
+    };
     if let [_] = target
-        && let Some((_, of_target)) = values.iter().find(|(j, _)| is_target(*j))
+        && let Some((of_target, _)) = values.iter().find(|(j, _)| is_target(*j))
     {
-        for (j, values) in values.iter().filter(|(j, _)| !is_target(*j)) {
-            columns[*j].correlation = pearson(values, of_target);
+        for (j, _) in values.iter().filter(|(j, _)| !is_target(*j)) {
+            columns[*j].correlation = exact(*j, *of_target);
         }
     }
     let mut pairs = Vec::new();
@@ -87,8 +92,12 @@ pub(super) fn correlations(
     }
     for (i, (a, of_a)) in values.iter().enumerate() {
         for (b, of_b) in &values[i + 1..] {
-            let near = pearson(of_a, of_b).filter(|r| r.abs() > NEAR);
-            if let Some(correlation) = near.filter(|_| !is_target(*a) && !is_target(*b)) {
+            let near = pearson(of_a, of_b).is_some_and(|r| r.abs() > NEAR);
+            if near
+                && !is_target(*a)
+                && !is_target(*b)
+                && let Some(correlation) = exact(*a, *b)
+            {
                 let name = |j: usize| table.columns[j].name.clone();
                 pairs.push(Correlation {
                     columns: (name(*a), name(*b)),

@@ -181,10 +181,12 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
             check_amounts(table, column, text)?;
             let numbers = spelled_numbers(text);
             check_stray(table, column, &numbers)?;
-            // Among fractions, leading zeros do not make a code.
+            // Among fractions, leading zeros do not make a code; where a format has types, texts
+            // of many numbers are rather amounts.
             let fractions = numbers.iter().any(|x| x.is_finite() && x.fract() != 0.0);
-            let unsaid = table.roles.classes != Some(true);
-            if unsaid && fractions && not_a_number(table, column).is_none() {
+            let unsaid = table.roles.classes != Some(true) && !is_said(table, column);
+            let many = table.has_types && number_task(&numbers) == Task::Regression;
+            if unsaid && (fractions || many) && not_a_number(table, column).is_none() {
                 return Ok(Task::Regression);
             }
             return Ok(class_task(
@@ -265,28 +267,30 @@ fn check_stray(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
 /// Refuses a column of texts that are amounts for people, such as `12 kg`: every amount would be a
 /// class. Codes and what the user calls categories are classes.
 fn check_amounts(table: &Table, column: &Column, text: &TextColumn) -> Result<()> {
-    let is_text = |reading: &Reading| reading.kind == ReadAs::Text;
-    let said = table.readings.get(&column.name).is_some_and(is_text);
     let amount = |level: &&String| {
         let digits = level.trim_start_matches(|c: char| !c.is_alphanumeric());
         digits.starts_with(|c: char| c.is_ascii_digit())
     };
     let amounts = text.levels.iter().filter(amount).count();
     let few = text.levels.len() <= MAX_INTEGER_CLASSES || 4 * amounts < 3 * text.levels.len();
-    if said || few || table.roles.classes == Some(true) {
+    if few || is_said(table, column) || table.roles.classes == Some(true) {
         return Ok(());
     }
-    let Some(row) = (0..table.rows).find(|&row| {
-        let text = column.text(row);
-        text.is_some_and(|text| amount(&&text) && text.parse::<f64>().is_err())
-    }) else {
+    let is_odd = |row: &usize| column.text(*row).is_some_and(|text| text.parse::<f64>().is_err());
+    let Some(row) = (0..table.rows).find(is_odd) else {
         return Ok(());
     };
     let found = quote(&column.text(row).unwrap_or_default());
     let expected = "numbers, or at most 20 different texts";
-    let remedy = "write numbers alone, or add the column to `data.read.categorical` to make a \
-                  class of each text";
+    let remedy = "write numbers alone, add words for a missing value to `data.read.missing`, or the \
+                  column to `data.read.categorical` to make a class of each text";
     Err(Error::invalid(table.cell(row, &column.name), found, expected).remedy(remedy))
+}
+
+/// Whether a reading says that a column holds texts.
+fn is_said(table: &Table, column: &Column) -> bool {
+    let is_text = |reading: &Reading| reading.kind == ReadAs::Text;
+    table.readings.get(&column.name).is_some_and(is_text)
 }
 
 /// Number of distinct values other than NaN, or a number above `limit` when there are more.

@@ -327,6 +327,12 @@ pub const OWN: &[Own] = &[
         "NAMES",
         Values::List,
     ),
+    own(
+        "data.read.format",
+        Flag::new("--format", READING, "Format of the file, as `thalweg list formats` names it [default: by looking]"),
+        "NAME",
+        Values::Text,
+    ),
     switch(
         "data.read.header",
         Flag::new("--header", READING, "The first line holds names [default: by looking]"),

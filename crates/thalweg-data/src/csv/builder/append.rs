@@ -1,6 +1,6 @@
 //! A column after another, as if its cells had been added one by one.
 
-use super::{ColumnBuilder, Spelled, State, code, to_text};
+use super::{ColumnBuilder, Spelled, State, to_text};
 use crate::table::{MISSING, TextColumn};
 
 impl ColumnBuilder {
@@ -56,22 +56,17 @@ impl ColumnBuilder {
 
     fn append_text(&mut self, other: State, words: &[u32]) {
         let (
-            State::Text { codes, index, .. },
+            State::Text { codes, levels, .. },
             State::Text {
                 codes: added,
-                index: others,
+                levels: others,
                 ..
             },
         ) = (&mut self.state, other)
         else {
             return;
         };
-        let mut levels: Vec<(u32, String)> = others
-            .into_iter()
-            .map(|(text, code)| (code, text))
-            .collect();
-        levels.sort_unstable();
-        let known: Vec<u32> = levels.iter().map(|(_, text)| code(index, text)).collect();
+        let known = levels.append(&others);
         let of_word = |other: u32| match other {
             MISSING => MISSING,
             other => words[(MISSING - 1 - other) as usize],
@@ -93,12 +88,7 @@ impl Spelled {
         self.words
             .extend(others.map(|&(row, code)| (rows as u32 + row, of_word(code))));
         if self.is_full || other.is_full || self.bytes.len() + other.bytes.len() > Self::MOST {
-            *self = Self {
-                words: std::mem::take(&mut self.words),
-                is_full: true,
-                ..Self::default()
-            };
-            return;
+            return self.forget();
         }
         let bytes = self.bytes.len() as u32;
         self.rows

@@ -1,5 +1,6 @@
 //! Tables to JSON lines.
 
+use crate::csv::write::date_writer;
 use crate::error::{Error, Result};
 use crate::table::{Column, ColumnData, Table, number_text};
 
@@ -10,10 +11,13 @@ use crate::table::{Column, ColumnData, Table, number_text};
 pub fn write(table: &Table, _ending: &str) -> Result<Vec<u8>> {
     let names: Vec<String> = table.names().map(quoted).collect();
     let levels = |column: &Column| match &column.data {
+        // Truth values have words of their own.
+        ColumnData::Text(text) if text.levels.iter().all(|level| is_truth(level)) => text.levels.clone(),
         ColumnData::Text(text) => text.levels.iter().map(|level| quoted(level)).collect(),
         _ => Vec::new(),
     };
-    let levels: Vec<Vec<String>> = table.columns.iter().map(levels).collect();
+    let levels: Vec<_> =
+        table.columns.iter().map(|column| (levels(column), date_writer(column))).collect();
     let mut json = String::new();
     for row in 0..table.rows {
         for (j, (column, levels)) in table.columns.iter().zip(&levels).enumerate() {
@@ -34,8 +38,17 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Writes a cell; `levels` are the texts of the column as JSON.
-fn value(json: &mut String, column: &Column, levels: &[String], row: usize) -> Result<(), ()> {
+fn is_truth(text: &str) -> bool {
+    matches!(text, "true" | "false")
+}
+
+/// Writes a cell; the texts of the column as JSON, and how its dates are written.
+fn value(
+    json: &mut String,
+    column: &Column,
+    (levels, date): &(Vec<String>, fn(f64) -> String),
+    row: usize,
+) -> Result<(), ()> {
     let text = match &column.data {
         ColumnData::Numeric(numbers) => return number(json, numbers[row]),
         ColumnData::Block(block) => {
@@ -47,7 +60,7 @@ fn value(json: &mut String, column: &Column, levels: &[String], row: usize) -> R
             json.push(']');
             return Ok(());
         }
-        ColumnData::Time(_) => column.text(row).map(|date| quoted(&date)),
+        ColumnData::Time(times) => (!times[row].is_nan()).then(|| quoted(&date(times[row]))),
         ColumnData::Text(text) => levels.get(text.codes[row] as usize).cloned(),
     };
     json.push_str(text.as_deref().unwrap_or("null"));

@@ -1,0 +1,77 @@
+//! Several numbers a row: images, rows of matrices, lists of one length.
+
+use thalweg_core::dataset::Values;
+use thalweg_core::memory::prefer_huge_pages;
+
+/// A column of several numbers a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Shape of one row, such as `[28, 28]` or `[13]`.
+    pub shape: Vec<usize>,
+    /// Row-major values.
+    pub values: Values,
+}
+
+impl Block {
+    /// Values a row.
+    pub fn width(&self) -> usize {
+        self.shape
+            .iter()
+            .fold(1, |width, &n| width.saturating_mul(n))
+    }
+
+    /// Value `i` of the row-major storage, bytes unscaled.
+    #[inline]
+    pub fn value(&self, i: usize) -> f64 {
+        match &self.values {
+            Values::F32(values) => f64::from(values[i]),
+            Values::F64(values) => values[i],
+            Values::U8 { bytes, .. } => f64::from(bytes[i]),
+        }
+    }
+
+    /// The values of some rows.
+    pub(crate) fn keep(&self, rows: &[usize]) -> Self {
+        let width = self.width();
+        let values = match &self.values {
+            Values::F32(values) => Values::F32(gather(values, width, rows)),
+            Values::F64(values) => Values::F64(gather(values, width, rows)),
+            Values::U8 { bytes, scale, offset } => Values::U8 {
+                bytes: gather(bytes, width, rows),
+                scale: *scale,
+                offset: *offset,
+            },
+        };
+        Self { shape: self.shape.clone(), values }
+    }
+}
+
+/// Adds values; all become f64 where the types differ.
+pub(crate) fn append(all: &mut Values, added: Values) {
+    match (&mut *all, added) {
+        (Values::F32(all), Values::F32(added)) => all.extend(added),
+        (Values::F64(all), Values::F64(added)) => all.extend(added),
+        (Values::U8 { bytes, .. }, Values::U8 { bytes: added, .. }) => bytes.extend(added),
+        (Values::F64(all), added) => all.extend(to_f64(&added)),
+        (other, added) => *all = Values::F64([to_f64(other), to_f64(&added)].concat()),
+    }
+}
+
+/// The values as f64, bytes unscaled.
+pub(crate) fn to_f64(values: &Values) -> Vec<f64> {
+    match values {
+        Values::F64(values) => values.clone(),
+        Values::F32(values) => values.iter().copied().map(f64::from).collect(),
+        Values::U8 { bytes, .. } => bytes.iter().copied().map(f64::from).collect(),
+    }
+}
+
+/// The `rows` of row-major values, `width` a row.
+pub(crate) fn gather<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
+    let mut gathered = Vec::with_capacity(rows.len() * width);
+    prefer_huge_pages(&mut gathered);
+    for &row in rows {
+        gathered.extend_from_slice(&values[row * width..(row + 1) * width]);
+    }
+    gathered
+}

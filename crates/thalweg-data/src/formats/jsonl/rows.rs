@@ -1,0 +1,233 @@
+//! The columns that grow by an object a row.
+
+use std::collections::HashMap;
+
+use thalweg_core::dataset::Values;
+
+use crate::error::{Error, Location, Result};
+use crate::loaded::Loaded;
+use crate::table::{Block, Column, ColumnData, Lines, Table};
+use crate::typed::{self, TypedColumn};
+
+/// Absent cells are missing ones; this many of them for one that is there are no table.
+const MAX_SPARSITY: usize = 100;
+/// So many are always allowed.
+const FREE_CELLS: usize = 10_000_000;
+
+/// The way out for other JSON than objects of values.
+const RECORDS: &str = "write an object a row: DataFrame.to_json(orient=\"records\", lines=True)";
+
+/// The columns so far.
+#[derive(Default)]
+pub struct Rows<'a> {
+    columns: Vec<(String, Cells)>,
+    index: HashMap<String, usize>,
+    /// Complete rows.
+    pub count: usize,
+    /// Cells that are there.
+    present: usize,
+    /// Where the column of the next key is likely to be.
+    next: usize,
+    pub missing: &'a [String],
+    /// What is wrong with a cell: its column, what was found, and what was expected.
+    fault: Option<(String, String, &'static str)>,
+}
+
+/// Stands for the fault that [`Rows`] holds.
+pub struct Fault;
+
+pub enum Cells {
+    Single(TypedColumn),
+    List { width: usize, values: Vec<f64> },
+}
+
+impl Cells {
+    fn rows(&self) -> usize {
+        match self {
+            Cells::Single(column) => column.len(),
+            Cells::List { width, values } => values.len() / width,
+        }
+    }
+
+    pub fn fill(&mut self, rows: usize) {
+        match self {
+            Cells::Single(column) => column.fill(rows),
+            Cells::List { width, values } => values.resize(rows * *width, f64::NAN),
+        }
+    }
+}
+
+impl<'a> Rows<'a> {
+    /// No rows yet; these words mean "missing".
+    pub fn new(missing: &'a [String]) -> Self {
+        Self { missing, ..Self::default() }
+    }
+
+    /// The column of a cell, filled up to this row.
+    pub fn column(&mut self, name: &str) -> Result<&mut Cells, Fault> {
+        let at = match self.columns.get(self.next) {
+            Some((next, _)) if next == name => self.next,
+            _ => match self.index.get(name) {
+                Some(&at) => at,
+                None => {
+                    let column = Cells::Single(TypedColumn::missing(self.count));
+                    self.columns.push((name.to_owned(), column));
+                    self.index.insert(name.to_owned(), self.columns.len() - 1);
+                    self.columns.len() - 1
+                }
+            },
+        };
+        self.next = at + 1;
+        self.present += 1;
+        let cells = self.columns.len().saturating_mul(self.count);
+        if cells
+            > MAX_SPARSITY
+                .saturating_mul(self.present)
+                .saturating_add(FREE_CELLS)
+        {
+            return Err(self.fail(
+                name,
+                "names that hardly any row shares",
+                "the same names in most rows",
+            ));
+        }
+        let rows = self.count;
+        if self.columns[at].1.rows() > rows {
+            return Err(self.fail(name, "the name twice in one object", "different names"));
+        }
+        let cells = &mut self.columns[at].1;
+        cells.fill(rows);
+        Ok(cells)
+    }
+
+    pub fn fail(&mut self, name: &str, found: impl Into<String>, expected: &'static str) -> Fault {
+        self.fault
+            .get_or_insert((name.to_owned(), found.into(), expected));
+        Fault
+    }
+
+    /// Adds a cell with `push`.
+    pub fn push(&mut self, name: &str, push: impl FnOnce(&mut TypedColumn)) -> Result<(), Fault> {
+        match self.column(name)? {
+            Cells::Single(column) => push(column),
+            Cells::List { .. } => {
+                return Err(self.fail(
+                    name,
+                    "a single value",
+                    "a list of numbers, as in earlier rows",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a list of numbers.
+    pub fn push_list(&mut self, name: &str, list: Vec<f64>) -> Result<(), Fault> {
+        let rows = self.count;
+        let at = {
+            let cells = self.column(name)?;
+            if let Cells::Single(column) = cells
+                && column.is_missing()
+            {
+                let (width, values) = (list.len(), vec![f64::NAN; rows * list.len()]);
+                *cells = Cells::List { width, values };
+            }
+            cells
+        };
+        match at {
+            Cells::List { width, values } if *width == list.len() && *width > 0 => {
+                values.extend(list);
+                Ok(())
+            }
+            Cells::List { .. } if list.is_empty() => {
+                Err(self.fail(name, "an empty list", "lists of one length, at least 1"))
+            }
+            Cells::List { width, .. } => {
+                let found = format!(
+                    "a list of {} numbers, where earlier rows have {width}",
+                    list.len()
+                );
+                Err(self.fail(name, found, "lists of one length, at least 1"))
+            }
+            Cells::Single(_) => {
+                Err(self.fail(name, "a list", "a single value, as in earlier rows"))
+            }
+        }
+    }
+
+    pub fn end_row(&mut self) {
+        self.count += 1;
+        self.next = 0;
+    }
+
+    /// The error for a row that could not be read.
+    pub fn refusal(&mut self, error: &serde_json::Error, location: Location) -> Error {
+        if let Some((column, found, expected)) = self.fault.take() {
+            let error = Error::invalid(location.column(column), found, expected);
+            return if self.count == 0 { error.remedy(RECORDS) } else { error };
+        }
+        let text = error.to_string();
+        let text = text.split(" at line ").next().unwrap_or_default();
+        let place = error.column();
+        let (found, remedy) = match text {
+            "expected value" => (
+                format!("no JSON value at character {place}"),
+                "write null for a missing value (NaN and Infinity are not JSON)",
+            ),
+            text if text.starts_with("invalid type: ") => (
+                "a row that is no object".to_owned(),
+                RECORDS,
+            ),
+            text => (format!("{text} at character {place}"), "correct the line"),
+        };
+        Error::invalid(location, found, "a JSON object").remedy(remedy)
+    }
+
+    pub fn into_loaded(mut self, file: String, lines: Option<Lines>) -> Result<Loaded> {
+        let rows = self.count;
+        let (mut singles, mut columns) = (Vec::new(), Vec::new());
+        for (place, (name, mut cells)) in std::mem::take(&mut self.columns).into_iter().enumerate()
+        {
+            cells.fill(rows);
+            match cells {
+                Cells::Single(column) => singles.push((place, (name, column))),
+                Cells::List { width, values } => {
+                    let (shape, values) = (vec![width], Values::F64(values));
+                    let data = ColumnData::Block(Block { shape, values });
+                    columns.push((place, Column { name, data }));
+                }
+            }
+        }
+        let (places, singles): (Vec<usize>, Vec<_>) = singles.into_iter().unzip();
+        let (singles, note) = typed::finish(singles);
+        columns.extend(places.into_iter().zip(singles));
+        columns.sort_by_key(|(place, _)| *place);
+        let columns: Vec<Column> = columns.into_iter().map(|(_, column)| column).collect();
+        if rows == 1
+            && columns
+                .iter()
+                .all(|column| matches!(column.data, ColumnData::Block(_)))
+        {
+            let error = Error::invalid(
+                Location::file(file),
+                "one object of columns",
+                "an object a row",
+            );
+            return Err(error.remedy(RECORDS));
+        }
+        if columns.is_empty() {
+            return Err(Error::invalid(
+                Location::file(file),
+                "no named value",
+                "objects of values",
+            ));
+        }
+        let mut train = Table::without_lines(file, rows, columns);
+        (train.lines, train.has_types) = (lines, true);
+        Ok(Loaded {
+            train,
+            test: None,
+            notes: note.into_iter().collect(),
+        })
+    }
+}
