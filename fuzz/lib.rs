@@ -2,6 +2,12 @@
 
 use thalweg_data::{Input, PrepareOptions, ReadOptions, formats, prepare, summarize};
 
+/// Lets panics that a reader catches pass: crates that it calls may panic on damage, and that is an
+/// error as any other. Those that leave it still end the process.
+pub fn allow_caught_panics() {
+    std::panic::set_hook(Box::new(|_| ()));
+}
+
 /// Reads the bytes as a file of that format, and makes datasets of it where that succeeds. Nothing
 /// may panic, and an error is one short line.
 pub fn read(format: Option<&str>, bytes: &[u8]) {

@@ -9,6 +9,7 @@ mod against;
 mod breakdown;
 mod contestant;
 mod data;
+pub mod reading;
 mod report;
 mod scaling;
 mod startup;
@@ -42,6 +43,7 @@ enum Task {
     PeersWithTorch,
     Scaling,
     Breakdown,
+    Reading,
     /// With the path of the older `xtask`.
     Against(String),
 }
@@ -72,6 +74,7 @@ impl Options {
                 }
                 "--scaling" => Task::Scaling,
                 "--breakdown" => Task::Breakdown,
+                "--reading" => Task::Reading,
                 "--with" if words.next() == Some(&"torch") => Task::PeersWithTorch,
                 "--against" => Task::Against((*words.next().unwrap_or(&"")).to_owned()),
                 _ => {
@@ -154,8 +157,27 @@ pub fn run(words: &[&str]) -> Result<()> {
         Task::Peers | Task::PeersWithTorch => peers(&options, threads),
         Task::Scaling => scaling::run(&options, threads),
         Task::Breakdown => breakdown::run(&options),
+        Task::Reading => {
+            let python = Environment::prepare("bench-venv", "bench/requirements.txt")?;
+            let section = reading::measure(&python, options.quick)?;
+            println!("{section}");
+            match options.is_full() {
+                true => replace_reading(&section, &Machine::of_reading(&python)?),
+                false => Ok(()),
+            }
+        }
         Task::Against(old) => against::run(old, &options, threads),
     }
+}
+
+/// Writes the section on reading into `bench/RESULTS.md`.
+fn replace_reading(section: &str, measured: &str) -> Result<()> {
+    let path = root().join("bench/RESULTS.md");
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(failed)?;
+    std::fs::write(&path, report::with_reading(&text, &format!("{measured}\n{section}"))).map_err(failed)?;
+    println!("wrote the section on reading of bench/RESULTS.md");
+    Ok(())
 }
 
 /// The `xtask` that runs, which is also Thalweg as a contestant.
@@ -205,7 +227,7 @@ fn peers(options: &Options, threads: usize) -> Result<()> {
         false => ("bench-venv", "bench/requirements.txt"),
     };
     let python = Environment::prepare(folder, pins)?;
-    let mut packages = vec!["jax", "optax", "scikit-learn", "numpy"];
+    let mut packages = vec!["jax", "optax", "scikit-learn", "numpy", "polars", "pyarrow"];
     packages.extend(with_torch.then_some("torch"));
 
     let clock = options.clock();
@@ -235,6 +257,11 @@ fn peers(options: &Options, threads: usize) -> Result<()> {
     };
     let startups = report::startups(&startups);
     println!("\n{startups}");
+    let reading = match options.only {
+        None => reading::measure(&python, options.quick)?,
+        Some(_) => String::new(),
+    };
+    println!("\n{reading}");
     for outcome in &outcomes {
         let (unlearned, name) = (outcome.unlearned(), outcome.workload.name);
         if options.is_full() && !unlearned.is_empty() {
@@ -246,7 +273,7 @@ fn peers(options: &Options, threads: usize) -> Result<()> {
     }
     options.write(
         "RESULTS.md",
-        &report::results(&outcomes, &products, &startups, &machine),
+        &report::with_reading(&report::results(&outcomes, &products, &startups, &machine), &reading),
     )
 }
 

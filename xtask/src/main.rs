@@ -31,6 +31,9 @@ usage: cargo xtask TASK
   bench --breakdown [--only NAME] [--quick]
                            where the time of a step goes, by sampling with Linux's `perf` (3 minutes);
                            a full run writes bench/BREAKDOWN.md
+  bench --reading [--quick]
+                           time reading beside polars and pyarrow, and a file to the first update (3 minutes);
+                           a full run writes that section of bench/RESULTS.md
   bench --against OLD [--only NAME] [--quick]
                            time this build and an older one (OLD: its release build of xtask) on one core and
                            on two, and count instructions (10 minutes)
@@ -61,6 +64,8 @@ fn main() -> ExitCode {
         ["compare", old, new, "--only", name] => compare::run(old, new, Some(name)),
         // A contestant, as `bench` starts it.
         ["bench-worker", job] => bench::worker::serve(job),
+        ["bench-reader", file] => bench::reading::serve(file),
+        ["bench-first", file] => bench::reading::once(file),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 /// Texts by their codes, and codes by their texts.
 #[derive(Debug, Clone)]
@@ -69,16 +68,14 @@ impl Levels {
         let is_its = |&(other, code): &(u32, u32)| {
             other == hash && is_same(&texts[place(ends, code)], new.as_bytes())
         };
-        match (self.table).entry(spread(hash), is_its, |&(hash, _)| spread(hash)) {
-            Entry::Occupied(found) => found.get().1,
-            Entry::Vacant(vacant) => {
-                let code = self.ends.len() as u32;
-                vacant.insert((hash, code));
-                self.texts.push_str(new);
-                self.ends.push(self.texts.len());
-                code
-            }
+        if let Some(&(_, code)) = self.table.find(spread(hash), is_its) {
+            return code;
         }
+        let code = self.ends.len() as u32;
+        self.table.insert_unique(spread(hash), (hash, code), |&(hash, _)| spread(hash));
+        self.texts.push_str(new);
+        self.ends.push(self.texts.len());
+        code
     }
 
     /// Adds other texts; the codes of all of them here.

@@ -94,6 +94,21 @@ impl TypedColumn {
         }
     }
 
+    /// Adds texts by their places among `texts`, missing where there is no such place.
+    #[cfg(feature = "columnar")]
+    pub fn extend_coded(&mut self, texts: &[Option<&str>], places: impl Iterator<Item = usize>) {
+        self.make_text();
+        let State::Text { codes, levels } = &mut self.state else {
+            return;
+        };
+        // Texts of which no cell is are none of the column.
+        let mut known: Vec<Option<u32>> = vec![None; texts.len()];
+        codes.extend(places.map(|place| match (known.get_mut(place), texts.get(place)) {
+            (Some(known), Some(Some(text))) => *known.get_or_insert_with(|| levels.code(text)),
+            _ => MISSING,
+        }));
+    }
+
     /// Adds an integer.
     pub fn push_integer(&mut self, integer: i128) {
         let number = integer as f64;

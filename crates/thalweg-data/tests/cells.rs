@@ -310,13 +310,11 @@ fn another_file_is_read_as_the_first() {
     assert_eq!(numbers(&new, "price"), [Some(7.0), None]);
     assert_eq!(shown(&new, "when"), ["2022-04-03", "2022-01-01"]);
     assert_eq!(shown(&new, "zip"), ["123", "00123"]);
-    let error = read_with("price,n\n€7,1\nabc,1\n", &options)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with(
-            "t.csv:3: column \"price\": found \"abc\", expected a number, written as \"$1,000\""
-        ),
-        "{error}"
-    );
+    // Euros are no dollars.
+    for cell in ["abc", "€7"] {
+        let text = format!("price,n\n$7,1\n{cell},1\n");
+        let error = read_with(&text, &options).unwrap_err().to_string();
+        let found = format!("t.csv:3: column \"price\": found \"{cell}\", expected a number, written as \"$1,000\"");
+        assert!(error.starts_with(&found), "{error}");
+    }
 }

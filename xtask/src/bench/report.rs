@@ -11,6 +11,7 @@ use super::Outcome;
 use super::startup::{self, Startup};
 use crate::Result;
 use crate::process::{command, output};
+use crate::python::Environment;
 
 /// Where the numbers come from.
 pub struct Machine {
@@ -41,6 +42,22 @@ impl Machine {
             date: line("date", &["-u", "+%Y-%m-%d"]),
             commit: line("git", &["rev-parse", "--short", "HEAD"]),
         })
+    }
+
+    /// What stands above times of reading alone.
+    pub fn of_reading(python: &Environment) -> Result<String> {
+        let versions = python.versions(&["polars", "pyarrow"])?.join(", ");
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let line = |program: &str, arguments: &[&str]| {
+            let printed = output(command(program).args(arguments));
+            printed.map_or("unknown".to_owned(), |text| text.trim().to_owned())
+        };
+        let date = line("date", &["-u", "+%Y-%m-%d"]);
+        let commit = line("git", &["rev-parse", "--short", "HEAD"]);
+        let processor = machine::processor();
+        Ok(format!(
+            "Written by `cargo xtask bench --reading`, {date} (commit {commit}). {processor}, {threads} threads; {versions}.\n"
+        ))
     }
 
     /// `Written by … on …`.
@@ -297,6 +314,15 @@ pub fn results(outcomes: &[Outcome], products: &str, startups: &str, machine: &M
     )
 }
 
+const READING: &str = "## Reading files\n";
+
+/// Results with this section on reading, in its place or at the end.
+pub fn with_reading(results: &str, section: &str) -> String {
+    let (before, rest) = results.split_once(READING).unwrap_or((results, ""));
+    let after = rest.find("\n## ").map_or("", |at| &rest[at + 1..]);
+    format!("{}\n\n{READING}\n{}\n{}{after}", before.trim_end(), section.trim(), if after.is_empty() { "" } else { "\n" })
+}
+
 /// 12,725,300
 pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
@@ -354,6 +380,15 @@ mod tests {
         ] {
             assert!(text.contains(row), "{row}\nis not in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_section_on_reading_is_replaced_or_added() {
+        let once = with_reading("# Speed\n\n## Products\n\nrows\n", "old");
+        assert_eq!(once, "# Speed\n\n## Products\n\nrows\n\n## Reading files\n\nold\n");
+        assert_eq!(with_reading(&once, "new"), once.replace("old", "new"));
+        let between = once.clone() + "\n## More\n\nrows\n";
+        assert_eq!(with_reading(&between, "new"), between.replace("old", "new"));
     }
 
     #[test]

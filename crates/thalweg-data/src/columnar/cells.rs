@@ -23,8 +23,8 @@ pub fn is_text(kind: &DataType) -> Option<bool> {
     use DataType::*;
     match kind {
         Boolean | Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView => Some(true),
-        // Categories, whatever they look like.
-        Dictionary(_, values) => is_text(values).map(|_| true),
+        // Whole numbers in a dictionary are categories; fractions are no more than packed.
+        Dictionary(_, values) => is_text(values).map(|text| text || values.is_integer()),
         Time32(_) | Time64(_) | Duration(_) | Null => Some(false),
         kind if kind.is_numeric() => Some(false),
         _ => None,
@@ -219,30 +219,33 @@ fn dictionary(
     };
     append(&mut values, dictionary.values(), missing, faults)?;
     let values = values.finish();
-    let keys = dictionary.normalized_keys();
-    let is_null = |row: usize| dictionary.keys().is_null(row);
-    match values {
+    let numbers;
+    let texts: Vec<Option<&str>> = match &values {
         ColumnData::Text(texts) => {
-            let text = |key: usize| texts.levels.get(texts.codes[key] as usize);
-            let of_row = |(row, &key): (usize, &usize)| match is_null(row) {
-                true => None,
-                false => text(key).map(String::as_str),
-            };
-            each(
-                column,
-                keys.iter().enumerate().map(of_row),
-                TypedColumn::push_text,
-            );
+            let level = |&code: &u32| texts.levels.get(code as usize).map(String::as_str);
+            texts.codes.iter().map(level).collect()
         }
-        ColumnData::Numeric(numbers) => {
-            let texts: Vec<String> = numbers.iter().map(|&number| number_text(number)).collect();
-            let of_row = |(row, &key): (usize, &usize)| {
-                let is_missing = is_null(row) || numbers[key].is_nan();
-                (!is_missing).then_some(texts[key].as_str())
-            };
-            each(column, keys.iter().enumerate().map(of_row), TypedColumn::push_text);
+        ColumnData::Numeric(values) if !dictionary.values().data_type().is_integer() => {
+            let keys = dictionary.normalized_keys().into_iter().enumerate();
+            let is_null = |row: usize| dictionary.keys().is_null(row);
+            let number = |(row, key): (usize, usize)| if is_null(row) { f64::NAN } else { values[key] };
+            column.extend(keys.map(number), false);
+            return Ok(());
+        }
+        ColumnData::Numeric(values) => {
+            let text = |x: &f64| (!x.is_nan()).then(|| number_text(*x));
+            numbers = values.iter().map(text).collect::<Vec<_>>();
+            numbers.iter().map(Option::as_deref).collect()
         }
         _ => return Err("a dictionary of lists".to_owned()),
+    };
+    let keys = dictionary.normalized_keys();
+    match dictionary.keys().nulls() {
+        None => column.extend_coded(&texts, keys.into_iter()),
+        Some(nulls) => {
+            let place = |(key, is_valid)| if is_valid { key } else { usize::MAX };
+            column.extend_coded(&texts, keys.into_iter().zip(nulls).map(place));
+        }
     }
     Ok(())
 }

@@ -83,7 +83,8 @@ impl<'a> Collector<'a> {
             rows: 0,
             faults: Faults::default(),
             missing,
-            has_categories: matches!(kind, DataType::Dictionary(..)),
+            has_categories: matches!(kind, DataType::Dictionary(..))
+                && cells::is_text(kind) == Some(true),
         }
     }
 

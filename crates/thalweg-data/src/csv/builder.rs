@@ -137,9 +137,9 @@ impl ColumnBuilder {
         }
     }
 
-    /// Adds a cell of a record, with which `bytes` begin.
+    /// Adds a cell of a text, whose bytes are the first of `bytes`.
     #[inline]
-    pub fn push_cell(&mut self, cell: Cell, record: &str, bytes: &[u8], words: Words<'_>) {
+    pub fn push_cell(&mut self, cell: Cell, text: &str, bytes: &[u8], words: Words<'_>) {
         let are_usual = words.missing.is_empty();
         if let State::Numeric(numbers, spelled) = &mut self.state
             && are_usual
@@ -148,11 +148,11 @@ impl ColumnBuilder {
             && let Some(decimal) = decimal(bytes, length)
         {
             if !decimal.is_shortest {
-                spelled.add(numbers.len(), &cell.text(record));
+                spelled.add(numbers.len(), &cell.text(text));
             }
             return numbers.push(decimal.value);
         }
-        let cell = cell.text(record);
+        let cell = cell.text(text);
         match &mut self.state {
             State::Text { codes, levels, .. } if are_usual && !may_be_missing(&cell) => {
                 codes.push(levels.code(&cell));

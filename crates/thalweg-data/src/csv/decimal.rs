@@ -63,31 +63,33 @@ fn by_digit(digits: &[u8]) -> Option<(u64, usize)> {
 #[inline]
 fn by_word(bytes: &[u8], length: usize) -> Option<(u64, usize)> {
     const ONES: u64 = 0x0101_0101_0101_0101;
+    const POINT: u8 = b'.' ^ b'0';
     let word = match bytes.first_chunk() {
         Some(word) => u64::from_le_bytes(*word),
         None => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
     };
-    // The last character in the last byte, and nothing before the first.
-    let unused = 8 * (8 - length);
-    let text = word << unused;
-    let dots = text ^ (ONES * u64::from(b'.'));
-    let dots = dots.wrapping_sub(ONES) & !dots & (0x80 * ONES);
-    let (digits, unused, point) = match dots.trailing_zeros() / 8 {
-        8 => (text, unused, length),
-        dot => {
-            // What stands before the point moves into its place.
-            let after = u64::MAX << (8 * dot);
-            let digits = (text & !after) << 8 | text & after << 8;
-            (digits, unused + 8, dot as usize - unused / 8)
+    // The last character in the last byte; digits as their values.
+    let unused = 8 * (8 - length as u32);
+    let values = (word << unused) ^ (ONES * u64::from(b'0'));
+    let used = u64::MAX << unused;
+    // The highest bit of each byte above 9.
+    let others = ((values & 0x7f * ONES) + 0x76 * ONES | values) & 0x80 * ONES & used;
+    let (digits, point) = if others == 0 {
+        (values & used, length)
+    } else {
+        let at = others.trailing_zeros() & !7;
+        if others & (others - 1) != 0 || (values >> at) as u8 != POINT {
+            return None;
         }
+        // What stands before the point moves into its place.
+        let after = u64::MAX << at;
+        let digits = (values & !after) << 8 | values & after << 8;
+        (digits & used << 8, (at - unused) as usize / 8)
     };
-    let used = u64::MAX.checked_shl(unused as u32).unwrap_or(0);
-    let digits = (digits ^ (ONES * u64::from(b'0'))) & used;
-    let is_digits = (digits.wrapping_add(6 * ONES) | digits) & (0xf0 * ONES) == 0;
     // Pairs, pairs of pairs, halves.
     let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
-    is_digits.then_some((fours.wrapping_mul(10_000 << 32 | 1) >> 32, point))
+    Some((fours.wrapping_mul(10_000 << 32 | 1) >> 32, point))
 }
 
 #[cfg(test)]

@@ -232,6 +232,8 @@ struct Signs {
     unclear_points: usize,
     unclear: Option<String>,
     small: usize,
+    /// All numbers.
+    numbers: usize,
 }
 
 impl Signs {
@@ -240,6 +242,7 @@ impl Signs {
         let read = |decimal, thousands| number(cell, Notation::new(decimal, Some(thousands)));
         let is = |read: &Option<Number>, is: fn(&Number) -> bool| read.as_ref().is_some_and(is);
         let (comma, point) = (read(',', '.'), read('.', ','));
+        self.numbers += usize::from(comma.is_some() || point.is_some());
         let is_small = cell.len() < 4 && cell.bytes().all(|byte| byte.is_ascii_digit());
         match (is(&comma, |number| number.fractional), is(&point, |number| number.fractional)) {
             (true, _) if is(&point, |number| number.grouped) => self.unclear_commas += 1,
@@ -255,7 +258,7 @@ impl Signs {
 
     /// A cell, where all numbers are below 1000 and whole, or have a point before three digits.
     fn grouped(&self) -> Option<String> {
-        let are_all = self.unclear_points + self.small == self.cells;
+        let are_all = self.unclear_points + self.small == self.numbers;
         let are_some = self.unclear_points >= LEAST_GROUPED && self.small > 0;
         self.unclear.clone().filter(|_| are_all && are_some)
     }

@@ -3,6 +3,7 @@
 pub mod builder;
 mod decimal;
 pub mod dialect;
+mod ends;
 pub mod layout;
 pub mod parallel;
 pub mod records;

@@ -10,7 +10,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use memchr::memchr_iter;
+
 use super::builder::{ColumnBuilder, Words};
+use super::ends::Ends;
 use super::records::{Block, Cell, Records, Scan, scan};
 use crate::error::{Error, Result};
 use crate::table::Lines;
@@ -19,6 +22,8 @@ use crate::table::Lines;
 const BLOCK: usize = 1 << 19;
 /// An open record of more bytes is left to the caller.
 const MOST_OPEN: usize = 4 << 20;
+/// Where one of so many bytes is a quote, most records have some, and are cut one by one.
+const MANY_QUOTES: usize = 32;
 /// More threads only wait for the reading of the file.
 const MOST_THREADS: usize = 16;
 /// Records that the caller reads after one that is not plain, before the next blocks.
@@ -222,25 +227,36 @@ impl Plan<'_> {
             ..Piece::default()
         };
         let mut cells = Vec::new();
+        let mut ends = match self.delimiter {
+            b' ' => Ends::default(),
+            _ if memchr_iter(b'"', bytes).count() > bytes.len() / MANY_QUOTES => Ends::default(),
+            delimiter => Ends::of(bytes, delimiter),
+        };
         while piece.end < bytes.len() && piece.is_plain {
-            let rest = &bytes[piece.end..];
-            let (length, lines) = match scan(rest, self.delimiter, block.is_last, &mut cells) {
-                Scan::Record(length, lines) => (length, lines),
-                Scan::Incomplete => break,
-                _ => (0, 0),
+            let (length, lines) = match ends.cut(bytes, piece.end, &mut cells) {
+                Some(length) => (length, 1),
+                None => match scan(&bytes[piece.end..], self.delimiter, block.is_last, &mut cells) {
+                    Scan::Record(length, lines) => {
+                        cells.iter_mut().for_each(|cell| *cell = cell.shifted(piece.end));
+                        (length, lines)
+                    }
+                    Scan::Incomplete => break,
+                    _ => (0, 0),
+                },
             };
-            let record = text.get(piece.end..piece.end + length).unwrap_or_default();
-            piece.is_plain = !record.is_empty() && self.add(&mut piece, record, rest, &cells);
+            let end = piece.end + length;
+            let is_text = length > 0 && end <= text.len();
+            piece.is_plain = is_text && self.add(&mut piece, text, bytes, &cells);
             if piece.is_plain {
                 piece.line_ends += lines;
-                piece.end += length;
+                piece.end = end;
             }
         }
         piece
     }
 
-    /// Adds a record, with which `bytes` begin, if it is plain.
-    fn add(&self, piece: &mut Piece, record: &str, bytes: &[u8], mut cells: &[Cell]) -> bool {
+    /// Adds a record if it is plain.
+    fn add(&self, piece: &mut Piece, text: &str, bytes: &[u8], mut cells: &[Cell]) -> bool {
         if matches!(cells, [cell] if cell.is_blank()) {
             return true;
         }
@@ -250,11 +266,11 @@ impl Plan<'_> {
         {
             cells = rest;
         }
-        if cells.len() != piece.builders.len() || record.starts_with('#') {
+        if cells.len() != piece.builders.len() || bytes.get(piece.end) == Some(&b'#') {
             return false;
         }
         for (cell, builder) in cells.iter().zip(&mut piece.builders) {
-            builder.push_cell(*cell, record, bytes, self.words);
+            builder.push_cell(*cell, text, bytes, self.words);
         }
         piece.lines.push(piece.rows, 1 + piece.line_ends);
         piece.rows += 1;

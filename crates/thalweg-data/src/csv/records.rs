@@ -173,10 +173,17 @@ fn quoted(bytes: &[u8], start: usize, at_end: bool) -> Option<(Cell, usize)> {
 }
 
 impl Cell {
-    fn new(start: usize, end: usize) -> Self {
+    /// A cell without quotes.
+    pub fn new(start: usize, end: usize) -> Self {
         // Callers give up on longer records.
         let [start, end] = [start, end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
         Self { start, end, escaped: false, quoted: false }
+    }
+
+    /// The same of bytes before which there are so many others.
+    pub fn shifted(self, by: usize) -> Self {
+        let by = by as u32;
+        Self { start: self.start + by, end: self.end + by, ..self }
     }
 
     fn range(self) -> std::ops::Range<usize> {
@@ -210,7 +217,7 @@ impl Cell {
         Cow::Owned(bytes)
     }
 
-    /// Its bytes in `bytes`, which begin with its record, and what follows; and how many are its own.
+    /// Its bytes in `bytes`, and what follows; and how many are its own.
     #[inline]
     pub fn with_rest(self, bytes: &[u8]) -> (&[u8], usize) {
         let rest = bytes.get(self.start as usize..).unwrap_or_default();
@@ -221,11 +228,13 @@ impl Cell {
     #[inline]
     pub fn text(self, record: &str) -> Cow<'_, str> {
         let raw = record.get(self.range()).unwrap_or_default();
-        match self.escaped {
-            false => Cow::Borrowed(raw),
-            true => Cow::Owned(raw.replace("\"\"", "\"")),
-        }
+        if self.escaped { undoubled(raw) } else { Cow::Borrowed(raw) }
     }
+}
+
+#[cold]
+fn undoubled(raw: &str) -> Cow<'_, str> {
+    Cow::Owned(raw.replace("\"\"", "\""))
 }
 
 /// Reads records one after the other through a buffer that grows only for a long record.

@@ -193,7 +193,8 @@ impl Rows<'_> {
 const ROUNDING: f64 = 0.005;
 const CHECK: &str = "check this line for missing or extra delimiters and quotes";
 
-/// The table without a last row of sums or means: one that is called so, and is so in some column.
+/// The table without a last row of sums or means: one that is called so, and is so in some column or
+/// has nothing else.
 fn without_total(table: Table) -> (Table, Option<Note>) {
     let last = table.rows - 1;
     let cells: Vec<String> = (table.columns.iter())
@@ -206,7 +207,8 @@ fn without_total(table: Table) -> (Table, Option<Note>) {
         ColumnData::Numeric(numbers) => is_sum_or_mean(&numbers[..last], numbers[last]),
         _ => false,
     };
-    if !table.columns.iter().any(is_sum) {
+    let is_alone = cells.iter().filter(|cell| !cell.is_empty()).count() == 1;
+    if !is_alone && !table.columns.iter().any(is_sum) {
         return (table, None);
     }
     let place = table.line_of(last);

@@ -355,7 +355,7 @@ mod tests {
             ),
             (
                 "{\"a\": 1}\n[1]\n",
-                "t.jsonl:2: found invalid type: sequence, expected an object",
+                "t.jsonl:2: found a row that is no object, expected a JSON object",
             ),
             (
                 "{\"a\": 1} x\n",
@@ -391,7 +391,7 @@ mod tests {
             ),
             (
                 "[{\"a\": 1},\n{\"a\": }]",
-                "t.jsonl:2: found expected value at character 7",
+                "t.jsonl:2: found no JSON value at character 7",
             ),
         ] {
             let message = load(text).unwrap_err().to_string();

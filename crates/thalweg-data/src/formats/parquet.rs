@@ -1,6 +1,8 @@
 //! Apache Parquet.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+
+use arrow_schema::{DataType, Field, Schema};
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -35,7 +37,9 @@ pub static FORMAT: Format = Format {
     example: || include_bytes!("../../tests/small.parquet").to_vec(),
 };
 
-const BATCH: usize = 1 << 14;
+const BATCH: usize = 1 << 16;
+/// Bytes of a value of a chunk that is all in codes of its dictionary, at most.
+const CODED: i64 = 6;
 
 fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
     let bytes = bytes::Bytes::from(input.take(u64::MAX)?);
@@ -55,6 +59,7 @@ fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
         return Err(error.remedy("write it with more columns or fewer rows"));
     }
     let mut columns = collectors(metadata.schema(), options);
+    let metadata = with_dictionaries(metadata);
     // Each column for itself, so that threads change nothing.
     let read_column = |at: usize, column: &mut Collector| -> Result<()> {
         let builder =
@@ -87,4 +92,31 @@ fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
         joined.fold(own, Result::and)
     })?;
     finish(file, columns)
+}
+
+/// The same, by which texts that the file has in dictionaries are read as such: each text is looked
+/// at once a batch.
+fn with_dictionaries(metadata: ArrowReaderMetadata) -> ArrowReaderMetadata {
+    let is_coded = |name: &str| {
+        metadata.metadata().row_groups().iter().all(|group| {
+            let mut chunks = group.columns().iter();
+            let chunk = chunks.find(|chunk| *chunk.column_path().parts() == [name]);
+            chunk.is_some_and(|chunk| {
+                let size = chunk.uncompressed_size();
+                chunk.dictionary_page_offset().is_some() && size < CODED * chunk.num_values()
+            })
+        })
+    };
+    let coded = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 if is_coded(field.name()) => {
+            let kind = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+            Arc::new(field.as_ref().clone().with_data_type(kind))
+        }
+        _ => field.clone(),
+    };
+    let schema = metadata.schema();
+    let fields: Vec<Arc<Field>> = schema.fields().iter().map(coded).collect();
+    let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+    ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).unwrap_or(metadata)
 }

@@ -18,6 +18,8 @@ use crate::table::{Block, Column, ColumnData, Table};
 pub(super) struct ColumnFit<'a> {
     /// Name of the column.
     pub name: &'a str,
+    /// Its place in the table.
+    pub place: usize,
     fit: Fit,
     stray: StrayCells,
     first_pass: bool,
@@ -36,8 +38,8 @@ enum Fit {
 }
 
 impl<'a> ColumnFit<'a> {
-    /// Starts fitting columns such as this one; `is_wanted` where the user calls it a quantity.
-    pub fn new(column: &'a Column, scaling: Scaling, is_wanted: bool) -> Self {
+    /// Starts fitting columns such as this one, at this place; `is_wanted` where the user calls it a quantity.
+    pub fn new(column: &'a Column, place: usize, scaling: Scaling, is_wanted: bool) -> Self {
         let fit = match &column.data {
             ColumnData::Numeric(_) => {
                 Fit::Numbers(Identifier::new(&column.name), NumericFit::new(scaling))
@@ -56,6 +58,7 @@ impl<'a> ColumnFit<'a> {
         };
         Self {
             name: &column.name,
+            place,
             fit,
             stray: StrayCells::default(),
             first_pass: true,

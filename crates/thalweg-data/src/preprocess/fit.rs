@@ -81,16 +81,20 @@ impl Preprocessing {
         let mut left_out: BTreeMap<LeftOut, Vec<&str>> = BTreeMap::new();
         let mut doubts = Vec::new();
         let mut columns = Vec::new();
-        for column in &table.columns {
+        for (place, column) in table.columns.iter().enumerate() {
             if !preprocessing.is_no_feature(&column.name) {
                 let reading = table.readings.get(&column.name);
                 let is_wanted = reading.is_some_and(|reading| reading.asked);
-                columns.push(ColumnFit::new(column, options.scaling, is_wanted));
+                columns.push(ColumnFit::new(column, place, options.scaling, is_wanted));
             }
         }
-        while !columns.is_empty() {
-            let count = blocks.columns_at_once().clamp(1, columns.len());
-            let mut group: Vec<ColumnFit> = columns.drain(..count).collect();
+        let mut columns = columns.into_iter();
+        loop {
+            let count = blocks.columns_at_once().clamp(1, columns.len().max(1));
+            let mut group: Vec<ColumnFit> = columns.by_ref().take(count).collect();
+            if group.is_empty() {
+                break;
+            }
             fit_columns(&mut group, blocks, weighted_by)?;
             for fit in group {
                 let name = fit.name;
@@ -229,7 +233,9 @@ fn fit_columns(
         blocks.each(&mut |table, part| {
             let weights = row_weights(table, weighted_by, &part.rows)?;
             (unfinished.iter_mut()).try_for_each(|fit| {
-                let column = table.column(fit.name).ok_or_else(|| {
+                // Where blocks have their columns in one order, none is searched.
+                let own = table.columns.get(fit.place).filter(|column| column.name == fit.name);
+                let column = own.or_else(|| table.column(fit.name)).ok_or_else(|| {
                     let found = format!("no column {}", quote(fit.name));
                     Error::invalid(table.location(), found, "the columns of earlier rows")
                 })?;

@@ -178,9 +178,9 @@ fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Ta
     let numbers = match &column.data {
         ColumnData::Block(_) | ColumnData::Time(_) => return Ok(Task::Regression),
         ColumnData::Text(text) => {
-            check_amounts(table, column, text)?;
             let numbers = spelled_numbers(text);
             check_stray(table, column, &numbers)?;
+            check_amounts(table, column, text)?;
             // Among fractions, leading zeros do not make a code; where a format has types, texts
             // of many numbers are rather amounts.
             let fractions = numbers.iter().any(|x| x.is_finite() && x.fract() != 0.0);
