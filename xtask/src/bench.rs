@@ -175,7 +175,11 @@ fn replace_reading(section: &str, measured: &str) -> Result<()> {
     let path = root().join("bench/RESULTS.md");
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     let text = std::fs::read_to_string(&path).map_err(failed)?;
-    std::fs::write(&path, report::with_reading(&text, &format!("{measured}\n{section}"))).map_err(failed)?;
+    std::fs::write(
+        &path,
+        report::with_reading(&text, &format!("{measured}\n{section}")),
+    )
+    .map_err(failed)?;
     println!("wrote the section on reading of bench/RESULTS.md");
     Ok(())
 }
@@ -273,7 +277,10 @@ fn peers(options: &Options, threads: usize) -> Result<()> {
     }
     options.write(
         "RESULTS.md",
-        &report::with_reading(&report::results(&outcomes, &products, &startups, &machine), &reading),
+        &report::with_reading(
+            &report::results(&outcomes, &products, &startups, &machine),
+            &reading,
+        ),
     )
 }
 

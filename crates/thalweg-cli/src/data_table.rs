@@ -96,11 +96,18 @@ fn by_column(summaries: &[ColumnSummary], most: usize) -> Vec<String> {
 /// if something fits.
 fn values(summary: &ColumnSummary, room: usize) -> String {
     let remark = summary.remark.as_ref().map(|remark| format!("[{remark}]"));
-    let lengths = |parts: &[String]| parts.iter().map(|part| 2 + part.chars().count()).sum::<usize>();
+    let lengths = |parts: &[String]| {
+        parts
+            .iter()
+            .map(|part| 2 + part.chars().count())
+            .sum::<usize>()
+    };
     let mut shown: Vec<String> = Vec::new();
     let remarked = remark.as_slice();
     for part in parts(summary) {
-        if !shown.is_empty() && lengths(&shown) + lengths(&[part.clone()]) + lengths(remarked) > room + 2 {
+        if !shown.is_empty()
+            && lengths(&shown) + lengths(&[part.clone()]) + lengths(remarked) > room + 2
+        {
             break;
         }
         shown.push(part);

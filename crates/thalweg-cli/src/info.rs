@@ -6,6 +6,8 @@ use std::path::Path;
 
 use thalweg_core::Error;
 use thalweg_core::metrics::Decision;
+use thalweg_core::precision::Dtype;
+use thalweg_core::spec::NetworkSpec;
 use thalweg_data::preprocess::notes_on_categories;
 use thalweg_data::{Encoding, FitOptions, Preprocessing, Source, TargetOptions, summarize};
 
@@ -147,20 +149,7 @@ fn describe(model: &Model, config: Option<&Config>) -> Result<Vec<String>> {
         network.shape(),
         network.loss
     ));
-    let nodes = thalweg_core::layers::build(network.shape(), &network.layers, training.dtype)?;
-    let row = |node: &thalweg_core::layers::Node| {
-        let layers = node.part.layers().into_iter();
-        let segments = layers.flat_map(|layer| layer.segments());
-        let size = segments.map(|segment| segment.len()).sum();
-        vec![
-            format!("  {}", node.path),
-            format!("{} → {}", node.input, node.output),
-            count(size, "parameter"),
-        ]
-    };
-    let rows: Vec<_> = nodes.iter().map(row).collect();
-    let aligned = columns(&rows).into_iter().zip(&network.layers);
-    lines.extend(aligned.map(|(line, choice)| format!("{line}  {choice}")));
+    lines.extend(layers(network, training.dtype)?);
     lines.push(format!(
         "\ntraining   {}, schedule {}",
         training.optimizer, training.schedule
@@ -180,6 +169,26 @@ fn describe(model: &Model, config: Option<&Config>) -> Result<Vec<String>> {
     let unread = || Config::new(DataConfig::of(""), network.clone(), training.clone());
     lines.extend(differences(&config.map_or_else(unread, Config::clone)));
     Ok(lines)
+}
+
+/// A line for each layer.
+fn layers(network: &NetworkSpec, dtype: Dtype) -> Result<Vec<String>> {
+    let nodes = thalweg_core::layers::build(network.shape(), &network.layers, dtype)?;
+    let row = |node: &thalweg_core::layers::Node| {
+        let layers = node.part.layers().into_iter();
+        let segments = layers.flat_map(|layer| layer.segments());
+        let size = segments.map(|segment| segment.len()).sum();
+        vec![
+            format!("  {}", node.path),
+            format!("{} → {}", node.input, node.output),
+            count(size, "parameter"),
+        ]
+    };
+    let rows: Vec<_> = nodes.iter().map(row).collect();
+    let aligned = columns(&rows).into_iter().zip(&network.layers);
+    Ok(aligned
+        .map(|(line, choice)| format!("{line}  {choice}"))
+        .collect())
 }
 
 /// The scores of each part.
@@ -243,8 +252,15 @@ fn answers(description: &Description) -> Vec<String> {
         all => all,
     };
     let of_each = |word: &str, values: &[f64]| {
-        let value = |(name, value): (&String, &f64)| format!("{} {word}{}", short(name), figure(*value));
-        names.iter().zip(values).take(20).map(value).collect::<Vec<_>>().join(", ")
+        let value =
+            |(name, value): (&String, &f64)| format!("{} {word}{}", short(name), figure(*value));
+        names
+            .iter()
+            .zip(values)
+            .take(20)
+            .map(value)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let decision = match &description.decision {
         Decision::Likeliest => None,
@@ -252,14 +268,25 @@ fn answers(description: &Description) -> Vec<String> {
         Decision::Weights(weights) => Some(of_each("with a weight of ", weights)),
     };
     let interval = description.interval.as_ref().map(|interval| {
-        format!("with an interval for {} % of the targets", figure(100.0 * interval.coverage))
+        format!(
+            "with an interval for {} % of the targets",
+            figure(100.0 * interval.coverage)
+        )
     });
-    let transforms = description.preprocessing.target_scaling.iter().filter_map(|scaling| {
-        let curve = serde_json::to_value(&scaling.curve).ok()?;
-        let kind = curve["kind"].as_str().filter(|kind| *kind != "identity")?;
-        Some(format!("transform of the target: {kind}"))
-    });
-    let all: Vec<String> = decision.into_iter().chain(interval).chain(transforms).collect();
+    let transforms = description
+        .preprocessing
+        .target_scaling
+        .iter()
+        .filter_map(|scaling| {
+            let curve = serde_json::to_value(&scaling.curve).ok()?;
+            let kind = curve["kind"].as_str().filter(|kind| *kind != "identity")?;
+            Some(format!("transform of the target: {kind}"))
+        });
+    let all: Vec<String> = decision
+        .into_iter()
+        .chain(interval)
+        .chain(transforms)
+        .collect();
     match all.is_empty() {
         true => Vec::new(),
         false => vec![format!("\nanswers    {}", all.join("; "))],
@@ -269,12 +296,17 @@ fn answers(description: &Description) -> Vec<String> {
 /// What was set, or chosen by what the data are, to something else than the default.
 fn differences(config: &Config) -> Vec<String> {
     let row = |(path, value, default): (String, String, Option<String>)| {
-        let default = default.map_or(String::new(), |default| format!("default {}", short(&default)));
+        let default = default.map_or(String::new(), |default| {
+            format!("default {}", short(&default))
+        });
         vec![format!("  {path}"), short(&value), default]
     };
     let rows: Vec<Vec<String>> = config.differences().into_iter().map(row).collect();
     match rows.is_empty() {
         true => Vec::new(),
-        false => ["\ndiffers from the defaults".to_owned()].into_iter().chain(columns(&rows)).collect(),
+        false => ["\ndiffers from the defaults".to_owned()]
+            .into_iter()
+            .chain(columns(&rows))
+            .collect(),
     }
 }

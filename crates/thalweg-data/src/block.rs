@@ -36,13 +36,20 @@ impl Block {
         let values = match &self.values {
             Values::F32(values) => Values::F32(gather(values, width, rows)),
             Values::F64(values) => Values::F64(gather(values, width, rows)),
-            Values::U8 { bytes, scale, offset } => Values::U8 {
+            Values::U8 {
+                bytes,
+                scale,
+                offset,
+            } => Values::U8 {
                 bytes: gather(bytes, width, rows),
                 scale: *scale,
                 offset: *offset,
             },
         };
-        Self { shape: self.shape.clone(), values }
+        Self {
+            shape: self.shape.clone(),
+            values,
+        }
     }
 }
 

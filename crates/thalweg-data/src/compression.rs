@@ -114,7 +114,10 @@ impl Compression {
     ///
     /// # Errors
     /// If the decoder cannot be made, or this build has none.
-    pub fn decompress(&self, reader: Box<dyn BufRead + Send>) -> io::Result<impl Read + Send + use<>> {
+    pub fn decompress(
+        &self,
+        reader: Box<dyn BufRead + Send>,
+    ) -> io::Result<impl Read + Send + use<>> {
         let packed = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             inner: reader,

@@ -39,7 +39,10 @@ pub struct Whole<R> {
 
 impl<R> Whole<R> {
     pub fn new(inner: R) -> Self {
-        Self { inner, is_odd: false }
+        Self {
+            inner,
+            is_odd: false,
+        }
     }
 }
 

@@ -147,7 +147,13 @@ impl Input {
         };
         let (head, reader) = peek(&self.file, reader)?;
         let reader = Box::new(BufReader::with_capacity(BUFFER, reader));
-        Ok(Self { head, reader, decoded_from: Some(encoding), file: self.file, name: self.name })
+        Ok(Self {
+            head,
+            reader,
+            decoded_from: Some(encoding),
+            file: self.file,
+            name: self.name,
+        })
     }
 
     /// Up to `limit` bytes from here on. Memory grows with what is really there, not with `limit`.

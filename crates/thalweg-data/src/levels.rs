@@ -25,7 +25,12 @@ static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 impl Default for Levels {
     fn default() -> Self {
         let (texts, ends, table) = Default::default();
-        Self { texts, ends, table, hasher: HASHER.clone() }
+        Self {
+            texts,
+            ends,
+            table,
+            hasher: HASHER.clone(),
+        }
     }
 }
 
@@ -72,7 +77,8 @@ impl Levels {
             return code;
         }
         let code = self.ends.len() as u32;
-        self.table.insert_unique(spread(hash), (hash, code), |&(hash, _)| spread(hash));
+        self.table
+            .insert_unique(spread(hash), (hash, code), |&(hash, _)| spread(hash));
         self.texts.push_str(new);
         self.ends.push(self.texts.len());
         code
@@ -85,13 +91,19 @@ impl Levels {
             hashes[code as usize] = hash;
         }
         let texts = (0..).map(|code| &other.texts[place(&other.ends, code)]);
-        hashes.into_iter().zip(texts).map(|(hash, text)| self.code_of(hash, text)).collect()
+        hashes
+            .into_iter()
+            .zip(texts)
+            .map(|(hash, text)| self.code_of(hash, text))
+            .collect()
     }
 
     /// The texts by their codes.
     pub fn into_texts(self) -> Vec<String> {
         let codes = 0..self.ends.len() as u32;
-        codes.map(|code| self.texts[place(&self.ends, code)].to_owned()).collect()
+        codes
+            .map(|code| self.texts[place(&self.ends, code)].to_owned())
+            .collect()
     }
 }
 
@@ -114,7 +126,10 @@ mod tests {
         assert_eq!(levels.code(""), 5002);
         assert!((0..5000).all(|i| levels.code(&text(i)) == i));
         let texts = levels.into_texts();
-        assert_eq!((texts.len(), &*texts[5000], &*texts[5001]), (5003, "36000000", "25000000"));
+        assert_eq!(
+            (texts.len(), &*texts[5000], &*texts[5001]),
+            (5003, "36000000", "25000000")
+        );
     }
 
     #[test]
@@ -124,7 +139,10 @@ mod tests {
             for at in 0..length {
                 let mut other = text.clone();
                 other[at] = b'y';
-                assert!(is_same(&text, &text.clone()) && !is_same(&text, &other), "{other:?}");
+                assert!(
+                    is_same(&text, &text.clone()) && !is_same(&text, &other),
+                    "{other:?}"
+                );
             }
             assert!(!is_same(&text, &text[1..]));
         }

@@ -115,7 +115,9 @@ pub enum PlainNumbers {
 impl ExpectedColumns {
     /// The names that are not optional.
     pub(crate) fn required(&self) -> impl Iterator<Item = &String> {
-        self.names.iter().filter(|name| !self.optional.contains(name))
+        self.names
+            .iter()
+            .filter(|name| !self.optional.contains(name))
     }
 
     /// The names of `width` columns without header: all, or all but the optional ones.

@@ -149,7 +149,10 @@ pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Loaded> {
 }
 
 fn first_file(folder: &Path) -> Option<PathBuf> {
-    let paths = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let paths = std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path());
     paths.filter(|path| path.is_file()).min()
 }
 

@@ -39,11 +39,18 @@ impl StrayCells {
         let ColumnData::Text(text) = &column.data else {
             return;
         };
-        if table.readings.get(&column.name).is_some_and(|reading| reading.kind == ReadAs::Text) {
+        if table
+            .readings
+            .get(&column.name)
+            .is_some_and(|reading| reading.kind == ReadAs::Text)
+        {
             return;
         }
         let numbers = spelled_numbers(text);
-        let spelled = text.levels.iter().filter(|level| level.parse::<f64>().is_ok());
+        let spelled = text
+            .levels
+            .iter()
+            .filter(|level| level.parse::<f64>().is_ok());
         self.are_many |= spelled.take(FEW_NUMBERS + 1).count() > FEW_NUMBERS;
         let is_stray = |row: &usize| numbers[*row].is_nan() && column.is_present(*row);
         let mut stray = (0..numbers.len()).filter(is_stray);
@@ -69,7 +76,12 @@ impl StrayCells {
     fn all(&self) -> Option<Stray<'_>> {
         let (location, text) = self.first.as_ref()?;
         let (count, cells) = (self.count, self.cells);
-        (cells >= CELLS_TO_JUDGE).then_some(Stray { count, cells, location, text })
+        (cells >= CELLS_TO_JUDGE).then_some(Stray {
+            count,
+            cells,
+            location,
+            text,
+        })
     }
 
     /// A warning when a few stray cells, or more among many different numbers, make categories of a

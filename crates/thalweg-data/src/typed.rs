@@ -103,10 +103,12 @@ impl TypedColumn {
         };
         // Texts of which no cell is are none of the column.
         let mut known: Vec<Option<u32>> = vec![None; texts.len()];
-        codes.extend(places.map(|place| match (known.get_mut(place), texts.get(place)) {
-            (Some(known), Some(Some(text))) => *known.get_or_insert_with(|| levels.code(text)),
-            _ => MISSING,
-        }));
+        codes.extend(
+            places.map(|place| match (known.get_mut(place), texts.get(place)) {
+                (Some(known), Some(Some(text))) => *known.get_or_insert_with(|| levels.code(text)),
+                _ => MISSING,
+            }),
+        );
     }
 
     /// Adds an integer.

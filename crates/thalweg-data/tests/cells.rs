@@ -314,7 +314,9 @@ fn another_file_is_read_as_the_first() {
     for cell in ["abc", "€7"] {
         let text = format!("price,n\n$7,1\n{cell},1\n");
         let error = read_with(&text, &options).unwrap_err().to_string();
-        let found = format!("t.csv:3: column \"price\": found \"{cell}\", expected a number, written as \"$1,000\"");
+        let found = format!(
+            "t.csv:3: column \"price\": found \"{cell}\", expected a number, written as \"$1,000\""
+        );
         assert!(error.starts_with(&found), "{error}");
     }
 }

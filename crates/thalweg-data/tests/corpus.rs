@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use thalweg_data::{Input, PrepareOptions, ReadOptions, Result, formats, prepare, read_input, summarize};
+use thalweg_data::{
+    Input, PrepareOptions, ReadOptions, Result, formats, prepare, read_input, summarize,
+};
 
 /// A file with its name.
 type File = (String, Vec<u8>);
@@ -35,7 +37,10 @@ fn corpora() -> Vec<(Option<String>, Vec<File>)> {
 
 /// Reads a file, and makes datasets of it where that succeeds.
 fn survive(format: &Option<String>, name: &str, bytes: &[u8]) -> Result<()> {
-    let options = ReadOptions { format: format.clone(), ..ReadOptions::default() };
+    let options = ReadOptions {
+        format: format.clone(),
+        ..ReadOptions::default()
+    };
     let loaded = read_input(Input::bytes(name, bytes.to_vec())?, &options)?;
     summarize(&loaded.train, &Default::default());
     let _ = prepare(&loaded, None, None, &PrepareOptions::default());
@@ -46,7 +51,10 @@ fn check(read: &Result<()>, name: &str) {
     if let Err(error) = read {
         let line = error.to_string();
         assert!(line.starts_with(name), "{line}");
-        assert!(!line.contains(char::is_control) && line.chars().count() < 2000, "{line:?}");
+        assert!(
+            !line.contains(char::is_control) && line.chars().count() < 2000,
+            "{line:?}"
+        );
     }
 }
 
@@ -57,7 +65,11 @@ fn every_file_of_the_corpora_is_read_or_refused_in_one_line() {
         for (name, bytes) in files {
             let result = survive(&format, &name, &bytes);
             check(&result, &name);
-            *if result.is_ok() { &mut read } else { &mut refused } += 1;
+            *if result.is_ok() {
+                &mut read
+            } else {
+                &mut refused
+            } += 1;
         }
     }
     assert!(read >= 20 && refused >= 5, "{read} read, {refused} refused");
@@ -82,8 +94,16 @@ impl Random {
 /// A file with one to four faults: bytes that are others, sizes that are huge, parts that are gone, repeated, or of
 /// another file.
 fn damaged(random: &mut Random, bytes: &[u8], other: &[u8]) -> Vec<u8> {
-    const WORDS: [&[u8]; 8] =
-        [b"\"", b"\n", b",", b"nan", b"1e999", b"\xff\xff\xff\xff", b"\0\0\0\x80", b"{\"a\":["];
+    const WORDS: [&[u8]; 8] = [
+        b"\"",
+        b"\n",
+        b",",
+        b"nan",
+        b"1e999",
+        b"\xff\xff\xff\xff",
+        b"\0\0\0\x80",
+        b"{\"a\":[",
+    ];
     let mut damaged = bytes.to_vec();
     for _ in 0..=random.below(4) {
         let at = random.below(damaged.len() + 1);
@@ -110,15 +130,21 @@ fn damaged(random: &mut Random, bytes: &[u8], other: &[u8]) -> Vec<u8> {
 /// Kilobytes that this process has had at most, where the system says so.
 fn peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
 /// For as many seconds a corpus as `THALWEG_FUZZ_SECONDS` says; for 300 files each without.
 #[test]
 fn damaged_files_are_read_or_refused_in_one_line_and_in_bounded_memory() {
-    let seconds = std::env::var("THALWEG_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
-    let seed = std::env::var("THALWEG_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
+    let seconds = std::env::var("THALWEG_FUZZ_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let seed = std::env::var("THALWEG_FUZZ_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
     let mut random = Random(seed.unwrap_or(14));
     for (format, files) in corpora() {
         let (start, mut count, mut read) = (Instant::now(), 0, 0);
@@ -138,7 +164,10 @@ fn damaged_files_are_read_or_refused_in_one_line_and_in_bounded_memory() {
             (count, read) = (count + 1, read + usize::from(result.is_ok()));
         }
         let name = format.as_deref().unwrap_or("any");
-        println!("{name}: {count} files, {read} of them read, peak {:?} kB", peak());
+        println!(
+            "{name}: {count} files, {read} of them read, peak {:?} kB",
+            peak()
+        );
         assert!(read < count, "{name}");
     }
     assert!(peak().is_none_or(|peak| peak < 2 << 20), "{:?} kB", peak());

@@ -1,5 +1,5 @@
-//! Files as people make them, in all formats: how each is read, or the error that says what to do. What is meant by the
-//! readings stands in docs/tables.md and docs/formats.md.
+//! Files as people make them, in all formats: how each is read, or the error that says what to do.
+//! What is meant by the readings stands in docs/tables.md and docs/formats.md.
 
 use thalweg_data::{Input, ReadOptions, read_input};
 
@@ -10,7 +10,8 @@ fn shown(file: &str, bytes: &[u8], options: &ReadOptions) -> String {
         Ok(loaded) => loaded.train,
         Err(error) => return error.to_string(),
     };
-    let cell = |column: &thalweg_data::Column, row| column.text(row).unwrap_or_else(|| "–".to_owned());
+    let cell =
+        |column: &thalweg_data::Column, row| column.text(row).unwrap_or_else(|| "–".to_owned());
     let columns = table.columns.iter().map(|column| {
         let cells: Vec<String> = (0..table.rows).map(|row| cell(column, row)).collect();
         format!("{}={}", column.name, cells.join(","))
@@ -21,8 +22,12 @@ fn shown(file: &str, bytes: &[u8], options: &ReadOptions) -> String {
 /// Each case is what it shows, a file, and what must be read or said.
 fn check(cases: &[(&str, &str, &[u8], &str)]) {
     let wrong: Vec<String> = (cases.iter())
-        .map(|(what, file, bytes, expected)| (what, shown(file, bytes, &ReadOptions::default()), expected))
-        .filter(|(_, read, expected)| read != *expected && !(expected.contains(" found ") && read.starts_with(*expected)))
+        .map(|(what, file, bytes, expected)| {
+            (what, shown(file, bytes, &ReadOptions::default()), expected)
+        })
+        .filter(|(_, read, expected)| {
+            read != *expected && !(expected.contains(" found ") && read.starts_with(*expected))
+        })
         .map(|(what, read, expected)| format!("{what}:\n  {read}\n  {expected}"))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -33,6 +38,7 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 #[test]
+#[rustfmt::skip]
 fn what_stands_between_cells_and_around_them() {
     let utf16 = utf16("\u{feff}a,b\n1,ü\n2,x\n");
     check(&[
@@ -73,6 +79,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[rustfmt::skip]
 fn what_stands_around_a_table() {
     check(&[
         ("sep=", "t.csv", b"sep=;\na;b\n1;x\n2;y\n", "a=1,2 b=x,y"),
@@ -94,6 +101,7 @@ fn what_stands_around_a_table() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn numbers_as_people_write_them() {
     check(&[
         ("exponents and signs", "t.csv", b"a,b\n+1,-.5\n1e3,2E-2\n", "a=1,1000 b=-0.5,0.02"),
@@ -122,6 +130,7 @@ fn numbers_as_people_write_them() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn dates_as_people_write_them() {
     check(&[
         ("ISO", "t.csv", b"d,b\n2022-12-31,1\n2023-01-01,2\n", "d=2022-12-31,2023-01-01 b=1,2"),
@@ -137,6 +146,7 @@ fn dates_as_people_write_them() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn formats_with_types() {
     let parquet = include_bytes!("small.parquet");
     check(&[
@@ -172,6 +182,7 @@ fn npy(kind: &str, shape: &str, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[rustfmt::skip]
 fn what_is_not_read_is_named_with_the_way_out() {
     let named: &[(&[u8], &str, &str)] = &[
         (b"<!DOCTYPE html><html>", "an HTML page", "download the file itself"),
@@ -195,6 +206,7 @@ fn what_is_not_read_is_named_with_the_way_out() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn what_looking_does_not_tell_is_set() {
     let set = |set: fn(&mut ReadOptions)| {
         let mut options = ReadOptions::default();

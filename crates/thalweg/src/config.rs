@@ -241,7 +241,11 @@ impl Config {
     /// their defaults: path, value, default if it has one.
     pub fn differences(&self) -> Vec<(String, String, Option<String>)> {
         let data = DataConfig::of(&self.data.source);
-        let mut usual = leaves(&Self::new(data, self.network.clone(), TrainingSpec::default()));
+        let mut usual = leaves(&Self::new(
+            data,
+            self.network.clone(),
+            TrainingSpec::default(),
+        ));
         // Left out where all of it is at its default.
         let batches = leaves(&Batches::default()).into_iter();
         usual.extend(batches.map(|(path, value)| (format!("training.batches.{path}"), value)));

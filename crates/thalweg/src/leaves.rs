@@ -9,7 +9,11 @@ use serde_json::Value;
 /// `training.optimizer.name`; absent ones are left out.
 pub fn leaves(data: &impl Serialize) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    flatten("", &serde_json::to_value(data).unwrap_or_default(), &mut all);
+    flatten(
+        "",
+        &serde_json::to_value(data).unwrap_or_default(),
+        &mut all,
+    );
     all
 }
 
@@ -20,7 +24,8 @@ fn flatten(path: &str, value: &Value, all: &mut BTreeMap<String, String>) {
     };
     match value {
         Value::Object(map) => {
-            map.iter().for_each(|(name, value)| flatten(&join(name), value, all));
+            map.iter()
+                .for_each(|(name, value)| flatten(&join(name), value, all));
         }
         Value::Array(list) if list.iter().any(Value::is_object) => {
             let numbered = list.iter().enumerate();

@@ -77,7 +77,14 @@ static CASES: [Case; 3] = [
 ];
 
 const TEXTS: &str = "color,city,customer,product,street,answer,group,remark,y";
-const WORDS: [&str; 6] = ["north", "south east", "green hill", "alpha", "order", "cust"];
+const WORDS: [&str; 6] = [
+    "north",
+    "south east",
+    "green hill",
+    "alpha",
+    "order",
+    "cust",
+];
 
 /// Texts of 3 to 20,000 kinds.
 fn texts(out: &mut dyn Write, random: &mut Sequence, quote: &str) -> std::io::Result<()> {
@@ -86,7 +93,11 @@ fn texts(out: &mut dyn Write, random: &mut Sequence, quote: &str) -> std::io::Re
         let word = WORDS[kind as usize % WORDS.len()];
         write!(out, "{quote}{word} {kind}{quote},")?;
     }
-    writeln!(out, "{quote}{}{quote}", ["cat", "dog"][random.below(2) as usize])
+    writeln!(
+        out,
+        "{quote}{}{quote}",
+        ["cat", "dog"][random.below(2) as usize]
+    )
 }
 
 /// What is measured in a process of its own.
@@ -108,10 +119,17 @@ pub fn serve(path: &str) -> Result<()> {
         written.map_err(|error| error.to_string())
     };
     answer("ready")?;
-    for _ in std::io::stdin().lock().lines().map_while(|line| line.ok().filter(|line| line == "epoch")) {
+    for _ in std::io::stdin()
+        .lock()
+        .lines()
+        .map_while(|line| line.ok().filter(|line| line == "epoch"))
+    {
         let start = Instant::now();
         let table = table(path)?;
-        let epoch = Epoch { seconds: start.elapsed().as_secs_f64(), loss: table.rows as f64 };
+        let epoch = Epoch {
+            seconds: start.elapsed().as_secs_f64(),
+            loss: table.rows as f64,
+        };
         answer(&serde_json::to_string(&epoch).map_err(|error| error.to_string())?)?;
     }
     Ok(())
@@ -123,13 +141,22 @@ pub fn once(path: &str) -> Result<()> {
     let columns = bytes(&table(path)?);
     let peak = memory("VmHWM:")? - before;
     let (start, mut first_update) = (Instant::now(), 0.0);
-    let run = thalweg::Trainer::from_file(path).hidden(&[32]).on_step(|_, _| {
-        first_update = start.elapsed().as_secs_f64();
-        Flow::Stop
-    });
+    let run = thalweg::Trainer::from_file(path)
+        .hidden(&[32])
+        .on_step(|_, _| {
+            first_update = start.elapsed().as_secs_f64();
+            Flow::Stop
+        });
     run.fit().map_err(|error| error.to_string())?;
-    let once = Once { columns, peak, first_update };
-    println!("{}", serde_json::to_string(&once).map_err(|error| error.to_string())?);
+    let once = Once {
+        columns,
+        peak,
+        first_update,
+    };
+    println!(
+        "{}",
+        serde_json::to_string(&once).map_err(|error| error.to_string())?
+    );
     Ok(())
 }
 
@@ -143,12 +170,19 @@ fn bytes(table: &Table) -> f64 {
     let of_column = |data: &ColumnData| match data {
         ColumnData::Numeric(values) | ColumnData::Time(values) => 8 * values.len(),
         ColumnData::Text(text) => {
-            let levels = text.levels.iter().map(|level| size_of::<String>() + level.len());
+            let levels = text
+                .levels
+                .iter()
+                .map(|level| size_of::<String>() + level.len());
             4 * text.codes.len() + levels.sum::<usize>()
         }
         ColumnData::Block(block) => 8 * block.width() * table.rows,
     };
-    table.columns.iter().map(|column| of_column(&column.data)).sum::<usize>() as f64
+    table
+        .columns
+        .iter()
+        .map(|column| of_column(&column.data))
+        .sum::<usize>() as f64
 }
 
 /// Bytes of this process, of a line of `/proc/self/status`.
@@ -156,7 +190,9 @@ fn memory(name: &str) -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kilobytes.map(|kilobytes| 1024.0 * kilobytes).ok_or_else(|| format!("no {name} in /proc/self/status"))
+    kilobytes
+        .map(|kilobytes| 1024.0 * kilobytes)
+        .ok_or_else(|| format!("no {name} in /proc/self/status"))
 }
 
 /// Measures all files; the section of `bench/RESULTS.md`.
@@ -174,10 +210,16 @@ pub fn measure(python: &Environment, quick: bool) -> Result<String> {
             polars = times[1];
         }
         let size = std::fs::metadata(&path).map_or(0, |file| file.len()) as f64 / 1e6;
-        text += &row(&format!("CSV of {}, {size:.0} MB", case.name), case.peer, times, case.most);
+        text += &row(
+            &format!("CSV of {}, {size:.0} MB", case.name),
+            case.peer,
+            times,
+            case.most,
+        );
     }
     for name in ["numbers", "text"] {
-        let [csv, parquet] = ["csv", "parquet"].map(|ending| folder.join(format!("{name}-{rows}.{ending}")));
+        let [csv, parquet] =
+            ["csv", "parquet"].map(|ending| folder.join(format!("{name}-{rows}.{ending}")));
         if !parquet.exists() {
             output(peer(python, "write", &csv).arg(&parquet))?;
         }
@@ -192,15 +234,25 @@ pub fn measure(python: &Environment, quick: bool) -> Result<String> {
         seconds.push(once.first_update);
         last = Some(once);
     }
-    text += &row("CSV of numbers, to the first update", "polars, reading", [Spread::of(&seconds), polars], FIRST_UPDATE);
+    text += &row(
+        "CSV of numbers, to the first update",
+        "polars, reading",
+        [Spread::of(&seconds), polars],
+        FIRST_UPDATE,
+    );
     text += "\n| peak of memory beyond that of the process, MB | columns, MB | goal, MB |\n|---|---|---|\n";
     let text_file = first(&folder.join(format!("text-{rows}.csv")))?;
     for (name, once) in [("numbers", last), ("text", Some(text_file))] {
-        let Some(Once { columns, peak, .. }) = once else { continue };
+        let Some(Once { columns, peak, .. }) = once else {
+            continue;
+        };
         let most = 2.0 * columns + WINDOW;
         let met = if peak <= most { "✓" } else { "–" };
         let [peak, columns, most] = [peak, columns, most].map(|bytes| bytes / 1e6);
-        let _ = writeln!(text, "| CSV of {name}: {peak:.0} | {columns:.0} | ≤ {most:.0} {met} |");
+        let _ = writeln!(
+            text,
+            "| CSV of {name}: {peak:.0} | {columns:.0} | ≤ {most:.0} {met} |"
+        );
     }
     Ok(text + HOW_TO_READ)
 }
@@ -220,19 +272,28 @@ fn write(case: &Case, path: &Path, rows: usize) -> Result<()> {
     let mut out = BufWriter::new(File::create(&partial).map_err(failed)?);
     let mut random = Stream::new(1, Purpose::Synthesize, 0).sequence();
     writeln!(out, "{}", case.header).map_err(failed)?;
-    (0..rows).try_for_each(|_| (case.write)(&mut out, &mut random)).map_err(failed)?;
+    (0..rows)
+        .try_for_each(|_| (case.write)(&mut out, &mut random))
+        .map_err(failed)?;
     out.flush().map_err(failed)?;
     std::fs::rename(partial, path).map_err(failed)
 }
 
 fn peer(python: &Environment, task: &str, path: &Path) -> Command {
     let mut process = python.python();
-    process.args(["bench/peers/reading_peer.py", task]).arg(path);
+    process
+        .args(["bench/peers/reading_peer.py", task])
+        .arg(path);
     process
 }
 
 /// The times of Thalweg and of a peer.
-fn take_turns(python: &Environment, path: &PathBuf, peer_name: &'static str, turns: usize) -> Result<[Spread; 2]> {
+fn take_turns(
+    python: &Environment,
+    path: &PathBuf,
+    peer_name: &'static str,
+    turns: usize,
+) -> Result<[Spread; 2]> {
     let mut own = command(executable()?);
     own.arg("bench-reader").arg(path);
     let mut contestants = [
@@ -251,7 +312,12 @@ fn take_turns(python: &Environment, path: &PathBuf, peer_name: &'static str, tur
             std::thread::sleep(REST);
         }
         if rows[0] != rows[1] {
-            return Err(format!("{}: {} and {} rows", path.display(), rows[0], rows[1]));
+            return Err(format!(
+                "{}: {} and {} rows",
+                path.display(),
+                rows[0],
+                rows[1]
+            ));
         }
     }
     Ok(seconds.map(|seconds| Spread::of(&seconds)))

@@ -320,7 +320,12 @@ const READING: &str = "## Reading files\n";
 pub fn with_reading(results: &str, section: &str) -> String {
     let (before, rest) = results.split_once(READING).unwrap_or((results, ""));
     let after = rest.find("\n## ").map_or("", |at| &rest[at + 1..]);
-    format!("{}\n\n{READING}\n{}\n{}{after}", before.trim_end(), section.trim(), if after.is_empty() { "" } else { "\n" })
+    format!(
+        "{}\n\n{READING}\n{}\n{}{after}",
+        before.trim_end(),
+        section.trim(),
+        if after.is_empty() { "" } else { "\n" }
+    )
 }
 
 /// 12,725,300
@@ -385,7 +390,10 @@ mod tests {
     #[test]
     fn the_section_on_reading_is_replaced_or_added() {
         let once = with_reading("# Speed\n\n## Products\n\nrows\n", "old");
-        assert_eq!(once, "# Speed\n\n## Products\n\nrows\n\n## Reading files\n\nold\n");
+        assert_eq!(
+            once,
+            "# Speed\n\n## Products\n\nrows\n\n## Reading files\n\nold\n"
+        );
         assert_eq!(with_reading(&once, "new"), once.replace("old", "new"));
         let between = once.clone() + "\n## More\n\nrows\n";
         assert_eq!(with_reading(&between, "new"), between.replace("old", "new"));

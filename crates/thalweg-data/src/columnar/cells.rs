@@ -228,7 +228,8 @@ fn dictionary(
         ColumnData::Numeric(values) if !dictionary.values().data_type().is_integer() => {
             let keys = dictionary.normalized_keys().into_iter().enumerate();
             let is_null = |row: usize| dictionary.keys().is_null(row);
-            let number = |(row, key): (usize, usize)| if is_null(row) { f64::NAN } else { values[key] };
+            let number =
+                |(row, key): (usize, usize)| if is_null(row) { f64::NAN } else { values[key] };
             column.extend(keys.map(number), false);
             return Ok(());
         }

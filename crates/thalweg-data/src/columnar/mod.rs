@@ -210,7 +210,9 @@ pub fn finish(file: String, collectors: Vec<Collector>) -> Result<Loaded> {
     let mut train = Table::without_lines(file, rows, columns);
     train.has_types = true;
     let as_text = || Reading::of(ReadAs::Text, "the type says so");
-    train.readings.extend(notes.categories.drain(..).map(|name| (name, as_text())));
+    train
+        .readings
+        .extend(notes.categories.drain(..).map(|name| (name, as_text())));
     if train.columns.is_empty() {
         let found = match notes.left_out.is_empty() {
             true => "no column".to_owned(),

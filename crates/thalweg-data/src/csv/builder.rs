@@ -33,7 +33,11 @@ pub struct Words<'a> {
 
 /// Reads a cell.
 pub fn parse(cell: &str, words: Words<'_>) -> Parsed {
-    if words.missing.iter().any(|word| word.eq_ignore_ascii_case(cell)) {
+    if words
+        .missing
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(cell))
+    {
         return Parsed::Missing;
     }
     let number = match cell.as_bytes().first() {
@@ -44,7 +48,10 @@ pub fn parse(cell: &str, words: Words<'_>) -> Parsed {
         Some(number) if f64::is_nan(number) => Parsed::Missing,
         Some(number) => Parsed::Number(number),
         None if cell.is_empty() || (is_missing_word(cell) && !words.keep(cell)) => Parsed::Missing,
-        None if ["inf", "infinity"].iter().any(|word| cell.eq_ignore_ascii_case(word)) => {
+        None if ["inf", "infinity"]
+            .iter()
+            .any(|word| cell.eq_ignore_ascii_case(word)) =>
+        {
             Parsed::Number(f64::INFINITY)
         }
         None => Parsed::Text,
@@ -56,11 +63,18 @@ pub fn parse(cell: &str, words: Words<'_>) -> Parsed {
 #[inline]
 fn may_be_missing(cell: &str) -> bool {
     let first = cell.as_bytes().first();
-    cell.len() < 8 && matches!(first, None | Some(b'?' | b'n' | b'N' | b'#' | b'<' | b'-' | b'+' | b'1'))
+    cell.len() < 8
+        && matches!(
+            first,
+            None | Some(b'?' | b'n' | b'N' | b'#' | b'<' | b'-' | b'+' | b'1')
+        )
 }
 
 fn is_missing_word(cell: &str) -> bool {
-    may_be_missing(cell) && MISSING_WORDS.iter().any(|word| cell.eq_ignore_ascii_case(word))
+    may_be_missing(cell)
+        && MISSING_WORDS
+            .iter()
+            .any(|word| cell.eq_ignore_ascii_case(word))
 }
 
 impl Words<'_> {
@@ -173,7 +187,8 @@ impl ColumnBuilder {
         }
         match (&mut self.state, parsed) {
             (State::Numeric(numbers, spelled), Parsed::Number(number)) => {
-                let is_shortest = decimal(cell.as_bytes(), cell.len()).is_some_and(|one| one.is_shortest);
+                let is_shortest =
+                    decimal(cell.as_bytes(), cell.len()).is_some_and(|one| one.is_shortest);
                 if !is_shortest {
                     spelled.add(numbers.len(), cell);
                 }
@@ -234,7 +249,11 @@ impl Spelled {
 
     fn forget(&mut self) {
         let words = std::mem::take(&mut self.words);
-        *self = Self { words, is_full: true, ..Self::default() };
+        *self = Self {
+            words,
+            is_full: true,
+            ..Self::default()
+        };
     }
 
     fn cell(&self, i: usize) -> &str {

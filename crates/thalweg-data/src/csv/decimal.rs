@@ -66,7 +66,10 @@ fn by_word(bytes: &[u8], length: usize) -> Option<(u64, usize)> {
     const POINT: u8 = b'.' ^ b'0';
     let word = match bytes.first_chunk() {
         Some(word) => u64::from_le_bytes(*word),
-        None => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        None => bytes
+            .iter()
+            .rev()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte)),
     };
     // The last character in the last byte; digits as their values.
     let unused = 8 * (8 - length as u32);
@@ -124,11 +127,35 @@ mod tests {
 
     #[test]
     fn what_is_short_is_read_and_what_may_mean_more_is_left() {
-        for cell in ["0", "-0", "7", "-1.5", "0.10", "0.00001", "0.000012", "123456789012345", "0.12345678901234"] {
+        for cell in [
+            "0",
+            "-0",
+            "7",
+            "-1.5",
+            "0.10",
+            "0.00001",
+            "0.000012",
+            "123456789012345",
+            "0.12345678901234",
+        ] {
             agrees(cell);
             assert!(decimal(cell.as_bytes(), cell.len()).is_some(), "{cell}");
         }
-        for cell in ["", "-", ".", "1.", ".5", "+1", "007", "00.5", "1e3", "1.2.3", "1234567890123456", "nan", "--1"] {
+        for cell in [
+            "",
+            "-",
+            ".",
+            "1.",
+            ".5",
+            "+1",
+            "007",
+            "00.5",
+            "1e3",
+            "1.2.3",
+            "1234567890123456",
+            "nan",
+            "--1",
+        ] {
             assert_eq!(decimal(cell.as_bytes(), cell.len()), None, "{cell}");
         }
     }

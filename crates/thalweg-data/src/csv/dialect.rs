@@ -175,7 +175,8 @@ fn numbers_are_names(
     if first.first().is_some_and(String::is_empty) && are_from_0(&parsed[1..]) {
         return rest.iter().all(is_index);
     }
-    let (true, Some(start), false) = (parsed.len() > 2, counting_up(parsed), rest.is_empty()) else {
+    let (true, Some(start), false) = (parsed.len() > 2, counting_up(parsed), rest.is_empty())
+    else {
         return false;
     };
     let is_year = |number: f64| (1900.0..2100.0).contains(&number);
@@ -200,13 +201,21 @@ fn numbers_are_names(
 /// A column of numbers shows a sign where a cell can only be so: `1,5` and `0.25`, but not `1,250`
 /// or `1.250`. One sign holds for the file. Where none is shown and the delimiter is no comma,
 /// `1,250` is read with a decimal comma, and `1.250` beside `950` as thousands.
-pub fn decimal_sign(sample: &[u8], complete: bool, delimiter: u8) -> (Option<char>, Option<String>) {
+pub fn decimal_sign(
+    sample: &[u8],
+    complete: bool,
+    delimiter: u8,
+) -> (Option<char>, Option<String>) {
     let mut columns: Vec<Signs> = Vec::new();
     each_record(sample, complete, delimiter, RECORDS_FOR_HEADER, |cells| {
         columns.resize(cells.len().max(columns.len()), Signs::default());
-        columns.iter_mut().zip(cells).for_each(|(signs, cell)| signs.add(cell));
+        columns
+            .iter_mut()
+            .zip(cells)
+            .for_each(|(signs, cell)| signs.add(cell));
     });
-    let shows = |count: fn(&Signs) -> usize| columns.iter().any(|signs| 2 * count(signs) > signs.cells);
+    let shows =
+        |count: fn(&Signs) -> usize| columns.iter().any(|signs| 2 * count(signs) > signs.cells);
     let grouped = columns.iter().find_map(Signs::grouped);
     let points = shows(|signs| signs.points);
     let is_comma = match delimiter {
@@ -215,7 +224,10 @@ pub fn decimal_sign(sample: &[u8], complete: bool, delimiter: u8) -> (Option<cha
         _ if points => false,
         _ => shows(|signs| signs.commas + signs.unclear_commas) || grouped.is_some(),
     };
-    (is_comma.then_some(','), grouped.filter(|_| !is_comma && !points))
+    (
+        is_comma.then_some(','),
+        grouped.filter(|_| !is_comma && !points),
+    )
 }
 
 /// What the numbers of a column show of their signs.
@@ -244,7 +256,10 @@ impl Signs {
         let (comma, point) = (read(',', '.'), read('.', ','));
         self.numbers += usize::from(comma.is_some() || point.is_some());
         let is_small = cell.len() < 4 && cell.bytes().all(|byte| byte.is_ascii_digit());
-        match (is(&comma, |number| number.fractional), is(&point, |number| number.fractional)) {
+        match (
+            is(&comma, |number| number.fractional),
+            is(&point, |number| number.fractional),
+        ) {
             (true, _) if is(&point, |number| number.grouped) => self.unclear_commas += 1,
             (true, _) => self.commas += 1,
             (_, true) if is(&comma, |number| number.grouped) => {
@@ -355,10 +370,26 @@ mod tests {
             ("a;b\n1,5;2\n2,25;3\n", b';', (Some(','), false)),
             ("a;b\n1,250;2\n3,500;3\n", b';', (Some(','), false)),
             ("a\ty\n1,250\t0.5\n12,500\t1.5\n", b'\t', (None, false)),
-            ("a;y\n950;1\n1.250;2\n12.500;3\n1.000;4\n", b';', (Some(','), false)),
-            ("a,y\n950,1\n1.250,2\n12.500,3\n1.000,4\n", b',', (None, true)),
-            ("a;y\n950;0.5\n1.250;1.5\n12.500;2.5\n1.000;3.5\n", b';', (None, false)),
-            ("a;y\n0.950;1\n1.250;2\n12.500;3\n1.000;4\n", b';', (None, false)),
+            (
+                "a;y\n950;1\n1.250;2\n12.500;3\n1.000;4\n",
+                b';',
+                (Some(','), false),
+            ),
+            (
+                "a,y\n950,1\n1.250,2\n12.500,3\n1.000,4\n",
+                b',',
+                (None, true),
+            ),
+            (
+                "a;y\n950;0.5\n1.250;1.5\n12.500;2.5\n1.000;3.5\n",
+                b';',
+                (None, false),
+            ),
+            (
+                "a;y\n0.950;1\n1.250;2\n12.500;3\n1.000;4\n",
+                b';',
+                (None, false),
+            ),
         ] {
             assert_eq!(sign(text, delimiter), expected, "{text:?}");
         }

@@ -27,7 +27,11 @@ impl Ends {
         let before = 64 * chunks.len();
         let others = rest.iter().enumerate().filter(|(_, byte)| is_end(**byte));
         places.extend(others.map(|(i, _)| (before + i) as u32));
-        Self { places, next: 0, delimiter }
+        Self {
+            places,
+            next: 0,
+            delimiter,
+        }
     }
 
     /// Cuts the record that begins at `start` into `cells`, which are counted from the first byte,
@@ -36,7 +40,11 @@ impl Ends {
     pub fn cut(&mut self, bytes: &[u8], start: usize, cells: &mut Vec<Cell>) -> Option<usize> {
         cells.clear();
         // A record with quotes was cut by others.
-        while self.places.get(self.next).is_some_and(|&place| (place as usize) < start) {
+        while self
+            .places
+            .get(self.next)
+            .is_some_and(|&place| (place as usize) < start)
+        {
             self.next += 1;
         }
         let mut from = start;
@@ -82,7 +90,10 @@ fn bits(bytes: &[u8; 64]) -> u64 {
         // Byte i comes to bit 56 + i.
         u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56
     };
-    words.iter().rev().fold(0, |bits, word| bits << 8 | of_word(word))
+    words
+        .iter()
+        .rev()
+        .fold(0, |bits, word| bits << 8 | of_word(word))
 }
 
 #[cfg(test)]

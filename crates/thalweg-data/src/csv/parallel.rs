@@ -56,7 +56,11 @@ impl Blocks {
 
     /// Blocks for so many threads.
     pub fn with_threads(threads: usize) -> Self {
-        Self { threads: threads.min(MOST_THREADS), pause: 0, wait: 0 }
+        Self {
+            threads: threads.min(MOST_THREADS),
+            pause: 0,
+            wait: 0,
+        }
     }
 
     /// Adds the plain records that come next.
@@ -69,7 +73,11 @@ impl Blocks {
             return Ok(());
         }
         let (seen, is_all) = records.sample();
-        let threads = if is_all && seen.len() < 2 * BLOCK { 1 } else { self.threads };
+        let threads = if is_all && seen.len() < 2 * BLOCK {
+            1
+        } else {
+            self.threads
+        };
         let plan = Plan {
             delimiter: records.delimiter,
             words: sink.words,
@@ -85,7 +93,14 @@ impl Blocks {
             open: Vec::new(),
             is_over: false,
         };
-        let (feed, order) = (Mutex::new(Feed { records, taken: 0, error: None }), Mutex::new(order));
+        let (feed, order) = (
+            Mutex::new(Feed {
+                records,
+                taken: 0,
+                error: None,
+            }),
+            Mutex::new(order),
+        );
         std::thread::scope(|scope| {
             let work = || {
                 while let Some((number, block)) = lock(&feed).take() {
@@ -109,7 +124,11 @@ impl Blocks {
         }
         feed.records.put_back(rest, order.line);
         let is_plain = matches!(feed.records.sample(), ([], true));
-        self.pause = if is_plain { 0 } else { (2 * self.pause).clamp(PAUSE, MOST_PAUSE) };
+        self.pause = if is_plain {
+            0
+        } else {
+            (2 * self.pause).clamp(PAUSE, MOST_PAUSE)
+        };
         self.wait = self.pause;
         Ok(())
     }
@@ -177,7 +196,12 @@ impl Order<'_> {
     }
 
     fn append(&mut self, block: &Block, piece: Piece) {
-        let Sink { builders, lines, rows, .. } = &mut self.sink;
+        let Sink {
+            builders,
+            lines,
+            rows,
+            ..
+        } = &mut self.sink;
         let mut pairs = builders.iter().zip(&piece.builders);
         let fits = pairs.all(|(builder, added)| builder.fits(added));
         let mut end = 0;
@@ -235,9 +259,16 @@ impl Plan<'_> {
         while piece.end < bytes.len() && piece.is_plain {
             let (length, lines) = match ends.cut(bytes, piece.end, &mut cells) {
                 Some(length) => (length, 1),
-                None => match scan(&bytes[piece.end..], self.delimiter, block.is_last, &mut cells) {
+                None => match scan(
+                    &bytes[piece.end..],
+                    self.delimiter,
+                    block.is_last,
+                    &mut cells,
+                ) {
                     Scan::Record(length, lines) => {
-                        cells.iter_mut().for_each(|cell| *cell = cell.shifted(piece.end));
+                        cells
+                            .iter_mut()
+                            .for_each(|cell| *cell = cell.shifted(piece.end));
                         (length, lines)
                     }
                     Scan::Incomplete => break,

@@ -45,8 +45,20 @@ pub enum Scan {
 /// one.
 pub fn scan(bytes: &[u8], delimiter: u8, at_end: bool, cells: &mut Vec<Cell>) -> Scan {
     match delimiter {
-        b' ' => scan_until(&Ends::new([b' ', b'\n', b'\r', b'\t']), bytes, b' ', at_end, cells),
-        _ => scan_until(&Ends::new([delimiter, b'\n', b'\r']), bytes, delimiter, at_end, cells),
+        b' ' => scan_until(
+            &Ends::new([b' ', b'\n', b'\r', b'\t']),
+            bytes,
+            b' ',
+            at_end,
+            cells,
+        ),
+        _ => scan_until(
+            &Ends::new([delimiter, b'\n', b'\r']),
+            bytes,
+            delimiter,
+            at_end,
+            cells,
+        ),
     }
 }
 
@@ -117,7 +129,11 @@ fn scan_until<const N: usize>(
             None if at_end => i,
             None => return Scan::Incomplete,
         };
-        let inside = if has_quotes { memchr_iter(b'\n', &bytes[..i]).count() } else { 0 };
+        let inside = if has_quotes {
+            memchr_iter(b'\n', &bytes[..i]).count()
+        } else {
+            0
+        };
         return Scan::Record(length, 1 + inside as u64);
     }
 }
@@ -140,7 +156,10 @@ impl<const N: usize> Ends<N> {
         while let Some(word) = bytes.get(i..).and_then(<[u8]>::first_chunk) {
             let word = u64::from_le_bytes(*word);
             let zeros = |x: u64| x.wrapping_sub(Self::ONES) & !x;
-            let found = self.0.iter().fold(0, |found, end| found | zeros(word ^ end));
+            let found = self
+                .0
+                .iter()
+                .fold(0, |found, end| found | zeros(word ^ end));
             let found = found & (Self::ONES << 7);
             if found != 0 {
                 return i + found.trailing_zeros() as usize / 8;
@@ -169,7 +188,14 @@ fn quoted(bytes: &[u8], start: usize, at_end: bool) -> Option<(Cell, usize)> {
         }
     }
     let cell = Cell::new(start + 1, i - 1);
-    Some((Cell { escaped, quoted: true, ..cell }, i))
+    Some((
+        Cell {
+            escaped,
+            quoted: true,
+            ..cell
+        },
+        i,
+    ))
 }
 
 impl Cell {
@@ -177,13 +203,22 @@ impl Cell {
     pub fn new(start: usize, end: usize) -> Self {
         // Callers give up on longer records.
         let [start, end] = [start, end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
-        Self { start, end, escaped: false, quoted: false }
+        Self {
+            start,
+            end,
+            escaped: false,
+            quoted: false,
+        }
     }
 
     /// The same of bytes before which there are so many others.
     pub fn shifted(self, by: usize) -> Self {
         let by = by as u32;
-        Self { start: self.start + by, end: self.end + by, ..self }
+        Self {
+            start: self.start + by,
+            end: self.end + by,
+            ..self
+        }
     }
 
     fn range(self) -> std::ops::Range<usize> {
@@ -228,7 +263,11 @@ impl Cell {
     #[inline]
     pub fn text(self, record: &str) -> Cow<'_, str> {
         let raw = record.get(self.range()).unwrap_or_default();
-        if self.escaped { undoubled(raw) } else { Cow::Borrowed(raw) }
+        if self.escaped {
+            undoubled(raw)
+        } else {
+            Cow::Borrowed(raw)
+        }
     }
 }
 
@@ -354,12 +393,20 @@ impl Records {
                 self.fill(wanted - rest)?;
             }
             let bytes = &self.buffer[self.start..];
-            let end = if self.at_end { bytes.len() } else { line_end(bytes) };
+            let end = if self.at_end {
+                bytes.len()
+            } else {
+                line_end(bytes)
+            };
             if end > 0 {
                 let carried = self.buffer.split_off(self.start + end);
                 let bytes = std::mem::replace(&mut self.buffer, carried);
                 let start = std::mem::take(&mut self.start);
-                return Ok(Some(Block { bytes, start, is_last: self.at_end }));
+                return Ok(Some(Block {
+                    bytes,
+                    start,
+                    is_last: self.at_end,
+                }));
             }
             if self.at_end || wanted > MOST_BLOCK {
                 return Ok(None);
@@ -476,7 +523,11 @@ impl Block {
 
     /// The block that begins with `before`.
     pub fn after(&self, before: &[u8]) -> Self {
-        Self { bytes: [before, self.bytes()].concat(), start: 0, is_last: self.is_last }
+        Self {
+            bytes: [before, self.bytes()].concat(),
+            start: 0,
+            is_last: self.is_last,
+        }
     }
 }
 

@@ -86,13 +86,7 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         .filter(|names| names.len() > 1 && Some(names.len()) == layout.width);
     let units = header && is_units(sample, complete, delimiter, words);
     let (decimal, grouped) = dialect::decimal_sign(sample, complete, delimiter);
-    let is_said = options.decimal.is_some() || options.thousands.is_some();
-    if let Some(cell) = grouped.filter(|_| !is_said && options.columns.is_empty()) {
-        let number = cell.parse().map_or_else(|_| cell.clone(), number_text);
-        let text = format!("{file}: {} is read as {number}", quote(&cell));
-        let remedy = "set `data.read.thousands` to . if the points stand between thousands";
-        notes.push(Note::warning(format!("{text}; {remedy}")));
-    }
+    notes.extend(grouped.and_then(|cell| note_on_points(&cell, &file, options)));
     let trailing = layout.trailing && options.names.is_empty();
     let given = (!options.names.is_empty()).then(|| options.names.clone());
     let mut names = given.or(commented);
@@ -132,6 +126,17 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         decimal,
         notes,
     })
+}
+
+/// A warning that a cell such as `1.250` may be one of thousands, where no option says what it is.
+fn note_on_points(cell: &str, file: &Location, options: &ReadOptions) -> Option<Note> {
+    if options.decimal.is_some() || options.thousands.is_some() || !options.columns.is_empty() {
+        return None;
+    }
+    let number = number_text(cell.parse().ok()?);
+    let text = format!("{file}: {} is read as {number}", quote(cell));
+    let remedy = "set `data.read.thousands` to . if the points stand between thousands";
+    Some(Note::warning(format!("{text}; {remedy}")))
 }
 
 /// `1 line`, `2 lines`.

@@ -28,7 +28,11 @@ pub fn write(table: &Table, ending: &str) -> Result<Vec<u8>> {
         }
     }
     lines.end();
-    let columns: Vec<_> = table.columns.iter().map(|column| (column, date_writer(column))).collect();
+    let columns: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| (column, date_writer(column)))
+        .collect();
     for row in 0..table.rows {
         for (column, date) in &columns {
             let width = width(column);

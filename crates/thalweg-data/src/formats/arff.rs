@@ -85,9 +85,9 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         lines.push(rows, text.number());
         rows += 1;
     }
-    let readings = attributes.iter().filter_map(|attribute| {
-        Some((attribute.name.clone(), attribute.kind.reading()?))
-    });
+    let readings = attributes
+        .iter()
+        .filter_map(|attribute| Some((attribute.name.clone(), attribute.kind.reading()?)));
     let readings = readings.collect();
     let names = attributes.into_iter().map(|attribute| attribute.name);
     let (columns, note) = typed::finish(names.zip(columns).collect());
@@ -109,7 +109,10 @@ impl Kind {
             Kind::Nominal(_) => Some(Reading::of(ReadAs::Text, why)),
             Kind::Date(order) => {
                 let order = Some(*order);
-                Some(Reading { order, ..Reading::of(ReadAs::Dates, why) })
+                Some(Reading {
+                    order,
+                    ..Reading::of(ReadAs::Dates, why)
+                })
             }
         }
     }
@@ -426,12 +429,28 @@ mod tests {
             crate::read_input(input, &ReadOptions::default())
         };
         let loaded = load("308,\"02/03/21\",10014,1\n652\t'05/03/21'\t10015\t2\n").unwrap();
-        assert_eq!(cells(&loaded), [row(&["308", "2021-03-02", "10014", "1"]), row(&["652", "2021-03-05", "10015", "2"])]);
-        let kinds: Vec<crate::Kind> = loaded.train.columns.iter().map(|column| column.kind()).collect();
+        assert_eq!(
+            cells(&loaded),
+            [
+                row(&["308", "2021-03-02", "10014", "1"]),
+                row(&["652", "2021-03-05", "10015", "2"])
+            ]
+        );
+        let kinds: Vec<crate::Kind> = loaded
+            .train
+            .columns
+            .iter()
+            .map(|column| column.kind())
+            .collect();
         use crate::Kind::{Categorical, Date, Numeric};
         assert_eq!(kinds, [Categorical, Date, Categorical, Numeric]);
-        let message = load("308,\"02/13/21\",a,1\n308,\"02/03/21\",a,1\n").unwrap_err().to_string();
-        assert!(message.starts_with("t.arff:7: column \"day\": found \"02/13/21\", expected a date"), "{message}");
+        let message = load("308,\"02/13/21\",a,1\n308,\"02/03/21\",a,1\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.starts_with("t.arff:7: column \"day\": found \"02/13/21\", expected a date"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -193,8 +193,8 @@ impl Rows<'_> {
 const ROUNDING: f64 = 0.005;
 const CHECK: &str = "check this line for missing or extra delimiters and quotes";
 
-/// The table without a last row of sums or means: one that is called so, and is so in some column or
-/// has nothing else.
+/// The table without a last row of sums or means: one that is called so, and is so in some column
+/// or has nothing else.
 fn without_total(table: Table) -> (Table, Option<Note>) {
     let last = table.rows - 1;
     let cells: Vec<String> = (table.columns.iter())

@@ -76,7 +76,10 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
 /// which one may be misspelled.
 fn fill_up(loaded: &mut Loaded, expected: &ExpectedColumns) {
     let Loaded { train, notes, .. } = loaded;
-    if !train.names().all(|name| expected.names.iter().any(|known| known == name)) {
+    if !train
+        .names()
+        .all(|name| expected.names.iter().any(|known| known == name))
+    {
         return;
     }
     let is_absent = |name: &&String| train.column(name).is_none();

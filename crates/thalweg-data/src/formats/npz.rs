@@ -94,7 +94,10 @@ fn read(mut input: Input) -> Result<Loaded> {
         let names: Vec<String> = members.iter().map(name).collect();
         let found = match names.as_slice() {
             [] => "no array".to_owned(),
-            names => format!("the arrays {}", quote_list(names.iter().map(String::as_str))),
+            names => format!(
+                "the arrays {}",
+                quote_list(names.iter().map(String::as_str))
+            ),
         };
         let error = Error::invalid(Location::file(&file), found, "an array X of features");
         return Err(error.remedy("name the features X and the targets y"));

@@ -269,7 +269,10 @@ pub mod tests {
         let mut huge = whole.clone();
         huge[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
         assert!(Image::decode(&huge).is_err());
-        assert_eq!(check_size(65_536, 65_536), Err(Fault::Large(65_536, 65_536)));
+        assert_eq!(
+            check_size(65_536, 65_536),
+            Err(Fault::Large(65_536, 65_536))
+        );
         assert_eq!(Image::decode(b"GIF8"), Err(Fault::Foreign));
     }
 }

@@ -221,7 +221,9 @@ impl Bound<'_> {
     pub fn training_dataset(&self, part: Part<'_>, dtype: Dtype) -> Result<Dataset> {
         if dtype != Dtype::F64 {
             // Scaled they may fit, but by a scale that is theirs alone.
-            self.raw.iter().try_for_each(|column| check_single(self.table, column))?;
+            self.raw
+                .iter()
+                .try_for_each(|column| check_single(self.table, column))?;
         }
         self.weighted(part, dtype, self.preprocessing.class_weights.as_deref())
     }

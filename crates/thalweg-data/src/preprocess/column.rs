@@ -277,7 +277,11 @@ pub(super) fn check_single(table: &Table, column: &Column) -> Result<()> {
         return Ok(());
     };
     let found = column.text(row).unwrap_or_default();
-    let error = Error::invalid(table.cell(row, &column.name), found, "a number below 3.4e38");
+    let error = Error::invalid(
+        table.cell(row, &column.name),
+        found,
+        "a number below 3.4e38",
+    );
     Err(error.remedy("correct the cell or leave it empty; with `training.dtype` f64 it is read"))
 }
 

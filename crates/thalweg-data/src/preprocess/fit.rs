@@ -234,7 +234,10 @@ fn fit_columns(
             let weights = row_weights(table, weighted_by, &part.rows)?;
             (unfinished.iter_mut()).try_for_each(|fit| {
                 // Where blocks have their columns in one order, none is searched.
-                let own = table.columns.get(fit.place).filter(|column| column.name == fit.name);
+                let own = table
+                    .columns
+                    .get(fit.place)
+                    .filter(|column| column.name == fit.name);
                 let column = own.or_else(|| table.column(fit.name)).ok_or_else(|| {
                     let found = format!("no column {}", quote(fit.name));
                     Error::invalid(table.location(), found, "the columns of earlier rows")

@@ -19,10 +19,17 @@ pub(crate) fn date_text(seconds: f64) -> String {
 fn time_text(seconds: f64) -> String {
     let micros = (seconds * 1e6).round() as i64;
     let (whole, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let clock = format!("{:02}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+    let clock = format!(
+        "{:02}:{:02}:{:02}",
+        whole / 3600,
+        whole / 60 % 60,
+        whole % 60
+    );
     match fraction {
         0 => clock,
-        _ => format!("{clock}.{fraction:06}").trim_end_matches('0').to_owned(),
+        _ => format!("{clock}.{fraction:06}")
+            .trim_end_matches('0')
+            .to_owned(),
     }
 }
 

@@ -84,7 +84,9 @@ pub(super) fn odd(evidence: &Evidence<'_>) -> Option<(usize, usize)> {
     let levels = evidence.levels;
     let is_odd = |text: &String| parts(text).is_none_or(|one| !is_date(&one));
     let probe = levels.iter().take(LEVELS_TO_PROBE);
-    if levels.len() < LEVELS_TO_JUDGE || 10 * probe.filter(|text| is_odd(text)).count() > LEVELS_TO_PROBE {
+    if levels.len() < LEVELS_TO_JUDGE
+        || 10 * probe.filter(|text| is_odd(text)).count() > LEVELS_TO_PROBE
+    {
         return None;
     }
     let mut odd = (0..levels.len()).filter(|&i| is_odd(&levels[i]));
@@ -105,7 +107,10 @@ pub(super) fn read(text: &str, order: DateOrder) -> Option<f64> {
 
 /// The order of texts that are all dates.
 pub(super) fn order_of(levels: &[String]) -> Option<DateOrder> {
-    let parts: Vec<Parts> = levels.iter().map(|text| parts(text)).collect::<Option<_>>()?;
+    let parts: Vec<Parts> = levels
+        .iter()
+        .map(|text| parts(text))
+        .collect::<Option<_>>()?;
     order(&parts).map(|(order, _)| order)
 }
 
@@ -351,7 +356,11 @@ mod tests {
             let read = read(text, order).map(date_text);
             assert_eq!(read.as_deref(), Some("2022-03-05 14:30:00"), "{text}");
         }
-        for (month, text) in [("06", "June 3, 2022"), ("07", "3-July-2022"), ("06", "Friday, 03 June 2022")] {
+        for (month, text) in [
+            ("06", "June 3, 2022"),
+            ("07", "3-July-2022"),
+            ("06", "Friday, 03 June 2022"),
+        ] {
             let read = read(text, DateOrder::Dmy).map(date_text);
             assert_eq!(read, Some(format!("2022-{month}-03")), "{text}");
         }
@@ -405,17 +414,29 @@ mod tests {
     #[test]
     fn what_is_no_date_among_dates_means_missing_if_it_says_nothing() {
         let days = (1..29).map(|day| format!("2022-02-{day:02}"));
-        let levels: Vec<String> = days.chain(["-".to_owned(), "0000-00-00".to_owned()]).collect();
+        let levels: Vec<String> = days
+            .chain(["-".to_owned(), "0000-00-00".to_owned()])
+            .collect();
         let counts = vec![2; levels.len()];
-        let evidence = Evidence { levels: &levels, counts };
+        let evidence = Evidence {
+            levels: &levels,
+            counts,
+        };
         let (seconds, reading) = look(&evidence, &[]).unwrap();
         assert_eq!(reading.missing, ["-", "0000-00-00"]);
         assert_eq!(seconds.iter().filter(|second| second.is_nan()).count(), 2);
         assert_eq!(date_text(seconds[27]), "2022-02-28");
         assert!(look(&evidence, &["-".to_owned()]).is_none());
-        for (word, counts, is_date) in [("unknown", 2, true), ("unknown", 1, false), ("30 kg", 2, false)] {
+        for (word, counts, is_date) in [
+            ("unknown", 2, true),
+            ("unknown", 1, false),
+            ("30 kg", 2, false),
+        ] {
             let levels = [&levels[..28], &[word.to_owned()]].concat();
-            let evidence = Evidence { levels: &levels, counts: vec![counts; 29] };
+            let evidence = Evidence {
+                levels: &levels,
+                counts: vec![counts; 29],
+            };
             assert_eq!(look(&evidence, &[]).is_some(), is_date, "{word} {counts}");
         }
     }

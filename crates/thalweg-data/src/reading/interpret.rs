@@ -233,7 +233,9 @@ fn known(table: &Table, column: &Column, reading: &Reading) -> Result<Read> {
             };
             let value = |cell: &str| match is_missing(cell) {
                 true => Some(f64::NAN),
-                false => number(cell, notation).filter(is_in_unit).map(|number| number.value),
+                false => number(cell, notation)
+                    .filter(is_in_unit)
+                    .map(|number| number.value),
             };
             let values: Vec<Option<f64>> = text.levels.iter().map(|cell| value(cell)).collect();
             if let Some(error) = misfit(table, column, &values, "a number", reading) {
@@ -302,7 +304,8 @@ fn misfit(
     Some(error.remedy(remedy))
 }
 
-/// Reads a column by looking at it; where the format has types, plain numbers that are texts stay so.
+/// Reads a column by looking at it; where the format has types, texts that are plain numbers stay
+/// texts.
 fn look(column: &Column, hints: Hints<'_>, has_types: bool) -> Option<Read> {
     match &column.data {
         ColumnData::Text(text) if column.kind() == Kind::Categorical => {
@@ -361,7 +364,9 @@ fn marker(numbers: &[f64]) -> Option<(f64, String)> {
 /// numbers but for two notations.
 fn doubts(table: &Table) -> Vec<Note> {
     let warning = |column: &Column| {
-        let ColumnData::Text(text) = &column.data else { return None };
+        let ColumnData::Text(text) = &column.data else {
+            return None;
+        };
         if table.readings.contains_key(&column.name) {
             return None;
         }

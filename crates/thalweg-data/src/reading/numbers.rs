@@ -40,7 +40,12 @@ pub fn look(evidence: &Evidence<'_>, hints: Hints<'_>) -> Option<Found> {
     let notation = notation(evidence, hints);
     // A sign that is set is not that of columns where all cells have the other one.
     let is_set = hints.decimal.is_some() || hints.thousands.is_some();
-    let reads_all = |one: Notation| evidence.levels.iter().all(|cell| number(cell, one).is_some());
+    let reads_all = |one: Notation| {
+        evidence
+            .levels
+            .iter()
+            .all(|cell| number(cell, one).is_some())
+    };
     let notation = match is_set && !notation.is_some_and(reads_all) && reads_all(Notation::PLAIN) {
         true => Notation::PLAIN,
         false => notation?,
@@ -85,12 +90,16 @@ pub fn two_notations<'a>(evidence: &Evidence<'a>) -> Option<[&'a str; 2]> {
     let is_none = |cell: &&String| !is_amount(cell);
     // Most texts are no numbers at all.
     let probe = levels.iter().take(PROBE);
-    if levels.len() < VALUES_TO_JUDGE || 20 * probe.filter(is_none).count() > levels.len().min(PROBE) {
+    if levels.len() < VALUES_TO_JUDGE
+        || 20 * probe.filter(is_none).count() > levels.len().min(PROBE)
+    {
         return None;
     }
     let in_notation = |one: Notation| levels.iter().position(|cell| number(cell, one).is_none());
     let one = &levels[in_notation(Notation::PLAIN)?];
-    let other = levels.iter().find(|cell| cell.contains('.') && number(cell, Notation::PLAIN).is_some())?;
+    let other = levels
+        .iter()
+        .find(|cell| cell.contains('.') && number(cell, Notation::PLAIN).is_some())?;
     let both = levels.iter().all(|cell| is_amount(cell)) && one.contains(',');
     both.then_some([one, other])
 }

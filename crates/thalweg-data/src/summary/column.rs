@@ -128,9 +128,14 @@ pub(super) fn summarize(column: &Column, table: &Table) -> ColumnSummary {
 
 /// Where a number is infinite, which no run takes.
 fn infinite(column: &Column, table: &Table) -> Option<String> {
-    let ColumnData::Numeric(numbers) = &column.data else { return None };
+    let ColumnData::Numeric(numbers) = &column.data else {
+        return None;
+    };
     let row = numbers.iter().position(|x| x.is_infinite())?;
-    Some(format!("infinite in {}, which is refused in training", table.line_of(row)))
+    Some(format!(
+        "infinite in {}, which is refused in training",
+        table.line_of(row)
+    ))
 }
 
 fn remark(summary: &ColumnSummary, column: &Column, rows: usize) -> Option<String> {

@@ -276,7 +276,11 @@ fn check_amounts(table: &Table, column: &Column, text: &TextColumn) -> Result<()
     if few || is_said(table, column) || table.roles.classes == Some(true) {
         return Ok(());
     }
-    let is_odd = |row: &usize| column.text(*row).is_some_and(|text| text.parse::<f64>().is_err());
+    let is_odd = |row: &usize| {
+        column
+            .text(*row)
+            .is_some_and(|text| text.parse::<f64>().is_err())
+    };
     let Some(row) = (0..table.rows).find(is_odd) else {
         return Ok(());
     };

@@ -60,7 +60,10 @@ impl Cells {
 impl<'a> Rows<'a> {
     /// No rows yet; these words mean "missing".
     pub fn new(missing: &'a [String]) -> Self {
-        Self { missing, ..Self::default() }
+        Self {
+            missing,
+            ..Self::default()
+        }
     }
 
     /// The column of a cell, filled up to this row.
@@ -164,7 +167,11 @@ impl<'a> Rows<'a> {
     pub fn refusal(&mut self, error: &serde_json::Error, location: Location) -> Error {
         if let Some((column, found, expected)) = self.fault.take() {
             let error = Error::invalid(location.column(column), found, expected);
-            return if self.count == 0 { error.remedy(RECORDS) } else { error };
+            return if self.count == 0 {
+                error.remedy(RECORDS)
+            } else {
+                error
+            };
         }
         let text = error.to_string();
         let text = text.split(" at line ").next().unwrap_or_default();
@@ -174,10 +181,9 @@ impl<'a> Rows<'a> {
                 format!("no JSON value at character {place}"),
                 "write null for a missing value (NaN and Infinity are not JSON)",
             ),
-            text if text.starts_with("invalid type: ") => (
-                "a row that is no object".to_owned(),
-                RECORDS,
-            ),
+            text if text.starts_with("invalid type: ") => {
+                ("a row that is no object".to_owned(), RECORDS)
+            }
             text => (format!("{text} at character {place}"), "correct the line"),
         };
         Error::invalid(location, found, "a JSON object").remedy(remedy)

@@ -12,12 +12,17 @@ pub fn write(table: &Table, _ending: &str) -> Result<Vec<u8>> {
     let names: Vec<String> = table.names().map(quoted).collect();
     let levels = |column: &Column| match &column.data {
         // Truth values have words of their own.
-        ColumnData::Text(text) if text.levels.iter().all(|level| is_truth(level)) => text.levels.clone(),
+        ColumnData::Text(text) if text.levels.iter().all(|level| is_truth(level)) => {
+            text.levels.clone()
+        }
         ColumnData::Text(text) => text.levels.iter().map(|level| quoted(level)).collect(),
         _ => Vec::new(),
     };
-    let levels: Vec<_> =
-        table.columns.iter().map(|column| (levels(column), date_writer(column))).collect();
+    let levels: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| (levels(column), date_writer(column)))
+        .collect();
     let mut json = String::new();
     for row in 0..table.rows {
         for (j, (column, levels)) in table.columns.iter().zip(&levels).enumerate() {
