@@ -5,6 +5,7 @@
 //! others here. To add one: the field of a config with its default, and a line in `own.rs`; what
 //! remains is the code that acts on it.
 
+mod declaration;
 mod own;
 
 use std::ffi::OsString;
@@ -16,7 +17,8 @@ use thalweg_core::augmentations::AUGMENTATIONS;
 use thalweg_core::registry::{Choice, Domain, Setting, did_you_mean};
 use thalweg_core::spec::{Flag, InSolver, RunRule};
 
-use own::{OWN, Own};
+use declaration::Own;
+use own::OWN;
 
 /// The heading of how text files are read, which other commands than `train` have too.
 pub const READING: &str = "Text files";

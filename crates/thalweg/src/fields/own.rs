@@ -1,78 +1,10 @@
 //! The declarations of all fields but those of `training`.
 
 use thalweg_core::registry::Domain;
-use thalweg_core::spec::{Flag, InSolver};
+use thalweg_core::spec::Flag;
 
-use super::{Field, READING, Values};
-
-/// A declaration as it is written here.
-pub struct Own {
-    path: &'static str,
-    flag: Flag,
-    placeholder: Option<&'static str>,
-    values: Values,
-    also: &'static [(&'static str, &'static str)],
-    excludes: &'static [&'static str],
-    requires: Option<&'static str>,
-    of_model: bool,
-}
-
-impl Own {
-    /// As all fields are declared.
-    pub fn field(&self) -> Field {
-        Field {
-            path: self.path.to_owned(),
-            flag: Some(self.flag),
-            placeholder: self.placeholder,
-            values: self.values,
-            also: self.also,
-            excludes: self.excludes,
-            requires: self.requires.map(str::to_owned),
-            of_model: self.of_model,
-            solver: InSolver::Used,
-        }
-    }
-
-    const fn also(mut self, also: &'static [(&'static str, &'static str)]) -> Self {
-        self.also = also;
-        self
-    }
-
-    const fn excludes(mut self, flags: &'static [&'static str]) -> Self {
-        self.excludes = flags;
-        self
-    }
-
-    const fn requires(mut self, path: &'static str) -> Self {
-        self.requires = Some(path);
-        self
-    }
-
-    const fn of_model(mut self) -> Self {
-        self.of_model = true;
-        self
-    }
-}
-
-const fn own(path: &'static str, flag: Flag, placeholder: &'static str, values: Values) -> Own {
-    Own {
-        path,
-        flag,
-        placeholder: Some(placeholder),
-        values,
-        also: &[],
-        excludes: &[],
-        requires: None,
-        of_model: false,
-    }
-}
-
-const fn switch(path: &'static str, flag: Flag, json: &'static str) -> Own {
-    Own {
-        placeholder: None,
-        ..own(path, flag, "", Values::Switch(json))
-    }
-}
+use super::declaration::{Own, own, switch};
+use super::{READING, Values};
 
 const DATA: &str = "Data";
 const NETWORK: &str = "Network";
