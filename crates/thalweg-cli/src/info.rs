@@ -18,7 +18,7 @@ use crate::output;
 use crate::terminal;
 use crate::wrap;
 use thalweg::config::{Config, DataConfig};
-use thalweg::model::{Description, Model};
+use thalweg::model::{Description, EnsembleMember, Model};
 use thalweg::preset::EMBED_ABOVE;
 use thalweg::run_folder::{CONFIG, MODEL};
 use thalweg::text::{columns, count, figure, short};
@@ -137,13 +137,7 @@ fn describe(model: &Model, config: Option<&Config>) -> Result<Vec<String>> {
         };
         lines.push(format!("classes    {}{more}", classes.join(", ")));
     }
-    if let Some(first) = members.first() {
-        let by = match first.fold {
-            Some(_) => "folds: each validated on one and trained on the others",
-            None => "seeds",
-        };
-        lines.push(format!("ensemble   {} members, by {by}", members.len()));
-    }
+    lines.extend(ensemble(members));
     lines.push(format!(
         "\nnetwork    {} inputs, loss {}",
         network.shape(),
@@ -189,6 +183,15 @@ fn layers(network: &NetworkSpec, dtype: Dtype) -> Result<Vec<String>> {
     Ok(aligned
         .map(|(line, choice)| format!("{line}  {choice}"))
         .collect())
+}
+
+/// How many members there are, and in what they differ.
+fn ensemble(members: &[EnsembleMember]) -> Option<String> {
+    let by = match members.first()?.fold {
+        Some(_) => "folds: each validated on one and trained on the others",
+        None => "seeds",
+    };
+    Some(format!("ensemble   {} members, by {by}", members.len()))
 }
 
 /// The scores of each part.

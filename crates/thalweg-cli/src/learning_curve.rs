@@ -118,10 +118,10 @@ fn show(curve: &Curve, repeats: usize, seconds: f64, terminal: &Terminal) {
     curve.notes.iter().for_each(|note| terminal.note(note));
 }
 
-/// The scores of a point that are shown: the first two, and the loss.
+/// The scores of a point that are shown: the first, and the loss.
 fn shown(point: &Point) -> impl Iterator<Item = &PointScore> {
     let known = |score: &&PointScore| SHOWN.contains(&score.name.as_str());
-    let metrics = point.scores.iter().filter(known).take(2);
+    let metrics = point.scores.iter().filter(known).take(1);
     metrics.chain(point.scores.iter().filter(|score| score.name == "loss"))
 }
 

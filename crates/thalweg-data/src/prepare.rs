@@ -107,7 +107,8 @@ fn without(fit: &FitOptions, split: &SplitOptions) -> FitOptions {
     fit
 }
 
-/// The parts of a table beside those that have their own, and what a look at them shows.
+/// The parts of a table beside those that have their own, the folds that validate in turn, and what a
+/// look at them shows.
 fn divide(
     table: &Table,
     target: &Target,
@@ -115,7 +116,7 @@ fn divide(
     options: &SplitOptions,
     own: [(Option<&Table>, &str); 2],
     is_new: bool,
-) -> Result<(Split, Vec<Note>)> {
+) -> Result<(Split, Option<Vec<usize>>, Vec<Note>)> {
     let mut options = options.clone();
     let [(validation, _), (test, _)] = own;
     if test.is_some() {
@@ -124,7 +125,7 @@ fn divide(
     if validation.is_some() || options.validation_folds.is_some() {
         options.validation_fraction = 0.0;
     }
-    let (split, mut notes) = split_rows(table, target, targets, &options)?;
+    let (mut split, mut notes) = split_rows(table, target, targets, &options)?;
     if is_new && options.by == SplitBy::Random && options.group.is_none() {
         notes.extend(notes_on_split(table, target, targets, &split));
     }
@@ -132,7 +133,13 @@ fn divide(
         let shared = |own| notes_on_groups(table, &split.train, own, part, &options);
         notes.extend(own.and_then(shared));
     }
-    Ok((split, notes))
+    let folds = (options.validation_folds)
+        .map(|count| folds_of(table, targets, &options, &split.train, count))
+        .transpose()?;
+    if folds.is_some() {
+        split.validation.clone_from(&split.train);
+    }
+    Ok((split, folds, notes))
 }
 
 /// The names of the columns of weights, if there is one, and of targets.
@@ -214,7 +221,7 @@ fn prepare_by(
     let all = table.all_rows();
     let (target, targets) = target_of(fitted, table, options, &mut notes)?;
     let own = [(validation, "validation rows"), (test, "test rows")];
-    let (mut split, more) = divide(
+    let (split, folds, more) = divide(
         table,
         &target,
         &targets,
@@ -223,12 +230,6 @@ fn prepare_by(
         fitted.is_none(),
     )?;
     notes.extend(more);
-    let folds = (options.split.validation_folds)
-        .map(|count| folds_of(table, &targets, &options.split, &split.train, count))
-        .transpose()?;
-    if folds.is_some() {
-        split.validation.clone_from(&split.train);
-    }
     let train = Part::of("training rows", &split.train, &targets);
     let (preprocessing, more) = match fitted {
         Some(fitted) if options.extend.columns => {
