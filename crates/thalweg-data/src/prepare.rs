@@ -203,8 +203,7 @@ fn prepare_by(
 ) -> Result<Prepared> {
     let dtype = options.dtype;
     // Beside folds, the rows for the final test are not even looked at.
-    let test = test.or(loaded.test.as_ref());
-    let test = test.filter(|_| options.split.fold.is_none());
+    let test = (test.or(loaded.test.as_ref())).filter(|_| options.split.fold.is_none());
     let mut notes = loaded.notes.clone();
     let (weights, targets) = weights_and_targets(fitted, &loaded.train, options)?;
     let classes = fitted.map(Preprocessing::classes);
@@ -218,7 +217,6 @@ fn prepare_by(
     let test = test.map(&mut weighty).transpose()?;
     let validation = validation.map(&mut weighty).transpose()?;
     let (validation, test) = (validation.as_deref(), test.as_deref());
-    let all = table.all_rows();
     let (target, targets) = target_of(fitted, table, options, &mut notes)?;
     let own = [(validation, "validation rows"), (test, "test rows")];
     let (split, folds, more) = divide(
@@ -245,7 +243,7 @@ fn prepare_by(
     notes.extend(more);
     let bound = preprocessing.bind(table)?;
     if fitted.is_some() {
-        notes.extend(bound.unseen(&all));
+        notes.extend(bound.unseen(&table.all_rows()));
     }
     let train = bound.training_dataset(train, dtype)?;
     notes.extend(bound.unused());

@@ -92,6 +92,37 @@ pub struct Options {
 }
 
 impl Options {
+    /// The folder that the run is to write into, and its lock if it exists: it is locked before
+    /// anything in it is believed, a new one when it is made.
+    fn folder(&self) -> Result<(Option<RunFolder>, Option<File>)> {
+        let folder = match &self.output {
+            Output::Folder(path) => Some(RunFolder::at(path)),
+            _ => None,
+        };
+        let lock = folder.as_ref().map(RunFolder::lock).transpose()?;
+        Ok((folder, lock.flatten()))
+    }
+
+    /// The config and the model that a run goes on from, if there are any.
+    fn beginning(
+        &self,
+        request: &Request,
+        stored: Option<&Config>,
+    ) -> Result<(Option<Config>, Option<Continuation>)> {
+        let mut base = match stored {
+            Some(config) => Some(config.clone()),
+            None => self.base.config()?,
+        };
+        let model = (base.as_ref().and_then(|base| base.continue_from.clone()))
+            .or(request.path("continue_from"))
+            .map(|path| Continuation::read(&path))
+            .transpose()?;
+        if let (None, Some(model)) = (&base, &model) {
+            base = Some(resolve::of_model(request, model)?);
+        }
+        Ok((base, model))
+    }
+
     /// Where rows come from and how they are split, and whether an ensemble is trained on them.
     fn data(
         &self,
@@ -197,25 +228,9 @@ impl<'a> Job<'a> {
         tell: &mut dyn FnMut(&Note),
     ) -> Result<Self> {
         request.check()?;
-        let folder = match &options.output {
-            Output::Folder(path) => Some(RunFolder::at(path)),
-            _ => None,
-        };
-        // An existing folder is locked before anything in it is believed, a new one when it is
-        // made.
-        let lock = folder.as_ref().map(RunFolder::lock).transpose()?.flatten();
+        let (folder, lock) = options.folder()?;
         let stored = stored_config(request, &options)?;
-        let mut base = match &stored {
-            Some(config) => Some(config.clone()),
-            None => options.base.config()?,
-        };
-        let model = (base.as_ref().and_then(|base| base.continue_from.clone()))
-            .or(request.path("continue_from"))
-            .map(|path| Continuation::read(&path))
-            .transpose()?;
-        if let (None, Some(model)) = (&base, &model) {
-            base = Some(resolve::of_model(request, model)?);
-        }
+        let (mut base, model) = options.beginning(request, stored.as_ref())?;
         let (mut data, ensemble) = options.data(request, base.as_ref(), borrowed.is_some())?;
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| &model.description().preprocessing);
@@ -294,11 +309,7 @@ impl<'a> Job<'a> {
         rows: RunRows<'b>,
         options: Options,
     ) -> Result<Job<'b>> {
-        let folder = match &options.output {
-            Output::Folder(path) => Some(RunFolder::at(path)),
-            _ => None,
-        };
-        let lock = folder.as_ref().map(RunFolder::lock).transpose()?.flatten();
+        let (folder, lock) = options.folder()?;
         Ok(Job {
             resumes: folder.is_some_and(|folder| folder.file(CONFIG).exists()),
             config,

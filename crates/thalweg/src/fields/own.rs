@@ -7,6 +7,7 @@ use super::declaration::{Own, own, switch};
 use super::{READING, Values};
 
 const DATA: &str = "Data";
+const ENSEMBLE: &str = "Ensemble";
 const NETWORK: &str = "Network";
 const TRAINING: &str = "Training";
 
@@ -122,11 +123,7 @@ pub const OWN: &[Own] = &[
     .excludes(&["--continue"]),
     own(
         "ensemble.members",
-        Flag::new(
-            "--ensemble",
-            "Ensemble",
-            "Train so many models side by side, each with a seed of its own, and average their predictions",
-        ),
+        Flag::new("--ensemble", ENSEMBLE, "Average so many models, trained side by side"),
         "K",
         Values::In(Domain::Integer(2, 1000)),
     )
@@ -135,7 +132,7 @@ pub const OWN: &[Own] = &[
         "ensemble.by",
         Flag::new(
             "--ensemble-by",
-            "Ensemble",
+            ENSEMBLE,
             "seeds; or folds (bagging): each model validates on a fold of its own and trains on the others, so that \
              every row trains and every row validates [default: seeds]",
         ),

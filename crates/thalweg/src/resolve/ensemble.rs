@@ -52,6 +52,11 @@ pub(crate) fn ensemble(
         ),
         ("continue_from", goes_on, "members begin anew"),
         (
+            "or_linear",
+            is_set("or_linear"),
+            "members are networks of one kind",
+        ),
+        (
             "options.keep_checkpoint",
             beside.keeps_checkpoint,
             "an ensemble is not continued",
