@@ -258,9 +258,11 @@ impl<'a> Job<'a> {
         if let (Some(base), Some(model)) = (&mut base, &model) {
             model.fit_loss(base, rows.preprocessing.task());
         }
-        let leaks = leaks::warnings(&rows);
-        let on_weights = note_on_weights(base.as_ref(), &rows);
-        let notes = rows.notes.iter().chain(&leaks).chain(&on_weights);
+        let (leaks, weights) = (
+            leaks::warnings(&rows),
+            note_on_weights(base.as_ref(), &rows),
+        );
+        let notes = rows.notes.iter().chain(&leaks).chain(&weights);
         notes.for_each(&mut *tell);
         let file = match (&stored, &options.base) {
             (None, Base::File(path)) => Some(path.as_path()),

@@ -7,7 +7,6 @@ use super::declaration::{Own, own, switch};
 use super::{READING, Values};
 
 const DATA: &str = "Data";
-const ENSEMBLE: &str = "Ensemble";
 const NETWORK: &str = "Network";
 const TRAINING: &str = "Training";
 
@@ -123,7 +122,7 @@ pub const OWN: &[Own] = &[
     .excludes(&["--continue"]),
     own(
         "ensemble.members",
-        Flag::new("--ensemble", ENSEMBLE, "Average so many models, trained side by side"),
+        Flag::new("--ensemble", "Ensemble", "Average so many models, trained side by side"),
         "K",
         Values::In(Domain::Integer(2, 1000)),
     )
@@ -132,7 +131,7 @@ pub const OWN: &[Own] = &[
         "ensemble.by",
         Flag::new(
             "--ensemble-by",
-            ENSEMBLE,
+            "Ensemble",
             "seeds; or folds (bagging): each model validates on a fold of its own and trains on the others, so that \
              every row trains and every row validates [default: seeds]",
         ),
