@@ -258,10 +258,8 @@ impl<'a> Job<'a> {
         if let (Some(base), Some(model)) = (&mut base, &model) {
             model.fit_loss(base, rows.preprocessing.task());
         }
-        let (leaks, weights) = (
-            leaks::warnings(&rows),
-            note_on_weights(base.as_ref(), &rows),
-        );
+        let leaks = leaks::warnings(&rows);
+        let weights = note_on_weights(base.as_ref(), &rows);
         let notes = rows.notes.iter().chain(&leaks).chain(&weights);
         notes.for_each(&mut *tell);
         let file = match (&stored, &options.base) {
@@ -274,12 +272,7 @@ impl<'a> Job<'a> {
             notes,
         } = resolve::config(request, base, preset, file, data, &rows)?;
         notes.iter().for_each(&mut *tell);
-        config.ensemble = ensemble;
-        if config.ensemble.is_some() {
-            // Members are networks of one kind.
-            config.or_linear = false;
-            reasons.retain(|reason| reason.field != "or_linear");
-        }
+        average(ensemble, &mut config, &mut reasons);
         config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
         let own = folder.as_ref().zip(stored.as_ref());
@@ -400,6 +393,15 @@ impl<'a> Job<'a> {
             }
             _ => error.into(),
         }
+    }
+}
+
+/// Takes the ensemble into a config: its members are networks of one kind.
+fn average(ensemble: Option<Ensemble>, config: &mut Config, reasons: &mut Vec<Reason>) {
+    config.ensemble = ensemble;
+    if ensemble.is_some() {
+        config.or_linear = false;
+        reasons.retain(|reason| reason.field != "or_linear");
     }
 }
 
