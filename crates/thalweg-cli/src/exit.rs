@@ -49,6 +49,10 @@ fn worded(error: &mut thalweg::Error) {
     let by_flag = |text: &mut String| *text = by_flags(text);
     match error {
         Engine(thalweg_core::Error::Invalid(invalid)) => {
+            // Of a request as a whole, no word is the user's.
+            if invalid.subject == "request" {
+                by_flag(&mut invalid.found);
+            }
             invalid.subject = subject_by_flag(&invalid.subject);
             by_flag(&mut invalid.expected);
             by_flag(&mut invalid.remedy);

@@ -138,6 +138,7 @@ fn describe(model: &Model, config: Option<&Config>) -> Result<Vec<String>> {
         lines.push(format!("classes    {}{more}", classes.join(", ")));
     }
     lines.extend(ensemble(members));
+    lines.extend(answers(model.description()));
     lines.push(format!(
         "\nnetwork    {} inputs, loss {}",
         network.shape(),
@@ -153,12 +154,14 @@ fn describe(model: &Model, config: Option<&Config>) -> Result<Vec<String>> {
         training.learning_rate, training.batch_size, training.l2, training.dtype, training.seed
     ));
     lines.push(format!(
-        "  {} of {} epochs, stopped by {}; weights of epoch {}; rows: {} train, {} validation, {} test",
+        "  {} of {} epochs, stopped by {}; weights of epoch {}; rows: {} train, {} validation, {}{} test",
         outcome.epochs, outcome.last_epoch.unwrap_or(training.epochs), outcome.stopped_by, outcome.best_epoch,
-        outcome.rows.train, outcome.rows.validation, outcome.rows.test
+        outcome.rows.train, outcome.rows.validation, match outcome.rows.calibration {
+            0 => String::new(),
+            rows => format!("{rows} calibration, "),
+        }, outcome.rows.test
     ));
     lines.extend(scores(metrics));
-    lines.extend(answers(model.description()));
     lines.extend(inputs(preprocessing));
     let unread = || Config::new(DataConfig::of(""), network.clone(), training.clone());
     lines.extend(differences(&config.map_or_else(unread, Config::clone)));
@@ -194,10 +197,91 @@ fn ensemble(members: &[EnsembleMember]) -> Option<String> {
     Some(format!("ensemble   {} members, by {by}", members.len()))
 }
 
+/// What stands between the network's outputs and what is predicted, where that is not the usual.
+fn answers(description: &Description) -> Vec<String> {
+    let Description {
+        preprocessing,
+        interval,
+        decision,
+        prior_shift,
+        outcome,
+        ..
+    } = description;
+    let (target, mut lines) = (&preprocessing.target, Vec::new());
+    for (name, scaling) in target.columns.iter().zip(&preprocessing.target_scaling) {
+        if let Some(curve) = scaling.curve.name() {
+            let (name, center, scale) =
+                (short(name), figure(scaling.center), figure(scaling.scale));
+            lines.push(format!(
+                "transform  {name}: {curve}, less {center}, over {scale}"
+            ));
+            let factor = scaling.smearing.map(figure);
+            lines.extend(factor.map(|factor| format!("smearing   {name}: medians times {factor}")));
+        }
+    }
+    if !target.quantiles.is_empty() {
+        let quantiles: Vec<String> = target.quantiles.iter().copied().map(figure).collect();
+        lines.push(format!("quantiles  {}", quantiles.join(", ")));
+    }
+    if let Some(interval) = interval {
+        let calibrated = match interval.rows {
+            0 => String::new(),
+            rows => format!(", calibrated on {}", count(rows, "row")),
+        };
+        lines.push(format!(
+            "interval   {} %{calibrated}",
+            figure(100.0 * interval.coverage)
+        ));
+    }
+    let each = |numbers: &[f64], between: &str| {
+        let names = match preprocessing.classes() {
+            [_, positive] => std::slice::from_ref(positive),
+            [] => target.columns.as_slice(),
+            classes => classes,
+        };
+        let pairs = names.iter().zip(numbers);
+        let pairs: Vec<String> = pairs
+            .map(|(name, number)| format!("{}{between}{}", short(name), figure(*number)))
+            .collect();
+        pairs.join(", ")
+    };
+    match decision {
+        Decision::Likeliest => {}
+        Decision::Thresholds(thresholds) => {
+            lines.push(format!(
+                "threshold  {}",
+                each(thresholds, " from a probability of ")
+            ));
+        }
+        Decision::Weights(weights) => {
+            lines.push(format!(
+                "decision   by probability times weight: {}",
+                each(weights, " × ")
+            ));
+        }
+    }
+    if let Some(shift) = prior_shift {
+        lines.push(format!(
+            "corrected  to the true shares of the classes, by what was added to log-odds: {}",
+            each(shift, " ")
+        ));
+    }
+    if let Some(rows) = outcome.refit {
+        lines.push(format!("refit      on {}", count(rows, "row")));
+    }
+    lines
+}
+
 /// The scores of each part.
 fn scores(metrics: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
     let mut lines = vec!["\nmetrics".to_owned()];
-    for part in ["test", "best_constant", "validation", "train"] {
+    for part in [
+        "test",
+        "linear_model",
+        "best_constant",
+        "validation",
+        "train",
+    ] {
         if let Some(scores) = metrics.get(part).and_then(|scores| scores.as_object()) {
             let score = |(name, value): (&String, &serde_json::Value)| {
                 format!("{name} {}", value.as_f64().map_or("–".to_owned(), figure))
@@ -244,56 +328,6 @@ fn inputs(preprocessing: &Preprocessing) -> Vec<String> {
         lines.push(format!("  left out: {}", dropped.join(", ")));
     }
     lines
-}
-
-/// How predictions become answers, where it is not by the likeliest class and without interval.
-fn answers(description: &Description) -> Vec<String> {
-    let classes = description.preprocessing.classes();
-    let names = match classes {
-        [_, positive] => std::slice::from_ref(positive),
-        [] => &description.preprocessing.target.columns[..],
-        all => all,
-    };
-    let of_each = |word: &str, values: &[f64]| {
-        let value =
-            |(name, value): (&String, &f64)| format!("{} {word}{}", short(name), figure(*value));
-        names
-            .iter()
-            .zip(values)
-            .take(20)
-            .map(value)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let decision = match &description.decision {
-        Decision::Likeliest => None,
-        Decision::Thresholds(from) => Some(of_each("from a probability of ", from)),
-        Decision::Weights(weights) => Some(of_each("with a weight of ", weights)),
-    };
-    let interval = description.interval.as_ref().map(|interval| {
-        format!(
-            "with an interval for {} % of the targets",
-            figure(100.0 * interval.coverage)
-        )
-    });
-    let transforms = description
-        .preprocessing
-        .target_scaling
-        .iter()
-        .filter_map(|scaling| {
-            let curve = serde_json::to_value(&scaling.curve).ok()?;
-            let kind = curve["kind"].as_str().filter(|kind| *kind != "identity")?;
-            Some(format!("transform of the target: {kind}"))
-        });
-    let all: Vec<String> = decision
-        .into_iter()
-        .chain(interval)
-        .chain(transforms)
-        .collect();
-    match all.is_empty() {
-        true => Vec::new(),
-        false => vec![format!("\nanswers    {}", all.join("; "))],
-    }
 }
 
 /// What was set, or chosen by what the data are, to something else than the default.

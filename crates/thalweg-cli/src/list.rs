@@ -82,8 +82,11 @@ impl Listed {
 fn groups() -> Vec<Group> {
     let tasks = listed::TASKS.iter();
     let tasks = tasks.map(|task| Listed::said_by(task, listed::TASK));
-    let weights = listed::WEIGHTS.iter();
-    let weights = weights.map(|(weight, how)| Listed::said_by(weight, how));
+    let said = |all: &'static [(Description, &'static str)]| -> Vec<Listed> {
+        let all = all.iter();
+        all.map(|(described, how)| Listed::said_by(described, how))
+            .collect()
+    };
     let entries: [(_, Vec<&'static Description>); 10] = [
         (["layers", "layer"], layers::LAYERS.descriptions()),
         (
@@ -132,7 +135,15 @@ fn groups() -> Vec<Group> {
         },
         Group {
             names: ["weights", "weight"],
-            rows: weights.collect(),
+            rows: said(&listed::WEIGHTS),
+        },
+        Group {
+            names: ["targets", "target"],
+            rows: said(&listed::TARGETS),
+        },
+        Group {
+            names: ["splits", "split"],
+            rows: said(&listed::SPLITS),
         },
     ];
     of_rows.into_iter().chain(entries).chain(rules).collect()

@@ -46,6 +46,10 @@ pub fn run(args: &PredictArgs) -> Result<()> {
             Some(model.path()),
             &Source::parse(&args.data)?,
         )?;
+        let name = path.to_string_lossy();
+        if formats::is_of_another(&name) {
+            formats::check_written(&name)?;
+        }
     }
     let options = args.read.options(None)?;
     let predictions = match args.spread {

@@ -143,13 +143,17 @@ impl Observer for Progress<'_> {
 /// What is trained on what, in a line.
 fn headline(start: &Start) -> String {
     format!(
-        "{}, {}, {}, {}: {} to train, {} to validate, {} to test",
+        "{}, {}, {}, {}: {} to train, {} to validate, {}{} to test",
         start.task,
         count(start.inputs, "input"),
         count(start.outputs, "output"),
         count(start.parameters, "parameter"),
         count(start.rows.train, "row"),
         start.rows.validation,
+        match start.rows.calibration {
+            0 => String::new(),
+            rows => format!("{rows} to calibrate the interval, "),
+        },
         start.rows.test
     )
 }

@@ -232,7 +232,7 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
         ("builtin:iris --l2 -1", "--l2: found -1"),
         (
             "builtin:iris --test-fraction 0.5 --validation-fraction 0.5",
-            "found 1 together",
+            "less than 1 together with --validation-fraction",
         ),
         ("builtin:iris --test-fraction 1", "--test-fraction: found 1"),
         (

@@ -154,7 +154,7 @@ fn a_count_below_0_is_named_by_its_cell() {
         place.write("bad.csv", text(row));
         let message = place.refused("train bad.csv --loss poisson --epochs 1 --task regression");
         let expected = format!(
-            "thalweg: bad.csv:{}: column \"y\": found -2, expected a number ≥ 0, as the loss poisson counts; correct the \
+            "thalweg: bad.csv:{}: column \"y\": found -2, expected numbers ≥ 0, as the loss poisson takes; correct the \
              cell, or choose another --loss",
             row + 2
         );
@@ -203,6 +203,19 @@ fn columns_of_the_file_stand_in_front_of_the_predictions() {
         );
     }
     assert_eq!(lines.len(), 31);
+    // No two columns of one name, and nothing said of what is kept.
+    let kept = place.succeed("predict m rows.csv --keep y,id");
+    assert!(
+        kept.stdout.starts_with("y,id,y_predicted\n"),
+        "{}",
+        kept.stdout
+    );
+    assert!(!kept.stderr.contains("ignored"), "{}", kept.stderr);
+    let message = place.refused("predict m rows.csv -o p.xlsx");
+    assert!(
+        message.contains("p.xlsx: found no ending of a format that is written"),
+        "{message}"
+    );
     let message = place.refused("predict m rows.csv --keep idd");
     assert!(
         message.contains("rows.csv: found no column \"idd\", expected columns to keep"),

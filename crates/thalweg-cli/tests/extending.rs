@@ -52,6 +52,18 @@ fn a_new_class_gets_an_output_and_the_others_keep_their_weights() {
         message.ends_with("found \"d\", expected one of the classes \"a\", \"b\", \"c\"; correct the cell, or let it become a class by --extend-classes"),
         "{message}"
     );
+    // What no row of DATA shows cannot be learned.
+    for flags in ["", "--extend-classes"] {
+        let line = format!("train three.csv --continue three --test four.csv {flags} --out x");
+        let message = place.refused(&line);
+        assert!(
+            message.starts_with("thalweg: four.csv:5: column \"k\": found \"d\"")
+                && message.ends_with(
+                    "add rows of this class to three.csv, from which --extend-classes learns it"
+                ),
+            "{message}"
+        );
+    }
     let ended =
         place.succeed("train four.csv --continue three --extend-classes --epochs 60 --out four");
     assert!(

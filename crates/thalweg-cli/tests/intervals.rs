@@ -163,6 +163,32 @@ fn several_quantiles_do_not_cross_and_each_is_a_column() {
 }
 
 #[test]
+fn quantiles_are_judged_by_their_own_loss_beside_those_of_constants() {
+    let place = Workplace::new();
+    let target = |a: f64, b: f64, noise: f64| a + b + (0.2 + 2.0 * a.abs()) * noise;
+    place.write("t.csv", table(23, 2500, target));
+    for (index, quantiles) in ["0.1,0.9", "0.9", "0.05"].into_iter().enumerate() {
+        let line = format!(
+            "train t.csv --target y --loss quantile --set loss.quantiles={quantiles} --epochs 40 --json --out q{index}"
+        );
+        let ended = place.succeed(&line);
+        assert!(
+            !ended.stderr.contains("no better than"),
+            "{quantiles}: {}",
+            ended.stderr
+        );
+        let result: Value = serde_json::from_str(ended.stdout.lines().last().unwrap()).unwrap();
+        let loss = |of: &str| result[of]["loss"].as_f64().unwrap();
+        assert!(loss("test") < loss("best_constant"), "{result}");
+        assert_eq!(result["linear_model"], Value::Null);
+    }
+    // One that learns nothing is told so.
+    let still = "train t.csv --target y --loss quantile --set loss.quantiles=0.1,0.9 --lr 1e-9 --epochs 2 --out still";
+    let told = place.succeed(still).stderr;
+    assert!(told.contains("no better than the best constant"), "{told}");
+}
+
+#[test]
 fn several_targets_have_an_interval_each() {
     let place = Workplace::new();
     let one = table(21, 2000, |a, b, noise| a - b + 0.5 * noise);

@@ -204,6 +204,60 @@ fn a_model_that_fails_on_test_rows_alone_says_why() {
     assert!(told.contains("rows are the later ones"), "{told}");
 }
 
+/// What a run says of being far behind a linear model, if it does.
+fn behind(place: &Workplace, line: &str) -> String {
+    let told = place.succeed(&format!("train {line}")).stderr;
+    assert!(!told.contains("is never found"), "{line}: {told}");
+    let mut lines = told
+        .lines()
+        .filter(|line| line.contains("far behind a linear one"));
+    lines.next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_model_that_learns_far_less_than_a_linear_one_says_why() {
+    let place = Workplace::new();
+    for (index, (flags, told)) in [
+        (
+            "--l2 10",
+            "--l2 10 leaves the weights next to nothing: try --l2 1e-4",
+        ),
+        (
+            "--hidden 32,32,32,32,32,32,32,32 --activation sigmoid",
+            "8 layers of sigmoids: try --activation relu",
+        ),
+        (
+            "--hidden 1",
+            "a linear model does better: try --hidden none",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let line = format!("builtin:digits {flags} --epochs 4 --out d{index}");
+        let said = [behind(&place, &line), verdict(&place, &format!("{line}v"))].concat();
+        assert!(said.contains(told), "{flags}: {said}");
+    }
+    assert_eq!(
+        behind(&place, "builtin:digits --hidden 32 --epochs 12 --out well"),
+        ""
+    );
+    // Columns in units of the file.
+    let unscaled = |i: usize| {
+        let (a, b) = (noise(i), noise(i + 1000));
+        format!("{:e},{:e},{}", 1e8 * a, 1e-8 * b, a + b)
+    };
+    place.write("units.csv", csv("a,b,y", 400, unscaled));
+    let told = place
+        .succeed("train units.csv --no-standardize --epochs 5 --out units")
+        .stderr;
+    let said = "columns stay in the units of the file, up to ";
+    assert!(
+        told.contains(said) && told.contains("--scaling standard in the place of none"),
+        "{told}"
+    );
+}
+
 #[test]
 fn healthy_runs_are_silent() {
     let place = Workplace::new();

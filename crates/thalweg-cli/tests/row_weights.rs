@@ -308,6 +308,24 @@ fn a_config_of_an_earlier_version_runs_with_a_note_if_it_has_weights() {
 }
 
 #[test]
+fn rows_without_the_weights_of_a_model_are_not_what_it_goes_on_with() {
+    let place = Workplace::new();
+    let (x, y) = (noise(100, 1), noise(100, 2));
+    let line = |i: usize| format!("{:.3},{:.3},{}", x[i], y[i], 1 + i % 3);
+    place.write("w.csv", common::csv("x,y,w", 100, line));
+    let line = |i: usize| format!("{:.3},{:.3}", x[i], y[i]);
+    place.write("bare.csv", common::csv("x,y", 100, line));
+    place.train("w.csv --target y --sample-weight w --epochs 2 --out run");
+    let message = place.refused("train bare.csv --continue run --epochs 1");
+    assert!(
+        message.starts_with("thalweg: bare.csv: found no column \"w\", expected the weights"),
+        "{message}"
+    );
+    // To judge it, rows count the same.
+    place.succeed("evaluate run bare.csv");
+}
+
+#[test]
 fn a_continued_run_keeps_the_scale_of_the_weights_of_its_origin() {
     let place = Workplace::new();
     let x = noise(50, 31);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Workplace;
+use common::{Workplace, csv, noise};
 use serde_json::Value;
 use thalweg_core::random::{Purpose, Stream};
 
@@ -269,4 +269,35 @@ fn a_constant_target_is_left_out_of_the_mean_r2() {
         let rmse = number(&targets["yc"]["rmse"]);
         assert!(rmse < 0.5, "{result}");
     }
+}
+
+#[test]
+fn a_constant_label_is_named_and_leaves_the_others_their_scores() {
+    let place = Workplace::new();
+    let line = |i: usize| {
+        let (a, b) = (noise(i), noise(i + 500));
+        format!(
+            "{a:.4},{b:.4},{},{},1",
+            u8::from(a > 0.0),
+            u8::from(b > 0.1)
+        )
+    };
+    place.write("t.csv", csv("a,b,la,lb,lc", 300, line));
+    let ended = place.succeed("train t.csv --target la,lb,lc --epochs 20 --json --out run");
+    assert!(
+        ended
+            .stderr
+            .contains("label \"lc\" is the same in all rows"),
+        "{}",
+        ended.stderr
+    );
+    let result: Value = serde_json::from_str(ended.stdout.lines().last().unwrap()).unwrap();
+    let auc = |of: &Value| of["auc"].as_f64();
+    let targets = &result["test"]["targets"];
+    let mean = (auc(&targets["la"]).unwrap() + auc(&targets["lb"]).unwrap()) / 2.0;
+    assert!(
+        (auc(&result["test"]).unwrap() - mean).abs() < 1e-12,
+        "{result}"
+    );
+    assert_eq!(auc(&targets["lc"]), None);
 }

@@ -244,7 +244,7 @@ fn a_logarithm_of_what_has_none_is_refused_with_its_line() {
     for (line, told) in [
         (
             "zero.csv --target y --loss poisson --target-transform log",
-            "which is of counts",
+            "which takes numbers as they are",
         ),
         (
             "builtin:iris --target-transform log",

@@ -38,6 +38,44 @@ fn columns_that_give_the_target_away_are_named_with_the_flag_that_drops_them() {
     );
     assert!(!dropped.contains("--drop"), "{dropped}");
 
+    // An amount that is there only after the outcome.
+    let line = |i: usize| {
+        let yes = noise(i + 77) > 0.2;
+        let amount = if yes {
+            format!("{:.2}", 50.0 + 9.0 * noise(i))
+        } else {
+            String::new()
+        };
+        format!(
+            "{amount},{},{}",
+            noise(i + 300),
+            if yes { "yes" } else { "no" }
+        )
+    };
+    place.write("gaps.csv", csv("amount,age,label", 300, line));
+    let by_gaps = told(&place, "gaps.csv --epochs 1 --out g");
+    assert!(
+        by_gaps
+            .contains(r#""label" is decided by whether there is a value in the column "amount""#)
+            && by_gaps.contains("--drop amount"),
+        "{by_gaps}"
+    );
+    let line = |i: usize| {
+        let amount = if noise(i + 77) > 0.2 {
+            format!("{:.2}", noise(i))
+        } else {
+            String::new()
+        };
+        format!(
+            "{amount},{},{}",
+            noise(i + 300),
+            if noise(i + 9) > 0.0 { "yes" } else { "no" }
+        )
+    };
+    place.write("some.csv", csv("amount,age,label", 300, line));
+    let without = told(&place, "some.csv --epochs 1 --out s");
+    assert!(!without.contains("is decided by"), "{without}");
+
     let line = |i: usize| {
         let paid = 50.0 + 50.0 * noise(i);
         format!(

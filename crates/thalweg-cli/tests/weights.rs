@@ -199,6 +199,17 @@ fn what_does_not_fit_is_named_tensor_by_tensor() {
             "",
             "nothing for layers.1.weight [1, 16], nothing for layers.1.bias [1]",
         ),
+        // What is there is not listed, but what is missing.
+        (
+            vec![good, ("0.bias", &[16]), ("running", &[5])],
+            "",
+            "found nothing for layers.1.weight [1, 16], nothing for layers.1.bias [1], running [5] for nothing, expected",
+        ),
+        (
+            vec![good, ("0.bias", &[16])],
+            "--weight-names 0=layers.7",
+            "--weight-names: found `layers.7`, expected layers of the network: layers.0, layers.1",
+        ),
         (
             vec![good],
             "--weight-names fc=layers.0",
@@ -218,6 +229,19 @@ fn what_does_not_fit_is_named_tensor_by_tensor() {
         assert!(message.contains(expected), "{message}");
         assert!(!place.path("o").exists());
     }
+    // A buffer beside weights that fit is left, with a word.
+    let buffered: [(&str, &[usize]); 5] = [
+        good,
+        ("0.bias", &[16]),
+        ("2.weight", &[1, 16]),
+        ("2.bias", &[1]),
+        ("running", &[5]),
+    ];
+    place.write("w.safetensors", file(&buffered, "F32", None));
+    let line = "train rows.csv --task regression --hidden 16 --epochs 1 --initial-weights w.safetensors --out b";
+    let told = place.succeed(line);
+    let all = told.stdout + &told.stderr;
+    assert!(all.contains("w.safetensors: not used: running"), "{all}");
     // Two layers of the same shapes, and names that say nothing of their order.
     let square: [(&str, &[usize]); 6] = [
         ("up.weight", &[3, 3]),

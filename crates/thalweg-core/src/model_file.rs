@@ -5,7 +5,7 @@
 //! file's metadata is one JSON object: the metadata of the caller, the version, and a checksum
 //! (CRC-32) over that object and all tensors, so that a damaged file is refused and not misread.
 //!
-//! Checkpoints are files of the same kind.
+//! Checkpoints are files of the same kind. What the numbers of their formats mean, the caller says.
 
 use std::collections::HashMap;
 
@@ -18,9 +18,6 @@ use crate::precision::Dtype;
 
 /// The key of the file's metadata that belongs to Thalweg.
 const KEY: &str = "thalweg";
-/// Version of the layout under it.
-const FORMAT: u64 = 1;
-
 /// A named tensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
@@ -35,6 +32,8 @@ pub struct Tensor {
 /// The contents of a model file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ModelFile {
+    /// The format of the metadata: a program that reads lower ones alone refuses the file.
+    pub format: u64,
     /// Precision of the tensors in the file.
     pub dtype: Dtype,
     /// The tensors, in any order.
@@ -60,7 +59,7 @@ impl ModelFile {
             })
             .collect::<Result<Vec<_>>>()?;
         let mut object = self.metadata.clone();
-        object.insert("format".into(), FORMAT.into());
+        object.insert("format".into(), self.format.into());
         object.insert("version".into(), env!("CARGO_PKG_VERSION").into());
         let checksum = checksum(&object, &views);
         object.insert("checksum".into(), checksum.into());
@@ -68,11 +67,12 @@ impl ModelFile {
         safetensors::serialize(views, Some(metadata)).map_err(unfit)
     }
 
-    /// Reads a file's bytes.
+    /// Reads a file's bytes, whose format is at most `newest`.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if they are not a whole, undamaged file of this kind.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    /// [`Error::Damaged`] if they are not a whole, undamaged file of this kind, [`Error::Unsupported`]
+    /// if their format is newer.
+    pub fn from_bytes(bytes: &[u8], newest: u64) -> Result<Self> {
         let damaged = |what: &dyn std::fmt::Display| Error::Damaged(one_line(&what.to_string()));
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(&e))?;
         let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(&e))?;
@@ -81,16 +81,16 @@ impl ModelFile {
             .ok_or_else(|| damaged(&"it has tensors, but no model of Thalweg"))?;
         let mut object: Map<String, Value> = serde_json::from_str(text).map_err(|e| damaged(&e))?;
         // First, as a newer one may have another checksum.
-        match object.get("format").and_then(Value::as_u64) {
-            Some(FORMAT) => {}
-            Some(newer) if newer > FORMAT => {
+        let format = match object.get("format").and_then(Value::as_u64) {
+            None | Some(0) => return Err(damaged(&"it has no known format")),
+            Some(newer) if newer > newest => {
                 let found = format!("written by a newer Thalweg (format {newer})");
                 return Err(Error::Unsupported(format!(
-                    "{found}; this one reads up to {FORMAT}: update"
+                    "{found}; this one reads up to {newest}: update"
                 )));
             }
-            _ => return Err(damaged(&"it has no known format")),
-        }
+            Some(format) => format,
+        };
         let stored = object.remove("checksum").and_then(|value| value.as_u64());
         let views = file.tensors();
         if stored != Some(checksum(&object, &views).into()) {
@@ -116,6 +116,7 @@ impl ModelFile {
             })
             .collect::<Result<_>>()?;
         Ok(Self {
+            format,
             dtype,
             tensors,
             metadata: object,
@@ -195,6 +196,7 @@ mod tests {
                 .collect(),
         };
         ModelFile {
+            format: 3,
             dtype: Dtype::F64,
             tensors: vec![
                 tensor("layers.0.bias", &[3]),
@@ -207,7 +209,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let file = example();
-        let mut read = ModelFile::from_bytes(&file.to_bytes().unwrap()).unwrap();
+        let mut read = ModelFile::from_bytes(&file.to_bytes().unwrap(), 3).unwrap();
         read.tensors.sort_by(|a, b| a.name.cmp(&b.name));
         assert_eq!(read, file);
         assert_eq!(file.to_bytes().unwrap(), file.to_bytes().unwrap());
@@ -220,7 +222,7 @@ mod tests {
             for mask in [0x01, 0x20, 0x80, 0xff] {
                 let mut damaged = bytes.clone();
                 damaged[position] ^= mask;
-                let result = ModelFile::from_bytes(&damaged);
+                let result = ModelFile::from_bytes(&damaged, 3);
                 let error = result
                     .expect_err(&format!("byte {position} ^ {mask}"))
                     .to_string();
@@ -229,10 +231,19 @@ mod tests {
         }
         for length in 0..bytes.len() {
             assert!(
-                ModelFile::from_bytes(&bytes[..length]).is_err(),
+                ModelFile::from_bytes(&bytes[..length], 3).is_err(),
                 "{length} bytes"
             );
         }
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_by_its_number() {
+        let error = ModelFile::from_bytes(&example().to_bytes().unwrap(), 2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "written by a newer Thalweg (format 3); this one reads up to 2: update"
+        );
     }
 
     #[test]
@@ -240,7 +251,7 @@ mod tests {
         let data = [0; 8];
         let view = TensorView::new(FileDtype::F32, vec![2], &data).unwrap();
         let bytes = safetensors::serialize([("x", view)], None).unwrap();
-        let error = ModelFile::from_bytes(&bytes).unwrap_err().to_string();
+        let error = ModelFile::from_bytes(&bytes, 3).unwrap_err().to_string();
         assert_eq!(
             error,
             "damaged file: it has tensors, but no model of Thalweg"

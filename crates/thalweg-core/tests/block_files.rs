@@ -52,6 +52,31 @@ fn rows_of_other_lengths_than_their_columns_are_refused_and_leave_nothing() {
 }
 
 #[test]
+fn rows_of_weight_0_are_left_out() {
+    let rows = Dataset {
+        features: features(1, vec![1.0, 2.0, 3.0, 4.0]),
+        targets: values(1, vec![10.0, 20.0, 30.0, 40.0]),
+        weights: Some(vec![0.0, 0.5, 0.0, 2.0]),
+    };
+    let layout = Layout::of(rows.view(), 8);
+    let mut writer = BlockWriter::new(Cursor::new(Vec::new()), layout).unwrap();
+    writer.write(&Batch::all(rows.view())).unwrap();
+    let mut file = BlockFile::open(writer.finish().unwrap()).unwrap();
+    assert_eq!(file.schema().rows, 2);
+    let batch = file.batch(Request::range(0..2)).unwrap();
+    let row = |row| batch.features.row(row).collect::<Vec<f64>>();
+    assert_eq!([row(0), row(1)], [[2.0], [4.0]]);
+    assert_eq!(
+        batch.targets,
+        Some(TargetsRef::Values {
+            width: 1,
+            values: &[20.0, 40.0]
+        })
+    );
+    assert_eq!(batch.weights, Some(&[0.5, 2.0][..]));
+}
+
+#[test]
 fn a_file_that_is_shorter_than_a_block_takes_the_memory_of_its_rows() {
     let count = 20;
     let rows = Dataset {

@@ -323,7 +323,8 @@ fn what_does_not_go_together_is_refused_when_it_is_made() {
         engine.check(&Batch::all(&data), 0).unwrap_err().to_string()
     };
     assert!(
-        check("poisson", values(1, vec![1.0, -2.0])).contains("found -2, expected numbers ≥ 0")
+        check("poisson", values(1, vec![1.0, -2.0]))
+            .contains("found -2 in row 1, expected numbers ≥ 0")
     );
     assert!(check("focal", values(1, vec![1.0, 0.5])).contains("labels 0 and 1"));
     assert!(check("hinge", values(1, vec![1.0, -1.0])).contains("labels 0 and 1"));

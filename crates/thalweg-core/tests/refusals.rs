@@ -210,13 +210,13 @@ fn datasets_that_do_not_fit_are_refused_before_training() {
             "logistic",
             1,
             data(two(), values(1, vec![0.0, 20.0])),
-            "outside [0, 1]",
+            "found 20 in row 1, expected probabilities from 0 to 1",
         ),
         (
             "logistic",
             1,
             data(two(), Targets::Classes(vec![0, 2])),
-            "class 2",
+            "class 2 in row 1",
         ),
         (
             "logistic",
@@ -234,7 +234,7 @@ fn datasets_that_do_not_fit_are_refused_before_training() {
             "cross_entropy",
             2,
             data(two(), values(2, vec![0.5, 0.5, 0.5, 0.4])),
-            "add up to 1",
+            "row 1, which does not add up to 1",
         ),
     ];
     for (loss, outputs, data, expected) in cases {

@@ -88,6 +88,164 @@ pub static WEIGHTS: [(Description, &str); 3] = [
     ),
 ];
 
+/// What regression targets become, and what is predicted of them, each with what sets it.
+pub static TARGETS: [(Description, &str); 8] = [
+    (
+        Description {
+            name: "standard",
+            summary: "Mean 0 and deviation 1 inside the model; predictions are in the units of the file",
+            equation: "z = (y − mean)/σ",
+            source: "Bishop 1995, section 8.2",
+            parameters: &[],
+        },
+        "data.fit.target_transform",
+    ),
+    (
+        Description {
+            name: "robust",
+            summary: "Median and quartiles in place of mean and deviation, so that outliers do not set the scale",
+            equation: "z = (y − median)/s, s the distance of the quartiles over 1.349",
+            source: "Huber 1981",
+            parameters: &[],
+        },
+        "data.fit.target_transform",
+    ),
+    (
+        Description {
+            name: "log",
+            summary: "The logarithm, for targets above 0; medians are predicted",
+            equation: "z of ln y",
+            source: "Box & Cox 1964",
+            parameters: &[],
+        },
+        "data.fit.target_transform",
+    ),
+    (
+        Description {
+            name: "log1p",
+            summary: "The logarithm of 1 + y, for targets above −1; medians are predicted",
+            equation: "z of ln(1 + y)",
+            source: "Box & Cox 1964",
+            parameters: &[],
+        },
+        "data.fit.target_transform",
+    ),
+    (
+        Description {
+            name: "quantile",
+            summary: "The quantiles of normal numbers, linear between points",
+            equation: "z = Φ⁻¹(F(y))",
+            source: "scikit-learn's QuantileTransformer",
+            parameters: &[],
+        },
+        "data.fit.target_transform",
+    ),
+    (
+        Description {
+            name: "auto",
+            summary: "The logarithm where it makes a long tail to the right short, else the target itself",
+            equation: "by quantiles of y and of its logarithm",
+            source: "a rule of this program",
+            parameters: &[],
+        },
+        "data.fit.target_transform",
+    ),
+    (
+        Description {
+            name: "smearing",
+            summary: "Means of targets that are learned as logarithms, in place of medians",
+            equation: "y + shift = s·(ŷ + shift), s the mean of exp(ln y − ln ŷ) over validation rows",
+            source: "Duan 1983",
+            parameters: &[],
+        },
+        "smearing",
+    ),
+    (
+        Description {
+            name: "interval",
+            summary: "Bounds around each number that hold a share of the targets, calibrated on rows that had no part in training",
+            equation: "[l − m, h + m], m the ⌈p(n + 1)⌉-th smallest of max(l − y, y − h)",
+            source: "Romano, Patterson & Candès 2019",
+            parameters: &[],
+        },
+        "interval",
+    ),
+];
+
+/// Which rows train, validate and test, and how a run goes on, each with what sets it.
+pub static SPLITS: [(Description, &str); 7] = [
+    (
+        Description {
+            name: "random",
+            summary: "Rows are drawn by the seed; classes keep their shares",
+            equation: "drawn without replacement",
+            source: "Kohavi 1995",
+            parameters: &[],
+        },
+        "data.split.by",
+    ),
+    (
+        Description {
+            name: "ordered",
+            summary: "Later rows validate, and the last ones test",
+            equation: "by the place in the file",
+            source: "Bergmeir & Benítez 2012",
+            parameters: &[],
+        },
+        "data.split.by",
+    ),
+    (
+        Description {
+            name: "column",
+            summary: "A column names the part of each row: train, validation, test",
+            equation: "as the column says",
+            source: "for splits made elsewhere",
+            parameters: &[],
+        },
+        "data.split.by",
+    ),
+    (
+        Description {
+            name: "group",
+            summary: "Rows of one value of a column are in one part",
+            equation: "groups are drawn",
+            source: "scikit-learn's GroupShuffleSplit",
+            parameters: &[],
+        },
+        "data.split.group",
+    ),
+    (
+        Description {
+            name: "refit",
+            summary: "After the best epoch is found, the recipe is trained on all rows for as many epochs",
+            equation: "all rows but those that calibrate an interval",
+            source: "scikit-learn's refit",
+            parameters: &[],
+        },
+        "refit",
+    ),
+    (
+        Description {
+            name: "extend_classes",
+            summary: "Going on, classes that a model does not know get outputs, drawn anew",
+            equation: "the other outputs keep their weights",
+            source: "transfer learning",
+            parameters: &[],
+        },
+        "extend.classes",
+    ),
+    (
+        Description {
+            name: "extend_columns",
+            summary: "Going on, columns that a model does not know get inputs of weight 0",
+            equation: "predictions begin as they were",
+            source: "transfer learning",
+            parameters: &[],
+        },
+        "extend.columns",
+    ),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

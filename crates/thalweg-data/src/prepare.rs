@@ -246,13 +246,13 @@ fn prepare_by(
         notes.extend(bound.unseen(&table.all_rows()));
     }
     let train = bound.training_dataset(train, dtype)?;
-    notes.extend(bound.unused());
+    notes.extend(bound.unused(&[]));
     let mut part = |own: Option<&Table>, rows: &[usize], name| -> Result<Option<Dataset>> {
         Ok(Some(match own {
             Some(own) => {
                 let bound = preprocessing.bind(own)?;
                 let dataset = bound.dataset(Part::new(name, own.all_rows()), dtype)?;
-                notes.extend(bound.unused());
+                notes.extend(bound.unused(&[]));
                 dataset
             }
             None if rows.is_empty() => return Ok(None),

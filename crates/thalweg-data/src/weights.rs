@@ -24,19 +24,24 @@ pub(crate) fn row_weights(
         let found = column
             .text(row)
             .map_or("a missing value".to_owned(), |text| quote(&text));
-        Error::invalid(
-            table.cell(row, &column.name),
-            found,
-            "a weight: a finite number ≥ 0",
-        )
-        .remedy("correct the cell or choose another `data.fit.sample_weight`")
+        let (expected, remedy) = match column.text(row).and_then(|text| text.parse().ok()) {
+            Some(number) if f64::is_finite(number) && number > 0.0 => (
+                "a weight of 0, or from 1e-37 to 1e38",
+                "divide all weights by one number",
+            ),
+            _ => (
+                "a weight: a finite number ≥ 0",
+                "correct the cell or choose another `data.fit.sample_weight`",
+            ),
+        };
+        Error::invalid(table.cell(row, &column.name), found, expected).remedy(remedy)
     };
     let numbers = match (&column.data, not_a_number(table, column)) {
         (ColumnData::Numeric(numbers), _) => Cow::Borrowed(numbers.as_slice()),
         (ColumnData::Text(text), None) => Cow::Owned(spelled_numbers(text)),
         (_, error) => return Err(error.unwrap_or_else(|| fail(0))),
     };
-    let fits = |row: &usize| numbers[*row] >= 0.0 && (numbers[*row] as f32).is_finite();
+    let fits = |row: &usize| numbers[*row] == 0.0 || (1e-37..=1e38).contains(&numbers[*row]);
     match rows.iter().find(|row| !fits(row)) {
         Some(&row) => Err(fail(row)),
         None => Ok(Some(rows.iter().map(|&row| numbers[row] as f32).collect())),

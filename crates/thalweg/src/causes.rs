@@ -5,8 +5,8 @@ use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::solvers::is_solver;
 use thalweg_core::train::StoppedBy;
-use thalweg_data::SplitBy;
 use thalweg_data::error::quote;
+use thalweg_data::{Scaling, SplitBy};
 
 use crate::advice::{smaller_rate, smaller_setting};
 use crate::config::Config;
@@ -28,8 +28,8 @@ pub(crate) struct Facts<'a> {
     /// The largest share of units of a hidden layer that are 0 in every row.
     pub dead: f64,
     pub parameters: usize,
-    /// Whether a linear model does better than a constant.
-    pub linear_is_better: bool,
+    /// Whether a linear model does better than a constant, if one was fitted.
+    pub linear_is_better: Option<bool>,
 }
 
 /// Where a cause applies.
@@ -46,13 +46,15 @@ type Cause = fn(&Facts) -> Option<String>;
 
 /// The causes, the likeliest first.
 const CAUSES: &[(Where, Cause)] = &[
+    (Anywhere, one_trained_class),
     (Anywhere, out_of_proportion),
     (InTraining, bound),
     (InTraining, dropout),
     (InTraining, alike),
     (HeldOut, held_out_class),
+    (Anywhere, unscaled),
     (HeldOut, far_inputs),
-    (InTraining, far_target),
+    (Anywhere, far_target),
     (InTraining, far_cell),
     (InTraining, deep_sigmoids),
     (InTraining, dead_units),
@@ -150,6 +152,32 @@ fn alike(facts: &Facts) -> Option<String> {
         .then(|| "units that begin alike stay alike: try another `mlp.initializer`".to_owned())
 }
 
+/// Training rows of one class, where others are held out: rows that are sorted by the target.
+fn one_trained_class(facts: &Facts) -> Option<String> {
+    let only = |part: DatasetRef| match part.targets {
+        TargetsRef::Classes(classes) => {
+            let first = *classes.first()?;
+            classes.iter().all(|class| *class == first).then_some(first)
+        }
+        TargetsRef::Values { .. } => None,
+    };
+    let class = only(facts.rows.train.view())?;
+    let class = quote(
+        facts
+            .rows
+            .preprocessing
+            .class(class as usize)
+            .unwrap_or_default(),
+    );
+    Some(format!(
+        "all training rows are of class {class}, so that no other can be learned: {}",
+        match facts.config.data.split.by {
+            SplitBy::Random => "give rows of the other classes",
+            _ => "try `data.split.by` random",
+        }
+    ))
+}
+
 fn held_out_class(facts: &Facts) -> Option<String> {
     let (name, part) = facts.held_out?;
     one_class(facts.config, facts.rows, name, part)
@@ -189,6 +217,38 @@ fn has_file(config: &Config, rows: &RunRows, name: &str) -> bool {
     }
 }
 
+/// Columns in units of the file that are far from 1, or far from each other.
+fn unscaled(facts: &Facts) -> Option<String> {
+    const LARGE: f64 = 10.0;
+    const APART: f64 = 1e3;
+    if facts.config.data.fit.scaling != Scaling::None || facts.rows.train.rows() == 0 {
+        return None;
+    }
+    let largest = largest(facts.rows.train.view());
+    let numbers = (places(&facts.rows.preprocessing).into_iter())
+        .filter(|place| matches!(place.kind, PlaceKind::Number(_)))
+        .map(|place| (place.name, largest[place.inputs.start]))
+        .filter(|(_, most)| *most > 0.0);
+    let of = |order: std::cmp::Ordering| {
+        let farther = |a: &(String, f64), b: &(String, f64)| a.1.total_cmp(&b.1) == order;
+        numbers
+            .clone()
+            .reduce(|a, b| if farther(&b, &a) { b } else { a })
+    };
+    let (least, most) = (
+        of(std::cmp::Ordering::Less)?,
+        of(std::cmp::Ordering::Greater)?,
+    );
+    (most.1 > LARGE || most.1 > APART * least.1).then(|| {
+        format!(
+            "columns stay in the units of the file, up to {} in column {}: standardize them (`data.fit.scaling` \
+             standard in the place of none)",
+            figure(most.1),
+            quote(&most.0)
+        )
+    })
+}
+
 /// Inputs many times larger than any in training.
 fn far_inputs(facts: &Facts) -> Option<String> {
     /// Rows with an input so many times as large as the largest of the training rows.
@@ -218,23 +278,39 @@ fn far_inputs(facts: &Facts) -> Option<String> {
 /// A target far from all others, which sets the scale of all.
 fn far_target(facts: &Facts) -> Option<String> {
     const DEVIATIONS: f64 = 15.0;
+    const QUARTILE_RANGES: f64 = 50.0;
     let TargetsRef::Values { width, values } = facts.rows.train.view().targets else {
         return None;
     };
     let scaling = &facts.rows.preprocessing.target_scaling;
     let is_scaled = scaling.len() == width && scaling.iter().all(|scaling| scaling.scale != 1.0);
     let largest = |(i, y): (usize, &f64)| (y.abs(), i);
-    let (most, index) =
-        (values.iter().enumerate().map(largest)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let known = values.iter().enumerate().filter(|(_, y)| !y.is_nan());
+    let (most, index) = known.map(largest).max_by(|a, b| a.0.total_cmp(&b.0))?;
     let output = index % width;
     let value = facts
         .rows
         .preprocessing
         .in_user_units(output, values[index]);
-    (is_scaled && most > DEVIATIONS).then(|| {
+    let column = values.iter().skip(output).step_by(width);
+    let mut sorted: Vec<f64> = column.copied().filter(|y| !y.is_nan()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let quarter = |quarter| {
+        sorted
+            .get(sorted.len() * quarter / 4)
+            .copied()
+            .unwrap_or(0.0)
+    };
+    let ranges = (values[index] - quarter(2)).abs() / (quarter(3) - quarter(1));
+    let distance = match ranges.is_finite() && ranges > QUARTILE_RANGES {
+        true => format!("{ranges:.0} quartile ranges from the median"),
+        false => format!("{most:.0} deviations from the mean"),
+    };
+    let is_far = most > DEVIATIONS || (ranges.is_finite() && ranges > QUARTILE_RANGES);
+    (is_scaled && is_far).then(|| {
         format!(
-            "a target of {} is {most:.0} deviations from the mean, and sets the scale of all: correct or remove the \
-             row, or try `network.loss` huber with `data.fit.target_transform` robust",
+            "a target of {} is {distance}, and sets the scale of all: correct or remove the row, or try \
+             `network.loss` huber with `data.fit.target_transform` robust",
             figure(value)
         )
     })
@@ -293,10 +369,12 @@ fn deep_sigmoids(facts: &Facts) -> Option<String> {
 fn dead_units(facts: &Facts) -> Option<String> {
     (facts.dead > 0.9).then(|| {
         format!(
-            "{:.0} % of the units of a layer are 0 in every row and get no gradient: try a smaller `training.learning_rate` \
-             {}, or `mlp.activation` leaky_relu",
+            "{:.0} % of the units of a layer are 0 in every row and get no gradient: {}",
             100.0 * facts.dead,
-            facts.config.training.learning_rate / 10.0
+            match facts.config.training.learning_rate > usual_rate(facts) {
+                true => smaller_rate(facts.config),
+                false => "try `mlp.activation` leaky_relu".to_owned(),
+            }
         )
     })
 }
@@ -353,6 +431,9 @@ fn order_of_rows(facts: &Facts) -> Option<String> {
         (false, SplitBy::Random) => return None,
     };
     let remedy = match facts.config.data.split.by {
+        SplitBy::Ordered if !has_counter(facts) => {
+            "expect such scores for later rows, or give columns that say what changed"
+        }
         SplitBy::Ordered => {
             "leave out the column that counts the rows by `data.fit.drop`, or give columns that repeat, such as the month"
         }
@@ -361,11 +442,27 @@ fn order_of_rows(facts: &Facts) -> Option<String> {
     Some(format!("{words}: {remedy}"))
 }
 
+/// Whether a column rises, or falls, from row to row.
+fn has_counter(facts: &Facts) -> bool {
+    let train = facts.rows.train.view();
+    let rows = train.features.rows();
+    let numbers = places(&facts.rows.preprocessing).into_iter();
+    let mut numbers = numbers.filter(|place| matches!(place.kind, PlaceKind::Number(_)));
+    numbers.any(|place| {
+        let value = |row| train.features.row(row).nth(place.inputs.start);
+        let goes =
+            |order| (1..rows).all(|row| value(row).partial_cmp(&value(row - 1)) == Some(order));
+        rows > 2 && (goes(std::cmp::Ordering::Greater) || goes(std::cmp::Ordering::Less))
+    })
+}
+
 /// More parameters than rows, and rows that are remembered rather than understood.
 fn memory(facts: &Facts) -> Option<String> {
     let rows = facts.rows.train.rows();
     let remedy = match facts.config.network.layers.len() {
         1 => "try `training.l2` 0.1, or leave out columns by `data.fit.drop`",
+        // The table has a linear model that is no better.
+        _ if facts.linear_is_better == Some(false) => "try `training.l2` 0.01, or give more rows",
         _ => "try `mlp.hidden` none, or `training.l2` 0.01",
     };
     (facts.parameters > rows).then(|| {
@@ -377,7 +474,7 @@ fn memory(facts: &Facts) -> Option<String> {
 }
 
 fn linear(facts: &Facts) -> Option<String> {
-    (facts.linear_is_better && facts.config.network.layers.len() > 1)
+    (facts.linear_is_better == Some(true) && facts.config.network.layers.len() > 1)
         .then(|| "a linear model does better: try `mlp.hidden` none".to_owned())
 }
 

@@ -9,8 +9,9 @@ use thalweg_core::observe::{Best, Memory};
 use thalweg_core::train::{Checkpoint, EpochSums, Position};
 use thalweg_data::Preprocessing;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Result, input};
+use crate::format;
 use crate::model::{metadata, tensors, values};
 use crate::run_folder::{CHECKPOINT, RunFolder};
 
@@ -82,10 +83,12 @@ impl Owner<'_> {
         if let Some(best) = &checkpoint.best {
             all.extend(tensors(BEST, self.parameters, &best.parameters)?);
         }
+        let metadata = metadata(&header)?;
         let file = ModelFile {
+            format: format::lowest(&metadata),
             dtype: self.config.training.dtype,
             tensors: all,
-            metadata: metadata(&header)?,
+            metadata,
         };
         Ok(file.to_bytes()?)
     }
@@ -132,10 +135,16 @@ impl Stored {
         };
         let name = path.display().to_string();
         let fail = |error: Error| input(format!("{name}: {error}; {remedy}"));
-        let file = ModelFile::from_bytes(&bytes).map_err(|error| match error {
+        let file = ModelFile::from_bytes(&bytes, format::NEWEST).map_err(|error| match error {
             Error::Unsupported(_) => input(format!("{name}: {error}")),
             error => fail(error),
         })?;
+        // A newer config may have fields that are not known here.
+        let of_config = file
+            .metadata
+            .get("config")
+            .and_then(|config| config["format"].as_u64());
+        format::check(&name, of_config, config::FORMAT)?;
         let header = serde_json::from_value(Value::Object(file.metadata.clone()))
             .map_err(|error| fail(Error::Damaged(error.to_string())))?;
         Ok(Some(Self {

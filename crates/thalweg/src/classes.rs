@@ -22,7 +22,6 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::rows::RunRows;
 use crate::scores::Scores;
-use crate::text::figure;
 
 /// vₖ of each class; none where all are the same.
 fn factors(config: &Config, rows: &RunRows) -> Option<Vec<f64>> {
@@ -173,8 +172,8 @@ pub(crate) fn rare(
     training: DatasetRef,
     judged: &Scores,
 ) -> Option<Note> {
-    /// A class of a larger share is not rare.
-    const RARE: f64 = 0.2;
+    /// A class is rare below this part of its even share.
+    const RARE: f64 = 0.4;
     let (TargetsRef::Classes(classes), Some(matrix)) = (training.targets, &judged.confusion) else {
         return None;
     };
@@ -187,13 +186,18 @@ pub(crate) fn rare(
     let all: f64 = shares.iter().sum();
     let is_missed = |class: &usize| {
         let truth = matrix[*class].iter().sum::<f64>();
-        shares[*class] < RARE * all && truth > 0.0 && matrix[*class][*class] == 0.0
+        let share = shares[*class];
+        share > 0.0
+            && share * (matrix.len() as f64) < RARE * all
+            && truth > 0.0
+            && matrix[*class][*class] == 0.0
     };
     let missed: Vec<usize> = (0..matrix.len()).filter(is_missed).collect();
     let rarest = *(missed.iter()).min_by(|a, b| shares[**a].total_cmp(&shares[**b]))?;
-    let more = match missed.len() {
-        1 => String::new(),
-        count => format!(", and {} more classes,", count - 1),
+    let found = match missed.len() {
+        1 => "is never found".to_owned(),
+        2 => "and another class are never found".to_owned(),
+        count => format!("and {} more classes are never found", count - 1),
     };
     let by_threshold = match preprocessing.task() {
         Task::Binary if config.judging.threshold.is_none() => "`judging.threshold` f1, or ",
@@ -206,8 +210,9 @@ pub(crate) fn rare(
         _ => format!("try {by_threshold}`data.fit.class_weight` balanced"),
     };
     let name = quote(preprocessing.class(rarest)?);
-    let share = figure(100.0 * shares[rarest] / all);
+    let share = 100.0 * shares[rarest] / all;
+    let digits = usize::from(share < 10.0) + usize::from(share < 1.0);
     Some(Note::warning(format!(
-        "class {name} ({share} % of the training rows){more} is never found: {remedy}"
+        "class {name} ({share:.digits$} % of the training rows) {found}: {remedy}"
     )))
 }

@@ -55,6 +55,9 @@ pub struct Config {
     /// The share of the targets that an interval around each prediction is to hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<f64>,
+    /// Whether means are predicted of targets that are learned as logarithms, and not medians.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub smearing: bool,
     /// What is chosen by the validation rows.
     #[serde(default, skip_serializing_if = "Judging::is_default")]
     pub judging: Judging,
@@ -129,6 +132,11 @@ pub struct Judging {
 }
 
 impl Judging {
+    /// The name of the metric.
+    pub(crate) fn metric_name(&self) -> Option<&str> {
+        self.metric.as_ref().map(|metric| metric.name.as_str())
+    }
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -203,6 +211,7 @@ impl Config {
             or_linear: false,
             judging: Judging::default(),
             interval: None,
+            smearing: false,
             data,
             network,
             training,

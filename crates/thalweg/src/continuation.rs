@@ -15,7 +15,7 @@ use thalweg_core::observe::Memory;
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, EpochSums, Position};
-use thalweg_data::Task;
+use thalweg_data::{Preprocessing, Task};
 
 use crate::checkpoint::Stored;
 use crate::config::{Config, DataConfig};
@@ -23,6 +23,7 @@ use crate::error::Result;
 use crate::model::{Description, Model};
 use crate::numbers;
 use crate::run_folder::RunFolder;
+use crate::smearing;
 use crate::temperature;
 
 /// What a run goes on from.
@@ -44,7 +45,7 @@ impl Continuation {
         };
         let fits = |stored: &Stored| {
             stored.config().network == model.description().network
-                && *stored.preprocessing() == model.description().preprocessing
+                && *stored.preprocessing() == smearing::without(&model.description().preprocessing)
         };
         if stored.as_ref().is_some_and(|stored| !fits(stored)) {
             let name = path.display().to_string();
@@ -61,6 +62,11 @@ impl Continuation {
     /// The description of the model.
     pub fn description(&self) -> &Description {
         self.model.description()
+    }
+
+    /// Its preprocessing, without what the validation rows of its run added.
+    pub fn preprocessing(&self) -> Preprocessing {
+        smearing::without(&self.description().preprocessing)
     }
 
     /// What stands in place of a config file: the model's settings, and this data part as the model
@@ -87,6 +93,10 @@ impl Continuation {
                 .interval
                 .as_ref()
                 .map(|interval| interval.coverage),
+            smearing: preprocessing
+                .target_scaling
+                .iter()
+                .any(|one| one.smearing.is_some()),
             ..Config::new(data, network.clone(), training.clone())
         }
     }

@@ -32,7 +32,7 @@ use crate::leave::leave;
 use crate::log::{self, Log, MemberEnd};
 use crate::model::{EnsembleMember, Model, Outcome, for_rows};
 use crate::predictions::{Columns, Predictions};
-use crate::rows::{Part, RunRows, selected};
+use crate::rows::{Calibration, Part, RunRows, selected};
 use crate::run_folder::{LOG, MODEL, RunFolder};
 use crate::side_by_side::side_by_side;
 use crate::threads::threads_or_all;
@@ -334,6 +334,7 @@ fn rows<'a>(all: &'a RunRows, number: usize) -> RunRows<'a> {
         split: Default::default(),
         kept: None,
         folds: None,
+        calibration: Calibration::None,
         has_own_validation: false,
         notes: Vec::new(),
     }

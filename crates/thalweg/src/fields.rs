@@ -124,6 +124,8 @@ impl Values {
                 };
                 let weights: Option<serde_json::Map<String, Value>> =
                     text.split(',').map(weight).collect();
+                // Each class once.
+                let weights = weights.filter(|weights| weights.len() == text.split(',').count());
                 weights.map_or(Value::from(text), Value::Object)
             }
             Values::Augmentations => return augmentations(text),

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_data::Note;
 
-use crate::rows::{Part, RunRows};
-use crate::text::{count, figure};
+use crate::rows::RunRows;
+use crate::text::count;
 
 const BITS_PER_ROW: u64 = 16;
 const MOST_BITS: u64 = 1 << 19;
@@ -44,17 +44,7 @@ struct Found {
 impl Fingerprint {
     /// Of the rows that the model of a run was trained on: all of them after a refit.
     pub(crate) fn of(rows: &RunRows, has_refit: bool) -> Self {
-        // Of folds the validation rows are those that train.
-        let validation = rows.validation.as_ref().filter(|_| rows.folds.is_none());
-        let others = [validation, rows.test.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(Part::view);
-        let (mut trained, mut others): (Vec<_>, Vec<_>) =
-            (vec![rows.train.view()], others.collect());
-        if has_refit {
-            trained.append(&mut others);
-        }
+        let [trained, others] = rows.trained_and_others(has_refit);
         Self::new(&trained, &others)
     }
 
@@ -122,10 +112,13 @@ impl Fingerprint {
             true => String::new(),
             false => format!(" looked at of {}", count(rows.features.rows(), "row")),
         };
+        let chance = match expected.round() {
+            0.0 => String::new(),
+            about => format!(", where chance explains {about:.0}"),
+        };
         Some(Note::warning(format!(
-            "{found} of {of}{all} are rows that the model was trained on, so these scores show memory too (a new row \
-             is taken for one of them with probability {})",
-            figure(rate)
+            "{found} of {of}{all} are rows that the model was trained on{chance}, so these scores show memory too (a \
+             new row is taken for one of them with probability {rate:.1e})"
         )))
     }
 

@@ -33,9 +33,9 @@ use crate::model::{Description, EnsembleMember, Metrics, Model, Outcome, for_row
 use crate::or_linear;
 use crate::ranges::Ranges;
 use crate::recorder::{Files, Recorder, Steps};
-use crate::refit::{Refit, Through};
+use crate::refit::{self, Refit, Through};
 use crate::relied_on::{self, Relying};
-use crate::rows::{Part, RunRows};
+use crate::rows::{Calibration, Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, RunFolder, unwritable};
 use crate::temperature;
 use crate::threads::threads_or_all;
@@ -237,6 +237,10 @@ impl Training<'_> {
                 train: rows.train.rows(),
                 validation: count(&rows.validation),
                 test: count(&rows.test),
+                calibration: match &rows.calibration {
+                    Calibration::Own(part) => part.rows(),
+                    _ => 0,
+                },
             },
             inputs: config.network.inputs,
             outputs: rows.preprocessing.output_width(),
@@ -381,17 +385,13 @@ impl Training<'_> {
                 }
                 ended.outcome.refit = Some(rows);
                 ended.end.refit = Some(rows);
+                let description = refit::describe(model.description(), &mut *engine, self.rows)?;
+                ended.notes.push(refit::note(&description, rows));
                 let description = Description {
                     outcome: ended.outcome.clone(),
-                    fingerprint: Some(Fingerprint::of(self.rows, true)),
-                    ..model.description().clone()
+                    ..description
                 };
                 ended.model = Some(Model::new(description, &*engine)?);
-                ended.notes.push(Note::info(format!(
-                    "the model is trained anew on all {rows} rows for {epochs} epochs; the scores are those of \
-                     the selected model, which was trained on {}",
-                    self.rows.train.rows()
-                )));
                 engine
             }
             Ok((engine, Through::No)) => {
@@ -443,25 +443,21 @@ impl Training<'_> {
             engine,
             held_out: held_out.as_deref_mut(),
         };
-        let notes = verdict::score(
-            config,
-            rows,
-            &settled.decision,
-            &mut engines,
-            &mut ended.end,
-        )?;
+        let notes = verdict::score(config, rows, &settled, &mut engines, &mut ended.end)?;
         let end = &mut ended.end;
         if end.not_finite.is_some() {
             (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());
             (end.train, end.validation) = (None, None);
             return Ok(ended);
         }
-        ended.notes.extend(settled.notes.into_iter().chain(notes));
+        ended
+            .notes
+            .extend(settled.notes.iter().cloned().chain(notes));
         let description = Description {
             kind: "model".to_owned(),
             network: self.config.network.clone(),
             training: self.config.training.clone(),
-            preprocessing: self.rows.preprocessing.clone(),
+            preprocessing: settled.preprocessing.clone(),
             missing: self.config.data.read.missing.clone(),
             not_missing: self.config.data.read.not_missing.clone(),
             outcome: ended.outcome.clone(),
@@ -475,7 +471,7 @@ impl Training<'_> {
             })?,
             fingerprint: Some(Fingerprint::of(self.rows, false)),
             ranges: Ranges::of(&self.rows.preprocessing, self.rows.train.view().features),
-            prior_shift: settled.prior_shift,
+            prior_shift: settled.prior_shift.clone(),
             temperature: settled.temperature,
             decision: settled.decision.clone(),
             judging: config.judging.clone(),
@@ -487,8 +483,7 @@ impl Training<'_> {
             _ => engine,
         };
         if let Some(what) = self.options.inspect {
-            let decision = &settled.decision;
-            let inspection = inspection::of_run(engine, rows, config, decision, what)?;
+            let inspection = inspection::of_run(engine, rows, config, &settled, what)?;
             ended.end.intervals.clone_from(&inspection.intervals);
             ended.inspection = Some(inspection);
         }

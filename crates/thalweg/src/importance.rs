@@ -58,21 +58,23 @@ pub struct Coefficient {
     pub values: Vec<f64>,
 }
 
-/// The importance of every column for the model in `engine`, on rows as the network sees them.
-/// `name` says which rows these are.
+/// The importance of every column for the model in `engine`, on rows as the network sees them, by
+/// `metric` if it is one of their scores, or else by the first. `name` says which rows these are.
 ///
 /// # Errors
 /// If the rows do not fit the network.
 pub fn importance(
     engine: &mut dyn Engine,
     preprocessing: &Preprocessing,
-    judge: &Judge,
+    (judge, metric): (&Judge, Option<&str>),
     rows: DatasetRef,
     name: &str,
     seed: u64,
 ) -> Result<Importance> {
     let whole = judge.model(engine, rows)?;
-    let Some(&(metric, score)) = whole.metrics.first() else {
+    let mut metrics = whole.metrics.iter();
+    let asked = metrics.find(|(name, _)| Some(*name) == metric);
+    let Some(&(metric, score)) = asked.or(whole.metrics.first()) else {
         return Err(input(format!(
             "{name}: no metric is defined for these rows"
         )));

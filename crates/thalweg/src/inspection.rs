@@ -33,6 +33,7 @@ pub use rows::{ColumnErrors, ErrorBin, Image, WorstRow};
 use crate::config::Config;
 use crate::error::Result;
 use crate::importance::Importance;
+use crate::judging::Settled;
 use crate::relied_on::Relying;
 use crate::rows::RunRows;
 use judged::Judged;
@@ -85,6 +86,8 @@ pub(crate) struct Subject<'a> {
     pub dataset: DatasetRef<'a>,
     /// How the model answers classes and labels.
     pub decision: &'a Decision,
+    /// The metric that chose the epoch, if one did.
+    pub metric: Option<&'a str>,
     /// The number of each row in its file, if it is not that of its place.
     pub numbers: Option<&'a [usize]>,
     /// Rows that may be predicted in other ways than they are.
@@ -98,7 +101,7 @@ pub(crate) fn of_run(
     engine: &mut dyn Engine,
     rows: &RunRows,
     config: &Config,
-    decision: &Decision,
+    settled: &Settled,
     what: Inspect,
 ) -> Result<Inspection> {
     let training = rows.train.view();
@@ -111,7 +114,8 @@ pub(crate) fn of_run(
     let subject = Subject {
         part,
         dataset,
-        decision,
+        decision: &settled.decision,
+        metric: config.judging.metric_name(),
         numbers: Some(numbers.as_slice()),
         training: Some((training, config.training.batch_size)),
         // A small part of what training took.
@@ -121,7 +125,13 @@ pub(crate) fn of_run(
             .saturating_mul(training.features.rows())
             / 50,
     };
-    inspect(engine, &rows.preprocessing, &config.network, &subject, what)
+    inspect(
+        engine,
+        &settled.preprocessing,
+        &config.network,
+        &subject,
+        what,
+    )
 }
 
 /// Looks at the model of `network` in `engine`.
@@ -156,6 +166,7 @@ pub(crate) fn inspect(
         network,
         preprocessing,
         decision: subject.decision,
+        metric: subject.metric,
     };
     Ok(Inspection {
         part: subject.part,

@@ -4,16 +4,19 @@
 //! network learns: with the quantiles l and h of a row that are nearest to (1 − p)/2 and (1 + p)/2,
 //! s = max(l − y, y − h), and m the ⌈p·(n + 1)⌉-th smallest s of n rows, the interval is
 //! [l − m, h + m]. Where a single number is predicted it is both l and h (split conformal). It holds
-//! the share p of new targets, on average over draws of the rows, whatever the model.
+//! the share p of new targets, on average over draws of the rows, whatever the model, as long as these
+//! rows had no part in it: half of the validation rows calibrate, and the other half choose the epoch.
 
 use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::error::Error;
+use thalweg_core::random::{Purpose, Stream};
 use thalweg_core::registry::{Choice, Setting};
-use thalweg_data::Preprocessing;
+use thalweg_data::{Note, Preprocessing};
 
 use crate::error::Result;
-use crate::rows::Part;
+use crate::rows::{Calibration, Part, RunRows, selected};
+use crate::text::{count, figure};
 
 /// A calibrated interval around every number that is predicted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,7 +25,15 @@ pub struct PredictionInterval {
     pub coverage: f64,
     /// How far it goes beyond the quantiles of each target, in the scale in which the network learns.
     pub margins: Vec<f64>,
+    /// The rows that calibrated it; 0 in files of before.
+    #[serde(default)]
+    pub rows: usize,
 }
+
+/// The fewest rows that calibrate and choose nothing; of fewer the margin varies much by chance.
+const LEAST: usize = 50;
+/// The stream by which these rows are drawn; no other stream of its purpose has this number.
+const DRAWN: u64 = u64::MAX;
 
 /// The loss whose quantiles bound an interval of this coverage, with the median between them.
 pub(crate) fn loss(coverage: f64) -> Choice {
@@ -35,6 +46,61 @@ pub(crate) fn loss(coverage: f64) -> Choice {
 /// The fewest rows that can calibrate an interval.
 pub(crate) fn fewest_rows(coverage: f64) -> usize {
     (coverage / (1.0 - coverage) - 1e-9).ceil().max(1.0) as usize
+}
+
+/// Sets half of the validation rows apart, drawn by the seed, to calibrate an interval: a model fits
+/// rows that choose its epoch a little better than new ones. Of few rows all do both.
+pub(crate) fn set_apart(rows: &mut RunRows, coverage: Option<f64>, seed: u64) {
+    let (Some(coverage), Some(part)) = (coverage, &rows.validation) else {
+        return;
+    };
+    // Of folds every row is held out by a member.
+    if rows.folds.is_some() {
+        rows.calibration = Calibration::Validation;
+        return;
+    }
+    let mut order: Vec<usize> = (0..part.rows()).collect();
+    Stream::new(seed, Purpose::Split, DRAWN)
+        .sequence()
+        .shuffle(&mut order);
+    let (calibrating, choosing) = order.split_at_mut(part.rows() / 2);
+    calibrating.sort_unstable();
+    choosing.sort_unstable();
+    let own = Part::Held(selected(part.view(), calibrating));
+    if known_rows(&own) < fewest_own_rows(coverage) {
+        rows.calibration = Calibration::Validation;
+        return;
+    }
+    let choosing_rows = selected(part.view(), choosing);
+    if !rows.split.validation.is_empty() {
+        rows.split.validation = choosing
+            .iter()
+            .map(|row| rows.split.validation[*row])
+            .collect();
+    }
+    rows.validation = Some(Part::Held(choosing_rows));
+    rows.calibration = Calibration::Own(own);
+}
+
+fn fewest_own_rows(coverage: f64) -> usize {
+    LEAST.max(2 * fewest_rows(coverage))
+}
+
+/// What should be known of the rows that calibrated an interval.
+pub(crate) fn note(interval: &PredictionInterval, rows: &RunRows) -> Note {
+    let share = figure(100.0 * interval.coverage);
+    let calibrating = count(interval.rows, "validation row");
+    Note::info(match &rows.calibration {
+        Calibration::Own(_) => format!(
+            "the interval of {share} % is calibrated on {calibrating} that had no part in training or in the choice \
+             of the epoch"
+        ),
+        _ => format!(
+            "the interval of {share} % is calibrated on the {calibrating} that chose the epoch: it may hold a little \
+             less; of {} or more, half only calibrate",
+            2 * fewest_own_rows(interval.coverage)
+        ),
+    })
 }
 
 /// Rows that can calibrate the interval of every target.
@@ -79,6 +145,7 @@ impl PredictionInterval {
         let mut interval = Self {
             coverage,
             margins: vec![0.0; preprocessing.target.columns.len()],
+            rows: rows.features.rows(),
         };
         let mut margins = Vec::new();
         for target in 0..interval.margins.len() {
@@ -108,7 +175,7 @@ impl PredictionInterval {
         let each = preprocessing.target.each();
         let one = |target: usize| {
             let bounds = self.bounds(preprocessing, outputs, target);
-            bounds.map(|z| preprocessing.in_user_units(target * each, z))
+            bounds.map(|z| preprocessing.predicted(target * each, z))
         };
         (0..self.margins.len()).map(one).collect()
     }

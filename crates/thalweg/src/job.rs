@@ -15,6 +15,7 @@ use crate::config::{Config, DataConfig, Ensemble, FULL_WEIGHTS, IN_MEMORY};
 use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::inspection::Inspect;
+use crate::interval;
 use crate::leaks;
 use crate::load::Tables;
 use crate::log;
@@ -233,13 +234,14 @@ impl<'a> Job<'a> {
         let (mut base, model) = options.beginning(request, stored.as_ref())?;
         let (mut data, ensemble) = options.data(request, base.as_ref(), borrowed.is_some())?;
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
-        let fitted = (model.as_ref()).map(|model| &model.description().preprocessing);
+        let fitted = (model.as_ref()).map(|model| model.preprocessing());
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
         let mut preset = preset::Chooser::default();
-        let rows = match borrowed {
+        let mut rows = match borrowed {
             Some(rows) => RunRows::borrowed(rows, data.target.task, &quantiles(loss.as_ref()))?,
             None => {
                 let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
+                let fitted = fitted.as_ref();
                 let read;
                 let tables = match tables {
                     Some(tables) => tables,
@@ -275,6 +277,7 @@ impl<'a> Job<'a> {
         average(ensemble, &mut config, &mut reasons);
         config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
+        interval::set_apart(&mut rows, config.interval, config.data.split.seed);
         let own = folder.as_ref().zip(stored.as_ref());
         let finished = (own.map(|(folder, stored)| finished(folder, stored, &config)))
             .transpose()?

@@ -8,7 +8,7 @@ use thalweg_core::metrics::{Decision, METRICS, Threshold, score_by, scores};
 use thalweg_core::registry::Choice;
 use thalweg_core::train::{Run, Selection};
 use thalweg_data::error::quote;
-use thalweg_data::{Note, Task};
+use thalweg_data::{Note, Preprocessing, Task};
 
 use crate::classes::{Correction, Weighting};
 use crate::config::Config;
@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::request::Request;
 use crate::rows::RunRows;
 use crate::scores::{Judge, user_weights};
+use crate::smearing;
 use crate::temperature;
 use crate::text::{count, figure};
 
@@ -154,8 +155,10 @@ fn selection<'a>(
 }
 
 /// How a trained model answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Settled {
+    /// What outputs mean: that of the run, with what the validation rows add to it.
+    pub preprocessing: Preprocessing,
     pub decision: Decision,
     /// What the biases of the output layer were changed by.
     pub prior_shift: Option<Vec<f64>>,
@@ -172,7 +175,14 @@ pub(crate) fn settle(
     rows: &RunRows,
     correction: Option<&Correction>,
 ) -> Result<Settled> {
-    let mut settled = Settled::default();
+    let (preprocessing, note) = smearing::settle(engine, config, rows)?;
+    let mut settled = Settled {
+        preprocessing,
+        decision: Decision::Likeliest,
+        prior_shift: None,
+        temperature: None,
+        notes: Vec::from_iter(note),
+    };
     if let Some(correction) = correction {
         correction.apply(engine, &config.network)?;
         settled.decision = correction.decision.clone();

@@ -41,7 +41,8 @@ pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
         TargetsRef::Classes(classes) => {
             let of_rows: Vec<f64> = sample.iter().map(|&row| f64::from(classes[row])).collect();
             let found = deciding(&places, &values, &of_rows, true);
-            vec![(0, found)]
+            let gaps = || gaps(&places, train.features, &sample, &of_rows);
+            vec![(0, found.or_else(gaps))]
         }
         TargetsRef::Values { width, values: all } if preprocessing.task() == Task::Regression => {
             let of = |j: usize| {
@@ -96,6 +97,21 @@ fn columns(features: FeaturesRef, places: &[Place], sample: &[usize]) -> Vec<Vec
         }
     }
     values
+}
+
+/// A column whose gaps decide the target, such as a date that is there only after the outcome.
+fn gaps(places: &[Place], features: FeaturesRef, sample: &[usize], y: &[f64]) -> Option<Found> {
+    let decides = |place: &&Place| {
+        let indicator = place.inputs.start + 1;
+        let is_missing = |&row: &usize| features.row(row).nth(indicator).unwrap_or(0.0);
+        let missing: Vec<f64> = sample.iter().map(is_missing).collect();
+        place.has_indicator && distinct(&missing) == 2 && is_constant_within(&missing, y)
+    };
+    let place = places.iter().find(decides).filter(|_| varies(y))?;
+    Some(Found {
+        columns: vec![place.name.clone()],
+        how: "is decided by whether there is a value in the column".to_owned(),
+    })
 }
 
 /// A column that decides the target, or two together.
@@ -270,7 +286,14 @@ fn combination(places: &[Place], values: &[Vec<f64>], y: &[f64]) -> Option<Found
             chosen.sort_unstable();
             return Some(Found {
                 columns: chosen.iter().map(|&j| places[j].name.clone()).collect(),
-                how: format!("is {terms} and a constant (R² {r2:.6}), by the columns"),
+                how: format!(
+                    "is {terms} and a constant (R² {r2:.6}), by the {}",
+                    if chosen.len() == 1 {
+                        "column"
+                    } else {
+                        "columns"
+                    }
+                ),
             });
         }
     }

@@ -6,7 +6,8 @@ use thalweg_core::cpu;
 use thalweg_core::dataset::{
     Dataset, DatasetRef, Features, FeaturesRef, Targets, TargetsRef, Values,
 };
-use thalweg_core::engine::{Batch, Engine};
+use thalweg_core::engine::{Batch, Engine, LossSums};
+use thalweg_core::losses::LOSSES;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
@@ -26,10 +27,11 @@ const SHARE: f64 = 0.02;
 const CHUNK: usize = 4096;
 
 /// Scores on `judged` of a linear model of the rows of `training`; none where it cannot be fitted,
-/// or to too few rows in that time.
-/// `cost` is what the run takes, in multiply-adds.
+/// or to too few rows in that time. They have the loss of the run, `own`, where that takes the same
+/// predictions. `cost` is what the run takes, in multiply-adds.
 pub(crate) fn scores(
     preprocessing: &Preprocessing,
+    own: &Choice,
     training: DatasetRef,
     judged: DatasetRef,
     cost: f64,
@@ -77,27 +79,44 @@ pub(crate) fn scores(
         return Ok(None);
     }
     let mut engine = run.into_engine();
-    let predictions = predict(&mut *engine, judged.features, &codes)?;
+    let has_loss = LOSSES.build(own, &())?.link() == LOSSES.build(&network.loss, &())?.link();
+    if has_loss {
+        let parameters = engine.save_parameters()?;
+        let network = NetworkSpec {
+            loss: own.clone(),
+            ..network
+        };
+        engine = cpu::engine(&network, &spec, threads)?;
+        engine.load_parameters(&parameters)?;
+    }
+    let (predictions, mean_loss) = predict(&mut *engine, judged, &codes)?;
     if predictions.iter().any(|value| !value.is_finite()) {
         return Ok(None);
     }
     let judge = Judge::new(preprocessing, &Choice::new(loss))?;
-    judge.score(predictions, judged).map(Some)
+    let mut scores = judge.score(predictions, judged)?;
+    scores.loss = has_loss.then_some(mean_loss);
+    Ok(Some(scores))
 }
 
-fn predict(engine: &mut dyn Engine, features: FeaturesRef, codes: &[usize]) -> Result<Vec<f64>> {
-    let mut predictions = Vec::new();
-    let rows: Vec<usize> = (0..features.rows()).collect();
+/// Predictions and the mean loss of rows.
+fn predict(
+    engine: &mut dyn Engine,
+    judged: DatasetRef,
+    codes: &[usize],
+) -> Result<(Vec<f64>, f64)> {
+    let (mut predictions, mut losses) = (Vec::new(), LossSums::default());
+    let rows: Vec<usize> = (0..judged.features.rows()).collect();
     for chunk in rows.chunks(CHUNK) {
-        let chunk = expand(features, chunk, codes);
+        let chunk = gather(judged, chunk, codes);
         let mut of_chunk = Vec::new();
-        engine.evaluate(&Batch::unlabelled(&chunk), Some(&mut of_chunk))?;
+        engine.add_losses(&Batch::all(&chunk), &mut losses, Some(&mut of_chunk))?;
         predictions.append(&mut of_chunk);
     }
-    Ok(predictions)
+    Ok((predictions, losses.mean()))
 }
 
-/// Some rows, to fit to.
+/// Some rows.
 fn gather(from: DatasetRef, rows: &[usize], codes: &[usize]) -> Dataset {
     Dataset {
         features: expand(from.features, rows, codes),

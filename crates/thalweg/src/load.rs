@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use thalweg_core::dataset::Targets;
+use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::error::Error;
-use thalweg_core::losses::{Comparison, LOSSES};
+use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
-use thalweg_data::error::Error as DataError;
+use thalweg_data::error::{Error as DataError, quote};
 use thalweg_data::table::{ColumnData, number_text};
 use thalweg_data::{
     ExpectedColumns, Extend, FitOptions, Loaded, PrepareOptions, Prepared, Preprocessing,
-    ReadOptions, Source, Table, TargetTransform, prepare, prepare_fitted,
+    ReadOptions, Source, Table, TargetTransform, Task, prepare, prepare_fitted,
 };
 
 use crate::config::DataConfig;
@@ -34,6 +34,9 @@ impl Tables {
             None => config.read.clone(),
         };
         let loaded = thalweg_data::read(&Source::parse(&config.source)?, &read)?;
+        if let Some(fitted) = preprocessing {
+            check_weights(&loaded.train, fitted)?;
+        }
         let part = |path: &Option<std::path::PathBuf>| {
             path.as_deref()
                 .map(|path| read_part(path, config, &loaded.train))
@@ -74,80 +77,111 @@ impl Tables {
         let (validation, test) = (self.validation.as_ref(), self.test.as_ref());
         let prepared = match preprocessing {
             Some(fitted) => prepare_fitted(loaded, validation, test, fitted, &options)
-                .map_err(|error| offer(error, fitted, extend))?,
+                .map_err(|error| offer(error, &loaded.train.file, fitted, extend))?,
             None => prepare(loaded, validation, test, &options)?,
         };
-        if let Some(loss) = loss.filter(|loss| is_of_counts(loss)) {
+        if let Some(loss) = loss {
             let tables = [Some(&loaded.train), loaded.test.as_ref(), validation, test];
-            check_counts(&prepared, tables.into_iter().flatten(), loss)?;
+            let Prepared {
+                train,
+                validation,
+                test,
+                ..
+            } = &prepared;
+            let parts = [Some(train), validation.as_ref(), test.as_ref()];
+            let (parts, tables) = (parts.into_iter().flatten(), tables.into_iter().flatten());
+            check_domain(&prepared.preprocessing, parts, tables, loss)?;
         }
         Ok(prepared)
     }
 }
 
-/// An error of a class that a model does not know, with what adds it.
-fn offer(error: DataError, fitted: &Preprocessing, extend: Extend) -> DataError {
-    let is_class = match &error {
-        DataError::Invalid(invalid) => {
-            let column = invalid.location.column.as_ref();
-            invalid.remedy.is_empty()
-                && column.is_some_and(|name| fitted.target.columns.contains(name))
+/// Refuses rows without the weights that a model to go on with was trained with.
+fn check_weights(table: &Table, fitted: &Preprocessing) -> Result<()> {
+    match &fitted.sample_weight {
+        Some(name) if table.column(name).is_none() => {
+            let found = format!("no column {}", quote(name));
+            let expected = "the weights of rows that the model was trained with";
+            let error = DataError::invalid(table.location(), found, expected);
+            let remedy =
+                "add the column (1 in every row), or train a new model from its `initial_weights`";
+            Err(error.remedy(remedy).into())
         }
-        _ => false,
-    };
-    match is_class && !extend.classes && !fitted.classes().is_empty() {
-        true => error.remedy("correct the cell, or let it become a class by `extend.classes`"),
-        false => error,
+        _ => Ok(()),
     }
 }
 
-/// Refuses counts below 0 by their cells: the engine, which refuses them too, knows no file.
-fn check_counts<'a>(
-    prepared: &Prepared,
+/// An error of a class that a model does not know, with what adds it. Classes are learned from the
+/// rows of `file` alone.
+fn offer(error: DataError, file: &str, fitted: &Preprocessing, extend: Extend) -> DataError {
+    let DataError::Invalid(invalid) = &error else {
+        return error;
+    };
+    let column = invalid.location.column.as_ref();
+    let is_class = invalid.remedy.is_empty()
+        && column.is_some_and(|name| fitted.target.columns.contains(name));
+    let is_learned = invalid.location.file == file;
+    match (is_class && !fitted.classes().is_empty(), is_learned, extend.classes) {
+        (true, true, false) => {
+            error.remedy("correct the cell, or let it become a class by `extend.classes`")
+        }
+        (true, false, _) => error.remedy(format!(
+            "correct the cell, or add rows of this class to {file}, from which `extend.classes` learns it"
+        )),
+        _ => error,
+    }
+}
+
+/// Refuses targets that the loss is not defined for by their cells: the engine, which refuses them
+/// too, knows no file.
+pub(crate) fn check_domain<'a>(
+    preprocessing: &Preprocessing,
+    mut parts: impl Iterator<Item = &'a Dataset>,
     mut tables: impl Iterator<Item = &'a Table>,
     loss: &Choice,
 ) -> Result<()> {
-    let parts = [
-        Some(&prepared.train),
-        prepared.validation.as_ref(),
-        prepared.test.as_ref(),
-    ];
-    let below = parts
-        .into_iter()
-        .flatten()
-        .find_map(|part| match &part.targets {
-            Targets::Values { values, .. } => values.iter().copied().find(|count| *count < 0.0),
-            Targets::Classes(_) => None,
-        });
-    let Some(below) = below else { return Ok(()) };
-    // Counts are not scaled, so that the cell has the same number.
-    let names = &prepared.preprocessing.target.columns;
+    // A loss that is not valid is refused where the network is, and one for another task too.
+    let built = LOSSES.build(loss, &());
+    let domain = built.ok().and_then(|built| built.comparison().domain());
+    let Some((takes, numbers)) = domain else {
+        return Ok(());
+    };
+    if preprocessing.task() != Task::Regression {
+        return Ok(());
+    }
+    let outside = parts.find_map(|part| match &part.targets {
+        Targets::Values { values, .. } => {
+            let mut known = values.iter().copied().filter(|y| !y.is_nan());
+            known.find(|y| !takes(*y))
+        }
+        Targets::Classes(_) => None,
+    });
+    let Some(outside) = outside else {
+        return Ok(());
+    };
+    // Targets of such a loss are not scaled, so that the cell has the same number.
+    let names = &preprocessing.target.columns;
     let cell = tables.find_map(|table| {
         let columns = names.iter().filter_map(|name| table.column(name));
         let mut cells = columns.filter_map(|column| match &column.data {
             ColumnData::Numeric(values) => {
-                let row = values.iter().position(|value| *value == below)?;
+                let row = values.iter().position(|value| *value == outside)?;
                 Some(table.cell(row, &column.name))
             }
             _ => None,
         });
         cells.next()
     });
-    let found = number_text(below);
-    let expected = format!("a number ≥ 0, as the loss {} counts", loss.name);
+    let found = number_text(outside);
+    let expected = format!("{numbers}, as the loss {} takes", loss.name);
     let error = DataError::invalid(cell.unwrap_or_default(), found, expected);
     Err(error
         .remedy("correct the cell, or choose another `network.loss`")
         .into())
 }
 
-fn is_of_counts(loss: &Choice) -> bool {
-    let built = LOSSES.build(loss, &());
-    built.is_ok_and(|loss| loss.comparison() == Comparison::NonNegative)
-}
-
-/// What follows from the loss for the target: counts stay counts, and where the loss bounds the
-/// pull of outliers, the scale does too.
+/// What follows from the loss for the target: where it predicts exponentials, numbers stay as they
+/// are, and where it bounds the pull of outliers, the scale does too.
 fn for_loss(fit: &mut FitOptions, choice: &Choice) -> Result<()> {
     // A loss that is not valid is refused where the network is.
     let Ok(loss) = LOSSES.build(choice, &()) else {
@@ -155,7 +189,7 @@ fn for_loss(fit: &mut FitOptions, choice: &Choice) -> Result<()> {
     };
     fit.robust_loss = loss.is_robust();
     fit.quantiles = loss.quantiles().to_vec();
-    if loss.comparison() != Comparison::NonNegative {
+    if loss.link() != Link::Exponential {
         return Ok(());
     }
     fit.standardize_target = false;
@@ -168,7 +202,7 @@ fn for_loss(fit: &mut FitOptions, choice: &Choice) -> Result<()> {
         Some(_) => {
             let path = "data.fit.target_transform";
             let found = format!(
-                "a transform beside the loss {}, which is of counts",
+                "a transform beside the loss {}, which takes numbers as they are",
                 choice.name
             );
             let error = Error::invalid(format!("`{path}`"), found, "none");

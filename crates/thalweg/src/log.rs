@@ -62,6 +62,13 @@ pub struct Rows {
     pub validation: usize,
     /// Rows for the final test.
     pub test: usize,
+    /// Rows that calibrate an interval and nothing else.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub calibration: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A line for each epoch.

@@ -24,6 +24,7 @@ use crate::averaged::Averaged;
 use crate::config::Judging;
 use crate::error::{Result, input, running};
 use crate::fingerprint::Fingerprint;
+use crate::format;
 use crate::interval::PredictionInterval;
 use crate::log::Rows;
 use crate::ranges::Ranges;
@@ -150,10 +151,12 @@ impl fmt::Debug for Model {
 impl Model {
     /// The parameters of an engine, with their description.
     pub(crate) fn new(description: Description, engine: &dyn Engine) -> Result<Self> {
+        let metadata = metadata(&description)?;
         let file = ModelFile {
+            format: format::lowest(&metadata),
             dtype: description.training.dtype,
             tensors: tensors("", &engine.parameters(), &engine.save_parameters()?)?,
-            metadata: metadata(&description)?,
+            metadata,
         };
         Ok(Self::of(description, file, PathBuf::new()))
     }
@@ -196,7 +199,7 @@ impl Model {
                 "{name}: not a model file; give the model.safetensors of a run, or its folder"
             )));
         }
-        let file = ModelFile::from_bytes(bytes).map_err(fail)?;
+        let file = ModelFile::from_bytes(bytes, format::NEWEST).map_err(fail)?;
         if file.metadata.get("kind").and_then(Value::as_str) != Some("model") {
             return Err(Error::invalid(&name, "a checkpoint", "a model")
                 .remedy("finish the run by `options.resume`")
@@ -439,6 +442,7 @@ mod tests {
             train: 120,
             validation: 15,
             test: 15,
+            calibration: 0,
         };
         let outcome = Outcome {
             epochs: 1,

@@ -14,6 +14,8 @@ pub(crate) struct Place {
     pub inputs: Range<usize>,
     /// What these inputs are.
     pub kind: PlaceKind,
+    /// Whether the second input is 1 where the value is missing, and 0 elsewhere.
+    pub has_indicator: bool,
 }
 
 /// What the inputs of a place are.
@@ -52,11 +54,12 @@ impl Scale {
 pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
     let mut places = Vec::new();
     let mut next = 0;
-    let mut add = |name: String, width: usize, kind: PlaceKind| {
+    let mut push = |name: String, width: usize, kind: PlaceKind, has_indicator: bool| {
         places.push(Place {
             name,
             inputs: next..next + width,
             kind,
+            has_indicator,
         });
         next += width;
     };
@@ -71,11 +74,18 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
         let (name, width) = (&input.name, input.encoding.width());
         match &input.encoding {
             Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => {
-                add(name.clone(), width, number(numeric));
+                push(name.clone(), width, number(numeric), numeric.indicator);
             }
-            Encoding::Date(parts) => add(name.clone(), width, number(&parts.days)),
-            Encoding::Categorical { .. } => add(name.clone(), width, PlaceKind::Categories),
-            Encoding::Codes { .. } => add(name.clone(), width, PlaceKind::Codes),
+            Encoding::Date(parts) => {
+                push(
+                    name.clone(),
+                    width,
+                    number(&parts.days),
+                    parts.days.indicator,
+                );
+            }
+            Encoding::Categorical { .. } => push(name.clone(), width, PlaceKind::Categories, false),
+            Encoding::Codes { .. } => push(name.clone(), width, PlaceKind::Codes, false),
             Encoding::Image { scale, offset, .. } => {
                 // z = x·scale + offset.
                 let kind = PlaceKind::Number(Scale {
@@ -84,14 +94,15 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
                     bends: false,
                 });
                 for j in 0..width {
-                    add(format!("{name}[{j}]"), 1, kind);
+                    push(format!("{name}[{j}]"), 1, kind, false);
                 }
             }
             Encoding::Matrix { places } => {
                 for (j, place) in places.iter().enumerate() {
                     if let Some(numeric) = place {
                         let width = 1 + usize::from(numeric.indicator);
-                        add(format!("{name}[{j}]"), width, number(numeric));
+                        let name = format!("{name}[{j}]");
+                        push(name, width, number(numeric), numeric.indicator);
                     }
                 }
             }

@@ -44,7 +44,7 @@ pub struct Predictions<'a> {
 /// What a line of predictions holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columns {
-    /// A number, the likeliest class, or 0 and 1 for labels.
+    /// A number, the likeliest class, or for a label false or true as the file spells it.
     Answers,
     /// The probability of each class or label.
     Probabilities,
@@ -146,7 +146,7 @@ impl Model {
             values,
             intervals,
             notes: (loaded.notes.into_iter())
-                .chain(bound.unused())
+                .chain(bound.unused(keep))
                 .chain(bound.unseen(&rows))
                 .chain(self.far_out(features.view()))
                 .collect(),
@@ -193,6 +193,7 @@ impl Model {
                 part: "rows",
                 dataset: dataset.view(),
                 decision: &description.decision,
+                metric: description.judging.metric_name(),
                 numbers: None,
                 training: None,
                 budget: dataset.rows(),
@@ -222,9 +223,16 @@ impl Model {
         let (table, dtype) = (&*table, description.training.dtype);
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
         let dataset = bound.dataset(Part::new("rows", &rows[..]), dtype)?;
+        let loss = &description.network.loss;
+        load::check_domain(
+            preprocessing,
+            [&dataset].into_iter(),
+            [table].into_iter(),
+            loss,
+        )?;
         let notes = (loaded.notes.into_iter())
             .chain(left_out)
-            .chain(bound.unused())
+            .chain(bound.unused(&[]))
             .chain(bound.unseen(&rows))
             .collect();
         Ok((dataset, notes))
@@ -309,8 +317,8 @@ impl Predictions<'_> {
         class.unwrap_or_default()
     }
 
-    /// Writes them as CSV with a header: the names of the targets, or `TARGET=CLASS` for
-    /// probabilities; `TARGET_low` and `TARGET_high` are the bounds of an interval, and of several
+    /// Writes them as CSV with a header: the names of the targets (`TARGET_predicted` beside a kept
+    /// column of that name), or `TARGET=CLASS` for probabilities; `TARGET_low` and `TARGET_high` are the bounds of an interval, and of several
     /// quantiles each is in a column `TARGET_q0.05`.
     ///
     /// # Errors
@@ -332,7 +340,7 @@ impl Predictions<'_> {
     /// The same as a table, to be written in any format.
     pub fn table(&self, columns: Columns) -> Table {
         let rows: Vec<Vec<String>> = self.lines(columns).collect();
-        let is_text = !self.preprocessing.classes().is_empty() && columns == Columns::Answers;
+        let is_text = |at| columns == Columns::Answers && self.is_text(at);
         let predicted = as_columns(self.header(columns).into_iter(), &rows, is_text);
         let columns = self.kept.iter().cloned().chain(predicted).collect();
         Table::without_lines("predictions".to_owned(), rows.len(), columns)
@@ -368,12 +376,18 @@ impl Predictions<'_> {
         answers.into_iter().flat_map(each)
     }
 
+    /// Whether an answer is a word: a class, or a label that the file does not spell 0 or 1.
+    fn is_text(&self, at: usize) -> bool {
+        let target = &self.preprocessing.target;
+        let mut labels = target.labels.get(at).into_iter();
+        !target.classes.is_empty() || labels.any(|words| words != &["0", "1"])
+    }
+
     /// Cells of answers, a line a row, as columns `NAME_predicted`, and probabilities beside them.
     pub(crate) fn held_out_columns(&self, lines: &[Vec<String>]) -> Result<Vec<Column>> {
         let names = self.header(Columns::Answers).into_iter();
         let names = names.map(|name| format!("{name}_predicted"));
-        let is_text = !self.preprocessing.classes().is_empty();
-        let mut columns = as_columns(names, lines, is_text);
+        let mut columns = as_columns(names, lines, |at| self.is_text(at));
         if self.has_probabilities {
             // Labels have the names of their columns.
             let names = self.header(Columns::Probabilities).into_iter();
@@ -382,7 +396,7 @@ impl Predictions<'_> {
                 false => format!("{name}=1"),
             });
             let lines: Vec<Vec<String>> = self.lines(Columns::Probabilities).collect();
-            columns.extend(as_columns(names, &lines, false));
+            columns.extend(as_columns(names, &lines, |_| false));
         }
         Ok(columns)
     }
@@ -404,6 +418,11 @@ impl Predictions<'_> {
             });
             let spread: Vec<String> = of_answers.map(|name| format!("{name}_spread")).collect();
             names.extend(spread);
+        }
+        for name in &mut names {
+            if self.kept.iter().any(|column| column.name == *name) {
+                name.push_str("_predicted");
+            }
         }
         names
     }
@@ -440,7 +459,8 @@ impl Predictions<'_> {
             }
             (Task::Multilabel, Columns::Answers, _) => {
                 let label = |(label, p): (usize, &f64)| {
-                    u8::from(self.decision.has_label(self.link, *p, label)).to_string()
+                    let holds = self.decision.has_label(self.link, *p, label);
+                    self.preprocessing.target.label(label, holds).to_owned()
                 };
                 row.iter().enumerate().map(label).collect()
             }
@@ -455,11 +475,11 @@ impl Predictions<'_> {
 fn as_columns(
     names: impl Iterator<Item = String>,
     lines: &[Vec<String>],
-    is_text: bool,
+    is_text: impl Fn(usize) -> bool,
 ) -> Vec<Column> {
     let column = |(at, name): (usize, String)| {
         let cells = lines.iter().map(|cells| cells[at].as_str());
-        let data = match is_text {
+        let data = match is_text(at) {
             true => ColumnData::texts(cells),
             // What is written is what is read back.
             false => ColumnData::Numeric(cells.map(|x| x.parse().unwrap_or(f64::NAN)).collect()),

@@ -1,4 +1,5 @@
-//! `refit`: the recipe of a run once more, on all of its rows, for the epochs that were best.
+//! `refit`: the recipe of a run once more, on all of its rows, for the epochs that were best. Rows that
+//! calibrate an interval stay out, so that it is calibrated for the new model on rows new to it.
 //!
 //! The preprocessing stays as it was fitted on the training rows, and batches and schedule stay as
 //! they were chosen, so that the recipe is the one that was judged.
@@ -8,11 +9,17 @@ use thalweg_core::dataset::{
 };
 use thalweg_core::engine::{Engine, State, StepReport};
 use thalweg_core::memory;
+use thalweg_core::metrics::Decision;
 use thalweg_core::observe::EpochReport;
 use thalweg_core::spec::{Stop, TrainingSpec};
 use thalweg_core::train::{Flow, Observer, Run, StoppedBy, train};
+use thalweg_data::Note;
 
-use crate::rows::{Part, RunRows};
+use crate::error::Result;
+use crate::fingerprint::Fingerprint;
+use crate::model::{Description, Outcome};
+use crate::rows::RunRows;
+use crate::scores::Judge;
 
 /// What a refit begins with, and how long it trains.
 pub(crate) struct Refit {
@@ -77,6 +84,51 @@ impl Refit {
     }
 }
 
+/// The description of a model that was trained anew, from that of the selected one: its interval is
+/// calibrated for the predictions of the new one, in `engine`.
+pub(crate) fn describe(
+    selected: &Description,
+    engine: &mut dyn Engine,
+    rows: &RunRows,
+) -> Result<Description> {
+    let mut description = Description {
+        fingerprint: Some(Fingerprint::of(rows, true)),
+        ..selected.clone()
+    };
+    if let (Some(interval), Some(part)) = (&mut description.interval, rows.calibrating()) {
+        let judge = Judge::new(&selected.preprocessing, &selected.network.loss)?;
+        *interval = judge.calibrate(engine, interval.coverage, part.view())?;
+    }
+    Ok(description)
+}
+
+/// What should be known of a model that was trained anew on so many rows.
+pub(crate) fn note(description: &Description, rows: usize) -> Note {
+    let which = match &description.interval {
+        Some(interval) => {
+            format!(
+                "{rows} rows, all but the {} that calibrate its interval,",
+                interval.rows
+            )
+        }
+        None => format!("all {rows} rows"),
+    };
+    let threshold = match (&description.decision, &description.judging.threshold) {
+        (Decision::Thresholds(_), Some(_)) => ", and so is its threshold",
+        _ => "",
+    };
+    let Outcome {
+        best_epoch,
+        rows: before,
+        ..
+    } = &description.outcome;
+    Note::info(format!(
+        "the model is trained anew on {which} for {best_epoch} epochs; the scores are those of the selected model, \
+         which was trained on {}{threshold}",
+        before.train
+    ))
+}
+
 /// Stops after so many epochs.
 struct Until<'a> {
     epochs: usize,
@@ -98,12 +150,9 @@ impl Observer for Until<'_> {
     }
 }
 
-/// All rows of a run as rows to train on.
+/// All rows of a run that a refit trains on.
 fn all_rows(rows: &RunRows) -> thalweg_core::Result<Dataset> {
-    let others = [&rows.validation, &rows.test].into_iter().flatten();
-    let parts: Vec<DatasetRef> = ([rows.train.view()].into_iter())
-        .chain(others.map(Part::view))
-        .collect();
+    let [parts, _] = rows.trained_and_others(true);
     let features = Features {
         width: rows.train.view().features.width,
         values: values(&parts)?,

@@ -10,8 +10,10 @@ use thalweg_data::{Extend, Note, Preprocessing, ReadOptions};
 use crate::config::{Config, Ensemble, IN_MEMORY};
 use crate::error::Result;
 use crate::importance::{Importance, coefficients, importance};
+use crate::interval;
 use crate::load::Tables;
 use crate::model::{Description, Model};
+use crate::rows::RunRows;
 use crate::run_folder::CONFIG;
 use crate::scores::Judge;
 use crate::threads::threads_or_all;
@@ -92,13 +94,15 @@ impl Model {
         let fitted = Some(&description.preprocessing);
         let tables = Tables::read(&config.data, fitted)?;
         let prepared = tables.prepare(&config.data, loss, dtype, fitted, Extend::default())?;
-        let held_out = (prepared
+        let mut rows = RunRows::from(prepared);
+        interval::set_apart(&mut rows, config.interval, config.data.split.seed);
+        let held_out = (rows
             .validation
             .as_ref()
             .map(|rows| (rows, "validation rows")))
-        .or(prepared.test.as_ref().map(|rows| (rows, "test rows")));
-        let (rows, name) = held_out.unwrap_or((&prepared.train, "training rows"));
-        let found = self.importance_by(prepared.folds.clone(), rows.view(), name, seed)?;
+        .or(rows.test.as_ref().map(|rows| (rows, "test rows")));
+        let (part, name) = held_out.unwrap_or((&rows.train, "training rows"));
+        let found = self.importance_by(rows.folds.clone(), part.view(), name, seed)?;
         Ok((found, Vec::new()))
     }
 }
@@ -109,6 +113,8 @@ pub(crate) struct Relying<'a> {
     pub network: &'a NetworkSpec,
     pub preprocessing: &'a Preprocessing,
     pub decision: &'a Decision,
+    /// The metric that chose the epoch, if one did.
+    pub metric: Option<&'a str>,
 }
 
 impl<'a> Relying<'a> {
@@ -118,6 +124,7 @@ impl<'a> Relying<'a> {
             network: &description.network,
             preprocessing: &description.preprocessing,
             decision: &description.decision,
+            metric: description.judging.metric_name(),
         }
     }
 }
@@ -134,9 +141,10 @@ pub(crate) fn importance_for(
         network,
         preprocessing,
         decision,
+        metric,
     } = model;
     let judge = Judge::new(preprocessing, &network.loss)?.deciding(decision.clone());
-    let mut found = importance(engine, preprocessing, &judge, rows, name, seed)?;
+    let mut found = importance(engine, preprocessing, (&judge, metric), rows, name, seed)?;
     let outputs = preprocessing.output_width();
     let (parameters, weights) = (
         engine.save_parameters()?,

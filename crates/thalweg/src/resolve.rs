@@ -21,6 +21,7 @@ use crate::numbers;
 use crate::preset::{self, Facts, Reason};
 use crate::request::{Request, no_validation};
 use crate::rows::RunRows;
+use crate::smearing;
 
 mod data;
 mod ensemble;
@@ -198,6 +199,10 @@ fn loss(
         if is_new && !request.chooses("network.loss") {
             preset::interval(&config.network.loss, reasons);
         }
+    }
+    config.smearing |= request.has("smearing");
+    if config.smearing {
+        smearing::check(config, rows)?;
     }
     if is_new {
         let (fit, loss) = (&config.data.fit, &config.network.loss);
@@ -378,5 +383,16 @@ fn check_loss(task: Task, loss: &Choice) -> Result<()> {
         .map(|description| description.name);
     let fitting: Vec<&str> = names.filter(|name| fits(&Choice::new(*name))).collect();
     let expected = format!("{} for the task {task}", fitting.join(" or "));
-    Err(Error::invalid("loss", format!("`{}`", loss.name), expected).into())
+    let error = Error::invalid("loss", format!("`{}`", loss.name), expected);
+    let is_of_amounts = LOSSES.build(loss, &()).is_ok_and(|loss| {
+        matches!(
+            loss.comparison(),
+            Comparison::Values | Comparison::NonNegative
+        )
+    });
+    Err(match is_of_amounts && task != Task::Regression {
+        true => error.remedy("to predict amounts, set `data.target.task` to regression"),
+        false => error,
+    }
+    .into())
 }

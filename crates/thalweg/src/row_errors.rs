@@ -4,6 +4,7 @@
 
 use thalweg_core::dataset::TargetsRef;
 use thalweg_core::losses::Link;
+use thalweg_core::metrics::Decision;
 
 use crate::text::figure;
 
@@ -22,9 +23,10 @@ pub(crate) struct RowErrors {
 }
 
 impl RowErrors {
-    /// Of predictions, row-major, that have gone through `link`, in the units of the targets.
+    /// Of predictions, row-major, that have gone through `link`, in the units of the targets; classes
+    /// and labels are answered by `decision`.
     pub fn of(
-        link: Link,
+        (link, decision): (Link, &Decision),
         predictions: &[f64],
         targets: TargetsRef,
         weights: Option<&[f32]>,
@@ -33,14 +35,17 @@ impl RowErrors {
         let outputs = predictions.len().checked_div(rows).unwrap_or(0).max(1);
         let is_label = matches!(link, Link::Sigmoid | Link::Margin);
         let error = |row: usize, predicted: &[f64]| match targets {
-            TargetsRef::Classes(classes) => {
-                f64::from(u8::from(link.class(predicted) != classes[row] as usize))
-            }
+            TargetsRef::Classes(classes) => f64::from(u8::from(
+                decision.class(link, predicted) != classes[row] as usize,
+            )),
             TargetsRef::Values { width, values } => {
                 let pairs = predicted.iter().zip(&values[row * width..][..width]);
-                let known = pairs.filter(|(_, y)| y.is_finite());
-                let each = known.map(|(p, y)| match is_label {
-                    true => f64::from(u8::from((*p >= link.threshold()) != (*y >= 0.5))),
+                let known = pairs.enumerate().filter(|(_, (_, y))| y.is_finite());
+                let each = known.map(|(label, (p, y))| match is_label {
+                    true => {
+                        let answer = decision.has_label(link, *p, label);
+                        f64::from(u8::from(answer != (*y >= 0.5)))
+                    }
                     false => (p - y).abs(),
                 });
                 each.sum::<f64>() / width.max(1) as f64
@@ -99,5 +104,41 @@ impl RowErrors {
             figure(validation),
             distance.abs()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_compared_by_what_the_model_answers() {
+        let mean = |decision: &Decision, targets: TargetsRef| {
+            let predictions = [0.2, 0.4, 0.05, 0.9];
+            RowErrors::of((Link::Sigmoid, decision), &predictions, targets, None).mean
+        };
+        let low = Decision::Thresholds(vec![0.1]);
+        let classes = TargetsRef::Classes(&[1, 1, 0, 1]);
+        assert_eq!(mean(&low, classes), 0.0);
+        assert_eq!(mean(&Decision::Likeliest, classes), 0.5);
+        let labels = TargetsRef::Values {
+            width: 1,
+            values: &[1.0, 1.0, 0.0, 1.0],
+        };
+        assert_eq!(mean(&low, labels), 0.0);
+        assert_eq!(mean(&Decision::Likeliest, labels), 0.5);
+        // Costs of errors, for one of three classes.
+        let weights = Decision::Weights(vec![1.0, 1.0, 9.0]);
+        let three = |decision: &Decision| {
+            let predictions = [0.5, 0.3, 0.2, 0.1, 0.8, 0.1];
+            RowErrors::of(
+                (Link::Softmax, decision),
+                &predictions,
+                TargetsRef::Classes(&[2, 2]),
+                None,
+            )
+            .mean
+        };
+        assert_eq!((three(&weights), three(&Decision::Likeliest)), (0.0, 1.0));
     }
 }

@@ -52,6 +52,18 @@ impl Part<'_> {
     }
 }
 
+/// The rows that calibrate an interval.
+#[derive(Debug, Clone, Default)]
+pub enum Calibration<'a> {
+    /// There is no interval.
+    #[default]
+    None,
+    /// The validation rows, which also choose the epoch: they are too few to be parted.
+    Validation,
+    /// Rows that choose nothing.
+    Own(Part<'a>),
+}
+
 /// The rows of a run, and what makes inputs of raw columns.
 #[derive(Debug, Clone)]
 pub struct RunRows<'a> {
@@ -73,6 +85,8 @@ pub struct RunRows<'a> {
     pub kept: Option<Vec<usize>>,
     /// The same of the validation rows.
     pub has_own_validation: bool,
+    /// The rows that calibrate an interval.
+    pub calibration: Calibration<'a>,
     /// What should be known of the rows.
     pub notes: Vec<Note>,
 }
@@ -93,6 +107,7 @@ impl From<Prepared> for RunRows<'_> {
             },
             folds: prepared.folds,
             kept: prepared.kept,
+            calibration: Calibration::None,
             notes: prepared.notes,
         }
     }
@@ -171,6 +186,7 @@ impl<'a> RunRows<'a> {
                 task,
                 classes: (0..classes).map(|class| class.to_string()).collect(),
                 quantiles: quantiles.to_vec(),
+                labels: Vec::new(),
             },
             sample_weight: None,
             class_weights: None,
@@ -187,8 +203,44 @@ impl<'a> RunRows<'a> {
             kept: None,
             folds: None,
             has_own_validation: rows.validation.is_some(),
+            calibration: Calibration::None,
             notes,
         })
+    }
+
+    /// The rows that calibrate the interval, if there is one.
+    pub(crate) fn calibrating(&self) -> Option<&Part<'a>> {
+        match &self.calibration {
+            Calibration::None => None,
+            Calibration::Validation => self.validation.as_ref(),
+            Calibration::Own(rows) => Some(rows),
+        }
+    }
+
+    /// The rows that the model is trained on, and the others. A refit trains on all rows but those
+    /// that calibrate the interval.
+    pub(crate) fn trained_and_others(&self, is_refit: bool) -> [Vec<DatasetRef<'_>>; 2] {
+        let calibrating = match &self.calibration {
+            Calibration::Own(rows) => Some(rows),
+            _ => None,
+        };
+        let chooses_alone = !matches!(self.calibration, Calibration::Validation);
+        let others = [
+            // Of folds the validation rows are those that train.
+            (
+                self.validation.as_ref().filter(|_| self.folds.is_none()),
+                is_refit && chooses_alone,
+            ),
+            (self.test.as_ref(), is_refit),
+            (calibrating, false),
+        ];
+        let of = |trained: bool| {
+            let parts = others.into_iter().filter(move |(_, is)| *is == trained);
+            parts
+                .filter_map(|(part, _)| part.map(Part::view))
+                .collect::<Vec<_>>()
+        };
+        [[vec![self.train.view()], of(true)].concat(), of(false)]
     }
 }
 

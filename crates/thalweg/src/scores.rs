@@ -203,7 +203,7 @@ impl<'a> Judge<'a> {
             metrics: scores(answers),
             confusion: confusion(answers),
             errors: Some(RowErrors::of(
-                self.link,
+                (self.link, &self.decision),
                 predictions,
                 targets,
                 dataset.weights,
@@ -234,7 +234,7 @@ impl<'a> Judge<'a> {
         {
             in_user_units.extend_from_slice(values);
             to_user_units(self.preprocessing, &mut in_user_units);
-            to_user_units(self.preprocessing, &mut predictions);
+            as_predicted(self.preprocessing, &mut predictions);
             predictions = medians(self.preprocessing, predictions);
             in_user_units = medians(self.preprocessing, in_user_units);
             let (width, values) = (width / self.preprocessing.target.each(), &in_user_units);
@@ -270,11 +270,20 @@ pub(crate) fn without_quantiles(link: Link) -> Link {
     }
 }
 
-/// Changes outputs of a regression, row-major, into the units of the file.
+/// Changes targets of a regression, row-major, into the units of the file.
 pub(crate) fn to_user_units(preprocessing: &Preprocessing, values: &mut [f64]) {
     for row in values.chunks_mut(preprocessing.output_width().max(1)) {
         for (output, value) in row.iter_mut().enumerate() {
             *value = preprocessing.in_user_units(output, *value);
+        }
+    }
+}
+
+/// Changes outputs of a regression, row-major, into what is predicted.
+pub(crate) fn as_predicted(preprocessing: &Preprocessing, values: &mut [f64]) {
+    for row in values.chunks_mut(preprocessing.output_width().max(1)) {
+        for (output, value) in row.iter_mut().enumerate() {
+            *value = preprocessing.predicted(output, *value);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Batch, Engine, Rows};
-use thalweg_core::metrics::Decision;
+use thalweg_core::losses::LOSSES;
 use thalweg_core::train::StoppedBy;
 use thalweg_data::{Note, SplitBy};
 
@@ -13,9 +13,12 @@ use crate::classes;
 use crate::config::Config;
 use crate::error::Result;
 use crate::fingerprint::Fingerprint;
+use crate::interval;
+use crate::judging::Settled;
 use crate::linear;
 use crate::log::End;
 use crate::model::for_rows;
+use crate::pinball;
 use crate::rows::{Part, RunRows};
 use crate::scores::{Judge, Scores, user_weights};
 use crate::text::figure;
@@ -48,18 +51,18 @@ impl Engines<'_> {
     }
 }
 
-/// Scores the model in `engines`, which answers by `decision`, on every part of the rows, into `end`, and says what should be
-/// known of the scores.
+/// Scores the model in `engines`, which answers as is `settled`, on every part of the rows, into `end`,
+/// and says what should be known of the scores.
 pub(crate) fn score(
     config: &Config,
     rows: &RunRows,
-    decision: &Decision,
+    settled: &Settled,
     engines: &mut Engines,
     end: &mut End,
 ) -> Result<Vec<Note>> {
-    let mut judge =
-        Judge::new(&rows.preprocessing, &config.network.loss)?.deciding(decision.clone());
-    if let (Some(coverage), Some(part)) = (config.interval, &rows.validation) {
+    let mut judge = Judge::new(&settled.preprocessing, &config.network.loss)?
+        .deciding(settled.decision.clone());
+    if let (Some(coverage), Some(part)) = (config.interval, rows.calibrating()) {
         end.interval = Some(judge.calibrate(engines.of_validation(), coverage, part.view())?);
         judge = judge.with_interval(end.interval.clone());
     }
@@ -88,14 +91,27 @@ pub(crate) fn score(
     }
     end.test = score(engine, test)?;
     let judged = test.or(validation).unwrap_or(training);
-    end.best_constant = Some(judge.constant(training, judged)?);
+    let quantiles = LOSSES
+        .build(&config.network.loss, &())?
+        .quantiles()
+        .to_vec();
+    let constant = |part: DatasetRef| -> Result<Scores> {
+        let mut scores = judge.constant(training, part)?;
+        scores.loss =
+            pinball::of_constants(&quantiles, training, part).filter(|_| !quantiles.is_empty());
+        Ok(scores)
+    };
+    end.best_constant = Some(constant(judged)?);
     let parameters: usize = (engine.parameters().iter())
         .map(|info| info.shape.iter().product::<usize>())
         .sum();
     let cost = 3.0 * (parameters * training.features.rows()) as f64 * end.epochs as f64;
     let preprocessing = &rows.preprocessing;
-    end.linear_model = linear::scores(preprocessing, training, judged, cost, engine.threads())?;
-
+    let (loss, threads) = (&config.network.loss, engine.threads());
+    // A linear model predicts means, which are about medians and no other quantiles.
+    if quantiles.is_empty() || quantiles.contains(&0.5) {
+        end.linear_model = linear::scores(preprocessing, loss, training, judged, cost, threads)?;
+    }
     let parts = [
         ("training", Some(training), &end.train),
         ("validation", validation, &end.validation),
@@ -104,7 +120,7 @@ pub(crate) fn score(
     let mut all = Vec::new();
     for (name, rows, scores) in parts {
         if let (Some(rows), Some(scores)) = (rows, scores) {
-            let constant = judge.constant(training, rows)?;
+            let constant = constant(rows)?;
             all.push(Judged {
                 name,
                 rows,
@@ -113,8 +129,32 @@ pub(crate) fn score(
             });
         }
     }
-    let mut notes = Vec::from_iter(useless(config, rows, &all, engine, end)?);
-    if notes.is_empty() {
+    let behind = behind(&all, end, comparable(&quantiles, settled));
+    let useless = useless(config, rows, &all, behind, engine, end)?;
+    Ok(notes(config, rows, training, &all, useless, end))
+}
+
+/// The metrics by which a linear model says how much there is to learn.
+fn comparable(quantiles: &[f64], settled: &Settled) -> &'static [&'static str] {
+    match (quantiles, settled.decision.is_likeliest()) {
+        ([], true) => &["accuracy", "r2"],
+        ([], false) => &["auc"],
+        _ => &[],
+    }
+}
+
+/// What should be known of the scores, beside that a model is `useless`.
+fn notes(
+    config: &Config,
+    rows: &RunRows,
+    training: DatasetRef,
+    all: &[Judged],
+    useless: Option<Note>,
+    end: &End,
+) -> Vec<Note> {
+    let mut notes = Vec::from_iter(useless);
+    let is_sick = !notes.is_empty();
+    if !is_sick {
         let held_out = all.iter().filter(|part| part.name != "training");
         let of_class = held_out.filter(|part| part.scores.rows >= LEAST);
         let said =
@@ -122,16 +162,22 @@ pub(crate) fn score(
         notes.extend(said.map(Note::warning));
     }
     let judged = (end.test.as_ref().or(end.validation.as_ref())).or(end.train.as_ref());
+    let judged = judged.filter(|_| !is_sick);
+    let preprocessing = &rows.preprocessing;
     notes.extend(judged.and_then(|scores| classes::rare(config, preprocessing, training, scores)));
+    notes.extend((end.interval.as_ref()).map(|interval| interval::note(interval, rows)));
     notes.extend(far_apart(config, rows, end));
     notes.extend(trained_on(rows));
-    Ok(notes)
+    notes
 }
 
 impl Judged<'_> {
     /// Whether the model is no better than the constant, or clearly worse by R², which errors of
     /// squares must not be; other losses may leave a few rows far out.
     fn fails(&self, loss: &str) -> bool {
+        if let (Some(ours), Some(theirs)) = (self.scores.loss, self.constant.loss) {
+            return self.scores.rows >= FEW && ours >= theirs;
+        }
         let is_training = self.name == "training";
         let margin = match loss {
             _ if self.scores.rows < FEW => 3.0,
@@ -147,6 +193,9 @@ impl Judged<'_> {
 
     /// The first metric, beside that of the constant; R² for numbers.
     fn words(&self) -> String {
+        if let (Some(ours), Some(theirs)) = (self.scores.loss, self.constant.loss) {
+            return format!("loss {}, constant {}", figure(ours), figure(theirs));
+        }
         let first = self.scores.metrics.first().map_or("", |(name, _)| *name);
         let name = if self.scores.metric("r2").is_some() {
             "r2"
@@ -162,11 +211,13 @@ impl Judged<'_> {
     }
 }
 
-/// A warning on a model that is no better than the best constant, with the likeliest cause.
+/// A warning on a model that is no better than the best constant, or far behind a linear one, with the
+/// likeliest cause.
 fn useless(
     config: &Config,
     rows: &RunRows,
     parts: &[Judged],
+    behind: Option<Behind>,
     engine: &mut dyn Engine,
     end: &End,
 ) -> Result<Option<Note>> {
@@ -176,11 +227,18 @@ fn useless(
             .filter(|part| part.fails(&config.network.loss.name))
     };
     // Test rows speak before validation rows.
-    let held_out = failing().rfind(|part| part.name != "training");
-    let fails_in_training = failing().any(|part| part.name == "training");
-    if held_out.is_none() && !fails_in_training {
-        return Ok(None);
-    }
+    let held_out = |part: &&Judged| part.name != "training";
+    let is_useless = failing().next().is_some();
+    let behind = behind.filter(|_| !is_useless);
+    let held_out = match (is_useless, &behind) {
+        (false, None) => return Ok(None),
+        (false, Some(_)) => parts.last().filter(held_out),
+        (true, _) => failing().rfind(held_out),
+    };
+    let fails_in_training = behind.as_ref().map_or_else(
+        || failing().any(|part| part.name == "training"),
+        |behind| behind.is_in_training,
+    );
     let parameters = engine.parameters();
     let linear = end.linear_model.as_ref().zip(end.best_constant.as_ref());
     let facts = Facts {
@@ -197,9 +255,12 @@ fn useless(
             .iter()
             .map(|info| info.shape.iter().product::<usize>())
             .sum(),
-        linear_is_better: linear.is_some_and(|(linear, constant)| linear.beats(constant)),
+        linear_is_better: linear.map(|(linear, constant)| linear.beats(constant)),
     };
     let remedy = causes::likeliest(&facts);
+    if let Some(behind) = behind {
+        return Ok(Some(Note::warning(format!("{}: {remedy}", behind.words))));
+    }
     let text = match held_out.filter(|_| !fails_in_training) {
         None => format!("the model is no better than the best constant: {remedy}"),
         Some(part) => format!(
@@ -209,6 +270,45 @@ fn useless(
         ),
     };
     Ok(Some(Note::warning(text)))
+}
+
+/// A model that is better than a constant, and far from what a linear model finds.
+struct Behind {
+    words: String,
+    /// Whether it is so on the training rows too.
+    is_in_training: bool,
+}
+
+/// Whether the model gains less than half of what a linear model gains over the constant, by one of
+/// some metrics of which more is better, where that is much.
+fn behind(parts: &[Judged], end: &End, metrics: &[&str]) -> Option<Behind> {
+    /// Gains that few rows do not show by chance.
+    const MUCH: f64 = 0.2;
+    const ROWS: usize = 50;
+    let (linear, constant) = (end.linear_model.as_ref()?, end.best_constant.as_ref()?);
+    let judged = parts.last().filter(|part| part.scores.rows >= ROWS)?;
+    let training = parts.first()?;
+    metrics.iter().find_map(|name| {
+        let gain = |scores: &Scores, constant: &Scores| {
+            Some(scores.metric(name)? - constant.metric(name)?.max(0.0))
+        };
+        let of_linear = gain(linear, constant)?;
+        let lags = |part: &Judged| {
+            let gain = gain(part.scores, &part.constant);
+            gain.is_some_and(|gain| gain < 0.5 * of_linear)
+        };
+        (of_linear > MUCH && lags(judged)).then(|| {
+            let [ours, theirs] = [judged.scores, linear].map(|scores| scores.metric(name));
+            let [ours, theirs] = [ours, theirs].map(|value| figure(value.unwrap_or(0.0)));
+            Behind {
+                words: format!(
+                    "the model is far behind a linear one on {} rows ({name} {ours}, linear model {theirs})",
+                    judged.name
+                ),
+                is_in_training: lags(training),
+            }
+        })
+    })
 }
 
 /// The largest share of units of a hidden layer that are 0 in every row of a batch.

@@ -1,11 +1,14 @@
 //! Files of every generation are read by this one: `formats/0` is from before formats had versions, `formats/1` of
-//! format 1. What they should say was worked out by `formats/expected.py`, which shares no code with Thalweg.
+//! format 1, `formats/2` what `formats/make.py` had the program of format 2 write. What they should say was worked
+//! out by `formats/expected.py`, which shares no code with Thalweg.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use thalweg::checkpoint::Stored;
 use thalweg::config::Config;
+use thalweg::model_file::ModelFile;
+use thalweg::predictions::Columns;
 use thalweg::run_folder::RunFolder;
 use thalweg::train::Flow;
 use thalweg::{Error, Model, Trainer, cpu, log};
@@ -49,17 +52,76 @@ fn models_of_every_generation_predict_what_they_should() {
     let rows = formats().join("rows.csv");
     let mut models = 0;
     for (generation, expected) in &expected() {
-        for (name, predictions) in expected["models"].as_object().unwrap() {
+        for (name, expected) in expected["models"].as_object().unwrap() {
             let what = format!("{generation}/{name}.safetensors");
             let model = Model::load(formats().join(&what)).unwrap();
             let found = model.predict_file(rows.to_str().unwrap()).unwrap();
             // The floating-point precision of the model.
             let tolerance = if name.ends_with("f64") { 1e-12 } else { 1e-6 };
-            assert_close(&found.values, &numbers(predictions), tolerance, &what);
+            assert_close(
+                &found.values,
+                &numbers(&expected["values"]),
+                tolerance,
+                &what,
+            );
+            let mut csv = Vec::new();
+            found.write_csv(&mut csv, Columns::Answers).unwrap();
+            let csv = String::from_utf8(csv).unwrap();
+            let lines = expected["answers"].as_array().unwrap();
+            assert_eq!(csv.lines().count(), 1 + lines.len(), "{what}");
+            for (line, expected) in csv.lines().skip(1).zip(lines) {
+                let cells: Vec<&str> = line.split(',').collect();
+                assert_eq!(
+                    cells.len(),
+                    expected.as_array().unwrap().len(),
+                    "{what}: {line}"
+                );
+                for (cell, expected) in cells.into_iter().zip(expected.as_array().unwrap()) {
+                    match expected.as_f64() {
+                        Some(number) => {
+                            assert_close(&[cell.parse().unwrap()], &[number], tolerance, &what)
+                        }
+                        None => assert_eq!(Some(cell), expected.as_str(), "{what}: {line}"),
+                    }
+                }
+            }
             models += 1;
         }
     }
-    assert!(models >= 6, "{models} models");
+    assert!(models >= 16, "{models} models");
+}
+
+/// The bytes of a file of JSON in JSON, with `old` in the place of `new`, the last one: a checkpoint
+/// has a config with a format of its own before it.
+fn with_format(file: &Path, old: u64, new: u64) -> Vec<u8> {
+    let mut bytes = std::fs::read(file).unwrap();
+    let text = |format: u64| format!(r#"\"format\":{format}"#).into_bytes();
+    let (old, new) = (text(old), text(new));
+    let at = bytes.windows(old.len()).rposition(|window| window == old);
+    bytes[at.unwrap()..][..old.len()].copy_from_slice(&new);
+    bytes
+}
+
+#[test]
+fn a_model_has_a_newer_number_only_if_programs_of_before_would_predict_otherwise() {
+    let expected = expected();
+    for (name, model) in expected["2"]["models"].as_object().unwrap() {
+        assert_eq!(model["format"], 2, "{name}");
+        let bytes = std::fs::read(formats().join(format!("2/{name}.safetensors"))).unwrap();
+        let refused = ModelFile::from_bytes(&bytes, 1).unwrap_err().to_string();
+        let number = "written by a newer Thalweg (format 2); this one reads up to 1: update";
+        assert_eq!(refused, number, "{name}");
+    }
+    let train = |field: &str, value: &str| {
+        let trainer = Trainer::from_file("builtin:iris").set("training.epochs", 2);
+        let model = trainer.set(field, value).fit().unwrap();
+        ModelFile::from_bytes(&model.to_bytes().unwrap(), u64::MAX)
+            .unwrap()
+            .format
+    };
+    // A metric that chooses the epoch changes no answer of the model.
+    assert_eq!(train("judging.metric", "accuracy"), 1);
+    assert_eq!(train("data.fit.class_weight", "setosa=3"), 2);
 }
 
 #[test]
@@ -142,14 +204,8 @@ fn newer_formats_are_refused_by_name_with_what_to_do() {
         let reads = format!("this one reads up to {newest}: update");
         assert!(line.ends_with(&reads), "{line}");
     }
-    // The header of a model file or a checkpoint is JSON in JSON.
     for file in ["1/regression.safetensors", "1/run/checkpoint.safetensors"] {
-        let bytes = std::fs::read(formats().join(file)).unwrap();
-        let (old, new) = (br#"\"format\":1"#, br#"\"format\":2"#);
-        // The last one: a checkpoint has a config with a format of its own before it.
-        let at = bytes.windows(old.len()).rposition(|window| window == old);
-        let mut newer = bytes.clone();
-        newer[at.unwrap()..][..old.len()].copy_from_slice(new);
+        let newer = with_format(&formats().join(file), 1, 9);
         let error: Error = match file.contains("checkpoint") {
             false => Model::from_bytes(&newer, file.into()).unwrap_err(),
             true => {

@@ -76,18 +76,19 @@ pub(crate) fn check(
         }
     }
     match batch.targets {
-        Some(targets) => check_targets(batch, targets, limits),
+        Some(targets) => check_targets(batch, first, targets, limits),
         None => Ok(()),
     }
 }
 
 fn check_targets(
     batch: &Batch,
+    first: usize,
     targets: TargetsRef,
     limits: &Limits<impl Fn(f64) -> bool>,
 ) -> Result<()> {
     let (comparison, outputs) = (limits.comparison, limits.outputs);
-    let mut rows = batch.rows.iter();
+    let mut rows = batch.rows.iter().zip(first..);
     let refuse = |found: String, expected: &str| Err(Error::invalid("targets", found, expected));
     match targets {
         TargetsRef::Values { width, values } => {
@@ -96,11 +97,11 @@ fn check_targets(
             }
             let may_miss = limits.masks_missing && width > 1;
             let fits = |value: f64| (limits.fits)(value) || (may_miss && value.is_nan());
-            rows.try_for_each(|row| {
+            rows.try_for_each(|(row, number)| {
                 let row = &values[row * width..][..width];
                 match row.iter().find(|value| !fits(**value)) {
-                    Some(value) => refuse(value.to_string(), "finite numbers"),
-                    None => check_values(row, comparison),
+                    Some(value) => refuse(format!("{value} in row {number}"), "finite numbers"),
+                    None => check_values(row, number, comparison),
                 }
             })
         }
@@ -122,8 +123,11 @@ fn check_targets(
                 }
                 _ => "classes 0 and 1".into(),
             };
-            match rows.find(|row| classes[*row] as usize >= most) {
-                Some(row) => refuse(format!("class {}", classes[row]), &expected()),
+            match rows.find(|(row, _)| classes[*row] as usize >= most) {
+                Some((row, number)) => {
+                    let found = format!("class {} in row {number}", classes[row]);
+                    refuse(found, &expected())
+                }
                 None => Ok(()),
             }
         }
@@ -131,26 +135,17 @@ fn check_targets(
 }
 
 /// Checks the targets of one row, which are finite, or NaN where they are missing.
-fn check_values(row: &[f64], comparison: Comparison) -> Result<()> {
+fn check_values(row: &[f64], number: usize, comparison: Comparison) -> Result<()> {
     let refuse = |found: String, expected: &str| Err(Error::invalid("targets", found, expected));
-    let known = || row.iter().copied().filter(|value| !value.is_nan());
-    let first = |is_wrong: fn(f64) -> bool| known().find(|value| is_wrong(*value));
+    if let Some((takes, numbers)) = comparison.domain()
+        && let Some(value) = row.iter().find(|y| !y.is_nan() && !takes(**y))
+    {
+        return refuse(format!("{value} in row {number}"), numbers);
+    }
     match comparison {
-        Comparison::NonNegative => match first(|value| value < 0.0) {
-            Some(value) => refuse(value.to_string(), "numbers ≥ 0"),
-            None => Ok(()),
-        },
-        Comparison::LabelsOrBinary => match first(|value| value != 0.0 && value != 1.0) {
-            Some(value) => refuse(value.to_string(), "labels 0 and 1"),
-            None => Ok(()),
-        },
-        Comparison::ProbabilitiesOrBinary | Comparison::DistributionOrClasses
-            if first(|value| !(0.0..=1.0).contains(&value)).is_some() =>
-        {
-            refuse("a value outside [0, 1]".into(), "probabilities")
-        }
         Comparison::DistributionOrClasses if (row.iter().sum::<f64>() - 1.0).abs() >= 1e-6 => {
-            refuse("a row that does not add up to 1".into(), "probabilities")
+            let found = format!("row {number}, which does not add up to 1");
+            refuse(found, "probabilities")
         }
         _ => Ok(()),
     }

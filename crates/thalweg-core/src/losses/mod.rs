@@ -62,6 +62,20 @@ pub enum Comparison {
     Classes,
 }
 
+impl Comparison {
+    /// Which numbers an output is compared with, and what these are called; `None`: all finite ones.
+    pub fn domain(self) -> Option<(fn(f64) -> bool, &'static str)> {
+        match self {
+            Self::NonNegative => Some((|y| y >= 0.0, "numbers ≥ 0")),
+            Self::LabelsOrBinary => Some((|y| y == 0.0 || y == 1.0, "labels 0 and 1")),
+            Self::ProbabilitiesOrBinary | Self::DistributionOrClasses => {
+                Some((|y| (0.0..=1.0).contains(&y), "probabilities from 0 to 1"))
+            }
+            Self::Values | Self::ValuesOrBinary | Self::Classes => None,
+        }
+    }
+}
+
 /// The targets of a row block.
 #[derive(Debug, Clone, Copy)]
 pub enum TargetRows<'a, T> {

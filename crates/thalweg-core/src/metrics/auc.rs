@@ -13,6 +13,14 @@ impl Metric for Auc {
     fn score(&self, answers: &Answers) -> Option<f64> {
         match answers.kind() {
             AnswerKind::Numbers => None,
+            // A label that is the same in all rows says nothing of the others.
+            AnswerKind::Labels => {
+                let areas: Vec<f64> = (0..answers.outputs)
+                    .filter_map(|j| area(answers, j))
+                    .collect();
+                let sum: f64 = areas.iter().sum();
+                (!areas.is_empty()).then(|| sum / areas.len() as f64)
+            }
             _ => answers.mean_of_outputs(|j| area(answers, j)),
         }
     }
@@ -34,7 +42,7 @@ fn area(answers: &Answers, output: usize) -> Option<f64> {
 pub(super) const ENTRY: Entry<Box<dyn Metric>> = Entry {
     description: Description {
         name: "auc",
-        summary: "Area under the ROC curve of two classes: 1 is perfect, ½ is chance; the mean over labels, or over more classes, each against the rest",
+        summary: "Area under the ROC curve of two classes: 1 is perfect, ½ is chance; the mean over labels that vary, or over more classes, each against the rest",
         equation: "P(p₁ > p₀) + ½ P(p₁ = p₀)",
         source: "Hanley & McNeil 1982; Provost & Domingos 2000 (more classes)",
         parameters: &[],

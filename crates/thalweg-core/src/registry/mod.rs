@@ -133,7 +133,11 @@ pub fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&found, &normal(name)), name))
         .min()
-        .filter(|&(distance, _)| distance <= 1 + found.chars().count() / 4)
+        .filter(|&(distance, _)| {
+            // Of a name that is another letter, nothing is alike.
+            let length = found.chars().count();
+            distance <= 1 + length / 4 && distance < length
+        })
         .map_or(String::new(), |(_, name)| format!("did you mean `{name}`?"))
 }
 

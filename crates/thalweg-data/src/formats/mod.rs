@@ -97,6 +97,20 @@ pub fn check_written(name: &str) -> Result<()> {
     writer(name).map(|_| ())
 }
 
+/// Whether a name ends as files of a format that is not written: what is written in another format
+/// would not be read by that name.
+pub fn is_of_another(name: &str) -> bool {
+    const OTHERS: [&str; 3] = ["xlsx", "xls", "ods"];
+    let lower = name.to_lowercase();
+    let ending = Path::new(compression::plain_name(&lower)).extension();
+    let ending = ending
+        .and_then(|ending| ending.to_str())
+        .unwrap_or_default();
+    let is_known = |format: &&Format| format.endings.contains(&ending);
+    check_written(name).is_err()
+        && (OTHERS.contains(&ending) || FORMATS.iter().any(|format| is_known(&format)))
+}
+
 /// The ending of a name, and what writes such files.
 fn writer(name: &str) -> Result<(String, Writer)> {
     let lower = name.to_lowercase();

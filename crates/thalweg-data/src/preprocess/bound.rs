@@ -110,11 +110,12 @@ impl Preprocessing {
 }
 
 impl Bound<'_> {
-    /// A note on the columns that are not used.
-    pub fn unused(&self) -> Option<Note> {
+    /// A note on the columns that are not used, but for those that are `kept` for another purpose.
+    pub fn unused(&self, kept: &[String]) -> Option<Note> {
         let used: HashSet<&str> = self.raw.iter().map(|column| column.name.as_str()).collect();
         let extra: Vec<&str> = (self.table.names())
             .filter(|name| !used.contains(name) && !self.preprocessing.is_no_feature(name))
+            .filter(|name| !kept.iter().any(|kept| kept == name))
             .collect();
         let file = Location::file(&self.table.file);
         let text = "columns that the model does not know are ignored:";

@@ -125,9 +125,14 @@ impl Curve {
             shift: if least > 0.0 { 0.0 } else { 1.0 },
             tangent_below: Some(least),
         };
+        // Without a distance there is no tail: of zeros that are half of the values.
         let tail = |curve: &Curve, quartile: f64, far: f64| {
-            let at = |q| curve.apply(sorted.quantile(q));
-            (at(far) - at(0.5)) / (at(quartile) - at(0.5))
+            let from_median =
+                |q| curve.apply(sorted.quantile(q)) - curve.apply(sorted.quantile(0.5));
+            match from_median(far) {
+                0.0 => 0.0,
+                distance => distance / from_median(quartile),
+            }
         };
         let is_long = tail(&Curve::Identity, 0.75, 0.99) > LONG;
         let ends = [(0.25, 0.01), (0.75, 0.99)];
@@ -229,6 +234,9 @@ mod tests {
         );
         let counts = |z: f64| (20.0 * (1.5 * z).exp()).floor();
         assert_eq!(by_tails(&mut normal(n).map(counts)), Some("log1p"));
+        // Most values are 0, and the others have a long tail.
+        let inflated = |z: f64| (2.0 * z).exp_m1().max(0.0).floor();
+        assert_eq!(by_tails(&mut normal(n).map(inflated)), Some("log1p"));
         // Where negative values are, and where a few are of another kind.
         assert_eq!(
             by_tails(&mut normal(n).map(|z| (1.5 * z).exp() - 1.0)),

@@ -279,6 +279,14 @@ impl Preprocessing {
         }
     }
 
+    /// What is predicted for a regression output, in the units of the file.
+    pub fn predicted(&self, output: usize, value: f64) -> f64 {
+        match self.target_scaling.get(output / self.target.each()) {
+            Some(scaling) => scaling.predict(value),
+            None => value,
+        }
+    }
+
     /// Options to read a file for `predict` or `evaluate`: as `options`, with the training file's
     /// columns, so that a file without header gets the right names, and each column read as there.
     #[must_use]

@@ -163,9 +163,13 @@ impl ClassWeight {
                 let expected = format!("classes of the target: {}", quote_list(names()));
                 return Err(refuse(found, expected).remedy(did_you_mean(name, names())));
             }
-            if !(*weight > 0.0 && weight.is_finite()) {
-                let found = format!("{weight} for class {}", quote(name));
-                return Err(refuse(found, "a number above 0".to_owned()));
+            // A row's weight, times that, is to be a number in single precision.
+            if !(1e-30..=1e30).contains(weight) {
+                let found = format!("{weight:?} for class {}", quote(name));
+                return Err(refuse(
+                    found,
+                    "a number above 0, from 1e-30 to 1e30".to_owned(),
+                ));
             }
         }
         let weight = |class| named.get(class).copied().unwrap_or(1.0);

@@ -10,7 +10,7 @@ use super::target_scaling::{TargetScaling, robust};
 use super::{Preprocessing, Scaling};
 use crate::error::{Error, Location, Note, Result, quote, quote_list};
 use crate::part::Part;
-use crate::table::{Table, number_text};
+use crate::table::{ColumnData, Table, number_text};
 use crate::target::{Target, Task};
 
 /// Takes the statistics of targets block by block.
@@ -184,6 +184,7 @@ impl ValueFit {
             scale,
             curve,
             range: None,
+            smearing: None,
         };
         let transform = options.transform();
         if transform == TargetTransform::None {
@@ -274,9 +275,14 @@ fn far_away(
 
 /// The error for a target of which a transform does not exist.
 pub(super) fn beyond(curve: &Curve, table: &Table, row: usize, name: &str, value: f64) -> Error {
+    let takes_log1p = match table.column(name).map(|column| &column.data) {
+        Some(ColumnData::Numeric(numbers)) => numbers.iter().all(|y| Curve::log(1.0).takes(*y)),
+        _ => value > -1.0,
+    };
     let (transform, least, other) = match curve {
         Curve::Log { shift, .. } if *shift == 1.0 => ("log1p", "-1", "auto"),
-        _ => ("log", "0", "log1p, or auto"),
+        _ if takes_log1p => ("log", "0", "log1p, or auto"),
+        _ => ("log", "0", "auto"),
     };
     let expected = format!("a target above {least} for the transform {transform}");
     let remedy = format!("correct the cell, or use `data.fit.target_transform` {other}");

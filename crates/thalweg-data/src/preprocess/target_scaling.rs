@@ -1,5 +1,8 @@
 //! Targets to what the network learns, and back: z = (t(y) − center) / scale, with an increasing
 //! curve t, so that orders and quantiles stay what they are.
+//!
+//! A mean of logarithms is the logarithm of a median. Smearing (Duan 1983) makes means of them: with the
+//! factor s, the mean of exp(t(y) − t(ŷ)) over rows that did not train, y + shift = s·(ŷ + shift).
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +26,9 @@ pub struct TargetScaling {
     /// where predictions have no bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
+    /// s, which makes means of predicted medians.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smearing: Option<f64>,
 }
 
 impl Default for TargetScaling {
@@ -33,6 +39,7 @@ impl Default for TargetScaling {
             scale: 1.0,
             curve: Curve::Identity,
             range: None,
+            smearing: None,
         }
     }
 }
@@ -50,11 +57,49 @@ impl TargetScaling {
             Curve::Identity => t,
             _ => self.curve.invert(t).clamp(f64::MIN, f64::MAX),
         };
+        self.within_range(y)
+    }
+
+    fn within_range(&self, y: f64) -> f64 {
         match self.range {
             Some([least, _]) if y < least => least,
             Some([_, most]) if y > most => most,
             _ => y,
         }
+    }
+}
+
+impl TargetScaling {
+    /// What is predicted for z: its target, or with smearing the mean around it. The tangent of a
+    /// logarithm is for targets alone: where no target is below 0, no prediction is.
+    pub fn predict(&self, z: f64) -> f64 {
+        let Curve::Log {
+            shift,
+            tangent_below,
+        } = self.curve
+        else {
+            return self.invert(z);
+        };
+        let y = Curve::log(shift).invert(z * self.scale + self.center);
+        let y = self
+            .smearing
+            .map_or(y, |factor| factor * (y + shift) - shift);
+        let least = tangent_below.map_or(f64::MIN, |_| 0.0);
+        self.within_range(y.clamp(least, f64::MAX))
+    }
+
+    /// The mean of exp(t(y) − t(ŷ)) over z of targets and of predictions, with their weights; none
+    /// of a curve that is no logarithm, and of no rows.
+    pub fn smear(&self, rows: impl Iterator<Item = (f64, f64, f64)>) -> Option<f64> {
+        let Curve::Log { .. } = self.curve else {
+            return None;
+        };
+        let (mut sum, mut total) = (0.0, 0.0);
+        for (y, predicted, weight) in rows.filter(|(y, ..)| !y.is_nan()) {
+            sum += weight * (self.scale * (y - predicted)).exp();
+            total += weight;
+        }
+        Some(sum / total).filter(|factor| factor.is_finite())
     }
 }
 
@@ -104,6 +149,7 @@ mod tests {
                 scale: 0.3,
                 curve,
                 range: None,
+                smearing: None,
             };
             let mut before = f64::NEG_INFINITY;
             for y in [-3.0, 0.0, 1e-3, 0.5, 1.0, 7.25, 96.0, 1e4] {
@@ -135,6 +181,44 @@ mod tests {
             [-2.0, 4.5, 5.0]
         );
         assert!(bounded.invert(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn smearing_makes_the_mean_of_a_log_normal_target() {
+        // exp(μ + σ²/2), from the quantiles of the distribution.
+        let (mean, deviation, n) = (1.0, 0.8, 20_000);
+        let scaling = TargetScaling {
+            center: 0.5,
+            scale: 2.0,
+            curve: Curve::log(0.0),
+            ..TargetScaling::default()
+        };
+        let predicted = (mean - 0.5) / 2.0;
+        let rows = normal(n).map(|z| ((mean + deviation * z - 0.5) / 2.0, predicted, 1.0));
+        let factor = scaling.smear(rows.chain([(f64::NAN, 7.0, 1.0)])).unwrap();
+        let smeared = TargetScaling {
+            smearing: Some(factor),
+            ..scaling
+        };
+        let truth = f64::exp(mean + 0.5 * deviation * deviation);
+        assert!((smeared.predict(predicted) - truth).abs() < 1e-3 * truth);
+        assert!((smeared.invert(predicted) - f64::exp(mean)).abs() < 1e-12);
+        // Of a target that was nowhere negative no prediction is, however far out.
+        for shift in [0.0, 1.0] {
+            let tangent_below = Some(1.0 - shift);
+            let curve = Curve::Log {
+                shift,
+                tangent_below,
+            };
+            let scaling = TargetScaling {
+                curve,
+                ..TargetScaling::default()
+            };
+            assert!(scaling.predict(-50.0) >= 0.0 && scaling.invert(-50.0) < 0.0);
+            assert_eq!(scaling.predict(1.5), scaling.invert(1.5));
+        }
+        let plain = TargetScaling::default();
+        assert_eq!(plain.smear([(1.0, 2.0, 1.0)].into_iter()), None);
     }
 
     #[test]

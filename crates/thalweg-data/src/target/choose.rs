@@ -10,7 +10,7 @@ use thalweg_core::dataset::Targets;
 use crate::error::{Error, Note, Result, quote, quote_list};
 use crate::reading::{ReadAs, Reading};
 use crate::stray::{StrayCells, spelled_numbers};
-use crate::table::{Column, ColumnData, Table, TextColumn, number_text, truth};
+use crate::table::{Column, ColumnData, Table, TextColumn, number_text, truth, truth_word};
 
 /// Names that mark a column as the target when no target is given.
 const TARGET_NAMES: [&str; 4] = ["target", "label", "class", "y"];
@@ -57,6 +57,7 @@ impl Target {
             task,
             classes: Vec::new(),
             quantiles: Vec::new(),
+            labels: Vec::new(),
         };
         match (task, columns.as_slice()) {
             (Task::Binary | Task::Multiclass, [column]) => {
@@ -71,6 +72,7 @@ impl Target {
                 )
                 .remedy("set `data.target.task` to multilabel or regression"));
             }
+            (Task::Multilabel, _) => target.labels = spelled_labels(&columns),
             _ => {}
         }
         if let ([column], false) = (columns.as_slice(), target.classes.is_empty()) {
@@ -90,6 +92,19 @@ impl Target {
             ),
         };
         notes.push(Note::info(format!("task: {task}{classes}")));
+        if let (Task::Multilabel, Targets::Values { width, values }) = (task, &targets) {
+            notes.extend(target.columns.iter().enumerate().filter_map(|(j, name)| {
+                let column = values.iter().skip(j).step_by(*width);
+                let mut known = column.filter(|value| !value.is_nan());
+                let first = known.next()?;
+                known.all(|value| value == first).then(|| {
+                    let name = quote(name);
+                    Note::warning(format!(
+                        "label {name} is the same in all rows: it has no AUC"
+                    ))
+                })
+            }));
+        }
         if let Targets::Values { values, .. } = &targets {
             let missing = values.iter().filter(|value| value.is_nan()).count();
             notes.extend((missing > 0).then(|| {
@@ -163,10 +178,11 @@ pub(crate) fn target_names(
 
 fn infer(table: &Table, columns: &[&Column], notes: &mut Vec<Note>) -> Result<Task> {
     let [column] = columns else {
-        if table.roles.classes == Some(false) || !columns.iter().all(is_label) {
+        // Also of fractions, as one-hot arrays are.
+        if !columns.iter().all(is_label) {
             return Ok(Task::Regression);
         }
-        if table.roles.classes.is_none() {
+        if table.roles.classes != Some(true) {
             let names = quote_list(columns.iter().map(|column| column.name.as_str()));
             notes.push(Note::info(format!(
                 "the targets {names} hold 0 and 1, or words for false and true, alone: each is a label \
@@ -220,6 +236,37 @@ fn is_label(column: &&Column) -> bool {
         }
         ColumnData::Text(text) => is_of_truths(text),
         ColumnData::Block(_) | ColumnData::Time(_) => false,
+    }
+}
+
+/// How each column spells false and true; nothing if all hold 0 and 1.
+fn spelled_labels(columns: &[&Column]) -> Vec<[String; 2]> {
+    let words = |column: &&Column| {
+        let ColumnData::Text(text) = &column.data else {
+            return None;
+        };
+        let mut rows = vec![0; text.levels.len()];
+        for code in &text.codes {
+            if let Some(rows) = rows.get_mut(*code as usize) {
+                *rows += 1;
+            }
+        }
+        let spelled = |truth: bool| {
+            let levels = text.levels.iter().zip(&rows);
+            let same = levels.filter(|(level, _)| truth_word(level) == Some(truth));
+            same.max_by_key(|(_, rows)| **rows)
+                .map(|(level, _)| level.clone())
+        };
+        Some([spelled(false)?, spelled(true)?])
+    };
+    let all: Vec<_> = columns.iter().map(words).collect();
+    let numbers = || ["0", "1"].map(str::to_owned);
+    match all.iter().any(Option::is_some) {
+        true => all
+            .into_iter()
+            .map(|words| words.unwrap_or_else(numbers))
+            .collect(),
+        false => Vec::new(),
     }
 }
 

@@ -89,6 +89,9 @@ pub struct Target {
     /// The quantiles that are predicted of every number, ascending; empty if it is one value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quantiles: Vec<f64>,
+    /// How the file spells false and true, of each label; empty if all are 0 and 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<[String; 2]>,
 }
 
 impl Target {
@@ -132,6 +135,14 @@ impl Target {
                 Ok(Targets::Values { width, values })
             }
         }
+    }
+
+    /// How the file spells a label.
+    pub fn label(&self, index: usize, holds: bool) -> &str {
+        let holds = usize::from(holds);
+        self.labels
+            .get(index)
+            .map_or(["0", "1"][holds], |words| &words[holds])
     }
 
     /// Outputs for each number to predict.

@@ -556,6 +556,17 @@ pub const OWN: &[Own] = &[
         "true",
     )
     .excludes(&["--no-validation"]),
+    switch(
+        "smearing",
+        Flag::new(
+            "--smearing",
+            "Training",
+            "Predict means of targets that are learned as logarithms, and not medians: times a factor that the \
+             validation rows give (Duan 1983)",
+        ),
+        "true",
+    )
+    .of_model(),
     own(
         "interval",
         Flag::new(

@@ -9,7 +9,7 @@ use thalweg_data::Task;
 use super::columns::{Cell, Place, shortened};
 use super::judged::Judged;
 use crate::error::Result;
-use crate::scores::to_user_units;
+use crate::scores::as_predicted;
 
 /// Columns that are looked at and shown.
 const COLUMNS: usize = 24;
@@ -128,7 +128,7 @@ fn means_with(
     let values = Values::F64(values);
     let mut predictions = engine.predict(&Features { width, values })?;
     if judged.preprocessing.task() == Task::Regression {
-        to_user_units(judged.preprocessing, &mut predictions);
+        as_predicted(judged.preprocessing, &mut predictions);
     }
     let mean = |output| {
         let values = predictions.iter().skip(output).step_by(judged.outputs);

@@ -8,7 +8,7 @@ use thalweg_core::metrics::{Answers, Decision};
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::Result;
-use crate::scores::{medians, to_user_units, without_quantiles};
+use crate::scores::{as_predicted, medians, to_user_units, without_quantiles};
 
 /// See the module's text. Numbers are in the units of the file.
 pub(super) struct Judged<'a> {
@@ -54,7 +54,7 @@ impl<'a> Judged<'a> {
             }
         };
         if is_regression {
-            to_user_units(preprocessing, &mut predictions);
+            as_predicted(preprocessing, &mut predictions);
             predictions = medians(preprocessing, predictions);
         }
         let rows = dataset.features.rows();

@@ -6,7 +6,7 @@ use thalweg_data::Task;
 
 use super::{Description, Model};
 use crate::error::{Result, running};
-use crate::scores::to_user_units;
+use crate::scores::as_predicted;
 use crate::threads::threads_or_all;
 
 impl Model {
@@ -129,7 +129,7 @@ impl Model {
     pub(crate) fn to_user_units(&self, predictions: &mut [f64]) {
         let preprocessing = &self.description.preprocessing;
         if preprocessing.task() == Task::Regression {
-            to_user_units(preprocessing, predictions);
+            as_predicted(preprocessing, predictions);
         }
     }
 

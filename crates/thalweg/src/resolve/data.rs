@@ -58,9 +58,10 @@ fn check_column_of_parts(request: &Request, data: &DataConfig) -> Result<()> {
     let sets = |path: &&str| request.get(path).and_then(|value| value.as_f64()) > Some(0.0);
     match paths.into_iter().find(sets) {
         Some(path) => {
-            let found = format!("beside `data.split.by` {}", quote(name));
+            let found = format!("beside the column {}, which names the parts", quote(name));
             let error = Error::invalid(format!("`{path}`"), found, "one of them");
-            Err(error.remedy(format!("leave out `{path}`")).at(path).into())
+            let remedy = format!("leave out `{path}` or `data.split.by`");
+            Err(error.remedy(remedy).at(path).into())
         }
         None => Ok(()),
     }
@@ -136,9 +137,8 @@ fn check_fractions(data: &DataConfig) -> Result<()> {
         }
     }
     if test + validation >= 1.0 {
-        let found = format!("{} together", test + validation);
-        let subject = format!("`{}` and `{}`", paths[0], paths[1]);
-        let error = Error::invalid(subject, found, "less than 1");
+        let expected = format!("less than 1 together with `{}` {validation}", paths[1]);
+        let error = Error::invalid(format!("`{}`", paths[0]), test.to_string(), expected);
         return Err(error.remedy("leave rows to train on").into());
     }
     Ok(())

@@ -64,7 +64,7 @@ pub fn assign(
     let theirs: Vec<String> = (file.tensors.iter())
         .map(|tensor| renamed(&tensor.name, names))
         .collect();
-    check_names(file, names)?;
+    check_names(file, names, infos)?;
     let mut assigning = Assigning {
         file,
         infos,
@@ -114,32 +114,38 @@ impl Assigning<'_> {
         for index in (0..all.len()).filter(kept).collect::<Vec<_>>() {
             self.found[index] = Some(all[index]);
         }
-        let rest: Vec<&str> = (0..self.file.tensors.len())
-            .filter(|index| !all.contains(index))
-            .map(|index| self.file.tensors[index].name.as_str())
-            .collect();
+        let rest = (0..self.file.tensors.len()).filter(|index| !all.contains(index));
+        self.not_used(&rest.collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// A warning on tensors of the file that are none of the network's.
+    fn not_used(&mut self, rest: &[usize]) {
+        let names = rest
+            .iter()
+            .map(|index| self.file.tensors[*index].name.as_str());
         if !rest.is_empty() {
-            let text = format!(
-                "{}: not used: {}",
-                self.file.path.display(),
-                rest.join(", ")
-            );
+            let names = names.collect::<Vec<_>>().join(", ");
+            let text = format!("{}: not used: {names}", self.file.path.display());
             self.notes.push(Note::warning(text));
         }
-        Ok(())
     }
 
     fn by_layer(&mut self, names: &Names) -> Result<()> {
         let ours = layers(self.infos.iter().map(|info| info.name.as_str()));
         let theirs = layers(self.theirs.iter().map(String::as_str));
-        let all = |layers: &[Layer]| -> Vec<usize> {
-            layers
-                .iter()
-                .flat_map(|layer| layer.members.clone())
-                .collect()
+        // A file may have buffers beside its weights.
+        let has_weights = |layer: &Layer| {
+            let mut members = layer.members.iter();
+            members.any(|index| ["weight", "bias"].contains(&role(&self.theirs[*index])))
         };
+        let is_layer = |layer: &Layer| {
+            has_weights(layer) || ours.iter().any(|own| self.has_roles_of(layer, own))
+        };
+        let (theirs, others): (Vec<_>, Vec<_>) = theirs.into_iter().partition(is_layer);
+        let others: Vec<usize> = others.into_iter().flat_map(|layer| layer.members).collect();
         if ours.len() != theirs.len() {
-            return Err(self.misfit(side_by_side(all(&theirs), all(&ours))));
+            return Err(self.misfit(self.what_is_left(&ours, theirs, &others)));
         }
         let (order, is_last_anew) = self.order(&ours, &theirs, names)?;
         let mut pairs = Vec::new();
@@ -166,7 +172,44 @@ impl Assigning<'_> {
             );
             self.notes.push(Note::info(text));
         }
+        self.not_used(&others);
         Ok(())
+    }
+
+    /// Whether a layer of the file has what one of the network has, whatever the shapes.
+    fn has_roles_of(&self, layer: &Layer, own: &Layer) -> bool {
+        let roles = |mut all: Vec<&'_ str>| {
+            all.sort_unstable();
+            all.join(" ")
+        };
+        let theirs = layer.members.iter().map(|index| role(&self.theirs[*index]));
+        let ours = own
+            .members
+            .iter()
+            .map(|index| role(&self.infos[*index].name));
+        roles(theirs.collect()) == roles(ours.collect())
+    }
+
+    /// Tensors of the network and of the file that have no layer of the same shapes on the other side,
+    /// where these are more on one side.
+    fn what_is_left(
+        &self,
+        ours: &[Layer],
+        mut theirs: Vec<Layer>,
+        others: &[usize],
+    ) -> Vec<(Option<usize>, Option<usize>)> {
+        let mut missing = Vec::new();
+        for layer in ours {
+            let wanted = self.signature_of_ours(layer);
+            let same = |other: &Layer| self.signature_of_theirs(other) == wanted;
+            match theirs.iter().position(same) {
+                Some(at) => drop(theirs.remove(at)),
+                None => missing.extend(layer.members.iter().map(|index| (None, Some(*index)))),
+            }
+        }
+        let left = theirs.iter().flat_map(|layer| layer.members.iter());
+        let left = left.chain(others).map(|index| (Some(*index), None));
+        missing.into_iter().chain(left).collect()
     }
 
     /// The layer of the file for each of the network, and whether the last is of another width.
@@ -329,6 +372,11 @@ impl Assigning<'_> {
         if more > 0 {
             found.push_str(&format!(" and {more} more"));
         }
+        if let [first, ..] = self.file.left_out.as_slice() {
+            found.push_str(&format!(
+                ", beside tensors of whole numbers such as {first}"
+            ));
+        }
         let place = self.file.path.display().to_string();
         let error = Error::invalid(place, found, "the tensors of the network");
         let remedy = match is_transposed {
@@ -415,14 +463,6 @@ fn layers<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Layer> {
     all
 }
 
-/// Each with each, and what is left of the longer list.
-fn side_by_side(theirs: Vec<usize>, ours: Vec<usize>) -> Vec<(Option<usize>, Option<usize>)> {
-    let count = theirs.len().max(ours.len());
-    (0..count)
-        .map(|i| (theirs.get(i).copied(), ours.get(i).copied()))
-        .collect()
-}
-
 /// A name as a mapping has it: of a whole tensor, or of its layer.
 fn renamed(name: &str, names: &Names) -> String {
     let found = names.iter().find_map(|(theirs, ours)| {
@@ -432,9 +472,25 @@ fn renamed(name: &str, names: &Names) -> String {
     found.unwrap_or_else(|| name.to_owned())
 }
 
-/// Every name of the mapping has to be there.
-fn check_names(file: &TensorFile, names: &Names) -> Result<()> {
+/// Every name of the mapping has to be there, on either side.
+fn check_names(file: &TensorFile, names: &Names, infos: &[ParameterInfo]) -> Result<()> {
+    let refuse = |found: &str, expected: String| {
+        let error = Error::invalid("`weight_names`", format!("`{found}`"), expected);
+        Err(error.at("weight_names").into())
+    };
     for name in names {
+        let is_ours = |info: &ParameterInfo| {
+            let rest = info.name.strip_prefix(name.1.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if !infos.iter().any(is_ours) {
+            let all = layers(infos.iter().map(|info| info.name.as_str()));
+            let all: Vec<String> = all.into_iter().map(|layer| layer.name).collect();
+            return refuse(
+                &name.1,
+                format!("layers of the network: {}", all.join(", ")),
+            );
+        }
         let is_there = |tensor: &Tensor| {
             renamed(&tensor.name, &vec![name.clone()]) != tensor.name || name.0 == name.1
         };
@@ -445,8 +501,7 @@ fn check_names(file: &TensorFile, names: &Names) -> Result<()> {
                 .map(|tensor| tensor.name.as_str())
                 .collect();
             let expected = format!("names of {}: {}", file.path.display(), all.join(", "));
-            let error = Error::invalid("`weight_names`", format!("`{}`", name.0), expected);
-            return Err(error.at("weight_names").into());
+            return refuse(&name.0, expected);
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use thalweg_core::memory;
 use thalweg_core::model_file::{ModelFile, Tensor};
 
 use crate::error::{Result, input};
+use crate::format;
 use crate::model::path_of;
 
 /// What a file of weights holds, whatever program wrote it.
@@ -18,6 +19,8 @@ pub struct TensorFile {
     pub path: PathBuf,
     /// Its tensors of numbers, in the order of their names, in which 10 comes after 9.
     pub tensors: Vec<Tensor>,
+    /// Tensors of whole numbers, which are none of a network's: name, type and shape.
+    pub left_out: Vec<String>,
     /// Whether it is one of our models whose weights were changed after it was written.
     pub is_changed: bool,
 }
@@ -47,7 +50,7 @@ impl TensorFile {
         };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(refuse)?;
         let ours = (header.metadata().as_ref()).and_then(|metadata| metadata.get("thalweg"));
-        let whole = ours.map(|_| ModelFile::from_bytes(&bytes));
+        let whole = ours.map(|_| ModelFile::from_bytes(&bytes, format::NEWEST));
         if let Some(Err(error @ Error::Unsupported(_))) = &whole {
             return Err(input(format!("{name}: {error}")));
         }
@@ -57,21 +60,24 @@ impl TensorFile {
             return Err(error.remedy("finish the run by `options.resume`").into());
         }
         let file = SafeTensors::deserialize(&bytes).map_err(refuse)?;
-        let mut tensors = Vec::new();
+        let (mut tensors, mut left_out) = (Vec::new(), Vec::new());
         for (name, view) in file.tensors() {
-            if let Some(values) = values(&view)? {
-                let shape = view.shape().to_vec();
-                tensors.push(Tensor {
+            let shape = view.shape().to_vec();
+            match values(&view)? {
+                Some(values) => tensors.push(Tensor {
                     name,
                     shape,
                     values,
-                });
+                }),
+                None => left_out.push(format!("{name} {shape:?} of type {:?}", view.dtype())),
             }
         }
+        left_out.sort_unstable();
         tensors.sort_by_cached_key(|tensor| natural(&tensor.name));
         Ok(Self {
             path,
             tensors,
+            left_out,
             is_changed: matches!(whole, Some(Err(_))),
         })
     }

@@ -3,7 +3,9 @@
 Run it after a generation was added: python3 expected.py
 """
 
+import bisect
 import csv
+import datetime
 import json
 import math
 import pathlib
@@ -26,16 +28,64 @@ def read(path):
     return tensors, metadata
 
 
+def scaled(number, column):
+    """A number, None where it is missing, as the network sees it."""
+    assert not column.get("clip")
+    value = column["fill"] if number is None else number
+    if "curve" in column:
+        value = curved(value, column["curve"])
+    values = [(value - column["center"]) * column["scale"]]
+    return values + ([float(number is None)] if column.get("indicator") else [])
+
+
+def curved(x, curve):
+    """What an increasing curve makes of an input."""
+    assert curve["kind"] == "quantile"
+    return interpolate(curve["values"], curve["scores"], x)
+
+
+def interpolate(xs, ys, x):
+    """Linear between points, and beyond them with the slope from the first to the last."""
+    at = bisect.bisect_right(xs, x)
+    if 0 < at < len(xs):
+        slope = (ys[at] - ys[at - 1]) / (xs[at] - xs[at - 1])
+        return ys[at - 1] + (x - xs[at - 1]) * slope
+    slope = (ys[-1] - ys[0]) / (xs[-1] - xs[0])
+    end = 0 if at == 0 else -1
+    return ys[end] + (x - xs[end]) * slope
+
+
+def read_number(cell):
+    return float(cell.replace("$", "").replace(",", "")) if cell else None
+
+
+def dates(cell, column):
+    """Days since 1970, and circles of the week, the year and the day."""
+    date = datetime.date.fromisoformat(cell)
+    values = scaled((date - datetime.date(1970, 1, 1)).days, column["days"])
+    first, following = (datetime.date(date.year + more, 1, 1) for more in (0, 1))
+    positions = {
+        "week": (date.weekday() / 7, 3),
+        "year": ((date - first).days / (following - first).days, 2),
+        "day": (0.0, 2),
+    }
+    for name, (position, waves) in positions.items():
+        if column.get(name):
+            for k in range(1, waves + 1):
+                angle = 2 * math.pi * k * position
+                values += [math.sin(angle), math.cos(angle)]
+    return values
+
+
 def inputs(row, preprocessing):
     """A row of the file as the network sees it."""
     values = []
     for column in preprocessing["inputs"]:
         cell = row[column["name"]]
         if column["kind"] == "numeric":
-            number = float(cell) if cell else column["fill"]
-            values.append((number - column["center"]) * column["scale"])
-            if column.get("indicator"):
-                values.append(0.0 if cell else 1.0)
+            values += scaled(read_number(cell), column)
+        elif column["kind"] == "date":
+            values += dates(cell, column)
         else:
             levels = column["levels"]
             known = levels.index(cell) if cell in levels else None
@@ -47,8 +97,75 @@ def inputs(row, preprocessing):
     return values
 
 
-def predict(values, tensors, metadata):
-    """The outputs of the network through the link of its loss, in the units of the file."""
+def uncurved(t, curve):
+    """The target that a curve takes to t."""
+    kind = curve.get("kind", "identity")
+    if kind == "bent":
+        r = (t - curve["center"]) / curve["scale"]
+        if abs(r) > 3.0:
+            r = math.copysign(3.0 + math.expm1(abs(r) - 3.0), r)
+        return curve["center"] + curve["scale"] * r
+    if kind == "quantile":
+        return interpolate(curve["scores"], curve["values"], t)
+    assert kind == "identity", kind
+    return t
+
+
+def in_units(z, scaling):
+    """What is predicted: the tangent of a logarithm is for targets alone."""
+    curve, t = scaling.get("curve", {}), z * scaling["deviation"] + scaling["mean"]
+    least, most = scaling.get("range", (-math.inf, math.inf))
+    if curve.get("kind") != "log":
+        y = uncurved(t, curve)
+    else:
+        shift = curve["shift"]
+        y = math.expm1(t) if shift == 1.0 else math.exp(t) - shift
+        if "smearing" in scaling:
+            y = scaling["smearing"] * (y + shift) - shift
+        y = max(y, 0.0) if "tangent_below" in curve else y
+    return min(max(y, least), most)
+
+
+def each(preprocessing):
+    """Outputs for each number to predict."""
+    return max(1, len(preprocessing["target"].get("quantiles", [])))
+
+
+def answers(outputs, metadata):
+    """What a line of predictions holds: outputs are those of the network, through its link."""
+    preprocessing, decision = metadata["preprocessing"], metadata.get("decision", "likeliest")
+    target = preprocessing["target"]
+    if target["task"] == "regression":
+        line, count, tail = [], each(preprocessing), 0.0
+        quantiles, interval = target.get("quantiles", []), metadata.get("interval")
+
+        def nearest(share):
+            return min(range(count), key=lambda i: abs(quantiles[i] - share)) if quantiles else 0
+
+        for index, scaling in enumerate(preprocessing["target_scaling"]):
+            own = outputs[index * count : (index + 1) * count]
+            if interval is None:
+                line += [in_units(z, scaling) for z in own]
+                continue
+            tail, margin, middle = 0.5 * (1 - interval["coverage"]), interval["margins"][index], own[nearest(0.5)]
+            bounds = own[nearest(tail)] - margin, own[nearest(1 - tail)] + margin
+            ends = min(bounds[0], middle), max(bounds[1], middle)
+            line += [in_units(z, scaling) for z in (middle, *ends)]
+        return line
+    thresholds = decision["thresholds"] if "thresholds" in decision else [0.5] * len(outputs)
+    holds = [int(p >= threshold) for p, threshold in zip(outputs, thresholds)]
+    if target["task"] == "multilabel":
+        words = target.get("labels") or [["0", "1"]] * len(outputs)
+        return [pair[index] for pair, index in zip(words, holds)]
+    if len(outputs) == 1:
+        return [target["classes"][holds[0]]]
+    weights = decision["weights"] if "weights" in decision else [1.0] * len(outputs)
+    scores = [weight * p for weight, p in zip(weights, outputs)]
+    return [target["classes"][scores.index(max(scores))]]
+
+
+def network_outputs(values, tensors, metadata):
+    """The outputs of the network through the link of its loss."""
     network, preprocessing = metadata["network"], metadata["preprocessing"]
     for index, layer in enumerate(network["layers"]):
         if layer["name"] == "embedding":
@@ -70,12 +187,23 @@ def predict(values, tensors, metadata):
         values = [activation(z) for z in sums]
     loss = network["loss"]["name"]
     if loss == "mse":
-        scaling = preprocessing["target_scaling"]
-        return [z * s["deviation"] + s["mean"] for z, s in zip(values, scaling)]
+        return values
+    if loss == "quantile":
+        count = each(preprocessing)
+        return [z for first in range(0, len(values), count) for z in sorted(values[first : first + count])]
     if loss == "logistic":
         return [1.0 / (1.0 + math.exp(-z)) for z in values]
     total = math.fsum(math.exp(z) for z in values)
     return [math.exp(z) / total for z in values]
+
+
+def predict(outputs, metadata):
+    """Numbers in the units of the file, or probabilities."""
+    preprocessing = metadata["preprocessing"]
+    if preprocessing["target"]["task"] != "regression":
+        return outputs
+    scaling, count = preprocessing["target_scaling"], each(preprocessing)
+    return [in_units(z, scaling[index // count]) for index, z in enumerate(outputs)]
 
 
 def main():
@@ -87,7 +215,12 @@ def main():
         for path in sorted(generation.glob("*.safetensors")):
             tensors, metadata = read(path)
             seen = [inputs(row, metadata["preprocessing"]) for row in rows]
-            of["models"][path.stem] = [x for row in seen for x in predict(row, tensors, metadata)]
+            outputs = [network_outputs(values, tensors, metadata) for values in seen]
+            of["models"][path.stem] = {
+                "format": metadata["format"],
+                "values": [x for row in outputs for x in predict(row, metadata)],
+                "answers": [answers(row, metadata) for row in outputs],
+            }
         tensors, metadata = read(generation / "run" / "checkpoint.safetensors")
         of["checkpoint"] = {
             "epoch": metadata["epoch"],

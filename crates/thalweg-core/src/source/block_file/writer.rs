@@ -37,7 +37,8 @@ impl<W: Write + Seek> BlockWriter<W> {
         })
     }
 
-    /// Appends the rows of a batch.
+    /// Appends the rows of a batch, without those of weight 0, which are as good as absent: no batch,
+    /// no statistic of a batch and no split is to count them.
     ///
     /// # Errors
     /// If they are not as the layout says, or writing fails.
@@ -65,7 +66,8 @@ impl<W: Write + Seek> BlockWriter<W> {
             TargetsRef::Classes(_) => 1,
         };
         check_shape(batch, width, outputs)?;
-        for row in batch.rows.iter() {
+        let counts = |row: &usize| batch.weights.is_none_or(|weights| weights[*row] != 0.0);
+        for row in batch.rows.iter().filter(counts) {
             let block = &mut self.block;
             let values = row * width..(row + 1) * width;
             match batch.features.values {

@@ -11,6 +11,7 @@ fn target(classes: &[&str]) -> Target {
         },
         classes: classes.iter().map(|class| (*class).to_owned()).collect(),
         quantiles: Vec::new(),
+        labels: Vec::new(),
     }
 }
 
