@@ -263,14 +263,15 @@ impl Engine for Averaged {
     }
 
     fn parameters(&self) -> Vec<ParameterInfo> {
-        let named = |(member, engine): (usize, &Box<dyn Engine>)| {
-            let all = engine.parameters().into_iter();
+        let named = |(member, all): (usize, Vec<ParameterInfo>)| {
+            let all = all.into_iter();
             all.map(move |info| ParameterInfo {
                 name: format!("{}{}", prefix(member), info.name),
                 ..info
             })
         };
-        self.members.iter().enumerate().flat_map(named).collect()
+        let each = self.members.iter().map(|member| member.parameters());
+        each.enumerate().flat_map(named).collect()
     }
 
     fn save(&self) -> Result<State> {

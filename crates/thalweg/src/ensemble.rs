@@ -240,10 +240,9 @@ impl Shared<'_> {
             return Ok(None);
         }
         let place = self.folder.map(|folder| place(folder, number));
-        if let Some(done) = place.as_ref().map(|place| self.finished(place)) {
-            if let Some(done) = done? {
-                return Ok(Some(done));
-            }
+        let finished = place.as_ref().map(|place| self.finished(place));
+        if let Some(done) = finished.transpose()?.flatten() {
+            return Ok(Some(done));
         }
         let options = Options {
             output: (place.as_ref()).map_or(Output::None, |place| Output::Folder(place.path())),
