@@ -127,9 +127,12 @@ function runPage() {
   const best = part && tiles(end[part], inspection?.intervals, constant);
   main.append(...alerts(), ...(best ? [best] : []));
   if (part) {
-    const metric = ["accuracy", "r2", "auc"].find((m) => isNumber(end[part][m])) || metricsOf(end[part])[0]?.[0];
+    const own = metricsOf(end[part]).map(([name]) => name);
+    const first = ["accuracy", "r2", "auc", "rmse", "f1", "mae"].filter((name) => own.includes(name));
+    // As many as stand beside the table.
+    const drawn = (first.length ? first : own).slice(0, own.length > 5 ? 2 : 1);
     section("scores", "Scores", null, grid(
-      metric && card(5, `${metricName(metric)}, beside the baselines`, null, scoreDots(end, inspection?.intervals, metric)),
+      el("div", { class: "stack w5" }, drawn.map((name) => card(12, `${metricName(name)}, beside the baselines`, null, scoreDots(end, inspection?.intervals, name)))),
       card(7, null, null, scoresTable(end, inspection?.intervals))));
   }
   const facts = [["Epochs", end ? whole(end.epochs) : "–"], ["Best epoch", end?.best_epoch ? whole(end.best_epoch) : "–"], ["Stopped by", (end?.stopped_by || "–").replaceAll("_", " ")], ["Seconds", num(end?.seconds)], ["Threads", start.threads], ["Instructions", start.cpu], ...(end?.refit ? [["Refitted on", count(end.refit, "row")]] : []), ["Inputs", whole(start.inputs)], ["Outputs", whole(start.outputs)]];
@@ -200,7 +203,7 @@ function crossValidationPage() {
   const sum = confusion?.matrix.map((row) => row.reduce((a, b) => a + b, 0));
   section("predictions", "Predictions", "Of each row by a model that has not seen it.", grid(
     points && card(8, "Predicted and true", `${points.length < result.rows ? `${whole(points.length)} of the rows. ` : ""}On the line, predictions are right.`, cloud({ label: "Predicted over true values, out of fold", points: points.map(([, t, p]) => [t, p]), xTitle: "true", yTitle: "predicted", tipText: (k) => `row ${whole(points[k][0])}\ntrue ${num(points[k][1], 5)}\npredicted ${num(points[k][2], 5)}` })),
-    confusion && card(8, "Confusion matrix", "Shades are shares of a true class.", heat({ label: `Confusion matrix out of fold, ${count(confusion.classes.length, "class", "classes")}`, rows: confusion.classes, columns: confusion.classes, rowTitle: "true", columnTitle: "predicted", shade: (i, j) => (sum[i] > 0 ? confusion.matrix[i][j] / sum[i] : 0), text: (i, j) => (confusion.matrix[i][j] > 0 ? whole(confusion.matrix[i][j]) : ""), tipText: (i, j) => `true ${confusion.classes[i]}, predicted ${confusion.classes[j]}\n${whole(confusion.matrix[i][j])} of ${whole(sum[i])}` }))));
+    confusion && card(6, "Confusion matrix", "Shades are shares of a true class.", heat({ label: `Confusion matrix out of fold, ${count(confusion.classes.length, "class", "classes")}`, rows: confusion.classes, columns: confusion.classes, rowTitle: "true", columnTitle: "predicted", shade: (i, j) => (sum[i] > 0 ? confusion.matrix[i][j] / sum[i] : 0), text: (i, j) => (confusion.matrix[i][j] > 0 ? whole(confusion.matrix[i][j]) : ""), tipText: (i, j) => `true ${confusion.classes[i]}, predicted ${confusion.classes[j]}\n${whole(confusion.matrix[i][j])} of ${whole(sum[i])}` }))));
   choicesSection(reasons, config);
   return top;
 }
