@@ -4,6 +4,8 @@ use std::io::{self, Read};
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
+use crate::error::CutCharacter;
+
 /// The encoding of a file that begins as text in UTF-16 does; `None` for anything else.
 pub fn utf16(head: &[u8]) -> Option<&'static Encoding> {
     match head {
@@ -51,8 +53,7 @@ impl<R: Read> Read for Whole<R> {
         let count = self.inner.read(buffer)?;
         self.is_odd ^= count % 2 == 1;
         if count == 0 && self.is_odd && !buffer.is_empty() {
-            let message = "text in UTF-16 ends inside a character; fetch the whole file again";
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+            return Err(io::Error::other(CutCharacter));
         }
         Ok(count)
     }

@@ -158,6 +158,11 @@ impl Error {
         use std::io::ErrorKind::{
             FileTooLarge, InvalidData, InvalidInput, UnexpectedEof, Unsupported,
         };
+        if source.get_ref().is_some_and(|inner| inner.is::<CutCharacter>()) {
+            let location = Location::file(file);
+            let error = Self::invalid(location, source.to_string(), "a complete file");
+            return error.remedy("fetch or write the file again");
+        }
         if matches!(source.kind(), FileTooLarge | Unsupported) {
             let error = Self::invalid(Location::file(file), source.to_string(), "a file of data");
             return error.remedy("decompress the file yourself if it is right");
@@ -219,6 +224,11 @@ const MAX_NAMES: usize = 10;
 pub fn quote(text: &str) -> String {
     format!("\"{}\"", escape(text, MAX_TEXT))
 }
+
+/// What is wrong with the end of a text.
+#[derive(Debug, thiserror::Error)]
+#[error("text in UTF-16 that ends inside a character")]
+pub(crate) struct CutCharacter;
 
 /// Some of `names`, quoted and separated by commas: `"a", "b" and 7 more`.
 pub fn quote_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
