@@ -158,7 +158,10 @@ impl Error {
         use std::io::ErrorKind::{
             FileTooLarge, InvalidData, InvalidInput, UnexpectedEof, Unsupported,
         };
-        if source.get_ref().is_some_and(|inner| inner.is::<CutCharacter>()) {
+        if source
+            .get_ref()
+            .is_some_and(|inner| inner.is::<CutCharacter>())
+        {
             let location = Location::file(file);
             let error = Self::invalid(location, source.to_string(), "a complete file");
             return error.remedy("fetch or write the file again");
