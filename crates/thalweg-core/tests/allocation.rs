@@ -280,6 +280,7 @@ fn every_layer() {
         )
     };
     let wrapped = |name, inner| Choice::new(name).with("layer", Setting::Choice(inner));
+    let numbers = |name: &str| Choice::new(name).with("columns", Setting::Integers(vec![0, 4]));
     let body = vec![
         conv(1),
         Choice::new("batch_norm"),
@@ -296,6 +297,13 @@ fn every_layer() {
         Choice::new("dropout"),
         Choice::new("flatten"),
         wrapped("spectral_norm", layer("dense", &[("units", 9)])),
+        numbers("piecewise_linear")
+            .with("counts", Setting::Integers(vec![2, 1]))
+            .with("edges", Setting::Numbers(vec![-0.5, 0.1, 0.7, -1.0, 1.0])),
+        numbers("periodic"),
+        layer("scale", &[]),
+        layer("parametric", &[]).with("activation", Setting::Text("silu".into())),
+        layer("dense", &[("units", 9)]),
         Choice::new("layer_norm"),
         layer("unflatten", &[("channels", 3), ("height", 3), ("width", 1)]),
         Choice::new("global_average_pool"),

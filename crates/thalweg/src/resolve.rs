@@ -146,6 +146,7 @@ pub(crate) fn config(
     loss(request, &mut config, is_new, rows, &mut reasons)?;
     let mut notes = training(request, &mut config, &facts, &mut reasons)?;
     let network = &mut config.network;
+    notes.extend(network::note_on_numbers(request, network));
     let is_image = |image: [usize; 3]| image.iter().product::<usize>() == network.inputs;
     if !config.training.augment.is_empty() && !network.image.is_some_and(is_image) {
         network.image = preprocessing.image()?;

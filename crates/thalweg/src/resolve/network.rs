@@ -7,7 +7,7 @@ use thalweg_core::error::Error;
 use thalweg_core::layers::{self, LAYERS};
 use thalweg_core::registry::{AUTO, AnyRegistry, Choice, Setting};
 use thalweg_core::spec::NetworkSpec;
-use thalweg_data::Preprocessing;
+use thalweg_data::{Note, Preprocessing};
 
 use crate::config::Config;
 use crate::error::Result;
@@ -39,6 +39,7 @@ pub fn apply(
         None => {
             shape(network, request, outputs)?;
             embed(network, &codes);
+            check_numbers(request, network)?;
             numbers::fill_all(network, rows)?;
         }
     }
@@ -159,6 +160,26 @@ fn of_data(layer: Choice, before: &[Choice], rows: &RunRows) -> thalweg_core::Re
 /// Whether a layer stands in front of the hidden layers: an embedding, or a scale.
 fn is_front(layer: &Choice) -> bool {
     layer.name == EMBEDDING || layer.name == SCALE || numbers::embeds(layer)
+}
+
+/// Refuses settings of an embedding of numbers where there is none.
+fn check_numbers(request: &Request, network: &NetworkSpec) -> Result<()> {
+    if !request.has_settings("embed_numbers") || network.layers.iter().any(numbers::embeds) {
+        return Ok(());
+    }
+    let found = "embed_numbers.… for a network that embeds no numbers";
+    let error = Error::invalid("`setting`", found, "one that does");
+    Err(error
+        .remedy("give `mlp.embed_numbers` too, or leave it out")
+        .into())
+}
+
+/// A note where numbers were to be embedded and there are none.
+pub fn note_on_numbers(request: &Request, network: &NetworkSpec) -> Option<Note> {
+    let is_wanted = (request.choice("mlp.embed_numbers")).is_some_and(|choice| choice.name != NONE);
+    (is_wanted && !network.layers.iter().any(numbers::embeds)).then(|| {
+        Note::warning("no numbers are embedded: no input is a number of more than two values, and pixels are none")
+    })
 }
 
 /// The layers in front as the request changes them.
