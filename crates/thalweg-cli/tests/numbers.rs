@@ -60,10 +60,7 @@ fn numbers_are_embedded_on_quantiles_of_the_training_rows_and_the_config_reruns(
     );
     place.train("waves.csv --continue a --epochs 1 --out c");
     let info = place.succeed("info a").stdout;
-    assert!(
-        info.contains("piecewise_linear(") && info.contains("more]"),
-        "{info}"
-    );
+    assert!(info.contains("piecewise_linear("), "{info}");
     place.succeed("predict a waves.csv");
     let text = place.text("waves.csv");
     let wider = |(row, line): (usize, &str)| match row {
@@ -119,7 +116,7 @@ fn a_network_file_leaves_columns_and_edges_to_the_data() {
     );
     let message = place.refused("train waves.csv --drop city --network net.toml");
     assert!(
-        message.contains("net.toml: line 4: layer 2 (piecewise_linear): found it behind dense, expected it as the first layer"),
+        message.contains("net.toml: line 4: layer 2 (piecewise_linear): layer: found it behind dense, expected it as the first layer"),
         "{message}"
     );
     place.write("net.toml", format!("{numbers}{rest}"));

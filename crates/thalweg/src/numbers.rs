@@ -84,7 +84,7 @@ pub fn fill(
         _ => {
             let found = format!("it behind {}", before[before.len() - 1].name);
             let expected = "it as the first layer, or right behind an embedding of categories";
-            let error = Error::invalid(layer.name.clone(), found, expected);
+            let error = Error::invalid("layer", found, expected);
             return Err(error.remedy("write `columns` into it, or move it"));
         }
     };

@@ -237,11 +237,7 @@ pub const OWN: &[Own] = &[
     .of_model(),
     switch(
         "data.fit.clamp",
-        Flag::new(
-            "--clamp",
-            DATA,
-            "Predict no number below the least or above the largest target of the training rows",
-        ),
+        Flag::new("--clamp", DATA, "Predict no number beyond the training targets"),
         "true",
     )
     .of_model(),
@@ -481,8 +477,7 @@ pub const OWN: &[Own] = &[
         Flag::new(
             "--init-by-data",
             NETWORK,
-            "Scale the first weights of the hidden layers so that their sums have deviation 1 over rows of the data, and \
-             start their biases at such rows",
+            "Start the hidden layers so that their sums have deviation 1 over rows of the data, and zeros at such rows",
         ),
         "true",
     )
@@ -550,8 +545,7 @@ pub const OWN: &[Own] = &[
         Flag::new(
             "--temperature",
             "Training",
-            "After training, divide the logits by the number that gives the validation rows the least cross-entropy, so \
-             that probabilities mean what they say",
+            "Divide the logits by the number of the least cross-entropy of the validation rows, after training",
         ),
         "true",
     )
