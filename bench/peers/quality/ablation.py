@@ -47,12 +47,27 @@ def twice_as_wide(config):
         layer["units"] *= 2
 
 
+def without_dropout(config):
+    without_layer("dropout")(config)
+    config["training"].pop("dropout_schedule", None)
+
+
+def without_temperature(config):
+    config.pop("judging", None)
+
+
 PARTS = {
     "robust scaling": standard_scaling,
+    "embedded numbers": without_layer("piecewise_linear"),
+    "scale layer": without_layer("scale"),
     "SiLU": relu,
-    "the narrow layers (twice as wide)": twice_as_wide,
-    "coslog4": training(schedule={"name": "cosine"}),
-    "β₂ = 0.95": training(optimizer={"beta2": 0.999}),
+    "narrow layers (256-256 for 128-128)": twice_as_wide,
+    "coslog4 (cosine)": training(schedule={"name": "cosine"}),
+    "β₂ = 0.95 (0.999)": training(optimizer={"beta2": 0.999}),
+    "rates of biases and scale": training(rate_factors=None),
+    "falling decay and dropout": training(decay_schedule=None, dropout_schedule=None),
+    "dropout": without_dropout,
+    "temperature": without_temperature,
 }
 
 

@@ -47,7 +47,7 @@ impl Comparison {
             }
             let cpu =
                 |of: fn(&(&Run, &Run)) -> f64| mean(&pairs.iter().map(of).collect::<Vec<_>>());
-            times.push(cpu(|pair| pair.1.cpu) / cpu(|pair| pair.0.cpu));
+            times.push(cpu(|pair| pair.1.seconds()) / cpu(|pair| pair.0.seconds()));
             ratios.push(of_seeds);
         }
         (!ratios.is_empty()).then(|| Self {
@@ -80,8 +80,9 @@ fn standard_error(values: &[f64]) -> f64 {
     }
 }
 
-/// Of an odd number of values the middle one, else the mean of the two.
+/// Of an odd number of values the middle one, else the mean of the two; what is no number is left out.
 pub fn median(mut values: Vec<f64>) -> f64 {
+    values.retain(|value| !value.is_nan());
     values.sort_by(f64::total_cmp);
     let (low, high) = ((values.len().max(1) - 1) / 2, values.len() / 2);
     match values.get(low).zip(values.get(high)) {
@@ -125,6 +126,7 @@ mod tests {
             calibration: None,
             tests: 100,
             cpu,
+            unoptimized: false,
             floor: None,
         }
     }

@@ -70,7 +70,9 @@ pub fn text(runs: &Runs, stores: &[(&str, Store)], ablated: &[(String, Compariso
         .collect();
     text += &table(runs, &classes, &contestants, "mean", |run| run.calibration);
     text += SECONDS;
-    text += &table(runs, &all, &contestants, "median", |run| Some(run.cpu));
+    text += &table(runs, &all, &contestants, "median", |run| {
+        Some(run.seconds())
+    });
     if !ablated.is_empty() {
         text += ABLATION;
         for (part, found) in ablated {
@@ -125,7 +127,8 @@ fn row(our: &str, their: &str, kind: &str, found: &Comparison) -> String {
         names => names.join(", "),
     };
     format!(
-        "| {our} | {their} | {kind} | {mean:+.1} | {low:+.1} to {high:+.1} | {wins} of {tables} | {worse} | {time:.1} |\n"
+        "| {our} | {their} | {kind} | {mean:+.1} | {low:+.1} to {high:+.1} | {wins} of {tables} | {worse} | {} |\n",
+        figure(*time)
     )
 }
 
@@ -175,8 +178,11 @@ fn table(
 
 /// Four digits that mean something.
 fn figure(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    if value == 0.0 {
+        return "0".to_owned();
     }
     let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 8);
     format!("{value:.0$}", digits as usize)
@@ -215,7 +221,7 @@ pub fn picture(runs: &Runs) -> String {
                     .fold(f64::INFINITY, f64::min)
             };
             let seconds =
-                geometric(&|table| runs.mean(name, table, |run| run.cpu).unwrap_or(f64::NAN));
+                geometric(&|table| runs.mean(name, table, Run::seconds).unwrap_or(f64::NAN));
             let relative = geometric(&|table| error(name, table) / best(table));
             panel = panel.points(*name, [(seconds, relative)]);
         }
@@ -238,7 +244,8 @@ both behind one-hot and standardized columns; `boosting` scikit-learn's histogra
 `realmlp-td-s`, `realmlp-td` those of pytabkit as published (two classes: epoch by cross-entropy and no label smoothing, as
 its authors advise where the area under the curve counts).
 Seconds are CPU seconds (user + system) of one thread on a machine that does other work too: those of the whole process
-for Thalweg, reading and writing included, those of `fit` alone for peers.
+for Thalweg, reading and writing included, those of `fit` alone for peers. Seconds of runs by a build without
+optimization are left out (–): they say nothing.
 
 ";
 

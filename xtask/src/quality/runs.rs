@@ -25,11 +25,19 @@ pub struct Run {
     pub tests: usize,
     /// Seconds of user and system time.
     pub cpu: f64,
+    /// Whether it is by a build without optimization, whose seconds say nothing.
+    #[serde(default)]
+    pub unoptimized: bool,
     /// RMSE of the signal itself, where it is known.
     pub floor: Option<f64>,
 }
 
 impl Run {
+    /// CPU seconds; not a number where they say nothing.
+    pub fn seconds(&self) -> f64 {
+        if self.unoptimized { f64::NAN } else { self.cpu }
+    }
+
     /// The error, at least that of half a test row for classes: below it a difference says nothing.
     pub fn floored(&self) -> f64 {
         match self.task.as_str() {
