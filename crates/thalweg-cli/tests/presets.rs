@@ -75,7 +75,6 @@ fn a_single_setting_leaves_the_rest_of_auto() {
     for (flags, from, to) in [
         ("--epochs 7", "epochs = ", "epochs = 7"),
         ("--batch-size 32", "batch_size = ", "batch_size = 32"),
-        ("--scaling standard", "scaling = ", "scaling = \"standard\""),
     ] {
         let ours = config(&place, &format!("--preset auto {flags}"));
         let pairs: Vec<(&str, &str)> = (auto.lines().zip(ours.lines()))
