@@ -90,7 +90,7 @@ fn counts_are_predicted_as_they_are_and_may_not_be_negative() {
     assert!((mean - 6.0).abs() < 0.8, "{mean}");
     place.write("negative.csv", rows(-3));
     let refused = place.refused(&format!("train negative.csv {line} b"));
-    let told = r#"negative.csv:2: column "y": found -3, expected a number ≥ 0"#;
+    let told = r#"negative.csv:2: column "y": found -3, expected numbers ≥ 0"#;
     assert!(refused.contains(told), "{refused}");
 }
 
