@@ -76,7 +76,8 @@ fn by_word(bytes: &[u8], length: usize) -> Option<(u64, usize)> {
     let values = (word << unused) ^ (ONES * u64::from(b'0'));
     let used = u64::MAX << unused;
     // The highest bit of each byte above 9.
-    let others = ((values & 0x7f * ONES) + 0x76 * ONES | values) & 0x80 * ONES & used;
+    let above = (values & (0x7f * ONES)) + 0x76 * ONES;
+    let others = (above | values) & (0x80 * ONES) & used;
     let (digits, point) = if others == 0 {
         (values & used, length)
     } else {

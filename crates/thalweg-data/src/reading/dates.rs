@@ -221,7 +221,7 @@ fn parts(text: &str) -> Option<Parts> {
     let separated = date.contains(['-', '/', '.']) || month_at.is_some();
     let is_year = |word: &str| word.len() == 4 && word.starts_with(|c: char| c.is_ascii_digit());
     let (year_first, year_last) = (is_year(a), is_year(c));
-    let one_year = !(year_first && year_last) && !is_year(b);
+    let one_year = !(is_year(b) || (year_first && year_last));
     // A year of one digit is none: 1.5.2 is a version.
     let has_year = year_first || c.len() > 1;
     (separated && one_year && has_year).then_some(Parts {
