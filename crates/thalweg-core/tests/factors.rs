@@ -294,8 +294,8 @@ fn ntk_by_hand(x: &[f64], y: &[f64], mut w: Vec<f64>, mut b: f64, steps: i32) ->
             );
             m / s.sqrt()
         };
-        for i in 0..n {
-            w[i] -= RATE * (update(i) + LAMBDA * w[i]);
+        for (i, w) in w.iter_mut().enumerate() {
+            *w -= RATE * (update(i) + LAMBDA * *w);
         }
         b -= RATE * update(n);
     }

@@ -62,9 +62,12 @@ pub enum Comparison {
     Classes,
 }
 
+/// Some numbers: which they are, and what they are called.
+pub type Numbers = (fn(f64) -> bool, &'static str);
+
 impl Comparison {
     /// Which numbers an output is compared with, and what these are called; `None`: all finite ones.
-    pub fn domain(self) -> Option<(fn(f64) -> bool, &'static str)> {
+    pub fn domain(self) -> Option<Numbers> {
         match self {
             Self::NonNegative => Some((|y| y >= 0.0, "numbers ≥ 0")),
             Self::LabelsOrBinary => Some((|y| y == 0.0 || y == 1.0, "labels 0 and 1")),

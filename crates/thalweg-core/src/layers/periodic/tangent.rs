@@ -39,9 +39,9 @@ impl Tangent for Periodic {
                 for (i, e_dot) in e_dot.iter_mut().enumerate() {
                     let line = number * self.width + i;
                     *e_dot = along.bias[line];
-                    for m in 0..length {
+                    for (m, h_dot) in h_dot.iter().enumerate() {
                         let at = line * length + m;
-                        *e_dot += along.weight[at] * waves.h[m] + own.weight[at] * h_dot[m];
+                        *e_dot += along.weight[at] * waves.h[m] + own.weight[at] * h_dot;
                     }
                 }
                 if !self.is_pbld {
