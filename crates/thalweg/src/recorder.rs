@@ -228,10 +228,10 @@ impl Observer for Recorder<'_> {
         };
         let mut logged = self.write_steps();
         if let (Ok(()), Some(files)) = (&logged, &mut self.files) {
-            logged = match files.log.write(&[event]) {
-                Ok(line) => Ok(self.inner.logged(line)),
-                Err(error) => Err(error.into()),
-            };
+            match files.log.write(&[event]) {
+                Ok(line) => self.inner.logged(line),
+                Err(error) => logged = Err(error.into()),
+            }
         }
         let mut flow = self.inner.epoch(run, report)?;
         flow = self.recorded(run, flow, logged)?;
