@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use thalweg_bench::workloads::{RowKind, Workload};
 use thalweg_bench::{Data, data};
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
+use thalweg_core::memory::prefer_huge_pages;
 
 use crate::Result;
 use crate::process::{root, target};
@@ -192,12 +193,12 @@ fn numbers<const N: usize, T>(path: &Path, kind: &str, read: fn([u8; N]) -> T) -
         let fits =
             header.contains(&format!("'{kind}'")) && header.contains("'fortran_order': False");
         fits.then(|| {
-            values
-                .as_chunks::<N>()
-                .0
-                .iter()
-                .map(|&bytes| read(bytes))
-                .collect()
+            let values = values.as_chunks::<N>().0;
+            let mut numbers = Vec::with_capacity(values.len());
+            // As rows lie in a run, and as NumPy holds those of the peers.
+            prefer_huge_pages(&mut numbers);
+            numbers.extend(values.iter().map(|&bytes| read(bytes)));
+            numbers
         })
     };
     parse().ok_or_else(|| format!("{}: not a .npy file of {kind}", path.display()))
