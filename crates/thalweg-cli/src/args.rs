@@ -14,7 +14,8 @@ use crate::exit::Result;
 use crate::flags::ReadFlags;
 use crate::learning_curve::LearningCurveArgs;
 use crate::list::ListArgs;
-use crate::parse::{Layout, dtype, layout, threads};
+use crate::pace;
+use crate::parse::{Layout, dtype, layout, size, threads};
 use crate::recipe::{DATA, Recipe};
 
 /// Trains feed-forward networks, from a table or images to a model file.
@@ -141,6 +142,14 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub recipe: Recipe,
 
+    /// The most memory that the process takes, such as 2G; what does not fit is kept on disk [default: what the
+    /// system, its limits and the container leave]
+    #[arg(long, value_name = "SIZE", help_heading = "Run", hide_short_help = true, value_parser = size)]
+    pub memory: Option<u64>,
+    /// Folder of rows that do not fit into memory, kept for other runs [default: within the run folder, until the run
+    /// is over]
+    #[arg(long, value_name = "DIR", help_heading = "Run", hide_short_help = true)]
+    pub cache: Option<PathBuf>,
     /// The run folder [default: runs/NAME-N]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub out: Option<PathBuf>,
@@ -207,6 +216,9 @@ impl TrainArgs {
             inspect: (!self.no_report).then(|| inspect(self.no_rows)),
             importance: self.importance,
             threads: self.recipe.threads,
+            memory: self.memory,
+            cache: self.cache.clone(),
+            ingesting: (!self.quiet).then(pace::watcher),
             ..Options::default()
         }
     }
@@ -372,9 +384,11 @@ pub struct InfoArgs {
 #[derive(Args)]
 #[command(after_help = "\
 Numbers, dates and missing values are written as they were read; an official test part goes to a file of \
-its own beside OUT.
+its own beside OUT. A cache (.cache) holds typed columns in blocks, its rows in a random order: train, \
+predict and evaluate read it in little memory, however large it is.
 
 Examples:
+  thalweg convert clicks.csv clicks.cache --memory 2G
   thalweg convert measures.arff measures.csv
   thalweg convert 'parts/*.csv.gz' all.parquet
   thalweg convert log.jsonl - | head")]
@@ -382,9 +396,18 @@ pub struct ConvertArgs {
     #[arg(value_name = "DATA", help = DATA, long_help = thalweg_data::Source::help())]
     pub data: String,
     /// The file to write; its ending says the format: .csv, .tsv, .jsonl, .parquet, also compressed
-    /// (.csv.gz, .zst, .xz, .bz2); - is CSV on standard output
+    /// (.csv.gz, .zst, .xz, .bz2), or .cache; - is CSV on standard output
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
+    /// A cache: seed of the order of its rows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// A cache: leave rows in the order of DATA
+    #[arg(long, conflicts_with = "seed")]
+    pub no_shuffle: bool,
+    /// A cache: the most memory that making it takes, such as 2G [default: what is free]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
     #[command(flatten)]
     pub read: Reading,
 }

@@ -3,18 +3,28 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use thalweg::budget::room_to_ingest;
 use thalweg::text::count;
+use thalweg_data::ingest::{Ingest, ingest};
 use thalweg_data::{Source, Table, formats, read};
 
 use crate::args::ConvertArgs;
 use crate::exit::Result;
 use crate::output;
-use crate::terminal;
+use crate::pace::Pace;
+use crate::terminal::{self, Terminal};
 
 /// The command.
 pub fn run(args: &ConvertArgs) -> Result<()> {
     let source = Source::parse(&args.data)?;
     let to_stdout = args.output.as_os_str() == "-";
+    if args
+        .output
+        .extension()
+        .is_some_and(|ending| ending == "cache")
+    {
+        return to_cache(args, &source);
+    }
     if !to_stdout {
         output::check("OUT", &args.output, None, &source)?;
         formats::check_written(&args.output.to_string_lossy())?;
@@ -32,6 +42,33 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
         Some(test) => write(test, &test_name(&args.output)),
         None => Ok(()),
     }
+}
+
+/// Makes a cache, in little memory.
+fn to_cache(args: &ConvertArgs, source: &Source) -> Result<()> {
+    output::check("OUT", &args.output, None, source)?;
+    let read = args.read.options()?;
+    let how = Ingest {
+        read: &read,
+        shuffle: (!args.no_shuffle).then_some(args.seed),
+        block_rows: None,
+        memory: room_to_ingest(args.memory),
+    };
+    let mut terminal = Terminal::new(false, false);
+    terminal.start_spinner();
+    let mut pace = Pace::default();
+    let made = ingest(source, &args.output, &how, &mut |progress| {
+        terminal.say(&pace.line(progress))
+    });
+    terminal.clear_bar();
+    let made = made?;
+    made.notes.iter().for_each(|note| terminal.note(note));
+    let (rows, columns) = (
+        count(made.rows as usize, "row"),
+        count(made.columns, "column"),
+    );
+    terminal.note(&format!("{}: {rows} of {columns}", args.output.display()));
+    Ok(())
 }
 
 fn write(table: &Table, path: &Path) -> Result<()> {

@@ -17,6 +17,7 @@ mod interrupt;
 mod learning_curve;
 mod list;
 mod output;
+mod pace;
 mod parse;
 mod predict;
 mod progress;

@@ -9,7 +9,9 @@ use thalweg_core::error::Error;
 use thalweg_data::{Source, Table, formats};
 
 use crate::exit::{Failure, Result};
-use thalweg::run_folder::{CHECKPOINT, CONFIG, LOG, MODEL, REPORT, unwritable, write_atomically};
+use thalweg::run_folder::{
+    CHECKPOINT, CONFIG, LOG, MODEL, REPORT, unwritable, write_atomically_with,
+};
 
 /// Refuses an output that is the model, a file beside it in its run folder, or among the data.
 pub fn check(flag: &str, output: &Path, model: Option<&Path>, data: &Source) -> Result<()> {
@@ -66,10 +68,15 @@ pub fn check_run(flag: &str, output: &Path, run: &Path) -> Result<()> {
 /// Writes to the output: a file whole, through a symbolic link to where it points, or into a device
 /// or pipe.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// The same with what `write` writes.
+pub fn write_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let target = destination(path);
     let written = match is_stream(&target) {
-        true => stream(&target).and_then(|mut file| file.write_all(bytes)),
-        false => write_atomically(&target, bytes),
+        true => stream(&target).and_then(|mut file| write(&mut file)),
+        false => write_atomically_with(&target, write),
     };
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::OutputClosed),

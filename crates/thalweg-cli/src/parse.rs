@@ -51,6 +51,11 @@ pub fn dtype(text: &str) -> Result<Dtype, String> {
     )
 }
 
+/// A value of `--memory`.
+pub fn size(text: &str) -> Result<u64, String> {
+    thalweg::budget::parse(text)
+}
+
 /// A value of `--threads`.
 pub fn threads(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|n| (1..=1024).contains(n));

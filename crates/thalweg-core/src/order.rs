@@ -61,6 +61,8 @@ pub struct RowOrder {
     /// The blocks of rows that are listed, and for each the position at which its window ends.
     window: Vec<Range<usize>>,
     ends: Vec<usize>,
+    /// The blocks of rows of the window after the last that is listed.
+    next: Vec<Range<usize>>,
 }
 
 impl RowOrder {
@@ -108,6 +110,7 @@ impl RowOrder {
             windows: 0,
             window: Vec::with_capacity(2 * WINDOW),
             ends: Vec::with_capacity(2 * WINDOW),
+            next: Vec::with_capacity(WINDOW),
         })
     }
 
@@ -145,6 +148,7 @@ impl RowOrder {
             rows: Rows::Listed(rows),
             upcoming: Rows::Listed(upcoming),
             window: &self.window[from..],
+            next: &self.next,
         }
     }
 
@@ -182,13 +186,19 @@ impl RowOrder {
         self.window.drain(..over);
         self.ends.drain(..over);
         let before = self.listed.len();
-        let (first, end) = (self.windows * WINDOW, (self.windows + 1) * WINDOW);
-        for block in &self.blocks[first..end.min(self.blocks.len())] {
-            let start = *block as usize * self.block;
-            let rows = start..self.rows.min(start + self.block);
+        let (blocks, size, all) = (&self.blocks, self.block, self.rows);
+        let of_window = |window: usize| {
+            let blocks = blocks.iter().skip(window * WINDOW).take(WINDOW);
+            blocks
+                .map(|block| *block as usize * size)
+                .map(|start| start..all.min(start + size))
+        };
+        for rows in of_window(self.windows) {
             self.listed.extend(rows.start as u32..rows.end as u32);
             self.window.push(rows);
         }
+        self.next.clear();
+        self.next.extend(of_window(self.windows + 1));
         if self.spec.shuffle {
             let mut random = self.random(WINDOWS + self.windows as u64, epoch);
             random.shuffle(&mut self.listed[before..]);

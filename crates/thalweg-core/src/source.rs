@@ -65,6 +65,8 @@ pub struct Request<'a> {
     /// The blocks of rows that this and the next requests draw from, where these are few: what is worth keeping in
     /// memory. Empty where rows may be any.
     pub window: &'a [Range<usize>],
+    /// The blocks of rows after these, as far as they are known: what is worth reading ahead.
+    pub next: &'a [Range<usize>],
 }
 
 impl Request<'_> {
@@ -74,6 +76,7 @@ impl Request<'_> {
             rows: Rows::Range(rows.start, rows.end),
             upcoming: Rows::NONE,
             window: &[],
+            next: &[],
         }
     }
 }

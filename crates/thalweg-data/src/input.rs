@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs::Encoding;
 use encoding_rs_io::DecodeReaderBytesBuilder;
@@ -37,6 +39,11 @@ pub struct Input {
 impl Input {
     /// Opens a file.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_counted(path, &Arc::default())
+    }
+
+    /// The same, and adds the bytes that are read of the file to a count.
+    pub(crate) fn open_counted(path: &Path, count: &Arc<AtomicU64>) -> Result<Self> {
         let name = path.display().to_string();
         let fail = |source| Error::reading(&name, source);
         let file = File::open(path).map_err(fail)?;
@@ -47,7 +54,8 @@ impl Input {
                 "a file",
             ));
         }
-        Self::new(name, file)
+        let count = Arc::clone(count);
+        Self::new(name, Counted { file, count })
     }
 
     /// Standard input.
@@ -162,6 +170,20 @@ impl Input {
         (self.reader.by_ref().take(limit).read_to_end(&mut bytes))
             .map_err(|source| Error::reading(&self.file, source))?;
         Ok(bytes)
+    }
+}
+
+/// A file that counts what is read of it.
+struct Counted {
+    file: File,
+    count: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(to)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }
 

@@ -22,6 +22,7 @@
 mod archive;
 mod block;
 pub mod builtin;
+pub mod cache;
 #[cfg(feature = "columnar")]
 mod columnar;
 mod compression;
@@ -32,6 +33,7 @@ mod foreign;
 pub mod formats;
 #[cfg(feature = "images")]
 mod images;
+pub mod ingest;
 mod input;
 mod levels;
 pub mod listed;
@@ -43,6 +45,8 @@ mod parts;
 pub mod prepare;
 pub mod preprocess;
 pub mod reading;
+mod shared_file;
+mod shuffled;
 pub mod source;
 pub mod split;
 mod stray;

@@ -55,6 +55,10 @@ pub struct ReadOptions {
     /// Columns whose values are dates; `COL=dmy` (or `mdy`, `ymd`) gives the order of the parts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub date: Vec<String>,
+    /// The seed of a random order into which the rows are put before anything else, as in a shuffled cache of the
+    /// file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shuffle: Option<u64>,
     /// How columns were read in another file of the same table.
     #[serde(skip_serializing_if = "Readings::is_empty")]
     pub columns: Readings,

@@ -1,5 +1,11 @@
 //! From tables to datasets, in one call.
 
+mod on_disk;
+mod streamed;
+
+pub use on_disk::{Placed, RowsOnDisk};
+pub use streamed::{Streamed, Streaming, prepare_streamed};
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 

@@ -10,6 +10,7 @@ use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::parts;
 use crate::reading::interpret;
+use crate::shuffled;
 use crate::table::{Column, ColumnData};
 
 /// The DATA of a command.
@@ -133,6 +134,9 @@ fn finish(mut loaded: Loaded, options: &ReadOptions) -> Result<Loaded> {
         return Err(error.remedy("check that this is the right file"));
     }
     interpret(&mut loaded, options)?;
+    if let Some(seed) = options.shuffle {
+        loaded.train = loaded.train.keep(&shuffled::order(seed, loaded.train.rows));
+    }
     Ok(loaded)
 }
 

@@ -153,6 +153,13 @@ pub struct Split {
 pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
     let mut notes = Vec::new();
     let (test, validation) = sizes(targets.rows(), options, &mut notes)?;
+    if test + validation == 0 {
+        let split = Split {
+            train: (0..targets.rows()).collect(),
+            ..Split::default()
+        };
+        return Ok((split, notes));
+    }
     let mut order: Vec<usize> = (0..targets.rows()).collect();
     let strata = match options.by {
         SplitBy::Ordered => {

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 pub use crate::block::Block;
 pub(crate) use crate::block::gather;
 use crate::error::{Error, Location, Result, quote};
@@ -36,7 +38,7 @@ pub struct Table {
 }
 
 /// The roles of columns that a format fixes: the labels of IDX, `y` of an `.npz` file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roles {
     /// The columns to predict.
     pub target: Vec<String>,
@@ -358,7 +360,7 @@ impl Table {
     }
 
     /// The line of a row or, in a file without lines, its number; counted from 1.
-    fn number(&self, row: usize) -> u64 {
+    pub(crate) fn number(&self, row: usize) -> u64 {
         let of_file = row - self.part(row).0;
         (self.lines.as_ref()).map_or(of_file as u64 + 1, |lines| lines.of_row(row))
     }
@@ -430,6 +432,19 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// None yet, of lines or of numbers of rows.
+    pub(crate) fn numbers(are_rows: bool) -> Self {
+        Self {
+            are_rows,
+            ..Self::default()
+        }
+    }
+
+    /// Whether these are numbers of rows and not lines.
+    pub(crate) fn are_rows(&self) -> bool {
+        self.are_rows
+    }
+
     /// Records that `row` starts on `line`. Rows must come in order.
     pub fn push(&mut self, row: usize, line: u64) {
         if self.jumps.is_empty() || self.of_row(row) != line {

@@ -795,7 +795,11 @@ impl preprocess::Blocks for Chunks {
         &self.0[0]
     }
 
-    fn each(&self, visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>) -> Result<()> {
+    fn each(
+        &self,
+        _columns: &[&str],
+        visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>,
+    ) -> Result<()> {
         let part = |table: &Table| Part::new("training rows", table.all_rows());
         (self.0.iter()).try_for_each(|table| visit(table, &part(table)))
     }

@@ -11,11 +11,12 @@ use std::ops::Range;
 
 use thalweg_core::cpu::Predictor;
 use thalweg_core::dataset::{Features, Values};
-use thalweg_core::engine::{Engine, ParameterInfo};
+use thalweg_core::engine::{Engine, ParameterInfo, Rows};
 use thalweg_core::losses::Link;
 use thalweg_core::precision::Dtype;
 use thalweg_core::random::{Purpose, Sequence, Stream};
 use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::source::Request;
 use thalweg_core::spec::NetworkSpec;
 
 use crate::error::Result;
@@ -29,14 +30,24 @@ const ROWS: usize = 1024;
 const STREAMS: u64 = 1 << 62;
 
 /// Rows of the training part at equal distances.
-fn sample(rows: &RunRows) -> Features {
-    let features = rows.train.view().features;
-    let (all, count) = (features.rows(), features.rows().min(ROWS));
-    let sampled = (0..count).flat_map(|number| features.row(number * all / count));
-    Features {
-        width: features.width,
+///
+/// # Errors
+/// If they cannot be read.
+fn sample(rows: &RunRows) -> Result<Features> {
+    let (all, count) = (rows.train.rows(), rows.train.rows().min(ROWS));
+    let numbers: Vec<u32> = (0..count)
+        .map(|number| (number * all / count) as u32)
+        .collect();
+    let mut source = rows.train.source()?;
+    let batch = source.batch(Request {
+        rows: Rows::Listed(&numbers),
+        ..Request::range(0..0)
+    })?;
+    let sampled = batch.rows.iter().flat_map(|row| batch.features.row(row));
+    Ok(Features {
+        width: batch.features.width,
         values: Values::F64(sampled.collect()),
-    }
+    })
 }
 
 /// Sets weights and biases of the hidden dense layers of `engine`, made from `network` in `dtype` and
@@ -51,7 +62,7 @@ pub(crate) fn start(
     rows: &RunRows,
     seed: u64,
 ) -> Result<()> {
-    let rows = sample(rows);
+    let rows = sample(rows)?;
     let network = network.resolve()?;
     let (tensors, mut parameters) = (engine.parameters(), engine.save_parameters()?);
     let hidden = 0..network.layers.len().saturating_sub(1);

@@ -9,11 +9,11 @@
 use std::borrow::Cow;
 
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
-use thalweg_core::engine::{Engine, ParameterInfo};
+use thalweg_core::engine::{Batch, Engine, ParameterInfo};
 use thalweg_core::initializers::output_bias;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::Decision;
-use thalweg_core::source::RowSource;
+use thalweg_core::source::{Request, RowSource, Schema};
 use thalweg_core::spec::{NetworkSpec, Sampling};
 use thalweg_data::error::quote;
 use thalweg_data::{Note, Preprocessing, Task};
@@ -25,18 +25,19 @@ use crate::scores::Scores;
 
 /// vₖ of each class; none where all are the same.
 fn factors(config: &Config, rows: &RunRows) -> Option<Vec<f64>> {
-    let TargetsRef::Classes(classes) = rows.train.view().targets else {
+    let TargetsRef::Classes(_) = rows.train.view().targets else {
         return None;
     };
     let count = rows.preprocessing.classes().len();
     let of_weights = rows.preprocessing.class_weights.clone();
     let mut factors = of_weights.unwrap_or_else(|| vec![1.0; count]);
     if config.training.batches.sampling == Sampling::Balanced {
-        let mut rows = vec![0usize; count];
-        classes.iter().for_each(|class| rows[*class as usize] += 1);
+        let mut rows = rows.train.class_rows();
+        rows.resize(count, 0);
+        let all: usize = rows.iter().sum();
         let present = rows.iter().filter(|rows| **rows > 0).count();
         for (factor, rows) in factors.iter_mut().zip(rows).filter(|(_, rows)| *rows > 0) {
-            *factor *= classes.len() as f64 / (present * rows) as f64;
+            *factor *= all as f64 / (present * rows) as f64;
         }
     }
     let is_same = factors.iter().all(|factor| *factor == factors[0]);
@@ -61,6 +62,56 @@ pub(crate) fn weighted<'a>(
 ) -> Option<Box<dyn RowSource + 'a>> {
     let source = |rows| -> Box<dyn RowSource + 'a> { Box::new(DatasetRef { weights, ..rows }) };
     rows.map(source)
+}
+
+/// Rows of any source with their weights times the factors of their classes.
+pub(crate) fn reweighted<'a>(
+    inner: Box<dyn RowSource + 'a>,
+    factors: Option<&'a [f64]>,
+) -> Box<dyn RowSource + 'a> {
+    match factors {
+        None => inner,
+        Some(factors) => Box::new(Reweighted {
+            inner,
+            factors,
+            weights: Vec::new(),
+        }),
+    }
+}
+
+struct Reweighted<'a> {
+    inner: Box<dyn RowSource + 'a>,
+    factors: &'a [f64],
+    /// Those of the rows of the last batch, by their places in its buffers.
+    weights: Vec<f32>,
+}
+
+impl RowSource for Reweighted<'_> {
+    fn schema(&self) -> Schema {
+        Schema {
+            is_weighted: true,
+            ..self.inner.schema()
+        }
+    }
+
+    fn batch<'a>(&'a mut self, request: Request<'a>) -> thalweg_core::Result<Batch<'a>> {
+        let batch = self.inner.batch(request)?;
+        if let Some(TargetsRef::Classes(classes)) = batch.targets {
+            self.weights.resize(classes.len(), 1.0);
+            for row in batch.rows.iter() {
+                let own = batch.weights.map_or(1.0, |weights| weights[row]);
+                self.weights[row] = own * self.factors[classes[row] as usize] as f32;
+            }
+        }
+        Ok(Batch {
+            weights: Some(&self.weights),
+            ..batch
+        })
+    }
+
+    fn chunk(&self) -> usize {
+        self.inner.chunk()
+    }
 }
 
 /// What makes a network that learned p̃(k) ∝ vₖ·p(k) predict p(k), and answer as before.

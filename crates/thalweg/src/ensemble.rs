@@ -336,6 +336,7 @@ fn rows<'a>(all: &'a RunRows, number: usize) -> RunRows<'a> {
         calibration: Calibration::None,
         has_own_validation: false,
         notes: Vec::new(),
+        block: None,
     }
 }
 

@@ -324,6 +324,8 @@ fn argument(path: &str) -> Option<&'static str> {
     match path {
         "data.source" => Some("DATA"),
         "options.output" => Some("--out"),
+        "options.memory" => Some("--memory"),
+        "options.cache" => Some("--cache"),
         "options.resume" => Some("--resume"),
         "options.base" => Some("--config"),
         "data.split.fold" => Some("--folds"),

@@ -37,6 +37,7 @@ use crate::refit::{self, Refit, Through};
 use crate::relied_on::{self, Relying};
 use crate::rows::{Calibration, Part, RunRows};
 use crate::run_folder::{CHECKPOINT, CONFIG, RunFolder, unwritable};
+use crate::storage;
 use crate::temperature;
 use crate::threads::threads_or_all;
 use crate::verdict::{self, Engines};
@@ -71,6 +72,10 @@ impl Job<'_> {
             folder: None,
         };
         let mut ended = parts.run(&self, lock, engine, &training, threads, watch)?;
+        if !ended.is_interrupted() {
+            storage::leave(ended.folder.as_ref(), &self.options);
+        }
+        ended.notes.extend(storage::over(self.options.memory));
         ended.notes.extend(note);
         ended.reasons = self.reasons;
         Ok(ended)
@@ -119,7 +124,7 @@ impl Job<'_> {
             self.lines
                 .extend(assigned.notes.iter().map(Note::to_string));
         } else if self.config.output_bias == OutputBias::Prior
-            && !start_at_prior(&mut *engine, network, &mut self.rows.train.view())?
+            && !start_at_prior(&mut *engine, network, &mut *self.rows.train.source()?)?
         {
             if self.asks_for_prior {
                 let found = "prior for a network or a loss that has none";
@@ -158,8 +163,11 @@ impl Training<'_> {
         let factors = self.weighting.factors.as_deref();
         let validation = self.rows.validation.as_ref().map(Part::view);
         let weights = validation.and_then(|rows| classes::weights(rows, factors));
-        let watched = classes::weighted(validation, weights.as_deref());
-        let mut run = Run::with_sources(engine, training, self.rows.train.source(), watched)
+        let watched = match &self.rows.validation {
+            Some(rows) if rows.is_on_disk() => Some(classes::reweighted(rows.source()?, factors)),
+            _ => classes::weighted(validation, weights.as_deref()),
+        };
+        let mut run = Run::with_sources(engine, training, self.rows.train.source()?, watched)
             .map_err(|error| job.locate(error))?;
         judging::select(&mut run, self.config, self.rows, self.weighting)?;
         let mut lines = job.lines.clone();
@@ -339,7 +347,8 @@ impl Training<'_> {
         ended.failure = failure.map(diverged).or(unwritten);
         if ended.failure.is_none() && !ended.is_interrupted() {
             let training = for_rows(&self.config.training, self.rows.train.rows());
-            let surface = solvers::surface(&mut *engine, &mut self.rows.train.view(), &training)?;
+            let surface =
+                solvers::surface(&mut *engine, &mut *self.rows.train.source()?, &training)?;
             ended.surface = surface.map(|surface| (surface, engine.parameters()));
         }
         Ok(ended)

@@ -7,6 +7,8 @@ use thalweg_core::registry::Setting;
 use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 
+use crate::budget;
+
 /// Refuses a network that needs more memory than there is when a checkpoint of it is written: after
 /// some time, and when a run is interrupted.
 pub fn check(
@@ -60,20 +62,9 @@ fn weights(network: &NetworkSpec, dtype: Dtype) -> u64 {
 /// What the C library keeps of the address space for the allocations of each thread but the first.
 const ARENA: u64 = 64 << 20;
 
-/// Bytes that can be had without swapping and within the limit of the process, where Linux reports
-/// it. Beside the team there is a thread that waits for Ctrl-C.
+/// Bytes that can be had while a team of threads is at work. Beside it there is a thread that waits for Ctrl-C.
 fn available(threads: usize) -> Option<u64> {
-    let bytes = |path: &str, name: &str| -> Option<u64> {
-        let text = std::fs::read_to_string(path).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()?.parse().ok()
-    };
-    let free = bytes("/proc/meminfo", "MemAvailable:")?.checked_mul(1024)?;
-    // In bytes, or `unlimited`.
-    let limit = bytes("/proc/self/limits", "Max address space");
-    let taken = bytes("/proc/self/status", "VmSize:").map_or(0, |kibibytes| 1024 * kibibytes);
-    let taken = taken + ARENA * threads as u64;
-    Some(limit.map_or(free, |limit| free.min(limit.saturating_sub(taken))))
+    budget::available_beside(ARENA * threads as u64)
 }
 
 #[cfg(test)]

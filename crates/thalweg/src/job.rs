@@ -25,6 +25,7 @@ use crate::request::Request;
 use crate::resolve::{self, Beside, Resolved};
 use crate::rows::{Borrowed, RunRows};
 use crate::run_folder::{CONFIG, RunFolder};
+use crate::storage::{self, Ingesting, Wanted};
 use crate::toml_file::TomlFile;
 
 /// The reason in the log for a run that an observer ended, such as one that waits for Ctrl-C: it
@@ -86,6 +87,13 @@ pub struct Options {
     pub importance: bool,
     /// Threads, on which results do not depend; `None`: all.
     pub threads: Option<usize>,
+    /// The most bytes of memory that the process may take; `None`: what the system, its limits and the container leave.
+    pub memory: Option<u64>,
+    /// Where rows are kept that do not fit into memory, for other runs too; `None`: in the run folder, while it is
+    /// needed.
+    pub cache: Option<PathBuf>,
+    /// Hears how far the reading of such rows is.
+    pub ingesting: Option<Ingesting>,
     /// A loss in the place of the config's.
     pub loss: Option<Box<dyn AnyLoss>>,
     /// Which of several runs on parts of the same rows this is.
@@ -225,7 +233,7 @@ impl<'a> Job<'a> {
         request: &Request,
         borrowed: Option<Borrowed<'a>>,
         tables: Option<&Tables>,
-        options: Options,
+        mut options: Options,
         tell: &mut dyn FnMut(&Note),
     ) -> Result<Self> {
         request.check()?;
@@ -242,19 +250,39 @@ impl<'a> Job<'a> {
             None => {
                 let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
                 let fitted = fitted.as_ref();
-                let read;
-                let tables = match tables {
-                    Some(tables) => tables,
-                    None => {
-                        read = Tables::read(&data, fitted)?;
-                        &read
-                    }
+                let wanted = Wanted {
+                    request,
+                    base: base.as_ref(),
+                    loss: loss.as_ref(),
+                    dtype,
+                    fitted,
+                    extend,
+                    is_whole: ensemble.is_some() || tables.is_some(),
                 };
-                if base.is_none() {
-                    let table = &tables.loaded.train;
-                    preset = preset::Chooser::of(request).settle(request, table, &mut data.fit);
+                match storage::on_disk(&mut data, &wanted, &mut options, tell)? {
+                    Some(rows) => {
+                        if base.is_none() {
+                            preset = preset::Chooser::of(request).on_disk();
+                        }
+                        rows
+                    }
+                    None => {
+                        let read;
+                        let tables = match tables {
+                            Some(tables) => tables,
+                            None => {
+                                read = Tables::read(&data, fitted)?;
+                                &read
+                            }
+                        };
+                        if base.is_none() {
+                            let table = &tables.loaded.train;
+                            preset =
+                                preset::Chooser::of(request).settle(request, table, &mut data.fit);
+                        }
+                        (tables.prepare(&data, loss.as_ref(), dtype, fitted, extend)?).into()
+                    }
                 }
-                (tables.prepare(&data, loss.as_ref(), dtype, fitted, extend)?).into()
             }
         };
         if let (Some(base), Some(model)) = (&mut base, &model) {

@@ -65,6 +65,7 @@
 
 pub mod advice;
 mod averaged;
+pub mod budget;
 mod by_data;
 mod causes;
 pub mod checkpoint;
@@ -99,6 +100,7 @@ pub mod network_file;
 mod numbers;
 mod or_linear;
 mod pinball;
+mod pieces;
 mod places;
 pub mod predictions;
 pub mod preset;
@@ -114,6 +116,7 @@ pub mod run_folder;
 pub mod scores;
 mod side_by_side;
 mod smearing;
+pub mod storage;
 mod temperature;
 pub mod text;
 mod thinning;

@@ -8,9 +8,10 @@ use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_data::error::{Error as DataError, quote};
+use thalweg_data::ingest::each_piece;
 use thalweg_data::table::{ColumnData, number_text};
 use thalweg_data::{
-    ExpectedColumns, Extend, FitOptions, Loaded, PrepareOptions, Prepared, Preprocessing,
+    ExpectedColumns, Extend, FitOptions, Loaded, Note, PrepareOptions, Prepared, Preprocessing,
     ReadOptions, Source, Table, TargetTransform, Task, prepare, prepare_fitted,
 };
 
@@ -62,10 +63,7 @@ impl Tables {
         preprocessing: Option<&Preprocessing>,
         extend: Extend,
     ) -> Result<Prepared> {
-        let mut fit = config.fit.clone();
-        if let Some(loss) = loss {
-            for_loss(&mut fit, loss)?;
-        }
+        let fit = fit_options(config, loss)?;
         let options = PrepareOptions {
             target: config.target.clone(),
             split: config.split.clone(),
@@ -94,6 +92,15 @@ impl Tables {
         }
         Ok(prepared)
     }
+}
+
+/// What is fitted to targets of this loss.
+pub(crate) fn fit_options(config: &DataConfig, loss: Option<&Choice>) -> Result<FitOptions> {
+    let mut fit = config.fit.clone();
+    if let Some(loss) = loss {
+        for_loss(&mut fit, loss)?;
+    }
+    Ok(fit)
 }
 
 /// Refuses rows without the weights that a model to go on with was trained with.
@@ -212,9 +219,9 @@ fn for_loss(fit: &mut FitOptions, choice: &Choice) -> Result<()> {
 }
 
 /// A file beside the training file: read in the same way, knowing the training file's columns.
-fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table> {
+pub(crate) fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table> {
     let mut options = config.read.clone();
-    options.labels = None;
+    (options.labels, options.shuffle) = (None, None);
     options.columns.extend(training.readings.clone());
     options.expected = Some(ExpectedColumns {
         names: training.names().map(str::to_owned).collect(),
@@ -227,22 +234,54 @@ fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table
 /// The rows that a trained model is to predict. Where a source has an official test part, that is
 /// it. `options` are how the file is read; without words for "missing" of its own, those of the
 /// model hold.
-pub fn load_for(
+pub fn load_for(description: &Description, source: &str, options: ReadOptions) -> Result<Loaded> {
+    let options = options_for(description, options);
+    let mut loaded = thalweg_data::read(&Source::parse(source)?, &options)?;
+    if let Some(test) = loaded.test.take() {
+        loaded.train = test;
+    }
+    Ok(loaded)
+}
+
+/// The same in pieces, in their order.
+pub fn each_for(
     description: &Description,
     source: &str,
-    mut options: ReadOptions,
-) -> Result<Loaded> {
+    options: ReadOptions,
+    visit: &mut dyn FnMut(Loaded) -> Result<()>,
+) -> Result<Vec<Note>> {
+    /// Rows of a piece.
+    const ROWS: usize = 1 << 16;
+    let options = options_for(description, options);
+    let mut failure = None;
+    let notes = each_piece(
+        &Source::parse(source)?,
+        &options,
+        ROWS,
+        &mut |mut loaded| {
+            if let Some(test) = loaded.test.take() {
+                loaded.train = test;
+            }
+            visit(loaded).map_err(|error| {
+                let stopped = DataError::invalid(Default::default(), "a failure", "none");
+                failure = Some(error);
+                stopped
+            })
+        },
+    );
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(notes?),
+    }
+}
+
+/// How rows for a model are read.
+fn options_for(description: &Description, mut options: ReadOptions) -> ReadOptions {
     if options.missing.is_empty() {
         options.missing.clone_from(&description.missing);
     }
     if options.not_missing.is_empty() {
         options.not_missing.clone_from(&description.not_missing);
     }
-    let preprocessing = &description.preprocessing;
-    let source = Source::parse(source)?;
-    let mut loaded = thalweg_data::read(&source, &preprocessing.read_options(options))?;
-    if let Some(test) = loaded.test.take() {
-        loaded.train = test;
-    }
-    Ok(loaded)
+    description.preprocessing.read_options(options)
 }

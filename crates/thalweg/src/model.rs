@@ -269,13 +269,16 @@ impl Model {
     /// # Errors
     /// If the rows do not fit the model.
     pub fn evaluate<'a>(&self, rows: impl Into<DatasetRef<'a>>) -> Result<Scores> {
-        let loss = &self.description.network.loss;
-        let decision = self.description.decision.clone();
-        let judge = Judge::new(&self.description.preprocessing, loss)?
-            .deciding(decision)
-            .with_interval(self.description.interval.clone());
         let mut engine = self.engine(threads_or_all(self.threads))?;
-        judge.model(&mut *engine, rows.into())
+        self.judge()?.model(&mut *engine, rows.into())
+    }
+
+    /// What scores the model.
+    pub(crate) fn judge(&self) -> Result<Judge<'_>> {
+        let description = &self.description;
+        let judge = Judge::new(&description.preprocessing, &description.network.loss)?;
+        let judge = judge.deciding(description.decision.clone());
+        Ok(judge.with_interval(description.interval.clone()))
     }
 
     /// An engine with the model's weights.

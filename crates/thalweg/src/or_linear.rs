@@ -96,6 +96,6 @@ fn linear(config: &Config, rows: &RunRows, l2: f64) -> Config {
 /// None where it cannot be fitted.
 fn fit(config: &Config, rows: &RunRows, threads: usize) -> Result<Option<Box<dyn Engine>>> {
     let engine = cpu::engine(&config.network, &config.training, threads)?;
-    let mut run = Run::with_sources(engine, &config.training, rows.train.source(), None)?;
+    let mut run = Run::with_sources(engine, &config.training, rows.train.source()?, None)?;
     Ok(train(&mut run, &mut ()).is_ok().then(|| run.into_engine()))
 }

@@ -11,7 +11,7 @@ use thalweg_data::error::{quote, quote_list};
 use thalweg_data::table::{Kind, number_text};
 use thalweg_data::target::labelled;
 use thalweg_data::{
-    Column, ColumnData, Error as DataError, Note, Part, Preprocessing, ReadAs, ReadOptions,
+    Column, ColumnData, Error as DataError, Loaded, Note, Part, Preprocessing, ReadAs, ReadOptions,
     Reading, Table, Task,
 };
 
@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::inspection::{Inspect, Inspection, Subject, inspect};
 use crate::load;
 use crate::model::Model;
+use crate::pieces::{Gathered, News};
 use crate::scores::{Scores, medians};
 use crate::threads::threads_or_all;
 
@@ -89,11 +90,7 @@ impl Model {
         options: ReadOptions,
         keep: &[String],
     ) -> Result<Predictions<'_>> {
-        if self.description().members.is_empty() {
-            let found = "a single network";
-            let error = Error::invalid("`spread`", found, "an ensemble, whose members differ");
-            return Err(error.remedy("train one by `ensemble.members`").into());
-        }
+        self.check_spread()?;
         self.predict_all(source, options, keep, true)
     }
 
@@ -113,23 +110,69 @@ impl Model {
     fn predict_all(
         &self,
         source: &str,
-        mut options: ReadOptions,
+        options: ReadOptions,
+        keep: &[String],
+        spreads: bool,
+    ) -> Result<Predictions<'_>> {
+        let options = self.keeping(options, keep);
+        let loaded = load::load_for(self.description(), source, options)?;
+        self.predict_loaded(loaded, keep, spreads)
+    }
+
+    /// Refuses to say how far the members of a single network are apart.
+    fn check_spread(&self) -> Result<()> {
+        if self.description().members.is_empty() {
+            let found = "a single network";
+            let error = Error::invalid("`spread`", found, "an ensemble, whose members differ");
+            return Err(error.remedy("train one by `ensemble.members`").into());
+        }
+        Ok(())
+    }
+
+    /// The same in pieces, in the order of the rows, so that a file of any size is predicted: delimited text and caches.
+    /// Others are one piece. Beside the columns to keep stands whether the members of an ensemble are compared.
+    ///
+    /// # Errors
+    /// As [`Model::predict_with_spread`], and those of `visit`.
+    pub fn predict_each(
+        &self,
+        source: &str,
+        options: ReadOptions,
+        (keep, spreads): (&[String], bool),
+        visit: &mut dyn FnMut(Predictions<'_>) -> Result<()>,
+    ) -> Result<Vec<Note>> {
+        if spreads {
+            self.check_spread()?;
+        }
+        let options = self.keeping(options, keep);
+        let mut news = News::default();
+        let mut more = load::each_for(self.description(), source, options, &mut |loaded| {
+            let mut predictions = self.predict_loaded(loaded, keep, spreads)?;
+            predictions.notes.retain(|note| news.is_new(note));
+            visit(predictions)
+        })?;
+        more.retain(|note| news.is_new(note));
+        Ok(more)
+    }
+
+    /// Columns that are kept are as they are written, unless the model reads them.
+    fn keeping(&self, mut options: ReadOptions, keep: &[String]) -> ReadOptions {
+        let inputs = &self.description().preprocessing.inputs;
+        let is_input = |name: &&String| inputs.iter().any(|input| input.name == **name);
+        let kept_alone = keep.iter().filter(|name| !is_input(name));
+        let as_text = |name: &String| (name.clone(), Reading::of(ReadAs::Text, ""));
+        options.columns.extend(kept_alone.map(as_text));
+        options
+    }
+
+    fn predict_loaded(
+        &self,
+        loaded: Loaded,
         keep: &[String],
         spreads: bool,
     ) -> Result<Predictions<'_>> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
-        // As they are written, unless the model reads them.
-        let is_input = |name: &&String| {
-            preprocessing
-                .inputs
-                .iter()
-                .any(|input| input.name == **name)
-        };
-        let kept_alone = keep.iter().filter(|name| !is_input(name));
-        let as_text = |name: &String| (name.clone(), Reading::of(ReadAs::Text, ""));
-        options.columns.extend(kept_alone.map(as_text));
-        let loaded = load::load_for(description, source, options)?;
         let table = &loaded.train;
         let dtype = description.training.dtype;
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
@@ -159,7 +202,8 @@ impl Model {
         })
     }
 
-    /// Scores of rows whose targets are known, with notes on these rows.
+    /// Scores of rows whose targets are known, with notes on these rows. Delimited text and caches are read in pieces,
+    /// of which predictions and targets are kept.
     ///
     /// # Errors
     /// As [`Model::predict_file`], and if a target is none of the model's.
@@ -168,8 +212,23 @@ impl Model {
         source: &str,
         options: ReadOptions,
     ) -> Result<(Scores, Vec<Note>)> {
-        let (scores, notes, _) = self.inspect_source(source, options, None)?;
-        Ok((scores, notes))
+        let (mut news, mut notes) = (News::default(), Vec::new());
+        let (mut gathered, fingerprint) = (Gathered::default(), &self.description().fingerprint);
+        let mut engine = self.engine(threads_or_all(self.threads()))?;
+        let more = load::each_for(self.description(), source, options, &mut |loaded| {
+            let (rows, more) = self.rows_of(loaded)?;
+            let known = fingerprint
+                .as_ref()
+                .and_then(|fingerprint| fingerprint.warning(rows.view()));
+            let all = more
+                .into_iter()
+                .chain(self.far_out(rows.features.view()))
+                .chain(known);
+            notes.extend(all.filter(|note| news.is_new(note)));
+            gathered.add(&mut *engine, rows)
+        })?;
+        notes.extend(more.into_iter().filter(|note| news.is_new(note)));
+        Ok((gathered.scores(&self.judge()?)?, notes))
     }
 
     /// The same, with what a report shows of these rows, if it is asked for.
@@ -182,31 +241,33 @@ impl Model {
         options: ReadOptions,
         what: Option<Inspect>,
     ) -> Result<(Scores, Vec<Note>, Option<Inspection>)> {
+        let Some(what) = what else {
+            let (scores, notes) = self.evaluate_source(source, options)?;
+            return Ok((scores, notes, None));
+        };
         let (dataset, mut notes) = self.read_rows(source, options)?;
         let description = self.description();
         let fingerprint = description.fingerprint.as_ref();
         notes.extend(self.far_out(dataset.features.view()));
         notes.extend(fingerprint.and_then(|fingerprint| fingerprint.warning(dataset.view())));
-        let inspection = what.map(|what| {
-            let mut engine = self.engine(threads_or_all(self.threads()))?;
-            let subject = Subject {
-                part: "rows",
-                dataset: dataset.view(),
-                decision: &description.decision,
-                metric: description.judging.metric_name(),
-                numbers: None,
-                training: None,
-                budget: dataset.rows(),
-            };
-            inspect(
-                &mut *engine,
-                &description.preprocessing,
-                &description.network,
-                &subject,
-                what,
-            )
-        });
-        Ok((self.evaluate(&dataset)?, notes, inspection.transpose()?))
+        let mut engine = self.engine(threads_or_all(self.threads()))?;
+        let subject = Subject {
+            part: "rows",
+            dataset: dataset.view(),
+            decision: &description.decision,
+            metric: description.judging.metric_name(),
+            numbers: None,
+            training: None,
+            budget: dataset.rows(),
+        };
+        let inspection = inspect(
+            &mut *engine,
+            &description.preprocessing,
+            &description.network,
+            &subject,
+            what,
+        )?;
+        Ok((self.evaluate(&dataset)?, notes, Some(inspection)))
     }
 
     /// The rows of a file with their targets, as the network sees them, and notes on them.
@@ -215,9 +276,13 @@ impl Model {
         source: &str,
         options: ReadOptions,
     ) -> Result<(Dataset, Vec<Note>)> {
+        self.rows_of(load::load_for(self.description(), source, options)?)
+    }
+
+    /// Rows with their targets, as the network sees them, and notes on them.
+    fn rows_of(&self, loaded: Loaded) -> Result<(Dataset, Vec<Note>)> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
-        let loaded = load::load_for(description, source, options)?;
         let (targets, classes) = (&preprocessing.target.columns, preprocessing.classes());
         let (table, left_out) = labelled(&loaded.train, targets, Some(classes))?;
         let (table, dtype) = (&*table, description.training.dtype);
@@ -329,6 +394,14 @@ impl Predictions<'_> {
             .map(|name| cell(&name))
             .collect();
         writeln!(output, "{}", header.join(","))?;
+        self.write_rows(output, columns)
+    }
+
+    /// The same without the header.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn write_rows(&self, output: &mut impl Write, columns: Columns) -> io::Result<()> {
         for (index, texts) in self.lines(columns).enumerate() {
             let kept = (self.kept.iter()).map(|column| column.text(index).unwrap_or_default());
             let cells: Vec<String> = kept.chain(texts).map(|text| cell(&text)).collect();

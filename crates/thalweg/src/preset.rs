@@ -71,6 +71,17 @@ impl Chooser {
         }
     }
 
+    /// The preset for rows on disk, at which it does not look.
+    pub fn on_disk(self) -> Self {
+        match self.name {
+            Name::Fast => self,
+            Name::Auto => Self {
+                name: Name::Fast,
+                why: Some("rows on disk, which the recipe of auto would pass over too often"),
+            },
+        }
+    }
+
     /// The preset for a table that is read and not yet prepared, with what it chooses of the
     /// preparation, unless the request does.
     pub fn settle(self, request: &Request, table: &Table, fit: &mut FitOptions) -> Self {

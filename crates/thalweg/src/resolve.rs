@@ -9,7 +9,7 @@ use thalweg_core::losses::{Comparison, LOSSES, Link};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_core::solvers::is_solver;
-use thalweg_core::spec::InSolver;
+use thalweg_core::spec::{InSolver, Sampling};
 use thalweg_data::{Note, Source, Task};
 
 use crate::config::{Config, DataConfig, FORMAT, IN_MEMORY, OutputBias};
@@ -164,6 +164,10 @@ pub(crate) fn config(
     config.network = config.network.resolve().map_err(located)?;
     network::check_outputs(&config, preprocessing.output_width())?;
     notes.extend(range::check(&config.network, rows.train.view().targets)?);
+    let batches = &mut config.training.batches;
+    if is_new && batches.sampling == Sampling::Uniform && !request.has("training.batches.block") {
+        batches.block = rows.block;
+    }
     config.training = config.training.resolve()?;
     check_loss(facts.task, &config.network.loss)?;
     judging::resolve(request, &mut config, facts.task, facts.has_validation)?;

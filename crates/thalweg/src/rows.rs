@@ -5,6 +5,7 @@ use thalweg_core::dataset::{
 };
 use thalweg_core::error::Error;
 use thalweg_core::source::RowSource;
+use thalweg_data::prepare::{Placed, RowsOnDisk, Streamed};
 use thalweg_data::preprocess::{InputColumn, TargetScaling};
 use thalweg_data::split::Split;
 use thalweg_data::target::Target;
@@ -30,24 +31,55 @@ pub enum Part<'a> {
     Held(Dataset),
     /// Borrowed.
     Borrowed(DatasetRef<'a>),
+    /// On disk, with a sample in memory.
+    OnDisk(RowsOnDisk),
 }
 
 impl Part<'_> {
-    /// The rows.
+    /// The rows; of those on disk, the sample.
     pub fn view(&self) -> DatasetRef<'_> {
         match self {
+            Part::OnDisk(rows) => rows.sample.view(),
             Part::Held(rows) => rows.view(),
             Part::Borrowed(rows) => *rows,
         }
     }
 
-    /// The rows as a source of batches.
-    pub fn source(&self) -> Box<dyn RowSource + '_> {
-        Box::new(self.view())
+    /// All rows as a source of batches.
+    ///
+    /// # Errors
+    /// If those on disk are damaged.
+    pub fn source(&self) -> thalweg_core::Result<Box<dyn RowSource + '_>> {
+        match self {
+            Part::OnDisk(rows) => rows.source(),
+            _ => Ok(Box::new(self.view())),
+        }
+    }
+
+    /// Whether they are on disk, and what [`Self::view`] gives is a sample.
+    pub fn is_on_disk(&self) -> bool {
+        matches!(self, Part::OnDisk(_))
+    }
+
+    /// The rows of each class.
+    pub(crate) fn class_rows(&self) -> Vec<usize> {
+        match (self, self.view().targets) {
+            (Part::OnDisk(rows), _) => rows.class_rows.clone(),
+            (_, TargetsRef::Classes(classes)) => {
+                let most = classes.iter().max().map_or(0, |class| *class as usize + 1);
+                let mut rows = vec![0; most];
+                classes.iter().for_each(|class| rows[*class as usize] += 1);
+                rows
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Number of rows.
     pub fn rows(&self) -> usize {
+        if let Part::OnDisk(rows) = self {
+            return rows.rows();
+        }
         self.view().features.rows()
     }
 }
@@ -89,6 +121,8 @@ pub struct RunRows<'a> {
     pub calibration: Calibration<'a>,
     /// What should be known of the rows.
     pub notes: Vec<Note>,
+    /// Rows of a block, where the training rows are on disk.
+    pub block: Option<usize>,
 }
 
 impl From<Prepared> for RunRows<'_> {
@@ -109,6 +143,46 @@ impl From<Prepared> for RunRows<'_> {
             kept: prepared.kept,
             calibration: Calibration::None,
             notes: prepared.notes,
+            block: None,
+        }
+    }
+}
+
+impl From<Streamed> for RunRows<'_> {
+    fn from(streamed: Streamed) -> Self {
+        let of_table = |rows: &[usize], part: &Option<Placed>| part.is_some() && rows.is_empty();
+        let numbers = |rows: Vec<usize>, part: &Option<Placed>| match part {
+            Some(Placed::InMemory(_)) => rows,
+            // A sample has no numbers.
+            _ => Vec::new(),
+        };
+        let (split, validation, test) = (streamed.split, streamed.validation, streamed.test);
+        Self {
+            preprocessing: streamed.preprocessing,
+            train: streamed.train.into(),
+            has_own_test: of_table(&split.test, &test),
+            has_own_validation: of_table(&split.validation, &validation),
+            split: Split {
+                train: Vec::new(),
+                validation: numbers(split.validation, &validation),
+                test: numbers(split.test, &test),
+            },
+            validation: validation.map(Part::from),
+            test: test.map(Part::from),
+            notes: streamed.notes,
+            block: Some(streamed.block_rows),
+            calibration: Calibration::None,
+            folds: None,
+            kept: None,
+        }
+    }
+}
+
+impl From<Placed> for Part<'_> {
+    fn from(placed: Placed) -> Self {
+        match placed {
+            Placed::InMemory(rows) => Part::Held(rows),
+            Placed::OnDisk(rows) => Part::OnDisk(rows),
         }
     }
 }
@@ -205,6 +279,7 @@ impl<'a> RunRows<'a> {
             has_own_validation: rows.validation.is_some(),
             calibration: Calibration::None,
             notes,
+            block: None,
         })
     }
 

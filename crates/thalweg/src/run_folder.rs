@@ -24,6 +24,8 @@ pub const LOG: &str = "log.jsonl";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The page that shows the run.
 pub const REPORT: &str = "report.html";
+/// The folder of rows that do not fit into memory, while the run needs them.
+pub const CACHE: &str = "cache";
 /// The error surface of an exhaustive search, drawn.
 pub const SURFACE: &str = "surface.svg";
 
@@ -43,7 +45,9 @@ impl RunFolder {
 
     /// Refuses a place where something is already.
     pub fn check_free(path: &Path) -> Result<()> {
-        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+        let is_own =
+            |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == CACHE);
+        match fs::read_dir(path).map(|mut entries| entries.all(is_own)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(unwritable(path, &error)),
             Ok(true) => Ok(()),
@@ -139,17 +143,34 @@ impl std::fmt::Display for RunFolder {
 /// Puts a file into place whole: no reader sees half of it, and a failure leaves the old one. Its
 /// temporary name is that of no other process.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, &format!(".thalweg-{}.tmp", std::process::id()), bytes)
+    write_atomically_with(path, |file| file.write_all(bytes))
+}
+
+/// The same with what `write` writes.
+pub fn write_atomically_with(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    let temporary = format!(".thalweg-{}.tmp", std::process::id());
+    replace_with(path, &temporary, write)
 }
 
 fn replace(path: &Path, temporary: &str, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, temporary, |file| file.write_all(bytes))
+}
+
+fn replace_with(
+    path: &Path,
+    temporary: &str,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     if path.file_name().is_none() {
         return Err(io::Error::other("not a file"));
     }
     let temporary = path.with_file_name(temporary);
     let written = (|| {
         let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
+        write(&mut file)?;
         file.sync_all()?;
         fs::rename(&temporary, path)
     })();

@@ -160,6 +160,16 @@ impl<'a> Judge<'a> {
     pub fn model(&self, engine: &mut dyn Engine, dataset: DatasetRef) -> Result<Scores> {
         let mut predictions = Vec::new();
         let loss = engine.evaluate(&Batch::all(dataset), Some(&mut predictions))?;
+        self.judged(predictions, dataset, loss)
+    }
+
+    /// The scores of a model that predicts this for a dataset, of which features are not looked at.
+    pub(crate) fn judged(
+        &self,
+        predictions: Vec<f64>,
+        dataset: DatasetRef,
+        loss: f64,
+    ) -> Result<Scores> {
         let held = (self.interval.as_ref())
             .map(|interval| interval.coverage_of(self.preprocessing, &predictions, dataset));
         let mut scores = self.score(predictions, dataset)?;

@@ -4,6 +4,7 @@
 use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::{Batch, Engine, Rows};
 use thalweg_core::losses::LOSSES;
+use thalweg_core::source::scan;
 use thalweg_core::train::StoppedBy;
 use thalweg_data::{Note, SplitBy};
 
@@ -79,6 +80,11 @@ pub(crate) fn score(
     end.train = score(engines.engine, Some(training))?;
     end.validation = score(engines.of_validation(), validation)?;
     let engine = &mut *engines.engine;
+    let of_classes = rows.preprocessing.class_weights.is_some();
+    loss_of_all(engine, &rows.train, &mut end.train, of_classes)?;
+    if let Some(part) = &rows.validation {
+        loss_of_all(engine, part, &mut end.validation, false)?;
+    }
     let loss = |scores: &Option<Scores>| scores.as_ref().and_then(|scores| scores.loss);
     end.not_finite = [
         ("training loss", loss(&end.train)),
@@ -90,6 +96,9 @@ pub(crate) fn score(
         return Ok(Vec::new());
     }
     end.test = score(engine, test)?;
+    if let Some(part) = &rows.test {
+        loss_of_all(engine, part, &mut end.test, false)?;
+    }
     let judged = test.or(validation).unwrap_or(training);
     let quantiles = LOSSES
         .build(&config.network.loss, &())?
@@ -169,6 +178,20 @@ fn notes(
     notes.extend(far_apart(config, rows, end));
     notes.extend(trained_on(rows));
     notes
+}
+
+/// Puts the loss of all rows into the scores of a part whose metrics are of a sample, unless the rows on disk have
+/// weights that are not the user's.
+fn loss_of_all(
+    engine: &mut dyn Engine,
+    part: &Part,
+    scores: &mut Option<Scores>,
+    is_weighted: bool,
+) -> Result<()> {
+    if let (true, false, Some(scores)) = (part.is_on_disk(), is_weighted, scores) {
+        scores.loss = Some(scan::evaluate(engine, &mut *part.source()?)?);
+    }
+    Ok(())
 }
 
 impl Judged<'_> {
@@ -313,7 +336,7 @@ fn behind(parts: &[Judged], end: &End, metrics: &[&str]) -> Option<Behind> {
 
 /// The largest share of units of a hidden layer that are 0 in every row of a batch.
 fn dead(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> Result<f64> {
-    let count = for_rows(&config.training, rows.train.rows()).batch_size;
+    let count = for_rows(&config.training, rows.train.view().features.rows()).batch_size;
     let batch = Batch::new(rows.train.view(), Rows::Range(0, count));
     let mut layers = engine.layers(&batch)?;
     layers.pop();

@@ -24,6 +24,7 @@
 //! # Ok::<(), thalweg_core::Error>(())
 //! ```
 
+mod ahead;
 mod layout;
 mod writer;
 
@@ -38,6 +39,7 @@ use crate::dataset::Dataset;
 use crate::engine::{Batch, Rows, new_generation};
 use crate::error::{Error, Result};
 use crate::memory;
+use ahead::Ahead;
 use layout::{CHECKSUM, HEADER};
 
 /// No slot holds the block.
@@ -68,6 +70,8 @@ pub struct BlockFile<R> {
     /// Where the rows of a request, and those after them, are in the buffer.
     positions: Vec<u32>,
     blocks_read: u64,
+    /// Reads the blocks of the next window meanwhile.
+    ahead: Option<Ahead>,
 }
 
 impl<R: Read + Seek + Send> BlockFile<R> {
@@ -110,6 +114,21 @@ impl<R: Read + Seek + Send> BlockFile<R> {
             last_read: None,
             positions: Vec::new(),
             blocks_read: 0,
+            ahead: None,
+        })
+    }
+
+    /// The same, and a thread reads the blocks of the next window from `ahead`, another reader of the file.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_ahead(from: R, ahead: R) -> Result<Self>
+    where
+        R: 'static,
+    {
+        Ok(Self {
+            ahead: Ahead::new(ahead),
+            ..Self::open(from)?
         })
     }
 
@@ -146,6 +165,11 @@ impl<R: Read + Seek + Send> BlockFile<R> {
             return Ok(());
         }
         self.last_read = None;
+        if (self.ahead.as_mut()).is_some_and(|ahead| ahead.take(number, &mut self.bytes)) {
+            self.last_read = Some(number);
+            self.blocks_read += 1;
+            return Ok(());
+        }
         let rows = self.block(number);
         self.bytes.resize(rows.len() * self.record + CHECKSUM, 0);
         let place = self.place(rows.start);
@@ -297,6 +321,28 @@ impl<R: Read + Seek + Send> BlockFile<R> {
         Ok(())
     }
 
+    /// Has the blocks of the next window read that no slot holds.
+    fn ask_ahead(&mut self, request: &Request) {
+        let Some(mut ahead) = self.ahead.take() else {
+            return;
+        };
+        let size = self.layout.block_rows;
+        ahead.retain(|number| {
+            let block = self.block(number);
+            let is_in = |rows: &Range<usize>| rows.start < block.end && block.start < rows.end;
+            request.window.iter().chain(request.next).any(is_in)
+        });
+        for rows in request.next {
+            for number in rows.start / size..rows.end.div_ceil(size) {
+                if self.slot_of[number] == NOWHERE {
+                    let length = self.block(number).len() * self.record + CHECKSUM;
+                    ahead.ask(number, self.place(self.block(number).start), length);
+                }
+            }
+        }
+        self.ahead = Some(ahead);
+    }
+
     /// Verifies a block and keeps the checksums of its rows, unless that was done.
     fn verify(&mut self, number: usize) -> Result<()> {
         if self.checksums.is_empty() {
@@ -349,6 +395,7 @@ impl<R: Read + Seek + Send> RowSource for BlockFile<R> {
             }
             Rows::Listed(listed) => {
                 self.list(&request)?;
+                self.ask_ahead(&request);
                 let (rows, upcoming) = self.positions.split_at(listed.len());
                 (Rows::Listed(rows), Rows::Listed(upcoming))
             }

@@ -219,7 +219,14 @@ impl ColumnBuilder {
 
     /// The finished column.
     pub fn finish(self) -> ColumnData {
-        match self.state {
+        let state = match self.state {
+            // Nothing but missing cells of a column that is text.
+            State::Numeric(numbers, spelled) if self.plain == PlainNumbers::None => {
+                to_text(&numbers, &spelled)
+            }
+            state => state,
+        };
+        match state {
             State::Numeric(numbers, _) => ColumnData::Numeric(numbers),
             State::Text { codes, levels, .. } => ColumnData::Text(TextColumn {
                 codes,

@@ -31,6 +31,7 @@ pub static FORMAT: Format = Format {
     },
     read,
     write: None,
+    chunks: None,
     folder: None,
     #[cfg(test)]
     example: || {

@@ -24,6 +24,7 @@ pub static FORMAT: Format = Format {
     recognizes: |head| head.starts_with(MAGIC) || (head.starts_with(&MESSAGE) && head.len() > 8),
     read: |input, options| guarded(&input.file.clone(), || read(input, options)),
     write: None,
+    chunks: None,
     folder: None,
     #[cfg(test)]
     example: || include_bytes!("../../tests/small.arrow").to_vec(),

@@ -27,12 +27,32 @@ pub static FORMAT: Format = Format {
     recognizes: |_| false,
     read,
     write: Some(crate::csv::write::write),
+    chunks: Some(chunks),
     folder: None,
     #[cfg(test)]
     example: || b"a,b,c\n1,\"x, y\",yes\n2.5,?,no\n-3e4,z,yes\n".to_vec(),
 };
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
+    let mut all = None;
+    let notes = chunks(input, options, usize::MAX, &mut |table| {
+        all = Some(table);
+        Ok(())
+    })?;
+    let train =
+        all.ok_or_else(|| Error::invalid(Location::default(), "no rows", "rows of data"))?;
+    Ok(Loaded {
+        notes,
+        ..train.into()
+    })
+}
+
+fn chunks(
+    input: Input,
+    options: &ReadOptions,
+    size: usize,
+    visit: &mut dyn FnMut(Table) -> Result<()>,
+) -> Result<Vec<Note>> {
     let input = input.text(options)?;
     let mut records = Records::new(input.file, input.reader)?;
     let start = start(&mut records, options)?;
@@ -44,18 +64,22 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         builders: Vec::new(),
         lines: Lines::default(),
         count: 0,
+        before: 0,
         comments: 0,
         blank: Vec::new(),
     };
     let mut blocks = Blocks::new();
     while let Some(record) = records.next()? {
+        if rows.count >= size {
+            visit(rows.chunk()?)?;
+        }
         rows.add(record)?;
         records.keeps_blank |= rows.builders.len() == 1;
         if rows.builders.len() > 1 {
             blocks.advance(&mut records, rows.sink())?;
         }
     }
-    rows.finish()
+    rows.finish(visit)
 }
 
 /// The rows of a file as they come.
@@ -66,6 +90,8 @@ struct Rows<'a> {
     builders: Vec<ColumnBuilder>,
     lines: Lines,
     count: usize,
+    /// Rows of earlier pieces.
+    before: usize,
     /// Lines that begin as comments.
     comments: usize,
     /// Blank lines, which are missing values of a file of one column if another row follows.
@@ -93,7 +119,7 @@ impl Rows<'_> {
             self.begin(&record)?;
         }
         if cells != self.builders.len() {
-            let (why, remedy) = match self.count == 0 && !self.start.header {
+            let (why, remedy) = match self.before + self.count == 0 && !self.start.header {
                 true => (
                     "one for each name given",
                     "give as many names as there are columns",
@@ -156,36 +182,53 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Loaded> {
-        let (file, mut notes) = (self.file, self.start.notes);
-        let Some(names) = self.start.names.filter(|_| self.count > 0) else {
+    /// The rows so far as a table, after which others may come.
+    fn chunk(&mut self) -> Result<Table> {
+        let names = self.start.names.as_deref().unwrap_or_default();
+        check_unique(names, &self.file)?;
+        let fresh = self.builders.iter().map(ColumnBuilder::fresh).collect();
+        let builders = std::mem::replace(&mut self.builders, fresh);
+        let column = |(name, builder): (&String, ColumnBuilder)| Column {
+            name: name.clone(),
+            data: builder.finish(),
+        };
+        let columns = names.iter().zip(builders).map(column).collect();
+        let mut table = Table::without_lines(self.file.file.clone(), self.count, columns);
+        table.lines = Some(std::mem::take(&mut self.lines));
+        table.decimal = self.start.decimal;
+        self.before += self.count;
+        self.count = 0;
+        Ok(table)
+    }
+
+    fn finish(mut self, visit: &mut dyn FnMut(Table) -> Result<()>) -> Result<Vec<Note>> {
+        if self.start.names.is_none() || self.before + self.count == 0 {
             let found = match self.start.header {
                 true => "a header and no rows",
                 false => "an empty file",
             };
-            return Err(Error::invalid(file, found, "rows of data")
+            return Err(Error::invalid(self.file, found, "rows of data")
                 .remedy("check that this is the right file"));
+        }
+        let is_first = self.before == 0;
+        let (last, note) = match self.count {
+            0 => (None, None),
+            _ => {
+                let (table, note) = without_total(self.chunk()?, is_first);
+                (Some(table), note)
+            }
         };
-        check_unique(&names, &file)?;
+        let mut notes = self.start.notes;
         if self.comments > 0 {
             let comments = counted(self.comments, "comment");
             notes.push(Note::info(format!(
-                "{file}: skipped between rows: {comments}"
+                "{}: skipped between rows: {comments}",
+                self.file
             )));
         }
-        let column = |(name, builder): (String, ColumnBuilder)| Column {
-            name,
-            data: builder.finish(),
-        };
-        let columns = names.into_iter().zip(self.builders).map(column).collect();
-        let mut train = Table::without_lines(file.file, self.count, columns);
-        (train.lines, train.decimal) = (Some(self.lines), self.start.decimal);
-        let (train, note) = without_total(train);
         notes.extend(note);
-        Ok(Loaded {
-            notes,
-            ..train.into()
-        })
+        last.filter(|table| table.rows > 0).map_or(Ok(()), visit)?;
+        Ok(notes)
     }
 }
 
@@ -194,13 +237,13 @@ const ROUNDING: f64 = 0.005;
 const CHECK: &str = "check this line for missing or extra delimiters and quotes";
 
 /// The table without a last row of sums or means: one that is called so, and is so in some column
-/// or has nothing else.
-fn without_total(table: Table) -> (Table, Option<Note>) {
+/// or has nothing else. Behind other pieces there are no columns to sum up.
+fn without_total(table: Table, is_first: bool) -> (Table, Option<Note>) {
     let last = table.rows - 1;
     let cells: Vec<String> = (table.columns.iter())
         .map(|column| column.text(last).unwrap_or_default())
         .collect();
-    if last < 2 || cells.len() < 2 || !is_total(&cells) {
+    if (last < 2 && is_first) || cells.len() < 2 || !is_total(&cells) {
         return (table, None);
     }
     let is_sum = |column: &Column| match &column.data {
@@ -208,7 +251,7 @@ fn without_total(table: Table) -> (Table, Option<Note>) {
         _ => false,
     };
     let is_alone = cells.iter().filter(|cell| !cell.is_empty()).count() == 1;
-    if !is_alone && !table.columns.iter().any(is_sum) {
+    if !is_alone && !(is_first && table.columns.iter().any(is_sum)) {
         return (table, None);
     }
     let place = table.line_of(last);

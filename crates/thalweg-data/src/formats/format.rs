@@ -4,7 +4,7 @@ use std::path::Path;
 
 use thalweg_core::registry::Description;
 
-use crate::error::Result;
+use crate::error::{Note, Result};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
@@ -12,6 +12,11 @@ use crate::table::Table;
 
 /// Makes the bytes of a file that holds a table; the text is the ending of its name.
 pub type Writer = fn(&Table, &str) -> Result<Vec<u8>>;
+
+/// Reads a file in pieces of about so many rows, in their order, and visits each; what the user should know. Types are
+/// those of each piece.
+pub type Chunks =
+    fn(Input, &ReadOptions, usize, &mut dyn FnMut(Table) -> Result<()>) -> Result<Vec<Note>>;
 
 /// How files of a format are recognized and read.
 pub struct Format {
@@ -25,6 +30,8 @@ pub struct Format {
     pub read: fn(Input, &ReadOptions) -> Result<Loaded>,
     /// The bytes of a file with this ending that holds a table, if such files are written.
     pub write: Option<Writer>,
+    /// Reads a file of any size in pieces, if such files can be read so.
+    pub chunks: Option<Chunks>,
     /// How a folder of such files is read, if it can be.
     pub folder: Option<Folder>,
     /// A small valid file of three rows, on which the tests of all formats run.

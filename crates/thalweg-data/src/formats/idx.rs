@@ -27,6 +27,7 @@ pub static FORMAT: Format = Format {
     recognizes: |head| matches!(head, [0, 0, kind, 1..=8, ..] if element_size(*kind).is_some()),
     read: |input, _| read(input).map(Loaded::from),
     write: None,
+    chunks: None,
     folder: Some(Folder {
         summary: "the four MNIST-named files",
         recognizes: |folder| {

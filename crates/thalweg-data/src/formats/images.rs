@@ -37,6 +37,7 @@ pub static FORMAT: Format = Format {
         })
     },
     write: None,
+    chunks: None,
     folder: Some(Folder {
         summary: "images, a folder for each class",
         recognizes: |folder| {

@@ -45,6 +45,7 @@ pub static FORMAT: Format = Format {
     },
     read,
     write: Some(write::write),
+    chunks: None,
     folder: None,
     #[cfg(test)]
     example: || {

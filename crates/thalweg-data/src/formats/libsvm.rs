@@ -26,6 +26,7 @@ pub static FORMAT: Format = Format {
     recognizes,
     read,
     write: None,
+    chunks: None,
     folder: None,
     #[cfg(test)]
     example: || b"+1 1:0.5 3:1 # first\n-1 3:-2\n-1 1:4e-1\n".to_vec(),

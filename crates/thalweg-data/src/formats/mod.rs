@@ -3,6 +3,7 @@
 mod arff;
 #[cfg(feature = "columnar")]
 mod arrow;
+mod cache;
 mod csv;
 mod format;
 mod idx;
@@ -25,7 +26,7 @@ use std::path::Path;
 
 use thalweg_core::registry::Description;
 
-pub use format::{Folder, Format, Writer};
+pub use format::{Chunks, Folder, Format, Writer};
 
 use crate::compression;
 use crate::error::{Error, Location, Result, did_you_mean, quote};
@@ -37,6 +38,7 @@ use crate::table::Table;
 
 /// All formats; the last one is used for text that no other format recognizes.
 pub static FORMATS: &[&Format] = &[
+    &cache::FORMAT,
     &idx::FORMAT,
     &npy::FORMAT,
     &npz::FORMAT,
@@ -76,6 +78,14 @@ pub fn help() -> String {
 /// If no format fits, or the file is damaged.
 pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     (find(&input, options)?.read)(input, options)
+}
+
+/// What reads a file in pieces, if its format can be read so.
+///
+/// # Errors
+/// If no format fits.
+pub(crate) fn chunks(input: &Input, options: &ReadOptions) -> Result<Option<Chunks>> {
+    Ok(find(input, options)?.chunks)
 }
 
 /// The bytes of a file of that name that holds the table, in the format of its ending; compressed

@@ -24,6 +24,7 @@ pub static FORMAT: Format = Format {
         Ok(Table::without_lines(input.file, rows, vec![column]).into())
     },
     write: None,
+    chunks: None,
     folder: None,
     #[cfg(test)]
     example: || {

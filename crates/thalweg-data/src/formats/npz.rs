@@ -24,6 +24,7 @@ pub static FORMAT: Format = Format {
     recognizes: |head| head.starts_with(b"PK\x03\x04"),
     read: |input, _| read(input),
     write: None,
+    chunks: None,
     folder: None,
     #[cfg(test)]
     example: || include_bytes!("../../tests/small.npz").to_vec(),

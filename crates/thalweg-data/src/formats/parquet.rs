@@ -32,6 +32,7 @@ pub static FORMAT: Format = Format {
     recognizes: |head| head.starts_with(b"PAR1"),
     read: |input, options| guarded(&input.file.clone(), || read(input, options)),
     write: Some(crate::columnar::write),
+    chunks: None,
     folder: None,
     #[cfg(test)]
     example: || include_bytes!("../../tests/small.parquet").to_vec(),

@@ -20,11 +20,16 @@ pub trait Blocks {
     /// A table with the columns of every block: their names and types, and the file for messages.
     fn table(&self) -> &Table;
 
-    /// Calls `visit` with every block, in the same order in each pass.
+    /// Calls `visit` with every block, in the same order in each pass. Of its columns those of these names are looked
+    /// at, those of targets and of weights.
     ///
     /// # Errors
     /// The first of `visit`, or of reading.
-    fn each(&self, visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>) -> Result<()>;
+    fn each(
+        &self,
+        columns: &[&str],
+        visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>,
+    ) -> Result<()>;
 
     /// How many columns are fitted in one pass. Medians keep the values of their columns; rows in
     /// memory are better passed over again for each column.
@@ -39,7 +44,11 @@ impl Blocks for (&Table, &Part<'_>) {
         self.0
     }
 
-    fn each(&self, visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>) -> Result<()> {
+    fn each(
+        &self,
+        _columns: &[&str],
+        visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>,
+    ) -> Result<()> {
         visit(self.0, self.1)
     }
 
@@ -123,7 +132,7 @@ impl Preprocessing {
         notes.extend(left_out.iter().map(note_on_left_out));
         preprocessing.check_inputs(table, &left_out)?;
         loop {
-            blocks.each(&mut |table, part| {
+            blocks.each(&[], &mut |table, part| {
                 let weights = row_weights(table, weighted_by, &part.rows)?;
                 target.add(&preprocessing.target, table, part, weights.as_deref())
             })?;
@@ -230,7 +239,8 @@ fn fit_columns(
 ) -> Result<()> {
     let mut unfinished: Vec<&mut ColumnFit> = fits.iter_mut().collect();
     while !unfinished.is_empty() {
-        blocks.each(&mut |table, part| {
+        let columns: Vec<&str> = unfinished.iter().map(|fit| fit.name).collect();
+        blocks.each(&columns, &mut |table, part| {
             let weights = row_weights(table, weighted_by, &part.rows)?;
             (unfinished.iter_mut()).try_for_each(|fit| {
                 // Where blocks have their columns in one order, none is searched.

@@ -3,6 +3,7 @@
 use super::cell::{Number, is_unit, number};
 use super::dates;
 use super::evidence::Evidence;
+use super::extremes::{Extremes, marker};
 use super::notation::Notation;
 use super::numbers::{self, Hints};
 use super::stored::{DateOrder, ReadAs, Reading};
@@ -33,13 +34,13 @@ pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()
 }
 
 /// A column, how it is read, and whether that was found by looking.
-type Found = (String, Reading, bool);
+pub(super) type Found = (String, Reading, bool);
 
 fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
     let hints = Hints {
         decimal: options.decimal,
         thousands: options.thousands,
-        likely: table.decimal.or_else(|| likely(table)),
+        likely: table.decimal.or_else(|| likely(texts(table))),
         kept: &options.not_missing,
     };
     let mut all = Vec::new();
@@ -84,13 +85,13 @@ fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
 
 /// What an option says of a column.
 #[derive(Clone, Copy)]
-enum Asked {
+pub(super) enum Asked {
     Text,
     Numbers,
     Dates(Option<DateOrder>),
 }
 
-fn asked(name: &str, options: &ReadOptions) -> Result<Option<Asked>> {
+pub(super) fn asked(name: &str, options: &ReadOptions) -> Result<Option<Asked>> {
     let has = |names: &[String]| names.iter().any(|other| other == name);
     let date = options.date.iter().find_map(|entry| {
         let (column, order) = date_entry(entry);
@@ -157,56 +158,63 @@ fn demanded(
     asked: Asked,
     hints: Hints<'_>,
 ) -> Result<Option<Read>> {
-    let why = "as asked for";
-    let refuse = |found: &str, expected: &str| {
-        let location = table.location().column(&column.name);
-        Err(Error::invalid(location, found, expected))
-    };
-    match (asked, &column.data) {
-        (_, ColumnData::Block(_)) => refuse("several numbers a row", "one value a row"),
-        (Asked::Text, _) => known(table, column, &Reading::of(ReadAs::Text, why)).map(Some),
-        (Asked::Numbers, ColumnData::Time(_)) | (Asked::Dates(_), ColumnData::Time(_)) => Ok(None),
-        (Asked::Numbers, ColumnData::Numeric(_)) => {
-            Ok(Some((None, Reading::of(ReadAs::Numbers, why))))
+    let owned;
+    let evidence = match (asked, &column.data) {
+        (_, ColumnData::Block(_)) => {
+            let location = table.location().column(&column.name);
+            return Err(Error::invalid(
+                location,
+                "several numbers a row",
+                "one value a row",
+            ));
         }
-        (Asked::Numbers, ColumnData::Text(text)) => {
-            let evidence = Evidence::of(text);
-            let notation = numbers::notation(&evidence, hints).unwrap_or(Notation::PLAIN);
-            let reading = match numbers::look(&evidence, hints) {
-                Some(found) if found.reading.kind == ReadAs::Numbers => found.reading,
-                _ => Reading {
+        (Asked::Numbers | Asked::Dates(_), ColumnData::Time(_)) => return Ok(None),
+        (_, ColumnData::Text(text)) => Some(Evidence::of(text)),
+        (Asked::Dates(_), ColumnData::Numeric(numbers)) => {
+            owned = text_of_numbers(numbers);
+            Some(Evidence::of(&owned))
+        }
+        _ => None,
+    };
+    let reading = asked_reading(asked, evidence.as_ref(), hints);
+    known(table, column, &reading).map(Some)
+}
+
+/// How a column of these texts, or of numbers, is read where an option says as what.
+pub(super) fn asked_reading(
+    asked: Asked,
+    evidence: Option<&Evidence>,
+    hints: Hints<'_>,
+) -> Reading {
+    let why = "as asked for";
+    match (asked, evidence) {
+        (Asked::Text, _) => Reading::of(ReadAs::Text, why),
+        (Asked::Numbers, None) => Reading::of(ReadAs::Numbers, why),
+        (Asked::Numbers, Some(evidence)) => match numbers::look(evidence, hints) {
+            Some(found) if found.reading.kind == ReadAs::Numbers => found.reading,
+            _ => {
+                let notation = numbers::notation(evidence, hints).unwrap_or(Notation::PLAIN);
+                Reading {
                     decimal: notation.decimal,
                     thousands: notation.thousands,
                     ..Reading::of(ReadAs::Numbers, why)
-                },
-            };
-            known(table, column, &reading).map(Some)
-        }
-        (Asked::Dates(order), data) => {
-            let owned;
-            let text = match data {
-                ColumnData::Text(text) => text,
-                ColumnData::Numeric(numbers) => {
-                    owned = text_of_numbers(numbers);
-                    &owned
                 }
-                _ => return Ok(None),
-            };
-            let found = dates::look(&Evidence::of(text), hints.kept).map(|(_, reading)| reading);
-            let found = found.unwrap_or_else(|| Reading::of(ReadAs::Dates, why));
-            let order = order.or(found.order).unwrap_or(DateOrder::Ymd);
-            let reading = Reading {
-                order: Some(order),
+            }
+        },
+        (Asked::Dates(order), evidence) => {
+            let looked = evidence.and_then(|evidence| dates::look(evidence, hints.kept));
+            let found = looked.map_or_else(|| Reading::of(ReadAs::Dates, why), |(_, reading)| reading);
+            Reading {
+                order: Some(order.or(found.order).unwrap_or(DateOrder::Ymd)),
                 why: why.to_owned(),
                 ..found
-            };
-            known(table, column, &reading).map(Some)
+            }
         }
     }
 }
 
 /// Reads a column as it was read before.
-fn known(table: &Table, column: &Column, reading: &Reading) -> Result<Read> {
+pub(super) fn known(table: &Table, column: &Column, reading: &Reading) -> Result<Read> {
     let is_missing = |cell: &str| reading.missing.iter().any(|missing| missing == cell);
     let data = match (reading.kind, &column.data) {
         (ReadAs::Text, ColumnData::Numeric(numbers)) => {
@@ -309,55 +317,62 @@ fn misfit(
 fn look(column: &Column, hints: Hints<'_>, has_types: bool) -> Option<Read> {
     match &column.data {
         ColumnData::Text(text) if column.kind() == Kind::Categorical => {
-            let evidence = Evidence::of(text);
-            let is_meant = |reading: &Reading| !has_types || reading.is_marked();
-            let found = numbers::look(&evidence, hints).filter(|found| is_meant(&found.reading));
-            if let Some(found) = found {
-                let numbers = || text.by_level(f64::NAN, &found.values);
-                let is_text = found.reading.kind == ReadAs::Text;
-                let data = (!is_text).then(|| ColumnData::Numeric(numbers()));
-                return Some((data, found.reading));
-            }
-            let (seconds, reading) = dates::look(&evidence, hints.kept)?;
-            let seconds = text.by_level(f64::NAN, &seconds);
-            Some((Some(ColumnData::Time(seconds)), reading))
+            let looked = look_at(&Evidence::of(text), hints, has_types)?;
+            let values = |values: &[f64]| text.by_level(f64::NAN, values);
+            let data = match &looked {
+                Looked::Numbers(found) if found.reading.kind == ReadAs::Text => None,
+                Looked::Numbers(found) => Some(ColumnData::Numeric(values(&found.values))),
+                Looked::Dates(seconds, _) => Some(ColumnData::Time(values(seconds))),
+            };
+            Some((data, looked.reading()))
         }
         ColumnData::Numeric(numbers) => {
-            let (marker, why) = marker(numbers)?;
-            let cell = number_text(marker);
-            if hints.kept.contains(&cell) {
-                return None;
-            }
+            let mut extremes = Extremes::default();
+            extremes.add(numbers);
+            let (marker, reading) = marker(&extremes, hints)?;
             let value = |x: &f64| if *x == marker { f64::NAN } else { *x };
             let data = ColumnData::Numeric(numbers.iter().map(value).collect());
-            let missing = vec![cell];
-            let reading = Reading {
-                missing,
-                ..Reading::of(ReadAs::Numbers, why)
-            };
             Some((Some(data), reading))
         }
         _ => None,
     }
 }
 
-/// A number that stands for "missing": -99, -999, … more than once, far below all others.
-fn marker(numbers: &[f64]) -> Option<(f64, String)> {
-    let least = numbers.iter().fold(f64::INFINITY, |least, &x| least.min(x));
-    if ![-99.0, -999.0, -9999.0, -99999.0, -999_999.0].contains(&least) {
-        return None;
+/// What a look at texts finds: their values and how they are read.
+pub(super) enum Looked {
+    Numbers(numbers::Found),
+    Dates(Vec<f64>, Reading),
+}
+
+impl Looked {
+    pub fn reading(self) -> Reading {
+        match self {
+            Looked::Numbers(found) => found.reading,
+            Looked::Dates(_, reading) => reading,
+        }
     }
-    let others = || numbers.iter().filter(|x| !x.is_nan() && **x != least);
-    let low = others().fold(f64::INFINITY, |low, &x| low.min(x));
-    let high = others().fold(f64::NEG_INFINITY, |high, &x| high.max(x));
-    let count = numbers.iter().filter(|x| **x == least).count();
-    let rows = count + others().count();
-    let far = low >= 0.0 || low - least > 2.0 * (high - low);
-    let text = || {
-        let [least, low, high] = [least, low, high].map(number_text);
-        format!("{least} in {count} of {rows} cells is far below the others, {low} to {high}")
-    };
-    (count > 1 && 2 * count < rows && far && low < high).then(|| (least, text()))
+}
+
+/// Reads texts by looking at them; where the format has types, texts that are plain numbers stay texts.
+pub(super) fn look_at(evidence: &Evidence, hints: Hints<'_>, has_types: bool) -> Option<Looked> {
+    let is_meant = |reading: &Reading| !has_types || reading.is_marked();
+    let found = numbers::look(evidence, hints).filter(|found| is_meant(&found.reading));
+    if let Some(found) = found {
+        return Some(Looked::Numbers(found));
+    }
+    let (seconds, reading) = dates::look(evidence, hints.kept)?;
+    Some(Looked::Dates(seconds, reading))
+}
+
+/// The distinct texts of each column of text.
+fn texts(table: &Table) -> impl Iterator<Item = &[String]> {
+    table
+        .columns
+        .iter()
+        .filter_map(|column| match &column.data {
+            ColumnData::Text(text) => Some(text.levels.as_slice()),
+            _ => None,
+        })
 }
 
 /// A warning for each column of texts that would be one of dates but for a few cells, or one of
@@ -394,13 +409,10 @@ fn doubts(table: &Table) -> Vec<Note> {
 
 /// The decimal sign of the columns that leave no doubt: those that read the same whichever sign is
 /// taken for the likelier.
-fn likely(table: &Table) -> Option<char> {
+pub(super) fn likely<'a>(columns: impl Iterator<Item = &'a [String]>) -> Option<char> {
     let (mut commas, mut points) = (0, 0);
-    for column in &table.columns {
-        let ColumnData::Text(text) = &column.data else {
-            continue;
-        };
-        let shown = &text.levels[..text.levels.len().min(LEVELS_FOR_SIGN)];
+    for levels in columns {
+        let shown = &levels[..levels.len().min(LEVELS_FOR_SIGN)];
         let evidence = Evidence {
             levels: shown,
             counts: vec![1; shown.len()],
@@ -422,7 +434,7 @@ fn likely(table: &Table) -> Option<char> {
 }
 
 /// What should be known of the readings that were found by looking.
-fn notes(found: &[Found], options: &ReadOptions) -> Vec<Note> {
+pub(super) fn notes(found: &[Found], options: &ReadOptions) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut seen: Vec<Reading> = Vec::new();
     let shape = |reading: &Reading| Reading {

@@ -8,7 +8,9 @@
 mod calendar;
 mod cell;
 mod dates;
+mod decide;
 mod evidence;
+mod extremes;
 mod interpret;
 mod markers;
 mod marks;
@@ -18,6 +20,9 @@ mod stored;
 
 pub(crate) use calendar::{date_text, day_of_year, writer_of};
 pub(crate) use cell::{Number, is_amount, number};
+pub(crate) use decide::{Seen, apply, decide};
+pub(crate) use evidence::Evidence;
+pub(crate) use extremes::Extremes;
 pub(crate) use interpret::interpret;
 pub(crate) use notation::Notation;
 pub use stored::{DateOrder, ReadAs, Reading, Readings};

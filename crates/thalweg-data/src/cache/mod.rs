@@ -1,0 +1,328 @@
+//! Tables on disk: typed columns in blocks of rows, each with its checksums, in the order of the source or in
+//! a random one. A cache is made once, in bounded memory, and read by blocks and columns.
+//!
+//! What is in it is in `layout.rs`; the guarantee of its order, in `shuffled.rs`; how it is made, in `ingest/`.
+
+mod column;
+mod growing;
+pub(crate) mod layout;
+pub(crate) mod piece;
+pub(crate) mod stamp;
+pub(crate) mod writer;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+
+#[cfg(test)]
+pub(crate) use writer::example;
+
+use crate::error::{Error, Location, Note, Result, quote};
+use crate::table::{Column, ColumnData, Table};
+use growing::Growing;
+use layout::{Beginning, Description, ENTRY, HEADER, Header, MAGIC};
+use piece::{Directory, Joined, Piece, Reading, directory_bytes};
+use stamp::Origin;
+
+/// Whether a file is a cache, whole or not.
+pub fn is_cache_file(path: &Path) -> bool {
+    let mut head = [0; MAGIC.len()];
+    File::open(path)
+        .and_then(|mut file| file.read_exact(&mut head))
+        .is_ok()
+        && is_cache(&head)
+}
+
+/// The CRC-32 of some bytes, of which names of caches are made.
+pub fn checksum(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
+}
+
+/// Whether a file that begins so is a cache.
+pub(crate) fn is_cache(head: &[u8]) -> bool {
+    head.starts_with(MAGIC)
+}
+
+/// An open cache. Its blocks are checked when they are read.
+#[derive(Debug)]
+pub struct Cache<R> {
+    from: R,
+    /// The file, as the user named it.
+    file: String,
+    description: Description,
+    rows: u64,
+    /// Where each block begins, and its rows.
+    blocks: Vec<(u64, u32)>,
+    end: u64,
+    bytes: Vec<u8>,
+}
+
+impl<R: Read + Seek> Cache<R> {
+    /// Opens a cache.
+    ///
+    /// # Errors
+    /// If the file is no cache, of another version, damaged, or shorter than it should be.
+    pub fn open(mut from: R, file: &str) -> Result<Self> {
+        let damaged = |what: &str| Err(damaged(file, what));
+        let reading = |error| Error::reading(file, error);
+        let length = from.seek(SeekFrom::End(0)).map_err(reading)?;
+        from.seek(SeekFrom::Start(0)).map_err(reading)?;
+        let mut header = [0; HEADER];
+        if length < HEADER as u64 {
+            return damaged("it has no header");
+        }
+        from.read_exact(&mut header).map_err(reading)?;
+        let (numbers, checksum) = match Header::read(&header) {
+            Beginning::Cache(numbers, checksum) => (numbers, checksum),
+            Beginning::Unfinished => return damaged("it is none, or was never finished"),
+            Beginning::OtherVersion(version) => {
+                let location = Location::file(file);
+                let found = format!("a cache of version {version}");
+                let expected = format!("version {}", layout::VERSION);
+                return Err(Error::invalid(location, found, expected).remedy(
+                    "make it anew with this program, by `thalweg convert DATA OUT.cache`",
+                ));
+            }
+        };
+        let index = u64::from(numbers.blocks) * ENTRY as u64;
+        let description = u64::from(numbers.description);
+        if HEADER as u64 + description > numbers.index
+            || numbers.index.checked_add(index) != Some(length)
+        {
+            return damaged("its length is not what its header says");
+        }
+        let mut take = |at: u64, count: u64| {
+            let mut bytes = Vec::new();
+            from.seek(SeekFrom::Start(at))?;
+            from.by_ref().take(count).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let described = take(HEADER as u64, description).map_err(reading)?;
+        let index = take(numbers.index, index).map_err(reading)?;
+        if numbers.checksum(&header, &[&described, &index]) != checksum {
+            return damaged("the checksum of its header is wrong");
+        }
+        let Ok(description) = serde_json::from_slice::<Description>(&described) else {
+            return damaged("its description cannot be read");
+        };
+        let entry = |bytes: &[u8; ENTRY]| {
+            let [a, b, c, d, e, f, g, h, rest @ ..] = *bytes;
+            (
+                u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+                u32::from_le_bytes(rest),
+            )
+        };
+        let blocks: Vec<(u64, u32)> = index.as_chunks::<ENTRY>().0.iter().map(entry).collect();
+        let all: u64 = blocks.iter().map(|(_, rows)| u64::from(*rows)).sum();
+        if all != numbers.rows {
+            return damaged("its blocks have other rows than it");
+        }
+        Ok(Self {
+            from,
+            file: file.to_owned(),
+            description,
+            rows: numbers.rows,
+            blocks,
+            end: numbers.index,
+            bytes: Vec::new(),
+        })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows as usize
+    }
+
+    /// Number of blocks.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Rows of a block.
+    pub fn block_rows(&self, block: usize) -> usize {
+        self.blocks[block].1 as usize
+    }
+
+    /// The seed of the order of its rows; none where it is that of the source.
+    pub fn shuffle(&self) -> Option<u64> {
+        self.description.shuffle
+    }
+
+    /// A table without rows and values: names, roles and readings.
+    pub fn description_table(&self) -> Table {
+        let mut table = self.description.columns.table(&self.file, 0);
+        let column = |info: &layout::ColumnInfo| Column {
+            name: info.name.clone(),
+            data: ColumnData::Numeric(Vec::new()),
+        };
+        table.columns = self.description.columns.all.iter().map(column).collect();
+        table
+    }
+
+    /// What it was made of.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.description.origin
+    }
+
+    /// A table without rows: its columns, and what belongs to all rows.
+    ///
+    /// # Errors
+    /// If the first block is damaged.
+    pub fn schema(&mut self) -> Result<Table> {
+        Ok(self.block(0, None)?.keep(&[]))
+    }
+
+    /// What it was made of, and how that has changed since, if it has.
+    pub fn stale(&self) -> Option<String> {
+        let (path, how) = self.description.origin.changed()?;
+        let source = quote(&self.description.origin.source);
+        Some(format!(
+            "it was made of {source}, and {} {how} since",
+            path.display()
+        ))
+    }
+
+    /// The rows of a block: all columns, or those of these indices.
+    ///
+    /// # Errors
+    /// If it cannot be read or is damaged.
+    pub fn block(&mut self, block: usize, columns: Option<&[usize]>) -> Result<Table> {
+        Ok(self.piece(block, columns)?.table)
+    }
+
+    fn piece(&mut self, block: usize, columns: Option<&[usize]>) -> Result<Piece> {
+        let (start, rows) = self.blocks[block];
+        let count = self.description.columns.all.len();
+        let next = self
+            .blocks
+            .get(block + 1)
+            .map_or(self.end, |(start, _)| *start);
+        let wrong =
+            |what: String| damaged(&self.file, &format!("{what} of block {block} is wrong"));
+        let directory_length = directory_bytes(count) as u64;
+        read(&mut self.from, start, directory_length, &mut self.bytes)
+            .map_err(|error| Error::reading(&self.file, error))?;
+        let directory = Directory::read(block as u32, &self.bytes)
+            .filter(|directory| {
+                directory
+                    .length()
+                    .and_then(|length| length.checked_add(start + directory_length))
+                    == Some(next)
+            })
+            .ok_or_else(|| wrong("the directory".to_owned()))?;
+        let mut reading = Reading::new(&self.file, &self.description.columns, rows as usize);
+        let each = 0..count;
+        let wanted: Vec<usize> = columns.map_or_else(|| each.collect(), <[usize]>::to_vec);
+        for segment in std::iter::once(0).chain(wanted.into_iter().map(|column| column + 1)) {
+            let (at, length) = directory.place(segment);
+            read(
+                &mut self.from,
+                start + directory_length + at,
+                length,
+                &mut self.bytes,
+            )
+            .map_err(|error| Error::reading(&self.file, error))?;
+            let taken = directory
+                .fits(segment, &self.bytes)
+                .then(|| reading.take(segment, &self.bytes))
+                .flatten();
+            if taken.is_none() {
+                let what = match segment.checked_sub(1) {
+                    None => "the checksum of the rows".to_owned(),
+                    Some(column) => format!(
+                        "the checksum of column {}",
+                        quote(&self.description.columns.all[column].name)
+                    ),
+                };
+                return Err(wrong(what));
+            }
+        }
+        Ok(reading.piece())
+    }
+
+    /// Some columns of all rows, which have no lines.
+    ///
+    /// # Errors
+    /// As [`Self::block`].
+    pub(crate) fn columns(&mut self, columns: &[usize]) -> Result<Table> {
+        let mut all: Vec<Growing> = columns.iter().map(|_| Growing::default()).collect();
+        for block in 0..self.blocks.len() {
+            let table = self.block(block, Some(columns))?;
+            let pairs = all.iter_mut().zip(table.columns);
+            if !pairs.fold(true, |fits, (all, column)| all.add(column.data) && fits) {
+                return Err(damaged(
+                    &self.file,
+                    "its blocks have columns of several kinds",
+                ));
+            }
+        }
+        let mut table = self.description.columns.table(&self.file, self.rows());
+        table.columns = (columns.iter().zip(all))
+            .map(|(&column, data)| Column {
+                name: self.description.columns.all[column].name.clone(),
+                data: data.finish(),
+            })
+            .collect();
+        Ok(table)
+    }
+
+    /// Blocks of about so many rows together, in their order.
+    pub(crate) fn groups(&self, rows: usize) -> Vec<Range<usize>> {
+        let each = (rows / self.description.block_rows.max(1)).max(1);
+        let starts = (0..self.blocks.len()).step_by(each);
+        starts
+            .map(|start| start..self.blocks.len().min(start + each))
+            .collect()
+    }
+
+    /// A warning where its source has changed.
+    pub(crate) fn note_on_source(&self) -> Option<Note> {
+        let how = self.stale()?;
+        Some(Note::warning(format!(
+            "{}: {how}; `thalweg convert` makes it anew",
+            self.file
+        )))
+    }
+
+    /// The rows of these blocks.
+    ///
+    /// # Errors
+    /// As [`Self::block`].
+    pub fn table(&mut self, blocks: Range<usize>) -> Result<Table> {
+        let mut joined = Joined::new(&self.file, &self.description.columns);
+        for block in blocks {
+            let piece = self.piece(block, None)?;
+            if !joined.add(piece) {
+                return Err(damaged(
+                    &self.file,
+                    "its blocks have columns of several kinds",
+                ));
+            }
+        }
+        Ok(joined.piece(&self.description.columns).table)
+    }
+}
+
+/// Reads so many bytes; no more are believed than are there.
+fn read<R: Read + Seek>(
+    from: &mut R,
+    at: u64,
+    count: u64,
+    bytes: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    bytes.clear();
+    from.seek(SeekFrom::Start(at))?;
+    from.take(count).read_to_end(bytes)?;
+    match bytes.len() as u64 == count {
+        true => Ok(()),
+        false => Err(std::io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// The error for a cache that is not whole.
+fn damaged(file: &str, what: &str) -> Error {
+    let found = format!("a damaged cache ({what})");
+    let error = Error::invalid(Location::file(file), found, "a whole one");
+    error.remedy("make it anew by `thalweg convert DATA OUT.cache`")
+}

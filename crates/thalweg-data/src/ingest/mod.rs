@@ -1,0 +1,337 @@
+//! From a source to a cache: a look at all rows, by which it is decided how columns are read; a second pass that
+//! types them; and the external shuffle.
+//!
+//! The file appears under its name when it is finished and synced. What a killed ingest leaves has another name, and
+//! the next one removes it.
+
+mod pieces;
+mod spill;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+pub use pieces::{Phase, Progress};
+
+use crate::cache::layout::Description;
+use crate::cache::stamp::Origin;
+use crate::cache::writer::{Writer, unwritable};
+use crate::cache::{Cache, is_cache_file};
+use crate::error::{Error, Location, Note, Result};
+use crate::loaded::Loaded;
+use crate::options::ReadOptions;
+use crate::source::{Source, files};
+use pieces::{Rows, Teller};
+use spill::Spill;
+
+/// Bytes of a block of typed columns, about.
+const BLOCK: u64 = 1 << 20;
+/// More buckets make each of their pieces small.
+const MOST_BUCKETS: u64 = 1 << 12;
+/// The most rows of a piece.
+const MOST_ROWS: u64 = 1 << 16;
+
+/// How a cache is made.
+#[derive(Debug, Clone)]
+pub struct Ingest<'a> {
+    /// How the source is read.
+    pub read: &'a ReadOptions,
+    /// The seed of a random order of the rows; none for that of the source.
+    pub shuffle: Option<u64>,
+    /// Rows of a block; none for about 1 MiB.
+    pub block_rows: Option<usize>,
+    /// Bytes of memory that it may take, about.
+    pub memory: u64,
+}
+
+/// What an ingest made.
+#[derive(Debug)]
+pub struct Ingested {
+    /// Number of rows.
+    pub rows: u64,
+    /// Number of columns.
+    pub columns: usize,
+    /// What the user should know.
+    pub notes: Vec<Note>,
+}
+
+/// What is at the place of a cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Nothing.
+    Missing,
+    /// The cache that an ingest would make.
+    Fresh,
+    /// Another file: what it is.
+    Stale(String),
+}
+
+/// Looks for the cache that an ingest would make.
+///
+/// # Errors
+/// If the source cannot be read.
+pub fn state(source: &Source, at: &Path, how: &Ingest) -> Result<State> {
+    let Ok(file) = File::open(at) else {
+        return Ok(State::Missing);
+    };
+    let cache = match Cache::open(file, &at.display().to_string()) {
+        Ok(cache) => cache,
+        Err(error) => {
+            let what = match error {
+                Error::Invalid(invalid) => invalid.found,
+                error => error.to_string(),
+            };
+            return Ok(State::Stale(what));
+        }
+    };
+    let now = origin(source, &how.options())?;
+    Ok(match (cache.stale(), *cache.origin() == now) {
+        (Some(how), _) => State::Stale(how),
+        (None, false) => State::Stale("it was made in another way".to_owned()),
+        (None, true) => State::Fresh,
+    })
+}
+
+/// Visits the rows of a source in their order, about `size` at a time: delimited text and caches of any size. Other
+/// sources are read as a whole, with their test part. Gives notes on the source.
+///
+/// # Errors
+/// If it cannot be read, or `visit` fails.
+pub fn each_piece(
+    source: &Source,
+    options: &ReadOptions,
+    size: usize,
+    visit: &mut dyn FnMut(Loaded) -> Result<()>,
+) -> Result<Vec<Note>> {
+    pieces::each_piece(source, options, size, visit)
+}
+
+/// Bytes that the rows of a source take in memory, with inputs of so many bytes, about; none where it is not known
+/// before they are read.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn need(source: &Source, options: &ReadOptions, value: u64) -> Result<Option<u64>> {
+    /// Target, split and order of a row.
+    const ROW: u64 = 40;
+    /// The program, its network, windows of a file and a report.
+    const BASE: u64 = 24 << 20;
+    let cells_and_rows = match source {
+        Source::Path(path) if is_cache_file(path) => {
+            let name = path.display().to_string();
+            let file = File::open(path).map_err(|error| Error::reading(&name, error))?;
+            let cache = Cache::open(file, &name)?;
+            let rows = cache.rows() as u64;
+            Some((rows * cache.description_table().columns.len() as u64, rows))
+        }
+        _ => pieces::size(source, options)?,
+    };
+    Ok(cells_and_rows.map(|(cells, rows)| BASE + cells * (8 + value) + rows * ROW))
+}
+
+impl Ingest<'_> {
+    /// How the source is read, the order included.
+    fn options(&self) -> ReadOptions {
+        ReadOptions {
+            shuffle: self.shuffle,
+            ..self.read.clone()
+        }
+    }
+}
+
+/// Makes a cache of a source.
+///
+/// Memory is bounded for delimited text. Files of other formats are read whole.
+///
+/// # Errors
+/// If the source cannot be read, changes meanwhile, or has a test part of its own; if the cache cannot be written.
+pub fn ingest(
+    source: &Source,
+    to: &Path,
+    how: &Ingest,
+    tell: &mut dyn FnMut(&Progress),
+) -> Result<Ingested> {
+    let name = to.display().to_string();
+    let options = how.options();
+    let before = origin(source, &options)?;
+    let own = Temporary::new(to);
+    let fail = |error| unwritable(&name, error);
+    let (out, spill) = (
+        own.create().map_err(fail)?,
+        own.create_nameless().map_err(fail)?,
+    );
+    let (rows, notes) = Rows::of(
+        source,
+        &ReadOptions {
+            shuffle: None,
+            ..options.clone()
+        },
+        &mut Teller::new(tell, before.bytes()),
+    )?;
+    let mut teller = Teller::new(tell, before.bytes());
+    let out = write(&rows, &before, (out, spill), &name, how, &mut teller)?;
+    if origin(source, &options)? != before {
+        let found = "a file that changed while it was read";
+        let error = Error::invalid(
+            Location::file(source.to_string()),
+            found,
+            "one that stays as it is",
+        );
+        return Err(error.remedy("run it again when nothing writes to it"));
+    }
+    out.sync_all().and_then(|()| own.put(to)).map_err(fail)?;
+    Ok(Ingested {
+        rows: rows.count(),
+        columns: rows.columns().all.len(),
+        notes,
+    })
+}
+
+/// What a source is now.
+fn origin(source: &Source, options: &ReadOptions) -> Result<Origin> {
+    let mut paths = match source {
+        Source::Path(folder) if folder.is_dir() => {
+            let fail = |error| Error::reading(&folder.display().to_string(), error);
+            let entries = fs::read_dir(folder).map_err(fail)?.flatten();
+            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            paths.retain(|path| path.is_file());
+            paths.sort();
+            paths
+        }
+        Source::Path(path) => vec![path.clone()],
+        Source::Files(text) => files(text)?,
+        Source::Stdin | Source::Builtin(_) => Vec::new(),
+    };
+    paths.extend(options.labels.clone());
+    Origin::of(source.to_string(), &paths, options)
+}
+
+/// Writes a cache to `out`, with `spill` as room on disk.
+fn write<O: Write + Seek, S: Read + Write + Seek>(
+    rows: &Rows,
+    origin: &Origin,
+    (out, spill): (O, S),
+    name: &str,
+    how: &Ingest,
+    teller: &mut Teller,
+) -> Result<O> {
+    let row_bytes = rows.row_bytes();
+    let description = Description {
+        columns: rows.columns(),
+        block_rows: how.block_rows.unwrap_or_else(|| usual_block(row_bytes)),
+        shuffle: how.shuffle,
+        origin: origin.clone(),
+    };
+    let size = (how.memory / 16 / row_bytes).clamp(256, MOST_ROWS) as usize;
+    let mut writer = Writer::new(out, name, &description)?;
+    match how.shuffle {
+        None => rows.each(size, teller, &mut |piece| writer.write(piece))?,
+        Some(seed) => {
+            let all = rows.count().saturating_mul(row_bytes);
+            let buckets = all
+                .div_ceil((how.memory / 16).max(1))
+                .clamp(1, MOST_BUCKETS);
+            let mut spill = Spill::new(spill, name, &description.columns, seed, buckets as usize);
+            rows.each(size, teller, &mut |piece| spill.add(&piece))?;
+            let mut done = 0;
+            spill.each(|piece| {
+                done += piece.rows.len() as u64;
+                writer.write(piece)?;
+                teller.tell(
+                    Phase::Shuffling,
+                    done,
+                    0,
+                    Some(done as f64 / rows.count().max(1) as f64),
+                );
+                Ok(())
+            })?;
+        }
+    }
+    writer.finish()
+}
+
+/// Rows of a block: a power of two, of which about 1 MiB is one. It does not depend on the memory that is free.
+pub fn usual_block(row_bytes: u64) -> usize {
+    let rows = (BLOCK / row_bytes.max(1)).clamp(256, MOST_ROWS);
+    1 << rows.ilog2()
+}
+
+/// Files beside a cache that is made, with the number of this process in their names.
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn new(to: &Path) -> Self {
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        let path = to.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+        remove_left(to);
+        Self { path }
+    }
+
+    /// A new file, which [`Self::put`] gives its name.
+    fn create(&self) -> io::Result<File> {
+        File::create(&self.path)
+    }
+
+    /// A file that is gone with its handle, where the system has such files.
+    fn create_nameless(&self) -> io::Result<File> {
+        let path = self.path.with_extension("spill");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)?;
+        // Elsewhere it goes with the next ingest.
+        let _ = fs::remove_file(&path);
+        Ok(file)
+    }
+
+    fn put(&self, to: &Path) -> io::Result<()> {
+        fs::rename(&self.path, to)?;
+        let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+        // Not every file system can sync a folder.
+        let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It is gone if it was put into its place.
+        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(self.path.with_extension("spill"));
+    }
+}
+
+/// Removes what processes that are no more left beside a cache.
+fn remove_left(to: &Path) {
+    let name = to
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let process = (file.strip_prefix(&format!(".{name}.")))
+            .and_then(|rest| {
+                rest.strip_suffix(".tmp")
+                    .or_else(|| rest.strip_suffix(".spill"))
+            })
+            .and_then(|process| process.parse::<u32>().ok());
+        let is_over = |process: u32| {
+            Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{process}")).exists()
+        };
+        if process.is_some_and(is_over) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Caches hold what the files hold, in the promised order; and nothing damaged is taken for one.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::cache::Cache;
+use crate::reading::ReadAs;
+use crate::source::read;
+use crate::table::{ColumnData, Table};
+use crate::testing::Place;
+
+/// Rows of every kind; some columns are text in late rows alone.
+fn table(rows: usize) -> String {
+    let mut text = String::from("id,amount,code,late,when,none,note,y\n");
+    for i in 0..rows {
+        let code = if i % 7 == 0 {
+            format!("0{i}")
+        } else {
+            i.to_string()
+        };
+        let late = if i + 3 == rows {
+            "x".to_owned()
+        } else {
+            format!("{}.50", i % 9)
+        };
+        let amount = match i % 11 {
+            0 => "-999".to_owned(),
+            _ => format!("{}", i % 50),
+        };
+        let none = ["None", "", "a b", "NA"][i % 4];
+        let note = if i % 1000 == 5 {
+            "\"two\nlines, \"\"quoted\"\"\""
+        } else {
+            "plain"
+        };
+        let day = 1 + i % 28;
+        text += &format!(
+            "{i},{amount},{code},{late},{day}.12.2024,{none},{note},{}\n",
+            i as f64 / 3.0
+        );
+    }
+    text
+}
+
+fn make(source: &Path, to: &Path, shuffle: Option<u64>, memory: u64) -> Result<Ingested> {
+    let how = Ingest {
+        read: &ReadOptions::default(),
+        shuffle,
+        block_rows: Some(300),
+        memory,
+    };
+    ingest(&Source::Path(source.to_owned()), to, &how, &mut |_| {})
+}
+
+fn open(path: &Path) -> Result<Cache<File>> {
+    let file = File::open(path).map_err(|error| Error::reading("cache", error))?;
+    Cache::open(file, &path.display().to_string())
+}
+
+fn whole(path: &Path) -> Table {
+    let mut cache = open(path).unwrap();
+    cache.table(0..cache.blocks()).unwrap()
+}
+
+/// What is in the columns, and where each row was.
+fn contents(table: &Table) -> String {
+    let lines: Vec<u64> = (0..table.rows).map(|row| table.number(row)).collect();
+    format!("{:?} {:?} {lines:?}", table.columns, table.readings)
+}
+
+#[test]
+fn a_cache_holds_what_reading_the_file_holds_in_the_order_of_the_seed() {
+    // More rows than a piece of the first pass has.
+    let place = Place::new("ingest-same", &[("t.csv", table(17_000).into_bytes())]);
+    let (csv, cache) = (place.path().join("t.csv"), place.path().join("t.cache"));
+    for shuffle in [None, Some(3)] {
+        let options = ReadOptions {
+            shuffle,
+            ..ReadOptions::default()
+        };
+        let expected = read(&Source::Path(csv.clone()), &options).unwrap().train;
+        assert!(
+            expected
+                .readings
+                .values()
+                .any(|reading| reading.kind == ReadAs::Dates)
+        );
+        assert!(matches!(
+            expected.column("late").unwrap().data,
+            ColumnData::Text(_)
+        ));
+        // Many buckets, and one.
+        for memory in [1 << 20, 1 << 30] {
+            let made = make(&csv, &cache, shuffle, memory).unwrap();
+            assert_eq!((made.rows, made.columns), (17_000, 8));
+            let read = whole(&cache);
+            assert!(
+                contents(&read) == contents(&expected),
+                "{shuffle:?} {memory}"
+            );
+        }
+    }
+    // One column of a block alone.
+    let mut cache = open(&cache).unwrap();
+    let (block, all) = (
+        cache.block(2, Some(&[7])).unwrap(),
+        cache.table(0..57).unwrap(),
+    );
+    assert_eq!((block.columns.len(), block.rows), (1, 300));
+    assert_eq!(block.columns[0].text(4), all.column("y").unwrap().text(604));
+    assert_eq!(block.line_of(4), all.line_of(604));
+}
+
+#[test]
+fn several_files_are_one_cache() {
+    let place = Place::new(
+        "ingest-parts",
+        &[
+            ("a-1.csv", b"a,b\n1,2.50\n3,4\n".to_vec()),
+            ("a-2.csv", b"b,a\nx,5\n7.0,6\n".to_vec()),
+        ],
+    );
+    let source = Source::parse(&format!("{}/a-*.csv", place.path().display())).unwrap();
+    let how = Ingest {
+        read: &ReadOptions::default(),
+        shuffle: None,
+        block_rows: None,
+        memory: 1 << 20,
+    };
+    let to = place.path().join("a.cache");
+    ingest(&source, &to, &how, &mut |_| {}).unwrap();
+    let (made, expected) = (
+        whole(&to),
+        read(&source, &ReadOptions::default()).unwrap().train,
+    );
+    assert_eq!(
+        format!("{:?}", made.columns),
+        format!("{:?}", expected.columns)
+    );
+    assert_eq!(made.line_of(2).row, Some(3));
+}
+
+#[test]
+fn a_file_that_changes_meanwhile_makes_no_cache_and_one_that_changed_since_is_noticed() {
+    let place = Place::new("ingest-changed", &[("t.csv", table(50).into_bytes())]);
+    let (csv, cache) = (place.path().join("t.csv"), place.path().join("t.cache"));
+    let how = Ingest {
+        read: &ReadOptions::default(),
+        shuffle: Some(0),
+        block_rows: None,
+        memory: 1 << 20,
+    };
+    let mut changes = 0;
+    let failed = ingest(&Source::Path(csv.clone()), &cache, &how, &mut |_| {
+        changes += 1;
+        std::fs::write(&csv, table(50 + changes)).unwrap();
+    });
+    assert!(
+        failed
+            .unwrap_err()
+            .to_string()
+            .contains("changed while it was read")
+    );
+    let files: Vec<PathBuf> = std::fs::read_dir(place.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(files, std::slice::from_ref(&csv));
+    make(&csv, &cache, None, 1 << 20).unwrap();
+    assert_eq!(open(&cache).unwrap().stale(), None);
+    std::fs::write(&csv, table(49)).unwrap();
+    assert!(
+        open(&cache)
+            .unwrap()
+            .stale()
+            .unwrap()
+            .contains("has another size since")
+    );
+}
+
+/// Takes so many bytes, and no more.
+#[derive(Default)]
+struct Full {
+    room: usize,
+    bytes: Cursor<Vec<u8>>,
+}
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.room {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.room -= bytes.len();
+        self.bytes.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for Full {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+impl Read for Full {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.bytes.read(to)
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_byte_leaves_no_cache() {
+    let place = Place::new("ingest-full", &[("t.csv", table(40).into_bytes())]);
+    let source = Source::Path(place.path().join("t.csv"));
+    let options = ReadOptions::default();
+    let origin = origin(&source, &options).unwrap();
+    let mut nothing = |_: &Progress| {};
+    let mut teller = Teller::new(&mut nothing, 1);
+    let (rows, _) = Rows::of(&source, &options, &mut teller).unwrap();
+    let how = Ingest {
+        read: &options,
+        shuffle: Some(1),
+        block_rows: Some(16),
+        memory: 1 << 20,
+    };
+    let mut write_with = |room: usize, spill: usize| {
+        let (mut out, mut on_disk) = (
+            Full {
+                room,
+                ..Full::default()
+            },
+            Full {
+                room: spill,
+                ..Full::default()
+            },
+        );
+        let written = write(
+            &rows,
+            &origin,
+            (&mut out, &mut on_disk),
+            "t.cache",
+            &how,
+            &mut teller,
+        )
+        .map(|_| ());
+        (written, out.bytes, spill - on_disk.room)
+    };
+    let (written, whole, spilled) = write_with(1 << 20, 1 << 20);
+    written.unwrap();
+    let length = whole.get_ref().len();
+    let mut made = Cache::open(whole, "t.cache").unwrap();
+    assert_eq!(made.table(0..made.blocks()).unwrap().rows, 40);
+    // The header is written twice.
+    for room in 0..length {
+        let (written, bytes, _) = write_with(room, 1 << 20);
+        let told = written.unwrap_err().to_string();
+        assert!(
+            told.contains("a place that cannot be written"),
+            "{room}: {told}"
+        );
+        assert!(
+            Cache::open(bytes, "t.cache").is_err(),
+            "{room} bytes are a cache"
+        );
+    }
+    for room in 0..spilled {
+        let (written, bytes, _) = write_with(1 << 20, room);
+        assert!(
+            written.is_err() && Cache::open(bytes, "t.cache").is_err(),
+            "{room}"
+        );
+    }
+}
+
+#[test]
+fn no_byte_of_a_cache_may_be_another_and_none_may_be_missing() {
+    let place = Place::new("ingest-damage", &[("t.csv", table(30).into_bytes())]);
+    let to = place.path().join("t.cache");
+    make(&place.path().join("t.csv"), &to, Some(1), 1 << 20).unwrap();
+    let whole = std::fs::read(&to).unwrap();
+    let read = |bytes: Vec<u8>| {
+        Cache::open(Cursor::new(bytes), "t.cache")
+            .and_then(|mut cache| cache.table(0..cache.blocks()))
+    };
+    read(whole.clone()).unwrap();
+    for at in 0..whole.len() {
+        for change in [1, 0x80, 0xFF] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= change;
+            let told = read(bytes).map(|_| ()).unwrap_err().to_string();
+            let is_named = told.contains("a damaged cache") || told.contains("a cache of version");
+            assert!(
+                is_named && told.contains("make it anew"),
+                "byte {at}: {told}"
+            );
+        }
+    }
+    for length in 0..whole.len() {
+        assert!(read(whole[..length].to_vec()).is_err(), "{length} bytes");
+    }
+    let longer = [whole.as_slice(), &[0]].concat();
+    assert!(read(longer).is_err());
+}
+
+#[test]
+fn what_killed_processes_left_is_removed() {
+    let place = Place::new("ingest-left", &[("t.csv", table(9).into_bytes())]);
+    let path = |name: &str| place.path().join(name);
+    // No process has this number.
+    for name in [
+        ".t.cache.4294967.tmp",
+        ".t.cache.4294967.spill",
+        ".u.cache.4294967.tmp",
+        ".t.cache.1.tmp",
+    ] {
+        std::fs::write(path(name), "x").unwrap();
+    }
+    make(&path("t.csv"), &path("t.cache"), None, 1 << 20).unwrap();
+    let is_there = |name: &str| path(name).exists();
+    let on_linux = cfg!(target_os = "linux");
+    assert_eq!(is_there(".t.cache.4294967.tmp"), !on_linux);
+    assert_eq!(is_there(".t.cache.4294967.spill"), !on_linux);
+    assert!(is_there(".u.cache.4294967.tmp") && is_there(".t.cache.1.tmp"));
+}

@@ -1,0 +1,181 @@
+//! Rows as the network sees them in a file of their own, with a sample of them in memory.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::Path;
+
+use thalweg_core::dataset::{Dataset, Targets, Values};
+use thalweg_core::engine::Batch;
+use thalweg_core::source::RowSource;
+use thalweg_core::source::block_file::{BlockFile, BlockWriter, Layout};
+
+use crate::error::{Error, Location, Result};
+use crate::shared_file::SharedFile;
+
+/// Rows in a file that has no name, and goes with the last of its readers.
+#[derive(Debug, Clone)]
+pub struct RowsOnDisk {
+    file: SharedFile,
+    rows: usize,
+    /// Some of them, evenly spaced.
+    pub sample: Dataset,
+    /// The rows of each class.
+    pub class_rows: Vec<usize>,
+}
+
+impl RowsOnDisk {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The rows as a source of batches, which are read ahead.
+    ///
+    /// # Errors
+    /// If the file is damaged.
+    pub fn source(&self) -> thalweg_core::Result<Box<dyn RowSource>> {
+        Ok(Box::new(BlockFile::open_ahead(
+            self.file.clone(),
+            self.file.clone(),
+        )?))
+    }
+}
+
+/// Where the rows of a part go.
+pub(super) enum Sink {
+    Memory(Option<Dataset>),
+    Disk(Box<Writing>),
+}
+
+/// Rows on their way to disk.
+pub(super) struct Writing {
+    file: File,
+    writer: Option<BlockWriter<File>>,
+    block_rows: usize,
+    rows: usize,
+    sample: Option<Dataset>,
+    class_rows: Vec<usize>,
+}
+
+impl Sink {
+    /// A new file in a folder.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn on_disk(folder: &Path, name: &str, block_rows: usize) -> Result<Self> {
+        let path = folder.join(format!(".{name}.{}.rows", std::process::id()));
+        let create = || {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(&path)?;
+            // Its handles keep it; a process that is killed leaves nothing.
+            fs::remove_file(&path)?;
+            Ok(file)
+        };
+        Ok(Self::Disk(Box::new(Writing {
+            file: create().map_err(|error: std::io::Error| unwritable(&error.into()))?,
+            writer: None,
+            block_rows,
+            rows: 0,
+            sample: None,
+            class_rows: Vec::new(),
+        })))
+    }
+
+    /// Adds rows, and those among them that belong to the sample.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn add(&mut self, rows: Dataset, sample: Option<Dataset>) -> Result<()> {
+        let to = match self {
+            Self::Memory(all) => return Ok(append(all, rows)),
+            Self::Disk(to) => to,
+        };
+        to.rows += rows.rows();
+        if let Targets::Classes(classes) = &rows.targets {
+            for class in classes.iter().map(|class| *class as usize) {
+                to.class_rows.resize(to.class_rows.len().max(class + 1), 0);
+                to.class_rows[class] += 1;
+            }
+        }
+        if to.writer.is_none() {
+            let layout = Layout::of(&rows, to.block_rows);
+            let file = to
+                .file
+                .try_clone()
+                .map_err(|error| unwritable(&error.into()))?;
+            to.writer = Some(BlockWriter::new(file, layout).map_err(|error| unwritable(&error))?);
+        }
+        if let Some(writer) = &mut to.writer {
+            writer
+                .write(&Batch::all(&rows))
+                .map_err(|error| unwritable(&error))?;
+        }
+        if let Some(sample) = sample {
+            append(&mut to.sample, sample);
+        }
+        Ok(())
+    }
+
+    /// The rows, if there are any.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn finish(self) -> Result<Option<Placed>> {
+        let written = match self {
+            Self::Memory(all) => return Ok(all.map(Placed::InMemory)),
+            Self::Disk(written) => *written,
+        };
+        let (Some(writer), Some(sample)) = (written.writer, written.sample) else {
+            return Ok(None);
+        };
+        let file = writer.finish().map_err(|error| unwritable(&error))?;
+        Ok(Some(Placed::OnDisk(RowsOnDisk {
+            file: SharedFile::new(file),
+            rows: written.rows,
+            sample,
+            class_rows: written.class_rows,
+        })))
+    }
+}
+
+/// Where the rows of a part are.
+#[derive(Debug, Clone)]
+pub enum Placed {
+    /// All in memory.
+    InMemory(Dataset),
+    /// On disk, with a sample in memory.
+    OnDisk(RowsOnDisk),
+}
+
+/// Puts rows of the same kind behind others.
+fn append(all: &mut Option<Dataset>, added: Dataset) {
+    let Some(all) = all else {
+        *all = Some(added);
+        return;
+    };
+    match (&mut all.features.values, added.features.values) {
+        (Values::F32(all), Values::F32(added)) => all.extend(added),
+        (Values::F64(all), Values::F64(added)) => all.extend(added),
+        (Values::U8 { bytes: all, .. }, Values::U8 { bytes: added, .. }) => all.extend(added),
+        _ => {}
+    }
+    match (&mut all.targets, added.targets) {
+        (Targets::Classes(all), Targets::Classes(added)) => all.extend(added),
+        (Targets::Values { values: all, .. }, Targets::Values { values: added, .. }) => {
+            all.extend(added)
+        }
+        _ => {}
+    }
+    if let (Some(all), Some(added)) = (&mut all.weights, added.weights) {
+        all.extend(added);
+    }
+}
+
+fn unwritable(error: &thalweg_core::Error) -> Error {
+    let found = format!("no room for the rows on disk ({error})");
+    let error = Error::invalid(Location::default(), found, "a place for them");
+    error.remedy("free space there, or choose another place by `options.cache`")
+}

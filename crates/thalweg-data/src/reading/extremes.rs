@@ -1,0 +1,76 @@
+//! Numbers that stand for "missing".
+
+use super::numbers::Hints;
+use super::stored::{ReadAs, Reading};
+use crate::table::number_text;
+
+/// The least numbers of a column, and the largest.
+#[derive(Debug, Clone)]
+pub(crate) struct Extremes {
+    least: f64,
+    /// Rows that have it.
+    count: usize,
+    /// The least and the largest of the others, and the rows of these.
+    low: f64,
+    high: f64,
+    others: usize,
+}
+
+impl Default for Extremes {
+    fn default() -> Self {
+        Self {
+            least: f64::INFINITY,
+            count: 0,
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
+            others: 0,
+        }
+    }
+}
+
+impl Extremes {
+    /// Adds numbers, NaN where missing.
+    pub fn add(&mut self, numbers: &[f64]) {
+        for &x in numbers.iter().filter(|x| !x.is_nan()) {
+            if x < self.least {
+                if self.count > 0 {
+                    (self.low, self.high) = (self.least, self.high.max(self.least));
+                    self.others += self.count;
+                }
+                (self.least, self.count) = (x, 1);
+            } else if x == self.least {
+                self.count += 1;
+            } else {
+                (self.low, self.high) = (self.low.min(x), self.high.max(x));
+                self.others += 1;
+            }
+        }
+    }
+}
+
+/// A number that stands for "missing": -99, -999, … more than once, far below all others.
+pub(super) fn marker(extremes: &Extremes, hints: Hints<'_>) -> Option<(f64, Reading)> {
+    let Extremes {
+        least,
+        count,
+        low,
+        high,
+        others,
+    } = *extremes;
+    if ![-99.0, -999.0, -9999.0, -99999.0, -999_999.0].contains(&least) {
+        return None;
+    }
+    let rows = count + others;
+    let far = low >= 0.0 || low - least > 2.0 * (high - low);
+    let cell = number_text(least);
+    if count <= 1 || 2 * count >= rows || !far || low >= high || hints.kept.contains(&cell) {
+        return None;
+    }
+    let [low, high] = [low, high].map(number_text);
+    let why = format!("{cell} in {count} of {rows} cells is far below the others, {low} to {high}");
+    let reading = Reading {
+        missing: vec![cell],
+        ..Reading::of(ReadAs::Numbers, why)
+    };
+    Some((least, reading))
+}

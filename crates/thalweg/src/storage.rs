@@ -1,0 +1,307 @@
+//! Where the rows of a run are kept: in memory, or on disk where they do not fit.
+//!
+//! The order of the rows does not depend on where they are: a run on disk writes the seed of their order and the rows of
+//! a block into its config, and the same config gives the same bits in memory.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use thalweg_core::error::Error;
+use thalweg_core::precision::Dtype;
+use thalweg_core::registry::Choice;
+use thalweg_data::cache::Cache;
+use thalweg_data::ingest::{Ingest, Progress, State, ingest, state};
+use thalweg_data::prepare::{Streaming, prepare_streamed};
+use thalweg_data::{Extend, Note, PrepareOptions, Preprocessing, ReadOptions, Source, SplitBy};
+
+use crate::budget::{self, room_to_ingest, text_of};
+use crate::config::{Config, DataConfig};
+use crate::error::{Result, input};
+use crate::job::{Options, Output};
+use crate::load;
+use crate::request::Request;
+use crate::rows::{Part, RunRows};
+use crate::run_folder::{CACHE, RunFolder, unwritable};
+use crate::text::count;
+
+/// Hears how far an ingest is.
+pub type Ingesting = Box<dyn FnMut(&Progress) + Send + Sync>;
+
+/// What a run is loaded by.
+pub(crate) struct Wanted<'a> {
+    pub request: &'a Request,
+    pub base: Option<&'a Config>,
+    pub loss: Option<&'a Choice>,
+    pub dtype: Dtype,
+    pub fitted: Option<&'a Preprocessing>,
+    pub extend: Extend,
+    /// Whether what is trained needs all rows in memory, or has them there.
+    pub is_whole: bool,
+}
+
+/// Puts the rows that a config names onto disk, if they do not fit into memory; then the config gets the seed of their
+/// order, and `options` the folder of the run.
+///
+/// # Errors
+/// If the rows cannot be read, or there is no room on disk.
+pub(crate) fn on_disk(
+    data: &mut DataConfig,
+    wanted: &Wanted,
+    options: &mut Options,
+    tell: &mut dyn FnMut(&Note),
+) -> Result<Option<RunRows<'static>>> {
+    let source = Source::parse(&data.source)?;
+    let Some((need, cap)) = too_large(&source, data, wanted.dtype, options.memory)? else {
+        return Ok(None);
+    };
+    let split = &data.split;
+    let has_folds =
+        split.fold.is_some() || split.share.is_some() || split.validation_folds.is_some();
+    if has_folds || wanted.is_whole {
+        let [need, cap] = [need, cap].map(text_of);
+        tell(&Note::warning(format!(
+            "{}: its table takes about {need} in memory, more than the {cap} that may be taken: folds and ensembles hold \
+             all rows",
+            data.source
+        )));
+        return Ok(None);
+    }
+    let (need, cap_text) = (text_of(need), text_of(cap));
+    tell(&Note::info(format!(
+        "{}: its table takes about {need} in memory, and {cap_text} may be taken: rows are kept on disk",
+        data.source
+    )));
+    check(wanted)?;
+    let folder = folder(data, options)?;
+    let cache = match is_cache(&source) && data.read.shuffle.is_none() {
+        true => PathBuf::from(&data.source),
+        false => {
+            let is_ordered = data.split.by == SplitBy::Ordered;
+            if wanted.base.is_none() && data.read.shuffle.is_none() && !is_ordered {
+                data.read.shuffle = Some(data.split.seed);
+            }
+            cached(&source, &data.read, &folder, options, tell)?
+        }
+    };
+    let file = File::open(&cache)
+        .map_err(|error| input(format!("{}: cannot be read: {error}", cache.display())))?;
+    let cache = Cache::open(file, &cache.display().to_string())?;
+    if let Some(how) = cache.stale() {
+        tell(&Note::warning(format!(
+            "{}: {how}; `thalweg convert` makes it anew",
+            data.source
+        )));
+    }
+    let block = (wanted.request.count("training.batches.block"))
+        .or(wanted.base.and_then(|base| base.training.batches.block));
+    let shuffled = cache.shuffle().is_some();
+    let rows = streamed(cache, data, wanted, block, &folder, cap)?;
+    tell(&Note::info(on_rows(&rows, &folder)));
+    if !shuffled && data.split.by != SplitBy::Ordered {
+        tell(&Note::warning(
+            "the rows are in the order of their file, and are shuffled within windows of blocks alone: where they are sorted, \
+             make a shuffled cache by `thalweg convert DATA OUT.cache`",
+        ));
+    }
+    Ok(Some(rows))
+}
+
+/// What the rows take in memory and what may be taken, if that is less.
+fn too_large(
+    source: &Source,
+    data: &DataConfig,
+    dtype: Dtype,
+    cap: Option<u64>,
+) -> Result<Option<(u64, u64)>> {
+    let value = if dtype == Dtype::F64 { 8 } else { 4 };
+    let Some(need) = thalweg_data::ingest::need(source, &data.read, value)? else {
+        return Ok(None);
+    };
+    // What is free is beside what the process has.
+    let taken = budget::resident().filter(|_| cap.is_some()).unwrap_or(0);
+    let Some(cap) = cap.or_else(budget::available) else {
+        return Ok(None);
+    };
+    Ok((need.saturating_add(taken) > cap).then_some((need, cap)))
+}
+
+fn is_cache(source: &Source) -> bool {
+    matches!(source, Source::Path(path) if thalweg_data::cache::is_cache_file(path))
+}
+
+/// Refuses what needs all rows in memory.
+fn check(wanted: &Wanted) -> Result<()> {
+    let is_set = |path: &str| wanted.request.has(path);
+    let refit = is_set("refit") || wanted.base.is_some_and(|base| base.refit);
+    let or_linear = is_set("or_linear") || wanted.base.is_some_and(|base| base.or_linear);
+    let extends = !wanted.extend.is_nothing();
+    let path = match (refit, or_linear, extends) {
+        (true, ..) => "refit",
+        (_, true, _) => "or_linear",
+        (.., true) => "extend.classes",
+        _ => return Ok(()),
+    };
+    Err(refuse(path, "beside rows that do not fit into memory").into())
+}
+
+fn refuse(path: &str, found: &str) -> Error {
+    let error = Error::invalid(format!("`{path}`"), found, "rows that do");
+    let remedy = format!("leave out `{path}`, or give the run more `options.memory`");
+    error.remedy(remedy).at(path)
+}
+
+/// Where files of the run's rows go: the folder that the user names, or one within the run folder, which is made for it.
+fn folder(data: &DataConfig, options: &mut Options) -> Result<PathBuf> {
+    let folder = match (&options.cache, &options.output) {
+        (Some(folder), _) => folder.clone(),
+        (None, Output::Folder(path)) => path.join(CACHE),
+        (None, Output::Numbered) => {
+            let folder = RunFolder::numbered(&Source::parse(&data.source)?.name())?;
+            let path = folder.file("");
+            options.output = Output::Folder(path.clone());
+            path.join(CACHE)
+        }
+        (None, Output::None) => {
+            let error = Error::invalid(
+                "`options.cache`",
+                "rows that do not fit into memory",
+                "a folder for them",
+            );
+            return Err(error
+                .remedy("set `options.cache`, or `options.output`")
+                .into());
+        }
+    };
+    fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+    Ok(folder)
+}
+
+/// The cache of a source in a folder: made here unless it is there and fresh.
+fn cached(
+    source: &Source,
+    read: &ReadOptions,
+    folder: &Path,
+    options: &mut Options,
+    tell: &mut dyn FnMut(&Note),
+) -> Result<PathBuf> {
+    let text = serde_json::to_string(&(source.to_string(), read))
+        .map_err(|error| input(error.to_string()))?;
+    let name = format!(
+        "{}-{:08x}.cache",
+        source.name(),
+        thalweg_data::cache::checksum(text.as_bytes())
+    );
+    let path = folder.join(name);
+    let how = Ingest {
+        read,
+        shuffle: read.shuffle,
+        block_rows: None,
+        memory: room_to_ingest(options.memory),
+    };
+    match state(source, &path, &how)? {
+        State::Fresh => {
+            tell(&Note::info(format!(
+                "{}: rows as they were cached before",
+                path.display()
+            )));
+            return Ok(path);
+        }
+        State::Stale(why) => tell(&Note::info(format!(
+            "{}: {why}: it is made anew",
+            path.display()
+        ))),
+        State::Missing => {}
+    }
+    let mut silent: Ingesting = Box::new(|_| {});
+    let made = ingest(
+        source,
+        &path,
+        &how,
+        options.ingesting.as_mut().unwrap_or(&mut silent),
+    )?;
+    made.notes.iter().for_each(tell);
+    Ok(path)
+}
+
+/// The parts of a cache, as the network sees them.
+fn streamed(
+    cache: Cache<File>,
+    data: &DataConfig,
+    wanted: &Wanted,
+    block: Option<usize>,
+    folder: &Path,
+    cap: u64,
+) -> Result<RunRows<'static>> {
+    let schema = cache.description_table();
+    let part = |path: &Option<PathBuf>| {
+        let read = |path: &Path| load::read_part(path, data, &schema);
+        path.as_deref().map(read).transpose()
+    };
+    let (validation, test) = (part(&data.validation)?, part(&data.test)?);
+    let prepare = PrepareOptions {
+        target: data.target.clone(),
+        split: data.split.clone(),
+        fit: load::fit_options(data, wanted.loss)?,
+        dtype: wanted.dtype,
+        extend: wanted.extend,
+    };
+    let how = Streaming {
+        block_rows: block,
+        memory: cap
+            .saturating_sub(budget::resident().unwrap_or(0))
+            .max(16 << 20),
+        folder,
+    };
+    let own = [validation.as_ref(), test.as_ref()];
+    let streamed = prepare_streamed(cache, wanted.fitted, own, &prepare, &how)?;
+    let rows: RunRows = streamed.into();
+    let by_validation = ["judging.metric", "judging.threshold", "interval"];
+    let is_asked = |path: &&str| {
+        let of_base = |base: &Config| match *path {
+            "judging.metric" => base.judging.metric.is_some(),
+            "judging.threshold" => base.judging.threshold.is_some(),
+            _ => base.interval.is_some(),
+        };
+        wanted.request.has(path) || wanted.base.is_some_and(of_base)
+    };
+    match by_validation.iter().find(|path| is_asked(path)) {
+        Some(path) if rows.validation.as_ref().is_some_and(Part::is_on_disk) => {
+            Err(refuse(path, "beside validation rows that do not fit into memory").into())
+        }
+        _ => Ok(rows),
+    }
+}
+
+/// What is on disk, and what was looked at in a sample alone.
+fn on_rows(rows: &RunRows, folder: &Path) -> String {
+    let (block, sample) = (
+        rows.block.unwrap_or_default(),
+        rows.train.view().features.rows(),
+    );
+    format!(
+        "{} to train on are read from {} in blocks of {block}; leaks, importance, ranges, the linear model, the report and \
+         the metrics (not the loss) of the training rows are of {sample} of them, evenly spaced; copies and groups of \
+         rows across parts are not looked for",
+        count(rows.train.rows(), "row"),
+        folder.display()
+    )
+}
+
+/// Removes the rows in the folder of a run that is over; one that can go on needs them.
+pub(crate) fn leave(folder: Option<&RunFolder>, options: &Options) {
+    if let (Some(folder), None) = (folder, &options.cache) {
+        // What stays behind does no harm.
+        let _ = fs::remove_dir_all(folder.file(CACHE));
+    }
+}
+
+/// A warning where the process took more memory than it was given.
+pub(crate) fn over(memory: Option<u64>) -> Option<Note> {
+    let (cap, peak) = (memory?, budget::peak()?);
+    let [peak_text, cap_text] = [peak, cap].map(text_of);
+    (peak > cap).then(|| {
+        Note::warning(format!(
+            "the process took {peak_text} of memory, more than the {cap_text} of `options.memory`"
+        ))
+    })
+}
