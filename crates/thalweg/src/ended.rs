@@ -1,14 +1,17 @@
 //! What is known of a run when it has ended.
 
+use thalweg_core::Isa;
 use thalweg_core::engine::ParameterInfo;
+use thalweg_core::error::Error as EngineError;
 use thalweg_core::search::Surface;
+use thalweg_core::train::{Run, StoppedBy, Summary};
 use thalweg_data::{Note, Table};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::inspection::Inspection;
 use crate::job::INTERRUPTED;
-use crate::log::End;
+use crate::log::{End, Rows};
 use crate::model::{Model, Outcome};
 use crate::preset::Reason;
 use crate::run_folder::RunFolder;
@@ -62,5 +65,47 @@ impl Ended {
     /// Whether an observer ended the run: it can go on.
     pub fn is_interrupted(&self) -> bool {
         self.outcome.stopped_by == INTERRUPTED
+    }
+}
+
+/// What is to be known where a run that began with the instructions `then` goes on with others.
+pub(crate) fn other_instructions(then: &str) -> Option<String> {
+    let now = Isa::detect().name();
+    (then != now).then(|| {
+        format!("note: it began with the instructions {then}; with {now} the last bits differ")
+    })
+}
+
+/// How training ended. After a divergence the engine gets the weights of the best epoch, if there
+/// is one: else `best_epoch` is 0.
+pub(crate) fn outcome(
+    result: thalweg_core::Result<Summary>,
+    run: &mut Run,
+    rows: Rows,
+) -> Result<(Outcome, Option<EngineError>)> {
+    let (last_epoch, mean_weight) = (Some(run.last_epoch()), run.mean_weight());
+    let of = |epochs, best_epoch, stopped_by: &str| Outcome {
+        epochs,
+        last_epoch,
+        best_epoch,
+        stopped_by: stopped_by.to_owned(),
+        rows,
+        refit: None,
+        mean_weight,
+    };
+    match result {
+        Ok(summary) => {
+            let stopped_by = match summary.stopped_by {
+                StoppedBy::Observer => INTERRUPTED,
+                other => other.name(),
+            };
+            Ok((of(summary.epochs, summary.best_epoch, stopped_by), None))
+        }
+        Err(error @ EngineError::Diverged { .. }) => {
+            run.restore_best()?;
+            let best_epoch = run.best().map_or(0, |best| best.epoch);
+            Ok((of(run.epoch(), best_epoch, "diverged"), Some(error)))
+        }
+        Err(error) => Err(Error::from(error)),
     }
 }

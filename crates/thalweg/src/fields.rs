@@ -2,11 +2,12 @@
 //! of the command line, its help, the setter, the check and the list.
 //!
 //! Fields of `training` are declared beside [`TrainingSpec`](thalweg_core::spec::TrainingSpec), all
-//! others here. To add one: the field of a config with its default, and a line in `own.rs`; what
+//! others here. To add one: the field of a config with its default, and a declaration in `of_data.rs` or `of_run.rs`; what
 //! remains is the code that acts on it.
 
 mod declaration;
-mod own;
+mod of_data;
+mod of_run;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use thalweg_core::registry::{Choice, Domain, Setting, did_you_mean};
 use thalweg_core::spec::{Flag, InSolver, RunRule};
 
 use declaration::Own;
-use own::OWN;
+use of_data::OF_DATA;
+use of_run::OF_RUN;
 
 /// The heading of how text files are read, which other commands than `train` have too.
 pub const READING: &str = "Text files";
@@ -240,7 +242,7 @@ fn augmentations(text: &str) -> Result<Value, String> {
 
 /// All fields, in the order of help.
 pub static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
-    let own = OWN.iter().map(Own::field);
+    let own = OF_DATA.iter().chain(OF_RUN).map(Own::field);
     let all = RunRule::all().flat_map(RunRule::settings);
     let mut fields: Vec<Field> = own.collect();
     for (parameter, field) in all {

@@ -9,7 +9,7 @@ use thalweg_core::error::Error as EngineError;
 use thalweg_core::initializers::start_at_prior;
 use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::TrainingSpec;
-use thalweg_core::train::{Observer, Run, StoppedBy, train};
+use thalweg_core::train::{Observer, Run, train};
 use thalweg_data::Note;
 
 use crate::advice;
@@ -19,7 +19,8 @@ use crate::checkpoint::Owner;
 use crate::classes::{self, Weighting};
 use crate::config::{Config, OutputBias};
 pub use crate::ended::Ended;
-use crate::error::{Error, Result};
+use crate::ended::{other_instructions, outcome};
+use crate::error::Result;
 use crate::fingerprint::Fingerprint;
 use crate::footprint;
 use crate::health::Health;
@@ -156,9 +157,8 @@ impl Training<'_> {
             parameters: &parameters,
         };
         let start = self.start(&parameters, threads);
-        let refit = (self.config.refit)
-            .then(|| Refit::before(&*engine, training))
-            .transpose()?;
+        let refit = (self.config.refit).then(|| Refit::before(&*engine, training));
+        let refit = refit.transpose()?;
         // The best epoch is that of the objective, class weights included.
         let factors = self.weighting.factors.as_deref();
         let validation = self.rows.validation.as_ref().map(Part::view);
@@ -171,14 +171,7 @@ impl Training<'_> {
             .map_err(|error| job.locate(error))?;
         judging::select(&mut run, self.config, self.rows, self.weighting)?;
         let mut lines = job.lines.clone();
-        if let Some(model) = &job.model {
-            let (checkpoint, line) = match self.config.extend.is_nothing() {
-                true => model.checkpoint(&self.config.training, &parameters)?,
-                false => model.grown(self.config, &parameters, run.engine().save_parameters()?)?,
-            };
-            run.continue_from(&checkpoint)?;
-            lines.push(line);
-        }
+        lines.extend(self.go_on_from(job, &mut run, &parameters)?);
         // Nothing is written before everything fits.
         let (folder, _lock) = job.make_folder(lock)?;
         let own = Training {
@@ -188,10 +181,8 @@ impl Training<'_> {
             weighting: self.weighting,
             folder: folder.as_ref(),
         };
-        let resumed = match own.folder.filter(|_| job.resumes) {
-            Some(folder) => owner.read(folder)?,
-            None => None,
-        };
+        let stored = own.folder.filter(|_| job.resumes);
+        let resumed = (stored.map(|folder| owner.read(folder)).transpose()?).flatten();
         let (mut seconds, mut log, mut log_steps) = (0.0, None, self.options.log_steps);
         match (&resumed, own.folder) {
             (Some(checkpoint), Some(folder)) => {
@@ -228,6 +219,24 @@ impl Training<'_> {
         let mut ended = own.finish(run, result, recorder, start.rows, refit)?;
         ended.folder = folder.clone();
         Ok(ended)
+    }
+
+    /// Goes on from the model that the run begins with, if there is one, and says so.
+    fn go_on_from(
+        &self,
+        job: &Job,
+        run: &mut Run,
+        parameters: &[ParameterInfo],
+    ) -> Result<Option<String>> {
+        let Some(model) = &job.model else {
+            return Ok(None);
+        };
+        let (checkpoint, line) = match self.config.extend.is_nothing() {
+            true => model.checkpoint(&self.config.training, parameters)?,
+            false => model.grown(self.config, parameters, run.engine().save_parameters()?)?,
+        };
+        run.continue_from(&checkpoint)?;
+        Ok(Some(line))
     }
 
     /// The first event of the log.
@@ -303,13 +312,8 @@ impl Training<'_> {
         if let Some(Files { folder, mut log }) = recorder.files {
             let kept = recorder.kept.as_ref().map(|kept| (&recorder.owner, kept));
             let to = (folder, &mut log, &ended.end);
-            let left = leave(
-                ended.model.as_ref(),
-                to,
-                recorder.failure,
-                ended.checkpoint,
-                kept,
-            )?;
+            let (model, checkpoint) = (ended.model.as_ref(), ended.checkpoint);
+            let left = leave(model, to, recorder.failure, checkpoint, kept)?;
             (ended.checkpoint, unwritten) = (left.checkpoint, left.failure);
         }
         if let Some((quantity, value)) = ended.end.not_finite {
@@ -323,23 +327,13 @@ impl Training<'_> {
                 rate,
             }));
         }
-        let is_over = unwritten.is_none() && !ended.is_interrupted();
-        let keeps = failure.is_none() && is_over;
-        match (self.folder, recorder.kept) {
-            (Some(folder), Some(checkpoint)) if keeps => folder
-                .write(CHECKPOINT, &recorder.owner.to_bytes(&checkpoint)?)
-                .map_err(|error| unwritable(&folder.file(CHECKPOINT), &error))?,
-            (Some(folder), _) if is_over => {
-                folder.remove(CHECKPOINT);
-                if self.options.keep_checkpoint && failure.is_none() {
-                    ended.notes.push(Note::info(format!(
-                        "no checkpoint was kept, because the run was stopped by {}: to continue it begins with a \
-                         fresh optimizer",
-                        ended.outcome.stopped_by
-                    )));
-                }
-            }
-            _ => {}
+        if let (Some(folder), None, false) = (self.folder, &unwritten, ended.is_interrupted()) {
+            let kept = recorder.kept.filter(|_| failure.is_none());
+            let kept = kept
+                .map(|kept| recorder.owner.to_bytes(&kept))
+                .transpose()?;
+            let note = self.leave_checkpoint(folder, kept, &ended.outcome)?;
+            ended.notes.extend(note.filter(|_| failure.is_none()));
         }
         let has_model = ended.model.is_some();
         let diverged =
@@ -352,6 +346,27 @@ impl Training<'_> {
             ended.surface = surface.map(|surface| (surface, engine.parameters()));
         }
         Ok(ended)
+    }
+
+    /// Keeps the checkpoint of a run that is over, or says that there is none to keep.
+    fn leave_checkpoint(
+        &self,
+        folder: &RunFolder,
+        kept: Option<Vec<u8>>,
+        outcome: &Outcome,
+    ) -> Result<Option<Note>> {
+        if let Some(kept) = kept {
+            let written = folder.write(CHECKPOINT, &kept);
+            written.map_err(|error| unwritable(&folder.file(CHECKPOINT), &error))?;
+            return Ok(None);
+        }
+        folder.remove(CHECKPOINT);
+        Ok(self.options.keep_checkpoint.then(|| {
+            Note::info(format!(
+                "no checkpoint was kept, because the run was stopped by {}: to continue it begins with a fresh optimizer",
+                outcome.stopped_by
+            ))
+        }))
     }
 
     /// How much each column matters on the validation rows, or else the test or training rows.
@@ -537,52 +552,10 @@ impl Training<'_> {
     }
 }
 
-/// What is to be known where a run that began with the instructions `then` goes on with others.
-fn other_instructions(then: &str) -> Option<String> {
-    let now = Isa::detect().name();
-    (then != now).then(|| {
-        format!("note: it began with the instructions {then}; with {now} the last bits differ")
-    })
-}
-
 /// The folder of a new run.
 pub(crate) fn begin(folder: &RunFolder, config: &str, start: &Start) -> Result<Log> {
     let begun = (folder.write(CONFIG, config.as_bytes()))
         .and_then(|()| Log::create(folder))
         .and_then(|mut log| log.write(&[start]).map(drop).map(|()| log));
     begun.map_err(|error| unwritable(&folder.file(""), &error))
-}
-
-/// How training ended. After a divergence the engine gets the weights of the best epoch, if there
-/// is one: else `best_epoch` is 0.
-fn outcome(
-    result: thalweg_core::Result<thalweg_core::train::Summary>,
-    run: &mut Run,
-    rows: Rows,
-) -> Result<(Outcome, Option<EngineError>)> {
-    let (last_epoch, mean_weight) = (Some(run.last_epoch()), run.mean_weight());
-    let of = |epochs, best_epoch, stopped_by: &str| Outcome {
-        epochs,
-        last_epoch,
-        best_epoch,
-        stopped_by: stopped_by.to_owned(),
-        rows,
-        refit: None,
-        mean_weight,
-    };
-    match result {
-        Ok(summary) => {
-            let stopped_by = match summary.stopped_by {
-                StoppedBy::Observer => INTERRUPTED,
-                other => other.name(),
-            };
-            Ok((of(summary.epochs, summary.best_epoch, stopped_by), None))
-        }
-        Err(error @ EngineError::Diverged { .. }) => {
-            run.restore_best()?;
-            let best_epoch = run.best().map_or(0, |best| best.epoch);
-            Ok((of(run.epoch(), best_epoch, "diverged"), Some(error)))
-        }
-        Err(error) => Err(Error::from(error)),
-    }
 }

@@ -22,7 +22,7 @@ use crate::log;
 use crate::network_file::NetworkFile;
 use crate::preset::{self, Reason};
 use crate::request::Request;
-use crate::resolve::{self, Beside, Resolved};
+use crate::resolve::{self, Beside};
 use crate::rows::{Borrowed, RunRows};
 use crate::run_folder::{CONFIG, RunFolder};
 use crate::storage::{self, Ingesting, Wanted};
@@ -266,22 +266,7 @@ impl<'a> Job<'a> {
                         }
                         rows
                     }
-                    None => {
-                        let read;
-                        let tables = match tables {
-                            Some(tables) => tables,
-                            None => {
-                                read = Tables::read(&data, fitted)?;
-                                &read
-                            }
-                        };
-                        if base.is_none() {
-                            let table = &tables.loaded.train;
-                            preset =
-                                preset::Chooser::of(request).settle(request, table, &mut data.fit);
-                        }
-                        (tables.prepare(&data, loss.as_ref(), dtype, fitted, extend)?).into()
-                    }
+                    None => in_memory(tables, &mut data, &wanted, &mut preset)?,
                 }
             }
         };
@@ -296,20 +281,16 @@ impl<'a> Job<'a> {
             (None, Base::File(path)) => Some(path.as_path()),
             _ => None,
         };
-        let Resolved {
-            mut config,
-            mut reasons,
-            notes,
-        } = resolve::config(request, base, preset, file, data, &rows)?;
-        notes.iter().for_each(&mut *tell);
+        let resolved = resolve::config(request, base, preset, file, data, &rows)?;
+        let (mut config, mut reasons) = (resolved.config, resolved.reasons);
+        resolved.notes.iter().for_each(&mut *tell);
         average(ensemble, &mut config, &mut reasons);
         config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
         interval::set_apart(&mut rows, config.interval, config.data.split.seed);
         let own = folder.as_ref().zip(stored.as_ref());
-        let finished = (own.map(|(folder, stored)| finished(folder, stored, &config)))
-            .transpose()?
-            .flatten();
+        let finished = own.map(|(folder, stored)| finished(folder, stored, &config));
+        let finished = finished.transpose()?.flatten();
         let stored_file = own.map(|(folder, _)| folder.file(CONFIG));
         Ok(Self {
             config_file: stored_file.or(file.map(Path::to_owned)),
@@ -434,6 +415,36 @@ fn average(ensemble: Option<Ensemble>, config: &mut Config, reasons: &mut Vec<Re
         config.or_linear = false;
         reasons.retain(|reason| reason.field != "or_linear");
     }
+}
+
+/// The rows of tables that fit into memory; they are read unless they are given.
+fn in_memory<'a>(
+    tables: Option<&Tables>,
+    data: &mut DataConfig,
+    wanted: &Wanted,
+    preset: &mut preset::Chooser,
+) -> Result<RunRows<'a>> {
+    let read;
+    let tables = match tables {
+        Some(tables) => tables,
+        None => {
+            read = Tables::read(data, wanted.fitted)?;
+            &read
+        }
+    };
+    if wanted.base.is_none() {
+        let request = wanted.request;
+        *preset = preset::Chooser::of(request).settle(request, &tables.loaded.train, &mut data.fit);
+    }
+    Ok(tables
+        .prepare(
+            data,
+            wanted.loss,
+            wanted.dtype,
+            wanted.fitted,
+            wanted.extend,
+        )?
+        .into())
 }
 
 /// A note where a config of an earlier version meets rows with weights.

@@ -10,7 +10,7 @@ use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_core::solvers::is_solver;
 use thalweg_core::spec::{InSolver, Sampling};
-use thalweg_data::{Note, Source, Task};
+use thalweg_data::{Note, Preprocessing, Source, Task};
 
 use crate::config::{Config, DataConfig, FORMAT, IN_MEMORY, OutputBias};
 use crate::error::{Result, input};
@@ -97,15 +97,7 @@ pub(crate) fn config(
     }
     let optimizer = request.optimizer()?;
     let widths = request.hidden();
-    let facts = Facts {
-        task: preprocessing.task(),
-        rows: rows.train.rows(),
-        has_validation: rows.validation.is_some(),
-        refits: request.has("refit"),
-        optimizer: optimizer.as_ref(),
-        epochs: request.count("training.epochs"),
-        hidden: widths.as_deref(),
-    };
+    let facts = facts(request, rows, optimizer.as_ref(), widths.as_deref());
     let is_new = base.is_none();
     let has_other_data =
         (base.as_ref()).is_some_and(|base| base.continue_from.is_none() && base.data != data);
@@ -115,22 +107,9 @@ pub(crate) fn config(
     }
     let (mut config, mut reasons) = match base {
         Some(base) => (base, Vec::new()),
-        None => {
-            let chosen = preset.choose(&facts);
-            let mut config = Config::new(data.clone(), chosen.network, chosen.training);
-            config.or_linear = chosen.or_linear;
-            config.judging.temperature = chosen.temperature;
-            (config, chosen.reasons)
-        }
+        None => chosen(&preset, &facts, &data),
     };
-    config.data = data;
-    config.data.target.column = Some(preprocessing.target.columns.join(","));
-    config.data.target.task = Some(facts.task);
-    (config.data.read.columns).clone_from(&preprocessing.readings);
-    if facts.task != Task::Regression {
-        config.data.fit.target_transform = None;
-        config.data.fit.clamp = false;
-    }
+    config.data = data_of(data, preprocessing);
     if let (true, Some(limit)) = (is_new, config.data.fit.embed_above) {
         let least = config.data.fit.embed_least;
         preset::embedding(limit, least, &preprocessing.codes(), &mut reasons);
@@ -138,9 +117,8 @@ pub(crate) fn config(
 
     if has_other_data {
         let layers = config.network.layers.iter_mut();
-        layers
-            .filter(|layer| numbers::embeds(layer))
-            .for_each(numbers::forget);
+        let embeddings = layers.filter(|layer| numbers::embeds(layer));
+        embeddings.for_each(numbers::forget);
     }
     let file = network::apply(request, &mut config.network, rows)?;
     loss(request, &mut config, is_new, rows, &mut reasons)?;
@@ -172,10 +150,7 @@ pub(crate) fn config(
     check_loss(facts.task, &config.network.loss)?;
     judging::resolve(request, &mut config, facts.task, facts.has_validation)?;
     config.format = FORMAT;
-    if request.has("training.patience") && !facts.has_validation {
-        let remedy = "leave out `patience`, or choose a larger `data.split.validation_fraction`";
-        return Err(no_validation(remedy).into());
-    }
+    check_patience(request, &facts)?;
     reasons.retain(|reason| !request.chooses(reason.field));
     reasons.splice(0..0, preset.reason());
     Ok(Resolved {
@@ -183,6 +158,54 @@ pub(crate) fn config(
         reasons,
         notes,
     })
+}
+
+/// What a preset goes by.
+fn facts<'a>(
+    request: &Request,
+    rows: &RunRows,
+    optimizer: Option<&'a Choice>,
+    hidden: Option<&'a [usize]>,
+) -> Facts<'a> {
+    Facts {
+        task: rows.preprocessing.task(),
+        rows: rows.train.rows(),
+        has_validation: rows.validation.is_some(),
+        refits: request.has("refit"),
+        optimizer,
+        epochs: request.count("training.epochs"),
+        hidden,
+    }
+}
+
+fn check_patience(request: &Request, facts: &Facts) -> Result<()> {
+    if request.has("training.patience") && !facts.has_validation {
+        let remedy = "leave out `patience`, or choose a larger `data.split.validation_fraction`";
+        return Err(no_validation(remedy).into());
+    }
+    Ok(())
+}
+
+/// What the preset chooses, and why.
+fn chosen(preset: &preset::Chooser, facts: &Facts, data: &DataConfig) -> (Config, Vec<Reason>) {
+    let chosen = preset.choose(facts);
+    let mut config = Config::new(data.clone(), chosen.network, chosen.training);
+    config.or_linear = chosen.or_linear;
+    config.judging.temperature = chosen.temperature;
+    (config, chosen.reasons)
+}
+
+/// The fields of the data, with what was found by looking at them.
+fn data_of(mut data: DataConfig, preprocessing: &Preprocessing) -> DataConfig {
+    let task = preprocessing.task();
+    data.target.column = Some(preprocessing.target.columns.join(","));
+    data.target.task = Some(task);
+    (data.read.columns).clone_from(&preprocessing.readings);
+    if task != Task::Regression {
+        data.fit.target_transform = None;
+        data.fit.clamp = false;
+    }
+    data
 }
 
 /// The loss, the interval that may ask for it, and what both make of the targets.

@@ -85,13 +85,7 @@ pub(crate) fn score(
     if let Some(part) = &rows.validation {
         loss_of_all(engine, part, &mut end.validation, false)?;
     }
-    let loss = |scores: &Option<Scores>| scores.as_ref().and_then(|scores| scores.loss);
-    end.not_finite = [
-        ("training loss", loss(&end.train)),
-        ("validation loss", loss(&end.validation)),
-    ]
-    .into_iter()
-    .find_map(|(name, loss)| Some((name, loss.filter(|loss| !loss.is_finite())?)));
+    end.not_finite = not_finite(end);
     if end.not_finite.is_some() {
         return Ok(Vec::new());
     }
@@ -100,10 +94,8 @@ pub(crate) fn score(
         loss_of_all(engine, part, &mut end.test, false)?;
     }
     let judged = test.or(validation).unwrap_or(training);
-    let quantiles = LOSSES
-        .build(&config.network.loss, &())?
-        .quantiles()
-        .to_vec();
+    let loss = LOSSES.build(&config.network.loss, &())?;
+    let quantiles = loss.quantiles().to_vec();
     let constant = |part: DatasetRef| -> Result<Scores> {
         let mut scores = judge.constant(training, part)?;
         scores.loss =
@@ -141,6 +133,18 @@ pub(crate) fn score(
     let behind = behind(&all, end, comparable(&quantiles, settled));
     let useless = useless(config, rows, &all, behind, engine, end)?;
     Ok(notes(config, rows, training, &all, useless, end))
+}
+
+/// The first loss that is not a finite number.
+fn not_finite(end: &End) -> Option<(&'static str, f64)> {
+    let losses = [
+        ("training loss", &end.train),
+        ("validation loss", &end.validation),
+    ];
+    losses.into_iter().find_map(|(name, scores)| {
+        let loss = scores.as_ref()?.loss.filter(|loss| !loss.is_finite());
+        Some((name, loss?))
+    })
 }
 
 /// The metrics by which a linear model says how much there is to learn.

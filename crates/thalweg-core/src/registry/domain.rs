@@ -139,18 +139,8 @@ impl Domain {
                 Some(setting.clone())
             }
             (Domain::Numbers(low, high), _) => {
-                let numbers: Option<Vec<f64>> = match setting {
-                    Setting::Numbers(list) => Some(list.clone()),
-                    Setting::Integers(list) => Some(list.iter().map(|&i| i as f64).collect()),
-                    Setting::Number(number) => Some(vec![*number]),
-                    Setting::Text(text) => {
-                        let parts = text.split(',').map(|part| part.trim().parse().ok());
-                        parts.collect()
-                    }
-                    _ => None,
-                };
                 let inside = |list: &Vec<f64>| list.iter().all(|x| *x > low && *x < high);
-                let numbers = numbers.filter(|list| !list.is_empty() && inside(list));
+                let numbers = numbers(setting).filter(|list| !list.is_empty() && inside(list));
                 numbers.map(Setting::Numbers)
             }
             (Domain::Factors(roles), Setting::Text(text)) => {
@@ -189,6 +179,17 @@ impl Domain {
             }
             _ => None,
         })
+    }
+}
+
+/// The numbers that a setting lists, as text with commas as well.
+fn numbers(setting: &Setting) -> Option<Vec<f64>> {
+    match setting {
+        Setting::Numbers(list) => Some(list.clone()),
+        Setting::Integers(list) => Some(list.iter().map(|&i| i as f64).collect()),
+        Setting::Number(number) => Some(vec![*number]),
+        Setting::Text(text) => (text.split(',').map(|part| part.trim().parse().ok())).collect(),
+        _ => None,
     }
 }
 

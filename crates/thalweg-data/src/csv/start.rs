@@ -107,16 +107,7 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         }
     }
     if units && let Some(record) = records.next()? {
-        let (place, first) = (file.clone().line(record.line), record.lossy());
-        let shown = first
-            .iter()
-            .find(|cell| !cell.is_empty())
-            .map_or("", String::as_str);
-        let text = "a line of units below the header is skipped";
-        notes.push(Note::warning(format!(
-            "{place}: {text}: {}, …",
-            quote(shown)
-        )));
+        notes.push(note_on_units(&record, &file));
     }
     Ok(Start {
         names,
@@ -126,6 +117,15 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         decimal,
         notes,
     })
+}
+
+fn note_on_units(record: &Record, file: &Location) -> Note {
+    let (place, cells) = (file.clone().line(record.line), record.lossy());
+    let shown = cells.iter().find(|cell| !cell.is_empty());
+    let shown = quote(shown.map_or("", String::as_str));
+    Note::warning(format!(
+        "{place}: a line of units below the header is skipped: {shown}, …"
+    ))
 }
 
 /// A warning that a cell such as `1.250` may be one of thousands, where no option says what it is.

@@ -16,7 +16,7 @@ use crate::ingest::usual_block;
 use crate::part::Part;
 use crate::preprocess::Blocks;
 use crate::preprocess::{Dtype, Preprocessing};
-use crate::split::{Split, SplitBy, split, split_table};
+use crate::split::{Split, SplitBy, SplitOptions, split, split_table};
 use crate::table::{Column, ColumnData, Table};
 use crate::target::Target;
 use thalweg_core::dataset::Dataset;
@@ -254,13 +254,12 @@ impl RowsOfCache {
             data: ColumnData::Numeric(Vec::new()),
         });
         let (target, targets) = target_of(fitted, &table, options, notes)?;
-        let mut by = options.split.clone();
-        if test.is_some() {
-            by.test_fraction = 0.0;
-        }
-        if validation.is_some() {
-            by.validation_fraction = 0.0;
-        }
+        let given = |part: Option<&Table>, fraction| part.map_or(fraction, |_| 0.0);
+        let by = SplitOptions {
+            test_fraction: given(test, options.split.test_fraction),
+            validation_fraction: given(validation, options.split.validation_fraction),
+            ..options.split.clone()
+        };
         let (mut split, more) = match (&by.by, &by.group) {
             (SplitBy::Random | SplitBy::Ordered, None) => {
                 drop(table);
@@ -282,11 +281,8 @@ impl RowsOfCache {
         split.train = Vec::new();
         if let Some(kept) = &kept {
             let in_cache = |row: &mut usize| *row = kept[*row] as usize;
-            split
-                .validation
-                .iter_mut()
-                .chain(&mut split.test)
-                .for_each(in_cache);
+            let held_out = split.validation.iter_mut().chain(&mut split.test);
+            held_out.for_each(in_cache);
         }
         Ok((target, split))
     }

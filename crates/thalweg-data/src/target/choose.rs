@@ -92,31 +92,38 @@ impl Target {
             ),
         };
         notes.push(Note::info(format!("task: {task}{classes}")));
-        if let (Task::Multilabel, Targets::Values { width, values }) = (task, &targets) {
-            notes.extend(target.columns.iter().enumerate().filter_map(|(j, name)| {
-                let column = values.iter().skip(j).step_by(*width);
-                let mut known = column.filter(|value| !value.is_nan());
-                let first = known.next()?;
-                known.all(|value| value == first).then(|| {
-                    let name = quote(name);
-                    Note::warning(format!(
-                        "label {name} is the same in all rows: it has no AUC"
-                    ))
-                })
-            }));
-        }
-        if let Targets::Values { values, .. } = &targets {
-            let missing = values.iter().filter(|value| value.is_nan()).count();
-            notes.extend((missing > 0).then(|| {
-                let all = values.len();
-                Note::info(format!(
-                    "{missing} of {all} values of the targets are missing: they count neither in the \
-                     loss nor in the scores"
-                ))
-            }));
+        if let Targets::Values { width, values } = &targets {
+            if task == Task::Multilabel {
+                notes.extend(constant_labels(&target.columns, *width, values));
+            }
+            notes.extend(note_on_missing(values));
         }
         Ok((target, targets, notes))
     }
+}
+
+/// A warning for each label that all rows have, or none.
+fn constant_labels(names: &[String], width: usize, values: &[f64]) -> Vec<Note> {
+    let is_constant = |index: usize| {
+        let column = values.iter().skip(index).step_by(width);
+        let mut known = column.filter(|value| !value.is_nan());
+        known
+            .next()
+            .is_some_and(|first| known.all(|value| value == first))
+    };
+    let constant = names
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| is_constant(*index));
+    let text = "is the same in all rows: it has no AUC";
+    (constant.map(|(_, name)| Note::warning(format!("label {} {text}", quote(name))))).collect()
+}
+
+fn note_on_missing(values: &[f64]) -> Option<Note> {
+    let missing = values.iter().filter(|value| value.is_nan()).count();
+    let text =
+        "values of the targets are missing: they count neither in the loss nor in the scores";
+    (missing > 0).then(|| Note::info(format!("{missing} of {} {text}", values.len())))
 }
 
 /// The target columns: of the options, of the format, by name, or the last one.
