@@ -109,9 +109,6 @@ fn arg(field: &'static Field) -> Option<Arg> {
         .iter()
         .map(|flag| flag.trim_start_matches('-'));
     arg = arg.conflicts_with_all(others);
-    if field.of_model {
-        arg = arg.conflicts_with("continue");
-    }
     let required = field.requires.as_deref().and_then(thalweg::fields::field);
     Some(match required.and_then(Field::flag_name) {
         Some(name) => arg.requires(name),
@@ -130,8 +127,13 @@ fn path_of(field: &Field, path: PathBuf) -> Result<Value, String> {
     }
 }
 
-fn add(command: Command, fields: impl Iterator<Item = &'static Field>) -> Command {
-    command.args(fields.filter_map(arg))
+/// The argument of a field where a run may go on from a model, which has that field.
+fn arg_of_run(field: &'static Field) -> Option<Arg> {
+    let arg = arg(field)?;
+    Some(match field.of_model {
+        true => arg.conflicts_with("continue"),
+        false => arg,
+    })
 }
 
 /// What was given of these fields.
@@ -159,14 +161,14 @@ fn given(
 }
 
 macro_rules! generated {
-    ($type:ident, $fields:ident) => {
+    ($type:ident, $fields:ident, $arg:ident) => {
         impl Args for $type {
             fn augment_args(command: Command) -> Command {
-                add(command, $fields())
+                command.args($fields().filter_map($arg))
             }
 
             fn augment_args_for_update(command: Command) -> Command {
-                add(command, $fields())
+                command.args($fields().filter_map($arg))
             }
         }
 
@@ -183,5 +185,5 @@ macro_rules! generated {
     };
 }
 
-generated!(RunFlags, all);
-generated!(ReadFlags, of_reading);
+generated!(RunFlags, all, arg_of_run);
+generated!(ReadFlags, of_reading, arg);

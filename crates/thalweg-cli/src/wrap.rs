@@ -90,7 +90,7 @@ mod tests {
     fn lines_wrap_at_words_below_their_last_column() {
         let line = "  --lr  0.001  Adam takes it where nothing else is known";
         let expected = "  --lr  0.001  Adam takes it\n               where nothing else\n               is known";
-        assert_eq!(words(line, 34), expected);
+        assert_eq!(words(line, 33), expected);
         assert_eq!(words("note: a b c d", 10), "note: a b\n  c d");
         assert_eq!(words("narrow", 10), "narrow");
         let long = "x".repeat(30);

@@ -128,7 +128,10 @@ fn logarithms_predict_medians_and_say_so_or_means_with_smearing() {
     place.succeed("train t.csv --continue mean --epochs 1 --quiet --out on");
     assert!(place.text("on/config.toml").contains("smearing = true"));
     for (line, told) in [
-        ("--smearing", "no target that is learned as a logarithm"),
+        (
+            "--smearing --target-transform standard",
+            "no target that is learned as a logarithm",
+        ),
         (
             "--smearing --target-transform log --loss mae",
             "the loss mae",

@@ -261,23 +261,31 @@ fn info_tells_every_setting_of_the_run_that_is_not_its_default() {
          --last-batch drop --reduce-on-plateau 4 --augment mixup=0.25 --max-time 1000 --no-shuffle --patience 9 --out m",
     );
     let told = place.succeed("info m").stdout;
-    let line = told.lines().find(|line| line.contains("ema 0.9")).unwrap();
-    for part in [
-        "sam 0.01",
-        "clip_norm 2.0",
-        "max_norm 3.0",
-        "l1 1e-6",
-        "batches.last drop",
-        "plateau.patience 4",
-        "augment mixup(alpha=0.25)",
-        "stop.max_time 1000.0",
-        "shuffle false",
-        "patience 9",
+    let (_, differences) = told.split_once("differs from the defaults").unwrap();
+    let lines: Vec<String> = (differences.lines())
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for expected in [
+        "training.ema 0.9",
+        "training.sam 0.01",
+        "training.clip_norm 2.0",
+        "training.max_norm 3.0",
+        "training.l1 1e-6",
+        "training.batches.last drop default keep",
+        "training.plateau.patience 4",
+        "training.augment.0.name mixup",
+        "training.augment.0.alpha 0.25",
+        "training.stop.max_time 1000.0",
+        "training.shuffle false default true",
+        "training.patience 9",
     ] {
-        assert!(line.contains(part), "{part}: {line}");
+        assert!(
+            lines.iter().any(|line| line == expected),
+            "{expected}: {told}"
+        );
     }
     for part in ["reduction", "reshuffle", "sampling", "clip_value"] {
-        assert!(!line.contains(part), "{part}: {line}");
+        assert!(!differences.contains(part), "{part}: {told}");
     }
 }
 

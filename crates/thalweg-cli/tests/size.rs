@@ -68,7 +68,7 @@ fn the_same_config_gives_the_same_bits_in_memory_and_from_disk_with_any_threads(
     );
     for threads in [1, 5] {
         let ended = place.succeed(&format!(
-            "train --config disk/config.toml {SMALL} --threads {threads} --out disk-{threads} --cache kept"
+            "train t.csv {HOW} {SMALL} --threads {threads} --out disk-{threads} --cache kept"
         ));
         assert!(
             ended.stderr.contains("as they were cached before"),

@@ -147,7 +147,7 @@ fn columns_that_give_the_target_away_are_named_with_the_flag_that_drops_them() {
         )
     };
     place.write("noisy.csv", csv("a,b,y", 300, line));
-    assert!(!told(&place, "noisy.csv --epochs 1 --out g").contains("--drop"));
+    assert!(!told(&place, "noisy.csv --epochs 1 --out noisy").contains("--drop"));
 }
 
 #[test]

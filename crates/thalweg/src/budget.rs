@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_process_takes_some_memory_and_leaves_some() {
         if Path::new("/proc/self/status").exists() {
-            let (peak, now) = (peak().unwrap(), resident().unwrap());
+            let (now, peak) = (resident().unwrap(), peak().unwrap());
             assert!(now > 0 && peak >= now && available().is_some());
         }
     }

@@ -405,7 +405,7 @@ mod tests {
             // The first is often the default, which a config leaves out.
             Values::In(Domain::Word(words)) => words.last().unwrap().to_string(),
             Values::In(Domain::Number { .. }) => "0.25".to_owned(),
-            Values::In(Domain::Integer(..)) | Values::Limit => "7".to_owned(),
+            Values::In(Domain::Integer(..)) | Values::Rows(_) | Values::Limit => "7".to_owned(),
             Values::In(Domain::Flag) => "true".to_owned(),
             Values::In(Domain::Factors(_)) => "weight=0.5".to_owned(),
             Values::Character => "tab".to_owned(),

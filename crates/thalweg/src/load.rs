@@ -149,7 +149,14 @@ pub(crate) fn check_domain<'a>(
 ) -> Result<()> {
     // A loss that is not valid is refused where the network is, and one for another task too.
     let built = LOSSES.build(loss, &());
-    let domain = built.ok().and_then(|built| built.comparison().domain());
+    let is_of_numbers = |link| {
+        matches!(
+            link,
+            Link::Identity | Link::Exponential | Link::Quantiles(_)
+        )
+    };
+    let built = built.ok().filter(|loss| is_of_numbers(loss.link()));
+    let domain = built.and_then(|built| built.comparison().domain());
     let Some((takes, numbers)) = domain else {
         return Ok(());
     };

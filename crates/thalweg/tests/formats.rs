@@ -112,7 +112,7 @@ fn a_model_has_a_newer_number_only_if_programs_of_before_would_predict_otherwise
         let number = "written by a newer Thalweg (format 2); this one reads up to 1: update";
         assert_eq!(refused, number, "{name}");
     }
-    let train = |field: &str, value: &str| {
+    let train = |field: &str, value: Value| {
         let trainer = Trainer::from_file("builtin:iris").set("training.epochs", 2);
         let model = trainer.set(field, value).fit().unwrap();
         ModelFile::from_bytes(&model.to_bytes().unwrap(), u64::MAX)
@@ -120,8 +120,14 @@ fn a_model_has_a_newer_number_only_if_programs_of_before_would_predict_otherwise
             .format
     };
     // A metric that chooses the epoch changes no answer of the model.
-    assert_eq!(train("judging.metric", "accuracy"), 1);
-    assert_eq!(train("data.fit.class_weight", "setosa=3"), 2);
+    assert_eq!(train("judging.metric", "accuracy".into()), 1);
+    assert_eq!(
+        train(
+            "data.fit.class_weight",
+            serde_json::json!({ "setosa": 3.0 })
+        ),
+        2
+    );
 }
 
 #[test]
