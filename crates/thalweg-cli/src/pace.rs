@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use thalweg::storage::Ingesting;
+use thalweg::job::Ingesting;
 use thalweg::text::count;
 use thalweg_data::ingest::{Phase, Progress};
 

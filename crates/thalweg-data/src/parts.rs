@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_folder_of_no_known_format_is_refused_with_what_can_be_read() {
         let error = load(env!("CARGO_MANIFEST_DIR")).unwrap_err().to_string();
-        let expected = "a folder of no known format, expected a file (idx";
+        let expected = "a folder of no known format, expected a file (cache, idx";
         assert!(error.contains(expected), "{error}");
     }
 

@@ -218,11 +218,11 @@ fn classes_have_the_weights_that_are_named_and_1_else() {
         ),
         (
             r#"{"a": 0}"#,
-            "found 0 for class \"a\", expected a number above 0",
+            "found 0.0 for class \"a\", expected a number above 0",
         ),
         (
             r#"{"a": -1}"#,
-            "found -1 for class \"a\", expected a number above 0",
+            "found -1.0 for class \"a\", expected a number above 0",
         ),
     ] {
         let error = weights(text).unwrap_err().to_string();

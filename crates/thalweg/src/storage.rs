@@ -10,22 +10,19 @@ use thalweg_core::error::Error;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_data::cache::Cache;
-use thalweg_data::ingest::{Ingest, Progress, State, ingest, state};
+use thalweg_data::ingest::{Ingest, State, ingest, state};
 use thalweg_data::prepare::{Streaming, prepare_streamed};
 use thalweg_data::{Extend, Note, PrepareOptions, Preprocessing, ReadOptions, Source, SplitBy};
 
 use crate::budget::{self, room_to_ingest, text_of};
 use crate::config::{Config, DataConfig};
 use crate::error::{Result, input};
-use crate::job::{Options, Output};
 use crate::load;
+use crate::options::{Ingesting, Options, Output};
 use crate::request::Request;
 use crate::rows::{Part, RunRows};
 use crate::run_folder::{CACHE, RunFolder, unwritable};
 use crate::text::count;
-
-/// Hears how far an ingest is.
-pub type Ingesting = Box<dyn FnMut(&Progress) + Send + Sync>;
 
 /// What a run is loaded by.
 pub(crate) struct Wanted<'a> {
