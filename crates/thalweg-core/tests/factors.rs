@@ -80,7 +80,8 @@ fn ratios(
     };
     let plain = changes(&network, training, &rows, threads);
     let scaled = changes(&network, &with, &rows, threads);
-    let ratio = |((name, plain), (_, scaled)): (&(String, Vec<f64>), &(String, Vec<f64>))| {
+    type Step = (String, Vec<f64>);
+    let ratio = |((name, plain), (_, scaled)): (&Step, &Step)| {
         let moved = plain
             .iter()
             .zip(scaled)

@@ -251,7 +251,8 @@ fn without_total(table: Table, is_first: bool) -> (Table, Option<Note>) {
         _ => false,
     };
     let is_alone = cells.iter().filter(|cell| !cell.is_empty()).count() == 1;
-    if !is_alone && !(is_first && table.columns.iter().any(is_sum)) {
+    let has_sums = || table.columns.iter().any(is_sum);
+    if !(is_alone || is_first && has_sums()) {
         return (table, None);
     }
     let place = table.line_of(last);

@@ -90,7 +90,10 @@ impl Sink {
     /// If they cannot be written.
     pub fn add(&mut self, rows: Dataset, sample: Option<Dataset>) -> Result<()> {
         let to = match self {
-            Self::Memory(all) => return Ok(append(all, rows)),
+            Self::Memory(all) => {
+                append(all, rows);
+                return Ok(());
+            }
             Self::Disk(to) => to,
         };
         to.rows += rows.rows();
