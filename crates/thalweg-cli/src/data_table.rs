@@ -106,7 +106,7 @@ fn values(summary: &ColumnSummary, room: usize) -> String {
     let remarked = remark.as_slice();
     for part in parts(summary) {
         if !shown.is_empty()
-            && lengths(&shown) + lengths(&[part.clone()]) + lengths(remarked) > room + 2
+            && lengths(&shown) + lengths(std::slice::from_ref(&part)) + lengths(remarked) > room + 2
         {
             break;
         }

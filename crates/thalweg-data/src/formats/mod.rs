@@ -117,8 +117,7 @@ pub fn is_of_another(name: &str) -> bool {
         .and_then(|ending| ending.to_str())
         .unwrap_or_default();
     let is_known = |format: &&Format| format.endings.contains(&ending);
-    check_written(name).is_err()
-        && (OTHERS.contains(&ending) || FORMATS.iter().any(is_known))
+    check_written(name).is_err() && (OTHERS.contains(&ending) || FORMATS.iter().any(is_known))
 }
 
 /// The ending of a name, and what writes such files.

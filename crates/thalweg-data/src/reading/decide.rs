@@ -1,8 +1,8 @@
 //! How columns are read of which only a survey is there, and not all cells.
 
 use super::evidence::Evidence;
-use super::interpret::{Looked, asked, asked_reading, known, likely, look_at, notes};
 use super::extremes::{Extremes, marker};
+use super::interpret::{Looked, asked, asked_reading, known, likely, look_at, notes};
 use super::numbers::Hints;
 use super::stored::{Reading, Readings};
 use crate::error::{Note, Result};
@@ -46,23 +46,42 @@ pub(crate) fn decide(
             }),
             Seen::Numbers(_) => None,
         };
-        let of_truths = |evidence: &Evidence| evidence.levels.iter().all(|level| truth(level).is_some());
+        let of_truths =
+            |evidence: &Evidence| evidence.levels.iter().all(|level| truth(level).is_some());
         let (reading, looked) = match (asked(name, options)?, options.columns.get(*name), seen) {
             (Some(asked), ..) => {
                 let reading = asked_reading(asked, evidence.as_ref(), hints);
-                (Some(Reading { asked: true, ..reading }), false)
+                (
+                    Some(Reading {
+                        asked: true,
+                        ..reading
+                    }),
+                    false,
+                )
             }
             (None, Some(reading), _) => (Some(reading.clone()), false),
-            (None, None, Seen::Numbers(extremes)) => (marker(extremes, hints).map(|(_, reading)| reading), true),
+            (None, None, Seen::Numbers(extremes)) => {
+                (marker(extremes, hints).map(|(_, reading)| reading), true)
+            }
             (None, None, Seen::Texts(..)) => {
                 let evidence = evidence.filter(|evidence| !of_truths(evidence));
-                (evidence.and_then(|evidence| look_at(&evidence, hints, false)).map(Looked::reading), true)
+                (
+                    evidence
+                        .and_then(|evidence| look_at(&evidence, hints, false))
+                        .map(Looked::reading),
+                    true,
+                )
             }
         };
         all.extend(reading.map(|reading| (name.to_string(), reading, looked)));
     }
     let notes = notes(&all, options);
-    Ok((all.into_iter().map(|(name, reading, _)| (name, reading)).collect(), notes))
+    Ok((
+        all.into_iter()
+            .map(|(name, reading, _)| (name, reading))
+            .collect(),
+        notes,
+    ))
 }
 
 /// Reads columns as it was decided.

@@ -203,7 +203,8 @@ pub(super) fn asked_reading(
         },
         (Asked::Dates(order), evidence) => {
             let looked = evidence.and_then(|evidence| dates::look(evidence, hints.kept));
-            let found = looked.map_or_else(|| Reading::of(ReadAs::Dates, why), |(_, reading)| reading);
+            let found =
+                looked.map_or_else(|| Reading::of(ReadAs::Dates, why), |(_, reading)| reading);
             Reading {
                 order: Some(order.or(found.order).unwrap_or(DateOrder::Ymd)),
                 why: why.to_owned(),
