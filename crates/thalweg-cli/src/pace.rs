@@ -35,7 +35,7 @@ impl Pace {
     }
 }
 
-/// Shows the pace of a run that keeps its rows on disk: a line that changes on a terminal, else a line a phase.
+/// Shows how far the reading of rows onto disk is: a line that changes on a terminal, else a line a phase.
 pub fn watcher() -> Ingesting {
     let mut pace = Pace::default();
     let mut last = None;

@@ -178,7 +178,7 @@ fn half_of_the_validation_rows_calibrate_an_interval_and_choose_nothing() {
         info.contains("interval   90 %, calibrated on 150 rows"),
         "{info}"
     );
-    // Of few rows all do both, and that is said.
+    // With few validation rows all choose and calibrate, and the summary says so.
     let few = line.replace("0.3", "0.09");
     let told = place.succeed(&format!("train {few} --out few")).stderr;
     let said = "calibrated on the 90 validation rows that chose the epoch: it may hold a little less; of 100 or more";

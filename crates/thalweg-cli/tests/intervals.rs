@@ -182,7 +182,7 @@ fn quantiles_are_judged_by_their_own_loss_beside_those_of_constants() {
         assert!(loss("test") < loss("best_constant"), "{result}");
         assert_eq!(result["linear_model"], Value::Null);
     }
-    // One that learns nothing is told so.
+    // A model that learns nothing is warned of.
     let still = "train t.csv --target y --loss quantile --set loss.quantiles=0.1,0.9 --lr 1e-9 --epochs 2 --out still";
     let told = place.succeed(still).stderr;
     assert!(told.contains("no better than the best constant"), "{told}");

@@ -362,7 +362,7 @@ impl Observer for Sending<'_> {
     }
 
     fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
-        // Nobody listens any more where the watch has failed.
+        // The receiver is gone where the observer has failed.
         let _ = self.send.send((self.number, report.clone()));
         Ok(self.flow())
     }
