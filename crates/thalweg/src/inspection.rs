@@ -7,7 +7,7 @@ mod classes;
 mod columns;
 mod dependence;
 mod importance;
-mod interval;
+pub(crate) mod interval;
 mod judged;
 mod network;
 mod numbers;

@@ -14,7 +14,7 @@ use crate::error::{Result, input};
 use crate::format;
 use crate::health::Layer;
 use crate::importance::Importance;
-use crate::inspection::Interval;
+use crate::inspection::interval::Interval;
 use crate::interval::PredictionInterval;
 use crate::run_folder::{LOG, RunFolder, named, unwritable};
 use crate::scores::Scores;
