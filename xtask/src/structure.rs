@@ -53,6 +53,7 @@ fn violations(root: &Path) -> Result<Vec<String>> {
         let package = Package::parse(&manifest)
             .ok_or_else(|| format!("{}: no package name", folder.display()))?;
         found.extend(upward(&package));
+        found.extend(left_out(&folder, &manifest)?);
         for path in rust_files(&folder.join("src"))? {
             let text = read(&path)?;
             let inside = path.strip_prefix(folder.join("src")).unwrap_or(&path);
@@ -68,6 +69,31 @@ fn violations(root: &Path) -> Result<Vec<String>> {
     let graph = Graph::new(workspace.files(), workspace.imports());
     for knot in graph.knots() {
         found.push(graph.describe(&knot, CIRCLES));
+    }
+    Ok(found)
+}
+
+/// Files of tests that no program of tests has: where there is a `tests/main.rs`, Cargo looks for none itself.
+fn left_out(folder: &Path, manifest: &str) -> Result<Vec<String>> {
+    let tests = folder.join("tests");
+    if !tests.join("main.rs").exists() {
+        return Ok(Vec::new());
+    }
+    let main = read(&tests.join("main.rs"))?;
+    let mut found = Vec::new();
+    for path in rust_files(&tests)? {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_top = path.parent() == Some(tests.as_path()) && name != "main";
+        let has = |text: &str, line: String| text.lines().any(|one| one == line);
+        if is_top
+            && !has(&main, format!("mod {name};"))
+            && !has(manifest, format!("name = \"{name}\""))
+        {
+            found.push(format!(
+                "{}: neither a module of tests/main.rs nor a [[test]]",
+                path.display()
+            ));
+        }
     }
     Ok(found)
 }

@@ -48,19 +48,12 @@ pub fn run() -> Result<()> {
     }
     let has_browser = BROWSERS.iter().any(|name| is_there(name));
     if has_browser {
-        let pages = ["-p", "thalweg-cli", "--test", "browser", "--", "--ignored"];
+        let pages = ["--workspace", "--test", "browser", "--", "--ignored"];
         stages.run("pages in a browser", || tally.run_ignored(&pages))?;
     }
     let tensorboard = oracles::tensorboard();
     if let Ok(python) = &tensorboard {
-        let events = [
-            "-p",
-            "thalweg-cli",
-            "--test",
-            "tensorboard",
-            "--",
-            "--ignored",
-        ];
+        let events = ["--workspace", "--test", "tensorboard", "--", "--ignored"];
         let variables = [("THALWEG_PYTHON", python.as_path())];
         stages.run("event files", || {
             tally.run_ignored_with(&events, &variables)

@@ -1,9 +1,7 @@
 //! What predictions mean, and that the program says so: words of labels, means and medians, thresholds,
 //! rows that calibrate.
 
-mod common;
-
-use common::{Workplace, csv, events, noise};
+use crate::common::{Workplace, csv, events, noise};
 use serde_json::Value;
 use thalweg_core::random::{Purpose, Stream};
 

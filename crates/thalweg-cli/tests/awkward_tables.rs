@@ -1,8 +1,6 @@
 //! Tables as people have them: each kind is trained, predicted and evaluated as its owner means it.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 
 /// Rows of two inputs and a target that depends on them.
 fn rows(count: usize, row: impl Fn(usize) -> String) -> String {

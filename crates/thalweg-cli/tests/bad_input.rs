@@ -1,10 +1,8 @@
 //! Bad input is refused in one line, with exit code 2, and nothing is written.
 
-mod common;
-
 use std::io::Write;
 
-use common::Workplace;
+use crate::common::Workplace;
 
 /// A training file of the lines `row(i)`.
 fn csv(header: &str, row: impl Fn(usize) -> String) -> String {

@@ -1,8 +1,6 @@
 //! `thalweg bench` runs, tells what it measured, and refuses what it cannot do. No test looks at a time.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 use serde_json::Value;
 
 #[test]

@@ -1,9 +1,7 @@
 //! `thalweg list` shows of every entry its equation, its source, and each setting with its default; and what the list
 //! of augmentations names can be asked for.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 use serde_json::Value;
 
 #[test]

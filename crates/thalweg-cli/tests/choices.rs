@@ -1,8 +1,6 @@
 //! Losses, activations, schedules and initializers, chosen by arguments: what they do to models and answers.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 
 #[test]
 fn settings_of_settings_are_written_to_the_config_and_give_the_same_bytes_from_it() {
@@ -148,7 +146,7 @@ fn output_biases_start_at_the_prior_unless_told_otherwise() {
             "train rare.csv --epochs 1 --lr 1e-9 --set optimizer.weight_decay=0 --hidden none \
              --initializer zeros --quiet --out {out} {flags}"
         ));
-        let log = common::events(&place.text(&format!("{out}/log.jsonl")));
+        let log = crate::common::events(&place.text(&format!("{out}/log.jsonl")));
         log[1]["train_loss"].as_f64().unwrap()
     };
     // The entropy of the shares, and that of a coin.

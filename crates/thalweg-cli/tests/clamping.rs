@@ -1,8 +1,6 @@
 //! Predictions of numbers that stay within the range of the training targets.
 
-mod common;
-
-use common::{Workplace, csv};
+use crate::common::{Workplace, csv};
 
 #[test]
 fn predictions_stay_within_the_range_of_the_training_rows() {

@@ -1,11 +1,9 @@
 //! `predict`, `evaluate`, `info` and `list`.
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use common::Workplace;
+use crate::common::Workplace;
 use serde_json::Value;
 
 /// y = 2·x + 10·[color = red], trained well; some cells are missing.
@@ -396,7 +394,7 @@ fn the_instruction_set_is_checked_and_logged() {
     );
     assert!(run("portable").status.success());
     assert_eq!(
-        common::events(&place.text("m/log.jsonl"))[0]["cpu"],
+        crate::common::events(&place.text("m/log.jsonl"))[0]["cpu"],
         "portable"
     );
 }

@@ -1,11 +1,9 @@
 //! `--continue`: training goes on from a model, on new rows.
 
-mod common;
-
 use std::io::Write;
 use std::process::Stdio;
 
-use common::{Workplace, events};
+use crate::common::{Workplace, events};
 
 /// Rows of two numbers and a class that depends on them.
 fn rows(from: usize, count: usize) -> String {

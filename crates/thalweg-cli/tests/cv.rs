@@ -1,8 +1,6 @@
 //! `thalweg cv` and `thalweg learning-curve` as their users see them.
 
-mod common;
-
-use common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, noise};
 use serde_json::Value;
 
 fn json(work: &Workplace, line: &str) -> Value {

@@ -1,12 +1,10 @@
 //! A disk that is full, a cell that the loss does not take, a run that is interrupted early, columns that are kept.
 #![cfg(unix)]
 
-mod common;
-
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Ended, Workplace};
+use crate::common::{Ended, Workplace};
 
 /// Runs the program where no file may be longer than so many kilobytes: writing more fails, as on a full disk.
 fn limited(place: &Workplace, kilobytes: usize, line: &str) -> Ended {

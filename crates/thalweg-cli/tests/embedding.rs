@@ -1,10 +1,8 @@
 //! Columns of many categories: codes and an embedding, from the table to the model and its answers.
 
-mod common;
-
 use std::fmt::Write;
 
-use common::Workplace;
+use crate::common::Workplace;
 
 /// 600 rows with 30 cities, some of them missing, whose price follows from the city and the area.
 fn houses(place: &Workplace, name: &str, rows: usize) {

@@ -1,12 +1,10 @@
 //! Ensembles as their users see them: trained, predicted with, killed and resumed.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{Workplace, csv, events, noise};
+use crate::common::{Workplace, csv, events, noise};
 use serde_json::Value;
 
 /// The bytes of each tensor of a safetensors file, by its name.

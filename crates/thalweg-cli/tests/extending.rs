@@ -1,8 +1,6 @@
 //! Going on with classes and columns that a model does not know.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 use serde_json::Value;
 
 /// Rows whose class follows from two columns.

@@ -1,12 +1,11 @@
 //! Files as people have them: every format to a run, and from one to another.
 
-mod common;
 #[path = "../../thalweg-data/src/testing/packed.rs"]
 mod packed;
 
 use std::io::Write;
 
-use common::Workplace;
+use crate::common::Workplace;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use packed::{gzip, zip};

@@ -1,8 +1,6 @@
 //! Rare classes: a hint, thresholds, weights of classes, and metrics to choose an epoch by.
 
-mod common;
-
-use common::{Workplace, events};
+use crate::common::{Workplace, events};
 use serde_json::Value;
 
 /// Rows of three numbers and a class, which is 1 (or in `c2`, `c1`) for few of the first largest.

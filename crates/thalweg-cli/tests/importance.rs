@@ -1,9 +1,7 @@
 //! `thalweg importance`: how much worse a score gets when a column is permuted, and what the
 //! coefficients of a linear model are in the units of the file.
 
-mod common;
-
-use common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, noise};
 use serde_json::Value;
 
 const KINDS: [f64; 3] = [0.0, 5.0, -3.0];
@@ -63,7 +61,9 @@ fn a_permuted_column_costs_what_its_variance_says() {
         .collect();
     assert_eq!(order, ["kind", "a", "b", "c"]);
     // The run's own result is the same, and so is another count of threads.
-    let end = common::events(&place.text("m/log.jsonl")).pop().unwrap();
+    let end = crate::common::events(&place.text("m/log.jsonl"))
+        .pop()
+        .unwrap();
     assert_eq!(end["importance"], importance);
     assert_eq!(
         place.succeed("importance m --json --threads 1").stdout,

@@ -1,12 +1,10 @@
 //! Runs that are killed or interrupted lose nothing.
 #![cfg(unix)]
 
-mod common;
-
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{Ended, Workplace, events};
+use crate::common::{Ended, Workplace, events};
 
 /// Waits until `done` or the end of the process; says whether it was `done`.
 fn wait_for(child: &mut Child, done: impl Fn() -> bool) -> bool {

@@ -1,8 +1,6 @@
 //! Quantiles and the intervals between them: how many targets they hold, and what is predicted.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 use serde_json::Value;
 use thalweg_core::random::{Purpose, Stream};
 

@@ -1,9 +1,7 @@
 //! A run that is no better than a constant says so, with the likeliest cause and what to try, and
 //! what it says to try helps; a healthy run is silent.
 
-mod common;
-
-use common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, noise};
 
 /// A smooth target of two columns.
 fn smooth(i: usize) -> String {

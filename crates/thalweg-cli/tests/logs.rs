@@ -1,10 +1,8 @@
 //! What a run records while it goes on: updates, layers, event files; and what reads it again.
 
-mod common;
-
 use std::process::Stdio;
 
-use common::{Workplace, events};
+use crate::common::{Workplace, events};
 use serde_json::Value;
 
 fn of<'a>(log: &'a [Value], event: &str) -> Vec<&'a Value> {

@@ -1,8 +1,6 @@
 //! Networks told layer by layer: from a file to the same model again.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 
 /// 90 images of 6×6 bytes in three classes, the rows of which are bright in another place, as IDX files.
 fn images(place: &Workplace) {

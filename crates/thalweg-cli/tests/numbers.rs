@@ -1,8 +1,6 @@
 //! Embeddings of numbers, the scale layer, and factors on their rates: from a table to the model.
 
-mod common;
-
-use common::{Workplace, noise};
+use crate::common::{Workplace, noise};
 
 /// Rows of two numbers that matter by waves, one of two values, and a column of 30 cities.
 fn waves(place: &Workplace, rows: usize) {
@@ -11,7 +9,10 @@ fn waves(place: &Workplace, rows: usize) {
         let y = (9.0 * a).sin() + (b > 0.3) as u8 as f64 + 0.05 * noise(3 * row + 2);
         format!("{a:.4},city{},{},{b:.4},{y:.4}", row * 7 % 30, row % 2)
     };
-    place.write("waves.csv", common::csv("a,city,flag,b,y", rows, line));
+    place.write(
+        "waves.csv",
+        crate::common::csv("a,city,flag,b,y", rows, line),
+    );
 }
 
 fn config_line(place: &Workplace, run: &str, name: &str) -> String {

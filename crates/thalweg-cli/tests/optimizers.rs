@@ -1,8 +1,6 @@
 //! Every optimizer learns with its own rate, and every option is reproduced by the config and by --resume.
 
-mod common;
-
-use common::{Workplace, events};
+use crate::common::{Workplace, events};
 use serde_json::Value;
 
 #[test]

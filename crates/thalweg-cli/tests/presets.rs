@@ -1,10 +1,8 @@
 //! What presets choose, what an explicit setting switches off, and what becomes of a linear table.
 
-mod common;
-
 use std::fmt::Write;
 
-use common::Workplace;
+use crate::common::Workplace;
 
 /// A table of two columns, whose target is straight in both but for noise, or bent.
 fn table(place: &Workplace, is_straight: bool) {

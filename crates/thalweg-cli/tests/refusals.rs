@@ -1,8 +1,6 @@
 //! What does not go together is refused in one line, with exit code 2, and no folder is left.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 
 #[test]
 fn what_does_not_go_together_is_refused_in_one_line() {

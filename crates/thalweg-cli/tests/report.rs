@@ -1,11 +1,9 @@
 //! Pages that show runs: their numbers are the run's, they are whole whatever the rows, and no text of
 //! the data acts on them.
 
-mod common;
-
 use std::fmt::Write;
 
-use common::{Workplace, events};
+use crate::common::{Workplace, events};
 use serde_json::Value;
 
 /// The data of a page, which must be whole and small.

@@ -1,8 +1,6 @@
 //! Weights of rows and classes mean what people think they mean, at every batch size.
 
-mod common;
-
-use common::{Workplace, events};
+use crate::common::{Workplace, events};
 
 /// Numbers in [−1, 1) that are always the same.
 fn noise(count: usize, seed: u64) -> Vec<f64> {
@@ -312,9 +310,9 @@ fn rows_without_the_weights_of_a_model_are_not_what_it_goes_on_with() {
     let place = Workplace::new();
     let (x, y) = (noise(100, 1), noise(100, 2));
     let line = |i: usize| format!("{:.3},{:.3},{}", x[i], y[i], 1 + i % 3);
-    place.write("w.csv", common::csv("x,y,w", 100, line));
+    place.write("w.csv", crate::common::csv("x,y,w", 100, line));
     let line = |i: usize| format!("{:.3},{:.3}", x[i], y[i]);
-    place.write("bare.csv", common::csv("x,y", 100, line));
+    place.write("bare.csv", crate::common::csv("x,y", 100, line));
     place.train("w.csv --target y --sample-weight w --epochs 2 --out run");
     let message = place.refused("train bare.csv --continue run --epochs 1");
     assert!(

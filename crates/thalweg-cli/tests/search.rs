@@ -1,8 +1,6 @@
 //! Exhaustive search from the command line: the lowest point of a grid, and the error surface drawn.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 
 const ROWS: &str = "x,y\n2,4\n4,9\n-1,-2\n5,15\n";
 const PLAIN: &str = "--no-standardize --no-validation --test-fraction 0";

@@ -1,8 +1,6 @@
 //! Several targets: labels found by looking, missing ones, and scores for each.
 
-mod common;
-
-use common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, noise};
 use serde_json::Value;
 use thalweg_core::random::{Purpose, Stream};
 

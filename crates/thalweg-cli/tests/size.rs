@@ -1,12 +1,10 @@
 //! Rows that do not fit into memory: the same bits as in memory, whatever the threads; killed at any moment, nothing is
 //! lost and nothing half-written is trusted.
 
-mod common;
-
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Workplace, events, noise};
+use crate::common::{Workplace, events, noise};
 
 /// Numbers with missing ones, categories, classes and weights: about 24 MB in memory.
 fn table(rows: usize, is_sorted: bool) -> String {

@@ -1,14 +1,12 @@
 //! Which rows train, validate and test: by order, by a column, by groups; and that nothing fitted
 //! sees the others.
 
-mod common;
-
-use common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, noise};
 use serde_json::Value;
 
 /// How many rows train, validate and test.
 fn rows(place: &Workplace, folder: &str) -> [u64; 3] {
-    let start = common::events(&place.text(&format!("{folder}/log.jsonl"))).remove(0);
+    let start = crate::common::events(&place.text(&format!("{folder}/log.jsonl"))).remove(0);
     ["train", "validation", "test"].map(|part| start["rows"][part].as_u64().unwrap())
 }
 
@@ -17,7 +15,7 @@ fn fitted(place: &Workplace, folder: &str) -> (Vec<u8>, Value) {
     let bytes = place.read(&format!("{folder}/model.safetensors"));
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let text = place.text(&format!("{folder}/log.jsonl"));
-    let train = common::events(&text).pop().unwrap()["train"].clone();
+    let train = crate::common::events(&text).pop().unwrap()["train"].clone();
     (bytes[header..].to_vec(), train)
 }
 
@@ -30,7 +28,9 @@ fn later_rows_validate_and_the_last_ones_test() {
     place.write("t.csv", csv("x,y", 100, line));
     place.train("t.csv --split ordered --epochs 2 --out a");
     assert_eq!(rows(&place, "a"), [80, 10, 10]);
-    let end = common::events(&place.text("a/log.jsonl")).pop().unwrap();
+    let end = crate::common::events(&place.text("a/log.jsonl"))
+        .pop()
+        .unwrap();
     let rmse = |part: &str| end[part]["rmse"].as_f64().unwrap();
     assert!(
         rmse("train") < 2.0 && rmse("validation") > 95.0 && rmse("test") > 95.0,
@@ -116,7 +116,7 @@ fn no_group_is_in_two_parts_and_its_column_is_no_feature() {
             "{counts:?}"
         );
         assert_eq!(counts, [320, 40, 40], "{told:?}");
-        let end = common::events(&place.text(&format!("{out}/log.jsonl")))
+        let end = crate::common::events(&place.text(&format!("{out}/log.jsonl")))
             .pop()
             .unwrap();
         assert!(r2(&end) < r2(&random) - 0.3, "{end} {random}");
@@ -323,7 +323,9 @@ fn a_refit_trains_on_all_rows_for_the_epochs_found_and_keeps_the_scores() {
     let told = place
         .succeed(&format!("train {flags} --refit --out b"))
         .stderr;
-    let refitted = common::events(&place.text("b/log.jsonl")).pop().unwrap();
+    let refitted = crate::common::events(&place.text("b/log.jsonl"))
+        .pop()
+        .unwrap();
     for part in ["train", "validation", "test", "best_epoch", "epochs"] {
         assert_eq!(chosen[part], refitted[part]);
     }

@@ -1,8 +1,6 @@
 //! What is asked about tables and runs on the command line: `info` with its options, and what differs from the defaults.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 
 fn rows() -> String {
     let rows = (0..60).map(|i| {

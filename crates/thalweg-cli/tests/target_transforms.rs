@@ -1,9 +1,7 @@
 //! Targets with outliers and long tails: what becomes of them, and that answers are in the units of
 //! the file.
 
-mod common;
-
-use common::Workplace;
+use crate::common::Workplace;
 use serde_json::Value;
 use thalweg_core::random::{Purpose, Sequence, Stream};
 

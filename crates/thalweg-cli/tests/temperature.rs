@@ -1,8 +1,6 @@
 //! Temperature: probabilities that mean what they say, in the model and in whatever reads it.
 
-mod common;
-
-use common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, noise};
 
 /// Classes that depend on two numbers with noise, which a long training memorizes.
 fn noisy(place: &Workplace, rows: usize) {

@@ -1,8 +1,6 @@
 //! What `train` promises: quality without tuning, the files, and the same bits however it runs.
 
-mod common;
-
-use common::{Workplace, events};
+use crate::common::{Workplace, events};
 
 const FILES: [&str; 4] = [
     "config.toml",
@@ -361,7 +359,7 @@ fn names_of_columns_given_once_hold_for_all_files_of_a_model() {
 #[test]
 #[ignore = "needs ../shared/data"]
 fn adult_reaches_what_tuned_networks_reach() {
-    let [train, test] = ["adult/adult.data.csv", "adult/adult.test.csv"].map(common::shared);
+    let [train, test] = ["adult/adult.data.csv", "adult/adult.test.csv"].map(crate::common::shared);
     let place = Workplace::new();
     let names = "age,workclass,fnlwgt,education,education-num,marital-status,occupation,relationship,\
                  race,sex,capital-gain,capital-loss,hours-per-week,native-country,income";

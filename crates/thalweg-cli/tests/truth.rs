@@ -1,9 +1,7 @@
 //! Scores that mean less than they seem say so: columns that give the target away, rows that the
 //! model was trained on, test rows unlike validation rows; and a linear model stands beside.
 
-mod common;
-
-use common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, noise};
 use serde_json::Value;
 
 /// What a run says on standard error.

@@ -1,8 +1,6 @@
 //! Weights of other programs as a start, and what of them does not fit.
 
-mod common;
-
-use common::{Ended, Workplace};
+use crate::common::{Ended, Workplace};
 use serde_json::{Map, Value, json};
 
 /// A safetensors file of tensors of one kind; values go up from `start`.

@@ -1,12 +1,10 @@
 //! What a message says on a command line: its own words name arguments, and those of the user stay
 //! as they were written.
 
-mod common;
-
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use common::{Ended, Workplace};
+use crate::common::{Ended, Workplace};
 use serde_json::Value;
 
 /// Every line is refused, and its message has the first text and not the second.

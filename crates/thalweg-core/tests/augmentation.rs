@@ -1,8 +1,6 @@
 //! Augmentation: what the network sees is what the definition says, for every number of threads and on resume.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::augmentations::{AUGMENTATIONS, Augmenter, Axis, Draw};
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, FeaturesRef, Targets, Values};

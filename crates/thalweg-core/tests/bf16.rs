@@ -1,9 +1,7 @@
 //! Products of bf16 numbers: a network with `dtype = bf16` against a literal transcription in double precision
 //! that rounds what enters a product, and nothing else; and layers whose products stay in single precision.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::engine::{Batch, Rows};

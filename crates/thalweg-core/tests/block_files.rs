@@ -1,10 +1,8 @@
 //! What the writer of a block file refuses, and how much of a file its reader holds.
 
-mod common;
-
 use std::io::Cursor;
 
-use common::*;
+use crate::common::*;
 use thalweg_core::dataset::{Dataset, DatasetRef, FeaturesRef, TargetsRef};
 use thalweg_core::engine::{Batch, Rows};
 use thalweg_core::order::RowOrder;

@@ -1,11 +1,9 @@
 //! Everything that the catalogue asks for can be named, and everything that can be named says what
 //! it is.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::names;
+use crate::common::names;
 use thalweg_core::activations::ACTIVATIONS;
 use thalweg_core::augmentations::AUGMENTATIONS;
 use thalweg_core::constraints::CONSTRAINTS;

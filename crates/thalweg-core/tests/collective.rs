@@ -1,9 +1,7 @@
 //! Batches that are cut into groups and shared among ranks: one engine and several end in the same
 //! bits, or stop together.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::collective::{self, Collective, part};
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};

@@ -1,8 +1,6 @@
 //! A run that goes on from another: the bits of one run where rows and settings are the same.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::observe::EpochReport;
 use thalweg_core::registry::Choice;

@@ -1,9 +1,7 @@
 //! What updates do: single rows descend by the chain rule, and what optimizers remember of gradients becomes 0 where
 //! there are none any more.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::engine::{Batch, Rows, State};
 use thalweg_core::optimizers::{OPTIMIZERS, Time};

@@ -1,10 +1,8 @@
 //! The same seed gives the same bits: for every number of threads, on every instruction set, on resume.
 
-mod common;
-
 use std::process::Command;
 
-use common::*;
+use crate::common::*;
 use thalweg_core::Isa;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Targets};

@@ -1,10 +1,8 @@
 //! Factors on the rate and the decay of single tensors, the NTK parametrization, and schedules of
 //! decay and dropout: against updates without them, closed forms and a transcription of Adam.
 
-mod common;
-
-use common::networks::embedding;
-use common::*;
+use crate::common::networks::embedding;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Values};
 use thalweg_core::engine::Batch;

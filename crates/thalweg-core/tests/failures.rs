@@ -1,13 +1,11 @@
 //! Sources that fail in the middle of a run, and files that change while they are read.
 
-mod common;
-
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::engine::{Batch, State, StepReport};
 use thalweg_core::error::{Error, Result};

@@ -3,9 +3,7 @@
 //!
 //! A new entry is tested without a change here, or the test says what it does not know.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::Isa;
 use thalweg_core::activations::{ACTIVATIONS, AnyActivation, RowShape};
 use thalweg_core::dataset::{Dataset, Targets};
@@ -155,7 +153,7 @@ fn draw_rows(
         layers[index]
             .settings
             .insert("activation".into(), "identity".into());
-        let front = common::network(network.inputs, linear_loss(), layers);
+        let front = crate::common::network(network.inputs, linear_loss(), layers);
         let mut front = engine(&front, &descent(1.0, 64, 1));
         let count = front.save().unwrap().parameters.len();
         front.load(&state(&parameters[..count])).unwrap();

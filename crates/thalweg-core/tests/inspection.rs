@@ -1,8 +1,6 @@
 //! What an engine tells of its layers, against values worked out here from the definitions.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::engine::{Batch, Engine, LayerReport, Rows, StepReport};

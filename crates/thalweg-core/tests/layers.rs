@@ -2,10 +2,8 @@
 //! training and in evaluation; threads and interruptions change no bit; and what no golden file can
 //! hold, such as a mask.
 
-mod common;
-
-use common::networks::*;
-use common::*;
+use crate::common::networks::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::{Batch, Engine, Rows};

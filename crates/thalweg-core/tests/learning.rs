@@ -1,8 +1,6 @@
 //! What the losses are for: each trains its task; a perceptron learns what a line can part and nothing else.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::engine::{Batch, Engine};

@@ -1,8 +1,6 @@
 //! Models that have a closed form, or that are the same model in two ways.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::engine::Batch;
 use thalweg_core::optimizers::Time;

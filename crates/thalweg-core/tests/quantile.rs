@@ -1,9 +1,7 @@
 //! The pinball loss: its values, and where descent on it ends, are scikit-learn's; quantiles do not
 //! cross.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::{Batch, Engine};

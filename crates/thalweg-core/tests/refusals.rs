@@ -1,10 +1,8 @@
 //! What does not fit is refused with an error; what only a caller's mistake can cause panics, and never hangs.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::*;
+use crate::common::*;
 use thalweg_core::Isa;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, FeaturesRef, Targets, Values};

@@ -1,8 +1,6 @@
 //! Exhaustive search draws the surface that others walk on, and goes to the lowest point of its grid.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::engine::Batch;
 use thalweg_core::error::Result;

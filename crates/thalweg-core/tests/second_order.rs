@@ -4,10 +4,8 @@
 //!
 //! A new entry is tested without a change here: a layer by its examples.
 
-mod common;
-
-use common::networks::*;
-use common::*;
+use crate::common::networks::*;
+use crate::common::*;
 use thalweg_core::activations::ACTIVATIONS;
 use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
@@ -357,7 +355,7 @@ fn at_kinks_relu_has_neither_slope_nor_curvature() {
 }
 
 fn rows_of_zeros() -> Dataset {
-    common::rows(2, &[0.0; 4], &[1.0, 2.0])
+    crate::common::rows(2, &[0.0; 4], &[1.0, 2.0])
 }
 
 /// Large enough for a team of threads: everything that meets, in one network.
@@ -441,7 +439,7 @@ fn engines_of_any_precision_have_the_products_of_double_precision() {
         engine.load(&state(&single)).unwrap();
         let v = unit_vector(8, single.len());
         let (_, product) = engine.hvp(&batch, &v).unwrap();
-        let mut exact = common::engine(&network, &descent(1.0, 50, 1));
+        let mut exact = crate::common::engine(&network, &descent(1.0, 50, 1));
         exact.load(&state(&single)).unwrap();
         let error = distance(&product, &exact.hvp(&batch, &v).unwrap().1);
         assert!(error < 1e-14, "{dtype}: {error:e}");

@@ -1,8 +1,6 @@
 //! Solvers find the minimum. For exhaustive search see `search.rs`.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::engine::Batch;

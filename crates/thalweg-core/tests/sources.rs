@@ -1,11 +1,9 @@
 //! Rows from memory, from slices and from a block file: the same order, the same bits, and no more in memory than a
 //! window; runs that are looked at or interrupted in the middle of an epoch end in the same bits too.
 
-mod common;
-
 use std::io::Cursor;
 
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, DatasetRef, Features, FeaturesRef, Values, ValuesRef};
 use thalweg_core::engine::{Batch, Rows, StepReport};

@@ -1,8 +1,6 @@
 //! When a run ends, which rows make its batches, and what acts on its rate.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::average::Average;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::{Rows, StepReport};

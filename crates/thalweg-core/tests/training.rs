@@ -1,8 +1,6 @@
 //! What the training loop promises: when it stops, with which parameters, and that it finds what it should.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::engine::{Batch, Rows, StepReport};

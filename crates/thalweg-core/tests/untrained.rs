@@ -1,9 +1,7 @@
 //! Values that no gradient trains, such as running statistics: what they become under everything that can stand around
 //! an optimizer, against a literal transcription; and who refuses layers that have them.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::Dataset;
 use thalweg_core::registry::{Choice, Setting};

@@ -1,8 +1,6 @@
 //! Weights of rows: every batch size descends the same weighted objective, Σ w·l / Σ w of all rows.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::engine::{Batch, Engine, Rows};
 use thalweg_core::optimizers::{OPTIMIZERS, Time};

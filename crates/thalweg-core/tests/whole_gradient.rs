@@ -1,9 +1,7 @@
 //! What stands around an optimizer and what needs the whole gradient, against scalar transcriptions of the
 //! equations on a linear network whose gradient is written out here.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use thalweg_core::cpu;
 use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::Batch;

@@ -6,8 +6,8 @@ use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::{Isa, Scalar};
 
+use super::instruction_sets;
 use crate::common::*;
-use crate::instruction_sets;
 
 /// φ, φ′ and φ″ at `x`, as layers use them.
 fn activate<T: ActivationScalar>(

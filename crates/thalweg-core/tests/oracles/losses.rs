@@ -9,8 +9,8 @@ use thalweg_core::losses::{AnyLoss, LOSSES, Loss, LossRows, TargetRows};
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::shape::stride;
 
+use super::instruction_sets;
 use crate::common::*;
-use crate::instruction_sets;
 
 /// Value, gradient, and the Hessian times the direction, if there is one. The padding of z is
 /// larger than any logit, and what stood in dz is NaN: neither shows.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use thalweg_core::dataset::{Dataset, Targets};
 use thalweg_core::engine::Batch;
 
+use super::second_order::scaled_error;
 use crate::common::*;
-use crate::second_order::scaled_error;
 
 #[test]
 fn logits_losses_gradients_and_hessian_vector_products_of_networks_are_those_of_pytorch() {

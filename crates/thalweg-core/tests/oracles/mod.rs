@@ -5,8 +5,6 @@
 //! differences, and what has none is tested beside its entry.
 
 mod activations;
-#[path = "../common/mod.rs"]
-mod common;
 mod initializers;
 mod layers;
 mod linear;

@@ -1,0 +1,43 @@
+//! The tests of the command line in one program: they run side by side.
+//! `browser`, `memory` and `tensorboard` have programs of their own, since they need what others do not.
+
+mod answers;
+mod awkward_tables;
+mod bad_input;
+mod bench;
+mod catalogue;
+mod choices;
+mod clamping;
+mod commands;
+mod common;
+mod continuing;
+mod cv;
+mod disk;
+mod embedding;
+mod ensembles;
+mod extending;
+mod formats;
+mod imbalance;
+mod importance;
+mod interrupt;
+mod intervals;
+mod judging;
+mod logs;
+mod network;
+mod numbers;
+mod optimizers;
+mod presets;
+mod refusals;
+mod report;
+mod row_weights;
+mod search;
+mod several_targets;
+mod size;
+mod splits;
+mod tables;
+mod target_transforms;
+mod temperature;
+mod train;
+mod truth;
+mod weights;
+mod wording;
