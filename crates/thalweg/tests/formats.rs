@@ -1,6 +1,6 @@
 //! Files of every generation are read by this one: `formats/0` is from before formats had versions, `formats/1` of
-//! format 1, `formats/2` what `formats/make.py` had the program of format 2 write. What they should say was worked
-//! out by `formats/expected.py`, which shares no code with Thalweg.
+//! format 1, `formats/2` and `formats/3` what `formats/make.py` had the programs of these formats write; the third
+//! brought ensembles. What they should say was worked out by `formats/expected.py`, which shares no code with Thalweg.
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,16 @@ fn formats() -> PathBuf {
 fn expected() -> serde_json::Map<String, Value> {
     let text = std::fs::read_to_string(formats().join("expected.json")).unwrap();
     serde_json::from_str(&text).unwrap()
+}
+
+/// Generations that have a run which was killed.
+fn with_runs() -> Vec<(String, Value)> {
+    let generations = expected().into_iter();
+    let runs: Vec<_> = generations
+        .filter(|(_, expected)| expected.get("checkpoint").is_some())
+        .collect();
+    assert!(runs.len() >= 3);
+    runs
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -88,7 +98,7 @@ fn models_of_every_generation_predict_what_they_should() {
             models += 1;
         }
     }
-    assert!(models >= 16, "{models} models");
+    assert!(models >= 22, "{models} models");
 }
 
 /// The bytes of a file of JSON in JSON, with `old` in the place of `new`, the last one: a checkpoint
@@ -105,12 +115,20 @@ fn with_format(file: &Path, old: u64, new: u64) -> Vec<u8> {
 #[test]
 fn a_model_has_a_newer_number_only_if_programs_of_before_would_predict_otherwise() {
     let expected = expected();
-    for (name, model) in expected["2"]["models"].as_object().unwrap() {
-        assert_eq!(model["format"], 2, "{name}");
-        let bytes = std::fs::read(formats().join(format!("2/{name}.safetensors"))).unwrap();
-        let refused = ModelFile::from_bytes(&bytes, 1).unwrap_err().to_string();
-        let number = "written by a newer Thalweg (format 2); this one reads up to 1: update";
-        assert_eq!(refused, number, "{name}");
+    for format in [2, 3] {
+        for (name, model) in expected[&format.to_string()]["models"].as_object().unwrap() {
+            assert_eq!(model["format"], format, "{name}");
+            let bytes =
+                std::fs::read(formats().join(format!("{format}/{name}.safetensors"))).unwrap();
+            let refused = ModelFile::from_bytes(&bytes, format - 1)
+                .unwrap_err()
+                .to_string();
+            let number = format!(
+                "written by a newer Thalweg (format {format}); this one reads up to {}: update",
+                format - 1
+            );
+            assert_eq!(refused, number, "{name}");
+        }
     }
     let train = |field: &str, value: Value| {
         let trainer = Trainer::from_file("builtin:iris").set("training.epochs", 2);
@@ -132,7 +150,7 @@ fn a_model_has_a_newer_number_only_if_programs_of_before_would_predict_otherwise
 
 #[test]
 fn configs_checkpoints_and_logs_of_every_generation_are_read() {
-    for (generation, expected) in &expected() {
+    for (generation, expected) in &with_runs() {
         let expected = &expected["checkpoint"];
         let folder = RunFolder::at(&formats().join(generation).join("run"));
         let config = Config::read(&folder.file("config.toml")).unwrap();
@@ -158,7 +176,7 @@ fn configs_checkpoints_and_logs_of_every_generation_are_read() {
 
 #[test]
 fn runs_of_every_generation_go_on() {
-    for (generation, expected) in &expected() {
+    for (generation, expected) in &with_runs() {
         let epoch = expected["checkpoint"]["epoch"].as_u64().unwrap() as usize;
         let (_folder, run) = copy(&format!("{generation}/run"));
         let mut epochs = Vec::new();

@@ -164,19 +164,27 @@ def answers(outputs, metadata):
     return [target["classes"][scores.index(max(scores))]]
 
 
-def network_outputs(values, tensors, metadata):
+def averaged(values, tensors, metadata):
+    """The outputs of a network, or the means of those of an ensemble's members."""
+    members = range(len(metadata.get("members", [])))
+    prefixes = [f"members.{member}." for member in members] or [""]
+    outputs = [network_outputs(values, tensors, metadata, prefix) for prefix in prefixes]
+    return [math.fsum(of) / len(of) for of in zip(*outputs)]
+
+
+def network_outputs(values, tensors, metadata, prefix):
     """The outputs of the network through the link of its loss."""
     network, preprocessing = metadata["network"], metadata["preprocessing"]
     for index, layer in enumerate(network["layers"]):
         if layer["name"] == "embedding":
             vectors = []
             for column, width in enumerate(layer["widths"]):
-                table = tensors[f"layers.{index}.columns.{column}.weight"]
+                table = tensors[f"{prefix}layers.{index}.columns.{column}.weight"]
                 code = values[column]
                 vectors += table[code * width : (code + 1) * width]
             values = vectors + values[len(layer["widths"]) :]
             continue
-        weight, bias = tensors[f"layers.{index}.weight"], tensors[f"layers.{index}.bias"]
+        weight, bias = tensors[f"{prefix}layers.{index}.weight"], tensors[f"{prefix}layers.{index}.bias"]
         rows = [weight[unit * len(values) : (unit + 1) * len(values)] for unit in range(len(bias))]
         sums = [b + math.fsum(w * x for w, x in zip(row, values)) for row, b in zip(rows, bias)]
         activation = {
@@ -215,20 +223,21 @@ def main():
         for path in sorted(generation.glob("*.safetensors")):
             tensors, metadata = read(path)
             seen = [inputs(row, metadata["preprocessing"]) for row in rows]
-            outputs = [network_outputs(values, tensors, metadata) for values in seen]
+            outputs = [averaged(values, tensors, metadata) for values in seen]
             of["models"][path.stem] = {
                 "format": metadata["format"],
                 "values": [x for row in outputs for x in predict(row, metadata)],
                 "answers": [answers(row, metadata) for row in outputs],
             }
-        tensors, metadata = read(generation / "run" / "checkpoint.safetensors")
-        of["checkpoint"] = {
-            "epoch": metadata["epoch"],
-            "step": metadata["step"],
-            "slots": metadata["slots"],
-            "weight": tensors["layers.0.weight"],
-            "first_slot": tensors["slots.0.layers.0.weight"],
-        }
+        if (generation / "run").exists():
+            tensors, metadata = read(generation / "run" / "checkpoint.safetensors")
+            of["checkpoint"] = {
+                "epoch": metadata["epoch"],
+                "step": metadata["step"],
+                "slots": metadata["slots"],
+                "weight": tensors["layers.0.weight"],
+                "first_slot": tensors["slots.0.layers.0.weight"],
+            }
         expected[generation.name] = of
     (HERE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 
