@@ -2,8 +2,10 @@
 //! `allocation` and `memory` have programs of their own, since they watch the whole process.
 
 mod augmentation;
+mod batches;
 mod bf16;
 mod block_files;
+mod by_layer;
 mod catalogue;
 mod collective;
 mod common;
@@ -14,6 +16,7 @@ mod factors;
 mod failures;
 mod gradients;
 mod inspection;
+mod interrupted;
 mod layers;
 mod learning;
 mod metrics;
@@ -22,6 +25,7 @@ mod models;
 mod oracles;
 mod quantile;
 mod refusals;
+mod refused_layers;
 mod rules;
 mod search;
 mod second_order;
