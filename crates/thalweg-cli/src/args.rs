@@ -150,6 +150,10 @@ pub struct TrainArgs {
     /// is over]
     #[arg(long, value_name = "DIR", help_heading = "Run", hide_short_help = true)]
     pub cache: Option<PathBuf>,
+    /// Read rows that do not fit into memory from the device in every epoch, past the page cache of the system, which
+    /// stays free for other programs
+    #[arg(long, help_heading = "Run", hide_short_help = true)]
+    pub direct_reads: bool,
     /// The run folder [default: runs/NAME-N]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub out: Option<PathBuf>,
@@ -218,6 +222,7 @@ impl TrainArgs {
             threads: self.recipe.threads,
             memory: self.memory,
             cache: self.cache.clone(),
+            direct_reads: self.direct_reads,
             ingesting: (!self.quiet).then(pace::watcher),
             ..Options::default()
         }

@@ -3,6 +3,8 @@
 //! SIGHUP is left as it is, so that `nohup` works.
 
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,13 @@ pub fn flow() -> Flow {
         true => Flow::Stop,
         false => Flow::Continue,
     }
+}
+
+/// Writing beyond the limit on the size of files fails, with an error, and does not end the program.
+pub fn ignore_size_limit() {
+    #[cfg(unix)]
+    // Without the handler the program ends as it does without this.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
 }
 
 #[cfg(unix)]

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return parse::report(&error),
     };
+    interrupt::ignore_size_limit();
     if let Err(failure) = parse::check_cpu() {
         return failure.report();
     }

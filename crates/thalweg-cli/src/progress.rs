@@ -14,6 +14,8 @@ use crate::interrupt;
 use crate::terminal::Terminal;
 
 const BETWEEN_FRAMES: Duration = Duration::from_millis(80);
+/// The share of an epoch from which on waiting for rows is shown.
+const WAITING: f64 = 0.05;
 /// About as many epochs get a line.
 const LINES: usize = 20;
 
@@ -60,8 +62,13 @@ impl<'a> Progress<'a> {
             format!("  validation {}{score}", figure(loss))
         });
         let best = if report.is_best { "  best" } else { "" };
+        let share = report.seconds_waiting.map_or(0.0, |s| s / report.seconds);
+        let waiting = match share >= WAITING {
+            true => format!("  {:.0} % waiting for rows", 100.0 * share),
+            false => String::new(),
+        };
         format!(
-            "epoch {:>width$}/{}  train {}{validation}{best}",
+            "epoch {:>width$}/{}  train {}{validation}{best}{waiting}",
             report.epoch,
             self.epochs,
             figure(report.train_loss)

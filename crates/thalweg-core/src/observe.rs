@@ -32,6 +32,9 @@ pub struct EpochReport {
     pub seconds: f64,
     /// Rows trained on per second of that time.
     pub rows_per_second: f64,
+    /// Seconds of that time in which updates waited for rows, where these are read from disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_waiting: Option<f64>,
     /// Whether this is the best epoch so far.
     #[serde(skip)]
     pub is_best: bool,

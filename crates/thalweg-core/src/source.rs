@@ -29,6 +29,7 @@ mod memory;
 pub mod scan;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::engine::{Batch, Rows};
 use crate::error::Result;
@@ -97,6 +98,11 @@ pub trait RowSource: Send {
     fn chunk(&self) -> usize {
         self.schema().rows
     }
+
+    /// The time that requests have waited so far until rows were read; none of a source that has its rows.
+    fn waited(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl<S: RowSource + ?Sized> RowSource for &mut S {
@@ -110,5 +116,9 @@ impl<S: RowSource + ?Sized> RowSource for &mut S {
 
     fn chunk(&self) -> usize {
         (**self).chunk()
+    }
+
+    fn waited(&self) -> Option<Duration> {
+        (**self).waited()
     }
 }

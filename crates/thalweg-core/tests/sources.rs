@@ -102,6 +102,7 @@ impl Observer for Story {
         self.epochs.push(EpochReport {
             seconds: 0.0,
             rows_per_second: 0.0,
+            seconds_waiting: None,
             ..report.clone()
         });
         Ok(Flow::Continue)

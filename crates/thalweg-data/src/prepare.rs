@@ -1,7 +1,12 @@
 //! From tables to datasets, in one call.
 
+mod condensed;
+mod divided;
 mod on_disk;
+mod rows_of_cache;
 mod streamed;
+#[cfg(test)]
+mod tests;
 
 pub use on_disk::{Placed, RowsOnDisk};
 pub use streamed::{Streamed, Streaming, prepare_streamed};

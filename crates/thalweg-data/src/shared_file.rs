@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub struct SharedFile {
     file: Arc<File>,
     at: u64,
+    /// Whether what is read is dropped from the system's page cache.
+    is_direct: bool,
 }
 
 impl SharedFile {
@@ -17,7 +19,36 @@ impl SharedFile {
         Self {
             file: Arc::new(file),
             at: 0,
+            is_direct: false,
         }
+    }
+
+    /// A reader that leaves nothing of the file in the page cache, so that every read is one of the device; where the
+    /// system knows no such advice, as [`Self::new`].
+    ///
+    /// # Errors
+    /// If what was written cannot be put onto the device.
+    pub fn direct(file: File) -> io::Result<Self> {
+        // Pages that are not on the device are not dropped.
+        file.sync_data()?;
+        let shared = Self {
+            is_direct: true,
+            ..Self::new(file)
+        };
+        shared.drop_pages(0, 0);
+        Ok(shared)
+    }
+
+    /// Drops so many bytes from the page cache; all behind `at` for 0.
+    fn drop_pages(&self, at: u64, bytes: u64) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{Advice, fadvise};
+            // A hint: a file system may not follow it.
+            let _ = fadvise(&self.file, at, bytes.try_into().ok(), Advice::DontNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (at, bytes);
     }
 }
 
@@ -26,6 +57,7 @@ impl Clone for SharedFile {
         Self {
             file: Arc::clone(&self.file),
             at: 0,
+            is_direct: self.is_direct,
         }
     }
 }
@@ -43,6 +75,9 @@ fn read_at(file: &File, to: &mut [u8], at: u64) -> io::Result<usize> {
 impl Read for SharedFile {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let read = read_at(&self.file, to, self.at)?;
+        if self.is_direct {
+            self.drop_pages(self.at, read as u64);
+        }
         self.at += read as u64;
         Ok(read)
     }

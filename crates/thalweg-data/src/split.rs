@@ -14,6 +14,9 @@ use thalweg_core::random::{Purpose, Stream};
 
 use crate::error::{Error, Location, Note, Result};
 
+/// What is told where a stratum cannot be split.
+const ONE_ROW: &str = "a class has only one row: rows are split at random, not by class";
+
 /// How rows are split. Both fractions are of all rows; validation rows are drawn from those that
 /// are not test rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +42,10 @@ pub struct SplitOptions {
     /// The share of the rows that do not test which is used, as if there were no others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<Share>,
+    /// Whether the order of the rows is random already, as that of a shuffled cache is: then rows are drawn in it,
+    /// which takes no memory for each of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_order: bool,
     /// So many folds into which all rows that do not test are dealt: they train and validate in turn.
     #[serde(skip)]
     pub validation_folds: Option<usize>,
@@ -108,6 +115,12 @@ impl From<SplitBy> for String {
 }
 
 impl SplitOptions {
+    /// Whether the part of a row follows from its place among the rows of its class.
+    pub(crate) fn is_drawn_in_order(&self) -> bool {
+        let draws_none = self.test_fraction == 0.0 && self.validation_fraction == 0.0;
+        self.by == SplitBy::Random && self.group.is_none() && (self.in_order || draws_none)
+    }
+
     /// The columns that decide on the split, which are no features.
     pub fn columns(&self) -> impl Iterator<Item = &String> {
         let by = match &self.by {
@@ -129,6 +142,7 @@ impl Default for SplitOptions {
             group: None,
             fold: None,
             share: None,
+            in_order: false,
             validation_folds: None,
         }
     }
@@ -151,16 +165,20 @@ pub struct Split {
 /// # Errors
 /// When a fraction is not in [0, 1) or the fractions leave no row to train on.
 pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
+    let rows = targets.rows();
+    if options.is_drawn_in_order() {
+        return split_in_order(targets, options);
+    }
     let mut notes = Vec::new();
-    let (test, validation) = sizes(targets.rows(), options, &mut notes)?;
+    let (test, validation) = sizes(rows, options, &mut notes)?;
     if test + validation == 0 {
         let split = Split {
-            train: (0..targets.rows()).collect(),
+            train: (0..rows).collect(),
             ..Split::default()
         };
         return Ok((split, notes));
     }
-    let mut order: Vec<usize> = (0..targets.rows()).collect();
+    let mut order: Vec<usize> = (0..rows).collect();
     let strata = match options.by {
         SplitBy::Ordered => {
             order.reverse();
@@ -172,15 +190,8 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
         }
     };
     let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
-    let for_test = allocate(&sizes, &sizes, test);
-    let left: Vec<usize> = sizes
-        .iter()
-        .zip(&for_test)
-        .map(|(size, taken)| size - taken)
-        .collect();
-    let for_validation = allocate(&sizes, &left, validation);
     let mut split = Split::default();
-    for (rows, (test, validation)) in strata.iter().zip(for_test.into_iter().zip(for_validation)) {
+    for (rows, [test, validation]) in strata.iter().zip(shares(&sizes, test, validation)) {
         let (test, rest) = rows.split_at(test);
         let (validation, train) = rest.split_at(validation);
         split.test.extend_from_slice(test);
@@ -189,6 +200,100 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
     }
     split.sort();
     Ok((split, notes))
+}
+
+fn split_in_order(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
+    let (mut drawn, mut notes) = Drawn::new(targets.rows(), options)?;
+    let classes = match targets {
+        Targets::Classes(classes) if drawn.is_by_class() => classes.as_slice(),
+        _ => &[],
+    };
+    if !classes.is_empty() {
+        notes.extend(drawn.by_class(&class_sizes(classes)));
+    }
+    let mut split = Split::default();
+    let parts = [&mut split.train, &mut split.validation, &mut split.test];
+    for row in 0..targets.rows() {
+        let class = classes.get(row).map_or(0, |class| *class as usize);
+        parts[usize::from(drawn.next(class))].push(row);
+    }
+    Ok((split, notes))
+}
+
+fn class_sizes(classes: &[u32]) -> Vec<usize> {
+    let count = classes.iter().max().map_or(0, |&class| class as usize + 1);
+    let mut sizes = vec![0; count];
+    (classes.iter()).for_each(|&class| sizes[class as usize] += 1);
+    sizes
+}
+
+/// Draws the parts of rows that come one after the other: the first ones of each class test, and the next ones
+/// validate.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    /// Rows that test and that validate, of each class; of all rows where there is one entry.
+    shares: Vec<[usize; 2]>,
+    /// Rows of each so far.
+    seen: Vec<usize>,
+    is_by_class: bool,
+}
+
+impl Drawn {
+    /// For so many rows.
+    ///
+    /// # Errors
+    /// As [`split`].
+    pub fn new(rows: usize, options: &SplitOptions) -> Result<(Self, Vec<Note>)> {
+        let mut notes = Vec::new();
+        let (test, validation) = sizes(rows, options, &mut notes)?;
+        let drawn = Self {
+            shares: vec![[test, validation]],
+            seen: vec![0],
+            is_by_class: options.stratify && test + validation > 0,
+        };
+        Ok((drawn, notes))
+    }
+
+    /// Whether all rows train.
+    pub fn is_all(&self) -> bool {
+        self.shares == [[0, 0]]
+    }
+
+    /// Whether the class of a row counts.
+    pub fn is_by_class(&self) -> bool {
+        self.is_by_class
+    }
+
+    /// Gives every class its share, by the rows of each.
+    pub fn by_class(&mut self, sizes: &[usize]) -> Option<Note> {
+        let present: Vec<usize> = sizes.iter().copied().filter(|size| *size > 0).collect();
+        self.is_by_class = present.iter().all(|size| *size > 1);
+        if !self.is_by_class {
+            return Some(Note::warning(ONE_ROW));
+        }
+        let [test, validation] = self.shares[0];
+        let mut shares = shares(&present, test, validation).into_iter();
+        let share = |size: &usize| match size {
+            0 => [0, 0],
+            _ => shares.next().unwrap_or_default(),
+        };
+        self.shares = sizes.iter().map(share).collect();
+        self.seen = vec![0; sizes.len()];
+        None
+    }
+
+    /// The part of the next row, which is of this class: 0 trains, 1 validates, 2 tests.
+    pub fn next(&mut self, class: usize) -> u8 {
+        let class = if self.is_by_class { class } else { 0 };
+        let [test, validation] = self.shares[class];
+        let rank = self.seen[class];
+        self.seen[class] += 1;
+        match rank {
+            rank if rank < test => 2,
+            rank if rank < test + validation => 1,
+            _ => 0,
+        }
+    }
 }
 
 /// How many rows of `rows` test, and how many validate.
@@ -252,18 +357,26 @@ fn strata(
     if !options.stratify {
         return vec![order];
     }
-    let count = classes.iter().max().map_or(0, |&class| class as usize + 1);
-    let mut strata = vec![Vec::new(); count];
+    let mut strata = vec![Vec::new(); class_sizes(classes).len()];
     for &row in &order {
         strata[classes[row] as usize].push(row);
     }
     strata.retain(|rows| !rows.is_empty());
     if strata.iter().any(|rows| rows.len() < 2) {
-        let text = "a class has only one row: rows are split at random, not by class";
-        notes.push(Note::warning(text));
+        notes.push(Note::warning(ONE_ROW));
         return vec![order];
     }
     strata
+}
+
+/// How many rows of each stratum test and validate.
+fn shares(sizes: &[usize], test: usize, validation: usize) -> Vec<[usize; 2]> {
+    let for_test = allocate(sizes, sizes, test);
+    let left = sizes.iter().zip(&for_test);
+    let left: Vec<usize> = left.map(|(size, taken)| size - taken).collect();
+    let for_validation = allocate(sizes, &left, validation);
+    let pairs = for_test.into_iter().zip(for_validation);
+    pairs.map(|(test, validation)| [test, validation]).collect()
 }
 
 /// Shares `total` among strata in proportion to their sizes (largest remainders), at most
@@ -346,6 +459,27 @@ mod tests {
     }
 
     #[test]
+    fn rows_in_random_order_are_drawn_in_it_by_class() {
+        let classes: Vec<u32> = (0..1000).map(|i| u32::from(i % 10 == 0)).collect();
+        let options = SplitOptions {
+            in_order: true,
+            ..SplitOptions::default()
+        };
+        let (split, _) = parts(&Targets::Classes(classes), &options);
+        // The first 90 and 10 rows of the classes are among rows 0 to 99, the next ones behind them.
+        assert_eq!(split.test, (0..100).collect::<Vec<_>>());
+        assert_eq!(split.validation, (100..200).collect::<Vec<_>>());
+        assert_eq!(split.train, (200..1000).collect::<Vec<_>>());
+        // Of numbers, the first rows of all.
+        let targets = Targets::Values {
+            width: 1,
+            values: vec![0.5; 10],
+        };
+        let (split, _) = parts(&targets, &options);
+        assert_eq!((split.test, split.validation), (vec![0], vec![1]));
+    }
+
+    #[test]
     fn a_class_of_one_row_means_a_random_split_and_a_note() {
         let targets = Targets::Classes(vec![0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         let (split, notes) = parts(&targets, &SplitOptions::default());
@@ -393,9 +527,10 @@ mod tests {
             test_fraction in 0.0f64..0.5,
             validation_fraction in 0.0f64..0.5,
             seed in 0u64..100,
+            in_order in proptest::bool::ANY,
         ) {
             let rows = classes.len();
-            let options = SplitOptions { test_fraction, validation_fraction, seed, ..Default::default() };
+            let options = SplitOptions { test_fraction, validation_fraction, seed, in_order, ..Default::default() };
             let Ok((split, _)) = split(&Targets::Classes(classes), &options) else {
                 return Ok(());
             };

@@ -61,11 +61,27 @@ pub(crate) fn without_zeros<'a>(
         return Ok((Cow::Borrowed(table), None));
     };
     let kept: Vec<usize> = all.into_iter().filter(|&row| weights[row] > 0.0).collect();
-    let (rows, left) = (table.rows, table.rows - kept.len());
-    if left == 0 {
-        return Ok((Cow::Borrowed(table), None));
-    }
-    if kept.is_empty() {
+    let note = note_on_zeros(table, Some(name), table.rows, table.rows - kept.len())?;
+    Ok(match note {
+        None => (Cow::Borrowed(table), None),
+        note => (Cow::Owned(table.keep(&kept)), note),
+    })
+}
+
+/// A note on so many rows of weight 0 of all rows of the file of a table.
+///
+/// # Errors
+/// When no row is left.
+pub(crate) fn note_on_zeros(
+    table: &Table,
+    name: Option<&str>,
+    rows: usize,
+    zeros: usize,
+) -> Result<Option<Note>> {
+    let (Some(name), 1..) = (name, zeros) else {
+        return Ok(None);
+    };
+    if zeros == rows {
         let location = table.location().column(name);
         let found = format!("a weight of 0 for all rows ({rows})");
         let remedy = "correct the weights, or choose another `data.fit.sample_weight`";
@@ -73,8 +89,8 @@ pub(crate) fn without_zeros<'a>(
     }
     let (file, noun) = (
         Location::file(&table.file),
-        if left == 1 { "row" } else { "rows" },
+        if zeros == 1 { "row" } else { "rows" },
     );
-    let text = format!("{file}: {left} of {rows} rows left out: {noun} of weight 0");
-    Ok((Cow::Owned(table.keep(&kept)), Some(Note::info(text))))
+    let text = format!("{file}: {zeros} of {rows} rows left out: {noun} of weight 0");
+    Ok(Some(Note::info(text)))
 }

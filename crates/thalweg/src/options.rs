@@ -74,6 +74,8 @@ pub struct Options {
     /// Where rows are kept that do not fit into memory, for other runs too; `None`: in the run folder, while it is
     /// needed.
     pub cache: Option<PathBuf>,
+    /// Whether such rows are read from the device in every epoch, past the page cache, which stays free for others.
+    pub direct_reads: bool,
     /// Hears how far the reading of such rows is.
     pub ingesting: Option<Ingesting>,
     /// A loss in the place of the config's.

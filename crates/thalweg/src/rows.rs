@@ -150,25 +150,15 @@ impl From<Prepared> for RunRows<'_> {
 
 impl From<Streamed> for RunRows<'_> {
     fn from(streamed: Streamed) -> Self {
-        let of_table = |rows: &[usize], part: &Option<Placed>| part.is_some() && rows.is_empty();
-        let numbers = |rows: Vec<usize>, part: &Option<Placed>| match part {
-            Some(Placed::InMemory(_)) => rows,
-            // A sample has no numbers.
-            _ => Vec::new(),
-        };
-        let (split, validation, test) = (streamed.split, streamed.validation, streamed.test);
+        let [has_own_validation, has_own_test] = streamed.own;
         Self {
             preprocessing: streamed.preprocessing,
             train: streamed.train.into(),
-            has_own_test: of_table(&split.test, &test),
-            has_own_validation: of_table(&split.validation, &validation),
-            split: Split {
-                train: Vec::new(),
-                validation: numbers(split.validation, &validation),
-                test: numbers(split.test, &test),
-            },
-            validation: validation.map(Part::from),
-            test: test.map(Part::from),
+            has_own_test,
+            has_own_validation,
+            split: streamed.split,
+            validation: streamed.validation.map(Part::from),
+            test: streamed.test.map(Part::from),
             notes: streamed.notes,
             block: Some(streamed.block_rows),
             calibration: Calibration::None,

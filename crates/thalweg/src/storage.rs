@@ -92,7 +92,9 @@ pub(crate) fn on_disk(
     let block = (wanted.request.count("training.batches.block"))
         .or(wanted.base.and_then(|base| base.training.batches.block));
     let shuffled = cache.shuffle().is_some();
-    let rows = streamed(cache, data, wanted, block, &folder, cap)?;
+    let is_drawn = data.split.by == SplitBy::Random && data.split.group.is_none();
+    data.split.in_order |= wanted.base.is_none() && shuffled && is_drawn;
+    let rows = streamed(cache, data, wanted, block, (&folder, cap, options.direct_reads))?;
     tell(&Note::info(on_rows(&rows, &folder)));
     if !shuffled && data.split.by != SplitBy::Ordered {
         tell(&Note::warning(
@@ -181,19 +183,21 @@ fn cached(
     options: &mut Options,
     tell: &mut dyn FnMut(&Note),
 ) -> Result<PathBuf> {
-    let text = serde_json::to_string(&(source.to_string(), read))
-        .map_err(|error| input(error.to_string()))?;
-    let name = format!(
-        "{}-{:08x}.cache",
-        source.name(),
-        thalweg_data::cache::checksum(text.as_bytes())
-    );
-    let path = folder.join(name);
     let how = Ingest {
         read,
         shuffle: read.shuffle,
         block_rows: None,
         memory: room_to_ingest(options.memory),
+    };
+    // That of a run which decided how columns are read, as a config of such a run says.
+    let undecided = ReadOptions {
+        columns: Default::default(),
+        ..read.clone()
+    };
+    let first = place(source, &undecided, folder)?;
+    let path = match state(source, &first, &how)? {
+        State::Fresh => first,
+        _ => place(source, read, folder)?,
     };
     match state(source, &path, &how)? {
         State::Fresh => {
@@ -220,14 +224,21 @@ fn cached(
     Ok(path)
 }
 
+/// The name that the cache of a source has in a folder.
+fn place(source: &Source, read: &ReadOptions, folder: &Path) -> Result<PathBuf> {
+    let text = serde_json::to_string(&(source.to_string(), read))
+        .map_err(|error| input(error.to_string()))?;
+    let sum = thalweg_data::cache::checksum(text.as_bytes());
+    Ok(folder.join(format!("{}-{sum:08x}.cache", source.name())))
+}
+
 /// The parts of a cache, as the network sees them.
 fn streamed(
     cache: Cache<File>,
     data: &DataConfig,
     wanted: &Wanted,
     block: Option<usize>,
-    folder: &Path,
-    cap: u64,
+    (folder, cap, direct): (&Path, u64, bool),
 ) -> Result<RunRows<'static>> {
     let schema = cache.description_table();
     let part = |path: &Option<PathBuf>| {
@@ -248,6 +259,7 @@ fn streamed(
             .saturating_sub(budget::resident().unwrap_or(0))
             .max(16 << 20),
         folder,
+        direct,
     };
     let own = [validation.as_ref(), test.as_ref()];
     let streamed = prepare_streamed(cache, wanted.fitted, own, &prepare, &how)?;

@@ -33,6 +33,7 @@ pub use writer::BlockWriter;
 
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use super::{Request, RowSource, Schema};
 use crate::dataset::Dataset;
@@ -70,6 +71,8 @@ pub struct BlockFile<R> {
     /// Where the rows of a request, and those after them, are in the buffer.
     positions: Vec<u32>,
     blocks_read: u64,
+    /// Time in which blocks were read, checked and decoded, or waited for.
+    waited: Duration,
     /// Reads the blocks of the next window meanwhile.
     ahead: Option<Ahead>,
 }
@@ -114,6 +117,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
             last_read: None,
             positions: Vec::new(),
             blocks_read: 0,
+            waited: Duration::ZERO,
             ahead: None,
         })
     }
@@ -228,6 +232,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
 
     /// Puts a block into a slot: one whose block is not in the window, or a new one.
     fn hold(&mut self, number: usize, window: &[Range<usize>]) -> Result<()> {
+        let begun = Instant::now();
         self.read(number)?;
         let is_wanted = |block: Range<usize>| {
             window
@@ -259,6 +264,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
         self.slot_of[number] = slot as u32;
         self.generation = new_generation();
         self.decode(self.block(number), slot * self.slot_rows);
+        self.waited += begun.elapsed();
         Ok(())
     }
 
@@ -363,6 +369,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
 
     /// Reads a row by itself to a place in the buffer.
     fn read_row(&mut self, row: usize, position: usize) -> Result<()> {
+        let begun = Instant::now();
         self.verify(row / self.layout.block_rows)?;
         self.last_read = None;
         self.bytes.resize(self.record, 0);
@@ -374,6 +381,7 @@ impl<R: Read + Seek + Send> BlockFile<R> {
             return Err(Error::Damaged(what));
         }
         layout::decode(&self.bytes, &mut self.buffer, position);
+        self.waited += begun.elapsed();
         Ok(())
     }
 }
@@ -409,5 +417,9 @@ impl<R: Read + Seek + Send> RowSource for BlockFile<R> {
 
     fn chunk(&self) -> usize {
         self.layout.block_rows.min(self.rows)
+    }
+
+    fn waited(&self) -> Option<Duration> {
+        Some(self.waited)
     }
 }

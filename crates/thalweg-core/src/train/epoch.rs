@@ -29,6 +29,8 @@ pub struct EpochSums {
     pub learning_rate: f64,
     /// Seconds of training until a checkpoint, or until the last call of [`train`](super::train) returned.
     pub seconds: f64,
+    /// Seconds of these in which updates waited for rows.
+    pub waiting: f64,
     /// Why the epoch ends with the last update, if it ends early.
     pub stopped_by: Option<StoppedBy>,
 }
@@ -71,6 +73,7 @@ impl Run<'_> {
         let rate = self.rate(progress);
         let request = self.order.batch(self.epoch, self.sums.steps as usize);
         let rows = request.rows.len();
+        let before = self.training.waited();
         let batch = Batch {
             mean_weight: self.memory.mean_weight.unwrap_or(1.0),
             ..self.training.batch(request)?
@@ -85,6 +88,9 @@ impl Run<'_> {
         let epoch = self.epoch + 1;
         let report = (self.engine.step(&batch, time)).map_err(|e| in_epoch(e, epoch))?;
         (self.sums).add(rows, batch.total_weight(), time.rate, &report);
+        if let (Some(before), Some(now)) = (before, self.training.waited()) {
+            self.sums.waiting += (now - before).as_secs_f64();
+        }
         Ok(report)
     }
 
@@ -235,6 +241,7 @@ impl Run<'_> {
             gradient_norm,
             seconds,
             rows_per_second: sums.rows as f64 / seconds,
+            seconds_waiting: self.training.waited().map(|_| sums.waiting),
             is_best,
         })
     }

@@ -43,6 +43,9 @@ pub(crate) struct Columns {
     pub readings: Readings,
     /// Whether rows have numbers in the source, and not lines.
     pub are_rows: bool,
+    /// Whether the format of the source has types.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_types: bool,
 }
 
 /// A column.
@@ -129,6 +132,7 @@ impl Columns {
             decimal: table.decimal,
             readings: table.readings.clone(),
             are_rows: table.lines.as_ref().is_none_or(Lines::are_rows),
+            has_types: table.has_types,
         }
     }
 
@@ -171,6 +175,7 @@ impl Columns {
             roles: self.roles.clone(),
             decimal: self.decimal,
             readings: self.readings.clone(),
+            has_types: self.has_types,
             ..Table::without_lines(file.to_owned(), rows, Vec::new())
         }
     }

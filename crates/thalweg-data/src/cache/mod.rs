@@ -21,7 +21,7 @@ pub(crate) use writer::example;
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::table::{Column, ColumnData, Table};
 use growing::Growing;
-use layout::{Beginning, Description, ENTRY, HEADER, Header, MAGIC};
+use layout::{Beginning, Columns, Description, ENTRY, HEADER, Header, MAGIC};
 use piece::{Directory, Joined, Piece, Reading, directory_bytes};
 use stamp::Origin;
 
@@ -160,6 +160,15 @@ impl<R: Read + Seek> Cache<R> {
         table
     }
 
+    /// Some of its columns.
+    pub(crate) fn columns_of(&self, columns: &[usize]) -> Columns {
+        let all = &self.description.columns;
+        Columns {
+            all: columns.iter().map(|at| all.all[*at].clone()).collect(),
+            ..all.clone()
+        }
+    }
+
     /// What it was made of.
     pub(crate) fn origin(&self) -> &Origin {
         &self.description.origin
@@ -171,6 +180,17 @@ impl<R: Read + Seek> Cache<R> {
     /// If the first block is damaged.
     pub fn schema(&mut self) -> Result<Table> {
         Ok(self.block(0, None)?.keep(&[]))
+    }
+
+    /// Whether it is what an ingest of this origin would make: read in the same way, or by the readings that were
+    /// decided for it, which the config of a run has.
+    pub(crate) fn is_of(&self, origin: &Origin) -> bool {
+        let (ours, decided) = (self.origin(), &self.description.columns.readings);
+        let mut columns = origin.read.columns.iter();
+        let is_same = columns.all(|(name, reading)| decided.get(name) == Some(reading));
+        let mut alike = origin.clone();
+        alike.read.columns.clone_from(&ours.read.columns);
+        *ours == *origin || (is_same && *ours == alike)
     }
 
     /// What it was made of, and how that has changed since, if it has.

@@ -88,7 +88,7 @@ pub fn state(source: &Source, at: &Path, how: &Ingest) -> Result<State> {
         }
     };
     let now = origin(source, &how.options())?;
-    Ok(match (cache.stale(), *cache.origin() == now) {
+    Ok(match (cache.stale(), cache.is_of(&now)) {
         (Some(how), _) => State::Stale(how),
         (None, false) => State::Stale("it was made in another way".to_owned()),
         (None, true) => State::Fresh,

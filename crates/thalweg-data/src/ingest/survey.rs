@@ -18,6 +18,7 @@ const TEXTS: usize = 1 << 16;
 pub(super) struct Survey {
     columns: Vec<Surveyed>,
     decimal: Option<char>,
+    has_types: bool,
     pub rows: u64,
 }
 
@@ -43,7 +44,7 @@ impl Survey {
                 ..Surveyed::default()
             };
             self.columns = table.names().map(named).collect();
-            self.decimal = table.decimal;
+            (self.decimal, self.has_types) = (table.decimal, table.has_types);
         }
         let known = |name: &&str| self.columns.iter().any(|column| column.name == **name);
         let missing = self
@@ -97,6 +98,7 @@ impl Survey {
             decimal: self.decimal,
             readings: readings.clone(),
             are_rows,
+            has_types: self.has_types,
         }
     }
 

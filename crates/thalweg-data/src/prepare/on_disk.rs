@@ -50,6 +50,7 @@ pub(super) enum Sink {
 pub(super) struct Writing {
     file: File,
     writer: Option<BlockWriter<File>>,
+    direct: bool,
     block_rows: usize,
     rows: usize,
     sample: Option<Dataset>,
@@ -61,7 +62,11 @@ impl Sink {
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn on_disk(folder: &Path, name: &str, block_rows: usize) -> Result<Self> {
+    pub fn on_disk(
+        (folder, direct): (&Path, bool),
+        name: &str,
+        block_rows: usize,
+    ) -> Result<Self> {
         let path = folder.join(format!(".{name}.{}.rows", std::process::id()));
         let create = || {
             let file = OpenOptions::new()
@@ -77,6 +82,7 @@ impl Sink {
         Ok(Self::Disk(Box::new(Writing {
             file: create().map_err(|error: std::io::Error| unwritable(&error.into()))?,
             writer: None,
+            direct,
             block_rows,
             rows: 0,
             sample: None,
@@ -136,7 +142,10 @@ impl Sink {
         };
         let file = writer.finish().map_err(|error| unwritable(&error))?;
         Ok(Some(Placed::OnDisk(RowsOnDisk {
-            file: SharedFile::new(file),
+            file: match written.direct {
+                true => SharedFile::direct(file).map_err(|error| unwritable(&error.into()))?,
+                false => SharedFile::new(file),
+            },
             rows: written.rows,
             sample,
             class_rows: written.class_rows,

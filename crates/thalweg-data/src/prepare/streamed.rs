@@ -1,30 +1,24 @@
 //! From a cache to datasets on disk: what `prepare` does, with memory for some columns at a time.
 //!
 //! The rows of a cache are the rows of a table in the same order, so the split and everything that is fitted are the
-//! same, to the last bit. Target, weights and what the split looks at are held for all rows; so are the values of a
-//! column of which a median is taken.
+//! same, to the last bit. Held for all rows are their parts, and the values of a column of which a median is taken.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::path::Path;
 
 use super::on_disk::{Placed, Sink};
-use super::{PrepareOptions, target_of, usable, weights_and_targets, without};
+use super::rows_of_cache::{PARTS, RowsOfCache};
+use super::{PrepareOptions, usable, without};
 use crate::cache::Cache;
 use crate::error::{Error, Location, Note, Result};
 use crate::ingest::usual_block;
 use crate::part::Part;
-use crate::preprocess::Blocks;
-use crate::preprocess::{Dtype, Preprocessing};
-use crate::split::{Split, SplitBy, SplitOptions, split, split_table};
-use crate::table::{Column, ColumnData, Table};
+use crate::preprocess::{Dtype, Preprocessing, Scaling};
+use crate::split::Split;
+use crate::table::Table;
 use crate::target::Target;
 use thalweg_core::dataset::Dataset;
 
-/// Names of the parts, and their numbers among the parts of a row.
-const PARTS: [&str; 3] = ["training rows", "validation rows", "test rows"];
-/// Rows that are in no part.
-const NONE: u8 = 3;
 /// Bytes of a sample, and the most of its rows.
 const SAMPLE_BYTES: usize = 8 << 20;
 const SAMPLE_ROWS: usize = 50_000;
@@ -38,6 +32,8 @@ pub struct Streaming<'a> {
     pub memory: u64,
     /// Where files go.
     pub folder: &'a Path,
+    /// Whether training rows are read from the device in every epoch, and leave nothing in the system's page cache.
+    pub direct: bool,
 }
 
 /// Parts of a table that does not fit into memory.
@@ -53,6 +49,8 @@ pub struct Streamed {
     pub test: Option<Placed>,
     /// Which rows these are, of parts in memory alone.
     pub split: Split,
+    /// Whether validation rows, and test rows, have a table of their own.
+    pub own: [bool; 2],
     /// Rows of a block.
     pub block_rows: usize,
     /// What the user should know.
@@ -73,7 +71,7 @@ pub fn prepare_streamed(
 ) -> Result<Streamed> {
     let mut notes = Vec::new();
     let mut rows = RowsOfCache::new(cache)?;
-    let (target, split) = rows.divide(fitted, [validation, test], options, &mut notes)?;
+    let target = rows.divide(fitted, [validation, test], options, &mut notes)?;
     rows.hold_columns(&target, fitted, options, how.memory);
     let preprocessing = match fitted {
         Some(fitted) => fitted.clone(),
@@ -92,6 +90,12 @@ pub fn prepare_streamed(
         rows.write(&preprocessing, options.dtype, how, block_rows, row_bytes)?;
     let train = train
         .ok_or_else(|| Error::invalid(Location::default(), "no training rows", "at least one"))?;
+    let split = Split {
+        train: Vec::new(),
+        validation: rows.held(1, own_validation.as_ref()),
+        test: rows.held(2, own_test.as_ref()),
+    };
+    let own = [validation, test].map(|table| table.is_some());
     let mut part = |own: Option<&Table>, drawn, name| match own {
         None => Ok(drawn),
         Some(table) => in_memory(&preprocessing, table, name, options.dtype, &mut notes).map(Some),
@@ -104,6 +108,7 @@ pub fn prepare_streamed(
         validation,
         test,
         split,
+        own,
         block_rows,
         notes,
     })
@@ -135,158 +140,7 @@ fn in_memory(
     ))
 }
 
-/// The rows of a cache, each in a part.
-struct RowsOfCache {
-    cache: RefCell<Cache<File>>,
-    schema: Table,
-    part_of: Vec<u8>,
-    /// Columns that every pass reads.
-    always: Vec<usize>,
-    at_once: usize,
-}
-
-impl Blocks for RowsOfCache {
-    fn table(&self) -> &Table {
-        &self.schema
-    }
-
-    fn each(
-        &self,
-        columns: &[&str],
-        visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let mut wanted = self.indices(columns.iter().copied());
-        wanted.extend(&self.always);
-        wanted.sort_unstable();
-        wanted.dedup();
-        self.each_block(Some(&wanted), &mut |table, part_of| {
-            let is_training = |row: &usize| part_of[*row] == 0;
-            let rows: Vec<usize> = (0..table.rows).filter(is_training).collect();
-            visit(table, &Part::new(PARTS[0], rows))
-        })
-    }
-
-    fn columns_at_once(&self) -> usize {
-        self.at_once
-    }
-}
-
 impl RowsOfCache {
-    fn new(mut cache: Cache<File>) -> Result<Self> {
-        Ok(Self {
-            schema: cache.schema()?,
-            cache: RefCell::new(cache),
-            part_of: Vec::new(),
-            always: Vec::new(),
-            at_once: usize::MAX,
-        })
-    }
-
-    fn indices<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<usize> {
-        let index = |name: &str| {
-            self.schema
-                .columns
-                .iter()
-                .position(|column| column.name == name)
-        };
-        names.filter_map(index).collect()
-    }
-
-    /// Visits the blocks with the parts of their rows.
-    fn each_block(
-        &self,
-        columns: Option<&[usize]>,
-        visit: &mut dyn FnMut(&Table, &[u8]) -> Result<()>,
-    ) -> Result<()> {
-        let (mut cache, mut start) = (self.cache.borrow_mut(), 0);
-        for block in 0..cache.blocks() {
-            let table = cache.block(block, columns)?;
-            visit(&table, &self.part_of[start..start + table.rows])?;
-            start += table.rows;
-        }
-        Ok(())
-    }
-
-    /// Chooses the target and decides in which part each row is, by the columns that say so alone.
-    fn divide(
-        &mut self,
-        fitted: Option<&Preprocessing>,
-        [validation, test]: [Option<&Table>; 2],
-        options: &PrepareOptions,
-        notes: &mut Vec<Note>,
-    ) -> Result<(Target, Split)> {
-        let (weights, names) = weights_and_targets(fitted, &self.schema, options)?;
-        if self.schema.columns.len() == names.len() {
-            let error = Error::invalid(
-                self.schema.location(),
-                "only target columns",
-                "at least one column of features",
-            );
-            return Err(error.remedy("choose another target"));
-        }
-        let looked_at = (names.iter())
-            .chain(&weights)
-            .chain(options.split.columns())
-            .map(String::as_str);
-        let looked_at = self.indices(looked_at);
-        let all = self.cache.borrow_mut().columns(&looked_at)?;
-        let count = all.rows;
-        let left = match usable(
-            &all,
-            weights.as_deref(),
-            &names,
-            fitted.map(Preprocessing::classes),
-            notes,
-        )? {
-            std::borrow::Cow::Borrowed(_) => None,
-            std::borrow::Cow::Owned(left) => Some(left),
-        };
-        // Of a table without lines, the kept rows have numbers, counted from 1.
-        let kept: Option<Vec<u32>> = (left.as_ref()).map(|left| {
-            (0..left.rows)
-                .map(|row| left.number(row) as u32 - 1)
-                .collect()
-        });
-        let mut table = left.unwrap_or(all);
-        // Stands for the features, which are not looked at.
-        table.columns.push(Column {
-            name: String::new(),
-            data: ColumnData::Numeric(Vec::new()),
-        });
-        let (target, targets) = target_of(fitted, &table, options, notes)?;
-        let given = |part: Option<&Table>, fraction| part.map_or(fraction, |_| 0.0);
-        let by = SplitOptions {
-            test_fraction: given(test, options.split.test_fraction),
-            validation_fraction: given(validation, options.split.validation_fraction),
-            ..options.split.clone()
-        };
-        let (mut split, more) = match (&by.by, &by.group) {
-            (SplitBy::Random | SplitBy::Ordered, None) => {
-                drop(table);
-                split(&targets, &by)?
-            }
-            _ => split_table(&table, &target, &targets, &by)?,
-        };
-        notes.extend(more);
-        self.part_of = vec![NONE; count];
-        for (part, rows) in [&split.train, &split.validation, &split.test]
-            .into_iter()
-            .enumerate()
-        {
-            for &row in rows {
-                let row = kept.as_ref().map_or(row, |kept| kept[row] as usize);
-                self.part_of[row] = part as u8;
-            }
-        }
-        split.train = Vec::new();
-        if let Some(kept) = &kept {
-            let in_cache = |row: &mut usize| *row = kept[*row] as usize;
-            let held_out = split.validation.iter_mut().chain(&mut split.test);
-            held_out.for_each(in_cache);
-        }
-        Ok((target, split))
-    }
-
     /// Decides how many columns are fitted in a pass.
     fn hold_columns(
         &mut self,
@@ -307,8 +161,24 @@ impl RowsOfCache {
             |fitted| fitted.sample_weight.clone(),
         );
         self.always = self.indices(target.columns.iter().chain(&weights).map(String::as_str));
-        let bytes = self.part_of.len() as u64 * if weights.is_some() { 16 } else { 8 };
+        /// Of counting digits.
+        const COUNTING: u64 = 6 << 20;
+        let rows = self.part_of.rows() as u64;
+        let bytes = match (&weights, options.fit.scaling) {
+            (Some(_), _) => 16 * rows,
+            (None, Scaling::Quantile) => 8 * rows,
+            _ => COUNTING.min(8 * rows),
+        };
         self.at_once = (memory / 2 / bytes.max(1)).clamp(1, 1 << 16) as usize;
+    }
+
+    /// The rows of a part, if it is in memory.
+    fn held(&self, part: u8, placed: Option<&Placed>) -> Vec<usize> {
+        match placed {
+            Some(Placed::InMemory(_)) => self.part_of.rows_of(part),
+            // A sample has no numbers.
+            _ => Vec::new(),
+        }
     }
 
     /// Writes the rows of every part.
@@ -320,25 +190,20 @@ impl RowsOfCache {
         block_rows: usize,
         row_bytes: u64,
     ) -> Result<[Option<Placed>; 3]> {
-        let mut counts = [0usize; 4];
-        self.part_of
-            .iter()
-            .for_each(|part| counts[*part as usize] += 1);
+        let counts = self.part_of.counts();
         let sink = |part: usize, name: &str| match part > 0
             && counts[part] as u64 * row_bytes <= how.memory / 4
         {
             true => Ok(Sink::Memory(None)),
-            false => Sink::on_disk(how.folder, name, block_rows),
+            false => Sink::on_disk((how.folder, how.direct), name, block_rows),
         };
         let mut sinks = [sink(0, "train")?, sink(1, "validation")?, sink(2, "test")?];
         let most = (SAMPLE_BYTES / row_bytes as usize).clamp(1, SAMPLE_ROWS);
         let mut seen = [0usize; 3];
-        self.each_block(None, &mut |table, part_of| {
+        self.each_block(None, &mut |table, start| {
             let bound = preprocessing.bind(table)?;
             for (part, name) in PARTS.into_iter().enumerate() {
-                let rows: Vec<usize> = (0..table.rows)
-                    .filter(|row| part_of[*row] == part as u8)
-                    .collect();
+                let rows = self.of_block(part as u8, table, start);
                 if rows.is_empty() {
                     continue;
                 }

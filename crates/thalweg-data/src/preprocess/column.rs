@@ -38,23 +38,28 @@ enum Fit {
 }
 
 impl<'a> ColumnFit<'a> {
-    /// Starts fitting columns such as this one, at this place; `is_wanted` where the user calls it a quantity.
-    pub fn new(column: &'a Column, place: usize, scaling: Scaling, is_wanted: bool) -> Self {
+    /// Starts fitting columns such as this one, at this place; `is_wanted` where the user calls it a quantity,
+    /// and without memory for each value if `is_bounded`.
+    pub fn new(
+        column: &'a Column,
+        place: usize,
+        (scaling, is_bounded): (Scaling, bool),
+        is_wanted: bool,
+    ) -> Self {
+        let numbers = || NumericFit::new(scaling).bounded(is_bounded);
         let fit = match &column.data {
             ColumnData::Numeric(_) => {
-                Fit::Numbers(Identifier::new(&column.name), NumericFit::new(scaling))
+                Fit::Numbers(Identifier::new(&column.name), numbers())
             }
             ColumnData::Text(_) => Fit::Categories(CategoryFit::new()),
-            ColumnData::Time(_) => Fit::Dates(DateFit::new(scaling)),
+            ColumnData::Time(_) => Fit::Dates(DateFit::new(numbers())),
             // Bytes and tensors of several dimensions are images, with one scale for all values.
             ColumnData::Block(block) if is_bytes(block) || block.shape.len() > 1 => {
                 Fit::Image(ImageFit::new(block, scaling))
             }
-            ColumnData::Block(block) => Fit::Matrix(
-                (0..block.width())
-                    .map(|_| NumericFit::new(scaling))
-                    .collect(),
-            ),
+            ColumnData::Block(block) => {
+                Fit::Matrix((0..block.width()).map(|_| numbers()).collect())
+            }
         };
         Self {
             name: &column.name,

@@ -6,7 +6,6 @@ use std::f64::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
-use super::Scaling;
 use super::element::Element;
 use super::left_out::LeftOut;
 use super::numeric::{Numeric, NumericFit};
@@ -110,9 +109,10 @@ pub(super) struct DateFit {
 }
 
 impl DateFit {
-    pub fn new(scaling: Scaling) -> Self {
+    /// `days` fits the days since 1970.
+    pub fn new(days: NumericFit) -> Self {
         Self {
-            days: NumericFit::new(scaling),
+            days,
             first: f64::NAN,
             weekdays: false,
             times: false,
@@ -151,6 +151,7 @@ impl DateFit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preprocess::Scaling;
 
     #[test]
     fn circles_are_those_of_weekday_year_and_hour() {

@@ -36,6 +36,11 @@ pub trait Blocks {
     fn columns_at_once(&self) -> usize {
         usize::MAX
     }
+
+    /// Whether memory for the values of a column is there; else medians take more passes.
+    fn holds_values(&self) -> bool {
+        true
+    }
 }
 
 /// A table in memory: one block.
@@ -94,7 +99,8 @@ impl Preprocessing {
             if !preprocessing.is_no_feature(&column.name) {
                 let reading = table.readings.get(&column.name);
                 let is_wanted = reading.is_some_and(|reading| reading.asked);
-                columns.push(ColumnFit::new(column, place, options.scaling, is_wanted));
+                let how = (options.scaling, !blocks.holds_values());
+                columns.push(ColumnFit::new(column, place, how, is_wanted));
             }
         }
         let mut columns = columns.into_iter();

@@ -15,6 +15,7 @@ mod identifier;
 mod left_out;
 mod numeric;
 mod options;
+mod ranks;
 mod sorted;
 mod target;
 mod target_scaling;

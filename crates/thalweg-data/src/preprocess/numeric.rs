@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::curve::Curve;
 use super::left_out::LeftOut;
+use super::ranks::Ranks;
 use super::sorted::Sorted;
 
 /// How numbers are scaled.
@@ -74,10 +75,17 @@ pub(crate) struct NumericFit {
     /// Σ w·x/unit/Σw and Σ w·(x/unit − mean)².
     unit_sum: f64,
     squares: f64,
+    squared: bool,
     kept: Vec<f64>,
     /// The weights of these, where values have some.
     kept_weights: Option<Vec<f64>>,
+    /// Finds medians and quartiles of values that are not kept.
+    ranks: Option<Ranks>,
+    is_bounded: bool,
 }
+
+/// The quantiles that scalings have.
+const QUANTILES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
 impl NumericFit {
     pub fn new(scaling: Scaling) -> Self {
@@ -97,9 +105,18 @@ impl NumericFit {
             sum: zero,
             unit_sum: zero,
             squares: zero,
+            squared: false,
             kept: Vec::new(),
             kept_weights: None,
+            ranks: None,
+            is_bounded: false,
         }
+    }
+
+    /// The same in more passes and without memory for each value, if `is_bounded`: but for values with weights, and
+    /// for a scaling by all quantiles.
+    pub fn bounded(self, is_bounded: bool) -> Self {
+        Self { is_bounded, ..self }
     }
 
     /// Fits to values that can be passed over again.
@@ -130,7 +147,7 @@ impl NumericFit {
 
     fn extend(&mut self, values: impl Iterator<Item = (f64, f64)>) {
         let (unit, mean, total) = (self.unit(), self.unit_mean(), self.weight);
-        let (scaled, keeps) = (self.is_scaled_pass(), self.keeps());
+        let (scaled, keeps) = (self.is_scaled_pass(), self.keeps() && self.ranks.is_none());
         for (x, weight) in values {
             self.rows += usize::from(self.passes == 0);
             match (x.is_nan(), self.passes) {
@@ -149,7 +166,12 @@ impl NumericFit {
                 }
                 (false, _) if scaled => self.unit_sum += weight * (x / unit / total),
                 (false, _) => {
-                    self.squares += weight * (x / unit - mean).powi(2);
+                    if !self.squared {
+                        self.squares += weight * (x / unit - mean).powi(2);
+                    }
+                    if let Some(ranks) = &mut self.ranks {
+                        ranks.add(x);
+                    }
                     if keeps {
                         self.kept.push(x);
                         self.kept_weights
@@ -164,7 +186,16 @@ impl NumericFit {
     /// Ends a pass over all blocks; whether another one is needed.
     pub fn end_pass(&mut self) -> bool {
         let needs_more = self.scaling == Scaling::Standard || self.keeps();
-        let more = self.present > 0 && needs_more && (self.passes == 0 || self.is_scaled_pass());
+        let (is_first, is_scaled) = (self.passes == 0, self.is_scaled_pass());
+        let more = match &mut self.ranks {
+            Some(ranks) if !is_scaled => ranks.end_pass(),
+            _ => self.present > 0 && needs_more && (is_first || is_scaled),
+        };
+        if is_first && more && self.is_bounded && self.keeps() {
+            let is_plain = self.kept_weights.is_none() && self.scaling != Scaling::Quantile;
+            self.ranks = is_plain.then(|| Ranks::new(self.present, &QUANTILES));
+        }
+        self.squared |= !is_first && !is_scaled;
         self.passes += 1;
         more
     }
@@ -233,8 +264,11 @@ impl NumericFit {
             _ if constant && !indicator => return Err(LeftOut::Constant),
             _ => {}
         }
-        let sorted = self.sorted();
-        let at = |q| sorted.quantile(q);
+        let (sorted, ranks) = (self.sorted(), self.ranks.take());
+        let at = |q| match &ranks {
+            Some(ranks) => ranks.quantile(q),
+            None => sorted.quantile(q),
+        };
         let (center, spread) = match self.scaling {
             Scaling::Standard => self.mean_and_deviation(),
             _ if constant => (self.first, 0.0),
@@ -371,6 +405,30 @@ mod tests {
         // numpy: np.average([3, -1, 0.25, 9, 2], weights=[2, 1, 5, 1, 4]) = 1.7884615384615385
         let mean = fit(&values, Some(&weights), Scaling::Standard).center;
         assert!((mean - 1.788_461_538_461_538_5).abs() < 1e-15);
+    }
+
+    #[test]
+    fn scalings_without_kept_values_are_the_same_to_the_bit() {
+        let huge = [1e300, f64::NAN, -1e300, 1e308, 2.5];
+        let many: Vec<f64> = (0..999u32).map(|i| f64::from(i * i % 977).ln()).collect();
+        let missing = [many.as_slice(), &[f64::NAN, -0.0, 0.0]].concat();
+        let finite: Vec<f64> = missing.into_iter().filter(|x| *x != f64::NEG_INFINITY).collect();
+        for values in [&huge[..], &finite, &[f64::NAN, 1.0], &[f64::NAN]] {
+            for scaling in [Scaling::Standard, Scaling::Robust, Scaling::None, Scaling::Quantile] {
+                let mut bounded = NumericFit::new(scaling).bounded(true);
+                loop {
+                    bounded.add(values.iter().copied());
+                    if !bounded.end_pass() {
+                        break;
+                    }
+                }
+                assert_eq!(
+                    format!("{:?}", bounded.finish()),
+                    format!("{:?}", fit(values, scaling)),
+                    "{scaling:?}"
+                );
+            }
+        }
     }
 
     #[test]

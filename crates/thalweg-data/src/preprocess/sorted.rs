@@ -86,10 +86,14 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * sorted.len().saturating_sub(1) as f64;
     let (low, high) = (at.floor() as usize, at.ceil() as usize);
     match (sorted.get(low), sorted.get(high)) {
-        (Some(&a), Some(&b)) if a == b => a,
-        (Some(&a), Some(&b)) => a + (b - a) * (at - low as f64),
+        (Some(&a), Some(&b)) => between(a, b, at - low as f64),
         _ => f64::NAN,
     }
+}
+
+/// What lies this share of the way from `a` to `b`.
+pub(super) fn between(a: f64, b: f64, share: f64) -> f64 {
+    if a == b { a } else { a + (b - a) * share }
 }
 
 /// The value below which the standard normal distribution has the share `p`, by bisection.

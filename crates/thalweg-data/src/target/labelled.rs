@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::find;
-use crate::error::{Error, Note, Result, quote, quote_list};
+use crate::error::{Error, Location, Note, Result, quote, quote_list};
 use crate::table::{Column, ColumnData, Table};
 
 /// A word for "missing" is a class of a text target where at least one row in so many has it.
@@ -38,6 +38,29 @@ pub fn labelled<'a>(
     names: &[String],
     classes: Option<&[String]>,
 ) -> Result<(Cow<'a, Table>, Option<Note>)> {
+    let has_target = has_target(table, names, classes)?;
+    let mut unlabelled = Unlabelled::default();
+    (0..table.rows)
+        .filter(|row| !has_target[*row])
+        .for_each(|row| unlabelled.add(table, row, names));
+    Ok(match unlabelled.note(table, names, table.rows)? {
+        None => (Cow::Borrowed(table), None),
+        note => {
+            let kept: Vec<usize> = (0..table.rows).filter(|&row| has_target[row]).collect();
+            (Cow::Owned(table.keep(&kept)), note)
+        }
+    })
+}
+
+/// Whether each row of a table has any of the targets `names`.
+///
+/// # Errors
+/// When a target does not exist.
+pub(crate) fn has_target(
+    table: &Table,
+    names: &[String],
+    classes: Option<&[String]>,
+) -> Result<Vec<bool>> {
     let mut has_any = vec![false; table.rows];
     for name in names {
         let column = find(table, name)?;
@@ -54,29 +77,51 @@ pub fn labelled<'a>(
             *has |= column.is_present(row) || word(row).is_some_and(is_class);
         }
     }
-    let kept: Vec<usize> = (0..table.rows).filter(|&row| has_any[row]).collect();
-    let (rows, left) = (table.rows, table.rows - kept.len());
-    let Some(first) = has_any.iter().position(|has| !has) else {
-        return Ok((Cow::Borrowed(table), None));
-    };
-    let columns = quote_list(names.iter().map(String::as_str));
-    if 2 * left > rows {
-        let found = format!("{left} of {rows} rows without a target in {columns}");
-        let expected = "a target in at least half of the rows";
-        let remedy = "choose another target, remove the rows without one, or add a word that is a \
-                      class to `data.read.not_missing`";
-        return Err(Error::invalid(table.location(), found, expected).remedy(remedy));
+    Ok(has_any)
+}
+
+/// Counts rows that lack all targets.
+#[derive(Debug, Default)]
+pub(crate) struct Unlabelled {
+    count: usize,
+    first: Location,
+}
+
+impl Unlabelled {
+    /// Adds a row of a table.
+    pub fn add(&mut self, table: &Table, row: usize, names: &[String]) {
+        if self.count == 0 {
+            self.first = match names {
+                [name] => table.cell(row, name),
+                _ => table.line_of(row),
+            };
+        }
+        self.count += 1;
     }
-    let place = match names {
-        [name] => table.cell(first, name),
-        _ => table.line_of(first),
-    };
-    let (are, first) = match left {
-        1 => ("row is", ""),
-        _ => ("rows are", ", this one first"),
-    };
-    let text = format!("{place}: {left} of {rows} {are} left out{first}: no target in {columns}");
-    Ok((Cow::Owned(table.keep(&kept)), Some(Note::warning(text))))
+
+    /// A warning, if there are any, of all rows of the file of a table.
+    ///
+    /// # Errors
+    /// When there are more than half.
+    pub fn note(self, table: &Table, names: &[String], rows: usize) -> Result<Option<Note>> {
+        let (left, place) = (self.count, self.first);
+        let columns = quote_list(names.iter().map(String::as_str));
+        if 2 * left > rows {
+            let found = format!("{left} of {rows} rows without a target in {columns}");
+            let expected = "a target in at least half of the rows";
+            let remedy = "choose another target, remove the rows without one, or add a word that is a \
+                          class to `data.read.not_missing`";
+            return Err(Error::invalid(table.location(), found, expected).remedy(remedy));
+        }
+        let (are, first) = match left {
+            0 => return Ok(None),
+            1 => ("row is", ""),
+            _ => ("rows are", ", this one first"),
+        };
+        let text =
+            format!("{place}: {left} of {rows} {are} left out{first}: no target in {columns}");
+        Ok(Some(Note::warning(text)))
+    }
 }
 
 /// A warning on classes that may be meant as one: they differ in case, spaces or a full stop at the

@@ -5,6 +5,7 @@ mod labelled;
 
 pub(crate) use choose::target_names;
 pub use labelled::labelled;
+pub(crate) use labelled::{Unlabelled, has_target};
 
 use std::borrow::Cow;
 use std::collections::HashMap;
