@@ -94,7 +94,13 @@ pub(crate) fn on_disk(
     let shuffled = cache.shuffle().is_some();
     let is_drawn = data.split.by == SplitBy::Random && data.split.group.is_none();
     data.split.in_order |= wanted.base.is_none() && shuffled && is_drawn;
-    let rows = streamed(cache, data, wanted, block, (&folder, cap, options.direct_reads))?;
+    let rows = streamed(
+        cache,
+        data,
+        wanted,
+        block,
+        (&folder, cap, options.direct_reads),
+    )?;
     tell(&Note::info(on_rows(&rows, &folder)));
     if !shuffled && data.split.by != SplitBy::Ordered {
         tell(&Note::warning(

@@ -62,11 +62,7 @@ impl Sink {
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn on_disk(
-        (folder, direct): (&Path, bool),
-        name: &str,
-        block_rows: usize,
-    ) -> Result<Self> {
+    pub fn on_disk((folder, direct): (&Path, bool), name: &str, block_rows: usize) -> Result<Self> {
         let path = folder.join(format!(".{name}.{}.rows", std::process::id()));
         let create = || {
             let file = OpenOptions::new()

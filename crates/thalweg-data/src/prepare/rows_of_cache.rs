@@ -53,9 +53,7 @@ impl PartOf {
 
     /// The rows of a part.
     pub fn rows_of(&self, part: u8) -> Vec<usize> {
-        (0..self.rows)
-            .filter(|row| self.of(*row) == part)
-            .collect()
+        (0..self.rows).filter(|row| self.of(*row) == part).collect()
     }
 }
 

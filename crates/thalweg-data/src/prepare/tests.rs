@@ -15,7 +15,11 @@ const ROWS: usize = 2000;
 fn table(targets: &str, of_row: impl Fn(usize) -> String) -> String {
     let mut text = format!("a,b,colour,w,{targets}\n");
     for i in 0..ROWS {
-        let b = if i % 13 == 0 { String::new() } else { format!("{}", (i * i) % 977) };
+        let b = if i % 13 == 0 {
+            String::new()
+        } else {
+            format!("{}", (i * i) % 977)
+        };
         let (colour, w) = (["red", "green", "blue"][i % 3], i % 5);
         text += &format!("{}.5,{b},{colour},{w},{}\n", (i * 7919) % 501, of_row(i));
     }
@@ -34,7 +38,10 @@ fn compare(text: &str, shuffle: Option<u64>, options: &PrepareOptions) {
         memory: 1 << 20,
     };
     ingest(&source, &at, &how, &mut |_| {}).unwrap();
-    let read_options = ReadOptions { shuffle, ..ReadOptions::default() };
+    let read_options = ReadOptions {
+        shuffle,
+        ..ReadOptions::default()
+    };
     let loaded = read(&source, &read_options).unwrap();
     let whole = prepare(&loaded, None, None, options).unwrap();
     let cache = Cache::open(File::open(&at).unwrap(), "t.cache").unwrap();
@@ -54,7 +61,10 @@ fn compare(text: &str, shuffle: Option<u64>, options: &PrepareOptions) {
     assert_eq!(streamed.split.validation, in_cache(&whole.split.validation));
     assert_eq!(streamed.split.test, in_cache(&whole.split.test));
     assert_eq!(streamed.own, [false, false]);
-    for (ours, theirs) in [(streamed.validation, whole.validation), (streamed.test, whole.test)] {
+    for (ours, theirs) in [
+        (streamed.validation, whole.validation),
+        (streamed.test, whole.test),
+    ] {
         match ours {
             Some(Placed::InMemory(ours)) => assert_eq!(Some(ours), theirs),
             ours => assert!(ours.is_none() && theirs.is_none()),
@@ -70,7 +80,10 @@ fn compare(text: &str, shuffle: Option<u64>, options: &PrepareOptions) {
     assert_eq!(train.rows(), whole.features.rows());
     for (row, at) in batch.rows.iter().enumerate() {
         let (ours, theirs) = (batch.features.row(at), whole.features.row(row));
-        assert!(ours.zip(theirs).all(|(a, b)| a.to_bits() == b.to_bits()), "row {row}");
+        assert!(
+            ours.zip(theirs).all(|(a, b)| a.to_bits() == b.to_bits()),
+            "row {row}"
+        );
         assert_eq!(batch.weights.map(|w| w[at]), whole.weights.map(|w| w[row]));
     }
 }

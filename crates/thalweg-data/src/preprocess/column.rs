@@ -48,9 +48,7 @@ impl<'a> ColumnFit<'a> {
     ) -> Self {
         let numbers = || NumericFit::new(scaling).bounded(is_bounded);
         let fit = match &column.data {
-            ColumnData::Numeric(_) => {
-                Fit::Numbers(Identifier::new(&column.name), numbers())
-            }
+            ColumnData::Numeric(_) => Fit::Numbers(Identifier::new(&column.name), numbers()),
             ColumnData::Text(_) => Fit::Categories(CategoryFit::new()),
             ColumnData::Time(_) => Fit::Dates(DateFit::new(numbers())),
             // Bytes and tensors of several dimensions are images, with one scale for all values.

@@ -412,9 +412,17 @@ mod tests {
         let huge = [1e300, f64::NAN, -1e300, 1e308, 2.5];
         let many: Vec<f64> = (0..999u32).map(|i| f64::from(i * i % 977).ln()).collect();
         let missing = [many.as_slice(), &[f64::NAN, -0.0, 0.0]].concat();
-        let finite: Vec<f64> = missing.into_iter().filter(|x| *x != f64::NEG_INFINITY).collect();
+        let finite: Vec<f64> = missing
+            .into_iter()
+            .filter(|x| *x != f64::NEG_INFINITY)
+            .collect();
         for values in [&huge[..], &finite, &[f64::NAN, 1.0], &[f64::NAN]] {
-            for scaling in [Scaling::Standard, Scaling::Robust, Scaling::None, Scaling::Quantile] {
+            for scaling in [
+                Scaling::Standard,
+                Scaling::Robust,
+                Scaling::None,
+                Scaling::Quantile,
+            ] {
                 let mut bounded = NumericFit::new(scaling).bounded(true);
                 loop {
                     bounded.add(values.iter().copied());
