@@ -17,7 +17,6 @@ use names::{Package, Workspace};
 
 /// The crates, from the ground up: each depends only on those before it.
 const CRATES: &[&str] = &[
-    "thalweg-plot",
     "thalweg-core",
     "thalweg-data",
     "thalweg",

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
-use thalweg::text::{columns, figure};
+use thalweg::text::figure;
 
 use crate::args::CompareArgs;
 use crate::exit::Result;
@@ -81,7 +81,7 @@ fn scores(runs: &[Value]) -> Vec<String> {
     };
     let of_runs: Vec<Vec<String>> = [head].into_iter().chain(runs.iter().map(row)).collect();
     let line = |i: usize| of_runs.iter().map(|cells| cells[i].clone()).collect();
-    columns(&(0..of_runs[0].len()).map(line).collect::<Vec<_>>())
+    wrap::columns(&(0..of_runs[0].len()).map(line).collect::<Vec<_>>())
 }
 
 /// The scores that a run is judged by.
@@ -128,5 +128,5 @@ fn differences(data: &Value, runs: &[Value]) -> Vec<String> {
             .collect()
     };
     let rows: Vec<Vec<String>> = [head].into_iter().chain(all.iter().map(row)).collect();
-    [String::new()].into_iter().chain(columns(&rows)).collect()
+    [String::new()].into_iter().chain(wrap::columns(&rows)).collect()
 }

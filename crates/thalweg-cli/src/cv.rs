@@ -1,22 +1,21 @@
 //! `thalweg cv`: how good a recipe is, by folds.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use thalweg::CrossValidation;
-use thalweg::cross_validation::{CrossValidated, Estimate, Event, FoldScores};
-use thalweg::text::{columns, count, figure};
-use thalweg_data::{Source, Task};
+use thalweg::cross_validation::{CrossValidated, Estimate, FoldScores};
+use thalweg::text::{count, figure, whole};
+use thalweg_data::Task;
 
-use crate::exit::{Failure, Result};
-use crate::interrupt;
+use crate::exit::Result;
+use crate::many::{Many, tell};
 use crate::output;
 use crate::parse::{folds, repeats};
-use crate::recipe::Recipe;
-use crate::summary::{SHOWN, choices};
+use crate::summary::SHOWN;
 use crate::terminal::Terminal;
+use crate::wrap::columns;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -36,7 +35,7 @@ Examples:
   thalweg cv --config runs/houses-1/config.toml")]
 pub struct CvArgs {
     #[command(flatten)]
-    pub recipe: Recipe,
+    pub many: Many,
 
     /// How many folds [default: 5]
     #[arg(long, value_name = "N", help_heading = "Folds", allow_negative_numbers = true, value_parser = folds)]
@@ -48,15 +47,6 @@ pub struct CvArgs {
     /// ending says
     #[arg(long, value_name = "FILE", help_heading = "Folds")]
     pub predictions: Option<PathBuf>,
-    /// Write a page that shows scores, folds and predictions
-    #[arg(long, value_name = "FILE", help_heading = "Run")]
-    pub report: Option<PathBuf>,
-    /// Print errors only
-    #[arg(short, long, help_heading = "Run")]
-    pub quiet: bool,
-    /// Print the result as one line of JSON on standard output, all else on standard error
-    #[arg(long, help_heading = "Run")]
-    pub json: bool,
 }
 
 /// More folds get no line of their own.
@@ -65,42 +55,18 @@ const LINES: usize = 50;
 /// The command.
 pub fn run(args: &CvArgs) -> Result<()> {
     let (folds, repeats) = (args.folds.unwrap_or(5), args.repeat.unwrap_or(1));
-    let mut terminal = Terminal::new(args.quiet, args.json);
-    let request = args.recipe.request()?;
-    for (flag, path) in [
-        ("--predictions", &args.predictions),
-        ("--report", &args.report),
-    ] {
-        if let (Some(path), Some(data)) = (path, &args.recipe.data) {
-            output::check(flag, path, None, &Source::parse(data)?)?;
-        }
-    }
+    let (many, recipe) = (&args.many, &args.many.recipe);
+    let mut terminal = many.terminal();
+    let request = recipe.request()?;
+    many.check(&[("--predictions", &args.predictions)])?;
     let cross = CrossValidation::new(request, folds)
-        .base(args.recipe.base())
+        .base(recipe.base())
         .repeats(repeats)
-        .threads(args.recipe.threads);
-    let all = folds.saturating_mul(repeats);
-    let start = Instant::now();
-    terminal.start_bar(all as u64);
-    interrupt::listen(terminal.bar())
-        .map_err(|error| thalweg::Error::Running(format!("signals: {error}")))?;
-    let result = cross.run(&|event| {
-        match event {
-            Event::Note(note) => terminal.note(note),
-            Event::Trained(over) => {
-                let message = format!("{over} of {}", count(all, "fold"));
-                terminal.advance(over as u64, message);
-            }
-            Event::Step => {}
-        }
-        interrupt::flow()
+        .threads(recipe.threads);
+    let all = (folds.saturating_mul(repeats), "fold");
+    let (result, seconds) = many.train(&mut terminal, "a cross-validation", all, &|listen| {
+        cross.clone().run(listen)
     })?;
-    terminal.clear_bar();
-    let seconds = start.elapsed().as_secs_f64();
-    let Some(result) = result else {
-        let text = "interrupted; a cross-validation leaves nothing: begin anew";
-        return Err(Failure::Interrupted(text.to_owned()));
-    };
     show(&result, (folds, repeats), seconds, &terminal);
     if let Some(path) = &args.predictions {
         output::write_table(path, &result.predictions)?;
@@ -109,13 +75,9 @@ pub fn run(args: &CvArgs) -> Result<()> {
         terminal.line(&format!("predictions for {rows} in {place}"));
     }
     let told = json(&result, (folds, repeats), seconds);
-    if let Some(path) = &args.report {
-        let data = &result.config.data.source;
-        let page = thalweg_report::cross_validation(data, &told, &result)?;
-        output::write(path, page.as_bytes())?;
-        terminal.line(&format!("report in {}", path.display()));
-    }
-    terminal.json(&told)
+    many.leave(&terminal, &told, || {
+        thalweg_report::cross_validation(&result.config.data.source, &told, &result)
+    })
 }
 
 fn show(
@@ -134,21 +96,14 @@ fn show(
     terminal.line(&format!(
         "{task}, {} in {folds} folds{times}, in {seconds:.2} s; fold 1: {} to train, {} to validate, {} to test\n",
         count(rows, "row"),
-        first.train,
-        first.validation,
-        first.test
+        whole(first.train),
+        whole(first.validation),
+        whole(first.test)
     ));
     for line in table(result, repeats) {
         terminal.line(&line);
     }
-    if !result.reasons.is_empty() {
-        terminal.line("\nchosen:");
-        for line in choices(&result.reasons) {
-            terminal.line(&line);
-        }
-    }
-    terminal.line("");
-    result.notes.iter().for_each(|note| terminal.note(note));
+    tell(terminal, "chosen", &result.reasons, &result.notes);
 }
 
 /// A row for each fold, and for the mean and its error beside a linear model and the best constant.
@@ -180,7 +135,7 @@ fn table(result: &CrossValidated, repeats: usize) -> Vec<String> {
             };
             let epoch = fold.best_epoch.unwrap_or(fold.epochs).to_string();
             let of = |estimate: &Estimate| estimate.values[number];
-            line(name, fold.rows.test.to_string(), epoch, &of)
+            line(name, whole(fold.rows.test), epoch, &of)
         }));
     }
     let none = String::new;

@@ -1,6 +1,6 @@
 //! What a data file holds, as a table on a terminal.
 
-use thalweg::text::{columns, count, figure, short};
+use thalweg::text::{columns, count, figure, short, whole};
 use thalweg_data::Table;
 use thalweg_data::summary::{ColumnSummary, NumberSummary, Summary, TargetSummary};
 
@@ -61,13 +61,13 @@ fn by_column(summaries: &[ColumnSummary], most: usize) -> Vec<String> {
                 let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
                 sizes.join("×")
             }
-            (None, Some(distinct)) => distinct.to_string(),
+            (None, Some(distinct)) => whole(distinct),
             (None, None) => "–".to_owned(),
         };
         vec![
             short(&summary.name),
             summary.kind.clone(),
-            summary.missing.to_string(),
+            whole(summary.missing),
             distinct,
             summary
                 .correlation
@@ -136,7 +136,7 @@ fn parts(summary: &ColumnSummary) -> Vec<String> {
             let top = summary
                 .top
                 .iter()
-                .map(|(text, count)| format!("{} ({count})", short(text)));
+                .map(|(text, count)| format!("{} ({})", short(text), whole(*count)));
             top.collect()
         }
     }
@@ -171,7 +171,7 @@ fn of_target(target: &TargetSummary) -> Vec<String> {
         let share = 100.0 * *count as f64 / total.max(1) as f64;
         vec![
             format!("  {}", short(class)),
-            count.to_string(),
+            whole(*count),
             format!("{share:.1} %"),
         ]
     };

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use thalweg::importance::Importance;
-use thalweg::text::{columns, count, figure, short};
+use thalweg::text::{count, figure, short};
 use thalweg_core::Error;
 use thalweg_data::Source;
 
@@ -72,7 +72,7 @@ fn lines(importance: &Importance) -> Vec<String> {
         let figures = [column.importance, column.deviation, column.loss].map(figure);
         [short(&column.column)].into_iter().chain(figures).collect()
     });
-    lines.extend(columns(
+    lines.extend(wrap::columns(
         &[head].into_iter().chain(of_columns).collect::<Vec<_>>(),
     ));
     if let Some(coefficients) = &importance.coefficients {
@@ -86,7 +86,7 @@ fn lines(importance: &Importance) -> Vec<String> {
                     .collect()
             })
             .collect();
-        lines.extend(columns(&rows));
+        lines.extend(wrap::columns(&rows));
     }
     lines
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use serde_json::{Map, Value};
 use thalweg_core::Error;
 use thalweg_core::metrics::Decision;
 use thalweg_core::precision::Dtype;
@@ -21,7 +22,7 @@ use thalweg::config::{Config, DataConfig};
 use thalweg::model::{Description, EnsembleMember, Model};
 use thalweg::preset::EMBED_ABOVE;
 use thalweg::run_folder::{CONFIG, MODEL};
-use thalweg::text::{columns, count, figure, short};
+use thalweg::text::{columns, count, figure, short, whole};
 
 /// The command.
 pub fn run(args: &InfoArgs) -> Result<()> {
@@ -154,12 +155,21 @@ fn describe(model: &Model, config: Option<&Config>) -> Result<Vec<String>> {
         training.learning_rate, training.batch_size, training.l2, training.dtype, training.seed
     ));
     lines.push(format!(
-        "  {} of {} epochs, stopped by {}; weights of epoch {}; rows: {} train, {} validation, {}{} test",
-        outcome.epochs, outcome.last_epoch.unwrap_or(training.epochs), outcome.stopped_by, outcome.best_epoch,
-        outcome.rows.train, outcome.rows.validation, match outcome.rows.calibration {
+        "  {} of {} epochs, stopped by {}; weights of epoch {}",
+        outcome.epochs,
+        outcome.last_epoch.unwrap_or(training.epochs),
+        outcome.stopped_by.replace('_', " "),
+        outcome.best_epoch
+    ));
+    lines.push(format!(
+        "  rows: {} train, {} validation, {}{} test",
+        whole(outcome.rows.train),
+        whole(outcome.rows.validation),
+        match outcome.rows.calibration {
             0 => String::new(),
-            rows => format!("{rows} calibration, "),
-        }, outcome.rows.test
+            rows => format!("{} calibration, ", whole(rows)),
+        },
+        whole(outcome.rows.test)
     ));
     lines.extend(scores(metrics));
     lines.extend(inputs(preprocessing));
@@ -272,27 +282,38 @@ fn answers(description: &Description) -> Vec<String> {
     lines
 }
 
-/// The scores of each part.
-fn scores(metrics: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
-    let mut lines = vec!["\nmetrics".to_owned()];
-    for part in [
+/// The scores of each part: a line for each score.
+fn scores(metrics: &Map<String, Value>) -> Vec<String> {
+    let parts = [
         "test",
         "linear_model",
         "best_constant",
         "validation",
         "train",
-    ] {
-        if let Some(scores) = metrics.get(part).and_then(|scores| scores.as_object()) {
-            let score = |(name, value): (&String, &serde_json::Value)| {
-                format!("{name} {}", value.as_f64().map_or("–".to_owned(), figure))
-            };
-            lines.push(format!(
-                "  {part:<14}{}",
-                scores.iter().map(score).collect::<Vec<_>>().join(", ")
-            ));
+    ];
+    let known = |part| Some((part, metrics.get(part)?.as_object()?));
+    let parts: Vec<(&str, &Map<String, Value>)> = parts.into_iter().filter_map(known).collect();
+    let mut names: Vec<&String> = Vec::new();
+    for (name, _) in parts.iter().flat_map(|(_, scores)| *scores) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    lines
+    let head = parts.iter().map(|(part, _)| part.replace('_', " "));
+    let line = |name: &&String| {
+        let score = |(_, scores): &(&str, &Map<String, Value>)| {
+            let value = scores.get(*name).and_then(Value::as_f64);
+            value.map_or("–".to_owned(), figure)
+        };
+        let scores = parts.iter().map(score);
+        std::iter::once(format!("  {name}")).chain(scores).collect()
+    };
+    let head = std::iter::once("  ".to_owned()).chain(head).collect();
+    let lines = std::iter::once(head).chain(names.iter().map(line));
+    let table = wrap::columns(&lines.collect::<Vec<Vec<String>>>());
+    std::iter::once("\nscores".to_owned())
+        .chain(table)
+        .collect()
 }
 
 /// The columns that the network sees, and those that it does not.
@@ -302,9 +323,9 @@ fn inputs(preprocessing: &Preprocessing) -> Vec<String> {
         let kind = match &input.encoding {
             Encoding::Numeric(_) => "numeric".to_owned(),
             Encoding::Boolean(_) => "boolean".to_owned(),
-            Encoding::Categorical { levels } => format!("categorical, {} levels", levels.len()),
+            Encoding::Categorical { levels } => format!("categorical, {}", count(levels.len(), "level")),
             Encoding::Codes { levels } => {
-                format!("codes of {} levels and unknown", levels.len())
+                format!("codes of {} and unknown", count(levels.len(), "level"))
             }
             Encoding::Date(_) => "date".to_owned(),
             Encoding::Image { shape, .. } => format!("image {shape:?}"),

@@ -1,22 +1,19 @@
 //! `thalweg learning-curve`: how scores change with the rows that there are to learn from.
 
-use std::time::Instant;
-
 use clap::Args;
 use serde_json::json;
 use thalweg::LearningCurve;
-use thalweg::cross_validation::Event;
 use thalweg::learning_curve::{Curve, Point, PointScore, REPEATS, SHARES};
-use thalweg::text::{columns, count, figure};
+use thalweg::text::{count, figure, whole};
 use thalweg_data::Task;
-use thalweg_plot::Panel;
+use thalweg_report::plot::Panel;
 
-use crate::exit::{Failure, Result};
-use crate::interrupt;
+use crate::exit::Result;
+use crate::many::{Many, tell};
 use crate::parse::{repeats, share};
-use crate::recipe::Recipe;
-use crate::summary::{SHOWN, choices};
+use crate::summary::SHOWN;
 use crate::terminal::Terminal;
+use crate::wrap::columns;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -27,10 +24,10 @@ is the latest rows. Models are trained side by side, one a thread. ± is the sta
 Examples:
   thalweg learning-curve builtin:digits
   thalweg learning-curve houses.csv --target price --shares 0.1,0.3,1
-  thalweg learning-curve houses.csv --repeat 5 --json")]
+  thalweg learning-curve houses.csv --repeat 5 --report houses.html")]
 pub struct LearningCurveArgs {
     #[command(flatten)]
-    pub recipe: Recipe,
+    pub many: Many,
 
     /// Shares of the rows that do not test [default: 0.0625,0.125,0.25,0.5,1]
     #[arg(long, value_name = "X,Y", help_heading = "Curve", value_delimiter = ',', value_parser = share)]
@@ -38,12 +35,6 @@ pub struct LearningCurveArgs {
     /// How many times each share is drawn [default: 3]
     #[arg(long, value_name = "R", help_heading = "Curve", allow_negative_numbers = true, value_parser = repeats)]
     pub repeat: Option<usize>,
-    /// Print errors only
-    #[arg(short, long, help_heading = "Run")]
-    pub quiet: bool,
-    /// Print the result as one line of JSON on standard output, all else on standard error
-    #[arg(long, help_heading = "Run")]
-    pub json: bool,
 }
 
 /// The picture in characters, on a terminal.
@@ -51,41 +42,25 @@ const TEXT: (usize, usize) = (64, 16);
 
 /// The command.
 pub fn run(args: &LearningCurveArgs) -> Result<()> {
-    let mut terminal = Terminal::new(args.quiet, args.json);
+    let (many, recipe) = (&args.many, &args.many.recipe);
+    let mut terminal = many.terminal();
     let repeats = args.repeat.unwrap_or(REPEATS);
     let shares = match args.shares.as_slice() {
         [] => SHARES.to_vec(),
         shares => shares.to_vec(),
     };
-    let all = shares.len() * repeats;
-    let curve = LearningCurve::new(args.recipe.request()?)
-        .base(args.recipe.base())
+    let all = (shares.len() * repeats, "model");
+    let learning = LearningCurve::new(recipe.request()?)
+        .base(recipe.base())
         .shares(shares)
         .repeats(repeats)
-        .threads(args.recipe.threads);
-    let start = Instant::now();
-    terminal.start_bar(all as u64);
-    interrupt::listen(terminal.bar())
-        .map_err(|error| thalweg::Error::Running(format!("signals: {error}")))?;
-    let result = curve.run(&|event| {
-        match event {
-            Event::Note(note) => terminal.note(note),
-            Event::Trained(over) => {
-                let message = format!("{over} of {}", count(all, "model"));
-                terminal.advance(over as u64, message);
-            }
-            Event::Step => {}
-        }
-        interrupt::flow()
+        .threads(recipe.threads);
+    many.check(&[])?;
+    let (curve, seconds) = many.train(&mut terminal, "a learning curve", all, &|listen| {
+        learning.clone().run(listen)
     })?;
-    terminal.clear_bar();
-    let seconds = start.elapsed().as_secs_f64();
-    let Some(curve) = result else {
-        let text = "interrupted; a learning curve leaves nothing: begin anew";
-        return Err(Failure::Interrupted(text.to_owned()));
-    };
     show(&curve, repeats, seconds, &terminal);
-    terminal.json(&json!({
+    let told = json!({
         "event": "learning_curve",
         "task": curve.config.data.target.task,
         "test_rows": curve.tested,
@@ -94,7 +69,10 @@ pub fn run(args: &LearningCurveArgs) -> Result<()> {
         "network": curve.config.network,
         "training": curve.config.training,
         "seconds": seconds,
-    }))
+    });
+    many.leave(&terminal, &told, || {
+        thalweg_report::learning_curve(&curve.config.data.source, &told, &curve)
+    })
 }
 
 fn show(curve: &Curve, repeats: usize, seconds: f64, terminal: &Terminal) {
@@ -108,14 +86,7 @@ fn show(curve: &Curve, repeats: usize, seconds: f64, terminal: &Terminal) {
         terminal.line("");
         terminal.line(&panel.text(TEXT.0, TEXT.1));
     }
-    if !curve.reasons.is_empty() {
-        terminal.line("\nchosen for all rows:");
-        for line in choices(&curve.reasons) {
-            terminal.line(&line);
-        }
-    }
-    terminal.line("");
-    curve.notes.iter().for_each(|note| terminal.note(note));
+    tell(terminal, "chosen for all rows", &curve.reasons, &curve.notes);
 }
 
 /// The scores of a point that are shown: the first, and the loss.
@@ -142,7 +113,7 @@ fn table(curve: &Curve) -> Vec<String> {
             ];
             all.map(cell)
         };
-        let first = [figure(point.share), point.rows.to_string()].into_iter();
+        let first = [figure(point.share), whole(point.rows)].into_iter();
         first.chain(shown(point).flat_map(of)).collect()
     };
     let lines: Vec<Vec<String>> = (std::iter::once(head))

@@ -21,6 +21,9 @@ use thalweg_data::listed;
 use crate::exit::Result;
 use crate::wrap;
 
+/// Characters of a line, where it is not that of a terminal.
+const WIDTH: usize = 80;
+
 /// The arguments.
 #[derive(Args)]
 pub struct ListArgs {
@@ -164,7 +167,6 @@ fn help() -> String {
 
 /// Every kind with the names of what it holds, in lines of 80 characters.
 fn overview(groups: &[Group]) -> Vec<String> {
-    const WIDTH: usize = 80;
     const INDENT: usize = 16;
     let mut lines = Vec::new();
     for group in groups {
@@ -324,7 +326,14 @@ fn print(output: &mut impl Write, listed: &Listed) -> Result<()> {
         .into_iter()
         .filter(|text| !text.is_empty())
         .collect();
-    writeln!(output, "  {:<20}{}", "", details.join("  · "))?;
+    let together = details.join("  · ");
+    let details = match together.chars().count() > WIDTH - 22 {
+        true => details,
+        false => vec![together.as_str()],
+    };
+    for line in details {
+        writeln!(output, "  {:<20}{line}", "")?;
+    }
     for (index, parameter) in parameters.iter().enumerate() {
         let default = match parameter.default.setting() {
             Some(setting) => setting.to_string(),

@@ -16,6 +16,7 @@ mod info;
 mod interrupt;
 mod learning_curve;
 mod list;
+mod many;
 mod output;
 mod pace;
 mod parse;

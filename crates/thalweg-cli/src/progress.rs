@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use thalweg::fit::{Beginning, Watch};
 use thalweg::log::Start;
-use thalweg::text::{count, figure};
+use thalweg::text::{count, figure, whole};
 use thalweg_core::average::Average;
 use thalweg_core::engine::StepReport;
 use thalweg_core::observe::EpochReport;
@@ -156,12 +156,12 @@ fn headline(start: &Start) -> String {
         count(start.outputs, "output"),
         count(start.parameters, "parameter"),
         count(start.rows.train, "row"),
-        start.rows.validation,
+        whole(start.rows.validation),
         match start.rows.calibration {
             0 => String::new(),
-            rows => format!("{rows} to calibrate the interval, "),
+            rows => format!("{} to calibrate the interval, ", whole(rows)),
         },
-        start.rows.test
+        whole(start.rows.test)
     )
 }
 

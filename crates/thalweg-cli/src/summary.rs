@@ -2,14 +2,15 @@
 
 use thalweg::fields::field;
 use thalweg::fit::Ended;
-use thalweg::log::MemberEnd;
+use thalweg::log::{MemberEnd, Raced};
 use thalweg::model::Outcome;
 use thalweg::preset::Reason;
 use thalweg::scores::{Scores, TargetScores};
-use thalweg::text::{columns, count, figure, short};
+use thalweg::text::{count, figure, short};
 use thalweg::train::StoppedBy;
 
 use crate::terminal::Terminal;
+use crate::wrap::columns;
 
 /// Prints how training ended, the scores of every part, and the choices if there were any.
 pub fn print(terminal: &Terminal, ended: &Ended) {
@@ -39,6 +40,7 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
     for line in table(&named.collect::<Vec<_>>(), chosen_by) {
         terminal.line(&line);
     }
+    raced(&end.raced).iter().for_each(|line| terminal.line(line));
     if let (Some(_), Some(model)) = (judging.threshold, &ended.model) {
         let judged = [&end.test, &end.validation, &end.train]
             .into_iter()
@@ -64,13 +66,25 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
     terminal.line("");
 }
 
+/// The models that were raced, in a line below an empty one.
+fn raced(raced: &[Raced]) -> Option<String> {
+    let one = |one: &Raced| {
+        let taken = if one.is_taken { ", taken" } else { "" };
+        let loss = one.validation_loss.map_or("–".to_owned(), figure);
+        format!("{} {loss}{taken}", one.name)
+    };
+    let all: Vec<String> = raced.iter().map(one).collect();
+    let all = all.join("; ");
+    (!raced.is_empty()).then(|| format!("\nraced by validation loss: {all}"))
+}
+
 /// How training ended, in a line. The norm of the gradient is that of the last epoch.
 fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
     let why = match StoppedBy::of_name(&outcome.stopped_by) {
         Some(StoppedBy::Epochs) => String::new(),
         Some(reason @ StoppedBy::LineSearch) => {
             let words = reason.words();
-            format!(" ({words}, with a gradient of norm {gradient_norm:.1e})")
+            format!(" ({words}, with a gradient of norm {})", figure(gradient_norm))
         }
         Some(reason) => format!(" ({})", reason.words()),
         // Interrupted or diverged.

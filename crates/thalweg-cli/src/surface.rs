@@ -6,7 +6,7 @@ use thalweg::text::{count, figure};
 use thalweg_core::engine::ParameterInfo;
 use thalweg_core::search::Surface;
 use thalweg_data::Note;
-use thalweg_plot::{Figure, Grid, Panel};
+use thalweg_report::plot::{Figure, Grid, Panel};
 
 use crate::exit::Result;
 use crate::terminal::Terminal;

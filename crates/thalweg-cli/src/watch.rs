@@ -25,7 +25,7 @@ pub fn run(args: &WatchArgs) -> Result<()> {
     })?;
     let mut out = io::stdout().lock();
     let is_seen = io::stdout().is_terminal();
-    let (mut lines, mut known) = (0, 0);
+    let mut lines = 0;
     loop {
         let is_new = live.poll()?;
         if is_new && is_seen {
@@ -41,10 +41,9 @@ pub fn run(args: &WatchArgs) -> Result<()> {
             writeln!(out, "{back}{text}")?;
             lines = screen.len();
         } else if is_new {
-            for line in live.epoch_lines(known) {
+            for line in live.lines() {
                 writeln!(out, "{line}")?;
             }
-            known = live.epochs();
         }
         if live.is_over() {
             return Ok(());

@@ -1,8 +1,10 @@
-//! Lines as wide as the terminal: wrapped at words, or cut.
+//! Lines as wide as the terminal: wrapped at words, cut, or in blocks of columns.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use console::Term;
+use thalweg::text;
 
 /// Lines that begin further to the right are no rows of columns.
 const FAR: usize = 8;
@@ -29,6 +31,45 @@ pub fn print(output: &mut impl Write, lines: impl IntoIterator<Item = String>) -
     let stream = Term::stdout();
     let mut lines = lines.into_iter();
     lines.try_for_each(|line| writeln!(output, "{}", on(&stream, &line)))
+}
+
+/// Texts in columns, the first to the left; on a terminal in blocks that are no wider than it.
+pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    blocks(
+        rows,
+        match Term::stdout().is_term() {
+            true => size().0,
+            false => usize::MAX,
+        },
+    )
+}
+
+/// As many columns as fit into `width`, below them the others, each time with the first column.
+fn blocks(rows: &[Vec<String>], width: usize) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |row: &Vec<String>, j: usize| row.get(j).cloned().unwrap_or_default();
+    let part = |range: Range<usize>| -> Vec<String> {
+        let of = |row: &Vec<String>| {
+            let chosen = range.clone().map(|j| cell(row, j));
+            std::iter::once(cell(row, 0)).chain(chosen).collect()
+        };
+        text::columns(&rows.iter().map(of).collect::<Vec<_>>())
+    };
+    let widest = |lines: &[String]| lines.iter().map(|line| line.chars().count()).max();
+    let fits = |lines: &[String]| widest(lines).unwrap_or(0) <= width;
+    if count < 2 {
+        return text::columns(rows);
+    }
+    let (mut lines, mut from) = (Vec::new(), 1);
+    while from < count {
+        let more = |to: &usize| fits(&part(from..to + 1));
+        let to = (from + 1..count).take_while(more).last();
+        let to = to.map_or(from + 1, |to| to + 1);
+        lines.extend((from > 1).then(String::new));
+        lines.extend(part(from..to));
+        from = to;
+    }
+    lines
 }
 
 /// A text in lines of at most `width` columns. The later ones of a line begin where its last column does,
@@ -99,6 +140,16 @@ mod tests {
             words("two\nlines that are long", 11),
             "two\nlines that\n  are long"
         );
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_stand_below_the_others() {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let rows = [row(["run", "a", "long", "b"]), row(["loss", "0.5", "1", "2"])];
+        assert_eq!(blocks(&rows, 80), ["run     a  long  b", "loss  0.5     1  2"]);
+        let expected = ["run     a", "loss  0.5", "", "run   long  b", "loss     1  2"];
+        assert_eq!(blocks(&rows, 13), expected);
+        assert_eq!(blocks(&rows, 3).len(), 8, "a column a block at least");
     }
 
     #[test]

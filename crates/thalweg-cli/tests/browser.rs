@@ -225,6 +225,25 @@ fn the_page_of_a_cross_validation_works_in_a_browser() {
 
 #[test]
 #[ignore = "needs Chromium"]
+fn the_page_of_a_learning_curve_works_in_a_browser() {
+    let place = Workplace::new();
+    let line = "learning-curve builtin:diabetes --shares 0.2,0.5,1 --epochs 8 --repeat 2";
+    place.succeed(&format!("{line} --report l.html --quiet"));
+    let expected = ["with 397 rows", "From 198 to 397 rows", "Shares of the rows", "--lr"];
+    check(&place, "l.html", 3, &expected);
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn the_page_of_an_ensemble_works_in_a_browser() {
+    let place = Workplace::new();
+    place.train("builtin:iris --ensemble 3 --or-linear --epochs 20 --out a");
+    let expected = ["Members", "member 3", "Loss of member 1", "Validation loss"];
+    check(&place, "a/report.html", 10, &expected);
+}
+
+#[test]
+#[ignore = "needs Chromium"]
 fn the_page_of_a_comparison_works_in_a_browser() {
     let place = Workplace::new();
     place.train("builtin:iris --epochs 20 --out a");

@@ -266,7 +266,7 @@ fn xor_is_learned_by_what_is_chosen_by_default_and_not_by_a_perceptron() {
         let alone = accuracy(&format!("{perceptron} --seed {seed} --out one{seed}"));
         assert!(alone <= 0.75, "seed {seed}: {alone}");
     }
-    // What `crates/thalweg/examples/logic_gates.rs` repeats.
+    // What `crates/thalweg-report/examples/logic_gates.rs` repeats.
     let config = place.text("net0/config.toml");
     for choice in [
         "activation = \"relu\"",

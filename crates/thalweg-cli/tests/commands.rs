@@ -238,7 +238,7 @@ fn info_shows_tables_and_models() {
     for part in [
         "regression model",
         "layers.0",
-        "best_constant",
+        "best constant",
         "left out: id",
         "color",
     ] {

@@ -1,5 +1,6 @@
 //! What a run records while it goes on: updates, layers, event files; and what reads it again.
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use crate::common::{Workplace, events};
@@ -158,6 +159,47 @@ fn a_run_is_watched_until_it_ends() {
     assert!(lines[11].starts_with("epoch 12/12  train "), "{shown}");
     let refused = place.refused("watch nowhere");
     assert!(refused.contains("nowhere/log.jsonl"), "{refused}");
+}
+
+#[test]
+fn the_members_of_an_ensemble_are_watched_while_they_are_trained() {
+    let place = Workplace::new();
+    place.train("builtin:iris --ensemble 2 --epochs 5 --out a");
+    let log = place.text("a/log.jsonl");
+    let (start, rest) = log.split_once('\n').unwrap();
+    let of_member = |number: u64| -> String {
+        let events = rest.lines().filter(|line| line.contains(r#""event":"member_epoch""#));
+        let events = events.map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let own = events.filter(|event| event["member"] == number);
+        let lines = own.map(|mut event| {
+            event["event"] = "epoch".into();
+            format!("{event}\n")
+        });
+        format!("{start}\n{}", lines.collect::<String>())
+    };
+    for number in [0, 1] {
+        std::fs::create_dir_all(place.path(&format!("b/members/{number}"))).unwrap();
+    }
+    place.write("b/config.toml", place.text("a/config.toml"));
+    place.write("b/log.jsonl", format!("{start}\n"));
+    place.write("b/members/0/log.jsonl", of_member(0));
+    let half: String = of_member(1).split_inclusive('\n').take(3).collect();
+    place.write("b/members/1/log.jsonl", half);
+    let mut command = place.command(["watch", "b"]);
+    let mut watch = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut shown = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut next = |count: usize| -> Vec<String> {
+        shown.by_ref().take(count).map(|line| line.unwrap()).collect()
+    };
+    let before = next(7);
+    assert!(before[4].starts_with("member 1  epoch 5/5  train "), "{before:?}");
+    assert!(before[6].starts_with("member 2  epoch 2/5  train "), "{before:?}");
+    place.write("b/log.jsonl", &log);
+    std::fs::remove_dir_all(place.path("b/members")).unwrap();
+    let after = next(9);
+    assert_eq!(after.len(), 3, "each epoch once: {after:?}");
+    assert!(after[2].starts_with("member 2  epoch 5/5  train "), "{after:?}");
+    assert!(watch.wait().unwrap().success());
 }
 
 #[test]

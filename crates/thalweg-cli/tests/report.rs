@@ -406,6 +406,9 @@ fn odd_runs_have_whole_and_small_pages() {
         "builtin:digits --dtype bf16",
         "builtin:iris --no-rows --dtype f64",
         "plain.csv --task regression --loss poisson",
+        "ab.csv --ensemble 3",
+        "plain.csv --task regression --ensemble 2 --ensemble-by folds --test-fraction 0",
+        "ab.csv --or-linear --test of_a.csv",
     ];
     for (number, run) in runs.into_iter().enumerate() {
         let ended = place.run(&format!("train {run} --epochs 2 --quiet --out r{number}"));
@@ -427,6 +430,51 @@ fn odd_runs_have_whole_and_small_pages() {
         data["failure"].as_str().unwrap().contains("diverged"),
         "{data}"
     );
+    // Pages of other commands have what these print: of rows as odd, and of runs from above.
+    let others = [
+        ("cv ab.csv --folds 2 --epochs 1", "result"),
+        ("cv two.csv --folds 2 --epochs 1 --no-validation", "result"),
+        ("cv wide.csv --folds 2 --epochs 1", "result"),
+        ("cv long.csv --folds 40 --epochs 1 --no-validation", "result"),
+        ("cv labels.csv --target p,q --task multilabel --epochs 1", "result"),
+        ("learning-curve ab.csv --shares 0.1,1 --repeat 1 --epochs 1", "result"),
+        ("learning-curve same.csv --task regression --shares 1 --epochs 1", "result"),
+        ("learning-curve ab.csv --test of_a.csv --shares 0.5,1 --epochs 1", "result"),
+        ("importance r0", "importance"),
+        ("importance r5", "importance"),
+        ("importance r14", "importance"),
+        ("importance r20", "importance"),
+        ("importance r6 one.csv", "importance"),
+    ];
+    for (line, field) in others {
+        let line = format!("{line} --json --report other.html");
+        let told: Value = serde_json::from_str(&place.succeed(&line).stdout).unwrap();
+        assert_eq!(page(&place, "other.html")[field], told, "{line}");
+    }
+    place.succeed("compare r0 r5 r6 r20 r21 d --report other.html");
+    assert_eq!(list(&page(&place, "other.html")["runs"]).len(), 6);
+}
+
+#[test]
+fn an_ensemble_has_the_losses_of_its_members() {
+    let place = Workplace::new();
+    let end = place.train("builtin:iris --ensemble 3 --epochs 35 --out a");
+    let data = page(&place, "a/report.html");
+    let log = events(&place.text("a/log.jsonl"));
+    let members = list(&data["members"]);
+    assert_eq!((members.len(), list(&end["ensemble"]).len()), (3, 3));
+    for (number, member) in members.iter().enumerate() {
+        let own = log.iter().filter(|event| event["member"] == number);
+        let own: Vec<&Value> = own.collect();
+        for loss in ["train_loss", "validation_loss"] {
+            let logged: Vec<&Value> = own.iter().map(|event| &event[loss]).collect();
+            let drawn: Vec<&Value> = list(&member["curves"]["series"][loss]).iter().collect();
+            assert_eq!(drawn, logged, "member {number}: {loss}");
+        }
+    }
+    // The curves of the run are those of the first.
+    let first = &members[0]["curves"]["series"]["train_loss"];
+    assert_eq!(&data["curves"]["series"]["train_loss"], first);
 }
 
 #[test]

@@ -41,9 +41,15 @@ pub enum Error {
 }
 
 fn at(rate: Option<f64>) -> String {
-    rate.map_or(String::new(), |rate| {
-        format!(" at learning rate {rate:.3e}")
-    })
+    // Four digits, as people write them: 0.9341, and 1e-7.
+    let figure = |rate: f64| {
+        let rounded: f64 = format!("{rate:.3e}").parse().unwrap_or(rate);
+        match rounded.abs() < 1e-4 {
+            true => format!("{rounded:e}"),
+            false => rounded.to_string(),
+        }
+    };
+    rate.map_or(String::new(), |rate| format!(" at learning rate {}", figure(rate)))
 }
 
 /// What was found, what was expected, and what to do: the parts of one clear line.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use thalweg::run_folder::RunFolder;
-use thalweg_plot::{Figure, Panel};
+use crate::plot::{Figure, Panel};
 
 use crate::history::{EPOCHS, History};
 

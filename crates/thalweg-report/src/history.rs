@@ -11,6 +11,9 @@ const STEPS: usize = 800;
 const LAYER_EPOCHS: usize = 120;
 /// Layers that are shown.
 const LAYERS: usize = 12;
+/// Members whose losses are shown, and epochs of each.
+const MEMBERS: usize = 12;
+const MEMBER_EPOCHS: usize = 120;
 /// Fewer points are shown as they are.
 const FEWEST_TO_AVERAGE: usize = 30;
 /// What is averaged.
@@ -32,6 +35,8 @@ pub(crate) struct History {
     /// The last line, if the run has ended.
     pub end: Option<Value>,
     epochs: Vec<Event>,
+    /// The epochs of each member of an ensemble.
+    members: Vec<Vec<Event>>,
     steps: Vec<Event>,
 }
 
@@ -56,11 +61,7 @@ impl History {
         match event.get("event").and_then(Value::as_str) {
             Some("start") => self.start = Value::Object(event),
             Some("epoch") => self.epochs.push(event),
-            // Of an ensemble the curves are those of its first member.
-            Some("member_epoch") if event.get("member") == Some(&Value::from(0)) => {
-                let numbers = event.into_iter().filter(|(name, _)| name != "member");
-                self.epochs.push(numbers.collect());
-            }
+            Some("member_epoch") => self.add_to_member(event),
             Some("step") => self.steps.push(event),
             Some("end") => self.end = Some(Value::Object(event)),
             _ => {}
@@ -68,9 +69,50 @@ impl History {
         true
     }
 
-    /// The epochs.
+    fn add_to_member(&mut self, mut event: Event) {
+        let member = event.remove("member").and_then(|member| member.as_u64());
+        // They come in order; a number out of it is of a damaged line.
+        let member = (member.unwrap_or(0) as usize).min(self.members.len());
+        if member == self.members.len() {
+            self.members.push(Vec::new());
+        }
+        self.members[member].push(event);
+    }
+
+    /// What is known of a run by its start and its epochs.
+    pub fn of(start: Value, epochs: Vec<Event>) -> Self {
+        Self {
+            start,
+            epochs,
+            ..Self::default()
+        }
+    }
+
+    /// The epochs; of an ensemble those of its first member.
     pub fn epochs(&self) -> &[Event] {
-        &self.epochs
+        match self.members.first() {
+            Some(first) => first,
+            None => &self.epochs,
+        }
+    }
+
+    /// The epochs of each member of an ensemble.
+    pub fn members(&self) -> &[Vec<Event>] {
+        &self.members
+    }
+
+    /// The losses of some members, a name and a list over the epochs each.
+    pub fn member_curves(&self) -> Value {
+        let curves = |(number, epochs): (usize, &Vec<Event>)| {
+            let shown = spaced(epochs.len(), MEMBER_EPOCHS, None);
+            let mut curves = series(epochs, &shown, "epoch", &["train_loss", "validation_loss"]);
+            if let Some(series) = curves["series"].as_object_mut() {
+                series.retain(|name, _| name == "epoch" || name.ends_with("_loss"));
+            }
+            json!({ "name": format!("member {}", number + 1), "curves": curves })
+        };
+        let members = self.members.iter().take(MEMBERS).enumerate();
+        members.map(curves).collect()
     }
 
     /// The curves: a list for each number that an epoch reports, and averages. They are
@@ -79,10 +121,10 @@ impl History {
         let best = self.end.as_ref().and_then(|end| end["best_epoch"].as_u64());
         let is_best =
             |event: &Event| best.is_some() && event.get("epoch").and_then(Value::as_u64) == best;
-        let best = self.epochs.iter().position(is_best);
-        let shown = spaced(self.epochs.len(), most, best);
-        let mut curves = series(&self.epochs, &shown, "epoch", &AVERAGED);
-        curves["epochs"] = json!(self.epochs.len());
+        let best = self.epochs().iter().position(is_best);
+        let shown = spaced(self.epochs().len(), most, best);
+        let mut curves = series(self.epochs(), &shown, "epoch", &AVERAGED);
+        curves["epochs"] = json!(self.epochs().len());
         curves
     }
 
@@ -108,7 +150,7 @@ impl History {
                 event.get("layers")?.as_array()?.clone(),
             ))
         };
-        let looks: Vec<(Value, Vec<Value>)> = self.epochs.iter().filter_map(all).collect();
+        let looks: Vec<(Value, Vec<Value>)> = self.epochs().iter().filter_map(all).collect();
         let Some(first) = looks
             .first()
             .and_then(|(_, layers)| Some((layers.len(), layers.first()?)))

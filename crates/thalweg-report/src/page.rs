@@ -7,11 +7,26 @@ use crate::drawing;
 const HTML: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
 /// In the order in which they are run: each uses what stands above.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 19] = [
     include_str!("page/dom.js"),
+    include_str!("page/axes.js"),
     include_str!("page/charts.js"),
-    include_str!("page/figures.js"),
-    include_str!("page/page.js"),
+    include_str!("page/layout.js"),
+    include_str!("page/scores.js"),
+    include_str!("page/training.js"),
+    include_str!("page/classes.js"),
+    include_str!("page/numbers.js"),
+    include_str!("page/columns.js"),
+    include_str!("page/rows.js"),
+    include_str!("page/judged.js"),
+    include_str!("page/run.js"),
+    include_str!("page/evaluation.js"),
+    include_str!("page/comparison.js"),
+    include_str!("page/cross_validation.js"),
+    include_str!("page/learning_curve.js"),
+    include_str!("page/importance.js"),
+    include_str!("page/table.js"),
+    include_str!("page/main.js"),
 ];
 
 /// No page is larger.
@@ -19,8 +34,10 @@ pub const MOST_BYTES: usize = 1_000_000;
 
 /// What is left out of a page that would be too large, first to last: a path in its data, and how
 /// many entries of the list there stay.
-const LEFT_OUT: [(&str, usize); 14] = [
+const LEFT_OUT: [(&str, usize); 16] = [
     ("/columns", 1_000),
+    ("/inspection/by_column", 40),
+    ("/members", 0),
     ("/layers", 0),
     ("/steps", 0),
     ("/columns", 200),

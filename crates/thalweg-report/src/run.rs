@@ -29,6 +29,7 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
             "curves": history.curves(EPOCHS),
             "steps": history.steps(),
             "layers": history.layers(),
+            "members": history.member_curves(),
             "end": history.end,
             "gradient_norm": ended.gradient_norm,
             "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text), CHARACTERS)),

@@ -8,6 +8,7 @@ use thalweg_core::solvers::is_solver;
 use crate::config::Config;
 use crate::preset;
 use crate::run_folder::RunFolder;
+use crate::text::figure;
 
 /// What happened, what to try, and what is left; `before` updates were done when the run began.
 pub fn diverged(
@@ -42,7 +43,27 @@ pub fn diverged(
             is_in("the log")
         ),
     };
-    format!("{error}; {remedy}; {left}")
+    let rate = match is_first {
+        true => String::new(),
+        false => rate(error, config),
+    };
+    format!("{error}{rate}; {remedy}; {left}")
+}
+
+/// Where the rate of a step is not the one that is set: that one, and what changed it.
+fn rate(error: &Error, config: &Config) -> String {
+    let (training, own) = (&config.training, config.training.learning_rate);
+    let Error::Diverged { rate: Some(rate), .. } = error else {
+        return String::new();
+    };
+    if (rate / own - 1.0).abs() < 1e-3 {
+        return String::new();
+    }
+    let by = match training.schedule.name.as_str() {
+        "constant" => "by reductions and scaling".to_owned(),
+        name => format!("by `training.schedule` {name}"),
+    };
+    format!(", which `training.learning_rate` {} has become {by}", figure(own))
 }
 
 /// The rate to try is the preset's for this optimizer, or a tenth of the one that failed if that is
@@ -84,6 +105,7 @@ pub(crate) fn smaller_setting(config: &Config) -> Option<String> {
     ];
     let (field, value, _, usual) = all.into_iter().find(|(_, value, most, _)| value > most)?;
     Some(format!(
-        "{field}{value:e} is out of proportion: try {field}{usual}"
+        "{field}{} is out of proportion: try {field}{usual}",
+        figure(value)
     ))
 }

@@ -119,7 +119,8 @@ fn bound(facts: &Facts) -> Option<String> {
     bounds.into_iter().find_map(|(field, bound, least, usual)| {
         let bound = bound.filter(|bound| *bound < least)?;
         Some(format!(
-            "{field} {bound:e} is out of proportion: try {field} {usual}"
+            "{field} {} is out of proportion: try {field} {usual}",
+            figure(bound)
         ))
     })
 }
@@ -392,7 +393,8 @@ fn usual_rate(facts: &Facts) -> f64 {
 fn small_rate(facts: &Facts) -> Option<String> {
     let (rate, usual) = (facts.config.training.learning_rate, usual_rate(facts));
     (rate < usual / 30.0).then(|| {
-        format!("`training.learning_rate` {rate:e} is small: try `training.learning_rate` {usual}")
+        let rate = figure(rate);
+        format!("`training.learning_rate` {rate} is small: try `training.learning_rate` {usual}")
     })
 }
 

@@ -116,7 +116,7 @@ fn train(mut job: Job, ensemble: Ensemble, watch: &mut dyn Watch) -> Result<Ende
     ended.reasons.clone_from(&job.reasons);
     if let (Some(folder), Some(log)) = (&folder, &mut log) {
         for number in 0..ensemble.members {
-            copy_log(&place(folder, number), number, log)?;
+            copy_log(&folder.member(number), number, log)?;
         }
         let to = (folder, log, &ended.end);
         let left = leave(ended.model.as_ref(), to, None, None, None)?;
@@ -130,13 +130,6 @@ fn train(mut job: Job, ensemble: Ensemble, watch: &mut dyn Watch) -> Result<Ende
     }
     ended.folder = folder.clone();
     Ok(ended)
-}
-
-/// The folder in a run's own that the members have while they are trained.
-const MEMBERS: &str = "members";
-
-fn place(folder: &RunFolder, number: usize) -> RunFolder {
-    RunFolder::at(&folder.file(MEMBERS).join(number.to_string()))
 }
 
 /// Trains the members, and has `watch` hear of them in this thread.
@@ -239,7 +232,7 @@ impl Shared<'_> {
         if self.stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let place = self.folder.map(|folder| place(folder, number));
+        let place = self.folder.map(|folder| folder.member(number));
         let finished = place.as_ref().map(|place| self.finished(place));
         if let Some(done) = finished.transpose()?.flatten() {
             return Ok(Some(done));

@@ -31,7 +31,7 @@ use crate::judging::{self, Settled};
 use crate::leave::{Room, goes_on, leave};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, EnsembleMember, Metrics, Model, Outcome, for_rows, metadata};
-use crate::or_linear;
+use crate::or_linear::{self, Race};
 use crate::ranges::Ranges;
 use crate::recorder::{Files, Recorder, Steps};
 use crate::refit::{self, Refit, Through};
@@ -282,11 +282,11 @@ impl Training<'_> {
         let (before, steps_per_epoch) = (run.origin().step, run.steps_per_epoch());
         let mut engine = run.into_engine();
         let is_through = failure.is_none() && outcome.stopped_by != INTERRUPTED;
-        let linear = match is_through {
-            true => or_linear::better(self.config, self.rows, &mut *engine)?,
-            false => None,
+        let race = match is_through {
+            true => or_linear::race(self.config, self.rows, &mut *engine)?,
+            false => Race::default(),
         };
-        let mut ended = match linear {
+        let mut ended = match race.linear {
             Some(linear) => {
                 engine = linear.engine;
                 let own = Training {
@@ -299,6 +299,7 @@ impl Training<'_> {
             }
             None => self.judge(&mut *engine, outcome, recorder.seconds, has_model)?,
         };
+        ended.end.raced = race.raced;
         ended.gradient_norm = recorder.gradient_norm;
         ended.checkpoint = recorder.checkpoint;
         if let (true, Some(model)) = (self.options.importance, &ended.model) {
@@ -529,6 +530,7 @@ impl Training<'_> {
                 best_constant: None,
                 intervals: Vec::new(),
                 linear_model: None,
+                raced: Vec::new(),
                 refit: None,
                 importance: None,
                 ensemble: Vec::new(),

@@ -65,7 +65,8 @@ pub struct Inspection {
     pub classes: Option<Classes>,
     /// Of numbers, a target each.
     pub numbers: Vec<Numbers>,
-    /// The columns over whose values the error varies most.
+    /// The error by the values of each column, those first over whose values it varies most; of many
+    /// columns some.
     pub by_column: Vec<ColumnErrors>,
     /// Which columns the model relies on, found on some of the rows; none of images, or where it would take
     /// too long.

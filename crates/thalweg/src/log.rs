@@ -130,6 +130,9 @@ pub struct End {
     /// Scores of a linear model on the same rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linear_model: Option<Scores>,
+    /// Models that were raced on the validation rows, the one that was taken among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub raced: Vec<Raced>,
     /// Rows that the recipe was trained on anew, for `best_epoch` epochs; the scores are those of
     /// the model before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +152,27 @@ pub struct End {
     /// The loss of the final model that is no finite number: there is no model.
     #[serde(skip)]
     pub not_finite: Option<(&'static str, f64)>,
+}
+
+/// A model that was raced on the validation rows.
+#[derive(Debug, Clone, Serialize)]
+pub struct Raced {
+    /// What it is.
+    pub name: String,
+    /// Its loss there.
+    pub validation_loss: Option<f64>,
+    /// Whether it is the model of the run.
+    pub is_taken: bool,
+}
+
+impl Raced {
+    pub(crate) fn new(name: String, validation_loss: Option<f64>) -> Self {
+        Self {
+            name,
+            validation_loss,
+            is_taken: false,
+        }
+    }
 }
 
 /// How a member of an ensemble did.

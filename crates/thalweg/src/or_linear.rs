@@ -11,6 +11,7 @@ use thalweg_data::Note;
 
 use crate::config::Config;
 use crate::error::Result;
+use crate::log::Raced;
 use crate::network_file;
 use crate::rows::{Part, RunRows};
 use crate::scores::Judge;
@@ -18,6 +19,15 @@ use crate::text::figure;
 
 const ITERATIONS: usize = 60;
 const PENALTIES: [f64; 2] = [1e-4, 1e-2];
+
+/// What came of it.
+#[derive(Default)]
+pub(crate) struct Race {
+    /// Who took part, with their losses on the validation rows.
+    pub raced: Vec<Raced>,
+    /// The linear model, if it is the better one.
+    pub linear: Option<Linear>,
+}
 
 /// A linear model that is better than the network.
 pub(crate) struct Linear {
@@ -29,28 +39,26 @@ pub(crate) struct Linear {
     pub note: Note,
 }
 
-/// The linear model, if the config asks for it and it has the lower validation loss.
-pub(crate) fn better(
-    config: &Config,
-    rows: &RunRows,
-    engine: &mut dyn Engine,
-) -> Result<Option<Linear>> {
+/// Nobody races unless the config asks for it and there are validation rows.
+pub(crate) fn race(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> Result<Race> {
     let validation = rows.validation.as_ref().map(Part::view);
     let Some(validation) = validation.filter(|_| config.or_linear) else {
-        return Ok(None);
+        return Ok(Race::default());
     };
     let judge = Judge::new(&rows.preprocessing, &config.network.loss)?;
     let of_network = judge.model(engine, validation)?.loss;
+    let mut raced = vec![Raced::new("network".to_owned(), of_network)];
     let mut least = of_network.unwrap_or(f64::INFINITY);
-    let mut found = None;
+    let (mut best, mut found) = (0, None);
     for l2 in PENALTIES {
         let config = linear(config, rows, l2);
         let Some(mut engine) = fit(&config, rows, engine.threads())? else {
             continue;
         };
         let loss = judge.model(&mut *engine, validation)?.loss;
+        raced.push(Raced::new(format!("linear model (l2 {})", figure(l2)), loss));
         if let Some(loss) = loss.filter(|loss| *loss < least) {
-            least = loss;
+            (least, best) = (loss, raced.len() - 1);
             let note = Note::info(format!(
                 "the model is a linear one: its validation loss is {}, that of the network {}",
                 figure(loss),
@@ -63,7 +71,11 @@ pub(crate) fn better(
             });
         }
     }
-    Ok(found)
+    raced[best].is_taken = true;
+    Ok(Race {
+        raced,
+        linear: found,
+    })
 }
 
 /// The config of a linear model: codes of categories are embedded first.

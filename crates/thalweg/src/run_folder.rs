@@ -26,6 +26,8 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const REPORT: &str = "report.html";
 /// The folder of rows that do not fit into memory, while the run needs them.
 pub const CACHE: &str = "cache";
+/// The folder that the members of an ensemble have while they are trained.
+pub const MEMBERS: &str = "members";
 /// The error surface of an exhaustive search, drawn.
 pub const SURFACE: &str = "surface.svg";
 
@@ -101,6 +103,11 @@ impl RunFolder {
                 "another thalweg is training in {self}; wait for it, or choose another `options.output`"
             ))),
         }
+    }
+
+    /// The folder of a member of an ensemble, counted from 0: it is there while members are trained.
+    pub fn member(&self, number: usize) -> Self {
+        Self::at(&self.file(MEMBERS).join(number.to_string()))
     }
 
     /// The path of one of its files.

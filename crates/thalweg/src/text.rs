@@ -83,7 +83,12 @@ pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
 /// `1 row`, `1,797 rows`.
 pub fn count(n: usize, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(&n.to_string()))
+    format!("{} {noun}{plural}", whole(n))
+}
+
+/// `1`, `1,797`.
+pub fn whole(n: usize) -> String {
+    grouped(&n.to_string())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use thalweg_bench::trainer::Rate;
 use thalweg_bench::workloads::{self, RowKind};
 use thalweg_bench::{Clock, Data, Limits, Spread, Trainer, Workload};
 use thalweg_core::precision::Dtype;
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 use super::Options;
 use super::report::{Machine, thousands};

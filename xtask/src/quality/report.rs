@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 use super::aggregate::{Comparison, median};
 use super::runs::{Run, Runs, Store};

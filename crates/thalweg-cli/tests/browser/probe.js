@@ -22,7 +22,12 @@
     return (high + 0.05) / (low + 0.05);
   };
 
+  // A browser without a head has no narrower window than 500.
+  const phone = innerWidth <= 500 && 390;
+
   try {
+    if (phone) document.body.style.width = `${phone}px`;
+    for (const figure of document.querySelectorAll("figure")) figure.redraw();
     for (const details of document.querySelectorAll("details")) details.open = true;
     for (const button of document.querySelectorAll(".legend button")) {
       button.click();
@@ -80,7 +85,7 @@
     }
     found.text = document.body.innerText;
     found.dark = matchMedia("(prefers-color-scheme: dark)").matches;
-    found.wide = document.documentElement.scrollWidth - innerWidth;
+    found.wide = phone ? document.body.scrollWidth - phone : document.documentElement.scrollWidth - innerWidth;
     found.requests = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith("data:"));
   } catch (error) {
     problems.push(`probe: ${error.stack}`);

@@ -254,7 +254,7 @@ impl<T: LayerScalar> Layer<T> for BatchNorm {
         let sums = self
             .gradients(batch)
             .part(if tile.segment == BETA { 0 } else { 1 });
-        let channels = tile.column..self.channels().min(tile.column + tile.columns);
+        let channels = tile.within(self.channels());
         for (gradient, sum) in gradient.iter_mut().zip(&sums[channels]) {
             *gradient = T::from_f64(*sum);
         }
@@ -269,7 +269,7 @@ impl<T: LayerScalar> Layer<T> for BatchNorm {
             return;
         };
         let n = summary.count();
-        let channels = tile.column..self.channels().min(tile.column + tile.columns);
+        let channels = tile.within(self.channels());
         for (value, channel) in values.iter_mut().zip(channels) {
             let new = match tile.segment {
                 RUNNING_MEAN => summary.part(0)[channel],

@@ -225,6 +225,11 @@ pub struct Tile {
 }
 
 impl Tile {
+    /// Its columns among `length`, without padding.
+    pub fn within(&self, length: usize) -> Range<usize> {
+        self.column..length.min(self.column + self.columns)
+    }
+
     /// Number of parameters, with padding.
     pub fn len(&self) -> usize {
         self.rows * self.columns

@@ -199,7 +199,7 @@ impl<T: LayerScalar> Layer<T> for RowNorm {
     ) {
         gradient.fill(T::ZERO);
         let (row, group, share) = (stride(self.shape.size()), self.group(), self.share());
-        let places = tile.column..self.count().min(tile.column + tile.columns);
+        let places = tile.within(self.count());
         let rows = trace.x.chunks_exact(row).zip(dy.chunks_exact(row));
         let rows = rows.zip(stash.chunks_exact(stride(2 * self.groups)));
         for ((x, dy), stash) in rows.take(batch.rows) {

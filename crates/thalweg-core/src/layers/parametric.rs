@@ -147,7 +147,7 @@ impl<T: LayerScalar> Layer<T> for Parametric {
         gradient: &mut [T],
     ) {
         gradient.fill(T::ZERO);
-        let range = tile.column..self.size().min(tile.column + tile.columns);
+        let range = tile.within(self.size());
         for index in 0..batch.rows {
             let [x, value, _, dy] = self
                 .parts(index, [trace.x, stash, dy])
@@ -212,7 +212,7 @@ impl Tangent for Parametric {
     ) {
         let Site { block, trace, .. } = site;
         Layer::<f64>::gradient(self, block, tile, &[], trace, stash, dy_dot, gradient);
-        let range = tile.column..self.size().min(tile.column + tile.columns);
+        let range = tile.within(self.size());
         for index in (0..block.rows).filter(|_| site.moves) {
             let [x_dot, _, slope, dy] = self.parts(index, [site.x_dot, stash, dy]);
             for (gradient, i) in gradient.iter_mut().zip(range.clone()) {

@@ -154,7 +154,7 @@ impl Periodic {
             WEIGHT => (self.columns.len() * self.width, self.length()),
             _ => (self.columns.len(), self.width),
         };
-        let range = tile.column..(tile.column + tile.columns).min(count * line);
+        let range = tile.within(count * line);
         for row in 0..rows {
             let mut at = range.start;
             while at < range.end {

@@ -1,10 +1,9 @@
 //! Penalties and decay, on weights only: not on biases, nor on what normalizes.
 //!
 //! - [`AddDecayed`]: u ← u + λ·θ. In front of an optimizer's rule this is the gradient of the
-//!   penalty λ/2·‖W‖² (the usual meaning of L2); behind it, it is decoupled weight decay
-//!   (Loshchilov & Hutter 2019): θ ← θ − η·(u + λ·θ).
-//! - [`AddShared`]: u ← u + λ/m·θ, the gradient of λ/(2m)·‖W‖² with m the rows of the mini-batch
-//!   (the notes).
+//!   penalty λ/2·‖W‖² (the usual meaning of L2) or, with m the rows of the mini-batch, of
+//!   λ/(2m)·‖W‖² (the notes); behind it, it is decoupled weight decay (Loshchilov & Hutter 2019):
+//!   θ ← θ − η·(u + λ·θ).
 //! - [`AddSigns`]: u ← u + λ·sign θ, a subgradient of λ·‖W‖₁ with 0 at 0 (Tibshirani 1996). With L2
 //!   beside it, this is the elastic net (Zou & Hastie 2005).
 
@@ -19,8 +18,19 @@ use crate::registry::{Arguments, Domain, Parameter};
 pub struct AddDecayed {
     /// λ.
     pub factor: f64,
-    /// Whether it stands behind an optimizer's rule, and its λ follows a schedule.
-    pub is_decoupled: bool,
+    /// Which of them it is.
+    pub form: Form,
+}
+
+/// What decay of weights is.
+#[derive(Debug, Clone, Copy)]
+pub enum Form {
+    /// λ/2·‖W‖².
+    Penalty,
+    /// λ/(2m)·‖W‖².
+    Shared,
+    /// Behind an optimizer's rule; its λ follows a schedule.
+    Decoupled,
 }
 
 impl AddDecayed {
@@ -28,7 +38,7 @@ impl AddDecayed {
     pub(super) fn new(arguments: &Arguments) -> Self {
         Self {
             factor: arguments.number("weight_decay"),
-            is_decoupled: true,
+            form: Form::Decoupled,
         }
     }
 }
@@ -45,7 +55,11 @@ pub(super) const fn weight_decay(default: f64) -> Parameter {
 
 impl fmt::Display for AddDecayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = if self.is_decoupled { "decay" } else { "l2" };
+        let name = match self.form {
+            Form::Penalty => "l2",
+            Form::Shared => "l2_sum",
+            Form::Decoupled => "decay",
+        };
         write!(f, "{name}({:e})", self.factor)
     }
 }
@@ -55,10 +69,14 @@ impl Stage for AddDecayed {
         Scope::Weights
     }
 
-    /// λ.
-    fn constants(&self, time: Time, _: usize) -> Constants {
-        let schedule = if self.is_decoupled { time.decay } else { 1.0 };
-        [self.factor * schedule, 0.0, 0.0, 0.0]
+    /// λ, or λ/m.
+    fn constants(&self, time: Time, rows: usize) -> Constants {
+        let lambda = match self.form {
+            Form::Penalty => self.factor,
+            Form::Shared => self.factor / rows as f64,
+            Form::Decoupled => self.factor * time.decay,
+        };
+        [lambda, 0.0, 0.0, 0.0]
     }
 
     fn is_decay(&self) -> bool {
@@ -78,49 +96,6 @@ impl Rule for AddDecayed {
         _: &mut [T; MAX_SLOTS],
     ) -> T {
         u + lambda * p
-    }
-}
-
-/// See the module's text.
-#[derive(Debug, Clone, Copy)]
-pub struct AddShared {
-    /// λ.
-    pub factor: f64,
-}
-
-impl fmt::Display for AddShared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "l2_sum({:e})", self.factor)
-    }
-}
-
-impl Stage for AddShared {
-    fn scope(&self) -> Scope {
-        Scope::Weights
-    }
-
-    /// λ/m.
-    fn constants(&self, _: Time, rows: usize) -> Constants {
-        [self.factor / rows as f64, 0.0, 0.0, 0.0]
-    }
-
-    fn is_decay(&self) -> bool {
-        true
-    }
-}
-
-impl Rule for AddShared {
-    const SLOTS: usize = 0;
-
-    #[inline(always)]
-    fn update<A: Arch, T: Scalar>(
-        self,
-        [share, ..]: [T; 4],
-        p: T,
-        u: T,
-        _: &mut [T; MAX_SLOTS],
-    ) -> T {
-        u + share * p
     }
 }
 

@@ -283,16 +283,12 @@ impl Chain {
         if let Some(limit) = training.clip_value {
             front.push(Box::new(clip::ClipValue { limit }));
         }
-        if training.l2 > 0.0 {
-            front.push(Box::new(decay::AddDecayed {
-                factor: training.l2,
-                is_decoupled: false,
-            }));
-        }
-        if training.l2_sum > 0.0 {
-            front.push(Box::new(decay::AddShared {
-                factor: training.l2_sum,
-            }));
+        let decays = [
+            (training.l2, decay::Form::Penalty),
+            (training.l2_sum, decay::Form::Shared),
+        ];
+        for (factor, form) in decays.into_iter().filter(|(factor, _)| *factor > 0.0) {
+            front.push(Box::new(decay::AddDecayed { factor, form }));
         }
         if training.l1 > 0.0 {
             front.push(Box::new(decay::AddSigns {

@@ -1,164 +1,92 @@
-// Charts: SVG of data and marks, drawn as wide as their place is, with the values under the pointer.
+// Charts: SVG of data and marks.
 
-const COLOURS = ["var(--a)", "var(--b)", "var(--c)", "var(--d)", "var(--e)", "var(--f)"];
-
-// Steps of 1, 2 or 5 that cut [low, high] into about `wanted` parts.
-function ticks(low, high, wanted) {
-  const raw = (high - low) / Math.max(wanted, 1);
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= raw * 0.999);
-  const found = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
-  return found;
-}
-
-// A scale from values to places: { at, ticks }.
-function scale({ domain, log = false, whole: isWhole = false, labels = null }, range, wanted) {
-  let [low, high] = domain;
-  if (!(isNumber(low) && isNumber(high))) [low, high] = [0, 1];
-  if (low === high && log) [low, high] = [low / 2, high * 2];
-  else if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
-  const f = log ? Math.log10 : (x) => x;
-  const [a, b] = [f(low), f(high)];
-  const at = (x) => range[0] + ((f(x) - a) / (b - a)) * (range[1] - range[0]);
-  let marks;
-  if (labels) marks = labels.map((text, x) => ({ x, text }));
-  else if (log) {
-    const decades = [];
-    for (let k = Math.ceil(a - 1e-9); k <= b + 1e-9; k++) decades.push(10 ** k);
-    const every = Math.max(1, Math.ceil(decades.length / wanted));
-    marks = decades.filter((_, i) => i % every === 0).map((x) => ({ x, text: num(x) }));
-    if (decades.length < 2) {
-      const between = [];
-      for (let k = Math.floor(a); k <= b; k++) for (const m of [1, 2, 3, 5, 7]) between.push(m * 10 ** k);
-      marks = between.filter((x) => x >= low * 0.999 && x <= high * 1.001).map((x) => ({ x, text: num(x) }));
-      if (marks.length < 2) marks = [low, high].map((x) => ({ x, text: num(x, 3) }));
-    }
-  } else marks = ticks(low, high, wanted).filter((x) => !isWhole || Number.isInteger(Math.round(x * 1e6) / 1e6)).map((x) => ({ x, text: num(x) }));
-  return { at, ticks: marks, domain: [low, high] };
-}
-
-// Draws when its place is known, and again when that changes.
-function responsive(draw, label, ratio = 0.56, most = 340) {
-  const figure = el("figure", {});
-  let last = 0;
-  const render = (always) => {
-    const width = Math.max(Math.round(figure.clientWidth), 240);
-    if (always !== true && Math.abs(width - last) < 2) return;
-    last = width;
-    const height = Math.round(Math.min(Math.max(width * ratio, 190), most));
-    const svg = svgEl("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-    draw(svg, width, height);
-    figure.replaceChildren(svg);
-  };
-  figure.redraw = () => render(true);
-  new ResizeObserver(() => requestAnimationFrame(render)).observe(figure);
-  return figure;
-}
-
-// Axes with titles and grid; gives the scales and the area inside.
-function axes(svg, width, height, { x, y, left = null }) {
-  const texts = scale(y, [0, 1], height / 40).ticks.map((t) => t.text.length);
-  const margin = { left: left ?? Math.max(30, 12 + 6.6 * Math.max(...texts, 1)), right: 12, top: y.title ? 24 : 10, bottom: x.title ? 42 : 26 };
-  const area = { left: margin.left, right: width - margin.right, top: margin.top, bottom: height - margin.bottom };
-  const sx = scale(x, [area.left, area.right], (area.right - area.left) / 60);
-  const sy = scale(y, [area.bottom, area.top], (area.bottom - area.top) / 34);
-  for (const t of sy.ticks) {
-    svg.append(svgEl("line", { class: "grid-line", x1: area.left, x2: area.right, y1: sy.at(t.x), y2: sy.at(t.x) }));
-    svg.append(svgEl("text", { x: area.left - 8, y: sy.at(t.x) + 4, "text-anchor": "end" }, t.text));
-  }
-  for (const t of sx.ticks) {
-    if (x.grid) svg.append(svgEl("line", { class: "grid-line", x1: sx.at(t.x), x2: sx.at(t.x), y1: area.top, y2: area.bottom }));
-    svg.append(svgEl("text", { x: sx.at(t.x), y: area.bottom + 17, "text-anchor": "middle" }, t.text));
-  }
-  svg.append(svgEl("line", { class: "axis-line", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom }));
-  if (x.title) svg.append(svgEl("text", { class: "axis-title", x: area.right, y: area.bottom + 35, "text-anchor": "end" }, x.title));
-  if (y.title) svg.append(svgEl("text", { class: "axis-title", x: 0, y: 11 }, y.title));
-  return { sx, sy, area };
-}
-
-const path = (points, sx, sy) => {
-  let d = "", pen = false;
-  for (const [x, y] of points) {
-    const [px, py] = isNumber(x) && isNumber(y) ? [sx.at(x), sy.at(y)] : [NaN, NaN];
-    if (isNumber(px) && isNumber(py)) { d += `${pen ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`; pen = true; } else pen = false;
-  }
-  return d;
-};
-
-// What lies under the pointer: `find(x, y)` gives { text, marks: [[x, y]], cross: x } in places of the chart.
-function hovering(svg, width, height, find) {
-  const layer = svgEl("g", { "pointer-events": "none" });
-  const hit = svgEl("rect", { class: "hit", x: 0, y: 0, width, height });
-  hit.addEventListener("pointermove", (event) => {
-    const box = svg.getBoundingClientRect();
-    const k = width / box.width;
-    const found = find((event.clientX - box.left) * k, (event.clientY - box.top) * k);
-    layer.replaceChildren();
-    if (!found) return hideTip();
-    if (found.cross !== undefined) layer.append(svgEl("line", { class: "cross", x1: found.cross, x2: found.cross, y1: 10, y2: height - 26 }));
-    for (const [x, y, colour] of found.marks || []) layer.append(svgEl("circle", { cx: x, cy: y, r: 4, fill: colour || "var(--ink)", stroke: "var(--paper)", "stroke-width": 1.5 }));
-    showTip(event, found.text);
-  });
-  hit.addEventListener("pointerleave", () => { layer.replaceChildren(); hideTip(); });
-  svg.append(layer, hit);
-}
-
-function nearest(sorted, x) {
-  let best = 0;
-  for (let i = 1; i < sorted.length; i++) if (Math.abs(sorted[i] - x) < Math.abs(sorted[best] - x)) best = i;
-  return best;
-}
-
-const extent = (values) => {
-  let [low, high] = [Infinity, -Infinity];
-  for (const v of values) if (isNumber(v)) { low = Math.min(low, v); high = Math.max(high, v); }
-  return low <= high ? [low, high] : [0, 1];
-};
-
-// Labels that fit beside each other: the others are told by the pointer.
-function labelled(labels, width) {
-  const room = Math.max(Math.floor((width - 60) / labels.length / 6.6), 0);
-  return labels.map((text) => (text.length <= room ? text : room > 3 ? `${text.slice(0, room - 1)}…` : ""));
-}
-
-// Names of series that switch them on and off; a series goes with the one it is `of`.
-function legendOf(series, hidden, redraw) {
-  const named = series.filter((s) => s.name && !s.faint);
-  return named.length > 1 && el("div", { class: "legend" }, named.map((s) => {
-    const line = `border-top: 3px ${s.dash ? "dashed" : "solid"} ${s.colour}`;
-    const button = el("button", { type: "button", "aria-pressed": "true" }, el("i", { style: line }), s.name);
-    button.addEventListener("click", () => {
-      const off = !hidden.has(s.name);
-      for (const other of series) if (other.name === s.name || other.of === s.name) hidden[off ? "add" : "delete"](other.name);
-      button.setAttribute("aria-pressed", String(!off));
-      redraw();
-    });
-    return button;
-  }));
-}
-
-// Lines over a common x. A series: { name, values, colour, faint, dash, of }.
+// Lines over a common x. A series: { name, values, colour, faint, dash, of, low, high }.
 // Whoever reads can switch series off by the legend, or by one above several charts that share `hidden`.
-function lines({ label, x, series, xTitle, yTitle, labels = null, log = null, xLog = false, yDomain = null, xDomain = null, level = null, mark = null, describe = null, hidden = null, ratio, most }) {
+function lines({
+  label,
+  x,
+  series,
+  xTitle,
+  yTitle,
+  labels = null,
+  places = null,
+  log = null,
+  xLog = false,
+  yDomain = null,
+  xDomain = null,
+  level = null,
+  mark = null,
+  describe = null,
+  hidden = null,
+  ratio,
+  most,
+}) {
   const shared = hidden !== null;
   hidden ||= new Set();
   const draw = (svg, width, height) => {
     const shown = series.filter((s) => !hidden.has(s.name));
-    const all = shown.flatMap((s) => s.values).filter(isNumber);
+    const all = shown.flatMap((s) => [...s.values, ...(s.low || []), ...(s.high || [])]).filter(isNumber);
     const bounds = extent(level ? [...all, level.value] : all);
     const isLog = log ?? (bounds[0] > 0 && bounds[1] / bounds[0] > 30);
     const pad = isLog ? 0 : (bounds[1] - bounds[0]) * 0.04;
-    const domain = yDomain || (isLog ? bounds : [bounds[0] >= 0 ? Math.max(bounds[0] - pad, 0) : bounds[0] - pad, bounds[1] + pad]);
-    const { sx, sy, area } = axes(svg, width, height, { x: { domain: xDomain || extent(x), title: xTitle, log: xLog, whole: !xDomain, labels: labels && labelled(labels, width) }, y: { domain, log: isLog, title: yTitle } });
+    const domain =
+      yDomain ||
+      (isLog ? bounds : [bounds[0] >= 0 ? Math.max(bounds[0] - pad, 0) : bounds[0] - pad, bounds[1] + pad]);
+    const { sx, sy, area } = axes(svg, width, height, {
+      x: {
+        domain: xDomain || extent(x),
+        title: xTitle,
+        log: xLog,
+        whole: !xDomain,
+        labels: labels && labelled(labels, width),
+        places,
+      },
+      y: { domain, log: isLog, title: yTitle },
+    });
     if (level) {
-      svg.append(svgEl("line", { x1: area.left, x2: area.right, y1: sy.at(level.value), y2: sy.at(level.value), stroke: "var(--f)", "stroke-dasharray": "5 4" }));
-      svg.append(svgEl("text", { x: area.right, y: sy.at(level.value) - 5, "text-anchor": "end" }, level.name));
+      svg.append(
+        svgEl("line", {
+          x1: area.left,
+          x2: area.right,
+          y1: sy.at(level.value),
+          y2: sy.at(level.value),
+          stroke: "var(--f)",
+          "stroke-dasharray": "5 4",
+        }),
+      );
+      svg.append(
+        svgEl("text", { x: area.right, y: sy.at(level.value) - 5, "text-anchor": "end" }, level.name),
+      );
     }
     if (mark && isNumber(sx.at(mark.x))) {
-      svg.append(svgEl("line", { x1: sx.at(mark.x), x2: sx.at(mark.x), y1: area.top, y2: area.bottom, stroke: "var(--soft)", "stroke-dasharray": "2 3" }));
+      svg.append(
+        svgEl("line", {
+          x1: sx.at(mark.x),
+          x2: sx.at(mark.x),
+          y1: area.top,
+          y2: area.bottom,
+          stroke: "var(--soft)",
+          "stroke-dasharray": "2 3",
+        }),
+      );
       const left = sx.at(mark.x) > (area.left + area.right) / 2;
-      svg.append(svgEl("text", { x: sx.at(mark.x) + (left ? -5 : 5), y: area.top + 9, "text-anchor": left ? "end" : "start" }, mark.name));
+      svg.append(
+        svgEl(
+          "text",
+          { x: sx.at(mark.x) + (left ? -5 : 5), y: area.top + 9, "text-anchor": left ? "end" : "start" },
+          mark.name,
+        ),
+      );
+    }
+    for (const s of shown.filter((s) => s.low)) {
+      const edge = (values) => values.map((y, i) => [x[i], y]).filter(([, y]) => isNumber(y));
+      svg.append(
+        svgEl("path", {
+          d: path([...edge(s.high), ...edge(s.low).reverse()], sx, sy),
+          fill: s.colour,
+          opacity: 0.14,
+        }),
+      );
     }
     for (const s of shown) {
       const points = s.values.map((y, i) => [(s.x || x)[i], isLog && !(y > 0) ? null : y]);
@@ -166,17 +94,33 @@ function lines({ label, x, series, xTitle, yTitle, labels = null, log = null, xL
         const [px, py] = points.find((p) => isNumber(p[1]));
         svg.append(svgEl("circle", { cx: sx.at(px), cy: sy.at(py), r: 4, fill: s.colour }));
       }
-      svg.append(svgEl("path", { d: path(points, sx, sy), fill: "none", stroke: s.colour, "stroke-width": s.faint ? 1 : 2, opacity: s.faint ? 0.35 : 1, "stroke-dasharray": s.dash || null, "stroke-linejoin": "round" }));
+      svg.append(
+        svgEl("path", {
+          d: path(points, sx, sy),
+          fill: "none",
+          stroke: s.colour,
+          "stroke-width": s.faint ? 1 : 2,
+          opacity: s.faint ? 0.35 : 1,
+          "stroke-dasharray": s.dash || null,
+          "stroke-linejoin": "round",
+        }),
+      );
     }
     hovering(svg, width, height, (px, py) => {
       if (px < area.left - 8 || px > area.right + 8 || !shown.length) return null;
       if (describe) return describe(px, py, sx, sy, shown);
-      const i = nearest(x.map((v) => sx.at(v)), px);
+      const i = nearest(
+        x.map((v) => sx.at(v)),
+        px,
+      );
       const named = shown.filter((s) => isNumber(s.values[i]));
       return {
         cross: sx.at(x[i]),
         marks: named.filter((s) => !s.faint).map((s) => [sx.at(x[i]), sy.at(s.values[i]), s.colour]),
-        text: [labels ? labels[i] : `${xTitle} ${num(x[i], 6)}`, ...named.map((s) => `${s.name}: ${num(s.values[i], 5)}`)].join("\n"),
+        text: [
+          labels ? labels[i] : `${xTitle} ${num(x[i], 6)}`,
+          ...named.map((s) => `${s.name}: ${num(s.values[i], 5)}`),
+        ].join("\n"),
       };
     });
   };
@@ -186,7 +130,16 @@ function lines({ label, x, series, xTitle, yTitle, labels = null, log = null, xL
 }
 
 // Horizontal bars: { name, value, low, high, text }; with `dot`, points with intervals.
-function bars({ label, items, colour = "var(--a)", domain = null, dot = false, xTitle = null, tipText = null, most = 100000 }) {
+function bars({
+  label,
+  items,
+  colour = "var(--a)",
+  domain = null,
+  dot = false,
+  xTitle = null,
+  tipText = null,
+  most = 100000,
+}) {
   const lineHeight = dot ? 34 : 28;
   const draw = (svg, width) => {
     const longest = Math.max(...items.map((i) => i.name.length), 4);
@@ -204,7 +157,10 @@ function bars({ label, items, colour = "var(--a)", domain = null, dot = false, x
       svg.append(svgEl("line", { class: "grid-line", x1: sx.at(t.x), x2: sx.at(t.x), y1: 0, y2: bottom }));
       svg.append(svgEl("text", { x: sx.at(t.x), y: bottom + 15, "text-anchor": "middle" }, t.text));
     }
-    if (xTitle) svg.append(svgEl("text", { class: "axis-title", x: right, y: bottom + 33, "text-anchor": "end" }, xTitle));
+    if (xTitle)
+      svg.append(
+        svgEl("text", { class: "axis-title", x: right, y: bottom + 33, "text-anchor": "end" }, xTitle),
+      );
     items.forEach((item, i) => {
       const y = i * lineHeight + lineHeight / 2 + 2;
       const name = item.name.length > room ? `${item.name.slice(0, room - 1)}…` : item.name;
@@ -213,12 +169,33 @@ function bars({ label, items, colour = "var(--a)", domain = null, dot = false, x
       const own = item.colour || colour;
       if (dot) {
         if (isNumber(item.low)) {
-          svg.append(svgEl("line", { x1: sx.at(item.low), x2: sx.at(item.high), y1: y, y2: y, stroke: own, "stroke-width": 7, opacity: 0.25, "stroke-linecap": "round" }));
+          svg.append(
+            svgEl("line", {
+              x1: sx.at(item.low),
+              x2: sx.at(item.high),
+              y1: y,
+              y2: y,
+              stroke: own,
+              "stroke-width": 7,
+              opacity: 0.25,
+              "stroke-linecap": "round",
+            }),
+          );
         }
         svg.append(svgEl("circle", { cx: sx.at(item.value), cy: y, r: 5, fill: own }));
       } else {
         const [from, to] = [sx.at(0), sx.at(item.value)].sort((a, b) => a - b);
-        svg.append(svgEl("rect", { x: from, width: Math.max(to - from, 1), y: y - 7, height: 14, rx: 3, fill: own, opacity: 0.85 }));
+        svg.append(
+          svgEl("rect", {
+            x: from,
+            width: Math.max(to - from, 1),
+            y: y - 7,
+            height: 14,
+            rx: 3,
+            fill: own,
+            opacity: 0.85,
+          }),
+        );
         svg.append(svgEl("text", { x: to + 6, y: y + 4 }, item.text || num(item.value, 3)));
       }
     });
@@ -232,90 +209,248 @@ function bars({ label, items, colour = "var(--a)", domain = null, dot = false, x
 
 // Upright bars side by side: { from, to, count } or { name, value }.
 function columns({ label, items, colour = "var(--a)", xTitle, yTitle, x = null, tipText, most, ratio }) {
-  return responsive((svg, width, height) => {
-    const top = Math.max(...items.map((i) => i.value), 1e-300);
-    const domain = x ? x.domain : [-0.5, items.length - 0.5];
-    const { sx, sy, area } = axes(svg, width, height, {
-      x: x ? { domain, title: xTitle } : { domain, labels: [], title: xTitle },
-      y: { domain: [0, top * 1.06], title: yTitle },
-    });
-    items.forEach((item, i) => {
-      const [from, to] = x ? [sx.at(item.from), sx.at(item.to)] : [sx.at(i - 0.42), sx.at(i + 0.42)];
-      svg.append(svgEl("rect", { x: from + 0.5, width: Math.max(to - from - 1, 0.5), y: sy.at(item.value), height: Math.max(area.bottom - sy.at(item.value), 0), rx: 2, fill: item.colour || colour, opacity: 0.85 }));
-    });
-    if (!x) {
-      const room = (area.right - area.left) / items.length;
-      const fits = Math.max(...items.map((i) => i.name.length)) * 7 + 4 < room;
-      const most = Math.floor((area.right - area.left) / 2 / 6.6);
-      items.forEach((item, i) => {
-        if (!fits && i > 0 && i < items.length - 1) return;
-        const text = fits || item.name.length <= most ? item.name : `${item.name.slice(0, most - 1)}…`;
-        const anchor = fits ? "middle" : i === 0 ? "start" : "end";
-        const place = fits ? sx.at(i) : i === 0 ? area.left : area.right;
-        svg.append(svgEl("text", { x: place, y: area.bottom + 17, "text-anchor": anchor }, text));
+  return responsive(
+    (svg, width, height) => {
+      const top = Math.max(...items.map((i) => i.value), 1e-300);
+      const domain = x ? x.domain : [-0.5, items.length - 0.5];
+      const { sx, sy, area } = axes(svg, width, height, {
+        x: x ? { domain, title: xTitle } : { domain, labels: [], title: xTitle },
+        y: { domain: [0, top * 1.06], title: yTitle },
       });
-    }
-    hovering(svg, width, height, (px) => {
-      const place = (item, i) => (x ? (sx.at(item.from) + sx.at(item.to)) / 2 : sx.at(i));
-      const i = nearest(items.map(place), px);
-      return items[i] && { text: tipText(items[i]), marks: [[place(items[i], i), sy.at(items[i].value), "var(--ink)"]] };
-    });
-  }, label, ratio, most);
+      items.forEach((item, i) => {
+        const [from, to] = x ? [sx.at(item.from), sx.at(item.to)] : [sx.at(i - 0.42), sx.at(i + 0.42)];
+        svg.append(
+          svgEl("rect", {
+            x: from + 0.5,
+            width: Math.max(to - from - 1, 0.5),
+            y: sy.at(item.value),
+            height: Math.max(area.bottom - sy.at(item.value), 0),
+            rx: 2,
+            fill: item.colour || colour,
+            opacity: 0.85,
+          }),
+        );
+      });
+      if (!x) {
+        const room = (area.right - area.left) / items.length;
+        const fits = Math.max(...items.map((i) => i.name.length)) * 7 + 4 < room;
+        const most = Math.floor((area.right - area.left) / 2 / 6.6);
+        items.forEach((item, i) => {
+          if (!fits && i > 0 && i < items.length - 1) return;
+          const text = fits || item.name.length <= most ? item.name : `${item.name.slice(0, most - 1)}…`;
+          const anchor = fits ? "middle" : i === 0 ? "start" : "end";
+          const place = fits ? sx.at(i) : i === 0 ? area.left : area.right;
+          svg.append(svgEl("text", { x: place, y: area.bottom + 17, "text-anchor": anchor }, text));
+        });
+      }
+      hovering(svg, width, height, (px) => {
+        const place = (item, i) => (x ? (sx.at(item.from) + sx.at(item.to)) / 2 : sx.at(i));
+        const i = nearest(items.map(place), px);
+        return (
+          items[i] && {
+            text: tipText(items[i]),
+            marks: [[place(items[i], i), sy.at(items[i].value), "var(--ink)"]],
+          }
+        );
+      });
+    },
+    label,
+    ratio,
+    most,
+  );
 }
 
 // A cloud of points with the line on which they should lie.
 function cloud({ label, points, xTitle, yTitle, tipText, diagonal = true }) {
-  return responsive((svg, width, height) => {
-    const all = extent(points.flat());
-    const pad = (all[1] - all[0]) * 0.03 || 1;
-    const domain = [all[0] - pad, all[1] + pad];
-    const { sx, sy, area } = axes(svg, width, height, { x: { domain, title: xTitle, grid: true }, y: { domain, title: yTitle } });
-    if (diagonal) svg.append(svgEl("line", { x1: sx.at(domain[0]), x2: sx.at(domain[1]), y1: sy.at(domain[0]), y2: sy.at(domain[1]), stroke: "var(--soft)", "stroke-dasharray": "4 4" }));
-    const places = points.map(([x, y]) => [sx.at(x), sy.at(y)]);
-    const opacity = Math.min(0.75, Math.max(0.25, 120 / points.length));
-    const dots = svgEl("g", { fill: "var(--a)", opacity });
-    for (const [x, y] of places) dots.append(svgEl("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: points.length > 300 ? 2.6 : 3.5 }));
-    svg.append(dots);
-    hovering(svg, width, height, (px, py) => {
-      let best = -1, least = 22 ** 2;
-      places.forEach(([x, y], i) => { const d = (x - px) ** 2 + (y - py) ** 2; if (d < least) [best, least] = [i, d]; });
-      return best < 0 ? null : { text: tipText(best), marks: [[...places[best], "var(--b)"]] };
-    });
-  }, label, 1.2, 620);
+  return responsive(
+    (svg, width, height) => {
+      const all = extent(points.flat());
+      const pad = (all[1] - all[0]) * 0.03 || 1;
+      const domain = [all[0] - pad, all[1] + pad];
+      const { sx, sy, area } = axes(svg, width, height, {
+        x: { domain, title: xTitle, grid: true },
+        y: { domain, title: yTitle },
+      });
+      if (diagonal)
+        svg.append(
+          svgEl("line", {
+            x1: sx.at(domain[0]),
+            x2: sx.at(domain[1]),
+            y1: sy.at(domain[0]),
+            y2: sy.at(domain[1]),
+            stroke: "var(--soft)",
+            "stroke-dasharray": "4 4",
+          }),
+        );
+      const places = points.map(([x, y]) => [sx.at(x), sy.at(y)]);
+      const opacity = Math.min(0.75, Math.max(0.25, 120 / points.length));
+      const dots = svgEl("g", { fill: "var(--a)", opacity });
+      for (const [x, y] of places)
+        dots.append(
+          svgEl("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: points.length > 300 ? 2.6 : 3.5 }),
+        );
+      svg.append(dots);
+      hovering(svg, width, height, (px, py) => {
+        let best = -1,
+          least = 22 ** 2;
+        places.forEach(([x, y], i) => {
+          const d = (x - px) ** 2 + (y - py) ** 2;
+          if (d < least) [best, least] = [i, d];
+        });
+        return best < 0 ? null : { text: tipText(best), marks: [[...places[best], "var(--b)"]] };
+      });
+    },
+    label,
+    1.2,
+    620,
+  );
 }
 
 // A matrix in shades: `cells[i][j]` from 0 to 1 with `text(i, j)` in it and `tipText(i, j)` over it.
 function heat({ label, rows, columns: across, shade, text, tipText, rowTitle, columnTitle }) {
-  return responsive((svg, width) => {
-    const longest = Math.max(...rows.map((r) => r.length), 3);
-    const left = Math.min(longest * 6.6 + 28, width * 0.36);
-    const size = Math.min((width - left - 6) / across.length, Math.max(58, 300 / across.length));
-    const room = Math.floor((left - 26) / 6.4);
-    const cut = (name, most) => (name.length > most ? `${name.slice(0, Math.max(most - 1, 1))}…` : name);
-    const steep = Math.max(...across.map((c) => c.length)) * 6.4 > size;
-    const top = steep ? Math.min(Math.max(...across.map((c) => c.length)) * 5 + 30, 110) : 40;
-    const high = Math.min(size, Math.max(40, 150 / rows.length));
-    const height = top + high * rows.length + 8;
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.append(svgEl("text", { class: "axis-title", x: left, y: 11 }, columnTitle));
-    svg.append(svgEl("text", { class: "axis-title", transform: `translate(10 ${top + (high * rows.length) / 2}) rotate(-90)`, "text-anchor": "middle" }, rowTitle));
-    across.forEach((name, j) => {
-      const x = left + (j + 0.5) * size;
-      svg.append(svgEl("text", steep ? { transform: `translate(${x + 3} ${top - 6}) rotate(-50)` } : { x, y: top - 8, "text-anchor": "middle" }, cut(name, steep ? 15 : 20)));
-    });
-    rows.forEach((name, i) => {
-      const y = top + (i + 0.5) * high;
-      svg.append(svgEl("text", { class: "strong", x: left - 7, y: y + 4, "text-anchor": "end" }, cut(name, room)));
-      across.forEach((_, j) => {
-        const s = shade(i, j);
-        svg.append(svgEl("rect", { x: left + j * size + 1, y: y - high / 2 + 1, width: size - 2, height: high - 2, rx: 3, fill: s > 0 ? `rgba(var(--heat), ${(0.08 + 0.72 * s).toFixed(3)})` : "var(--grid)", opacity: s > 0 ? 1 : 0.5 }));
-        const words = text(i, j);
-        if (size >= 24 && words && words.length * 6.6 < size) svg.append(svgEl("text", { class: "strong", x: left + (j + 0.5) * size, y: y + 4, "text-anchor": "middle" }, words));
+  return responsive(
+    (svg, width) => {
+      const longest = Math.max(...rows.map((r) => r.length), 3);
+      const left = Math.min(longest * 6.6 + 28, width * 0.36);
+      const size = Math.min((width - left - 6) / across.length, Math.max(58, 300 / across.length));
+      const room = Math.floor((left - 26) / 6.4);
+      const cut = (name, most) => (name.length > most ? `${name.slice(0, Math.max(most - 1, 1))}…` : name);
+      const steep = Math.max(...across.map((c) => c.length)) * 6.4 > size;
+      const top = steep ? Math.min(Math.max(...across.map((c) => c.length)) * 5 + 30, 110) : 40;
+      const high = Math.min(size, Math.max(40, 150 / rows.length));
+      const height = top + high * rows.length + 8;
+      svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      svg.append(svgEl("text", { class: "axis-title", x: left, y: 11 }, columnTitle));
+      svg.append(
+        svgEl(
+          "text",
+          {
+            class: "axis-title",
+            transform: `translate(10 ${top + (high * rows.length) / 2}) rotate(-90)`,
+            "text-anchor": "middle",
+          },
+          rowTitle,
+        ),
+      );
+      across.forEach((name, j) => {
+        const x = left + (j + 0.5) * size;
+        svg.append(
+          svgEl(
+            "text",
+            steep
+              ? { transform: `translate(${x + 3} ${top - 6}) rotate(-50)` }
+              : { x, y: top - 8, "text-anchor": "middle" },
+            cut(name, steep ? 15 : 20),
+          ),
+        );
       });
-    });
-    hovering(svg, width, height, (px, py) => {
-      const [i, j] = [Math.floor((py - top) / high), Math.floor((px - left) / size)];
-      return rows[i] !== undefined && across[j] !== undefined && px >= left && py >= top ? { text: tipText(i, j) } : null;
-    });
-  }, label, 0.8, 100000);
+      rows.forEach((name, i) => {
+        const y = top + (i + 0.5) * high;
+        svg.append(
+          svgEl("text", { class: "strong", x: left - 7, y: y + 4, "text-anchor": "end" }, cut(name, room)),
+        );
+        across.forEach((_, j) => {
+          const s = shade(i, j);
+          svg.append(
+            svgEl("rect", {
+              x: left + j * size + 1,
+              y: y - high / 2 + 1,
+              width: size - 2,
+              height: high - 2,
+              rx: 3,
+              fill: s > 0 ? `rgba(var(--heat), ${(0.08 + 0.72 * s).toFixed(3)})` : "var(--grid)",
+              opacity: s > 0 ? 1 : 0.5,
+            }),
+          );
+          const words = text(i, j);
+          if (size >= 24 && words && words.length * 6.6 < size)
+            svg.append(
+              svgEl(
+                "text",
+                { class: "strong", x: left + (j + 0.5) * size, y: y + 4, "text-anchor": "middle" },
+                words,
+              ),
+            );
+        });
+      });
+      hovering(svg, width, height, (px, py) => {
+        const [i, j] = [Math.floor((py - top) / high), Math.floor((px - left) / size)];
+        return rows[i] !== undefined && across[j] !== undefined && px >= left && py >= top
+          ? { text: tipText(i, j) }
+          : null;
+      });
+    },
+    label,
+    0.8,
+    100000,
+  );
+}
+
+// Curves in the unit square.
+function plane({ label, series, xTitle, yTitle, diagonal = false, tipText }) {
+  const shown = series.map((s) => ({ ...s, values: [] }));
+  const chart = responsive(
+    (svg, width, height) => {
+      const { sx, sy } = axes(svg, width, height, {
+        x: { domain: [0, 1], title: xTitle, grid: true },
+        y: { domain: [0, 1], title: yTitle },
+      });
+      if (diagonal)
+        svg.append(
+          svgEl("line", {
+            x1: sx.at(0),
+            x2: sx.at(1),
+            y1: sy.at(0),
+            y2: sy.at(1),
+            stroke: "var(--soft)",
+            "stroke-dasharray": "4 4",
+            opacity: 0.7,
+          }),
+        );
+      for (const s of shown)
+        svg.append(
+          svgEl("path", {
+            d: path(s.points, sx, sy),
+            fill: "none",
+            stroke: s.colour,
+            "stroke-width": 2,
+            "stroke-dasharray": s.dash || null,
+            "stroke-linejoin": "round",
+          }),
+        );
+      hovering(svg, width, height, (px, py) => {
+        let best = null,
+          least = 40 ** 2;
+        for (const s of shown)
+          for (const p of s.points) {
+            const d = (sx.at(p[0]) - px) ** 2 + (sy.at(p[1]) - py) ** 2;
+            if (d < least) [best, least] = [{ s, p }, d];
+          }
+        return (
+          best && {
+            text: tipText(best.s, best.p),
+            marks: [[sx.at(best.p[0]), sy.at(best.p[1]), best.s.colour]],
+          }
+        );
+      });
+    },
+    label,
+    0.85,
+    360,
+  );
+  const legend = el(
+    "div",
+    { class: "legend" },
+    series
+      .filter((s) => s.name)
+      .map((s) =>
+        el(
+          "span",
+          {},
+          el("i", { style: `border-top: 3px ${s.dash ? "dashed" : "solid"} ${s.colour}` }),
+          s.name,
+        ),
+      ),
+  );
+  return el("div", {}, legend, chart);
 }

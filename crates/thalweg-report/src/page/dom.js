@@ -26,10 +26,18 @@ function num(x, digits = 4) {
   if (!isNumber(x)) return "–";
   if (x === 0) return "0";
   const size = Math.floor(Math.log10(Math.abs(x)));
-  if (size < -4 || size >= 12) return x.toExponential(Math.max(digits - 2, 0)).replace(/\.?0*e\+?/, "e").replace(/-/g, "−");
+  if (size < -4 || size >= 12)
+    return x
+      .toExponential(Math.max(digits - 2, 0))
+      .replace(/\.?0*e\+?/, "e")
+      .replace(/-/g, "−");
   const decimals = Math.min(Math.max(digits - 1 - size, 0), 8);
   // Years and other numbers of four digits have no comma.
-  const text = x.toLocaleString("en-US", { maximumFractionDigits: decimals, minimumFractionDigits: 0, useGrouping: "min2" });
+  const text = x.toLocaleString("en-US", {
+    maximumFractionDigits: decimals,
+    minimumFractionDigits: 0,
+    useGrouping: "min2",
+  });
   return text.replace("-", "−");
 }
 const whole = (n) => (isNumber(n) ? Math.round(n).toLocaleString("en-US") : "–");
@@ -64,9 +72,15 @@ function copyText(text, button) {
 // A table of cells: text, or { text, n (a number), class, sub (a second, soft text) }.
 function table(title, head, rows, { tall = false, mark = () => false, note = null } = {}) {
   const cell = (tag) => (value) => {
-    const { text, n, sub, node, ...rest } = typeof value === "object" && value !== null ? value : { text: value };
+    const { text, n, sub, node, ...rest } =
+      typeof value === "object" && value !== null ? value : { text: value };
     const name = [n && "n", rest.class].filter(Boolean).join(" ");
-    return el(tag, { class: name || null, scope: tag === "th" ? "col" : null }, node || text, sub && [" ", el("span", { class: "interval" }, sub)]);
+    return el(
+      tag,
+      { class: name || null, scope: tag === "th" ? "col" : null },
+      node || text,
+      sub && [" ", el("span", { class: "interval" }, sub)],
+    );
   };
   const plain = (value) => {
     const { text, sub } = typeof value === "object" && value !== null ? value : { text: value };
@@ -74,12 +88,20 @@ function table(title, head, rows, { tall = false, mark = () => false, note = nul
   };
   const body = rows.map((row, i) => el("tr", { class: mark(row, i) ? "judged" : null }, row.map(cell("td"))));
   const copy = el("button", { class: "copy", type: "button" }, "Copy");
-  copy.addEventListener("click", () => copyText([head, ...rows].map((row) => row.map(plain).join("\t")).join("\n"), copy));
-  return el("div", { class: "table" },
+  copy.addEventListener("click", () =>
+    copyText([head, ...rows].map((row) => row.map(plain).join("\t")).join("\n"), copy),
+  );
+  return el(
+    "div",
+    { class: "table" },
     el("div", { class: "bar-head" }, el("h3", {}, title), copy),
     note && el("p", { class: "soft small" }, note),
-    el("div", { class: tall ? "scroll tall" : "scroll", tabindex: "0", role: "region", "aria-label": title },
-      el("table", {}, el("thead", {}, el("tr", {}, head.map(cell("th")))), el("tbody", {}, body))));
+    el(
+      "div",
+      { class: tall ? "scroll tall" : "scroll", tabindex: "0", role: "region", "aria-label": title },
+      el("table", {}, el("thead", {}, el("tr", {}, head.map(cell("th")))), el("tbody", {}, body)),
+    ),
+  );
 }
 
 // Bytes in hexadecimal as a picture.

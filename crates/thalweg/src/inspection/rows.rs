@@ -8,9 +8,8 @@ use thalweg_data::Task;
 use super::columns::{Cell, Place, shortened};
 use super::judged::{Judged, feature};
 
-/// Columns that are shown, and looked at.
-const COLUMNS: usize = 12;
-const LOOKED_AT: usize = 200;
+/// Columns that are looked at.
+const COLUMNS: usize = 200;
 /// Rows that are looked at for the errors by column, evenly spaced.
 const ROWS: usize = 4_000;
 const BINS: usize = 8;
@@ -69,12 +68,12 @@ pub struct Image {
     pub pixels: String,
 }
 
-/// The columns over whose values the error varies most.
+/// Each column, those first over whose values the error varies most.
 pub(super) fn by_column(judged: &Judged, places: &[Place]) -> Vec<ColumnErrors> {
     let count = judged.rows.min(ROWS);
     let rows: Vec<usize> = (0..count).map(|i| i * judged.rows / count).collect();
     let errors: Vec<f64> = rows.iter().map(|&row| judged.error(row)).collect();
-    let mut all: Vec<(f64, ColumnErrors)> = (places.iter().take(LOOKED_AT))
+    let mut all: Vec<(f64, ColumnErrors)> = (places.iter().take(COLUMNS))
         .filter_map(|place| {
             let cells = rows.iter().map(|&row| place.cell(judged.features, row));
             let bins = bins(&cells.collect::<Vec<_>>(), &errors);
@@ -85,7 +84,6 @@ pub(super) fn by_column(judged: &Judged, places: &[Place]) -> Vec<ColumnErrors> 
         })
         .collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
-    all.truncate(COLUMNS);
     all.into_iter().map(|(_, column)| column).collect()
 }
 

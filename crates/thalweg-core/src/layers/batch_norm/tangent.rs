@@ -144,7 +144,7 @@ impl Tangent for BatchNorm {
     ) {
         gradient.fill(0.0);
         let part = if tile.segment == BETA { 0 } else { 1 };
-        let channels = tile.column..self.channels().min(tile.column + tile.columns);
+        let channels = tile.within(self.channels());
         let sums = &self.sums(site, true).part(part)[channels];
         gradient[..sums.len()].copy_from_slice(sums);
     }

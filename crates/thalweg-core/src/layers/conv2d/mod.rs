@@ -368,7 +368,7 @@ impl<T: LayerScalar> Layer<T> for Conv2d {
         let (wide, area) = (stride(output.size()) * lanes, output.area() * lanes);
         if tile.segment != WEIGHT {
             gradient.fill(T::ZERO);
-            let channels = tile.column..self.units.count.min(tile.column + tile.columns);
+            let channels = tile.within(self.units.count);
             for dz in dz.chunks_exact(wide).take(packs) {
                 for (gradient, channel) in gradient.iter_mut().zip(channels.clone()) {
                     *gradient += correlate::sum(batch.isa, &dz[channel * area..][..area]);

@@ -112,7 +112,7 @@ impl Tangent for RowNorm {
     ) {
         gradient.fill(0.0);
         let (group, share) = (self.group(), self.share());
-        let places = tile.column..self.count().min(tile.column + tile.columns);
+        let places = tile.within(self.count());
         for row in 0..site.block.rows {
             let [values, statistics] = self.row(row);
             let [x, x_dot] = [site.trace.x, site.x_dot].map(|x| &x[values.clone()]);

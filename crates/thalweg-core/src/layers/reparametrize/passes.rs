@@ -255,7 +255,7 @@ impl<T: LayerScalar> Layer<T> for Reparametrized {
         }
         let is_gain = self.norm == Norm::Weight && tile.segment == GAIN;
         let area = self.area::<T>(batch.isa);
-        let units = tile.column..self.units.min(tile.column + tile.columns);
+        let units = tile.within(self.units);
         for (gradient, unit) in gradient.iter_mut().zip(units) {
             *gradient = T::from_f64(if is_gain {
                 self.product(batch, stash, unit) / batch.prepared[self.units + unit]

@@ -3,7 +3,7 @@
 //! zigzag away, RMSprop and Adam give each direction a rate of its own.
 //!
 //! ```sh
-//! cargo run -p thalweg --example elongated_bowl
+//! cargo run -p thalweg-report --example elongated_bowl
 //! ```
 
 pub mod common;
@@ -13,7 +13,7 @@ use common::{
 };
 use thalweg::registry::{Choice, Setting};
 use thalweg::spec::TrainingSpec;
-use thalweg_plot::{Figure, Grid, Panel};
+use thalweg_report::plot::{Figure, Grid, Panel};
 
 /// (w₁, w₂).
 pub const START: [f64; 2] = [-1.5, 0.6];

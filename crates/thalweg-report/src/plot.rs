@@ -1,7 +1,7 @@
 //! Small pictures of lines, points and contours: SVG for light and dark pages, characters for terminals.
 //!
 //! ```
-//! use thalweg_plot::{Figure, Panel};
+//! use thalweg_report::plot::{Figure, Panel};
 //!
 //! let parabola = (-10..=10).map(|x| f64::from(x) / 10.0).map(|x| (x, x * x));
 //! let panel = Panel::new("w", "loss").line("L(w) = w²", parabola).points("minimum", [(0.0, 0.0)]);

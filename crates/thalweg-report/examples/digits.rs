@@ -2,8 +2,8 @@
 //! a hidden layer.
 //!
 //! ```sh
-//! cargo run --release -p thalweg --example digits                         # 8×8 pixels, inside the program
-//! cargo run --release -p thalweg --example digits -- --data mnist/        # a folder with the four IDX files
+//! cargo run --release -p thalweg-report --example digits                         # 8×8 pixels, inside the program
+//! cargo run --release -p thalweg-report --example digits -- --data mnist/        # a folder with the four IDX files
 //! ```
 
 pub mod common;
@@ -15,7 +15,7 @@ use thalweg::dataset::{Dataset, Targets};
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 fn main() -> std::process::ExitCode {
     common::main("digits", run)

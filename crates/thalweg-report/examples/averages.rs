@@ -2,7 +2,7 @@
 //! are corrected for their start at 0.
 //!
 //! ```sh
-//! cargo run -p thalweg --example averages
+//! cargo run -p thalweg-report --example averages
 //! ```
 
 pub mod common;
@@ -10,7 +10,7 @@ pub mod common;
 use common::{Options, Result};
 use thalweg::average::Average;
 use thalweg::random::{Purpose, Stream};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 fn main() -> std::process::ExitCode {
     common::main("averages", run)

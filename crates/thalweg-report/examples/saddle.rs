@@ -3,7 +3,7 @@
 //! Along the eigenvector of the negative one, (1, 1)/√2, descent escapes.
 //!
 //! ```sh
-//! cargo run -p thalweg --example saddle
+//! cargo run -p thalweg-report --example saddle
 //! ```
 
 pub mod common;
@@ -14,7 +14,7 @@ use common::{
 use thalweg::dataset::Dataset;
 use thalweg::engine::Engine;
 use thalweg::solvers::Objective;
-use thalweg_plot::{Figure, Grid, Panel};
+use thalweg_report::plot::{Figure, Grid, Panel};
 
 /// η.
 pub const RATE: f64 = 0.05;

@@ -2,7 +2,7 @@
 //! any piecewise-linear curve; ReLUs even exactly, with one for each piece.
 //!
 //! ```sh
-//! cargo run -p thalweg --example sum_of_sigmoids
+//! cargo run -p thalweg-report --example sum_of_sigmoids
 //! ```
 
 pub mod common;
@@ -13,7 +13,7 @@ use thalweg::engine::Engine;
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 /// The corners of the planted curve.
 pub const CORNERS: [(f64, f64); 5] = [

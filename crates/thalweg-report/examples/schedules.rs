@@ -1,7 +1,7 @@
 //! Teaches: how the learning rate may change; the curve of every schedule with its default settings.
 //!
 //! ```sh
-//! cargo run -p thalweg --example schedules
+//! cargo run -p thalweg-report --example schedules
 //! ```
 
 pub mod common;
@@ -9,7 +9,7 @@ pub mod common;
 use common::{Options, Result};
 use thalweg::registry::Choice;
 use thalweg::schedules::{Progress, SCHEDULES};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 /// Updates of the run, and of an epoch.
 const STEPS: u64 = 1000;

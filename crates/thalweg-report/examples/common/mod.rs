@@ -17,7 +17,7 @@ use thalweg::optimizers::Time;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::Run;
 use thalweg::train::{Flow, Observer};
-use thalweg_plot::{Figure, Grid};
+use thalweg_report::plot::{Figure, Grid};
 
 pub use build::*;
 

@@ -2,7 +2,7 @@
 //! point beside that of gradient descent and of the closed form.
 //!
 //! ```sh
-//! cargo run -p thalweg --example error_surface
+//! cargo run -p thalweg-report --example error_surface
 //! ```
 
 pub mod common;
@@ -10,7 +10,7 @@ pub mod common;
 use common::{Options, Result, dense, descent, engine_at, network, pairs, path, places};
 use thalweg::engine::Batch;
 use thalweg::search::{Axis, Surface, grid};
-use thalweg_plot::{Figure, Grid, Panel};
+use thalweg_report::plot::{Figure, Grid, Panel};
 
 /// (x, y).
 pub const ROWS: [(f64, f64); 4] = [(2.0, 4.0), (4.0, 9.0), (-1.0, -2.0), (5.0, 15.0)];

@@ -3,7 +3,7 @@
 //! 5·10⁻⁸ in every layer. Residual blocks, or batch norm in front of every tanh, repair it.
 //!
 //! ```sh
-//! cargo run --release -p thalweg --example deep_tanh                      # 1,797 digits
+//! cargo run --release -p thalweg-report --example deep_tanh                      # 1,797 digits
 //! thalweg train builtin:digits --network examples/networks/residual_30_tanh.toml --optimizer sgd --lr 0.01
 //! ```
 
@@ -16,7 +16,7 @@ use thalweg::engine::{Batch, Engine, Rows};
 use thalweg::registry::{Choice, Setting};
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 /// Hidden layers, and units of each.
 const DEPTH: usize = 30;

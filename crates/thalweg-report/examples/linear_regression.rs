@@ -2,7 +2,7 @@
 //! largest curvature λ of the loss says which rates converge: those below 2/λ.
 //!
 //! ```sh
-//! cargo run -p thalweg --example linear_regression
+//! cargo run -p thalweg-report --example linear_regression
 //! ```
 
 pub mod common;
@@ -13,7 +13,7 @@ use common::{
 use thalweg::engine::{Batch, Engine};
 use thalweg::optimizers::Time;
 use thalweg::solvers::Objective;
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 fn main() -> std::process::ExitCode {
     common::main("linear_regression", run)

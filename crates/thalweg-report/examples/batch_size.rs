@@ -3,8 +3,8 @@
 //! η·B/B₀ with a warm-up, makes up for it.
 //!
 //! ```sh
-//! cargo run --release -p thalweg --example batch_size                     # 1,797 digits
-//! cargo run --release -p thalweg --example batch_size -- --data mnist/    # a folder with the four IDX files
+//! cargo run --release -p thalweg-report --example batch_size                     # 1,797 digits
+//! cargo run --release -p thalweg-report --example batch_size -- --data mnist/    # a folder with the four IDX files
 //! ```
 
 pub mod common;
@@ -15,7 +15,7 @@ use thalweg::data::Prepared;
 use thalweg::registry::Choice;
 use thalweg::spec::{NetworkSpec, ScaleRate, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 /// A rate that suits batches of this many rows.
 const RATE: f64 = 0.01;

@@ -5,7 +5,7 @@
 //! The start w = b = 2, x = 1, y = 0, η = 0.15 is that of Nielsen, "Neural Networks and Deep Learning", chapter 3.
 //!
 //! ```sh
-//! cargo run -p thalweg --example bad_start
+//! cargo run -p thalweg-report --example bad_start
 //! ```
 
 pub mod common;
@@ -13,7 +13,7 @@ pub mod common;
 use common::{Options, Result, dense, descent, engine_at, network, path, rows, state};
 use thalweg::dataset::{Dataset, Targets};
 use thalweg::engine::{Batch, Engine};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 /// (w, b).
 pub const START: [f64; 2] = [2.0, 2.0];

@@ -5,7 +5,7 @@
 //! multiplied by the number of rows.
 //!
 //! ```sh
-//! cargo run -p thalweg --example one_weight
+//! cargo run -p thalweg-report --example one_weight
 //! ```
 
 pub mod common;
@@ -13,7 +13,7 @@ pub mod common;
 use common::{Options, Result, dense, descent, engine_at, network, pairs, state, without_bias};
 use thalweg::dataset::Dataset;
 use thalweg::engine::{Batch, Engine, Rows};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 fn main() -> std::process::ExitCode {
     common::main("one_weight", run)

@@ -248,7 +248,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Figure, Panel};
+    use crate::plot::{Figure, Panel};
 
     #[test]
     fn every_point_is_drawn_inside_its_frame() {

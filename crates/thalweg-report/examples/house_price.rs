@@ -2,7 +2,7 @@
 //! the squared error, one row; z = 21, so the gradient is tiny but not 0, also in single precision.
 //!
 //! ```sh
-//! cargo run -p thalweg --example house_price
+//! cargo run -p thalweg-report --example house_price
 //! ```
 
 pub mod common;
@@ -12,7 +12,7 @@ use thalweg::engine::Batch;
 use thalweg::optimizers::Time;
 use thalweg::precision::Dtype;
 use thalweg::spec::TrainingSpec;
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 const RATE: f64 = 1e6;
 

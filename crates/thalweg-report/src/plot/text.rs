@@ -105,7 +105,7 @@ fn heights(mark: &Mark) -> Vec<(Point, char)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Grid, Panel};
+    use crate::plot::{Grid, Panel};
 
     #[test]
     fn contours_are_digits_that_rise_with_the_values() {

@@ -6,7 +6,7 @@
 //! a warm-up and a cosine. It answers 1 where its probability is at least ½.
 //!
 //! ```sh
-//! cargo run -p thalweg --example logic_gates
+//! cargo run -p thalweg-report --example logic_gates
 //! ```
 
 pub mod common;
@@ -20,7 +20,7 @@ use thalweg::registry::{Choice, Setting};
 use thalweg::solvers::usual_rate;
 use thalweg::spec::{NetworkSpec, TrainingSpec};
 use thalweg::train::{Run, train};
-use thalweg_plot::{Figure, Panel};
+use thalweg_report::plot::{Figure, Panel};
 
 /// The rows of two inputs.
 const CORNERS: [f64; 8] = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];

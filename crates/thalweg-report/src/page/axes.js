@@ -1,0 +1,220 @@
+// Scales and axes; charts that are drawn as wide as their place is; what lies under the pointer; legends.
+
+const COLOURS = ["var(--a)", "var(--b)", "var(--c)", "var(--d)", "var(--e)", "var(--f)"];
+
+// Steps of 1, 2 or 5 that cut [low, high] into about `wanted` parts.
+function ticks(low, high, wanted) {
+  const raw = (high - low) / Math.max(wanted, 1);
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= raw * 0.999);
+  const found = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
+  return found;
+}
+
+// A scale from values to places: { at, ticks }.
+function scale({ domain, log = false, whole: isWhole = false, labels = null, places = null }, range, wanted) {
+  let [low, high] = domain;
+  if (!(isNumber(low) && isNumber(high))) [low, high] = [0, 1];
+  if (low === high && log) [low, high] = [low / 2, high * 2];
+  else if (low === high)
+    [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
+  const f = log ? Math.log10 : (x) => x;
+  const [a, b] = [f(low), f(high)];
+  const at = (x) => range[0] + ((f(x) - a) / (b - a)) * (range[1] - range[0]);
+  let marks;
+  if (labels) marks = labels.map((text, x) => ({ x, text }));
+  else if (places)
+    marks = apart(
+      places.map((x) => ({ x, text: num(x) })),
+      at,
+    );
+  else if (log) {
+    const decades = [];
+    for (let k = Math.ceil(a - 1e-9); k <= b + 1e-9; k++) decades.push(10 ** k);
+    const every = Math.max(1, Math.ceil(decades.length / wanted));
+    marks = decades.filter((_, i) => i % every === 0).map((x) => ({ x, text: num(x) }));
+    if (decades.length < 2) {
+      const between = [];
+      for (let k = Math.floor(a); k <= b; k++) for (const m of [1, 2, 3, 5, 7]) between.push(m * 10 ** k);
+      marks = between.filter((x) => x >= low * 0.999 && x <= high * 1.001).map((x) => ({ x, text: num(x) }));
+      if (marks.length < 2) marks = [low, high].map((x) => ({ x, text: num(x, 3) }));
+    }
+  } else
+    marks = ticks(low, high, wanted)
+      .filter((x) => !isWhole || Number.isInteger(Math.round(x * 1e6) / 1e6))
+      .map((x) => ({ x, text: num(x) }));
+  return { at, ticks: marks, domain: [low, high] };
+}
+
+// Ticks that do not run into the last one before them.
+function apart(marks, at) {
+  let end = -Infinity;
+  return marks.filter(({ x, text }) => {
+    const half = (text.length * 6.6) / 2;
+    const fits = at(x) - half > end + 8;
+    if (fits) end = at(x) + half;
+    return fits;
+  });
+}
+
+// Draws when its place is known, and again when that changes.
+function responsive(draw, label, ratio = 0.56, most = 340) {
+  const figure = el("figure", {});
+  let last = 0;
+  const render = (always) => {
+    const width = Math.max(Math.round(figure.clientWidth), 240);
+    if (always !== true && Math.abs(width - last) < 2) return;
+    last = width;
+    const height = Math.round(Math.min(Math.max(width * ratio, 190), most));
+    const svg = svgEl("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+    draw(svg, width, height);
+    figure.replaceChildren(svg);
+  };
+  figure.redraw = () => render(true);
+  new ResizeObserver(() => requestAnimationFrame(render)).observe(figure);
+  return figure;
+}
+
+// Axes with titles and grid; gives the scales and the area inside.
+function axes(svg, width, height, { x, y, left = null }) {
+  const texts = scale(y, [0, 1], height / 40).ticks.map((t) => t.text.length);
+  const margin = {
+    left: left ?? Math.max(30, 12 + 6.6 * Math.max(...texts, 1)),
+    right: 12,
+    top: y.title ? 24 : 10,
+    bottom: x.title ? 42 : 26,
+  };
+  const area = {
+    left: margin.left,
+    right: width - margin.right,
+    top: margin.top,
+    bottom: height - margin.bottom,
+  };
+  const sx = scale(x, [area.left, area.right], (area.right - area.left) / 60);
+  const sy = scale(y, [area.bottom, area.top], (area.bottom - area.top) / 34);
+  for (const t of sy.ticks) {
+    svg.append(
+      svgEl("line", { class: "grid-line", x1: area.left, x2: area.right, y1: sy.at(t.x), y2: sy.at(t.x) }),
+    );
+    svg.append(svgEl("text", { x: area.left - 8, y: sy.at(t.x) + 4, "text-anchor": "end" }, t.text));
+  }
+  for (const t of sx.ticks) {
+    if (x.grid)
+      svg.append(
+        svgEl("line", { class: "grid-line", x1: sx.at(t.x), x2: sx.at(t.x), y1: area.top, y2: area.bottom }),
+      );
+    svg.append(svgEl("text", { x: sx.at(t.x), y: area.bottom + 17, "text-anchor": "middle" }, t.text));
+  }
+  svg.append(
+    svgEl("line", { class: "axis-line", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom }),
+  );
+  if (x.title)
+    svg.append(
+      svgEl(
+        "text",
+        { class: "axis-title", x: area.right, y: area.bottom + 35, "text-anchor": "end" },
+        x.title,
+      ),
+    );
+  if (y.title) svg.append(svgEl("text", { class: "axis-title", x: 0, y: 11 }, y.title));
+  return { sx, sy, area };
+}
+
+const path = (points, sx, sy) => {
+  let d = "",
+    pen = false;
+  for (const [x, y] of points) {
+    const [px, py] = isNumber(x) && isNumber(y) ? [sx.at(x), sy.at(y)] : [NaN, NaN];
+    if (isNumber(px) && isNumber(py)) {
+      d += `${pen ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
+      pen = true;
+    } else pen = false;
+  }
+  return d;
+};
+
+// What lies under the pointer: `find(x, y)` gives { text, marks: [[x, y]], cross: x } in places of the chart.
+function hovering(svg, width, height, find) {
+  const layer = svgEl("g", { "pointer-events": "none" });
+  const hit = svgEl("rect", { class: "hit", x: 0, y: 0, width, height });
+  hit.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    const k = width / box.width;
+    const found = find((event.clientX - box.left) * k, (event.clientY - box.top) * k);
+    layer.replaceChildren();
+    if (!found) return hideTip();
+    if (found.cross !== undefined)
+      layer.append(
+        svgEl("line", { class: "cross", x1: found.cross, x2: found.cross, y1: 10, y2: height - 26 }),
+      );
+    for (const [x, y, colour] of found.marks || [])
+      layer.append(
+        svgEl("circle", {
+          cx: x,
+          cy: y,
+          r: 4,
+          fill: colour || "var(--ink)",
+          stroke: "var(--paper)",
+          "stroke-width": 1.5,
+        }),
+      );
+    showTip(event, found.text);
+  });
+  hit.addEventListener("pointerleave", () => {
+    layer.replaceChildren();
+    hideTip();
+  });
+  svg.append(layer, hit);
+}
+
+function nearest(sorted, x) {
+  let best = 0;
+  for (let i = 1; i < sorted.length; i++) if (Math.abs(sorted[i] - x) < Math.abs(sorted[best] - x)) best = i;
+  return best;
+}
+
+const extent = (values) => {
+  let [low, high] = [Infinity, -Infinity];
+  for (const v of values)
+    if (isNumber(v)) {
+      low = Math.min(low, v);
+      high = Math.max(high, v);
+    }
+  return low <= high ? [low, high] : [0, 1];
+};
+
+// Labels that fit beside each other: the others are told by the pointer.
+function labelled(labels, width) {
+  const room = Math.max(Math.floor((width - 60) / labels.length / 6.6), 0);
+  return labels.map((text) => (text.length <= room ? text : room > 3 ? `${text.slice(0, room - 1)}…` : ""));
+}
+
+// Names of series that switch them on and off; a series goes with the one it is `of`.
+function legendOf(series, hidden, redraw) {
+  const named = series.filter((s) => s.name && !s.faint);
+  return (
+    named.length > 1 &&
+    el(
+      "div",
+      { class: "legend" },
+      named.map((s) => {
+        const line = `border-top: 3px ${s.dash ? "dashed" : "solid"} ${s.colour}`;
+        const button = el(
+          "button",
+          { type: "button", "aria-pressed": "true" },
+          el("i", { style: line }),
+          s.name,
+        );
+        button.addEventListener("click", () => {
+          const off = !hidden.has(s.name);
+          for (const other of series)
+            if (other.name === s.name || other.of === s.name) hidden[off ? "add" : "delete"](other.name);
+          button.setAttribute("aria-pressed", String(!off));
+          redraw();
+        });
+        return button;
+      }),
+    )
+  );
+}

@@ -1,0 +1,70 @@
+// Rows that are predicted badly, and what the first layer looks for in images.
+
+const COUNTED = "Rows are counted from 1, without the header and without rows that were left out.";
+
+function worstSection(worst, task) {
+  if (!worst.length) return;
+  const what =
+    task === "regression" ? "farthest from their truth" : "most surprising to the model by their truth";
+  section(
+    "worst",
+    "Worst rows",
+    `The rows that are ${what}. ${COUNTED}`,
+    worst.some((row) => row.image) ? worstImages(worst) : worstTable(worst, task),
+  );
+}
+
+function worstImages(worst) {
+  const one = (row) =>
+    el(
+      "div",
+      { class: "picture" },
+      picture(row.image, `row ${row.row}: true ${row.truth}, predicted ${row.predicted}`),
+      el("div", {}, el("b", {}, row.truth), row.truth === row.predicted ? " (right)" : ` → ${row.predicted}`),
+      el(
+        "div",
+        { class: "soft" },
+        `row ${whole(row.row)}${isNumber(row.probability) ? ` · p ${num(row.probability, 2)}` : ""}`,
+      ),
+    );
+  return el("div", { class: "pictures" }, worst.map(one));
+}
+
+function worstTable(worst, task) {
+  const isNumeric = (j) => worst.every((row) => !row.cells[j][1].trim() || isNumber(Number(row.cells[j][1])));
+  const numeric = worst[0].cells.map((_, j) => isNumeric(j));
+  const cells = worst[0].cells.map(([name], j) => ({ text: name, n: numeric[j] }));
+  const value = (text) =>
+    task === "regression" ? { text: isNumber(Number(text)) ? num(Number(text), 6) : text, n: true } : text;
+  const proba = worst.some((row) => isNumber(row.probability));
+  const head = [
+    { text: "Row", n: true },
+    value("True"),
+    value("Predicted"),
+    { text: proba ? "p of the truth" : "Error", n: true },
+    ...cells,
+  ];
+  const line = (row) => [
+    { text: whole(row.row), n: true },
+    value(row.truth),
+    value(row.predicted),
+    { text: num(proba ? row.probability : row.error, 3), n: true },
+    ...row.cells.map(([, value], j) => ({ text: value, n: numeric[j] })),
+  ];
+  return table("Rows", head, worst.map(line));
+}
+
+function filtersSection(filters) {
+  if (!filters) return;
+  const { name, bound } = filters;
+  section(
+    "filters",
+    "Filters",
+    `What the first layer looks for: the weights of ${name}, a picture a unit. Gray is 0, white ${num(bound)}, black ${num(-bound)}.`,
+    el(
+      "div",
+      { class: "filters" },
+      filters.filters.map((f, i) => picture(f, `unit ${i + 1}`)),
+    ),
+  );
+}

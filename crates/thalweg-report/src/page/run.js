@@ -1,0 +1,106 @@
+// The page of a run.
+
+function layerText(network) {
+  const units = (network?.layers || []).map((layer) => {
+    const s = layer.settings || layer;
+    const size = s.units ?? s.channels ?? s.width;
+    const act = typeof s.activation === "object" ? s.activation?.name : s.activation;
+    return [layer.name, size, act && act !== "identity" && act !== "linear" ? act : null]
+      .filter((x) => x !== null && x !== undefined)
+      .join(" ");
+  });
+  return units.length > 8
+    ? `${units.slice(0, 4).join(" → ")} → … → ${units.at(-1)} (${units.length} layers)`
+    : units.join(" → ");
+}
+
+// The models that were raced on the validation rows.
+function raceCard(raced) {
+  if (!raced?.length) return null;
+  const rows = raced.map((one) => [
+    one.is_taken ? `${one.name} (taken)` : one.name,
+    { text: num(one.validation_loss), n: true },
+  ]);
+  return card(
+    12,
+    null,
+    null,
+    table("Raced on the validation rows", ["Model", { text: "Loss", n: true }], rows, {
+      mark: (_, i) => raced[i].is_taken,
+    }),
+  );
+}
+
+// The scores beside the baselines and what else was raced.
+function scoresSection(end, part, intervals) {
+  const own = metricsOf(end[part]).map(([name]) => name);
+  const first = ["accuracy", "r2", "auc", "rmse", "f1", "mae"].filter((name) => own.includes(name));
+  // As many as stand beside the table.
+  const drawn = (first.length ? first : own).slice(0, own.length > 5 ? 2 : 1);
+  const beside = (name) =>
+    card(12, `${metricName(name)}, beside the baselines`, null, scoreDots(end, intervals, name));
+  section(
+    "scores",
+    "Scores",
+    null,
+    grid(
+      el("div", { class: "stack w5" }, drawn.map(beside), raceCard(end.raced)),
+      card(7, null, null, scoresTable(end, intervals)),
+    ),
+  );
+}
+
+// What is known of a run as a whole.
+function runFacts(start, end) {
+  const facts = [
+    ["Epochs", whole(end?.epochs)],
+    ["Best epoch", whole(end?.best_epoch)],
+    ["Stopped by", (end?.stopped_by || "–").replaceAll("_", " ")],
+    ["Seconds", num(end?.seconds)],
+    ["Threads", start.threads],
+    ["Instructions", start.cpu],
+    ...(end?.refit ? [["Refitted on", count(end.refit, "row")]] : []),
+    ["Inputs", whole(start.inputs)],
+    ["Outputs", whole(start.outputs)],
+  ];
+  const fact = ([name, value]) => el("div", {}, el("span", {}, name), el("span", {}, value));
+  return card(
+    4,
+    "The run",
+    null,
+    el("div", { class: "facts", style: "grid-template-columns:1fr" }, facts.map(fact)),
+  );
+}
+
+function runPage() {
+  const { start, end, curves, inspection } = data;
+  const part = judgedPart(end);
+  const rows = inspection?.rows ?? start?.rows?.[part];
+  const title = headline(part && end[part], part, rows) || (data.failure ? "Training failed" : "No model");
+  const top = head(title, [
+    start.task,
+    start.data,
+    `${whole(start.rows.train)} rows to train, ${whole(start.rows.validation)} to validate, ${whole(start.rows.test)} to test`,
+    count(start.parameters, "parameter"),
+  ]);
+  main.append(...alerts());
+  if (part) {
+    main.append(tiles(end[part], inspection?.intervals, end.best_constant));
+    scoresSection(end, part, inspection?.intervals);
+  }
+  if (curves.epochs > 0)
+    section(
+      "training",
+      "Training",
+      layerText(start.network),
+      trainingCards(curves, end, runFacts(start, end)),
+    );
+  membersSection(end?.ensemble || [], data.members);
+  layersSection(data.layers, inspection);
+  const importance = end?.importance || inspection?.importance;
+  if (inspection) judged(inspection, start.task, importance);
+  else importanceSection(importance);
+  columnsRead(inspection);
+  choicesSection(data.reasons, data.config);
+  return top;
+}

@@ -1,0 +1,161 @@
+// Scores: of the parts of the rows, beside baselines, with intervals.
+
+const NAMES = {
+  accuracy: "Accuracy",
+  auc: "AUC",
+  f1: "F1",
+  rmse: "RMSE",
+  mae: "MAE",
+  r2: "R²",
+  loss: "Loss",
+  mcc: "MCC",
+  log_loss: "Log loss",
+  brier: "Brier score",
+  balanced_accuracy: "Balanced accuracy",
+  average_precision: "Average precision",
+};
+const PARTS = {
+  test: "test",
+  validation: "validation",
+  train: "train",
+  best_constant: "best constant",
+  rows: "rows",
+};
+const metricName = (name) => NAMES[name] || name.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
+const partName = (name) => PARTS[name] || name.replaceAll("_", " ");
+// Scores of a part or a baseline; the importance of columns has scores of its own.
+const isScores = (value) => value && typeof value === "object" && !Array.isArray(value) && !value.columns;
+const metricsOf = (scores) =>
+  Object.entries(scores || {}).filter(
+    ([name, value]) => name !== "loss" && name !== "rows" && isNumber(value),
+  );
+const smallerIsBetter = (name) =>
+  /^(rmse|mae|mse|loss|log_loss|brier|pinball|median_absolute_error|mape)/.test(name);
+
+// The part that is judged by: what the intervals and the baselines are of.
+const judgedPart = (end) => ["test", "validation", "train"].find((part) => isScores(end?.[part]));
+const intervalOf = (intervals, metric) => (intervals || []).find((i) => i.metric === metric);
+const range = (i) => (i ? `${num(i.low)} to ${num(i.high)}` : null);
+
+// A bar from the best constant to the score, with the interval.
+function gauge(interval, constant, perfect) {
+  const values = [interval.low, interval.high, interval.value, constant, perfect].filter(isNumber);
+  const [low, high] = extent(values);
+  if (low === high) return null;
+  const at = (x) => `${(2 + ((x - low) / (high - low)) * 96).toFixed(2)}%`;
+  return svgEl(
+    "svg",
+    { width: "100%", height: 14, role: "img", "aria-label": `95 % interval ${range(interval)}` },
+    svgEl("line", { x1: "2%", x2: "98%", y1: 7, y2: 7, stroke: "var(--line)", "stroke-width": 2 }),
+    isNumber(constant) &&
+      svgEl("line", {
+        x1: at(constant),
+        x2: at(constant),
+        y1: 2,
+        y2: 12,
+        stroke: "var(--f)",
+        "stroke-width": 2,
+      }),
+    svgEl("line", {
+      x1: at(interval.low),
+      x2: at(interval.high),
+      y1: 7,
+      y2: 7,
+      stroke: "var(--a)",
+      "stroke-width": 6,
+      opacity: 0.35,
+      "stroke-linecap": "round",
+    }),
+    svgEl("circle", { cx: at(interval.value), cy: 7, r: 4.5, fill: "var(--a)" }),
+  );
+}
+
+function tiles(scores, intervals, constant) {
+  const tile = ([name, value]) => {
+    const interval = intervalOf(intervals, name);
+    const base = constant?.[name];
+    const perfect = smallerIsBetter(name) ? 0 : 1;
+    return el(
+      "div",
+      { class: "tile" },
+      el("div", { class: "label" }, metricName(name)),
+      el("div", { class: "value" }, num(value)),
+      interval && gauge(interval, base, perfect),
+      interval && el("div", { class: "note" }, `95 %: ${range(interval)}`),
+      isNumber(base) && el("div", { class: "note" }, `best constant: ${num(base)}`),
+    );
+  };
+  return el("div", { class: "tiles" }, metricsOf(scores).slice(0, 8).map(tile));
+}
+
+function scoresTable(end, intervals) {
+  const order = ["test", "validation", "train"];
+  const others = Object.keys(end).filter(
+    (key) => isScores(end[key]) && !order.includes(key) && metricsOf(end[key]).length,
+  );
+  const parts = [...order.filter((part) => isScores(end[part])), ...others];
+  const names = [...new Set(parts.flatMap((part) => metricsOf(end[part]).map(([name]) => name)))];
+  const judged = judgedPart(end);
+  const cell = (part, name) => {
+    const interval = part === judged && intervalOf(intervals, name);
+    return {
+      text: num(end[part][name]),
+      n: true,
+      class: part === judged ? "judged" : null,
+      sub: interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]`,
+    };
+  };
+  const rows = [...names, "loss"].map((name) => [metricName(name), ...parts.map((part) => cell(part, name))]);
+  return table(
+    "Scores",
+    [
+      "",
+      ...parts.map((part) => ({ text: partName(part), n: true, class: part === judged ? "judged" : null })),
+    ],
+    rows,
+    {
+      note: `Judged on the ${partName(judged)} rows; in brackets 95 % intervals, over other rows of the same kind. A dash: not defined there.`,
+    },
+  );
+}
+
+// A score of several, a line each, with an interval where there is one.
+function dotChart(metric, items, band = "95 %: ") {
+  return bars({
+    label: `${metricName(metric)}: ${items.map((i) => `${i.name} ${num(i.value)}`).join(", ")}`,
+    items,
+    dot: true,
+    xTitle: metricName(metric),
+    tipText: (i) =>
+      `${i.name}: ${num(i.value, 6)}${isNumber(i.low) ? `\n${band}${num(i.low)} to ${num(i.high)}` : ""}`,
+  });
+}
+
+// Every part and baseline by one metric, with the interval of the judged part.
+function scoreDots(end, intervals, metric) {
+  const judged = judgedPart(end);
+  const parts = Object.keys(end).filter((key) => isScores(end[key]) && isNumber(end[key][metric]));
+  const order = ["test", "validation", "train"];
+  parts.sort((a, b) => ((order.indexOf(a) + 9) % 9) - ((order.indexOf(b) + 9) % 9));
+  const items = parts.map((part) => {
+    const interval = part === judged ? intervalOf(intervals, metric) : null;
+    return {
+      name: partName(part),
+      value: end[part][metric],
+      low: interval?.low,
+      high: interval?.high,
+      colour: order.includes(part) ? (part === judged ? "var(--a)" : "var(--c)") : "var(--f)",
+    };
+  });
+  return dotChart(metric, items);
+}
+
+function headline(scores, part, rows) {
+  const [name, value] =
+    ["accuracy", "r2", "auc", "rmse"].map((n) => [n, scores?.[n]]).find(([, v]) => isNumber(v)) ||
+    metricsOf(scores)[0] ||
+    [];
+  return name
+    ? `${metricName(name)} ${num(value)} on ${count(rows, part === "rows" ? "row" : `${part} row`)}`
+    : null;
+}
