@@ -33,7 +33,7 @@ use crate::log::{self, Log, MemberEnd};
 use crate::model::{EnsembleMember, Model, Outcome, for_rows};
 use crate::predictions::{Columns, Predictions};
 use crate::rows::{Calibration, Part, RunRows, selected};
-use crate::run_folder::{LOG, MODEL, RunFolder};
+use crate::run_folder::{LOG, MEMBERS, MODEL, RunFolder};
 use crate::side_by_side::side_by_side;
 use crate::threads::threads_or_all;
 

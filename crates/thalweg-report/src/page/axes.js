@@ -2,14 +2,51 @@
 
 const COLOURS = ["var(--a)", "var(--b)", "var(--c)", "var(--d)", "var(--e)", "var(--f)"];
 
-// Steps of 1, 2 or 5 that cut [low, high] into about `wanted` parts.
+// Steps of 1, 2 or 5 that cut [low, high] into about `wanted` parts, and at least two of them.
 function ticks(low, high, wanted) {
-  const raw = (high - low) / Math.max(wanted, 1);
+  const raw = (high - low) / Math.max(wanted, 2);
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= raw * 0.999);
+  const [, factor] = [
+    [7.07, 10],
+    [3.16, 5],
+    [1.41, 2],
+    [0, 1],
+  ].find(([from]) => raw / power >= from);
+  const step = factor * power;
   const found = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
-  return found;
+  const decimals = Math.min(Math.max(-Math.floor(Math.log10(step) + 1e-9), 0), 8);
+  return found.map((x) => ({ x, text: tickText(x, decimals, high) }));
+}
+
+// With as many decimals as its neighbours; thousands as K, M, …; years without a comma.
+function tickText(x, decimals, high) {
+  const most = Math.max(Math.abs(high), Math.abs(x));
+  if (x === 0) return decimals > 0 && decimals < 4 ? (0).toFixed(decimals) : "0";
+  if (most >= 1e12 || (decimals > 4 && most < 1e-3)) return num(x);
+  if (most >= 1e5) return x.toLocaleString("en-US", { notation: "compact" }).replace("-", "−");
+  const isYear = decimals === 0 && x >= 1000 && high < 3000;
+  return isYear ? `${x}` : fixed(x, decimals);
+}
+
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+function powerOfTen(k) {
+  if (k >= -3 && k <= 4) return num(10 ** k);
+  return `10${k < 0 ? "⁻" : ""}${[...String(Math.abs(k))].map((digit) => SUPERSCRIPTS[digit]).join("")}`;
+}
+
+// Powers of ten; between few of them also some multiples.
+function logTicks(low, high, wanted) {
+  const [a, b] = [Math.log10(low), Math.log10(high)];
+  const decades = [];
+  for (let k = Math.ceil(a - 1e-9); k <= b + 1e-9; k++) decades.push(k);
+  const every = Math.max(1, Math.ceil(decades.length / wanted));
+  if (decades.length > 1)
+    return decades.filter((_, i) => i % every === 0).map((k) => ({ x: 10 ** k, text: powerOfTen(k) }));
+  const between = [];
+  for (let k = Math.floor(a); k <= b; k++) for (const m of [1, 2, 3, 5, 7]) between.push(m * 10 ** k);
+  const inside = between.filter((x) => x >= low * 0.999 && x <= high * 1.001);
+  return (inside.length > 1 ? inside : [low, high]).map((x) => ({ x, text: num(x, 3) }));
 }
 
 // A scale from values to places: { at, ticks }.
@@ -22,6 +59,7 @@ function scale({ domain, log = false, whole: isWhole = false, labels = null, pla
   const f = log ? Math.log10 : (x) => x;
   const [a, b] = [f(low), f(high)];
   const at = (x) => range[0] + ((f(x) - a) / (b - a)) * (range[1] - range[0]);
+  const isShown = ({ x }) => !isWhole || Number.isInteger(Math.round(x * 1e6) / 1e6);
   let marks;
   if (labels) marks = labels.map((text, x) => ({ x, text }));
   else if (places)
@@ -29,21 +67,8 @@ function scale({ domain, log = false, whole: isWhole = false, labels = null, pla
       places.map((x) => ({ x, text: num(x) })),
       at,
     );
-  else if (log) {
-    const decades = [];
-    for (let k = Math.ceil(a - 1e-9); k <= b + 1e-9; k++) decades.push(10 ** k);
-    const every = Math.max(1, Math.ceil(decades.length / wanted));
-    marks = decades.filter((_, i) => i % every === 0).map((x) => ({ x, text: num(x) }));
-    if (decades.length < 2) {
-      const between = [];
-      for (let k = Math.floor(a); k <= b; k++) for (const m of [1, 2, 3, 5, 7]) between.push(m * 10 ** k);
-      marks = between.filter((x) => x >= low * 0.999 && x <= high * 1.001).map((x) => ({ x, text: num(x) }));
-      if (marks.length < 2) marks = [low, high].map((x) => ({ x, text: num(x, 3) }));
-    }
-  } else
-    marks = ticks(low, high, wanted)
-      .filter((x) => !isWhole || Number.isInteger(Math.round(x * 1e6) / 1e6))
-      .map((x) => ({ x, text: num(x) }));
+  else if (log) marks = logTicks(low, high, wanted);
+  else marks = ticks(low, high, wanted).filter(isShown);
   return { at, ticks: marks, domain: [low, high] };
 }
 
@@ -78,28 +103,22 @@ function responsive(draw, label, ratio = 0.56, most = 340) {
 
 // Axes with titles and grid; gives the scales and the area inside.
 function axes(svg, width, height, { x, y, left = null }) {
-  const texts = scale(y, [0, 1], height / 40).ticks.map((t) => t.text.length);
-  const margin = {
-    left: left ?? Math.max(30, 12 + 6.6 * Math.max(...texts, 1)),
-    right: 12,
-    top: y.title ? 24 : 10,
-    bottom: x.title ? 42 : 26,
-  };
-  const area = {
-    left: margin.left,
-    right: width - margin.right,
-    top: margin.top,
-    bottom: height - margin.bottom,
-  };
-  const sx = scale(x, [area.left, area.right], (area.right - area.left) / 60);
-  const sy = scale(y, [area.bottom, area.top], (area.bottom - area.top) / 34);
+  const [top, bottom, right] = [y.title ? 28 : 12, height - (x.title ? 42 : 26), width - 14];
+  let wanted = (bottom - top) / 34;
+  // Axes of one unit have the same ticks.
+  const across = (right - 40) / 60;
+  if (x.domain === y.domain) wanted = Math.min(wanted, across);
+  const texts = scale(y, [0, 1], wanted).ticks.map((t) => t.text.length);
+  const area = { left: left ?? Math.max(30, 12 + 6.6 * Math.max(...texts, 1)), right, top, bottom };
+  const sx = scale(x, [area.left, area.right], x.domain === y.domain ? wanted : across);
+  const sy = scale(y, [area.bottom, area.top], wanted);
   for (const t of sy.ticks) {
     svg.append(
       svgEl("line", { class: "grid-line", x1: area.left, x2: area.right, y1: sy.at(t.x), y2: sy.at(t.x) }),
     );
     svg.append(svgEl("text", { x: area.left - 8, y: sy.at(t.x) + 4, "text-anchor": "end" }, t.text));
   }
-  for (const t of sx.ticks) {
+  for (const t of apart(sx.ticks, sx.at)) {
     if (x.grid)
       svg.append(
         svgEl("line", { class: "grid-line", x1: sx.at(t.x), x2: sx.at(t.x), y1: area.top, y2: area.bottom }),

@@ -153,7 +153,7 @@ function bars({
     const right = width - (dot ? 14 : 54);
     const sx = scale({ domain: [bounds[0] - pad, bounds[1] + pad] }, [left, right], (right - left) / 80);
     const bottom = items.length * lineHeight + 4;
-    for (const t of sx.ticks) {
+    for (const t of apart(sx.ticks, sx.at)) {
       svg.append(svgEl("line", { class: "grid-line", x1: sx.at(t.x), x2: sx.at(t.x), y1: 0, y2: bottom }));
       svg.append(svgEl("text", { x: sx.at(t.x), y: bottom + 15, "text-anchor": "middle" }, t.text));
     }
@@ -193,7 +193,6 @@ function bars({
             height: 14,
             rx: 3,
             fill: own,
-            opacity: 0.85,
           }),
         );
         svg.append(svgEl("text", { x: to + 6, y: y + 4 }, item.text || num(item.value, 3)));

@@ -21,17 +21,19 @@ function confusionHeat(classes) {
 
 const ratio = (a, b) => (b > 0 ? a / b : null);
 function classTable(classes, title) {
-  const rows = classes.classes.map((c) => {
-    const [p, r] = [ratio(c.correct, c.predicted), ratio(c.correct, c.weight)];
-    const f1 = ratio(2 * c.correct, c.predicted + c.weight);
-    return [
-      c.name,
-      ...[amount(c.weight), amount(c.predicted), num(p, 3), num(r, 3), num(f1, 3)].map((text) => ({
-        text,
-        n: true,
-      })),
-    ];
-  });
+  const all = classes.classes;
+  const counts = [(c) => c.weight, (c) => c.predicted];
+  const shares = [
+    (c) => ratio(c.correct, c.predicted),
+    (c) => ratio(c.correct, c.weight),
+    (c) => ratio(2 * c.correct, c.predicted + c.weight),
+  ];
+  const share = (x) => fixed(x, 3);
+  const rows = all.map((c) => [
+    c.name,
+    ...counts.map((of) => ({ text: amount(of(c)), n: true })),
+    ...shares.map((of) => ({ text: share(of(c)), n: true })),
+  ]);
   const head = ["Rows", "Predicted", "Precision", "Recall", "F1"].map((text) => ({ text, n: true }));
   return table(title, ["", ...head], rows, { tall: rows.length > 14 });
 }
@@ -214,7 +216,7 @@ function thresholdCard(curve, other) {
     };
     facts.replaceChildren(
       ...Object.entries(values).map(([name, value]) =>
-        el("div", {}, el("span", {}, name), el("span", {}, num(value))),
+        el("div", {}, el("span", {}, name), el("span", {}, fixed(value, 4))),
       ),
     );
   };
@@ -238,13 +240,13 @@ function thresholdTable(curve) {
     const [, tp, fp] = at(t);
     const [p, r] = [ratio(tp, tp + fp), tp / curve.positives];
     return [
-      { text: num(t, 2), n: true },
+      { text: fixed(t, 2), n: true },
       ...[
-        num(p, 3),
-        num(r, 3),
-        num(ratio(2 * tp, tp + fp + curve.positives), 3),
+        fixed(p, 3),
+        fixed(r, 3),
+        fixed(ratio(2 * tp, tp + fp + curve.positives), 3),
         percent((tp + fp) / (curve.positives + curve.negatives)),
-        num(ratio(p, curve.positives / (curve.positives + curve.negatives)), 3),
+        fixed(ratio(p, curve.positives / (curve.positives + curve.negatives)), 2),
       ].map((text) => ({ text, n: true })),
     ];
   });

@@ -17,10 +17,13 @@ function importanceCards(importance) {
     colour: "var(--c)",
     tipText: (i) => `${i.name}: ${num(i.value)} ± ${num(i.high - i.value, 2)}`,
   });
-  const rows = importance.columns.map((c) => [
-    c.column,
-    ...[num(c.importance), num(c.deviation, 2), num(c.loss)].map((text) => ({ text, n: true })),
-  ]);
+  const all = importance.columns;
+  const cells = [
+    column(all, (c) => c.importance),
+    column(all, (c) => c.deviation, 3),
+    column(all, (c) => c.loss),
+  ];
+  const rows = all.map((c) => [c.column, ...cells.map((cell) => cell(c))]);
   const cards = [
     [6, drawn],
     [

@@ -36,6 +36,12 @@ function comparisonPage() {
         }),
       ),
     );
+  const of = (n) => runs.map((run, i) => run.end?.[parts[i]]?.[n]);
+  const written = new Map(names.map((n) => [n, alike(of(n))]));
+  const seconds = alike(
+    runs.map((run) => run.end?.seconds),
+    3,
+  );
   section(
     "scores",
     "Scores",
@@ -55,12 +61,12 @@ function comparisonPage() {
         run.name,
         parts[i] ? `${whole(run.start.rows[parts[i]])} ${partName(parts[i])} rows` : "–",
         { text: whole(run.end?.epochs), n: true },
-        { text: num(run.end?.seconds), n: true },
+        { text: seconds(run.end?.seconds), n: true },
         { text: whole(run.start?.parameters), n: true },
         ...names.map((n) => {
           const interval = intervalOf(run.end?.intervals, n);
           return {
-            text: num(run.end?.[parts[i]]?.[n]),
+            text: written.get(n)(run.end?.[parts[i]]?.[n]),
             n: true,
             sub: interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]`,
           };

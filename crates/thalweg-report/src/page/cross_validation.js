@@ -47,14 +47,19 @@ function crossValidationPage() {
     const wide = isNumber(s.standard_error) ? 2 * s.standard_error : NaN;
     const mean = { name: "mean", value: s.mean, low: s.mean - wide, high: s.mean + wide, colour: "var(--a)" };
     return card(
-      6,
+      even(judged.length),
       metricName(n),
       isNumber(s.standard_error) ? "The band of the mean is two standard errors to each side." : null,
       dotChart(n, [mean, ...of, ...base], ""),
     );
   };
   const heads = scores.map(([n]) => ({ text: metricName(n), n: true }));
-  const cells = (of) => scores.map(([, s]) => ({ text: num(of(s)), n: true }));
+  const written = scores.map(([, s]) => alike([...s.values, s.mean, s.linear_model, s.best_constant]));
+  const cells = (of) => scores.map(([, s], i) => ({ text: written[i](of(s)), n: true }));
+  const seconds = alike(
+    folds.map((f) => f.seconds),
+    3,
+  );
   const blank = Array(4).fill("");
   section(
     "scores",
@@ -75,7 +80,7 @@ function crossValidationPage() {
             whole(f.rows.train),
             whole(f.rows.test),
             whole(f.best_epoch ?? f.epochs),
-            num(f.seconds, 3),
+            seconds(f.seconds),
           ].map((text) => ({ text, n: true })),
           ...cells((s) => s.values[i]),
         ]),

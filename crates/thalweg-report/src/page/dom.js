@@ -32,14 +32,29 @@ function num(x, digits = 4) {
       .replace(/\.?0*e\+?/, "e")
       .replace(/-/g, "−");
   const decimals = Math.min(Math.max(digits - 1 - size, 0), 8);
-  // Years and other numbers of four digits have no comma.
-  const text = x.toLocaleString("en-US", {
-    maximumFractionDigits: decimals,
-    minimumFractionDigits: 0,
-    useGrouping: "min2",
-  });
-  return text.replace("-", "−");
+  return x.toLocaleString("en-US", { maximumFractionDigits: decimals }).replace("-", "−");
 }
+const fixed = (x, decimals) =>
+  isNumber(x)
+    ? x
+        .toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
+        .replace("-", "−")
+    : "–";
+// How numbers that stand beneath or beside one another are written: with the decimals of the largest, unless
+// they are too far apart for that.
+function alike(values, digits = 4) {
+  // A share of 1 is written as the shares below it.
+  const size = (x) => (Math.abs(x) === 1 ? -1 : Math.floor(Math.log10(Math.abs(x))));
+  const sizes = values.filter((x) => isNumber(x) && x !== 0).map(size);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  const isFar = !sizes.length || least < most - 3 || most < -3 || most >= 9 || values.every(Number.isInteger);
+  return (x) => (isFar ? num(x, digits) : fixed(x, Math.max(digits - 1 - most, 0)));
+}
+// The cells of a column of numbers, each of an item.
+const column = (items, of, digits) => {
+  const written = alike(items.map(of), digits);
+  return (item) => ({ text: written(of(item)), n: true });
+};
 const whole = (n) => (isNumber(n) ? Math.round(n).toLocaleString("en-US") : "–");
 const count = (n, noun, plural = `${noun}s`) => `${whole(n)} ${n === 1 ? noun : plural}`;
 const percent = (x) => (isNumber(x) ? `${num(100 * x, 3)} %` : "–");

@@ -18,6 +18,8 @@ const card = (width, title, note, ...children) =>
     note && el("p", { class: "soft" }, note),
     children,
   );
+// The width of cards of which there are so many.
+const even = (cards) => (cards % 3 === 0 ? 4 : 6);
 const grid = (...cards) => {
   const shown = cards.flat(Infinity).filter(Boolean);
   return shown.length ? el("div", { class: "grid" }, shown) : null;

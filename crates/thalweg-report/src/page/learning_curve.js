@@ -25,8 +25,9 @@ function learningCurvePage() {
   const chart = (n, width) => {
     const of = (field) => points.map((point) => score(point, n)[field] ?? null);
     const [test, wide] = [of("test"), of("standard_error")];
+    const most = smallerIsBetter(n) ? Infinity : 1;
     const beside = (sign) =>
-      test.map((value, i) => (isNumber(value) ? value + sign * 2 * (wide[i] ?? 0) : null));
+      test.map((value, i) => (isNumber(value) ? Math.min(value + sign * 2 * (wide[i] ?? 0), most) : null));
     const series = [
       {
         name: "test",
@@ -37,13 +38,14 @@ function learningCurvePage() {
       },
       { name: "train", values: of("train"), colour: "var(--b)" },
       { name: "linear model, test", values: of("linear_model"), colour: "var(--c)" },
-      { name: "best constant, test", values: of("best_constant"), colour: "var(--f)", dash: "5 4" },
     ].filter((s) => s.values.some(isNumber));
+    const constant = of("best_constant").filter(isNumber).at(-1);
+    const note = isNumber(constant) ? `Best constant: ${num(constant)}.` : null;
     const label = `${metricName(n)} over the rows: ${points.map((point) => `${whole(point.rows)} ${num(score(point, n).test)}`).join(", ")}`;
     return card(
       width,
       metricName(n),
-      null,
+      note,
       lines({
         label,
         x: rows,
@@ -51,7 +53,6 @@ function learningCurvePage() {
         places: rows,
         series,
         xTitle: "rows",
-        yTitle: n === "loss" ? "loss" : metricName(n),
         log: false,
         most: 300,
       }),
@@ -75,6 +76,7 @@ function learningCurvePage() {
       .filter(([field]) => points.some((p) => isNumber(score(p, n)[field])))
       .map(([field, title]) => [n, field, title]),
   );
+  const cells = own.map(([n, field]) => column(points, (p) => score(p, n)[field]));
   section(
     "points",
     "Shares",
@@ -85,17 +87,14 @@ function learningCurvePage() {
         { text: "Share", n: true },
         { text: "Rows", n: true },
         ...own.map(([n, , title]) => ({
-          text: title === "±" ? title : `${n === "loss" ? "loss" : metricName(n)}, ${title}`,
+          text: title === "±" ? title : `${metricName(n)}, ${title}`,
           n: true,
         })),
       ],
       points.map((point) => [
         { text: percent(point.share), n: true },
         { text: whole(point.rows), n: true },
-        ...own.map(([n, field]) => ({
-          text: num(score(point, n)[field], field === "standard_error" ? 2 : 4),
-          n: true,
-        })),
+        ...cells.map((cell) => cell(point)),
       ]),
     ),
   );
@@ -109,7 +108,7 @@ function more(points, name, score) {
   const [before, last] = points.slice(-2).map((point) => ({ rows: point.rows, ...score(point, name) }));
   const gain = (last.test - before.test) * (smallerIsBetter(name) ? -1 : 1);
   const noise = 2 * Math.hypot(before.standard_error ?? 0, last.standard_error ?? 0);
-  const step = `From ${whole(before.rows)} to ${whole(last.rows)} rows ${metricName(name)} goes from ${num(before.test)} to ${num(last.test)}`;
+  const step = `From ${whole(before.rows)} to ${whole(last.rows)} rows, ${metricName(name).replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase())} goes from ${num(before.test)} to ${num(last.test)}`;
   return gain > noise
     ? `${step}: more rows are likely to help.`
     : `${step}, which is within the noise of the draws: more rows alone may help little.`;

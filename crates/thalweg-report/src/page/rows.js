@@ -15,6 +15,7 @@ function worstSection(worst, task) {
 }
 
 function worstImages(worst) {
+  const share = (p) => (p < 0.01 ? "< 0.01" : p > 0.99 && p < 1 ? "> 0.99" : fixed(p, 2));
   const one = (row) =>
     el(
       "div",
@@ -24,7 +25,7 @@ function worstImages(worst) {
       el(
         "div",
         { class: "soft" },
-        `row ${whole(row.row)}${isNumber(row.probability) ? ` · p ${num(row.probability, 2)}` : ""}`,
+        `row ${whole(row.row)}${isNumber(row.probability) ? ` · p ${share(row.probability)}` : ""}`,
       ),
     );
   return el("div", { class: "pictures" }, worst.map(one));

@@ -96,16 +96,20 @@ function scoresTable(end, intervals) {
   const parts = [...order.filter((part) => isScores(end[part])), ...others];
   const names = [...new Set(parts.flatMap((part) => metricsOf(end[part]).map(([name]) => name)))];
   const judged = judgedPart(end);
-  const cell = (part, name) => {
+  const cell = (part, name, written) => {
     const interval = part === judged && intervalOf(intervals, name);
     return {
-      text: num(end[part][name]),
+      text: written(end[part][name]),
       n: true,
       class: part === judged ? "judged" : null,
       sub: interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]`,
     };
   };
-  const rows = [...names, "loss"].map((name) => [metricName(name), ...parts.map((part) => cell(part, name))]);
+  const row = (name) => {
+    const written = alike(parts.map((part) => end[part][name]));
+    return [metricName(name), ...parts.map((part) => cell(part, name, written))];
+  };
+  const rows = [...names, "loss"].map(row);
   return table(
     "Scores",
     [
@@ -121,7 +125,11 @@ function scoresTable(end, intervals) {
 
 // A score of several, a line each, with an interval where there is one.
 function dotChart(metric, items, band = "95 %: ") {
+  const values = items.flatMap((i) => [i.value, i.low, i.high]).filter(isNumber);
+  // Scores that are all the best there is lie at the end of their scale.
+  const isPerfect = !smallerIsBetter(metric) && values.every((value) => value === 1);
   return bars({
+    domain: isPerfect ? [0.5, 1.02] : null,
     label: `${metricName(metric)}: ${items.map((i) => `${i.name} ${num(i.value)}`).join(", ")}`,
     items,
     dot: true,

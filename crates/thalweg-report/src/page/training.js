@@ -120,15 +120,21 @@ function layersSection(layers, inspection) {
           text,
           n: i > 0,
         })),
-        inspection.layers.map((l) => [
-          l.name,
-          ...[num(l.mean), num(l.deviation), percent(l.dead), num(l.weight_norm), num(l.gradient_norm)].map(
-            (text) => ({ text, n: true }),
-          ),
-        ]),
+        finalLayers(inspection.layers),
         { tall: inspection.layers.length > 14, note: "On a batch of training rows." },
       ),
   );
+}
+
+function finalLayers(all) {
+  const cells = [
+    column(all, (l) => l.mean),
+    column(all, (l) => l.deviation),
+    (l) => ({ text: percent(l.dead), n: true }),
+    column(all, (l) => l.weight_norm),
+    column(all, (l) => l.gradient_norm),
+  ];
+  return all.map((l) => [l.name, ...cells.map((cell) => cell(l))]);
 }
 
 function stepCards(steps) {
@@ -246,16 +252,17 @@ function trainingCards(curves, end, facts) {
 function membersSection(members, curves) {
   const titles = ["Member", "Seed", "Epochs", "Best epoch", "Stopped by", "Validation loss", "Test loss"];
   const isNumeric = (text, i) => ({ text, n: titles[i] !== "Stopped by" });
-  const line = (m) =>
-    [
-      whole(m.member + 1),
-      whole(m.seed),
-      whole(m.epochs),
-      whole(m.best_epoch),
-      m.stopped_by.replaceAll("_", " "),
-      num(m.validation_loss),
-      num(m.test_loss),
-    ].map(isNumeric);
+  const text = (of) => (m, i) => ({ text: of(m), n: i !== 4 });
+  const cells = [
+    text((m) => whole(m.member + 1)),
+    text((m) => whole(m.seed)),
+    text((m) => whole(m.epochs)),
+    text((m) => whole(m.best_epoch)),
+    text((m) => m.stopped_by.replaceAll("_", " ")),
+    column(members, (m) => m.validation_loss),
+    column(members, (m) => m.test_loss),
+  ];
+  const line = (m) => cells.map((cell, i) => cell(m, i));
   section(
     "members",
     "Members",
