@@ -11,7 +11,7 @@ use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_data::Note;
 
 use crate::rows::RunRows;
-use crate::text::count;
+use crate::text::{count, figure};
 
 const BITS_PER_ROW: u64 = 16;
 const MOST_BITS: u64 = 1 << 19;
@@ -118,7 +118,8 @@ impl Fingerprint {
         };
         Some(Note::warning(format!(
             "{found} of {of}{all} are rows that the model was trained on{chance}, so these scores show memory too (a \
-             new row is taken for one of them with probability {rate:.1e})"
+             new row is taken for one of them with probability {})",
+            figure(rate)
         )))
     }
 

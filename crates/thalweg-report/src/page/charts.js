@@ -143,8 +143,8 @@ function bars({
   const lineHeight = dot ? 34 : 28;
   const draw = (svg, width) => {
     const longest = Math.max(...items.map((i) => i.name.length), 4);
-    const left = Math.min(Math.max(longest * 6.7 + 10, 50), width * 0.42);
-    const room = Math.floor((left - 10) / 6.5);
+    const left = Math.min(Math.max(longest * 7 + 12, 54), width * 0.42);
+    const room = Math.floor((left - 10) / 6.7);
     const height = items.length * lineHeight + (xTitle ? 44 : 26);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const values = items.flatMap((i) => [i.value, i.low, i.high]).filter(isNumber);

@@ -7,7 +7,6 @@ function importanceCards(importance) {
     low: c.importance - c.deviation,
     high: c.importance + c.deviation,
   }));
-  const name = metricName(importance.metric);
   const drawn = bars({
     label: `Importance: ${items
       .slice(0, 20)
@@ -32,7 +31,7 @@ function importanceCards(importance) {
         "Importance",
         [
           "Column",
-          { text: `Worse ${name}`, n: true },
+          { text: `Worse ${inText(importance.metric)}`, n: true },
           { text: "±", n: true },
           { text: "Worse loss", n: true },
         ],
@@ -147,7 +146,7 @@ function importanceSection(importance) {
   section(
     "importance",
     "Importance",
-    `How much worse ${metricName(importance.metric)} is on the ${importance.part} when the values of a column are shuffled among them, over several shuffles.`,
+    `How much worse ${inText(importance.metric)} is on the ${importance.part} when the values of a column are shuffled among them, over several shuffles.`,
     grid(importanceCards(importance).map(([width, content]) => card(width, null, null, content))),
   );
 }

@@ -59,7 +59,10 @@ function comparisonPage() {
       ],
       runs.map((run, i) => [
         run.name,
-        parts[i] ? `${whole(run.start.rows[parts[i]])} ${partName(parts[i])} rows` : "–",
+        {
+          text: parts[i] ? `${whole(run.start.rows[parts[i]])} ${partName(parts[i])} rows` : "–",
+          class: "nowrap",
+        },
         { text: whole(run.end?.epochs), n: true },
         { text: seconds(run.end?.seconds), n: true },
         { text: whole(run.start?.parameters), n: true },

@@ -108,7 +108,7 @@ function more(points, name, score) {
   const [before, last] = points.slice(-2).map((point) => ({ rows: point.rows, ...score(point, name) }));
   const gain = (last.test - before.test) * (smallerIsBetter(name) ? -1 : 1);
   const noise = 2 * Math.hypot(before.standard_error ?? 0, last.standard_error ?? 0);
-  const step = `From ${whole(before.rows)} to ${whole(last.rows)} rows, ${metricName(name).replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase())} goes from ${num(before.test)} to ${num(last.test)}`;
+  const step = `From ${whole(before.rows)} to ${whole(last.rows)} rows, ${inText(name)} goes from ${num(before.test)} to ${num(last.test)}`;
   return gain > noise
     ? `${step}: more rows are likely to help.`
     : `${step}, which is within the noise of the draws: more rows alone may help little.`;

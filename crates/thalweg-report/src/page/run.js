@@ -37,6 +37,7 @@ function scoresSection(end, part, intervals) {
   const first = ["accuracy", "r2", "auc", "rmse", "f1", "mae"].filter((name) => own.includes(name));
   // As many as stand beside the table.
   const drawn = (first.length ? first : own).slice(0, own.length > 5 ? 2 : 1);
+  const note = `Judged on the ${partName(part)} rows; in brackets 95 % intervals, over other rows of the same kind. A dash: not defined there.`;
   const beside = (name) =>
     card(12, `${metricName(name)}, beside the baselines`, null, scoreDots(end, intervals, name));
   section(
@@ -45,7 +46,7 @@ function scoresSection(end, part, intervals) {
     null,
     grid(
       el("div", { class: "stack w5" }, drawn.map(beside), raceCard(end.raced)),
-      card(7, null, null, scoresTable(end, intervals)),
+      card(7, null, null, scoresTable("Scores", end, part, intervals, partName, note)),
     ),
   );
 }

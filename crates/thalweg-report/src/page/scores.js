@@ -22,6 +22,8 @@ const PARTS = {
   rows: "rows",
 };
 const metricName = (name) => NAMES[name] || name.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
+// The same in the middle of a sentence.
+const inText = (name) => metricName(name).replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
 const partName = (name) => PARTS[name] || name.replaceAll("_", " ");
 // Scores of a part or a baseline; the importance of columns has scores of its own.
 const isScores = (value) => value && typeof value === "object" && !Array.isArray(value) && !value.columns;
@@ -88,39 +90,30 @@ function tiles(scores, intervals, constant) {
   return el("div", { class: "tiles" }, metricsOf(scores).slice(0, 8).map(tile));
 }
 
-function scoresTable(end, intervals) {
-  const order = ["test", "validation", "train"];
-  const others = Object.keys(end).filter(
-    (key) => isScores(end[key]) && !order.includes(key) && metricsOf(end[key]).length,
-  );
-  const parts = [...order.filter((part) => isScores(end[part])), ...others];
-  const names = [...new Set(parts.flatMap((part) => metricsOf(end[part]).map(([name]) => name)))];
-  const judged = judgedPart(end);
-  const cell = (part, name, written) => {
-    const interval = part === judged && intervalOf(intervals, name);
-    return {
-      text: written(end[part][name]),
-      n: true,
-      class: part === judged ? "judged" : null,
-      sub: interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]`,
-    };
-  };
+// The parts that have scores: those of the rows, then the baselines.
+function scoredParts(all) {
+  const order = ["rows", "test", "validation", "train", "linear_model", "best_constant"];
+  const place = (part) => (order.indexOf(part) + order.length + 1) % (order.length + 1);
+  const parts = Object.keys(all).filter((part) => isScores(all[part]) && metricsOf(all[part]).length);
+  return parts.sort((a, b) => place(a) - place(b));
+}
+
+// A line for each score, a column for each part; the `judged` one has intervals.
+function scoresTable(title, all, judged, intervals, named, note) {
+  const parts = scoredParts(all);
+  const names = [...new Set(parts.flatMap((part) => metricsOf(all[part]).map(([name]) => name)))];
+  const style = (part) => ({ n: true, class: part === judged ? "judged" : null });
   const row = (name) => {
-    const written = alike(parts.map((part) => end[part][name]));
-    return [metricName(name), ...parts.map((part) => cell(part, name, written))];
+    const written = alike(parts.map((part) => all[part][name]));
+    const cell = (part) => {
+      const interval = part === judged && intervalOf(intervals, name);
+      const sub = interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]`;
+      return { text: written(all[part][name]), sub, ...style(part) };
+    };
+    return [metricName(name), ...parts.map(cell)];
   };
-  const rows = [...names, "loss"].map(row);
-  return table(
-    "Scores",
-    [
-      "",
-      ...parts.map((part) => ({ text: partName(part), n: true, class: part === judged ? "judged" : null })),
-    ],
-    rows,
-    {
-      note: `Judged on the ${partName(judged)} rows; in brackets 95 % intervals, over other rows of the same kind. A dash: not defined there.`,
-    },
-  );
+  const head = ["", ...parts.map((part) => ({ text: named(part), ...style(part) }))];
+  return table(title, head, [...names, "loss"].map(row), { note });
 }
 
 // A score of several, a line each, with an interval where there is one.
@@ -142,9 +135,8 @@ function dotChart(metric, items, band = "95 %: ") {
 // Every part and baseline by one metric, with the interval of the judged part.
 function scoreDots(end, intervals, metric) {
   const judged = judgedPart(end);
-  const parts = Object.keys(end).filter((key) => isScores(end[key]) && isNumber(end[key][metric]));
   const order = ["test", "validation", "train"];
-  parts.sort((a, b) => ((order.indexOf(a) + 9) % 9) - ((order.indexOf(b) + 9) % 9));
+  const parts = scoredParts(end).filter((part) => isNumber(end[part][metric]));
   const items = parts.map((part) => {
     const interval = part === judged ? intervalOf(intervals, metric) : null;
     return {

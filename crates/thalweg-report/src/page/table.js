@@ -80,7 +80,7 @@ function tablePage() {
           text: c.numbers ? (part === "deviation" && c.is_time ? "–" : value(c)(c.numbers[part])) : "",
           n: true,
         })),
-        c.top.map(([text, n]) => `${text} (${whole(n)})`).join(", "),
+        { text: c.top.map(([text, n]) => `${text} (${whole(n)})`).join(", "), class: "prose" },
       ]),
       { tall: all.length > 30 },
     ),
