@@ -32,7 +32,17 @@ document.body.append(
   tip,
 );
 
-for (const figure of document.querySelectorAll("figure")) figure.redraw();
+const redraw = () => document.querySelectorAll("figure").forEach((figure) => figure.redraw());
+redraw();
+// Charts are drawn as wide as paper is while it is printed.
+for (const [event, isPaper] of [
+  ["beforeprint", true],
+  ["afterprint", false],
+])
+  addEventListener(event, () => {
+    document.documentElement.classList.toggle("paper", isPaper);
+    redraw();
+  });
 
 const watch = new IntersectionObserver(
   (entries) => {
