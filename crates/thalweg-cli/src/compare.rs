@@ -128,5 +128,8 @@ fn differences(data: &Value, runs: &[Value]) -> Vec<String> {
             .collect()
     };
     let rows: Vec<Vec<String>> = [head].into_iter().chain(all.iter().map(row)).collect();
-    [String::new()].into_iter().chain(wrap::columns(&rows)).collect()
+    [String::new()]
+        .into_iter()
+        .chain(wrap::columns(&rows))
+        .collect()
 }

@@ -323,7 +323,9 @@ fn inputs(preprocessing: &Preprocessing) -> Vec<String> {
         let kind = match &input.encoding {
             Encoding::Numeric(_) => "numeric".to_owned(),
             Encoding::Boolean(_) => "boolean".to_owned(),
-            Encoding::Categorical { levels } => format!("categorical, {}", count(levels.len(), "level")),
+            Encoding::Categorical { levels } => {
+                format!("categorical, {}", count(levels.len(), "level"))
+            }
             Encoding::Codes { levels } => {
                 format!("codes of {} and unknown", count(levels.len(), "level"))
             }

@@ -86,7 +86,12 @@ fn show(curve: &Curve, repeats: usize, seconds: f64, terminal: &Terminal) {
         terminal.line("");
         terminal.line(&panel.text(TEXT.0, TEXT.1));
     }
-    tell(terminal, "chosen for all rows", &curve.reasons, &curve.notes);
+    tell(
+        terminal,
+        "chosen for all rows",
+        &curve.reasons,
+        &curve.notes,
+    );
 }
 
 /// The scores of a point that are shown: the first, and the loss.

@@ -105,9 +105,7 @@ impl Many {
 pub fn tell(terminal: &Terminal, heading: &str, reasons: &[Reason], notes: &[Note]) {
     if !reasons.is_empty() {
         terminal.line(&format!("\n{heading}:"));
-        choices(reasons)
-            .iter()
-            .for_each(|line| terminal.line(line));
+        choices(reasons).iter().for_each(|line| terminal.line(line));
     }
     terminal.line("");
     notes.iter().for_each(|note| terminal.note(note));

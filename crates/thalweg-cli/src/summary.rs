@@ -40,7 +40,9 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
     for line in table(&named.collect::<Vec<_>>(), chosen_by) {
         terminal.line(&line);
     }
-    raced(&end.raced).iter().for_each(|line| terminal.line(line));
+    raced(&end.raced)
+        .iter()
+        .for_each(|line| terminal.line(line));
     if let (Some(_), Some(model)) = (judging.threshold, &ended.model) {
         let judged = [&end.test, &end.validation, &end.train]
             .into_iter()
@@ -84,7 +86,10 @@ fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
         Some(StoppedBy::Epochs) => String::new(),
         Some(reason @ StoppedBy::LineSearch) => {
             let words = reason.words();
-            format!(" ({words}, with a gradient of norm {})", figure(gradient_norm))
+            format!(
+                " ({words}, with a gradient of norm {})",
+                figure(gradient_norm)
+            )
         }
         Some(reason) => format!(" ({})", reason.words()),
         // Interrupted or diverged.

@@ -145,9 +145,21 @@ mod tests {
     #[test]
     fn columns_that_do_not_fit_stand_below_the_others() {
         let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
-        let rows = [row(["run", "a", "long", "b"]), row(["loss", "0.5", "1", "2"])];
-        assert_eq!(blocks(&rows, 80), ["run     a  long  b", "loss  0.5     1  2"]);
-        let expected = ["run     a", "loss  0.5", "", "run   long  b", "loss     1  2"];
+        let rows = [
+            row(["run", "a", "long", "b"]),
+            row(["loss", "0.5", "1", "2"]),
+        ];
+        assert_eq!(
+            blocks(&rows, 80),
+            ["run     a  long  b", "loss  0.5     1  2"]
+        );
+        let expected = [
+            "run     a",
+            "loss  0.5",
+            "",
+            "run   long  b",
+            "loss     1  2",
+        ];
         assert_eq!(blocks(&rows, 13), expected);
         assert_eq!(blocks(&rows, 3).len(), 8, "a column a block at least");
     }

@@ -229,7 +229,12 @@ fn the_page_of_a_learning_curve_works_in_a_browser() {
     let place = Workplace::new();
     let line = "learning-curve builtin:diabetes --shares 0.2,0.5,1 --epochs 8 --repeat 2";
     place.succeed(&format!("{line} --report l.html --quiet"));
-    let expected = ["with 397 rows", "From 198 to 397 rows", "Shares of the rows", "--lr"];
+    let expected = [
+        "with 397 rows",
+        "From 198 to 397 rows",
+        "Shares of the rows",
+        "--lr",
+    ];
     check(&place, "l.html", 3, &expected);
 }
 

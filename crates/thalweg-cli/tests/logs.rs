@@ -168,7 +168,9 @@ fn the_members_of_an_ensemble_are_watched_while_they_are_trained() {
     let log = place.text("a/log.jsonl");
     let (start, rest) = log.split_once('\n').unwrap();
     let of_member = |number: u64| -> String {
-        let events = rest.lines().filter(|line| line.contains(r#""event":"member_epoch""#));
+        let events = rest
+            .lines()
+            .filter(|line| line.contains(r#""event":"member_epoch""#));
         let events = events.map(|line| serde_json::from_str::<Value>(line).unwrap());
         let own = events.filter(|event| event["member"] == number);
         let lines = own.map(|mut event| {
@@ -189,16 +191,29 @@ fn the_members_of_an_ensemble_are_watched_while_they_are_trained() {
     let mut watch = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut shown = BufReader::new(watch.stdout.take().unwrap()).lines();
     let mut next = |count: usize| -> Vec<String> {
-        shown.by_ref().take(count).map(|line| line.unwrap()).collect()
+        shown
+            .by_ref()
+            .take(count)
+            .map(|line| line.unwrap())
+            .collect()
     };
     let before = next(7);
-    assert!(before[4].starts_with("member 1  epoch 5/5  train "), "{before:?}");
-    assert!(before[6].starts_with("member 2  epoch 2/5  train "), "{before:?}");
+    assert!(
+        before[4].starts_with("member 1  epoch 5/5  train "),
+        "{before:?}"
+    );
+    assert!(
+        before[6].starts_with("member 2  epoch 2/5  train "),
+        "{before:?}"
+    );
     place.write("b/log.jsonl", &log);
     std::fs::remove_dir_all(place.path("b/members")).unwrap();
     let after = next(9);
     assert_eq!(after.len(), 3, "each epoch once: {after:?}");
-    assert!(after[2].starts_with("member 2  epoch 5/5  train "), "{after:?}");
+    assert!(
+        after[2].starts_with("member 2  epoch 5/5  train "),
+        "{after:?}"
+    );
     assert!(watch.wait().unwrap().success());
 }
 

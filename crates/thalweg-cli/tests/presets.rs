@@ -106,14 +106,24 @@ fn a_linear_model_is_chosen_where_it_validates_better_and_again_from_the_config(
         ended.stderr.contains("the model is a linear one"),
         "{ended:?}"
     );
-    assert!(ended.stdout.contains("raced by validation loss: network "), "{ended:?}");
+    assert!(
+        ended.stdout.contains("raced by validation loss: network "),
+        "{ended:?}"
+    );
     let log = events(&place.text("a/log.jsonl"));
     let raced = log[log.len() - 1]["raced"].as_array().unwrap();
     let loss = |one: &Value| one["validation_loss"].as_f64().unwrap();
     let least = raced.iter().map(loss).fold(f64::INFINITY, f64::min);
     let taken: Vec<&Value> = raced.iter().filter(|one| one["is_taken"] == true).collect();
-    assert_eq!((raced.len(), taken.len(), loss(taken[0])), (3, 1, least), "{raced:?}");
-    assert_eq!(log[log.len() - 1]["validation"]["loss"], taken[0]["validation_loss"]);
+    assert_eq!(
+        (raced.len(), taken.len(), loss(taken[0])),
+        (3, 1, least),
+        "{raced:?}"
+    );
+    assert_eq!(
+        log[log.len() - 1]["validation"]["loss"],
+        taken[0]["validation_loss"]
+    );
     place.succeed("train --config a/config.toml --no-report --out b");
     let model = |run: &str| place.read(&format!("{run}/model.safetensors"));
     assert_eq!(model("a"), model("b"));

@@ -435,11 +435,26 @@ fn odd_runs_have_whole_and_small_pages() {
         ("cv ab.csv --folds 2 --epochs 1", "result"),
         ("cv two.csv --folds 2 --epochs 1 --no-validation", "result"),
         ("cv wide.csv --folds 2 --epochs 1", "result"),
-        ("cv long.csv --folds 40 --epochs 1 --no-validation", "result"),
-        ("cv labels.csv --target p,q --task multilabel --epochs 1", "result"),
-        ("learning-curve ab.csv --shares 0.1,1 --repeat 1 --epochs 1", "result"),
-        ("learning-curve same.csv --task regression --shares 1 --epochs 1", "result"),
-        ("learning-curve ab.csv --test of_a.csv --shares 0.5,1 --epochs 1", "result"),
+        (
+            "cv long.csv --folds 40 --epochs 1 --no-validation",
+            "result",
+        ),
+        (
+            "cv labels.csv --target p,q --task multilabel --epochs 1",
+            "result",
+        ),
+        (
+            "learning-curve ab.csv --shares 0.1,1 --repeat 1 --epochs 1",
+            "result",
+        ),
+        (
+            "learning-curve same.csv --task regression --shares 1 --epochs 1",
+            "result",
+        ),
+        (
+            "learning-curve ab.csv --test of_a.csv --shares 0.5,1 --epochs 1",
+            "result",
+        ),
         ("importance r0", "importance"),
         ("importance r5", "importance"),
         ("importance r14", "importance"),

@@ -49,7 +49,9 @@ fn at(rate: Option<f64>) -> String {
             false => rounded.to_string(),
         }
     };
-    rate.map_or(String::new(), |rate| format!(" at learning rate {}", figure(rate)))
+    rate.map_or(String::new(), |rate| {
+        format!(" at learning rate {}", figure(rate))
+    })
 }
 
 /// What was found, what was expected, and what to do: the parts of one clear line.

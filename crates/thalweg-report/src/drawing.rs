@@ -1,8 +1,8 @@
 //! The losses of runs drawn without a script: as SVG, and in the characters of a terminal.
 
+use crate::plot::{Figure, Panel};
 use serde_json::{Value, json};
 use thalweg::run_folder::RunFolder;
-use crate::plot::{Figure, Panel};
 
 use crate::history::{EPOCHS, History};
 

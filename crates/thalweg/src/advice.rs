@@ -53,7 +53,10 @@ pub fn diverged(
 /// Where the rate of a step is not the one that is set: that one, and what changed it.
 fn rate(error: &Error, config: &Config) -> String {
     let (training, own) = (&config.training, config.training.learning_rate);
-    let Error::Diverged { rate: Some(rate), .. } = error else {
+    let Error::Diverged {
+        rate: Some(rate), ..
+    } = error
+    else {
         return String::new();
     };
     if (rate / own - 1.0).abs() < 1e-3 {
@@ -63,7 +66,10 @@ fn rate(error: &Error, config: &Config) -> String {
         "constant" => "by reductions and scaling".to_owned(),
         name => format!("by `training.schedule` {name}"),
     };
-    format!(", which `training.learning_rate` {} has become {by}", figure(own))
+    format!(
+        ", which `training.learning_rate` {} has become {by}",
+        figure(own)
+    )
 }
 
 /// The rate to try is the preset's for this optimizer, or a tenth of the one that failed if that is

@@ -56,7 +56,10 @@ pub(crate) fn race(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> 
             continue;
         };
         let loss = judge.model(&mut *engine, validation)?.loss;
-        raced.push(Raced::new(format!("linear model (l2 {})", figure(l2)), loss));
+        raced.push(Raced::new(
+            format!("linear model (l2 {})", figure(l2)),
+            loss,
+        ));
         if let Some(loss) = loss.filter(|loss| *loss < least) {
             (least, best) = (loss, raced.len() - 1);
             let note = Note::info(format!(

@@ -226,17 +226,23 @@ impl<T: Precision> CpuEngine<T> {
 
     /// Loss and gradient of a batch as it is, without an update.
     pub fn gradient(&mut self, batch: &Batch, mode: Mode) -> Result<(f64, Vec<f64>)> {
-        self.check_batch(batch, self.most_rows)?;
+        let (loss, gradient) = self.stored_gradient(batch, mode)?;
         let positions = match self.positions.take() {
             Some(positions) => positions,
             None => self.all_positions()?,
         };
+        let ordered = memory::collect(positions.iter().map(|at| gradient[*at].to_f64()));
+        self.positions = Some(positions);
+        Ok((loss, ordered?))
+    }
+
+    /// The same with the gradient laid out as θ.
+    pub fn stored_gradient(&mut self, batch: &Batch, mode: Mode) -> Result<(f64, Buffer<T>)> {
+        self.check_batch(batch, self.most_rows)?;
         let mut gradient: Buffer<T> = Buffer::new(self.network.plan.parameters)?;
         let mut pass = self.network.pass(batch, Extent::of(batch), mode, false);
         let (sums, view) = (self.records.share(), gradient.share());
         let loss = (self.strategy).gradient(&mut self.team, &mut pass, sums, view);
-        let ordered = memory::collect(positions.iter().map(|at| gradient[*at].to_f64()));
-        self.positions = Some(positions);
-        Ok((loss, ordered?))
+        Ok((loss, gradient))
     }
 }

@@ -18,15 +18,24 @@ struct Moments {
 }
 
 impl Moments {
-    /// Of values that can be gone through twice.
-    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
-        let count = values.clone().count() as f64;
-        let mean = values.clone().sum::<f64>() / count.max(1.0);
-        Self {
-            count,
-            mean,
-            squares: values.map(|value| (value - mean).powi(2)).sum(),
+    /// Of some values, and whether one of them is not 0. Distances are from the first, which is near the
+    /// others beside what they are apart.
+    fn of(mut values: impl Iterator<Item = f64>) -> (Self, bool) {
+        let Some(first) = values.next() else {
+            return (Self::default(), false);
+        };
+        let (mut count, mut sum, mut squares, mut is_alive) = (1.0, 0.0, 0.0, first != 0.0);
+        for value in values {
+            let apart = value - first;
+            (count, sum, squares) = (count + 1.0, sum + apart, squares + apart * apart);
+            is_alive |= value != 0.0;
         }
+        let moments = Self {
+            count,
+            mean: first + sum / count,
+            squares: (squares - sum * sum / count).max(0.0),
+        };
+        (moments, is_alive)
     }
 
     /// Of the values of both (Chan, Golub & LeVeque 1979).
@@ -60,7 +69,7 @@ unsafe fn activations<'a, T: Precision>(
     planned: &PlannedLayer,
     block: &RowBlock,
     unit: usize,
-) -> impl Iterator<Item = f64> + Clone + 'a {
+) -> impl Iterator<Item = f64> + 'a {
     let (width, area) = (planned.output_stride, planned.facts.output.area());
     // Of rows that lie one after the other each is a pack.
     let lanes = match planned.output_order {
@@ -81,36 +90,37 @@ unsafe fn activations<'a, T: Precision>(
 impl<T: Precision> CpuEngine<T> {
     /// See [`Engine::layers`](crate::engine::Engine::layers).
     pub fn layer_reports(&mut self, batch: &Batch) -> Result<Vec<LayerReport>> {
-        let (_, gradient) = self.gradient(batch, Mode::Evaluation)?;
-        let theta = self.in_order(&self.network.memory.weights.parameters)?;
-        let watched = self.watched.as_ref().filter(|watched| watched.has_step);
-        let update = (watched.map(|watched| self.in_order(&watched.change))).transpose()?;
+        let (_, gradient) = self.stored_gradient(batch, Mode::Evaluation)?;
         let mut reports = self.activation_reports(batch);
-        let mut start = 0;
-        for planned in &self.network.plan.layers {
-            for segment in planned.layer.segments() {
-                let range = start..start + segment.len();
-                start = range.end;
-                let own = reports
-                    .iter_mut()
-                    .find(|report| report.name == planned.path);
-                let Some(report) = own.filter(|_| segment.is_trained) else {
-                    continue;
-                };
-                let add = |norm: &mut f64, values: &[f64]| {
-                    *norm = norm.hypot(
-                        values[range.clone()]
-                            .iter()
-                            .map(|v| v * v)
-                            .sum::<f64>()
-                            .sqrt(),
-                    );
-                };
-                add(&mut report.weight_norm, &theta);
-                add(&mut report.gradient_norm, &gradient);
-                if let (Some(norm), Some(update)) = (&mut report.update_norm, &update) {
-                    add(norm, update);
-                }
+        let (plan, theta) = (&self.network.plan, &self.network.memory.weights.parameters);
+        let watched = self.watched.as_ref().filter(|watched| watched.has_step);
+        let of_layer = |planned: &PlannedLayer| {
+            let own = reports
+                .iter()
+                .position(|report| report.name == planned.path)?;
+            let segments = planned.layer.segments().into_iter();
+            Some((own, segments.map(|segment| segment.is_trained).collect()))
+        };
+        let layers: Vec<Option<(usize, Vec<bool>)>> = plan.layers.iter().map(of_layer).collect();
+        // A norm does not depend on the order of values, nor on padding, which is 0.
+        for planned in &plan.tiles {
+            let Some((own, is_trained)) = &layers[planned.layer] else {
+                continue;
+            };
+            if !is_trained[planned.tile.segment] {
+                continue;
+            }
+            let start = plan.tile_start(planned);
+            let add = |norm: &mut f64, values: &[T]| {
+                let values = values[start..start + planned.tile.len()].iter();
+                let squares = values.map(|value| value.to_f64() * value.to_f64());
+                *norm = norm.hypot(squares.sum::<f64>().sqrt());
+            };
+            let report = &mut reports[*own];
+            add(&mut report.weight_norm, theta);
+            add(&mut report.gradient_norm, &gradient);
+            if let (Some(norm), Some(watched)) = (&mut report.update_norm, watched) {
+                add(norm, &watched.change);
             }
         }
         Ok(reports)
@@ -149,8 +159,9 @@ impl<T: Precision> CpuEngine<T> {
                         first += units;
                         for (unit, alive) in alive.iter_mut().enumerate() {
                             let values = activations(&pass, planned, &block, unit);
-                            *alive |= values.clone().any(|value| value != 0.0);
-                            *moments = moments.and(Moments::of(values));
+                            let (own, is_alive) = Moments::of(values);
+                            *alive |= is_alive;
+                            *moments = moments.and(own);
                         }
                     }
                 }
