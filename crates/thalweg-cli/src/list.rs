@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use clap::Args;
-use console::Term;
+use console::{Term, style};
 use serde::Serialize;
 use thalweg::fields::by_flags;
 use thalweg_core::activations::ActivationScalar;
@@ -213,8 +213,25 @@ pub fn run(args: &ListArgs) -> Result<()> {
         false => write_all(&mut text, &groups)?,
     }
     let text = wrap::on(&Term::stdout(), &String::from_utf8_lossy(&text));
+    let text = match args.kind {
+        Some(_) => coloured(&text),
+        None => text,
+    };
     output.write_all(text.as_bytes())?;
     Ok(output.flush()?)
+}
+
+/// Headings and the names of entries stand out on a terminal.
+fn coloured(text: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("  ") {
+        Some(entry) if !entry.starts_with(' ') => {
+            let (name, rest) = entry.split_at(entry.find(' ').unwrap_or(entry.len()));
+            format!("  {}{rest}\n", style(name).cyan())
+        }
+        None if !line.is_empty() => format!("{}\n", style(line).bold()),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 /// Every entry, under its kind.
