@@ -433,7 +433,10 @@ fn odd_runs_have_whole_and_small_pages() {
     // Pages of other commands have what these print: of rows as odd, and of runs from above.
     let others = [
         ("cv ab.csv --folds 2 --epochs 1", "result"),
-        ("cv plain.csv --task regression --folds 20 --epochs 1 --no-validation", "result"),
+        (
+            "cv plain.csv --task regression --folds 20 --epochs 1 --no-validation",
+            "result",
+        ),
         ("cv wide.csv --folds 2 --epochs 1", "result"),
         (
             "cv long.csv --folds 40 --epochs 1 --no-validation",
