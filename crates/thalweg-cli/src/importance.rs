@@ -77,16 +77,21 @@ fn lines(importance: &Importance) -> Vec<String> {
     ));
     if let Some(coefficients) = &importance.coefficients {
         lines.push("coefficients, in the units of the file:".to_owned());
-        let rows: Vec<Vec<String>> = (coefficients.iter())
-            .map(|coefficient| {
-                let values = coefficient.values.iter().map(|value| figure(*value));
-                [short(&coefficient.input)]
-                    .into_iter()
-                    .chain(values)
-                    .collect()
-            })
-            .collect();
-        lines.extend(wrap::columns(&rows));
+        let head = importance.outputs.iter().map(|output| short(output));
+        let head: Vec<String> = [String::new()].into_iter().chain(head).collect();
+        let of_inputs = (coefficients.iter()).map(|coefficient| {
+            let values = coefficient.values.iter().map(|value| figure(*value));
+            [short(&coefficient.input)]
+                .into_iter()
+                .chain(values)
+                .collect()
+        });
+        lines.extend(wrap::columns(
+            &[head].into_iter().chain(of_inputs).collect::<Vec<_>>(),
+        ));
+    }
+    if let Some(why) = &importance.no_coefficients {
+        lines.push(format!("no coefficients in the units of the file: {why}"));
     }
     lines
 }

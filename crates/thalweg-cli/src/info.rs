@@ -41,6 +41,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
             let mut description = model.description().clone();
             // Of use to the model alone, and long.
             description.fingerprint = None;
+            description.origins.clear();
             serde_json::to_writer(&mut output, &description).map_err(io::Error::from)?;
             writeln!(output)?;
         } else {

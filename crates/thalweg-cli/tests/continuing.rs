@@ -310,6 +310,29 @@ fn what_was_trained_on_all_rows_goes_on_so_unless_told_otherwise() {
 }
 
 #[test]
+fn a_continued_run_never_ends_with_a_worse_model_and_says_if_none_is_better() {
+    let place = Workplace::new();
+    place.write("d.csv", csv(0, 150));
+    let loss = |end: &serde_json::Value| end["validation"]["loss"].as_f64().unwrap();
+    let first = place
+        .train("d.csv --hidden 5 --epochs 30 --keep-checkpoint --validation-fraction 0.3 --out a");
+    // A rate that only harms.
+    let line = "train d.csv --continue a --epochs 2 --lr 50 --schedule constant --out b --json";
+    let ended = place.succeed(line);
+    let second: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(second["best_epoch"], first["best_epoch"]);
+    assert_eq!(loss(&second), loss(&first));
+    let said = "note: no epoch after 30 is better on the validation rows than a: the weights are those of its epoch";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    assert_eq!(weights(&place, "b"), weights(&place, "a"));
+    // Two runs keep the epoch that one would have kept.
+    let third = place.succeed("train d.csv --continue a --epochs 20 --lr 0.02 --out c --json");
+    let third: serde_json::Value = serde_json::from_str(&third.stdout).unwrap();
+    assert!(loss(&third) < loss(&first), "{third} {first}");
+    assert!(third["best_epoch"].as_u64().unwrap() > 30);
+}
+
+#[test]
 fn a_checkpoint_that_could_not_be_kept_is_told() {
     let place = Workplace::new();
     place.write("d.csv", csv(0, 150));

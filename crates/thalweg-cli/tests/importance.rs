@@ -120,6 +120,83 @@ fn coefficients_are_in_the_units_of_the_file() {
 }
 
 #[test]
+fn coefficients_are_named_by_what_they_are_of_and_a_curve_has_none() {
+    let place = place();
+    let text = |line: &str| {
+        place.succeed(&format!(
+            "train t.csv --drop kind --hidden none --epochs 1 {line} --quiet --out m"
+        ));
+        place.succeed("importance m").stdout
+    };
+    let head = |text: &str| {
+        let table = text
+            .split("coefficients, in the units of the file:\n")
+            .nth(1)
+            .unwrap();
+        table
+            .lines()
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    for (line, names) in [
+        ("--target y", "y"),
+        ("--target y,c", "y c"),
+        (
+            "--target y --loss quantile --set loss.quantiles=0.1,0.5",
+            "y_q0.1 y_q0.5",
+        ),
+    ] {
+        std::fs::remove_dir_all(place.path("m")).unwrap();
+        assert_eq!(head(&text(line)), names, "{line}");
+    }
+    let of_kinds = |classes: usize| {
+        csv("a,b,k", 300, |i| {
+            format!("{},{},k{}", noise(i), noise(i + 400), i % classes)
+        })
+    };
+    for (classes, names) in [(2, "k1"), (3, "k0 k1 k2")] {
+        place.write("t.csv", of_kinds(classes));
+        std::fs::remove_dir_all(place.path("m")).unwrap();
+        place.succeed("train t.csv --hidden none --epochs 1 --quiet --out m");
+        assert_eq!(head(&place.succeed("importance m").stdout), names);
+    }
+    place.write(
+        "t.csv",
+        csv("a,b,kind,y", 300, |i| {
+            format!(
+                "{},{},x,{}",
+                noise(i),
+                noise(i + 400),
+                (noise(i) + noise(i + 700)).exp()
+            )
+        }),
+    );
+    for (line, why) in [
+        (
+            "--target-transform log",
+            "target \"y\" is learned by its logarithm",
+        ),
+        (
+            "--target-transform quantile",
+            "target \"y\" is learned by its quantiles",
+        ),
+        ("--scaling robust --target-transform standard", "column \"a\" bends at outliers"),
+        (
+            "--scaling quantile --target-transform standard",
+            "column \"a\" is scaled by its quantiles",
+        ),
+    ] {
+        std::fs::remove_dir_all(place.path("m")).unwrap();
+        let text = text(&format!("{line} --target y"));
+        let none = format!("no coefficients in the units of the file: {why}");
+        assert!(text.contains(&none), "{line}: {text}");
+    }
+}
+
+#[test]
 fn a_model_without_its_run_needs_rows() {
     let place = place();
     std::fs::copy(

@@ -306,6 +306,145 @@ fn what_a_random_split_would_hide_is_said_with_the_flag_to_use() {
     }
 }
 
+/// Days as dates, the level of the target by day, and noise; in this order of days.
+fn days(order: &[usize]) -> String {
+    let line = |i: usize| {
+        let day = order[i];
+        let date = format!(
+            "{}-{:02}-{:02}",
+            2020 + day / 336,
+            1 + day / 28 % 12,
+            1 + day % 28
+        );
+        let level = if day < 160 { 0.0 } else { 100.0 };
+        format!("{date},{},{}", noise(day), level + noise(day + 500))
+    };
+    csv("when,x,y", order.len(), line)
+}
+
+#[test]
+fn rows_in_order_test_on_the_latest_also_when_these_come_first() {
+    let place = Workplace::new();
+    let rising: Vec<usize> = (0..200).collect();
+    let falling: Vec<usize> = (0..200).rev().collect();
+    let none: Vec<usize> = (0..200).map(|i| i * 77 % 200).collect();
+    place.write("up.csv", days(&rising));
+    place.write("down.csv", days(&falling));
+    place.write("none.csv", days(&none));
+    let run = |file: &str, flags: &str| {
+        let line = format!("train {file}.csv --target y --drop when {flags} --split ordered --epochs 2");
+        let told = place.succeed(&format!("{line} --out {file}")).stderr;
+        let end = common::events(&place.text(&format!("{file}/log.jsonl")))
+            .pop()
+            .unwrap();
+        let rmse = ["train", "validation", "test"].map(|part| end[part]["rmse"].as_f64().unwrap());
+        (told, rmse)
+    };
+    let is_later =
+        |[train, validation, test]: [f64; 3]| train < 2.0 && validation > 90.0 && test > 90.0;
+    let (told, rmse) = run("up", "");
+    assert!(
+        is_later(rmse) && !told.contains("newest"),
+        "{rmse:?} {told}"
+    );
+    let (told, rmse) = run("down", "");
+    assert!(is_later(rmse), "{rmse:?} {told}");
+    let said = "note: rows are newest first by column \"when\": the first rows test, and those after them validate";
+    assert!(told.contains(said), "{told}");
+    let (told, _) = run("none", "");
+    assert!(
+        told.contains("warning: rows are in no order of column \"when\"")
+            && told.contains("sort the file by it"),
+        "{told}"
+    );
+    // Groups and folds follow the same order.
+    let grouped = |name: &str, order: &[usize]| {
+        let text = days(order);
+        let lines = text.lines().enumerate().map(|(i, line)| match i {
+            0 => format!("{line},week"),
+            _ => format!("{line},w{}", order[i - 1] / 8),
+        });
+        place.write(name, lines.collect::<Vec<_>>().join("\n"));
+    };
+    grouped("weeks.csv", &falling);
+    let (_, rmse) = run("weeks", "--group week");
+    assert!(is_later(rmse), "{rmse:?}");
+    let folds = |file: &str| {
+        let text = place
+            .succeed(&format!(
+                "cv {file}.csv --target y --drop when --folds 4 --split ordered --epochs 2 --json"
+            ))
+            .stdout;
+        let all: Value = serde_json::from_str(&text).unwrap();
+        all["folds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|fold| fold["rows"].to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(folds("down"), folds("up"));
+    // A counter that falls may count anything.
+    let line = |i: usize| format!("{},{},{}", 300 - i, noise(i), noise(i + 400));
+    place.write("left.csv", csv("left,x,y", 200, line));
+    let told = place
+        .succeed("train left.csv --split ordered --epochs 1 --out left")
+        .stderr;
+    assert!(
+        told.contains("warning: column \"left\" falls from row to row"),
+        "{told}"
+    );
+}
+
+#[test]
+fn groups_that_make_no_parts_are_named_and_rows_without_one_are_counted() {
+    let place = Workplace::new();
+    let line = |i: usize| {
+        format!(
+            "{},{},{}",
+            if i < 190 { 0 } else { i },
+            noise(i),
+            noise(i + 300)
+        )
+    };
+    place.write("large.csv", csv("g,x,y", 200, line));
+    let message = place.refused("train large.csv --group g --out a");
+    assert!(
+        message.contains("--group: found 190 of 200 rows with \"0\" in column \"g\"")
+            && message.contains("small enough"),
+        "{message}"
+    );
+    place.write(
+        "one.csv",
+        csv("g,x,y", 200, |i| {
+            format!("7,{},{}", noise(i), noise(i + 300))
+        }),
+    );
+    let message = place.refused("train one.csv --group g --out a");
+    assert!(
+        message.contains("found 1 group in column \"g\""),
+        "{message}"
+    );
+    let line = |i: usize| {
+        let group = if i % 10 == 0 {
+            String::new()
+        } else {
+            format!("p{}", i / 5)
+        };
+        format!("{group},{},{}", noise(i), noise(i + 300))
+    };
+    place.write("gaps.csv", csv("g,x,y", 200, line));
+    let told = place
+        .succeed("train gaps.csv --group g --epochs 1 --out a")
+        .stderr;
+    assert!(
+        told.contains(
+            "warning: column \"g\": 20 of 200 rows have no value, and count as one group"
+        ),
+        "{told}"
+    );
+}
+
 #[test]
 fn a_refit_trains_on_all_rows_for_the_epochs_found_and_keeps_the_scores() {
     let place = Workplace::new();

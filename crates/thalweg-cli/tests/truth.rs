@@ -208,6 +208,83 @@ fn rows_that_a_model_was_trained_on_are_recognized() {
 }
 
 #[test]
+fn the_rows_of_the_runs_before_stay_known_and_are_no_measure() {
+    let place = Workplace::new();
+    let line = |first: usize| {
+        move |i: usize| format!("{},{},{}", noise(first + i), i % 4, noise(first + i + 900))
+    };
+    place.write("a.csv", csv("a,b,y", 200, line(0)));
+    place.write("b.csv", csv("a,b,y", 100, line(5000)));
+    let both = format!(
+        "{}{}",
+        place.text("a.csv"),
+        place.text("b.csv").split_once('\n').unwrap().1
+    );
+    place.write("both.csv", both);
+    place.write("new.csv", csv("a,b,y", 200, line(9000)));
+    let train = |line: &str| told(&place, &format!("{line} --hidden 4 --epochs 1"));
+    let evaluated = |model: &str, file: &str| {
+        let told = place.succeed(&format!("evaluate {model} {file}")).stderr;
+        let rows = told
+            .split(" of ")
+            .next()
+            .unwrap()
+            .trim_start_matches("warning: ");
+        rows.parse::<usize>().unwrap_or(0)
+    };
+    assert!(!train("a.csv --out a").contains("memory"));
+    let on = |line: &str| told(&place, &format!("{line} --epochs 1"));
+    // Other rows: those of both are known.
+    let told = on("b.csv --continue a --out b");
+    assert!(!told.contains("memory"), "{told}");
+    assert_eq!(
+        (evaluated("b", "a.csv"), evaluated("b", "b.csv")),
+        (160, 80)
+    );
+    assert_eq!(evaluated("b", "new.csv"), 0);
+    // The same rows in the same parts are no news; in others, or in a table that has grown, they are.
+    let told = on("a.csv --continue a --out same");
+    assert!(!told.contains("memory"), "{told}");
+    for line in [
+        "a.csv --continue a --seed 5 --out seed",
+        "both.csv --continue a --out grown",
+        "a.csv --initial-weights a --hidden 4 --seed 5 --out weights",
+        "both.csv --initial-weights a --hidden 4 --out more",
+    ] {
+        let told = on(line);
+        for part in ["validation", "test"] {
+            let words = format!("warning: {part} rows: ");
+            let found = told
+                .split(&words)
+                .nth(1)
+                .unwrap_or_else(|| panic!("{line}: {told}"));
+            let rows: Vec<usize> = found
+                .split(' ')
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            // About as many of them as of all rows.
+            let all = if line.starts_with("both") { 30 } else { 20 };
+            assert!(rows[0] * 4 > rows[1] && rows[1] == all, "{line}: {told}");
+            assert!(
+                found.contains("are rows that the model that it began with was trained on"),
+                "{line}: {told}"
+            );
+        }
+    }
+    // Other rows have another mean and deviation; those of before are known all the same.
+    let told = on("b.csv --initial-weights a --hidden 4 --out other");
+    assert!(!told.contains("memory"), "{told}");
+    assert_eq!(
+        (evaluated("other", "a.csv"), evaluated("other", "b.csv")),
+        (160, 80)
+    );
+    on("new.csv --continue other --out third");
+    for (file, rows) in [("a.csv", 160), ("b.csv", 80), ("new.csv", 160)] {
+        assert_eq!(evaluated("third", file), rows, "{file}");
+    }
+}
+
+#[test]
 fn test_rows_unlike_validation_rows_are_told() {
     let place = Workplace::new();
     let line = |i: usize| {

@@ -22,7 +22,8 @@ use crate::loaded::Loaded;
 use crate::part::Part;
 use crate::preprocess::{Dtype, Extend, FitOptions, Preprocessing};
 use crate::split::{
-    Split, SplitBy, SplitOptions, folds_of, notes_on_groups, notes_on_split, split_rows,
+    Split, SplitBy, SplitOptions, folds_of, group_numbers, newest_first, notes_on_groups,
+    notes_on_order, notes_on_split, split_rows,
 };
 use crate::table::Table;
 use crate::target::{Target, TargetOptions, Task, labelled, target_names};
@@ -61,6 +62,8 @@ pub struct Prepared {
     /// The fold of each training row, from 0, where folds validate in turn: then validation rows are the
     /// same as those.
     pub folds: Option<Vec<usize>>,
+    /// The group of each validation row, counted from 0, where rows have groups.
+    pub validation_groups: Option<Vec<usize>>,
     /// Which row of the table each of those without weight 0 is; absent where there are no others.
     pub kept: Option<Vec<usize>>,
     /// What the user should know.
@@ -136,7 +139,17 @@ fn divide(
     if validation.is_some() || options.validation_folds.is_some() {
         options.validation_fraction = 0.0;
     }
+    let is_ordered = options.by == SplitBy::Ordered;
+    let note;
+    (options.newest_first, note) = match is_ordered {
+        true => newest_first(table, target, &options),
+        false => (false, None),
+    };
     let (mut split, mut notes) = split_rows(table, target, targets, &options)?;
+    notes.extend(note);
+    if is_ordered {
+        notes.extend(notes_on_order(table, target, &split, &options));
+    }
     if is_new && options.by == SplitBy::Random && options.group.is_none() {
         notes.extend(notes_on_split(table, target, targets, &split));
     }
@@ -270,6 +283,10 @@ fn prepare_by(
             None => bound.dataset(Part::of(name, rows, &targets), dtype)?,
         }))
     };
+    let validation_groups = match validation {
+        Some(own) => group_numbers(own, &own.all_rows(), &options.split),
+        None => group_numbers(table, &split.validation, &options.split),
+    };
     let validation = part(validation, &split.validation, "validation rows")?;
     let test = part(test, &split.test, "test rows")?;
     let mut seen = HashSet::new();
@@ -281,6 +298,7 @@ fn prepare_by(
         test,
         split,
         folds,
+        validation_groups,
         kept,
         notes,
     })

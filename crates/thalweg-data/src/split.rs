@@ -5,8 +5,8 @@ mod look;
 mod table;
 
 pub use folds::{folds_of, split_rows};
-pub use look::notes_on_split;
-pub use table::{notes_on_groups, split_table};
+pub use look::{newest_first, notes_on_order, notes_on_split, times};
+pub use table::{group_numbers, notes_on_groups, split_table};
 
 use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Targets;
@@ -46,6 +46,9 @@ pub struct SplitOptions {
     /// which takes no memory for each of them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub in_order: bool,
+    /// Whether rows in order begin with the latest, so that the first ones test.
+    #[serde(skip)]
+    pub newest_first: bool,
     /// So many folds into which all rows that do not test are dealt: they train and validate in turn.
     #[serde(skip)]
     pub validation_folds: Option<usize>,
@@ -82,7 +85,7 @@ pub enum SplitBy {
     /// The seed.
     #[default]
     Random,
-    /// The order of the rows: later ones validate, the last ones test.
+    /// The order of the rows: later ones validate, the last ones test; where dates fall, the first ones do.
     Ordered,
     /// A column that names the part of each row; it is no feature.
     Column(String),
@@ -143,6 +146,7 @@ impl Default for SplitOptions {
             fold: None,
             share: None,
             in_order: false,
+            newest_first: false,
             validation_folds: None,
         }
     }
@@ -181,7 +185,10 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
     let mut order: Vec<usize> = (0..rows).collect();
     let strata = match options.by {
         SplitBy::Ordered => {
-            order.reverse();
+            // The latest first.
+            if !options.newest_first {
+                order.reverse();
+            }
             vec![order]
         }
         _ => {

@@ -15,12 +15,12 @@ use thalweg_core::observe::Memory;
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Checkpoint, EpochSums, Position};
-use thalweg_data::{Preprocessing, Task};
+use thalweg_data::{Note, Preprocessing, Task};
 
 use crate::checkpoint::Stored;
 use crate::config::{Config, DataConfig};
 use crate::error::Result;
-use crate::model::{Description, Model};
+use crate::model::{Description, Model, Outcome};
 use crate::numbers;
 use crate::run_folder::RunFolder;
 use crate::smearing;
@@ -245,6 +245,31 @@ impl Continuation {
         Ok(())
     }
 
+    /// A note where a run that began after the epoch `origin` leaves the model as it was; then the best
+    /// epoch is that of the model.
+    pub(crate) fn not_better(&self, outcome: &mut Outcome, origin: usize) -> Option<Note> {
+        if outcome.rows.validation == 0 || outcome.best_epoch != origin || origin == 0 {
+            return None;
+        }
+        outcome.best_epoch = self.description().outcome.best_epoch;
+        (outcome.epochs > origin).then(|| {
+            Note::info(format!(
+                "no epoch after {origin} is better on the validation rows than {}: the weights are those of its \
+                 epoch {}",
+                self.path.display(),
+                outcome.best_epoch
+            ))
+        })
+    }
+
+    /// The model's weights as they were trained, for a network of these tensors.
+    pub fn weights(&self, parameters: &[ParameterInfo]) -> Result<Vec<f64>> {
+        let mut values = self.model.parameters(parameters)?;
+        let network = &self.description().network;
+        self.take_back_shift(&mut values, parameters, network, 0)?;
+        Ok(values)
+    }
+
     /// Where training goes on, for a network of these tensors, and a line about it.
     pub fn checkpoint(
         &self,
@@ -262,10 +287,7 @@ impl Continuation {
             let line = format!("continues {name} after epoch {}, {how}", checkpoint.epoch);
             return Ok((checkpoint, line));
         }
-        let mut values = self.model.parameters(parameters)?;
-        let network = &self.description().network;
-        self.take_back_shift(&mut values, parameters, network, 0)?;
-        let checkpoint = self.beginning_at(values);
+        let checkpoint = self.beginning_at(self.weights(parameters)?);
         let line = format!("continues {name} from its weights, with a fresh optimizer");
         Ok((checkpoint, line))
     }

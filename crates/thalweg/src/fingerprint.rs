@@ -3,18 +3,29 @@
 //!
 //! With n rows in m = 16·n bits of which each sets k = 8, a row that was not trained on is taken for
 //! one that was with probability (1 − e^(−k·n/m))^k = 0.06 %. There are at most 2^19 bits (64 KiB):
-//! of more than 32,768 rows, those with the smallest hashes are kept. Whoever has a row can ask for
-//! it; no row can be read back, since a bit stands for as many rows as there are hashes that set it.
+//! of more than 32,768 rows, those are kept whose hash is in the lower half, quarter, … of all. Whoever
+//! has a row can ask for it; no row can be read back, since a bit stands for as many rows as there are
+//! hashes that set it.
+//!
+//! A run that goes on from a model carries its filters on beside its own, at most 2^20 bits and 32
+//! filters in all; their false alarms add up. A filter has segments by the leading bits of hashes, so
+//! that the filters of before are thinned to make room by leaving segments out.
+
+use std::iter::once;
 
 use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_data::Note;
 
-use crate::rows::RunRows;
 use crate::text::{count, figure};
 
 const BITS_PER_ROW: u64 = 16;
+/// Bits of the filter of a run, and of all filters.
 const MOST_BITS: u64 = 1 << 19;
+const MOST_BITS_OF_ALL: u64 = 1 << 20;
+const MOST_FILTERS: usize = 32;
+/// Rows of a segment, at least.
+const SEGMENT: u64 = 64;
 const HASHES: u64 = 8;
 /// Rows of each part that the salt is made of.
 const SALTING: usize = 1024;
@@ -26,10 +37,25 @@ pub struct Fingerprint {
     salt: u64,
     /// Rows whose hash is at most this are kept.
     kept: u64,
-    /// The bits, in hexadecimal digits.
-    bits: String,
+    /// The rows of the run.
+    #[serde(flatten)]
+    own: Filter,
     /// Validation and test rows, and how many of them are equal to a training row.
     others: [usize; 2],
+    /// The rows of the runs before, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before: Vec<Filter>,
+}
+
+/// The bits of some rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Filter {
+    /// Parts of equal size, by the leading bits of the hashes that are kept; a power of 2.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    segments: usize,
+    /// In hexadecimal digits in a file.
+    #[serde(with = "hexadecimal")]
+    bits: Vec<u8>,
 }
 
 /// Rows that are among the training rows, as far as the filter tells.
@@ -42,61 +68,82 @@ struct Found {
 }
 
 impl Fingerprint {
-    /// Of the rows that the model of a run was trained on: all of them after a refit.
-    pub(crate) fn of(rows: &RunRows, has_refit: bool) -> Self {
-        let [trained, others] = rows.trained_and_others(has_refit);
-        Self::new(&trained, &others)
-    }
-
-    /// Of some rows, and of others that may be equal to some by chance.
-    pub(crate) fn new(trained: &[DatasetRef], others: &[DatasetRef]) -> Self {
-        let salt = (trained.iter())
-            .flat_map(|part| {
-                let rows = part.features.rows();
-                let some = rows.div_ceil(SALTING).max(1);
-                (0..rows).step_by(some).map(|row| hash(*part, row, 0))
-            })
-            .fold(0, u64::wrapping_add);
-        let all: Vec<u64> = trained
-            .iter()
+    /// Of some rows, and of others that may be equal to some by chance; what was `before` is carried on.
+    pub(crate) fn new(
+        trained: &[DatasetRef],
+        others: &[DatasetRef],
+        before: Option<&Self>,
+    ) -> Self {
+        let salt = before.map_or_else(|| salt(trained), |before| before.salt);
+        let all: Vec<u64> = (trained.iter())
             .flat_map(|part| hashes(*part, salt))
             .collect();
-        let count = all.len() as u64;
-        let bits = (BITS_PER_ROW * count).clamp(64, MOST_BITS);
-        let kept = match BITS_PER_ROW * count <= MOST_BITS {
-            true => u64::MAX,
-            false => u64::MAX / (BITS_PER_ROW * count) * MOST_BITS,
-        };
-        let mut filter = vec![0u8; bits.div_ceil(8) as usize];
-        for hash in all.into_iter().filter(|hash| *hash <= kept) {
-            for bit in places(hash, 8 * filter.len() as u64) {
-                filter[(bit / 8) as usize] |= 1 << (bit % 8);
+        let mut filters: Vec<Filter> = (before.into_iter())
+            .flat_map(|before| once(&before.own).chain(&before.before).cloned())
+            .take(MOST_FILTERS - 1)
+            .collect();
+        let mut level = before.map_or(0, Self::level);
+        let own = |level: u32| BITS_PER_ROW * (all.len() as u64 >> level);
+        while own(level) > MOST_BITS {
+            level += 1;
+            filters.iter_mut().for_each(Filter::halve);
+        }
+        let bits = |filters: &[Filter]| filters.iter().map(Filter::size).sum::<u64>();
+        while own(level) + bits(&filters) > MOST_BITS_OF_ALL {
+            match filters.iter().any(|filter| filter.segments > 1) {
+                true => {
+                    level += 1;
+                    filters.iter_mut().for_each(Filter::halve);
+                }
+                false => drop(filters.pop()),
             }
         }
+        let kept = u64::MAX >> level;
         let mut fingerprint = Self {
             salt,
             kept,
-            bits: filter.iter().map(|byte| format!("{byte:02x}")).collect(),
+            own: Filter::new(
+                all.into_iter().filter(|hash| *hash <= kept).collect(),
+                level,
+            ),
             others: [0, 0],
+            before: filters,
         };
-        for part in others {
-            let Found { asked, found } = fingerprint.find(*part);
-            fingerprint.others = [fingerprint.others[0] + asked, fingerprint.others[1] + found];
-        }
+        let own = [&fingerprint.own];
+        let found = others.iter().map(|part| fingerprint.find(*part, &own));
+        let [asked, found] = found.fold([0, 0], |[asked, found], part| {
+            [asked + part.asked, found + part.found]
+        });
+        fingerprint.others = [asked, found];
         fingerprint
+    }
+
+    /// How often the range of the hashes was halved.
+    fn level(&self) -> u32 {
+        // Files of earlier versions have numbers that no halving gives.
+        let is_between = self.kept & self.kept.wrapping_add(1) != 0;
+        self.kept.leading_zeros() + u32::from(is_between)
+    }
+
+    fn filters(&self) -> Vec<&Filter> {
+        once(&self.own).chain(&self.before).collect()
     }
 
     /// The probability that a row that was not trained on is taken for one that was.
     pub fn false_alarm_rate(&self) -> f64 {
-        let filter = self.filter();
-        let ones: u32 = filter.iter().map(|byte| byte.count_ones()).sum();
-        (f64::from(ones) / (8 * filter.len()).max(1) as f64).powi(HASHES as i32)
+        let passes = (self.filters().into_iter()).map(|filter| 1.0 - filter.false_alarm_rate());
+        1.0 - passes.product::<f64>()
     }
 
     /// A warning if more of these rows are training rows than rows that are equal by chance, as
     /// validation and test rows were, and false alarms explain.
     pub fn warning(&self, rows: DatasetRef) -> Option<Note> {
-        let Found { asked, found } = self.find(rows);
+        self.warning_of(rows, "the model")
+    }
+
+    /// The same of a model that is called so.
+    pub(crate) fn warning_of(&self, rows: DatasetRef, model: &str) -> Option<Note> {
+        let Found { asked, found } = self.find(rows, &self.filters());
         let rate = self.false_alarm_rate();
         let [others, equal] = self.others.map(|count| count as f64);
         let by_chance = match others {
@@ -117,35 +164,121 @@ impl Fingerprint {
             about => format!(", where chance explains {about:.0}"),
         };
         Some(Note::warning(format!(
-            "{found} of {of}{all} are rows that the model was trained on{chance}, so these scores show memory too (a \
+            "{found} of {of}{all} are rows that {model} was trained on{chance}, so these scores show memory too (a \
              new row is taken for one of them with probability {})",
             figure(rate)
         )))
     }
 
-    fn find(&self, rows: DatasetRef) -> Found {
-        let filter = self.filter();
-        let size = 8 * filter.len() as u64;
-        let is_set = |bit: u64| filter[(bit / 8) as usize] & 1 << (bit % 8) != 0;
-        let (mut asked, mut found) = (0, 0);
-        for hash in hashes(rows, self.salt).filter(|hash| *hash <= self.kept && size > 0) {
+    fn find(&self, rows: DatasetRef, filters: &[&Filter]) -> Found {
+        let (mut asked, mut found, level) = (0, 0, self.level());
+        for hash in hashes(rows, self.salt).filter(|hash| *hash <= self.kept) {
             asked += 1;
-            found += usize::from(places(hash, size).all(is_set));
+            found += usize::from(filters.iter().any(|filter| filter.has(hash, level)));
         }
         Found { asked, found }
     }
+}
 
-    fn filter(&self) -> Vec<u8> {
-        let digits = self.bits.as_bytes().chunks_exact(2);
-        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        digits.map(|pair| byte(pair).unwrap_or(0)).collect()
+impl Filter {
+    /// Of hashes whose first `level` bits are 0.
+    fn new(hashes: Vec<u64>, level: u32) -> Self {
+        let rows = hashes.len() as u64;
+        let segments = 1 << (rows / SEGMENT).max(1).ilog2();
+        let bytes = (BITS_PER_ROW * rows).div_ceil(8 * segments).max(8);
+        let mut filter = Self {
+            segments: segments as usize,
+            bits: vec![0; (segments * bytes) as usize],
+        };
+        for hash in hashes {
+            for bit in filter.places(hash, level) {
+                filter.bits[(bit / 8) as usize] |= 1 << (bit % 8);
+            }
+        }
+        filter
+    }
+
+    /// Its bits.
+    fn size(&self) -> u64 {
+        8 * self.bits.len() as u64
+    }
+
+    /// Leaves out the upper half of the range of hashes; what has one segment stays as it is.
+    fn halve(&mut self) {
+        if self.segments > 1 {
+            self.segments /= 2;
+            self.bits.truncate(self.bits.len() / 2);
+        }
+    }
+
+    fn has(&self, hash: u64, level: u32) -> bool {
+        let byte = |bit: u64| self.bits.get((bit / 8) as usize);
+        let is_set = |bit: u64| byte(bit).is_some_and(|byte| byte & 1 << (bit % 8) != 0);
+        self.places(hash, level).all(is_set)
+    }
+
+    fn false_alarm_rate(&self) -> f64 {
+        let segments = self.segments.max(1);
+        let segment = (self.bits.len() / segments).max(1);
+        let of_segment = |bits: &[u8]| {
+            let ones: u32 = bits.iter().map(|byte| byte.count_ones()).sum();
+            (f64::from(ones) / (8 * segment) as f64).powi(HASHES as i32)
+        };
+        let rates = self.bits.chunks(segment).map(of_segment);
+        rates.sum::<f64>() / segments as f64
+    }
+
+    /// The bits of a hash, within its segment: double hashing (Kirsch, Mitzenmacher 2008).
+    fn places(&self, hash: u64, level: u32) -> impl Iterator<Item = u64> + use<> {
+        let segments = (self.segments as u64).max(1);
+        // The leading bits after those that are 0: of one segment there are none.
+        let segment = ((hash << level) >> 1) >> (63 - segments.ilog2());
+        let size = (self.size() / segments).max(1);
+        let (first, step) = (mix(hash ^ 0x5bf0_3635), mix(hash ^ 0x9c30_d539) | 1);
+        let place = move |i: u64| first.wrapping_add(i.wrapping_mul(step)) % size;
+        (0..HASHES).map(move |i| segment * size + place(i))
     }
 }
 
-/// The bits of a hash: double hashing (Kirsch, Mitzenmacher 2008).
-fn places(hash: u64, size: u64) -> impl Iterator<Item = u64> {
-    let (first, step) = (mix(hash ^ 0x5bf0_3635), mix(hash ^ 0x9c30_d539) | 1);
-    (0..HASHES).map(move |i| first.wrapping_add(i.wrapping_mul(step)) % size)
+fn one() -> usize {
+    1
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_one(segments: &usize) -> bool {
+    *segments == 1
+}
+
+/// Bytes as text.
+mod hexadecimal {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        serializer.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes = text.as_bytes().chunks(2).map(byte).collect::<Option<_>>();
+        bytes.ok_or_else(|| Error::custom("bits that are no hexadecimal digits"))
+    }
+}
+
+/// A hash of some training rows.
+fn salt(trained: &[DatasetRef]) -> u64 {
+    let of_part = |part: &DatasetRef| {
+        let (part, rows) = (*part, part.features.rows());
+        let some = rows.div_ceil(SALTING).max(1);
+        let hashes = (0..rows).step_by(some).map(|row| hash(part, row, 0));
+        hashes.fold(0, u64::wrapping_add)
+    };
+    trained.iter().map(of_part).fold(0, u64::wrapping_add)
 }
 
 /// A hash of each row.
@@ -188,7 +321,7 @@ mod tests {
     }
 
     fn fingerprint(x: &[f32], y: &[f64]) -> Fingerprint {
-        Fingerprint::new(&[view(x, y)], &[])
+        Fingerprint::new(&[view(x, y)], &[], None)
     }
 
     fn view<'a>(x: &'a [f32], y: &'a [f64]) -> DatasetRef<'a> {
@@ -204,14 +337,18 @@ mod tests {
         for rows in [100, 20_000, 100_000] {
             let (x, y) = numbers(0, rows);
             let own = fingerprint(&x, &y);
-            let Found { asked, found } = own.find(view(&x, &y));
+            let Found { asked, found } = own.find(view(&x, &y), &own.filters());
             assert_eq!(asked, found);
-            let least = (rows as usize).min(30_000);
+            let least = (rows as usize).min(16_000);
             assert!((least..=rows as usize).contains(&asked), "{asked}");
-            assert!(own.bits.len() <= 2 * 65_536);
+            assert!(
+                own.own.size() <= MOST_BITS + MOST_BITS / 64,
+                "{}",
+                own.own.size()
+            );
 
             let (x, y) = numbers(1_000_000, 200_000);
-            let Found { asked, found } = own.find(view(&x, &y));
+            let Found { asked, found } = own.find(view(&x, &y), &own.filters());
             let rate = own.false_alarm_rate();
             assert!(rate < 1e-3, "{rate}");
             let expected = rate * asked as f64;
@@ -234,5 +371,77 @@ mod tests {
         // The same inputs with another target are another row.
         let changed: Vec<f64> = y.iter().map(|y| y + 1.0).collect();
         assert_eq!(own.warning(view(&x, &changed)), None);
+    }
+
+    /// Every run has rows of its own; the fingerprint of the last one.
+    fn chain(runs: &[u32]) -> Fingerprint {
+        let mut last = None;
+        for (run, rows) in runs.iter().enumerate() {
+            let (x, y) = numbers(1_000_000 * run as u32, *rows);
+            last = Some(Fingerprint::new(&[view(&x, &y)], &[], last.as_ref()));
+        }
+        last.unwrap()
+    }
+
+    #[test]
+    fn the_rows_of_all_runs_are_recognized_in_bounded_room_with_the_rate_that_is_stated() {
+        for runs in [
+            &[200, 50][..],
+            &[100_000, 30_000, 500],
+            &[40, 150_000],
+            &[20_000; 12],
+        ] {
+            let last = chain(runs);
+            let size: u64 = last.filters().iter().map(|filter| filter.size()).sum();
+            assert!(
+                size <= MOST_BITS_OF_ALL + MOST_BITS_OF_ALL / 32,
+                "{runs:?}: {size}"
+            );
+            for (run, rows) in runs.iter().enumerate() {
+                let (x, y) = numbers(1_000_000 * run as u32, *rows);
+                let Found { asked, found } = last.find(view(&x, &y), &last.filters());
+                assert_eq!(asked, found, "{runs:?}: run {run}");
+                let share = asked as f64 / f64::from(*rows);
+                let kept = 0.5f64.powi(last.level() as i32);
+                let error = 4.0 * (kept * (1.0 - kept) / f64::from(*rows)).sqrt();
+                assert!(
+                    (share - kept).abs() <= error,
+                    "{runs:?}: run {run}: {share}"
+                );
+            }
+            let (x, y) = numbers(900_000_000, 200_000);
+            let Found { asked, found } = last.find(view(&x, &y), &last.filters());
+            let rate = last.false_alarm_rate();
+            assert!(rate < 1e-3 * runs.len() as f64, "{rate}");
+            let expected = rate * asked as f64;
+            let far = (found as f64 - expected).abs();
+            assert!(
+                far < 4.0 * expected.sqrt() + 1.0,
+                "{runs:?}: {found} for {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_of_before_segments_is_read_and_carried_on() {
+        let (x, y) = numbers(0, 50);
+        let own = fingerprint(&x, &y);
+        assert_eq!(own.own.segments, 1);
+        let text = serde_json::to_value(&own).unwrap();
+        let mut names: Vec<&String> = text.as_object().unwrap().keys().collect();
+        names.sort();
+        assert_eq!(names, ["bits", "kept", "others", "salt"]);
+        let read: Fingerprint = serde_json::from_value(text).unwrap();
+        assert_eq!(read, own);
+        let (more, z) = numbers(1_000_000, 100_000);
+        let next = Fingerprint::new(&[view(&more, &z)], &[], Some(&read));
+        let Found { asked, found } = next.find(view(&x, &y), &next.filters());
+        assert_eq!(asked, found);
+        assert!(asked > 0);
+        let again: Fingerprint =
+            serde_json::from_value(serde_json::to_value(&next).unwrap()).unwrap();
+        assert_eq!(again, next);
+        let odd = r#"{"salt": 1, "kept": 2, "bits": "0g", "others": [0, 0]}"#;
+        assert!(serde_json::from_str::<Fingerprint>(odd).is_err());
     }
 }

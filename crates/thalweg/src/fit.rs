@@ -18,6 +18,7 @@ use crate::by_data;
 use crate::checkpoint::Owner;
 use crate::classes::{self, Weighting};
 use crate::config::{Config, OutputBias};
+use crate::continuation::Continuation;
 pub use crate::ended::Ended;
 use crate::ended::{other_instructions, outcome};
 use crate::error::Result;
@@ -216,7 +217,13 @@ impl Training<'_> {
         let room = (own.folder.map(|folder| Room::reserve(folder, &owner))).transpose()?;
         let result = train(&mut run, &mut recorder);
         drop(room);
-        let mut ended = own.finish(run, result, recorder, start.rows, refit)?;
+        let mut ended = own.finish(
+            run,
+            result,
+            recorder,
+            refit,
+            (job.model.as_ref(), start.rows),
+        )?;
         ended.folder = folder.clone();
         Ok(ended)
     }
@@ -235,7 +242,17 @@ impl Training<'_> {
             true => model.checkpoint(&self.config.training, parameters)?,
             false => model.grown(self.config, parameters, run.engine().save_parameters()?)?,
         };
-        run.continue_from(&checkpoint)?;
+        let weights = match (
+            self.rows.before.has_validation,
+            self.config.extend.is_nothing(),
+        ) {
+            // What was trained on validation rows is no measure on them.
+            (true, _) => None,
+            (false, true) => Some(model.weights(parameters)?),
+            (false, false) => Some(checkpoint.state.parameters.clone()),
+        };
+        let selection = judging::selection(self.config, self.rows, self.weighting)?;
+        judging::go_on(run, &checkpoint, weights, selection)?;
         Ok(Some(line))
     }
 
@@ -274,12 +291,13 @@ impl Training<'_> {
         mut run: Run,
         result: thalweg_core::Result<thalweg_core::train::Summary>,
         recorder: Recorder,
-        rows: Rows,
         refit: Option<Refit>,
+        (model, rows): (Option<&Continuation>, Rows),
     ) -> Result<Ended> {
-        let (outcome, mut failure) = outcome(result, &mut run, rows)?;
+        let (mut outcome, mut failure) = outcome(result, &mut run, rows)?;
         let has_model = failure.is_none() || outcome.best_epoch > 0;
-        let (before, steps_per_epoch) = (run.origin().step, run.steps_per_epoch());
+        let (origin, steps_per_epoch) = (run.origin(), run.steps_per_epoch());
+        let note = model.and_then(|model| model.not_better(&mut outcome, origin.epoch));
         let mut engine = run.into_engine();
         let is_through = failure.is_none() && outcome.stopped_by != INTERRUPTED;
         let race = match is_through {
@@ -300,6 +318,7 @@ impl Training<'_> {
             None => self.judge(&mut *engine, outcome, recorder.seconds, has_model)?,
         };
         ended.end.raced = race.raced;
+        ended.notes.extend(note);
         ended.gradient_norm = recorder.gradient_norm;
         ended.checkpoint = recorder.checkpoint;
         if let (true, Some(model)) = (self.options.importance, &ended.model) {
@@ -338,7 +357,7 @@ impl Training<'_> {
         }
         let has_model = ended.model.is_some();
         let diverged =
-            |error| advice::diverged(&error, self.config, before, has_model, self.folder);
+            |error| advice::diverged(&error, self.config, origin.step, has_model, self.folder);
         ended.failure = failure.map(diverged).or(unwritten);
         if ended.failure.is_none() && !ended.is_interrupted() {
             let training = for_rows(&self.config.training, self.rows.train.rows());
@@ -478,6 +497,8 @@ impl Training<'_> {
         ended
             .notes
             .extend(settled.notes.iter().cloned().chain(notes));
+        let [trained, others] = rows.trained_and_others(false);
+        let before = rows.before.fingerprint.as_ref();
         let description = Description {
             kind: "model".to_owned(),
             network: self.config.network.clone(),
@@ -494,7 +515,8 @@ impl Training<'_> {
                 best_constant: &end.best_constant,
                 linear_model: &end.linear_model,
             })?,
-            fingerprint: Some(Fingerprint::of(self.rows, false)),
+            fingerprint: Some(Fingerprint::new(&trained, &others, before)),
+            origins: rows.before.origins.clone(),
             ranges: Ranges::of(&self.rows.preprocessing, self.rows.train.view().features),
             prior_shift: settled.prior_shift.clone(),
             temperature: settled.temperature,

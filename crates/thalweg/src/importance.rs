@@ -7,12 +7,16 @@ use std::ops::Range;
 use serde::Serialize;
 use thalweg_core::dataset::{DatasetRef, FeaturesRef, ValuesRef};
 use thalweg_core::engine::{Batch, Engine, new_generation};
+use thalweg_core::losses::Link;
 use thalweg_core::metrics::is_better;
 use thalweg_core::random::{Purpose, Stream};
+use thalweg_data::error::quote;
+use thalweg_data::preprocess::Curve;
+use thalweg_data::table::number_text;
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::{Result, input};
-use crate::places::{Place, PlaceKind, places};
+use crate::places::{Place, PlaceKind, Scale, places};
 use crate::scores::{Judge, Scores};
 
 /// How often each column is permuted.
@@ -34,6 +38,12 @@ pub struct Importance {
     /// Of a linear model, what a unit of each column adds to the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coefficients: Option<Vec<Coefficient>>,
+    /// What each value of a coefficient is of: the target, or the class whose log-odds it changes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
+    /// Why a linear model has no coefficients in the units of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_coefficients: Option<String>,
 }
 
 /// How much a column matters.
@@ -134,6 +144,8 @@ pub fn importance(
         score,
         columns,
         coefficients: None,
+        outputs: Vec::new(),
+        no_coefficients: None,
     })
 }
 
@@ -173,15 +185,18 @@ impl Permuted {
 }
 
 /// The coefficients of a linear layer, `weights` by outputs and inputs, in the units of the file.
-/// None where inputs or targets are no linear function of what the file has.
+///
+/// # Errors
+/// Says what is no linear function of what the file has, if an input or a target is none.
 pub fn coefficients(
     preprocessing: &Preprocessing,
     weights: &[f64],
     biases: &[f64],
-) -> Option<Vec<Coefficient>> {
+) -> std::result::Result<Vec<Coefficient>, String> {
     let (outputs, inputs) = (preprocessing.output_width(), preprocessing.input_width());
-    if weights.len() != outputs * inputs || !is_affine(preprocessing) {
-        return None;
+    check_affine(preprocessing)?;
+    if weights.len() != outputs * inputs {
+        return Err("the layer does not read every column".to_owned());
     }
     let unit = |output| match preprocessing.task() {
         Task::Regression => {
@@ -204,11 +219,8 @@ pub fn coefficients(
         for (index, input) in place.inputs.enumerate() {
             // The first input of a number is scaled, the others are 0 or 1.
             let (center, scale) = match place.kind {
-                PlaceKind::Number(scale) if index == 0 => {
-                    (scale.center, Some(scale.scale).filter(|_| !scale.bends)?)
-                }
-                PlaceKind::Number(_) | PlaceKind::Categories => (0.0, 1.0),
-                PlaceKind::Codes => return None,
+                PlaceKind::Number(scale) if index == 0 => (scale.center, scale.scale),
+                _ => (0.0, 1.0),
             };
             let values: Vec<f64> = (0..outputs)
                 .map(|output| weights[output * inputs + input] * scale * unit(output))
@@ -227,14 +239,58 @@ pub fn coefficients(
         input: "intercept".to_owned(),
         values: constants,
     });
-    Some(all)
+    Ok(all)
 }
 
-/// Whether targets of a regression are a linear function of what the network puts out.
-fn is_affine(preprocessing: &Preprocessing) -> bool {
-    let is_straight = |output| {
-        let [low, middle, high] = [-1.0, 0.0, 1.0].map(|z| preprocessing.in_user_units(output, z));
-        (low + high - 2.0 * middle).abs() <= 1e-9 * (high - low).abs()
-    };
-    preprocessing.task() != Task::Regression || (0..preprocessing.output_width()).all(is_straight)
+/// What the values of a coefficient are of, for outputs of this link.
+pub(crate) fn outputs(preprocessing: &Preprocessing, link: &Link) -> Vec<String> {
+    let target = &preprocessing.target;
+    match (
+        preprocessing.task(),
+        &target.classes[..],
+        &target.quantiles[..],
+    ) {
+        (Task::Binary, [_, class], _) => vec![class.clone()],
+        (_, [], quantiles @ [_, _, ..]) => {
+            let one = |name: &String, quantile: &f64| format!("{name}_q{}", number_text(*quantile));
+            let each = |name| quantiles.iter().map(move |quantile| one(name, quantile));
+            target.columns.iter().flat_map(each).collect()
+        }
+        (_, [], _) => match link {
+            Link::Exponential => target
+                .columns
+                .iter()
+                .map(|name| format!("ln {name}"))
+                .collect(),
+            _ => target.columns.clone(),
+        },
+        (_, classes, _) => classes.to_vec(),
+    }
+}
+
+/// Says what is no linear function of what the file has.
+fn check_affine(preprocessing: &Preprocessing) -> std::result::Result<(), String> {
+    let names = &preprocessing.target.columns;
+    let scalings = preprocessing.target_scaling.iter().zip(names);
+    for (scaling, name) in scalings.filter(|(scaling, _)| scaling.curve != Curve::Identity) {
+        return Err(format!(
+            "target {} is learned by {}, and no linear function of the columns",
+            quote(name),
+            match scaling.curve {
+                Curve::Log { .. } => "its logarithm",
+                Curve::Quantile { .. } => "its quantiles",
+                Curve::Bent { .. } | Curve::Identity => "a curve that bends outliers",
+            }
+        ));
+    }
+    for place in places(preprocessing) {
+        let why = match place.kind {
+            PlaceKind::Number(Scale { bends: true, .. }) => "bends at outliers",
+            PlaceKind::Number(_) if place.curve.is_some() => "is scaled by its quantiles",
+            PlaceKind::Codes => "is read as codes",
+            PlaceKind::Number(_) | PlaceKind::Categories => continue,
+        };
+        return Err(format!("column {} {why}", quote(&place.name)));
+    }
+    Ok(())
 }

@@ -6,13 +6,16 @@
 //! [l − m, h + m]. Where a single number is predicted it is both l and h (split conformal). It holds
 //! the share p of new targets, on average over draws of the rows, whatever the model, as long as these
 //! rows had no part in it: half of the validation rows calibrate, and the other half choose the epoch.
+//! No group is in both halves; of rows in order the later half calibrates, which new rows are most like.
+
+use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::error::Error;
 use thalweg_core::random::{Purpose, Stream};
 use thalweg_core::registry::{Choice, Setting};
-use thalweg_data::{Note, Preprocessing};
+use thalweg_data::{Note, Preprocessing, SplitBy, SplitOptions};
 
 use crate::error::Result;
 use crate::rows::{Calibration, Part, RunRows, selected};
@@ -48,9 +51,10 @@ pub(crate) fn fewest_rows(coverage: f64) -> usize {
     (coverage / (1.0 - coverage) - 1e-9).ceil().max(1.0) as usize
 }
 
-/// Sets half of the validation rows apart, drawn by the seed, to calibrate an interval: a model fits
-/// rows that choose its epoch a little better than new ones. Of few rows all do both.
-pub(crate) fn set_apart(rows: &mut RunRows, coverage: Option<f64>, seed: u64) {
+/// Sets half of the validation rows apart to calibrate an interval: a model fits rows that choose its
+/// epoch a little better than new ones. They are drawn by the seed, by whole groups where rows have
+/// groups; of rows in order they are the later ones. Of few rows all do both.
+pub(crate) fn set_apart(rows: &mut RunRows, coverage: Option<f64>, split: &SplitOptions) {
     let (Some(coverage), Some(part)) = (coverage, &rows.validation) else {
         return;
     };
@@ -59,19 +63,26 @@ pub(crate) fn set_apart(rows: &mut RunRows, coverage: Option<f64>, seed: u64) {
         rows.calibration = Calibration::Validation;
         return;
     }
-    let mut order: Vec<usize> = (0..part.rows()).collect();
-    Stream::new(seed, Purpose::Split, DRAWN)
-        .sequence()
-        .shuffle(&mut order);
-    let (calibrating, choosing) = order.split_at_mut(part.rows() / 2);
-    calibrating.sort_unstable();
-    choosing.sort_unstable();
-    let own = Part::Held(selected(part.view(), calibrating));
-    if known_rows(&own) < fewest_own_rows(coverage) {
+    let groups = rows.validation_groups.as_deref();
+    let order = match &rows.split {
+        held_out if split.by == SplitBy::Ordered && !rows.has_own_validation => {
+            let is_first = match (held_out.test.first(), held_out.validation.first()) {
+                (Some(tested), Some(validated)) => tested < validated,
+                // The first row of all is held out only if it is the latest.
+                (None, first) => first == Some(&0),
+                (Some(_), None) => false,
+            };
+            Order::Latest { is_first }
+        }
+        _ => Order::Drawn(split.seed),
+    };
+    let [calibrating, choosing] = halves(part.rows(), groups, order);
+    let own = Part::Held(selected(part.view(), &calibrating));
+    if choosing.is_empty() || known_rows(&own) < fewest_own_rows(coverage) {
         rows.calibration = Calibration::Validation;
         return;
     }
-    let choosing_rows = selected(part.view(), choosing);
+    let choosing_rows = selected(part.view(), &choosing);
     if !rows.split.validation.is_empty() {
         rows.split.validation = choosing
             .iter()
@@ -82,18 +93,65 @@ pub(crate) fn set_apart(rows: &mut RunRows, coverage: Option<f64>, seed: u64) {
     rows.calibration = Calibration::Own(own);
 }
 
+/// Which rows come first where rows are set apart.
+#[derive(Clone, Copy)]
+enum Order {
+    /// Drawn by this seed.
+    Drawn(u64),
+    /// The latest ones.
+    Latest {
+        /// Whether these are the first ones.
+        is_first: bool,
+    },
+}
+
+/// The first half of so many rows in an order, and the others; of `groups` whole ones, as near to the
+/// half as they come.
+fn halves(rows: usize, groups: Option<&[usize]>, order: Order) -> [Vec<usize>; 2] {
+    let group = |row: usize| groups.map_or(row, |groups| groups[row]);
+    let mut members = vec![Vec::new(); (0..rows).map(group).max().map_or(0, |most| most + 1)];
+    (0..rows).for_each(|row| members[group(row)].push(row));
+    match order {
+        Order::Drawn(seed) => {
+            let mut sequence = Stream::new(seed, Purpose::Split, DRAWN).sequence();
+            sequence.shuffle(&mut members);
+        }
+        Order::Latest { is_first: true } => {
+            members.sort_by_key(|rows| rows.first().copied());
+        }
+        Order::Latest { is_first: false } => {
+            members.sort_by_key(|rows| Reverse(rows.last().copied()));
+        }
+    }
+    let mut halves: [Vec<usize>; 2] = Default::default();
+    for members in members {
+        let left = (rows / 2).saturating_sub(halves[0].len());
+        // Nearer to the half with the group than without it.
+        let may_skip = matches!(order, Order::Drawn(_)) || halves[1].is_empty();
+        let is_in = members.len() < 2 * left && may_skip;
+        halves[usize::from(!is_in)].extend(members);
+    }
+    halves.iter_mut().for_each(|half| half.sort_unstable());
+    halves
+}
+
 fn fewest_own_rows(coverage: f64) -> usize {
     LEAST.max(2 * fewest_rows(coverage))
 }
 
 /// What should be known of the rows that calibrated an interval.
-pub(crate) fn note(interval: &PredictionInterval, rows: &RunRows) -> Note {
+pub(crate) fn note(interval: &PredictionInterval, rows: &RunRows, split: &SplitOptions) -> Note {
+    let is_ordered = split.by == SplitBy::Ordered && !rows.has_own_validation;
     let share = figure(100.0 * interval.coverage);
     let calibrating = count(interval.rows, "validation row");
     Note::info(match &rows.calibration {
         Calibration::Own(_) => format!(
             "the interval of {share} % is calibrated on {calibrating} that had no part in training or in the choice \
-             of the epoch"
+             of the epoch{}",
+            match is_ordered {
+                true => ", the later ones: it holds for rows like them",
+                false => "",
+            }
         ),
         _ => format!(
             "the interval of {share} % is calibrated on the {calibrating} that chose the epoch: it may hold a little \
@@ -256,6 +314,8 @@ fn margin(coverage: f64, mut scores: Vec<(f64, f64)>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -282,5 +342,33 @@ mod tests {
         }
         assert_eq!(middle(&[0.1, 0.4, 0.9]), 1);
         assert_eq!(middle(&[]), 0);
+    }
+
+    #[test]
+    fn no_group_is_in_both_halves_and_the_later_rows_of_an_order_calibrate() {
+        let groups: Vec<usize> = (0..90).map(|row| row / 5 % 11).collect();
+        for seed in 0..20 {
+            let [own, others] = halves(90, Some(&groups), Order::Drawn(seed));
+            assert!((35..=55).contains(&own.len()), "{}", own.len());
+            assert_eq!(own.len() + others.len(), 90);
+            let of = |rows: &[usize]| -> BTreeSet<usize> {
+                rows.iter().map(|row| groups[*row]).collect()
+            };
+            assert!(of(&own).is_disjoint(&of(&others)), "{own:?} {others:?}");
+        }
+        let first = (0..45).collect::<Vec<_>>();
+        let last = (45..91).collect::<Vec<_>>();
+        let by = |is_first| halves(91, None, Order::Latest { is_first });
+        assert_eq!(by(false), [(46..91).collect(), (0..46).collect::<Vec<_>>()]);
+        assert_eq!(by(true), [first, last]);
+        let in_order: Vec<usize> = (0..90).map(|row| row / 9).collect();
+        let [own, others] = halves(90, Some(&in_order), Order::Latest { is_first: false });
+        assert_eq!((own, others), ((45..90).collect(), (0..45).collect()));
+        // One group cannot be in both.
+        assert!(
+            halves(40, Some(&[0; 40]), Order::Drawn(0))
+                .iter()
+                .any(Vec::is_empty)
+        );
     }
 }

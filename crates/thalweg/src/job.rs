@@ -15,10 +15,12 @@ use crate::continuation::Continuation;
 use crate::error::Result;
 use crate::interval;
 use crate::leaks;
-use crate::load::Tables;
+use crate::load::{self, Tables};
 use crate::log;
+use crate::model::Model;
 use crate::network_file::NetworkFile;
 pub use crate::options::{Base, Ingesting, Member, Options, Output};
+use crate::origin::{Before, Origin};
 use crate::preset::{self, Reason};
 use crate::request::Request;
 use crate::resolve::{self, Beside};
@@ -140,8 +142,11 @@ impl<'a> Job<'a> {
         let fitted = (model.as_ref()).map(|model| model.preprocessing());
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
         let mut preset = preset::Chooser::default();
-        let mut rows = match borrowed {
-            Some(rows) => RunRows::borrowed(rows, data.target.task, &quantiles(loss.as_ref()))?,
+        let (mut rows, read) = match borrowed {
+            Some(rows) => {
+                let quantiles = quantiles(loss.as_ref());
+                (RunRows::borrowed(rows, data.target.task, &quantiles)?, None)
+            }
             None => {
                 let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
                 let fitted = fitted.as_ref();
@@ -154,23 +159,23 @@ impl<'a> Job<'a> {
                     extend,
                     is_whole: ensemble.is_some() || tables.is_some(),
                 };
-                match storage::on_disk(&mut data, &wanted, &mut options, tell)? {
-                    Some(rows) => {
-                        if base.is_none() {
-                            preset = preset::Chooser::of(request).on_disk();
-                        }
-                        rows
-                    }
-                    None => in_memory(tables, &mut data, &wanted, &mut preset)?,
-                }
+                loaded(tables, &mut data, &wanted, &mut preset, &mut options, tell)?
             }
         };
         if let (Some(base), Some(model)) = (&mut base, &model) {
             model.fit_loss(base, rows.preprocessing.task());
         }
+        let origins = origins(request, base.as_ref(), model.as_ref());
+        rows.before = Before::new(origins, &rows.preprocessing, dtype);
+        let known = load::known(&mut rows, tables.or(read.as_ref()));
         let leaks = leaks::warnings(&rows);
         let weights = note_on_weights(base.as_ref(), &rows);
-        let notes = rows.notes.iter().chain(&leaks).chain(&weights);
+        let notes = rows
+            .notes
+            .iter()
+            .chain(&leaks)
+            .chain(&known)
+            .chain(&weights);
         notes.for_each(&mut *tell);
         let file = match (&stored, &options.base) {
             (None, Base::File(path)) => Some(path.as_path()),
@@ -182,7 +187,7 @@ impl<'a> Job<'a> {
         average(ensemble, &mut config, &mut reasons);
         config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
-        interval::set_apart(&mut rows, config.interval, config.data.split.seed);
+        interval::set_apart(&mut rows, config.interval, &config.data.split);
         let own = folder.as_ref().zip(stored.as_ref());
         let finished = own.map(|(folder, stored)| finished(folder, stored, &config));
         let finished = finished.transpose()?.flatten();
@@ -312,21 +317,35 @@ fn average(ensemble: Option<Ensemble>, config: &mut Config, reasons: &mut Vec<Re
     }
 }
 
-/// The rows of tables that fit into memory; they are read unless they are given.
-fn in_memory<'a>(
+/// The rows of a source, with its tables where they are read here.
+fn loaded<'a>(
     tables: Option<&Tables>,
     data: &mut DataConfig,
     wanted: &Wanted,
     preset: &mut preset::Chooser,
-) -> Result<RunRows<'a>> {
-    let read;
-    let tables = match tables {
-        Some(tables) => tables,
-        None => {
-            read = Tables::read(data, wanted.fitted)?;
-            &read
+    options: &mut Options,
+    tell: &mut dyn FnMut(&Note),
+) -> Result<(RunRows<'a>, Option<Tables>)> {
+    if let Some(rows) = storage::on_disk(data, wanted, options, tell)? {
+        if wanted.base.is_none() {
+            *preset = preset::Chooser::of(wanted.request).on_disk();
         }
-    };
+        return Ok((rows, None));
+    }
+    if let Some(tables) = tables {
+        return Ok((in_memory(tables, data, wanted, preset)?, None));
+    }
+    let tables = Tables::read(data, wanted.fitted)?;
+    Ok((in_memory(&tables, data, wanted, preset)?, Some(tables)))
+}
+
+/// The rows of tables that fit into memory.
+fn in_memory<'a>(
+    tables: &Tables,
+    data: &mut DataConfig,
+    wanted: &Wanted,
+    preset: &mut preset::Chooser,
+) -> Result<RunRows<'a>> {
     if wanted.base.is_none() {
         let request = wanted.request;
         *preset = preset::Chooser::of(request).settle(request, &tables.loaded.train, &mut data.fit);
@@ -340,6 +359,20 @@ fn in_memory<'a>(
             wanted.extend,
         )?
         .into())
+}
+
+/// What the model that a run begins with knows of its training rows. Weights of other programs say
+/// nothing of rows, and a file that is damaged is refused where its weights are read.
+fn origins(request: &Request, base: Option<&Config>, model: Option<&Continuation>) -> Vec<Origin> {
+    let path = (request.path("initial_weights"))
+        .or_else(|| base.and_then(|base| base.initial_weights.clone()));
+    match (model, path) {
+        (Some(model), _) => model.description().as_origins(),
+        (None, Some(path)) => {
+            Model::load(path).map_or(Vec::new(), |model| model.description().as_origins())
+        }
+        (None, None) => Vec::new(),
+    }
 }
 
 /// A note where a config of an earlier version meets rows with weights.

@@ -5,8 +5,10 @@ use thalweg_core::engine::{Batch, Engine};
 use thalweg_core::error::Error;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::{Decision, METRICS, Threshold, score_by, scores};
+use thalweg_core::observe::Best;
 use thalweg_core::registry::Choice;
-use thalweg_core::train::{Run, Selection};
+use thalweg_core::source::scan;
+use thalweg_core::train::{Checkpoint, EpochSums, Run, Selection};
 use thalweg_data::error::quote;
 use thalweg_data::{Note, Preprocessing, Task};
 
@@ -96,21 +98,76 @@ pub(crate) fn select<'a>(
     rows: &'a RunRows,
     weighting: &'a Weighting,
 ) -> Result<()> {
-    if let (Some(metric), Some(validation)) = (&config.judging.metric, &rows.validation) {
-        let correction = weighting.correction.as_ref();
-        run.select_by(selection(
-            metric,
-            config,
-            rows,
-            validation.view(),
-            correction,
-        )?);
+    if let Some(selection) = selection(config, rows, weighting)? {
+        run.select_by(selection);
     }
     Ok(())
 }
 
+/// Goes on from a checkpoint of another run, with `weights` as those of the best epoch so far: no epoch
+/// is the best that is not better on the validation rows. Patience begins anew.
+pub(crate) fn go_on(
+    run: &mut Run,
+    checkpoint: &Checkpoint,
+    weights: Option<Vec<f64>>,
+    selection: Option<Selection>,
+) -> Result<()> {
+    run.continue_from(checkpoint)?;
+    let (origin, epoch) = (run.origin(), run.epoch());
+    let Some(weights) = weights else {
+        return Ok(());
+    };
+    let judged = run.look(|engine, _, validation| -> thalweg_core::Result<_> {
+        let Some(rows) = validation else {
+            return Ok(None);
+        };
+        let latest = engine.save()?;
+        engine.load_parameters(&weights)?;
+        let mut predictions = Vec::new();
+        let keeps = selection.is_some();
+        let loss = scan::evaluate_each(engine, rows, |_, of_rows| {
+            predictions.extend_from_slice(if keeps { of_rows } else { &[] });
+            Ok(())
+        });
+        engine.load(&latest)?;
+        let score = selection.map(|mut selection| (selection.score)(&predictions));
+        Ok(Some((loss?, score.transpose()?)))
+    })?;
+    let judged =
+        judged.filter(|(loss, score)| loss.is_finite() && score.is_none_or(f64::is_finite));
+    if let (Some((loss, score)), Some(begun)) = (judged, run.checkpoint()?) {
+        run.resume(&Checkpoint {
+            origin,
+            best: Some(Best {
+                epoch,
+                loss,
+                score,
+                parameters: weights,
+            }),
+            sums: EpochSums::default(),
+            ..begun
+        })?;
+    }
+    Ok(())
+}
+
+/// What selects the best epoch in the place of the validation loss, if anything does.
+pub(crate) fn selection<'a>(
+    config: &Config,
+    rows: &'a RunRows,
+    weighting: &'a Weighting,
+) -> Result<Option<Selection<'a>>> {
+    match (&config.judging.metric, &rows.validation) {
+        (Some(metric), Some(validation)) => {
+            let correction = weighting.correction.as_ref();
+            by_metric(metric, config, rows, validation.view(), correction).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
 /// The score by which a metric selects the best epoch on the validation rows.
-fn selection<'a>(
+fn by_metric<'a>(
     metric: &Choice,
     config: &Config,
     rows: &'a RunRows,

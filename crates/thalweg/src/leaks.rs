@@ -91,7 +91,7 @@ fn columns(features: FeaturesRef, places: &[Place], sample: &[usize]) -> Vec<Vec
         for (place, values) in places.iter().zip(&mut values) {
             let value = place.value(&row_values);
             values.push(match place.kind {
-                PlaceKind::Number(scale) => scale.number(value),
+                PlaceKind::Number(scale) => place.number(scale, value),
                 _ => value,
             });
         }

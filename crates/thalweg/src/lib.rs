@@ -100,6 +100,7 @@ pub mod network_file;
 mod numbers;
 mod options;
 mod or_linear;
+pub mod origin;
 mod pieces;
 mod pinball;
 mod places;

@@ -18,6 +18,8 @@ use thalweg_data::{
 use crate::config::DataConfig;
 use crate::error::Result;
 use crate::model::Description;
+use crate::origin::MODEL;
+use crate::rows::{Part, RunRows};
 
 /// The tables that a run names.
 pub(crate) struct Tables {
@@ -92,6 +94,40 @@ impl Tables {
         }
         Ok(prepared)
     }
+}
+
+/// Warnings on validation and test rows that the models before were trained on; those that see rows in
+/// another way need the tables.
+pub(crate) fn known(rows: &mut RunRows, tables: Option<&Tables>) -> Vec<Note> {
+    let warning = |name: &str, part: &Option<Part>, split: &[usize], own: Option<&Table>| {
+        let before = &rows.before;
+        let part = part.as_ref()?;
+        let numbers = rows.numbers(split);
+        let by_table = || {
+            let (table, numbers) = match (own, &numbers[..]) {
+                (Some(own), _) => (own, None),
+                (None, []) => return None,
+                (None, numbers) => (&tables?.loaded.train, Some(numbers)),
+            };
+            let mut all = before.origins.iter();
+            all.find_map(|origin| origin.warning(table, numbers, MODEL))
+        };
+        let same = before.fingerprint.as_ref();
+        let found = same.and_then(|one| one.warning_of(part.view(), MODEL));
+        let text = found.or_else(by_table)?.text;
+        Some(Note::warning(format!("{name} rows: {text}")))
+    };
+    let test = tables.and_then(|tables| tables.test.as_ref().or(tables.loaded.test.as_ref()));
+    let of_test = warning("test", &rows.test, &rows.split.test, test);
+    // Of folds the validation rows are those that train.
+    let validation = match rows.folds {
+        None => &rows.validation,
+        Some(_) => &None,
+    };
+    let own = tables.and_then(|tables| tables.validation.as_ref());
+    let of_validation = warning("validation", validation, &rows.split.validation, own);
+    rows.before.has_validation = of_validation.is_some();
+    of_validation.into_iter().chain(of_test).collect()
 }
 
 /// What is fitted to targets of this loss.

@@ -27,9 +27,11 @@ use crate::fingerprint::Fingerprint;
 use crate::format;
 use crate::interval::PredictionInterval;
 use crate::log::Rows;
+use crate::origin::Origin;
 use crate::ranges::Ranges;
 use crate::run_folder::{CONFIG, MODEL, unwritable, write_atomically};
 use crate::scores::{Judge, Scores};
+use crate::smearing;
 use crate::threads::threads_or_all;
 
 /// The contents of a model file beside its tensors.
@@ -59,6 +61,9 @@ pub struct Description {
     /// By which training rows are recognized; not in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
+    /// The models before whose training rows it learned too, and that see rows in another way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<Origin>,
     /// Between which values the training rows lie; not in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranges: Option<Ranges>,
@@ -78,6 +83,20 @@ pub struct Description {
     /// The members of an ensemble, whose tensors are `members.M.…`; none of a single model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<EnsembleMember>,
+}
+
+impl Description {
+    /// What a run that begins with this model knows of the rows that it was trained on.
+    pub(crate) fn as_origins(&self) -> Vec<Origin> {
+        let own = self.fingerprint.clone().map(|fingerprint| Origin {
+            preprocessing: smearing::without(&self.preprocessing),
+            dtype: self.training.dtype,
+            fingerprint,
+        });
+        own.into_iter()
+            .chain(self.origins.iter().cloned())
+            .collect()
+    }
 }
 
 /// A member of an ensemble.
@@ -467,6 +486,7 @@ mod tests {
             interval: None,
             metrics: Map::new(),
             fingerprint: None,
+            origins: Vec::new(),
             ranges: None,
             prior_shift: None,
             temperature: None,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use thalweg_data::preprocess::Numeric;
+use thalweg_data::preprocess::{Curve, Numeric};
 use thalweg_data::{Encoding, Preprocessing};
 
 /// A column of the file, or one value of a column of several.
@@ -16,6 +16,8 @@ pub(crate) struct Place {
     pub kind: PlaceKind,
     /// Whether the second input is 1 where the value is missing, and 0 elsewhere.
     pub has_indicator: bool,
+    /// What a number goes through before it is scaled, where that is not a line.
+    pub curve: Option<Curve>,
 }
 
 /// What the inputs of a place are.
@@ -40,8 +42,8 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// The number that becomes z.
-    pub fn number(self, z: f64) -> f64 {
+    /// The number that becomes z, as its curve has it.
+    fn number(self, z: f64) -> f64 {
         let straight = match self.bends {
             true => z / (1.0 - (z / 3.0).powi(2)).max(1e-12).sqrt(),
             false => z,
@@ -54,12 +56,13 @@ impl Scale {
 pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
     let mut places = Vec::new();
     let mut next = 0;
-    let mut push = |name: String, width: usize, kind: PlaceKind, has_indicator: bool| {
+    let mut push = |name: String, width: usize, kind: PlaceKind, numeric: Option<&Numeric>| {
         places.push(Place {
             name,
             inputs: next..next + width,
             kind,
-            has_indicator,
+            has_indicator: numeric.is_some_and(|numeric| numeric.indicator),
+            curve: numeric.and_then(|numeric| numeric.curve.clone()),
         });
         next += width;
     };
@@ -74,18 +77,13 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
         let (name, width) = (&input.name, input.encoding.width());
         match &input.encoding {
             Encoding::Numeric(numeric) | Encoding::Boolean(numeric) => {
-                push(name.clone(), width, number(numeric), numeric.indicator);
+                push(name.clone(), width, number(numeric), Some(numeric));
             }
             Encoding::Date(parts) => {
-                push(
-                    name.clone(),
-                    width,
-                    number(&parts.days),
-                    parts.days.indicator,
-                );
+                push(name.clone(), width, number(&parts.days), Some(&parts.days));
             }
-            Encoding::Categorical { .. } => push(name.clone(), width, PlaceKind::Categories, false),
-            Encoding::Codes { .. } => push(name.clone(), width, PlaceKind::Codes, false),
+            Encoding::Categorical { .. } => push(name.clone(), width, PlaceKind::Categories, None),
+            Encoding::Codes { .. } => push(name.clone(), width, PlaceKind::Codes, None),
             Encoding::Image { scale, offset, .. } => {
                 // z = x·scale + offset.
                 let kind = PlaceKind::Number(Scale {
@@ -94,7 +92,7 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
                     bends: false,
                 });
                 for j in 0..width {
-                    push(format!("{name}[{j}]"), 1, kind, false);
+                    push(format!("{name}[{j}]"), 1, kind, None);
                 }
             }
             Encoding::Matrix { places } => {
@@ -102,7 +100,7 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
                     if let Some(numeric) = place {
                         let width = 1 + usize::from(numeric.indicator);
                         let name = format!("{name}[{j}]");
-                        push(name, width, number(numeric), numeric.indicator);
+                        push(name, width, number(numeric), Some(numeric));
                     }
                 }
             }
@@ -122,6 +120,14 @@ impl Place {
                 .position(|x| *x == 1.0)
                 .unwrap_or(inputs.len()) as f64,
         }
+    }
+
+    /// The number of the file that becomes z.
+    pub fn number(&self, scale: Scale, z: f64) -> f64 {
+        let number = scale.number(z);
+        self.curve
+            .as_ref()
+            .map_or(number, |curve| curve.invert(number))
     }
 
     /// Whether the inputs are numbers.

@@ -216,6 +216,7 @@ impl Model {
         let (mut gathered, fingerprint) = (Gathered::default(), &self.description().fingerprint);
         let mut engine = self.engine(threads_or_all(self.threads()))?;
         let more = load::each_for(self.description(), source, options, &mut |loaded| {
+            let of_origins = self.known_before(&loaded);
             let (rows, more) = self.rows_of(loaded)?;
             let known = fingerprint
                 .as_ref()
@@ -223,7 +224,7 @@ impl Model {
             let all = more
                 .into_iter()
                 .chain(self.far_out(rows.features.view()))
-                .chain(known);
+                .chain(known.or(of_origins));
             notes.extend(all.filter(|note| news.is_new(note)));
             gathered.add(&mut *engine, rows)
         })?;
@@ -245,11 +246,14 @@ impl Model {
             let (scores, notes) = self.evaluate_source(source, options)?;
             return Ok((scores, notes, None));
         };
-        let (dataset, mut notes) = self.read_rows(source, options)?;
+        let loaded = load::load_for(self.description(), source, options)?;
+        let of_origins = self.known_before(&loaded);
+        let (dataset, mut notes) = self.rows_of(loaded)?;
         let description = self.description();
         let fingerprint = description.fingerprint.as_ref();
+        let known = fingerprint.and_then(|fingerprint| fingerprint.warning(dataset.view()));
         notes.extend(self.far_out(dataset.features.view()));
-        notes.extend(fingerprint.and_then(|fingerprint| fingerprint.warning(dataset.view())));
+        notes.extend(known.or(of_origins));
         let mut engine = self.engine(threads_or_all(self.threads()))?;
         let subject = Subject {
             part: "rows",
@@ -277,6 +281,12 @@ impl Model {
         options: ReadOptions,
     ) -> Result<(Dataset, Vec<Note>)> {
         self.rows_of(load::load_for(self.description(), source, options)?)
+    }
+
+    /// A warning on rows that a model was trained on with whose weights this one began.
+    fn known_before(&self, loaded: &Loaded) -> Option<Note> {
+        let mut origins = self.description().origins.iter();
+        origins.find_map(|origin| origin.warning(&loaded.train, None, "the model"))
     }
 
     /// Rows with their targets, as the network sees them, and notes on them.

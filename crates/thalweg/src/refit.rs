@@ -91,8 +91,10 @@ pub(crate) fn describe(
     engine: &mut dyn Engine,
     rows: &RunRows,
 ) -> Result<Description> {
+    let [trained, others] = rows.trained_and_others(true);
+    let before = rows.before.fingerprint.as_ref();
     let mut description = Description {
-        fingerprint: Some(Fingerprint::of(rows, true)),
+        fingerprint: Some(Fingerprint::new(&trained, &others, before)),
         ..selected.clone()
     };
     if let (Some(interval), Some(part)) = (&mut description.interval, rows.calibrating()) {

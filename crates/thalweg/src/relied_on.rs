@@ -3,13 +3,14 @@
 use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::Engine;
 use thalweg_core::error::Error;
+use thalweg_core::losses::LOSSES;
 use thalweg_core::metrics::Decision;
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::{Extend, Note, Preprocessing, ReadOptions};
 
 use crate::config::{Config, Ensemble, IN_MEMORY};
 use crate::error::Result;
-use crate::importance::{Importance, coefficients, importance};
+use crate::importance::{self, Importance, coefficients};
 use crate::interval;
 use crate::load::Tables;
 use crate::model::{Description, Model};
@@ -95,7 +96,7 @@ impl Model {
         let tables = Tables::read(&config.data, fitted)?;
         let prepared = tables.prepare(&config.data, loss, dtype, fitted, Extend::default())?;
         let mut rows = RunRows::from(prepared);
-        interval::set_apart(&mut rows, config.interval, config.data.split.seed);
+        interval::set_apart(&mut rows, config.interval, &config.data.split);
         let held_out = (rows
             .validation
             .as_ref()
@@ -144,7 +145,8 @@ pub(crate) fn importance_for(
         metric,
     } = model;
     let judge = Judge::new(preprocessing, &network.loss)?.deciding(decision.clone());
-    let mut found = importance(engine, preprocessing, (&judge, metric), rows, name, seed)?;
+    let mut found =
+        importance::importance(engine, preprocessing, (&judge, metric), rows, name, seed)?;
     let outputs = preprocessing.output_width();
     let (parameters, weights) = (
         engine.save_parameters()?,
@@ -153,7 +155,14 @@ pub(crate) fn importance_for(
     // The coefficients of several members would be several.
     if is_linear(network) && parameters.len() <= weights + outputs {
         let (weights, biases) = parameters.split_at(weights.min(parameters.len()));
-        found.coefficients = coefficients(preprocessing, weights, biases);
+        match coefficients(preprocessing, weights, biases) {
+            Ok(all) => {
+                let link = LOSSES.build(&network.loss, &())?.link();
+                (found.coefficients, found.outputs) =
+                    (Some(all), importance::outputs(preprocessing, &link));
+            }
+            Err(why) => found.no_coefficients = Some(why),
+        }
     }
     Ok(found)
 }

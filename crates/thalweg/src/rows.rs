@@ -12,6 +12,7 @@ use thalweg_data::target::Target;
 use thalweg_data::{Encoding, Note, Prepared, Preprocessing, Task};
 
 use crate::error::Result;
+use crate::origin::Before;
 
 /// Rows of the caller, which are trained on as they are.
 #[derive(Debug, Clone, Copy)]
@@ -113,12 +114,16 @@ pub struct RunRows<'a> {
     pub split: Split,
     /// The fold of each row, from 0, where every row trains and validates.
     pub folds: Option<Vec<usize>>,
+    /// The group of each validation row, where rows have groups; rows are set apart by whole ones.
+    pub validation_groups: Option<Vec<usize>>,
     /// Which row of that table each of those that `split` counts is, where some are left out.
     pub kept: Option<Vec<usize>>,
     /// The same of the validation rows.
     pub has_own_validation: bool,
     /// The rows that calibrate an interval.
     pub calibration: Calibration<'a>,
+    /// What the models before were trained on, where the run begins with the weights of one.
+    pub before: Before,
     /// What should be known of the rows.
     pub notes: Vec<Note>,
     /// Rows of a block, where the training rows are on disk.
@@ -140,8 +145,10 @@ impl From<Prepared> for RunRows<'_> {
                 ..prepared.split
             },
             folds: prepared.folds,
+            validation_groups: prepared.validation_groups,
             kept: prepared.kept,
             calibration: Calibration::None,
+            before: Before::default(),
             notes: prepared.notes,
             block: None,
         }
@@ -159,9 +166,11 @@ impl From<Streamed> for RunRows<'_> {
             split: streamed.split,
             validation: streamed.validation.map(Part::from),
             test: streamed.test.map(Part::from),
+            validation_groups: streamed.validation_groups,
             notes: streamed.notes,
             block: Some(streamed.block_rows),
             calibration: Calibration::None,
+            before: Before::default(),
             folds: None,
             kept: None,
         }
@@ -266,8 +275,10 @@ impl<'a> RunRows<'a> {
             split: Split::default(),
             kept: None,
             folds: None,
+            validation_groups: None,
             has_own_validation: rows.validation.is_some(),
             calibration: Calibration::None,
+            before: Before::default(),
             notes,
             block: None,
         })

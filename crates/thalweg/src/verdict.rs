@@ -178,7 +178,9 @@ fn notes(
     let judged = judged.filter(|_| !is_sick);
     let preprocessing = &rows.preprocessing;
     notes.extend(judged.and_then(|scores| classes::rare(config, preprocessing, training, scores)));
-    notes.extend((end.interval.as_ref()).map(|interval| interval::note(interval, rows)));
+    notes.extend(
+        (end.interval.as_ref()).map(|interval| interval::note(interval, rows, &config.data.split)),
+    );
     notes.extend(far_apart(config, rows, end));
     notes.extend(trained_on(rows));
     notes
@@ -372,7 +374,7 @@ fn trained_on(rows: &RunRows) -> Vec<Note> {
     if !own.iter().any(|(_, is_own, _)| *is_own) {
         return Vec::new();
     }
-    let fingerprint = Fingerprint::new(&[rows.train.view()], &[]);
+    let fingerprint = Fingerprint::new(&[rows.train.view()], &[], None);
     let warning = |(name, is_own, part): (&str, bool, &Option<Part>)| {
         let found = fingerprint.warning(part.as_ref().filter(|_| is_own)?.view())?;
         Some(Note::warning(format!("{name} rows: {}", found.text)))

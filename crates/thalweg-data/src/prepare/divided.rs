@@ -10,7 +10,10 @@ use super::rows_of_cache::{NONE, PartOf, RowsOfCache};
 use super::{PrepareOptions, target_of, usable, weights_and_targets};
 use crate::error::{Error, Note, Result};
 use crate::preprocess::Preprocessing;
-use crate::split::{Drawn, SplitBy, SplitOptions, split, split_table};
+use crate::split::{
+    Drawn, SplitBy, SplitOptions, group_numbers, newest_first, notes_on_order, split, split_table,
+    times,
+};
 use crate::table::{Column, ColumnData, Table};
 use crate::target::{Target, Unlabelled, has_target, target_names};
 use crate::weights::{note_on_zeros, row_weights};
@@ -158,8 +161,11 @@ impl RowsOfCache {
         by: &SplitOptions,
         notes: &mut Vec<Note>,
     ) -> Result<Target> {
+        let mut by = by.clone();
+        let is_ordered = by.by == SplitBy::Ordered;
+        let times: Vec<&str> = times(&self.schema).filter(|_| is_ordered).collect();
         let names = what.names.iter().chain(by.columns()).map(String::as_str);
-        let looked_at = self.indices(names.chain(what.weights));
+        let looked_at = self.indices(names.chain(what.weights).chain(times));
         let all = self.cache.borrow_mut().columns(&looked_at)?;
         let classes = what.fitted.map(Preprocessing::classes);
         let left = match usable(&all, what.weights, what.names, classes, notes)? {
@@ -179,12 +185,24 @@ impl RowsOfCache {
             data: ColumnData::Numeric(Vec::new()),
         });
         let (target, targets) = target_of(what.fitted, &table, what.options, notes)?;
+        if is_ordered {
+            let note;
+            (by.newest_first, note) = newest_first(&table, &target, &by);
+            notes.extend(note);
+        }
         let (split, more) = match (&by.by, &by.group) {
-            (SplitBy::Random | SplitBy::Ordered, None) => {
+            (SplitBy::Random, None) => {
                 drop(table);
-                split(&targets, by)?
+                split(&targets, &by)?
             }
-            _ => split_table(&table, &target, &targets, by)?,
+            _ => {
+                let (split, mut more) = split_table(&table, &target, &targets, &by)?;
+                if is_ordered {
+                    more.extend(notes_on_order(&table, &target, &split, &by));
+                }
+                self.validation_groups = group_numbers(&table, &split.validation, &by);
+                (split, more)
+            }
         };
         notes.extend(more);
         for (part, rows) in (0..).zip([&split.train, &split.validation, &split.test]) {

@@ -65,6 +65,8 @@ pub(super) struct RowsOfCache {
     /// Columns that every pass reads.
     pub always: Vec<usize>,
     pub at_once: usize,
+    /// The group of each validation row, where rows have groups.
+    pub validation_groups: Option<Vec<usize>>,
 }
 
 impl RowsOfCache {
@@ -75,6 +77,7 @@ impl RowsOfCache {
             cache: RefCell::new(cache),
             always: Vec::new(),
             at_once: usize::MAX,
+            validation_groups: None,
         })
     }
 

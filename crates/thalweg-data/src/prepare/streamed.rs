@@ -14,7 +14,7 @@ use crate::error::{Error, Location, Note, Result};
 use crate::ingest::usual_block;
 use crate::part::Part;
 use crate::preprocess::{Dtype, Preprocessing, Scaling};
-use crate::split::Split;
+use crate::split::{Split, group_numbers};
 use crate::table::Table;
 use crate::target::Target;
 use thalweg_core::dataset::Dataset;
@@ -51,6 +51,8 @@ pub struct Streamed {
     pub split: Split,
     /// Whether validation rows, and test rows, have a table of their own.
     pub own: [bool; 2],
+    /// The group of each validation row, counted from 0, where rows have groups.
+    pub validation_groups: Option<Vec<usize>>,
     /// Rows of a block.
     pub block_rows: usize,
     /// What the user should know.
@@ -96,6 +98,8 @@ pub fn prepare_streamed(
         test: rows.held(2, own_test.as_ref()),
     };
     let own = [validation, test].map(|table| table.is_some());
+    let own_groups = |own: &Table| group_numbers(own, &own.all_rows(), &options.split);
+    let validation_groups = validation.map_or(rows.validation_groups.take(), own_groups);
     let mut part = |own: Option<&Table>, drawn, name| match own {
         None => Ok(drawn),
         Some(table) => in_memory(&preprocessing, table, name, options.dtype, &mut notes).map(Some),
@@ -109,6 +113,7 @@ pub fn prepare_streamed(
         test,
         split,
         own,
+        validation_groups,
         block_rows,
         notes,
     })

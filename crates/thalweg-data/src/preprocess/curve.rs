@@ -92,7 +92,8 @@ impl Curve {
         }
     }
 
-    pub(super) fn invert(&self, t: f64) -> f64 {
+    /// The y that becomes t.
+    pub fn invert(&self, t: f64) -> f64 {
         match self {
             Curve::Identity => t,
             Curve::Log {

@@ -200,7 +200,7 @@ impl Units {
         self.check(fold, groups, options, "data.split.fold")?;
         let is_ordered = options.by == SplitBy::Ordered;
         let folds = match is_ordered {
-            true => self.windows(fold),
+            true => self.windows(fold, options),
             false => self.dealt(fold, options.seed),
         };
         let (mut others, mut tested) = (Vec::new(), Vec::new());
@@ -237,7 +237,7 @@ impl Units {
         }
         let quota = |rows: usize| (share.fraction * rows as f64 - 1e-9).ceil() as usize;
         let order = match options.by {
-            SplitBy::Ordered => self.in_order().into_iter().rev().collect(),
+            SplitBy::Ordered => self.in_order(options).into_iter().rev().collect(),
             _ => self.shuffled(options.seed, DRAWS + share.repeat as u64),
         };
         let is_by_class = !is_grouped && options.by != SplitBy::Ordered;
@@ -274,11 +274,16 @@ impl Units {
         order
     }
 
-    /// In the order of their last rows.
-    fn in_order(&self) -> Vec<usize> {
+    /// In the order of their last rows, the oldest first.
+    fn in_order(&self, options: &SplitOptions) -> Vec<usize> {
         let mut last = vec![0; self.sizes.len()];
+        let rows = self.of_row.len();
         for (row, &unit) in self.of_row.iter().enumerate() {
-            last[unit] = row;
+            let place = match options.newest_first {
+                true => rows - 1 - row,
+                false => row,
+            };
+            last[unit] = place.max(last[unit]);
         }
         let mut order: Vec<usize> = (0..self.sizes.len()).collect();
         order.sort_by_key(|&unit| last[unit]);
@@ -350,11 +355,11 @@ impl Units {
 
     /// The fold of each unit where they are in the order of their last rows; the first block is in
     /// none. All folds have ⌊n/(k + 1)⌋ of n rows, as near as whole groups come.
-    fn windows(&self, fold: Fold) -> Vec<Option<usize>> {
+    fn windows(&self, fold: Fold, options: &SplitOptions) -> Vec<Option<usize>> {
         let (all, mut before) = (self.of_row.len(), 0);
         let size = all / (fold.count + 1);
         let mut folds = vec![None; self.sizes.len()];
-        for unit in self.in_order() {
+        for unit in self.in_order(options) {
             let first = all - fold.count * size;
             folds[unit] = (before >= first).then(|| ((before - first) / size).min(fold.count - 1));
             before += self.sizes[unit];

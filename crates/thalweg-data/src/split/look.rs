@@ -1,11 +1,11 @@
 //! What a look at the rows says against a random split: an order in time, values of an identifier
-//! in several parts, copies of rows.
+//! in several parts, copies of rows; and against a split in order: dates that fall, or are in none.
 
 use std::collections::{HashMap, HashSet};
 
 use thalweg_core::dataset::Targets;
 
-use super::Split;
+use super::{Split, SplitOptions};
 use crate::error::{Note, quote};
 use crate::table::{Column, ColumnData, Table};
 use crate::target::Target;
@@ -51,7 +51,7 @@ fn order(features: &[&Column], targets: &Targets) -> Option<Note> {
         [_] => return None,
         _ => features
             .iter()
-            .find_map(|column| Some((Some(&column.name), sorted_as(column)?)))
+            .find_map(|column| Some((Some(&column.name), sorted_as(column)?.0)))
             .unwrap_or((None, Order::None)),
     };
     let by = name.map_or(String::new(), |name| quote(name));
@@ -84,33 +84,158 @@ enum Order {
     None,
 }
 
-/// By what the rows are sorted, if it is this column.
-fn sorted_as(column: &Column) -> Option<Order> {
-    /// Names of columns that count time.
-    const TIMES: [&str; 8] = [
-        "time",
-        "timestamp",
-        "date",
-        "datetime",
-        "year",
-        "month",
-        "t",
-        "day",
-    ];
-    let (values, is_date) = match &column.data {
-        ColumnData::Numeric(values) => (values, false),
-        ColumnData::Time(seconds) => (seconds, true),
-        ColumnData::Text(_) | ColumnData::Block(_) => return None,
-    };
-    let steps = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    if !is_sorted(values) || steps < 9 {
+/// How much later rows must be out of order to be told: the share of those that are held out.
+const OUT_OF_ORDER: f64 = 0.2;
+
+/// Whether rows begin with the latest, by a date that falls from row to row and none that rises; and
+/// what should be known of that, also of a counter that falls.
+pub fn newest_first(
+    table: &Table,
+    target: &Target,
+    options: &SplitOptions,
+) -> (bool, Option<Note>) {
+    let sorted: Vec<(&str, Order, Way)> = (candidates(table, target, options))
+        .filter_map(|column| sorted_as(column).map(|(order, way)| (&*column.name, order, way)))
+        .collect();
+    let find = |order: Order, way: Way| sorted.iter().find(|one| (one.1, one.2) == (order, way));
+    let rises = |order| find(order, Way::Up).is_some();
+    if let (Some((name, ..)), false) = (find(Order::Time, Way::Down), rises(Order::Time)) {
+        let text = format!(
+            "rows are newest first by column {}: the first rows test, and those after them validate",
+            quote(name)
+        );
+        return (true, Some(Note::info(text)));
+    }
+    let is_known = rises(Order::Time) || rises(Order::Counter);
+    let falling = find(Order::Counter, Way::Down).filter(|_| !is_known);
+    let note = falling.map(|(name, ..)| {
+        Note::warning(format!(
+            "column {} falls from row to row: if it counts time, the last rows, which test, are the oldest; then sort \
+             the file by it",
+            quote(name)
+        ))
+    });
+    (false, note)
+}
+
+/// A warning on rows that were split in their order although their dates are in none.
+pub fn notes_on_order(
+    table: &Table,
+    target: &Target,
+    split: &Split,
+    options: &SplitOptions,
+) -> Option<Note> {
+    let held_out: Vec<usize> = split
+        .validation
+        .iter()
+        .chain(&split.test)
+        .copied()
+        .collect();
+    if table.rows < ROWS || held_out.is_empty() {
         return None;
     }
+    let early = |column: &&Column| {
+        let is_named = last_word(&column.name).is_some_and(|word| DATES.contains(&&*word));
+        let (values, _) = dates(column).filter(|(_, is_date)| *is_date || is_named)?;
+        let mut trained: Vec<f64> = (split.train.iter())
+            .map(|row| values[*row])
+            .filter(|x| x.is_finite())
+            .collect();
+        trained.sort_unstable_by(f64::total_cmp);
+        let late = trained.get(3 * trained.len() / 4)?;
+        Some(held_out.iter().filter(|row| values[**row] < *late).count())
+    };
+    let all: Vec<(&str, usize)> = (candidates(table, target, options))
+        .filter_map(|column| Some((&*column.name, early(&column)?)))
+        .collect();
+    let is_much = |early: usize| early as f64 > OUT_OF_ORDER * held_out.len() as f64;
+    let (name, early) = all
+        .first()
+        .filter(|_| all.iter().all(|(_, early)| is_much(*early)))?;
+    Some(Note::warning(format!(
+        "rows are in no order of column {}: {early} of {} validation and test rows are earlier than a quarter of the \
+         training rows; to judge by later rows, sort the file by it",
+        quote(name),
+        held_out.len()
+    )))
+}
+
+/// The names of the columns that may tell when a row was.
+pub fn times(table: &Table) -> impl Iterator<Item = &str> {
+    let is_time = |column: &&Column| {
+        let by_name = last_word(&column.name).is_some_and(|word| TIMES.contains(&&*word));
+        match column.data {
+            ColumnData::Time(_) => true,
+            ColumnData::Numeric(_) => by_name,
+            ColumnData::Text(_) | ColumnData::Block(_) => false,
+        }
+    };
+    table
+        .columns
+        .iter()
+        .filter(is_time)
+        .map(|column| &*column.name)
+}
+
+/// The columns by which rows may be sorted in time.
+fn candidates<'a>(
+    table: &'a Table,
+    target: &'a Target,
+    options: &'a SplitOptions,
+) -> impl Iterator<Item = &'a Column> {
+    let is_other = |name: &String| {
+        target.columns.contains(name) || options.columns().any(|column| column == name)
+    };
+    (table.columns.iter()).filter(move |column| !is_other(&column.name))
+}
+
+/// The numbers of a column that may be times, and whether they are dates.
+fn dates(column: &Column) -> Option<(&[f64], bool)> {
+    match &column.data {
+        ColumnData::Numeric(values) => Some((values, false)),
+        ColumnData::Time(seconds) => Some((seconds, true)),
+        ColumnData::Text(_) | ColumnData::Block(_) => None,
+    }
+}
+
+/// Names of columns that count time, and of those that say when something was.
+const TIMES: [&str; 8] = [
+    "time",
+    "timestamp",
+    "date",
+    "datetime",
+    "year",
+    "month",
+    "t",
+    "day",
+];
+const DATES: [&str; 3] = ["timestamp", "date", "datetime"];
+
+/// Which way values go from row to row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Up,
+    Down,
+}
+
+/// By what the rows are sorted, if it is this column, and which way. Cells without a value are passed
+/// over.
+fn sorted_as(column: &Column) -> Option<(Order, Way)> {
+    let (values, is_date) = dates(column)?;
+    let values: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
+    let steps = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    if !is_sorted(&values) || steps < 9 {
+        return None;
+    }
+    let way = match values.first() < values.last() {
+        true => Way::Up,
+        false => Way::Down,
+    };
     let is_time = is_date || last_word(&column.name).is_some_and(|word| TIMES.contains(&&*word));
     let counts = steps + 1 == values.len() || values.iter().all(|x| x.fract() == 0.0);
     match (is_time, counts) {
-        (true, _) => Some(Order::Time),
-        (false, true) => Some(Order::Counter),
+        (true, _) => Some((Order::Time, way)),
+        (false, true) => Some((Order::Counter, way)),
         (false, false) => None,
     }
 }

@@ -96,11 +96,20 @@ fn check(table: &Table, target: &Target, name: &str, field: &'static str) -> Res
     Err(error.remedy(did_you_mean(name, names)))
 }
 
+/// The group of each of some rows, if the table has the column of groups, counted in the order of
+/// appearance.
+pub fn group_numbers(table: &Table, rows: &[usize], options: &SplitOptions) -> Option<Vec<usize>> {
+    let name = options.group.as_ref()?;
+    table.column(name)?;
+    Some(groups(table, name).of(rows).of_row)
+}
+
 /// The group of each row, counted in the order of appearance. Rows without a value are one group.
 pub(super) struct Groups<'a> {
     pub name: &'a str,
     pub of_row: Vec<usize>,
-    pub count: usize,
+    /// What they are called; of rows without a value nothing.
+    pub values: Vec<Option<String>>,
 }
 
 pub(super) fn groups<'a>(table: &Table, name: &'a str) -> Groups<'a> {
@@ -113,11 +122,14 @@ pub(super) fn groups<'a>(table: &Table, name: &'a str) -> Groups<'a> {
         }
         of_row
     });
-    let count = known.len();
+    let mut values = vec![None; known.len()];
+    for (value, group) in known {
+        values[group] = value;
+    }
     Groups {
         name,
         of_row,
-        count,
+        values,
     }
 }
 
@@ -129,7 +141,8 @@ fn by_column(
     groups: Option<&Groups>,
 ) -> Result<(Split, Vec<Note>)> {
     let mut split = Split::default();
-    let mut part_of_group: Vec<Option<usize>> = vec![None; groups.map_or(0, |groups| groups.count)];
+    let mut part_of_group: Vec<Option<usize>> =
+        vec![None; groups.map_or(0, |groups| groups.values.len())];
     for row in 0..table.rows {
         let text = table.column(name).and_then(|column| column.text(row));
         let word = text.as_deref().map(|text| text.trim().to_lowercase());
@@ -189,17 +202,68 @@ fn by_column(
 impl Groups<'_> {
     /// The groups that some of the rows are in.
     pub fn of(&self, rows: &[usize]) -> Self {
-        let mut known = HashMap::new();
+        let (mut known, mut values) = (HashMap::new(), Vec::new());
         let number = |row: &usize| {
-            let next = known.len();
-            *known.entry(self.of_row[*row]).or_insert(next)
+            let group = self.of_row[*row];
+            *known.entry(group).or_insert_with(|| {
+                values.push(self.values[group].clone());
+                values.len() - 1
+            })
         };
         let of_row = rows.iter().map(number).collect();
         Self {
             name: self.name,
             of_row,
-            count: known.len(),
+            values,
         }
+    }
+
+    /// A warning where rows have no group, which count as one.
+    fn unnamed(&self) -> Option<Note> {
+        let unnamed = self.values.iter().position(Option::is_none)?;
+        let rows = (self.of_row.iter())
+            .filter(|group| **group == unnamed)
+            .count();
+        (rows > 1).then(|| {
+            Note::warning(format!(
+                "column {}: {rows} of {} rows have no value, and count as one group: fill in the cells, or leave \
+                 out these rows",
+                quote(self.name),
+                self.of_row.len()
+            ))
+        })
+    }
+
+    /// Refuses groups of which no parts can be made.
+    fn too_few<'a>(&self, members: impl Iterator<Item = &'a Vec<usize>>) -> Error {
+        let (rows, groups) = (self.of_row.len(), self.values.len());
+        let name = quote(self.name);
+        let largest = members.max_by_key(|rows| rows.len());
+        let largest = largest.filter(|members| groups > 2 && 2 * members.len() > rows);
+        let (found, expected) = match largest {
+            Some(members) => {
+                let value = &self.values[self.of_row[members[0]]];
+                let value = value
+                    .as_ref()
+                    .map_or("no value".to_owned(), |value| quote(value));
+                (
+                    format!(
+                        "{} of {rows} rows with {value} in column {name}",
+                        members.len()
+                    ),
+                    "groups that are small enough to make up the training, validation and test rows",
+                )
+            }
+            None => {
+                let noun = if groups == 1 { "group" } else { "groups" };
+                (
+                    format!("{groups} {noun} in column {name}"),
+                    "enough groups for training, validation and test rows",
+                )
+            }
+        };
+        Error::invalid(Location::field("data.split.group"), found, expected)
+            .remedy("leave out a part by a fraction of 0, or choose a column of more groups")
     }
 }
 
@@ -208,12 +272,15 @@ impl Groups<'_> {
 pub(super) fn by_groups(groups: &Groups, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
     let mut notes = Vec::new();
     let (test, validation) = sizes(groups.of_row.len(), options, &mut notes)?;
-    let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.count];
+    notes.extend(groups.unnamed());
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.values.len()];
     for (row, &group) in groups.of_row.iter().enumerate() {
         members[group].push(row);
     }
     let is_ordered = options.by == SplitBy::Ordered;
-    if is_ordered {
+    if is_ordered && options.newest_first {
+        members.sort_by_key(|rows| rows.first().copied());
+    } else if is_ordered {
         members.sort_by_key(|rows| std::cmp::Reverse(rows.last().copied()));
     } else {
         (Stream::new(options.seed, Purpose::Split, 0).sequence()).shuffle(&mut members);
@@ -251,12 +318,7 @@ pub(super) fn by_groups(groups: &Groups, options: &SplitOptions) -> Result<(Spli
         validation > 0 && validated.is_empty(),
     );
     if empty != (false, false, false) {
-        let found = format!("{} groups in column {}", groups.count, quote(groups.name));
-        let expected = "enough groups for training, validation and test rows";
-        return Err(
-            Error::invalid(Location::field("data.split.group"), found, expected)
-                .remedy("leave out a part by a fraction of 0, or choose a column of more groups"),
-        );
+        return Err(groups.too_few([tested, validated, rest].iter().flatten()));
     }
     let counts = [&rest, &validated, &tested].map(Vec::len);
     let mut split = Split {

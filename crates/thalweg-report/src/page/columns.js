@@ -44,11 +44,11 @@ function importanceCards(importance) {
     cards.push([
       6,
       table(
-        "Coefficients",
-        ["Input", { text: "In the units of the file", n: true }],
+        "Coefficients, in the units of the file",
+        ["Input", ...(importance.outputs || ["Value"]).map((text) => ({ text, n: true }))],
         importance.coefficients.map((c) => [
           c.input,
-          { text: c.values.map((v) => num(v, 5)).join(", "), n: true },
+          ...c.values.map((v) => ({ text: num(v, 5), n: true })),
         ]),
         { tall: importance.coefficients.length > 14 },
       ),

@@ -25,7 +25,9 @@ function averagedLines(curves, place, named, { label, colours = COLOURS, ...opti
 
 function lossCurves(curves, end) {
   const best =
-    end?.best_epoch && (curves.series.validation_loss || []).some(isNumber)
+    // That of a continued run may be an epoch before it.
+    (curves.series.epoch || []).includes(end?.best_epoch) &&
+    (curves.series.validation_loss || []).some(isNumber)
       ? { x: end.best_epoch, name: `best: epoch ${whole(end.best_epoch)}` }
       : null;
   return averagedLines(
