@@ -314,8 +314,7 @@ fn a_continued_run_never_ends_with_a_worse_model_and_says_if_none_is_better() {
     let place = Workplace::new();
     place.write("d.csv", csv(0, 150));
     let loss = |end: &serde_json::Value| end["validation"]["loss"].as_f64().unwrap();
-    let first = place
-        .train("d.csv --hidden 5 --epochs 30 --keep-checkpoint --validation-fraction 0.3 --out a");
+    let first = place.train("d.csv --hidden 5 --epochs 30 --keep-checkpoint --out a");
     // A rate that only harms.
     let line = "train d.csv --continue a --epochs 2 --lr 50 --schedule constant --out b --json";
     let ended = place.succeed(line);
