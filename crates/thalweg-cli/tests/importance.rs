@@ -183,7 +183,10 @@ fn coefficients_are_named_by_what_they_are_of_and_a_curve_has_none() {
             "--target-transform quantile",
             "target \"y\" is learned by its quantiles",
         ),
-        ("--scaling robust --target-transform standard", "column \"a\" bends at outliers"),
+        (
+            "--scaling robust --target-transform standard",
+            "column \"a\" bends at outliers",
+        ),
         (
             "--scaling quantile --target-transform standard",
             "column \"a\" is scaled by its quantiles",
