@@ -37,13 +37,14 @@ usage: cargo xtask TASK
   bench --against OLD [--only NAME] [--quick]
                            time this build and an older one (OLD: its release build of xtask) on one core and
                            on two, and count instructions (10 minutes)
-  quality [--tables A,B] [--seeds 0,1] [--program PATH]
+  quality [--presets fast,auto,best] [--tables A,B] [--seeds 0,1] [--program PATH]
                            how good the models of `--preset fast` and `auto` are on the tables of ../shared/data,
                            beside stored peers (10 minutes); writes bench/QUALITY.md
                              --program PATH  this `thalweg` in the place of a release build
   quality --peers NAME,NAME | all
                            fit peers that are not stored yet (a large download; an hour)
   quality --ablation       `auto` with each of its parts taken out
+  quality --cv             `thalweg cv` beside scikit-learn's cross_validate
   quality --report         write bench/QUALITY.md again from what is stored
   compare OLD NEW [--only NAME]
                            train the same configurations with two `thalweg` programs, from release builds:

@@ -5,6 +5,7 @@
 //! its picture is written from these files alone.
 
 mod aggregate;
+mod cv;
 mod report;
 mod runs;
 
@@ -22,18 +23,20 @@ const SEEDS: &str = "0,1,2";
 /// What is run before the report is written.
 #[derive(Debug, Clone, PartialEq)]
 enum Task {
-    /// Thalweg's presets.
-    Presets,
+    /// Thalweg's presets of these names.
+    Presets(String),
     /// The peers that are not stored yet; with names, these alone.
     Peers(String),
     /// `auto` with each of its parts taken out, on the tables to tune on.
     Ablation,
+    /// `thalweg cv` beside scikit-learn's.
+    Cv,
     /// Nothing.
     Report,
 }
 
-/// Presets that are compared, with what each is to show.
-const PRESETS: [&str; 2] = ["fast", "auto"];
+/// Presets that are compared anew, unless others are named.
+const PRESETS: &str = "fast auto";
 /// Peers in the order of their cost.
 const PEERS: &str = "linear mlp boosting realmlp-td-s realmlp-td tabm";
 
@@ -49,7 +52,7 @@ struct Options {
 impl Options {
     fn parse(words: &[&str]) -> Result<Self> {
         let mut options = Self {
-            task: Task::Presets,
+            task: Task::Presets(PRESETS.to_owned()),
             tables: None,
             seeds: SEEDS.to_owned(),
             program: None,
@@ -62,8 +65,10 @@ impl Options {
                 value.map(str::to_owned).ok_or_else(missing)
             };
             match word {
+                "--presets" => options.task = Task::Presets(value()?.replace(',', " ")),
                 "--peers" => options.task = Task::Peers(value()?.replace(',', " ")),
                 "--ablation" => options.task = Task::Ablation,
+                "--cv" => options.task = Task::Cv,
                 "--report" => options.task = Task::Report,
                 "--tables" => options.tables = Some(value()?),
                 "--seeds" => options.seeds = value()?,
@@ -93,18 +98,20 @@ impl Options {
 pub fn run(words: &[&str]) -> Result<()> {
     let options = Options::parse(words)?;
     match &options.task {
-        Task::Presets => presets(&options)?,
+        Task::Presets(names) => presets(names, &options)?,
         Task::Peers(names) => peers(names, &options)?,
         Task::Ablation => ablation(&options)?,
+        Task::Cv => cv(&options)?,
         Task::Report => {}
     }
     write()
 }
 
 /// The presets anew, by a release build.
-fn presets(options: &Options) -> Result<()> {
+fn presets(names: &str, options: &Options) -> Result<()> {
     let program = options.program()?;
-    let contestants = PRESETS.map(|name| format!("{name}={program} --preset {name}"));
+    let contestant = |name| format!("{name}={program} --preset {name}");
+    let contestants: Vec<String> = names.split(' ').map(contestant).collect();
     let mut scorer = scorer("quality-venv", "requirements.txt")?;
     run_in(&mut scorer, "thalweg.json", &contestants, options);
     check(scorer.arg("--again"))
@@ -134,6 +141,19 @@ fn ablation(options: &Options) -> Result<()> {
     check(scorer.arg("--again"))
 }
 
+/// `thalweg cv` beside scikit-learn's `cross_validate`.
+fn cv(options: &Options) -> Result<()> {
+    let requirements = "bench/peers/quality/requirements.txt";
+    let mut python = Environment::prepare("quality-venv", requirements)?.python();
+    python.arg("bench/peers/quality/cv.py");
+    python.arg(root().join(FOLDER).join("cv.json"));
+    check(
+        python
+            .arg(options.program()?)
+            .args(["--seeds", &options.seeds]),
+    )
+}
+
 /// `run.py` in its environment.
 fn scorer(environment: &str, requirements: &str) -> Result<Command> {
     let requirements = format!("bench/peers/quality/{requirements}");
@@ -161,7 +181,10 @@ fn write() -> Result<()> {
     let without = Store::read("ablation.json")?;
     let ablated = without.map_or_else(Vec::new, |store| report::ablated(&runs, store));
     for (name, text) in [
-        ("QUALITY.md", report::text(&runs, &stores, &ablated)),
+        (
+            "QUALITY.md",
+            report::text(&runs, &stores, &ablated) + &cv::section()?,
+        ),
         ("quality.svg", report::picture(&runs)),
     ] {
         let path = root().join("bench").join(name);
@@ -178,7 +201,10 @@ mod tests {
     #[test]
     fn options_that_are_not_understood_are_refused() {
         let of = |words: &[&str]| Options::parse(words);
-        assert_eq!(of(&[]).unwrap().task, Task::Presets);
+        let presets = |words| of(words).unwrap().task;
+        assert_eq!(presets(&[]), Task::Presets("fast auto".to_owned()));
+        let named = presets(&["--presets", "auto,best"]);
+        assert_eq!(named, Task::Presets("auto best".to_owned()));
         let options = of(&["--peers", "linear,mlp", "--seeds", "0"]).unwrap();
         assert_eq!(options.task, Task::Peers("linear mlp".to_owned()));
         assert_eq!(options.seeds, "0");

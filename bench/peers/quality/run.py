@@ -78,8 +78,9 @@ def fit_thalweg(words, task, files, seed):
     learn, test = files
     with tempfile.TemporaryDirectory() as folder:
         out = f"{folder}/run"
-        command = [program, "train", learn, "--target", "target", "--task", task, "--split", "part", "--seed", str(seed)]
-        command += arguments
+        # `best` deals the rows into folds itself.
+        rows = ["--drop", "part", "--test-fraction", "0"] if "best" in arguments else ["--split", "part"]
+        command = [program, "train", learn, "--target", "target", "--task", task, *rows, "--seed", str(seed), *arguments]
         if part:
             train([*command, "--max-steps", "1"], f"{folder}/config", folder)
             config = tomllib.loads(Path(folder, "config", "config.toml").read_text())

@@ -115,7 +115,8 @@ fn together(members: &[MemberEnd], ended: &Ended) -> String {
     let epochs: Vec<String> = (members.iter())
         .map(|member| format!("{}", member.best_epoch))
         .collect();
-    let by = match ended.config.ensemble.and_then(|ensemble| ensemble.folds()) {
+    let ensemble = ended.config.ensemble.as_ref();
+    let by = match ensemble.and_then(|ensemble| ensemble.folds()) {
         Some(_) => "folds",
         None => "seeds",
     };

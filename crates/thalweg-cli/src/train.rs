@@ -45,7 +45,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         return terminal.json(end);
     }
     if let Some(path) = &args.predictions {
-        let ensemble = job.config().ensemble;
+        let ensemble = job.config().ensemble.as_ref();
         if ensemble.is_none_or(|ensemble| ensemble.folds().is_none()) {
             let found = "members that differ in their seeds alone";
             let error = Error::invalid("--predictions", found, "--ensemble-by folds");

@@ -327,7 +327,8 @@ fn values_that_are_not_finite_in_single_precision_are_refused_by_cell() {
             rows(80, |i| format!("0.{i:02},{}.5,{i}", i % 9))
         ),
     );
-    train(&work, "ok.csv");
+    // `auto` bends what is far outside.
+    train(&work, "ok.csv --preset fast");
     work.write("huge.csv", "a,b\n0.5,1\n1e308,0.1\n");
     let refused = work.refused("predict run huge.csv");
     assert!(

@@ -266,7 +266,7 @@ fn arguments_that_make_no_sense_are_explained_in_one_line() {
             "schedule linear_warmup: schedule cosine: found setting `flor`",
         ),
         (
-            "builtin:iris --set schedule.fraction.x=1",
+            "builtin:iris --preset fast --set schedule.fraction.x=1",
             "`fraction`, which has no settings of its own",
         ),
         (
@@ -414,7 +414,7 @@ fn options_without_effect_are_refused() {
 #[test]
 fn a_config_that_is_no_config_is_explained_in_one_line() {
     let place = Workplace::new();
-    place.train("builtin:iris --epochs 1 --out a");
+    place.train("builtin:iris --preset fast --epochs 1 --out a");
     let config = place.text("a/config.toml");
     for (text, expected) in [
         (
@@ -592,7 +592,7 @@ fn choices_of_arguments_that_there_are_not_are_told_with_those_that_there_are() 
             "--class-weight balance",
             "--class-weight: found balance, expected balanced, or a weight above 0 for each class, such as A=1,B=50; did you mean `balanced`?",
         ),
-        ("--preset x", "--preset: found x, expected fast or auto"),
+        ("--preset x", "--preset: found x, expected fast or auto or best"),
         (
             "--reduction maen",
             "--reduction: found maen, expected mean or sum; did you mean `mean`?",

@@ -19,6 +19,12 @@ fn predictions_stay_within_the_range_of_the_training_rows() {
     let (free, clamped) = (answers("a"), answers("b"));
     assert!(free[0] < -1000.0 && free[2] > 1000.0, "{free:?}");
     assert_eq!(clamped, [10.0, free[1], 157.0]);
+    // True targets are not bounded: predicted are 10 and 157.
+    place.write("judged.csv", "x,y\n-500,-1490\n500,1510\n");
+    let scores = place.succeed("evaluate b judged.csv --json").stdout;
+    let scores: serde_json::Value = serde_json::from_str(&scores).unwrap();
+    let rmse = f64::sqrt((1500.0f64.powi(2) + 1353.0f64.powi(2)) / 2.0);
+    assert!((scores["rmse"].as_f64().unwrap() - rmse).abs() < 1e-3, "{scores}");
     // On from that model, which keeps it, and in the config.
     place.train("line.csv --continue b --epochs 1 --out c");
     assert_eq!(answers("c")[0], 10.0);

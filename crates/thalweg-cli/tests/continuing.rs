@@ -23,7 +23,7 @@ fn csv(from: usize, count: usize) -> String {
 fn a_continued_models_epochs_are_counted_with_those_before() {
     let place = Workplace::new();
     place.write("d.csv", csv(0, 60));
-    place.succeed("train d.csv --epochs 4 --quiet --out a");
+    place.succeed("train d.csv --preset fast --epochs 4 --quiet --out a");
     place.succeed("train d.csv --continue a --epochs 2 --quiet --out b");
     for (model, told) in [("a", "4 of 4 epochs"), ("b", "6 of 6 epochs")] {
         let info = place.succeed(&format!("info {model}")).stdout;

@@ -37,9 +37,8 @@ fn config(place: &Workplace, flags: &str) -> String {
 fn what_is_of_one_piece_switches_auto_off_and_the_summary_says_so() {
     let place = Workplace::new();
     table(&place, false);
-    let fast = config(&place, "--preset fast");
-    assert_eq!(config(&place, ""), fast);
     let auto = config(&place, "--preset auto");
+    assert_eq!(config(&place, ""), auto, "the default");
     assert!(
         auto.contains("coslog4") && auto.contains("silu") && auto.contains("robust"),
         "{auto}"
@@ -50,20 +49,40 @@ fn what_is_of_one_piece_switches_auto_off_and_the_summary_says_so() {
         "--hidden none",
         "--initializer he_normal",
         "--loss huber",
+        "--no-standardize",
         "--set optimizer.beta1=0.8",
     ] {
-        let ours = config(&place, &format!("--preset auto {flags}"));
-        assert_eq!(
-            ours,
-            config(&place, &format!("--preset fast {flags}")),
-            "{flags}"
-        );
+        let fast = config(&place, &format!("--preset fast {flags}"));
+        for preset in ["", "--preset auto"] {
+            let ours = config(&place, &format!("{preset} {flags}"));
+            assert_eq!(ours, fast, "{preset} {flags}");
+        }
     }
     let said = place
         .succeed("train t.csv --preset auto --lr 0.01 --max-steps 3 --no-report")
         .stdout;
     assert!(said.contains("--preset      fast"), "{said}");
     assert!(said.contains("does not go with the settings"), "{said}");
+}
+
+#[test]
+fn layers_that_are_described_get_a_plain_training_unless_auto_is_named() {
+    let place = Workplace::new();
+    table(&place, false);
+    for flags in [
+        "--hidden 8",
+        "--activation tanh",
+        "--set activation.alpha=0.5 --activation elu",
+    ] {
+        let fast = config(&place, &format!("--preset fast {flags}"));
+        assert_eq!(config(&place, flags), fast, "{flags}");
+    }
+    let auto = config(&place, "--preset auto --hidden 8");
+    assert!(
+        auto.contains("units = 8") && auto.contains("coslog4"),
+        "{auto}"
+    );
+    assert!(auto.contains("piecewise_linear"), "{auto}");
 }
 
 #[test]
@@ -144,4 +163,101 @@ fn a_linear_model_is_chosen_where_it_validates_better_and_again_from_the_config(
     let refused = place.run("train t.csv --or-linear --no-validation --out d");
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("--or-linear"), "{refused:?}");
+}
+
+#[test]
+fn the_best_of_a_race_is_trained_again_from_its_config_and_says_what_was_tried() {
+    let place = Workplace::new();
+    let mut text = "a,b,target\n".to_owned();
+    for i in 0..60 {
+        let (a, b) = (
+            f64::from(i * 37 % 61) / 30.0 - 1.0,
+            f64::from(i * 53 % 59) / 29.0 - 1.0,
+        );
+        let _ = writeln!(text, "{a},{b},{}", (3.0 * a).sin() + a * b);
+    }
+    place.write("t.csv", text);
+    let command = "train t.csv --preset best --budget 9 --no-report --out";
+    let said = place.succeed(&format!("{command} a --threads 1")).stdout;
+    for tried in [
+        "at 1/4 of the epochs",
+        "in full",
+        "linear",
+        "periodic",
+        "plain",
+        "scale only",
+    ] {
+        assert!(said.contains(tried), "{tried}: {said}");
+    }
+    let model = |run: &str| place.read(&format!("{run}/model.safetensors"));
+    place.succeed(&format!("{command} b --threads 2"));
+    assert_eq!(
+        model("a"),
+        model("b"),
+        "the choice depends on the data alone"
+    );
+    let again = "train --config a/config.toml --no-report --quiet --json --out c";
+    let end: serde_json::Value = serde_json::from_str(&place.succeed(again).stdout).unwrap();
+    assert_eq!(model("a"), model("c"), "the config holds what was found");
+    let members = end["ensemble"].as_array().unwrap();
+    assert_eq!(members.len(), 4, "{end}");
+    for (flags, found) in [
+        ("--preset best --lr 0.1", "--lr"),
+        ("--preset best --hidden 4", "--hidden"),
+        ("--preset best --no-validation", "--validation-fraction"),
+        ("--preset best --budget 3", "from 6 on"),
+        ("--preset best --budget 1m", "60s"),
+        ("--preset auto --budget 9", "--preset"),
+    ] {
+        let refused = place.run(&format!("train t.csv {flags} --out d"));
+        assert_eq!(refused.code, Some(2), "{flags}: {refused:?}");
+        assert!(refused.stderr.contains(found), "{flags}: {refused:?}");
+    }
+}
+
+#[test]
+fn members_of_two_recipes_are_averaged_and_each_fold_is_judged_by_its_own() {
+    let place = Workplace::new();
+    let row = |i: i32| format!("{},{}\n", i, 2 * i);
+    place.write(
+        "t.csv",
+        format!("x,y\n{}", (0..40).map(row).collect::<String>()),
+    );
+    let flags =
+        "--target y --numeric x,y --hidden none --optimizer lbfgs --ensemble 2 --ensemble-by folds";
+    place.succeed(&format!(
+        "train t.csv {flags} --test-fraction 0 --no-report --out a"
+    ));
+    let config = place.text("a/config.toml");
+    // Of the second recipe a penalty leaves nothing but the bias, the mean: y = 2x and y = ȳ.
+    let start = config.find("[network]").unwrap();
+    let sections = config[start..]
+        .replace("[[network", "[[ensemble.recipes.network")
+        .replace("\n[network", "\n[ensemble.recipes.network")
+        .replace("[training", "[ensemble.recipes.training");
+    let sections = sections.replacen("[network]", "[ensemble.recipes.network]", 1);
+    let penalized = sections.replacen("l2 = 0.0", "l2 = 1e6", 1);
+    assert_ne!(penalized, sections);
+    let config = config.replacen("members = 2", "members = 4", 1);
+    place.write(
+        "b.toml",
+        format!("{config}\n[[ensemble.recipes]]\n{sections}\n[[ensemble.recipes]]\n{penalized}"),
+    );
+    place.succeed("train --config b.toml --no-report --out b");
+    let predicted = place.succeed("predict b t.csv").stdout;
+    let values: Vec<f64> = predicted
+        .lines()
+        .skip(1)
+        .map(|line| line.parse().unwrap())
+        .collect();
+    // The mean of the four: x + ȳ/2 but for what the folds' means differ by.
+    let slope = (values[39] - values[0]) / 39.0;
+    assert!((slope - 1.0).abs() < 1e-3, "{slope}");
+    assert!((values[0] - 19.5).abs() < 0.5, "{}", values[0]);
+    let info = place.succeed("info b").stdout;
+    assert!(info.contains("4 members"), "{info}");
+    for flags in ["--epochs 3", "--ensemble 3"] {
+        let refused = place.run(&format!("train --config b.toml {flags} --out c"));
+        assert_eq!(refused.code, Some(2), "{flags}: {refused:?}");
+    }
 }

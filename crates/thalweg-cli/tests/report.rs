@@ -308,7 +308,7 @@ fn an_evaluation_has_a_page_with_the_scores_that_it_prints() {
 fn runs_are_compared_with_what_differs() {
     let place = Workplace::new();
     place.write("d.csv", rows_of_two_classes(300));
-    place.train("d.csv --target left --epochs 5 --out a");
+    place.train("d.csv --target left --preset fast --epochs 5 --out a");
     place.train("d.csv --target left --epochs 7 --lr 0.01 --out b");
     let ended = place.succeed("compare a b --report ab.html");
     assert!(

@@ -83,7 +83,7 @@ fn an_outlier_in_the_target_is_named_with_its_line_and_a_remedy() {
         _ => signal + 0.1 * noise,
     };
     place.write("t.csv", table(3, 300, target));
-    let line = "train t.csv --target y --epochs 2 --no-validation --test-fraction 0 --out";
+    let line = "train t.csv --preset fast --target y --epochs 2 --no-validation --test-fraction 0 --out";
     let ended = place.succeed(&format!("{line} a"));
     let told = "warning: target \"y\": 1000000000 (t.csv:42: column \"y\") lies ";
     assert!(ended.stderr.contains(told), "{}", ended.stderr);
@@ -190,7 +190,7 @@ fn predictions_and_metrics_of_every_transform_are_in_the_units_of_the_file() {
 #[test]
 fn a_healthy_target_is_standardized_as_ever() {
     let place = Workplace::new();
-    let line = "train builtin:diabetes --epochs 3 --quiet --out";
+    let line = "train builtin:diabetes --preset fast --epochs 3 --quiet --out";
     place.succeed(&format!("{line} auto"));
     place.succeed(&format!("{line} standard --target-transform standard"));
     let model = |name: &str| place.read(&format!("{name}/model.safetensors"));

@@ -31,8 +31,9 @@ pub(crate) struct Averaged {
     /// How many of them work at the same time.
     threads: usize,
     loss: Box<dyn AnyLoss>,
-    /// The member that answers for each row whose target is known; where absent, all do.
-    held_out: Option<Vec<usize>>,
+    /// The fold of each row whose target is known, for which the members of this fold answer, and how
+    /// many folds there are; where absent, all members do.
+    held_out: Option<(Vec<usize>, usize)>,
 }
 
 impl Averaged {
@@ -46,11 +47,11 @@ impl Averaged {
         })
     }
 
-    /// The same, in which each row with a target is answered by one member: that which has not trained
-    /// on it. Rows without targets are new ones, which all answer.
-    pub fn held_out(self, member_of_row: Vec<usize>) -> Self {
+    /// The same, in which each row with a target is answered by the members of its fold, who have not
+    /// trained on it: every `folds`-th. Rows without targets are new ones, which all answer.
+    pub fn held_out(self, fold_of_row: Vec<usize>, folds: usize) -> Self {
         Self {
-            held_out: Some(member_of_row),
+            held_out: Some((fold_of_row, folds)),
             ..self
         }
     }
@@ -60,18 +61,23 @@ impl Averaged {
         &mut self.members
     }
 
-    /// Each row by its own member.
+    /// Each row by the members of its fold.
     fn add_held_out(
         &mut self,
         batch: &Batch,
         sums: &mut LossSums,
         predictions: Option<&mut Vec<f64>>,
     ) -> Result<()> {
-        let member_of_row = self.held_out.as_deref().unwrap_or_default();
-        let mut all = Vec::new();
+        let (fold_of_row, folds) = match &self.held_out {
+            Some((fold_of_row, folds)) => (fold_of_row.as_slice(), *folds),
+            None => (&[][..], 1),
+        };
+        let each = self.members.len() / folds;
+        let (mut all, mut of_others) = (Vec::new(), LossSums::default());
         for (member, engine) in self.members.iter_mut().enumerate() {
+            let fold = member % folds;
             let is_its =
-                |position: &usize| member_of_row.get(batch.rows.at(*position)) == Some(&member);
+                |position: &usize| fold_of_row.get(batch.rows.at(*position)) == Some(&fold);
             let positions: Vec<usize> = (0..batch.rows.len()).filter(is_its).collect();
             let rows: Vec<u32> = (positions.iter())
                 .map(|position| batch.rows.at(*position) as u32)
@@ -82,14 +88,25 @@ impl Averaged {
                 ..*batch
             };
             let mut answers = Vec::new();
-            engine.add_losses(&own, sums, Some(&mut answers))?;
+            // A fold with one member has its loss.
+            let own_sums = match each {
+                1 => &mut *sums,
+                _ => &mut of_others,
+            };
+            engine.add_losses(&own, own_sums, Some(&mut answers))?;
             let width = answers.len() / rows.len().max(1);
             if all.is_empty() {
                 all = memory::collect(std::iter::repeat_n(0.0, width * batch.rows.len()))?;
             }
             for (position, answer) in positions.into_iter().zip(answers.chunks(width.max(1))) {
-                all[position * width..][..width].copy_from_slice(answer);
+                let sums = all[position * width..][..width].iter_mut();
+                sums.zip(answer)
+                    .for_each(|(sum, y)| *sum += y / each as f64);
             }
+        }
+        if let (2.., Some(targets)) = (each, batch.targets) {
+            sums.weight += of_others.weight / each as f64;
+            sums.loss += self.loss_of(&all, batch, targets);
         }
         if let Some(predictions) = predictions {
             *predictions = all;
@@ -295,10 +312,16 @@ impl Engine for Averaged {
     }
 
     fn load_parameters(&mut self, parameters: &[f64]) -> Result<()> {
-        let each = parameters.len() / self.members.len().max(1);
-        let mut parts = parameters.chunks(each.max(1));
+        let mut rest = parameters;
         for member in &mut self.members {
-            member.load_parameters(parts.next().unwrap_or_default())?;
+            let shapes = member.parameters();
+            let length: usize = (shapes
+                .iter()
+                .map(|info| info.shape.iter().product::<usize>()))
+            .sum();
+            let (own, after) = rest.split_at(length.min(rest.len()));
+            member.load_parameters(own)?;
+            rest = after;
         }
         Ok(())
     }
@@ -458,7 +481,7 @@ mod tests {
         };
         // x and 10x: rows 1 and 2 by the second. (1 + 400 + 900 + 16) / 4.
         let ensemble = linear("mse", 1, &[&[1.0, 0.0], &[10.0, 0.0]]);
-        let mut ensemble = ensemble.held_out(vec![0, 1, 1, 0]);
+        let mut ensemble = ensemble.held_out(vec![0, 1, 1, 0], 2);
         let mut answers = Vec::new();
         let loss = ensemble
             .evaluate(&Batch::all(rows), Some(&mut answers))
@@ -469,6 +492,25 @@ mod tests {
         let new = Batch::unlabelled(rows.features);
         ensemble.evaluate(&new, Some(&mut answers)).unwrap();
         assert_eq!(answers, [5.5, 11.0, 16.5, 22.0]);
+    }
+
+    #[test]
+    fn of_several_recipes_the_members_of_a_fold_answer_together() {
+        let x = [1.0, 2.0, 3.0, 4.0];
+        let rows = DatasetRef {
+            features: FeaturesRef::f32(1, &x),
+            targets: (&[0.0, 0.0, 0.0, 0.0][..]).into(),
+            weights: Some(&[1.0, 2.0, 1.0, 1.0]),
+        };
+        // x and 10x of one recipe, 3x and 20x of another: 2x in fold 0, 15x in fold 1.
+        let members: [&[f64]; 4] = [&[1.0, 0.0], &[10.0, 0.0], &[3.0, 0.0], &[20.0, 0.0]];
+        let mut ensemble = linear("mse", 1, &members).held_out(vec![0, 1, 1, 0], 2);
+        let mut answers = Vec::new();
+        let loss = ensemble
+            .evaluate(&Batch::all(rows), Some(&mut answers))
+            .unwrap();
+        assert_eq!(answers, [2.0, 30.0, 45.0, 8.0]);
+        assert_eq!(loss, (4.0 + 2.0 * 900.0 + 2025.0 + 64.0) / 5.0);
     }
 
     #[test]

@@ -86,8 +86,8 @@ pub enum OutputBias {
     Prior,
 }
 
-/// Models of one recipe whose predictions are averaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Models whose predictions are averaged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ensemble {
     /// How many there are.
@@ -95,12 +95,40 @@ pub struct Ensemble {
     /// In what they differ.
     #[serde(default)]
     pub by: EnsembleBy,
+    /// The recipes of equal parts of the members, one after another; none: all have that of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipes: Vec<Recipe>,
+}
+
+/// A network, and how it is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The network.
+    pub network: NetworkSpec,
+    /// How it is trained; the seed is that of the member.
+    pub training: TrainingSpec,
 }
 
 impl Ensemble {
+    /// Members of each recipe.
+    fn of_each(&self) -> usize {
+        (self.members / self.recipes.len().max(1)).max(1)
+    }
+
     /// Into how many folds the rows are dealt, if they are.
     pub fn folds(&self) -> Option<usize> {
-        (self.by == EnsembleBy::Folds).then_some(self.members)
+        (self.by == EnsembleBy::Folds).then_some(self.of_each())
+    }
+
+    /// The fold on which a member validates, if it has one.
+    pub fn fold(&self, member: usize) -> Option<usize> {
+        self.folds().map(|folds| member % folds)
+    }
+
+    /// Which of the recipes a member has.
+    pub fn recipe(&self, member: usize) -> usize {
+        member / self.of_each()
     }
 }
 
@@ -232,6 +260,14 @@ impl Config {
         config.network.layers = network.written_out()?;
         (config.network.resolve()).map_err(|error| Settings(network.locate(error)))?;
         (config.training.resolve()).map_err(|error| Settings(file.locate("training", error)))?;
+        for recipe in config
+            .ensemble
+            .iter()
+            .flat_map(|ensemble| &ensemble.recipes)
+        {
+            let checked = (recipe.network.resolve()).and(recipe.training.resolve().map(drop));
+            checked.map_err(|error| Settings(file.locate("ensemble", error)))?;
+        }
         if config.data.fit.embed_least == 0 {
             let error = Error::invalid("embed_least", "0", "a whole number ≥ 1").at("embed_least");
             return Err(Settings(file.locate("data.fit", error)));

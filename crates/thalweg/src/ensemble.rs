@@ -23,7 +23,7 @@ use thalweg_data::{Column, ColumnData, Table};
 
 use crate::averaged::Averaged;
 use crate::classes::Weighting;
-use crate::config::{Config, Ensemble, EnsembleBy, Judging};
+use crate::config::{Config, Ensemble, Judging};
 use crate::error::{Result, running};
 use crate::fit::{Beginning, Ended, Training, Watch, begin};
 use crate::job::{INTERRUPTED, Job, Member, Options, Output};
@@ -39,24 +39,6 @@ use crate::threads::threads_or_all;
 
 /// How often the calling thread looks at the members.
 const LOOK: Duration = Duration::from_millis(10);
-
-impl Job<'_> {
-    /// Trains, judges the model on every part of the rows, and writes what belongs into the folder,
-    /// if there is one.
-    ///
-    /// A run that diverges ends well here: its [`Ended::failure`] says why, and the model is that
-    /// of the best epoch.
-    ///
-    /// # Errors
-    /// If the network does not fit the rows or into memory, the observer fails, or a file cannot be
-    /// written.
-    pub fn train(self, watch: &mut dyn Watch) -> Result<Ended> {
-        match self.config.ensemble {
-            Some(ensemble) => train(self, ensemble, watch),
-            None => self.train_single(watch),
-        }
-    }
-}
 
 /// A member that is trained, or was stopped.
 struct Done {
@@ -76,7 +58,8 @@ struct Members {
     is_interrupted: bool,
 }
 
-fn train(mut job: Job, ensemble: Ensemble, watch: &mut dyn Watch) -> Result<Ended> {
+/// As [`Job::train`] for an ensemble.
+pub(crate) fn train(mut job: Job, ensemble: &Ensemble, watch: &mut dyn Watch) -> Result<Ended> {
     let threads = threads_or_all(job.options.threads);
     let training = for_rows(&job.config.training, job.rows.train.rows());
     let parameters = {
@@ -95,7 +78,7 @@ fn train(mut job: Job, ensemble: Ensemble, watch: &mut dyn Watch) -> Result<Ende
         folder: folder.as_ref(),
     };
     let mut start = parts.start(&parameters, threads);
-    start.parameters *= ensemble.members;
+    start.parameters = job.parameters(ensemble, start.parameters)?;
     let mut log = match &folder {
         Some(folder) if job.resumes => Some(Log::resume(folder, 0, 0)?.log),
         Some(folder) => Some(begin(folder, &job.config.to_toml()?, &start)?),
@@ -106,7 +89,7 @@ fn train(mut job: Job, ensemble: Ensemble, watch: &mut dyn Watch) -> Result<Ende
         origin: Position::default(),
         last_epoch: job.config.training.epochs,
         steps_per_epoch: 1,
-        lines: &[],
+        lines: &job.lines,
         folder: folder.as_ref(),
         members: ensemble.members,
     })?;
@@ -132,10 +115,29 @@ fn train(mut job: Job, ensemble: Ensemble, watch: &mut dyn Watch) -> Result<Ende
     Ok(ended)
 }
 
+impl Job<'_> {
+    /// Parameters of all members, where those of the run's own recipe are `own`.
+    fn parameters(&self, ensemble: &Ensemble, own: usize) -> Result<usize> {
+        let mut of_recipes = Vec::new();
+        for recipe in &ensemble.recipes {
+            let training = for_rows(&recipe.training, self.rows.train.rows());
+            let engine = cpu::engine(&recipe.network, &training, 1);
+            of_recipes.push(
+                engine
+                    .map_err(|error| self.locate(error))?
+                    .save_parameters()?
+                    .len(),
+            );
+        }
+        let of = |member| of_recipes.get(ensemble.recipe(member)).unwrap_or(&own);
+        Ok((0..ensemble.members).map(of).sum())
+    }
+}
+
 /// Trains the members, and has `watch` hear of them in this thread.
 fn together(
     job: &Job,
-    ensemble: Ensemble,
+    ensemble: &Ensemble,
     folder: Option<&RunFolder>,
     threads: usize,
     watch: &mut dyn Watch,
@@ -143,6 +145,7 @@ fn together(
     let (send, receive) = channel();
     let stop = AtomicBool::new(false);
     let shared = Shared {
+        ensemble,
         config: &job.config,
         rows: &job.rows,
         job,
@@ -214,6 +217,7 @@ fn listen(
 
 /// What the members share.
 struct Shared<'a> {
+    ensemble: &'a Ensemble,
     config: &'a Config,
     rows: &'a RunRows<'a>,
     job: &'a Job<'a>,
@@ -243,7 +247,7 @@ impl Shared<'_> {
             threads: Some(threads),
             ..Options::default()
         };
-        let rows = rows(self.rows, number);
+        let rows = rows(self.rows, self.ensemble.fold(number));
         let job = self
             .job
             .member(of_member(self.config, number), rows, options)?;
@@ -283,14 +287,20 @@ impl Shared<'_> {
 }
 
 /// The config of a member: what is chosen on validation rows in the end is chosen for all of them.
-fn of_member(config: &Config, number: usize) -> Config {
+pub(crate) fn of_member(config: &Config, number: usize) -> Config {
     let mut own = config.clone();
+    if let Some(mut ensemble) = own.ensemble.take() {
+        let which = ensemble.recipe(number);
+        if which < ensemble.recipes.len() {
+            let recipe = ensemble.recipes.swap_remove(which);
+            (own.network, own.training) = (recipe.network, recipe.training);
+        }
+    }
     let member = Member {
         number,
         ..Member::default()
     };
     own.training.seed = member.seed(config.training.seed);
-    own.ensemble = None;
     own.interval = None;
     own.judging = Judging {
         threshold: None,
@@ -300,9 +310,9 @@ fn of_member(config: &Config, number: usize) -> Config {
 }
 
 /// The rows of a member: those of the run or, of folds, the others to train and its own to validate.
-fn rows<'a>(all: &'a RunRows, number: usize) -> RunRows<'a> {
-    let (train, validation) = match (&all.folds, &all.validation) {
-        (Some(folds), Some(validation)) => {
+pub(crate) fn rows<'a>(all: &'a RunRows, own: Option<usize>) -> RunRows<'a> {
+    let (train, validation) = match (&all.folds, &all.validation, own) {
+        (Some(folds), Some(validation), Some(number)) => {
             let of = |part: &Part, is_own: bool| {
                 let rows: Vec<usize> = (folds.iter().enumerate())
                     .filter(|(_, fold)| (**fold == number) == is_own)
@@ -312,7 +322,7 @@ fn rows<'a>(all: &'a RunRows, number: usize) -> RunRows<'a> {
             };
             (of(&all.train, false), Some(of(validation, true)))
         }
-        (_, validation) => {
+        (_, validation, _) => {
             let view = |part: &'a Part| Part::Borrowed(part.view());
             (view(&all.train), validation.as_ref().map(view))
         }
@@ -367,7 +377,7 @@ impl Watch for Sending<'_> {}
 
 impl Training<'_> {
     /// The ensemble of the members that have models, with its scores.
-    fn average(&self, ensemble: Ensemble, members: &mut Members, threads: usize) -> Result<Ended> {
+    fn average(&self, ensemble: &Ensemble, members: &mut Members, threads: usize) -> Result<Ended> {
         let outcome = self.outcome(members);
         let mut ended = self.ended(outcome, members.seconds);
         ended.failure = members.failure.take();
@@ -385,14 +395,15 @@ impl Training<'_> {
         let is_whole = members.models.len() == ensemble.members;
         let mut held_out = match (&self.rows.folds, is_whole) {
             (Some(folds), true) => {
-                Some(Averaged::new(engines()?, loss, threads)?.held_out(folds.clone()))
+                let count = ensemble.folds().unwrap_or(1);
+                Some(Averaged::new(engines()?, loss, threads)?.held_out(folds.clone(), count))
             }
             _ => None,
         };
         ended.end.best_epoch = Some(ended.outcome.best_epoch);
-        ended.end.ensemble = self.members(&mut engine, members)?;
+        ended.end.ensemble = self.members(&mut engine, ensemble, members)?;
         let described = self.described(ensemble, members);
-        let by_folds = ensemble.by == EnsembleBy::Folds;
+        let by_folds = ensemble.folds().is_some();
         let without;
         let own = match by_folds && !is_whole {
             true => {
@@ -475,10 +486,11 @@ impl Training<'_> {
     }
 
     /// What a model file says of its members.
-    fn described(&self, ensemble: Ensemble, members: &Members) -> Vec<EnsembleMember> {
+    fn described(&self, ensemble: &Ensemble, members: &Members) -> Vec<EnsembleMember> {
         let one = |(number, model): (&usize, &Model)| EnsembleMember {
             seed: model.description().training.seed,
-            fold: (ensemble.by == EnsembleBy::Folds).then_some(*number),
+            fold: ensemble.fold(*number),
+            recipe: ensemble.recipe(*number),
             outcome: model.description().outcome.clone(),
         };
         members
@@ -490,7 +502,12 @@ impl Training<'_> {
     }
 
     /// How each member did.
-    fn members(&self, engine: &mut Averaged, members: &Members) -> Result<Vec<MemberEnd>> {
+    fn members(
+        &self,
+        engine: &mut Averaged,
+        ensemble: &Ensemble,
+        members: &Members,
+    ) -> Result<Vec<MemberEnd>> {
         let all = members.numbers.iter().zip(&members.models);
         let one = |((number, model), engine): ((&usize, &Model), &mut Box<dyn Engine>)| {
             let Outcome {
@@ -504,7 +521,8 @@ impl Training<'_> {
                     return Ok(None);
                 };
                 let of_fold = |folds: &Vec<usize>| {
-                    let own = (0..).zip(folds).filter(|(_, fold)| *fold == number);
+                    let fold = ensemble.fold(*number);
+                    let own = (0..).zip(folds).filter(|(_, of)| Some(**of) == fold);
                     own.map(|(row, _)| row).collect::<Vec<u32>>()
                 };
                 let rows = folds.map(of_fold);

@@ -522,6 +522,12 @@ impl Training<'_> {
             temperature: settled.temperature,
             decision: settled.decision.clone(),
             judging: config.judging.clone(),
+            networks: match &config.ensemble {
+                Some(ensemble) => (ensemble.recipes.iter())
+                    .map(|recipe| recipe.network.clone())
+                    .collect(),
+                None => Vec::new(),
+            },
             members,
         };
         ended.model = Some(Model::new(description, engine)?);

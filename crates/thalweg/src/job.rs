@@ -21,6 +21,7 @@ use crate::model::Model;
 use crate::network_file::NetworkFile;
 pub use crate::options::{Base, Ingesting, Member, Options, Output};
 use crate::origin::{Before, Origin};
+use crate::preset::best::Budget;
 use crate::preset::{self, Reason};
 use crate::request::Request;
 use crate::resolve::{self, Beside};
@@ -103,6 +104,8 @@ pub struct Job<'a> {
     /// What is to be told when training begins.
     pub(crate) lines: Vec<String>,
     finished: Option<Value>,
+    /// What may be spent to find the best recipes, if they are to be found.
+    pub(crate) race: Option<Budget>,
     /// The layers of the request, or the file of the config that has them.
     layers: Option<NetworkFile>,
     config_file: Option<PathBuf>,
@@ -137,11 +140,12 @@ impl<'a> Job<'a> {
         let (folder, lock) = options.folder()?;
         let stored = stored_config(request, &options)?;
         let (mut base, model) = options.beginning(request, stored.as_ref())?;
+        let race = preset::best::budget(request)?.filter(|_| base.is_none());
         let (mut data, ensemble) = options.data(request, base.as_ref(), borrowed.is_some())?;
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| model.preprocessing());
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
-        let mut preset = preset::Chooser::default();
+        let mut preset = preset::Chooser::PLAIN;
         let (mut rows, read) = match borrowed {
             Some(rows) => {
                 let quantiles = quantiles(loss.as_ref());
@@ -206,6 +210,7 @@ impl<'a> Job<'a> {
             lock,
             lines: Vec::new(),
             finished,
+            race,
         })
     }
 
@@ -231,6 +236,7 @@ impl<'a> Job<'a> {
             model: None,
             lines: Vec::new(),
             finished: None,
+            race: None,
         })
     }
 
@@ -310,8 +316,12 @@ impl<'a> Job<'a> {
 
 /// Takes the ensemble into a config: its members are networks of one kind.
 fn average(ensemble: Option<Ensemble>, config: &mut Config, reasons: &mut Vec<Reason>) {
-    config.ensemble = ensemble;
-    if ensemble.is_some() {
+    let recipes = config.ensemble.take().map(|ensemble| ensemble.recipes);
+    config.ensemble = ensemble.map(|ensemble| Ensemble {
+        recipes: recipes.unwrap_or_default(),
+        ..ensemble
+    });
+    if config.ensemble.is_some() {
         config.or_linear = false;
         reasons.retain(|reason| reason.field != "or_linear");
     }

@@ -106,6 +106,7 @@ mod pinball;
 mod places;
 pub mod predictions;
 pub mod preset;
+mod race;
 pub mod ranges;
 mod recorder;
 mod refit;

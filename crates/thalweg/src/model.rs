@@ -80,6 +80,9 @@ pub struct Description {
     /// What the validation rows chose.
     #[serde(default)]
     pub judging: Judging,
+    /// The networks of the recipes of an ensemble; none where all members have `network`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<NetworkSpec>,
     /// The members of an ensemble, whose tensors are `members.M.…`; none of a single model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<EnsembleMember>,
@@ -107,8 +110,15 @@ pub struct EnsembleMember {
     /// The fold that it validated on, from 0, where members have folds of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<usize>,
+    /// Which of the recipes of the ensemble it has, from 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub recipe: usize,
     /// How its training went.
     pub outcome: Outcome,
+}
+
+fn is_first(recipe: &usize) -> bool {
+    *recipe == 0
 }
 
 /// How training went.
@@ -316,33 +326,55 @@ impl Model {
         held_out: Option<Vec<usize>>,
     ) -> Result<Box<dyn Engine>> {
         let Description {
-            network,
-            training,
-            outcome,
-            members,
-            ..
+            network, members, ..
         } = &self.description;
-        let training = TrainingSpec {
-            dtype: training.dtype,
-            batch_size: for_rows(training, outcome.rows.train).batch_size,
-            ..TrainingSpec::default()
-        };
         // Members work at the same time.
         let share = (threads / members.len().max(1)).max(1);
-        let one = || cpu::engine_to_load(network, &training, share);
         let mut engine: Box<dyn Engine> = match members.len() {
-            0 => one()?,
+            0 => self.bare(0, share)?,
             count => {
-                let all = (0..count).map(|_| one()).collect::<Result<Vec<_>, _>>()?;
-                let all = Averaged::new(all, &network.loss, threads)?;
+                let all = (0..count).map(|member| self.bare(member, share));
+                let all = Averaged::new(all.collect::<Result<_>>()?, &network.loss, threads)?;
+                let folds = members.iter().filter_map(|member| member.fold).max();
                 match held_out {
-                    Some(held_out) => Box::new(all.held_out(held_out)),
+                    Some(held_out) => {
+                        Box::new(all.held_out(held_out, folds.map_or(1, |last| last + 1)))
+                    }
                     None => Box::new(all),
                 }
             }
         };
         self.load_into(&mut *engine)?;
         Ok(engine)
+    }
+
+    /// The network of a member, or of a single model.
+    fn network_of(&self, member: usize) -> &NetworkSpec {
+        let Description {
+            network,
+            networks,
+            members,
+            ..
+        } = &self.description;
+        let of = |member: &EnsembleMember| networks.get(member.recipe);
+        members.get(member).and_then(of).unwrap_or(network)
+    }
+
+    /// An engine for the weights of a member, or of a single model.
+    fn bare(&self, member: usize, threads: usize) -> Result<Box<dyn Engine>> {
+        let Description {
+            training, outcome, ..
+        } = &self.description;
+        let training = TrainingSpec {
+            dtype: training.dtype,
+            batch_size: for_rows(training, outcome.rows.train).batch_size,
+            ..TrainingSpec::default()
+        };
+        Ok(cpu::engine_to_load(
+            self.network_of(member),
+            &training,
+            threads,
+        )?)
     }
 
     /// Gives the model's weights to an engine of the same network.
@@ -364,7 +396,13 @@ impl Model {
     /// # Errors
     /// If the model has other tensors.
     pub fn parameters(&self, parameters: &[ParameterInfo]) -> Result<Vec<f64>> {
-        values(&self.file, "", parameters).map_err(|error| input(error.within(self.path.display())))
+        self.own_parameters("", parameters)
+    }
+
+    /// Those of tensors whose names have a prefix.
+    fn own_parameters(&self, prefix: &str, parameters: &[ParameterInfo]) -> Result<Vec<f64>> {
+        let values = values(&self.file, prefix, parameters);
+        values.map_err(|error| input(error.within(self.path.display())))
     }
 }
 
@@ -492,6 +530,7 @@ mod tests {
             temperature: None,
             decision: Decision::Likeliest,
             judging: Judging::default(),
+            networks: Vec::new(),
             members: Vec::new(),
         };
         Model::new(description, &*engine)

@@ -43,6 +43,12 @@ pub fn forget(layer: &mut Choice) {
         .retain(|name, _| !LEFT.contains(&name.as_str()));
 }
 
+/// The same for all of a network's.
+pub fn forget_all(network: &mut NetworkSpec) {
+    let layers = network.layers.iter_mut();
+    layers.filter(|layer| embeds(layer)).for_each(forget);
+}
+
 /// Fills in what a network leaves to the data. An embedding of numbers that finds none is left out.
 pub fn fill_all(network: &mut NetworkSpec, rows: &RunRows) -> Result<()> {
     let mut filled = Vec::with_capacity(network.layers.len());

@@ -82,7 +82,7 @@ pub(crate) fn race(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> 
 }
 
 /// The config of a linear model: codes of categories are embedded first.
-fn linear(config: &Config, rows: &RunRows, l2: f64) -> Config {
+pub(crate) fn linear(config: &Config, rows: &RunRows, l2: f64) -> Config {
     let codes = rows.preprocessing.codes();
     let embedding = (!codes.is_empty()).then(|| network_file::embedding(&codes));
     let output = Choice::new("dense")

@@ -15,13 +15,13 @@ use crate::request::Request;
 use crate::text::{count, short};
 
 mod auto;
+pub(crate) mod best;
 mod fast;
 
 /// Which preset chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     /// A plain network and AdamW: `fast.rs`.
-    #[default]
     Fast,
     /// The best recipe that is known at a low cost: `auto.rs`.
     Auto,
@@ -40,34 +40,53 @@ const OF_ONE_PIECE: [&str; 8] = [
     "training.scale_rate.from_batch_size",
 ];
 
+/// Fields that describe a plain network: where no preset is named, it gets the training of `fast`.
+const OF_A_PLAIN_NETWORK: [&str; 2] = ["mlp.hidden", "mlp.activation"];
+
 /// The preset of a run, with a reason where it is not the one that is asked for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Chooser {
     name: Name,
     why: Option<&'static str>,
 }
 
 impl Chooser {
+    /// The preset for rows of a program, which no preset prepares.
+    pub const PLAIN: Self = Self {
+        name: Name::Fast,
+        why: None,
+    };
+
     /// The preset that a request names, or the default.
     pub fn of(request: &Request) -> Self {
+        let preset = request.text("preset");
         let is_linear = request.hidden().is_some_and(|widths| widths.is_empty());
-        let has_settings = |section: &&str| request.has_settings(section);
+        let has_any = |paths: &[&str]| paths.iter().any(|path| request.has(path));
+        let sections = ["optimizer", "initializer", "loss"];
+        let is_none = |path| request.text(path) == Some("none");
         let is_in_hand = is_linear
+            || is_none("data.fit.scaling")
+            || is_none("data.fit.target_transform")
             || request.has_network()
-            || ["optimizer", "initializer", "loss"]
-                .iter()
-                .any(has_settings)
-            || OF_ONE_PIECE.iter().any(|path| request.has(path));
-        match request.text("preset") {
-            Some("auto") if is_in_hand => Self {
-                name: Name::Fast,
-                why: Some("the recipe of auto does not go with the settings that are given"),
-            },
-            Some("auto") => Self {
-                name: Name::Auto,
-                why: None,
-            },
-            _ => Self::default(),
+            || sections.iter().any(|section| request.has_settings(section))
+            || has_any(&OF_ONE_PIECE);
+        let is_plain = has_any(&OF_A_PLAIN_NETWORK) || request.has_settings("activation");
+        let why = match preset {
+            Some("fast") => return Self::PLAIN,
+            _ if is_in_hand => "the recipe of auto does not go with the settings that are given",
+            None if is_plain => {
+                "layers are described: they get a training that suits any plain network"
+            }
+            _ => {
+                return Self {
+                    name: Name::Auto,
+                    why: None,
+                };
+            }
+        };
+        Self {
+            name: Name::Fast,
+            why: Some(why),
         }
     }
 
@@ -127,6 +146,8 @@ pub struct Facts<'a> {
     pub has_validation: bool,
     /// Whether the recipe is trained once more on all rows.
     pub refits: bool,
+    /// Inputs of the network.
+    pub inputs: usize,
     /// The optimizer, if the user names one.
     pub optimizer: Option<&'a Choice>,
     /// The epochs, if the user sets them.

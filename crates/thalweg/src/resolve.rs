@@ -116,11 +116,12 @@ pub(crate) fn config(
     }
 
     if has_other_data {
-        let layers = config.network.layers.iter_mut();
-        let embeddings = layers.filter(|layer| numbers::embeds(layer));
-        embeddings.for_each(numbers::forget);
+        numbers::forget_all(&mut config.network);
     }
     let file = network::apply(request, &mut config.network, rows)?;
+    if let Some(ensemble) = &mut config.ensemble {
+        ensemble::fit_recipes(ensemble, request, has_other_data, rows)?;
+    }
     loss(request, &mut config, is_new, rows, &mut reasons)?;
     let mut notes = training(request, &mut config, &facts, &mut reasons)?;
     let network = &mut config.network;
@@ -172,6 +173,7 @@ fn facts<'a>(
         rows: rows.train.rows(),
         has_validation: rows.validation.is_some(),
         refits: request.has("refit"),
+        inputs: rows.preprocessing.input_width(),
         optimizer,
         epochs: request.count("training.epochs"),
         hidden,

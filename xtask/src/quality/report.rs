@@ -8,7 +8,8 @@ use super::aggregate::{Comparison, median};
 use super::runs::{Run, Runs, Store};
 
 /// All that may be compared, ours first.
-const CONTESTANTS: [&str; 8] = [
+const CONTESTANTS: [&str; 9] = [
+    "best",
     "auto",
     "fast",
     "linear",
@@ -39,7 +40,8 @@ pub fn text(runs: &Runs, stores: &[(&str, Store)], ablated: &[(String, Compariso
     text += COMPARED;
     for our in &ours {
         for their in contestants.iter().filter(|their| {
-            *their != our && !ours.contains(their) || **their == "fast" && *our == "auto"
+            let own = [("auto", "fast"), ("best", "auto")];
+            !ours.contains(their) || own.contains(&(our, their))
         }) {
             for (kind, _) in KINDS {
                 if let Some(found) = Comparison::of(runs, our, their, &runs.tables(kind)) {
@@ -102,7 +104,7 @@ pub fn ablated(runs: &Runs, without: Store) -> Vec<(String, Comparison)> {
 }
 
 fn is_ours(name: &str) -> bool {
-    ["auto", "fast"].contains(&name)
+    ["best", "auto", "fast"].contains(&name)
 }
 
 fn is_of_classes(runs: &Runs, table: &str) -> bool {
@@ -238,7 +240,8 @@ Tables, splits and scorer: `peers/quality`. Each contestant gets the same files:
 five of them to validate on, and up to 10,000 test rows; seeds 0, 1, 2 (seeds 0 and 1 for the contestants that take
 minutes) draw other rows, uci-10fold has its own folds. Errors are root mean squared errors, 1 − area under the ROC curve
 for two classes, and the share of wrong answers for more; one scorer (NumPy) computes them from predictions of all sides.
-Thalweg gets the table, the target and its task, no other setting but the preset: `thalweg train … --preset NAME`.
+Thalweg gets the table, the target and its task, no other setting but the preset: `thalweg train … --preset NAME`;
+`best` deals all rows to learn from into folds itself.
 Peers: `linear` ridge or logistic regression with the penalty chosen by folds; `mlp` scikit-learn's with early stopping,
 both behind one-hot and standardized columns; `boosting` scikit-learn's histogram gradient boosting with early stopping;
 `realmlp-td-s`, `realmlp-td` those of pytabkit as published (two classes: epoch by cross-entropy and no label smoothing, as

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::Result;
 use crate::process::root;
@@ -58,14 +59,7 @@ pub struct Store {
 impl Store {
     /// The file `name` of the folder of results; none where there is no such file.
     pub fn read(name: &str) -> Result<Option<Self>> {
-        let path = root().join(super::FOLDER).join(name);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = fs::read_to_string(&path).map_err(|error| failed(&error))?;
-        let store = serde_json::from_str(&text).map_err(|error| failed(&error))?;
-        Ok(Some(store))
+        stored(name)
     }
 
     /// Names of the contestants, in their order.
@@ -87,6 +81,18 @@ impl Store {
             .map(|(key, value)| format!("{key} {value}"));
         pairs.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The contents of the file `name` of the folder of results; none where there is no such file.
+pub fn stored<T: DeserializeOwned>(name: &str) -> Result<Option<T>> {
+    let path = root().join(super::FOLDER).join(name);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = fs::read_to_string(&path).map_err(|error| failed(&error))?;
+    let contents = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+    Ok(Some(contents))
 }
 
 /// Runs of all contestants.

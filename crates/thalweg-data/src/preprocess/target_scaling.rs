@@ -50,14 +50,13 @@ impl TargetScaling {
         (self.curve.apply(y) - self.center) / self.scale
     }
 
-    /// The target of z, at most the largest number, and within the range if there is one.
+    /// The target of z, at most the largest number. No range bounds what is true.
     pub fn invert(&self, z: f64) -> f64 {
         let t = z * self.scale + self.center;
-        let y = match self.curve {
+        match self.curve {
             Curve::Identity => t,
             _ => self.curve.invert(t).clamp(f64::MIN, f64::MAX),
-        };
-        self.within_range(y)
+        }
     }
 
     fn within_range(&self, y: f64) -> f64 {
@@ -70,15 +69,16 @@ impl TargetScaling {
 }
 
 impl TargetScaling {
-    /// What is predicted for z: its target, or with smearing the mean around it. The tangent of a
-    /// logarithm is for targets alone: where no target is below 0, no prediction is.
+    /// What is predicted for z: its target, or with smearing the mean around it, within the range if
+    /// there is one. The tangent of a logarithm is for targets alone: where no target is below 0, no
+    /// prediction is.
     pub fn predict(&self, z: f64) -> f64 {
         let Curve::Log {
             shift,
             tangent_below,
         } = self.curve
         else {
-            return self.invert(z);
+            return self.within_range(self.invert(z));
         };
         let y = Curve::log(shift).invert(z * self.scale + self.center);
         let y = self
@@ -177,10 +177,11 @@ mod tests {
             ..TargetScaling::default()
         };
         assert_eq!(
-            [-3.0, 4.5, 7.0].map(|z| bounded.invert(z)),
+            [-3.0, 4.5, 7.0].map(|z| bounded.predict(z)),
             [-2.0, 4.5, 5.0]
         );
-        assert!(bounded.invert(f64::NAN).is_nan());
+        assert_eq!(bounded.invert(7.0), 7.0, "a true target is what it is");
+        assert!(bounded.predict(f64::NAN).is_nan());
     }
 
     #[test]

@@ -16,13 +16,25 @@ pub const OF_RUN: &[Own] = &[
         Flag::new(
             "--preset",
             TRAINING,
-            "How what is not set is chosen: fast, a plain network; auto, the best recipe that is known at a low cost \
-             [default: fast]",
+            "How what is not set is chosen: fast, a plain network; auto, the best recipe that is known at a low cost; \
+             best, an ensemble of the recipes that win a race [default: auto; fast beside --hidden, --lr and others]",
         ),
         "NAME",
-        Values::In(Domain::Word(&["fast", "auto"])),
+        Values::In(Domain::Word(&["fast", "auto", "best"])),
     )
     .excludes(&["--config", "--continue"]),
+    own(
+        "budget",
+        Flag::new(
+            "--budget",
+            TRAINING,
+            "With --preset best: what may be spent, in trainings of a network, such as 20, or in seconds, such as 60s \
+             [default: 12]",
+        ),
+        "COST",
+        Values::Text,
+    )
+    .requires("preset"),
     switch(
         "or_linear",
         Flag::new(

@@ -5,6 +5,7 @@ use thalweg_core::dataset::FeaturesRef;
 use thalweg_data::Task;
 
 use super::{Description, Model};
+use crate::averaged::prefix;
 use crate::error::{Result, running};
 use crate::scores::as_predicted;
 use crate::threads::threads_or_all;
@@ -139,16 +140,23 @@ impl Model {
             return Ok(all);
         }
         let Description {
-            network,
-            training,
-            members,
-            ..
+            training, members, ..
         } = &self.description;
-        let parameters = self.engine(1)?.save_parameters()?;
-        let each = parameters.len() / members.len().max(1);
-        let all = (parameters.chunks(each.max(1)))
-            .map(|own| Predictor::new(network, training.dtype, own))
-            .collect::<Result<Vec<_>, _>>()?;
+        let one = |member: usize| -> Result<Predictor> {
+            let prefix = match members.len() {
+                0 => String::new(),
+                _ => prefix(member),
+            };
+            let own = self.own_parameters(&prefix, &self.bare(member, 1)?.parameters())?;
+            Ok(Predictor::new(
+                self.network_of(member),
+                training.dtype,
+                &own,
+            )?)
+        };
+        let all = (0..members.len().max(1))
+            .map(one)
+            .collect::<Result<Vec<_>>>()?;
         let all = self.predictors.get_or_init(|| all).split_first();
         all.ok_or_else(|| running("model: no parameters".to_owned()))
     }

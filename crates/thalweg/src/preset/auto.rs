@@ -3,7 +3,7 @@
 //! each part brings.
 //!
 //! Cost: 6 operations a weight, row and epoch. With n rows, batches of B (64 to 256) and about 1,000
-//! updates within 32 to 128 epochs, that is 6·n·epochs·(inputs·128 + 128·128 + 128·outputs).
+//! updates within 32 to 128 epochs (of few rows 256 updates), that is 6·n·epochs·(inputs·128 + 128·128 + 128·outputs).
 //! Images and columns like pixels keep the recipe of `fast`.
 
 use thalweg_core::dataset::Values;
@@ -19,12 +19,18 @@ const HIDDEN: [usize; 2] = [128, 128];
 const ACTIVATION: &str = "silu";
 const SCHEDULE: &str = "coslog4";
 const NUMBERS: &str = "piecewise_linear";
+/// Of 16, 32, 48 and 64 bins the last were the best, and cost no more.
+const BINS: i64 = 64;
 const UPDATES: usize = 1_000;
+const FEWEST_UPDATES: usize = 256;
 const RATE_FACTORS: &str = "bias=0.1,scale=6";
 const DECAY: f64 = 0.02;
 const DROPOUT: f64 = 0.15;
 /// Dropout helped on 4,000 rows, by 2 %, and hurt on a thousand, by 9 %.
 const ROWS_FOR_DROPOUT: usize = 2_000;
+
+/// Of more inputs the embedding would be most of the cost.
+const MOST_EMBEDDED: usize = 1_000;
 
 /// What becomes of columns.
 pub fn prepare(request: &Request, fit: &mut FitOptions) {
@@ -51,8 +57,11 @@ pub fn choose(facts: &Facts) -> Preset {
     let why = "quartiles set the scale and outliers are bent, so that none rules the fit";
     reasons.say("data.fit.scaling", "robust", why);
     reasons.say("network.loss", loss, loss_why);
-    let why = "bent at quantiles: what happens within a column is easy to fit";
-    reasons.say("mlp.embed_numbers", NUMBERS, why);
+    let embeds = facts.inputs <= MOST_EMBEDDED;
+    if embeds {
+        let why = "bent at quantiles: what happens within a column is easy to fit";
+        reasons.say("mlp.embed_numbers", NUMBERS, why);
+    }
     let why = "a factor an input, at a large rate: columns that do not matter fade";
     reasons.say("mlp.scale_layer", "true", why);
     let why = "as good as wider or deeper ones on tables, and cheaper";
@@ -70,7 +79,7 @@ pub fn choose(facts: &Facts) -> Preset {
     reasons.say("training.schedule", SCHEDULE, why);
     let why = "small for few rows, so that an epoch has enough updates";
     reasons.say("training.batch_size", batch_size, why);
-    let why = "about 1,000 updates, within 32 to 128 epochs; the best epoch is kept";
+    let why = "about 1,000 updates, within 32 to 128 epochs where rows allow; the best is kept";
     reasons.say("training.epochs", epochs, why);
     if facts.rows >= ROWS_FOR_DROPOUT {
         let why = "less at the end; fewer rows do better without it";
@@ -85,7 +94,7 @@ pub fn choose(facts: &Facts) -> Preset {
         reasons.say("judging.temperature", "true", why);
     }
     Preset {
-        network: network(loss, facts.rows),
+        network: network(loss, facts.rows, embeds),
         training: TrainingSpec {
             learning_rate,
             batch_size,
@@ -105,12 +114,13 @@ pub fn choose(facts: &Facts) -> Preset {
 }
 
 /// Numbers embedded and scaled, then hidden layers with dropout, where the rows are enough for it.
-fn network(loss: &str, rows: usize) -> NetworkSpec {
+fn network(loss: &str, rows: usize, embeds: bool) -> NetworkSpec {
     let mut network = NetworkSpec::mlp(1, &HIDDEN, ACTIVATION, 1, Choice::new(loss));
-    let mut layers = vec![
-        Choice::new(NUMBERS).with("width", Setting::Integer(3)),
-        Choice::new("scale"),
-    ];
+    let numbers = Choice::new(NUMBERS)
+        .with("width", Setting::Integer(3))
+        .with("bins", Setting::Integer(BINS));
+    let mut layers: Vec<Choice> = embeds.then_some(numbers).into_iter().collect();
+    layers.push(Choice::new("scale"));
     let last = network.layers.len() - 1;
     for (index, layer) in network.layers.into_iter().enumerate() {
         layers.push(layer.with("initializer", Setting::Text("lecun_normal".to_owned())));
@@ -132,7 +142,8 @@ fn batch_size(rows: usize) -> usize {
 
 fn epochs(rows: usize, batch_size: usize) -> usize {
     let updates_an_epoch = rows.div_ceil(batch_size).max(1);
-    (UPDATES / updates_an_epoch).clamp(32, 128)
+    let epochs = (UPDATES / updates_an_epoch).clamp(32, 128);
+    epochs.max(FEWEST_UPDATES.div_ceil(updates_an_epoch))
 }
 
 /// Fewer columns than those of an image of 6 × 6 pixels are a table.
@@ -188,13 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn the_updates_are_about_a_thousand_within_32_to_128_epochs() {
+    fn the_updates_are_about_a_thousand_within_32_to_128_epochs_and_256_at_least() {
         let of = |rows| (batch_size(rows), epochs(rows, batch_size(rows)));
+        assert_eq!(of(4), (64, 256));
         assert_eq!(of(150), (64, 128));
         assert_eq!(of(800), (64, 76));
         assert_eq!(of(2_000), (128, 62));
         assert_eq!(of(4_000), (256, 62));
         assert_eq!(of(60_000), (256, 32));
-        assert_eq!(of(0), (64, 128));
+        assert_eq!(of(0), (64, 256));
     }
 }

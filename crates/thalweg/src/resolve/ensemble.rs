@@ -5,7 +5,12 @@ use thalweg_data::SplitBy;
 
 use crate::config::{Config, DataConfig, Ensemble, EnsembleBy};
 use crate::error::Result;
+use crate::numbers;
+use crate::preset;
 use crate::request::Request;
+use crate::rows::RunRows;
+
+use super::network;
 
 /// What of a run has no place beside an ensemble, whatever its rows.
 pub(crate) struct Beside {
@@ -30,7 +35,10 @@ pub(crate) fn ensemble(
     beside: &Beside,
 ) -> Result<Option<Ensemble>> {
     data.split.validation_folds = None;
-    let mut ensemble = base.and_then(|base| base.ensemble);
+    let mut ensemble = base.and_then(|base| base.ensemble.clone());
+    if base.is_none() && preset::best::is_asked(request) {
+        ensemble = Some(preset::best::ensemble(request, data, beside.is_borrowed)?);
+    }
     if request.has("ensemble.members") || ensemble.is_some() {
         request.apply("ensemble", &mut ensemble)?;
     }
@@ -41,6 +49,7 @@ pub(crate) fn ensemble(
         let error = Error::invalid("`ensemble.members`", asked.members.to_string(), "2 or more");
         return Err(error.at("ensemble.members").into());
     }
+    check_recipes(request, &asked)?;
     let is_set = |path: &str| request.has(path);
     let refit = is_set("refit") || base.is_some_and(|base| base.refit);
     let goes_on = is_set("continue_from") || base.is_some_and(|base| base.continue_from.is_some());
@@ -95,7 +104,56 @@ pub(crate) fn ensemble(
         ])?;
         data.split.validation_folds = asked.folds();
     }
-    Ok(ensemble)
+    Ok(Some(asked))
+}
+
+/// Refuses to change one of several recipes, and members that cannot be equal parts of them.
+fn check_recipes(request: &Request, ensemble: &Ensemble) -> Result<()> {
+    let count = ensemble.recipes.len();
+    if count == 0 {
+        return Ok(());
+    }
+    let of_recipes = |path: &str| {
+        let tables = ["mlp.", "network.", "training."];
+        path != "training.seed" && tables.iter().any(|table| path.starts_with(table))
+    };
+    let changed = request.fields().find(|field| of_recipes(&field.path));
+    let (path, found) = match changed {
+        Some(field) => (
+            field.path.as_str(),
+            "a config of several recipes".to_owned(),
+        ),
+        None if ensemble.members % count != 0 => (
+            "ensemble.members",
+            format!("{} members of {count} recipes", ensemble.members),
+        ),
+        None => return Ok(()),
+    };
+    let error = Error::invalid(
+        format!("`{path}`"),
+        found,
+        "as many members of each, as it is",
+    );
+    let remedy = "leave it out, or change the recipes in the config file";
+    Err(error.remedy(remedy).at(path).into())
+}
+
+/// Fits the recipes of an ensemble to rows, which may be of other data than those that it was written for.
+pub(super) fn fit_recipes(
+    ensemble: &mut Ensemble,
+    request: &Request,
+    has_other_data: bool,
+    rows: &RunRows,
+) -> Result<()> {
+    for recipe in &mut ensemble.recipes {
+        if has_other_data {
+            numbers::forget_all(&mut recipe.network);
+        }
+        network::apply(request, &mut recipe.network, rows)?;
+        recipe.network = recipe.network.resolve()?;
+        recipe.training = recipe.training.resolve()?;
+    }
+    Ok(())
 }
 
 /// Refuses the first that is there: (path, whether it is there, why not).

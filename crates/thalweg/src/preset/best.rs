@@ -1,0 +1,252 @@
+//! `--preset best`: an ensemble of the recipes that win a race (`race.rs`). Here is what is raced: the
+//! recipe of `auto`, or that of `fast` where it takes its place, and others beside it.
+
+use thalweg_core::error::Error;
+use thalweg_core::registry::{Choice, Setting};
+use thalweg_core::spec::NetworkSpec;
+use thalweg_data::SplitBy;
+
+use super::{Facts, fast};
+use crate::config::{Config, DataConfig, Ensemble, EnsembleBy, Recipe};
+use crate::error::Result;
+use crate::numbers;
+use crate::or_linear;
+use crate::request::Request;
+use crate::rows::RunRows;
+
+/// Members of each recipe that wins.
+const MEMBERS: usize = 4;
+/// Trainings that may be spent where nothing else is said.
+const TRAININGS: f64 = 12.0;
+/// Deviation of the frequencies of the periodic embedding: some periods within a column.
+const FREQUENCIES: f64 = 0.3;
+const PENALTY: f64 = 1e-3;
+
+/// What a race and the trainings after it may cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Budget {
+    /// In trainings in full.
+    Trainings(f64),
+    /// In seconds.
+    Seconds(f64),
+}
+
+/// Whether a request asks for this preset.
+pub(crate) fn is_asked(request: &Request) -> bool {
+    request.text("preset") == Some("best")
+}
+
+/// What may be spent, if anything is to be raced.
+///
+/// # Errors
+/// If the budget is neither a number of trainings nor one of seconds, or has nothing to be spent on.
+pub(crate) fn budget(request: &Request) -> Result<Option<Budget>> {
+    let text = request.text("budget");
+    let expected = "a number of trainings from 6 on, or seconds such as 60s";
+    let refuse = |found: &str, expected: &str| {
+        let error = Error::invalid("`budget`", found, expected);
+        Err(error.at("budget").into())
+    };
+    if !is_asked(request) {
+        return match text {
+            Some(_) => refuse("another preset", "`preset` best beside it"),
+            None => Ok(None),
+        };
+    }
+    let Some(text) = text else {
+        return Ok(Some(Budget::Trainings(TRAININGS)));
+    };
+    let (number, is_time) = match text.strip_suffix('s') {
+        Some(number) => (number, true),
+        None => (text, false),
+    };
+    match number.parse::<f64>() {
+        Ok(seconds) if is_time && seconds.is_finite() && seconds > 0.0 => {
+            Ok(Some(Budget::Seconds(seconds)))
+        }
+        Ok(count) if !is_time && count.is_finite() && count >= 6.0 => {
+            Ok(Some(Budget::Trainings(count)))
+        }
+        _ => refuse(&format!("{text:?}"), expected),
+    }
+}
+
+/// The ensemble of a race: members by folds where the rows may be dealt.
+///
+/// # Errors
+/// Names a field that leaves nothing to race, or no rows to judge it on.
+pub(crate) fn ensemble(
+    request: &Request,
+    data: &DataConfig,
+    is_borrowed: bool,
+) -> Result<Ensemble> {
+    let fraction = "data.split.validation_fraction";
+    let is_none = request.get(fraction).and_then(|value| value.as_f64()) == Some(0.0);
+    let sections = [
+        "optimizer",
+        "schedule",
+        "loss",
+        "initializer",
+        "activation",
+        "embed_numbers",
+    ];
+    let is_own = |path: &str| {
+        let (of_all, tables) = (["training.seed", "training.dtype"], ["mlp.", "training."]);
+        let is_of_recipe = tables.iter().any(|table| path.starts_with(table));
+        is_of_recipe && !of_all.contains(&path) || super::OF_ONE_PIECE.contains(&path)
+    };
+    let mut given = request.fields().map(|field| field.path.as_str());
+    let given = match sections
+        .iter()
+        .find(|section| request.has_settings(section))
+    {
+        Some(_) => Some("setting"),
+        None if request.has_network() => Some("mlp.file"),
+        None => given.find(|path| is_own(path)),
+    };
+    if let Some(path) = given.or(is_none.then_some(fraction)) {
+        let found = "beside `preset` best, which compares networks and rates on validation rows";
+        let error = Error::invalid(format!("`{path}`"), found, "one of them");
+        let remedy = format!("leave out `{path}`, or take `ensemble.members` without it");
+        return Err(error.remedy(remedy).at(path).into());
+    }
+    let has_own = data.validation.is_some() || request.has(fraction) || is_borrowed;
+    Ok(Ensemble {
+        members: MEMBERS,
+        by: match data.split.by == SplitBy::Random && !has_own {
+            true => EnsembleBy::Folds,
+            false => EnsembleBy::Seeds,
+        },
+        recipes: Vec::new(),
+    })
+}
+
+/// A recipe with its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    pub name: &'static str,
+    pub recipe: Recipe,
+}
+
+/// What is raced: the recipe of the config first, and those of which it differs from them.
+///
+/// # Errors
+/// If a recipe does not suit the rows.
+pub(crate) fn portfolio(config: &Config, rows: &RunRows) -> Result<Vec<Candidate>> {
+    let own = Recipe {
+        network: config.network.clone(),
+        training: config.training.clone(),
+    };
+    let changed = |name, change: &dyn Fn(&mut NetworkSpec)| {
+        let mut recipe = own.clone();
+        change(&mut recipe.network);
+        Candidate { name, recipe }
+    };
+    let linear = or_linear::linear(config, rows, PENALTY);
+    let linear = Recipe {
+        network: linear.network,
+        training: linear.training,
+    };
+    let mut all = vec![
+        Candidate {
+            name: "auto",
+            recipe: own.clone(),
+        },
+        changed("scale only", &|network| {
+            network.layers.retain(|layer| !numbers::embeds(layer));
+        }),
+        changed("periodic", &periodic),
+        changed("wide", &|network| widen(network, |units| 2 * units)),
+        changed("small", &|network| {
+            widen(network, |units| (units / 2).max(1))
+        }),
+        Candidate {
+            name: "plain",
+            recipe: plain(config, rows),
+        },
+        Candidate {
+            name: "linear",
+            recipe: linear,
+        },
+    ];
+    for candidate in &mut all {
+        let recipe = &mut candidate.recipe;
+        numbers::fill_all(&mut recipe.network, rows)?;
+        recipe.network = recipe.network.resolve()?;
+        recipe.training = recipe.training.resolve()?;
+    }
+    let mut different: Vec<Candidate> = Vec::new();
+    for candidate in all {
+        if different
+            .iter()
+            .all(|other| other.recipe != candidate.recipe)
+        {
+            different.push(candidate);
+        }
+    }
+    Ok(different)
+}
+
+/// The embedding of numbers by cosines in the place of the piecewise-linear one.
+fn periodic(network: &mut NetworkSpec) {
+    let embeddings = network
+        .layers
+        .iter_mut()
+        .filter(|layer| numbers::embeds(layer));
+    for layer in embeddings {
+        *layer = Choice::new("periodic")
+            .with("sigma", Setting::Number(FREQUENCIES))
+            .with("width", Setting::Integer(3));
+    }
+}
+
+/// Other widths of the hidden layers.
+fn widen(network: &mut NetworkSpec, units: impl Fn(i64) -> i64) {
+    let dense = network
+        .layers
+        .iter_mut()
+        .filter(|layer| layer.name == "dense");
+    let mut dense: Vec<&mut Choice> = dense.collect();
+    dense.pop();
+    for layer in dense {
+        if let Some(Setting::Integer(own)) = layer.settings.get("units") {
+            let units = Setting::Integer(units(*own));
+            layer.settings.insert("units".to_owned(), units);
+        }
+    }
+}
+
+/// The recipe of `fast`, on inputs as they are; an embedding of categories stays.
+fn plain(config: &Config, rows: &RunRows) -> Recipe {
+    let fast = fast::choose(&Facts {
+        task: rows.preprocessing.task(),
+        rows: rows.train.rows(),
+        inputs: config.network.inputs,
+        has_validation: true,
+        refits: false,
+        optimizer: None,
+        epochs: None,
+        hidden: None,
+    });
+    let mut network = NetworkSpec {
+        inputs: config.network.inputs,
+        image: config.network.image,
+        loss: config.network.loss.clone(),
+        ..fast.network
+    };
+    let categories = config
+        .network
+        .layers
+        .first()
+        .filter(|layer| layer.name == "embedding");
+    if let (Some(last), Some(own)) = (network.layers.last_mut(), config.network.layers.last()) {
+        let units = own.settings.get("units").cloned();
+        last.settings
+            .extend(units.map(|units| ("units".to_owned(), units)));
+    }
+    network.layers.splice(..0, categories.cloned());
+    let mut training = fast.training;
+    training.dtype = config.training.dtype;
+    training.seed = config.training.seed;
+    Recipe { network, training }
+}
