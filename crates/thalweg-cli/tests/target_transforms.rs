@@ -69,7 +69,7 @@ fn outliers_in_the_target_are_survived_by_robust_losses_and_robust_scaling() {
         ("sentinel", "--scaling robust", 1.0),
         ("both", "--target-transform robust", 1.2),
     ] {
-        let line = format!("{file}.csv --target y --test test.csv --epochs 100 {options}");
+        let line = format!("{file}.csv --preset fast --target y --test test.csv --epochs 100 {options}");
         let rmse = score(&place.train(&line), "test", "rmse");
         assert!(rmse < bound, "{line}: {rmse}");
     }

@@ -307,7 +307,7 @@ fn a_model_that_has_learned_nothing_is_said_to() {
             "look at the columns, or try another --optimizer",
         ),
     ] {
-        let ended = place.succeed(&format!("train builtin:diabetes {flags}"));
+        let ended = place.succeed(&format!("train builtin:diabetes --preset fast {flags}"));
         let warning = format!("warning: the model is no better than the best constant: {advice}");
         assert!(ended.stderr.contains(&warning), "{flags}: {ended:?}");
     }

@@ -51,10 +51,20 @@ pub(crate) fn race(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> 
     let mut least = of_network.unwrap_or(f64::INFINITY);
     let (mut best, mut found) = (0, None);
     for l2 in PENALTIES {
-        let config = linear(config, rows, l2);
-        let Some(mut engine) = fit(&config, rows, engine.threads())? else {
+        let dtype = config.training.dtype;
+        let mut config = linear(config, rows, l2);
+        let Some(fitted) = fit(&config, rows, engine.threads())? else {
             continue;
         };
+        // Solved in double precision, it answers in that of the run, as which its rows are prepared.
+        config.training.dtype = dtype;
+        let answering = TrainingSpec {
+            dtype,
+            batch_size: engine.evaluation_rows(),
+            ..TrainingSpec::default()
+        };
+        let mut engine = cpu::engine_to_load(&config.network, &answering, engine.threads())?;
+        engine.load_parameters(&fitted.save_parameters()?)?;
         let loss = judge.model(&mut *engine, validation)?.loss;
         raced.push(Raced::new(
             format!("linear model (l2 {})", figure(l2)),
