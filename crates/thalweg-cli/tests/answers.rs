@@ -247,7 +247,9 @@ fn info_tells_what_stands_between_outputs_and_answers() {
         info.contains("corrected  to the true shares of the classes"),
         "{info}"
     );
-    place.train("builtin:iris --preset fast --class-weight setosa=1,virginica=5 --epochs 5 --out iris");
+    place.train(
+        "builtin:iris --preset fast --class-weight setosa=1,virginica=5 --epochs 5 --out iris",
+    );
     let info = place.succeed("info iris").stdout;
     assert!(
         info.contains(

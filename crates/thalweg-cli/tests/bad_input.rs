@@ -592,7 +592,10 @@ fn choices_of_arguments_that_there_are_not_are_told_with_those_that_there_are() 
             "--class-weight balance",
             "--class-weight: found balance, expected balanced, or a weight above 0 for each class, such as A=1,B=50; did you mean `balanced`?",
         ),
-        ("--preset x", "--preset: found x, expected fast or auto or best"),
+        (
+            "--preset x",
+            "--preset: found x, expected fast or auto or best",
+        ),
         (
             "--reduction maen",
             "--reduction: found maen, expected mean or sum; did you mean `mean`?",

@@ -24,7 +24,10 @@ fn predictions_stay_within_the_range_of_the_training_rows() {
     let scores = place.succeed("evaluate b judged.csv --json").stdout;
     let scores: serde_json::Value = serde_json::from_str(&scores).unwrap();
     let rmse = f64::sqrt((1500.0f64.powi(2) + 1353.0f64.powi(2)) / 2.0);
-    assert!((scores["rmse"].as_f64().unwrap() - rmse).abs() < 1e-3, "{scores}");
+    assert!(
+        (scores["rmse"].as_f64().unwrap() - rmse).abs() < 1e-3,
+        "{scores}"
+    );
     // On from that model, which keeps it, and in the config.
     place.train("line.csv --continue b --epochs 1 --out c");
     assert_eq!(answers("c")[0], 10.0);

@@ -156,7 +156,10 @@ fn a_model_that_fails_on_test_rows_alone_says_why() {
         )
     };
     place.write("far.csv", csv("a,b,y", 30, far));
-    let told = verdict(&place, "t.csv --preset fast --test far.csv --epochs 60 --out a");
+    let told = verdict(
+        &place,
+        "t.csv --preset fast --test far.csv --epochs 60 --out a",
+    );
     assert!(told.contains("on test rows (r2 -"), "{told}");
     assert!(
         told.contains(r#"column "a" of the test rows is up to"#)

@@ -186,7 +186,8 @@ fn quantile_scaling_and_a_start_by_data_are_kept_in_the_config_and_rerun() {
 fn what_has_no_effect_is_told() {
     let place = Workplace::new();
     waves(&place, 60);
-    let message = place.refused("train waves.csv --preset fast --set embed_numbers.width=2 --epochs 1");
+    let message =
+        place.refused("train waves.csv --preset fast --set embed_numbers.width=2 --epochs 1");
     assert!(message.contains("--embed-numbers"), "{message}");
     let line = "train waves.csv --drop a,b,city --embed-numbers periodic --epochs 1";
     let ended = place.succeed(line);

@@ -69,7 +69,8 @@ fn outliers_in_the_target_are_survived_by_robust_losses_and_robust_scaling() {
         ("sentinel", "--scaling robust", 1.0),
         ("both", "--target-transform robust", 1.2),
     ] {
-        let line = format!("{file}.csv --preset fast --target y --test test.csv --epochs 100 {options}");
+        let line =
+            format!("{file}.csv --preset fast --target y --test test.csv --epochs 100 {options}");
         let rmse = score(&place.train(&line), "test", "rmse");
         assert!(rmse < bound, "{line}: {rmse}");
     }
@@ -83,7 +84,8 @@ fn an_outlier_in_the_target_is_named_with_its_line_and_a_remedy() {
         _ => signal + 0.1 * noise,
     };
     place.write("t.csv", table(3, 300, target));
-    let line = "train t.csv --preset fast --target y --epochs 2 --no-validation --test-fraction 0 --out";
+    let line =
+        "train t.csv --preset fast --target y --epochs 2 --no-validation --test-fraction 0 --out";
     let ended = place.succeed(&format!("{line} a"));
     let told = "warning: target \"y\": 1000000000 (t.csv:42: column \"y\") lies ";
     assert!(ended.stderr.contains(told), "{}", ended.stderr);
