@@ -22,17 +22,17 @@ table() {
         }
     }'
 }
-# Seconds and the most memory of a command, as the operating system measures it, against the cap if there is one.
+# Seconds, seconds of CPU and the most memory of a command, as the operating system measures it, against the cap if there is one.
 measured() {
     local name=$1 most=$2
     shift 2
-    if ! /usr/bin/time -f '%e %M' -o time.txt "$@" > out.txt 2> err.txt; then
+    if ! /usr/bin/time -f '%e %U %S %M' -o time.txt "$@" > out.txt 2> err.txt; then
         printf '%-34s failed: %s\n' "$name" "$(tail -n 2 err.txt)"
         return 0
     fi
     awk -v name="$name" -v most="$most" '{
-        held = most == 0 ? "" : ($2 * 1024 <= most ? "  under the cap" : "  OVER THE CAP")
-        printf "%-34s %8.1f s  %8.1f MiB at most%s\n", name, $1, $2 / 1024, held
+        held = most == 0 ? "" : ($4 * 1024 <= most ? "  under the cap" : "  OVER THE CAP")
+        printf "%-34s %8.1f s  %8.1f s of CPU  %8.1f MiB at most%s\n", name, $1, $2 + $3, $4 / 1024, held
     }' time.txt
 }
 last() { grep -o "\"$2\":[0-9.e+-]*" "$1/log.jsonl" | tail -n 1 | cut -d: -f2; }
@@ -76,7 +76,6 @@ for run in by-cache by-direct by-wide by-csv by-sorted by-memory by-seed-0 by-se
 done
 # What reading the rows once takes: 20 numbers and a class, past the page cache.
 dd if=size.cache of=/dev/null bs=1M iflag=direct 2>&1 | tail -n 1 | sed 's/^/the device: /'
-grep '"event":"start"' by-direct/log.jsonl | grep -o '"updates[^,]*' || true
 
 if [ -n "$python" ]; then
     echo

@@ -8,7 +8,7 @@ mod streamed;
 #[cfg(test)]
 mod tests;
 
-pub use on_disk::{Placed, RowsOnDisk};
+pub use on_disk::{Placed, RowsOnDisk, append};
 pub use streamed::{Streamed, Streaming, prepare_streamed};
 
 use std::borrow::Cow;

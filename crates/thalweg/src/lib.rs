@@ -116,6 +116,7 @@ mod resolve;
 mod row_errors;
 pub mod rows;
 pub mod run_folder;
+mod sample;
 pub mod scores;
 mod side_by_side;
 mod smearing;

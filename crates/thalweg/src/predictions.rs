@@ -290,7 +290,7 @@ impl Model {
     }
 
     /// Rows with their targets, as the network sees them, and notes on them.
-    fn rows_of(&self, loaded: Loaded) -> Result<(Dataset, Vec<Note>)> {
+    pub(crate) fn rows_of(&self, loaded: Loaded) -> Result<(Dataset, Vec<Note>)> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
         let (targets, classes) = (&preprocessing.target.columns, preprocessing.classes());

@@ -12,11 +12,14 @@ use crate::config::{Config, Ensemble, IN_MEMORY};
 use crate::error::Result;
 use crate::importance::{self, Importance, coefficients};
 use crate::interval;
-use crate::load::Tables;
+use crate::load::{self, Tables};
 use crate::model::{Description, Model};
+use crate::pieces::News;
 use crate::rows::RunRows;
 use crate::run_folder::CONFIG;
+use crate::sample::Sample;
 use crate::scores::Judge;
+use crate::text::count;
 use crate::threads::threads_or_all;
 
 impl Model {
@@ -52,7 +55,7 @@ impl Model {
         )
     }
 
-    /// The same on the rows of a file whose targets are known.
+    /// The same on the rows of a file whose targets are known; of many rows, on some that are drawn at random.
     ///
     /// # Errors
     /// As [`Model::evaluate_source`].
@@ -62,8 +65,23 @@ impl Model {
         options: ReadOptions,
         seed: u64,
     ) -> Result<(Importance, Vec<Note>)> {
-        let (dataset, notes) = self.read_rows(source, options)?;
-        Ok((self.importance(&dataset, "rows", seed)?, notes))
+        let (mut news, mut notes, mut sample) = (News::default(), Vec::new(), Sample::new(seed));
+        let more = load::each_for(self.description(), source, options, &mut |loaded| {
+            let (rows, more) = self.rows_of(loaded)?;
+            notes.extend(more.into_iter().filter(|note| news.is_new(note)));
+            sample.add(rows);
+            Ok(())
+        })?;
+        notes.extend(more.into_iter().filter(|note| news.is_new(note)));
+        let seen = sample.seen;
+        let rows = sample.rows().ok_or_else(|| no_rows(source, "no rows"))?;
+        if rows.rows() < seen {
+            let (some, all) = (count(rows.rows(), "row"), count(seen, "row"));
+            notes.push(Note::info(format!(
+                "{source}: {some} are permuted, drawn at random of {all}"
+            )));
+        }
+        Ok((self.importance(&rows, "rows", seed)?, notes))
     }
 
     /// The same on the validation rows of the run in the model's folder, or else on its test rows,

@@ -159,7 +159,7 @@ pub enum Placed {
 }
 
 /// Puts rows of the same kind behind others.
-fn append(all: &mut Option<Dataset>, added: Dataset) {
+pub fn append(all: &mut Option<Dataset>, added: Dataset) {
     let Some(all) = all else {
         *all = Some(added);
         return;
