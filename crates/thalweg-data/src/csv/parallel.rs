@@ -43,6 +43,8 @@ pub struct Sink<'a> {
     pub builders: &'a mut [ColumnBuilder],
     pub lines: &'a mut Lines,
     pub rows: &'a mut usize,
+    /// With so many rows no other block is added.
+    pub most: usize,
     pub words: Words<'a>,
     /// Whether each row ends in a delimiter that begins no cell.
     pub trailing: bool,
@@ -92,6 +94,7 @@ impl Blocks {
             waiting: BTreeMap::new(),
             open: Vec::new(),
             is_over: false,
+            is_full: false,
         };
         let (feed, order) = (
             Mutex::new(Feed {
@@ -124,7 +127,7 @@ impl Blocks {
         }
         feed.records.put_back(rest, order.line);
         let is_plain = matches!(feed.records.sample(), ([], true));
-        self.pause = if is_plain {
+        self.pause = if is_plain || order.is_full {
             0
         } else {
             (2 * self.pause).clamp(PAUSE, MOST_PAUSE)
@@ -175,6 +178,8 @@ struct Order<'a> {
     line: u64,
     /// Whether the rest is for the caller.
     is_over: bool,
+    /// Whether that is so because there are rows enough.
+    is_full: bool,
 }
 
 impl Order<'_> {
@@ -200,6 +205,7 @@ impl Order<'_> {
             builders,
             lines,
             rows,
+            most,
             ..
         } = &mut self.sink;
         let mut pairs = builders.iter().zip(&piece.builders);
@@ -213,7 +219,9 @@ impl Order<'_> {
             (end, self.line) = (piece.end, self.line + piece.line_ends);
         }
         self.open = block.bytes()[end..].to_vec();
-        self.is_over = !fits || !piece.is_plain || self.open.len() > MOST_OPEN;
+        let is_odd = !fits || !piece.is_plain || self.open.len() > MOST_OPEN;
+        self.is_full = !is_odd && **rows >= *most;
+        self.is_over = is_odd || self.is_full;
     }
 }
 
@@ -337,6 +345,7 @@ mod tests {
                 builders,
                 lines,
                 rows,
+                most: usize::MAX,
                 words,
                 trailing: false,
             };

@@ -76,7 +76,7 @@ fn chunks(
         rows.add(record)?;
         records.keeps_blank |= rows.builders.len() == 1;
         if rows.builders.len() > 1 {
-            blocks.advance(&mut records, rows.sink())?;
+            blocks.advance(&mut records, rows.sink(size))?;
         }
     }
     rows.finish(visit)
@@ -150,11 +150,12 @@ impl Rows<'_> {
     }
 
     /// Where many rows at once are added.
-    fn sink(&mut self) -> Sink<'_> {
+    fn sink(&mut self, most: usize) -> Sink<'_> {
         Sink {
             builders: &mut self.builders,
             lines: &mut self.lines,
             rows: &mut self.count,
+            most,
             words: words(self.options),
             trailing: self.start.trailing,
         }

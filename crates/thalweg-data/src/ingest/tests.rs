@@ -326,3 +326,25 @@ fn what_killed_processes_left_is_removed() {
     assert_eq!(is_there(".t.cache.4294967.spill"), !on_linux);
     assert!(is_there(".u.cache.4294967.tmp") && is_there(".t.cache.1.tmp"));
 }
+
+#[test]
+fn clean_text_comes_in_pieces_of_the_size_that_is_asked_for() {
+    let line = |i: usize| format!("{i},{},{}\n", i % 97, (i * i) % 1009);
+    let text = format!("a,b,c\n{}", (0..150_000).map(line).collect::<String>());
+    let place = Place::new("pieces", &[("t.csv", text.into_bytes())]);
+    let source = Source::Path(place.path().join("t.csv"));
+    let (mut rows, mut most, mut sum) = (0, 0, 0.0);
+    each_piece(&source, &ReadOptions::default(), 1000, &mut |loaded| {
+        let ColumnData::Numeric(numbers) = &loaded.train.columns[0].data else {
+            panic!("numbers are numbers")
+        };
+        rows += numbers.len();
+        most = most.max(numbers.len());
+        sum += numbers.iter().sum::<f64>();
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!((rows, sum), (150_000, 150_000.0 * 149_999.0 / 2.0));
+    // A block of half a megabyte more, at most.
+    assert!(most < 45_000, "{most}");
+}
