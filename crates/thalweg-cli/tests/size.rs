@@ -203,13 +203,16 @@ fn an_ingest_beyond_the_limit_on_the_size_of_files_says_so_and_leaves_nothing() 
     place.write("t.csv", table(20_000, false));
     for kilobytes in [0, 1, 700] {
         let program = env!("CARGO_BIN_EXE_thalweg");
-        let script = format!("ulimit -f {kilobytes}; exec {program} convert t.csv t.cache --memory 40M");
+        let script =
+            format!("ulimit -f {kilobytes}; exec {program} convert t.csv t.cache --memory 40M");
         let mut command = std::process::Command::new("bash");
         command.args(["-c", &script]).current_dir(place.path(""));
         let ended = Ended::from(command.output().unwrap());
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(
-            ended.stderr.contains("t.cache: found a place that cannot be written")
+            ended
+                .stderr
+                .contains("t.cache: found a place that cannot be written")
                 && ended.stderr.contains("too large"),
             "{ended:?}"
         );
