@@ -195,6 +195,9 @@ impl<'a> Job<'a> {
         let own = folder.as_ref().zip(stored.as_ref());
         let finished = own.map(|(folder, stored)| finished(folder, stored, &config));
         let finished = finished.transpose()?.flatten();
+        if finished.is_some() {
+            storage::leave(folder.as_ref(), &options);
+        }
         let stored_file = own.map(|(folder, _)| folder.file(CONFIG));
         Ok(Self {
             config_file: stored_file.or(file.map(Path::to_owned)),

@@ -274,15 +274,6 @@ impl Model {
         Ok((self.evaluate(&dataset)?, notes, Some(inspection)))
     }
 
-    /// The rows of a file with their targets, as the network sees them, and notes on them.
-    pub(crate) fn read_rows(
-        &self,
-        source: &str,
-        options: ReadOptions,
-    ) -> Result<(Dataset, Vec<Note>)> {
-        self.rows_of(load::load_for(self.description(), source, options)?)
-    }
-
     /// A warning on rows that a model was trained on with whose weights this one began.
     fn known_before(&self, loaded: &Loaded) -> Option<Note> {
         let mut origins = self.description().origins.iter();

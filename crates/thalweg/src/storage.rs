@@ -232,8 +232,13 @@ fn cached(
 
 /// The name that the cache of a source has in a folder.
 fn place(source: &Source, read: &ReadOptions, folder: &Path) -> Result<PathBuf> {
-    let text = serde_json::to_string(&(source.to_string(), read))
-        .map_err(|error| input(error.to_string()))?;
+    // A config has the whole path of a file.
+    let whole = match source {
+        Source::Path(path) => std::path::absolute(path).ok(),
+        _ => None,
+    };
+    let named = whole.map_or_else(|| source.to_string(), |path| path.display().to_string());
+    let text = serde_json::to_string(&(named, read)).map_err(|error| input(error.to_string()))?;
     let sum = thalweg_data::cache::checksum(text.as_bytes());
     Ok(folder.join(format!("{}-{sum:08x}.cache", source.name())))
 }

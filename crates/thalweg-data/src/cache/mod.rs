@@ -185,12 +185,8 @@ impl<R: Read + Seek> Cache<R> {
     /// Whether it is what an ingest of this origin would make: read in the same way, or by the readings that were
     /// decided for it, which the config of a run has.
     pub(crate) fn is_of(&self, origin: &Origin) -> bool {
-        let (ours, decided) = (self.origin(), &self.description.columns.readings);
-        let mut columns = origin.read.columns.iter();
-        let is_same = columns.all(|(name, reading)| decided.get(name) == Some(reading));
-        let mut alike = origin.clone();
-        alike.read.columns.clone_from(&ours.read.columns);
-        *ours == *origin || (is_same && *ours == alike)
+        let decided = &self.description.columns.readings;
+        self.origin().makes_the_same(origin, decided)
     }
 
     /// What it was made of, and how that has changed since, if it has.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::options::ReadOptions;
+use crate::reading::Readings;
 
 /// Bytes at the beginning and at the end of a file that are compared.
 const ENDS: u64 = 1 << 16;
@@ -47,6 +48,20 @@ impl Origin {
             files: paths.iter().map(stamp).collect::<Result<_>>()?,
             read: read.clone(),
         })
+    }
+
+    /// Whether rows of another origin are the same: of the same files, whatever they are called there, and read in the
+    /// same way, or by the readings that were decided here.
+    pub fn makes_the_same(&self, other: &Self, decided: &Readings) -> bool {
+        let mut alike = other.clone();
+        if !self.files.is_empty() {
+            alike.source.clone_from(&self.source);
+        }
+        let mut columns = other.read.columns.iter();
+        if columns.all(|(name, reading)| decided.get(name) == Some(reading)) {
+            alike.read.columns.clone_from(&self.read.columns);
+        }
+        *self == alike
     }
 
     /// The first file that is no longer what it was: its path and how it differs. A file that is gone says nothing.
