@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use thalweg_core::Isa;
+use thalweg_core::dataset::{FeaturesRef, Rows};
 use thalweg_core::error::{Error, Result};
 use thalweg_core::layers::{self, AnyLayer, Block, Layer, LayerPlan, Mode, Part, Trace, Weights};
 use thalweg_core::precision::Dtype;
@@ -132,6 +133,8 @@ impl Bench {
         let block = |first: usize, rows: usize| Block {
             isa: Isa::detect(),
             rows,
+            features: FeaturesRef::f32(0, &[]),
+            listed: Rows::NONE,
             first,
             mode: Mode::Evaluation,
             stash: stash_stride,

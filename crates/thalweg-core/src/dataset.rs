@@ -1,7 +1,11 @@
-//! Rows in memory: dense features, targets and weights, owned ([`Dataset`]) or borrowed ([`FeaturesRef`],
-//! [`TargetsRef`]). An engine sees views alone, so that rows can stay where a caller has them.
+//! Rows in memory: features, targets and weights, owned ([`Dataset`]) or borrowed ([`FeaturesRef`],
+//! [`TargetsRef`]), and which of them ([`Rows`]). An engine sees views alone, so that rows can stay where a caller has them.
 
-/// The features of many rows, row-major: value `(row, j)` is at `row * width + j`.
+use std::ops::Range;
+
+use crate::sparse::{Csr, CsrRef};
+
+/// The features of many rows; dense ones are row-major: value `(row, j)` is at `row * width + j`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     /// Values a row.
@@ -26,6 +30,8 @@ pub enum Values {
         /// Is added after that.
         offset: f32,
     },
+    /// Rows of few non-zeros.
+    Sparse(Csr),
 }
 
 /// A view of the features of many rows.
@@ -37,7 +43,7 @@ pub struct FeaturesRef<'a> {
     pub values: ValuesRef<'a>,
 }
 
-/// A view of feature values: row-major, or one slice a column.
+/// A view of feature values: row-major, one slice a column, or sparse.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ValuesRef<'a> {
     /// Single precision, row-major.
@@ -56,6 +62,8 @@ pub enum ValuesRef<'a> {
     /// One slice a column, each with a value of every row, as columnar tables have them. A run that augments its
     /// rows needs row-major values.
     Columns(&'a [&'a [f32]]),
+    /// Rows of few non-zeros.
+    Sparse(CsrRef<'a>),
 }
 
 impl Features {
@@ -80,6 +88,7 @@ impl Features {
                     scale: *scale,
                     offset: *offset,
                 },
+                Values::Sparse(rows) => ValuesRef::Sparse(rows.view()),
             },
         }
     }
@@ -115,6 +124,7 @@ impl<'a> FeaturesRef<'a> {
             ValuesRef::F64(values) => values.len(),
             ValuesRef::U8 { bytes, .. } => bytes.len(),
             ValuesRef::Columns(columns) => return columns.first().map_or(0, |column| column.len()),
+            ValuesRef::Sparse(rows) => return rows.rows(),
         };
         values.checked_div(self.width).unwrap_or(0)
     }
@@ -143,6 +153,45 @@ impl<'a> FeaturesRef<'a> {
                 offset,
             } => (f32::from(bytes[at]) * scale + offset).into(),
             ValuesRef::Columns(columns) => columns[column][row].into(),
+            ValuesRef::Sparse(rows) => rows.value(row, column),
+        }
+    }
+
+    /// Columns and values of what is not 0 in a row, and of all that is stored of a sparse one.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn non_zeros(self, row: usize, mut visit: impl FnMut(usize, f64)) {
+        match self.values {
+            ValuesRef::Sparse(rows) => {
+                (rows.entries(row)).for_each(|(column, value)| visit(column, value));
+            }
+            _ => (self.row(row).enumerate())
+                .filter(|(_, value)| *value != 0.0)
+                .for_each(|(column, value)| visit(column, value)),
+        }
+    }
+
+    /// The first column of a row with a value that does not fit.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub(crate) fn misfit(self, row: usize, fits: impl Fn(f64) -> bool) -> Option<usize> {
+        let at = row * self.width;
+        let end = at + self.width;
+        match self.values {
+            ValuesRef::F32(values) => values[at..end].iter().position(|x| !fits((*x).into())),
+            ValuesRef::F64(values) => values[at..end].iter().position(|x| !fits(*x)),
+            ValuesRef::U8 { .. } => None,
+            ValuesRef::Columns(columns) => {
+                columns.iter().position(|column| !fits(column[row].into()))
+            }
+            ValuesRef::Sparse(rows) => {
+                let mut entries = rows.entries(row);
+                entries
+                    .find(|(_, value)| !fits(*value))
+                    .map(|(column, _)| column)
+            }
         }
     }
 }
@@ -270,5 +319,61 @@ pub struct DatasetRef<'a> {
 impl<'a> From<&'a Dataset> for DatasetRef<'a> {
     fn from(dataset: &'a Dataset) -> Self {
         dataset.view()
+    }
+}
+
+/// Which rows of a dataset.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows<'a> {
+    /// `start .. end`.
+    Range(usize, usize),
+    /// These, in this order.
+    Listed(&'a [u32]),
+}
+
+impl Rows<'_> {
+    /// No rows.
+    pub const NONE: Self = Rows::Range(0, 0);
+
+    /// Number of rows.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Range(start, end) => end.saturating_sub(*start),
+            Rows::Listed(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row of the dataset at a position.
+    #[inline]
+    pub fn at(&self, position: usize) -> usize {
+        match self {
+            Rows::Range(start, _) => start + position,
+            Rows::Listed(rows) => rows[position] as usize,
+        }
+    }
+}
+
+impl<'a> Rows<'a> {
+    /// Those at some positions.
+    ///
+    /// # Panics
+    /// If there are no such positions in a list.
+    #[inline]
+    pub(crate) fn part(self, positions: Range<usize>) -> Self {
+        match self {
+            Rows::Range(start, _) => Rows::Range(start + positions.start, start + positions.end),
+            Rows::Listed(rows) => Rows::Listed(&rows[positions]),
+        }
+    }
+
+    /// The rows of the dataset, in order.
+    pub fn iter(self) -> impl Iterator<Item = usize> + 'a {
+        (0..self.len()).map(move |position| self.at(position))
     }
 }

@@ -33,6 +33,7 @@ pub mod shape;
 mod shuffle;
 pub mod solvers;
 pub mod source;
+pub mod sparse;
 pub mod spec;
 pub mod train;
 

@@ -15,6 +15,7 @@ use thalweg_core::optimizers::{OPTIMIZERS, Time};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::source::block_file::{self, BlockFile, BlockWriter};
+use thalweg_core::sparse::{Csr, Numbers};
 use thalweg_core::spec::{Batches, NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Flow, Observer};
 use thalweg_core::train::{Run, train};
@@ -225,7 +226,37 @@ fn main() {
     assert!(cases >= 210, "only {cases} cases");
     println!("no allocation in {cases} cases");
     every_layer();
+    of_sparse_rows();
     of_block_file();
+}
+
+/// Rows of which most values are 0, with optimizers that look at the others alone and at all.
+fn of_sparse_rows() {
+    let starts = (0..=ROWS).map(|row| 2 * row).collect();
+    let columns = (0..ROWS as u32)
+        .flat_map(|row| [row % 5, 5 + row % 7])
+        .collect();
+    let sparse = Csr::new(INPUTS, starts, columns, Numbers::Ones).unwrap();
+    let dataset = Dataset {
+        features: Features {
+            width: INPUTS,
+            values: Values::Sparse(sparse),
+        },
+        targets: targets("cross_entropy", 4, ROWS, 3).swap_remove(0),
+        weights: None,
+    };
+    let mut network = NetworkSpec::mlp(INPUTS, &[300], "tanh", 4, Choice::new("cross_entropy"));
+    network.layers[0].name = "sparse".into();
+    for optimizer in ["adagrad", "adam"] {
+        let spec = TrainingSpec {
+            optimizer: Choice::new(optimizer),
+            ..descent(1e-3, BATCHES[0], EPOCHS)
+        };
+        for threads in [1, 2] {
+            case(&network, &dataset, &spec, threads);
+            loop_case(&network, &dataset, &spec, threads);
+        }
+    }
 }
 
 /// A run over a block file: once its buffers are there, neither its steps nor the reading of blocks allocates.

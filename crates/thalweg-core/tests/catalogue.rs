@@ -28,6 +28,7 @@ const LAYER_NAMES: &[&str] = &[
     "activation", // where it is not that of a layer
     "residual",   // x + f(x), with a projection where the shape changes
     "embedding",
+    "sparse",
     "piecewise_linear", // numbers on quantile bins
     "periodic",         // numbers by waves
     "scale",

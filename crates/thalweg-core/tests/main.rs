@@ -31,6 +31,7 @@ mod search;
 mod second_order;
 mod solvers;
 mod sources;
+mod sparse;
 mod stopping;
 mod training;
 mod untrained;

@@ -16,7 +16,7 @@ use crate::collective::Collective;
 use crate::engine::Batch;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::layers::{self, Mode};
+use crate::layers::{self, Facts, Mode};
 use crate::losses::AnyLoss;
 use crate::memory;
 use crate::optimizers::{Chain, Constants};
@@ -107,10 +107,17 @@ impl<T: Precision> CpuEngine<T> {
         let mut chain = solvers::chain(&training)?;
         let nodes = layers::build(spec.shape(), &spec.layers, training.dtype)?;
         let layers: Vec<_> = nodes.iter().flat_map(|node| node.part.layers()).collect();
-        if augmenter.is_some() && layers.iter().any(|layer| layer.facts().takes_codes) {
+        let is_fixed = |facts: Facts| facts.takes_codes || facts.reads_features;
+        if augmenter.is_some() && layers.iter().any(|layer| is_fixed(layer.facts())) {
             let subject = format!("augmentation {}", training.augment[0].name);
-            let error = Error::invalid(subject, "codes of categories (embedding)", "numbers");
-            return Err(error.remedy("leave it out: what is between two codes means nothing"));
+            let (found, remedy) = match layers[0].facts().reads_features {
+                true => ("sparse rows", "leave it out, or read the rows as dense"),
+                false => (
+                    "codes of categories (embedding)",
+                    "leave it out: what is between two codes means nothing",
+                ),
+            };
+            return Err(Error::invalid(subject, found, "numbers").remedy(remedy));
         }
         chain.around.constrains_layers = layers.iter().any(|layer| layer.has_constraint());
         let grouping = Grouping::new(&spec, &nodes, &training, collective)?;

@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::precision::Precision;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::layers::{self, AnyLayer, Facts, Order, Tile};
+use crate::layers::{self, AnyLayer, Facts, Node, Order, Part, Tile, USUAL_NON_ZEROS};
 use crate::precision::Dtype;
 use crate::shape::stride;
 use crate::spec::{NetworkSpec, TrainingSpec};
@@ -231,6 +231,8 @@ pub(super) struct Plan {
     pub caller_updates: bool,
     pub inputs: usize,
     pub outputs: usize,
+    /// Whether features are copied into the arena: the first layer does not read them itself.
+    pub gathers_features: bool,
 }
 
 impl PlannedLayer {
@@ -319,7 +321,11 @@ impl Plan {
     /// gradients need the whole batch.
     fn saves_traffic(&self) -> bool {
         let values = |planned: &PlannedLayer| {
-            planned.input_stride + planned.output_stride + planned.stash_stride
+            let input = match planned.facts.reads_features {
+                true => USUAL_NON_ZEROS.min(self.inputs),
+                false => planned.input_stride,
+            };
+            input + planned.output_stride + planned.stash_stride
         };
         let left: usize = self.layers.iter().map(values).sum();
         self.runs.len() == 1
@@ -394,7 +400,7 @@ impl Plan {
             shares: Vec::new(),
             parameters: 0,
             derived: 0,
-            arena: capacity * stride(network.inputs),
+            arena: 0,
             capacity,
             batch_size: 0,
             pack: 1,
@@ -406,8 +412,22 @@ impl Plan {
             caller_updates: false,
             inputs: network.inputs,
             outputs: network.inputs,
+            gathers_features: true,
         };
         let built = layers::build(network.shape(), &network.layers, dtype)?;
+        if let [
+            Node {
+                part: Part::Layer(first),
+                ..
+            },
+            ..,
+        ] = &built[..]
+        {
+            plan.gathers_features = !first.facts().reads_features;
+        }
+        if plan.gathers_features {
+            plan.arena = capacity * stride(network.inputs);
+        }
         let input = At {
             values: 0,
             gradient: None,

@@ -13,7 +13,7 @@ use super::pass::{Upcoming, row_block};
 use super::plan::{Cut, Plan};
 use super::precision::Precision;
 use super::team::Team;
-use crate::dataset::{FeaturesRef, ValuesRef};
+use crate::dataset::FeaturesRef;
 use crate::engine::{self, Batch, Rows};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
@@ -210,10 +210,9 @@ impl<T: Precision> CpuPredictor<T> {
 
     /// Checks the values of some rows.
     fn check(&self, features: FeaturesRef, rows: Range<usize>) -> Result<()> {
-        let is_exact = matches!(features.values, ValuesRef::U8 { .. });
         for row in rows {
-            let not_finite = |x: &f64| !T::from_f64(*x).to_f64().is_finite();
-            if !is_exact && let Some(column) = features.row(row).position(|x| not_finite(&x)) {
+            let fits = |x: f64| T::from_f64(x).to_f64().is_finite();
+            if let Some(column) = features.misfit(row, fits) {
                 let found = format!("a value that is not finite in row {row}, column {column}");
                 return Err(Error::invalid("features", found, "finite numbers"));
             }

@@ -46,6 +46,14 @@ pub(super) struct Update<'a, T> {
 }
 
 impl<'a, T: Precision> Update<'a, T> {
+    /// The constants of stage number `index`; λ is multiplied by `decay`.
+    pub fn constants_of(&self, index: usize, decay: f64) -> Constants {
+        match decay != 1.0 && self.chain.stages[index].is_decay() {
+            true => self.constants[index].map(|constant| constant * decay),
+            false => self.constants[index],
+        }
+    }
+
     /// What stage number `index`, whose slots begin with `slot`, works on; λ is multiplied by
     /// `decay`.
     ///
@@ -64,10 +72,6 @@ impl<'a, T: Precision> Update<'a, T> {
     {
         let stage = T::transform(&*self.chain.stages[index]);
         let count = stage.slots();
-        let constants = match decay != 1.0 && stage.is_decay() {
-            true => self.constants[index].map(|constant| constant * decay),
-            false => self.constants[index],
-        };
         let slots: [&mut [T]; MAX_SLOTS] = std::array::from_fn(|k| {
             if k >= count {
                 return Default::default();
@@ -78,7 +82,7 @@ impl<'a, T: Precision> Update<'a, T> {
         });
         Strip {
             isa: pass.isa,
-            constants,
+            constants: self.constants_of(index, decay),
             p,
             u,
             slots,

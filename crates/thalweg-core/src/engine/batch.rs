@@ -3,52 +3,9 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use crate::dataset::Rows;
 use crate::dataset::{DatasetRef, FeaturesRef, TargetsRef, ValuesRef};
 use crate::error::{Error, Result};
-
-/// Which rows of a dataset.
-#[derive(Debug, Clone, Copy)]
-pub enum Rows<'a> {
-    /// `start .. end`.
-    Range(usize, usize),
-    /// These, in this order.
-    Listed(&'a [u32]),
-}
-
-impl Rows<'_> {
-    /// No rows.
-    pub const NONE: Self = Rows::Range(0, 0);
-
-    /// Number of rows.
-    #[inline]
-    pub fn len(&self) -> usize {
-        match self {
-            Rows::Range(start, end) => end.saturating_sub(*start),
-            Rows::Listed(rows) => rows.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The row of the dataset at a position.
-    #[inline]
-    pub fn at(&self, position: usize) -> usize {
-        match self {
-            Rows::Range(start, _) => start + position,
-            Rows::Listed(rows) => rows[position] as usize,
-        }
-    }
-}
-
-impl<'a> Rows<'a> {
-    /// The rows of the dataset, in order.
-    pub fn iter(self) -> impl Iterator<Item = usize> + 'a {
-        (0..self.len()).map(move |position| self.at(position))
-    }
-}
 
 /// Rows for one step or one evaluation.
 #[derive(Debug, Clone, Copy)]
@@ -116,16 +73,11 @@ impl<'a> Batch<'a> {
     /// The rows at some positions; those that follow are the upcoming ones.
     pub(crate) fn part(&self, positions: Range<usize>) -> Self {
         let is_last = positions.end == self.rows.len();
-        let (rows, following) = match self.rows {
-            Rows::Range(start, _) => {
-                let rows = Rows::Range(start + positions.start, start + positions.end);
-                (rows, Rows::NONE)
-            }
-            Rows::Listed(rows) => {
-                let following = Rows::Listed(&rows[positions.end..]);
-                (Rows::Listed(&rows[positions]), following)
-            }
+        let following = match self.rows {
+            Rows::Range(..) => Rows::NONE,
+            Rows::Listed(rows) => Rows::Listed(&rows[positions.end..]),
         };
+        let rows = self.rows.part(positions);
         Self {
             rows,
             upcoming: if is_last { self.upcoming } else { following },
@@ -175,6 +127,14 @@ impl<'a> Batch<'a> {
             return refuse(
                 format!("{} columns of different lengths", columns.len()),
                 format!("{inputs} of the same length"),
+            );
+        }
+        if let ValuesRef::Sparse(rows) = self.features.values
+            && rows.width() != inputs
+        {
+            return refuse(
+                format!("sparse rows of {} columns", rows.width()),
+                inputs.to_string(),
             );
         }
         if self.weights.is_some_and(|weights| weights.len() != rows) {

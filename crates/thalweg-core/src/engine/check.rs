@@ -30,7 +30,7 @@ pub(crate) fn check_shape(batch: &Batch, inputs: usize, outputs: usize) -> Resul
         ValuesRef::F32(values) => values.len(),
         ValuesRef::F64(values) => values.len(),
         ValuesRef::U8 { bytes, .. } => bytes.len(),
-        ValuesRef::Columns(_) => features.rows() * features.width,
+        ValuesRef::Columns(_) | ValuesRef::Sparse(_) => features.rows() * features.width,
     };
     if length != features.rows() * inputs {
         let found = format!("{length} values for rows of {inputs}");
@@ -48,23 +48,7 @@ pub(crate) fn check(
     check_shape(batch, limits.inputs, limits.outputs)?;
     let features = batch.features;
     for (row, number) in batch.rows.iter().zip(first..) {
-        let start = row * features.width;
-        let is_finite = match features.values {
-            ValuesRef::F32(values) => {
-                let mut row = values[start..][..features.width].iter();
-                row.all(|x| (limits.fits)((*x).into()))
-            }
-            ValuesRef::F64(values) => {
-                let mut row = values[start..][..features.width].iter();
-                row.all(|x| (limits.fits)(*x))
-            }
-            ValuesRef::U8 { .. } => true,
-            ValuesRef::Columns(columns) => {
-                let mut row = columns.iter().map(|column| column[row]);
-                row.all(|x| (limits.fits)(x.into()))
-            }
-        };
-        if !is_finite {
+        if features.misfit(row, &limits.fits).is_some() {
             let found = format!("a value that is not finite in row {number}");
             return Err(Error::invalid("features", found, "finite numbers"));
         }

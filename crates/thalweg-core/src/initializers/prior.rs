@@ -80,7 +80,8 @@ pub fn output_bias(
     let network = network.resolve()?;
     let link = LOSSES.build(&network.loss, &())?.link();
     let name = format!("layers.{}.bias", network.layers.len() - 1);
-    let is_dense = (network.layers.last()).is_some_and(|last| last.name == "dense");
+    let is_dense = (network.layers.last())
+        .is_some_and(|last| ["dense", "sparse"].contains(&last.name.as_str()));
     let activation = (network.layers.last()).and_then(|last| last.settings.get("activation"));
     let is_linear = (activation.and_then(|activation| activation.choice()))
         .is_some_and(|activation| activation.name == "identity");

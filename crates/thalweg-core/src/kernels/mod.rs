@@ -19,6 +19,7 @@ pub mod resample;
 pub mod row;
 pub mod simd;
 pub mod softmax;
+pub mod sparse;
 pub mod transpose;
 pub mod turns;
 

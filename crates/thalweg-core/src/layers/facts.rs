@@ -154,6 +154,9 @@ pub struct Facts {
     pub least_rows: usize,
     /// Whether its inputs are codes of categories, between which nothing can be interpolated.
     pub takes_codes: bool,
+    /// Whether it reads the features of the rows itself ([`Block::features`](super::Block::features)),
+    /// which are then copied nowhere.
+    pub reads_features: bool,
     /// Whether it draws random numbers, so that it computes another function of θ at every update.
     pub is_random: bool,
     /// Whether its outputs are probabilities, which losses of logits must not read.
@@ -173,6 +176,7 @@ impl Facts {
             statistics: 0,
             least_rows: 1,
             takes_codes: false,
+            reads_features: false,
             is_random: false,
             is_probability: false,
         }

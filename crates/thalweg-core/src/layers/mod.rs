@@ -21,6 +21,7 @@
 
 use crate::activations::{ActivationScalar, AnyActivation};
 use crate::constraints::Constraint;
+use crate::dataset::{FeaturesRef, Rows};
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::random::Sequence;
@@ -72,16 +73,25 @@ entries! {
     spectral_norm,
     residual,
     embedding,
+    sparse,
     piecewise_linear,
     periodic,
     scale,
     parametric,
 }
 
+/// Whether layers of this name are dense: y = φ(x·Wᵀ + b), however the rows are stored.
+pub fn is_dense(name: &str) -> bool {
+    [dense::ENTRY, sparse::ENTRY]
+        .iter()
+        .any(|entry| entry.description.name == name)
+}
+
 pub(crate) use activation::Pointwise;
 pub(crate) use dense::Stored;
 pub use embedding::{MOST_LEVELS, usual_width};
 pub(crate) use pack::Reorder;
+pub(crate) use sparse::{USUAL_NON_ZEROS, WORD};
 
 /// What a layer is, whatever the precision.
 pub trait Geometry: Send + Sync {
@@ -154,6 +164,10 @@ pub struct Block<'a> {
     pub isa: Isa,
     /// Rows in the block.
     pub rows: usize,
+    /// The network's input, of which the block has the rows `listed`.
+    pub features: FeaturesRef<'a>,
+    /// See `features`.
+    pub listed: Rows<'a>,
     /// Position of the first in the batch.
     pub first: usize,
     /// What the pass is for.

@@ -5,9 +5,13 @@ use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity};
 use crate::constraints::{self, Constraint};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
+use crate::kernels::Isa;
+use crate::kernels::gemm::{Layout, Product, Start, Strided};
+use crate::kernels::reduce::column_sums;
 use crate::layers::LayerScalar;
 use crate::random::Sequence;
 use crate::registry::{AUTO, Arguments, Choice, Default, Domain, Parameter};
+use crate::shape::ROW_MULTIPLE;
 
 /// The segment of the weights; that of the bias follows.
 pub(super) const WEIGHT: usize = 0;
@@ -108,5 +112,42 @@ impl Units {
     /// φ in a precision.
     pub fn activation<T: LayerScalar>(&self) -> &dyn Activation<T> {
         T::activation(&*self.activation)
+    }
+
+    /// db = 1ᵀ·dz, with padding, of rows of dz that are `stride` apart.
+    pub fn bias_gradient<T: LayerScalar>(
+        &self,
+        isa: Isa,
+        rows: usize,
+        stride: usize,
+        dz: &[T],
+        gradient: &mut [T],
+    ) {
+        if stride <= ROW_MULTIPLE {
+            let mut sums = [T::ZERO; ROW_MULTIPLE];
+            let sums = &mut sums[..stride];
+            column_sums(isa, &dz[..rows * stride], sums);
+            let (bias, padding) = gradient.split_at_mut(self.count);
+            bias.copy_from_slice(&sums[..self.count]);
+            padding.fill(T::ZERO);
+            return;
+        }
+        let (one, columns) = ([T::ONE], gradient.len());
+        Product {
+            rows: 1,
+            columns,
+            depth: rows,
+            a: Strided {
+                data: &one,
+                row: 1,
+                column: 0,
+            },
+            b: dz,
+            b_layout: Layout::Rows(stride),
+            start: Start::Zero,
+            c: gradient,
+            c_layout: Layout::Rows(columns),
+        }
+        .run(isa);
     }
 }

@@ -25,6 +25,10 @@ impl fmt::Display for ScaleByHistory {
 }
 
 impl Stage for ScaleByHistory {
+    fn skips_zeros(&self) -> bool {
+        true
+    }
+
     /// What S is divided by.
     fn constants(&self, time: Time, _: usize) -> Constants {
         [

@@ -20,7 +20,11 @@ impl fmt::Display for ClipValue {
     }
 }
 
-impl Stage for ClipValue {}
+impl Stage for ClipValue {
+    fn skips_zeros(&self) -> bool {
+        true
+    }
+}
 
 impl Rule for ClipValue {
     const SLOTS: usize = 0;

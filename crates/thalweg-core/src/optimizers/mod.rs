@@ -117,6 +117,12 @@ pub trait Stage: Send + Sync + fmt::Display {
         false
     }
 
+    /// Whether a gradient of 0 leaves the parameter as it is, whatever the state, and whether the
+    /// state may then stay as it is.
+    fn skips_zeros(&self) -> bool {
+        false
+    }
+
     /// See [`Constants`]. `rows` are those of the mini-batch.
     fn constants(&self, _time: Time, _rows: usize) -> Constants {
         [0.0; 4]
@@ -323,6 +329,11 @@ impl Chain {
     /// Whether some stage treats parameters differently.
     pub fn has_scopes(&self) -> bool {
         self.stages.iter().any(|stage| stage.scope() != Scope::All)
+    }
+
+    /// Whether an update may leave out parameters whose gradient is 0.
+    pub fn skips_zeros(&self) -> bool {
+        self.around.ema.is_none() && self.stages.iter().all(|stage| stage.skips_zeros())
     }
 
     /// Whether the whole gradient has to be there before the first parameter can move.

@@ -26,7 +26,11 @@ impl fmt::Display for HeavyBall {
     }
 }
 
-impl Stage for HeavyBall {}
+impl Stage for HeavyBall {
+    fn skips_zeros(&self) -> bool {
+        self.momentum == 0.0
+    }
+}
 
 impl Rule for HeavyBall {
     const SLOTS: usize = 1;

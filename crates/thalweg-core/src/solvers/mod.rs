@@ -120,7 +120,7 @@ pub(crate) fn check(network: &NetworkSpec, training: &TrainingSpec) -> Result<()
     }
     let identity = Setting::Text("identity".to_owned());
     match &network.layers[..] {
-        [layer] if layer.name != "dense" => Err(closed_form::not_linear(&layer.name)),
+        [layer] if !layers::is_dense(&layer.name) => Err(closed_form::not_linear(&layer.name)),
         [layer] if layer.settings.get("activation") != Some(&identity) => {
             Err(closed_form::not_linear("an activation"))
         }

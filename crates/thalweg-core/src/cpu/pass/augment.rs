@@ -22,9 +22,9 @@ struct Source {
 /// If they come in columns.
 pub fn check(batch: &Batch) -> Result<()> {
     match batch.features.values {
-        ValuesRef::Columns(_) => {
+        ValuesRef::Columns(_) | ValuesRef::Sparse(_) => {
             let expected = "row-major values, which augmentation needs";
-            Err(Error::invalid("batch", "columns", expected))
+            Err(Error::invalid("batch", "columns or sparse rows", expected))
         }
         _ => Ok(()),
     }
@@ -106,7 +106,7 @@ impl<T: Precision> Pass<'_, T> {
                 self.see_as(to, draw, row, bytes, share, convert);
             }
             // A step refuses them.
-            ValuesRef::Columns(_) => {}
+            ValuesRef::Columns(_) | ValuesRef::Sparse(_) => {}
         }
     }
 

@@ -9,8 +9,9 @@ use crate::cpu::queues;
 use crate::cpu::team::Member;
 use crate::dataset::{TargetsRef, ValuesRef};
 use crate::engine::{Batch, Rows};
-use crate::kernels::gather::Gather;
+use crate::kernels::gather::{Gather, prefetch};
 use crate::shape::stride;
+use crate::sparse::{CsrRef, NumbersRef};
 
 impl<T: Precision> Pass<'_, T> {
     /// Copies features, targets and weights of a block into the arena, unless they are there, and
@@ -36,6 +37,7 @@ impl<T: Precision> Pass<'_, T> {
             ValuesRef::F64(values) => values.as_ptr().addr(),
             ValuesRef::U8 { bytes, .. } => bytes.as_ptr().addr(),
             ValuesRef::Columns(columns) => columns.as_ptr().addr(),
+            ValuesRef::Sparse(rows) => rows.columns().as_ptr().addr(),
         };
         let targets = self.batch.targets.map_or(0, |targets| match targets {
             TargetsRef::Classes(classes) => classes.as_ptr().addr(),
@@ -125,7 +127,10 @@ impl<T: Precision> Forward<'_, T> {
     /// # Safety
     /// No other thread works on these rows of the arena.
     pub(super) unsafe fn gather_plain(&self, block: &RowBlock, next: Upcoming) {
-        let width = self.plan.inputs;
+        let width = match self.plan.gathers_features {
+            true => self.plan.inputs,
+            false => 0,
+        };
         // SAFETY: the caller's promise.
         let (x, classes, values, weights) = unsafe {
             (
@@ -145,6 +150,8 @@ impl<T: Precision> Forward<'_, T> {
             )
         };
         match self.batch.features.values {
+            ValuesRef::Sparse(from) if width == 0 => prefetch_rows(from, block, next),
+            _ if width == 0 => {}
             ValuesRef::F32(from) => {
                 self.gather_rows(block, next, from, width, x, |v| T::from_f64(v.into()));
             }
@@ -163,6 +170,15 @@ impl<T: Precision> Forward<'_, T> {
                     let rows = x.chunks_exact_mut(stride(width)).zip(block.rows.clone());
                     for (to, position) in rows {
                         to[j] = T::from_f64(column[self.batch.rows.at(position)].into());
+                    }
+                }
+            }
+            ValuesRef::Sparse(from) => {
+                let rows = x.chunks_exact_mut(stride(width)).zip(block.rows.clone());
+                for (to, position) in rows {
+                    to.fill(T::ZERO);
+                    for (column, value) in from.entries(self.batch.rows.at(position)) {
+                        to[column] = T::from_f64(value);
                     }
                 }
             }
@@ -214,6 +230,20 @@ impl<T: Precision> Forward<'_, T> {
                 convert,
             }
             .run(self.isa),
+        }
+    }
+}
+
+/// Prefetches as many sparse rows of `next` as the block has.
+fn prefetch_rows(from: CsrRef, block: &RowBlock, next: Upcoming) {
+    let next = next.0.iter().take(block.rows.len());
+    for row in (next.map(|row| *row as usize)).filter(|row| *row < from.rows()) {
+        let (columns, numbers) = from.row(row);
+        prefetch(columns);
+        match numbers {
+            NumbersRef::Ones => {}
+            NumbersRef::F32(numbers) => prefetch(numbers),
+            NumbersRef::F64(numbers) => prefetch(numbers),
         }
     }
 }

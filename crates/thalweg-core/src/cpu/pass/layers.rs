@@ -24,6 +24,8 @@ impl<T: Precision> Forward<'_, T> {
         Block {
             isa: self.isa,
             rows: block.rows.len(),
+            features: self.batch.features,
+            listed: self.batch.rows.part(block.rows.clone()),
             first: self.first + block.rows.start,
             mode: self.mode,
             stash: planned.stash_stride,

@@ -40,7 +40,8 @@ impl Plan {
                 Some(item)
                     if end - item.range.start <= ITEM
                         && last_key == key
-                        && self.reuse(item.tiles.end - 1) * layer.facts.reuse == 1 =>
+                        && self.reuse(item.tiles.end - 1) * layer.facts.reuse == 1
+                        && !layer.facts.reads_features =>
                 {
                     item.range.end = end;
                     item.tiles.end = index + 1;

@@ -137,7 +137,10 @@ impl Plan {
         let is_trained = layer.is_trained();
         let planned = PlannedLayer {
             path: path.to_owned(),
-            input_stride: stride(at.size),
+            input_stride: match facts.reads_features {
+                true => 0,
+                false => stride(at.size),
+            },
             output_stride,
             stash_stride: sizes.stash,
             output_order: at.order,

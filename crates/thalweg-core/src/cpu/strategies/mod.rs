@@ -5,6 +5,7 @@ pub(super) mod by_items;
 mod caller_updates;
 mod groups;
 mod single_row;
+mod touched;
 mod whole;
 
 use super::grouping::Grouping;
@@ -19,6 +20,7 @@ use by_blocks::ByBlocks;
 use by_items::ByItems;
 use caller_updates::CallerUpdates;
 use single_row::SingleRow;
+use touched::Touched;
 use whole::Whole;
 
 /// The strategy for a plan, an optimizer, and batches that are shared or cut into groups, if they
@@ -40,6 +42,8 @@ pub(super) fn choose<T: Precision>(
         Box::new(CallerUpdates::new(plan)?)
     } else if plan.adds_blocks {
         Box::new(ByBlocks::new(plan)?)
+    } else if !plan.gathers_features && chain.skips_zeros() {
+        Box::new(Touched::new(plan, chain)?)
     } else {
         Box::new(ByItems::new(plan)?)
     })

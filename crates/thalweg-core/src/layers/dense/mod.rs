@@ -22,13 +22,10 @@ use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::{CONSTRAINT, Constraint};
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::kernels::gemm::{Layout, Product, Start, Strided};
-use crate::kernels::reduce::column_sums;
 use crate::layers::LayerScalar;
 use crate::precision::Dtype;
 use crate::random::Sequence;
 use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
-use crate::shape::ROW_MULTIPLE;
 use crate::shape::{Shape, stride};
 
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
@@ -374,33 +371,7 @@ impl<T: LayerScalar> Layer<T> for Dense {
                 .gradient(sizes, batch.rows, tile, trace.x, dz, stash, gradient);
             return;
         }
-        // db = 1ᵀ·dz.
-        if self.row <= ROW_MULTIPLE {
-            let mut sums = [T::ZERO; ROW_MULTIPLE];
-            let sums = &mut sums[..self.row];
-            column_sums(batch.isa, &dz[..batch.rows * self.row], sums);
-            let (bias, padding) = gradient.split_at_mut(self.units.count);
-            bias.copy_from_slice(&sums[..self.units.count]);
-            padding.fill(T::ZERO);
-            return;
-        }
-        let one = [T::ONE];
-        Product {
-            rows: 1,
-            columns: tile.columns,
-            depth: batch.rows,
-            a: Strided {
-                data: &one,
-                row: 1,
-                column: 0,
-            },
-            b: dz,
-            b_layout: Layout::Rows(self.row),
-            start: Start::Zero,
-            c: gradient,
-            c_layout: Layout::Rows(tile.columns),
-        }
-        .run(batch.isa);
+        (self.units).bias_gradient(batch.isa, batch.rows, self.row, dz, gradient);
     }
 
     fn one_row(&self) -> Option<&dyn OneRow<T>> {

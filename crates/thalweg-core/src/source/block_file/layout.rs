@@ -207,7 +207,7 @@ impl Layout {
 /// How views store their values.
 pub(super) fn value_kind(features: FeaturesRef) -> ValueKind {
     match features.values {
-        ValuesRef::F32(_) | ValuesRef::Columns(_) => ValueKind::F32,
+        ValuesRef::F32(_) | ValuesRef::Columns(_) | ValuesRef::Sparse(_) => ValueKind::F32,
         ValuesRef::F64(_) => ValueKind::F64,
         ValuesRef::U8 { scale, offset, .. } => ValueKind::U8 { scale, offset },
     }
@@ -236,6 +236,8 @@ pub(super) fn resize(buffer: &mut Dataset, rows: usize) -> Result<()> {
         Values::F32(all) => grow(all, values)?,
         Values::F64(all) => grow(all, values)?,
         Values::U8 { bytes, .. } => grow(bytes, values)?,
+        // A buffer is of a kind that a layout has.
+        Values::Sparse(_) => {}
     }
     match &mut buffer.targets {
         Targets::Classes(classes) => grow(classes, rows)?,
@@ -268,6 +270,7 @@ pub(super) fn decode(record: &[u8], buffer: &mut Dataset, row: usize) {
             to[row * width..][..width].copy_from_slice(own);
             rest
         }
+        Values::Sparse(_) => record,
     };
     let rest = match &mut buffer.targets {
         Targets::Classes(to) => numbers(rest, &mut to[row..=row], u32::from_le_bytes),

@@ -79,6 +79,10 @@ impl<W: Write + Seek> BlockWriter<W> {
                         .iter()
                         .for_each(|column| put(block, &column[row..=row], f32::to_le_bytes));
                 }
+                ValuesRef::Sparse(_) => {
+                    (batch.features.row(row))
+                        .for_each(|value| put(block, &[value as f32], f32::to_le_bytes));
+                }
             }
             match targets {
                 TargetsRef::Classes(from) => put(block, &from[row..=row], u32::to_le_bytes),
