@@ -333,6 +333,8 @@ fn inputs(preprocessing: &Preprocessing) -> Vec<String> {
             Encoding::Date(_) => "date".to_owned(),
             Encoding::Image { shape, .. } => format!("image {shape:?}"),
             Encoding::Matrix { places } => format!("matrix of {}", places.len()),
+            Encoding::Sparse { hashed: true, .. } => "sparse, hashed".to_owned(),
+            Encoding::Sparse { .. } => "sparse".to_owned(),
         };
         vec![
             format!("  {}", short(&input.name)),

@@ -266,3 +266,92 @@ fn text_in_utf_16_without_a_mark_is_read() {
     );
     place.succeed("train utf16.csv --epochs 1 --quiet --out run");
 }
+
+/// Rows of nine indices, of which two or three a row are not 0, and a class that follows from them.
+fn sparse_rows(first: usize, count: usize) -> String {
+    let row = |i: usize| {
+        let (a, b) = (i * 7 % 9, i * i % 9);
+        let class = u8::from(a + b > 8);
+        match a == b {
+            true => format!("{class} {a}:0.5\n"),
+            false => format!("{class} {}:0.75 {}:-0.5\n", a.min(b), a.max(b)),
+        }
+    };
+    (first..first + count).map(row).collect()
+}
+
+#[test]
+fn sparse_rows_train_to_the_model_of_their_dense_table() {
+    let place = Workplace::new();
+    place.write("rows.libsvm", sparse_rows(0, 200));
+    place.write("test.libsvm", sparse_rows(200, 60));
+    let how = "--scaling none --dtype f64 --hidden 4 --optimizer adagrad --epochs 3 --seed 1";
+    let mut losses = Vec::new();
+    for (flag, out) in [("--sparse", "sparse"), ("--no-sparse", "dense")] {
+        let result = place.train(&format!(
+            "rows.libsvm --test test.libsvm {flag} {how} --out {out}"
+        ));
+        losses.push(result["test"]["loss"].as_f64().unwrap());
+        let stored = place.text(&format!("{out}/config.toml"));
+        assert_eq!(
+            stored.contains("\"sparse\""),
+            flag == "--sparse",
+            "{stored}"
+        );
+    }
+    assert!((losses[0] - losses[1]).abs() < 1e-12, "{losses:?}");
+    // The same model from its config, and its scores from its file.
+    place.succeed("train --config sparse/config.toml --quiet --out again");
+    assert_eq!(
+        place.read("sparse/model.safetensors"),
+        place.read("again/model.safetensors")
+    );
+    let judged = place.succeed("evaluate sparse test.libsvm --json").stdout;
+    let judged: serde_json::Value = serde_json::from_str(&judged).unwrap();
+    assert!(
+        (judged["loss"].as_f64().unwrap() - losses[0]).abs() < 1e-12,
+        "{judged}"
+    );
+    // Indices that the model does not know count as 0; rows come from a cache as well.
+    place.write("new.libsvm", "0:0.75 5:-0.5 70:3\n0:0.75 5:-0.5\n");
+    let predicted = place.succeed("predict sparse new.libsvm --proba");
+    let rows: Vec<&str> = predicted.stdout.lines().skip(1).collect();
+    assert!(rows.len() == 2 && rows[0] == rows[1], "{predicted:?}");
+    assert!(
+        predicted.stderr.contains("does not know are ignored"),
+        "{predicted:?}"
+    );
+    place.succeed("convert rows.libsvm rows.cache --sparse --no-shuffle");
+    let result = place.train(&format!("rows.cache --test test.libsvm {how} --out cached"));
+    assert_eq!(result["test"]["loss"].as_f64(), Some(losses[0]));
+}
+
+#[test]
+fn hashed_indices_are_hashed_by_the_model_alone() {
+    let place = Workplace::new();
+    let far = |rows: String| rows.replace(" 8:", " 99999999999:");
+    place.write("rows.libsvm", far(sparse_rows(0, 200)));
+    place.write("new.libsvm", far(sparse_rows(200, 50)));
+    let refused = place.refused("train rows.libsvm --sparse --quiet --out none");
+    assert!(refused.contains("--hash-columns"), "{refused}");
+    let result = place.train(
+        "rows.libsvm --test new.libsvm --hash-columns 64 --optimizer adam --epochs 4 --seed 1 --out run",
+    );
+    assert!(
+        result["test"]["accuracy"].as_f64().unwrap() > 0.6,
+        "{result}"
+    );
+    let judged = place.succeed("evaluate run new.libsvm --json").stdout;
+    let judged: serde_json::Value = serde_json::from_str(&judged).unwrap();
+    assert_eq!(judged["loss"], result["test"]["loss"]);
+    // Adam moves all weights, and training says so.
+    let told =
+        place.succeed("train rows.libsvm --hash-columns 64 --optimizer adam --epochs 1 --out told");
+    assert!(told.stderr.contains("by all 64 columns"), "{told:?}");
+    place.write("bad.libsvm", "1 3:nan\n0 4:1\n");
+    let refused = place.refused("train bad.libsvm --sparse --quiet --out bad");
+    assert!(
+        refused.contains("bad.libsvm:1") && refused.contains("NaN"),
+        "{refused}"
+    );
+}

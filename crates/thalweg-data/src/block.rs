@@ -2,6 +2,7 @@
 
 use thalweg_core::dataset::Values;
 use thalweg_core::memory::prefer_huge_pages;
+use thalweg_core::sparse::{Csr, NumbersRef};
 
 /// A column of several numbers a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,15 @@ impl Block {
             Values::F32(values) => f64::from(values[i]),
             Values::F64(values) => values[i],
             Values::U8 { bytes, .. } => f64::from(bytes[i]),
+            Values::Sparse(rows) => rows.view().value(i / self.width(), i % self.width()),
+        }
+    }
+
+    /// The rows, where they are sparse.
+    pub fn sparse(&self) -> Option<&Csr> {
+        match &self.values {
+            Values::Sparse(rows) => Some(rows),
+            _ => None,
         }
     }
 
@@ -45,6 +55,10 @@ impl Block {
                 scale: *scale,
                 offset: *offset,
             },
+            Values::Sparse(all) => {
+                let is_double = matches!(all.view().numbers(), NumbersRef::F64(_));
+                Values::Sparse(all.view().gather(rows.iter().copied(), is_double))
+            }
         };
         Self {
             shape: self.shape.clone(),
@@ -53,9 +67,11 @@ impl Block {
     }
 }
 
-/// Adds values; all become f64 where the types differ.
+/// Adds values; all become f64 where the types differ. Sparse rows of one width stay sparse.
 pub(crate) fn append(all: &mut Values, added: Values) {
     match (&mut *all, added) {
+        // Of one width, as blocks of one shape are.
+        (Values::Sparse(all), Values::Sparse(added)) => drop(all.append(&added)),
         (Values::F32(all), Values::F32(added)) => all.extend(added),
         (Values::F64(all), Values::F64(added)) => all.extend(added),
         (Values::U8 { bytes, .. }, Values::U8 { bytes: added, .. }) => bytes.extend(added),
@@ -70,6 +86,15 @@ pub(crate) fn to_f64(values: &Values) -> Vec<f64> {
         Values::F64(values) => values.clone(),
         Values::F32(values) => values.iter().copied().map(f64::from).collect(),
         Values::U8 { bytes, .. } => bytes.iter().copied().map(f64::from).collect(),
+        Values::Sparse(rows) => {
+            let rows = rows.view();
+            let mut values = vec![0.0; rows.rows() * rows.width()];
+            for (row, values) in values.chunks_exact_mut(rows.width().max(1)).enumerate() {
+                rows.entries(row)
+                    .for_each(|(column, value)| values[column] = value);
+            }
+            values
+        }
     }
 }
 

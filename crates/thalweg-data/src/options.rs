@@ -59,6 +59,13 @@ pub struct ReadOptions {
     /// file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shuffle: Option<u64>,
+    /// Sparse rows (libsvm): whether they stay sparse, and are no column for each index; where absent, they do if that
+    /// is much less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<bool>,
+    /// Sparse rows: so many columns, into which indices are hashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash_columns: Option<usize>,
     /// How columns were read in another file of the same table.
     #[serde(skip_serializing_if = "Readings::is_empty")]
     pub columns: Readings,
@@ -77,6 +84,8 @@ pub struct ExpectedColumns {
     pub optional: Vec<String>,
     /// The shape of a row, where a column of images or the like is all there is.
     pub image: Option<Vec<usize>>,
+    /// The columns of sparse rows, where these are all there is.
+    pub sparse: Option<usize>,
 }
 
 fn is_zero(count: &usize) -> bool {

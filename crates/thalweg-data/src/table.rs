@@ -329,6 +329,14 @@ impl Table {
         }
     }
 
+    /// The columns of sparse rows, where these are the only feature.
+    pub fn sparse_width(&self) -> Option<usize> {
+        self.columns.iter().find_map(|column| match &column.data {
+            ColumnData::Block(block) => block.sparse().map(|rows| rows.view().width()),
+            _ => None,
+        })
+    }
+
     /// The names of all columns.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.columns.iter().map(|column| column.name.as_str())

@@ -10,8 +10,9 @@
 use std::ops::Range;
 
 use thalweg_core::cpu::Predictor;
-use thalweg_core::dataset::{Features, Values};
+use thalweg_core::dataset::{Features, Values, ValuesRef};
 use thalweg_core::engine::{Engine, ParameterInfo, Rows};
+use thalweg_core::layers::is_dense;
 use thalweg_core::losses::Link;
 use thalweg_core::precision::Dtype;
 use thalweg_core::random::{Purpose, Sequence, Stream};
@@ -43,6 +44,13 @@ fn sample(rows: &RunRows) -> Result<Features> {
         rows: Rows::Listed(&numbers),
         ..Request::range(0..0)
     })?;
+    if let ValuesRef::Sparse(all) = batch.features.values {
+        let rows = (0..batch.rows.len()).map(|position| batch.rows.at(position));
+        return Ok(Features {
+            width: batch.features.width,
+            values: Values::Sparse(all.gather(rows, true)),
+        });
+    }
     let sampled = batch.rows.iter().flat_map(|row| batch.features.row(row));
     Ok(Features {
         width: batch.features.width,
@@ -66,7 +74,7 @@ pub(crate) fn start(
     let network = network.resolve()?;
     let (tensors, mut parameters) = (engine.parameters(), engine.save_parameters()?);
     let hidden = 0..network.layers.len().saturating_sub(1);
-    for index in hidden.filter(|index| network.layers[*index].name == "dense") {
+    for index in hidden.filter(|index| is_dense(&network.layers[*index].name)) {
         let (before, end) = (before(&network, index), end(&tensors, index));
         let predictor = Predictor::with_link(&before, dtype, &parameters[..end], Link::Identity)?;
         let z = predictor.predict(&rows, 1)?;
@@ -156,7 +164,7 @@ fn deviation(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use thalweg_core::cpu;
-    use thalweg_core::dataset::{DatasetRef, FeaturesRef, TargetsRef, ValuesRef};
+    use thalweg_core::dataset::{DatasetRef, FeaturesRef, TargetsRef};
     use thalweg_core::spec::TrainingSpec;
 
     use super::*;

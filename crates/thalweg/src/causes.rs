@@ -321,8 +321,12 @@ fn far_target(facts: &Facts) -> Option<String> {
 fn far_cell(facts: &Facts) -> Option<String> {
     const DEVIATIONS: f64 = 15.0;
     let train = facts.rows.train.view();
+    let places = places(&facts.rows.preprocessing);
+    if places.is_empty() {
+        return None;
+    }
     let largest = largest(train);
-    let (place, most) = (places(&facts.rows.preprocessing).into_iter())
+    let (place, most) = (places.into_iter())
         .filter(|place| matches!(place.kind, PlaceKind::Number(_)))
         .map(|place| (place.name, largest[place.inputs.start]))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;

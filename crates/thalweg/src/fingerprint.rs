@@ -14,7 +14,7 @@
 use std::iter::once;
 
 use serde::{Deserialize, Serialize};
-use thalweg_core::dataset::{DatasetRef, TargetsRef};
+use thalweg_core::dataset::{DatasetRef, TargetsRef, ValuesRef};
 use thalweg_data::Note;
 
 use crate::text::{count, figure};
@@ -290,7 +290,12 @@ fn hashes(rows: DatasetRef<'_>, salt: u64) -> impl Iterator<Item = u64> {
 fn hash(rows: DatasetRef, row: usize, salt: u64) -> u64 {
     // 0 and −0 are the same.
     let number = |hash: u64, x: f64| mix(hash ^ (x + 0.0).to_bits());
-    let inputs = rows.features.row(row).fold(mix(salt), number);
+    let inputs = match rows.features.values {
+        ValuesRef::Sparse(all) => all.entries(row).fold(mix(salt), |hash, (column, x)| {
+            number(mix(hash ^ column as u64), x)
+        }),
+        _ => rows.features.row(row).fold(mix(salt), number),
+    };
     match rows.targets {
         TargetsRef::Classes(classes) => mix(inputs ^ u64::from(classes[row])),
         TargetsRef::Values { width, values } => {

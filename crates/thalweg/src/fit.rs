@@ -321,10 +321,7 @@ impl Training<'_> {
         ended.notes.extend(note);
         ended.gradient_norm = recorder.gradient_norm;
         ended.checkpoint = recorder.checkpoint;
-        if let (true, Some(model)) = (self.options.importance, &ended.model) {
-            let importance = self.importance(&mut *engine, model.description())?;
-            ended.end.importance = Some(importance);
-        }
+        self.add_importance(&mut *engine, &mut ended)?;
         if let (Some(refit), None) = (refit.filter(|_| !ended.is_interrupted()), &failure) {
             engine = self.refit(refit, engine, &mut ended, recorder.inner)?;
         }
@@ -387,6 +384,20 @@ impl Training<'_> {
                 outcome.stopped_by
             ))
         }))
+    }
+
+    /// Adds how much each column matters, where that is asked for.
+    fn add_importance(&self, engine: &mut dyn Engine, ended: &mut Ended) -> Result<()> {
+        let Some(model) = ended.model.as_ref().filter(|_| self.options.importance) else {
+            return Ok(());
+        };
+        if self.rows.preprocessing.is_sparse() {
+            let text = "no importance: columns of sparse rows are not permuted one by one";
+            ended.notes.push(Note::warning(text));
+            return Ok(());
+        }
+        ended.end.importance = Some(self.importance(engine, model.description())?);
+        Ok(())
     }
 
     /// How much each column matters on the validation rows, or else the test or training rows.

@@ -12,7 +12,7 @@ use crate::error::{Result, input};
 /// What a model may have that changes its answers and that programs of before pass over, with the
 /// format that brought it: a path into the metadata (`*` is any entry of a list), or `PATH=TEXT`.
 /// To add a field, leave it out of the file at its old meaning, and add a row with the next number.
-const SINCE: [(&str, u64); 14] = [
+const SINCE: [(&str, u64); 15] = [
     ("decision", 2),
     ("interval", 2),
     ("not_missing", 2),
@@ -27,6 +27,7 @@ const SINCE: [(&str, u64); 14] = [
     ("preprocessing.target_scaling.*.smearing", 2),
     ("members", 3),
     ("networks", 4),
+    ("preprocessing.inputs.*.kind=sparse", 4),
 ];
 
 /// The newest format of models and checkpoints that is read.

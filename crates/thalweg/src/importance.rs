@@ -81,6 +81,12 @@ pub fn importance(
     name: &str,
     seed: u64,
 ) -> Result<Importance> {
+    if matches!(rows.features.values, ValuesRef::Sparse(_)) {
+        return Err(input(format!(
+            "{name}: sparse rows of {} columns, expected columns that can be permuted one by one",
+            rows.features.width
+        )));
+    }
     let whole = judge.model(engine, rows)?;
     let mut metrics = whole.metrics.iter();
     let asked = metrics.find(|(name, _)| Some(*name) == metric);

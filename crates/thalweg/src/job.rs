@@ -192,6 +192,7 @@ impl<'a> Job<'a> {
         config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
         interval::set_apart(&mut rows, config.interval, &config.data.split);
+        let are_sparse = rows.preprocessing.is_sparse();
         let own = folder.as_ref().zip(stored.as_ref());
         let finished = own.map(|(folder, stored)| finished(folder, stored, &config));
         let finished = finished.transpose()?.flatten();
@@ -213,7 +214,8 @@ impl<'a> Job<'a> {
             lock,
             lines: Vec::new(),
             finished,
-            race,
+            // Sparse rows have one recipe.
+            race: race.filter(|_| !are_sparse),
         })
     }
 

@@ -4,7 +4,7 @@
 
 use thalweg_core::cpu;
 use thalweg_core::dataset::{
-    Dataset, DatasetRef, Features, FeaturesRef, Targets, TargetsRef, Values,
+    Dataset, DatasetRef, Features, FeaturesRef, Targets, TargetsRef, Values, ValuesRef,
 };
 use thalweg_core::engine::{Batch, Engine, LossSums};
 use thalweg_core::losses::LOSSES;
@@ -15,6 +15,7 @@ use thalweg_core::train::{Run, train};
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::Result;
+use crate::network_file::dense;
 use crate::scores::{Judge, Scores};
 
 const ITERATIONS: usize = 40;
@@ -25,6 +26,8 @@ const LEAST_BUDGET: f64 = 3e7;
 const SHARE: f64 = 0.02;
 /// Rows are predicted in chunks of so many.
 const CHUNK: usize = 4096;
+/// Columns of sparse rows, at most.
+const MOST_COLUMNS: usize = 1 << 16;
 
 /// Scores on `judged` of a linear model of the rows of `training`; none where it cannot be fitted,
 /// or to too few rows in that time. They have the loss of the run, `own`, where that takes the same
@@ -44,6 +47,11 @@ pub(crate) fn scores(
     let inputs = training.features.width - codes.len() + expanded;
     let outputs = preprocessing.output_width();
     let all = training.features.rows();
+    let are_sparse = matches!(training.features.values, ValuesRef::Sparse(_));
+    // The vectors of the method are as long as a row is wide.
+    if are_sparse && inputs > MOST_COLUMNS {
+        return Ok(None);
+    }
     let budget = LEAST_BUDGET.max(SHARE * cost) / (PASSES * ITERATIONS as f64);
     let most = (budget / (inputs * outputs).max(1) as f64) as usize;
     // A fit to fewer rows than that would say little of what linear models can do.
@@ -58,7 +66,7 @@ pub(crate) fn scores(
         Task::Binary | Task::Multilabel => "logistic",
         Task::Multiclass => "cross_entropy",
     };
-    let layer = Choice::new("dense")
+    let layer = Choice::new(dense(are_sparse))
         .with("units", Setting::Integer(outputs as i64))
         .with("initializer", Setting::Text("zeros".to_owned()));
     let network = NetworkSpec {
@@ -138,6 +146,11 @@ fn gather(from: DatasetRef, rows: &[usize], codes: &[usize]) -> Dataset {
 
 /// The inputs of some rows, with an input for each code of the first columns.
 fn expand(features: FeaturesRef, rows: &[usize], codes: &[usize]) -> Features {
+    if let ValuesRef::Sparse(all) = features.values {
+        let values = Values::Sparse(all.gather(rows.iter().copied(), false));
+        let width = features.width;
+        return Features { width, values };
+    }
     let expanded: usize = codes.iter().sum();
     let width = features.width - codes.len() + expanded;
     let mut values = Vec::with_capacity(rows.len() * width);

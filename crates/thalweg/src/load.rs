@@ -269,6 +269,7 @@ pub(crate) fn read_part(path: &Path, config: &DataConfig, training: &Table) -> R
     options.expected = Some(ExpectedColumns {
         names: training.names().map(str::to_owned).collect(),
         image: training.image_shape(),
+        sparse: training.sparse_width(),
         ..Default::default()
     });
     Ok(thalweg_data::read(&Source::Path(path.to_owned()), &options)?.train)

@@ -190,6 +190,11 @@ impl NetworkFile {
     }
 }
 
+/// The name of a dense first layer of sparse or of dense rows.
+pub(crate) fn dense(are_sparse: bool) -> &'static str {
+    if are_sparse { "sparse" } else { "dense" }
+}
+
 /// An embedding of these columns.
 pub fn embedding(codes: &[(&str, usize)]) -> Choice {
     let list = |number: fn(usize) -> usize| {

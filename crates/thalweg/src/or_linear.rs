@@ -95,7 +95,7 @@ pub(crate) fn race(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> 
 pub(crate) fn linear(config: &Config, rows: &RunRows, l2: f64) -> Config {
     let codes = rows.preprocessing.codes();
     let embedding = (!codes.is_empty()).then(|| network_file::embedding(&codes));
-    let output = Choice::new("dense")
+    let output = Choice::new(network_file::dense(rows.preprocessing.is_sparse()))
         .with(
             "units",
             Setting::Integer(rows.preprocessing.output_width() as i64),

@@ -95,6 +95,8 @@ pub(crate) fn places(preprocessing: &Preprocessing) -> Vec<Place> {
                     push(format!("{name}[{j}]"), 1, kind, None);
                 }
             }
+            // Too many to look at one by one, and no row has a value in most of them.
+            Encoding::Sparse { .. } => {}
             Encoding::Matrix { places } => {
                 for (j, place) in places.iter().enumerate() {
                     if let Some(numeric) = place {

@@ -106,6 +106,10 @@ impl Chooser {
     pub fn settle(self, request: &Request, table: &Table, fit: &mut FitOptions) -> Self {
         match self.name {
             Name::Fast => self,
+            Name::Auto if table.sparse_width().is_some() => Self {
+                name: Name::Fast,
+                why: Some("sparse rows, whose columns are many and are not embedded"),
+            },
             Name::Auto if auto::is_of_pixels(table) => Self {
                 name: Name::Fast,
                 why: Some("columns like pixels, which the recipe of auto does not suit"),
@@ -154,6 +158,8 @@ pub struct Facts<'a> {
     pub epochs: Option<usize>,
     /// The widths of the hidden layers, if the user sets them.
     pub hidden: Option<&'a [usize]>,
+    /// Whether rows are sparse.
+    pub is_sparse: bool,
 }
 
 /// A choice with its reason, for the summary.

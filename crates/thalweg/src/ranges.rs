@@ -17,9 +17,12 @@ const NAMED: usize = 5;
 pub struct Ranges(Vec<[f64; 2]>);
 
 impl Ranges {
-    /// Of the training rows; none for images, whose values have a fixed range.
+    /// Of the training rows; none for images, whose values have a fixed range, and for
+    /// sparse rows.
     pub(crate) fn of(preprocessing: &Preprocessing, rows: FeaturesRef) -> Option<Self> {
-        let is_image = |encoding: &Encoding| matches!(encoding, Encoding::Image { .. });
+        let is_image = |encoding: &Encoding| {
+            matches!(encoding, Encoding::Image { .. } | Encoding::Sparse { .. })
+        };
         if preprocessing
             .inputs
             .iter()

@@ -11,6 +11,7 @@ use thalweg_core::engine::{Engine, State, StepReport};
 use thalweg_core::memory;
 use thalweg_core::metrics::Decision;
 use thalweg_core::observe::EpochReport;
+use thalweg_core::sparse::{CsrRef, NumbersRef};
 use thalweg_core::spec::{Stop, TrainingSpec};
 use thalweg_core::train::{Flow, Observer, Run, StoppedBy, train};
 use thalweg_data::Note;
@@ -211,6 +212,19 @@ fn values(parts: &[DatasetRef]) -> thalweg_core::Result<Values> {
             scale,
             offset,
         });
+    }
+    if let ValuesRef::Sparse(first) = parts[0].features.values {
+        let rows = |rows: CsrRef| {
+            let is_double = matches!(rows.numbers(), NumbersRef::F64(_));
+            rows.gather(0..rows.rows(), is_double)
+        };
+        let mut all = rows(first);
+        for part in &parts[1..] {
+            if let ValuesRef::Sparse(added) = part.features.values {
+                all.append(&rows(added))?;
+            }
+        }
+        return Ok(Values::Sparse(all));
     }
     let of_part = |part: &DatasetRef| {
         let features = part.features;

@@ -8,8 +8,8 @@ use thalweg_core::error::Error;
 use thalweg_core::losses::{Comparison, LOSSES, Link};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
-use thalweg_core::solvers::is_solver;
-use thalweg_core::spec::{InSolver, Sampling};
+use thalweg_core::solvers::{self, is_solver};
+use thalweg_core::spec::{InSolver, Sampling, TrainingSpec};
 use thalweg_data::{Note, Preprocessing, Source, Task};
 
 use crate::config::{Config, DataConfig, FORMAT, IN_MEMORY, OutputBias};
@@ -148,6 +148,7 @@ pub(crate) fn config(
         batches.block = rows.block;
     }
     config.training = config.training.resolve()?;
+    notes.extend(note_on_sparse(&config.training, preprocessing)?);
     check_loss(facts.task, &config.network.loss)?;
     judging::resolve(request, &mut config, facts.task, facts.has_validation)?;
     config.format = FORMAT;
@@ -159,6 +160,24 @@ pub(crate) fn config(
         reasons,
         notes,
     })
+}
+
+/// A note where sparse rows are trained on by time and memory of all columns, and why.
+fn note_on_sparse(training: &TrainingSpec, preprocessing: &Preprocessing) -> Result<Option<Note>> {
+    if !preprocessing.is_sparse() {
+        return Ok(None);
+    }
+    let chain = solvers::chain(training)?;
+    let why = match chain.is_whole() || is_solver(&training.optimizer) {
+        true => "needs the gradient of all weights at once",
+        false if !chain.skips_zeros() => "also moves weights whose gradient is 0",
+        false => return Ok(None),
+    };
+    Ok(Some(Note::info(format!(
+        "sparse rows: an update takes time by all {} columns, and not by what is not 0 alone, because {chain} {why}; gd \
+         and adagrad without penalties and averages do not",
+        preprocessing.input_width()
+    ))))
 }
 
 /// What a preset goes by.
@@ -177,6 +196,7 @@ fn facts<'a>(
         optimizer,
         epochs: request.count("training.epochs"),
         hidden,
+        is_sparse: rows.preprocessing.is_sparse(),
     }
 }
 

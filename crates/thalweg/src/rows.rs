@@ -1,10 +1,11 @@
 //! The rows of a run, as the network sees them: read from files, or borrowed from the caller.
 
 use thalweg_core::dataset::{
-    Dataset, DatasetRef, Features, Targets, TargetsRef, Values, ValuesRef,
+    Dataset, DatasetRef, Features, FeaturesRef, Targets, TargetsRef, Values, ValuesRef,
 };
 use thalweg_core::error::Error;
 use thalweg_core::source::RowSource;
+use thalweg_core::sparse::NumbersRef;
 use thalweg_data::prepare::{Placed, RowsOnDisk, Streamed};
 use thalweg_data::preprocess::{InputColumn, TargetScaling};
 use thalweg_data::split::Split;
@@ -235,11 +236,7 @@ impl<'a> RunRows<'a> {
         let targets = target_names(train.targets, quantiles.len().max(1))?;
         let input = InputColumn {
             name: "X".to_owned(),
-            encoding: Encoding::Image {
-                shape: vec![train.features.width],
-                scale: 1.0,
-                offset: 0.0,
-            },
+            encoding: as_they_are(train.features),
         };
         let preprocessing = Preprocessing {
             columns: [vec!["X".to_owned()], targets.clone()].concat(),
@@ -372,6 +369,10 @@ pub(crate) fn selected(part: DatasetRef, rows: &[usize]) -> Dataset {
             scale,
             offset,
         },
+        ValuesRef::Sparse(all) => {
+            let is_double = matches!(all.numbers(), NumbersRef::F64(_));
+            Values::Sparse(all.gather(rows.iter().copied(), is_double))
+        }
         ValuesRef::F64(_) => Values::F64(each().collect()),
         ValuesRef::F32(_) | ValuesRef::Columns(_) => {
             Values::F32(each().map(|value| value as f32).collect())
@@ -394,5 +395,21 @@ pub(crate) fn selected(part: DatasetRef, rows: &[usize]) -> Dataset {
         features: Features { width, values },
         targets,
         weights: weights.map(|weights| rows.iter().map(|row| weights[*row]).collect()),
+    }
+}
+
+/// What takes features of the caller as they are.
+fn as_they_are(features: FeaturesRef) -> Encoding {
+    match features.values {
+        ValuesRef::Sparse(_) => Encoding::Sparse {
+            width: features.width,
+            hashed: false,
+            scales: Vec::new(),
+        },
+        _ => Encoding::Image {
+            shape: vec![features.width],
+            scale: 1.0,
+            offset: 0.0,
+        },
     }
 }

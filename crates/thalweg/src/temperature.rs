@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::engine::{Batch, Engine, ParameterInfo};
+use thalweg_core::layers;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::Decision;
 use thalweg_core::spec::NetworkSpec;
@@ -27,7 +28,11 @@ const TINY: f64 = 1e-300;
 /// If the network is not valid.
 fn last_layer(tensors: &[ParameterInfo], network: &NetworkSpec) -> Result<Option<Range<usize>>> {
     let network = network.resolve()?;
-    let Some(last) = network.layers.last().filter(|last| last.name == "dense") else {
+    let Some(last) = network
+        .layers
+        .last()
+        .filter(|last| layers::is_dense(&last.name))
+    else {
         return Ok(None);
     };
     let activation = last

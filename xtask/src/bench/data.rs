@@ -132,7 +132,11 @@ fn write(folder: &Path, data: &Data, workload: &Workload) -> std::io::Result<()>
         let path = folder.join("x.npy");
         match &features.values {
             Values::F32(x) => save(&path, "<f4", &shape, x.iter().map(|x| x.to_le_bytes()))?,
-            Values::F64(_) => return Err(std::io::Error::other("no workload has rows in f64")),
+            Values::F64(_) | Values::Sparse(_) => {
+                return Err(std::io::Error::other(
+                    "no workload has rows in f64 or sparse ones",
+                ));
+            }
             Values::U8 { bytes, .. } => save(&path, "|u1", &shape, bytes.iter().map(|x| [*x]))?,
         }
         let y = classes.iter().map(|class| class.to_le_bytes());

@@ -2,9 +2,12 @@
 //!
 //! A tag, then the values, little-endian. Numbers: 0 f64, 1 f32, 2 bytes (255 where missing), each where
 //! it holds all of the block exactly. Texts: 3, the distinct texts, the words for "missing", and the
-//! codes. Several numbers a row: 4 f32, 5 f64, 6 bytes with scale and offset, after their shape.
+//! codes. Several numbers a row: 4 f32, 5 f64, 6 bytes with scale and offset, after their shape. Sparse
+//! rows: 7, the columns, the entries of each row, their columns, and their numbers in the kind that follows:
+//! 0 f64, 1 f32, 2 all of them 1.
 
 use thalweg_core::dataset::Values;
+use thalweg_core::sparse::{Csr, CsrRef, Numbers, NumbersRef};
 
 use crate::table::{Block, ColumnData, MISSING, TextColumn};
 
@@ -75,6 +78,7 @@ fn encode_block(block: &Block, to: &mut Vec<u8>) {
         Values::F32(_) => 4,
         Values::F64(_) => 5,
         Values::U8 { .. } => 6,
+        Values::Sparse(rows) => return encode_sparse(rows.view(), to),
     };
     to.push(tag);
     to.extend_from_slice(&(block.shape.len() as u32).to_le_bytes());
@@ -95,7 +99,54 @@ fn encode_block(block: &Block, to: &mut Vec<u8>) {
             to.extend_from_slice(&offset.to_le_bytes());
             to.extend_from_slice(bytes);
         }
+        Values::Sparse(_) => {}
     }
+}
+
+fn encode_sparse(rows: CsrRef, to: &mut Vec<u8>) {
+    to.push(7);
+    to.extend_from_slice(&(rows.width() as u64).to_le_bytes());
+    for row in 0..rows.rows() {
+        to.extend_from_slice(&(rows.row(row).0.len() as u32).to_le_bytes());
+    }
+    (rows.columns().iter()).for_each(|column| to.extend_from_slice(&column.to_le_bytes()));
+    match rows.numbers() {
+        NumbersRef::F64(numbers) => {
+            to.push(0);
+            (numbers.iter()).for_each(|x| to.extend_from_slice(&x.to_le_bytes()));
+        }
+        NumbersRef::F32(numbers) => {
+            to.push(1);
+            (numbers.iter()).for_each(|x| to.extend_from_slice(&x.to_le_bytes()));
+        }
+        NumbersRef::Ones => to.push(2),
+    }
+}
+
+/// Reads sparse rows; none if they are not.
+fn decode_sparse(bytes: &[u8], rows: usize) -> Option<ColumnData> {
+    let (width, rest) = bytes.split_first_chunk()?;
+    let width = usize::try_from(u64::from_le_bytes(*width)).ok()?;
+    let (counts, rest) = rest.split_at_checked(rows.checked_mul(4)?)?;
+    let counts = values(counts, rows, u32::from_le_bytes)?;
+    let mut starts = vec![0];
+    let mut end = 0usize;
+    for count in counts {
+        end = end.checked_add(count as usize)?;
+        starts.push(end);
+    }
+    let (columns, rest) = rest.split_at_checked(end.checked_mul(4)?)?;
+    let columns = values(columns, end, u32::from_le_bytes)?;
+    let (kind, rest) = rest.split_first()?;
+    let numbers = match kind {
+        0 => Numbers::F64(values(rest, end, f64::from_le_bytes)?),
+        1 => Numbers::F32(values(rest, end, f32::from_le_bytes)?),
+        2 if rest.is_empty() => Numbers::Ones,
+        _ => return None,
+    };
+    let rows = Csr::new(width, starts, columns, numbers).ok()?;
+    let (shape, values) = (vec![width], Values::Sparse(rows));
+    Some(ColumnData::Block(Block { shape, values }))
 }
 
 /// Reads a column of so many rows; none if the bytes are not one.
@@ -156,6 +207,7 @@ pub(super) fn decode(bytes: &[u8], rows: usize, is_time: bool) -> Option<ColumnD
             };
             ColumnData::Block(Block { shape, values })
         }
+        7 => return decode_sparse(rest, rows),
         _ => return None,
     };
     Some(column)
@@ -244,6 +296,19 @@ mod tests {
                 }),
                 2,
             );
+        }
+    }
+
+    #[test]
+    fn sparse_rows_come_back() {
+        for numbers in [
+            Numbers::Ones,
+            Numbers::F32(vec![0.5, -1.0, 3.0]),
+            Numbers::F64(vec![0.1, 1e300, 2.0]),
+        ] {
+            let rows = Csr::new(1 << 20, vec![0, 2, 2, 3], vec![7, 1 << 19, 0], numbers).unwrap();
+            let (shape, values) = (vec![1 << 20], Values::Sparse(rows));
+            round(ColumnData::Block(Block { shape, values }), 3);
         }
     }
 

@@ -78,6 +78,7 @@ impl Growing {
 
 fn extend(all: &mut Values, added: Values) -> bool {
     match (all, added) {
+        (Values::Sparse(all), Values::Sparse(added)) => return all.append(&added).is_ok(),
         (Values::F32(all), Values::F32(added)) => all.extend(added),
         (Values::F64(all), Values::F64(added)) => all.extend(added),
         (

@@ -61,7 +61,7 @@ pub(crate) enum Kind {
     Numbers,
     Text,
     Time,
-    /// Several numbers a row of this shape: `f32`, `f64` or `bytes`.
+    /// Several numbers a row of this shape: `f32`, `f64`, `bytes` or `sparse`.
     Block {
         shape: Vec<usize>,
         values: String,
@@ -85,6 +85,7 @@ fn name_of(values: &Values) -> &'static str {
         Values::F32(_) => "f32",
         Values::F64(_) => "f64",
         Values::U8 { .. } => "bytes",
+        Values::Sparse(_) => "sparse",
     }
 }
 

@@ -121,6 +121,7 @@ fn list(block: &Block) -> Result<ArrayRef, ArrowError> {
         Values::F64(values) => Arc::new(Float64Array::from(values.clone())),
         Values::F32(values) => Arc::new(Float32Array::from(values.clone())),
         Values::U8 { bytes, .. } => Arc::new(UInt8Array::from(bytes.clone())),
+        Values::Sparse(_) => Arc::new(Float64Array::from(crate::block::to_f64(&block.values))),
     };
     for &length in block.shape.iter().rev() {
         let length = i32::try_from(length).unwrap_or(i32::MAX);

@@ -1,8 +1,8 @@
 //! Sparse rows as libsvm and SVMlight write them: `LABEL INDEX:VALUE INDEX:VALUE … # COMMENT`.
 
-use std::collections::BTreeMap;
-
+use thalweg_core::dataset::Values;
 use thalweg_core::registry::Description;
+use thalweg_core::sparse::{Csr, Numbers};
 
 use super::format::Format;
 use crate::compression::is_bomb;
@@ -10,14 +10,14 @@ use crate::error::{Error, Note, Result, quote};
 use crate::input::{HEAD, Input};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::table::{Column, ColumnData, Lines, Table};
+use crate::table::{Block, Column, ColumnData, Lines, Table};
 use crate::text_lines::TextLines;
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
     description: Description {
         name: "libsvm",
-        summary: "sparse rows LABEL INDEX:VALUE … as of libsvm and SVMlight: a column for each index that occurs, named by it; what a row leaves out is 0",
+        summary: "sparse rows LABEL INDEX:VALUE … as of libsvm and SVMlight: a column for each index that occurs, named by it, or rows that stay sparse where that is much less; what a row leaves out is 0",
         equation: "",
         source: "Chang and Lin: LIBSVM; Joachims: SVMlight",
         parameters: &[],
@@ -33,6 +33,15 @@ pub static FORMAT: Format = Format {
 };
 
 const LABEL: &str = "label";
+/// The names of the column of sparse rows, and of one of hashed indices.
+const SPARSE_COLUMN: &str = "features";
+pub(crate) const HASHED: &str = "hashed";
+/// Tables of fewer cells are dense.
+const SMALL_TABLE: usize = 1 << 24;
+/// So are those of which more than one cell of so many has a value.
+const SPARSE: usize = 10;
+/// The most columns of sparse rows.
+const MOST_COLUMNS: usize = 1 << 28;
 
 /// Whether the first lines are a number and pairs `INDEX:VALUE`.
 fn recognizes(head: &[u8]) -> bool {
@@ -75,23 +84,36 @@ fn pair(word: &str) -> Option<(Option<u64>, f64)> {
 #[derive(Default)]
 struct Rows {
     labels: Vec<f64>,
-    /// For each index that occurs: rows, ascending, and their values.
-    columns: BTreeMap<u64, Vec<(usize, f64)>>,
+    /// Where each row begins among the indices, and its end.
+    starts: Vec<usize>,
+    /// Ascending in a row.
+    indices: Vec<u32>,
+    /// Of each index; empty while all of them are 1.
+    values: Vec<f64>,
     lines: Lines,
-    count: usize,
     bytes: u64,
     has_qid: bool,
+    /// Into how many columns indices are hashed, if they are.
+    hashed: Option<u64>,
+    /// Columns of a model of sparse rows, and how many values were beyond them.
+    known: Option<usize>,
+    beyond: usize,
+    /// The row that is read.
+    row: Vec<(u64, f64)>,
 }
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     let file = input.file.clone();
     let mut text = TextLines::new(input.text(options)?);
-    let mut rows = Rows::default();
-    // The indices of the model: those that do not occur here are 0 in every row.
-    let known = options.expected.iter().flat_map(|expected| &expected.names);
-    for index in known.filter_map(|name| name.parse().ok()) {
-        rows.columns.insert(index, Vec::new());
-    }
+    let mut rows = Rows {
+        starts: vec![0],
+        hashed: options.hash_columns.map(|columns| columns.max(1) as u64),
+        known: options
+            .expected
+            .as_ref()
+            .and_then(|expected| expected.sparse),
+        ..Rows::default()
+    };
     while let Some(line) = text.next()? {
         let (row, _comment) = line.split_once('#').unwrap_or((line, ""));
         if row.trim().is_empty() {
@@ -101,15 +123,24 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         let added = rows.add(row);
         added.map_err(|(found, expected)| {
             let error = Error::invalid(text.location(), found, expected);
-            error.remedy("correct the line")
+            error.remedy(match expected {
+                SMALL => "hash them into fewer columns by `data.read.hash_columns`",
+                _ => "correct the line",
+            })
         })?;
-        rows.lines.push(rows.count, text.number());
-        rows.count += 1;
+        rows.lines.push(rows.count() - 1, text.number());
     }
-    rows.into_loaded(file)
+    rows.into_loaded(file, options)
 }
 
+/// What is expected of an index.
+const SMALL: &str = "an index below 4294967295";
+
 impl Rows {
+    fn count(&self) -> usize {
+        self.starts.len() - 1
+    }
+
     /// Adds a row, or says what was found and expected.
     fn add(&mut self, row: &str) -> Result<(), (String, &'static str)> {
         let mut words = row.split_ascii_whitespace().peekable();
@@ -126,7 +157,7 @@ impl Rows {
                 .map_err(|_| (quote(label), "a number as the label"))?;
             self.labels.push(number);
         }
-        if ![0, self.count + 1].contains(&self.labels.len()) {
+        if ![0, self.count() + 1].contains(&self.labels.len()) {
             let without = if label.is_some() {
                 "rows before it"
             } else {
@@ -137,15 +168,10 @@ impl Rows {
                 "a label in every row or in none",
             ));
         }
+        self.row.clear();
         for word in words {
             match pair(word) {
-                Some((Some(index), value)) => {
-                    let column = self.columns.entry(index).or_default();
-                    if column.last().is_some_and(|&(row, _)| row == self.count) {
-                        return Err((format!("the index {index} twice"), "each index once"));
-                    }
-                    column.push((self.count, value));
-                }
+                Some((Some(index), value)) => self.row.push((index, value)),
                 Some((None, _)) => self.has_qid = true,
                 None => {
                     return Err((
@@ -155,50 +181,87 @@ impl Rows {
                 }
             }
         }
+        if !self.row.is_sorted_by_key(|(index, _)| *index) {
+            self.row.sort_by_key(|(index, _)| *index);
+        }
+        if let Some(pair) = self.row.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err((format!("the index {} twice", pair[0].0), "each index once"));
+        }
+        self.end_row()
+    }
+
+    /// Puts the row that is read behind the others.
+    fn end_row(&mut self) -> Result<(), (String, &'static str)> {
+        if let Some(columns) = self.hashed {
+            (self.row.iter_mut()).for_each(|(index, _)| *index = mix(*index) % columns);
+            self.row.sort_by_key(|(index, _)| *index);
+        }
+        let known = self.known.unwrap_or(usize::MAX) as u64;
+        for at in 0..self.row.len() {
+            let (index, value) = self.row[at];
+            if index >= known {
+                self.beyond += 1;
+                continue;
+            }
+            let Some(column) = u32::try_from(index).ok().filter(|index| *index < u32::MAX) else {
+                return Err((format!("the index {index}"), SMALL));
+            };
+            let is_ones = self.values.is_empty() && value == 1.0;
+            if !is_ones && self.values.is_empty() {
+                self.values = vec![1.0; self.indices.len()];
+            }
+            // Indices that are hashed into one column add up.
+            let is_same = at > 0 && self.row[at - 1].0 == index;
+            match (is_same, self.values.last_mut()) {
+                (true, Some(last)) => *last += value,
+                (true, None) => {
+                    self.values = vec![1.0; self.indices.len()];
+                    if let Some(last) = self.values.last_mut() {
+                        *last += value;
+                    }
+                }
+                (false, _) => {
+                    self.indices.push(column);
+                    if !is_ones {
+                        self.values.push(value);
+                    }
+                }
+            }
+        }
+        self.starts.push(self.indices.len());
         Ok(())
     }
 
-    fn into_loaded(self, file: String) -> Result<Loaded> {
-        let rows = self.count;
-        let dense = (rows as u64)
-            .saturating_mul(8)
-            .saturating_mul(self.columns.len() as u64);
+    fn into_loaded(mut self, file: String, options: &ReadOptions) -> Result<Loaded> {
+        let rows = self.count();
         let mut train = Table::without_lines(file, rows, Vec::new());
-        if self.columns.is_empty() {
+        let known = options.expected.iter().flat_map(|expected| &expected.names);
+        let known: Vec<u32> = known.filter_map(|name| name.parse().ok()).collect();
+        if self.indices.is_empty() && known.is_empty() && self.known.is_none() {
             return Err(Error::invalid(
                 train.location(),
                 "no value",
                 "INDEX:VALUE in some row",
             ));
         }
-        if is_bomb(self.bytes / 4, dense) {
-            let found = format!(
-                "{rows} rows of {} indices, {} MiB as a dense table",
-                self.columns.len(),
-                dense >> 20
-            );
-            let error = Error::invalid(train.location(), found, "a table that is not so sparse");
-            return Err(error.remedy("keep the indices that occur most often"));
-        }
         let mut notes = Vec::new();
         if self.has_qid {
             notes.push(Note::info("the groups of rows (qid) are not used"));
         }
-        let column = |(index, values): (u64, Vec<(usize, f64)>)| {
-            let mut numbers = vec![0.0; rows];
-            for (row, value) in values {
-                numbers[row] = value;
-            }
-            let data = ColumnData::Numeric(numbers);
-            Column {
-                name: index.to_string(),
-                data,
-            }
+        if self.beyond > 0 {
+            notes.push(Note::info(format!(
+                "{} values at indices that the model does not know are ignored",
+                self.beyond
+            )));
+        }
+        train.lines = Some(std::mem::take(&mut self.lines));
+        let labels = std::mem::take(&mut self.labels);
+        train.columns = match self.is_sparse(options) {
+            true => vec![self.sparse(&train)?],
+            false => self.dense(&train, known)?,
         };
-        train.columns = self.columns.into_iter().map(column).collect();
-        train.lines = Some(self.lines);
-        if !self.labels.is_empty() {
-            let data = ColumnData::Numeric(self.labels);
+        if !labels.is_empty() {
+            let data = ColumnData::Numeric(labels);
             train.add_target(LABEL, data)?;
             // Whether they are classes their values tell.
             train.roles.classes = None;
@@ -209,6 +272,116 @@ impl Rows {
             notes,
         })
     }
+
+    /// Whether the rows stay sparse: as those of a model do or do not; else as the options say, or
+    /// where that is much less.
+    fn is_sparse(&self, options: &ReadOptions) -> bool {
+        if let Some(expected) = &options.expected {
+            return expected.sparse.is_some();
+        }
+        if self.hashed.is_some() {
+            return options.sparse != Some(false);
+        }
+        options.sparse.unwrap_or_else(|| {
+            let most = self
+                .indices
+                .iter()
+                .max()
+                .map_or(0, |most| *most as usize + 1);
+            // A cheap look first: there are no more columns than values.
+            let cells = |columns: usize| self.count().saturating_mul(columns);
+            let is_much = |columns: usize| {
+                cells(columns) > SMALL_TABLE && cells(columns) / SPARSE > self.indices.len()
+            };
+            is_much(most.min(self.indices.len())) && is_much(self.distinct().len())
+        })
+    }
+
+    /// The indices that occur, ascending.
+    fn distinct(&self) -> Vec<u32> {
+        let mut distinct = self.indices.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        distinct
+    }
+
+    fn sparse(self, table: &Table) -> Result<Column> {
+        let most = self
+            .indices
+            .iter()
+            .max()
+            .map_or(1, |most| *most as usize + 1);
+        let width = match (self.known, self.hashed) {
+            (Some(width), _) => width,
+            (None, Some(columns)) => columns as usize,
+            (None, None) => most,
+        };
+        if width > MOST_COLUMNS {
+            let found = format!("the index {}", width - 1);
+            let expected = format!("indices below {MOST_COLUMNS}");
+            let error = Error::invalid(table.location(), found, expected);
+            return Err(error.remedy("hash them into fewer columns by `data.read.hash_columns`"));
+        }
+        let is_single = |value: &f64| f64::from(*value as f32) == *value;
+        let numbers = match self.values.iter().all(is_single) {
+            _ if self.values.is_empty() => Numbers::Ones,
+            true => Numbers::F32(self.values.into_iter().map(|value| value as f32).collect()),
+            false => Numbers::F64(self.values),
+        };
+        let rows = Csr::new(width, self.starts, self.indices, numbers)
+            .map_err(|error| Error::invalid(table.location(), error.to_string(), "sparse rows"))?;
+        let name = if self.hashed.is_some() {
+            HASHED
+        } else {
+            SPARSE_COLUMN
+        };
+        let (shape, values) = (vec![width], Values::Sparse(rows));
+        Ok(Column {
+            name: name.to_owned(),
+            data: ColumnData::Block(Block { shape, values }),
+        })
+    }
+
+    /// A column for each index that occurs or is `known`, named by it.
+    fn dense(&self, table: &Table, known: Vec<u32>) -> Result<Vec<Column>> {
+        let mut indices = [self.distinct(), known].concat();
+        indices.sort_unstable();
+        indices.dedup();
+        let rows = self.count();
+        let dense = (rows as u64)
+            .saturating_mul(8)
+            .saturating_mul(indices.len() as u64);
+        if is_bomb(self.bytes / 4, dense) {
+            let found = format!(
+                "{rows} rows of {} indices, {} MiB as a dense table",
+                indices.len(),
+                dense >> 20
+            );
+            let error = Error::invalid(table.location(), found, "a table that is not so sparse");
+            return Err(error.remedy("let them stay sparse: `data.read.sparse` true"));
+        }
+        let mut columns = vec![vec![0.0; rows]; indices.len()];
+        for row in 0..rows {
+            for at in self.starts[row]..self.starts[row + 1] {
+                if let Ok(column) = indices.binary_search(&self.indices[at]) {
+                    columns[column][row] = self.values.get(at).copied().unwrap_or(1.0);
+                }
+            }
+        }
+        let column = |(index, numbers): (u32, Vec<f64>)| Column {
+            name: index.to_string(),
+            data: ColumnData::Numeric(numbers),
+        };
+        Ok(indices.into_iter().zip(columns).map(column).collect())
+    }
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014).
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 #[cfg(test)]
@@ -311,10 +484,86 @@ mod tests {
     #[test]
     fn a_table_that_would_be_dense_out_of_all_proportion_is_refused() {
         let rows: String = (0..9000).map(|i| format!("1 {i}:1\n")).collect();
-        let message = load(&rows, &[]).unwrap_err().to_string();
+        let dense = ReadOptions {
+            sparse: Some(false),
+            ..ReadOptions::default()
+        };
+        let message = load_by(&rows, &dense).unwrap_err().to_string();
         assert!(
             message.contains("9000 rows of 9000 indices, 617 MiB"),
             "{message}"
         );
+        let loaded = load(&rows, &[]).unwrap();
+        assert_eq!(loaded.train.sparse_width(), Some(9000));
+    }
+
+    /// The sparse rows of a table, each by columns and values.
+    fn sparse(loaded: &Loaded, name: &str) -> Vec<Vec<(usize, f64)>> {
+        let ColumnData::Block(block) = &loaded.train.column(name).unwrap().data else {
+            panic!("no block");
+        };
+        let rows = block.sparse().unwrap().view();
+        (0..rows.rows())
+            .map(|row| rows.entries(row).collect())
+            .collect()
+    }
+
+    fn load_by(text: &str, options: &ReadOptions) -> Result<Loaded> {
+        read(Input::bytes("t.svm", text.as_bytes().to_vec())?, options)
+    }
+
+    #[test]
+    fn rows_stay_sparse_where_that_is_asked_for() {
+        let mut options = ReadOptions {
+            sparse: Some(true),
+            ..ReadOptions::default()
+        };
+        let text = "1 7:2 3:0.5\n-1\n1 0:1\n";
+        let loaded = load_by(text, &options).unwrap();
+        let rows = [vec![(3, 0.5), (7, 2.0)], vec![], vec![(0, 1.0)]];
+        assert_eq!(sparse(&loaded, "features"), rows);
+        assert_eq!(numbers(&loaded, "label"), [1.0, -1.0, 1.0]);
+        assert_eq!(loaded.train.sparse_width(), Some(8));
+
+        // As many columns as a model has, and no more.
+        options.expected = Some(ExpectedColumns {
+            sparse: Some(5),
+            ..Default::default()
+        });
+        let loaded = load_by(text, &options).unwrap();
+        assert_eq!(sparse(&loaded, "features")[0], [(3, 0.5)]);
+        assert_eq!(loaded.train.sparse_width(), Some(5));
+        assert!(loaded.notes[0].text.starts_with("1 values at indices"));
+        // One of columns has no sparse rows.
+        options.expected = Some(ExpectedColumns::default());
+        assert_eq!(load_by(text, &options).unwrap().train.columns.len(), 4);
+    }
+
+    #[test]
+    fn indices_are_hashed_into_columns_where_they_add_up() {
+        let options = |columns| ReadOptions {
+            hash_columns: Some(columns),
+            ..ReadOptions::default()
+        };
+        let text = "1 99999999999:2 3:0.5 8:1\n0 8:1\n";
+        let loaded = load_by(text, &options(1)).unwrap();
+        assert_eq!(sparse(&loaded, "hashed"), [[(0, 3.5)], [(0, 1.0)]]);
+        let loaded = load_by(text, &options(1 << 20)).unwrap();
+        let rows = sparse(&loaded, "hashed");
+        // SplitMix64 from the state 8: its first number, as published, modulo 2^20.
+        let mut x = 8u64.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let place = (x ^ (x >> 31)) as usize % (1 << 20);
+        assert_eq!(rows[1], [(place, 1.0)]);
+        assert!(rows[0].len() == 3 && rows[0].contains(&(place, 1.0)));
+        let message = load_by(text, &ReadOptions::default())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("t.svm:1: found the index 99999999999"),
+            "{message}"
+        );
+        assert!(message.contains("data.read.hash_columns"), "{message}");
     }
 }

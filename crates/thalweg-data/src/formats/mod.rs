@@ -28,6 +28,8 @@ use thalweg_core::registry::Description;
 
 pub use format::{Chunks, Folder, Format, Writer};
 
+pub(crate) use libsvm::HASHED;
+
 use crate::compression;
 use crate::error::{Error, Location, Result, did_you_mean, quote};
 use crate::foreign;
@@ -95,6 +97,11 @@ pub(crate) fn chunks(input: &Input, options: &ReadOptions) -> Result<Option<Chun
 /// If no format with such an ending is written, or it cannot hold the table.
 pub fn write(table: &Table, name: &str) -> Result<Vec<u8>> {
     let (ending, write) = writer(name)?;
+    if let Some(width) = table.sparse_width() {
+        let found = format!("sparse rows of {width} columns");
+        let error = Error::invalid(Location::file(name), found, "a column for each value");
+        return Err(error.remedy("make a .cache of them, or set `data.read.sparse` false"));
+    }
     let bytes = write(table, &ending)?;
     compression::compress(&name.to_lowercase(), bytes).map_err(|error| Error::reading(name, error))
 }

@@ -174,6 +174,7 @@ impl Elements {
             Elements::Numbers(values) => Elements::Numbers(match values {
                 Values::F32(values) => Values::F32(c_order(&values, shape)),
                 Values::F64(values) => Values::F64(c_order(&values, shape)),
+                Values::Sparse(rows) => Values::Sparse(rows),
                 Values::U8 {
                     bytes,
                     scale,

@@ -168,6 +168,8 @@ pub fn append(all: &mut Option<Dataset>, added: Dataset) {
         (Values::F32(all), Values::F32(added)) => all.extend(added),
         (Values::F64(all), Values::F64(added)) => all.extend(added),
         (Values::U8 { bytes: all, .. }, Values::U8 { bytes: added, .. }) => all.extend(added),
+        // Rows of one preprocessing have one width.
+        (Values::Sparse(all), Values::Sparse(added)) => drop(all.append(&added)),
         _ => {}
     }
     match (&mut all.targets, added.targets) {

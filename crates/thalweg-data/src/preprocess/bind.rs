@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use thalweg_core::dataset::Values;
+use thalweg_core::sparse::Csr;
 
 use super::column::{check_block, check_finite};
+use super::sparse::check_sparse;
 use super::{DateParts, Encoding, Numeric};
 use crate::csv::builder::is_code;
 use crate::error::{Error, Result, quote};
@@ -24,6 +26,8 @@ pub(super) enum BoundColumn<'a> {
     Dates(&'a [f64], &'a DateParts),
     Image(&'a Block, f64, f64),
     Matrix(&'a Block, &'a [Option<Numeric>]),
+    /// The rows, and what multiplies each column, if anything does.
+    Sparse(&'a Csr, &'a [f64]),
 }
 
 /// Binds a column, or explains why it does not fit its encoding.
@@ -75,13 +79,16 @@ pub(super) fn bind<'a>(
             let code = |slot| if slot == other { 0 } else { slot + 1 };
             Ok(BoundColumn::Codes(categories(column, levels, code)))
         }
-        (Encoding::Image { .. } | Encoding::Matrix { .. }, ColumnData::Block(block)) => {
-            bind_block(table, column, block, encoding)
+        (
+            Encoding::Image { .. } | Encoding::Matrix { .. } | Encoding::Sparse { .. },
+            ColumnData::Block(block),
+        ) => bind_block(table, column, block, encoding),
+        (Encoding::Image { .. } | Encoding::Matrix { .. } | Encoding::Sparse { .. }, _) => {
+            mismatch(
+                "one value a row",
+                &format!("{} values a row", encoding.width()),
+            )
         }
-        (Encoding::Image { .. } | Encoding::Matrix { .. }, _) => mismatch(
-            "one value a row",
-            &format!("{} values a row", encoding.width()),
-        ),
         (Encoding::Date(_), _) => mismatch("values that are no dates", "dates"),
         (_, ColumnData::Time(_)) => mismatch("dates", "numbers, or true and false"),
         (_, ColumnData::Block(_)) => mismatch("several numbers a row", "one value a row"),
@@ -111,6 +118,17 @@ fn bind_block<'a>(
             }
             Ok(BoundColumn::Image(block, *scale, *offset))
         }
+        Encoding::Sparse {
+            width: expected,
+            scales,
+            ..
+        } if width == *expected => match block.sparse() {
+            Some(rows) => {
+                check_sparse(table, column, rows.view())?;
+                Ok(BoundColumn::Sparse(rows, scales))
+            }
+            None => Err(mismatch(table, column, "dense rows", "sparse rows")),
+        },
         Encoding::Matrix { places } if width == places.len() => {
             check_block(table, column, block, &rows, false)?;
             Ok(BoundColumn::Matrix(block, places))
@@ -119,6 +137,7 @@ fn bind_block<'a>(
             let found = format!("{width} values a row");
             let expected = match encoding {
                 Encoding::Matrix { places } => places.len().to_string(),
+                Encoding::Sparse { width, .. } => width.to_string(),
                 _ => "one value a row".to_owned(),
             };
             Err(mismatch(table, column, &found, &expected))

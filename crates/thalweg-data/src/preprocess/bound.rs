@@ -9,6 +9,7 @@ use super::bind::{BoundColumn, bind};
 use super::column::check_single;
 use super::dense;
 use super::element::Element;
+use super::sparse;
 use super::target::beyond;
 use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
@@ -60,7 +61,8 @@ impl Preprocessing {
         if let (
             [
                 InputColumn {
-                    encoding: Encoding::Image { .. } | Encoding::Matrix { .. },
+                    encoding:
+                        Encoding::Image { .. } | Encoding::Matrix { .. } | Encoding::Sparse { .. },
                     ..
                 },
             ],
@@ -179,6 +181,12 @@ impl Bound<'_> {
                 scale: *scale as f32,
                 offset: *offset as f32,
             };
+            return Ok(Features { width, values });
+        }
+        if let [BoundColumn::Sparse(all, scales)] = &self.columns[..] {
+            let values = sparse::gather(all.view(), scales, rows, dtype)
+                .map_err(|at| self.not_finite(rows, at))?;
+            let values = Values::Sparse(values);
             return Ok(Features { width, values });
         }
         let values = match dtype {

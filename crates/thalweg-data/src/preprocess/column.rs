@@ -8,6 +8,7 @@ use super::identifier::{Identifier, Seems};
 use super::left_out::LeftOut;
 use super::numeric::NumericFit;
 use super::options::FitOptions;
+use super::sparse::{SparseFit, check_sparse};
 use super::{Encoding, Scaling};
 use crate::error::{Error, Note, Result};
 use crate::stray::StrayCells;
@@ -35,6 +36,7 @@ enum Fit {
     Image(ImageFit),
     /// One for each value of a raw row.
     Matrix(Vec<NumericFit>),
+    Sparse(SparseFit),
 }
 
 impl<'a> ColumnFit<'a> {
@@ -51,6 +53,9 @@ impl<'a> ColumnFit<'a> {
             ColumnData::Numeric(_) => Fit::Numbers(Identifier::new(&column.name), numbers()),
             ColumnData::Text(_) => Fit::Categories(CategoryFit::new()),
             ColumnData::Time(_) => Fit::Dates(DateFit::new(numbers())),
+            ColumnData::Block(block) if block.sparse().is_some() => {
+                Fit::Sparse(SparseFit::new(block.width(), scaling))
+            }
             // Bytes and tensors of several dimensions are images, with one scale for all values.
             ColumnData::Block(block) if is_bytes(block) || block.shape.len() > 1 => {
                 Fit::Image(ImageFit::new(block, scaling))
@@ -102,6 +107,12 @@ impl<'a> ColumnFit<'a> {
                 }
                 fit.add(block, rows, weights);
             }
+            (Fit::Sparse(fit), ColumnData::Block(block)) if fit.width == block.width() => {
+                if let Some(all) = block.sparse() {
+                    check_sparse(table, column, all.view())?;
+                    fit.add(all.view(), rows);
+                }
+            }
             (Fit::Matrix(fits), ColumnData::Block(block)) if fits.len() == block.width() => {
                 if first {
                     check_block(table, column, block, rows, false)?;
@@ -131,7 +142,7 @@ impl<'a> ColumnFit<'a> {
                 let is_used = self.is_wanted || identifier.left_out().is_none();
                 fit.end_pass() && is_used
             }
-            Fit::Categories(_) => false,
+            Fit::Categories(_) | Fit::Sparse(_) => false,
             Fit::Dates(fit) => fit.end_pass(),
             Fit::Image(fit) => fit.end_pass(),
             Fit::Matrix(fits) => fits
@@ -163,6 +174,7 @@ impl<'a> ColumnFit<'a> {
             Fit::Categories(fit) => return fit.finish(self.name, options, notes),
             Fit::Dates(fit) => fit.finish().map(Encoding::Date),
             Fit::Image(fit) => fit.finish(),
+            Fit::Sparse(fit) => Ok(fit.finish(self.name, notes)),
             Fit::Matrix(fits) => {
                 let places = fits.into_iter().map(|fit| fit.finish().ok()).collect();
                 let encoding = Encoding::Matrix { places };

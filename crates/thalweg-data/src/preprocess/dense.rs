@@ -57,6 +57,15 @@ pub(super) fn write<T: Element>(
                     }
                     first += count;
                 }
+                BoundColumn::Sparse(all, scales) => {
+                    for (&row, output) in each {
+                        for (column, x) in all.view().entries(row) {
+                            let scale = scales.get(column).copied().unwrap_or(1.0);
+                            output[column] = T::from_f64(x * scale);
+                        }
+                    }
+                    first += all.view().width();
+                }
                 BoundColumn::Matrix(block, places) => {
                     for (&row, output) in each {
                         let mut at = 0;

@@ -17,6 +17,7 @@ mod numeric;
 mod options;
 mod ranks;
 mod sorted;
+mod sparse;
 mod target;
 mod target_scaling;
 
@@ -113,12 +114,24 @@ pub enum Encoding {
         /// One for each value of a raw row.
         places: Vec<Option<Numeric>>,
     },
+    /// Sparse rows: an input for each column, which is not centered, so that what is 0 stays 0.
+    Sparse {
+        /// Columns.
+        width: usize,
+        /// Whether they are indices that were hashed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hashed: bool,
+        /// What multiplies each column, as 1 over its largest absolute value; empty: nothing does.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scales: Vec<f64>,
+    },
 }
 
 impl Encoding {
     /// Whether it is one of several values a row.
     fn is_of_blocks(&self) -> bool {
-        matches!(self, Encoding::Image { .. } | Encoding::Matrix { .. })
+        use Encoding::{Image, Matrix, Sparse};
+        matches!(self, Image { .. } | Matrix { .. } | Sparse { .. })
     }
 
     /// Number of network inputs.
@@ -132,6 +145,7 @@ impl Encoding {
                 .iter()
                 .fold(1usize, |width, &n| width.saturating_mul(n)),
             Encoding::Matrix { places } => places.iter().flatten().map(Numeric::width).sum(),
+            Encoding::Sparse { width, .. } => *width,
         }
     }
 }
@@ -140,6 +154,11 @@ impl Preprocessing {
     /// Number of network inputs.
     pub fn input_width(&self) -> usize {
         self.inputs.iter().map(|input| input.encoding.width()).sum()
+    }
+
+    /// Whether sparse rows are all that goes in.
+    pub fn is_sparse(&self) -> bool {
+        matches!(&self.inputs[..], [input] if matches!(input.encoding, Encoding::Sparse { .. }))
     }
 
     /// The columns of codes, which are the network's first inputs, each with the number of its
@@ -244,7 +263,7 @@ impl Preprocessing {
                     names.push(format!("{name} (other)"));
                 }
                 Encoding::Codes { .. } => names.push(format!("{name} (code)")),
-                Encoding::Image { .. } => {
+                Encoding::Image { .. } | Encoding::Sparse { .. } => {
                     names.extend((0..encoding.width()).map(|j| format!("{name}[{j}]")));
                 }
             }
@@ -319,6 +338,18 @@ impl Preprocessing {
                         ..
                     },
                 ] => Some(shape.clone()),
+                _ => None,
+            },
+            sparse: match self.inputs.as_slice() {
+                [
+                    InputColumn {
+                        encoding: Encoding::Sparse { width, hashed, .. },
+                        ..
+                    },
+                ] => {
+                    options.hash_columns = hashed.then_some(*width);
+                    Some(*width)
+                }
                 _ => None,
             },
         });

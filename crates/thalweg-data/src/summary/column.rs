@@ -1,11 +1,12 @@
 //! What one column holds.
 
 use serde::Serialize;
+use thalweg_core::sparse::Csr;
 
 use super::reading;
 use crate::preprocess::{NumericFit, Scaling, identifier_note};
 use crate::reading::writer_of;
-use crate::table::{Column, ColumnData, Kind, Table};
+use crate::table::{Block, Column, ColumnData, Kind, Table};
 
 const TOP: usize = 5;
 /// Intervals of a histogram.
@@ -115,6 +116,9 @@ pub(super) fn summarize(column: &Column, table: &Table) -> ColumnSummary {
             top.truncate(TOP);
             summary.top = top;
         }
+        ColumnData::Block(block) if block.sparse().is_some() => {
+            summarize_sparse(block, &mut summary)
+        }
         ColumnData::Block(block) => {
             let each = || (0..table.rows * block.width()).map(|i| block.value(i));
             summary.missing = each().filter(|x| x.is_nan()).count();
@@ -122,8 +126,25 @@ pub(super) fn summarize(column: &Column, table: &Table) -> ColumnSummary {
             summary.numbers = numbers(each().filter(|x| x.is_finite()));
         }
     }
-    summary.remark = infinite(column, table).or_else(|| remark(&summary, column, table.rows));
+    let usual = || remark(&summary, column, table.rows);
+    summary.remark = (summary.remark.clone())
+        .or_else(|| infinite(column, table))
+        .or_else(usual);
     summary
+}
+
+/// Of sparse rows the numbers are those that are stored.
+fn summarize_sparse(block: &Block, summary: &mut ColumnSummary) {
+    let Some(rows) = block.sparse().map(Csr::view) else {
+        return;
+    };
+    let stored = (0..rows.non_zeros()).map(|index| rows.numbers().at(index));
+    summary.shape = Some(block.shape.clone());
+    summary.numbers = numbers(stored.filter(|x| x.is_finite()));
+    let a_row = rows.non_zeros() as f64 / rows.rows().max(1) as f64;
+    summary.remark = Some(format!(
+        "sparse: {a_row:.1} numbers a row are stored, the others are 0; those of the table are the stored ones"
+    ));
 }
 
 /// Where a number is infinite, which no run takes.

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
+use thalweg_core::dataset::Values;
 
 use super::ColumnSummary;
-use crate::table::{ColumnData, Table, truth};
+use crate::table::{Block, ColumnData, Table, truth};
 
 /// More columns than this are not compared in pairs.
 const COLUMNS_IN_PAIRS: usize = 100;
@@ -46,6 +47,17 @@ pub(super) fn duplicates(table: &Table) -> usize {
                     .iter()
                     .enumerate()
                     .for_each(|(row, &code)| mix(row, u64::from(code)));
+            }
+            ColumnData::Block(Block {
+                values: Values::Sparse(rows),
+                ..
+            }) => {
+                for row in 0..table.rows {
+                    for (column, value) in rows.view().entries(row) {
+                        mix(row, column as u64);
+                        mix(row, value.to_bits());
+                    }
+                }
             }
             ColumnData::Block(block) => {
                 let width = block.width();

@@ -39,6 +39,35 @@ pub const OF_DATA: &[Own] = &[
         "FILE",
         Values::Path,
     ),
+    switch(
+        "data.read.sparse",
+        Flag::new(
+            "--sparse",
+            DATA,
+            "Rows of a libsvm file stay sparse: a run takes memory and time by what is not 0 [default: where that is much \
+             less]",
+        ),
+        "true",
+    )
+    .excludes(&["--no-sparse"])
+    .of_model(),
+    switch(
+        "data.read.sparse",
+        Flag::new("--no-sparse", DATA, "Rows of a libsvm file become a table with a column for each index"),
+        "false",
+    )
+    .of_model(),
+    own(
+        "data.read.hash_columns",
+        Flag::new(
+            "--hash-columns",
+            DATA,
+            "Hash the indices of sparse rows into so many columns; those that meet in one add up",
+        ),
+        "N",
+        Values::In(Domain::Integer(1, 1 << 28)),
+    )
+    .of_model(),
     own(
         "data.split.by",
         Flag::new(

@@ -88,6 +88,7 @@ fn kind(encoding: &Encoding) -> &'static str {
         Encoding::Date(_) => "date",
         Encoding::Image { .. } => "image",
         Encoding::Matrix { .. } => "matrix",
+        Encoding::Sparse { .. } => "sparse",
     }
 }
 
@@ -131,6 +132,22 @@ fn how(encoding: &Encoding) -> String {
             (1.0, 0.0) => shape(of),
             _ => format!("{}, × {} + {}", shape(of), figure(*scale), figure(*offset)),
         },
+        Encoding::Sparse {
+            width,
+            hashed,
+            scales,
+        } => format!(
+            "{width} columns{}, {}",
+            if *hashed {
+                ", indices hashed into them"
+            } else {
+                ""
+            },
+            match scales.is_empty() {
+                true => "as they are",
+                false => "each ÷ its largest absolute value",
+            }
+        ),
         Encoding::Matrix { places } => {
             let used = places.iter().flatten().count();
             format!(
@@ -213,7 +230,7 @@ pub(super) fn places(preprocessing: &Preprocessing) -> Vec<Place<'_>> {
                     Kind::Number(&parts.days),
                 );
             }
-            Encoding::Image { .. } => {}
+            Encoding::Image { .. } | Encoding::Sparse { .. } => {}
         }
         first += encoding.width();
     }

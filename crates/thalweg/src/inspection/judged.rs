@@ -211,5 +211,6 @@ pub(super) fn feature(features: FeaturesRef, row: usize, place: usize) -> f64 {
             offset,
         } => (f32::from(bytes[index]) * scale + offset).into(),
         ValuesRef::Columns(columns) => columns[place][row].into(),
+        ValuesRef::Sparse(rows) => rows.value(row, place),
     }
 }

@@ -227,6 +227,7 @@ fn plain(config: &Config, rows: &RunRows) -> Recipe {
         optimizer: None,
         epochs: None,
         hidden: None,
+        is_sparse: false,
     });
     let mut network = NetworkSpec {
         inputs: config.network.inputs,

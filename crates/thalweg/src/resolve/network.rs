@@ -11,7 +11,7 @@ use thalweg_data::{Note, Preprocessing};
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::network_file::{EMBEDDING, NetworkFile, embedding};
+use crate::network_file::{EMBEDDING, NetworkFile, dense, embedding};
 use crate::numbers;
 use crate::request::{NONE, Request};
 use crate::rows::RunRows;
@@ -29,6 +29,7 @@ pub fn apply(
     let preprocessing = &rows.preprocessing;
     let (codes, outputs) = (preprocessing.codes(), preprocessing.output_width());
     network.inputs = preprocessing.input_width();
+    read_rows(network, false);
     let file = request.network()?;
     match &file {
         Some(file) => {
@@ -43,18 +44,32 @@ pub fn apply(
             numbers::fill_all(network, rows)?;
         }
     }
+    read_rows(network, preprocessing.is_sparse());
     Ok(file)
+}
+
+/// Lets a dense first layer read sparse rows, or dense ones. Other layers see the rows of a batch as dense ones.
+fn read_rows(network: &mut NetworkSpec, are_sparse: bool) {
+    if let Some(first) = network.layers.first_mut()
+        && layers::is_dense(&first.name)
+    {
+        first.name = dense(are_sparse).to_owned();
+    }
 }
 
 /// Refuses to change the hidden layers of a network that are not all alike: it would reach some of
 /// them alone.
 pub fn check_plain(request: &Request, network: Option<&NetworkSpec>) -> Result<()> {
-    let is_alike =
-        |layer: &Choice| is_front(layer) || ["dense", "dropout"].contains(&layer.name.as_str());
+    let is_alike = |layer: &Choice| {
+        is_front(layer) || layers::is_dense(&layer.name) || layer.name == "dropout"
+    };
     let other = network.and_then(|network| network.layers.iter().find(|layer| !is_alike(layer)));
     let is_linear = !request.has("mlp.hidden")
         && network.is_some_and(|network| {
-            let dense = network.layers.iter().filter(|layer| layer.name == "dense");
+            let dense = network
+                .layers
+                .iter()
+                .filter(|layer| layers::is_dense(&layer.name));
             dense.count() <= 1
         });
     let changes = |name: &&str| request.has(&format!("mlp.{name}")) || request.has_settings(name);
@@ -220,8 +235,8 @@ fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result
             .count(),
         [],
     );
-    let dense = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
-    let last = network.layers.pop().unwrap_or_else(|| dense(outputs));
+    let plain = |units: usize| Choice::new("dense").with("units", Setting::Integer(units as i64));
+    let last = network.layers.pop().unwrap_or_else(|| plain(outputs));
     let dropout = network
         .layers
         .iter()
@@ -237,7 +252,7 @@ fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result
             .iter()
             .find(|layer| layer.name == "dense")
             .cloned();
-        let model = model.unwrap_or_else(|| dense(1).with("activation", "relu".into()));
+        let model = model.unwrap_or_else(|| plain(1).with("activation", "relu".into()));
         let layer = |&units: &usize| {
             let units = Setting::Integer(units as i64);
             model.clone().with("units", units)

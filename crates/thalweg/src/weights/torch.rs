@@ -138,7 +138,7 @@ fn modules_of(layer: &Choice, before: Shape, after: Shape) -> Option<Vec<String>
     let count = |name: &str, usual: f64| number(name).unwrap_or(usual);
     let mut all = Vec::new();
     match layer.name.as_str() {
-        "dense" => {
+        "dense" | "sparse" => {
             if !before.is_flat() {
                 all.push("Flatten()".to_owned());
             }

@@ -1,0 +1,163 @@
+"""Sparse rows: rows/s of a logistic regression, its accuracy, and memory by non-zeros, beside
+Vowpal Wabbit and scikit-learn's SGDClassifier.
+
+usage: bench/sparse.py PROGRAM FOLDER [A9A A9A_TEST] [AGARICUS AGARICUS_TEST]
+
+Generates rows as click logs have them (39 non-zeros of 10^6 columns, one of each of 39 fields, whose
+values are distributed by a power law) into FOLDER, trains on them and on the files that are given
+(libsvm, may be .gz), one contestant at a time, and prints a row of a table for each. Needs numpy, scipy,
+scikit-learn and vowpalwabbit, at the versions of requirements-sparse.txt.
+"""
+
+import gzip
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+COLUMNS, FIELDS, ROWS, TEST_ROWS = 1_000_000, 39, 300_000, 50_000
+
+
+def epochs(rows):
+    """Enough to be timed, at least five."""
+    return max(5, 2_000_000 // rows)
+
+
+def open_text(path):
+    return gzip.open(path, "rt") if str(path).endswith(".gz") else open(path)
+
+
+def click_log(path, rows, seed):
+    """Field f has the columns f, f + 39, ...; small numbers are frequent."""
+    if path.exists():
+        return
+    random = np.random.default_rng(seed)
+    per_field = COLUMNS // FIELDS
+    weights = np.random.default_rng(1).normal(0, 0.6, COLUMNS)
+    with open(path, "w") as out:
+        for start in range(0, rows, 10_000):
+            count = min(10_000, rows - start)
+            value = (per_field ** random.random((count, FIELDS)) - 1).astype(np.int64)
+            column = value * FIELDS + np.arange(FIELDS)
+            p = 1 / (1 + np.exp(1 - weights[column].sum(1)))
+            label = np.where(random.random(count) < p, 1, -1)
+            for y, row in zip(label, column):
+                out.write(f"{y} " + " ".join(f"{j + 1}:1" for j in row) + "\n")
+
+
+def to_vw(source, path):
+    if path.exists():
+        return
+    with open_text(source) as rows, open(path, "w") as out:
+        for row in rows:
+            label, *pairs = row.split()
+            label = 1 if float(label) > 0 else -1
+            out.write(f"{label} |f " + " ".join(p.removesuffix(":1") for p in pairs) + "\n")
+
+
+def peak(command, **how):
+    """Seconds and the most memory of a process, in MiB."""
+    before = time.perf_counter()
+    process = subprocess.Popen(command, **how)
+    usage = os.wait4(process.pid, 0)
+    if usage[1] != 0:
+        raise SystemExit(f"failed: {command}")
+    return time.perf_counter() - before, usage[2].ru_maxrss / 1024
+
+
+def thalweg(program, folder, train, test, passes, how):
+    out = folder / "run"
+    subprocess.run(["rm", "-rf", out], check=True)
+    command = [program, "train", str(train), "--test", str(test), "--no-validation", "--sparse",
+               "--hidden", "none", "--epochs", str(passes), "--no-report", "--quiet", "--out", str(out)]
+    seconds, memory = peak(command + how, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = [json.loads(line) for line in open(out / "log.jsonl")]
+    rate = np.median([e["rows_per_second"] for e in log if e["event"] == "epoch"])
+    end = log[-1]
+    return rate, end["test"]["accuracy"], end["test"]["loss"], seconds, memory
+
+
+def vw(folder, train, test, name, passes):
+    import vowpalwabbit
+
+    def run(count, model=""):
+        before = time.perf_counter()
+        w = vowpalwabbit.Workspace(
+            f"-d {train} --cache_file {folder}/{name}.cache --passes {count} --loss_function logistic "
+            f"--holdout_off -b 21 --quiet {model}")
+        w.finish()
+        return time.perf_counter() - before
+
+    run(1)  # makes the cache
+    short, long = (min(run(p) for _ in range(2)) for p in (1, 1 + passes))
+    model = folder / f"{name}.model"
+    run(passes, f"-f {model}")
+    w = vowpalwabbit.Workspace(f"-i {model} -t --quiet --link logistic")
+    p, y = [], []
+    for row in open(test):
+        p.append(w.predict(row))
+        y.append(float(row.split()[0]) > 0)
+    p, y = np.clip(np.array(p), 1e-7, 1 - 1e-7), np.array(y)
+    loss = -np.mean(np.log(np.where(y, p, 1 - p)))
+    return passes / (long - short), np.mean((p > 0.5) == y), loss
+
+
+def sgd(train, test, passes):
+    from sklearn.datasets import load_svmlight_file
+    from sklearn.linear_model import SGDClassifier
+
+    x, y = load_svmlight_file(str(train))
+    x_test, y_test = load_svmlight_file(str(test), n_features=x.shape[1])
+    for rows in (x, x_test):
+        rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    model = SGDClassifier(loss="log_loss", max_iter=passes, tol=None, alpha=1e-6, random_state=0)
+    before = time.perf_counter()
+    model.fit(x, y)
+    seconds = time.perf_counter() - before
+    return x.shape[0] * passes / seconds, model.score(x_test, y_test)
+
+
+def main():
+    program, folder, *given = sys.argv[1:]
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    click, click_test = folder / "click.libsvm", folder / "click.t.libsvm"
+    click_log(click, ROWS, 7)
+    click_log(click_test, TEST_ROWS, 8)
+    sets = [("click log", click, click_test)]
+    sets += [(n, pathlib.Path(a), pathlib.Path(b))
+             for n, a, b in zip(["a9a", "agaricus"], given[::2], given[1::2])]
+    print("| data | contestant | rows/s | × VW | accuracy | test loss |")
+    print("|---|---|---|---|---|---|")
+    for name, train, test in sets:
+        files = [folder / f"{name.split()[0]}{end}.vw" for end in ("", ".t")]
+        for source, path in zip((train, test), files):
+            to_vw(source, path)
+        rows = sum(1 for _ in open(files[0]))
+        passes = epochs(rows)
+        rate, accuracy, loss = vw(folder, *files, name.split()[0], passes)
+        base = rate * rows
+        line = "| {} | {} | {:,.0f} | {} | {:.4f} | {} |"
+        for label, how in (("Thalweg, adagrad, batches of 256", []),
+                           ("Thalweg, gd, batches of 256", ["--optimizer", "gd", "--lr", "0.5"])):
+            how = how + ["--batch-size", "256"]
+            r, a, l, seconds, memory = thalweg(program, folder, train, test, passes, how)
+            print(line.format(name, label, r, f"{r / base:.1f}", a, f"{l:.4f}"), flush=True)
+        print(line.format(name, "Vowpal Wabbit, from its cache", base, "1", accuracy, f"{loss:.4f}"))
+        r, a = sgd(train, test, passes)
+        print(line.format(name, "scikit-learn SGDClassifier", r, f"{r / base:.1f}", a, "–"), flush=True)
+    print("\n| rows of 39 non-zeros | non-zeros | MiB at most |\n|---|---|---|")
+    for rows in (25_000, 100_000, 300_000):
+        part = folder / "part.libsvm"
+        with open(click) as source, open(part, "w") as out:
+            out.writelines(line for _, line in zip(range(rows), source))
+        *_, memory = thalweg(program, folder, part, click_test, 5, ["--batch-size", "256"])
+        print(f"| {rows:,} | {rows * FIELDS:,} | {memory:,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
