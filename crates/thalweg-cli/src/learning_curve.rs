@@ -84,7 +84,7 @@ fn show(curve: &Curve, repeats: usize, seconds: f64, terminal: &Terminal) {
     table(curve).iter().for_each(|line| terminal.line(line));
     if let (true, Some(panel)) = (terminal.is_seen(), panel(curve)) {
         terminal.line("");
-        terminal.line(&panel.text(TEXT.0, TEXT.1));
+        terminal.line(panel.text(TEXT.0, TEXT.1).trim_end());
     }
     tell(
         terminal,

@@ -3,11 +3,12 @@
 //! Lines go to standard output, or to standard error when `--json` keeps standard output for the
 //! result. A reader that goes away does not stop the training.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use console::{Term, style};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use thalweg::fields::paths_by_flags;
 
 use crate::wrap;
@@ -35,10 +36,17 @@ impl Terminal {
             return;
         }
         // As wide as the terminal: a line that is wider would leave remains.
-        let template = "{msg}  {wide_bar}  {percent:>3} %  {eta} left";
+        let template = "{msg}  {wide_bar}  {percent:>3} %{left}";
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar = ProgressBar::new(length).with_style(style.progress_chars("━╸ "));
+        // Before the first step nothing is known of the last.
+        let left = |state: &ProgressState, to: &mut dyn fmt::Write| {
+            if state.pos() > 0 {
+                let _ = write!(to, "  {:#} left", HumanDuration(state.eta()));
+            }
+        };
+        let style = style.with_key("left", left).progress_chars("━╸ ");
+        self.bar = ProgressBar::new(length).with_style(style);
     }
 
     /// Shows one line of what is going on when standard error is a terminal.
