@@ -181,7 +181,8 @@ fn training_that_diverges_says_where_and_what_to_try() {
     let ended = place.run("train builtin:diabetes --optimizer sgd --lr 1e6 --quiet --out a");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-    for part in ["in step", "(epoch 1)", "try --lr 0.05"] {
+    let why = "which --lr 1000000 has become by --schedule linear_warmup";
+    for part in ["in step", "(epoch 1)", why, "try --lr 0.05"] {
         assert!(ended.stderr.contains(part), "{part}: {ended:?}");
     }
     let end = events(&place.text("a/log.jsonl")).pop().unwrap();

@@ -68,7 +68,7 @@ fn rate(error: &Error, config: &Config) -> String {
     };
     format!(
         ", which `training.learning_rate` {} has become {by}",
-        figure(own)
+        figure(own).replace(',', "")
     )
 }
 
