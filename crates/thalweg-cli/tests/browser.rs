@@ -230,8 +230,8 @@ fn the_page_of_a_learning_curve_works_in_a_browser() {
     let line = "learning-curve builtin:diabetes --shares 0.2,0.5,1 --epochs 8 --repeat 2";
     place.succeed(&format!("{line} --report l.html --quiet"));
     let expected = [
-        "with 397 rows",
-        "From 198 to 397 rows",
+        "with 398 rows",
+        "From 199 to 398 rows",
         "Shares of the rows",
         "--lr",
     ];
@@ -242,9 +242,12 @@ fn the_page_of_a_learning_curve_works_in_a_browser() {
 #[ignore = "needs Chromium"]
 fn the_page_of_an_ensemble_works_in_a_browser() {
     let place = Workplace::new();
-    place.train("builtin:iris --ensemble 3 --or-linear --epochs 20 --out a");
+    place.train("builtin:iris --ensemble 3 --epochs 20 --out a");
     let expected = ["Members", "member 3", "Loss of member 1", "Validation loss"];
     check(&place, "a/report.html", 10, &expected);
+    place.train("builtin:iris --or-linear --epochs 20 --out b");
+    let expected = ["Raced on the validation rows", "linear model (l2 0.01)"];
+    check(&place, "b/report.html", 10, &expected);
 }
 
 #[test]

@@ -48,7 +48,8 @@ function alike(values, digits = 4) {
   const sizes = values.filter((x) => isNumber(x) && x !== 0).map(size);
   const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
   const isFar = !sizes.length || least < most - 3 || most < -3 || most >= 9 || values.every(Number.isInteger);
-  return (x) => (isFar ? num(x, digits) : fixed(x, Math.max(digits - 1 - most, 0)));
+  const decimals = Math.max(digits - 1 - most, 0) + (least < most - 1);
+  return (x) => (isFar ? num(x, digits) : fixed(x, decimals));
 }
 // The cells of a column of numbers, each of an item.
 const column = (items, of, digits) => {
