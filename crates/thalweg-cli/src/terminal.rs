@@ -35,8 +35,9 @@ impl Terminal {
         if self.quiet || !io::stderr().is_terminal() {
             return;
         }
-        // As wide as the terminal: a line that is wider would leave remains.
-        let template = "{msg}  {wide_bar}  {percent:>3} %{left}";
+        // As wide as the terminal: a line that is wider would leave remains, and so would a Ctrl-C that
+        // the terminal shows behind it.
+        let template = "{msg}  {wide_bar}  {percent:>3} %{left}\r";
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         // Before the first step nothing is known of the last.

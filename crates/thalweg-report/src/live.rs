@@ -11,8 +11,9 @@ use thalweg::text::{count, figure};
 use crate::drawing::in_characters;
 use crate::history::History;
 
-/// Points of the curves.
+/// Points of the curves, and columns beside them.
 const POINTS: usize = 1_000;
+const MARGIN: usize = 16;
 /// Members that have a line on the screen.
 const MEMBERS: usize = 8;
 
@@ -123,7 +124,7 @@ impl Live {
             false => json!({ "runs": self.member_curves() }),
         };
         let left = lines.saturating_sub(screen.len() + 6);
-        let drawn = in_characters(&data, columns.saturating_sub(12), left);
+        let drawn = in_characters(&data, columns.saturating_sub(MARGIN), left);
         let drawn = drawn.iter().flat_map(|text| text.lines());
         screen.extend(drawn.map(str::to_owned));
         screen
