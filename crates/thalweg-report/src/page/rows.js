@@ -15,7 +15,7 @@ function worstSection(worst, task) {
 }
 
 function worstImages(worst) {
-  const share = (p) => (p < 0.01 ? "< 0.01" : p > 0.99 && p < 1 ? "> 0.99" : fixed(p, 2));
+  const share = (p) => (p < 0.01 ? "<0.01" : p > 0.99 && p < 1 ? ">0.99" : fixed(p, 2));
   const one = (row) =>
     el(
       "div",
