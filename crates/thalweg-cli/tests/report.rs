@@ -462,7 +462,7 @@ fn odd_runs_have_whole_and_small_pages() {
         ("importance r5", "importance"),
         ("importance r14", "importance"),
         ("importance r20", "importance"),
-        ("importance r6 one.csv", "importance"),
+        ("importance r0 plain.csv", "importance"),
     ];
     for (line, field) in others {
         let line = format!("{line} --json --report other.html");
