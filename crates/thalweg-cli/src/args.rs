@@ -251,8 +251,8 @@ pub struct PredictArgs {
     #[arg(value_name = "DATA", help = DATA, long_help = thalweg_data::Source::help())]
     pub data: String,
     /// Columns of DATA, such as identifiers, in front of the predictions
-    #[arg(long, value_name = "COLS", value_delimiter = ',')]
-    pub keep: Vec<String>,
+    #[arg(long, value_name = "COLS", value_parser = names)]
+    keep: Vec<Names>,
     /// Where the predictions go: CSV, or what the ending says (.tsv, .jsonl, .parquet; .csv.gz …)
     /// [default: standard output]
     #[arg(short, long, value_name = "FILE")]
@@ -269,6 +269,22 @@ pub struct PredictArgs {
     pub threads: Threads,
     #[command(flatten)]
     pub read: ReadFlags,
+}
+
+/// The columns of an argument.
+#[derive(Debug, Clone)]
+struct Names(Vec<String>);
+
+fn names(text: &str) -> std::result::Result<Names, std::convert::Infallible> {
+    let names = thalweg::fields::items(text).into_iter();
+    Ok(Names(names.map(str::to_owned).collect()))
+}
+
+impl PredictArgs {
+    /// The columns in front of the predictions.
+    pub fn keep(&self) -> Vec<String> {
+        self.keep.iter().flat_map(|names| names.0.clone()).collect()
+    }
 }
 
 #[derive(Args)]

@@ -65,8 +65,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         Some(path) if is_other_format => {
             let options = args.read.options(None)?;
             let predictions = match args.spread {
-                true => model.predict_with_spread(&args.data, options, &args.keep)?,
-                false => model.predict_keeping(&args.data, options, &args.keep)?,
+                true => model.predict_with_spread(&args.data, options, &args.keep())?,
+                false => model.predict_keeping(&args.data, options, &args.keep())?,
             };
             predictions.notes.iter().for_each(show);
             let bytes = formats::write(&predictions.table(columns), &path.to_string_lossy())?;
@@ -105,7 +105,7 @@ fn write(
                 told
             })
         };
-        Ok(model.predict_each(&args.data, options, (&args.keep, args.spread), &mut visit)?)
+        Ok(model.predict_each(&args.data, options, (&args.keep(), args.spread), &mut visit)?)
     });
     match (unwritten, predicted) {
         (Some(error), _) => Err(error),

@@ -315,6 +315,33 @@ fn classes_that_differ_in_case_or_a_full_stop_are_warned_of() {
     let notes = train(&work, "t.csv");
     let expected = "warning: column \"won\": the classes \"<=50K\", \"<=50K.\", \"No\", \"no\", \"YES\", \"Yes\", \"yes\" differ in case";
     assert!(notes.contains(expected), "{notes}");
+    for (classes, expected) in [
+        (
+            &["Y", "yes", "N", "no"][..],
+            Some("the classes \"Y\", \"yes\" mean true, \"N\", \"no\" false"),
+        ),
+        (
+            &["3 kg", "4 kg", "5 kg", "6 kg", "7 kg"],
+            Some("are amounts such as \"3 kg\"; write numbers alone"),
+        ),
+        (&["K", "Y", "N", "F"], None),
+        (&["1st", "2nd", "3rd", "4th", "5th"], None),
+    ] {
+        let class = |i: usize| classes[i % classes.len()];
+        work.write(
+            "t.csv",
+            format!("a,won\n{}", rows(70, |i| format!("{i}.5,{}", class(i)))),
+        );
+        let line = format!(
+            "train t.csv --target won --epochs 2 --out of-{}",
+            classes[0].replace(' ', "-")
+        );
+        let notes = work.succeed(&line).stderr;
+        match expected {
+            Some(expected) => assert!(notes.contains(expected), "{notes}"),
+            None => assert!(!notes.contains("the classes"), "{notes}"),
+        }
+    }
 }
 
 #[test]

@@ -84,6 +84,21 @@ fn a_folder_of_images_for_each_class_trains_and_single_images_are_predicted() {
         "{}",
         dog.stderr
     );
+    // Of a folder each prediction stands beside its file.
+    std::fs::create_dir(place.path("new")).unwrap();
+    place.write("new/b.png", png(&[4, 4, 4]));
+    place.write("new/a.png", png(&[210; 3]));
+    let both = place.succeed("predict run new");
+    assert_eq!(both.stdout, "file,label\na.png,dogs\nb.png,cats\n");
+    assert!(!both.stderr.contains("ignored"), "{}", both.stderr);
+    let all = place.succeed("predict run pets").stdout;
+    assert!(all.contains("\ndogs/3.png,dogs\n"), "{all}");
+    assert!(
+        place
+            .succeed("evaluate run pets --json")
+            .stdout
+            .contains("\"rows\":24")
+    );
 }
 
 #[test]

@@ -85,3 +85,83 @@ fn an_absent_key_of_json_lines_is_a_missing_value_and_a_misspelled_one_is_named(
             .contains("without \"z\"")
     );
 }
+
+#[test]
+fn names_with_commas_are_given_in_quotes() {
+    let place = Workplace::new();
+    let line = |i: usize| format!("{},{},{}", i % 7, i % 5, (i * i) % 11);
+    place.write("t.csv", common::csv("a,\"Price, USD\",y", 60, line));
+    let line = ["train", "t.csv", "--epochs", "2", "--quiet", "--out", "run"];
+    let drop = ["--drop", "\"Price, USD\""];
+    let run = place.command(line.iter().chain(&drop)).output().unwrap();
+    assert_eq!(run.status.code(), Some(0), "{run:?}");
+    let config = place.text("run/config.toml");
+    assert!(config.contains("drop = [\"Price, USD\"]"), "{config}");
+    let line = ["predict", "run", "t.csv", "--keep", "\"Price, USD\",a"];
+    let kept = place.command(line).output().unwrap().stdout;
+    assert!(kept.starts_with(b"\"Price, USD\",a,"), "{kept:?}");
+}
+
+#[test]
+fn what_was_set_to_read_a_text_file_holds_for_files_that_do_not_tell() {
+    let place = Workplace::new();
+    let text = |line: &dyn Fn(usize) -> String| -> String { (0..40).map(line).collect() };
+    let latin1 = |text: &str| -> Vec<u8> { text.chars().map(|c| c as u8).collect() };
+    let rows = text(&|i| format!("{}|{i}|{}\n", ["süd", "nord"][i % 2], [1.5, 9.25][i % 2]));
+    let table = format!("Bericht, intern\nstand 3\nort|n|y\n{rows}");
+    place.write("train.csv", latin1(&table));
+    place.succeed(
+        "train train.csv --encoding latin1 --skip 2 --delimiter | --epochs 20 --quiet --out run",
+    );
+    let expected = place
+        .succeed("predict run train.csv --encoding latin1 --skip 2 --delimiter |")
+        .stdout;
+    let own = place.succeed("predict run train.csv");
+    assert_eq!(own.stdout, expected, "{}", own.stderr);
+    // A file that tells is read as it says.
+    place.write("utf8.csv", format!("ort,n,y\n{}", rows.replace('|', ",")));
+    let own = place.succeed("predict run utf8.csv");
+    assert_eq!(own.stdout, expected, "{}", own.stderr);
+    assert!(!own.stderr.contains("no category"), "{}", own.stderr);
+    place.succeed("train utf8.csv --continue run --epochs 1 --quiet --out more");
+    assert_eq!(
+        place
+            .succeed("predict more train.csv")
+            .stdout
+            .lines()
+            .count(),
+        41
+    );
+}
+
+#[test]
+fn a_matrix_and_the_columns_that_convert_writes_of_it_are_the_same() {
+    let place = Workplace::new();
+    let list = |i: usize| {
+        format!(
+            "{{\"X\": [{}, {}.5, {}], \"y\": {}}}\n",
+            i % 5,
+            i % 7,
+            i % 3,
+            (i * i) % 11
+        )
+    };
+    place.write("m.jsonl", (0..60).map(list).collect::<String>());
+    place.succeed("convert m.jsonl c.csv");
+    assert!(place.text("c.csv").starts_with("X_1,X_2,X_3,y\n"));
+    for (own, other) in [("m.jsonl", "c.csv"), ("c.csv", "m.jsonl")] {
+        place.succeed(&format!(
+            "train {own} --target y --epochs 5 --quiet --out run-{own}"
+        ));
+        let expected = place.succeed(&format!("predict run-{own} {own}")).stdout;
+        assert_eq!(expected.lines().count(), 61);
+        let of_other = place.succeed(&format!("predict run-{own} {other}"));
+        assert_eq!(of_other.stdout, expected, "{}", of_other.stderr);
+        let scores = |file: &str| {
+            place
+                .succeed(&format!("evaluate run-{own} {file} --json"))
+                .stdout
+        };
+        assert_eq!(scores(own), scores(other));
+    }
+}

@@ -67,6 +67,11 @@ impl Block {
     }
 }
 
+/// The name of a value of a matrix, counted from 1, as text files have it.
+pub(crate) fn place_name(matrix: &str, place: usize) -> String {
+    format!("{matrix}_{place}")
+}
+
 /// Adds values; all become f64 where the types differ. Sparse rows of one width stay sparse.
 pub(crate) fn append(all: &mut Values, added: Values) {
     match (&mut *all, added) {

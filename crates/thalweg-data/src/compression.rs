@@ -18,6 +18,25 @@ pub fn is_bomb(packed: u64, unpacked: u64) -> bool {
 /// What is found in such a file.
 pub const BOMB: &str = "data that expand more than 250 times, beyond 256 MiB";
 
+/// The bytes so far of a compressed file, by which its table may be large; any table may without.
+#[derive(Debug, Clone, Default)]
+pub struct Room(Option<Arc<AtomicU64>>);
+
+impl Room {
+    /// Whether a table of so many numbers is data.
+    ///
+    /// # Errors
+    /// If it is an attack on memory.
+    pub fn check(&self, rows: usize, columns: usize) -> io::Result<()> {
+        let bytes = (rows as u64).saturating_mul(8 * columns as u64);
+        let is_bomb = |packed: &Arc<AtomicU64>| is_bomb(packed.load(Ordering::Relaxed), bytes);
+        match self.0.as_ref().is_some_and(is_bomb) {
+            true => Err(io::Error::new(io::ErrorKind::FileTooLarge, BOMB)),
+            false => Ok(()),
+        }
+    }
+}
+
 /// A compression of single files.
 pub struct Compression {
     /// What it is called in messages.
@@ -110,24 +129,26 @@ pub fn plain_name(name: &str) -> &str {
 }
 
 impl Compression {
-    /// What is compressed in `reader`.
+    /// What is compressed in `reader`, and the room for its table.
     ///
     /// # Errors
     /// If the decoder cannot be made, or this build has none.
     pub fn decompress(
         &self,
         reader: Box<dyn BufRead + Send>,
-    ) -> io::Result<impl Read + Send + use<>> {
+    ) -> io::Result<(impl Read + Send + use<>, Room)> {
         let packed = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             inner: reader,
             count: packed.clone(),
         };
-        Ok(Bounded {
+        let room = Room(Some(packed.clone()));
+        let bounded = Bounded {
             inner: (self.decoder)(Box::new(counted))?,
             packed,
             unpacked: 0,
-        })
+        };
+        Ok((bounded, room))
     }
 }
 
@@ -235,4 +256,21 @@ mod codecs {
 
     pub use self::{absent as bzip2, absent as xz, absent as zstd};
     pub use self::{to_absent as to_bzip2, to_absent as to_xz, to_absent as to_zstd};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_room_in_proportion_to_its_compressed_file() {
+        let room = Room(Some(Arc::new(AtomicU64::new(2 << 20))));
+        // 500 MiB of numbers.
+        let most = (MAX_RATIO as usize) << 21;
+        assert!(room.check(most / 80, 10).is_ok());
+        assert!(room.check(most / 80 + (1 << 15), 10).is_err());
+        assert!(Room::default().check(usize::MAX, 10).is_ok());
+        let small = Room(Some(Arc::new(AtomicU64::new(1))));
+        assert!(small.check(FREE as usize / 8, 1).is_ok() && small.check(usize::MAX, 9).is_err());
+    }
 }

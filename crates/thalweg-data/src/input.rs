@@ -11,10 +11,11 @@ use encoding_rs::Encoding;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use crate::archive;
-use crate::compression;
+use crate::compression::{self, Room};
 use crate::encoding::{self, Whole};
 use crate::error::{Error, Location, Result, quote};
 use crate::options::ReadOptions;
+use crate::shared_file::SharedFile;
 
 /// Bytes by which a format can be recognized.
 pub(crate) const HEAD: usize = 4096;
@@ -34,6 +35,10 @@ pub struct Input {
     pub reader: Box<dyn BufRead + Send>,
     /// What the text was in, where it is UTF-8 by now.
     decoded_from: Option<&'static Encoding>,
+    /// The file, where its bytes are those of `reader`.
+    pub(crate) whole: Option<SharedFile>,
+    /// How large its table may be.
+    pub(crate) room: Room,
 }
 
 impl Input {
@@ -47,43 +52,57 @@ impl Input {
         let name = path.display().to_string();
         let fail = |source| Error::reading(&name, source);
         let file = File::open(path).map_err(fail)?;
-        if file.metadata().map_err(fail)?.is_dir() {
+        let kind = file.metadata().map_err(fail)?.file_type();
+        if kind.is_dir() {
             return Err(Error::invalid(
                 Location::file(name),
                 "a directory",
                 "a file",
             ));
         }
+        // A pipe is read once.
+        let whole = kind
+            .is_file()
+            .then(|| file.try_clone().map(SharedFile::new));
+        let whole = whole.transpose().map_err(fail)?;
         let count = Arc::clone(count);
-        Self::new(name, Counted { file, count })
+        Self::new(name, Counted { file, count }, whole)
     }
 
     /// Standard input.
     pub fn stdin() -> Result<Self> {
-        Self::new("standard input".to_owned(), std::io::stdin())
+        Self::new("standard input".to_owned(), std::io::stdin(), None)
     }
 
     /// Bytes in memory, under a name for messages.
     pub fn bytes(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
-        Self::new(name.to_owned(), Cursor::new(bytes.into()))
+        Self::new(name.to_owned(), Cursor::new(bytes.into()), None)
     }
 
-    fn new(file: String, reader: impl Read + Send + 'static) -> Result<Self> {
+    fn new(
+        file: String,
+        reader: impl Read + Send + 'static,
+        whole: Option<SharedFile>,
+    ) -> Result<Self> {
         let (head, reader) = peek(&file, reader)?;
         let name = compression::plain_name(&file).to_owned();
         let reader = BufReader::with_capacity(BUFFER, reader);
-        let input = |head, reader: Box<dyn BufRead + Send>| Self {
+        let input = |head, reader: Box<dyn BufRead + Send>, whole, room| Self {
             name,
             file: file.clone(),
             head,
             reader,
             decoded_from: None,
+            whole,
+            room,
         };
         let Some(compression) = compression::find(&head) else {
-            return input(head, Box::new(reader)).extracted()?.decoded();
+            return input(head, Box::new(reader), whole, Room::default())
+                .extracted()?
+                .decoded();
         };
         let decoder = compression.decompress(Box::new(reader));
-        let decoder = decoder.map_err(|source| Error::reading(&file, source))?;
+        let (decoder, room) = decoder.map_err(|source| Error::reading(&file, source))?;
         let (head, reader) = peek(&file, decoder)?;
         if let Some(inner) = compression::find(&head) {
             let found = format!("{} inside {}", inner.name, compression.name);
@@ -91,7 +110,9 @@ impl Input {
             return Err(error.remedy("decompress the file"));
         }
         let reader = BufReader::with_capacity(BUFFER, reader);
-        input(head, Box::new(reader)).extracted()?.decoded()
+        input(head, Box::new(reader), None, room)
+            .extracted()?
+            .decoded()
     }
 
     /// The only file of a ZIP archive.
@@ -125,7 +146,8 @@ impl Input {
     /// # Errors
     /// If there is no such encoding, or the text is seen to be in another one.
     pub(crate) fn text(self, options: &ReadOptions) -> Result<Self> {
-        let Some(label) = &options.encoding else {
+        let before = options.before.encoding.as_ref().filter(|_| !self.is_utf8());
+        let Some(label) = options.encoding.as_ref().or(before) else {
             return Ok(self);
         };
         let Some(encoding) = Encoding::for_label(label.as_bytes()) else {
@@ -146,6 +168,29 @@ impl Input {
         }
     }
 
+    /// Whether it is text in UTF-8; of what can be read but once, by its first bytes.
+    fn is_utf8(&self) -> bool {
+        let mut head = self.head.as_slice();
+        let mut whole = self.whole.clone();
+        let reader: &mut dyn Read = match &mut whole {
+            Some(whole) => whole,
+            None => &mut head,
+        };
+        let (mut bytes, mut start) = (vec![0; BUFFER], 0);
+        while let Ok(count @ 1..) = reader.read(&mut bytes[start..]) {
+            let end = start + count;
+            let valid = match std::str::from_utf8(&bytes[..end]) {
+                Err(error) if error.error_len().is_some() => return false,
+                Err(error) => error.valid_up_to(),
+                Ok(_) => end,
+            };
+            // A character may be cut.
+            bytes.copy_within(valid..end, 0);
+            start = end - valid;
+        }
+        true
+    }
+
     fn decoded_as(self, encoding: &'static Encoding) -> Result<Self> {
         let mut decoder = DecodeReaderBytesBuilder::new();
         let decoder = decoder.encoding(Some(encoding));
@@ -159,6 +204,8 @@ impl Input {
             head,
             reader,
             decoded_from: Some(encoding),
+            whole: None,
+            room: self.room,
             file: self.file,
             name: self.name,
         })

@@ -11,16 +11,73 @@ use hashbrown::HashTable;
 #[derive(Debug, Clone)]
 pub struct Levels {
     /// All texts, one after the other.
-    texts: String,
+    texts: Vec<u8>,
     /// Where each text ends.
     ends: Vec<usize>,
-    /// (hash, code); the hash spares most looks at texts, and all when tables grow and merge.
-    table: HashTable<(u32, u32)>,
-    hasher: RandomState,
+    table: HashTable<(Key, u32)>,
+    seeds: &'static Seeds,
 }
 
-/// Of all columns, so that hashes are the same in all parts of one.
-static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+/// Of all columns, so that keys are the same in all parts of one.
+static SEEDS: LazyLock<Seeds> = LazyLock::new(|| {
+    let hasher = RandomState::default();
+    let words = [0_u64, 1].map(|i| hasher.hash_one(i));
+    Seeds { hasher, words }
+});
+
+#[derive(Debug)]
+struct Seeds {
+    hasher: RandomState,
+    words: [u64; 2],
+}
+
+/// A short text with its length, or the hash of a longer one: so most texts are found without a look at others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key([u64; 2]);
+
+/// With its length such a text has 16 bytes.
+const SHORT: usize = 15;
+const LONG: u64 = 0xff << 56;
+
+/// Those of the first bytes of 16, by their number.
+static MASKS: [u128; SHORT + 1] = {
+    let (mut masks, mut i) = ([0; SHORT + 1], 0);
+    while i <= SHORT {
+        masks[i] = (1 << (8 * i)) - 1;
+        i += 1;
+    }
+    masks
+};
+
+impl Key {
+    /// That of the first `length` bytes.
+    #[inline]
+    fn of(bytes: &[u8], length: usize, seeds: &Seeds) -> Self {
+        let Some(mask) = MASKS.get(length) else {
+            return Self([seeds.hasher.hash_one(&bytes[..length]), LONG]);
+        };
+        let chunk = bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut chunk = [0; SHORT + 1];
+            chunk[..length].copy_from_slice(&bytes[..length]);
+            chunk
+        });
+        let text = u128::from_le_bytes(chunk) & mask;
+        Self([text as u64, (text >> 64) as u64 | (length as u64) << 56])
+    }
+
+    #[inline]
+    fn is_short(self) -> bool {
+        self.0[1] < LONG
+    }
+
+    /// The halves of a product with all bits of both words.
+    #[inline]
+    fn hash(self, seeds: &Seeds) -> u64 {
+        let [a, b] = [0, 1].map(|i| u128::from(self.0[i] ^ seeds.words[i]));
+        let product = a * b;
+        product as u64 ^ (product >> 64) as u64
+    }
+}
 
 impl Default for Levels {
     fn default() -> Self {
@@ -29,80 +86,87 @@ impl Default for Levels {
             texts,
             ends,
             table,
-            hasher: HASHER.clone(),
+            seeds: &SEEDS,
         }
     }
-}
-
-/// The table looks at the lowest and the highest bits of a hash.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) | u64::from(hash) << 32
 }
 
 /// Where the text of a code is.
 #[inline]
-fn place(ends: &[usize], code: u32) -> Range<usize> {
-    let code = code as usize;
+fn place(ends: &[usize], code: usize) -> Range<usize> {
     code.checked_sub(1).map_or(0, |before| ends[before])..ends[code]
 }
 
-/// Whether texts are equal; most are too short for a call.
-#[inline]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    match a.len() == b.len() {
-        true if (8..=16).contains(&a.len()) => {
-            a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk()
-        }
-        true if (4..8).contains(&a.len()) => {
-            a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk()
-        }
-        is_as_long => is_as_long && a == b,
-    }
-}
-
 impl Levels {
+    /// None yet, with room for so many.
+    pub fn with_room(count: usize) -> Self {
+        /// Bytes of most texts.
+        const TEXT: usize = 12;
+        Self {
+            texts: Vec::with_capacity(TEXT * count),
+            ends: Vec::with_capacity(count),
+            table: HashTable::with_capacity(count),
+            ..Self::default()
+        }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The code of a text, a new one where it is new.
     #[inline]
     pub fn code(&mut self, text: &str) -> u32 {
-        self.code_of(self.hasher.hash_one(text.as_bytes()) as u32, text)
+        self.code_of(text.as_bytes(), text.len())
+    }
+
+    /// The code of the first `length` bytes if they are one of the texts.
+    #[inline]
+    pub fn known(&self, bytes: &[u8], length: usize) -> Option<u32> {
+        let key = Key::of(bytes, length, self.seeds);
+        self.find(key, &bytes[..length])
     }
 
     #[inline]
-    fn code_of(&mut self, hash: u32, new: &str) -> u32 {
-        let (texts, ends) = (self.texts.as_bytes(), &self.ends);
-        let is_its = |&(other, code): &(u32, u32)| {
-            other == hash && is_same(&texts[place(ends, code)], new.as_bytes())
+    fn find(&self, key: Key, text: &[u8]) -> Option<u32> {
+        let is_its = |&(other, code): &(Key, u32)| {
+            other == key
+                && (key.is_short() || &self.texts[place(&self.ends, code as usize)] == text)
         };
-        if let Some(&(_, code)) = self.table.find(spread(hash), is_its) {
+        let found = self.table.find(key.hash(self.seeds), is_its);
+        found.map(|&(_, code)| code)
+    }
+
+    #[inline]
+    fn code_of(&mut self, bytes: &[u8], length: usize) -> u32 {
+        let (key, seeds) = (Key::of(bytes, length, self.seeds), self.seeds);
+        let text = &bytes[..length];
+        if let Some(code) = self.find(key, text) {
             return code;
         }
         let code = self.ends.len() as u32;
         self.table
-            .insert_unique(spread(hash), (hash, code), |&(hash, _)| spread(hash));
-        self.texts.push_str(new);
+            .insert_unique(key.hash(seeds), (key, code), |&(key, _)| key.hash(seeds));
+        self.texts.extend_from_slice(text);
         self.ends.push(self.texts.len());
         code
     }
 
     /// Adds other texts; the codes of all of them here.
     pub fn append(&mut self, other: &Self) -> Vec<u32> {
-        let mut hashes = vec![0; other.ends.len()];
-        for &(hash, code) in &other.table {
-            hashes[code as usize] = hash;
-        }
-        let texts = (0..).map(|code| &other.texts[place(&other.ends, code)]);
-        hashes
-            .into_iter()
-            .zip(texts)
-            .map(|(hash, text)| self.code_of(hash, text))
-            .collect()
+        let code = |code: usize| {
+            let place = place(&other.ends, code);
+            self.code_of(&other.texts[place.start..], place.len())
+        };
+        (0..other.ends.len()).map(code).collect()
     }
 
     /// The texts by their codes.
     pub fn into_texts(self) -> Vec<String> {
-        let codes = 0..self.ends.len() as u32;
+        let codes = 0..self.ends.len();
         codes
-            .map(|code| self.texts[place(&self.ends, code)].to_owned())
+            .map(|code| String::from_utf8_lossy(&self.texts[place(&self.ends, code)]).into_owned())
             .collect()
     }
 }
@@ -133,18 +197,31 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_every_length_are_told_apart() {
+    fn texts_of_every_length_are_told_apart_whatever_follows_them() {
+        let mut levels = Levels::default();
+        let mut texts = Vec::new();
         for length in 1..40 {
             let text = vec![b'x'; length];
-            for at in 0..length {
-                let mut other = text.clone();
-                other[at] = b'y';
-                assert!(
-                    is_same(&text, &text.clone()) && !is_same(&text, &other),
-                    "{other:?}"
-                );
+            texts.push(text.clone());
+            for other in [b'y', 0] {
+                for at in 0..length {
+                    let mut text = text.clone();
+                    text[at] = other;
+                    texts.push(text);
+                }
             }
-            assert!(!is_same(&text, &text[1..]));
         }
+        for (code, text) in texts.iter().enumerate() {
+            let text = std::str::from_utf8(text).unwrap();
+            assert_eq!(levels.code(text), code as u32, "{text:?}");
+        }
+        for (code, text) in texts.iter().enumerate() {
+            let longer = [text, &b"\0xyz and so on for more than 16"[..]].concat();
+            for bytes in [&longer[..], &longer[..text.len() + 1]] {
+                assert_eq!(levels.known(bytes, text.len()), Some(code as u32));
+            }
+        }
+        assert_eq!(levels.known(b"xz", 2), None);
+        assert_eq!(levels.known(&[b'z'; 30], 30), None);
     }
 }

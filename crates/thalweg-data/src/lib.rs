@@ -56,13 +56,14 @@ pub mod target;
 #[cfg(test)]
 mod testing;
 mod text_lines;
+mod threads;
 mod typed;
 mod weights;
 
 pub use error::{Error, Note, Result};
 pub use input::Input;
 pub use loaded::Loaded;
-pub use options::{ExpectedColumns, ReadOptions};
+pub use options::{ExpectedColumns, ReadOptions, TextOptions};
 pub use part::Part;
 pub use prepare::{PrepareOptions, Prepared, prepare, prepare_fitted};
 pub use preprocess::{

@@ -72,6 +72,32 @@ pub struct ReadOptions {
     /// Text files: the columns of the file on which a model was trained.
     #[serde(skip)]
     pub expected: Option<ExpectedColumns>,
+    /// Text files: how the file was read on which a model was trained; it holds where a file does not tell, and
+    /// nothing else is set.
+    #[serde(skip_serializing_if = "TextOptions::is_empty")]
+    pub before: TextOptions,
+}
+
+/// What was set to read a text file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TextOptions {
+    /// Its encoding, for a file that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// The character between cells, for a file that has it in its first line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// Lines that were skipped, for a file with known names behind as many.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skip: usize,
+}
+
+impl TextOptions {
+    /// Whether nothing was set.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The columns that a text file is expected to have: they distinguish a header from data, and name
@@ -93,6 +119,19 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl ReadOptions {
+    /// What is set to read a text file, or was set before.
+    pub fn of_text(&self) -> TextOptions {
+        let before = &self.before;
+        TextOptions {
+            encoding: self.encoding.clone().or_else(|| before.encoding.clone()),
+            delimiter: self.delimiter.or(before.delimiter),
+            skip: match self.skip {
+                0 => before.skip,
+                skip => skip,
+            },
+        }
+    }
+
     /// Which cells of a text file's column are numbers at first sight.
     pub(crate) fn numbers_of(&self, column: &str, decimal: Option<char>) -> PlainNumbers {
         let reading = self.columns.get(column);

@@ -47,6 +47,9 @@ pub struct Roles {
     pub classes: Option<bool>,
     /// The column of row weights.
     pub weights: Option<String>,
+    /// The column that names the rows: the files of images that are predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<String>,
 }
 
 /// A column.
@@ -316,7 +319,11 @@ impl Table {
 
     /// The shape of a row, where a column of images or the like is the only feature.
     pub fn image_shape(&self) -> Option<Vec<usize>> {
-        let mut features = (self.columns.iter()).filter(|c| !self.roles.target.contains(&c.name));
+        let Roles { target, names, .. } = &self.roles;
+        let is_feature = |column: &&Column| {
+            !target.contains(&column.name) && names.as_ref() != Some(&column.name)
+        };
+        let mut features = self.columns.iter().filter(is_feature);
         match (features.next()?, features.next()) {
             (
                 Column {

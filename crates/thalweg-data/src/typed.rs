@@ -94,21 +94,28 @@ impl TypedColumn {
         }
     }
 
-    /// Adds texts by their places among `texts`, missing where there is no such place.
+    /// Adds texts by their places among `texts`, missing where there is no such place; their codes become `known`
+    /// where a cell has them.
     #[cfg(feature = "columnar")]
-    pub fn extend_coded(&mut self, texts: &[Option<&str>], places: impl Iterator<Item = usize>) {
+    pub fn extend_coded(
+        &mut self,
+        texts: &[Option<String>],
+        known: &mut [Option<u32>],
+        places: impl Iterator<Item = usize>,
+    ) {
         self.make_text();
         let State::Text { codes, levels } = &mut self.state else {
             return;
         };
-        // Texts of which no cell is are none of the column.
-        let mut known: Vec<Option<u32>> = vec![None; texts.len()];
-        codes.extend(
-            places.map(|place| match (known.get_mut(place), texts.get(place)) {
-                (Some(known), Some(Some(text))) => *known.get_or_insert_with(|| levels.code(text)),
-                _ => MISSING,
-            }),
-        );
+        let code = |place: usize| match known.get_mut(place) {
+            Some(Some(code)) => *code,
+            Some(unknown) => match &texts[place] {
+                Some(text) => *unknown.insert(levels.code(text)),
+                None => *unknown.insert(MISSING),
+            },
+            None => MISSING,
+        };
+        codes.extend(places.map(code));
     }
 
     /// Adds an integer.

@@ -78,10 +78,12 @@ impl Continuation {
             preprocessing,
             missing,
             not_missing,
+            text,
             judging,
             ..
         } = self.description();
         data.read.missing.extend(missing.iter().cloned());
+        data.read.before.clone_from(text);
         data.read.not_missing.extend(not_missing.iter().cloned());
         data.target.column = Some(preprocessing.target.columns.join(","));
         data.target.task = Some(preprocessing.task());

@@ -100,7 +100,7 @@ impl Values {
                 }
                 setting => serde_json::to_value(setting).unwrap_or_default(),
             },
-            Values::List => text.split(',').map(Value::from).collect(),
+            Values::List => items(text).into_iter().map(Value::from).collect(),
             Values::Character => match text {
                 "tab" | "\\t" => Value::from("\t"),
                 text => Value::from(text),
@@ -390,6 +390,41 @@ fn worded(text: &str, find: impl Fn(&str) -> Option<&'static str>) -> String {
     line
 }
 
+/// The items of a list: separated by commas, and in double quotes where one has a comma itself.
+pub fn items(text: &str) -> Vec<&str> {
+    let (mut items, mut rest) = (Vec::new(), Some(text));
+    while let Some(text) = rest {
+        let inside = text
+            .strip_prefix('"')
+            .and_then(|inside| inside.split_once('"'));
+        let quoted = inside.filter(|(_, after)| after.is_empty() || after.starts_with(','));
+        let (item, after) = match quoted {
+            Some((item, after)) => (item, after.strip_prefix(',')),
+            None => match text.split_once(',') {
+                Some((item, after)) => (item, Some(after)),
+                None => (text, None),
+            },
+        };
+        items.push(item);
+        rest = after;
+    }
+    items
+}
+
+/// Names as the argument of a list in a shell.
+pub(crate) fn list_argument(names: &[String]) -> String {
+    let item = |name: &String| match name.contains(',') {
+        true => format!("\"{name}\""),
+        false => name.clone(),
+    };
+    let list = names.iter().map(item).collect::<Vec<_>>().join(",");
+    let is_plain = |c: char| c.is_alphanumeric() || "_-.,:/+%@".contains(c);
+    match list.chars().all(is_plain) {
+        true => list,
+        false => format!("'{}'", list.replace('\'', "'\\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -485,5 +520,26 @@ mod tests {
             paths_by_flags(&format!("leave out `{path}` 0.0, or set `{path}` to 0.1")),
             "leave out --no-validation, or set --validation-fraction to 0.1"
         );
+    }
+
+    #[test]
+    fn items_of_a_list_may_have_commas_in_quotes() {
+        for (text, expected) in [
+            ("a,b", &["a", "b"][..]),
+            ("\"Price, USD\"", &["Price, USD"]),
+            ("a,\"b,c\",d", &["a", "b,c", "d"]),
+            ("5\" disk,b", &["5\" disk", "b"]),
+            ("\"a,b", &["\"a", "b"]),
+            ("", &[""]),
+        ] {
+            assert_eq!(items(text), expected, "{text}");
+        }
+        let argument = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            list_argument(&names)
+        };
+        assert_eq!(argument(&["a", "b_c"]), "a,b_c");
+        assert_eq!(argument(&["Price, USD", "a"]), "'\"Price, USD\",a'");
+        assert_eq!(argument(&["it's"]), "'it'\\''s'");
     }
 }

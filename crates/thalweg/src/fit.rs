@@ -517,6 +517,7 @@ impl Training<'_> {
             preprocessing: settled.preprocessing.clone(),
             missing: self.config.data.read.missing.clone(),
             not_missing: self.config.data.read.not_missing.clone(),
+            text: self.config.data.read.of_text(),
             outcome: ended.outcome.clone(),
             interval: end.interval.clone(),
             metrics: metadata(&Metrics {

@@ -7,6 +7,7 @@ use thalweg_core::dataset::{FeaturesRef, TargetsRef};
 use thalweg_data::error::{quote, quote_list};
 use thalweg_data::{Note, Task};
 
+use crate::fields::list_argument;
 use crate::places::{Place, PlaceKind, places};
 use crate::rows::RunRows;
 use crate::text::figure;
@@ -61,7 +62,7 @@ pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
     };
     let warning = |(j, found): (usize, Option<Found>)| {
         let Found { columns, how } = found.filter(|found| found.columns.len() < places.len())?;
-        let listed = columns.join(",");
+        let listed = list_argument(&columns);
         let (target, names) = (
             quote(names.get(j)?),
             quote_list(columns.iter().map(String::as_str)),

@@ -284,6 +284,7 @@ pub fn load_for(description: &Description, source: &str, options: ReadOptions) -
     if let Some(test) = loaded.test.take() {
         loaded.train = test;
     }
+    description.preprocessing.regroup(&mut loaded.train);
     Ok(loaded)
 }
 
@@ -306,6 +307,7 @@ pub fn each_for(
             if let Some(test) = loaded.test.take() {
                 loaded.train = test;
             }
+            description.preprocessing.regroup(&mut loaded.train);
             visit(loaded).map_err(|error| {
                 let stopped = DataError::invalid(Default::default(), "a failure", "none");
                 failure = Some(error);
@@ -327,5 +329,6 @@ fn options_for(description: &Description, mut options: ReadOptions) -> ReadOptio
     if options.not_missing.is_empty() {
         options.not_missing.clone_from(&description.not_missing);
     }
+    options.before.clone_from(&description.text);
     description.preprocessing.read_options(options)
 }

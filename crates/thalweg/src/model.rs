@@ -18,7 +18,7 @@ use thalweg_core::memory;
 use thalweg_core::metrics::Decision;
 use thalweg_core::model_file::{ModelFile, Tensor};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
-use thalweg_data::Preprocessing;
+use thalweg_data::{Preprocessing, TextOptions};
 
 use crate::averaged::Averaged;
 use crate::config::Judging;
@@ -51,6 +51,9 @@ pub struct Description {
     /// Cells that do not, although they usually do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_missing: Vec<String>,
+    /// How text files are read that do not tell.
+    #[serde(default, skip_serializing_if = "TextOptions::is_empty")]
+    pub text: TextOptions,
     /// How training went.
     pub outcome: Outcome,
     /// The interval around its predictions, where one was asked for.
@@ -520,6 +523,7 @@ mod tests {
             preprocessing: prepared.preprocessing,
             missing: Vec::new(),
             not_missing: Vec::new(),
+            text: TextOptions::default(),
             outcome,
             interval: None,
             metrics: Map::new(),

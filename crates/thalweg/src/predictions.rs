@@ -174,6 +174,10 @@ impl Model {
         let description = self.description();
         let preprocessing = &description.preprocessing;
         let table = &loaded.train;
+        let keep = match keep {
+            [] => table.roles.names.as_slice(),
+            keep => keep,
+        };
         let dtype = description.training.dtype;
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
         let features = bound.features(&rows, dtype)?;
@@ -572,7 +576,15 @@ fn kept(table: &Table, names: &[String]) -> Result<Vec<Column>> {
                 Some(_) => format!("column {}, which holds several numbers a row", quote(name)),
                 None => format!("no column {}", quote(name)),
             };
-            let expected = format!("columns to keep, such as {}", quote_list(table.names()));
+            let single = table
+                .columns
+                .iter()
+                .filter(|column| column.kind() != Kind::Block);
+            let names = quote_list(single.map(|column| column.name.as_str()));
+            let expected = match names.as_str() {
+                "" => "a column of one value a row, of which there is none".to_owned(),
+                names => format!("columns to keep, such as {names}"),
+            };
             let error = DataError::invalid(table.location(), found, expected);
             Err(error.remedy(did_you_mean(name, table.names())).into())
         }

@@ -1,8 +1,11 @@
 //! Arrays of single values to cells.
 
+use std::sync::Arc;
+
+use arrow_array::array::AnyDictionaryArray;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::table::{ColumnData, number_text};
@@ -15,6 +18,8 @@ pub struct Faults {
     pub rounded: bool,
 }
 
+/// Every whole number below it is a f64.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Decimals of so many digits f64 holds and gives back.
 const EXACT_DIGITS: usize = 15;
 
@@ -36,6 +41,7 @@ pub fn append(
     column: &mut TypedColumn,
     array: &dyn Array,
     missing: &[String],
+    known: &mut Texts,
     faults: &mut Faults,
 ) -> Result<(), String> {
     use DataType::*;
@@ -48,8 +54,8 @@ pub fn append(
         UInt8 => numbers(column, array.as_primitive::<UInt8Type>(), true, f64::from),
         UInt16 => numbers(column, array.as_primitive::<UInt16Type>(), true, f64::from),
         UInt32 => numbers(column, array.as_primitive::<UInt32Type>(), true, f64::from),
-        Int64 => integers(column, array.as_primitive::<Int64Type>()),
-        UInt64 => integers(column, array.as_primitive::<UInt64Type>()),
+        Int64 => integers(column, array.as_primitive::<Int64Type>(), |x| x as f64),
+        UInt64 => integers(column, array.as_primitive::<UInt64Type>(), |x| x as f64),
         Float16 => numbers(column, array.as_primitive::<Float16Type>(), false, |x| {
             x.to_f64()
         }),
@@ -66,7 +72,7 @@ pub fn append(
         Binary => bytes(column, array.as_binary::<i32>().iter(), missing)?,
         LargeBinary => bytes(column, array.as_binary::<i64>().iter(), missing)?,
         BinaryView => bytes(column, array.as_binary_view().iter(), missing)?,
-        Dictionary(..) => dictionary(column, array, missing, faults)?,
+        Dictionary(..) => dictionary(column, array, missing, known, faults)?,
         Time32(_) | Time64(_) | Duration(_) => seconds(column, array),
         Decimal32(..) => decimals(column, array.as_primitive::<Decimal32Type>(), faults),
         Decimal64(..) => decimals(column, array.as_primitive::<Decimal64Type>(), faults),
@@ -165,10 +171,11 @@ fn numbers<T: ArrowPrimitiveType>(
 fn integers<T: ArrowPrimitiveType<Native: Into<i128>>>(
     column: &mut TypedColumn,
     array: &PrimitiveArray<T>,
+    number: impl Fn(T::Native) -> f64,
 ) {
-    let small = |&value: &T::Native| value.into().unsigned_abs() <= 1 << 53;
+    let small = |&value: &T::Native| number(value).abs() < EXACT;
     match array.values().iter().all(small) {
-        true => numbers(column, array, true, |value| value.into() as f64),
+        true => numbers(column, array, true, number),
         false => each(column, array.iter(), |column, value| {
             column.push_integer(value.into())
         }),
@@ -200,10 +207,26 @@ fn bytes<'a>(
     Ok(())
 }
 
+/// The texts of a dictionary, and those of their codes in a column that are known: batches of a file share it.
+#[derive(Default)]
+pub struct Texts {
+    dictionary: Option<ArrayRef>,
+    texts: Vec<Option<String>>,
+    codes: Vec<Option<u32>>,
+}
+
+impl Texts {
+    fn is_of(&self, values: &ArrayRef) -> bool {
+        let is_same = |own: &ArrayRef| Arc::ptr_eq(own, values);
+        self.dictionary.as_ref().is_some_and(is_same)
+    }
+}
+
 fn dictionary(
     column: &mut TypedColumn,
     array: &dyn Array,
     missing: &[String],
+    known: &mut Texts,
     faults: &mut Faults,
 ) -> Result<(), String> {
     let dictionary = array.as_any_dictionary();
@@ -211,19 +234,53 @@ fn dictionary(
         column.fill(column.len() + array.len());
         return Ok(());
     }
+    if !known.is_of(dictionary.values()) {
+        let Some(texts) = texts_of(column, dictionary, missing, faults)? else {
+            return Ok(());
+        };
+        *known = Texts {
+            dictionary: Some(Arc::clone(dictionary.values())),
+            codes: vec![None; texts.len()],
+            texts,
+        };
+    }
+    let Texts { texts, codes, .. } = known;
+    let keys = dictionary.keys();
+    let nulls = keys.nulls().filter(|nulls| nulls.null_count() > 0);
+    match (keys.as_primitive_opt::<Int32Type>(), nulls) {
+        (Some(keys), None) => {
+            let places = keys.values().iter().map(|&key| key as usize);
+            column.extend_coded(texts, codes, places);
+        }
+        (_, None) => column.extend_coded(texts, codes, dictionary.normalized_keys().into_iter()),
+        (_, Some(nulls)) => {
+            let place = |(key, is_valid)| if is_valid { key } else { usize::MAX };
+            let keys = dictionary.normalized_keys().into_iter();
+            column.extend_coded(texts, codes, keys.zip(nulls).map(place));
+        }
+    }
+    Ok(())
+}
+
+/// The texts of a dictionary; none where it holds fractions, which are added to the column.
+fn texts_of(
+    column: &mut TypedColumn,
+    dictionary: &dyn AnyDictionaryArray,
+    missing: &[String],
+    faults: &mut Faults,
+) -> Result<Option<Vec<Option<String>>>, String> {
     let text = is_text(dictionary.values().data_type()).unwrap_or_default();
     let mut values = if text {
         TypedColumn::text()
     } else {
         TypedColumn::missing(0)
     };
-    append(&mut values, dictionary.values(), missing, faults)?;
-    let values = values.finish();
-    let numbers;
-    let texts: Vec<Option<&str>> = match &values {
+    let known = &mut Texts::default();
+    append(&mut values, dictionary.values(), missing, known, faults)?;
+    match &values.finish() {
         ColumnData::Text(texts) => {
-            let level = |&code: &u32| texts.levels.get(code as usize).map(String::as_str);
-            texts.codes.iter().map(level).collect()
+            let level = |&code: &u32| texts.levels.get(code as usize).cloned();
+            Ok(Some(texts.codes.iter().map(level).collect()))
         }
         ColumnData::Numeric(values) if !dictionary.values().data_type().is_integer() => {
             let keys = dictionary.normalized_keys().into_iter().enumerate();
@@ -231,24 +288,14 @@ fn dictionary(
             let number =
                 |(row, key): (usize, usize)| if is_null(row) { f64::NAN } else { values[key] };
             column.extend(keys.map(number), false);
-            return Ok(());
+            Ok(None)
         }
         ColumnData::Numeric(values) => {
             let text = |x: &f64| (!x.is_nan()).then(|| number_text(*x));
-            numbers = values.iter().map(text).collect::<Vec<_>>();
-            numbers.iter().map(Option::as_deref).collect()
+            Ok(Some(values.iter().map(text).collect()))
         }
-        _ => return Err("a dictionary of lists".to_owned()),
-    };
-    let keys = dictionary.normalized_keys();
-    match dictionary.keys().nulls() {
-        None => column.extend_coded(&texts, keys.into_iter()),
-        Some(nulls) => {
-            let place = |(key, is_valid)| if is_valid { key } else { usize::MAX };
-            column.extend_coded(&texts, keys.into_iter().zip(nulls).map(place));
-        }
+        _ => Err("a dictionary of lists".to_owned()),
     }
-    Ok(())
 }
 
 /// Whether values of the type are points in time.

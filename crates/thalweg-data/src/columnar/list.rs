@@ -6,7 +6,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use thalweg_core::dataset::Values;
 
-use super::cells::{self, Faults};
+use super::cells::{self, Faults, Texts};
 use crate::block::{Block, append, to_f64};
 use crate::table::ColumnData;
 use crate::typed::TypedColumn;
@@ -161,7 +161,8 @@ fn values(numbers: &ArrayRef) -> Result<Values, String> {
         }
         _ => {
             let mut column = TypedColumn::missing(0);
-            cells::append(&mut column, numbers, &[], &mut Faults::default())?;
+            let (texts, faults) = (&mut Texts::default(), &mut Faults::default());
+            cells::append(&mut column, numbers, &[], texts, faults)?;
             match column.finish() {
                 ColumnData::Numeric(numbers) => Ok(Values::F64(numbers)),
                 _ => Err("an integer of more than 53 bits in a list".to_owned()),

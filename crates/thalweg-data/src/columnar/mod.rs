@@ -22,7 +22,7 @@ use crate::options::ReadOptions;
 use crate::reading::{ReadAs, Reading};
 use crate::table::{Column, ColumnData, Table};
 use crate::typed::{TypedColumn, wide_note};
-use cells::Faults;
+use cells::{Faults, Texts};
 use list::List;
 pub use write::write;
 
@@ -35,6 +35,7 @@ pub struct Collector<'a> {
     content: Content,
     /// Rows so far.
     rows: usize,
+    texts: Texts,
     faults: Faults,
     missing: &'a [String],
     /// Whether the type says that its values are categories.
@@ -81,6 +82,7 @@ impl<'a> Collector<'a> {
             name,
             content,
             rows: 0,
+            texts: Texts::default(),
             faults: Faults::default(),
             missing,
             has_categories: matches!(kind, DataType::Dictionary(..))
@@ -108,7 +110,8 @@ impl<'a> Collector<'a> {
                 }
             }
             Content::Single(column) => {
-                if let Err(why) = cells::append(column, array, self.missing, &mut self.faults) {
+                let (texts, faults) = (&mut self.texts, &mut self.faults);
+                if let Err(why) = cells::append(column, array, self.missing, texts, faults) {
                     self.content = Content::LeftOut(why);
                 }
             }

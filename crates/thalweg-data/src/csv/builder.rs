@@ -58,20 +58,9 @@ pub fn parse(cell: &str, words: Words<'_>) -> Parsed {
     }
 }
 
-/// Whether a cell may be one of [`MISSING_WORDS`], or NaN; most texts show by their first letter
-/// that they are not.
-#[inline]
-fn may_be_missing(cell: &str) -> bool {
-    let first = cell.as_bytes().first();
-    cell.len() < 8
-        && matches!(
-            first,
-            None | Some(b'?' | b'n' | b'N' | b'#' | b'<' | b'-' | b'+' | b'1')
-        )
-}
-
+/// Most texts show by their length that they are none.
 fn is_missing_word(cell: &str) -> bool {
-    may_be_missing(cell)
+    cell.len() < 8
         && MISSING_WORDS
             .iter()
             .any(|word| cell.eq_ignore_ascii_case(word))
@@ -111,6 +100,15 @@ pub struct ColumnBuilder {
     plain: PlainNumbers,
     state: State,
     words: Vec<String>,
+    expected: Size,
+}
+
+/// What a column of the same cells may have, so that it need not grow.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Size {
+    is_text: bool,
+    rows: usize,
+    levels: usize,
 }
 
 #[derive(Debug)]
@@ -144,35 +142,61 @@ impl Default for ColumnBuilder {
 impl ColumnBuilder {
     /// An empty column.
     pub fn new(plain: PlainNumbers) -> Self {
+        Self::sized(plain, Size::default())
+    }
+
+    /// An empty column that may become so large.
+    pub(super) fn sized(plain: PlainNumbers, expected: Size) -> Self {
+        let rows = if expected.is_text { 0 } else { expected.rows };
         Self {
             plain,
-            state: State::Numeric(Vec::new(), Spelled::default()),
+            state: State::Numeric(Vec::with_capacity(rows), Spelled::default()),
             words: Vec::new(),
+            expected,
+        }
+    }
+
+    /// A little more than what it has.
+    pub fn size(&self) -> Size {
+        let more = |count: usize| count + count / 16;
+        match &self.state {
+            State::Numeric(numbers, _) => Size {
+                rows: more(numbers.len()),
+                ..Size::default()
+            },
+            State::Text { codes, levels, .. } => Size {
+                is_text: true,
+                rows: more(codes.len()),
+                levels: more(levels.len()),
+            },
         }
     }
 
     /// Adds a cell of a text, whose bytes are the first of `bytes`.
     #[inline]
     pub fn push_cell(&mut self, cell: Cell, text: &str, bytes: &[u8], words: Words<'_>) {
-        let are_usual = words.missing.is_empty();
-        if let State::Numeric(numbers, spelled) = &mut self.state
-            && are_usual
-            && self.plain == PlainNumbers::All
-            && let (bytes, length) = cell.with_rest(bytes)
-            && let Some(decimal) = decimal(bytes, length)
-        {
-            if !decimal.is_shortest {
-                spelled.add(numbers.len(), &cell.text(text));
+        let usual = cell.with_rest(bytes).filter(|_| words.missing.is_empty());
+        if let Some((bytes, length)) = usual {
+            match &mut self.state {
+                State::Numeric(numbers, spelled) if self.plain == PlainNumbers::All => {
+                    if let Some(decimal) = decimal(bytes, length) {
+                        if !decimal.is_shortest {
+                            spelled.add(numbers.len(), &cell.text(text));
+                        }
+                        return numbers.push(decimal.value);
+                    }
+                }
+                State::Numeric(..) => {}
+                State::Text { codes, .. } if length == 0 => return codes.push(MISSING),
+                // A text that is there means neither "missing" nor anything new.
+                State::Text { codes, levels, .. } => {
+                    if let Some(code) = levels.known(bytes, length) {
+                        return codes.push(code);
+                    }
+                }
             }
-            return numbers.push(decimal.value);
         }
-        let cell = cell.text(text);
-        match &mut self.state {
-            State::Text { codes, levels, .. } if are_usual && !may_be_missing(&cell) => {
-                codes.push(levels.code(&cell));
-            }
-            _ => self.push(&cell, words),
-        }
+        self.push(&cell.text(text), words);
     }
 
     /// Adds a cell.
@@ -183,7 +207,7 @@ impl ColumnBuilder {
             parsed => parsed,
         };
         if let (State::Numeric(numbers, spelled), Parsed::Text) = (&self.state, parsed) {
-            self.state = to_text(numbers, spelled);
+            self.state = to_text(numbers, spelled, self.expected);
         }
         match (&mut self.state, parsed) {
             (State::Numeric(numbers, spelled), Parsed::Number(number)) => {
@@ -222,7 +246,7 @@ impl ColumnBuilder {
         let state = match self.state {
             // Nothing but missing cells of a column that is text.
             State::Numeric(numbers, spelled) if self.plain == PlainNumbers::None => {
-                to_text(&numbers, &spelled)
+                to_text(&numbers, &spelled, self.expected)
             }
             state => state,
         };
@@ -304,10 +328,10 @@ pub fn text_column(texts: &[String]) -> TextColumn {
     }
 }
 
-fn to_text(numbers: &[f64], spelled: &Spelled) -> State {
-    let mut levels = Levels::default();
+fn to_text(numbers: &[f64], spelled: &Spelled, expected: Size) -> State {
+    let mut levels = Levels::with_room(expected.levels);
     let mut odd = spelled.rows.iter().enumerate().peekable();
-    let mut codes: Vec<u32> = Vec::with_capacity(numbers.len());
+    let mut codes: Vec<u32> = Vec::with_capacity(numbers.len().max(expected.rows));
     for (row, number) in numbers.iter().enumerate() {
         let own = odd.next_if(|(_, at)| **at as usize == row);
         codes.push(match own {

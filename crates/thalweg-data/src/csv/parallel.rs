@@ -8,22 +8,20 @@
 //! number of cells, a fault, text that is not UTF-8) ends it; the caller reads it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use memchr::memchr_iter;
-
-use super::builder::{ColumnBuilder, Words};
+use super::builder::{ColumnBuilder, Size, Words};
 use super::ends::Ends;
 use super::records::{Block, Cell, Records, Scan, scan};
+use crate::compression::Room;
 use crate::error::{Error, Result};
 use crate::table::Lines;
+use crate::threads::{self, lock};
 
 /// Bytes of a block: with its columns it stays in a core's cache.
 const BLOCK: usize = 1 << 19;
 /// An open record of more bytes is left to the caller.
 const MOST_OPEN: usize = 4 << 20;
-/// Where one of so many bytes is a quote, most records have some, and are cut one by one.
-const MANY_QUOTES: usize = 32;
 /// More threads only wait for the reading of the file.
 const MOST_THREADS: usize = 16;
 /// Records that the caller reads after one that is not plain, before the next blocks.
@@ -48,12 +46,13 @@ pub struct Sink<'a> {
     pub words: Words<'a>,
     /// Whether each row ends in a delimiter that begins no cell.
     pub trailing: bool,
+    pub room: &'a Room,
 }
 
 impl Blocks {
     /// Blocks for all threads of the machine.
     pub fn new() -> Self {
-        Self::with_threads(std::thread::available_parallelism().map_or(1, usize::from))
+        Self::with_threads(threads::available())
     }
 
     /// Blocks for so many threads.
@@ -106,8 +105,11 @@ impl Blocks {
         );
         std::thread::scope(|scope| {
             let work = || {
-                while let Some((number, block)) = lock(&feed).take() {
-                    let piece = plan.read(&block);
+                let mut sizes = vec![Size::default(); plan.empty.len()];
+                let next = || lock(&feed).take();
+                while let Some((number, block)) = next() {
+                    let piece = plan.read(&block, &sizes);
+                    sizes = piece.builders.iter().map(ColumnBuilder::size).collect();
                     if lock(&order).add(number, block, piece) {
                         break;
                     }
@@ -135,10 +137,6 @@ impl Blocks {
         self.wait = self.pause;
         Ok(())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where blocks come from.
@@ -194,7 +192,8 @@ impl Order<'_> {
                 self.append(&block, piece);
             } else {
                 let block = block.after(&self.open);
-                self.append(&block, self.plan.read(&block));
+                let sizes = vec![Size::default(); self.plan.empty.len()];
+                self.append(&block, self.plan.read(&block, &sizes));
             }
         }
         self.is_over
@@ -206,8 +205,10 @@ impl Order<'_> {
             lines,
             rows,
             most,
+            room,
             ..
         } = &mut self.sink;
+        let columns = builders.len();
         let mut pairs = builders.iter().zip(&piece.builders);
         let fits = pairs.all(|(builder, added)| builder.fits(added));
         let mut end = 0;
@@ -219,7 +220,9 @@ impl Order<'_> {
             (end, self.line) = (piece.end, self.line + piece.line_ends);
         }
         self.open = block.bytes()[end..].to_vec();
-        let is_odd = !fits || !piece.is_plain || self.open.len() > MOST_OPEN;
+        let has_room = room.check(**rows, columns).is_ok();
+        let is_odd =
+            !fits || !piece.is_plain || self.open.len() > MOST_OPEN || !has_room;
         self.is_full = !is_odd && **rows >= *most;
         self.is_over = is_odd || self.is_full;
     }
@@ -248,25 +251,26 @@ struct Piece {
 }
 
 impl Plan<'_> {
-    fn read(&self, block: &Block) -> Piece {
+    fn read(&self, block: &Block, sizes: &[Size]) -> Piece {
         let bytes = block.bytes();
         let text = std::str::from_utf8(bytes).unwrap_or_else(|error| {
             std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
         });
         let mut piece = Piece {
-            builders: self.empty.iter().map(ColumnBuilder::fresh).collect(),
+            builders: (self.empty.iter().zip(sizes))
+                .map(|(builder, size)| builder.fresh_for(*size))
+                .collect(),
             is_plain: true,
             ..Piece::default()
         };
         let mut cells = Vec::new();
-        let mut ends = match self.delimiter {
-            b' ' => Ends::default(),
-            _ if memchr_iter(b'"', bytes).count() > bytes.len() / MANY_QUOTES => Ends::default(),
-            delimiter => Ends::of(bytes, delimiter),
-        };
+        let mut ends = (self.delimiter != b' ').then(|| Ends::of(bytes, self.delimiter));
         while piece.end < bytes.len() && piece.is_plain {
-            let (length, lines) = match ends.cut(bytes, piece.end, &mut cells) {
-                Some(length) => (length, 1),
+            let cut = ends
+                .as_mut()
+                .and_then(|ends| ends.cut(piece.end, &mut cells));
+            let (length, lines) = match cut {
+                Some(cut) => cut,
                 None => match scan(
                     &bytes[piece.end..],
                     self.delimiter,
@@ -348,6 +352,7 @@ mod tests {
                 most: usize::MAX,
                 words,
                 trailing: false,
+                room: &Room::default(),
             };
             if threads > 0 {
                 blocks.advance(&mut records, sink).unwrap();

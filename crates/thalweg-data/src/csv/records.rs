@@ -187,15 +187,7 @@ fn quoted(bytes: &[u8], start: usize, at_end: bool) -> Option<(Cell, usize)> {
             _ => break,
         }
     }
-    let cell = Cell::new(start + 1, i - 1);
-    Some((
-        Cell {
-            escaped,
-            quoted: true,
-            ..cell
-        },
-        i,
-    ))
+    Some((Cell::quoted(start + 1, i - 1, escaped), i))
 }
 
 impl Cell {
@@ -208,6 +200,15 @@ impl Cell {
             end,
             escaped: false,
             quoted: false,
+        }
+    }
+
+    /// A cell in quotes; `escaped` where others inside are doubled.
+    pub fn quoted(start: usize, end: usize, escaped: bool) -> Self {
+        Self {
+            escaped,
+            quoted: true,
+            ..Self::new(start, end)
         }
     }
 
@@ -252,11 +253,12 @@ impl Cell {
         Cow::Owned(bytes)
     }
 
-    /// Its bytes in `bytes`, and what follows; and how many are its own.
+    /// Its bytes in `bytes`, and what follows; and how many are its own. None where quotes must be undone.
     #[inline]
-    pub fn with_rest(self, bytes: &[u8]) -> (&[u8], usize) {
-        let rest = bytes.get(self.start as usize..).unwrap_or_default();
-        (rest, (self.end - self.start) as usize)
+    pub fn with_rest(self, bytes: &[u8]) -> Option<(&[u8], usize)> {
+        let rest = bytes.get(self.start as usize..)?;
+        let length = (self.end - self.start) as usize;
+        (!self.escaped && length <= rest.len()).then_some((rest, length))
     }
 
     /// The text of the cell, quotes undone.
@@ -457,14 +459,8 @@ impl Records {
                 return Ok(None);
             }
             match scan(rest, self.delimiter, self.at_end, &mut self.cells) {
-                Scan::Incomplete if rest.len() >= MAX_RECORD => {
-                    return Err(Error::invalid(
-                        Location::file(self.file.clone()).line(self.line),
-                        format!("a line of more than {MAX_RECORD} bytes"),
-                        "shorter lines",
-                    )
-                    .remedy("check the quotes and that this is a text file"));
-                }
+                Scan::Incomplete if rest.len() >= MAX_RECORD => return Err(self.too_long()),
+                Scan::Record(length, _) if length > MAX_RECORD => return Err(self.too_long()),
                 Scan::Incomplete => self.fill(SAMPLE.max(self.buffer.len() - self.start))?,
                 Scan::Unterminated(at, cell) => {
                     return Err(self.quote_error(
@@ -496,6 +492,13 @@ impl Records {
                 }
             }
         }
+    }
+
+    fn too_long(&self) -> Error {
+        let location = Location::file(self.file.clone()).line(self.line);
+        let found = format!("a line of more than {MAX_RECORD} bytes");
+        let error = Error::invalid(location, found, "shorter lines");
+        error.remedy("check the quotes and that this is a text file")
     }
 
     fn quote_error(&self, at: usize, cell: usize, found: &str, expected: &str) -> Error {

@@ -47,7 +47,10 @@ pub fn words(options: &ReadOptions) -> Words<'_> {
 /// If the options or the header do not fit the file.
 pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     let (mut notes, file) = (Vec::new(), Location::file(records.file.clone()));
-    records.skip_lines(options.skip)?;
+    records.skip_lines(match options.skip {
+        0 => skipped_before(records, options),
+        skip => skip,
+    })?;
     let preamble = preamble(records.sample().0);
     records.skip_lines(preamble.lines)?;
     if preamble.lines > 0 {
@@ -55,7 +58,11 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         let text = format!("{file}: skipped before the table: {lines} (sep= or comments)");
         notes.push(Note::info(text));
     }
-    records.delimiter = match (options.delimiter, preamble.delimiter) {
+    let before = options.before.delimiter.filter(|c| {
+        let line = records.sample().0.split(|byte| *byte == b'\n').next();
+        line.is_some_and(|line| line.iter().any(|byte| char::from(*byte) == *c))
+    });
+    records.delimiter = match (options.delimiter.or(before), preamble.delimiter) {
         (Some(c), _) => ascii(c)?,
         (None, Some(delimiter)) => delimiter,
         (None, None) => {
@@ -117,6 +124,21 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         decimal,
         notes,
     })
+}
+
+/// The lines that were skipped in the file on which a model was trained, if names that it knows follow as many.
+fn skipped_before(records: &Records, options: &ReadOptions) -> usize {
+    let skip = options.before.skip;
+    let (Some(expected), true) = (&options.expected, skip > 0) else {
+        return 0;
+    };
+    let line = |at: usize| records.sample().0.split(|byte| *byte == b'\n').nth(at);
+    let text = |at: usize| line(at).map(String::from_utf8_lossy).unwrap_or_default();
+    let has_names = |at: usize| expected.names.iter().any(|name| text(at).contains(&**name));
+    match !has_names(0) && has_names(skip) {
+        true => skip,
+        false => 0,
+    }
 }
 
 fn note_on_units(record: &Record, file: &Location) -> Note {

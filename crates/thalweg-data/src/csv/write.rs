@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::block::place_name;
 use crate::error::Result;
 use crate::reading::writer_of;
 use crate::table::{Column, ColumnData, Table, number_text};
@@ -24,7 +25,7 @@ pub fn write(table: &Table, ending: &str) -> Result<Vec<u8>> {
     for column in &table.columns {
         match width(column) {
             1 => lines.cell(&column.name),
-            width => (1..=width).for_each(|i| lines.cell(&format!("{}_{i}", column.name))),
+            width => (1..=width).for_each(|i| lines.cell(&place_name(&column.name, i))),
         }
     }
     lines.end();

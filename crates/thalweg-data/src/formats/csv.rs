@@ -3,6 +3,7 @@
 use thalweg_core::registry::Description;
 
 use super::format::Format;
+use crate::compression::Room;
 use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::layout::is_total;
 use crate::csv::parallel::{Blocks, Sink};
@@ -54,6 +55,7 @@ fn chunks(
     visit: &mut dyn FnMut(Table) -> Result<()>,
 ) -> Result<Vec<Note>> {
     let input = input.text(options)?;
+    let room = input.room.clone();
     let mut records = Records::new(input.file, input.reader)?;
     let start = start(&mut records, options)?;
     records.keeps_blank = start.names.as_ref().is_some_and(|names| names.len() == 1);
@@ -67,12 +69,15 @@ fn chunks(
         before: 0,
         comments: 0,
         blank: Vec::new(),
+        room,
     };
     let mut blocks = Blocks::new();
     while let Some(record) = records.next()? {
         if rows.count >= size {
             visit(rows.chunk()?)?;
         }
+        let has_room = rows.room.check(rows.count, rows.builders.len());
+        has_room.map_err(|error| Error::reading(&rows.file.to_string(), error))?;
         rows.add(record)?;
         records.keeps_blank |= rows.builders.len() == 1;
         if rows.builders.len() > 1 {
@@ -96,6 +101,7 @@ struct Rows<'a> {
     comments: usize,
     /// Blank lines, which are missing values of a file of one column if another row follows.
     blank: Vec<u64>,
+    room: Room,
 }
 
 impl Rows<'_> {
@@ -158,6 +164,7 @@ impl Rows<'_> {
             most,
             words: words(self.options),
             trailing: self.start.trailing,
+            room: &self.room,
         }
     }
 

@@ -52,6 +52,8 @@ pub static FORMAT: Format = Format {
 };
 
 const ENDINGS: &[&str] = &["png", "jpg", "jpeg"];
+/// The column with the names of the files of images for a model.
+const FILE: &str = "file";
 const TRAIN: &[&str] = &["train", "training"];
 const TEST: &[&str] = &["test", "testing"];
 
@@ -114,11 +116,12 @@ fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Loaded> {
     let first = read_part(
         train.as_deref().unwrap_or(folder),
         wanted(options),
+        wanted(options).is_some(),
         &mut notes,
     )?;
     let shape = first.image_shape();
     let test = test
-        .map(|test| read_part(&test, shape, &mut notes))
+        .map(|test| read_part(&test, shape, wanted(options).is_some(), &mut notes))
         .transpose()?;
     if let Some(train) = &train {
         let used = [TRAIN, TEST].concat();
@@ -240,6 +243,14 @@ fn pixels(images: Vec<Image>, shape: Option<Vec<usize>>, notes: &mut Vec<Note>) 
         let text = format!("{others} of {all} images are resized to {width}×{height} pixels");
         notes.push(Note::warning(text));
     }
+    let in_color = images
+        .iter()
+        .filter(|image| image.channels > channels)
+        .count();
+    if in_color > 0 {
+        let text = format!("{in_color} of {all} images are in color and are turned gray");
+        notes.push(Note::warning(text));
+    }
     let mut bytes = Vec::with_capacity(all * channels * height * width);
     // Each image goes as soon as its pixels are copied.
     images
@@ -261,11 +272,29 @@ fn pixels(images: Vec<Image>, shape: Option<Vec<usize>>, notes: &mut Vec<Note>) 
 }
 
 /// The images of a folder, and their classes if there are folders inside.
-fn read_part(folder: &Path, shape: Option<Vec<usize>>, notes: &mut Vec<Note>) -> Result<Table> {
+fn read_part(
+    folder: &Path,
+    shape: Option<Vec<usize>>,
+    is_for_model: bool,
+    notes: &mut Vec<Note>,
+) -> Result<Table> {
     let files = list(folder, notes);
     let pixels = pixels(decode_all(&files)?, shape, notes);
     let name = folder.display().to_string();
-    let mut table = Table::without_lines(name, files.len(), vec![pixels]);
+    let mut columns = vec![pixels];
+    if is_for_model {
+        let file = |found: &Found| {
+            let file = found.path.strip_prefix(folder).unwrap_or(&found.path);
+            file.display().to_string()
+        };
+        let files: Vec<String> = files.iter().map(file).collect();
+        columns.push(Column {
+            name: FILE.to_owned(),
+            data: ColumnData::texts(files.iter().map(String::as_str)),
+        });
+    }
+    let mut table = Table::without_lines(name, files.len(), columns);
+    table.roles.names = is_for_model.then(|| FILE.to_owned());
     if files.iter().any(|found| found.class.is_some()) {
         let labels = files
             .iter()

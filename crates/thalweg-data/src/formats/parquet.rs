@@ -1,14 +1,16 @@
 //! Apache Parquet.
 
-use std::sync::{Arc, Mutex};
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
-
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
 use thalweg_core::registry::Description;
 
 use super::format::Format;
@@ -18,6 +20,8 @@ use crate::error::{Error, Location, Result};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::shared_file::SharedFile;
+use crate::threads;
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -39,11 +43,13 @@ pub static FORMAT: Format = Format {
 };
 
 const BATCH: usize = 1 << 16;
+/// Headers of pages are small.
+const PAGE_HEADER: usize = 1 << 10;
 /// Bytes of a value of a chunk that is all in codes of its dictionary, at most.
 const CODED: i64 = 6;
 
 fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let bytes = bytes::Bytes::from(input.take(u64::MAX)?);
+    let bytes = Content::of(&mut input)?;
     let file = input.file;
     let fail = |error: ParquetError| refusal(&file, &error.to_string());
     let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(fail)?;
@@ -53,7 +59,7 @@ fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
         rows.saturating_mul(group.num_columns() as u64)
     });
     if is_bomb(
-        bytes.len() as u64,
+        bytes.len(),
         cells.fold(0, u64::saturating_add).saturating_mul(8),
     ) {
         let error = Error::invalid(Location::file(file), BOMB, "a file of data");
@@ -73,26 +79,71 @@ fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
         }
         Ok(())
     };
-    let work = Mutex::new(columns.iter_mut().enumerate());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let thread = || {
-        let next = || work.lock().ok()?.next();
-        while let Some((at, column)) = next() {
-            read_column(at, column)?;
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(thread)).collect();
-        let own = thread();
-        let joined = others.into_iter().map(|other| {
-            other
-                .join()
-                .unwrap_or_else(|_| Err(refusal(&file, "its reader gave up")))
-        });
-        joined.fold(own, Result::and)
-    })?;
+    let work = columns.iter_mut().enumerate();
+    let read = threads::map(threads::available(), work, |(at, column)| {
+        read_column(at, column)
+    });
+    read.into_iter().collect::<Result<()>>()?;
     finish(file, columns)
+}
+
+/// The bytes of a file: in memory, or where they are.
+#[derive(Clone)]
+enum Content {
+    Memory(Bytes),
+    File(SharedFile, u64),
+}
+
+impl Content {
+    fn of(input: &mut Input) -> Result<Self> {
+        match input.whole.take() {
+            None => Ok(Content::Memory(input.take(u64::MAX)?.into())),
+            Some(mut file) => {
+                let length = file.seek(SeekFrom::End(0));
+                let length = length.map_err(|error| Error::reading(&input.file, error))?;
+                Ok(Content::File(file, length))
+            }
+        }
+    }
+}
+
+impl Length for Content {
+    fn len(&self) -> u64 {
+        match self {
+            Content::Memory(bytes) => bytes.len() as u64,
+            Content::File(_, length) => *length,
+        }
+    }
+}
+
+impl ChunkReader for Content {
+    type T = Box<dyn Read>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        match self {
+            Content::Memory(bytes) => Ok(Box::new(bytes.get_read(start)?)),
+            Content::File(file, _) => {
+                let mut file = file.clone();
+                file.seek(SeekFrom::Start(start))?;
+                Ok(Box::new(BufReader::with_capacity(PAGE_HEADER, file)))
+            }
+        }
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let (file, all) = match self {
+            Content::Memory(bytes) => return bytes.get_bytes(start, length),
+            Content::File(file, all) => (file, *all),
+        };
+        // Before memory is taken.
+        if start.saturating_add(length as u64) > all {
+            return Err(ParquetError::EOF("the file is cut off".to_owned()));
+        }
+        let (mut file, mut bytes) = (file.clone(), Vec::with_capacity(length));
+        file.seek(SeekFrom::Start(start))?;
+        file.take(length as u64).read_to_end(&mut bytes)?;
+        Ok(bytes.into())
+    }
 }
 
 /// The same, by which texts that the file has in dictionaries are read as such: each text is looked

@@ -69,7 +69,7 @@ impl Survey {
                 }
                 Some(ColumnData::Text(text)) => {
                     surveyed.has_texts |= !text.levels.is_empty();
-                    surveyed.add_texts(&text.levels, &Evidence::of(text).counts);
+                    surveyed.add_texts(&text.levels, Evidence::of(text).counts());
                 }
                 _ => {}
             }

@@ -118,6 +118,7 @@ impl Bound<'_> {
         let extra: Vec<&str> = (self.table.names())
             .filter(|name| !used.contains(name) && !self.preprocessing.is_no_feature(name))
             .filter(|name| !kept.iter().any(|kept| kept == name))
+            .filter(|name| self.table.roles.names.as_deref() != Some(name))
             .collect();
         let file = Location::file(&self.table.file);
         let text = "columns that the model does not know are ignored:";

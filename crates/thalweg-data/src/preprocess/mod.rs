@@ -16,6 +16,7 @@ mod left_out;
 mod numeric;
 mod options;
 mod ranks;
+mod regroup;
 mod sorted;
 mod sparse;
 mod target;

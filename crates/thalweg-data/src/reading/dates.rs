@@ -91,7 +91,9 @@ pub(super) fn odd(evidence: &Evidence<'_>) -> Option<(usize, usize)> {
     }
     let mut odd = (0..levels.len()).filter(|&i| is_odd(&levels[i]));
     let first = odd.next()?;
-    let rows = odd.fold(evidence.counts[first], |rows, i| rows + evidence.counts[i]);
+    let rows = odd.fold(evidence.counts()[first], |rows, i| {
+        rows + evidence.counts()[i]
+    });
     (ROWS_PER_ODD * rows <= evidence.rows()).then_some((first, rows))
 }
 
@@ -328,10 +330,7 @@ mod tests {
 
     fn column(texts: &[&str]) -> Option<(Vec<String>, DateOrder)> {
         let levels: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
-        let evidence = Evidence {
-            levels: &levels,
-            counts: vec![1; levels.len()],
-        };
+        let evidence = Evidence::counted(&levels, vec![1; levels.len()]);
         let (seconds, reading) = look(&evidence, &[])?;
         Some((seconds.into_iter().map(date_text).collect(), reading.order?))
     }
@@ -417,11 +416,7 @@ mod tests {
         let levels: Vec<String> = days
             .chain(["-".to_owned(), "0000-00-00".to_owned()])
             .collect();
-        let counts = vec![2; levels.len()];
-        let evidence = Evidence {
-            levels: &levels,
-            counts,
-        };
+        let evidence = Evidence::counted(&levels, vec![2; levels.len()]);
         let (seconds, reading) = look(&evidence, &[]).unwrap();
         assert_eq!(reading.missing, ["-", "0000-00-00"]);
         assert_eq!(seconds.iter().filter(|second| second.is_nan()).count(), 2);
@@ -433,10 +428,7 @@ mod tests {
             ("30 kg", 2, false),
         ] {
             let levels = [&levels[..28], &[word.to_owned()]].concat();
-            let evidence = Evidence {
-                levels: &levels,
-                counts: vec![counts; 29],
-            };
+            let evidence = Evidence::counted(&levels, vec![counts; 29]);
             assert_eq!(look(&evidence, &[]).is_some(), is_date, "{word} {counts}");
         }
     }

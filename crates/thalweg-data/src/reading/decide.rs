@@ -40,10 +40,7 @@ pub(crate) fn decide(
     let mut all = Vec::new();
     for (name, seen) in columns {
         let evidence = match seen {
-            Seen::Texts(levels, counts) => Some(Evidence {
-                levels,
-                counts: counts.clone(),
-            }),
+            Seen::Texts(levels, counts) => Some(Evidence::counted(levels, counts.clone())),
             Seen::Numbers(_) => None,
         };
         let of_truths =

@@ -28,7 +28,27 @@ impl Default for Extremes {
     }
 }
 
+/// The numbers that may stand for "missing".
+const MARKERS: [f64; 5] = [-99.0, -999.0, -9999.0, -99999.0, -999_999.0];
+
 impl Extremes {
+    /// Those of a column whose least number may stand for "missing".
+    pub fn of(numbers: &[f64]) -> Option<Self> {
+        // Eight at once, as a vector has them.
+        let less = |a: f64, b: f64| if b < a { b } else { a };
+        let mut least = [f64::INFINITY; 8];
+        let (eights, rest) = numbers.as_chunks::<8>();
+        for eight in eights {
+            least = std::array::from_fn(|i| less(least[i], eight[i]));
+        }
+        let least = least.iter().chain(rest).copied().fold(f64::INFINITY, less);
+        let mut extremes = Self::default();
+        MARKERS.contains(&least).then(|| {
+            extremes.add(numbers);
+            extremes
+        })
+    }
+
     /// Adds numbers, NaN where missing.
     pub fn add(&mut self, numbers: &[f64]) {
         for &x in numbers.iter().filter(|x| !x.is_nan()) {
@@ -57,7 +77,7 @@ pub(super) fn marker(extremes: &Extremes, hints: Hints<'_>) -> Option<(f64, Read
         high,
         others,
     } = *extremes;
-    if ![-99.0, -999.0, -9999.0, -99999.0, -999_999.0].contains(&least) {
+    if !MARKERS.contains(&least) {
         return None;
     }
     let rows = count + others;

@@ -11,9 +11,13 @@ use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_lis
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::table::{Column, ColumnData, Kind, Table, number_text, text_of_numbers};
+use crate::threads;
 
 /// So many texts of each column are looked at for the decimal sign of the file.
 const LEVELS_FOR_SIGN: usize = 1000;
+
+/// With fewer rows starting a thread takes longer than reading columns.
+const ROWS_FOR_THREADS: usize = 10_000;
 
 /// Reads the columns of all tables; the test part as the training part.
 pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()> {
@@ -43,35 +47,16 @@ fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
         likely: table.decimal.or_else(|| likely(texts(table))),
         kept: &options.not_missing,
     };
-    let mut all = Vec::new();
-    for j in 0..table.columns.len() {
-        let column = &table.columns[j];
-        let (given, looked) = match asked(&column.name, options)? {
-            Some(asked) => {
-                let as_asked = |(data, reading)| {
-                    (
-                        data,
-                        Reading {
-                            asked: true,
-                            ..reading
-                        },
-                    )
-                };
-                (demanded(table, column, asked, hints)?.map(as_asked), false)
-            }
-            None => {
-                let reading = options.columns.get(&column.name);
-                match reading.or_else(|| table.readings.get(&column.name)) {
-                    None if matches!(column.data, ColumnData::Time(_)) => {
-                        let reading = Reading::of(ReadAs::Dates, "the format says so");
-                        (Some((None, reading)), false)
-                    }
-                    Some(reading) => (Some(known(table, column, reading)?), false),
-                    None => (look(column, hints, table.has_types), true),
-                }
-            }
-        };
-        if let Some((data, reading)) = given {
+    let threads = match table.rows < ROWS_FOR_THREADS {
+        true => 1,
+        false => threads::available(),
+    };
+    let (whole, mut all) = (&*table, Vec::new());
+    let read = |column: &Column| read_column(whole, column, options, hints);
+    let found = threads::map(threads, whole.columns.iter(), read);
+    for (j, found) in found.into_iter().enumerate() {
+        let (read, looked) = found?;
+        if let Some((data, reading)) = read {
             let column = &mut table.columns[j];
             if let Some(data) = data {
                 column.data = data;
@@ -81,6 +66,32 @@ fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
         }
     }
     Ok(all)
+}
+
+/// Reads a column, and whether by looking.
+fn read_column(
+    table: &Table,
+    column: &Column,
+    options: &ReadOptions,
+    hints: Hints<'_>,
+) -> Result<(Option<Read>, bool)> {
+    if let Some(asked) = asked(&column.name, options)? {
+        let as_asked = |(data, reading)| {
+            let asked = true;
+            (data, Reading { asked, ..reading })
+        };
+        let read = demanded(table, column, asked, hints)?;
+        return Ok((read.map(as_asked), false));
+    }
+    let before = options.columns.get(&column.name);
+    match before.or_else(|| table.readings.get(&column.name)) {
+        None if matches!(column.data, ColumnData::Time(_)) => {
+            let reading = Reading::of(ReadAs::Dates, "the format says so");
+            Ok((Some((None, reading)), false))
+        }
+        Some(reading) => Ok((Some(known(table, column, reading)?), false)),
+        None => Ok((look(column, hints, table.has_types), true)),
+    }
 }
 
 /// What an option says of a column.
@@ -328,9 +339,7 @@ fn look(column: &Column, hints: Hints<'_>, has_types: bool) -> Option<Read> {
             Some((data, looked.reading()))
         }
         ColumnData::Numeric(numbers) => {
-            let mut extremes = Extremes::default();
-            extremes.add(numbers);
-            let (marker, reading) = marker(&extremes, hints)?;
+            let (marker, reading) = marker(&Extremes::of(numbers)?, hints)?;
             let value = |x: &f64| if *x == marker { f64::NAN } else { *x };
             let data = ColumnData::Numeric(numbers.iter().map(value).collect());
             Some((Some(data), reading))
@@ -414,10 +423,7 @@ pub(super) fn likely<'a>(columns: impl Iterator<Item = &'a [String]>) -> Option<
     let (mut commas, mut points) = (0, 0);
     for levels in columns {
         let shown = &levels[..levels.len().min(LEVELS_FOR_SIGN)];
-        let evidence = Evidence {
-            levels: shown,
-            counts: vec![1; shown.len()],
-        };
+        let evidence = Evidence::counted(shown, vec![1; shown.len()]);
         let with = |likely| {
             let hints = Hints {
                 likely: Some(likely),

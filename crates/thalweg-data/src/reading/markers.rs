@@ -14,7 +14,7 @@ pub fn are_markers(evidence: &Evidence<'_>, markers: &[usize], values: usize) ->
         let cell = evidence.levels[i].as_str();
         let sign = !cell.contains(|c: char| c.is_alphanumeric() && c != '0');
         let digits = cell.contains(|c: char| c.is_ascii_digit());
-        let word = !digits && evidence.counts[i] > 1 && values >= VALUES_BESIDE_A_WORD;
+        let word = !digits && evidence.counts()[i] > 1 && values >= VALUES_BESIDE_A_WORD;
         sign || is_spreadsheet_error(cell) || (word && markers.len() == 1)
     };
     markers.len() <= MOST_MARKERS && markers.iter().all(is_marker)

@@ -117,17 +117,14 @@ pub fn notation(evidence: &Evidence<'_>, hints: Hints<'_>) -> Option<Notation> {
     };
     candidates.sort_by_key(|one| likely.is_some_and(|likely| one.decimal != likely));
     let probed = evidence.levels.len().min(PROBE);
-    let reads = |one: &Notation, levels: usize| {
-        let counts = evidence.levels.iter().zip(&evidence.counts).take(levels);
-        let read = counts.filter(|(cell, _)| number(cell, *one).is_some());
-        read.fold((0, 0), |(levels, rows), (_, count)| {
-            (levels + 1, rows + count)
-        })
-    };
-    candidates.retain(|one| 4 * reads(one, probed).0 >= probed);
+    let reads = |one: &Notation, cell: &String| number(cell, *one).is_some();
+    candidates.retain(|one| {
+        let probe = evidence.levels.iter().take(probed);
+        4 * probe.filter(|cell| reads(one, cell)).count() >= probed
+    });
     let mut best = (0, None);
     for one in candidates {
-        let rows = reads(&one, evidence.levels.len()).1;
+        let rows = evidence.rows_where(|i| reads(&one, &evidence.levels[i]));
         if rows > best.0 {
             best = (rows, Some(one));
         }
@@ -139,7 +136,7 @@ pub fn notation(evidence: &Evidence<'_>, hints: Hints<'_>) -> Option<Notation> {
 /// is of numbers.
 fn one_unit(evidence: &Evidence<'_>, numbers: &mut [Option<Number>]) {
     let mut rows: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
-    for (number, count) in numbers.iter().zip(&evidence.counts) {
+    for (number, count) in numbers.iter().zip(evidence.counts()) {
         if let Some(number) = number {
             *rows.entry(number.units.clone()).or_default() += count;
         }

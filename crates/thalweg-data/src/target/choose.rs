@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::labelled::{near_equal, words_as_classes};
+use super::labelled::{doubt, words_as_classes};
 use super::{Target, TargetOptions, Task, find, is_of_truths, missing, no_target, not_a_number};
 use thalweg_core::dataset::Targets;
 
@@ -76,7 +76,7 @@ impl Target {
             _ => {}
         }
         if let ([column], false) = (columns.as_slice(), target.classes.is_empty()) {
-            notes.extend(near_equal(&column.name, &target.classes));
+            notes.extend(doubt(&column.name, &target.classes));
             notes.extend(words_as_classes(column).first().map(|word| {
                 let (word, name) = (quote(word), quote(&column.name));
                 let text = "is a class; `data.read.missing` makes it a missing value";

@@ -1,11 +1,11 @@
 //! Rows without a target, and words for "missing" that are classes.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::find;
 use crate::error::{Error, Location, Note, Result, quote, quote_list};
-use crate::table::{Column, ColumnData, Table};
+use crate::table::{Column, ColumnData, Table, truth_word};
 
 /// A word for "missing" is a class of a text target where at least one row in so many has it.
 const ROWS_A_WORD: usize = 20;
@@ -124,9 +124,34 @@ impl Unlabelled {
     }
 }
 
-/// A warning on classes that may be meant as one: they differ in case, spaces or a full stop at the
-/// end.
-pub(super) fn near_equal(column: &str, classes: &[String]) -> Option<Note> {
+/// With fewer classes, numbers with a unit may be sizes on offer.
+const CLASSES_OF_AMOUNTS: usize = 5;
+
+/// A warning on classes that may be meant otherwise.
+pub(super) fn doubt(column: &str, classes: &[String]) -> Option<Note> {
+    let name = quote(column);
+    let text = if let Some(near) = near_equal(classes) {
+        let differ = "differ in case, spaces or a full stop alone";
+        let near = quote_list(near);
+        format!("the classes {near} {differ}; make them one in the file if they are one")
+    } else if classes.len() > 2 && classes.iter().all(|class| truth_word(class).is_some()) {
+        let of = |truth| {
+            let classes = classes.iter().map(String::as_str);
+            quote_list(classes.filter(|class| truth_word(class) == Some(truth)))
+        };
+        let [yes, no] = [true, false].map(of);
+        format!("the classes {yes} mean true, {no} false; write each in one way if they are two")
+    } else if classes.len() >= CLASSES_OF_AMOUNTS && has_unit(classes) {
+        let first = quote(&classes[0]);
+        format!("the classes are amounts such as {first}; write numbers alone to predict amounts")
+    } else {
+        return None;
+    };
+    Some(Note::warning(format!("column {name}: {text}")))
+}
+
+/// Classes that differ in case, spaces or a full stop at the end.
+fn near_equal(classes: &[String]) -> Option<Vec<&str>> {
     let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for class in classes {
         let words: Vec<&str> = class.trim_end_matches('.').split_whitespace().collect();
@@ -134,15 +159,18 @@ pub(super) fn near_equal(column: &str, classes: &[String]) -> Option<Note> {
             .or_default()
             .push(class);
     }
-    let near: Vec<&str> = same
-        .into_values()
-        .filter(|group| group.len() > 1)
-        .flatten()
-        .collect();
-    (!near.is_empty()).then(|| {
-        let (column, near) = (quote(column), quote_list(near));
-        let differ = "differ in case, spaces or a full stop alone";
-        let text = format!("column {column}: the classes {near} {differ}; make them one in the file if they are one");
-        Note::warning(text)
-    })
+    let groups = same.into_values().filter(|group| group.len() > 1);
+    let near: Vec<&str> = groups.flatten().collect();
+    (!near.is_empty()).then_some(near)
+}
+
+/// Whether all classes are numbers with one and the same unit, as `3 kg`.
+fn has_unit(classes: &[String]) -> bool {
+    let unit = |class: &String| {
+        let end = class.find(|c: char| !c.is_ascii_digit() && !".,".contains(c))?;
+        let (number, unit) = class.split_at(end);
+        (!number.is_empty()).then(|| unit.trim().to_owned())
+    };
+    let units: BTreeSet<Option<String>> = classes.iter().map(unit).collect();
+    units.len() == 1 && !units.contains(&None)
 }

@@ -168,7 +168,7 @@ pub const OF_DATA: &[Own] = &[
     .requires("ensemble.members"),
     own(
         "data.fit.drop",
-        Flag::new("--drop", DATA, "Columns that the network must not see"),
+        Flag::new("--drop", DATA, "Columns that the network must not see (a name with a comma in double quotes)"),
         "COLS",
         Values::List,
     )

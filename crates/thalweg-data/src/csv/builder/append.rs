@@ -1,12 +1,17 @@
 //! A column after another, as if its cells had been added one by one.
 
-use super::{ColumnBuilder, Spelled, State, to_text};
+use super::{ColumnBuilder, Size, Spelled, State, to_text};
 use crate::table::{MISSING, TextColumn};
 
 impl ColumnBuilder {
     /// An empty column whose cells are read as those of this one.
     pub fn fresh(&self) -> Self {
         Self::new(self.plain)
+    }
+
+    /// The same with room for so many cells.
+    pub fn fresh_for(&self, expected: Size) -> Self {
+        Self::sized(self.plain, expected)
     }
 
     /// Whether [`append`](Self::append) gives what adding the cells one by one gives: not where
@@ -35,11 +40,11 @@ impl ColumnBuilder {
                 numbers.extend(added);
             }
             (State::Numeric(numbers, spelled), text) => {
-                self.state = to_text(numbers, spelled);
+                self.state = to_text(numbers, spelled, self.expected);
                 self.append_text(text, &words);
             }
             (State::Text { .. }, State::Numeric(numbers, spelled)) => {
-                self.append_text(to_text(&numbers, &spelled), &words);
+                self.append_text(to_text(&numbers, &spelled, self.expected), &words);
             }
             (State::Text { .. }, text) => self.append_text(text, &words),
         }
