@@ -136,7 +136,12 @@ fn what_is_not_read_is_named_with_the_way_out() {
             ("xl/workbook.xml", b"<?xml"),
         ]),
     );
+    place.write("md.txt", "| x | y |\n|---|:-:|\n| 1 | 2 |\n");
     for (file, expected) in [
+        (
+            "md.txt",
+            "md.txt: found a Markdown table, expected a table; remove its second line",
+        ),
         (
             "data.csv",
             "data.csv: found an HTML page, expected a table; download the file itself",

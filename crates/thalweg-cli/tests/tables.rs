@@ -35,6 +35,27 @@ fn info_reads_a_table_as_training_would() {
 }
 
 #[test]
+fn info_warns_of_the_cells_that_make_categories_of_numbers() {
+    let place = Workplace::new();
+    let cell = |i: usize| {
+        if i % 6 == 0 {
+            "<0.05".to_owned()
+        } else {
+            format!("0.{i:02}")
+        }
+    };
+    place.write(
+        "t.csv",
+        crate::common::csv("conc,y", 60, |i| format!("{},{}", cell(i), i % 7)),
+    );
+    let warned = place.succeed("info t.csv").stderr;
+    assert!(
+        warned.contains("t.csv:2: 10 of 60 cells are no numbers, the first \"<0.05\""),
+        "{warned}"
+    );
+}
+
+#[test]
 fn info_of_a_run_shows_what_differs_from_the_defaults() {
     let place = Workplace::new();
     place.write("t.csv", rows());
@@ -90,7 +111,7 @@ fn an_absent_key_of_json_lines_is_a_missing_value_and_a_misspelled_one_is_named(
 fn names_with_commas_are_given_in_quotes() {
     let place = Workplace::new();
     let line = |i: usize| format!("{},{},{}", i % 7, i % 5, (i * i) % 11);
-    place.write("t.csv", common::csv("a,\"Price, USD\",y", 60, line));
+    place.write("t.csv", crate::common::csv("a,\"Price, USD\",y", 60, line));
     let line = ["train", "t.csv", "--epochs", "2", "--quiet", "--out", "run"];
     let drop = ["--drop", "\"Price, USD\""];
     let run = place.command(line.iter().chain(&drop)).output().unwrap();

@@ -34,6 +34,13 @@ static FOREIGN: &[Foreign] = foreign! {
     "an XML document", "convert it to CSV or JSON lines", |head| {
         text_start(head).starts_with(b"<?xml")
     };
+    "a Markdown table", "remove its second line and the bars at the ends of its lines", |head| {
+        let mut lines = text_start(head).split(|byte| *byte == b'\n');
+        let is_rule = |line: &[u8]| {
+            line.windows(3).any(|three| three == b"---") && line.iter().all(|byte| b"|-: \t\r".contains(byte))
+        };
+        lines.next().is_some_and(|names| names.contains(&b'|')) && lines.next().is_some_and(is_rule)
+    };
     "a Git LFS pointer, not the file that it points to", "fetch the file with git lfs pull", |head| {
         head.starts_with(b"version https://git-lfs.github.com/spec/")
     };
