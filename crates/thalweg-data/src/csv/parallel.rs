@@ -221,8 +221,7 @@ impl Order<'_> {
         }
         self.open = block.bytes()[end..].to_vec();
         let has_room = room.check(**rows, columns).is_ok();
-        let is_odd =
-            !fits || !piece.is_plain || self.open.len() > MOST_OPEN || !has_room;
+        let is_odd = !fits || !piece.is_plain || self.open.len() > MOST_OPEN || !has_room;
         self.is_full = !is_odd && **rows >= *most;
         self.is_over = is_odd || self.is_full;
     }
