@@ -50,7 +50,9 @@ fn info_warns_of_the_cells_that_make_categories_of_numbers() {
     );
     let warned = place.succeed("info t.csv").stderr;
     assert!(
-        warned.contains("t.csv:2: column \"conc\": 10 of 60 cells are no numbers, the first \"<0.05\""),
+        warned.contains(
+            "t.csv:2: column \"conc\": 10 of 60 cells are no numbers, the first \"<0.05\""
+        ),
         "{warned}"
     );
 }
