@@ -58,7 +58,8 @@ impl Origin {
             alike.source.clone_from(&self.source);
         }
         let mut columns = other.read.columns.iter();
-        if columns.all(|(name, reading)| decided.get(name) == Some(reading)) {
+        let is_decided = columns.all(|(name, reading)| decided.get(name) == Some(reading));
+        if is_decided && !other.read.columns.is_empty() {
             alike.read.columns.clone_from(&self.read.columns);
         }
         *self == alike
