@@ -32,7 +32,7 @@ use crate::judging::{self, Settled};
 use crate::leave::{Room, goes_on, leave};
 use crate::log::{End, Log, Rows, Start};
 use crate::model::{Description, EnsembleMember, Metrics, Model, Outcome, for_rows, metadata};
-use crate::or_linear::{self, Race};
+use crate::or_linear;
 use crate::ranges::Ranges;
 use crate::recorder::{Files, Recorder, Steps};
 use crate::refit::{self, Refit, Through};
@@ -300,10 +300,7 @@ impl Training<'_> {
         let note = model.and_then(|model| model.not_better(&mut outcome, origin.epoch));
         let mut engine = run.into_engine();
         let is_through = failure.is_none() && outcome.stopped_by != INTERRUPTED;
-        let race = match is_through {
-            true => or_linear::race(self.config, self.rows, &mut *engine)?,
-            false => Race::default(),
-        };
+        let race = or_linear::race(is_through, self.config, self.rows, &mut *engine)?;
         let mut ended = match race.linear {
             Some(linear) => {
                 engine = linear.engine;

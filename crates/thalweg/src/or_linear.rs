@@ -39,10 +39,15 @@ pub(crate) struct Linear {
     pub note: Note,
 }
 
-/// Nobody races unless the config asks for it and there are validation rows.
-pub(crate) fn race(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> Result<Race> {
+/// Nobody races unless the run is through, the config asks for it and there are validation rows.
+pub(crate) fn race(
+    is_through: bool,
+    config: &Config,
+    rows: &RunRows,
+    engine: &mut dyn Engine,
+) -> Result<Race> {
     let validation = rows.validation.as_ref().map(Part::view);
-    let Some(validation) = validation.filter(|_| config.or_linear) else {
+    let Some(validation) = validation.filter(|_| is_through && config.or_linear) else {
         return Ok(Race::default());
     };
     let judge = Judge::new(&rows.preprocessing, &config.network.loss)?;
