@@ -121,6 +121,7 @@ fn groups() -> Vec<Group> {
             "metric" => {
                 rows.push(Listed::said_by(&metrics::SELECTION, "judging.metric"));
                 rows.push(Listed::said_by(&metrics::THRESHOLD, "judging.threshold"));
+                rows.push(Listed::entry(&thalweg::importance::DESCRIPTION));
             }
             "initializer" => rows.push(Listed::said_by(&initializers::OUTPUT_BIAS, "output_bias")),
             _ => {}

@@ -1,7 +1,7 @@
 //! A run that is no better than a constant says so, with the likeliest cause and what to try, and
 //! what it says to try helps; a healthy run is silent.
 
-use crate::common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, events, noise};
 
 /// A smooth target of two columns.
 fn smooth(i: usize) -> String {
@@ -15,9 +15,11 @@ fn smooth(i: usize) -> String {
 /// What a run says of being useless, if it does.
 fn verdict(place: &Workplace, line: &str) -> String {
     let told = place.succeed(&format!("train {line}")).stderr;
-    let mut lines = told
-        .lines()
-        .filter(|line| line.contains("no better than the best constant"));
+    let is_it = |line: &&str| {
+        line.contains("no better than the best constant")
+            || line.contains("worse than their own mean")
+    };
+    let mut lines = told.lines().filter(is_it);
     lines.next().unwrap_or_default().to_owned()
 }
 
@@ -258,6 +260,113 @@ fn a_model_that_learns_far_less_than_a_linear_one_says_why() {
     let said = "columns stay in the units of the file, up to ";
     assert!(
         told.contains(said) && told.contains("--scaling standard in the place of none"),
+        "{told}"
+    );
+}
+
+/// A target of three columns, most of which a linear model finds.
+fn mostly_linear(i: usize) -> [f64; 4] {
+    let [a, b, c, e] = [0, 1000, 2000, 3000].map(|from| noise(from + i));
+    [a, b, c, 2.0 * a - b + 0.4 * (3.0 * c).sin() + 0.1 * e]
+}
+
+#[test]
+fn what_settings_alone_show_is_said_of_a_model_somewhat_behind_too() {
+    let place = Workplace::new();
+    let line = |i: usize| mostly_linear(i).map(|x| x.to_string()).join(",");
+    place.write("t.csv", csv("a,b,c,y", 600, line));
+    for (index, (flags, told)) in [
+        (
+            "--l2 7",
+            "--l2 7 leaves the weights next to nothing: try --l2 1e-4",
+        ),
+        (
+            "--max-steps 45",
+            "training was over early: raise --max-steps",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ended = place.succeed(&format!("train t.csv {flags} --epochs 8 --out s{index}"));
+        let mut lines = ended.stderr.lines();
+        let said =
+            lines.find(|line| line.contains("the model is behind a linear one on test rows"));
+        assert!(
+            said.is_some_and(|said| said.contains(told)),
+            "{flags}: {ended:?}"
+        );
+    }
+    assert!(
+        !place
+            .succeed("train t.csv --epochs 8 --out well")
+            .stderr
+            .contains("warning")
+    );
+}
+
+#[test]
+fn causes_that_lie_in_the_rows_are_named_as_they_are() {
+    let place = Workplace::new();
+    let line = |i: usize| format!("{},{},7.5", noise(i), noise(i + 1000));
+    place.write("same.csv", csv("a,b,y", 100, line));
+    let told = verdict(&place, "same.csv --epochs 3 --out a");
+    assert!(
+        told.contains("the target is the same in all training rows"),
+        "{told}"
+    );
+    // Guesses find more of a class than a constant does, and are no better for it.
+    let line = |i: usize| {
+        let class = if noise(i + 5000) > 0.0 { "u" } else { "v" };
+        format!("{},{},{class}", noise(i), noise(i + 1000))
+    };
+    place.write("guess.csv", csv("a,b,k", 1500, line));
+    let told = verdict(&place, "guess.csv --epochs 10 --out b");
+    assert!(told.contains("no better"), "{told}");
+    // A few cells that set the scale of a column.
+    let line = |i: usize| {
+        let [a, b, c, y] = mostly_linear(i);
+        let a = if i == 100 { 1e6 } else { a };
+        format!("{a},{b},{c},{y}")
+    };
+    place.write("far.csv", csv("a,b,c,y", 600, line));
+    let run = |flags: &str, out: &str| {
+        let told = place
+            .succeed(&format!("train far.csv {flags} --epochs 20 --out {out}"))
+            .stderr;
+        let end = events(&place.text(&format!("{out}/log.jsonl")))
+            .pop()
+            .unwrap();
+        (told, end["test"]["r2"].as_f64().unwrap())
+    };
+    let (told, plain) = run("", "c");
+    assert!(
+        told.contains("warning: column \"a\": a few cells such as 1,000,000 set its scale")
+            && told.contains("or try --scaling robust"),
+        "{told}"
+    );
+    let (told, robust) = run("--scaling robust", "d");
+    assert!(!told.contains("set its scale"), "{told}");
+    assert!(robust > plain + 0.2, "{robust} {plain}");
+    // A weight of classes under which one of them is never answered.
+    let line = |i: usize| {
+        let [a, b, c, y] = mostly_linear(i);
+        format!(
+            "{a},{b},{c},{}",
+            if y + noise(i + 9000) > 0.0 {
+                "yes"
+            } else {
+                "no"
+            }
+        )
+    };
+    place.write("k.csv", csv("a,b,c,k", 600, line));
+    let told = place
+        .succeed("train k.csv --class-weight yes=1,no=1e6 --epochs 8 --out e")
+        .stderr;
+    assert!(
+        told.contains("class \"yes\" (")
+            && told.contains("its --class-weight is small beside those of the others"),
         "{told}"
     );
 }

@@ -46,6 +46,7 @@ type Cause = fn(&Facts) -> Option<String>;
 
 /// The causes, the likeliest first.
 const CAUSES: &[(Where, Cause)] = &[
+    (Anywhere, constant_target),
     (Anywhere, one_trained_class),
     (Anywhere, out_of_proportion),
     (InTraining, bound),
@@ -64,6 +65,7 @@ const CAUSES: &[(Where, Cause)] = &[
     (InTraining, over_early),
     (HeldOut, order_of_rows),
     (HeldOut, memory),
+    (InTraining, few_updates),
     (InTraining, linear),
     (Anywhere, columns),
 ];
@@ -79,6 +81,39 @@ pub(crate) fn likeliest(facts: &Facts) -> String {
     found
         .find_map(|(_, cause)| cause(facts))
         .unwrap_or_default()
+}
+
+/// Causes that settings alone show, which are beyond doubt.
+const SETTINGS: &[(Where, Cause)] = &[
+    (Anywhere, out_of_proportion),
+    (InTraining, bound),
+    (InTraining, alike),
+    (Anywhere, unscaled),
+    (InTraining, deep_sigmoids),
+    (InTraining, dead_units),
+    (InTraining, small_rate),
+    (InTraining, over_early),
+];
+
+/// A cause that is beyond doubt, and what to try.
+pub(crate) fn certain(facts: &Facts) -> Option<String> {
+    let mut found = SETTINGS
+        .iter()
+        .filter(|(place, _)| *place == Anywhere || facts.fails_in_training);
+    found.find_map(|(_, cause)| cause(facts))
+}
+
+/// Nothing to learn: numbers that are all the same.
+fn constant_target(facts: &Facts) -> Option<String> {
+    let TargetsRef::Values { values, .. } = facts.rows.train.view().targets else {
+        return None;
+    };
+    let mut known = values.iter().filter(|y| !y.is_nan());
+    let first = known.next()?;
+    known.all(|y| y == first).then(|| {
+        "the target is the same in all training rows: choose another `data.target.column`"
+            .to_owned()
+    })
 }
 
 /// A penalty that outweighs a loss of about 1, or another setting beyond all measure.
@@ -477,6 +512,16 @@ fn memory(facts: &Facts) -> Option<String> {
             facts.parameters
         )
     })
+}
+
+/// A run of very few updates, none of which is a solver's.
+fn few_updates(facts: &Facts) -> Option<String> {
+    const FEW: usize = 200;
+    let training = &facts.config.training;
+    let batches = facts.rows.train.rows().div_ceil(training.batch_size.max(1));
+    let updates = batches.saturating_mul(training.epochs);
+    (facts.stopped_by == Some(StoppedBy::Epochs) && updates < FEW)
+        .then(|| format!("{updates} updates are few: try more `training.epochs`"))
 }
 
 fn linear(facts: &Facts) -> Option<String> {

@@ -235,11 +235,19 @@ pub(crate) fn rare(
             .map_or(1.0, |weights| f64::from(weights[row]));
     }
     let all: f64 = shares.iter().sum();
+    let of_class = |class: usize| match &preprocessing.class_weights {
+        Some(weights) => weights[class],
+        None => 1.0,
+    };
+    let weighty = |class: usize| shares[class] * of_class(class);
+    let all_weighty: f64 = (0..shares.len()).map(weighty).sum();
+    let even = RARE / matrix.len() as f64;
+    let is_rare = |class: usize| shares[class] < even * all;
     let is_missed = |class: &usize| {
         let truth = matrix[*class].iter().sum::<f64>();
-        let share = shares[*class];
-        share > 0.0
-            && share * (matrix.len() as f64) < RARE * all
+        let counts_little = weighty(*class) < even * all_weighty;
+        shares[*class] > 0.0
+            && (is_rare(*class) || counts_little)
             && truth > 0.0
             && matrix[*class][*class] == 0.0
     };
@@ -255,6 +263,10 @@ pub(crate) fn rare(
         _ => "",
     };
     let remedy = match (&config.data.fit.class_weight, by_threshold) {
+        (Some(_), _) if !is_rare(rarest) => {
+            "its `data.fit.class_weight` is small beside those of the others: give it a larger one"
+                .to_owned()
+        }
         (Some(_), "") => {
             "give it a larger `data.fit.class_weight`, or look at the columns".to_owned()
         }

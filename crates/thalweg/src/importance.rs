@@ -10,6 +10,7 @@ use thalweg_core::engine::{Batch, Engine, new_generation};
 use thalweg_core::losses::Link;
 use thalweg_core::metrics::is_better;
 use thalweg_core::random::{Purpose, Stream};
+use thalweg_core::registry::Description;
 use thalweg_data::error::quote;
 use thalweg_data::preprocess::Curve;
 use thalweg_data::table::number_text;
@@ -21,6 +22,15 @@ use crate::scores::{Judge, Scores};
 
 /// How often each column is permuted.
 pub const REPEATS: usize = 5;
+
+/// What the catalogue says of it.
+pub static DESCRIPTION: Description = Description {
+    name: "importance",
+    summary: "How much worse the metric gets on validation rows when a column is permuted, 5 times each (`thalweg importance`, `train --importance`)",
+    equation: "M(X with column j permuted) − M(X), in the direction that is worse",
+    source: "Breiman 2001; Fisher, Rudin & Dominici 2019",
+    parameters: &[],
+};
 
 /// See the module's text.
 #[derive(Debug, Clone, Serialize)]

@@ -8,7 +8,7 @@ use thalweg_core::error::Error;
 use thalweg_core::losses::LOSSES;
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::NetworkSpec;
-use thalweg_data::{Note, Source};
+use thalweg_data::{Note, Scaling, Source};
 
 use crate::config::{Config, DataConfig, Ensemble, FULL_WEIGHTS, IN_MEMORY};
 use crate::continuation::Continuation;
@@ -21,6 +21,7 @@ use crate::model::Model;
 use crate::network_file::NetworkFile;
 pub use crate::options::{Base, Ingesting, Member, Options, Output};
 use crate::origin::{Before, Origin};
+use crate::outliers;
 use crate::preset::best::Budget;
 use crate::preset::{self, Reason};
 use crate::request::Request;
@@ -173,10 +174,15 @@ impl<'a> Job<'a> {
         rows.before = Before::new(origins, &rows.preprocessing, dtype);
         let known = load::known(&mut rows, tables.or(read.as_ref()));
         let leaks = leaks::warnings(&rows);
+        let outliers = match model.is_none() && data.fit.scaling == Scaling::Standard {
+            true => outliers::warnings(&rows),
+            false => Vec::new(),
+        };
         let weights = note_on_weights(base.as_ref(), &rows);
         let notes = rows
             .notes
             .iter()
+            .chain(&outliers)
             .chain(&leaks)
             .chain(&known)
             .chain(&weights);

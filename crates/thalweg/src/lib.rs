@@ -101,6 +101,7 @@ mod numbers;
 mod options;
 mod or_linear;
 pub mod origin;
+mod outliers;
 mod pieces;
 mod pinball;
 mod places;

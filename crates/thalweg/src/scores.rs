@@ -54,13 +54,15 @@ impl Scores {
     /// Whether any metric is better than that of a constant, of those that a constant cannot come
     /// near by chance: errors by a part in a thousand, as those of a constant that was learned are
     /// not. The area under the curve and F1 of a constant
-    /// are what guessing gives or less, so they must be better by more than guesses are.
+    /// are what guessing gives or less, so they must be better by more than guesses are; F1 counts where
+    /// there is no area, since guesses have more of it than a constant that finds nothing.
     pub fn beats(&self, constant: &Scores) -> bool {
+        let has_area = self.metric("auc").is_some();
         self.metrics.iter().any(|(name, score)| {
             let same = (constant.metrics.iter()).find(|(other, _)| other == name);
             let margin = match *name {
                 "auc" => 0.05,
-                "f1" => 0.2,
+                "f1" if !has_area => 0.2,
                 "rmse" | "mae" => -1e-3 * score.abs(),
                 "r2" => 2e-3,
                 "accuracy" => 0.0,

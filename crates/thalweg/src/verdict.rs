@@ -220,6 +220,12 @@ impl Judged<'_> {
         (is_enough && !self.scores.beats(&self.constant)) || (is_worse && self.scores.rows >= LEAST)
     }
 
+    fn beats_constant(&self) -> bool {
+        self.scores.loss.is_some()
+            && self.constant.loss.is_none()
+            && self.scores.beats(&self.constant)
+    }
+
     /// The first metric, beside that of the constant; R² for numbers.
     fn words(&self) -> String {
         if let (Some(ours), Some(theirs)) = (self.scores.loss, self.constant.loss) {
@@ -286,12 +292,22 @@ fn useless(
             .sum(),
         linear_is_better: linear.map(|(linear, constant)| linear.beats(constant)),
     };
-    let remedy = causes::likeliest(&facts);
     if let Some(behind) = behind {
-        return Ok(Some(Note::warning(format!("{}: {remedy}", behind.words))));
+        let remedy = match behind.is_far {
+            true => Some(causes::likeliest(&facts)),
+            false => causes::certain(&facts),
+        };
+        let text = |remedy| Note::warning(format!("{}: {remedy}", behind.words));
+        return Ok(remedy.map(text));
     }
+    let remedy = causes::likeliest(&facts);
     let text = match held_out.filter(|_| !fails_in_training) {
         None => format!("the model is no better than the best constant: {remedy}"),
+        Some(part) if part.beats_constant() => format!(
+            "the model predicts {} rows worse than their own mean does ({}): {remedy}",
+            part.name,
+            part.words()
+        ),
         Some(part) => format!(
             "the model is no better than the best constant on {} rows ({}): {remedy}",
             part.name,
@@ -306,14 +322,20 @@ struct Behind {
     words: String,
     /// Whether it is so on the training rows too.
     is_in_training: bool,
+    /// Whether it gains less than half, which no doubt about the cause excuses.
+    is_far: bool,
 }
 
-/// Whether the model gains less than half of what a linear model gains over the constant, by one of
-/// some metrics of which more is better, where that is much.
+/// Whether the model gains less than what a linear model gains over the constant, by one of some
+/// metrics of which more is better, where that is much.
 fn behind(parts: &[Judged], end: &End, metrics: &[&str]) -> Option<Behind> {
     /// Gains that few rows do not show by chance.
     const MUCH: f64 = 0.2;
     const ROWS: usize = 50;
+    /// Of what a linear model gains; and by how much less than it.
+    const FAR: f64 = 0.5;
+    const SOME: f64 = 0.85;
+    const LESS: f64 = 0.1;
     let (linear, constant) = (end.linear_model.as_ref()?, end.best_constant.as_ref()?);
     let judged = parts.last().filter(|part| part.scores.rows >= ROWS)?;
     let training = parts.first()?;
@@ -322,19 +344,23 @@ fn behind(parts: &[Judged], end: &End, metrics: &[&str]) -> Option<Behind> {
             Some(scores.metric(name)? - constant.metric(name)?.max(0.0))
         };
         let of_linear = gain(linear, constant)?;
-        let lags = |part: &Judged| {
+        let lags = |part: &Judged, share: f64| {
             let gain = gain(part.scores, &part.constant);
-            gain.is_some_and(|gain| gain < 0.5 * of_linear)
+            gain.is_some_and(|gain| gain < share * of_linear && of_linear - gain > LESS)
         };
-        (of_linear > MUCH && lags(judged)).then(|| {
+        let is_far = lags(judged, FAR);
+        let share = if is_far { FAR } else { SOME };
+        (of_linear > MUCH && lags(judged, share)).then(|| {
             let [ours, theirs] = [judged.scores, linear].map(|scores| scores.metric(name));
             let [ours, theirs] = [ours, theirs].map(|value| figure(value.unwrap_or(0.0)));
             Behind {
                 words: format!(
-                    "the model is far behind a linear one on {} rows ({name} {ours}, linear model {theirs})",
+                    "the model is {}behind a linear one on {} rows ({name} {ours}, linear model {theirs})",
+                    if is_far { "far " } else { "" },
                     judged.name
                 ),
-                is_in_training: lags(training),
+                is_in_training: lags(training, share),
+                is_far,
             }
         })
     })
