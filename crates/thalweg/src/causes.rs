@@ -516,7 +516,7 @@ fn memory(facts: &Facts) -> Option<String> {
 
 /// A run of very few updates, none of which is a solver's.
 fn few_updates(facts: &Facts) -> Option<String> {
-    const FEW: usize = 200;
+    const FEW: usize = 100;
     let training = &facts.config.training;
     let batches = facts.rows.train.rows().div_ceil(training.batch_size.max(1));
     let updates = batches.saturating_mul(training.epochs);

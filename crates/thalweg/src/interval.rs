@@ -364,6 +364,12 @@ mod tests {
         let in_order: Vec<usize> = (0..90).map(|row| row / 9).collect();
         let [own, others] = halves(90, Some(&in_order), Order::Latest { is_first: false });
         assert_eq!((own, others), ((45..90).collect(), (0..45).collect()));
+        // Of rows in order no older group takes the place of one that is too large.
+        let large: Vec<usize> = (0..60)
+            .map(|row| (row >= 10) as usize + (row >= 50) as usize)
+            .collect();
+        let [own, _] = halves(60, Some(&large), Order::Latest { is_first: false });
+        assert_eq!(own, (50..60).collect::<Vec<_>>());
         // One group cannot be in both.
         assert!(
             halves(40, Some(&[0; 40]), Order::Drawn(0))
