@@ -288,7 +288,9 @@ fn what_settings_alone_show_is_said_of_a_model_somewhat_behind_too() {
     .into_iter()
     .enumerate()
     {
-        let ended = place.succeed(&format!("train t.csv {flags} --epochs 8 --out s{index}"));
+        let ended = place.succeed(&format!(
+            "train t.csv --preset fast {flags} --epochs 8 --out s{index}"
+        ));
         let mut lines = ended.stderr.lines();
         let said =
             lines.find(|line| line.contains("the model is behind a linear one on test rows"));
@@ -299,7 +301,7 @@ fn what_settings_alone_show_is_said_of_a_model_somewhat_behind_too() {
     }
     assert!(
         !place
-            .succeed("train t.csv --epochs 8 --out well")
+            .succeed("train t.csv --preset fast --epochs 8 --out well")
             .stderr
             .contains("warning")
     );
@@ -310,7 +312,7 @@ fn causes_that_lie_in_the_rows_are_named_as_they_are() {
     let place = Workplace::new();
     let line = |i: usize| format!("{},{},7.5", noise(i), noise(i + 1000));
     place.write("same.csv", csv("a,b,y", 100, line));
-    let told = verdict(&place, "same.csv --epochs 3 --out a");
+    let told = verdict(&place, "same.csv --preset fast --epochs 3 --out a");
     assert!(
         told.contains("the target is the same in all training rows"),
         "{told}"
@@ -321,7 +323,7 @@ fn causes_that_lie_in_the_rows_are_named_as_they_are() {
         format!("{},{},{class}", noise(i), noise(i + 1000))
     };
     place.write("guess.csv", csv("a,b,k", 1500, line));
-    let told = verdict(&place, "guess.csv --epochs 10 --out b");
+    let told = verdict(&place, "guess.csv --preset fast --epochs 10 --out b");
     assert!(told.contains("no better"), "{told}");
     // A few cells that set the scale of a column.
     let line = |i: usize| {
@@ -332,7 +334,9 @@ fn causes_that_lie_in_the_rows_are_named_as_they_are() {
     place.write("far.csv", csv("a,b,c,y", 600, line));
     let run = |flags: &str, out: &str| {
         let told = place
-            .succeed(&format!("train far.csv {flags} --epochs 20 --out {out}"))
+            .succeed(&format!(
+                "train far.csv --preset fast {flags} --epochs 20 --out {out}"
+            ))
             .stderr;
         let end = events(&place.text(&format!("{out}/log.jsonl")))
             .pop()
@@ -362,7 +366,7 @@ fn causes_that_lie_in_the_rows_are_named_as_they_are() {
     };
     place.write("k.csv", csv("a,b,c,k", 600, line));
     let told = place
-        .succeed("train k.csv --class-weight yes=1,no=1e6 --epochs 8 --out e")
+        .succeed("train k.csv --preset fast --class-weight yes=1,no=1e6 --epochs 8 --out e")
         .stderr;
     assert!(
         told.contains("class \"yes\" (")
