@@ -168,7 +168,8 @@ fn a_model_that_fails_on_test_rows_alone_says_why() {
             && told.contains("--scaling robust"),
         "{told}"
     );
-    let robust = place.train("t.csv --test far.csv --scaling robust --epochs 60 --out b");
+    let robust =
+        place.train("t.csv --preset fast --test far.csv --scaling robust --epochs 60 --out b");
     assert!(robust["test"]["r2"].as_f64().unwrap() > 0.5, "{robust}");
 
     // Noise, and a network that can remember all of it.
