@@ -110,7 +110,7 @@ fn coefficients_are_in_the_units_of_the_file() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    place.train("t.csv --epochs 1 --out net");
+    place.train("t.csv --preset fast --epochs 1 --out net");
     assert!(
         !place
             .succeed("importance net")
