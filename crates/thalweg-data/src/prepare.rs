@@ -243,14 +243,8 @@ fn prepare_by(
     let (validation, test) = (validation.as_deref(), test.as_deref());
     let (target, targets) = target_of(fitted, table, options, &mut notes)?;
     let own = [(validation, "validation rows"), (test, "test rows")];
-    let (split, folds, more) = divide(
-        table,
-        &target,
-        &targets,
-        &options.split,
-        own,
-        fitted.is_none(),
-    )?;
+    let by = &options.split;
+    let (split, folds, more) = divide(table, &target, &targets, by, own, fitted.is_none())?;
     notes.extend(more);
     let train = Part::of("training rows", &split.train, &targets);
     let (preprocessing, more) = match fitted {

@@ -217,13 +217,8 @@ impl Training<'_> {
         let room = (own.folder.map(|folder| Room::reserve(folder, &owner))).transpose()?;
         let result = train(&mut run, &mut recorder);
         drop(room);
-        let mut ended = own.finish(
-            run,
-            result,
-            recorder,
-            refit,
-            (job.model.as_ref(), start.rows),
-        )?;
+        let of_run = (job.model.as_ref(), start.rows);
+        let mut ended = own.finish(run, result, recorder, refit, of_run)?;
         ended.folder = folder.clone();
         Ok(ended)
     }

@@ -2,6 +2,7 @@
 //! permuted among the rows (permutation importance, Breiman 2001; Fisher, Rudin, Dominici 2019), and
 //! the coefficients of a linear model in the units of the file.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -148,11 +149,7 @@ pub fn importance(
             loss: mean(&losses),
         });
     }
-    columns.sort_by(|a, b| {
-        b.importance
-            .total_cmp(&a.importance)
-            .then(b.loss.total_cmp(&a.loss))
-    });
+    columns.sort_by(by_importance);
     Ok(Importance {
         part: name.to_owned(),
         rows: count,
@@ -163,6 +160,11 @@ pub fn importance(
         outputs: Vec::new(),
         no_coefficients: None,
     })
+}
+
+/// The most important first.
+fn by_importance(a: &ColumnImportance, b: &ColumnImportance) -> Ordering {
+    (b.importance.total_cmp(&a.importance)).then(b.loss.total_cmp(&a.loss))
 }
 
 /// Features of which some are permuted, row-major.

@@ -172,21 +172,10 @@ impl<'a> Job<'a> {
         }
         let origins = origins(request, base.as_ref(), model.as_ref());
         rows.before = Before::new(origins, &rows.preprocessing, dtype);
-        let known = load::known(&mut rows, tables.or(read.as_ref()));
-        let leaks = leaks::warnings(&rows);
-        let outliers = match model.is_none() && data.fit.scaling == Scaling::Standard {
-            true => outliers::warnings(&rows),
-            false => Vec::new(),
-        };
-        let weights = note_on_weights(base.as_ref(), &rows);
-        let notes = rows
-            .notes
-            .iter()
-            .chain(&outliers)
-            .chain(&leaks)
-            .chain(&known)
-            .chain(&weights);
-        notes.for_each(&mut *tell);
+        let is_standard = model.is_none() && data.fit.scaling == Scaling::Standard;
+        let tables = tables.or(read.as_ref());
+        let notes = notes(&mut rows, tables, base.as_ref(), is_standard);
+        notes.iter().for_each(&mut *tell);
         let file = match (&stored, &options.base) {
             (None, Base::File(path)) => Some(path.as_path()),
             _ => None,
@@ -394,6 +383,30 @@ fn origins(request: &Request, base: Option<&Config>, model: Option<&Continuation
         }
         (None, None) => Vec::new(),
     }
+}
+
+/// What should be known of rows before training; columns are looked at for outliers where they are
+/// standardized.
+fn notes(
+    rows: &mut RunRows,
+    tables: Option<&Tables>,
+    base: Option<&Config>,
+    is_standard: bool,
+) -> Vec<Note> {
+    let known = load::known(rows, tables);
+    let outliers = match is_standard {
+        true => outliers::warnings(rows),
+        false => Vec::new(),
+    };
+    let mut notes = rows.notes.clone();
+    notes.extend(
+        outliers
+            .into_iter()
+            .chain(leaks::warnings(rows))
+            .chain(known),
+    );
+    notes.extend(note_on_weights(base, rows));
+    notes
 }
 
 /// A note where a config of an earlier version meets rows with weights.
