@@ -147,20 +147,17 @@ impl<'a> Job<'a> {
         let fitted = (model.as_ref()).map(|model| model.preprocessing());
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
         let mut preset = preset::Chooser::PLAIN;
+        let of_loss = quantiles(loss.as_ref());
         let (mut rows, read) = match borrowed {
-            Some(rows) => {
-                let quantiles = quantiles(loss.as_ref());
-                (RunRows::borrowed(rows, data.target.task, &quantiles)?, None)
-            }
+            Some(rows) => (RunRows::borrowed(rows, data.target.task, &of_loss)?, None),
             None => {
                 let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
-                let fitted = fitted.as_ref();
                 let wanted = Wanted {
                     request,
                     base: base.as_ref(),
                     loss: loss.as_ref(),
                     dtype,
-                    fitted,
+                    fitted: fitted.as_ref(),
                     extend,
                     is_whole: ensemble.is_some() || tables.is_some(),
                 };
