@@ -7,7 +7,6 @@ use thalweg_core::engine::Batch;
 use thalweg_core::optimizers::Time;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::TrainingSpec;
-use thalweg_core::train::Observer;
 
 #[test]
 fn lars_and_lamb_measure_each_layers_weights_and_leave_biases_alone() {
