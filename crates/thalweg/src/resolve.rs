@@ -126,9 +126,8 @@ pub(crate) fn config(
     let mut notes = training(request, &mut config, &facts, &mut reasons)?;
     let network = &mut config.network;
     notes.extend(network::note_on_numbers(request, network));
-    let is_image = |image: [usize; 3]| image.iter().product::<usize>() == network.inputs;
-    if !config.training.augment.is_empty() && !network.image.is_some_and(is_image) {
-        network.image = preprocessing.image()?;
+    if !config.training.augment.is_empty() {
+        set_image(network, preprocessing)?;
     }
     request.apply_weights(&mut config);
     // Where an output begins depends on what its loss makes of it.
@@ -160,6 +159,15 @@ pub(crate) fn config(
         reasons,
         notes,
     })
+}
+
+/// The size of the images that are augmented, where the network does not say it.
+fn set_image(network: &mut NetworkSpec, preprocessing: &Preprocessing) -> Result<()> {
+    let is_image = |image: [usize; 3]| image.iter().product::<usize>() == network.inputs;
+    if !network.image.is_some_and(is_image) {
+        network.image = preprocessing.image()?;
+    }
+    Ok(())
 }
 
 /// A note where sparse rows are trained on by time and memory of all columns, and why.
