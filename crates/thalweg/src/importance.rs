@@ -289,8 +289,9 @@ pub(crate) fn outputs(preprocessing: &Preprocessing, link: &Link) -> Vec<String>
 /// Says what is no linear function of what the file has.
 fn check_affine(preprocessing: &Preprocessing) -> std::result::Result<(), String> {
     let names = &preprocessing.target.columns;
-    let scalings = preprocessing.target_scaling.iter().zip(names);
-    for (scaling, name) in scalings.filter(|(scaling, _)| scaling.curve != Curve::Identity) {
+    let mut scalings = preprocessing.target_scaling.iter().zip(names);
+    let curved = scalings.find(|(scaling, _)| scaling.curve != Curve::Identity);
+    if let Some((scaling, name)) = curved {
         return Err(format!(
             "target {} is learned by {}, and no linear function of the columns",
             quote(name),

@@ -6,12 +6,10 @@ use thalweg_core::dataset::{Dataset, FeaturesRef};
 use thalweg_core::error::Error;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::Decision;
-use thalweg_core::registry::did_you_mean;
-use thalweg_data::error::{quote, quote_list};
-use thalweg_data::table::{Kind, number_text};
+use thalweg_data::table::number_text;
 use thalweg_data::target::labelled;
 use thalweg_data::{
-    Column, ColumnData, Error as DataError, Loaded, Note, Part, Preprocessing, ReadAs, ReadOptions,
+    Column, Error as DataError, Loaded, Note, Part, Preprocessing, ReadAs, ReadOptions,
     Reading, Table, Task,
 };
 

@@ -361,8 +361,8 @@ impl Rows {
             return Err(error.remedy("let them stay sparse: `data.read.sparse` true"));
         }
         let mut columns = vec![vec![0.0; rows]; indices.len()];
-        for row in 0..rows {
-            for at in self.starts[row]..self.starts[row + 1] {
+        for (row, ends) in self.starts.windows(2).enumerate() {
+            for at in ends[0]..ends[1] {
                 if let Ok(column) = indices.binary_search(&self.indices[at]) {
                     columns[column][row] = self.values.get(at).copied().unwrap_or(1.0);
                 }

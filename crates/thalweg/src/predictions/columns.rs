@@ -1,6 +1,5 @@
 //! Columns of a file of predictions: those that are kept from the rows, and those of cells.
 
-use thalweg_core::error::Error;
 use thalweg_core::registry::did_you_mean;
 use thalweg_data::error::{quote, quote_list};
 use thalweg_data::table::Kind;

@@ -123,7 +123,7 @@ fn check_recipes(request: &Request, ensemble: &Ensemble) -> Result<()> {
             field.path.as_str(),
             "a config of several recipes".to_owned(),
         ),
-        None if ensemble.members % count != 0 => (
+        None if !ensemble.members.is_multiple_of(count) => (
             "ensemble.members",
             format!("{} members of {count} recipes", ensemble.members),
         ),
