@@ -415,7 +415,7 @@ fn groups_that_make_no_parts_are_named_and_rows_without_one_are_counted() {
         "{message}"
     );
     let line = |i: usize| {
-        let group = if i % 10 == 0 {
+        let group = if i.is_multiple_of(10) {
             String::new()
         } else {
             format!("p{}", i / 5)

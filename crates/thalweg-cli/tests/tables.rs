@@ -38,7 +38,7 @@ fn info_reads_a_table_as_training_would() {
 fn info_warns_of_the_cells_that_make_categories_of_numbers() {
     let place = Workplace::new();
     let cell = |i: usize| {
-        if i % 6 == 0 {
+        if i.is_multiple_of(6) {
             "<0.05".to_owned()
         } else {
             format!("0.{i:02}")

@@ -90,7 +90,7 @@ pub(crate) fn set_apart(rows: &mut RunRows, coverage: Option<f64>, split: &Split
             .collect();
     }
     rows.validation = Some(Part::Held(choosing_rows));
-    rows.calibration = Calibration::Own(own);
+    rows.calibration = Calibration::Own(Box::new(own));
 }
 
 /// Which rows come first where rows are set apart.

@@ -95,7 +95,7 @@ pub enum Calibration<'a> {
     /// The validation rows, which also choose the epoch: they are too few to be parted.
     Validation,
     /// Rows that choose nothing.
-    Own(Part<'a>),
+    Own(Box<Part<'a>>),
 }
 
 /// The rows of a run, and what makes inputs of raw columns.
@@ -286,7 +286,7 @@ impl<'a> RunRows<'a> {
         match &self.calibration {
             Calibration::None => None,
             Calibration::Validation => self.validation.as_ref(),
-            Calibration::Own(rows) => Some(rows),
+            Calibration::Own(rows) => Some(&**rows),
         }
     }
 
@@ -294,7 +294,7 @@ impl<'a> RunRows<'a> {
     /// that calibrate the interval.
     pub(crate) fn trained_and_others(&self, is_refit: bool) -> [Vec<DatasetRef<'_>>; 2] {
         let calibrating = match &self.calibration {
-            Calibration::Own(rows) => Some(rows),
+            Calibration::Own(rows) => Some(&**rows),
             _ => None,
         };
         let chooses_alone = !matches!(self.calibration, Calibration::Validation);
