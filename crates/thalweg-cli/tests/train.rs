@@ -297,7 +297,7 @@ fn a_model_that_has_learned_nothing_is_said_to() {
         ),
         (
             "--lr 1e-12 --l2 1e4 --epochs 1",
-            "--l2 1e4 is out of proportion: try --l2 1e-4",
+            "--l2 10,000 is out of proportion: try --l2 1e-4",
         ),
         (
             "--optimizer lbfgs --l2 1e10",

@@ -143,7 +143,10 @@ fn parameters_on(isa: Isa) -> Vec<f64> {
         std::process::id()
     ));
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_number_of_threads_changes_no_bit"])
+        .args([
+            "--exact",
+            "determinism::the_number_of_threads_changes_no_bit",
+        ])
         .env("THALWEG_CPU", isa.name())
         .env(OUTPUT, &path)
         .output()

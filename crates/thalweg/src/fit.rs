@@ -305,6 +305,8 @@ impl Training<'_> {
                 };
                 let mut ended = own.judge(&mut *engine, outcome, recorder.seconds, has_model)?;
                 ended.notes.push(linear.note);
+                // What trains it again is the race.
+                ended.config = self.config.clone();
                 ended
             }
             None => self.judge(&mut *engine, outcome, recorder.seconds, has_model)?,

@@ -12,6 +12,7 @@ use thalweg_data::Note;
 use crate::config::Config;
 use crate::error::Result;
 use crate::log::Raced;
+use crate::model::for_rows;
 use crate::network_file;
 use crate::rows::{Part, RunRows};
 use crate::scores::Judge;
@@ -55,8 +56,9 @@ pub(crate) fn race(
     let mut raced = vec![Raced::new("network".to_owned(), of_network)];
     let mut least = of_network.unwrap_or(f64::INFINITY);
     let (mut best, mut found) = (0, None);
+    let dtype = config.training.dtype;
+    let batch_size = for_rows(&config.training, rows.train.rows()).batch_size;
     for l2 in PENALTIES {
-        let dtype = config.training.dtype;
         let mut config = linear(config, rows, l2);
         let Some(fitted) = fit(&config, rows, engine.threads())? else {
             continue;
@@ -65,7 +67,7 @@ pub(crate) fn race(
         config.training.dtype = dtype;
         let answering = TrainingSpec {
             dtype,
-            batch_size: engine.evaluation_rows(),
+            batch_size: batch_size.max(engine.evaluation_rows()),
             ..TrainingSpec::default()
         };
         let mut engine = cpu::engine_to_load(&config.network, &answering, engine.threads())?;

@@ -1,6 +1,8 @@
 //! Where rows come from, and what becomes of them.
 
 use thalweg_core::error::Error;
+use thalweg_core::precision::Dtype;
+use thalweg_core::solvers::is_solver;
 use thalweg_data::error::quote;
 use thalweg_data::{Source, SplitBy, TargetTransform, Task};
 
@@ -101,6 +103,10 @@ pub fn of_model(request: &Request, model: &Continuation) -> Result<Config> {
         data.split.seed = training.seed;
     }
     let mut config = model.config(data);
+    // A linear model that took a network's place answers in its precision.
+    if is_solver(&config.training.optimizer) {
+        config.training.dtype = Dtype::F64;
+    }
     request.apply("extend", &mut config.extend)?;
     Ok(config)
 }
