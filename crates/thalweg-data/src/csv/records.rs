@@ -394,8 +394,11 @@ impl Records {
             if rest < wanted && !self.at_end {
                 self.fill(wanted - rest)?;
             }
+            // What was put back may be much more.
             let bytes = &self.buffer[self.start..];
-            let end = if self.at_end {
+            let is_rest = self.at_end && bytes.len() <= wanted;
+            let bytes = &bytes[..bytes.len().min(wanted)];
+            let end = if is_rest {
                 bytes.len()
             } else {
                 line_end(bytes)
@@ -407,10 +410,10 @@ impl Records {
                 return Ok(Some(Block {
                     bytes,
                     start,
-                    is_last: self.at_end,
+                    is_last: is_rest,
                 }));
             }
-            if self.at_end || wanted > MOST_BLOCK {
+            if is_rest || wanted > MOST_BLOCK {
                 return Ok(None);
             }
             wanted *= 4;

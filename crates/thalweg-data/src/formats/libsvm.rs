@@ -493,7 +493,7 @@ mod tests {
             message.contains("9000 rows of 9000 indices, 617 MiB"),
             "{message}"
         );
-        let loaded = load(&rows, &[]).unwrap();
+        let loaded = load_by(&rows, &ReadOptions::default()).unwrap();
         assert_eq!(loaded.train.sparse_width(), Some(9000));
     }
 
