@@ -301,7 +301,7 @@ fn a_model_that_has_learned_nothing_is_said_to() {
         ),
         (
             "--optimizer lbfgs --l2 1e10",
-            "--l2 1e10 is out of proportion: try --l2 1e-4",
+            "--l2 10,000,000,000 is out of proportion: try --l2 1e-4",
         ),
         (
             "--optimizer lbfgs --set optimizer.tolerance=1e9",

@@ -118,7 +118,10 @@ pub(crate) fn of_run(
         decision: &settled.decision,
         metric: config.judging.metric_name(),
         numbers: Some(numbers.as_slice()),
-        training: Some((training, config.training.batch_size)),
+        training: Some((
+            training,
+            config.training.batch_size.min(rows.fewest_to_train()),
+        )),
         // A small part of what training took.
         budget: config
             .training

@@ -60,6 +60,7 @@ pub(crate) fn race(
     let batch_size = for_rows(&config.training, rows.train.rows()).batch_size;
     for l2 in PENALTIES {
         let mut config = linear(config, rows, l2);
+        config.network = config.network.resolve()?;
         let Some(fitted) = fit(&config, rows, engine.threads())? else {
             continue;
         };

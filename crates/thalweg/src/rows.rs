@@ -281,6 +281,17 @@ impl<'a> RunRows<'a> {
         })
     }
 
+    /// Rows that a model is trained on: of a member by folds at least so many.
+    pub(crate) fn fewest_to_train(&self) -> usize {
+        let rows = self.train.rows();
+        let Some(folds) = &self.folds else {
+            return rows;
+        };
+        let mut sizes = vec![0; 1 + folds.iter().copied().max().unwrap_or(0)];
+        folds.iter().for_each(|fold| sizes[*fold] += 1);
+        rows - sizes.into_iter().max().unwrap_or(0).min(rows)
+    }
+
     /// The rows that calibrate the interval, if there is one.
     pub(crate) fn calibrating(&self) -> Option<&Part<'a>> {
         match &self.calibration {

@@ -368,8 +368,10 @@ fn behind(parts: &[Judged], end: &End, metrics: &[&str]) -> Option<Behind> {
 
 /// The largest share of units of a hidden layer that are 0 in every row of a batch.
 fn dead(config: &Config, rows: &RunRows, engine: &mut dyn Engine) -> Result<f64> {
-    let count = for_rows(&config.training, rows.train.view().features.rows()).batch_size;
-    let batch = Batch::new(rows.train.view(), Rows::Range(0, count));
+    let training = rows.train.view();
+    let most = rows.fewest_to_train().min(training.features.rows());
+    let count = for_rows(&config.training, most).batch_size;
+    let batch = Batch::new(training, Rows::Range(0, count));
     let mut layers = engine.layers(&batch)?;
     layers.pop();
     Ok(layers.iter().map(|layer| layer.dead).fold(0.0, f64::max))
