@@ -254,8 +254,8 @@ fn the_page_of_an_ensemble_works_in_a_browser() {
 #[ignore = "needs Chromium"]
 fn the_page_of_a_comparison_works_in_a_browser() {
     let place = Workplace::new();
-    place.train("builtin:iris --epochs 20 --out a");
-    place.train("builtin:iris --epochs 35 --lr 0.02 --out b");
+    place.train("builtin:iris --preset fast --epochs 20 --out a");
+    place.train("builtin:iris --preset fast --epochs 35 --lr 0.02 --out b");
     place.succeed("compare a b --report c.html");
     check(
         &place,
