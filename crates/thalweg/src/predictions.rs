@@ -9,8 +9,8 @@ use thalweg_core::metrics::Decision;
 use thalweg_data::table::number_text;
 use thalweg_data::target::labelled;
 use thalweg_data::{
-    Column, Error as DataError, Loaded, Note, Part, Preprocessing, ReadAs, ReadOptions,
-    Reading, Table, Task,
+    Column, Error as DataError, Loaded, Note, Part, Preprocessing, ReadAs, ReadOptions, Reading,
+    Table, Task,
 };
 
 use crate::error::Result;
