@@ -98,7 +98,7 @@ fn the_same_config_gives_the_same_bits_in_memory_and_from_disk_with_any_threads(
     };
     assert!(waiting("disk").is_some_and(|seconds| seconds > 0.0));
     assert_eq!(waiting("memory"), None);
-    // The config of a run that made a cache finds it, and reads past the page cache change nothing.
+    // A run by that config uses the same cache. Direct reads give the same bits.
     let ended = place.succeed(&format!(
         "train --config disk/config.toml {SMALL} --cache kept --direct-reads --out again"
     ));

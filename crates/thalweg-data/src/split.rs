@@ -14,7 +14,7 @@ use thalweg_core::random::{Purpose, Stream};
 
 use crate::error::{Error, Location, Note, Result};
 
-/// What is told where a stratum cannot be split.
+/// The note on strata that are too small to be split.
 const ONE_ROW: &str = "a class has only one row: rows are split at random, not by class";
 
 /// How rows are split. Both fractions are of all rows; validation rows are drawn from those that

@@ -359,7 +359,7 @@ impl Training<'_> {
         Ok(ended)
     }
 
-    /// Keeps the checkpoint of a run that is over, or says that there is none to keep.
+    /// Keeps the checkpoint of a finished run; if there is none, a note says so.
     fn leave_checkpoint(
         &self,
         folder: &RunFolder,

@@ -40,7 +40,8 @@ pub(crate) struct Linear {
     pub note: Note,
 }
 
-/// Nobody races unless the run is through, the config asks for it and there are validation rows.
+/// Compares linear models with the trained network on the validation rows. Only for a finished run
+/// whose config sets `or_linear`, and that has such rows.
 pub(crate) fn race(
     is_through: bool,
     config: &Config,

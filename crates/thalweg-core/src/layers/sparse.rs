@@ -14,13 +14,13 @@ use super::{
     Tangent, Tile, Trace, Weights,
 };
 use crate::activations::{AnyActivation, RowShape};
-use crate::constraints::{CONSTRAINT, Constraint};
+use crate::constraints::Constraint;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::kernels::sparse::{Backward, Forward, NARROW, NonZeros};
 use crate::layers::LayerScalar;
 use crate::random::Sequence;
-use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
+use crate::registry::{Arguments, Description, Entry};
 use crate::shape::{Shape, stride};
 
 /// What a row is taken to have, where plans need a number before there are rows.
@@ -267,18 +267,7 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
         summary: "A dense layer that reads what is not 0 of sparse rows; the first layer",
         equation: "y = φ(x·Wᵀ + b)",
         source: "as dense; rows in CSR: Saad 2003, §3.4",
-        parameters: &[
-            Parameter {
-                name: "units",
-                summary: "output values per row",
-                default: Default::Required,
-                domain: Domain::Integer(1, 1 << 24),
-            },
-            units::ACTIVATION,
-            units::BIAS,
-            units::INITIALIZER,
-            CONSTRAINT,
-        ],
+        parameters: units::DENSE,
     },
     build: Sparse::build,
 };

@@ -2,7 +2,7 @@
 
 use super::{Role, Segment};
 use crate::activations::{ACTIVATIONS, Activation, AnyActivation, Identity};
-use crate::constraints::{self, Constraint};
+use crate::constraints::{self, CONSTRAINT, Constraint};
 use crate::error::Result;
 use crate::initializers::{INITIALIZERS, Initializer};
 use crate::kernels::Isa;
@@ -39,6 +39,20 @@ pub(super) const INITIALIZER: Parameter = Parameter {
     default: Default::Text("auto"),
     domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
 };
+
+/// The settings of layers whose units see every input.
+pub(super) const DENSE: &[Parameter] = &[
+    Parameter {
+        name: "units",
+        summary: "output values per row",
+        default: Default::Required,
+        domain: Domain::Integer(1, 1 << 24),
+    },
+    ACTIVATION,
+    BIAS,
+    INITIALIZER,
+    CONSTRAINT,
+];
 
 /// Units (output channels) with weights of one shape.
 pub(super) struct Units {

@@ -1,4 +1,4 @@
-//! The declarations of the fields of a run that are neither of the data nor of `training`.
+//! Declarations of the fields of a run outside the sections `data` and `training`.
 
 use thalweg_core::registry::Domain;
 use thalweg_core::spec::Flag;

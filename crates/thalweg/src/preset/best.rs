@@ -16,7 +16,7 @@ use crate::rows::RunRows;
 
 /// Members of each recipe that wins.
 const MEMBERS: usize = 4;
-/// Trainings that may be spent where nothing else is said.
+/// Default budget, in full trainings.
 const TRAININGS: f64 = 12.0;
 /// Deviation of the frequencies of the periodic embedding: some periods within a column.
 const FREQUENCIES: f64 = 0.3;

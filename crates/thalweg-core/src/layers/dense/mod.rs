@@ -19,13 +19,13 @@ use super::{
     Tile, Trace, WeightLayout, Weights,
 };
 use crate::activations::{AnyActivation, RowShape};
-use crate::constraints::{CONSTRAINT, Constraint};
+use crate::constraints::Constraint;
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::layers::LayerScalar;
 use crate::precision::Dtype;
 use crate::random::Sequence;
-use crate::registry::{Arguments, Default, Description, Domain, Entry, Parameter};
+use crate::registry::{Arguments, Description, Entry};
 use crate::shape::{Shape, stride};
 
 /// About this many parameters make a tile: enough to hide the cost of a call, few enough that the
@@ -408,18 +408,7 @@ pub(super) const ENTRY: Entry<Part, Context> = Entry {
         summary: "Every unit sees every input",
         equation: "y = φ(x·Wᵀ + b)",
         source: "Rumelhart, Hinton & Williams 1986",
-        parameters: &[
-            Parameter {
-                name: "units",
-                summary: "output values per row",
-                default: Default::Required,
-                domain: Domain::Integer(1, 1 << 24),
-            },
-            units::ACTIVATION,
-            units::BIAS,
-            units::INITIALIZER,
-            CONSTRAINT,
-        ],
+        parameters: units::DENSE,
     },
     build: Dense::build,
 };
