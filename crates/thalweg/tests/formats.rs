@@ -1,6 +1,7 @@
 //! Files of every generation are read by this one: `formats/0` is from before formats had versions, `formats/1` of
-//! format 1, `formats/2` and `formats/3` what `formats/make.py` had the programs of these formats write; the third
-//! brought ensembles. What they should say was worked out by `formats/expected.py`, which shares no code with Thalweg.
+//! format 1, those from `formats/2` on what `formats/make.py` had the programs of these formats write; the third
+//! brought ensembles, the fourth ensembles of several recipes and sparse rows. What they should say was worked out by
+//! `formats/expected.py`, which shares no code with Thalweg.
 
 use std::path::{Path, PathBuf};
 
@@ -59,12 +60,15 @@ fn copy(name: &str) -> (tempfile::TempDir, PathBuf) {
 
 #[test]
 fn models_of_every_generation_predict_what_they_should() {
-    let rows = formats().join("rows.csv");
     let mut models = 0;
     for (generation, expected) in &expected() {
         for (name, expected) in expected["models"].as_object().unwrap() {
             let what = format!("{generation}/{name}.safetensors");
             let model = Model::load(formats().join(&what)).unwrap();
+            let rows = match name.starts_with("sparse_") {
+                true => formats().join("rows.svm"),
+                false => formats().join("rows.csv"),
+            };
             let found = model.predict_file(rows.to_str().unwrap()).unwrap();
             // The floating-point precision of the model.
             let tolerance = if name.ends_with("f64") { 1e-12 } else { 1e-6 };
@@ -98,7 +102,7 @@ fn models_of_every_generation_predict_what_they_should() {
             models += 1;
         }
     }
-    assert!(models >= 22, "{models} models");
+    assert!(models >= 30, "{models} models");
 }
 
 /// The bytes of a file of JSON in JSON, with `old` in the place of `new`, the last one: a checkpoint
@@ -115,7 +119,7 @@ fn with_format(file: &Path, old: u64, new: u64) -> Vec<u8> {
 #[test]
 fn a_model_has_a_newer_number_only_if_programs_of_before_would_predict_otherwise() {
     let expected = expected();
-    for format in [2, 3] {
+    for format in [2, 3, 4] {
         for (name, model) in expected[&format.to_string()]["models"].as_object().unwrap() {
             assert_eq!(model["format"], format, "{name}");
             let bytes =

@@ -77,9 +77,29 @@ def dates(cell, column):
     return values
 
 
+def mixed(index):
+    """The mixing function of splitmix64."""
+    x = (index + 0x9E3779B97F4A7C15) % 2**64
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
+    return x ^ x >> 31
+
+
+def sparse_inputs(pairs, column):
+    """A sparse row as the network sees it; indices that no training row had count for nothing."""
+    values = [0.0] * column["width"]
+    for index, value in pairs:
+        index = mixed(index) % len(values) if column.get("hashed") else index
+        if index < len(values):
+            values[index] += value
+    return [scale * value for scale, value in zip(column["scales"], values)]
+
+
 def inputs(row, preprocessing):
     """A row of the file as the network sees it."""
     values = []
+    if isinstance(row, list):
+        return sparse_inputs(row, *preprocessing["inputs"])
     for column in preprocessing["inputs"]:
         cell = row[column["name"]]
         if column["kind"] == "numeric":
@@ -166,15 +186,17 @@ def answers(outputs, metadata):
 
 def averaged(values, tensors, metadata):
     """The outputs of a network, or the means of those of an ensemble's members."""
-    members = range(len(metadata.get("members", [])))
-    prefixes = [f"members.{member}." for member in members] or [""]
-    outputs = [network_outputs(values, tensors, metadata, prefix) for prefix in prefixes]
+    outputs = []
+    for number, member in enumerate(metadata.get("members", [None])):
+        networks = metadata.get("networks", [metadata["network"]])
+        network = networks[member.get("recipe", 0) if member else 0]
+        prefix = f"members.{number}." if member else ""
+        outputs.append(network_outputs(values, tensors, network, metadata["preprocessing"], prefix))
     return [math.fsum(of) / len(of) for of in zip(*outputs)]
 
 
-def network_outputs(values, tensors, metadata, prefix):
-    """The outputs of the network through the link of its loss."""
-    network, preprocessing = metadata["network"], metadata["preprocessing"]
+def network_outputs(values, tensors, network, preprocessing, prefix):
+    """The outputs of a network through the link of its loss."""
     for index, layer in enumerate(network["layers"]):
         if layer["name"] == "embedding":
             vectors = []
@@ -217,12 +239,15 @@ def predict(outputs, metadata):
 def main():
     with open(HERE / "rows.csv", newline="") as file:
         rows = list(csv.DictReader(file))
+    lines = [line.split()[1:] for line in (HERE / "rows.svm").read_text().splitlines()]
+    sparse = [[(int(index), float(value)) for index, value in (pair.split(":") for pair in line)] for line in lines]
     expected = {}
     for generation in sorted(path for path in HERE.iterdir() if path.is_dir()):
         of = {"models": {}}
         for path in sorted(generation.glob("*.safetensors")):
             tensors, metadata = read(path)
-            seen = [inputs(row, metadata["preprocessing"]) for row in rows]
+            own = sparse if path.stem.startswith("sparse_") else rows
+            seen = [inputs(row, metadata["preprocessing"]) for row in own]
             outputs = [averaged(values, tensors, metadata) for values in seen]
             of["models"][path.stem] = {
                 "format": metadata["format"],

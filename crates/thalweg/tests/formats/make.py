@@ -3,6 +3,7 @@
 A generation is written once, by the program that brought its format, and stays as it is.
 """
 
+import json
 import os
 import pathlib
 import random
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 
 HERE = pathlib.Path(__file__).parent
 COLOURS = ["red", "green", "blue"]
@@ -40,6 +42,18 @@ MODELS = {
         "ensemble_two_classes_f64": "--target sick --ensemble 3 --threshold f1",
         "ensemble_labels_f64": "--target old,warm --ensemble 2",
     },
+    "4": {
+        "recipes_numbers_f64": "--target y,z --ensemble 2",
+        "recipes_classes_f64": "--target kind --ensemble 4",
+    },
+}
+# Models of sparse rows (`rows.svm`).
+SPARSE = {
+    "4": {
+        "sparse_classes_f64": "--sparse",
+        "sparse_numbers_f64": "--sparse --task regression",
+        "sparse_hashed_f64": "--sparse --hash-columns 16",
+    },
 }
 
 
@@ -66,6 +80,33 @@ def table(path):
             )
 
 
+def sparse(path):
+    draw = random.Random(9)
+    with open(path, "w") as file:
+        for _ in range(120):
+            values = {column: round(draw.gauss(0, 1), 3) for column in draw.sample(range(1, 41), 6)}
+            sum_of_odd = sum(value for column, value in values.items() if column % 2)
+            label = 1 if sum_of_odd + draw.gauss(0, 0.3) > 0 else -1
+            print(label, *(f"{column}:{value}" for column, value in sorted(values.items())), file=file)
+
+
+def value(of):
+    """A value of TOML, tables in a line."""
+    if isinstance(of, dict):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {value(one)}" for name, one in of.items()) + " }"
+    return "[" + ", ".join(map(value, of)) + "]" if isinstance(of, list) else json.dumps(of)
+
+
+def with_recipes(config):
+    """The config of an ensemble whose members have two recipes: that of the run, and one with other hidden layers."""
+    config = tomllib.loads(config.read_text())
+    own = {name: config[name] for name in ("network", "training")}
+    other = json.loads(json.dumps(own))
+    other["network"]["layers"].insert(0, dict(other["network"]["layers"][0], units=4, activation="tanh"))
+    config["ensemble"]["recipes"] = [own, other]
+    return "".join(f"{name} = {value(of)}\n" for name, of in config.items())
+
+
 def main():
     program, generation = sys.argv[1:]
     program, to = os.path.abspath(program), HERE / generation
@@ -73,18 +114,31 @@ def main():
         sys.exit(f"{to} is there: a generation stays as it is")
     with tempfile.TemporaryDirectory() as place:
         table(f"{place}/table.csv")
+        sparse(f"{place}/table.svm")
         targets = {"kind", "y", "z", "sick", "old", "warm"}
+
+        def run(line):
+            subprocess.run([program, *line.split()], cwd=place, check=True)
+
+        common = "--preset fast --hidden 3 --epochs 30 --dtype f64 --quiet --no-report"
 
         def train(name, options):
             own = set(options.split()[1].split(","))
             unseen = targets - own | ({"day", "price"} if name != "dates_f64" else {"colour"})
-            line = f"train table.csv {options} --drop {','.join(sorted(unseen))} --preset fast --hidden 3 --epochs 30 --dtype f64 --quiet --no-report --out {name}"
-            subprocess.run([program, *line.split()], cwd=place, check=True)
+            run(f"train table.csv {options} --drop {','.join(sorted(unseen))} {common} --out {name}")
+            if name.startswith("recipes_"):
+                changed = pathlib.Path(place, f"{name}.toml")
+                changed.write_text(with_recipes(pathlib.Path(place, name, "config.toml")))
+                name = f"{name}_again"
+                run(f"train --config {changed} --quiet --no-report --out {name}")
             return f"{place}/{name}/model.safetensors"
 
         to.mkdir()
         for name, options in MODELS[generation].items():
             shutil.copy(train(name, options), to / f"{name}.safetensors")
+        for name, options in SPARSE.get(generation, {}).items():
+            run(f"train table.svm {options} {common} --out {name}")
+            shutil.copy(f"{place}/{name}/model.safetensors", to / f"{name}.safetensors")
         if generation != "2":
             return
         # A run that was killed: it has a checkpoint and no end.
@@ -92,11 +146,11 @@ def main():
             "train builtin:iris --hidden 4 --batch-size 16 --epochs 1000000 --patience 1000000 --schedule constant "
             "--class-weight balanced --metric accuracy --threads 1 --quiet --out run"
         )
-        run = subprocess.Popen([program, *line.split()], cwd=place)
+        killed = subprocess.Popen([program, *line.split()], cwd=place)
         while not os.path.exists(f"{place}/run/checkpoint.safetensors"):
             time.sleep(0.1)
-        run.send_signal(signal.SIGKILL)
-        run.wait()
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
         (to / "run").mkdir()
         for name in ["checkpoint.safetensors", "config.toml"]:
             shutil.copy(f"{place}/run/{name}", to / "run" / name)
