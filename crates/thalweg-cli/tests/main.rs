@@ -3,6 +3,7 @@
 
 mod answers;
 mod awkward_tables;
+mod bad_arguments;
 mod bad_input;
 mod bench;
 mod catalogue;

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::common::descent;
 use thalweg_core::registry::{Choice, Domain, Parameter, Setting};
+use thalweg_core::solvers;
 use thalweg_core::spec::{Field, InSolver, Plateau, RuleKind, RunRule, ScaleRate, TrainingSpec};
 
 /// The parameters of all rules, each with its field.
@@ -257,4 +259,87 @@ fn flags_are_named_once_and_their_help_says_what_they_take() {
     assert_eq!(required("plateau.patience"), None);
     assert_eq!(required("l2"), None);
     assert_eq!(field("l1").unwrap().solver, InSolver::Refused);
+}
+
+#[test]
+fn settings_out_of_range_are_refused_by_name() {
+    let spec = || descent(0.1, 4, 1);
+    let cases = [
+        ("l1", TrainingSpec { l1: -0.1, ..spec() }),
+        ("l2", TrainingSpec { l2: -0.1, ..spec() }),
+        (
+            "l2 sum",
+            TrainingSpec {
+                l2_sum: f64::NAN,
+                ..spec()
+            },
+        ),
+        (
+            "clip norm",
+            TrainingSpec {
+                clip_norm: Some(0.0),
+                ..spec()
+            },
+        ),
+        (
+            "clip value",
+            TrainingSpec {
+                clip_value: Some(-1.0),
+                ..spec()
+            },
+        ),
+        (
+            "max norm",
+            TrainingSpec {
+                max_norm: Some(0.0),
+                ..spec()
+            },
+        ),
+        (
+            "sam",
+            TrainingSpec {
+                sam: Some(f64::INFINITY),
+                ..spec()
+            },
+        ),
+        (
+            "ema",
+            TrainingSpec {
+                ema: Some(1.0),
+                ..spec()
+            },
+        ),
+    ];
+    for (name, spec) in cases {
+        let message = spec.resolve().unwrap_err().to_string();
+        let field = format!("`{}`: found ", name.replace(' ', "_"));
+        assert!(message.starts_with(&field), "{message}");
+    }
+    for (optimizer, setting, value) in [
+        ("adam", "beta1", 1.0),
+        ("nadam", "beta2", 1.0),
+        ("radam", "threshold", 3.0),
+        ("rmsprop", "alpha", -0.1),
+        ("adadelta", "rho", 1.0),
+        ("lion", "beta1", 1.5),
+        ("lars", "trust", 0.0),
+        ("lars", "momentum", 1.0),
+        ("lamb", "weight_decay", -1.0),
+        ("muon", "momentum", 1.0),
+        ("muon", "adam_ratio", -1.0),
+        ("adagrad", "epsilon", -1.0),
+    ] {
+        let choice = Choice::new(optimizer).with(setting, Setting::Number(value));
+        let message = solvers::resolve(&choice).unwrap_err().to_string();
+        assert!(message.contains(setting), "{message}");
+    }
+    let both = Choice::new("rmsprop")
+        .with("centered", Setting::Flag(true))
+        .with("from_first_gradient", Setting::Flag(true));
+    assert!(solvers::resolve(&both).is_err());
+    let unknown = solvers::resolve(&Choice::new("lbfsg")).unwrap_err();
+    assert!(
+        unknown.to_string().contains("did you mean `lbfgs`?"),
+        "{unknown}"
+    );
 }
