@@ -102,13 +102,14 @@ fn predictions_of_several_quantiles_do_not_cross() {
 }
 
 #[test]
-fn quantiles_are_read_as_lists_numbers_or_text_and_lie_between_0_and_1() {
+fn quantiles_are_read_as_lists_numbers_or_text_lie_between_0_and_1_and_differ() {
     for (setting, wanted) in [
         (Setting::Text("0.25, 0.75".into()), Some(vec![0.25, 0.75])),
         (Setting::Number(0.3), Some(vec![0.3])),
         (Setting::Numbers(vec![0.1]), Some(vec![0.1])),
         (Setting::Integers(vec![1]), None),
         (Setting::Numbers(vec![0.5, 0.0]), None),
+        (Setting::Numbers(vec![0.5, 0.1, 0.5]), None),
         (Setting::Numbers(Vec::new()), None),
         (Setting::Text("0.5,x".into()), None),
     ] {

@@ -8,6 +8,7 @@
 
 use super::elementwise::is_missing;
 use super::{AnyLoss, Comparison, Link, Loss, LossKind, LossRows, TargetRows};
+use crate::error::Error;
 use crate::kernels::Scalar;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 
@@ -108,6 +109,10 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLoss>> = Entry {
     build: |arguments, ()| {
         let mut quantiles = arguments.numbers("quantiles").to_vec();
         quantiles.sort_unstable_by(f64::total_cmp);
+        if let Some([twice, _]) = quantiles.array_windows().find(|[a, b]| a == b) {
+            let found = format!("quantiles with {twice} twice");
+            return Err(Error::invalid("loss quantile", found, "each once").at("quantiles"));
+        }
         Ok(Box::new(Quantile { quantiles }))
     },
 };
