@@ -222,8 +222,10 @@ fn descent_ends_at_the_weighted_solution_of_scikit_learn_at_every_batch_size() {
             ("sgd", None, 0.002),
             ("sgd", Some(0.99), 0.002),
         ] {
-            for batch_size in [1, 4, 32] {
+            for batch_size in [1, 4, 32, rows] {
                 let is_whole = batch_size == rows;
+                // Few updates an epoch need larger steps.
+                let rate = rate * [1.0, 8.0][usize::from(batch_size >= 32)];
                 let spec = TrainingSpec {
                     l2: number(case, "l2"),
                     shuffle: true,
@@ -233,7 +235,7 @@ fn descent_ends_at_the_weighted_solution_of_scikit_learn_at_every_batch_size() {
                     } else {
                         decay.clone()
                     },
-                    ..descent(if is_whole { 10.0 * rate } else { rate }, batch_size, 2000)
+                    ..descent(rate, batch_size, 2000)
                 };
                 let spec = with_optimizer(&spec, optimizer);
                 let mut run = Run::new(engine(&network, &spec), &spec, &data, None).unwrap();
