@@ -410,4 +410,14 @@ fn remedies_for_logarithms_work_for_every_row() {
         "{refused}"
     );
     place.train("t.csv --target y --target-transform auto --epochs 1 --out auto");
+    // A trained model has its transform.
+    let line = |i: usize| format!("{:.3},{:.3}", noise(i), 4.0 + noise(i + 1));
+    place.write("above.csv", csv("a,y", 60, line));
+    place.train("above.csv --target y --target-transform log --epochs 1 --out log");
+    let refused = place.refused("evaluate log t.csv");
+    assert!(
+        refused.contains("expected a target above 0 for the transform log")
+            && refused.ends_with("correct the cell or remove the row"),
+        "{refused}"
+    );
 }

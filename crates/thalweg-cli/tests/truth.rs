@@ -149,6 +149,40 @@ fn columns_that_give_the_target_away_are_named_with_the_flag_that_drops_them() {
 }
 
 #[test]
+fn of_several_targets_the_one_that_is_given_away_is_named() {
+    let place = Workplace::new();
+    let line = |i: usize| {
+        let (z, other) = (noise(i), noise(i + 300));
+        let label = |x: f64| u8::from(x > 0.2);
+        let known = match i % 5 {
+            0 => String::new(),
+            _ => label(z).to_string(),
+        };
+        let [free, unknown] = [label(noise(i + 900)), label(noise(i + 1200))];
+        format!(
+            "{z},{other},{},{},{free},{known},{unknown}",
+            3.0 * z + 1.0,
+            noise(i + 600)
+        )
+    };
+    place.write("t.csv", csv("z,b,ya,yb,la,lb,lc", 300, line));
+    let amounts = "t.csv --target ya,yb --drop la,lb,lc --interval 0.9 --epochs 1 --out a";
+    let labels = "t.csv --target la,lb,lc --drop ya,yb --epochs 1 --out b";
+    for (line, names, away) in [
+        (amounts, &["ya", "yb"][..], "ya"),
+        (labels, &["la", "lb", "lc"], "lb"),
+    ] {
+        let told = told(&place, line);
+        for name in names {
+            let is_told =
+                told.contains(&format!("target \"{name}\" is decided by the column \"z\""));
+            assert_eq!(is_told, *name == away, "{name}: {told}");
+        }
+        assert_eq!(told.matches("is decided by").count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn rows_that_a_model_was_trained_on_are_recognized() {
     let place = Workplace::new();
     let line = |first: usize| {
@@ -386,4 +420,87 @@ fn rows_far_outside_the_training_ranges_are_counted_in_a_line() {
     }
     place.write("near.csv", "age,b,color\n40,0,red\n,,red\n");
     assert_eq!(place.succeed("predict m near.csv").stderr, "");
+}
+
+#[test]
+fn a_file_of_several_pieces_is_scored_and_counted_as_a_whole() {
+    const ROWS: usize = 100_000;
+    let place = Workplace::new();
+    let row = |i: usize| {
+        let (a, b) = (noise(i), noise(i + 7));
+        let y = a - b + 0.1 * noise(i + 1);
+        [
+            format!("{a:.15}"),
+            format!("{b:.15}"),
+            ["red", "blue"][i % 2].to_owned(),
+            y.to_string(),
+        ]
+    };
+    place.write("t.csv", csv("a,b,k,y", 200, |i| row(i).join(",")));
+    place.train("t.csv --hidden none --epochs 4 --out m");
+    // Most rows of the first piece have no target; what is unusual stands in the first and in the last.
+    let new = |i: usize| {
+        let [mut a, b, mut k, mut y] = row(i % 200);
+        match i {
+            5 | 99_995 => a = "1e4".to_owned(),
+            9 | 99_989 => k = "green".to_owned(),
+            _ => {}
+        }
+        if i < 45_000 {
+            y.clear();
+        }
+        [a, b, k, y].join(",")
+    };
+    place.write("new.csv", csv("a,b,k,y", ROWS, new));
+    let told = place.succeed("predict m new.csv -o out.csv").stderr;
+    for note in [
+        "2 of 100,000 rows lie far outside the ranges of the training rows",
+        "column \"k\": 2 of 100000 rows hold values that training never saw, such as \"green\"",
+    ] {
+        assert_eq!(told.matches(note).count(), 1, "{told}");
+    }
+    let ended = place.succeed("evaluate m new.csv --json");
+    let said = |note: &str| {
+        assert_eq!(
+            ended.stderr.matches(note).count(),
+            1,
+            "{note}: {}",
+            ended.stderr
+        );
+    };
+    said("45000 of 100000 rows are left out, this one first: no target in \"y\"");
+    said("1 of 55,000 rows lies far outside");
+    let found = ended
+        .stderr
+        .split(" of 55,000 rows are rows that the model was trained on")
+        .next();
+    let found = found.and_then(|before| before.rsplit(' ').next()).unwrap();
+    assert!(
+        found.parse::<usize>().is_ok_and(|found| found >= 43_990),
+        "{}",
+        ended.stderr
+    );
+    let scores: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(scores["rows"], 55_000);
+    // Against the answers themselves.
+    let column = |name: &str, at: usize| -> Vec<String> {
+        let text = place.text(name);
+        let cells = text
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').nth(at).unwrap().to_owned());
+        cells.collect()
+    };
+    let mut squares = (0.0, 0.0);
+    for (answer, y) in column("out.csv", 0).iter().zip(column("new.csv", 3)) {
+        if let Ok(y) = y.parse::<f64>() {
+            squares.0 += (answer.parse::<f64>().unwrap() - y).powi(2);
+            squares.1 += 1.0;
+        }
+    }
+    let (rmse, found): (f64, f64) = (
+        (squares.0 / squares.1).sqrt(),
+        scores["rmse"].as_f64().unwrap(),
+    );
+    assert!((found / rmse - 1.0).abs() < 1e-6, "{found} {rmse}");
 }

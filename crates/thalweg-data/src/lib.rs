@@ -58,6 +58,7 @@ mod testing;
 mod text_lines;
 mod threads;
 mod typed;
+pub mod usable;
 mod weights;
 
 pub use error::{Error, Note, Result};

@@ -20,14 +20,14 @@ use thalweg_core::dataset::{Dataset, Targets};
 use crate::error::{Note, Result};
 use crate::loaded::Loaded;
 use crate::part::Part;
-use crate::preprocess::{Dtype, Extend, FitOptions, Preprocessing};
+use crate::preprocess::{Dtype, Extend, FitOptions, Preprocessing, Unseen};
 use crate::split::{
     Split, SplitBy, SplitOptions, folds_of, group_numbers, newest_first, notes_on_groups,
     notes_on_order, notes_on_split, split_rows,
 };
 use crate::table::Table;
-use crate::target::{Target, TargetOptions, Task, labelled, target_names};
-use crate::weights::without_zeros;
+use crate::target::{Target, TargetOptions, Task, target_names};
+use crate::usable::LeftOut;
 
 /// Everything that turns tables into datasets; every field has a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -188,16 +188,10 @@ fn usable<'a>(
     classes: Option<&[String]>,
     notes: &mut Vec<Note>,
 ) -> Result<Cow<'a, Table>> {
-    let (table, note) = without_zeros(table, weights)?;
-    notes.extend(note);
-    let left = match labelled(&table, targets, classes)? {
-        (Cow::Borrowed(_), _) => None,
-        (Cow::Owned(left), note) => {
-            notes.extend(note);
-            Some(left)
-        }
-    };
-    Ok(left.map_or(table, Cow::Owned))
+    let mut left_out = LeftOut::default();
+    let kept = left_out.keep(table, weights, targets, classes)?;
+    notes.extend(left_out.notes(weights, targets)?);
+    Ok(kept)
 }
 
 /// The target that was fitted or is to be fitted, and its values in all rows.
@@ -261,7 +255,8 @@ fn prepare_by(
     notes.extend(more);
     let bound = preprocessing.bind(table)?;
     if fitted.is_some() {
-        notes.extend(bound.unseen(&table.all_rows()));
+        let unseen = bound.unseen(&table.all_rows());
+        notes.extend(unseen.iter().filter_map(Unseen::note));
     }
     let train = bound.training_dataset(train, dtype)?;
     notes.extend(bound.unused(&[]));

@@ -48,26 +48,6 @@ pub(crate) fn row_weights(
     }
 }
 
-/// The table without its rows of weight 0, which are as good as absent, and a note on them.
-///
-/// # Errors
-/// As [`row_weights`], and when no row is left.
-pub(crate) fn without_zeros<'a>(
-    table: &'a Table,
-    name: Option<&str>,
-) -> Result<(Cow<'a, Table>, Option<Note>)> {
-    let all = table.all_rows();
-    let (Some(name), Some(weights)) = (name, row_weights(table, name, &all)?) else {
-        return Ok((Cow::Borrowed(table), None));
-    };
-    let kept: Vec<usize> = all.into_iter().filter(|&row| weights[row] > 0.0).collect();
-    let note = note_on_zeros(table, Some(name), table.rows, table.rows - kept.len())?;
-    Ok(match note {
-        None => (Cow::Borrowed(table), None),
-        note => (Cow::Owned(table.keep(&kept)), note),
-    })
-}
-
 /// A note on so many rows of weight 0 of all rows of the file of a table.
 ///
 /// # Errors

@@ -59,12 +59,23 @@ struct Filter {
 }
 
 /// Rows that are among the training rows, as far as the filter tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Found {
-    /// Rows that would have been kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// All of them.
+    rows: usize,
+    /// Those that would have been kept.
     asked: usize,
     /// Those of them that are in the filter.
     found: usize,
+}
+
+impl Found {
+    /// Adds what was found among other rows.
+    pub fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.asked += other.asked;
+        self.found += other.found;
+    }
 }
 
 impl Fingerprint {
@@ -138,12 +149,17 @@ impl Fingerprint {
     /// A warning if more of these rows are training rows than rows that are equal by chance, as
     /// validation and test rows were, and false alarms explain.
     pub fn warning(&self, rows: DatasetRef) -> Option<Note> {
-        self.warning_of(rows, "the model")
+        self.warning_of(self.look_for(rows), "the model")
     }
 
-    /// The same of a model that is called so.
-    pub(crate) fn warning_of(&self, rows: DatasetRef, model: &str) -> Option<Note> {
-        let Found { asked, found } = self.find(rows, &self.filters());
+    /// Looks for rows among the training rows of the run and of those before.
+    pub(crate) fn look_for(&self, rows: DatasetRef) -> Found {
+        self.find(rows, &self.filters())
+    }
+
+    /// The warning on what was found among the training rows of a model that is called so.
+    pub(crate) fn warning_of(&self, found: Found, model: &str) -> Option<Note> {
+        let Found { rows, asked, found } = found;
         let rate = self.false_alarm_rate();
         let [others, equal] = self.others.map(|count| count as f64);
         let by_chance = match others {
@@ -155,9 +171,9 @@ impl Fingerprint {
             return None;
         }
         let of = count(asked, "row");
-        let all = match asked == rows.features.rows() {
+        let all = match asked == rows {
             true => String::new(),
-            false => format!(" looked at of {}", count(rows.features.rows(), "row")),
+            false => format!(" looked at of {}", count(rows, "row")),
         };
         let chance = match expected.round() {
             0.0 => String::new(),
@@ -171,12 +187,16 @@ impl Fingerprint {
     }
 
     fn find(&self, rows: DatasetRef, filters: &[&Filter]) -> Found {
-        let (mut asked, mut found, level) = (0, 0, self.level());
+        let level = self.level();
+        let mut found = Found {
+            rows: rows.features.rows(),
+            ..Found::default()
+        };
         for hash in hashes(rows, self.salt).filter(|hash| *hash <= self.kept) {
-            asked += 1;
-            found += usize::from(filters.iter().any(|filter| filter.has(hash, level)));
+            found.asked += 1;
+            found.found += usize::from(filters.iter().any(|filter| filter.has(hash, level)));
         }
-        Found { asked, found }
+        found
     }
 }
 
@@ -342,7 +362,7 @@ mod tests {
         for rows in [100, 20_000, 100_000] {
             let (x, y) = numbers(0, rows);
             let own = fingerprint(&x, &y);
-            let Found { asked, found } = own.find(view(&x, &y), &own.filters());
+            let Found { asked, found, .. } = own.find(view(&x, &y), &own.filters());
             assert_eq!(asked, found);
             let least = (rows as usize).min(16_000);
             assert!((least..=rows as usize).contains(&asked), "{asked}");
@@ -353,7 +373,7 @@ mod tests {
             );
 
             let (x, y) = numbers(1_000_000, 200_000);
-            let Found { asked, found } = own.find(view(&x, &y), &own.filters());
+            let Found { asked, found, .. } = own.find(view(&x, &y), &own.filters());
             let rate = own.false_alarm_rate();
             assert!(rate < 1e-3, "{rate}");
             let expected = rate * asked as f64;
@@ -404,7 +424,7 @@ mod tests {
             );
             for (run, rows) in runs.iter().enumerate() {
                 let (x, y) = numbers(1_000_000 * run as u32, *rows);
-                let Found { asked, found } = last.find(view(&x, &y), &last.filters());
+                let Found { asked, found, .. } = last.find(view(&x, &y), &last.filters());
                 assert_eq!(asked, found, "{runs:?}: run {run}");
                 let share = asked as f64 / f64::from(*rows);
                 let kept = 0.5f64.powi(last.level() as i32);
@@ -415,7 +435,7 @@ mod tests {
                 );
             }
             let (x, y) = numbers(900_000_000, 200_000);
-            let Found { asked, found } = last.find(view(&x, &y), &last.filters());
+            let Found { asked, found, .. } = last.find(view(&x, &y), &last.filters());
             let rate = last.false_alarm_rate();
             assert!(rate < 1e-3 * runs.len() as f64, "{rate}");
             let expected = rate * asked as f64;
@@ -440,7 +460,7 @@ mod tests {
         assert_eq!(read, own);
         let (more, z) = numbers(1_000_000, 100_000);
         let next = Fingerprint::new(&[view(&more, &z)], &[], Some(&read));
-        let Found { asked, found } = next.find(view(&x, &y), &next.filters());
+        let Found { asked, found, .. } = next.find(view(&x, &y), &next.filters());
         assert_eq!(asked, found);
         assert!(asked > 0);
         let again: Fingerprint =

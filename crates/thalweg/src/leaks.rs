@@ -38,27 +38,23 @@ pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
     let sample: Vec<usize> = (0..most).map(|i| i * count / most).collect();
     let values = columns(train.features, &places, &sample);
     let names = &preprocessing.target.columns;
-    let found = match train.targets {
+    let task = preprocessing.task();
+    let look = |y: &[f64]| giving_away(&places, train.features, &values, (&sample, y), task);
+    let found: Vec<(usize, Option<Found>)> = match train.targets {
         TargetsRef::Classes(classes) => {
-            let of_rows: Vec<f64> = sample.iter().map(|&row| f64::from(classes[row])).collect();
-            let found = deciding(&places, &values, &of_rows, true);
-            let gaps = || gaps(&places, train.features, &sample, &of_rows);
-            vec![(0, found.or_else(gaps))]
+            let y: Vec<f64> = sample.iter().map(|&row| f64::from(classes[row])).collect();
+            vec![(0, look(&y))]
         }
-        TargetsRef::Values { width, values: all } if preprocessing.task() == Task::Regression => {
+        TargetsRef::Values { width, values: all } => {
+            // A target stands there once for each of its quantiles.
+            let each = preprocessing.target.each();
             let of = |j: usize| {
                 let in_file = |&row: &usize| preprocessing.in_user_units(j, all[row * width + j]);
                 let y: Vec<f64> = sample.iter().map(in_file).collect();
-                let is_whole = y.iter().all(|y| y.is_finite());
-                let found = deciding(&places, &values, &y, false).filter(|_| is_whole);
-                (
-                    j,
-                    found.or_else(|| combination(&places, &values, &y).filter(|_| is_whole)),
-                )
+                (j / each, look(&y))
             };
-            (0..width).map(of).collect()
+            (0..width).step_by(each).map(of).collect()
         }
-        TargetsRef::Values { .. } => Vec::new(),
     };
     let warning = |(j, found): (usize, Option<Found>)| {
         let Found { columns, how } = found.filter(|found| found.columns.len() < places.len())?;
@@ -80,6 +76,32 @@ struct Found {
     columns: Vec<String>,
     /// Between target and columns, in a sentence.
     how: String,
+}
+
+/// What gives the target `y` of some rows away, by those rows of them where it is known.
+fn giving_away(
+    places: &[Place],
+    features: FeaturesRef,
+    values: &[Vec<f64>],
+    (sample, y): (&[usize], &[f64]),
+    task: Task,
+) -> Option<Found> {
+    let known: Vec<usize> = (0..y.len()).filter(|&i| y[i].is_finite()).collect();
+    if known.len() < ROWS {
+        return None;
+    }
+    if known.len() < y.len() {
+        let of = |all: &Vec<f64>| known.iter().map(|&i| all[i]).collect::<Vec<f64>>();
+        let values: Vec<Vec<f64>> = values.iter().map(of).collect();
+        let (sample, y): (Vec<usize>, Vec<f64>) = known.iter().map(|&i| (sample[i], y[i])).unzip();
+        return giving_away(places, features, &values, (&sample, &y), task);
+    }
+    match task {
+        Task::Regression => {
+            deciding(places, values, y, false).or_else(|| combination(places, values, y))
+        }
+        _ => deciding(places, values, y, true).or_else(|| gaps(places, features, sample, y)),
+    }
 }
 
 /// Row-major features by columns, in the units of the file, read once.

@@ -10,9 +10,10 @@ use thalweg_core::registry::Choice;
 use thalweg_data::error::{Error as DataError, quote};
 use thalweg_data::ingest::each_piece;
 use thalweg_data::table::{ColumnData, number_text};
+use thalweg_data::target::UNKNOWN_CLASS;
 use thalweg_data::{
     ExpectedColumns, Extend, FitOptions, Loaded, Note, PrepareOptions, Prepared, Preprocessing,
-    ReadOptions, Source, Table, TargetTransform, Task, prepare, prepare_fitted,
+    ReadOptions, Source, Table, Target, TargetTransform, Task, prepare, prepare_fitted,
 };
 
 use crate::config::DataConfig;
@@ -113,7 +114,7 @@ pub(crate) fn known(rows: &mut RunRows, tables: Option<&Tables>) -> Vec<Note> {
             all.find_map(|origin| origin.warning(table, numbers, MODEL))
         };
         let same = before.fingerprint.as_ref();
-        let found = same.and_then(|one| one.warning_of(part.view(), MODEL));
+        let found = same.and_then(|one| one.warning_of(one.look_for(part.view()), MODEL));
         let text = found.or_else(by_table)?.text;
         Some(Note::warning(format!("{name} rows: {text}")))
     };
@@ -145,7 +146,7 @@ fn check_weights(table: &Table, fitted: &Preprocessing) -> Result<()> {
         Some(name) if table.column(name).is_none() => {
             let found = format!("no column {}", quote(name));
             let expected = "the weights of rows that the model was trained with";
-            let error = DataError::invalid(table.location(), found, expected);
+            let error = Error::invalid(table.location().to_string(), found, expected);
             let remedy =
                 "add the column (1 in every row), or train a new model from its `initial_weights`";
             Err(error.remedy(remedy).into())
@@ -161,10 +162,10 @@ fn offer(error: DataError, file: &str, fitted: &Preprocessing, extend: Extend) -
         return error;
     };
     let column = invalid.location.column.as_ref();
-    let is_class = invalid.remedy.is_empty()
-        && column.is_some_and(|name| fitted.target.columns.contains(name));
+    let is_target = column.is_some_and(|name| fitted.target.columns.contains(name));
+    let is_class = invalid.remedy == UNKNOWN_CLASS && is_target;
     let is_learned = invalid.location.file == file;
-    match (is_class && !fitted.classes().is_empty(), is_learned, extend.classes) {
+    match (is_class, is_learned, extend.classes) {
         (true, true, false) => {
             error.remedy("correct the cell, or let it become a class by `extend.classes`")
         }
@@ -182,7 +183,7 @@ pub(crate) fn check_domain<'a>(
     mut parts: impl Iterator<Item = &'a Dataset>,
     mut tables: impl Iterator<Item = &'a Table>,
     loss: &Choice,
-) -> Result<()> {
+) -> Result<(), DataError> {
     // A loss that is not valid is refused where the network is, and one for another task too.
     let built = LOSSES.build(loss, &());
     let is_of_numbers = |link| {
@@ -225,9 +226,21 @@ pub(crate) fn check_domain<'a>(
     let found = number_text(outside);
     let expected = format!("{numbers}, as the loss {} takes", loss.name);
     let error = DataError::invalid(cell.unwrap_or_default(), found, expected);
-    Err(error
-        .remedy("correct the cell, or choose another `network.loss`")
-        .into())
+    Err(error.remedy("correct the cell, or choose another `network.loss`"))
+}
+
+/// An error of a target where a trained model is scored, which no setting changes any more.
+pub(crate) fn to_correct(error: DataError, target: &Target) -> DataError {
+    let is_of_target = match &error {
+        DataError::Invalid(invalid) => {
+            (invalid.location.column.iter()).any(|column| target.columns.contains(column))
+        }
+        _ => false,
+    };
+    match is_of_target {
+        true => error.remedy("correct the cell or remove the row"),
+        false => error,
+    }
 }
 
 /// What follows from the loss for the target: where it predicts exponentials, numbers stay as they

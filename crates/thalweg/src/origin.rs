@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use thalweg_core::precision::Dtype;
-use thalweg_data::target::labelled;
+use thalweg_data::usable::LeftOut;
 use thalweg_data::{Note, Part, Preprocessing, Table};
 
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Found};
 
 /// Models before of which a model keeps how they see rows.
 const MOST: usize = 4;
@@ -52,9 +52,15 @@ impl Before {
 }
 
 impl Origin {
-    /// A warning if rows of a table are training rows of this model: all that have a target, or those
-    /// given. None where the table is no table for it.
+    /// A warning if rows of a table are training rows of this model, which is called so: all that have a
+    /// target, or those given. None where the table is no table for it.
     pub fn warning(&self, table: &Table, rows: Option<&[usize]>, model: &str) -> Option<Note> {
+        let found = self.look_for(table, rows)?;
+        self.fingerprint.warning_of(found, model)
+    }
+
+    /// Looks for rows of a table among the training rows of this model.
+    pub(crate) fn look_for(&self, table: &Table, rows: Option<&[usize]>) -> Option<Found> {
         let (targets, classes) = (
             &self.preprocessing.target.columns,
             self.preprocessing.classes(),
@@ -63,12 +69,13 @@ impl Origin {
         let (table, rows) = match rows {
             Some(rows) => (table, rows.to_vec()),
             None => {
-                whole = labelled(table, targets, Some(classes)).ok()?.0;
+                let mut left_out = LeftOut::default();
+                whole = left_out.keep(table, None, targets, Some(classes)).ok()?;
                 (&*whole, whole.all_rows().to_vec())
             }
         };
         let bound = self.preprocessing.bind(table).ok()?;
         let dataset = bound.dataset(Part::new("rows", rows), self.dtype).ok()?;
-        self.fingerprint.warning_of(dataset.view(), model)
+        Some(self.fingerprint.look_for(dataset.view()))
     }
 }

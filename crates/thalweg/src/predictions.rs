@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use thalweg_core::dataset::{Dataset, FeaturesRef};
+use thalweg_core::dataset::Dataset;
 use thalweg_core::error::Error;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::Decision;
 use thalweg_data::table::number_text;
-use thalweg_data::target::labelled;
 use thalweg_data::{
     Column, Error as DataError, Loaded, Note, Part, Preprocessing, ReadAs, ReadOptions, Reading,
     Table, Task,
@@ -17,7 +16,7 @@ use crate::error::Result;
 use crate::inspection::{Inspect, Inspection, Subject, inspect};
 use crate::load;
 use crate::model::Model;
-use crate::pieces::{Gathered, News};
+use crate::pieces::{Gathered, News, Unusual};
 use crate::scores::{Scores, medians};
 use crate::threads::threads_or_all;
 
@@ -118,7 +117,10 @@ impl Model {
     ) -> Result<Predictions<'_>> {
         let options = self.keeping(options, keep);
         let loaded = load::load_for(self.description(), source, options)?;
-        self.predict_loaded(loaded, keep, spreads)
+        let mut unusual = Unusual::of(self.description());
+        let mut predictions = self.predict_loaded(loaded, keep, spreads, &mut unusual)?;
+        predictions.notes.extend(unusual.notes()?);
+        Ok(predictions)
     }
 
     /// Refuses to say how far the members of a single network are apart.
@@ -147,13 +149,14 @@ impl Model {
             self.check_spread()?;
         }
         let options = self.keeping(options, keep);
-        let mut news = News::default();
+        let (mut news, mut unusual) = (News::default(), Unusual::of(self.description()));
         let mut more = load::each_for(self.description(), source, options, &mut |loaded| {
-            let mut predictions = self.predict_loaded(loaded, keep, spreads)?;
+            let mut predictions = self.predict_loaded(loaded, keep, spreads, &mut unusual)?;
             predictions.notes.retain(|note| news.is_new(note));
             visit(predictions)
         })?;
         more.retain(|note| news.is_new(note));
+        more.extend(unusual.notes()?);
         Ok(more)
     }
 
@@ -172,6 +175,7 @@ impl Model {
         loaded: Loaded,
         keep: &[String],
         spreads: bool,
+        unusual: &mut Unusual,
     ) -> Result<Predictions<'_>> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
@@ -183,6 +187,8 @@ impl Model {
         let dtype = description.training.dtype;
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
         let features = bound.features(&rows, dtype)?;
+        unusual.add_unseen(bound.unseen(&rows));
+        unusual.add_far(features.view());
         let mut values = self.outputs(&features)?;
         let intervals = self.intervals(&values);
         self.to_user_units(&mut values);
@@ -196,8 +202,6 @@ impl Model {
             intervals,
             notes: (loaded.notes.into_iter())
                 .chain(bound.unused(keep))
-                .chain(bound.unseen(&rows))
-                .chain(self.far_out(features.view()))
                 .collect(),
             spread,
             preprocessing,
@@ -219,22 +223,15 @@ impl Model {
         options: ReadOptions,
     ) -> Result<(Scores, Vec<Note>)> {
         let (mut news, mut notes) = (News::default(), Vec::new());
-        let (mut gathered, fingerprint) = (Gathered::default(), &self.description().fingerprint);
+        let (mut gathered, mut unusual) = (Gathered::default(), Unusual::of(self.description()));
         let mut engine = self.engine(threads_or_all(self.threads()))?;
         let more = load::each_for(self.description(), source, options, &mut |loaded| {
-            let of_origins = self.known_before(&loaded);
-            let (rows, more) = self.rows_of(loaded)?;
-            let known = fingerprint
-                .as_ref()
-                .and_then(|fingerprint| fingerprint.warning(rows.view()));
-            let all = more
-                .into_iter()
-                .chain(self.far_out(rows.features.view()))
-                .chain(known.or(of_origins));
-            notes.extend(all.filter(|note| news.is_new(note)));
+            let (rows, more) = self.rows_of(loaded, &mut unusual)?;
+            notes.extend(more.into_iter().filter(|note| news.is_new(note)));
             gathered.add(&mut *engine, rows)
         })?;
         notes.extend(more.into_iter().filter(|note| news.is_new(note)));
+        notes.extend(unusual.notes()?);
         Ok((gathered.scores(&self.judge()?)?, notes))
     }
 
@@ -253,13 +250,10 @@ impl Model {
             return Ok((scores, notes, None));
         };
         let loaded = load::load_for(self.description(), source, options)?;
-        let of_origins = self.known_before(&loaded);
-        let (dataset, mut notes) = self.rows_of(loaded)?;
         let description = self.description();
-        let fingerprint = description.fingerprint.as_ref();
-        let known = fingerprint.and_then(|fingerprint| fingerprint.warning(dataset.view()));
-        notes.extend(self.far_out(dataset.features.view()));
-        notes.extend(known.or(of_origins));
+        let mut unusual = Unusual::of(description);
+        let (dataset, mut notes) = self.rows_of(loaded, &mut unusual)?;
+        notes.extend(unusual.notes()?);
         let mut engine = self.engine(threads_or_all(self.threads()))?;
         let subject = Subject {
             part: "rows",
@@ -280,40 +274,34 @@ impl Model {
         Ok((self.evaluate(&dataset)?, notes, Some(inspection)))
     }
 
-    /// A warning on rows that a model was trained on with whose weights this one began.
-    fn known_before(&self, loaded: &Loaded) -> Option<Note> {
-        let mut origins = self.description().origins.iter();
-        origins.find_map(|origin| origin.warning(&loaded.train, None, "the model"))
-    }
-
-    /// Rows with their targets, as the network sees them, and notes on them.
-    pub(crate) fn rows_of(&self, loaded: Loaded) -> Result<(Dataset, Vec<Note>)> {
+    /// Rows with their targets, as the network sees them, and notes on them; what is unusual is counted.
+    pub(crate) fn rows_of(
+        &self,
+        loaded: Loaded,
+        unusual: &mut Unusual,
+    ) -> Result<(Dataset, Vec<Note>)> {
         let description = self.description();
         let preprocessing = &description.preprocessing;
         let (targets, classes) = (&preprocessing.target.columns, preprocessing.classes());
-        let (table, left_out) = labelled(&loaded.train, targets, Some(classes))?;
+        let weights = preprocessing.sample_weight.as_deref();
+        let table = (unusual.left_out).keep(&loaded.train, weights, targets, Some(classes))?;
         let (table, dtype) = (&*table, description.training.dtype);
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);
-        let dataset = bound.dataset(Part::new("rows", &rows[..]), dtype)?;
         let loss = &description.network.loss;
-        load::check_domain(
-            preprocessing,
-            [&dataset].into_iter(),
-            [table].into_iter(),
-            loss,
-        )?;
+        let dataset = bound.dataset(Part::new("rows", &rows[..]), dtype);
+        let dataset = dataset.and_then(|dataset| {
+            let (parts, tables) = ([&dataset].into_iter(), [table].into_iter());
+            load::check_domain(preprocessing, parts, tables, loss)?;
+            Ok(dataset)
+        });
+        let dataset = dataset.map_err(|error| load::to_correct(error, &preprocessing.target))?;
         let notes = (loaded.notes.into_iter())
-            .chain(left_out)
             .chain(bound.unused(&[]))
-            .chain(bound.unseen(&rows))
             .collect();
+        unusual.add_unseen(bound.unseen(&rows));
+        unusual.add_far(dataset.features.view());
+        unusual.add_known(&loaded.train, dataset.view());
         Ok((dataset, notes))
-    }
-
-    /// A note on rows far outside the ranges of the training rows.
-    fn far_out(&self, rows: FeaturesRef) -> Option<Note> {
-        let ranges = self.description().ranges.as_ref()?;
-        ranges.note(&self.description().preprocessing, rows)
     }
 
     /// Whether predictions are probabilities of classes or labels.

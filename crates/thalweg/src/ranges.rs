@@ -42,32 +42,64 @@ impl Ranges {
         Some(Self(numbers.map(|place| all[place.inputs.start]).collect()))
     }
 
-    /// A note on rows with a number that lies outside its range by more than the whole range.
-    pub(crate) fn note(&self, preprocessing: &Preprocessing, rows: FeaturesRef) -> Option<Note> {
+    /// Counts rows with a number that lies outside its range by more than the whole range.
+    pub(crate) fn count(&self, preprocessing: &Preprocessing, rows: FeaturesRef) -> FarOut {
         let places: Vec<_> = (places(preprocessing).into_iter())
             .filter(|place| place.is_number())
             .collect();
-        let (mut far, mut of_column) = (0usize, vec![0usize; places.len()]);
+        let mut found = FarOut {
+            rows: rows.rows(),
+            far: 0,
+            of_column: places.iter().map(|place| (place.name.clone(), 0)).collect(),
+        };
         let mut values = Vec::with_capacity(rows.width);
         for row in 0..rows.rows() {
             values.clear();
             values.extend(rows.row(row));
             let mut is_far = false;
-            for ((place, range), found) in places.iter().zip(&self.0).zip(&mut of_column) {
+            for ((place, range), (_, count)) in places.iter().zip(&self.0).zip(&mut found.of_column)
+            {
                 let x = place.value(&values);
                 let [least, most] = *range;
                 let is_out = x < 2.0 * least - most || x > 2.0 * most - least;
-                *found += usize::from(is_out);
+                *count += usize::from(is_out);
                 is_far |= is_out;
             }
-            far += usize::from(is_far);
+            found.far += usize::from(is_far);
         }
+        found
+    }
+}
+
+/// Rows far outside the ranges of the training rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FarOut {
+    /// Rows that were looked at.
+    rows: usize,
+    far: usize,
+    /// Of each column of numbers.
+    of_column: Vec<(String, usize)>,
+}
+
+impl FarOut {
+    /// Adds those among other rows of the same columns.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.far += other.far;
+        for ((_, own), (_, more)) in self.of_column.iter_mut().zip(&other.of_column) {
+            *own += more;
+        }
+    }
+
+    /// Says how many there are, if any.
+    pub fn note(&self) -> Option<Note> {
+        let Self { rows, far, .. } = *self;
         if far == 0 {
             return None;
         }
-        let mut named: Vec<(usize, &str)> = (of_column.iter().zip(&places))
-            .filter(|(found, _)| **found > 0)
-            .map(|(found, place)| (*found, place.name.as_str()))
+        let mut named: Vec<(usize, &str)> = (self.of_column.iter())
+            .filter(|(_, found)| *found > 0)
+            .map(|(name, found)| (*found, name.as_str()))
             .collect();
         named.sort_by_key(|(found, _)| std::cmp::Reverse(*found));
         let more = named.len().saturating_sub(NAMED);
@@ -81,7 +113,7 @@ impl Ranges {
         let lie = if far == 1 { "lies" } else { "lie" };
         Some(Note::warning(format!(
             "{far} of {} {lie} far outside the ranges of the training rows, where predictions mean little: column {}{more}",
-            count(rows.rows(), "row"),
+            count(rows, "row"),
             list.join(", ")
         )))
     }

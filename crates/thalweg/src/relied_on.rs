@@ -14,7 +14,7 @@ use crate::importance::{self, Importance, coefficients};
 use crate::interval;
 use crate::load::{self, Tables};
 use crate::model::{Description, Model};
-use crate::pieces::News;
+use crate::pieces::{News, Unusual};
 use crate::rows::RunRows;
 use crate::run_folder::CONFIG;
 use crate::sample::Sample;
@@ -65,14 +65,16 @@ impl Model {
         options: ReadOptions,
         seed: u64,
     ) -> Result<(Importance, Vec<Note>)> {
-        let (mut news, mut notes, mut sample) = (News::default(), Vec::new(), Sample::new(seed));
+        let (mut news, mut unusual) = (News::default(), Unusual::of(self.description()));
+        let (mut notes, mut sample) = (Vec::new(), Sample::new(seed));
         let more = load::each_for(self.description(), source, options, &mut |loaded| {
-            let (rows, more) = self.rows_of(loaded)?;
+            let (rows, more) = self.rows_of(loaded, &mut unusual)?;
             notes.extend(more.into_iter().filter(|note| news.is_new(note)));
             sample.add(rows);
             Ok(())
         })?;
         notes.extend(more.into_iter().filter(|note| news.is_new(note)));
+        notes.extend(unusual.notes()?);
         let seen = sample.seen;
         let rows = sample.rows().ok_or_else(|| no_rows(source, "no rows"))?;
         if rows.rows() < seen {

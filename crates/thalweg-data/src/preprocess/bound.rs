@@ -11,7 +11,8 @@ use super::dense;
 use super::element::Element;
 use super::sparse;
 use super::target::beyond;
-use super::{Dtype, Encoding, FitOptions, InputColumn, Preprocessing};
+use super::unseen::Unseen;
+use super::{Dtype, Encoding, InputColumn, Preprocessing};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
 use crate::part::Part;
 use crate::table::{Column, ColumnData, Table, gather};
@@ -125,12 +126,11 @@ impl Bound<'_> {
         (!extra.is_empty()).then(|| Note::info(format!("{file}: {text} {}", quote_list(extra))))
     }
 
-    /// A note for each categorical column with values in `rows` that are no category of the model:
-    /// they all count as the category "other".
-    pub fn unseen(&self, rows: &[usize]) -> Vec<Note> {
+    /// What is unknown in each categorical column of `rows`.
+    pub fn unseen(&self, rows: &[usize]) -> Vec<Unseen> {
         let inputs = self.preprocessing.inputs.iter();
         (inputs.zip(&self.raw).zip(&self.columns))
-            .filter_map(|((input, raw), column)| unseen(input, raw, column, rows))
+            .filter_map(|((input, raw), column)| Unseen::find(input, raw, column, rows))
             .collect()
     }
 
@@ -341,40 +341,4 @@ impl Bound<'_> {
         let remedy = "correct the weights, choose other rows or another `data.fit.sample_weight`";
         Err(error.remedy(remedy))
     }
-}
-
-/// A note if `rows` hold values of a categorical column that are no category of the model.
-fn unseen(
-    input: &InputColumn,
-    raw: &Column,
-    column: &BoundColumn<'_>,
-    rows: &[usize],
-) -> Option<Note> {
-    let (slots, other) = match column {
-        BoundColumn::OneHot(slots, count) => (slots, *count as u32 - 1),
-        BoundColumn::Codes(codes) => (codes, 0),
-        _ => return None,
-    };
-    let is_unseen = |row: &&usize| slots[**row] == other && raw.is_present(**row);
-    let mut unseen = rows.iter().filter(is_unseen);
-    let &first = unseen.next()?;
-    let (count, of) = (1 + unseen.count(), rows.len());
-    let hold = if count == 1 {
-        "holds a value"
-    } else {
-        "hold values"
-    };
-    // Of very many categories the rarest are not kept, nor those for which there is one row.
-    let why = match &input.encoding {
-        Encoding::Categorical { levels } if levels.len() < FitOptions::default().max_categories => {
-            "that training never saw"
-        }
-        _ => "that training rarely or never saw",
-    };
-    let noun = if of == 1 { "row" } else { "rows" };
-    Some(Note::info(format!(
-        "column {}: {count} of {of} {noun} {hold} {why}, such as {}",
-        quote(&raw.name),
-        quote(&raw.text(first).unwrap_or_default())
-    )))
 }

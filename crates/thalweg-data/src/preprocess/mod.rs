@@ -21,6 +21,7 @@ mod sorted;
 mod sparse;
 mod target;
 mod target_scaling;
+mod unseen;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,7 @@ pub use options::{Balanced, ClassWeight, FitOptions, TargetTransform};
 pub use sorted::quantile_edges;
 pub use target_scaling::TargetScaling;
 pub use thalweg_core::precision::Dtype;
+pub use unseen::Unseen;
 
 use crate::error::{Error, Location, Result};
 use crate::options::{ExpectedColumns, ReadOptions};

@@ -18,6 +18,9 @@ use crate::error::{Error, Result, did_you_mean, quote, quote_list};
 use crate::stray::spelled_numbers;
 use crate::table::{Column, ColumnData, MISSING, Table, TextColumn, number_text, truth_word};
 
+/// The remedy for a class that no training row has.
+pub const UNKNOWN_CLASS: &str = "correct the cell, or train on rows of this class too";
+
 /// What the network predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -199,6 +202,7 @@ impl Target {
                 None => missing(table, column, rows[i]),
                 Some(text) => {
                     Error::invalid(table.cell(rows[i], &column.name), quote(&text), expected)
+                        .remedy(UNKNOWN_CLASS)
                 }
             });
         }
