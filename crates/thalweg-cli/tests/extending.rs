@@ -50,6 +50,16 @@ fn a_new_class_gets_an_output_and_the_others_keep_their_weights() {
         message.ends_with("found \"d\", expected one of the classes \"a\", \"b\", \"c\"; correct the cell, or let it become a class by --extend-classes"),
         "{message}"
     );
+    let message = place.refused("train three.csv --test four.csv --out x");
+    assert!(
+        message.ends_with("\"c\"; correct the cell, or train on rows of this class too"),
+        "{message}"
+    );
+    let message = place.refused("evaluate three four.csv");
+    assert!(
+        message.ends_with("\"c\"; correct the cell or remove the row"),
+        "{message}"
+    );
     // What no row of DATA shows cannot be learned.
     for flags in ["", "--extend-classes"] {
         let line = format!("train three.csv --continue three --test four.csv {flags} --out x");
@@ -174,4 +184,46 @@ fn a_new_column_begins_without_effect() {
     );
     let message = place.refused("train after.csv --extend-columns");
     assert!(message.contains("--continue"), "{message}");
+}
+
+#[test]
+fn weights_of_a_run_bring_their_layers_for_another_number_of_classes() {
+    let place = Workplace::new();
+    place.write("three.csv", rows(3, false));
+    place.write("four.csv", rows(4, false));
+    place.train("three.csv --epochs 20 --out three");
+    let line = "train four.csv --initial-weights three";
+    let ended = place.succeed(&format!("{line} --epochs 20 --out four"));
+    let note =
+        "note: the layers are those of three/model.safetensors, with whose weights they begin";
+    assert!(ended.stderr.contains(note), "{ended:?}");
+    let told = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(
+        told.contains("is drawn anew, for it has 4 outputs"),
+        "{told}"
+    );
+    let kind = |run: &str, from: &str, to: &str| {
+        let config = place.text(&format!("{run}/config.toml"));
+        let (_, after) = config.split_once(from).unwrap();
+        after.split(to).next().unwrap().to_owned()
+    };
+    assert_eq!(kind("three", "scaling = ", "\n"), "\"robust\"");
+    assert_eq!(kind("four", "scaling = ", "\n"), "\"robust\"");
+    let first = |run| kind(run, "[[network.layers]]", "[[network.layers]]");
+    assert!(
+        first("three").contains("piecewise_linear"),
+        "{}",
+        first("three")
+    );
+    assert_eq!(first("three"), first("four"));
+    let found = accuracy(&place, "four", "four.csv");
+    assert!(found > 0.9, "{found}");
+    place.train("--config four/config.toml --out again");
+    assert_eq!(
+        place.read("four/model.safetensors"),
+        place.read("again/model.safetensors")
+    );
+    // Layers that are described are those, fit or not.
+    let message = place.refused(&format!("{line} --hidden 16 --out x"));
+    assert!(message.contains("nothing for layers.0.weight"), "{message}");
 }

@@ -17,10 +17,10 @@ use crate::interval;
 use crate::leaks;
 use crate::load::{self, Tables};
 use crate::log;
-use crate::model::Model;
+use crate::model::Description;
 use crate::network_file::NetworkFile;
 pub use crate::options::{Base, Ingesting, Member, Options, Output};
-use crate::origin::{Before, Origin};
+use crate::origin::Before;
 use crate::outliers;
 use crate::preset::best::Budget;
 use crate::preset::{self, Reason};
@@ -28,6 +28,7 @@ use crate::request::Request;
 use crate::resolve::{self, Beside};
 use crate::rows::{Borrowed, RunRows};
 use crate::run_folder::{CONFIG, RunFolder};
+use crate::start::Start;
 use crate::storage::{self, Wanted};
 use crate::toml_file::TomlFile;
 
@@ -143,6 +144,10 @@ impl<'a> Job<'a> {
         let (mut base, model) = options.beginning(request, stored.as_ref())?;
         let race = preset::best::budget(request)?.filter(|_| base.is_none());
         let (mut data, ensemble) = options.data(request, base.as_ref(), borrowed.is_some())?;
+        let start = Start::of(request, base.as_ref(), model.is_some());
+        if let Some(scaling) = start.scaling().filter(|_| borrowed.is_none()) {
+            data.fit.scaling = scaling;
+        }
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| model.preprocessing());
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
@@ -167,7 +172,11 @@ impl<'a> Job<'a> {
         if let (Some(base), Some(model)) = (&mut base, &model) {
             model.fit_loss(base, rows.preprocessing.task());
         }
-        let origins = origins(request, base.as_ref(), model.as_ref());
+        let begun_with = model
+            .as_ref()
+            .map(Continuation::description)
+            .or(start.model());
+        let origins = begun_with.map_or(Vec::new(), Description::as_origins);
         rows.before = Before::new(origins, &rows.preprocessing, dtype);
         let is_standard = model.is_none() && data.fit.scaling == Scaling::Standard;
         let tables = tables.or(read.as_ref());
@@ -177,7 +186,7 @@ impl<'a> Job<'a> {
             (None, Base::File(path)) => Some(path.as_path()),
             _ => None,
         };
-        let resolved = resolve::config(request, base, preset, file, data, &rows)?;
+        let resolved = resolve::config(request, base, (preset, &start), file, data, &rows)?;
         let (mut config, mut reasons) = (resolved.config, resolved.reasons);
         resolved.notes.iter().for_each(&mut *tell);
         average(ensemble, &mut config, &mut reasons);
@@ -366,20 +375,6 @@ fn in_memory<'a>(
             wanted.extend,
         )?
         .into())
-}
-
-/// What the model that a run begins with knows of its training rows. Weights of other programs say
-/// nothing of rows, and a file that is damaged is refused where its weights are read.
-fn origins(request: &Request, base: Option<&Config>, model: Option<&Continuation>) -> Vec<Origin> {
-    let path = (request.path("initial_weights"))
-        .or_else(|| base.and_then(|base| base.initial_weights.clone()));
-    match (model, path) {
-        (Some(model), _) => model.description().as_origins(),
-        (None, Some(path)) => {
-            Model::load(path).map_or(Vec::new(), |model| model.description().as_origins())
-        }
-        (None, None) => Vec::new(),
-    }
 }
 
 /// What should be known of rows before training; columns are looked at for outliers where they are

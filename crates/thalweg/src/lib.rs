@@ -121,6 +121,7 @@ mod sample;
 pub mod scores;
 mod side_by_side;
 mod smearing;
+mod start;
 mod storage;
 mod temperature;
 pub mod text;

@@ -22,6 +22,7 @@ use crate::preset::{self, Facts, Reason};
 use crate::request::{Request, no_validation};
 use crate::rows::RunRows;
 use crate::smearing;
+use crate::start::Start;
 
 mod data;
 mod ensemble;
@@ -83,7 +84,7 @@ pub(crate) struct Resolved {
 pub(crate) fn config(
     request: &Request,
     base: Option<Config>,
-    preset: preset::Chooser,
+    (preset, start): (preset::Chooser, &Start),
     file: Option<&Path>,
     data: DataConfig,
     rows: &RunRows,
@@ -118,6 +119,10 @@ pub(crate) fn config(
     if has_other_data {
         numbers::forget_all(&mut config.network);
     }
+    let of_start = start.apply(&mut config.network, preprocessing.input_width());
+    if of_start.is_some() {
+        reasons.retain(|reason| !reason.field.starts_with("mlp."));
+    }
     let file = network::apply(request, &mut config.network, rows)?;
     if let Some(ensemble) = &mut config.ensemble {
         ensemble::fit_recipes(ensemble, request, has_other_data, rows)?;
@@ -125,7 +130,11 @@ pub(crate) fn config(
     loss(request, &mut config, is_new, rows, &mut reasons)?;
     let mut notes = training(request, &mut config, &facts, &mut reasons)?;
     let network = &mut config.network;
-    notes.extend(network::note_on_numbers(request, network));
+    notes.extend(
+        of_start
+            .into_iter()
+            .chain(network::note_on_numbers(request, network)),
+    );
     if !config.training.augment.is_empty() {
         set_image(network, preprocessing)?;
     }
