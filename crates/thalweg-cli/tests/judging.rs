@@ -209,6 +209,14 @@ fn a_model_that_fails_on_test_rows_alone_says_why() {
     place.write("trend.csv", csv("month,b,y", 200, trend));
     let told = verdict(&place, "trend.csv --split ordered --epochs 30 --out d");
     assert!(told.contains("rows are the later ones"), "{told}");
+    let counted = |i: usize| format!("{},{}", i + 7, trend(i));
+    place.write("counted.csv", csv("nr,month,b,y", 200, counted));
+    let line = "counted.csv --numeric nr --split ordered --epochs 30 --out e";
+    let told = verdict(&place, line);
+    assert!(
+        told.contains("leave out the column that counts the rows by --drop nr, or"),
+        "{told}"
+    );
 }
 
 /// What a run says of being far behind a linear model, if it does.
@@ -285,6 +293,7 @@ fn what_settings_alone_show_is_said_of_a_model_somewhat_behind_too() {
             "--max-steps 45",
             "training was over early: raise --max-steps",
         ),
+        ("--lr 0.5", "try --lr 0.002"),
     ]
     .into_iter()
     .enumerate()
@@ -379,6 +388,22 @@ fn causes_that_lie_in_the_rows_are_named_as_they_are() {
 #[test]
 fn healthy_runs_are_silent() {
     let place = Workplace::new();
+    // Outliers of the target that are bent decide the errors of training and validation rows.
+    let line = |i: usize| {
+        let [a, b, c, y] = mostly_linear(i);
+        let y = if i % 60 == 17 { 1e6 } else { y };
+        format!("{a},{b},{c},{y}")
+    };
+    place.write("far.csv", csv("a,b,c,y", 600, line));
+    let line = |i: usize| mostly_linear(i + 600).map(|x| x.to_string()).join(",");
+    place.write("test.csv", csv("a,b,c,y", 100, line));
+    let told = place
+        .succeed("train far.csv --test test.csv --out far")
+        .stderr;
+    assert!(
+        told.contains("they count little") && !told.contains("warning"),
+        "{told}"
+    );
     for (index, line) in [
         "builtin:iris",
         "builtin:digits --epochs 20",

@@ -4,13 +4,16 @@
 use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::solvers::is_solver;
+use thalweg_core::spec::Parametrization;
 use thalweg_core::train::StoppedBy;
 use thalweg_data::error::quote;
+use thalweg_data::preprocess::{Curve, TargetScaling};
 use thalweg_data::{Scaling, SplitBy};
 
 use crate::advice::{smaller_rate, smaller_setting};
 use crate::config::Config;
-use crate::places::{PlaceKind, places};
+use crate::fields::list_argument;
+use crate::places::{Place, PlaceKind, places};
 use crate::preset;
 use crate::rows::RunRows;
 use crate::text::figure;
@@ -92,6 +95,7 @@ const SETTINGS: &[(Where, Cause)] = &[
     (InTraining, deep_sigmoids),
     (InTraining, dead_units),
     (InTraining, small_rate),
+    (InTraining, far_too_large_rate),
     (InTraining, over_early),
 ];
 
@@ -319,7 +323,11 @@ fn far_target(facts: &Facts) -> Option<String> {
         return None;
     };
     let scaling = &facts.rows.preprocessing.target_scaling;
-    let is_scaled = scaling.len() == width && scaling.iter().all(|scaling| scaling.scale != 1.0);
+    // Of outliers that are bent the scale is that of the others.
+    let is_set = |scaling: &TargetScaling| {
+        scaling.scale != 1.0 && !matches!(scaling.curve, Curve::Bent { .. })
+    };
+    let is_scaled = scaling.len() == width && scaling.iter().all(is_set);
     let largest = |(i, y): (usize, &f64)| (y.abs(), i);
     let known = values.iter().enumerate().filter(|(_, y)| !y.is_nan());
     let (most, index) = known.map(largest).max_by(|a, b| a.0.total_cmp(&b.0))?;
@@ -426,12 +434,19 @@ fn solver(facts: &Facts) -> Option<String> {
 
 fn usual_rate(facts: &Facts) -> f64 {
     let is_linear = facts.config.network.layers.len() == 1;
-    preset::learning_rate(&facts.config.training.optimizer, is_linear).0
+    let training = &facts.config.training;
+    match training.parametrization {
+        Parametrization::Ntk => preset::rate_by_ntk(facts.rows.preprocessing.task()),
+        _ => preset::learning_rate(&training.optimizer, is_linear).0,
+    }
 }
+
+/// How often the usual rate is in one that is beyond doubt too large, or that in it.
+const FAR_OFF: f64 = 30.0;
 
 fn small_rate(facts: &Facts) -> Option<String> {
     let (rate, usual) = (facts.config.training.learning_rate, usual_rate(facts));
-    (rate < usual / 30.0).then(|| {
+    (rate < usual / FAR_OFF).then(|| {
         let rate = figure(rate);
         format!("`training.learning_rate` {rate} is small: try `training.learning_rate` {usual}")
     })
@@ -439,6 +454,11 @@ fn small_rate(facts: &Facts) -> Option<String> {
 
 fn large_rate(facts: &Facts) -> Option<String> {
     (facts.config.training.learning_rate > usual_rate(facts)).then(|| smaller_rate(facts.config))
+}
+
+fn far_too_large_rate(facts: &Facts) -> Option<String> {
+    let most = FAR_OFF * usual_rate(facts);
+    (facts.config.training.learning_rate > most).then(|| smaller_rate(facts.config))
 }
 
 fn over_early(facts: &Facts) -> Option<String> {
@@ -471,30 +491,32 @@ fn order_of_rows(facts: &Facts) -> Option<String> {
         }
         (false, SplitBy::Random) => return None,
     };
-    let remedy = match facts.config.data.split.by {
-        SplitBy::Ordered if !has_counter(facts) => {
-            "expect such scores for later rows, or give columns that say what changed"
+    let remedy = match (&facts.config.data.split.by, counter(facts)) {
+        (SplitBy::Ordered, Some(counter)) => format!(
+            "leave out the column that counts the rows by `data.fit.drop` {}, or give columns that repeat, such as the month",
+            list_argument(&[counter])
+        ),
+        (SplitBy::Ordered, None) => {
+            "expect such scores for later rows, or give columns that say what changed".to_owned()
         }
-        SplitBy::Ordered => {
-            "leave out the column that counts the rows by `data.fit.drop`, or give columns that repeat, such as the month"
-        }
-        _ => "compare their columns (`thalweg info DATA`)",
+        _ => "compare their columns (`thalweg info DATA`)".to_owned(),
     };
     Some(format!("{words}: {remedy}"))
 }
 
-/// Whether a column rises, or falls, from row to row.
-fn has_counter(facts: &Facts) -> bool {
+/// A column that rises, or falls, from row to row.
+fn counter(facts: &Facts) -> Option<String> {
     let train = facts.rows.train.view();
     let rows = train.features.rows();
     let numbers = places(&facts.rows.preprocessing).into_iter();
     let mut numbers = numbers.filter(|place| matches!(place.kind, PlaceKind::Number(_)));
-    numbers.any(|place| {
+    let counts = |place: &Place| {
         let value = |row| train.features.row(row).nth(place.inputs.start);
         let goes =
             |order| (1..rows).all(|row| value(row).partial_cmp(&value(row - 1)) == Some(order));
         rows > 2 && (goes(std::cmp::Ordering::Greater) || goes(std::cmp::Ordering::Less))
-    })
+    };
+    numbers.find(counts).map(|place| place.name)
 }
 
 /// More parameters than rows, and rows that are remembered rather than understood.

@@ -320,6 +320,11 @@ fn loss(task: Task) -> (&'static str, &'static str) {
     }
 }
 
+/// The rate of the recipe that scales rates by the sizes of layers.
+pub fn rate_by_ntk(task: Task) -> f64 {
+    auto::learning_rate(task)
+}
+
 /// A rate that suits most data with this optimizer; any if there is no such optimizer, which others
 /// say.
 pub fn learning_rate(optimizer: &Choice, linear: bool) -> (f64, &'static str) {

@@ -18,6 +18,8 @@ const FAR: f64 = 4.0;
 pub(crate) struct RowErrors {
     rows: usize,
     mean: f64,
+    /// Which a few rows do not change.
+    pub median: f64,
     standard_error: f64,
     is_share: bool,
 }
@@ -69,9 +71,12 @@ impl RowErrors {
         let is_share = is_label || matches!(targets, TargetsRef::Classes(_));
         // No error in n rows says that the rate is about 1/n or less.
         let least = if is_share { 1.0 / effective } else { 0.0 };
+        let mut sorted = errors;
+        sorted.sort_unstable_by(f64::total_cmp);
         Self {
             rows,
             mean,
+            median: sorted.get(rows / 2).copied().unwrap_or(f64::NAN),
             standard_error: (variance.max(least) / effective).sqrt(),
             is_share,
         }

@@ -6,7 +6,8 @@ use thalweg_core::engine::{Batch, Engine, Rows};
 use thalweg_core::losses::LOSSES;
 use thalweg_core::source::scan;
 use thalweg_core::train::StoppedBy;
-use thalweg_data::{Note, SplitBy};
+use thalweg_data::preprocess::{Curve, TargetScaling};
+use thalweg_data::{Note, Preprocessing, SplitBy};
 
 use crate::averaged::Averaged;
 use crate::causes::{self, Facts};
@@ -35,6 +36,8 @@ struct Judged<'a> {
     rows: DatasetRef<'a>,
     scores: &'a Scores,
     constant: Scores,
+    /// Whether outliers of the target are bent.
+    bends: bool,
 }
 
 /// The engine of a model, and what answers in its place for the validation rows, if anything does.
@@ -103,10 +106,7 @@ pub(crate) fn score(
         Ok(scores)
     };
     end.best_constant = Some(constant(judged)?);
-    let parameters: usize = (engine.parameters().iter())
-        .map(|info| info.shape.iter().product::<usize>())
-        .sum();
-    let cost = 3.0 * (parameters * training.features.rows()) as f64 * end.epochs as f64;
+    let cost = 3.0 * (parameters(engine) * training.features.rows()) as f64 * end.epochs as f64;
     let preprocessing = &rows.preprocessing;
     let (loss, threads) = (&config.network.loss, engine.threads());
     // A linear model predicts means, which are about medians and no other quantiles.
@@ -118,6 +118,7 @@ pub(crate) fn score(
         ("validation", validation, &end.validation),
         ("test", test, &end.test),
     ];
+    let bends = bends(&rows.preprocessing);
     let mut all = Vec::new();
     for (name, rows, scores) in parts {
         if let (Some(rows), Some(scores)) = (rows, scores) {
@@ -127,12 +128,28 @@ pub(crate) fn score(
                 rows,
                 scores,
                 constant,
+                bends,
             });
         }
     }
     let behind = behind(&all, end, comparable(&quantiles, settled));
     let useless = useless(config, rows, &all, behind, engine, end)?;
     Ok(notes(config, rows, training, &all, useless, end))
+}
+
+/// The parameters of an engine.
+fn parameters(engine: &dyn Engine) -> usize {
+    let tensors = engine.parameters();
+    let sizes = tensors
+        .iter()
+        .map(|info| info.shape.iter().product::<usize>());
+    sizes.sum()
+}
+
+/// Whether outliers of a target are bent.
+fn bends(preprocessing: &Preprocessing) -> bool {
+    let is_bent = |scaling: &TargetScaling| matches!(scaling.curve, Curve::Bent { .. });
+    preprocessing.target_scaling.iter().any(is_bent)
 }
 
 /// The first loss that is not a finite number.
@@ -217,7 +234,16 @@ impl Judged<'_> {
         // The mean of these rows themselves has an R² of 0.
         let is_worse = r2.is_some_and(|(ours, theirs)| ours < theirs.max(-3.0 * margin) - margin);
         let is_enough = is_training || self.scores.rows >= FEW;
-        (is_enough && !self.scores.beats(&self.constant)) || (is_worse && self.scores.rows >= LEAST)
+        let is_level = !self.scores.beats(&self.constant) && !self.is_nearer();
+        (is_enough && is_level) || (is_worse && self.scores.rows >= LEAST)
+    }
+
+    /// Whether most rows are predicted much better than by the constant, where outliers of the target
+    /// count little for the model and decide all metrics.
+    fn is_nearer(&self) -> bool {
+        const MUCH: f64 = 0.8;
+        let errors = self.scores.errors.zip(self.constant.errors);
+        self.bends && errors.is_some_and(|(ours, theirs)| ours.median < MUCH * theirs.median)
     }
 
     fn beats_constant(&self) -> bool {
@@ -274,7 +300,6 @@ fn useless(
         || failing().any(|part| part.name == "training"),
         |behind| behind.is_in_training,
     );
-    let parameters = engine.parameters();
     let linear = end.linear_model.as_ref().zip(end.best_constant.as_ref());
     let facts = Facts {
         config,
@@ -286,10 +311,7 @@ fn useless(
             true => dead(config, rows, engine)?,
             false => 0.0,
         },
-        parameters: parameters
-            .iter()
-            .map(|info| info.shape.iter().product::<usize>())
-            .sum(),
+        parameters: parameters(engine),
         linear_is_better: linear.map(|(linear, constant)| linear.beats(constant)),
     };
     if let Some(behind) = behind {
@@ -339,6 +361,11 @@ fn behind(parts: &[Judged], end: &End, metrics: &[&str]) -> Option<Behind> {
     let (linear, constant) = (end.linear_model.as_ref()?, end.best_constant.as_ref()?);
     let judged = parts.last().filter(|part| part.scores.rows >= ROWS)?;
     let training = parts.first()?;
+    // By the loss that was minimized the model may be the better one.
+    let losses = judged.scores.loss.zip(linear.loss);
+    if losses.is_some_and(|(ours, theirs)| ours < theirs) {
+        return None;
+    }
     metrics.iter().find_map(|name| {
         let gain = |scores: &Scores, constant: &Scores| {
             Some(scores.metric(name)? - constant.metric(name)?.max(0.0))

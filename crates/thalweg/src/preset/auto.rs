@@ -40,6 +40,14 @@ pub fn prepare(request: &Request, fit: &mut FitOptions) {
     fit.clamp = true;
 }
 
+/// The rate of the recipe, which that of each tensor follows by the sizes of its layer.
+pub fn learning_rate(task: Task) -> f64 {
+    match task {
+        Task::Regression => 0.1,
+        _ => 0.02,
+    }
+}
+
 /// The choices for these data.
 pub fn choose(facts: &Facts) -> Preset {
     let (loss, loss_why) = loss(facts.task);
@@ -49,7 +57,7 @@ pub fn choose(facts: &Facts) -> Preset {
     let optimizer = Choice::new("adamw")
         .with("beta2", Setting::Number(0.95))
         .with("weight_decay", Setting::Number(DECAY));
-    let learning_rate = if is_regression { 0.1 } else { 0.02 };
+    let learning_rate = learning_rate(facts.task);
     let or_linear = facts.has_validation && !facts.refits;
     let temperature = facts.has_validation && !is_regression;
 
