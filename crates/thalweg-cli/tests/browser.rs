@@ -201,6 +201,10 @@ fn the_page_of_importance_works_in_a_browser() {
         1,
         &["Relies most on", "Coefficients", "intercept", "bmi"],
     );
+    place.train("builtin:diabetes --hidden none --target-transform log --epochs 20 --out b");
+    place.succeed("importance b --report j.html");
+    let why = ["No coefficients in the units of the file", "its logarithm"];
+    check(&place, "j.html", 1, &why);
 }
 
 #[test]

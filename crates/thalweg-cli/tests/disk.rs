@@ -79,7 +79,9 @@ fn a_folder_without_room_for_the_model_is_refused_before_training() {
     assert_eq!(ended.code, Some(2), "{ended:?}");
     let message = ended.stderr.lines().last().unwrap();
     assert!(
-        message.starts_with("thalweg: full/model.safetensors: cannot be written: "),
+        message.starts_with("thalweg: full/model.safetensors: cannot be written: ")
+            && message.matches("full/").count() == 1
+            && message.ends_with("; make room, or choose another place"),
         "{message}"
     );
 }

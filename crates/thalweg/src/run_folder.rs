@@ -200,8 +200,13 @@ pub(crate) fn named(path: &Path, error: &io::Error) -> io::Error {
 
 /// The failure of output that cannot be written.
 pub fn unwritable(path: &Path, error: &io::Error) -> crate::Error {
-    input(format!(
-        "{}: cannot be written: {error}; choose another place",
-        path.display()
-    ))
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let remedy = match error.kind() {
+        FileTooLarge | QuotaExceeded | StorageFull => "make room, or choose another place",
+        _ => "choose another place",
+    };
+    let (path, error) = (path.display().to_string(), error.to_string());
+    // An error may name the file already.
+    let error = error.strip_prefix(&format!("{path}: ")).unwrap_or(&error);
+    input(format!("{path}: cannot be written: {error}; {remedy}"))
 }

@@ -53,6 +53,8 @@ function importanceCards(importance) {
         { tall: importance.coefficients.length > 14 },
       ),
     ]);
+  const why = importance.no_coefficients;
+  if (why) cards.push([6, el("p", { class: "soft" }, `No coefficients in the units of the file: ${why}`)]);
   return cards;
 }
 

@@ -50,13 +50,11 @@ pub fn to_torch(model: &Model) -> Result<Torch> {
         let layer = &network.layers[index];
         let all = modules_of(layer, before, after).ok_or_else(|| {
             let subject = format!("layer {} ({})", index + 1, layer.name);
-            let found = format!("{layer}");
-            let error = Error::invalid(
-                subject,
-                found,
-                "one that torch.nn.Sequential has a module for",
-            );
-            error.at(&format!("network.layers.{index}"))
+            let expected = "one that torch.nn.Sequential has a module for";
+            let error = Error::invalid(subject, layer.to_string(), expected);
+            let remedy = "train a plain network by `preset` fast, or read the tensors layers.I.weight of the model \
+                          file, which is safetensors";
+            error.remedy(remedy).at(&format!("network.layers.{index}"))
         })?;
         // The tensors belong to the module that is neither the flattening before nor the activation.
         let skipped = all
