@@ -293,7 +293,6 @@ fn what_settings_alone_show_is_said_of_a_model_somewhat_behind_too() {
             "--max-steps 45",
             "training was over early: raise --max-steps",
         ),
-        ("--lr 0.5", "try --lr 0.002"),
     ]
     .into_iter()
     .enumerate()

@@ -95,7 +95,6 @@ const SETTINGS: &[(Where, Cause)] = &[
     (InTraining, deep_sigmoids),
     (InTraining, dead_units),
     (InTraining, small_rate),
-    (InTraining, far_too_large_rate),
     (InTraining, over_early),
 ];
 
@@ -441,12 +440,9 @@ fn usual_rate(facts: &Facts) -> f64 {
     }
 }
 
-/// How often the usual rate is in one that is beyond doubt too large, or that in it.
-const FAR_OFF: f64 = 30.0;
-
 fn small_rate(facts: &Facts) -> Option<String> {
     let (rate, usual) = (facts.config.training.learning_rate, usual_rate(facts));
-    (rate < usual / FAR_OFF).then(|| {
+    (rate < usual / 30.0).then(|| {
         let rate = figure(rate);
         format!("`training.learning_rate` {rate} is small: try `training.learning_rate` {usual}")
     })
@@ -454,11 +450,6 @@ fn small_rate(facts: &Facts) -> Option<String> {
 
 fn large_rate(facts: &Facts) -> Option<String> {
     (facts.config.training.learning_rate > usual_rate(facts)).then(|| smaller_rate(facts.config))
-}
-
-fn far_too_large_rate(facts: &Facts) -> Option<String> {
-    let most = FAR_OFF * usual_rate(facts);
-    (facts.config.training.learning_rate > most).then(|| smaller_rate(facts.config))
 }
 
 fn over_early(facts: &Facts) -> Option<String> {
