@@ -1,7 +1,5 @@
 //! Text and codes: which cells are one category, and how categories become inputs.
 
-use thalweg_data::preprocess::InputColumn;
-
 use super::*;
 
 #[test]
@@ -110,9 +108,9 @@ fn columns_of_many_categories_become_codes_that_come_first() {
     assert_eq!(codes, [3.0, 1.0, 2.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
     let new = self::table("k,x\nb,0\nzebra,1\n,2\n");
     assert_eq!(features(&p, &new), [2.0, 0.0, 0.0, 1.0, 0.0, 2.0]);
-    let notes = p.bind(&new).unwrap().unseen(&new.all_rows());
+    let unseen = p.bind(&new).unwrap().unseen(&new.all_rows());
     assert_eq!(
-        notes[0].text,
+        unseen[0].note().unwrap().text,
         "column \"k\": 1 of 3 rows holds a value that training rarely or never saw, such as \"zebra\""
     );
     // With `embed_least` 1 a single row is enough; no category has 3.

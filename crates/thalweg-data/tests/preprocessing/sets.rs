@@ -42,7 +42,7 @@ fn standardized_wine_is_that_of_scikit_learn() {
 
 #[test]
 fn numpy_archives_are_read_with_their_test_part_and_weights() {
-    let bytes = include_bytes!("small.npz").to_vec();
+    let bytes = include_bytes!("../small.npz").to_vec();
     let loaded = formats::read(
         Input::bytes("small.npz", bytes).unwrap(),
         &ReadOptions::default(),
