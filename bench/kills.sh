@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Kills runs from disk at random moments of ingest and of training, goes on with each, and compares the bits; and runs
 # in memory, from a cache and on 1, 2 and 5 threads.
-# usage: bench/kills.sh PROGRAM FOLDER [ROWS] [KILLS]
+# usage: bench/kills.sh PROGRAM FOLDER [ROWS] [KILLS] [dense|sparse]
 set -euo pipefail
-program=$(realpath "$1") folder=$2 rows=${3:-100000} kills=${4:-20}
+program=$(realpath "$1") folder=$2 rows=${3:-100000} kills=${4:-20} kind=${5:-dense}
 rm -rf "$folder"
 mkdir -p "$folder"
 cd "$folder"
 RANDOM=11
 
-{
+# 20 numbers, some missing, and a class.
+dense() {
     seq -f 'x%g' -s, 0 19 | sed 's/$/,y/'
     awk -v rows="$rows" 'BEGIN {
         srand(3)
@@ -19,9 +20,26 @@ RANDOM=11
             print line (x[0] + x[1] * x[2] + 0.3 * rand() > 0.1 ? "yes" : "no")
         }
     }'
-} > t.csv
-small="--memory 40M"
-how="--target y --hidden 32 --batch-size 100 --epochs 6 --no-report --quiet"
+}
+# 39 of 39,000 columns, as libsvm writes them.
+sparse() {
+    awk -v rows="$rows" 'BEGIN {
+        srand(3)
+        for (i = 0; i < rows; i++) {
+            line = ""; z = 0
+            for (j = 0; j < 39; j++) {
+                k = int(1000 * rand() * rand()); z += sin(k + j); line = line " " j * 1000 + k ":" (k % 5 ? 1 : 0.5)
+            }
+            print (z + 2 * rand() > 1 ? "+1" : "-1") line
+        }
+    }'
+}
+small="--memory 40M" rest="--epochs 6 --no-report --quiet"
+case $kind in
+    dense) data=t.csv cached="" how="--target y --hidden 32 --batch-size 100 $rest" ;;
+    sparse) data=t.svm cached=--sparse how="--sparse --batch-size 100 $rest" ;;
+esac
+$kind > $data
 tensors() { tail -c "+$((9 + $(od -An -N8 -tu8 "$1/model.safetensors")))" "$1/model.safetensors" | sha256sum | cut -c1-16; }
 now() { date +%s%N; }
 # A random number of milliseconds below that.
@@ -29,7 +47,7 @@ moment() { echo $((RANDOM * RANDOM % $1)); }
 wait_ms() { sleep "$(awk -v ms="$1" 'BEGIN { print ms / 1000 }')"; }
 
 begun=$(now)
-"$program" train t.csv $how $small --out whole 2> err.txt
+"$program" train $data $how $small --out whole 2> err.txt
 whole=$((($(now) - begun) / 1000000))
 expected=$(tensors whole)
 echo "a run from disk: $whole ms, tensors $expected"
@@ -40,12 +58,12 @@ compare() {
 }
 "$program" train --config whole/config.toml --no-report --quiet --out memory
 compare "in memory" "$(tensors memory)"
-"$program" convert t.csv t.cache $small > /dev/null 2>&1
+"$program" convert $data t.cache $cached $small > /dev/null 2>&1
 cache=$(sha256sum < t.cache)
 "$program" train t.cache $how $small --out cached
 compare "from a cache" "$(tensors cached)"
 for threads in 1 2 5; do
-    "$program" train t.csv $how $small --threads $threads --out "threads-$threads"
+    "$program" train $data $how $small --threads $threads --out "threads-$threads"
     compare "$threads threads" "$(tensors "threads-$threads")"
 done
 echo "in memory, from a cache, 1, 2 and 5 threads: $same of $all the same"
@@ -53,14 +71,14 @@ echo "in memory, from a cache, 1, 2 and 5 threads: $same of $all the same"
 same=0 all=0 during=""
 for k in $(seq "$kills"); do
     ms=$(moment "$whole")
-    "$program" train t.csv $how $small --out "killed-$k" &
+    "$program" train $data $how $small --out "killed-$k" &
     child=$!
     wait_ms "$ms"
     kill -9 $child 2> /dev/null || true
     wait $child 2> /dev/null || true
     [ -f "killed-$k/log.jsonl" ] && at=$(grep -c '"event":"epoch"' "killed-$k/log.jsonl" || true) || at=ingest
     during="$during $at"
-    "$program" train t.csv $how $small --out "killed-$k" --resume
+    "$program" train $data $how $small --out "killed-$k" --resume
     compare "killed after $ms ms" "$(tensors "killed-$k")"
     [ -z "$(ls -A "killed-$k" | grep -E 'tmp|spill|rows|^cache$')" ] || echo "LEFT: $(ls -A "killed-$k")"
     rm -r "killed-$k"
@@ -68,19 +86,19 @@ done
 echo "runs killed and gone on with: $same of $all the same; when they were killed (epochs done):$during"
 
 begun=$(now)
-"$program" convert t.csv other.cache $small > /dev/null 2>&1
+"$program" convert $data other.cache $cached $small > /dev/null 2>&1
 whole=$((($(now) - begun) / 1000000))
 same=0 all=0 expected=$cache
 for k in $(seq "$kills"); do
     rm -f t.cache
     ms=$(moment "$whole")
-    "$program" convert t.csv t.cache $small > /dev/null 2>&1 &
+    "$program" convert $data t.cache $cached $small > /dev/null 2>&1 &
     child=$!
     wait_ms "$ms"
     kill -9 $child 2> /dev/null || true
     wait $child 2> /dev/null || true
     [ ! -f t.cache ] || [ "$(sha256sum < t.cache)" = "$cache" ] || echo "NOT WHOLE after $ms ms"
-    "$program" convert t.csv t.cache $small > /dev/null 2>&1
+    "$program" convert $data t.cache $cached $small > /dev/null 2>&1
     compare "killed after $ms ms" "$(sha256sum < t.cache)"
     [ -z "$(ls -A | grep -E 'tmp|spill')" ] || echo "LEFT: $(ls -A)"
 done

@@ -286,3 +286,98 @@ fn caches_that_are_damaged_stale_or_of_another_version_are_named_or_made_anew() 
     assert!(told.contains("it is made anew"), "{told}");
     assert!(place.read(&name) == made);
 }
+
+/// Rows of libsvm, about 25 MB in memory, whose classes can be learned.
+fn sparse(rows: usize) -> String {
+    let row = |i: usize| {
+        let of = |at: usize| (noise(i * 50 + at) * 0.5 + 0.5) * 40.0;
+        let columns: Vec<usize> = (0..50).map(|at| at * 40 + of(at) as usize % 40).collect();
+        let z: f64 = columns.iter().map(|column| noise(column + 7_000_000)).sum();
+        let pairs = columns.iter().map(|column| match column % 3 {
+            0 => format!(" {column}:0.5"),
+            _ => format!(" {column}:1"),
+        });
+        format!("{}{}\n", if z > 0.0 { "+1" } else { "-1" }, pairs.collect::<String>())
+    };
+    (0..rows).map(row).collect()
+}
+
+#[test]
+fn sparse_rows_from_disk_have_the_bits_of_memory_and_go_on_when_they_are_killed() {
+    let place = Workplace::new();
+    place.write("t.svm", sparse(30_000));
+    let line = "train t.svm --sparse --epochs 2 --batch-size 100 --memory 40M --no-report";
+    let began = Instant::now();
+    let ended = place.succeed(&format!("{line} --threads 2 --out disk"));
+    let whole = began.elapsed();
+    assert!(ended.stderr.contains("rows are kept on disk"), "{ended:?}");
+    assert!(!ended.stderr.contains("more than the"), "{ended:?}");
+    let expected = weights(&place, "disk");
+    place.succeed(&format!("{line} --threads 5 --out disk-5"));
+    assert!(weights(&place, "disk-5") == expected);
+    let ended = place.succeed("train --config disk/config.toml --no-report --out memory");
+    assert!(!ended.stderr.contains("on disk"), "{ended:?}");
+    assert!(weights(&place, "memory") == expected);
+    for moment in 1..=3 {
+        let run = format!("killed-{moment}");
+        let mut child = start(&place, &format!("{line} --out {run}"));
+        std::thread::sleep(whole.mul_f64(f64::from(moment) / 4.0));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        place.succeed(&format!("{line} --out {run} --resume"));
+        assert!(weights(&place, &run) == expected, "killed after {moment} quarters");
+    }
+    // By hand, and as rows to predict, in their order.
+    place.succeed("convert t.svm t.cache --sparse --memory 40M");
+    place.succeed("train t.cache --epochs 2 --batch-size 100 --memory 40M --no-report --out by-hand");
+    assert!(weights(&place, "by-hand") == expected);
+    let predicted = place.succeed("predict disk t.svm").stdout;
+    assert_eq!(predicted.lines().count(), 30_001);
+    let few: String = sparse(30_000).lines().skip(29_990).map(|row| format!("{row}\n")).collect();
+    place.write("few.svm", few);
+    let last = place.succeed("predict disk few.svm").stdout;
+    assert!(last.lines().skip(1).eq(predicted.lines().skip(29_991)));
+    let scores = place.succeed("evaluate disk t.svm --json").stdout;
+    let scores: serde_json::Value = serde_json::from_str(&scores).unwrap();
+    assert!(scores["accuracy"].as_f64().unwrap() > 0.9, "{scores}");
+}
+
+#[test]
+fn sparse_rows_of_a_format_that_has_none_are_refused() {
+    let place = Workplace::new();
+    place.write("t.csv", table(300, false));
+    for flag in ["--sparse", "--hash-columns 9"] {
+        let told = place.refused(&format!("train t.csv {flag}"));
+        let name = flag.split(' ').next().unwrap();
+        assert!(
+            told.starts_with(&format!("thalweg: t.csv: found {name} for a file of format csv")),
+            "{told}"
+        );
+        assert!(told.ends_with(&format!("leave out {name}")), "{told}");
+    }
+}
+
+#[test]
+fn augmented_images_from_disk_have_the_bits_of_memory() {
+    let place = Workplace::new();
+    let rows = 16_000;
+    let array = |kind: &str, shape: &str, bytes: Vec<u8>| {
+        let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
+        let length = (header.len() as u16).to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &bytes].concat()
+    };
+    let pixel = |i: usize| (100.0 + 90.0 * noise(i) + 60.0 * ((i / 256 % 2 * i) % 2) as f64) as u8;
+    let pixels = (0..rows * 256).map(pixel).collect();
+    let classes = (0..rows).map(|i| (i % 2) as u8).collect();
+    place.write("x.npy", array("|u1", &format!("{rows}, 16, 16"), pixels));
+    place.write("y.npy", array("|u1", &format!("{rows},"), classes));
+    place.succeed("convert x.npy t.cache --labels y.npy");
+    let line = "train t.cache --hidden 8 --epochs 2 --batch-size 200 --augment flip,shift=2 --no-report";
+    let ended = place.succeed(&format!("{line} --memory 36M --out disk"));
+    assert!(ended.stderr.contains("rows are kept on disk"), "{ended:?}");
+    let ended = place.succeed("train --config disk/config.toml --no-report --out memory");
+    assert!(!ended.stderr.contains("on disk"), "{ended:?}");
+    assert!(weights(&place, "disk") == weights(&place, "memory"));
+    place.succeed(&format!("{} --memory 36M --out plain", line.replace(" --augment flip,shift=2", "")));
+    assert!(weights(&place, "disk") != weights(&place, "plain"));
+}

@@ -78,7 +78,53 @@ impl Csr {
         }
     }
 
-    /// Adds the rows of another matrix of the same width; numbers of different types become f64.
+    /// No rows of `width` columns.
+    pub(crate) fn empty(width: usize, numbers: Numbers) -> Self {
+        Self {
+            width,
+            starts: vec![0],
+            columns: Vec::new(),
+            numbers,
+        }
+    }
+
+    /// Takes all rows away, and keeps their memory.
+    pub(crate) fn clear(&mut self) {
+        self.starts.truncate(1);
+        self.columns.clear();
+        match &mut self.numbers {
+            Numbers::Ones => {}
+            Numbers::F32(all) => all.clear(),
+            Numbers::F64(all) => all.clear(),
+        }
+    }
+
+    /// Adds a row with a number for each of its columns; whether the columns ascend below the width.
+    #[must_use]
+    pub(crate) fn push(
+        &mut self,
+        columns: impl Iterator<Item = u32>,
+        numbers: impl Iterator<Item = f64>,
+    ) -> bool {
+        let start = self.columns.len();
+        self.columns.extend(columns);
+        match &mut self.numbers {
+            Numbers::Ones => {}
+            Numbers::F32(all) => all.extend(numbers.map(|number| number as f32)),
+            Numbers::F64(all) => all.extend(numbers),
+        }
+        self.starts.push(self.columns.len());
+        let own = &self.columns[start..];
+        let is_inside = |last: &u32| (*last as usize) < self.width;
+        own.is_sorted_by(|a, b| a < b) && own.last().is_none_or(is_inside)
+    }
+
+    /// Gives the rows at least so many columns.
+    pub fn widen(&mut self, width: usize) {
+        self.width = self.width.max(width);
+    }
+
+    /// Adds the rows of another matrix of the same width. Of numbers of different types all get the wider one.
     ///
     /// # Errors
     /// If its width is another.
@@ -94,9 +140,16 @@ impl Csr {
             (Numbers::F32(all), Numbers::F32(added)) => all.extend_from_slice(added),
             (Numbers::F64(all), Numbers::F64(added)) => all.extend_from_slice(added),
             (all, added) => {
-                let mut numbers = all.view().to_f64(end);
-                numbers.extend(added.view().to_f64(other.columns.len()));
-                *all = Numbers::F64(numbers);
+                let is_double = [&*all, added]
+                    .iter()
+                    .any(|one| matches!(one, Numbers::F64(_)));
+                let (own, added) = (all.view(), added.view());
+                let each = (0..end).map(|index| own.at(index));
+                let each = each.chain((0..other.columns.len()).map(|index| added.at(index)));
+                *all = match is_double {
+                    true => Numbers::F64(each.collect()),
+                    false => Numbers::F32(each.map(|number| number as f32).collect()),
+                };
             }
         }
         self.columns.extend_from_slice(&other.columns);
@@ -133,11 +186,6 @@ impl<'a> NumbersRef<'a> {
             NumbersRef::F32(numbers) => NumbersRef::F32(&numbers[range]),
             NumbersRef::F64(numbers) => NumbersRef::F64(&numbers[range]),
         }
-    }
-
-    /// `count` of them in double precision.
-    fn to_f64(self, count: usize) -> Vec<f64> {
-        (0..count).map(|index| self.at(index)).collect()
     }
 }
 

@@ -40,6 +40,14 @@ impl Block {
         }
     }
 
+    /// Gives sparse rows at least so many columns.
+    pub(crate) fn widen(&mut self, width: usize) {
+        if let Values::Sparse(rows) = &mut self.values {
+            rows.widen(width);
+            self.shape = vec![rows.view().width()];
+        }
+    }
+
     /// The values of some rows.
     pub(crate) fn keep(&self, rows: &[usize]) -> Self {
         let width = self.width();

@@ -29,11 +29,16 @@ pub fn read(name: &str, files: &[PathBuf], options: &ReadOptions) -> Result<Load
             return Err(error.remedy("give the file alone"));
         }
         // In later files the names tell a header from rows, and a file without one has them.
-        options.expected.get_or_insert_with(|| ExpectedColumns {
-            names: part.train.names().map(str::to_owned).collect(),
-            image: part.train.image_shape(),
-            ..Default::default()
-        });
+        if options.expected.is_none() && part.train.sparse_width().is_some() {
+            // They may have more columns.
+            options.sparse = Some(true);
+        } else {
+            options.expected.get_or_insert_with(|| ExpectedColumns {
+                names: part.train.names().map(str::to_owned).collect(),
+                image: part.train.image_shape(),
+                ..Default::default()
+            });
+        }
         parts.push(part);
     }
     // Numbers that are text in another file are spelled as there.
@@ -274,7 +279,13 @@ fn text(data: ColumnData) -> TextColumn {
     }
 }
 
-fn join_blocks(mut block: Block, added: Block) -> Result<Block, String> {
+fn join_blocks(mut block: Block, mut added: Block) -> Result<Block, String> {
+    if block.sparse().is_some() && added.sparse().is_some() {
+        // A file has as many columns as its largest index says.
+        let width = block.width().max(added.width());
+        block.widen(width);
+        added.widen(width);
+    }
     if block.shape != added.shape {
         return Err(format!(
             "rows of shape {:?} beside {:?}",

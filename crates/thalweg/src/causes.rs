@@ -385,9 +385,9 @@ fn far_cell(facts: &Facts) -> Option<String> {
 fn largest(rows: DatasetRef) -> Vec<f64> {
     let mut largest = vec![0.0f64; rows.features.width];
     for row in 0..rows.features.rows() {
-        for (most, x) in largest.iter_mut().zip(rows.features.row(row)) {
-            *most = most.max(x.abs());
-        }
+        // Of sparse rows the others are 0.
+        let visit = |column: usize, x: f64| largest[column] = largest[column].max(x.abs());
+        rows.features.non_zeros(row, visit);
     }
     largest
 }

@@ -18,9 +18,11 @@ const NARROW: f64 = 0.01;
 pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
     let features = rows.train.view().features;
     let count = features.rows();
-    let is_image = |encoding: &Encoding| matches!(encoding, Encoding::Image { .. });
+    // Sparse rows have no columns with a middle, and as dense ones no room.
+    let is_other =
+        |encoding: &Encoding| matches!(encoding, Encoding::Image { .. } | Encoding::Sparse { .. });
     let mut inputs = rows.preprocessing.inputs.iter();
-    if count < ROWS || inputs.any(|input| is_image(&input.encoding)) {
+    if count < ROWS || inputs.any(|input| is_other(&input.encoding)) {
         return Vec::new();
     }
     let most = MOST_ROWS.min(count);

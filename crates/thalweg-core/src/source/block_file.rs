@@ -26,9 +26,11 @@
 
 mod ahead;
 mod layout;
+mod sparse;
 mod writer;
 
 pub use layout::{Layout, ValueKind};
+pub use sparse::{SparseFile, SparseIndex, SparseWriter};
 pub use writer::BlockWriter;
 
 use std::io::{Read, Seek, SeekFrom};

@@ -110,16 +110,16 @@ fn encode_sparse(rows: CsrRef, to: &mut Vec<u8>) {
         to.extend_from_slice(&(rows.row(row).0.len() as u32).to_le_bytes());
     }
     (rows.columns().iter()).for_each(|column| to.extend_from_slice(&column.to_le_bytes()));
-    match rows.numbers() {
-        NumbersRef::F64(numbers) => {
-            to.push(0);
-            (numbers.iter()).for_each(|x| to.extend_from_slice(&x.to_le_bytes()));
-        }
-        NumbersRef::F32(numbers) => {
-            to.push(1);
-            (numbers.iter()).for_each(|x| to.extend_from_slice(&x.to_le_bytes()));
-        }
-        NumbersRef::Ones => to.push(2),
+    // Whatever their type is, so that the bytes do not depend on the pieces in which rows came.
+    let numbers = (0..rows.non_zeros()).map(|index| rows.numbers().at(index));
+    if rows.numbers() == NumbersRef::Ones || numbers.clone().all(|x| x == 1.0) {
+        to.push(2);
+    } else if numbers.clone().all(|x| f64::from(x as f32) == x) {
+        to.push(1);
+        numbers.for_each(|x| to.extend_from_slice(&(x as f32).to_le_bytes()));
+    } else {
+        to.push(0);
+        numbers.for_each(|x| to.extend_from_slice(&x.to_le_bytes()));
     }
 }
 

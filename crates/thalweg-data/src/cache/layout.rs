@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Values;
 
 use super::stamp::Origin;
+use crate::block::to_f64;
 use crate::error::{Error, Result, quote};
 use crate::reading::Readings;
-use crate::table::{ColumnData, Lines, Roles, Table};
+use crate::table::{Block, Column, ColumnData, Lines, Roles, Table, text_of_numbers};
 
 pub(crate) const MAGIC: &[u8; 8] = b"thalwegT";
 pub(crate) const VERSION: u32 = 1;
@@ -80,7 +81,8 @@ pub(crate) struct Description {
     pub origin: Origin,
 }
 
-fn name_of(values: &Values) -> &'static str {
+/// The name of values in the description.
+pub(crate) fn name_of(values: &Values) -> &'static str {
     match values {
         Values::F32(_) => "f32",
         Values::F64(_) => "f64",
@@ -160,6 +162,48 @@ impl Columns {
         }
         table.columns = columns;
         Ok(table)
+    }
+
+    /// Adds the columns that a table of a format with types has not, as missing values.
+    pub fn fill_up(&self, table: &mut Table) {
+        for info in &self.all {
+            if table.column(&info.name).is_none() {
+                table.columns.push(Column {
+                    name: info.name.clone(),
+                    data: ColumnData::Numeric(vec![f64::NAN; table.rows]),
+                });
+            }
+        }
+    }
+
+    /// Gives values the types that they have here where they are the same values: missing ones have any, and numbers of a
+    /// block may become f64. Columns are in the order that they have here.
+    pub fn fit(&self, table: &mut Table) {
+        for (info, column) in self.all.iter().zip(&mut table.columns) {
+            if info.fits(&column.data) {
+                continue;
+            }
+            let is_missing =
+                matches!(&column.data, ColumnData::Numeric(all) if all.iter().all(|x| x.is_nan()));
+            let missing = |width: usize| vec![f64::NAN; table.rows * width];
+            column.data = match (&info.kind, &column.data) {
+                (Kind::Text, _) if is_missing => {
+                    ColumnData::Text(text_of_numbers(&missing(1)))
+                }
+                (Kind::Time, _) if is_missing => ColumnData::Time(missing(1)),
+                (Kind::Block { shape, .. }, _) if is_missing => ColumnData::Block(Block {
+                    values: Values::F64(missing(shape.iter().product())),
+                    shape: shape.clone(),
+                }),
+                (Kind::Block { values, .. }, ColumnData::Block(block)) if values == "f64" => {
+                    ColumnData::Block(Block {
+                        values: Values::F64(to_f64(&block.values)),
+                        shape: block.shape.clone(),
+                    })
+                }
+                (_, _) => continue,
+            };
+        }
     }
 
     /// The first column of a table whose values are not of its kind here.

@@ -144,6 +144,25 @@ impl<R: Read + Seek> Cache<R> {
         self.blocks[block].1 as usize
     }
 
+    /// Values of all rows, about.
+    pub(crate) fn cells(&self) -> u64 {
+        let of_row = |column: &layout::ColumnInfo| match &column.kind {
+            layout::Kind::Block { values, .. } if values == "sparse" => self.row_bytes() / 4,
+            // A byte is an eighth of a number in a table.
+            layout::Kind::Block { shape, values } => {
+                let width = shape.iter().map(|n| *n as u64).product::<u64>();
+                if values == "bytes" { width / 4 } else { width }
+            }
+            _ => 1,
+        };
+        self.rows * self.description.columns.all.iter().map(of_row).sum::<u64>()
+    }
+
+    /// Bytes of a row, on average.
+    pub fn row_bytes(&self) -> u64 {
+        self.end / self.rows.max(1)
+    }
+
     /// The seed of the order of its rows; none where it is that of the source.
     pub fn shuffle(&self) -> Option<u64> {
         self.description.shuffle

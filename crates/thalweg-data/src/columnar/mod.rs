@@ -20,7 +20,7 @@ use crate::error::{Error, Location, Note, Result, quote, quote_list};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::reading::{ReadAs, Reading};
-use crate::table::{Column, ColumnData, Table};
+use crate::table::{Column, ColumnData, Lines, Table};
 use crate::typed::{TypedColumn, wide_note};
 use cells::{Faults, Texts};
 use list::List;
@@ -253,6 +253,73 @@ pub fn finish(file: String, collectors: Vec<Collector>) -> Result<Loaded> {
         test: None,
         notes: all,
     })
+}
+
+/// Batches of a file as tables, one after the other.
+pub struct Pieces<'a> {
+    file: &'a str,
+    schema: Arc<Schema>,
+    options: &'a ReadOptions,
+    notes: Vec<Note>,
+    is_first: bool,
+    rows: usize,
+}
+
+impl<'a> Pieces<'a> {
+    /// Pieces of columns as the schema declares them.
+    pub fn new(file: &'a str, schema: &Arc<Schema>, options: &'a ReadOptions) -> Self {
+        Self {
+            file,
+            schema: Arc::clone(schema),
+            options,
+            notes: Vec::new(),
+            is_first: true,
+            rows: 0,
+        }
+    }
+
+    /// Visits the rows of a batch.
+    ///
+    /// # Errors
+    /// As [`Collector::append`] and [`finish`], and those of `visit`.
+    pub fn add(
+        &mut self,
+        batch: &RecordBatch,
+        visit: &mut dyn FnMut(Table) -> Result<()>,
+    ) -> Result<()> {
+        let mut columns = collectors(&self.schema, self.options);
+        append(&mut columns, batch, self.file)?;
+        self.visit(columns, visit)
+    }
+
+    fn visit(
+        &mut self,
+        columns: Vec<Collector>,
+        visit: &mut dyn FnMut(Table) -> Result<()>,
+    ) -> Result<()> {
+        let loaded = finish(self.file.to_owned(), columns)?;
+        let notes = loaded.notes.into_iter();
+        let new: Vec<Note> = notes.filter(|note| !self.notes.contains(note)).collect();
+        self.notes.extend(new);
+        let mut table = loaded.train;
+        let mut numbers = Lines::numbers(true);
+        numbers.push(0, self.rows as u64 + 1);
+        table.lines = Some(numbers);
+        self.rows += table.rows;
+        self.is_first = false;
+        visit(table)
+    }
+
+    /// Visits a table without rows if there was no batch; what the user should know.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn finish(mut self, visit: &mut dyn FnMut(Table) -> Result<()>) -> Result<Vec<Note>> {
+        if self.is_first {
+            self.visit(collectors(&self.schema, self.options), visit)?;
+        }
+        Ok(self.notes)
+    }
 }
 
 /// What `read` makes of a file. The crates that read it may panic on damage that they do not look

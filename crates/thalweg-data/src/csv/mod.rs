@@ -1,7 +1,7 @@
 //! Delimited text: records, dialect, and typed columns.
 
 pub mod builder;
-mod decimal;
+pub mod decimal;
 pub mod dialect;
 mod ends;
 pub mod layout;

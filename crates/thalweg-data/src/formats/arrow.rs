@@ -1,15 +1,20 @@
 //! Arrow IPC: files (Feather version 2) and streams.
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamDecoder;
+use arrow_schema::Schema;
 use thalweg_core::registry::Description;
 
-use super::format::Format;
-use crate::columnar::{append, arrow_refusal, collectors, finish, guarded, refusal};
+use super::format::{Chunks, Format};
+use crate::columnar::{Pieces, append, arrow_refusal, collectors, finish, guarded, refusal};
 use crate::compression::{BOMB, is_bomb};
-use crate::error::{Error, Location, Result};
+use crate::error::{Error, Location, Note, Result};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::table::Table;
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -24,7 +29,12 @@ pub static FORMAT: Format = Format {
     recognizes: |head| head.starts_with(MAGIC) || (head.starts_with(&MESSAGE) && head.len() > 8),
     read: |input, options| guarded(&input.file.clone(), || read(input, options)),
     write: None,
-    chunks: None,
+    chunks: Some(Chunks {
+        read: |input, options, size, visit| {
+            guarded(&input.file.clone(), || chunks(input, options, size, visit))
+        },
+        size: |input, bytes| guarded(&input.file.clone(), || size_of(input, bytes)),
+    }),
     folder: None,
     #[cfg(test)]
     example: || include_bytes!("../../tests/small.arrow").to_vec(),
@@ -37,35 +47,91 @@ const MESSAGE: [u8; 4] = [0xff; 4];
 /// A message without buffers has at most so many bytes.
 const MAX_METADATA: u64 = 256 << 20;
 
-fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
+fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
+    let (file, mut columns) = (input.file.clone(), None);
+    let schema = each(input, &mut |batch| {
+        let new = || collectors(&batch.schema(), options);
+        append(columns.get_or_insert_with(new), &batch, &file)
+    })?;
+    finish(
+        file.clone(),
+        columns.unwrap_or_else(|| collectors(&schema, options)),
+    )
+}
+
+/// A batch of the file at a time.
+fn chunks(
+    input: Input,
+    options: &ReadOptions,
+    size: usize,
+    visit: &mut dyn FnMut(Table) -> Result<()>,
+) -> Result<Vec<Note>> {
+    let file = input.file.clone();
+    let mut pieces: Option<Pieces> = None;
+    let schema = each(input, &mut |batch| {
+        let pieces = pieces.get_or_insert_with(|| Pieces::new(&file, &batch.schema(), options));
+        (0..batch.num_rows()).step_by(size.max(1)).try_for_each(|start| {
+            let rows = size.min(batch.num_rows() - start);
+            pieces.add(&batch.slice(start, rows), visit)
+        })
+    })?;
+    let pieces = pieces.unwrap_or_else(|| Pieces::new(&file, &schema, options));
+    pieces.finish(visit)
+}
+
+/// Rows and cells, by the bytes: four a cell.
+fn size_of(input: &mut Input, bytes: u64) -> Result<(u64, u64)> {
+    let mut decoder = StreamDecoder::new();
+    begin(input)?;
+    while decoder.schema().is_none() && batches(input, &mut decoder)?.is_some() {}
+    let columns = decoder.schema().map_or(1, |schema| schema.fields().len());
+    Ok((bytes / 4 / columns.max(1) as u64, bytes / 4))
+}
+
+/// Visits the batches; their schema.
+fn each(
+    mut input: Input,
+    visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+) -> Result<Arc<Schema>> {
+    let mut decoder = StreamDecoder::new();
+    let is_file = begin(&mut input)?;
+    while let Some(batches) = batches(&mut input, &mut decoder)? {
+        batches.into_iter().try_for_each(&mut *visit)?;
+    }
+    end(&mut input, is_file)?;
+    decoder
+        .schema()
+        .ok_or_else(|| refusal(&input.file, "no schema"))
+}
+
+/// Whether it is a file, of which the first bytes are taken.
+fn begin(input: &mut Input) -> Result<bool> {
     let is_file = input.head.starts_with(MAGIC);
     if is_file {
         input.take(MAGIC.len() as u64)?;
     }
-    let file = input.file.clone();
-    let mut decoder = StreamDecoder::new();
-    let mut columns = None;
-    while let Some(message) = message(&mut input)? {
-        let mut buffer = arrow_buffer::Buffer::from_vec(message);
-        while !buffer.is_empty() {
-            let batch = decoder.decode(&mut buffer);
-            let batch = batch.map_err(|error| arrow_refusal(&file, &error))?;
-            if let Some(batch) = batch {
-                let new = || collectors(&batch.schema(), options);
-                append(columns.get_or_insert_with(new), &batch, &file)?;
-            }
-        }
+    Ok(is_file)
+}
+
+/// The batches of the next message; `None` behind the last.
+fn batches(input: &mut Input, decoder: &mut StreamDecoder) -> Result<Option<Vec<RecordBatch>>> {
+    let Some(message) = message(input)? else {
+        return Ok(None);
+    };
+    let (mut buffer, mut batches) = (arrow_buffer::Buffer::from_vec(message), Vec::new());
+    while !buffer.is_empty() {
+        let batch = decoder.decode(&mut buffer);
+        batches.extend(batch.map_err(|error| arrow_refusal(&input.file, &error))?);
     }
-    // The footer repeats where the messages are.
-    if is_file && !input.take(MAX_METADATA)?.ends_with(b"ARROW1") {
-        return Err(refusal(&file, "it is cut off"));
+    Ok(Some(batches))
+}
+
+/// Refuses a file that is cut off: its footer repeats where the messages are.
+fn end(input: &mut Input, is_file: bool) -> Result<()> {
+    match is_file && !input.take(MAX_METADATA)?.ends_with(b"ARROW1") {
+        true => Err(refusal(&input.file, "it is cut off")),
+        false => Ok(()),
     }
-    let schema = decoder.schema();
-    let columns = columns.or_else(|| Some(collectors(schema.as_deref()?, options)));
-    finish(
-        file.clone(),
-        columns.ok_or_else(|| refusal(&file, "no schema"))?,
-    )
 }
 
 /// The next message whole, its compressed buffers no larger than they may become; `None` at the

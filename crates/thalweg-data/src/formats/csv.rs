@@ -2,7 +2,7 @@
 
 use thalweg_core::registry::Description;
 
-use super::format::Format;
+use super::format::{Chunks, Format, size_of_text};
 use crate::compression::Room;
 use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::layout::is_total;
@@ -28,7 +28,10 @@ pub static FORMAT: Format = Format {
     recognizes: |_| false,
     read,
     write: Some(crate::csv::write::write),
-    chunks: Some(chunks),
+    chunks: Some(Chunks {
+        read: chunks,
+        size: size_of_text,
+    }),
     folder: None,
     #[cfg(test)]
     example: || b"a,b,c\n1,\"x, y\",yes\n2.5,?,no\n-3e4,z,yes\n".to_vec(),

@@ -13,10 +13,31 @@ use crate::table::Table;
 /// Makes the bytes of a file that holds a table; the text is the ending of its name.
 pub type Writer = fn(&Table, &str) -> Result<Vec<u8>>;
 
-/// Reads a file in pieces of about so many rows, in their order, and visits each; what the user should know. Types are
-/// those of each piece.
-pub type Chunks =
+/// How a file of any size is read in pieces.
+#[derive(Clone, Copy)]
+pub struct Chunks {
+    /// Reads pieces of about so many rows, in their order, and visits each; what the user should know. Types are those of
+    /// each piece, and where the format has types, so are the columns.
+    pub read: ReadChunks,
+    /// Rows and cells of a file, about, before it is read. Its bytes are those of the file, compressed or not.
+    pub size: fn(&mut Input, u64) -> Result<(u64, u64)>,
+}
+
+/// See [`Chunks::read`].
+pub type ReadChunks =
     fn(Input, &ReadOptions, usize, &mut dyn FnMut(Table) -> Result<()>) -> Result<Vec<Note>>;
+
+/// Rows and cells of a text file, by its first lines.
+///
+/// # Errors
+/// Never.
+pub fn size_of_text(input: &mut Input, bytes: u64) -> Result<(u64, u64)> {
+    let count = |is: fn(&u8) -> bool| input.head.iter().filter(|byte| is(byte)).count() as f64;
+    let lines = count(|byte| *byte == b'\n').max(1.0);
+    let signs = count(|byte| b",;\t|".contains(byte)).max(count(|byte| *byte == b':'));
+    let share = bytes as f64 / input.head.len().max(1) as f64;
+    Ok(((lines * share) as u64, ((lines + signs) * share) as u64))
+}
 
 /// How files of a format are recognized and read.
 pub struct Format {

@@ -9,12 +9,12 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use thalweg_core::registry::Description;
 
-use super::format::Format;
+use super::format::{Chunks, Format, size_of_text};
 use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::{ExpectedColumns, ReadOptions};
-use crate::table::{Column, Lines};
+use crate::table::{Column, Lines, Table};
 use crate::text_lines::TextLines;
 use crate::typed::TypedColumn;
 use rows::{Fault, Rows};
@@ -45,7 +45,10 @@ pub static FORMAT: Format = Format {
     },
     read,
     write: Some(write::write),
-    chunks: None,
+    chunks: Some(Chunks {
+        read: chunks,
+        size: size_of_text,
+    }),
     folder: None,
     #[cfg(test)]
     example: || {
@@ -55,52 +58,113 @@ pub static FORMAT: Format = Format {
 };
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
+    let mut all = None;
+    let notes = chunks(input, options, usize::MAX, &mut |table| {
+        all = Some(table);
+        Ok(())
+    })?;
+    let train =
+        all.ok_or_else(|| Error::invalid(Location::default(), "no rows", "objects of values"))?;
+    Ok(Loaded {
+        notes,
+        ..train.into()
+    })
+}
+
+/// Lines in pieces; an array as one.
+fn chunks(
+    input: Input,
+    options: &ReadOptions,
+    size: usize,
+    visit: &mut dyn FnMut(Table) -> Result<()>,
+) -> Result<Vec<Note>> {
     let input = input.text(options)?;
-    let file = input.file.clone();
+    let mut pieces = Pieces {
+        file: input.file.clone(),
+        options,
+        absent: None,
+        notes: Vec::new(),
+        visit,
+    };
     let mut rows = Rows::new(&options.missing);
     let head = input
         .head
         .strip_prefix(b"\xef\xbb\xbf")
         .unwrap_or(&input.head);
-    let lines = match head.trim_ascii_start().starts_with(b"[") {
-        true => read_array(input, &mut rows).map(|()| None)?,
-        false => Some(read_lines(input, &mut rows)?),
-    };
-    let mut loaded = rows.into_loaded(file, lines)?;
-    if let Some(expected) = &options.expected {
-        fill_up(&mut loaded, expected);
+    match head.trim_ascii_start().starts_with(b"[") {
+        true => {
+            read_array(input, &mut rows)?;
+            pieces.add(rows, None)?;
+        }
+        false => read_lines(input, rows, size, &mut pieces)?,
     }
-    Ok(loaded)
+    Ok(pieces.finish())
 }
 
-/// Adds the columns whose key no row has, as missing values; not where there are other keys, of
+/// Rows on their way to a visitor.
+struct Pieces<'a> {
+    file: String,
+    options: &'a ReadOptions,
+    /// Expected columns that no piece has had so far; none before the first piece.
+    absent: Option<Vec<String>>,
+    notes: Vec<Note>,
+    visit: &'a mut dyn FnMut(Table) -> Result<()>,
+}
+
+impl Pieces<'_> {
+    fn add(&mut self, rows: Rows, lines: Option<Lines>) -> Result<()> {
+        let mut loaded = rows.into_loaded(self.file.clone(), lines, self.absent.is_none())?;
+        let absent = match &self.options.expected {
+            Some(expected) => fill_up(&mut loaded.train, expected),
+            None => Vec::new(),
+        };
+        match &mut self.absent {
+            Some(before) => before.retain(|name| absent.contains(name)),
+            none => *none = Some(absent),
+        }
+        let new = loaded.notes.into_iter();
+        self.notes.extend(new.filter(|note| !self.notes.contains(note)).collect::<Vec<_>>());
+        (self.visit)(loaded.train)
+    }
+
+    fn finish(mut self) -> Vec<Note> {
+        let absent = self.absent.unwrap_or_default();
+        if !absent.is_empty() {
+            let names = quote_list(absent.iter().map(String::as_str));
+            let text = format!("no row has {names}: missing values");
+            self.notes.push(Note::warning(text));
+        }
+        self.notes
+    }
+}
+
+/// Adds the columns whose key no row has, as missing values, and gives their names; not where there are other keys, of
 /// which one may be misspelled.
-fn fill_up(loaded: &mut Loaded, expected: &ExpectedColumns) {
-    let Loaded { train, notes, .. } = loaded;
-    if !train
-        .names()
-        .all(|name| expected.names.iter().any(|known| known == name))
-    {
-        return;
+fn fill_up(table: &mut Table, expected: &ExpectedColumns) -> Vec<String> {
+    let is_known = |name: &str| expected.names.iter().any(|known| known == name);
+    if !table.names().all(is_known) {
+        return Vec::new();
     }
-    let is_absent = |name: &&String| train.column(name).is_none();
+    let is_absent = |name: &&String| table.column(name).is_none();
     let absent: Vec<String> = expected.required().filter(is_absent).cloned().collect();
-    if !absent.is_empty() {
-        let names = quote_list(absent.iter().map(String::as_str));
-        notes.push(Note::warning(format!("no row has {names}: missing values")));
-    }
-    train.columns.extend(absent.into_iter().map(|name| Column {
-        name,
-        data: TypedColumn::missing(train.rows).finish(),
+    table.columns.extend(absent.iter().map(|name| Column {
+        name: name.clone(),
+        data: TypedColumn::missing(table.rows).finish(),
     }));
+    absent
 }
 
-fn read_lines(input: Input, rows: &mut Rows) -> Result<Lines> {
+fn read_lines(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) -> Result<()> {
     let mut text = TextLines::new(input);
     let mut lines = Lines::default();
     while let Some(line) = text.next()? {
+        if rows.count >= size {
+            let missing = rows.missing;
+            let full = std::mem::replace(&mut rows, Rows::new(missing));
+            pieces.add(full, Some(std::mem::take(&mut lines)))?;
+        }
         let mut json = serde_json::Deserializer::from_str(line);
-        let read = Row(rows).deserialize(&mut json).and_then(|()| json.end());
+        let read = Row(&mut rows).deserialize(&mut json).and_then(|()| json.end());
         if let Err(error) = read {
             let mut refusal = rows.refusal(&error, text.location());
             if error.is_eof() {
@@ -110,7 +174,7 @@ fn read_lines(input: Input, rows: &mut Rows) -> Result<Lines> {
         }
         lines.push(rows.count - 1, text.number());
     }
-    Ok(lines)
+    pieces.add(rows, Some(lines))
 }
 
 fn read_array(input: Input, rows: &mut Rows) -> Result<()> {

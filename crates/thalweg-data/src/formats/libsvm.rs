@@ -1,17 +1,19 @@
 //! Sparse rows as libsvm and SVMlight write them: `LABEL INDEX:VALUE INDEX:VALUE … # COMMENT`.
 
-use thalweg_core::dataset::Values;
-use thalweg_core::registry::Description;
-use thalweg_core::sparse::{Csr, Numbers};
+mod rows;
 
-use super::format::Format;
-use crate::compression::is_bomb;
-use crate::error::{Error, Note, Result, quote};
+use thalweg_core::registry::Description;
+
+use super::format::{Chunks, Format, size_of_text};
+use crate::error::{Error, Location, Note, Result};
 use crate::input::{HEAD, Input};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::table::{Block, Column, ColumnData, Lines, Table};
-use crate::text_lines::TextLines;
+use crate::table::Table;
+use crate::text_lines::LineBlocks;
+use crate::threads;
+pub(crate) use rows::{HASHED, MOST_COLUMNS, SPARSE_COLUMN, is_sparse};
+use rows::{CORRECT, LABELS, Rows, known_columns, pair, without_label};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -26,22 +28,14 @@ pub static FORMAT: Format = Format {
     recognizes,
     read,
     write: None,
-    chunks: None,
+    chunks: Some(Chunks {
+        read: chunks,
+        size: size_of_text,
+    }),
     folder: None,
     #[cfg(test)]
     example: || b"+1 1:0.5 3:1 # first\n-1 3:-2\n-1 1:4e-1\n".to_vec(),
 };
-
-const LABEL: &str = "label";
-/// The names of the column of sparse rows, and of one of hashed indices.
-const SPARSE_COLUMN: &str = "features";
-pub(crate) const HASHED: &str = "hashed";
-/// Tables of fewer cells are dense.
-const SMALL_TABLE: usize = 1 << 24;
-/// So are those of which more than one cell of so many has a value.
-const SPARSE: usize = 10;
-/// The most columns of sparse rows.
-const MOST_COLUMNS: usize = 1 << 28;
 
 /// Whether the first lines are a number and pairs `INDEX:VALUE`.
 fn recognizes(head: &[u8]) -> bool {
@@ -70,324 +64,94 @@ fn recognizes(head: &[u8]) -> bool {
     text.lines().all(&mut sparse) && pairs > 0
 }
 
-/// The index and the value of a pair; no index where it is `qid`.
-fn pair(word: &str) -> Option<(Option<u64>, f64)> {
-    let (index, value) = word.split_once(':')?;
-    let index = match index {
-        "qid" => None,
-        index => Some(index.parse().ok()?),
-    };
-    Some((index, value.parse().ok()?))
-}
-
-/// The rows of a file.
-#[derive(Default)]
-struct Rows {
-    labels: Vec<f64>,
-    /// Where each row begins among the indices, and its end.
-    starts: Vec<usize>,
-    /// Ascending in a row.
-    indices: Vec<u32>,
-    /// Of each index; empty while all of them are 1.
-    values: Vec<f64>,
-    lines: Lines,
-    bytes: u64,
-    has_qid: bool,
-    /// Into how many columns indices are hashed, if they are.
-    hashed: Option<u64>,
-    /// Columns of a model of sparse rows, and how many values were beyond them.
-    known: Option<usize>,
-    beyond: usize,
-    /// The row that is read.
-    row: Vec<(u64, f64)>,
-}
-
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let file = input.file.clone();
-    let mut text = TextLines::new(input.text(options)?);
-    let mut rows = Rows {
-        starts: vec![0],
-        hashed: options.hash_columns.map(|columns| columns.max(1) as u64),
-        known: options
-            .expected
-            .as_ref()
-            .and_then(|expected| expected.sparse),
-        ..Rows::default()
-    };
-    while let Some(line) = text.next()? {
-        let (row, _comment) = line.split_once('#').unwrap_or((line, ""));
-        if row.trim().is_empty() {
-            continue;
-        }
-        rows.bytes += line.len() as u64;
-        let added = rows.add(row);
-        added.map_err(|(found, expected)| {
-            let error = Error::invalid(text.location(), found, expected);
-            error.remedy(match expected {
-                SMALL => "hash them into fewer columns by `data.read.hash_columns`",
-                _ => "correct the line",
-            })
-        })?;
-        rows.lines.push(rows.count() - 1, text.number());
-    }
-    rows.into_loaded(file, options)
+    let (file, mut all) = (input.file.clone(), Rows::new(options));
+    each(input, options, usize::MAX, &mut |rows| {
+        all = rows;
+        Ok(())
+    })?;
+    let notes = all.notes();
+    let is_sparse = all.is_sparse(options);
+    Ok(Loaded {
+        notes,
+        ..all.into_table(file, options, is_sparse)?.into()
+    })
 }
 
-/// What is expected of an index.
-const SMALL: &str = "an index below 4294967295";
+/// Rows that stay sparse, unless the columns of a table are expected.
+fn chunks(
+    input: Input,
+    options: &ReadOptions,
+    size: usize,
+    visit: &mut dyn FnMut(Table) -> Result<()>,
+) -> Result<Vec<Note>> {
+    let expected = options.expected.as_ref();
+    let is_sparse = expected.is_none_or(|expected| expected.sparse.is_some());
+    let (file, mut all) = (input.file.clone(), Rows::new(options));
+    each(input, options, size, &mut |rows| {
+        all.count_on(&rows);
+        visit(rows.into_table(file.clone(), options, is_sparse)?)
+    })?;
+    Ok(all.notes())
+}
 
-impl Rows {
-    fn count(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    /// Adds a row, or says what was found and expected.
-    fn add(&mut self, row: &str) -> Result<(), (String, &'static str)> {
-        let mut words = row.split_ascii_whitespace().peekable();
-        let label = words.next_if(|word| !word.contains(':'));
-        if let Some(label) = label {
-            if label.contains(',') {
-                return Err((
-                    format!("several labels {}", quote(label)),
-                    "one label a row",
-                ));
-            }
-            let number = label
-                .parse::<f64>()
-                .map_err(|_| (quote(label), "a number as the label"))?;
-            self.labels.push(number);
+/// Visits the rows of a file, about `size` at a time; lines are read on all threads.
+fn each(
+    input: Input,
+    options: &ReadOptions,
+    size: usize,
+    visit: &mut dyn FnMut(Rows) -> Result<()>,
+) -> Result<()> {
+    /// Bytes of lines that a thread reads at once.
+    const BLOCK: usize = 1 << 19;
+    let file = input.file.clone();
+    let mut blocks = LineBlocks::new(input.text(options)?);
+    let threads = threads::available();
+    let (mut rows, mut is_labelled) = (Rows::new(options), None);
+    let (mut is_empty, mut is_first) = (true, true);
+    loop {
+        let mut texts = Vec::with_capacity(threads);
+        while texts.len() < threads
+            && let Some(text) = blocks.next(BLOCK)?
+        {
+            texts.push(text);
         }
-        if ![0, self.count() + 1].contains(&self.labels.len()) {
-            let without = if label.is_some() {
-                "rows before it"
-            } else {
-                "this row"
-            };
-            return Err((
-                format!("{without} without a label"),
-                "a label in every row or in none",
-            ));
-        }
-        self.row.clear();
-        for word in words {
-            match pair(word) {
-                Some((Some(index), value)) => self.row.push((index, value)),
-                Some((None, _)) => self.has_qid = true,
-                None => {
-                    return Err((
-                        quote(word),
-                        "INDEX:VALUE, an index of at least 0 and a number",
-                    ));
-                }
-            }
-        }
-        if !self.row.is_sorted_by_key(|(index, _)| *index) {
-            self.row.sort_by_key(|(index, _)| *index);
-        }
-        if let Some(pair) = self.row.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err((format!("the index {} twice", pair[0].0), "each index once"));
-        }
-        self.end_row()
-    }
-
-    /// Puts the row that is read behind the others.
-    fn end_row(&mut self) -> Result<(), (String, &'static str)> {
-        if let Some(columns) = self.hashed {
-            (self.row.iter_mut()).for_each(|(index, _)| *index = mix(*index) % columns);
-            self.row.sort_by_key(|(index, _)| *index);
-        }
-        let known = self.known.unwrap_or(usize::MAX) as u64;
-        for at in 0..self.row.len() {
-            let (index, value) = self.row[at];
-            if index >= known {
-                self.beyond += 1;
+        let is_end = texts.is_empty();
+        let parsed = threads::map(threads, texts.into_iter(), |text| {
+            Rows::parse(&text, &file, options)
+        });
+        for added in parsed {
+            let added = added?;
+            if added.count() == 0 {
                 continue;
             }
-            let Some(column) = u32::try_from(index).ok().filter(|index| *index < u32::MAX) else {
-                return Err((format!("the index {index}"), SMALL));
-            };
-            let is_ones = self.values.is_empty() && value == 1.0;
-            if !is_ones && self.values.is_empty() {
-                self.values = vec![1.0; self.indices.len()];
+            if *is_labelled.get_or_insert(added.is_labelled()) != added.is_labelled() {
+                let location = Location::file(&file).line(added.lines.of_row(0));
+                let found = without_label(added.is_labelled());
+                return Err(Error::invalid(location, found, LABELS).remedy(CORRECT));
             }
-            // Indices that are hashed into one column add up.
-            let is_same = at > 0 && self.row[at - 1].0 == index;
-            match (is_same, self.values.last_mut()) {
-                (true, Some(last)) => *last += value,
-                (true, None) => {
-                    self.values = vec![1.0; self.indices.len()];
-                    if let Some(last) = self.values.last_mut() {
-                        *last += value;
-                    }
-                }
-                (false, _) => {
-                    self.indices.push(column);
-                    if !is_ones {
-                        self.values.push(value);
-                    }
-                }
-            }
+            is_empty &= added.indices.is_empty();
+            rows.append(added);
         }
-        self.starts.push(self.indices.len());
-        Ok(())
+        if is_end && is_empty && known_columns(options).is_none() {
+            let location = Location::file(&file);
+            return Err(Error::invalid(location, "no value", "INDEX:VALUE in some row"));
+        }
+        if rows.count() >= size || is_end && (rows.count() > 0 || is_first) {
+            visit(std::mem::replace(&mut rows, Rows::new(options)))?;
+            is_first = false;
+        }
+        if is_end {
+            return Ok(());
+        }
     }
-
-    fn into_loaded(mut self, file: String, options: &ReadOptions) -> Result<Loaded> {
-        let rows = self.count();
-        let mut train = Table::without_lines(file, rows, Vec::new());
-        let known = options.expected.iter().flat_map(|expected| &expected.names);
-        let known: Vec<u32> = known.filter_map(|name| name.parse().ok()).collect();
-        if self.indices.is_empty() && known.is_empty() && self.known.is_none() {
-            return Err(Error::invalid(
-                train.location(),
-                "no value",
-                "INDEX:VALUE in some row",
-            ));
-        }
-        let mut notes = Vec::new();
-        if self.has_qid {
-            notes.push(Note::info("the groups of rows (qid) are not used"));
-        }
-        if self.beyond > 0 {
-            notes.push(Note::info(format!(
-                "{} values at indices that the model does not know are ignored",
-                self.beyond
-            )));
-        }
-        train.lines = Some(std::mem::take(&mut self.lines));
-        let labels = std::mem::take(&mut self.labels);
-        train.columns = match self.is_sparse(options) {
-            true => vec![self.sparse(&train)?],
-            false => self.dense(&train, known)?,
-        };
-        if !labels.is_empty() {
-            let data = ColumnData::Numeric(labels);
-            train.add_target(LABEL, data)?;
-            // Whether they are classes their values tell.
-            train.roles.classes = None;
-        }
-        Ok(Loaded {
-            train,
-            test: None,
-            notes,
-        })
-    }
-
-    /// Whether the rows stay sparse: as those of a model do or do not; else as the options say, or
-    /// where that is much less.
-    fn is_sparse(&self, options: &ReadOptions) -> bool {
-        if let Some(expected) = &options.expected {
-            return expected.sparse.is_some();
-        }
-        if self.hashed.is_some() {
-            return options.sparse != Some(false);
-        }
-        options.sparse.unwrap_or_else(|| {
-            let most = self
-                .indices
-                .iter()
-                .max()
-                .map_or(0, |most| *most as usize + 1);
-            // A cheap look first: there are no more columns than values.
-            let cells = |columns: usize| self.count().saturating_mul(columns);
-            let is_much = |columns: usize| {
-                cells(columns) > SMALL_TABLE && cells(columns) / SPARSE > self.indices.len()
-            };
-            is_much(most.min(self.indices.len())) && is_much(self.distinct().len())
-        })
-    }
-
-    /// The indices that occur, ascending.
-    fn distinct(&self) -> Vec<u32> {
-        let mut distinct = self.indices.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        distinct
-    }
-
-    fn sparse(self, table: &Table) -> Result<Column> {
-        let most = self
-            .indices
-            .iter()
-            .max()
-            .map_or(1, |most| *most as usize + 1);
-        let width = match (self.known, self.hashed) {
-            (Some(width), _) => width,
-            (None, Some(columns)) => columns as usize,
-            (None, None) => most,
-        };
-        if width > MOST_COLUMNS {
-            let found = format!("the index {}", width - 1);
-            let expected = format!("indices below {MOST_COLUMNS}");
-            let error = Error::invalid(table.location(), found, expected);
-            return Err(error.remedy("hash them into fewer columns by `data.read.hash_columns`"));
-        }
-        let is_single = |value: &f64| f64::from(*value as f32) == *value;
-        let numbers = match self.values.iter().all(is_single) {
-            _ if self.values.is_empty() => Numbers::Ones,
-            true => Numbers::F32(self.values.into_iter().map(|value| value as f32).collect()),
-            false => Numbers::F64(self.values),
-        };
-        let rows = Csr::new(width, self.starts, self.indices, numbers)
-            .map_err(|error| Error::invalid(table.location(), error.to_string(), "sparse rows"))?;
-        let name = if self.hashed.is_some() {
-            HASHED
-        } else {
-            SPARSE_COLUMN
-        };
-        let (shape, values) = (vec![width], Values::Sparse(rows));
-        Ok(Column {
-            name: name.to_owned(),
-            data: ColumnData::Block(Block { shape, values }),
-        })
-    }
-
-    /// A column for each index that occurs or is `known`, named by it.
-    fn dense(&self, table: &Table, known: Vec<u32>) -> Result<Vec<Column>> {
-        let mut indices = [self.distinct(), known].concat();
-        indices.sort_unstable();
-        indices.dedup();
-        let rows = self.count();
-        let dense = (rows as u64)
-            .saturating_mul(8)
-            .saturating_mul(indices.len() as u64);
-        if is_bomb(self.bytes / 4, dense) {
-            let found = format!(
-                "{rows} rows of {} indices, {} MiB as a dense table",
-                indices.len(),
-                dense >> 20
-            );
-            let error = Error::invalid(table.location(), found, "a table that is not so sparse");
-            return Err(error.remedy("let them stay sparse: `data.read.sparse` true"));
-        }
-        let mut columns = vec![vec![0.0; rows]; indices.len()];
-        for (row, ends) in self.starts.windows(2).enumerate() {
-            for at in ends[0]..ends[1] {
-                if let Ok(column) = indices.binary_search(&self.indices[at]) {
-                    columns[column][row] = self.values.get(at).copied().unwrap_or(1.0);
-                }
-            }
-        }
-        let column = |(index, numbers): (u32, Vec<f64>)| Column {
-            name: index.to_string(),
-            data: ColumnData::Numeric(numbers),
-        };
-        Ok(indices.into_iter().zip(columns).map(column).collect())
-    }
-}
-
-/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014).
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ExpectedColumns;
+    use crate::table::ColumnData;
 
     fn load(text: &str, expected: &[&str]) -> Result<Loaded> {
         let expected = ExpectedColumns {

@@ -28,7 +28,7 @@ use thalweg_core::registry::Description;
 
 pub use format::{Chunks, Folder, Format, Writer};
 
-pub(crate) use libsvm::HASHED;
+pub(crate) use libsvm::{HASHED, is_sparse};
 
 use crate::compression;
 use crate::error::{Error, Location, Result, did_you_mean, quote};
@@ -79,7 +79,9 @@ pub fn help() -> String {
 /// # Errors
 /// If no format fits, or the file is damaged.
 pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
-    (find(&input, options)?.read)(input, options)
+    let format = find(&input, options)?;
+    check_sparse(format, &input, options)?;
+    (format.read)(input, options)
 }
 
 /// What reads a file in pieces, if its format can be read so.
@@ -87,7 +89,30 @@ pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
 /// # Errors
 /// If no format fits.
 pub(crate) fn chunks(input: &Input, options: &ReadOptions) -> Result<Option<Chunks>> {
-    Ok(find(input, options)?.chunks)
+    let format = find(input, options)?;
+    check_sparse(format, input, options)?;
+    Ok(format.chunks)
+}
+
+/// Refuses sparse rows of a format that has none.
+fn check_sparse(format: &Format, input: &Input, options: &ReadOptions) -> Result<()> {
+    let field = match (options.sparse, options.hash_columns) {
+        // Rows for a model are read as it says.
+        _ if options.expected.is_some() => return Ok(()),
+        (Some(true), _) => "data.read.sparse",
+        (_, Some(_)) => "data.read.hash_columns",
+        _ => return Ok(()),
+    };
+    let name = format.description.name;
+    // A cache has the rows that it was made of.
+    let has_sparse = ["libsvm", "cache"].contains(&name) || (name == "npz" && field.ends_with("sparse"));
+    if has_sparse {
+        return Ok(());
+    }
+    let location = Location::file(input.file.clone());
+    let found = format!("`{field}` for a file of format {name}");
+    let error = Error::invalid(location, found, "rows of libsvm, or sparse ones of SciPy (.npz)");
+    Err(error.remedy(format!("leave out `{field}`")))
 }
 
 /// The bytes of a file of that name that holds the table, in the format of its ending; compressed

@@ -1,6 +1,8 @@
 //! NumPy's `.npz`: arrays `X` and `y` by the names that people give them, and optionally
 //! `X_test`, `y_test` and `sample_weight`.
 
+mod sparse;
+
 use thalweg_core::dataset::Values;
 use thalweg_core::registry::Description;
 
@@ -8,6 +10,7 @@ use super::format::Format;
 use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
 use crate::loaded::Loaded;
+use crate::options::ReadOptions;
 use crate::numpy::{Array, Elements, zip};
 use crate::table::{Column, ColumnData, Table};
 
@@ -15,14 +18,14 @@ use crate::table::{Column, ColumnData, Table};
 pub static FORMAT: Format = Format {
     description: Description {
         name: "npz",
-        summary: "NumPy arrays X and y (or data, features, images; labels, target), optionally X_test, y_test and sample_weight; integer y are classes",
+        summary: "NumPy arrays X and y (or data, features, images; labels, target), optionally X_test, y_test and sample_weight; integer y are classes; or a sparse matrix of SciPy in CSR",
         equation: "",
-        source: "numpy.savez",
+        source: "numpy.savez; scipy.sparse.save_npz",
         parameters: &[],
     },
     endings: &["npz"],
     recognizes: |head| head.starts_with(b"PK\x03\x04"),
-    read: |input, _| read(input),
+    read,
     write: None,
     chunks: None,
     folder: None,
@@ -61,7 +64,7 @@ fn role(name: &str) -> Option<(Role, bool)> {
     Some((role, is_test))
 }
 
-fn read(mut input: Input) -> Result<Loaded> {
+fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
     let archive = input.take(u64::MAX)?;
     let file = input.file;
     let fail = |found: &str| {
@@ -70,16 +73,24 @@ fn read(mut input: Input) -> Result<Loaded> {
     };
     let members = zip::members(&archive).map_err(fail)?;
     let name = |member: &zip::Member| member.name.trim_end_matches(".npy").to_owned();
+    let unpacked = |member: &zip::Member| -> Result<Array> {
+        let bytes = member.unpack().map_err(fail)?;
+        let place = format!("{file}[{}]", name(member));
+        Array::read(&mut Input::bytes(&place, bytes)?)
+    };
+    let named = |wanted: &str| {
+        let mut found = members.iter().filter(|member| name(member) == wanted);
+        found.next().map(unpacked).transpose()
+    };
+    if let Some(loaded) = sparse::read(&file, &named, options)? {
+        return Ok(loaded);
+    }
     let array = |wanted: Role, test: bool| -> Result<Option<Array>> {
         let is = |member: &&zip::Member| role(&name(member)) == Some((wanted, test));
         let found: Vec<&zip::Member> = members.iter().filter(is).collect();
         match found.as_slice() {
             [] => Ok(None),
-            [member] => {
-                let bytes = member.unpack().map_err(fail)?;
-                let place = format!("{file}[{}]", name(member));
-                Array::read(&mut Input::bytes(&place, bytes)?).map(Some)
-            }
+            [member] => unpacked(member).map(Some),
             [first, second, ..] => {
                 let names = [name(first), name(second)];
                 let found = format!(
@@ -207,7 +218,8 @@ mod tests {
         let members: Vec<(&str, &[u8])> = (arrays.iter())
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
             .collect();
-        read(Input::bytes("t.npz", zip(&members)).unwrap())
+        let input = Input::bytes("t.npz", zip(&members)).unwrap();
+        read(input, &ReadOptions::default())
     }
 
     fn first(table: &Table, name: &str) -> f64 {

@@ -13,14 +13,15 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use thalweg_core::registry::Description;
 
-use super::format::Format;
-use crate::columnar::{Collector, collectors, finish, guarded, refusal};
+use super::format::{Chunks, Format};
+use crate::columnar::{Collector, Pieces, collectors, finish, guarded, refusal};
 use crate::compression::{BOMB, is_bomb};
-use crate::error::{Error, Location, Result};
+use crate::error::{Error, Location, Note, Result};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::shared_file::SharedFile;
+use crate::table::Table;
 use crate::threads;
 
 /// How it is recognized and read.
@@ -36,7 +37,12 @@ pub static FORMAT: Format = Format {
     recognizes: |head| head.starts_with(b"PAR1"),
     read: |input, options| guarded(&input.file.clone(), || read(input, options)),
     write: Some(crate::columnar::write),
-    chunks: None,
+    chunks: Some(Chunks {
+        read: |input, options, size, visit| {
+            guarded(&input.file.clone(), || chunks(input, options, size, visit))
+        },
+        size: |input, _| guarded(&input.file.clone(), || size_of(input)),
+    }),
     folder: None,
     #[cfg(test)]
     example: || include_bytes!("../../tests/small.parquet").to_vec(),
@@ -49,22 +55,8 @@ const PAGE_HEADER: usize = 1 << 10;
 const CODED: i64 = 6;
 
 fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let bytes = Content::of(&mut input)?;
+    let (bytes, metadata) = open(&mut input)?;
     let file = input.file;
-    let fail = |error: ParquetError| refusal(&file, &error.to_string());
-    let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(fail)?;
-    let groups = metadata.metadata().row_groups();
-    let cells = groups.iter().map(|group| {
-        let rows = u64::try_from(group.num_rows()).unwrap_or_default();
-        rows.saturating_mul(group.num_columns() as u64)
-    });
-    if is_bomb(
-        bytes.len(),
-        cells.fold(0, u64::saturating_add).saturating_mul(8),
-    ) {
-        let error = Error::invalid(Location::file(file), BOMB, "a file of data");
-        return Err(error.remedy("write it with more columns or fewer rows"));
-    }
     let mut columns = collectors(metadata.schema(), options);
     let metadata = with_dictionaries(metadata);
     // Each column for itself, so that threads change nothing.
@@ -73,7 +65,7 @@ fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
             ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), [at]);
         let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
-        for batch in reader.map_err(fail)? {
+        for batch in reader.map_err(|error| refusal(&file, &error.to_string()))? {
             let batch = batch.map_err(|error| refusal(&file, &error.to_string()))?;
             column.append(batch.column(0), &file)?;
         }
@@ -85,6 +77,54 @@ fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
     });
     read.into_iter().collect::<Result<()>>()?;
     finish(file, columns)
+}
+
+/// Reads batch by batch: of a group of rows only the pages of a batch are in memory.
+fn chunks(
+    mut input: Input,
+    options: &ReadOptions,
+    size: usize,
+    visit: &mut dyn FnMut(Table) -> Result<()>,
+) -> Result<Vec<Note>> {
+    let (bytes, metadata) = open(&mut input)?;
+    let (file, schema) = (input.file, metadata.schema().clone());
+    let metadata = with_dictionaries(metadata);
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
+    let reader = builder.with_batch_size(size.clamp(1, BATCH)).build();
+    let reader = reader.map_err(|error| refusal(&file, &error.to_string()))?;
+    let mut pieces = Pieces::new(&file, &schema, options);
+    for batch in reader {
+        let batch = batch.map_err(|error| refusal(&file, &error.to_string()))?;
+        pieces.add(&batch, visit)?;
+    }
+    pieces.finish(visit)
+}
+
+/// The bytes of a file, and what is in them.
+fn open(input: &mut Input) -> Result<(Content, ArrowReaderMetadata)> {
+    let bytes = Content::of(input)?;
+    let fail = |error: ParquetError| refusal(&input.file, &error.to_string());
+    let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(fail)?;
+    if is_bomb(bytes.len(), size(&metadata).1.saturating_mul(8)) {
+        let error = Error::invalid(Location::file(&input.file), BOMB, "a file of data");
+        return Err(error.remedy("write it with more columns or fewer rows"));
+    }
+    Ok((bytes, metadata))
+}
+
+/// Rows and cells.
+fn size(metadata: &ArrowReaderMetadata) -> (u64, u64) {
+    let groups = metadata.metadata().row_groups().iter();
+    groups.fold((0, 0), |(rows, cells), group| {
+        let own = u64::try_from(group.num_rows()).unwrap_or_default();
+        let own_cells = own.saturating_mul(group.num_columns() as u64);
+        (rows.saturating_add(own), cells.saturating_add(own_cells))
+    })
+}
+
+/// The same of a file.
+fn size_of(input: &mut Input) -> Result<(u64, u64)> {
+    open(input).map(|(_, metadata)| size(&metadata))
 }
 
 /// The bytes of a file: in memory, or where they are.

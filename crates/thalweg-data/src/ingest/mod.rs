@@ -5,6 +5,7 @@
 //! the next one removes it.
 
 mod pieces;
+mod several;
 mod spill;
 mod survey;
 #[cfg(test)]
@@ -95,8 +96,8 @@ pub fn state(source: &Source, at: &Path, how: &Ingest) -> Result<State> {
     })
 }
 
-/// Visits the rows of a source in their order, about `size` at a time: delimited text and caches of any size. Other
-/// sources are read as a whole, with their test part. Gives notes on the source.
+/// Visits the rows of a source in their order, about `size` at a time: caches and files of formats that are read in pieces.
+/// Other sources are read as a whole, with their test part. Gives notes on the source.
 ///
 /// # Errors
 /// If it cannot be read, or `visit` fails.
@@ -124,8 +125,7 @@ pub fn need(source: &Source, options: &ReadOptions, value: u64) -> Result<Option
             let name = path.display().to_string();
             let file = File::open(path).map_err(|error| Error::reading(&name, error))?;
             let cache = Cache::open(file, &name)?;
-            let rows = cache.rows() as u64;
-            Some((rows * cache.description_table().columns.len() as u64, rows))
+            Some((cache.cells(), cache.rows() as u64))
         }
         _ => pieces::size(source, options)?,
     };
@@ -144,7 +144,7 @@ impl Ingest<'_> {
 
 /// Makes a cache of a source.
 ///
-/// Memory is bounded for delimited text. Files of other formats are read whole.
+/// Memory is bounded for formats that are read in pieces. Files of others are read whole.
 ///
 /// # Errors
 /// If the source cannot be read, changes meanwhile, or has a test part of its own; if the cache cannot be written.

@@ -1,10 +1,12 @@
-//! The rows of a source in pieces: of files that are read so twice, or of a table that is read whole.
+//! The rows of a source in pieces: of files that are read so twice or more often, or of a table that is read whole.
 
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use thalweg_core::sparse::Csr;
 
 use super::survey::Survey;
 use crate::cache::layout::Columns;
@@ -17,7 +19,7 @@ use crate::loaded::Loaded;
 use crate::options::{ExpectedColumns, ReadOptions};
 use crate::reading::{Readings, apply, interpret};
 use crate::source::{Source, files, read};
-use crate::table::{ColumnData, Table};
+use crate::table::{ColumnData, Table, text_of_numbers};
 
 /// Rows of a piece of the first pass, and the most of one.
 const PIECE: usize = 1 << 14;
@@ -48,7 +50,7 @@ pub struct Progress {
     pub done: Option<f64>,
 }
 
-/// Hears how far an ingest is, some times a second.
+/// Hears how far an ingest is, some times a second, and when a phase is over.
 pub(super) struct Teller<'a> {
     tell: &'a mut dyn FnMut(&Progress),
     last: Option<Instant>,
@@ -66,7 +68,8 @@ impl<'a> Teller<'a> {
     }
 
     pub fn tell(&mut self, phase: Phase, rows: u64, bytes: u64, done: Option<f64>) {
-        if self.last.is_none_or(|last| last.elapsed() >= EVERY) {
+        let is_over = done.is_some_and(|done| done >= 1.0);
+        if is_over || self.last.is_none_or(|last| last.elapsed() >= EVERY) {
             self.last = Some(Instant::now());
             (self.tell)(&Progress {
                 phase,
@@ -179,11 +182,14 @@ fn bytes(data: &ColumnData) -> u64 {
     match data {
         ColumnData::Text(_) => 4,
         ColumnData::Numeric(_) | ColumnData::Time(_) => 8,
-        ColumnData::Block(block) => block.width() as u64 * 8,
+        ColumnData::Block(block) => match block.sparse().map(Csr::view) {
+            Some(rows) => 8 + 12 * rows.non_zeros() as u64 / rows.rows().max(1) as u64,
+            None => block.width() as u64 * 8,
+        },
     }
 }
 
-/// Cells and rows of delimited text, by its length and its first lines; none of other sources.
+/// Cells and rows of files that can be read in pieces, before they are read; none of other sources.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -194,23 +200,13 @@ pub(super) fn size(source: &Source, options: &ReadOptions) -> Result<Option<(u64
         return Ok(None);
     };
     let (mut cells, mut rows) = (0, 0);
-    for (path, _) in &reader.files {
-        let input = Input::open(path)?;
+    for (path, chunks) in &reader.files {
+        let mut input = Input::open(path)?;
         let fail = |error| Error::reading(&input.file, error);
         let packed = input.name != input.file;
         let bytes = std::fs::metadata(path).map_err(fail)?.len() * if packed { PACKED } else { 1 };
-        let count = |signs: &[u8]| {
-            input
-                .head
-                .iter()
-                .filter(|byte| signs.contains(byte))
-                .count()
-                .max(1) as f64
-        };
-        let share = bytes as f64 / input.head.len().max(1) as f64;
-        let (lines, signs) = (count(b"\n"), count(b",;\t|"));
-        rows += (lines * share) as u64;
-        cells += ((lines + signs) * share) as u64;
+        let (own_rows, own_cells) = (chunks.size)(&mut input, bytes)?;
+        (rows, cells) = (rows + own_rows, cells + own_cells);
     }
     Ok(Some((cells, rows)))
 }
@@ -256,15 +252,21 @@ impl Reader {
         for (path, chunks) in &self.files {
             let input = Input::open_counted(path, &self.read)?;
             let mut first = None;
-            let more = chunks(input, &options, size, &mut |table| {
-                first.get_or_insert_with(|| table.names().map(str::to_owned).collect::<Vec<_>>());
+            let more = (chunks.read)(input, &options, size, &mut |table| {
+                // The next file may have more columns of sparse rows.
+                let is_dense = table.sparse_width().is_none();
+                let names = || table.names().map(str::to_owned).collect::<Vec<_>>();
+                first.get_or_insert_with(|| is_dense.then(names));
                 visit(table, self.read.load(Ordering::Relaxed))
             })?;
-            let names = first.unwrap_or_default();
-            options.expected.get_or_insert_with(|| ExpectedColumns {
-                names,
-                ..ExpectedColumns::default()
-            });
+            if let Some(names) = first.flatten()
+                && options.expected.is_none()
+            {
+                options.expected = Some(ExpectedColumns {
+                    names,
+                    ..ExpectedColumns::default()
+                });
+            }
             notes.extend(
                 more.into_iter()
                     .filter(|note| !notes.contains(note))
@@ -312,6 +314,16 @@ pub(super) fn each_piece(
     }
 }
 
+/// Numbers of some columns of a format with types as their texts.
+fn spell(table: &mut Table, columns: &[String]) {
+    let is_spelled = |name: &String| columns.contains(name) && table.has_types;
+    for column in (table.columns.iter_mut()).filter(|column| is_spelled(&column.name)) {
+        if let ColumnData::Numeric(numbers) = &column.data {
+            column.data = ColumnData::Text(text_of_numbers(numbers));
+        }
+    }
+}
+
 impl Files {
     /// Passes over all rows.
     fn survey(
@@ -320,20 +332,32 @@ impl Files {
         teller: &mut Teller,
     ) -> Result<(Self, Vec<Note>)> {
         let mut raw = options.clone();
+        // Columns of formats with types whose numbers are spelled.
+        let mut spelled: Vec<String> = Vec::new();
         let (survey, mut notes) = loop {
-            let mut survey = Survey::default();
-            let notes = reader.each(&raw, PIECE, &mut |table, bytes| {
+            let mut survey = Survey::new(reader.files.len() == 1);
+            let notes = reader.each(&raw, PIECE, &mut |mut table, bytes| {
+                survey.may_lack &= table.has_types;
+                spell(&mut table, &spelled);
                 survey.add(&table)?;
                 let done = bytes as f64 / teller.all.max(1) as f64;
                 teller.tell(Phase::Looking, survey.rows, bytes, Some(done));
                 Ok(())
             })?;
-            let mixed = survey.mixed();
-            if mixed.is_empty() {
+            let (mixed, sparse) = (survey.mixed(), survey.sparse(options));
+            if let Some(expected) = sparse.filter(|_| raw.expected.is_none()) {
+                let stays = expected.sparse.is_some();
+                raw.expected = Some(expected);
+                if stays {
+                    break (survey, notes);
+                }
+            } else if mixed.is_empty() {
                 break (survey, notes);
+            } else {
+                // Numbers that are text in another piece are spelled as there.
+                spelled.extend(mixed.clone());
+                raw.categorical.extend(mixed);
             }
-            // Numbers that are text in another piece are spelled as there.
-            raw.categorical.extend(mixed);
         };
         let (readings, more) = survey.readings(options)?;
         notes.extend(more);
@@ -358,13 +382,18 @@ impl Files {
         visit: &mut dyn FnMut(Piece) -> Result<()>,
     ) -> Result<()> {
         let mut rows = 0u64;
-        self.reader.each(&self.options, size, &mut |table, bytes| {
+        self.reader.each(&self.options, size, &mut |mut table, bytes| {
+            if table.has_types {
+                spell(&mut table, &self.options.categorical);
+                self.columns.fill_up(&mut table);
+            }
             let mut table = self.columns.arranged(table)?;
             if self.columns.are_rows {
                 // Lines of several files are no numbers of rows.
                 table.lines = None;
             }
             apply(&mut table, &self.readings)?;
+            self.columns.fit(&mut table);
             let first = u32::try_from(rows)
                 .ok()
                 .filter(|_| rows + table.rows as u64 <= u64::from(u32::MAX));

@@ -43,6 +43,38 @@ fn table(rows: usize) -> String {
     text
 }
 
+/// Rows of libsvm: of the first ones all numbers are 1, some rows are empty, a late one has the largest index.
+fn sparse(rows: usize) -> String {
+    let row = |i: usize| {
+        let number = match (i < rows / 3, i % 5) {
+            (true, _) => "1".to_owned(),
+            (_, 0) => format!("0.{i}"),
+            _ => format!("{}.5", i % 9),
+        };
+        let last = if i + 2 == rows { 3000 } else { 500 };
+        let pairs = (0..i % 7).map(|at| format!(" {}:{}", i % 31 + at * last / 7, number));
+        format!("{}{}\n", i % 2, pairs.collect::<String>())
+    };
+    (0..rows).map(row).collect()
+}
+
+/// Objects of which some columns come late, and some are text in late rows alone.
+fn objects(rows: usize) -> String {
+    let row = |i: usize| {
+        let code = match i + 3 < rows {
+            true => format!("{}", i % 50),
+            false => format!("\"z{i}\""),
+        };
+        let late = match i * 2 < rows {
+            true => String::new(),
+            false => format!(", \"late\": {}.25, \"word\": \"w{}\", \"v\": [{i}, 0.5]", i % 9, i % 3),
+        };
+        let day = 1 + i % 28;
+        format!("{{\"x\": {i}, \"code\": {code}, \"when\": \"2024-12-{day:02}\"{late}}}\n")
+    };
+    (0..rows).map(row).collect()
+}
+
 fn make(source: &Path, to: &Path, shuffle: Option<u64>, memory: u64) -> Result<Ingested> {
     let how = Ingest {
         read: &ReadOptions::default(),
@@ -110,6 +142,79 @@ fn a_cache_holds_what_reading_the_file_holds_in_the_order_of_the_seed() {
     assert_eq!((block.columns.len(), block.rows), (1, 300));
     assert_eq!(block.columns[0].text(4), all.column("y").unwrap().text(604));
     assert_eq!(block.line_of(4), all.line_of(604));
+}
+
+/// A cache of a file is what reading it gives, in the order of the file and in one by a seed.
+fn is_what_is_read(name: &str, bytes: Vec<u8>, options: &ReadOptions) {
+    let place = Place::new(&format!("ingest-{name}"), &[(name, bytes)]);
+    let (file, cache) = (place.path().join(name), place.path().join("t.cache"));
+    let source = Source::Path(file);
+    for (shuffle, memory) in [(None, 1 << 20), (Some(3), 1 << 21)] {
+        let own = ReadOptions {
+            shuffle,
+            ..options.clone()
+        };
+        let expected = read(&source, &own).unwrap().train;
+        let how = Ingest {
+            read: options,
+            shuffle,
+            block_rows: None,
+            memory,
+        };
+        ingest(&source, &cache, &how, &mut |_| {}).unwrap();
+        let made = whole(&cache);
+        assert!(contents(&made) == contents(&expected), "{name} {shuffle:?} {memory}");
+        assert_eq!(made.roles, expected.roles, "{name}");
+        let pieces = pieces::Rows::of(&source, options, &mut Teller::new(&mut |_| {}, 1));
+        assert!(matches!(pieces.unwrap().0, Rows::Files(_)), "{name} is read whole");
+    }
+}
+
+#[test]
+fn caches_of_other_formats_hold_what_reading_the_file_holds() {
+    let options = |sparse| ReadOptions {
+        sparse,
+        ..ReadOptions::default()
+    };
+    is_what_is_read("sparse.svm", sparse(17_000).into_bytes(), &options(Some(true)));
+    // Less than a tenth of 51 million cells, and a table.
+    is_what_is_read("much.svm", sparse(17_000).into_bytes(), &options(None));
+    is_what_is_read("table.svm", sparse(2000).into_bytes(), &options(None));
+    let hashed = ReadOptions {
+        hash_columns: Some(97),
+        ..ReadOptions::default()
+    };
+    is_what_is_read("hashed.svm", sparse(2000).into_bytes(), &hashed);
+    is_what_is_read("t.jsonl", objects(17_000).into_bytes(), &options(None));
+    let csv = Place::new("ingest-as-parquet", &[("t.csv", table(17_000).into_bytes())]);
+    let source = Source::Path(csv.path().join("t.csv"));
+    let loaded = read(&source, &options(None)).unwrap().train;
+    let parquet = crate::formats::write(&loaded, "t.parquet").unwrap();
+    is_what_is_read("t.parquet", parquet, &options(None));
+    let arrow = include_bytes!("../../tests/small.arrow").to_vec();
+    is_what_is_read("small.arrow", arrow, &options(None));
+}
+
+#[test]
+fn several_files_of_sparse_rows_have_the_columns_of_all() {
+    let files = [("a-1.svm", b"1 3:1\n".to_vec()), ("a-2.svm", b"0 8:0.5 1:2\n".to_vec())];
+    let place = Place::new("ingest-sparse-parts", &files);
+    let source = Source::parse(&format!("{}/a-*.svm", place.path().display())).unwrap();
+    let options = ReadOptions {
+        sparse: Some(true),
+        ..ReadOptions::default()
+    };
+    let how = Ingest {
+        read: &options,
+        shuffle: None,
+        block_rows: None,
+        memory: 1 << 20,
+    };
+    let to = place.path().join("a.cache");
+    ingest(&source, &to, &how, &mut |_| {}).unwrap();
+    let (made, expected) = (whole(&to), read(&source, &options).unwrap().train);
+    assert_eq!(made.sparse_width(), Some(9));
+    assert_eq!(format!("{:?}", made.columns), format!("{:?}", expected.columns));
 }
 
 #[test]
@@ -214,9 +319,17 @@ impl Read for Full {
 
 #[test]
 fn a_disk_that_is_full_at_any_byte_leaves_no_cache() {
-    let place = Place::new("ingest-full", &[("t.csv", table(40).into_bytes())]);
-    let source = Source::Path(place.path().join("t.csv"));
-    let options = ReadOptions::default();
+    fails_at_every_byte("t.csv", table(40), None);
+    fails_at_every_byte("t.svm", sparse(40), Some(true));
+}
+
+fn fails_at_every_byte(name: &str, text: String, sparse: Option<bool>) {
+    let place = Place::new(&format!("ingest-full-{name}"), &[(name, text.into_bytes())]);
+    let source = Source::Path(place.path().join(name));
+    let options = ReadOptions {
+        sparse,
+        ..ReadOptions::default()
+    };
     let origin = origin(&source, &options).unwrap();
     let mut nothing = |_: &Progress| {};
     let mut teller = Teller::new(&mut nothing, 1);
@@ -278,9 +391,24 @@ fn a_disk_that_is_full_at_any_byte_leaves_no_cache() {
 
 #[test]
 fn no_byte_of_a_cache_may_be_another_and_none_may_be_missing() {
-    let place = Place::new("ingest-damage", &[("t.csv", table(30).into_bytes())]);
+    every_change_is_noticed("t.csv", table(30), None);
+    every_change_is_noticed("t.svm", sparse(30), Some(true));
+}
+
+fn every_change_is_noticed(name: &str, text: String, sparse: Option<bool>) {
+    let place = Place::new(&format!("ingest-damage-{name}"), &[(name, text.into_bytes())]);
     let to = place.path().join("t.cache");
-    make(&place.path().join("t.csv"), &to, Some(1), 1 << 20).unwrap();
+    let options = ReadOptions {
+        sparse,
+        ..ReadOptions::default()
+    };
+    let how = Ingest {
+        read: &options,
+        shuffle: Some(1),
+        block_rows: Some(12),
+        memory: 1 << 20,
+    };
+    ingest(&Source::Path(place.path().join(name)), &to, &how, &mut |_| {}).unwrap();
     let whole = std::fs::read(&to).unwrap();
     let read = |bytes: Vec<u8>| {
         Cache::open(Cursor::new(bytes), "t.cache")

@@ -6,15 +6,20 @@ use std::path::Path;
 use thalweg_core::dataset::{Dataset, Targets, Values};
 use thalweg_core::engine::Batch;
 use thalweg_core::source::RowSource;
-use thalweg_core::source::block_file::{BlockFile, BlockWriter, Layout};
+use thalweg_core::source::block_file::{
+    BlockFile, BlockWriter, Layout, SparseFile, SparseIndex, SparseWriter,
+};
 
 use crate::error::{Error, Location, Result};
+use crate::preprocess::Dtype;
 use crate::shared_file::SharedFile;
 
 /// Rows in a file that has no name, and goes with the last of its readers.
 #[derive(Debug, Clone)]
 pub struct RowsOnDisk {
     file: SharedFile,
+    /// Where sparse rows are.
+    index: Option<SparseIndex>,
     rows: usize,
     /// Some of them, evenly spaced.
     pub sample: Dataset,
@@ -33,10 +38,11 @@ impl RowsOnDisk {
     /// # Errors
     /// If the file is damaged.
     pub fn source(&self) -> thalweg_core::Result<Box<dyn RowSource>> {
-        Ok(Box::new(BlockFile::open_ahead(
-            self.file.clone(),
-            self.file.clone(),
-        )?))
+        let (from, ahead) = (self.file.clone(), self.file.clone());
+        Ok(match &self.index {
+            Some(index) => Box::new(SparseFile::open(from, ahead, index)),
+            None => Box::new(BlockFile::open_ahead(from, ahead)?),
+        })
     }
 }
 
@@ -49,20 +55,66 @@ pub(super) enum Sink {
 /// Rows on their way to disk.
 pub(super) struct Writing {
     file: File,
-    writer: Option<BlockWriter<File>>,
+    writer: Option<Writer>,
     direct: bool,
+    is_double: bool,
     block_rows: usize,
     rows: usize,
     sample: Option<Dataset>,
     class_rows: Vec<usize>,
 }
 
+enum Writer {
+    Dense(BlockWriter<File>),
+    Sparse(SparseWriter<File>),
+}
+
+impl Writer {
+    /// A file of rows such as these.
+    fn new(
+        file: File,
+        rows: &Dataset,
+        is_double: bool,
+        block_rows: usize,
+    ) -> thalweg_core::Result<Self> {
+        Ok(match rows.features.values {
+            Values::Sparse(_) => {
+                Writer::Sparse(SparseWriter::new(file, rows, is_double, block_rows)?)
+            }
+            _ => Writer::Dense(BlockWriter::new(file, Layout::of(rows, block_rows))?),
+        })
+    }
+
+    fn write(&mut self, rows: &Dataset) -> thalweg_core::Result<()> {
+        let batch = Batch::all(rows);
+        match self {
+            Writer::Dense(writer) => writer.write(&batch),
+            Writer::Sparse(writer) => writer.write(&batch),
+        }
+    }
+
+    fn finish(self) -> thalweg_core::Result<(File, Option<SparseIndex>)> {
+        match self {
+            Writer::Dense(writer) => Ok((writer.finish()?, None)),
+            Writer::Sparse(writer) => {
+                let (file, index) = writer.finish()?;
+                Ok((file, Some(index)))
+            }
+        }
+    }
+}
+
 impl Sink {
-    /// A new file in a folder.
+    /// A new file in a folder, for rows of a run in this precision.
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn on_disk((folder, direct): (&Path, bool), name: &str, block_rows: usize) -> Result<Self> {
+    pub fn on_disk(
+        (folder, direct): (&Path, bool),
+        name: &str,
+        dtype: Dtype,
+        block_rows: usize,
+    ) -> Result<Self> {
         let path = folder.join(format!(".{name}.{}.rows", std::process::id()));
         let create = || {
             let file = OpenOptions::new()
@@ -79,6 +131,7 @@ impl Sink {
             file: create().map_err(|error: std::io::Error| unwritable(&error.into()))?,
             writer: None,
             direct,
+            is_double: dtype == Dtype::F64,
             block_rows,
             rows: 0,
             sample: None,
@@ -106,17 +159,15 @@ impl Sink {
             }
         }
         if to.writer.is_none() {
-            let layout = Layout::of(&rows, to.block_rows);
             let file = to
                 .file
                 .try_clone()
                 .map_err(|error| unwritable(&error.into()))?;
-            to.writer = Some(BlockWriter::new(file, layout).map_err(|error| unwritable(&error))?);
+            let writer = Writer::new(file, &rows, to.is_double, to.block_rows);
+            to.writer = Some(writer.map_err(|error| unwritable(&error))?);
         }
         if let Some(writer) = &mut to.writer {
-            writer
-                .write(&Batch::all(&rows))
-                .map_err(|error| unwritable(&error))?;
+            writer.write(&rows).map_err(|error| unwritable(&error))?;
         }
         if let Some(sample) = sample {
             append(&mut to.sample, sample);
@@ -136,12 +187,13 @@ impl Sink {
         let (Some(writer), Some(sample)) = (written.writer, written.sample) else {
             return Ok(None);
         };
-        let file = writer.finish().map_err(|error| unwritable(&error))?;
+        let (file, index) = writer.finish().map_err(|error| unwritable(&error))?;
         Ok(Some(Placed::OnDisk(RowsOnDisk {
             file: match written.direct {
                 true => SharedFile::direct(file).map_err(|error| unwritable(&error.into()))?,
                 false => SharedFile::new(file),
             },
+            index,
             rows: written.rows,
             sample,
             class_rows: written.class_rows,

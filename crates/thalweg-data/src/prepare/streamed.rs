@@ -84,9 +84,7 @@ pub fn prepare_streamed(
             fitted
         }
     };
-    let width = preprocessing.input_width() as u64;
-    let value = if options.dtype == Dtype::F64 { 8 } else { 4 };
-    let row_bytes = width * value + 12;
+    let row_bytes = rows.input_bytes(&preprocessing, options.dtype);
     let block_rows = how.block_rows.unwrap_or_else(|| usual_block(row_bytes));
     let [train, own_validation, own_test] =
         rows.write(&preprocessing, options.dtype, how, block_rows, row_bytes)?;
@@ -146,6 +144,15 @@ fn in_memory(
 }
 
 impl RowsOfCache {
+    /// Bytes of a row as the network sees it, about; of sparse rows those that one has in the cache.
+    fn input_bytes(&self, preprocessing: &Preprocessing, dtype: Dtype) -> u64 {
+        let value = if dtype == Dtype::F64 { 8 } else { 4 };
+        match preprocessing.is_sparse() {
+            true => self.cache.borrow().row_bytes(),
+            false => preprocessing.input_width() as u64 * value + 12,
+        }
+    }
+
     /// Decides how many columns are fitted in a pass.
     fn hold_columns(
         &mut self,
@@ -200,7 +207,7 @@ impl RowsOfCache {
             && counts[part] as u64 * row_bytes <= how.memory / 4
         {
             true => Ok(Sink::Memory(None)),
-            false => Sink::on_disk((how.folder, how.direct), name, block_rows),
+            false => Sink::on_disk((how.folder, how.direct), name, dtype, block_rows),
         };
         let mut sinks = [sink(0, "train")?, sink(1, "validation")?, sink(2, "test")?];
         let most = (SAMPLE_BYTES / row_bytes as usize).clamp(1, SAMPLE_ROWS);

@@ -13,23 +13,35 @@ use crate::table::{Column, Table};
 pub(super) struct SparseFit {
     pub width: usize,
     scaling: Scaling,
-    /// The largest absolute value of each column; empty where all are 1.
+    /// The largest absolute value of each column; empty while all are 1.
     largest: Vec<f64>,
+    /// A bit a column: whether it is in rows of which all numbers are 1.
+    ones: Vec<u64>,
 }
+
+/// Columns a word of bits.
+const WORD: usize = u64::BITS as usize;
 
 impl SparseFit {
     pub fn new(width: usize, scaling: Scaling) -> Self {
-        let largest = Vec::new();
         Self {
             width,
             scaling,
-            largest,
+            largest: Vec::new(),
+            ones: Vec::new(),
         }
     }
 
     /// Adds some rows.
     pub fn add(&mut self, all: CsrRef, rows: &[usize]) {
-        if self.scaling == Scaling::None || all.numbers() == NumbersRef::Ones {
+        if self.scaling == Scaling::None {
+            return;
+        }
+        if all.numbers() == NumbersRef::Ones {
+            self.ones.resize(self.width.div_ceil(WORD), 0);
+            for column in rows.iter().flat_map(|row| all.row(*row).0) {
+                self.ones[*column as usize / WORD] |= 1 << (*column as usize % WORD);
+            }
             return;
         }
         self.largest.resize(self.width, 0.0);
@@ -38,7 +50,13 @@ impl SparseFit {
         }
     }
 
-    pub fn finish(self, name: &str, notes: &mut Vec<Note>) -> Encoding {
+    pub fn finish(mut self, name: &str, notes: &mut Vec<Note>) -> Encoding {
+        for (largest, column) in self.largest.iter_mut().zip(0..) {
+            let word = self.ones.get(column / WORD).copied().unwrap_or(0);
+            if word >> (column % WORD) & 1 == 1 {
+                *largest = largest.max(1.0);
+            }
+        }
         let is_far = self.largest.iter().any(|largest| *largest > 1.0);
         let scale = |largest: f64| if largest > 0.0 { 1.0 / largest } else { 1.0 };
         let scales: Vec<f64> = match is_far {
@@ -132,6 +150,13 @@ mod tests {
         assert_eq!(row(0), [(0, 0.5)]);
         assert_eq!(row(1), [(0, -1.0), (2, 1.0)]);
         assert_eq!(gather(all.view(), &scales, &[0, 2], Dtype::F32), Err(4));
+        // Of rows in pieces, those of one may all be 1.
+        let ones = Csr::new(3, vec![0, 1], vec![2], Numbers::Ones).unwrap();
+        let mut pieces = SparseFit::new(3, Scaling::Standard);
+        pieces.add(ones.view(), &[0]);
+        pieces.add(all.view(), &[0]);
+        let scaled = pieces.finish("hashed", &mut Vec::new());
+        assert!(matches!(scaled, Encoding::Sparse { scales, .. } if scales == [0.25, 1.0, 1.0]));
         let small = Csr::new(1, vec![0, 1], vec![0], Numbers::F32(vec![0.25])).unwrap();
         let mut fit = SparseFit::new(1, Scaling::Standard);
         fit.add(small.view(), &[0]);

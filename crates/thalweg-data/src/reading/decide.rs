@@ -15,21 +15,24 @@ pub(crate) enum Seen {
     Texts(Vec<String>, Vec<usize>),
     /// The ends of its numbers.
     Numbers(Extremes),
+    /// How it is read, as its format says.
+    Known(Reading),
 }
 
 /// How columns are read that are more than plain numbers or plain text, by what was seen of them, and what should be
-/// known of that.
+/// known of that; `has_types` where the format has types.
 ///
 /// # Errors
 /// If the options name a column in two ways, or one that is not there.
 pub(crate) fn decide(
     columns: &[(&str, Seen)],
     decimal: Option<char>,
+    has_types: bool,
     options: &ReadOptions,
 ) -> Result<(Readings, Vec<Note>)> {
     let texts = columns.iter().filter_map(|(_, seen)| match seen {
         Seen::Texts(levels, _) => Some(levels.as_slice()),
-        Seen::Numbers(_) => None,
+        Seen::Numbers(_) | Seen::Known(_) => None,
     });
     let hints = Hints {
         decimal: options.decimal,
@@ -41,7 +44,7 @@ pub(crate) fn decide(
     for (name, seen) in columns {
         let evidence = match seen {
             Seen::Texts(levels, counts) => Some(Evidence::counted(levels, counts.clone())),
-            Seen::Numbers(_) => None,
+            Seen::Numbers(_) | Seen::Known(_) => None,
         };
         let of_truths =
             |evidence: &Evidence| evidence.levels.iter().all(|level| truth(level).is_some());
@@ -56,7 +59,9 @@ pub(crate) fn decide(
                     false,
                 )
             }
-            (None, Some(reading), _) => (Some(reading.clone()), false),
+            (None, Some(reading), _) | (None, None, Seen::Known(reading)) => {
+                (Some(reading.clone()), false)
+            }
             (None, None, Seen::Numbers(extremes)) => {
                 (marker(extremes, hints).map(|(_, reading)| reading), true)
             }
@@ -64,7 +69,7 @@ pub(crate) fn decide(
                 let evidence = evidence.filter(|evidence| !of_truths(evidence));
                 (
                     evidence
-                        .and_then(|evidence| look_at(&evidence, hints, false))
+                        .and_then(|evidence| look_at(&evidence, hints, has_types))
                         .map(Looked::reading),
                     true,
                 )

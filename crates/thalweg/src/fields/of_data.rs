@@ -44,7 +44,7 @@ pub const OF_DATA: &[Own] = &[
         Flag::new(
             "--sparse",
             DATA,
-            "Rows of a libsvm file stay sparse: a run takes memory and time by what is not 0 [default: where that is much \
+            "Rows of a libsvm file or of SciPy stay sparse: a run takes memory and time by what is not 0 [default: where that is much \
              less]",
         ),
         "true",

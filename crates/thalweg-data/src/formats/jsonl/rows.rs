@@ -189,7 +189,16 @@ impl<'a> Rows<'a> {
         Error::invalid(location, found, "a JSON object").remedy(remedy)
     }
 
-    pub fn into_loaded(mut self, file: String, lines: Option<Lines>) -> Result<Loaded> {
+    /// The rows as a table; `is_first` where none came before them.
+    ///
+    /// # Errors
+    /// If there is no column, or one object has all columns as lists.
+    pub fn into_loaded(
+        mut self,
+        file: String,
+        lines: Option<Lines>,
+        is_first: bool,
+    ) -> Result<Loaded> {
         let rows = self.count;
         let (mut singles, mut columns) = (Vec::new(), Vec::new());
         for (place, (name, mut cells)) in std::mem::take(&mut self.columns).into_iter().enumerate()
@@ -209,7 +218,8 @@ impl<'a> Rows<'a> {
         columns.extend(places.into_iter().zip(singles));
         columns.sort_by_key(|(place, _)| *place);
         let columns: Vec<Column> = columns.into_iter().map(|(_, column)| column).collect();
-        if rows == 1
+        if is_first
+            && rows == 1
             && columns
                 .iter()
                 .all(|column| matches!(column.data, ColumnData::Block(_)))
