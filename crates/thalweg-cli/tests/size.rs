@@ -297,7 +297,11 @@ fn sparse(rows: usize) -> String {
             0 => format!(" {column}:0.5"),
             _ => format!(" {column}:1"),
         });
-        format!("{}{}\n", if z > 0.0 { "+1" } else { "-1" }, pairs.collect::<String>())
+        format!(
+            "{}{}\n",
+            if z > 0.0 { "+1" } else { "-1" },
+            pairs.collect::<String>()
+        )
     };
     (0..rows).map(row).collect()
 }
@@ -325,15 +329,24 @@ fn sparse_rows_from_disk_have_the_bits_of_memory_and_go_on_when_they_are_killed(
         child.kill().unwrap();
         child.wait().unwrap();
         place.succeed(&format!("{line} --out {run} --resume"));
-        assert!(weights(&place, &run) == expected, "killed after {moment} quarters");
+        assert!(
+            weights(&place, &run) == expected,
+            "killed after {moment} quarters"
+        );
     }
     // By hand, and as rows to predict, in their order.
     place.succeed("convert t.svm t.cache --sparse --memory 40M");
-    place.succeed("train t.cache --epochs 2 --batch-size 100 --memory 40M --no-report --out by-hand");
+    place.succeed(
+        "train t.cache --epochs 2 --batch-size 100 --memory 40M --no-report --out by-hand",
+    );
     assert!(weights(&place, "by-hand") == expected);
     let predicted = place.succeed("predict disk t.svm").stdout;
     assert_eq!(predicted.lines().count(), 30_001);
-    let few: String = sparse(30_000).lines().skip(29_990).map(|row| format!("{row}\n")).collect();
+    let few: String = sparse(30_000)
+        .lines()
+        .skip(29_990)
+        .map(|row| format!("{row}\n"))
+        .collect();
     place.write("few.svm", few);
     let last = place.succeed("predict disk few.svm").stdout;
     assert!(last.lines().skip(1).eq(predicted.lines().skip(29_991)));
@@ -350,7 +363,9 @@ fn sparse_rows_of_a_format_that_has_none_are_refused() {
         let told = place.refused(&format!("train t.csv {flag}"));
         let name = flag.split(' ').next().unwrap();
         assert!(
-            told.starts_with(&format!("thalweg: t.csv: found {name} for a file of format csv")),
+            told.starts_with(&format!(
+                "thalweg: t.csv: found {name} for a file of format csv"
+            )),
             "{told}"
         );
         assert!(told.ends_with(&format!("leave out {name}")), "{told}");
@@ -372,12 +387,16 @@ fn augmented_images_from_disk_have_the_bits_of_memory() {
     place.write("x.npy", array("|u1", &format!("{rows}, 16, 16"), pixels));
     place.write("y.npy", array("|u1", &format!("{rows},"), classes));
     place.succeed("convert x.npy t.cache --labels y.npy");
-    let line = "train t.cache --hidden 8 --epochs 2 --batch-size 200 --augment flip,shift=2 --no-report";
+    let line =
+        "train t.cache --hidden 8 --epochs 2 --batch-size 200 --augment flip,shift=2 --no-report";
     let ended = place.succeed(&format!("{line} --memory 36M --out disk"));
     assert!(ended.stderr.contains("rows are kept on disk"), "{ended:?}");
     let ended = place.succeed("train --config disk/config.toml --no-report --out memory");
     assert!(!ended.stderr.contains("on disk"), "{ended:?}");
     assert!(weights(&place, "disk") == weights(&place, "memory"));
-    place.succeed(&format!("{} --memory 36M --out plain", line.replace(" --augment flip,shift=2", "")));
+    place.succeed(&format!(
+        "{} --memory 36M --out plain",
+        line.replace(" --augment flip,shift=2", "")
+    ));
     assert!(weights(&place, "disk") != weights(&place, "plain"));
 }

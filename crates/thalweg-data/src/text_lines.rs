@@ -134,7 +134,11 @@ impl LineBlock {
     /// # Errors
     /// If a line is no UTF-8, and those of `visit`.
     pub fn each(&self, file: &str, mut visit: impl FnMut(u64, &str) -> Result<()>) -> Result<()> {
-        for (line, number) in self.bytes.split(|byte| *byte == b'\n').zip(self.before + 1..) {
+        for (line, number) in self
+            .bytes
+            .split(|byte| *byte == b'\n')
+            .zip(self.before + 1..)
+        {
             let line = line.trim_ascii();
             if line.is_empty() {
                 continue;

@@ -187,9 +187,7 @@ impl Columns {
                 matches!(&column.data, ColumnData::Numeric(all) if all.iter().all(|x| x.is_nan()));
             let missing = |width: usize| vec![f64::NAN; table.rows * width];
             column.data = match (&info.kind, &column.data) {
-                (Kind::Text, _) if is_missing => {
-                    ColumnData::Text(text_of_numbers(&missing(1)))
-                }
+                (Kind::Text, _) if is_missing => ColumnData::Text(text_of_numbers(&missing(1))),
                 (Kind::Time, _) if is_missing => ColumnData::Time(missing(1)),
                 (Kind::Block { shape, .. }, _) if is_missing => ColumnData::Block(Block {
                     values: Values::F64(missing(shape.iter().product())),

@@ -70,10 +70,12 @@ fn chunks(
     let mut pieces: Option<Pieces> = None;
     let schema = each(input, &mut |batch| {
         let pieces = pieces.get_or_insert_with(|| Pieces::new(&file, &batch.schema(), options));
-        (0..batch.num_rows()).step_by(size.max(1)).try_for_each(|start| {
-            let rows = size.min(batch.num_rows() - start);
-            pieces.add(&batch.slice(start, rows), visit)
-        })
+        (0..batch.num_rows())
+            .step_by(size.max(1))
+            .try_for_each(|start| {
+                let rows = size.min(batch.num_rows() - start);
+                pieces.add(&batch.slice(start, rows), visit)
+            })
     })?;
     let pieces = pieces.unwrap_or_else(|| Pieces::new(&file, &schema, options));
     pieces.finish(visit)
@@ -89,10 +91,7 @@ fn size_of(input: &mut Input, bytes: u64) -> Result<(u64, u64)> {
 }
 
 /// Visits the batches; their schema.
-fn each(
-    mut input: Input,
-    visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
-) -> Result<Arc<Schema>> {
+fn each(mut input: Input, visit: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<Arc<Schema>> {
     let mut decoder = StreamDecoder::new();
     let is_file = begin(&mut input)?;
     while let Some(batches) = batches(&mut input, &mut decoder)? {

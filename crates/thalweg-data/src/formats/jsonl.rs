@@ -123,7 +123,10 @@ impl Pieces<'_> {
             none => *none = Some(absent),
         }
         let new = loaded.notes.into_iter();
-        self.notes.extend(new.filter(|note| !self.notes.contains(note)).collect::<Vec<_>>());
+        self.notes.extend(
+            new.filter(|note| !self.notes.contains(note))
+                .collect::<Vec<_>>(),
+        );
         (self.visit)(loaded.train)
     }
 
@@ -164,7 +167,9 @@ fn read_lines(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
             pieces.add(full, Some(std::mem::take(&mut lines)))?;
         }
         let mut json = serde_json::Deserializer::from_str(line);
-        let read = Row(&mut rows).deserialize(&mut json).and_then(|()| json.end());
+        let read = Row(&mut rows)
+            .deserialize(&mut json)
+            .and_then(|()| json.end());
         if let Err(error) = read {
             let mut refusal = rows.refusal(&error, text.location());
             if error.is_eof() {

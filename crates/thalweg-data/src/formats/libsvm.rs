@@ -12,8 +12,8 @@ use crate::options::ReadOptions;
 use crate::table::Table;
 use crate::text_lines::LineBlocks;
 use crate::threads;
-pub(crate) use rows::{HASHED, MOST_COLUMNS, SPARSE_COLUMN, is_sparse};
 use rows::{CORRECT, LABELS, Rows, known_columns, pair, without_label};
+pub(crate) use rows::{HASHED, MOST_COLUMNS, SPARSE_COLUMN, is_sparse};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -135,7 +135,11 @@ fn each(
         }
         if is_end && is_empty && known_columns(options).is_none() {
             let location = Location::file(&file);
-            return Err(Error::invalid(location, "no value", "INDEX:VALUE in some row"));
+            return Err(Error::invalid(
+                location,
+                "no value",
+                "INDEX:VALUE in some row",
+            ));
         }
         if rows.count() >= size || is_end && (rows.count() > 0 || is_first) {
             visit(std::mem::replace(&mut rows, Rows::new(options)))?;

@@ -105,13 +105,18 @@ fn check_sparse(format: &Format, input: &Input, options: &ReadOptions) -> Result
     };
     let name = format.description.name;
     // A cache has the rows that it was made of.
-    let has_sparse = ["libsvm", "cache"].contains(&name) || (name == "npz" && field.ends_with("sparse"));
+    let has_sparse =
+        ["libsvm", "cache"].contains(&name) || (name == "npz" && field.ends_with("sparse"));
     if has_sparse {
         return Ok(());
     }
     let location = Location::file(input.file.clone());
     let found = format!("`{field}` for a file of format {name}");
-    let error = Error::invalid(location, found, "rows of libsvm, or sparse ones of SciPy (.npz)");
+    let error = Error::invalid(
+        location,
+        found,
+        "rows of libsvm, or sparse ones of SciPy (.npz)",
+    );
     Err(error.remedy(format!("leave out `{field}`")))
 }
 

@@ -10,8 +10,8 @@ use super::format::Format;
 use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
 use crate::loaded::Loaded;
-use crate::options::ReadOptions;
 use crate::numpy::{Array, Elements, zip};
+use crate::options::ReadOptions;
 use crate::table::{Column, ColumnData, Table};
 
 /// How it is recognized and read.

@@ -382,40 +382,41 @@ impl Files {
         visit: &mut dyn FnMut(Piece) -> Result<()>,
     ) -> Result<()> {
         let mut rows = 0u64;
-        self.reader.each(&self.options, size, &mut |mut table, bytes| {
-            if table.has_types {
-                spell(&mut table, &self.options.categorical);
-                self.columns.fill_up(&mut table);
-            }
-            let mut table = self.columns.arranged(table)?;
-            if self.columns.are_rows {
-                // Lines of several files are no numbers of rows.
-                table.lines = None;
-            }
-            apply(&mut table, &self.readings)?;
-            self.columns.fit(&mut table);
-            let first = u32::try_from(rows)
-                .ok()
-                .filter(|_| rows + table.rows as u64 <= u64::from(u32::MAX));
-            let first = first.ok_or_else(|| {
-                let found = format!("more than {} rows", u32::MAX);
-                Error::invalid(table.location(), found, "fewer")
+        self.reader
+            .each(&self.options, size, &mut |mut table, bytes| {
+                if table.has_types {
+                    spell(&mut table, &self.options.categorical);
+                    self.columns.fill_up(&mut table);
+                }
+                let mut table = self.columns.arranged(table)?;
+                if self.columns.are_rows {
+                    // Lines of several files are no numbers of rows.
+                    table.lines = None;
+                }
+                apply(&mut table, &self.readings)?;
+                self.columns.fit(&mut table);
+                let first = u32::try_from(rows)
+                    .ok()
+                    .filter(|_| rows + table.rows as u64 <= u64::from(u32::MAX));
+                let first = first.ok_or_else(|| {
+                    let found = format!("more than {} rows", u32::MAX);
+                    Error::invalid(table.location(), found, "fewer")
+                })?;
+                rows += table.rows as u64;
+                if let Some(column) = self.columns.misfit(&table) {
+                    let location = table.line_of(0).column(column);
+                    let found = format!(
+                        "values of another type than in the first pass, such as {}",
+                        quote(column)
+                    );
+                    let error = Error::invalid(location, found, "a file that stays as it is");
+                    return Err(error.remedy("run it again when nothing writes to the file"));
+                }
+                visit(Piece::new(table, first))?;
+                let done = bytes as f64 / teller.all.max(1) as f64;
+                teller.tell(Phase::Reading, rows, bytes, Some(done));
+                Ok(())
             })?;
-            rows += table.rows as u64;
-            if let Some(column) = self.columns.misfit(&table) {
-                let location = table.line_of(0).column(column);
-                let found = format!(
-                    "values of another type than in the first pass, such as {}",
-                    quote(column)
-                );
-                let error = Error::invalid(location, found, "a file that stays as it is");
-                return Err(error.remedy("run it again when nothing writes to the file"));
-            }
-            visit(Piece::new(table, first))?;
-            let done = bytes as f64 / teller.all.max(1) as f64;
-            teller.tell(Phase::Reading, rows, bytes, Some(done));
-            Ok(())
-        })?;
         Ok(())
     }
 }

@@ -168,7 +168,10 @@ impl Survey {
             _ if column.has_texts => Seen::Texts(column.levels(), column.counts.clone()),
             _ => Seen::Numbers(column.extremes.clone()),
         };
-        let single = self.columns.iter().filter(|column| column.several.is_none());
+        let single = self
+            .columns
+            .iter()
+            .filter(|column| column.several.is_none());
         let seen = single.map(|column| (column.name.as_str(), seen(column)));
         let seen: Vec<(&str, Seen)> = seen.collect();
         decide(&seen, self.decimal, self.has_types, options)

@@ -67,7 +67,11 @@ fn objects(rows: usize) -> String {
         };
         let late = match i * 2 < rows {
             true => String::new(),
-            false => format!(", \"late\": {}.25, \"word\": \"w{}\", \"v\": [{i}, 0.5]", i % 9, i % 3),
+            false => format!(
+                ", \"late\": {}.25, \"word\": \"w{}\", \"v\": [{i}, 0.5]",
+                i % 9,
+                i % 3
+            ),
         };
         let day = 1 + i % 28;
         format!("{{\"x\": {i}, \"code\": {code}, \"when\": \"2024-12-{day:02}\"{late}}}\n")
@@ -163,10 +167,16 @@ fn is_what_is_read(name: &str, bytes: Vec<u8>, options: &ReadOptions) {
         };
         ingest(&source, &cache, &how, &mut |_| {}).unwrap();
         let made = whole(&cache);
-        assert!(contents(&made) == contents(&expected), "{name} {shuffle:?} {memory}");
+        assert!(
+            contents(&made) == contents(&expected),
+            "{name} {shuffle:?} {memory}"
+        );
         assert_eq!(made.roles, expected.roles, "{name}");
         let pieces = pieces::Rows::of(&source, options, &mut Teller::new(&mut |_| {}, 1));
-        assert!(matches!(pieces.unwrap().0, Rows::Files(_)), "{name} is read whole");
+        assert!(
+            matches!(pieces.unwrap().0, Rows::Files(_)),
+            "{name} is read whole"
+        );
     }
 }
 
@@ -176,7 +186,11 @@ fn caches_of_other_formats_hold_what_reading_the_file_holds() {
         sparse,
         ..ReadOptions::default()
     };
-    is_what_is_read("sparse.svm", sparse(17_000).into_bytes(), &options(Some(true)));
+    is_what_is_read(
+        "sparse.svm",
+        sparse(17_000).into_bytes(),
+        &options(Some(true)),
+    );
     // Less than a tenth of 51 million cells, and a table.
     is_what_is_read("much.svm", sparse(17_000).into_bytes(), &options(None));
     is_what_is_read("table.svm", sparse(2000).into_bytes(), &options(None));
@@ -186,7 +200,10 @@ fn caches_of_other_formats_hold_what_reading_the_file_holds() {
     };
     is_what_is_read("hashed.svm", sparse(2000).into_bytes(), &hashed);
     is_what_is_read("t.jsonl", objects(17_000).into_bytes(), &options(None));
-    let csv = Place::new("ingest-as-parquet", &[("t.csv", table(17_000).into_bytes())]);
+    let csv = Place::new(
+        "ingest-as-parquet",
+        &[("t.csv", table(17_000).into_bytes())],
+    );
     let source = Source::Path(csv.path().join("t.csv"));
     let loaded = read(&source, &options(None)).unwrap().train;
     let parquet = crate::formats::write(&loaded, "t.parquet").unwrap();
@@ -197,7 +214,10 @@ fn caches_of_other_formats_hold_what_reading_the_file_holds() {
 
 #[test]
 fn several_files_of_sparse_rows_have_the_columns_of_all() {
-    let files = [("a-1.svm", b"1 3:1\n".to_vec()), ("a-2.svm", b"0 8:0.5 1:2\n".to_vec())];
+    let files = [
+        ("a-1.svm", b"1 3:1\n".to_vec()),
+        ("a-2.svm", b"0 8:0.5 1:2\n".to_vec()),
+    ];
     let place = Place::new("ingest-sparse-parts", &files);
     let source = Source::parse(&format!("{}/a-*.svm", place.path().display())).unwrap();
     let options = ReadOptions {
@@ -214,7 +234,10 @@ fn several_files_of_sparse_rows_have_the_columns_of_all() {
     ingest(&source, &to, &how, &mut |_| {}).unwrap();
     let (made, expected) = (whole(&to), read(&source, &options).unwrap().train);
     assert_eq!(made.sparse_width(), Some(9));
-    assert_eq!(format!("{:?}", made.columns), format!("{:?}", expected.columns));
+    assert_eq!(
+        format!("{:?}", made.columns),
+        format!("{:?}", expected.columns)
+    );
 }
 
 #[test]
@@ -396,7 +419,10 @@ fn no_byte_of_a_cache_may_be_another_and_none_may_be_missing() {
 }
 
 fn every_change_is_noticed(name: &str, text: String, sparse: Option<bool>) {
-    let place = Place::new(&format!("ingest-damage-{name}"), &[(name, text.into_bytes())]);
+    let place = Place::new(
+        &format!("ingest-damage-{name}"),
+        &[(name, text.into_bytes())],
+    );
     let to = place.path().join("t.cache");
     let options = ReadOptions {
         sparse,
@@ -408,7 +434,13 @@ fn every_change_is_noticed(name: &str, text: String, sparse: Option<bool>) {
         block_rows: Some(12),
         memory: 1 << 20,
     };
-    ingest(&Source::Path(place.path().join(name)), &to, &how, &mut |_| {}).unwrap();
+    ingest(
+        &Source::Path(place.path().join(name)),
+        &to,
+        &how,
+        &mut |_| {},
+    )
+    .unwrap();
     let whole = std::fs::read(&to).unwrap();
     let read = |bytes: Vec<u8>| {
         Cache::open(Cursor::new(bytes), "t.cache")

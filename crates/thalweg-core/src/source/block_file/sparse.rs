@@ -404,10 +404,16 @@ impl<'a> Parts<'a> {
         };
         match &mut to.targets {
             Targets::Classes(to) => {
-                to.push(u32::from_le_bytes(*self.targets.as_chunks::<4>().0.get(row)?));
+                to.push(u32::from_le_bytes(
+                    *self.targets.as_chunks::<4>().0.get(row)?,
+                ));
             }
             Targets::Values { width, values } => {
-                let own = self.targets.as_chunks::<8>().0.get(row * *width..(row + 1) * *width)?;
+                let own = self
+                    .targets
+                    .as_chunks::<8>()
+                    .0
+                    .get(row * *width..(row + 1) * *width)?;
                 values.extend(own.iter().map(|bytes| f64::from_le_bytes(*bytes)));
             }
         }
@@ -477,7 +483,13 @@ mod tests {
         let mut all = Csr::empty(50, Numbers::F32(Vec::new()));
         for row in 0..count {
             let columns = (0..row % 7).map(|at| (row % 5 + 8 * at) as u32);
-            let number = |at: usize| if row < 4 { 1.0 } else { (row * 7 + at) as f64 / 8.0 };
+            let number = |at: usize| {
+                if row < 4 {
+                    1.0
+                } else {
+                    (row * 7 + at) as f64 / 8.0
+                }
+            };
             assert!(all.push(columns, (0..row % 7).map(number)));
         }
         Dataset {
@@ -503,11 +515,16 @@ mod tests {
     fn seen(batch: &Batch) -> Vec<String> {
         let row = |row: usize| {
             let target = match batch.targets {
-                Some(TargetsRef::Values { width, values }) => format!("{:?}", &values[row * width..][..width]),
+                Some(TargetsRef::Values { width, values }) => {
+                    format!("{:?}", &values[row * width..][..width])
+                }
                 other => format!("{other:?}"),
             };
             let x: Vec<f64> = batch.features.row(row).collect();
-            format!("{x:?} {target} {:?}", batch.weights.map(|weights| weights[row]))
+            format!(
+                "{x:?} {target} {:?}",
+                batch.weights.map(|weights| weights[row])
+            )
         };
         batch.rows.iter().map(row).collect()
     }
@@ -522,7 +539,10 @@ mod tests {
             let reader = || Cursor::new(bytes.clone());
             let mut file = SparseFile::open(reader(), reader(), &index);
             assert_eq!(file.schema().rows, 23);
-            assert_eq!(seen(&file.batch(Request::range(3..17)).unwrap()), expected[3..17]);
+            assert_eq!(
+                seen(&file.batch(Request::range(3..17)).unwrap()),
+                expected[3..17]
+            );
             let order: Vec<u32> = (0..23).map(|at| at * 10 % 23).collect();
             for listed in order.chunks(5) {
                 let request = Request {
@@ -540,7 +560,13 @@ mod tests {
 
     #[test]
     fn no_byte_of_a_block_may_be_another() {
-        let rows = rows(9, Targets::Values { width: 1, values: vec![0.5; 9] });
+        let rows = rows(
+            9,
+            Targets::Values {
+                width: 1,
+                values: vec![0.5; 9],
+            },
+        );
         let (bytes, index) = written(&rows, &[0..9]);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
@@ -548,7 +574,10 @@ mod tests {
             let reader = || Cursor::new(changed.clone());
             let mut file = SparseFile::open(reader(), reader(), &index);
             let error = file.batch(Request::range(0..9)).unwrap_err();
-            assert!(error.to_string().contains("the checksum of block"), "byte {at}: {error}");
+            assert!(
+                error.to_string().contains("the checksum of block"),
+                "byte {at}: {error}"
+            );
         }
     }
 }

@@ -287,7 +287,11 @@ impl Rows {
         options.sparse.unwrap_or_else(|| {
             let most = (self.indices.iter().max()).map_or(0, |most| *most as usize + 1);
             let is_much = |columns: usize| {
-                is_sparse(self.count() as u64, columns as u64, self.indices.len() as u64)
+                is_sparse(
+                    self.count() as u64,
+                    columns as u64,
+                    self.indices.len() as u64,
+                )
             };
             // A cheap look first: there are no more columns than values.
             is_much(most.min(self.indices.len())) && is_much(self.distinct().len())
@@ -382,4 +386,3 @@ fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
 }
-

@@ -51,7 +51,10 @@ pub(super) fn read(
     let &[rows, width] = shape.as_slice() else {
         return Err(fail(format!("an array shape of {} numbers", shape.len())));
     };
-    let (known, own) = (options.expected.as_ref().and_then(|known| known.sparse), width as usize);
+    let (known, own) = (
+        options.expected.as_ref().and_then(|known| known.sparse),
+        width as usize,
+    );
     let width = known.unwrap_or(own);
     if width > MOST_COLUMNS {
         return Err(fail(format!("{width} columns (at most {MOST_COLUMNS})")));
@@ -133,16 +136,26 @@ impl Rows {
         if !stays {
             let dense = 8 * rows as u64 * width as u64;
             if is_bomb(8 * count as u64, dense) {
-                let found = format!("{rows} rows of {width} columns, {} MiB as dense ones", dense >> 20);
-                let error = Error::invalid(Location::file(file), found, "rows that are not so sparse");
+                let found = format!(
+                    "{rows} rows of {width} columns, {} MiB as dense ones",
+                    dense >> 20
+                );
+                let error =
+                    Error::invalid(Location::file(file), found, "rows that are not so sparse");
                 return Err(error.remedy("let them stay sparse: `data.read.sparse` true"));
             }
             values = Values::F64(to_f64(&values));
         }
         let name = if stays { SPARSE_COLUMN } else { "X" }.to_owned();
-        let data = ColumnData::Block(Block { shape: vec![width], values });
+        let data = ColumnData::Block(Block {
+            shape: vec![width],
+            values,
+        });
         let beyond = (self.beyond > 0).then(|| {
-            let text = format!("{} values at columns that the model does not know are ignored", self.beyond);
+            let text = format!(
+                "{} values at columns that the model does not know are ignored",
+                self.beyond
+            );
             Note::info(text)
         });
         let table = Table::without_lines(file.to_owned(), rows, vec![Column { name, data }]);
