@@ -187,14 +187,13 @@ pub struct TrainArgs {
     /// never stopped
     #[arg(long, help_heading = "Run", hide_short_help = true)]
     pub keep_checkpoint: bool,
-    /// With --ensemble-by folds: where the predictions for each row go, by the member that has not
+    /// With --ensemble-by folds or --preset best: where the predictions for each row go, by the member that has not
     /// trained on it: CSV, or what the ending says
     #[arg(
         long,
         value_name = "FILE",
         help_heading = "Ensemble",
-        hide_short_help = true,
-        requires = "ensemble"
+        hide_short_help = true
     )]
     pub predictions: Option<PathBuf>,
     /// Say in the result of --json and in the log which columns the model relies on

@@ -47,9 +47,13 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     if let Some(path) = &args.predictions {
         let ensemble = job.config().ensemble.as_ref();
         if ensemble.is_none_or(|ensemble| ensemble.folds().is_none()) {
-            let found = "members that differ in their seeds alone";
-            let error = Error::invalid("--predictions", found, "--ensemble-by folds");
-            return Err(error.into());
+            let found = match ensemble {
+                Some(_) => "members that differ in their seeds alone",
+                None => "a single model",
+            };
+            let error = Error::invalid("--predictions", found, "members of folds");
+            let remedy = "add --ensemble 5 --ensemble-by folds, or see `thalweg cv`";
+            return Err(error.remedy(remedy).into());
         }
         let source = Source::parse(&job.config().data.source)?;
         output::check("--predictions", path, None, &source)?;

@@ -256,6 +256,22 @@ fn members_of_two_recipes_are_averaged_and_each_fold_is_judged_by_its_own() {
     assert!((values[0] - 19.5).abs() < 0.5, "{}", values[0]);
     let info = place.succeed("info b").stdout;
     assert!(info.contains("4 members"), "{info}");
+    // Four folds: the first recipe has those of the first two members, the second the others.
+    let four = config.replacen("members = 4", "members = 4\nfolds = 4", 1);
+    place.write(
+        "d.toml",
+        format!("{four}\n[[ensemble.recipes]]\n{sections}\n[[ensemble.recipes]]\n{penalized}"),
+    );
+    place.succeed("train --config d.toml --no-report --predictions d.csv --out d");
+    let held_out = place.text("d.csv");
+    for line in held_out.lines().skip(1) {
+        let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        let [row, fold, predicted] = cells[..] else {
+            panic!("{line}")
+        };
+        let expected = if fold <= 2.0 { 2.0 * (row - 1.0) } else { 39.0 };
+        assert!((predicted - expected).abs() < 4.0, "{line}");
+    }
     for flags in ["--epochs 3", "--ensemble 3"] {
         let refused = place.run(&format!("train --config b.toml {flags} --out c"));
         assert_eq!(refused.code, Some(2), "{flags}: {refused:?}");

@@ -95,6 +95,9 @@ pub struct Ensemble {
     /// In what they differ.
     #[serde(default)]
     pub by: EnsembleBy,
+    /// Into how many folds the rows are dealt; absent: as many as a recipe has members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
     /// The recipes of equal parts of the members, one after another; none: all have that of the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipes: Vec<Recipe>,
@@ -118,7 +121,7 @@ impl Ensemble {
 
     /// Into how many folds the rows are dealt, if they are.
     pub fn folds(&self) -> Option<usize> {
-        (self.by == EnsembleBy::Folds).then_some(self.of_each())
+        (self.by == EnsembleBy::Folds).then(|| self.folds.unwrap_or(self.of_each()))
     }
 
     /// The fold on which a member validates, if it has one.

@@ -79,18 +79,17 @@ fn race(job: &mut Job, budget: Budget) -> Result<()> {
     let mut heats = vec![words(&first, &format!("at 1/{PART} of the epochs"))];
     let members = ensemble.members as f64;
     let left = trainings - spent;
-    let finalists = (left - RECIPES as f64 * members).max((left - members).min(2.0));
-    let finalists = finalists.clamp(1.0, FINALISTS as f64) as usize;
+    let finalists = (left - members).clamp(1.0, FINALISTS as f64) as usize;
     let finalists: Vec<Candidate> = (first.into_iter().map(|tried| tried.candidate))
         .take(finalists)
         .collect();
     let chosen = match finalists.len() {
         0 | 1 => finalists,
-        count => {
+        _ => {
             let last = train_all(job, &rows, finalists, 1, threads)?;
             heats.push(words(&last, "in full"));
-            let most = ((left - count as f64) / members) as usize;
-            let most = most.clamp(1, RECIPES);
+            let is_even = ensemble.members.is_multiple_of(RECIPES);
+            let most = if is_even { RECIPES } else { 1 };
             select(&last, most, &rows, &job.config.network.loss, threads)?
         }
     };
@@ -121,7 +120,7 @@ fn words(all: &[Tried], how: &str) -> String {
     format!("{how}: {}", all.join(", "))
 }
 
-/// The recipes as those of the members: as many of each.
+/// The recipes as those of equal parts of the members, whose folds stay as they were dealt.
 fn take(job: &mut Job, ensemble: Ensemble, chosen: &[Candidate]) {
     let Some(best) = chosen.first() else {
         return;
@@ -140,7 +139,7 @@ fn take(job: &mut Job, ensemble: Ensemble, chosen: &[Candidate]) {
     config.ensemble = Some(match chosen {
         [_] => ensemble,
         several => Ensemble {
-            members: ensemble.members * several.len(),
+            folds: ensemble.folds(),
             recipes: several
                 .iter()
                 .map(|candidate| candidate.recipe.clone())

@@ -14,8 +14,9 @@ use crate::or_linear;
 use crate::request::Request;
 use crate::rows::RunRows;
 
-/// Members of each recipe that wins.
-const MEMBERS: usize = 4;
+/// Members of the ensemble: what the race, about four trainings, leaves of the budget, an even number.
+const MEMBERS: std::ops::RangeInclusive<usize> = 4..=16;
+const RACE: usize = 4;
 /// Default budget, in full trainings.
 const TRAININGS: f64 = 12.0;
 /// Deviation of the frequencies of the periodic embedding: some periods within a column.
@@ -110,13 +111,19 @@ pub(crate) fn ensemble(
         let remedy = format!("leave out `{path}`, or take `ensemble.members` without it");
         return Err(error.remedy(remedy).at(path).into());
     }
+    let trainings = match budget(request)? {
+        Some(Budget::Trainings(trainings)) => trainings as usize,
+        _ => 0,
+    };
+    let members = trainings.saturating_sub(RACE) / 2 * 2;
     let has_own = data.validation.is_some() || request.has(fraction) || is_borrowed;
     Ok(Ensemble {
-        members: MEMBERS,
+        members: members.clamp(*MEMBERS.start(), *MEMBERS.end()),
         by: match data.split.by == SplitBy::Random && !has_own {
             true => EnsembleBy::Folds,
             false => EnsembleBy::Seeds,
         },
+        folds: None,
         recipes: Vec::new(),
     })
 }
