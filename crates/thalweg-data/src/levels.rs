@@ -10,12 +10,18 @@ use hashbrown::HashTable;
 /// Texts by their codes, and codes by their texts.
 #[derive(Debug, Clone)]
 pub struct Levels {
-    /// All texts, one after the other.
-    texts: Vec<u8>,
-    /// Where each text ends.
-    ends: Vec<usize>,
+    texts: Texts,
     table: HashTable<(Key, u32)>,
     seeds: &'static Seeds,
+}
+
+/// Texts by their places.
+#[derive(Debug, Clone, Default)]
+pub struct Texts {
+    /// All of them, one after the other.
+    bytes: Vec<u8>,
+    /// Where each text ends.
+    ends: Vec<usize>,
 }
 
 /// Of all columns, so that keys are the same in all parts of one.
@@ -81,38 +87,49 @@ impl Key {
 
 impl Default for Levels {
     fn default() -> Self {
-        let (texts, ends, table) = Default::default();
+        let (texts, table) = Default::default();
         Self {
             texts,
-            ends,
             table,
             seeds: &SEEDS,
         }
     }
 }
 
-/// Where the text of a code is.
-#[inline]
-fn place(ends: &[usize], code: usize) -> Range<usize> {
-    code.checked_sub(1).map_or(0, |before| ends[before])..ends[code]
-}
-
-impl Levels {
-    /// None yet, with room for so many.
-    pub fn with_room(count: usize) -> Self {
-        /// Bytes of most texts.
-        const TEXT: usize = 12;
-        Self {
-            texts: Vec::with_capacity(TEXT * count),
-            ends: Vec::with_capacity(count),
-            table: HashTable::with_capacity(count),
-            ..Self::default()
-        }
-    }
-
+impl Texts {
     /// How many.
     pub fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Where a text is.
+    #[inline]
+    fn place(&self, at: usize) -> Range<usize> {
+        at.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[at]
+    }
+}
+
+impl Levels {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Forgets all of them, and keeps the room.
+    pub fn clear(&mut self) {
+        self.texts.bytes.clear();
+        self.texts.ends.clear();
+        self.table.clear();
+    }
+
+    /// Those whose codes are `first` and more.
+    pub fn since(&self, first: usize) -> Texts {
+        let Texts { bytes, ends } = &self.texts;
+        let start = first.checked_sub(1).map_or(0, |before| ends[before]);
+        Texts {
+            bytes: bytes[start..].to_vec(),
+            ends: ends[first..].iter().map(|end| end - start).collect(),
+        }
     }
 
     /// The code of a text, a new one where it is new.
@@ -132,7 +149,7 @@ impl Levels {
     fn find(&self, key: Key, text: &[u8]) -> Option<u32> {
         let is_its = |&(other, code): &(Key, u32)| {
             other == key
-                && (key.is_short() || &self.texts[place(&self.ends, code as usize)] == text)
+                && (key.is_short() || &self.texts.bytes[self.texts.place(code as usize)] == text)
         };
         let found = self.table.find(key.hash(self.seeds), is_its);
         found.map(|&(_, code)| code)
@@ -145,28 +162,27 @@ impl Levels {
         if let Some(code) = self.find(key, text) {
             return code;
         }
-        let code = self.ends.len() as u32;
+        let code = self.len() as u32;
         self.table
             .insert_unique(key.hash(seeds), (key, code), |&(key, _)| key.hash(seeds));
-        self.texts.extend_from_slice(text);
-        self.ends.push(self.texts.len());
+        self.texts.bytes.extend_from_slice(text);
+        self.texts.ends.push(self.texts.bytes.len());
         code
     }
 
-    /// Adds other texts; the codes of all of them here.
-    pub fn append(&mut self, other: &Self) -> Vec<u32> {
-        let code = |code: usize| {
-            let place = place(&other.ends, code);
-            self.code_of(&other.texts[place.start..], place.len())
-        };
-        (0..other.ends.len()).map(code).collect()
+    /// Adds texts; the codes of all of them here.
+    pub fn append(&mut self, texts: &Texts) -> impl Iterator<Item = u32> {
+        (0..texts.len()).map(|at| {
+            let place = texts.place(at);
+            self.code_of(&texts.bytes[place.start..], place.len())
+        })
     }
 
     /// The texts by their codes.
     pub fn into_texts(self) -> Vec<String> {
-        let codes = 0..self.ends.len();
-        codes
-            .map(|code| String::from_utf8_lossy(&self.texts[place(&self.ends, code)]).into_owned())
+        let Texts { bytes, .. } = &self.texts;
+        (0..self.len())
+            .map(|at| String::from_utf8_lossy(&bytes[self.texts.place(at)]).into_owned())
             .collect()
     }
 }
@@ -186,7 +202,14 @@ mod tests {
         for i in [4000, 6000, 17, 5000] {
             others.code(&text(i));
         }
-        assert_eq!(levels.append(&others), [4000, 5000, 17, 5001]);
+        let of_text = others.known(b"289", 3);
+        others.clear();
+        assert_eq!((of_text, others.known(b"289", 3)), (Some(2), None));
+        for i in [4000, 6000, 17, 5000] {
+            others.code(&text(i));
+        }
+        let new: Vec<u32> = levels.append(&others.since(1)).collect();
+        assert_eq!(new, [5000, 17, 5001]);
         assert_eq!(levels.code(""), 5002);
         assert!((0..5000).all(|i| levels.code(&text(i)) == i));
         let texts = levels.into_texts();

@@ -197,16 +197,13 @@ pub fn split(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<No
         }
     };
     let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
-    let mut split = Split::default();
+    let mut part_of = vec![0u8; rows];
     for (rows, [test, validation]) in strata.iter().zip(shares(&sizes, test, validation)) {
         let (test, rest) = rows.split_at(test);
-        let (validation, train) = rest.split_at(validation);
-        split.test.extend_from_slice(test);
-        split.validation.extend_from_slice(validation);
-        split.train.extend_from_slice(train);
+        test.iter().for_each(|row| part_of[*row] = 2);
+        (rest[..validation].iter()).for_each(|row| part_of[*row] = 1);
     }
-    split.sort();
-    Ok((split, notes))
+    Ok((Split::of(part_of.into_iter()), notes))
 }
 
 fn split_in_order(targets: &Targets, options: &SplitOptions) -> Result<(Split, Vec<Note>)> {
@@ -218,13 +215,9 @@ fn split_in_order(targets: &Targets, options: &SplitOptions) -> Result<(Split, V
     if !classes.is_empty() {
         notes.extend(drawn.by_class(&class_sizes(classes)));
     }
-    let mut split = Split::default();
-    let parts = [&mut split.train, &mut split.validation, &mut split.test];
-    for row in 0..targets.rows() {
-        let class = classes.get(row).map_or(0, |class| *class as usize);
-        parts[usize::from(drawn.next(class))].push(row);
-    }
-    Ok((split, notes))
+    let class = |row| classes.get(row).map_or(0, |class| *class as usize);
+    let part_of = (0..targets.rows()).map(|row| drawn.next(class(row)));
+    Ok((Split::of(part_of), notes))
 }
 
 fn class_sizes(classes: &[u32]) -> Vec<usize> {
@@ -343,6 +336,14 @@ fn sizes(rows: usize, options: &SplitOptions, notes: &mut Vec<Note>) -> Result<(
 }
 
 impl Split {
+    /// From the part of each row: 0 trains, 1 validates, 2 tests.
+    fn of(part_of: impl Iterator<Item = u8>) -> Self {
+        let mut split = Self::default();
+        let parts = [&mut split.train, &mut split.validation, &mut split.test];
+        (part_of.enumerate()).for_each(|(row, part)| parts[usize::from(part)].push(row));
+        split
+    }
+
     fn sort(&mut self) {
         for part in [&mut self.train, &mut self.validation, &mut self.test] {
             part.sort_unstable();

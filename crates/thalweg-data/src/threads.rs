@@ -2,9 +2,17 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// With fewer rows starting a thread takes longer than going over them.
+const ROWS: usize = 10_000;
+
 /// How many threads the process may use.
 pub fn available() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How many threads go over so many rows.
+pub fn for_rows(rows: usize) -> usize {
+    if rows < ROWS { 1 } else { available() }
 }
 
 /// What `make` makes of each item, in their order, on so many threads; a panic in one is one here.

@@ -87,6 +87,9 @@ fn what_stands_around_a_table() {
         ("names in a comment", "t.csv", b"# a,b\n1,2\n3,4\n5,6\n", "a=1,3,5 b=2,4,6"),
         ("a column called #", "t.csv", b"#,b\n1,x\n2,y\n3,z\n", "#=1,2,3 b=x,y,z"),
         ("a title", "t.csv", b"Sales of 2024,,\na,b,c\n1,2,x\n3,4,y\n5,6,z\n", "a=1,3,5 b=2,4,6 c=x,y,z"),
+        ("two lines of names", "t.csv", b"id,A,A,B\n,x,y,x\n1,2,3,4\n5,6,7,8\n9,1,2,3\n", "id=1,5,9 A x=2,6,1 A y=3,7,2 B x=4,8,3"),
+        ("names above several columns", "t.csv", b",height,,mass\nid,min,max,\n1,2,3,4\n5,6,7,8\n9,1,2,3\n", "id=1,5,9 height min=2,6,1 height max=3,7,2 mass=4,8,3"),
+        ("two lines of equal names", "t.csv", b"A,A,B\nx,x,y\n1,2,3\n4,5,6\n7,8,9\n", "t.csv:1: found the name \"A\" for columns 1 and 2"),
         ("names of some columns", "t.csv", b",,y\n0,1,2\n1,2,0\n2,4,1\n", "column_1=0,1,2 column_2=1,2,4 y=2,0,1"),
         ("units", "t.csv", b"a,b\nkg,m\n1,2\n3,4\n5,6\n", "a=1,3,5 b=2,4,6"),
         ("a row of sums", "t.csv", b"a,b\nx,1\ny,2\nz,4\nTotal,7\n", "a=x,y,z b=1,2,4"),
@@ -125,6 +128,7 @@ fn numbers_as_people_write_them() {
         ("leading zeros", "t.csv", b"a,b\n00123,1\n00456,2\n", "a=00123,00456 b=1,2"),
         ("19 digits", "t.csv", b"a,b\n1234567890123456789,1\n1234567890123456790,2\n", "a=1234567890123456789,1234567890123456790 b=1,2"),
         ("numbers beside texts", "t.csv", b"a,b\n250.0,1\nx,2\n250,3\n", "a=250.0,x,250 b=1,2,3"),
+        ("lengths of time", "t.csv", b"a,b\n9:30:00,1\n26:00:30,2\n1 days 00:00:05,3\n", "a=34200,93630,86405 b=1,2,3"),
         ("truth", "t.csv", b"a,b\nTrue,1\nFALSE,2\n", "a=True,FALSE b=1,2"),
     ]);
 }

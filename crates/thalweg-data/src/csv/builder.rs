@@ -2,6 +2,8 @@
 
 mod append;
 
+pub use append::Part;
+
 use super::decimal::decimal;
 use super::records::Cell;
 use crate::levels::Levels;
@@ -100,15 +102,16 @@ pub struct ColumnBuilder {
     plain: PlainNumbers,
     state: State,
     words: Vec<String>,
-    expected: Size,
+    before: Before,
 }
 
-/// What a column of the same cells may have, so that it need not grow.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Size {
+/// What cells of the same column before leave: how many a block has, so that it need not grow, and their
+/// texts.
+#[derive(Debug, Default)]
+pub struct Before {
     is_text: bool,
     rows: usize,
-    levels: usize,
+    levels: Levels,
 }
 
 #[derive(Debug)]
@@ -117,6 +120,8 @@ enum State {
     Text {
         codes: Vec<u32>,
         levels: Levels,
+        /// Levels of cells before.
+        first: usize,
         /// Bytes of spelling that were kept when it became text.
         spelled: usize,
     },
@@ -142,33 +147,17 @@ impl Default for ColumnBuilder {
 impl ColumnBuilder {
     /// An empty column.
     pub fn new(plain: PlainNumbers) -> Self {
-        Self::sized(plain, Size::default())
+        Self::after(plain, Before::default())
     }
 
-    /// An empty column that may become so large.
-    pub(super) fn sized(plain: PlainNumbers, expected: Size) -> Self {
-        let rows = if expected.is_text { 0 } else { expected.rows };
+    /// An empty column behind others.
+    fn after(plain: PlainNumbers, before: Before) -> Self {
+        let rows = if before.is_text { 0 } else { before.rows };
         Self {
             plain,
             state: State::Numeric(Vec::with_capacity(rows), Spelled::default()),
             words: Vec::new(),
-            expected,
-        }
-    }
-
-    /// A little more than what it has.
-    pub fn size(&self) -> Size {
-        let more = |count: usize| count + count / 16;
-        match &self.state {
-            State::Numeric(numbers, _) => Size {
-                rows: more(numbers.len()),
-                ..Size::default()
-            },
-            State::Text { codes, levels, .. } => Size {
-                is_text: true,
-                rows: more(codes.len()),
-                levels: more(levels.len()),
-            },
+            before,
         }
     }
 
@@ -207,7 +196,7 @@ impl ColumnBuilder {
             parsed => parsed,
         };
         if let (State::Numeric(numbers, spelled), Parsed::Text) = (&self.state, parsed) {
-            self.state = to_text(numbers, spelled, self.expected);
+            self.state = to_text(numbers, spelled, &mut self.before);
         }
         match (&mut self.state, parsed) {
             (State::Numeric(numbers, spelled), Parsed::Number(number)) => {
@@ -242,11 +231,11 @@ impl ColumnBuilder {
     }
 
     /// The finished column.
-    pub fn finish(self) -> ColumnData {
+    pub fn finish(mut self) -> ColumnData {
         let state = match self.state {
             // Nothing but missing cells of a column that is text.
             State::Numeric(numbers, spelled) if self.plain == PlainNumbers::None => {
-                to_text(&numbers, &spelled, self.expected)
+                to_text(&numbers, &spelled, &mut self.before)
             }
             state => state,
         };
@@ -328,10 +317,11 @@ pub fn text_column(texts: &[String]) -> TextColumn {
     }
 }
 
-fn to_text(numbers: &[f64], spelled: &Spelled, expected: Size) -> State {
-    let mut levels = Levels::with_room(expected.levels);
+fn to_text(numbers: &[f64], spelled: &Spelled, before: &mut Before) -> State {
+    let mut levels = std::mem::take(&mut before.levels);
+    let first = levels.len();
     let mut odd = spelled.rows.iter().enumerate().peekable();
-    let mut codes: Vec<u32> = Vec::with_capacity(numbers.len().max(expected.rows));
+    let mut codes: Vec<u32> = Vec::with_capacity(numbers.len().max(before.rows));
     for (row, number) in numbers.iter().enumerate() {
         let own = odd.next_if(|(_, at)| **at as usize == row);
         codes.push(match own {
@@ -350,6 +340,7 @@ fn to_text(numbers: &[f64], spelled: &Spelled, expected: Size) -> State {
     State::Text {
         codes,
         levels,
+        first,
         spelled,
     }
 }

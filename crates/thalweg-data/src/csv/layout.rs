@@ -1,7 +1,7 @@
 //! What stands around the table in a text file: `sep=`, comments, titles, units, row names, and
 //! delimiters at the ends of lines. All of it is found in the first records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::builder::{Parsed, Words, parse};
 use super::dialect::each_record;
@@ -117,15 +117,19 @@ impl Layout {
     }
 }
 
-/// Whether the record below the header holds units: texts above columns of numbers alone.
-pub fn is_units(sample: &[u8], complete: bool, delimiter: u8, words: Words<'_>) -> bool {
+/// The record below the header, if it is texts above columns of numbers alone: units, or a second line
+/// of names.
+pub fn below_header(
+    sample: &[u8],
+    complete: bool,
+    delimiter: u8,
+    words: Words<'_>,
+) -> Option<Vec<String>> {
     let mut records: Vec<Vec<String>> = Vec::new();
     each_record(sample, complete, delimiter, RECORDS, |cells| {
         records.push(cells.to_vec())
     });
-    let Some((units, rows)) = records.get(1..).and_then(<[_]>::split_first) else {
-        return false;
-    };
+    let (units, rows) = records.get(1..).and_then(<[_]>::split_first)?;
     let is_number = |cell: &String| match parse(cell, words) {
         Parsed::Number(_) => true,
         Parsed::Missing => false,
@@ -146,12 +150,36 @@ pub fn is_units(sample: &[u8], complete: bool, delimiter: u8, words: Words<'_>) 
         .filter(|(j, _)| numeric(*j))
         .map(|(_, cell)| cell)
         .collect();
-    let is_short = |cell: &&String| cell.chars().count() <= LONGEST_UNIT;
-    rows.len() >= RECORDS_TO_JUDGE
+    let is_it = rows.len() >= RECORDS_TO_JUDGE
         && of_numbers.iter().any(|cell| is_text(cell))
         && of_numbers.iter().all(|cell| !is_number(cell))
-        && of_numbers.iter().all(is_short)
-        && 2 * of_numbers.iter().filter(|cell| is_text(cell)).count() >= of_numbers.len()
+        && 2 * of_numbers.iter().filter(|cell| is_text(cell)).count() >= of_numbers.len();
+    is_it.then(|| units.clone())
+}
+
+/// Whether a record below the header may be one of units.
+pub fn are_units(cells: &[String]) -> bool {
+    cells
+        .iter()
+        .all(|cell| cell.chars().count() <= LONGEST_UNIT)
+}
+
+/// The names of two lines: one that stands above several columns, in the first of them or in each, and
+/// one below it. None where the first line has a name of its own for each column.
+pub fn joined(above: &[String], below: &[String]) -> Option<Vec<String>> {
+    let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len() == names.len();
+    let is_over_several = above.iter().skip(1).any(String::is_empty) || !distinct(above);
+    let (mut last, mut names) = ("", Vec::new());
+    for (above, below) in above.iter().zip(below) {
+        if !above.is_empty() {
+            last = above;
+        }
+        names.push(match (last, below.as_str()) {
+            (name, "") | ("", name) => name.to_owned(),
+            (above, below) => format!("{above} {below}"),
+        });
+    }
+    (is_over_several && above.len() == below.len() && distinct(&names)).then_some(names)
 }
 
 /// Whether a row is one of sums: `Total`, `Summe`, ….
@@ -214,7 +242,10 @@ mod tests {
 
     #[test]
     fn units_are_texts_above_numbers() {
-        let units = |text: &str| is_units(text.as_bytes(), true, b',', Words::default());
+        let units = |text: &str| {
+            below_header(text.as_bytes(), true, b',', Words::default())
+                .is_some_and(|cells| are_units(&cells))
+        };
         assert!(units("t,v,name\n(s),m/s,-\n1,2,x\n2,3,y\n3,4,z\n"));
         assert!(units("t,v\ns,\n1,2\n2,3\n3,4\n"));
         for text in [
@@ -225,6 +256,17 @@ mod tests {
         ] {
             assert!(!units(text), "{text}");
         }
+    }
+
+    #[test]
+    fn names_of_two_lines_are_joined_where_one_stands_above_several_columns() {
+        let texts = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let joined = |above, below| Some(joined(&texts(above), &texts(below))?.join(","));
+        let names = Some("id,A x,A y,B x".to_owned());
+        assert_eq!(joined(",A,A,B", "id,x,y,x"), names);
+        assert_eq!(joined(",A,,B", "id,x,y,x"), names);
+        assert_eq!(joined("t,v,w", "s,m/s,kg"), None);
+        assert_eq!(joined("a,a,b", "x,x,y"), None);
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! Each thread takes the next block and reads its records into columns of its own; blocks that are
 //! complete are added to the table in order. Where quotes are not in pairs a block may end inside a
 //! record: the next block is read again from the start of that record. So the columns are those of
-//! reading record by record, whatever the number of threads. A record that is not plain (another
+//! reading record by record, whatever the number of threads. A thread numbers the texts of all its blocks
+//! together, and only those that are new to it are looked up in the table. A record that is not plain (another
 //! number of cells, a fault, text that is not UTF-8) ends it; the caller reads it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::builder::{ColumnBuilder, Size, Words};
+use super::builder::{Before, ColumnBuilder, Part, Words};
 use super::ends::Ends;
 use super::records::{Block, Cell, Records, Scan, scan};
 use crate::compression::Room;
@@ -92,6 +93,9 @@ impl Blocks {
             next: 0,
             waiting: BTreeMap::new(),
             open: Vec::new(),
+            readers: (0..threads)
+                .map(|_| Reader::new(plan.empty.len()))
+                .collect(),
             is_over: false,
             is_full: false,
         };
@@ -103,20 +107,27 @@ impl Blocks {
             }),
             Mutex::new(order),
         );
-        std::thread::scope(|scope| {
-            let work = || {
-                let mut sizes = vec![Size::default(); plan.empty.len()];
-                let next = || lock(&feed).take();
-                while let Some((number, block)) = next() {
-                    let piece = plan.read(&block, &sizes);
-                    sizes = piece.builders.iter().map(ColumnBuilder::size).collect();
-                    if lock(&order).add(number, block, piece) {
-                        break;
-                    }
+        let work = |reader: usize| {
+            let (mut before, mut round) = (Vec::new(), 0);
+            let next = || lock(&feed).take();
+            while let Some((number, block)) = next() {
+                let (piece, left) = plan.read(&block, std::mem::take(&mut before));
+                let by = (reader, round);
+                let mut order = lock(&order);
+                if order.add(number, Waiting { block, piece, by }) {
+                    break;
                 }
-            };
-            (1..threads).for_each(|_| drop(scope.spawn(work)));
-            work();
+                let now = order.readers[reader].round;
+                if now == round {
+                    before = left;
+                }
+                round = now;
+            }
+        };
+        std::thread::scope(|scope| {
+            let work = &work;
+            (1..threads).for_each(|reader| drop(scope.spawn(move || work(reader))));
+            work(0);
         });
         let feed = feed.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = feed.error {
@@ -124,8 +135,8 @@ impl Blocks {
         }
         let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut rest = order.open;
-        for (block, _) in order.waiting.values() {
-            rest.extend_from_slice(block.bytes());
+        for waiting in order.waiting.values() {
+            rest.extend_from_slice(waiting.block.bytes());
         }
         feed.records.put_back(rest, order.line);
         let is_plain = matches!(feed.records.sample(), ([], true));
@@ -169,9 +180,11 @@ struct Order<'a> {
     /// The number of the block that is added next.
     next: usize,
     /// Those that are read and come later.
-    waiting: BTreeMap<usize, (Block, Piece)>,
+    waiting: BTreeMap<usize, Waiting>,
     /// The start of a record that the next block goes on with.
     open: Vec<u8>,
+    /// What the threads have read.
+    readers: Vec<Reader>,
     /// The line on which the next record begins.
     line: u64,
     /// Whether the rest is for the caller.
@@ -180,26 +193,62 @@ struct Order<'a> {
     is_full: bool,
 }
 
+/// A block that is read, and the number of its thread with its round.
+struct Waiting {
+    block: Block,
+    piece: Piece,
+    by: (usize, usize),
+}
+
+/// The texts of a thread.
+struct Reader {
+    /// How often it began anew: after a block that was read again, whose texts are in no table.
+    round: usize,
+    /// The codes of its levels, of each column.
+    known: Vec<Vec<u32>>,
+}
+
+impl Reader {
+    fn new(columns: usize) -> Self {
+        Self {
+            round: 0,
+            known: vec![Vec::new(); columns],
+        }
+    }
+}
+
 impl Order<'_> {
     /// Adds a block, and those after it that wait; whether the rest is for the caller.
-    fn add(&mut self, number: usize, block: Block, piece: Piece) -> bool {
-        self.waiting.insert(number, (block, piece));
+    fn add(&mut self, number: usize, waiting: Waiting) -> bool {
+        self.waiting.insert(number, waiting);
         while !self.is_over
-            && let Some((block, piece)) = self.waiting.remove(&self.next)
+            && let Some(Waiting { block, piece, by }) = self.waiting.remove(&self.next)
         {
             self.next += 1;
-            if self.open.is_empty() {
-                self.append(&block, piece);
-            } else {
-                let block = block.after(&self.open);
-                let sizes = vec![Size::default(); self.plan.empty.len()];
-                self.append(&block, self.plan.read(&block, &sizes));
+            let (reader, round) = by;
+            let columns = self.plan.empty.len();
+            let is_current = round == self.readers[reader].round;
+            if is_current && self.open.is_empty() {
+                let mut known = std::mem::take(&mut self.readers[reader].known);
+                self.append(&block, piece, &mut known);
+                self.readers[reader].known = known;
+                continue;
             }
+            if is_current {
+                let round = round + 1;
+                self.readers[reader] = Reader {
+                    round,
+                    ..Reader::new(columns)
+                };
+            }
+            let block = block.after(&self.open);
+            let (piece, _) = self.plan.read(&block, Vec::new());
+            self.append(&block, piece, &mut Reader::new(columns).known);
         }
         self.is_over
     }
 
-    fn append(&mut self, block: &Block, piece: Piece) {
+    fn append(&mut self, block: &Block, piece: Piece, known: &mut [Vec<u32>]) {
         let Sink {
             builders,
             lines,
@@ -209,12 +258,12 @@ impl Order<'_> {
             ..
         } = &mut self.sink;
         let columns = builders.len();
-        let mut pairs = builders.iter().zip(&piece.builders);
+        let mut pairs = builders.iter().zip(&piece.columns);
         let fits = pairs.all(|(builder, added)| builder.fits(added));
         let mut end = 0;
         if fits {
-            let pairs = builders.iter_mut().zip(piece.builders);
-            pairs.for_each(|(builder, added)| builder.append(added));
+            let pairs = builders.iter_mut().zip(piece.columns).zip(known);
+            pairs.for_each(|((builder, added), known)| builder.append(added, known));
             lines.append(**rows, self.line - 1, &piece.lines);
             **rows += piece.rows;
             (end, self.line) = (piece.end, self.line + piece.line_ends);
@@ -241,7 +290,7 @@ struct Plan<'a> {
 struct Piece {
     /// Bytes of them.
     end: usize,
-    builders: Vec<ColumnBuilder>,
+    columns: Vec<Part>,
     rows: usize,
     lines: Lines,
     line_ends: u64,
@@ -250,15 +299,16 @@ struct Piece {
 }
 
 impl Plan<'_> {
-    fn read(&self, block: &Block, sizes: &[Size]) -> Piece {
+    /// Reads a block, behind those before it; and what it leaves for the next one.
+    fn read(&self, block: &Block, before: Vec<Before>) -> (Piece, Vec<Before>) {
         let bytes = block.bytes();
         let text = std::str::from_utf8(bytes).unwrap_or_else(|error| {
             std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
         });
+        let mut before = before.into_iter();
+        let after = |empty: &ColumnBuilder| empty.fresh_after(before.next().unwrap_or_default());
+        let mut builders: Vec<ColumnBuilder> = self.empty.iter().map(after).collect();
         let mut piece = Piece {
-            builders: (self.empty.iter().zip(sizes))
-                .map(|(builder, size)| builder.fresh_for(*size))
-                .collect(),
             is_plain: true,
             ..Piece::default()
         };
@@ -288,17 +338,25 @@ impl Plan<'_> {
             };
             let end = piece.end + length;
             let is_text = length > 0 && end <= text.len();
-            piece.is_plain = is_text && self.add(&mut piece, text, bytes, &cells);
+            piece.is_plain = is_text && self.add(&mut piece, &mut builders, (text, bytes), &cells);
             if piece.is_plain {
                 piece.line_ends += lines;
                 piece.end = end;
             }
         }
-        piece
+        let left;
+        (piece.columns, left) = builders.into_iter().map(ColumnBuilder::into_part).unzip();
+        (piece, left)
     }
 
     /// Adds a record if it is plain.
-    fn add(&self, piece: &mut Piece, text: &str, bytes: &[u8], mut cells: &[Cell]) -> bool {
+    fn add(
+        &self,
+        piece: &mut Piece,
+        builders: &mut [ColumnBuilder],
+        (text, bytes): (&str, &[u8]),
+        mut cells: &[Cell],
+    ) -> bool {
         if matches!(cells, [cell] if cell.is_blank()) {
             return true;
         }
@@ -308,10 +366,10 @@ impl Plan<'_> {
         {
             cells = rest;
         }
-        if cells.len() != piece.builders.len() || bytes.get(piece.end) == Some(&b'#') {
+        if cells.len() != builders.len() || bytes.get(piece.end) == Some(&b'#') {
             return false;
         }
-        for (cell, builder) in cells.iter().zip(&mut piece.builders) {
+        for (cell, builder) in cells.iter().zip(builders) {
             builder.push_cell(*cell, text, bytes, self.words);
         }
         piece.lines.push(piece.rows, 1 + piece.line_ends);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::builder::Words;
 use super::dialect;
-use super::layout::{Layout, is_units, preamble};
+use super::layout::{Layout, are_units, below_header, joined, preamble};
 use super::records::{Record, Records};
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::options::ReadOptions;
@@ -91,14 +91,21 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     let commented = (preamble.commented.filter(|_| !header))
         .and_then(|text| dialect::first_record(&text, delimiter))
         .filter(|names| names.len() > 1 && Some(names.len()) == layout.width);
-    let units = header && is_units(sample, complete, delimiter, words);
+    let below = header.then(|| below_header(sample, complete, delimiter, words));
+    let (mut below, mut is_joined) = (below.flatten(), false);
     let (decimal, grouped) = dialect::decimal_sign(sample, complete, delimiter);
     notes.extend(grouped.and_then(|cell| note_on_points(&cell, &file, options)));
     let trailing = layout.trailing && options.names.is_empty();
     let given = (!options.names.is_empty()).then(|| options.names.clone());
     let mut names = given.or(commented);
     if header && let Some(record) = records.next()? {
-        let found = header_names(&record, &file, row_names, trailing, layout.width)?;
+        let mut found = header_names(&record, &file, row_names, trailing, layout.width)?;
+        let both = (below.as_deref()).and_then(|below| joined(&record.lossy(), below));
+        if let Some(both) = both.filter(|both| both.len() == found.len()) {
+            is_joined = true;
+            found = both;
+        }
+        below = below.filter(|below| is_joined || are_units(below));
         if names.is_none() {
             check_unique(&found, &file.clone().line(record.line))?;
         }
@@ -113,8 +120,13 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
             return Err(count_error(&file, &record, names.len(), why, remedy));
         }
     }
-    if units && let Some(record) = records.next()? {
-        notes.push(note_on_units(&record, &file));
+    if below.is_some()
+        && let Some(record) = records.next()?
+    {
+        notes.push(match is_joined {
+            true => note_on_joined(names.as_deref(), &file),
+            false => note_on_units(&record, &file),
+        });
     }
     Ok(Start {
         names,
@@ -148,6 +160,15 @@ fn note_on_units(record: &Record, file: &Location) -> Note {
     Note::warning(format!(
         "{place}: a line of units below the header is skipped: {shown}, …"
     ))
+}
+
+fn note_on_joined(names: Option<&[String]>, file: &Location) -> Note {
+    let last = names.and_then(<[_]>::last).map_or("", String::as_str);
+    let text = format!(
+        "{file}: the names of two lines are joined, as in {}",
+        quote(last)
+    );
+    Note::warning(text)
 }
 
 /// A warning that a cell such as `1.250` may be one of thousands, where no option says what it is.

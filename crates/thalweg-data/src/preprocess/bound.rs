@@ -17,6 +17,7 @@ use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_lis
 use crate::part::Part;
 use crate::table::{Column, ColumnData, Table, gather};
 use crate::target::Task;
+use crate::threads;
 use crate::weights::row_weights;
 
 /// A raw table, or a block of one, whose columns are bound to the inputs of a preprocessing.
@@ -39,9 +40,11 @@ impl Preprocessing {
     /// infinities.
     pub fn bind<'a>(&'a self, table: &'a Table) -> Result<Bound<'a>> {
         let raw = self.columns_of(table)?;
-        let columns = (self.inputs.iter().zip(&raw))
-            .map(|(input, column)| bind(table, column, &input.encoding))
-            .collect::<Result<_>>()?;
+        let inputs = self.inputs.iter().zip(&raw);
+        let columns = threads::map(threads::for_rows(table.rows), inputs, |(input, column)| {
+            bind(table, column, &input.encoding)
+        });
+        let columns = columns.into_iter().collect::<Result<_>>()?;
         Ok(Bound {
             preprocessing: self,
             table,
@@ -198,16 +201,18 @@ impl Bound<'_> {
     }
 
     fn dense<T: Element>(&self, rows: &[usize]) -> Result<Vec<T>> {
-        let (mut values, width) = (Vec::new(), self.preprocessing.input_width());
+        let width = self.preprocessing.input_width();
         let count = rows.len().checked_mul(width);
-        if count.is_none_or(|count| values.try_reserve_exact(count).is_err()) {
+        let is_too_much = |count| Vec::<T>::new().try_reserve_exact(count).is_err();
+        if count.is_none_or(is_too_much) {
             let rows = rows.len();
             let found = format!("{rows} rows of {width} inputs, which do not fit into memory");
             return Err(Error::invalid(Location::default(), found, "fewer of them")
                 .remedy("leave out text columns of many categories, or use fewer rows"));
         }
+        // Zeros of the system: the threads that write pages are the first to touch them.
+        let mut values = vec![T::default(); rows.len() * width];
         prefer_huge_pages(&mut values);
-        values.resize(rows.len() * width, T::default());
         match dense::write(&self.columns, width, rows, &mut values) {
             None => Ok(values),
             Some(at) => Err(self.not_finite(rows, at)),
@@ -231,9 +236,11 @@ impl Bound<'_> {
     pub fn training_dataset(&self, part: Part<'_>, dtype: Dtype) -> Result<Dataset> {
         if dtype != Dtype::F64 {
             // Scaled they may fit, but by a scale that is theirs alone.
-            self.raw
-                .iter()
-                .try_for_each(|column| check_single(self.table, column))?;
+            let threads = threads::for_rows(self.table.rows);
+            let raw = self.raw.iter();
+            threads::map(threads, raw, |column| check_single(self.table, column))
+                .into_iter()
+                .collect::<Result<()>>()?;
         }
         self.weighted(part, dtype, self.preprocessing.class_weights.as_deref())
     }

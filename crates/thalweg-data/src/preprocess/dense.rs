@@ -3,6 +3,7 @@
 use super::Numeric;
 use super::bind::BoundColumn;
 use super::element::Element;
+use crate::threads;
 
 /// Rows that are written together: few enough for the cache, enough to go down each column in runs.
 const ROW_BLOCK: usize = 256;
@@ -15,79 +16,92 @@ pub(super) fn write<T: Element>(
     rows: &[usize],
     values: &mut [T],
 ) -> Option<usize> {
-    let mut bad = None;
-    let one = T::from_f64(1.0);
-    let blocks = values.chunks_mut((ROW_BLOCK * width).max(1));
-    for (block, (rows, values)) in rows.chunks(ROW_BLOCK).zip(blocks).enumerate() {
-        let mut first = 0;
-        for column in columns {
-            let outputs = values.chunks_mut(width.max(1)).map(|row| &mut row[first..]);
-            let each = rows.iter().zip(outputs);
-            match column {
-                BoundColumn::Numbers(numbers, numeric) => {
-                    for (&row, output) in each {
-                        write_number(output, numbers[row], numeric);
-                    }
-                    first += numeric.width();
+    let values = values.chunks_mut((ROW_BLOCK * width).max(1));
+    let blocks = rows.chunks(ROW_BLOCK).zip(values).enumerate();
+    let bad = threads::map(
+        threads::for_rows(rows.len()),
+        blocks,
+        |(block, (rows, values))| {
+            let at = write_block(columns, width, rows, values)?;
+            Some(block * ROW_BLOCK * width + at)
+        },
+    );
+    bad.into_iter().flatten().next()
+}
+
+/// The same for a few rows.
+fn write_block<T: Element>(
+    columns: &[BoundColumn<'_>],
+    width: usize,
+    rows: &[usize],
+    values: &mut [T],
+) -> Option<usize> {
+    let (one, mut first) = (T::from_f64(1.0), 0);
+    for column in columns {
+        let outputs = values.chunks_mut(width.max(1)).map(|row| &mut row[first..]);
+        let each = rows.iter().zip(outputs);
+        match column {
+            BoundColumn::Numbers(numbers, numeric) => {
+                for (&row, output) in each {
+                    write_number(output, numbers[row], numeric);
                 }
-                BoundColumn::OneHot(slots, count) => {
-                    for (&row, output) in each {
-                        output[slots[row] as usize] = one;
-                    }
-                    first += count;
+                first += numeric.width();
+            }
+            BoundColumn::OneHot(slots, count) => {
+                for (&row, output) in each {
+                    output[slots[row] as usize] = one;
                 }
-                BoundColumn::Codes(codes) => {
-                    for (&row, output) in each {
-                        output[0] = T::from_f64(f64::from(codes[row]));
-                    }
-                    first += 1;
+                first += count;
+            }
+            BoundColumn::Codes(codes) => {
+                for (&row, output) in each {
+                    output[0] = T::from_f64(f64::from(codes[row]));
                 }
-                BoundColumn::Dates(seconds, parts) => {
-                    for (&row, output) in each {
-                        parts.write(output, seconds[row]);
-                    }
-                    first += parts.width();
+                first += 1;
+            }
+            BoundColumn::Dates(seconds, parts) => {
+                for (&row, output) in each {
+                    parts.write(output, seconds[row]);
                 }
-                BoundColumn::Image(block, scale, offset) => {
-                    let count = block.width();
-                    for (&row, output) in each {
-                        for (j, output) in output.iter_mut().take(count).enumerate() {
-                            *output = T::from_f64(block.value(row * count + j) * scale + offset);
+                first += parts.width();
+            }
+            BoundColumn::Image(block, scale, offset) => {
+                let count = block.width();
+                for (&row, output) in each {
+                    for (j, output) in output.iter_mut().take(count).enumerate() {
+                        *output = T::from_f64(block.value(row * count + j) * scale + offset);
+                    }
+                }
+                first += count;
+            }
+            BoundColumn::Sparse(all, scales) => {
+                for (&row, output) in each {
+                    for (column, x) in all.view().entries(row) {
+                        let scale = scales.get(column).copied().unwrap_or(1.0);
+                        output[column] = T::from_f64(x * scale);
+                    }
+                }
+                first += all.view().width();
+            }
+            BoundColumn::Matrix(block, places) => {
+                for (&row, output) in each {
+                    let mut at = 0;
+                    for (j, numeric) in places.iter().enumerate() {
+                        if let Some(numeric) = numeric {
+                            let x = block.value(row * places.len() + j);
+                            write_number(&mut output[at..], x, numeric);
+                            at += numeric.width();
                         }
                     }
-                    first += count;
                 }
-                BoundColumn::Sparse(all, scales) => {
-                    for (&row, output) in each {
-                        for (column, x) in all.view().entries(row) {
-                            let scale = scales.get(column).copied().unwrap_or(1.0);
-                            output[column] = T::from_f64(x * scale);
-                        }
-                    }
-                    first += all.view().width();
-                }
-                BoundColumn::Matrix(block, places) => {
-                    for (&row, output) in each {
-                        let mut at = 0;
-                        for (j, numeric) in places.iter().enumerate() {
-                            if let Some(numeric) = numeric {
-                                let x = block.value(row * places.len() + j);
-                                write_number(&mut output[at..], x, numeric);
-                                at += numeric.width();
-                            }
-                        }
-                    }
-                    first += places.iter().flatten().map(Numeric::width).sum::<usize>();
-                }
+                first += places.iter().flatten().map(Numeric::width).sum::<usize>();
             }
         }
-        // All of them at once, while they are in the cache.
-        if bad.is_none() && !values.iter().fold(true, |fits, x| fits & x.is_finite()) {
-            let at = values.iter().position(|x| !x.is_finite());
-            bad = at.map(|at| block * ROW_BLOCK * width + at);
-        }
     }
-    bad
+    // All of them at once, while they are in the cache.
+    let fit = values.iter().fold(true, |fits, x| fits & x.is_finite());
+    let bad = || values.iter().position(|x| !x.is_finite());
+    if fit { None } else { bad() }
 }
 
 #[inline]

@@ -1,7 +1,7 @@
 //! Floating-point types of network inputs.
 
 /// What network inputs are stored as.
-pub trait Element: Copy + Default {
+pub trait Element: Copy + Default + Send + Sync {
     /// The nearest value; infinite where `x` is too large.
     fn from_f64(x: f64) -> Self;
 

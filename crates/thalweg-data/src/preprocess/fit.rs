@@ -12,6 +12,7 @@ use crate::error::{Error, Note, Result, did_you_mean, quote, quote_list};
 use crate::part::Part;
 use crate::table::Table;
 use crate::target::Target;
+use crate::threads;
 use crate::weights::row_weights;
 
 /// Training rows that are read block by block, once in each pass. A block is a table and the
@@ -31,8 +32,12 @@ pub trait Blocks {
         visit: &mut dyn FnMut(&Table, &Part<'_>) -> Result<()>,
     ) -> Result<()>;
 
-    /// How many columns are fitted in one pass. Medians keep the values of their columns; rows in
-    /// memory are better passed over again for each column.
+    /// All of them, where they are one table in memory: it is passed over again for each column.
+    fn whole(&self) -> Option<(&Table, &Part<'_>)> {
+        None
+    }
+
+    /// How many columns are fitted in one pass over blocks. Medians keep the values of their columns.
     fn columns_at_once(&self) -> usize {
         usize::MAX
     }
@@ -57,8 +62,8 @@ impl Blocks for (&Table, &Part<'_>) {
         visit(self.0, self.1)
     }
 
-    fn columns_at_once(&self) -> usize {
-        1
+    fn whole(&self) -> Option<(&Table, &Part<'_>)> {
+        Some(*self)
     }
 }
 
@@ -103,29 +108,20 @@ impl Preprocessing {
                 columns.push(ColumnFit::new(column, place, how, is_wanted));
             }
         }
-        let mut columns = columns.into_iter();
-        loop {
-            let count = blocks.columns_at_once().clamp(1, columns.len().max(1));
-            let mut group: Vec<ColumnFit> = columns.by_ref().take(count).collect();
-            if group.is_empty() {
-                break;
-            }
-            fit_columns(&mut group, blocks, weighted_by)?;
-            for fit in group {
-                let name = fit.name;
-                let seems = fit.seems();
-                match fit.finish(options, &mut notes)? {
-                    Ok(encoding) => {
-                        doubts.extend(seems.map(|seems| (name, seems)));
-                        preprocessing.inputs.push(InputColumn {
-                            name: name.to_owned(),
-                            encoding,
-                        });
-                    }
-                    Err(why) => {
-                        left_out.entry(why).or_default().push(name);
-                        preprocessing.dropped.push(name.to_owned());
-                    }
+        for fitted in fit_all(columns, blocks, weighted_by, options)? {
+            let name = fitted.name;
+            notes.extend(fitted.notes);
+            match fitted.encoding {
+                Ok(encoding) => {
+                    doubts.extend(fitted.seems.map(|seems| (name, seems)));
+                    preprocessing.inputs.push(InputColumn {
+                        name: name.to_owned(),
+                        encoding,
+                    });
+                }
+                Err(why) => {
+                    left_out.entry(why).or_default().push(name);
+                    preprocessing.dropped.push(name.to_owned());
                 }
             }
         }
@@ -235,6 +231,57 @@ fn notes_on_doubts(doubts: &[(&str, Seems)]) -> Vec<Note> {
         Note::info(format!("{columns}: {text}"))
     });
     row_numbers.into_iter().chain(codes).collect()
+}
+
+/// A column whose fit is done.
+struct Fitted<'a> {
+    name: &'a str,
+    seems: Option<Seems>,
+    /// Or why it is left out.
+    encoding: std::result::Result<Encoding, LeftOut>,
+    notes: Vec<Note>,
+}
+
+impl<'a> Fitted<'a> {
+    fn of(fit: ColumnFit<'a>, options: &FitOptions) -> Result<Self> {
+        let (name, seems, mut notes) = (fit.name, fit.seems(), Vec::new());
+        Ok(Self {
+            encoding: fit.finish(options, &mut notes)?,
+            name,
+            seems,
+            notes,
+        })
+    }
+}
+
+/// Fits columns: to a table in memory on all threads, else some in each pass.
+fn fit_all<'a>(
+    columns: Vec<ColumnFit<'a>>,
+    blocks: &dyn Blocks,
+    weighted_by: Option<&str>,
+    options: &FitOptions,
+) -> Result<Vec<Fitted<'a>>> {
+    let mut columns = columns.into_iter();
+    if let Some(whole) = blocks.whole() {
+        let threads = threads::for_rows(whole.1.rows.len());
+        let fitted = threads::map(threads, columns, |mut fit| {
+            fit_columns(std::slice::from_mut(&mut fit), &whole, weighted_by)?;
+            Fitted::of(fit, options)
+        });
+        return fitted.into_iter().collect();
+    }
+    let mut all = Vec::new();
+    loop {
+        let count = blocks.columns_at_once().clamp(1, columns.len().max(1));
+        let mut group: Vec<ColumnFit> = columns.by_ref().take(count).collect();
+        if group.is_empty() {
+            return Ok(all);
+        }
+        fit_columns(&mut group, blocks, weighted_by)?;
+        for fit in group {
+            all.push(Fitted::of(fit, options)?);
+        }
+    }
 }
 
 /// Passes over the blocks until no column needs another pass.

@@ -2,6 +2,7 @@
 
 use super::cell::{Number, is_unit, number};
 use super::dates;
+use super::durations;
 use super::evidence::Evidence;
 use super::extremes::{Extremes, marker};
 use super::notation::Notation;
@@ -15,9 +16,6 @@ use crate::threads;
 
 /// So many texts of each column are looked at for the decimal sign of the file.
 const LEVELS_FOR_SIGN: usize = 1000;
-
-/// With fewer rows starting a thread takes longer than reading columns.
-const ROWS_FOR_THREADS: usize = 10_000;
 
 /// Reads the columns of all tables; the test part as the training part.
 pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()> {
@@ -47,10 +45,7 @@ fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
         likely: table.decimal.or_else(|| likely(texts(table))),
         kept: &options.not_missing,
     };
-    let threads = match table.rows < ROWS_FOR_THREADS {
-        true => 1,
-        false => threads::available(),
-    };
+    let threads = threads::for_rows(table.rows);
     let (whole, mut all) = (&*table, Vec::new());
     let read = |column: &Column| read_column(whole, column, options, hints);
     let found = threads::map(threads, whole.columns.iter(), read);
@@ -251,8 +246,10 @@ pub(super) fn known(table: &Table, column: &Column, reading: &Reading) -> Result
                 let mut own = number.units.iter();
                 units.is_empty() || own.all(|unit| units.iter().any(|known| known == unit))
             };
+            let are_durations = reading.marks.iter().any(|mark| mark == durations::MARK);
             let value = |cell: &str| match is_missing(cell) {
                 true => Some(f64::NAN),
+                false if are_durations => durations::read(cell),
                 false => number(cell, notation)
                     .filter(is_in_unit)
                     .map(|number| number.value),
@@ -370,8 +367,10 @@ pub(super) fn look_at(evidence: &Evidence, hints: Hints<'_>, has_types: bool) ->
     if let Some(found) = found {
         return Some(Looked::Numbers(found));
     }
-    let (seconds, reading) = dates::look(evidence, hints.kept)?;
-    Some(Looked::Dates(seconds, reading))
+    match dates::look(evidence, hints.kept) {
+        Some((seconds, reading)) => Some(Looked::Dates(seconds, reading)),
+        None => durations::look(evidence, hints.kept).map(Looked::Numbers),
+    }
 }
 
 /// The distinct texts of each column of text.

@@ -9,6 +9,7 @@ mod calendar;
 mod cell;
 mod dates;
 mod decide;
+mod durations;
 mod evidence;
 mod extremes;
 mod interpret;

@@ -2,13 +2,16 @@
 //! in several parts, copies of rows; and against a split in order: dates that fall, or are in none.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
+use foldhash::fast::RandomState;
 use thalweg_core::dataset::Targets;
 
 use super::{Split, SplitOptions};
 use crate::error::{Note, quote};
-use crate::table::{Column, ColumnData, Table};
+use crate::table::{Column, ColumnData, MISSING, Table};
 use crate::target::Target;
+use crate::threads;
 
 /// Fewer rows show nothing.
 const ROWS: usize = 50;
@@ -19,6 +22,8 @@ const ALIKE: f64 = 0.7;
 const COPIES: f64 = 0.05;
 /// Rows whose distinct values are counted.
 const SAMPLE: usize = 4096;
+/// Rows whose keys are made together: they stay in a core's cache.
+const ROW_BLOCK: usize = 2048;
 
 /// Notes on rows that were split at random although they depend on each other.
 pub fn notes_on_split(
@@ -222,9 +227,14 @@ enum Way {
 /// over.
 fn sorted_as(column: &Column) -> Option<(Order, Way)> {
     let (values, is_date) = dates(column)?;
-    let values: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
+    let present = || values.iter().copied().filter(|x| !x.is_nan());
+    // Most columns show by their first values that they are in no order.
+    if !present().is_sorted() && !present().is_sorted_by(|a, b| a >= b) {
+        return None;
+    }
+    let values: Vec<f64> = present().collect();
     let steps = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    if !is_sorted(&values) || steps < 9 {
+    if steps < 9 {
         return None;
     }
     let way = match values.first() < values.last() {
@@ -316,13 +326,18 @@ impl Parts {
     /// How many held-out rows have a key of training rows.
     fn shared(&self, keys: &[u64]) -> usize {
         let rows = || keys.iter().zip(&self.is_held_out);
-        let trained: HashSet<u64> = rows()
-            .filter(|(_, out)| !**out)
-            .map(|(key, _)| *key)
-            .collect();
-        rows()
-            .filter(|(key, out)| **out && trained.contains(key))
-            .count()
+        // Of the held-out rows there are fewer: with each of their keys whether a row that trains has it.
+        let mut held_out: HashMap<u64, (usize, bool), RandomState> = HashMap::default();
+        for (key, _) in rows().filter(|(_, out)| **out) {
+            held_out.entry(*key).or_default().0 += 1;
+        }
+        for (key, _) in rows().filter(|(_, out)| !**out) {
+            if let Some((_, is_trained)) = held_out.get_mut(key) {
+                *is_trained = true;
+            }
+        }
+        let shared = held_out.values().filter(|(_, is_trained)| *is_trained);
+        shared.map(|(rows, _)| rows).sum()
     }
 }
 
@@ -346,21 +361,33 @@ fn group(column: &Column, targets: &Targets, parts: &Parts) -> Option<Note> {
         "device",
     ];
     let is_named = last_word(&column.name).is_some_and(|word| IDENTIFIERS.contains(&&*word));
-    let keys: Vec<u64> = match &column.data {
-        ColumnData::Text(text) => text.codes.iter().map(|&code| u64::from(code)).collect(),
-        ColumnData::Numeric(values) if is_named => values.iter().map(|x| x.to_bits()).collect(),
+    let (rows, count) = match &column.data {
+        ColumnData::Text(text) => {
+            // Missing values and words for them have the highest codes.
+            let mut occurs = vec![false; text.levels.len() + text.words.len() + 1];
+            for code in &text.codes {
+                let place = (*code as usize).min(text.levels.len() + (MISSING - code) as usize);
+                occurs[place] = true;
+            }
+            let count = occurs.into_iter().filter(|occurs| *occurs).count();
+            (text.codes.len(), count)
+        }
+        ColumnData::Numeric(values) if is_named => {
+            let bits = values.iter().map(|x| x.to_bits());
+            (
+                values.len(),
+                bits.collect::<HashSet<u64, RandomState>>().len(),
+            )
+        }
         _ => return None,
     };
-    let mut members: HashMap<u64, usize> = HashMap::new();
-    keys.iter()
-        .for_each(|&key| *members.entry(key).or_default() += 1);
-    let (rows, count) = (keys.len(), members.len());
+    let keys = || values_of(column, 0..rows).collect::<Vec<u64>>();
     let repeats = count >= 5 && 2 * count <= rows;
-    let decides = || count >= 10 && 50 * count >= rows && is_same_within(&keys, targets);
+    let decides = || count >= 10 && 50 * count >= rows && is_same_within(&keys(), targets);
     if !repeats || !(is_named || decides()) {
         return None;
     }
-    let shared = parts.shared(&keys);
+    let shared = parts.shared(&keys());
     (shared > 0).then(|| {
         let name = quote(&column.name);
         Note::warning(format!(
@@ -373,7 +400,8 @@ fn group(column: &Column, targets: &Targets, parts: &Parts) -> Option<Note> {
 
 /// Whether the targets of one key vary less than a tenth of what all vary.
 fn is_same_within(keys: &[u64], targets: &Targets) -> bool {
-    let (rows, mut sums): (usize, HashMap<u64, (f64, f64, f64)>) = (keys.len(), HashMap::new());
+    let rows = keys.len();
+    let mut sums: HashMap<u64, (f64, f64, f64), RandomState> = HashMap::default();
     let (within, all) = match targets {
         Targets::Values { width, values } => {
             let first = values.iter().step_by((*width).max(1));
@@ -392,7 +420,7 @@ fn is_same_within(keys: &[u64], targets: &Targets) -> bool {
             (within, square - sum * sum / rows as f64)
         }
         Targets::Classes(classes) => {
-            let mut counts: HashMap<(u64, u32), usize> = HashMap::new();
+            let mut counts: HashMap<(u64, u32), usize, RandomState> = HashMap::default();
             let mut of_class: HashMap<u32, usize> = HashMap::new();
             for (&key, &class) in keys.iter().zip(classes) {
                 *counts.entry((key, class)).or_default() += 1;
@@ -418,34 +446,62 @@ fn copies(table: &Table, parts: &Parts) -> Option<Note> {
     if table.columns.iter().any(is_block) {
         return None;
     }
+    let distinct = |column: &Column| {
+        let values = values_of(column, 0..table.rows.min(SAMPLE));
+        values.collect::<HashSet<u64>>().len().max(1) as f64
+    };
+    let combinations: f64 = (table.columns.iter().map(distinct)).map(f64::ln).sum();
+    if combinations <= (1000.0 * table.rows as f64).ln() {
+        return None;
+    }
     let mut keys = vec![0u64; table.rows];
-    let mut combinations = 0.0;
-    for column in &table.columns {
-        let mut values = HashSet::new();
-        for (row, key) in keys.iter_mut().enumerate() {
-            let value = match &column.data {
-                ColumnData::Numeric(numbers) | ColumnData::Time(numbers) => numbers[row].to_bits(),
-                ColumnData::Text(text) => u64::from(text.codes[row]),
-                ColumnData::Block(_) => 0,
-            };
-            // The finalizer of SplitMix64.
-            let mixed = (key.rotate_left(7) ^ value).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            *key = (mixed ^ (mixed >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            if row < SAMPLE {
-                values.insert(value);
+    let blocks = keys.chunks_mut(ROW_BLOCK).enumerate();
+    threads::map(threads::for_rows(table.rows), blocks, |(block, keys)| {
+        let start = block * ROW_BLOCK;
+        let rows = start..start + keys.len();
+        for column in &table.columns {
+            match &column.data {
+                ColumnData::Numeric(numbers) | ColumnData::Time(numbers) => {
+                    mix(keys, numbers[rows.clone()].iter().map(|x| x.to_bits()));
+                }
+                ColumnData::Text(text) => {
+                    mix(
+                        keys,
+                        text.codes[rows.clone()].iter().map(|code| u64::from(*code)),
+                    );
+                }
+                ColumnData::Block(_) => {}
             }
         }
-        combinations += (values.len().max(1) as f64).ln();
-    }
+    });
     let shared = parts.shared(&keys);
     let is_many = shared >= 5 && shared as f64 >= COPIES * parts.held_out as f64;
-    (is_many && combinations > (1000.0 * table.rows as f64).ln()).then(|| {
+    is_many.then(|| {
         Note::warning(format!(
             "{shared} of {} validation and test rows are copies of training rows: scores on them show memory; remove \
              the copies, or number those of one row alike in a column and set `data.split.group` to it",
             parts.held_out
         ))
     })
+}
+
+/// Mixes a value into each key: the finalizer of SplitMix64.
+fn mix(keys: &mut [u64], values: impl Iterator<Item = u64>) {
+    for (key, value) in keys.iter_mut().zip(values) {
+        let mixed = (key.rotate_left(7) ^ value).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        *key = (mixed ^ (mixed >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    }
+}
+
+/// A number for the value of each of some rows; of several numbers a row none.
+fn values_of(column: &Column, rows: Range<usize>) -> impl Iterator<Item = u64> {
+    let (numbers, codes): (&[f64], &[u32]) = match &column.data {
+        ColumnData::Numeric(numbers) | ColumnData::Time(numbers) => (&numbers[rows], &[]),
+        ColumnData::Text(text) => (&[], &text.codes[rows]),
+        ColumnData::Block(_) => (&[], &[]),
+    };
+    let numbers = numbers.iter().map(|number| number.to_bits());
+    numbers.chain(codes.iter().map(|code| u64::from(*code)))
 }
 
 /// The last word of a name, in lower case: `id` of `patient_id` and of `PatientId`.

@@ -353,10 +353,12 @@ fn is_said(table: &Table, column: &Column) -> bool {
 
 /// Number of distinct values other than NaN, or a number above `limit` when there are more.
 fn distinct(numbers: &[f64], limit: usize) -> usize {
-    let mut seen = HashSet::new();
+    // So few that none is hashed.
+    let mut seen: Vec<f64> = Vec::new();
     for number in numbers.iter().filter(|number| !number.is_nan()) {
-        // -0 and 0 are one value.
-        seen.insert((number + 0.0).to_bits());
+        if !seen.contains(number) {
+            seen.push(*number);
+        }
         if seen.len() > limit {
             break;
         }

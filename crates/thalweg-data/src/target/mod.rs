@@ -10,6 +10,7 @@ pub(crate) use labelled::{Unlabelled, has_target};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Targets;
 use thalweg_core::memory::prefer_huge_pages;
@@ -183,7 +184,7 @@ impl Target {
                 }));
             }
             ColumnData::Numeric(numbers) => {
-                let mut known: HashMap<u64, u32> = HashMap::new();
+                let mut known: HashMap<u64, u32, RandomState> = HashMap::default();
                 let mut class = |&row: &usize| {
                     let number = numbers[row];
                     *(known.entry(number.to_bits()))
