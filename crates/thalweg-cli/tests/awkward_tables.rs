@@ -44,7 +44,7 @@ fn the_class_none_is_a_class_and_the_user_says_otherwise() {
     );
     let notes = work.succeed("train few.csv --epochs 2 --out few").stderr;
     assert!(
-        notes.contains("few.csv:9: column \"t\": 1 of 60 row is left out: no target"),
+        notes.contains("few.csv:9: column \"t\": 1 of 60 rows is left out: no target"),
         "{notes}"
     );
     let notes = work

@@ -154,7 +154,7 @@ fn missing_labels_are_masked_and_rows_without_any_are_left_out() {
     assert!(
         ended
             .stderr
-            .contains("none.csv:7: 1 of 100 row is left out"),
+            .contains("none.csv:7: 1 of 100 rows is left out"),
         "{}",
         ended.stderr
     );

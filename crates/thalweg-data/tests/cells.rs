@@ -211,6 +211,23 @@ fn leading_zeros_count_where_most_cells_have_them() {
 }
 
 #[test]
+fn words_for_the_same_truth_are_doubted_and_two_lines_of_names_are_told() {
+    let mixed = read("x,n\ntrue,1\n0,2\n1,3\nfalse,4\n");
+    let expected = "t.csv: column \"x\": \"true\", \"1\" mean true, \"0\", \"false\" false, and each is a category";
+    assert!(notes(&mixed).join(" ").contains(expected), "{mixed:?}");
+    for cells in [
+        "true,1\nTRUE,2\nno,3\n",
+        "true,1\nfalse,2\n,3\n",
+        "t,1\nf,2\nx,3\n",
+    ] {
+        assert!(notes(&read(&format!("x,n\n{cells}"))).is_empty(), "{cells}");
+    }
+    let names = read("A,A,B\nx,y,x\n1,2,3\n4,5,6\n7,8,9\n");
+    let expected = "the names of two lines are joined, as in \"B x\"";
+    assert!(notes(&names).join(" ").contains(expected), "{names:?}");
+}
+
+#[test]
 fn numbers_of_19_digits_lose_none() {
     let loaded =
         read("id,n\n1234567890123456789,1\n1234567890123456790,2\n1234567890123456789,3\n");

@@ -89,7 +89,7 @@ fn what_stands_around_a_table() {
         ("a title", "t.csv", b"Sales of 2024,,\na,b,c\n1,2,x\n3,4,y\n5,6,z\n", "a=1,3,5 b=2,4,6 c=x,y,z"),
         ("two lines of names", "t.csv", b"id,A,A,B\n,x,y,x\n1,2,3,4\n5,6,7,8\n9,1,2,3\n", "id=1,5,9 A x=2,6,1 A y=3,7,2 B x=4,8,3"),
         ("names above several columns", "t.csv", b",height,,mass\nid,min,max,\n1,2,3,4\n5,6,7,8\n9,1,2,3\n", "id=1,5,9 height min=2,6,1 height max=3,7,2 mass=4,8,3"),
-        ("two lines of equal names", "t.csv", b"A,A,B\nx,x,y\n1,2,3\n4,5,6\n7,8,9\n", "t.csv:1: found the name \"A\" for columns 1 and 2"),
+        ("two lines of equal names", "t.csv", b",A,A\nid,x,x\n1,2,3\n4,5,6\n7,8,9\n", "t.csv:1: found the name \"A\" for columns 2 and 3"),
         ("names of some columns", "t.csv", b",,y\n0,1,2\n1,2,0\n2,4,1\n", "column_1=0,1,2 column_2=1,2,4 y=2,0,1"),
         ("units", "t.csv", b"a,b\nkg,m\n1,2\n3,4\n5,6\n", "a=1,3,5 b=2,4,6"),
         ("a row of sums", "t.csv", b"a,b\nx,1\ny,2\nz,4\nTotal,7\n", "a=x,y,z b=1,2,4"),

@@ -117,19 +117,21 @@ impl Layout {
     }
 }
 
-/// The record below the header, if it is texts above columns of numbers alone: units, or a second line
-/// of names.
+/// The first two records, if the second is texts above columns of numbers alone, and the first one has no
+/// numbers: names, and below them units or a second line of names.
 pub fn below_header(
     sample: &[u8],
     complete: bool,
     delimiter: u8,
     words: Words<'_>,
-) -> Option<Vec<String>> {
+) -> Option<[Vec<String>; 2]> {
     let mut records: Vec<Vec<String>> = Vec::new();
     each_record(sample, complete, delimiter, RECORDS, |cells| {
         records.push(cells.to_vec())
     });
-    let (units, rows) = records.get(1..).and_then(<[_]>::split_first)?;
+    let [names, units, rows @ ..] = records.as_slice() else {
+        return None;
+    };
     let is_number = |cell: &String| match parse(cell, words) {
         Parsed::Number(_) => true,
         Parsed::Missing => false,
@@ -151,10 +153,11 @@ pub fn below_header(
         .map(|(_, cell)| cell)
         .collect();
     let is_it = rows.len() >= RECORDS_TO_JUDGE
+        && !names.iter().any(is_number)
         && of_numbers.iter().any(|cell| is_text(cell))
         && of_numbers.iter().all(|cell| !is_number(cell))
         && 2 * of_numbers.iter().filter(|cell| is_text(cell)).count() >= of_numbers.len();
-    is_it.then(|| units.clone())
+    is_it.then(|| [names.clone(), units.clone()])
 }
 
 /// Whether a record below the header may be one of units.
@@ -244,7 +247,7 @@ mod tests {
     fn units_are_texts_above_numbers() {
         let units = |text: &str| {
             below_header(text.as_bytes(), true, b',', Words::default())
-                .is_some_and(|cells| are_units(&cells))
+                .is_some_and(|[_, cells]| are_units(&cells))
         };
         assert!(units("t,v,name\n(s),m/s,-\n1,2,x\n2,3,y\n3,4,z\n"));
         assert!(units("t,v\ns,\n1,2\n2,3\n3,4\n"));

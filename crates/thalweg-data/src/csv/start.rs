@@ -87,12 +87,12 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     expected.extend(options.expected.iter().flat_map(|e| e.names.clone()));
     let looks = || dialect::header(sample, complete, delimiter, words, &expected);
     let row_names = layout.row_names && options.names.is_empty();
-    let header = options.header.unwrap_or_else(|| row_names || looks());
+    let two = below_header(sample, complete, delimiter, words);
+    let header = (options.header).unwrap_or_else(|| row_names || looks() || two.is_some());
     let commented = (preamble.commented.filter(|_| !header))
         .and_then(|text| dialect::first_record(&text, delimiter))
         .filter(|names| names.len() > 1 && Some(names.len()) == layout.width);
-    let below = header.then(|| below_header(sample, complete, delimiter, words));
-    let (mut below, mut is_joined) = (below.flatten(), false);
+    let (mut below, mut is_joined) = (two.filter(|_| header), false);
     let (decimal, grouped) = dialect::decimal_sign(sample, complete, delimiter);
     notes.extend(grouped.and_then(|cell| note_on_points(&cell, &file, options)));
     let trailing = layout.trailing && options.names.is_empty();
@@ -100,12 +100,14 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     let mut names = given.or(commented);
     if header && let Some(record) = records.next()? {
         let mut found = header_names(&record, &file, row_names, trailing, layout.width)?;
-        let both = (below.as_deref()).and_then(|below| joined(&record.lossy(), below));
+        let both = below
+            .as_ref()
+            .and_then(|[above, below]| joined(above, below));
         if let Some(both) = both.filter(|both| both.len() == found.len()) {
             is_joined = true;
             found = both;
         }
-        below = below.filter(|below| is_joined || are_units(below));
+        below = below.filter(|[_, below]| is_joined || are_units(below));
         if names.is_none() {
             check_unique(&found, &file.clone().line(record.line))?;
         }

@@ -41,6 +41,21 @@ fn write_block<T: Element>(
         let outputs = values.chunks_mut(width.max(1)).map(|row| &mut row[first..]);
         let each = rows.iter().zip(outputs);
         match column {
+            BoundColumn::Numbers(numbers, numeric) if numeric.is_linear() && !numeric.indicator => {
+                let &Numeric {
+                    fill,
+                    center,
+                    scale,
+                    ..
+                } = *numeric;
+                let outputs = values[first..].iter_mut().step_by(width);
+                for (&row, output) in rows.iter().zip(outputs) {
+                    let x = numbers[row];
+                    let x = if x.is_nan() { fill } else { x };
+                    *output = T::from_f64((x - center) * scale);
+                }
+                first += 1;
+            }
             BoundColumn::Numbers(numbers, numeric) => {
                 for (&row, output) in each {
                     write_number(output, numbers[row], numeric);

@@ -146,41 +146,69 @@ impl NumericFit {
     }
 
     fn extend(&mut self, values: impl Iterator<Item = (f64, f64)>) {
-        let (unit, mean, total) = (self.unit(), self.unit_mean(), self.weight);
-        let (scaled, keeps) = (self.is_scaled_pass(), self.keeps() && self.ranks.is_none());
+        match self.passes {
+            0 => self.survey(values),
+            _ => self.measure(values.filter(|(x, _)| !x.is_nan())),
+        }
+    }
+
+    /// The first pass.
+    fn survey(&mut self, values: impl Iterator<Item = (f64, f64)>) {
+        // Sums in variables of their own stay in registers.
+        let (mut rows, mut present, mut first) = (self.rows, self.present, self.first);
+        let (mut varies, mut zero_one) = (self.varies, self.zero_one);
+        let (mut least, mut most) = (self.least, self.most);
+        let (mut total, mut sum) = (self.weight, self.sum);
         for (x, weight) in values {
-            self.rows += usize::from(self.passes == 0);
-            match (x.is_nan(), self.passes) {
-                (true, _) => {}
-                (false, 0) => {
-                    if self.present == 0 {
-                        self.first = x;
-                    }
-                    self.present += 1;
-                    self.varies |= x != self.first;
-                    self.zero_one &= x == 0.0 || x == 1.0;
-                    self.least = self.least.min(x);
-                    self.most = self.most.max(x);
-                    self.weight += weight;
-                    self.sum += weight * x;
-                }
-                (false, _) if scaled => self.unit_sum += weight * (x / unit / total),
-                (false, _) => {
-                    if !self.squared {
-                        self.squares += weight * (x / unit - mean).powi(2);
-                    }
-                    if let Some(ranks) = &mut self.ranks {
-                        ranks.add(x);
-                    }
-                    if keeps {
-                        self.kept.push(x);
-                        self.kept_weights
-                            .iter_mut()
-                            .for_each(|all| all.push(weight));
-                    }
-                }
+            rows += 1;
+            if x.is_nan() {
+                continue;
+            }
+            if present == 0 {
+                first = x;
+            }
+            present += 1;
+            varies |= x != first;
+            zero_one &= x == 0.0 || x == 1.0;
+            least = least.min(x);
+            most = most.max(x);
+            total += weight;
+            sum += weight * x;
+        }
+        (self.rows, self.present, self.first) = (rows, present, first);
+        (self.varies, self.zero_one) = (varies, zero_one);
+        (self.least, self.most) = (least, most);
+        (self.weight, self.sum) = (total, sum);
+    }
+
+    /// A later pass, of values that are not missing.
+    fn measure(&mut self, values: impl Iterator<Item = (f64, f64)>) {
+        let (unit, mean, total) = (self.unit(), self.unit_mean(), self.weight);
+        let in_units = |x: f64| if unit == 1.0 { x } else { x / unit };
+        if self.is_scaled_pass() {
+            values.for_each(|(x, weight)| self.unit_sum += weight * (x / unit / total));
+            return;
+        }
+        let keeps = self.keeps() && self.ranks.is_none();
+        let mut squares = self.squares;
+        if !keeps && self.ranks.is_none() && !self.squared {
+            values.for_each(|(x, weight)| squares += weight * (in_units(x) - mean).powi(2));
+            self.squares = squares;
+            return;
+        }
+        for (x, weight) in values {
+            if !self.squared {
+                squares += weight * (in_units(x) - mean).powi(2);
+            }
+            if let Some(ranks) = &mut self.ranks {
+                ranks.add(x);
+            }
+            if keeps {
+                self.kept.push(x);
+                (self.kept_weights.iter_mut()).for_each(|all| all.push(weight));
             }
         }
+        self.squares = squares;
     }
 
     /// Ends a pass over all blocks; whether another one is needed.
@@ -312,6 +340,11 @@ impl Numeric {
         } else {
             z
         }
+    }
+
+    /// Whether [`apply`](Self::apply) is a fill and a linear function.
+    pub fn is_linear(&self) -> bool {
+        self.curve.is_none() && !self.clip
     }
 
     /// Number of network inputs: 1, or 2 with the indicator.

@@ -11,7 +11,7 @@ use super::stored::{DateOrder, ReadAs, Reading};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::table::{Column, ColumnData, Kind, Table, number_text, text_of_numbers};
+use crate::table::{Column, ColumnData, Kind, Table, number_text, text_of_numbers, truth_word};
 use crate::threads;
 
 /// So many texts of each column are looked at for the decimal sign of the file.
@@ -393,6 +393,18 @@ fn doubts(table: &Table) -> Vec<Note> {
         };
         if table.readings.contains_key(&column.name) {
             return None;
+        }
+        let of = |is: bool| {
+            let levels = text.levels.iter().map(String::as_str);
+            quote_list(levels.filter(|level| truth_word(level) == Some(is)))
+        };
+        let are_truths = text.levels.iter().all(|level| truth_word(level).is_some());
+        if are_truths && text.levels.len() > 2 && column.kind() == Kind::Categorical {
+            let (place, name, yes, no) =
+                (table.location(), quote(&column.name), of(true), of(false));
+            return Some(Note::warning(format!(
+                "{place}: column {name}: {yes} mean true, {no} false, and each is a category; write each in one way"
+            )));
         }
         let evidence = Evidence::of(text);
         if let Some([one, other]) = numbers::two_notations(&evidence) {

@@ -115,7 +115,7 @@ impl Unlabelled {
         }
         let (are, first) = match left {
             0 => return Ok(None),
-            1 => ("row is", ""),
+            1 => ("rows is", ""),
             _ => ("rows are", ", this one first"),
         };
         let text =

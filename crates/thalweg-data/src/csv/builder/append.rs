@@ -1,7 +1,5 @@
 //! A column after another, as if its cells had been added one by one.
 
-use thalweg_core::memory::prefer_huge_pages;
-
 use super::{Before, ColumnBuilder, Spelled, State, to_text};
 use crate::levels::Texts;
 use crate::table::{MISSING, TextColumn};
@@ -108,7 +106,6 @@ impl ColumnBuilder {
         match (&mut self.state, other.cells) {
             (State::Numeric(numbers, spelled), Cells::Numbers(added, others)) => {
                 spelled.append(numbers.len(), others, &words);
-                make_room(numbers, added.len());
                 numbers.extend(added);
             }
             (State::Text { .. }, Cells::Numbers(numbers, spelled)) => {
@@ -151,16 +148,7 @@ impl ColumnBuilder {
             let code = known.get(other as usize);
             code.copied().unwrap_or_else(|| of_word(other))
         };
-        make_room(codes, added.len());
         codes.extend(added.into_iter().map(here));
-    }
-}
-
-/// Makes room for more values; of many on huge pages.
-fn make_room<T>(values: &mut Vec<T>, more: usize) {
-    if values.capacity() - values.len() < more {
-        values.reserve(more);
-        prefer_huge_pages(values);
     }
 }
 
