@@ -35,8 +35,8 @@ pub(super) fn look(evidence: &Evidence<'_>, kept: &[String]) -> Option<Found> {
     if !is_read || !are_markers(evidence, &markers, count) {
         return None;
     }
-    let longest =
-        (0..levels.len()).max_by(|&a, &b| f64::total_cmp(&values[a].abs(), &values[b].abs()));
+    let lengths = (0..levels.len()).filter(|&i| !values[i].is_nan());
+    let longest = lengths.max_by(|&a, &b| f64::total_cmp(&values[a].abs(), &values[b].abs()));
     let longest = longest.filter(|&i| values[i].abs() > DAY)?;
     let all = evidence.rows();
     let why = format!(
