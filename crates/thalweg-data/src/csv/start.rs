@@ -58,30 +58,14 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         let text = format!("{file}: skipped before the table: {lines} (sep= or comments)");
         notes.push(Note::info(text));
     }
-    let before = options.before.delimiter.filter(|c| {
-        let line = records.sample().0.split(|byte| *byte == b'\n').next();
-        line.is_some_and(|line| line.iter().any(|byte| char::from(*byte) == *c))
-    });
-    records.delimiter = match (options.delimiter.or(before), preamble.delimiter) {
-        (Some(c), _) => ascii(c)?,
-        (None, Some(delimiter)) => delimiter,
-        (None, None) => {
-            let (sample, complete) = records.sample();
-            dialect::delimiter(sample, complete)
-        }
-    };
+    records.delimiter = delimiter(records, options, preamble.delimiter)?;
     let (delimiter, words) = (records.delimiter, words(options));
     let (sample, complete) = records.sample();
     let layout = Layout::of(sample, complete, delimiter, words);
     for _ in 0..layout.titles {
         records.next()?;
     }
-    if layout.titles > 0 {
-        let lines = counted(layout.titles, "line");
-        let text =
-            format!("{file}: skipped above the table: {lines} of a title; set `data.read.skip`");
-        notes.push(Note::warning(text));
-    }
+    notes.extend(note_on_titles(layout.titles, &file));
     let (sample, complete) = records.sample();
     let mut expected = options.names.clone();
     expected.extend(options.expected.iter().flat_map(|e| e.names.clone()));
@@ -138,6 +122,29 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         decimal,
         notes,
     })
+}
+
+/// The delimiter: of the options, of the model where the first line has it, of a line `sep=`, or by looking.
+fn delimiter(records: &Records, options: &ReadOptions, named: Option<u8>) -> Result<u8> {
+    let before = options.before.delimiter.filter(|c| {
+        let line = records.sample().0.split(|byte| *byte == b'\n').next();
+        line.is_some_and(|line| line.iter().any(|byte| char::from(*byte) == *c))
+    });
+    match (options.delimiter.or(before), named) {
+        (Some(c), _) => ascii(c),
+        (None, Some(delimiter)) => Ok(delimiter),
+        (None, None) => {
+            let (sample, complete) = records.sample();
+            Ok(dialect::delimiter(sample, complete))
+        }
+    }
+}
+
+fn note_on_titles(lines: usize, file: &Location) -> Option<Note> {
+    let titles = counted(lines, "line");
+    let text =
+        format!("{file}: skipped above the table: {titles} of a title; set `data.read.skip`");
+    (lines > 0).then(|| Note::warning(text))
 }
 
 /// The lines that were skipped in the file on which a model was trained, if names that it knows follow as many.

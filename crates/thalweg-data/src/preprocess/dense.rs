@@ -42,18 +42,8 @@ fn write_block<T: Element>(
         let each = rows.iter().zip(outputs);
         match column {
             BoundColumn::Numbers(numbers, numeric) if numeric.is_linear() && !numeric.indicator => {
-                let &Numeric {
-                    fill,
-                    center,
-                    scale,
-                    ..
-                } = *numeric;
                 let outputs = values[first..].iter_mut().step_by(width);
-                for (&row, output) in rows.iter().zip(outputs) {
-                    let x = numbers[row];
-                    let x = if x.is_nan() { fill } else { x };
-                    *output = T::from_f64((x - center) * scale);
-                }
+                write_linear(numbers, numeric, rows, outputs);
                 first += 1;
             }
             BoundColumn::Numbers(numbers, numeric) => {
@@ -117,6 +107,26 @@ fn write_block<T: Element>(
     let fit = values.iter().fold(true, |fits, x| fits & x.is_finite());
     let bad = || values.iter().position(|x| !x.is_finite());
     if fit { None } else { bad() }
+}
+
+/// What has neither a curve nor a second input.
+fn write_linear<'a, T: Element + 'a>(
+    numbers: &[f64],
+    numeric: &Numeric,
+    rows: &[usize],
+    outputs: impl Iterator<Item = &'a mut T>,
+) {
+    let &Numeric {
+        fill,
+        center,
+        scale,
+        ..
+    } = numeric;
+    for (&row, output) in rows.iter().zip(outputs) {
+        let x = numbers[row];
+        let x = if x.is_nan() { fill } else { x };
+        *output = T::from_f64((x - center) * scale);
+    }
 }
 
 #[inline]
