@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
-use thalweg::text::figure;
+use thalweg::text::{count, figure};
 
 use crate::args::CompareArgs;
 use crate::exit::Result;
@@ -12,6 +12,9 @@ use crate::wrap;
 
 /// The parts of the rows that a run may be scored on, the first that it has being the one to judge by.
 const PARTS: [&str; 3] = ["test", "validation", "train"];
+
+/// So many settings of layers in which runs differ have a line each.
+const FEW: usize = 4;
 
 /// The curves on a terminal: columns and lines at most, and the columns beside the drawing.
 const CURVES: (usize, usize) = (90, 16);
@@ -103,7 +106,7 @@ fn with_interval(value: f64, metric: &str, end: &Value) -> String {
     }
 }
 
-/// A line for each setting in which the runs differ.
+/// A line for each setting in which the runs differ; the layers have one together, if they differ in many.
 fn differences(data: &Value, runs: &[Value]) -> Vec<String> {
     let all = data["differences"]
         .as_array()
@@ -127,9 +130,34 @@ fn differences(data: &Value, runs: &[Value]) -> Vec<String> {
             .chain(values.map(value))
             .collect()
     };
-    let rows: Vec<Vec<String>> = [head].into_iter().chain(all.iter().map(row)).collect();
-    [String::new()]
-        .into_iter()
-        .chain(wrap::columns(&rows))
-        .collect()
+    let of_layers = |difference: &&Value| {
+        let name = difference["name"].as_str().unwrap_or_default();
+        name.starts_with("network.layers.")
+    };
+    let folded = all.iter().filter(of_layers).count();
+    let mut rows: Vec<Vec<String>> = vec![head];
+    if folded > FEW {
+        let name = ["network.layers".to_owned()].into_iter();
+        rows.push(name.chain(runs.iter().map(layers)).collect());
+    }
+    let shown = all.iter().filter(|one| folded <= FEW || !of_layers(one));
+    rows.extend(shown.map(row));
+    let mut lines = vec![String::new()];
+    lines.extend(wrap::columns(&rows));
+    if folded > FEW {
+        let settings = count(folded, "setting");
+        lines.push(format!(
+            "{settings} of layers differ: --report FILE shows each"
+        ));
+    }
+    lines
+}
+
+/// The layers of a run in short: how many, and the units of those that have some.
+fn layers(run: &Value) -> String {
+    let all = run["start"]["network"]["layers"].as_array();
+    let all = all.map(Vec::as_slice).unwrap_or_default();
+    let units = all.iter().filter_map(|layer| layer["units"].as_u64());
+    let units: Vec<String> = units.map(|units| units.to_string()).collect();
+    format!("{}, {}", count(all.len(), "layer"), units.join("-"))
 }

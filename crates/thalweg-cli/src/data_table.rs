@@ -74,10 +74,13 @@ fn by_column(summaries: &[ColumnSummary], most: usize) -> Vec<String> {
                 .map_or(String::new(), |r| format!("{r:.2}")),
         ]
     };
-    let rows: Vec<Vec<String>> = [head]
+    let mut rows: Vec<Vec<String>> = [head]
         .into_iter()
         .chain(summaries.iter().map(row))
         .collect();
+    if summaries.iter().all(|summary| summary.correlation.is_none()) {
+        rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
     let mut aligned = columns(&rows).into_iter();
     let width = |line: &String| line.chars().count();
     let lines: Vec<String> = aligned.by_ref().collect();
@@ -123,11 +126,18 @@ fn parts(summary: &ColumnSummary) -> Vec<String> {
             vec![histogram(numbers), format!("{first} to {last}")]
         }
         (Some(numbers), None) => {
-            let [min, max, mean, deviation] =
-                [numbers.min, numbers.max, numbers.mean, numbers.deviation].map(figure);
+            // Years have no comma.
+            let is_year = |x: f64| x.fract() == 0.0 && (1500.0..2200.0).contains(&x);
+            let are_years = is_year(numbers.min) && is_year(numbers.max);
+            let place = |x: f64| match are_years {
+                true => figure(x).replace(',', ""),
+                false => figure(x),
+            };
+            let [min, max, mean] = [numbers.min, numbers.max, numbers.mean].map(place);
+            let deviation = figure(numbers.deviation);
             let mut parts = vec![histogram(numbers), format!("{min} to {max}")];
             if let [_, _, median, ..] = numbers.quantiles.as_slice() {
-                parts.push(format!("median {}", figure(*median)));
+                parts.push(format!("median {}", place(*median)));
             }
             parts.push(format!("mean {mean} ± {deviation}"));
             parts

@@ -204,20 +204,26 @@ pub fn targets(scores: &Scores) -> Vec<String> {
     }
 }
 
+/// Characters of a choice that has its reason beside it; that of a longer one stands below.
+const CHOICE: usize = 24;
+
 /// What the preset chose, a line each.
 pub fn choices(reasons: &[Reason]) -> Vec<String> {
     let name = |reason: &Reason| field(reason.field).and_then(|field| field.flag_name());
     let width = |text: &dyn Fn(&Reason) -> usize| reasons.iter().map(text).max().unwrap_or(0);
     let flag = width(&|reason| name(reason).map_or(0, str::len));
-    let choice = width(&|reason| reason.choice.chars().count());
-    let line = |reason: &Reason| {
+    let length = |reason: &Reason| reason.choice.chars().count();
+    let choice = width(&|reason| Some(length(reason)).filter(|n| *n <= CHOICE).unwrap_or(0));
+    let lines = |reason: &Reason| {
         let name = name(reason).unwrap_or_default();
-        format!(
-            "  --{name:<flag$}  {:<choice$}  {}",
-            reason.choice, reason.why
-        )
+        let below = match length(reason) > CHOICE {
+            true => format!("\n{}", " ".repeat(flag + choice + 6)),
+            false => String::new(),
+        };
+        let chosen = &reason.choice;
+        format!("  --{name:<flag$}  {chosen:<choice$}{below}  {}", reason.why)
     };
-    reasons.iter().map(line).collect()
+    reasons.iter().map(lines).collect()
 }
 
 /// The confusion matrix: a row for each true class, a column for each predicted one.
@@ -234,13 +240,7 @@ pub fn confusion(matrix: &[Vec<f64>], classes: &[String]) -> Vec<String> {
         .collect();
     let mut rows: Vec<Vec<String>> = vec![head];
     for (class, counts) in classes.iter().zip(matrix) {
-        let cells = counts.iter().map(|&x| {
-            if x.fract() == 0.0 {
-                format!("{x:.0}")
-            } else {
-                figure(x)
-            }
-        });
+        let cells = counts.iter().map(|count| figure(*count));
         rows.push([short(class)].into_iter().chain(cells).collect());
     }
     [String::new()].into_iter().chain(columns(&rows)).collect()

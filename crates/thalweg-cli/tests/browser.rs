@@ -94,6 +94,31 @@ fn decoded(text: &str) -> String {
     String::from_utf8(plain).unwrap()
 }
 
+/// The scores of a run on its test rows as they stand at the head of its page: four digits of each.
+fn scores(page: &str) -> Vec<String> {
+    let data = thalweg_report::data(page).unwrap_or_default();
+    let written = |x: f64| {
+        let decimals = (3.0 - x.abs().log10().floor()).clamp(0.0, 8.0) as usize;
+        let text = format!("{:.decimals$}", x.abs());
+        let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+        let part = part.trim_end_matches('0');
+        let from_the_right = whole.chars().rev().enumerate();
+        let digits = from_the_right.flat_map(|(i, digit)| {
+            let comma = (i > 0 && i % 3 == 0).then_some(',');
+            comma.into_iter().chain([digit])
+        });
+        let whole: String = digits.collect::<Vec<_>>().into_iter().rev().collect();
+        let sign = if x < 0.0 { "−" } else { "" };
+        let point = if part.is_empty() { "" } else { "." };
+        format!("{sign}{whole}{point}{part}")
+    };
+    let scores = data["end"]["test"].as_object().into_iter().flatten();
+    let scores = scores.filter(|(name, value)| *name != "loss" && value.is_number());
+    let values = scores.take(8).filter_map(|(_, value)| value.as_f64());
+    let values = values.filter(|x| (1e-4..1e12).contains(&x.abs()));
+    values.map(written).collect()
+}
+
 /// The page in a wide and a narrow window, in light and dark: `expected` is in its text.
 fn check(place: &Workplace, name: &str, figures: u64, expected: &[&str]) {
     for (size, is_dark) in [("1280,900", false), ("500,900", true)] {
@@ -118,7 +143,12 @@ fn check(place: &Workplace, name: &str, figures: u64, expected: &[&str]) {
         let copied = found["copied"].as_str().unwrap();
         assert!(copied.len() > 10, "{name} {size}: copied {copied:?}");
         let text = found["text"].as_str().unwrap();
-        for part in expected {
+        let scores = scores(&place.text(name));
+        for part in expected
+            .iter()
+            .copied()
+            .chain(scores.iter().map(String::as_str))
+        {
             assert!(text.contains(part), "{name} {size}: {part}: {text}");
         }
         // A loss that is not finite is marked as such.

@@ -17,6 +17,7 @@ mod disk;
 mod embedding;
 mod ensembles;
 mod extending;
+mod figures;
 mod formats;
 mod imbalance;
 mod importance;

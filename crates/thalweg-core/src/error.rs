@@ -41,12 +41,12 @@ pub enum Error {
 }
 
 fn at(rate: Option<f64>) -> String {
-    // Four digits, as people write them: 0.9341, and 1e-7.
+    // Four digits, as people write them: 0.9341, 1e-7 and 3e29.
     let figure = |rate: f64| {
         let rounded: f64 = format!("{rate:.3e}").parse().unwrap_or(rate);
-        match rounded.abs() < 1e-4 {
-            true => format!("{rounded:e}"),
-            false => rounded.to_string(),
+        match (1e-4..1e6).contains(&rounded.abs()) {
+            true => rounded.to_string(),
+            false => format!("{rounded:e}"),
         }
     };
     rate.map_or(String::new(), |rate| {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use thalweg::Config;
 use thalweg::leaves::leaves;
 use thalweg::run_folder::{CONFIG, RunFolder};
+use thalweg::text::figure;
 
 use crate::history::{EPOCHS, History};
 use crate::page::{of_kind, page};
@@ -62,7 +63,9 @@ fn read(path: &Path) -> thalweg::Result<Compared> {
     // What the data made of the same settings, and what else may tell two runs apart.
     let others = ["rows", "inputs", "outputs", "parameters", "cpu", "version"];
     let others = others.map(|name| (name, &history.start[name]));
-    entries.extend(leaves(&BTreeMap::from(others)));
+    let grouped = |text: String| text.parse().map_or(text, figure);
+    let others = leaves(&BTreeMap::from(others)).into_iter();
+    entries.extend(others.map(|(name, text)| (name, grouped(text))));
     Ok(Compared {
         name: path.display().to_string(),
         history,

@@ -20,6 +20,9 @@ pub fn table(data: &str, table: &Table, summaries: &[ColumnSummary], notes: &[No
         let top: Vec<Value> = top
             .map(|(text, count)| json!([cut(text, CHARACTERS), count]))
             .collect();
+        let drawn = (index < DRAWN)
+            .then(|| histogram(column, summary))
+            .flatten();
         json!({
             "name": cut(&summary.name, CHARACTERS),
             "kind": summary.kind,
@@ -29,7 +32,8 @@ pub fn table(data: &str, table: &Table, summaries: &[ColumnSummary], notes: &[No
             "numbers": summary.numbers,
             "top": top,
             "is_time": matches!(column.data, ColumnData::Time(_)),
-            "histogram": (index < DRAWN).then(|| histogram(column, summary)).flatten(),
+            "whole": drawn.as_ref().is_some_and(|drawn| drawn.is_whole),
+            "histogram": drawn.map(|drawn| drawn.counts),
         })
     };
     let columns = table.columns.iter().zip(summaries).enumerate();
@@ -44,19 +48,33 @@ pub fn table(data: &str, table: &Table, summaries: &[ColumnSummary], notes: &[No
     ))
 }
 
+/// How many rows have which numbers.
+struct Histogram {
+    /// Rows in each bin.
+    counts: Vec<usize>,
+    /// Whether the column is of few whole numbers, each of which has a bin.
+    is_whole: bool,
+}
+
 /// Counts in bins of equal width over the range of a column of numbers.
-fn histogram(column: &Column, summary: &ColumnSummary) -> Option<Vec<usize>> {
+fn histogram(column: &Column, summary: &ColumnSummary) -> Option<Histogram> {
     let (ColumnData::Numeric(values) | ColumnData::Time(values)) = &column.data else {
         return None;
     };
     let range = summary.numbers.as_ref()?;
-    let width = (range.max - range.min) / BINS as f64;
-    if !width.is_normal() {
+    let span = range.max - range.min;
+    if !(span / BINS as f64).is_normal() {
         return None;
     }
-    let mut counts = vec![0; BINS];
-    for value in values.iter().filter(|value| value.is_finite()) {
-        counts[(((value - range.min) / width) as usize).min(BINS - 1)] += 1;
+    let known = || values.iter().filter(|value| value.is_finite());
+    let is_whole = span < BINS as f64 && known().all(|value| value.fract() == 0.0);
+    let (bins, width) = match is_whole {
+        true => (span as usize + 1, 1.0),
+        false => (BINS, span / BINS as f64),
+    };
+    let mut counts = vec![0; bins];
+    for value in known() {
+        counts[(((value - range.min) / width) as usize).min(bins - 1)] += 1;
     }
-    Some(counts)
+    Some(Histogram { counts, is_whole })
 }

@@ -177,8 +177,9 @@ impl Fingerprint {
         };
         let chance = match expected.round() {
             0.0 => String::new(),
-            about => format!(", where chance explains {about:.0}"),
+            about => format!(", where chance explains {}", figure(about)),
         };
+        let found = figure(found as f64);
         Some(Note::warning(format!(
             "{found} of {of}{all} are rows that {model} was trained on{chance}, so these scores show memory too (a \
              new row is taken for one of them with probability {})",

@@ -22,6 +22,19 @@
     return (high + 0.05) / (low + 0.05);
   };
 
+  // The shade of a chart that a text stands on, if it stands on one.
+  const shade = (text, paper) => {
+    const box = text.getBoundingClientRect();
+    const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+    for (const rect of text.ownerSVGElement.querySelectorAll("rect:not(.hit)")) {
+      const place = rect.getBoundingClientRect();
+      if (x < place.left || x > place.right || y < place.top || y > place.bottom) continue;
+      const [r, g, b, a = 1] = rgb(getComputedStyle(rect).fill);
+      return over([r, g, b, a * getComputedStyle(rect).opacity], paper);
+    }
+    return paper;
+  };
+
   // A browser without a head has no narrower window than 500.
   const phone = innerWidth <= 500 && 390;
 
@@ -73,12 +86,10 @@
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
       const parent = node.parentElement;
-      if (!node.textContent.trim() || parent.closest("script, style, noscript, #tip, [aria-pressed=false], .cell")) continue;
+      if (!node.textContent.trim() || parent.closest("script, style, noscript, #tip, [aria-pressed=false]")) continue;
       const style = getComputedStyle(parent);
       const inSvg = parent.namespaceURI.endsWith("svg");
-      // Text in a chart stands on the card, or on a shade of its own that the page keeps light.
-      if (inSvg && parent.classList.contains("strong")) continue;
-      const paper = background(parent);
+      const paper = inSvg ? shade(parent, background(parent)) : background(parent);
       const ink = over(rgb(inSvg ? style.fill : style.color), paper);
       const ratio = contrast(ink, paper);
       if (ratio < 4.5) found.faint.push(`${ratio.toFixed(2)} ${node.textContent.trim().slice(0, 40)}`);

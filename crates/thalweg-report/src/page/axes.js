@@ -16,22 +16,21 @@ function ticks(low, high, wanted) {
   const found = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
   const decimals = Math.min(Math.max(-Math.floor(Math.log10(step) + 1e-9), 0), 8);
-  return found.map((x) => ({ x, text: tickText(x, decimals, high) }));
+  return found.map((x) => ({ x, text: tickText(x, decimals, low, high) }));
 }
 
 // With as many decimals as its neighbours; thousands as K, M, …; years without a comma.
-function tickText(x, decimals, high) {
+function tickText(x, decimals, low, high) {
   const most = Math.max(Math.abs(high), Math.abs(x));
   if (x === 0) return decimals > 0 && decimals < 4 ? (0).toFixed(decimals) : "0";
   if (most >= 1e12 || (decimals > 4 && most < 1e-3)) return num(x);
   if (most >= 1e5) return x.toLocaleString("en-US", { notation: "compact" }).replace("-", "−");
-  const isYear = decimals === 0 && x >= 1000 && high < 3000;
+  const isYear = decimals === 0 && low >= 1000 && high < 3000;
   return isYear ? `${x}` : fixed(x, decimals);
 }
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 function powerOfTen(k) {
-  if (k >= -3 && k <= 4) return num(10 ** k);
   return `10${k < 0 ? "⁻" : ""}${[...String(Math.abs(k))].map((digit) => SUPERSCRIPTS[digit]).join("")}`;
 }
 
@@ -41,8 +40,11 @@ function logTicks(low, high, wanted) {
   const decades = [];
   for (let k = Math.ceil(a - 1e-9); k <= b + 1e-9; k++) decades.push(k);
   const every = Math.max(1, Math.ceil(decades.length / wanted));
+  const shown = decades.filter((_, i) => i % every === 0);
+  // As powers all of them, or none.
+  const isPlain = shown.every((k) => k >= -3 && k <= 4);
   if (decades.length > 1)
-    return decades.filter((_, i) => i % every === 0).map((k) => ({ x: 10 ** k, text: powerOfTen(k) }));
+    return shown.map((k) => ({ x: 10 ** k, text: isPlain ? num(10 ** k) : powerOfTen(k) }));
   const between = [];
   for (let k = Math.floor(a); k <= b; k++) for (const m of [1, 2, 3, 5, 7]) between.push(m * 10 ** k);
   const inside = between.filter((x) => x >= low * 0.999 && x <= high * 1.001);

@@ -1,6 +1,7 @@
 // Charts: SVG of data and marks.
 
 // Lines over a common x. A series: { name, values, colour, faint, dash, of, low, high }.
+// With `dots` their points alone, of values in no order.
 // Whoever reads can switch series off by the legend, or by one above several charts that share `hidden`.
 function lines({
   label,
@@ -18,6 +19,7 @@ function lines({
   mark = null,
   describe = null,
   hidden = null,
+  dots = false,
   ratio,
   most,
 }) {
@@ -27,7 +29,7 @@ function lines({
     const shown = series.filter((s) => !hidden.has(s.name));
     const all = shown.flatMap((s) => [...s.values, ...(s.low || []), ...(s.high || [])]).filter(isNumber);
     const bounds = extent(level ? [...all, level.value] : all);
-    const isLog = log ?? (bounds[0] > 0 && bounds[1] / bounds[0] > 30);
+    const isLog = log ?? (bounds[0] > 0 && bounds[1] / bounds[0] > 20);
     const pad = isLog ? 0 : (bounds[1] - bounds[0]) * 0.04;
     const domain =
       yDomain ||
@@ -90,10 +92,11 @@ function lines({
     }
     for (const s of shown) {
       const points = s.values.map((y, i) => [(s.x || x)[i], isLog && !(y > 0) ? null : y]);
-      if (points.filter((p) => isNumber(p[1])).length === 1) {
-        const [px, py] = points.find((p) => isNumber(p[1]));
-        svg.append(svgEl("circle", { cx: sx.at(px), cy: sy.at(py), r: 4, fill: s.colour }));
-      }
+      const known = points.filter((p) => isNumber(p[1]));
+      if (dots || known.length === 1)
+        for (const [px, py] of known)
+          svg.append(svgEl("circle", { cx: sx.at(px), cy: sy.at(py), r: 4.5, fill: s.colour }));
+      if (dots) continue;
       svg.append(
         svgEl("path", {
           d: path(points, sx, sy),
@@ -141,6 +144,10 @@ function bars({
   most = 100000,
 }) {
   const lineHeight = dot ? 34 : 28;
+  const written = alike(
+    items.map((i) => i.value),
+    3,
+  );
   const draw = (svg, width) => {
     const longest = Math.max(...items.map((i) => i.name.length), 4);
     const left = Math.min(Math.max(longest * 7 + 12, 54), width * 0.42);
@@ -195,7 +202,7 @@ function bars({
             fill: own,
           }),
         );
-        svg.append(svgEl("text", { x: to + 6, y: y + 4 }, item.text || num(item.value, 3)));
+        svg.append(svgEl("text", { x: to + 6, y: y + 4 }, item.text || written(item.value)));
       }
     });
     hovering(svg, width, height, (_, py) => {
@@ -232,7 +239,7 @@ function columns({ label, items, colour = "var(--a)", xTitle, yTitle, x = null, 
       });
       if (!x) {
         const room = (area.right - area.left) / items.length;
-        const fits = Math.max(...items.map((i) => i.name.length)) * 7 + 4 < room;
+        const fits = Math.max(...items.map((i) => i.name.length)) * 7.4 + 6 < room;
         const most = Math.floor((area.right - area.left) / 2 / 6.6);
         items.forEach((item, i) => {
           if (!fits && i > 0 && i < items.length - 1) return;
@@ -282,7 +289,7 @@ function cloud({ label, points, xTitle, yTitle, tipText, diagonal = true }) {
           }),
         );
       const places = points.map(([x, y]) => [sx.at(x), sy.at(y)]);
-      const opacity = Math.min(0.75, Math.max(0.25, 120 / points.length));
+      const opacity = Math.min(0.75, Math.max(0.3, 180 / points.length));
       const dots = svgEl("g", { fill: "var(--a)", opacity });
       for (const [x, y] of places)
         dots.append(
@@ -300,7 +307,7 @@ function cloud({ label, points, xTitle, yTitle, tipText, diagonal = true }) {
       });
     },
     label,
-    1.2,
+    1.15,
     620,
   );
 }

@@ -236,6 +236,8 @@ function thresholdCard(curve, other) {
 function thresholdTable(curve) {
   const wanted = Array.from({ length: 19 }, (_, i) => 0.95 - 0.05 * i);
   const at = (t) => curve.points.filter((p) => p[0] >= t).at(-1) || [null, 0, 0];
+  const all = curve.positives + curve.negatives;
+  const found = percents(wanted.map((t) => (at(t)[1] + at(t)[2]) / all));
   const rows = wanted.map((t) => {
     const [, tp, fp] = at(t);
     const [p, r] = [ratio(tp, tp + fp), tp / curve.positives];
@@ -245,8 +247,8 @@ function thresholdTable(curve) {
         fixed(p, 3),
         fixed(r, 3),
         fixed(ratio(2 * tp, tp + fp + curve.positives), 3),
-        percent((tp + fp) / (curve.positives + curve.negatives)),
-        fixed(ratio(p, curve.positives / (curve.positives + curve.negatives)), 2),
+        found((tp + fp) / all),
+        fixed(ratio(p, curve.positives / all), 2),
       ].map((text) => ({ text, n: true })),
     ];
   });
@@ -262,10 +264,12 @@ function thresholdTable(curve) {
 function classesSection({ classes, rows }, task, part) {
   const names = classes.classes.map((c) => c.name);
   const binary = task === "binary" && classes.curves[0];
-  const third = binary || !classes.calibration.length ? 6 : 4;
+  const isLabels = task === "multilabel";
+  const third = binary || isLabels || !classes.calibration.length ? 6 : 4;
+  const against = classes.curves.length > 1 && !isLabels ? "Each class against all others." : null;
   section(
     "classes",
-    task === "multilabel" ? "Labels" : "Classes",
+    isLabels ? "Labels" : "Classes",
     `On ${part} rows: ${whole(rows)}.`,
     grid(
       classes.confusion &&
@@ -287,7 +291,7 @@ function classesSection({ classes, rows }, task, part) {
             { tall: true },
           ),
         ),
-      card(classes.confusion && names.length > 6 ? 5 : 6, null, null, classTable(classes, "Each class")),
+      card(classes.confusion && names.length > 6 ? 5 : 6, null, null, classTable(classes, isLabels ? "Each label" : "Each class")),
       binary &&
         card(
           6,
@@ -299,14 +303,14 @@ function classesSection({ classes, rows }, task, part) {
         card(
           third,
           "ROC",
-          classes.curves.length > 1 ? "Each class against all others." : null,
+          against,
           rocChart(classes.curves),
         ),
       classes.curves.length > 0 &&
         card(
           third,
           "Precision and recall",
-          classes.curves.length > 1 ? "Each class against all others." : null,
+          against,
           recallChart(classes.curves),
         ),
       classes.calibration.length > 0 &&

@@ -18,9 +18,9 @@ function importanceCards(importance) {
   });
   const all = importance.columns;
   const cells = [
-    column(all, (c) => c.importance),
-    column(all, (c) => c.deviation, 3),
-    column(all, (c) => c.loss),
+    column(all, (c) => c.importance, 3),
+    column(all, (c) => c.deviation, 2),
+    column(all, (c) => c.loss, 3),
   ];
   const rows = all.map((c) => [c.column, ...cells.map((cell) => cell(c))]);
   const cards = [
@@ -79,8 +79,9 @@ function dependenceCard(dependence, task) {
       xTitle: numbers ? column : "",
       yTitle: outputs.length > 1 ? what : `${what} of ${outputs[0].name}`,
       labels: numbers ? null : values,
-      xDomain: numbers ? extent(numbers) : [-0.3, values.length - 0.7],
+      xDomain: numbers ? extent(numbers) : [-0.5, values.length - 0.5],
       log: false,
+      dots: !numbers,
       most: 210,
       ratio: 0.6,
     }),
@@ -88,7 +89,7 @@ function dependenceCard(dependence, task) {
 }
 
 function columnErrors(column, what, top) {
-  const items = column.bins.map((b) => ({ name: b.values, value: b.error, rows: b.rows }));
+  const items = column.bins.map((b) => ({ name: minus(b.values), value: b.error, rows: b.rows }));
   return el(
     "div",
     { class: "card w4" },

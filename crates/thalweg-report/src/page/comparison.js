@@ -1,5 +1,9 @@
 // The page of several runs.
 
+// So many settings of layers stand beside the others; so many characters of a value are shown.
+const FEW = 4;
+const LONG = 160;
+
 function comparisonPage() {
   const runs = data.runs;
   const parts = runs.map((run) => judgedPart(run.end));
@@ -17,9 +21,10 @@ function comparisonPage() {
         "These runs are not judged on the same rows: their scores are not comparable.",
       ),
     );
+  const drawn = names.slice(0, 6);
   const dots = (name) =>
     card(
-      6,
+      even(drawn.length),
       metricName(name),
       null,
       dotChart(
@@ -46,7 +51,7 @@ function comparisonPage() {
     "scores",
     "Scores",
     "With 95 % intervals, where the run was inspected.",
-    grid(names.slice(0, 6).map(dots)),
+    grid(drawn.map(dots)),
     table(
       "Scores",
       [
@@ -71,7 +76,7 @@ function comparisonPage() {
           return {
             text: written.get(n)(run.end?.[parts[i]]?.[n]),
             n: true,
-            sub: interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]`,
+            sub: interval && `[${written.get(n)(interval.low)}, ${written.get(n)(interval.high)}]`,
           };
         }),
       ]),
@@ -86,20 +91,37 @@ function comparisonPage() {
       manyCurves(runs, "train_loss", "Training loss"),
     ),
   );
+  differencesSection(runs, data.differences);
+  return top;
+}
+
+// The settings that differ: the layers as one, each of their settings behind a fold.
+function differencesSection(runs, all) {
+  const ofLayer = ({ name }) => name.startsWith("network.layers.");
+  const layers = all.filter(ofLayer);
+  const folded = all.filter((d) => !ofLayer(d));
+  if (layers.length > FEW)
+    folded.unshift({ name: "network.layers", values: runs.map((run) => layerText(run.start?.network)) });
+  else folded.unshift(...layers);
+  const rows = (differences) =>
+    differences.map((d) => [
+      { node: el("code", {}, d.name), text: d.name },
+      ...d.values.map((v) => ({ text: v ?? "–", node: v?.length > LONG ? `${v.slice(0, LONG)}…` : null, class: "any" })),
+    ]);
+  const head = ["Name", ...runs.map((run) => run.name)];
   section(
     "differences",
     "Differences",
     null,
-    data.differences.length
-      ? table(
-          "What differs in settings and data",
-          ["Name", ...runs.map((run) => run.name)],
-          data.differences.map((d) => [
-            { node: el("code", {}, d.name), text: d.name },
-            ...d.values.map((v) => v ?? "–"),
-          ]),
-        )
+    all.length
+      ? table("What differs in settings and data", head, rows(folded))
       : el("p", { class: "soft" }, "Settings and data are the same."),
+    layers.length > FEW &&
+      el(
+        "details",
+        {},
+        el("summary", {}, `${count(layers.length, "setting")} of layers that differ`),
+        table("Settings of layers", head, rows(layers)),
+      ),
   );
-  return top;
 }

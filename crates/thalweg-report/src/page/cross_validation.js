@@ -30,8 +30,8 @@ function crossValidationPage() {
       el("div", { class: "value" }, num(s.mean)),
       isNumber(s.standard_error) &&
         el("div", { class: "note" }, `± ${num(s.standard_error, 2)}, the standard error`),
-      isNumber(s.linear_model) && el("div", { class: "note" }, `linear model: ${num(s.linear_model)}`),
-      isNumber(s.best_constant) && el("div", { class: "note" }, `best constant: ${num(s.best_constant)}`),
+      isNumber(s.linear_model) && el("div", { class: "note" }, `linear model: ${beside(s.mean)(s.linear_model)}`),
+      isNumber(s.best_constant) && el("div", { class: "note" }, `best constant: ${beside(s.mean)(s.best_constant)}`),
     );
   main.append(...alerts(), el("div", { class: "tiles" }, judged.slice(0, 8).map(tile)));
   const dots = ([n, s]) => {
@@ -45,7 +45,9 @@ function crossValidationPage() {
       .map((value, i) => ({ name: `fold ${foldName(folds[i])}`, value, colour: "var(--c)" }))
       .slice(0, 30);
     const wide = isNumber(s.standard_error) ? 2 * s.standard_error : NaN;
-    const mean = { name: "mean", value: s.mean, low: s.mean - wide, high: s.mean + wide, colour: "var(--a)" };
+    const most = smallerIsBetter(n) ? Infinity : 1;
+    const [low, high] = [s.mean - wide, Math.min(s.mean + wide, most)];
+    const mean = { name: "mean", value: s.mean, low, high, colour: "var(--a)" };
     return card(
       even(judged.length),
       metricName(n),

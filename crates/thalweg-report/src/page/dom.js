@@ -36,29 +36,48 @@ function num(x, digits = 4) {
 }
 const fixed = (x, decimals) =>
   isNumber(x)
-    ? x
+    ? // What is rounded to 0 has no sign.
+      (Math.abs(x) < 0.5 * 10 ** -decimals ? 0 : x)
         .toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
         .replace("-", "−")
     : "–";
-// How numbers that stand beneath or beside one another are written: with the decimals of the largest, unless
-// they are too far apart for that.
+// How numbers that stand beneath or beside one another are written: with the decimals of the largest. A
+// number that would have no digits left is written by itself, but for what rounding made of a 0.
 function alike(values, digits = 4) {
   // A share of 1 is written as the shares below it.
   const size = (x) => (Math.abs(x) === 1 ? -1 : Math.floor(Math.log10(Math.abs(x))));
-  const sizes = values.filter((x) => isNumber(x) && x !== 0).map(size);
-  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
-  const isFar = !sizes.length || least < most - 3 || most < -3 || most >= 9 || values.every(Number.isInteger);
-  const decimals = Math.max(digits - 1 - most, 0) + (least < most - 1);
-  return (x) => (isFar ? num(x, digits) : fixed(x, decimals));
+  const own = values.filter((x) => isNumber(x) && x !== 0);
+  const most = Math.max(...own.map(size));
+  if (!own.length || most < -3 || most >= 9 || values.every(Number.isInteger)) return (x) => num(x, digits);
+  const decimals = Math.max(digits - 1 - most, 0);
+  return (x) => {
+    const isLost = Math.abs(x) < 5 * 10 ** -decimals && Math.abs(x) > 10 ** (most - 9);
+    return isLost ? num(x, 2) : fixed(x, decimals);
+  };
 }
+// Written beside a number, with no more decimals than it has.
+const beside = (number) => (x) => {
+  const size = isNumber(number) && number !== 0 ? Math.floor(Math.log10(Math.abs(number))) : 0;
+  return isNumber(x) && Math.abs(x) < 10 * Math.abs(number) ? num(+x.toFixed(Math.min(Math.max(3 - size, 0), 8))) : num(x);
+};
 // The cells of a column of numbers, each of an item.
 const column = (items, of, digits) => {
   const written = alike(items.map(of), digits);
   return (item) => ({ text: written(of(item)), n: true });
 };
+// Numbers that come as text have the sign of the others.
+const minus = (text) => (/^-?[\d.,e-]+( to -?[\d.,e-]+)?$/.test(text) ? text.replace(/(^|\s|e)-/g, "$1−") : text);
 const whole = (n) => (isNumber(n) ? Math.round(n).toLocaleString("en-US") : "–");
 const count = (n, noun, plural = `${noun}s`) => `${whole(n)} ${n === 1 ? noun : plural}`;
 const percent = (x) => (isNumber(x) ? `${num(100 * x, 3)} %` : "–");
+// The same beneath one another.
+const percents = (values) => {
+  const written = alike(
+    values.map((x) => 100 * x),
+    3,
+  );
+  return (x) => (isNumber(x) ? `${written(100 * x)} %` : "–");
+};
 const amount = (x) => (isNumber(x) && Number.isInteger(x) ? whole(x) : num(x));
 
 const tip = el("div", { id: "tip", role: "status" });

@@ -9,7 +9,7 @@ function learningCurvePage() {
   const name = ["accuracy", "r2", "auc", "rmse"].find((n) => metrics.includes(n)) || names[0];
   const score = (point, n) => point.scores.find((s) => s.name === n) || {};
   const most = points.at(-1);
-  const error = ({ standard_error: e }) => (isNumber(e) ? ` ± ${num(e, 2)}` : "");
+  const error = ({ standard_error: e }) => (e > 0 ? ` ± ${num(e, 2)}` : "");
   const top = head(
     `${metricName(name)} ${num(score(most, name).test)}${error(score(most, name))} with ${count(most.rows, "row")}`,
     [

@@ -14,6 +14,7 @@ function residualChart(numbers) {
     x: { domain },
     xTitle: "prediction − truth",
     yTitle: "rows",
+    ratio: 0.45,
     tipText: (i) => `${num(i.from)} to ${num(i.to)}\n${count(i.value, "row")}`,
   });
 }
@@ -28,6 +29,7 @@ function distanceChart(numbers) {
     xTitle: "% of the rows",
     yTitle: "at most this far from the truth",
     log: false,
+    ratio: 0.45,
     most: 340,
     describe: (px, py, sx, sy) => {
       const i = nearest(

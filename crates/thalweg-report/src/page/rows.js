@@ -45,12 +45,13 @@ function worstTable(worst, task) {
     { text: proba ? "p of the truth" : "Error", n: true },
     ...cells,
   ];
+  const far = column(worst, (row) => (proba ? row.probability : row.error), 3);
   const line = (row) => [
     { text: whole(row.row), n: true },
     value(row.truth),
     value(row.predicted),
-    { text: num(proba ? row.probability : row.error, 3), n: true },
-    ...row.cells.map(([, value], j) => ({ text: value, n: numeric[j] })),
+    far(row),
+    ...row.cells.map(([, value], j) => ({ text: minus(value), n: numeric[j] })),
   ];
   return table("Rows", head, worst.map(line));
 }

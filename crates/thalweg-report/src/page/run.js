@@ -2,9 +2,8 @@
 
 function layerText(network) {
   const units = (network?.layers || []).map((layer) => {
-    const s = layer.settings || layer;
-    const size = s.units ?? s.channels ?? s.width;
-    const act = typeof s.activation === "object" ? s.activation?.name : s.activation;
+    const size = layer.units ?? layer.channels;
+    const act = typeof layer.activation === "object" ? layer.activation?.name : layer.activation;
     return [layer.name, size, act && act !== "identity" && act !== "linear" ? act : null]
       .filter((x) => x !== null && x !== undefined)
       .join(" ");
@@ -17,10 +16,8 @@ function layerText(network) {
 // The models that were raced on the validation rows.
 function raceCard(raced) {
   if (!raced?.length) return null;
-  const rows = raced.map((one) => [
-    one.is_taken ? `${one.name} (taken)` : one.name,
-    { text: num(one.validation_loss), n: true },
-  ]);
+  const loss = column(raced, (one) => one.validation_loss);
+  const rows = raced.map((one) => [one.is_taken ? `${one.name} (taken)` : one.name, loss(one)]);
   return card(
     12,
     null,
@@ -57,7 +54,7 @@ function runFacts(start, end) {
     ["Epochs", whole(end?.epochs)],
     ["Best epoch", whole(end?.best_epoch)],
     ["Stopped by", (end?.stopped_by || "–").replaceAll("_", " ")],
-    ["Seconds", num(end?.seconds)],
+    ["Seconds", num(end?.seconds, 3)],
     ["Threads", start.threads],
     ["Instructions", start.cpu],
     ...(end?.refit ? [["Refitted on", count(end.refit, "row")]] : []),

@@ -37,7 +37,10 @@ const smallerIsBetter = (name) =>
 // The part that is judged by: what the intervals and the baselines are of.
 const judgedPart = (end) => ["test", "validation", "train"].find((part) => isScores(end?.[part]));
 const intervalOf = (intervals, metric) => (intervals || []).find((i) => i.metric === metric);
-const range = (i) => (i ? `${num(i.low)} to ${num(i.high)}` : null);
+const range = (i) => {
+  const written = alike([i.low, i.high]);
+  return `${written(i.low)} to ${written(i.high)}`;
+};
 
 // A bar from the best constant to the score, with the interval.
 function gauge(interval, constant, perfect) {
@@ -72,8 +75,15 @@ function gauge(interval, constant, perfect) {
   );
 }
 
+// The share of the targets that were to lie between the bounds of a quantile model.
+function asked(network) {
+  const quantiles = network?.loss?.quantiles || [];
+  return quantiles.length > 1 ? quantiles.at(-1) - quantiles[0] : null;
+}
+
 function tiles(scores, intervals, constant) {
   const tile = ([name, value]) => {
+    const wanted = name === "coverage" ? asked(data.start?.network) : null;
     const interval = intervalOf(intervals, name);
     const base = constant?.[name];
     const perfect = smallerIsBetter(name) ? 0 : 1;
@@ -84,7 +94,8 @@ function tiles(scores, intervals, constant) {
       el("div", { class: "value" }, num(value)),
       interval && gauge(interval, base, perfect),
       interval && el("div", { class: "note" }, `95 %: ${range(interval)}`),
-      isNumber(base) && el("div", { class: "note" }, `best constant: ${num(base)}`),
+      isNumber(base) && el("div", { class: "note" }, `best constant: ${beside(value)(base)}`),
+      isNumber(wanted) && el("div", { class: "note" }, `the bounds are for ${num(wanted)}`),
     );
   };
   return el("div", { class: "tiles" }, metricsOf(scores).slice(0, 8).map(tile));
@@ -104,11 +115,15 @@ function scoresTable(title, all, judged, intervals, named, note) {
   const names = [...new Set(parts.flatMap((part) => metricsOf(all[part]).map(([name]) => name)))];
   const style = (part) => ({ n: true, class: part === judged ? "judged" : null });
   const row = (name) => {
-    const written = alike(parts.map((part) => all[part][name]));
+    const own = Math.abs(all[judged]?.[name]) || Infinity;
+    // What is ten times as large, such as a constant's loss, does not set the decimals.
+    const isFar = (x) => Math.abs(x) >= 10 * own;
+    const written = alike(parts.map((part) => all[part][name]).filter((x) => !isFar(x)));
     const cell = (part) => {
       const interval = part === judged && intervalOf(intervals, name);
-      const sub = interval && `[${num(interval.low, 3)}, ${num(interval.high, 3)}]`;
-      return { text: written(all[part][name]), sub, ...style(part) };
+      const sub = interval && `[${written(interval.low)}, ${written(interval.high)}]`;
+      const value = all[part][name];
+      return { text: isFar(value) ? num(value) : written(value), sub, ...style(part) };
     };
     return [metricName(name), ...parts.map(cell)];
   };

@@ -6,7 +6,10 @@ function tablePage() {
   main.append(...alerts());
   const date = (seconds) =>
     isNumber(seconds) && Math.abs(seconds) < 8e12 ? new Date(1000 * seconds).toISOString().slice(0, 10) : "–";
-  const value = (column) => (column.is_time ? date : (x) => num(x, 5));
+  const isYears = ({ numbers }) =>
+    numbers && [numbers.min, numbers.max].every((x) => Number.isInteger(x) && x >= 1500 && x < 2200);
+  const year = (x) => num(x, 5).replace(",", "");
+  const value = (column) => (column.is_time ? date : isYears(column) ? year : (x) => num(x, 5));
   const drawn = all.filter((c) => c.histogram || c.top.length);
   const picture = (c) => {
     const missing = c.missing > 0 ? `${count(c.missing, "row")} missing. ` : "";
@@ -26,25 +29,28 @@ function tablePage() {
       );
     }
     const { min, max } = c.numbers;
-    const width = (max - min) / c.histogram.length;
+    // Of a few whole numbers each has a bar.
+    const [left, right] = c.whole ? [min - 0.5, max + 0.5] : [min, max];
+    const width = (right - left) / c.histogram.length;
     const items = c.histogram.map((value, i) => ({
       value,
-      from: min + i * width,
-      to: min + (i + 1) * width,
+      from: left + i * width,
+      to: left + (i + 1) * width,
     }));
+    const span = (i) => (c.whole ? show(i.from + 0.5) : `${show(i.from)} to ${show(i.to)}`);
     const labels = c.is_time ? { labels: [] } : {};
     return card(
       4,
       c.name,
-      `${missing}${show(min)} to ${show(max)}${c.is_time ? "" : `, mean ${num(c.numbers.mean)}`}.`,
+      `${missing}${show(min)} to ${show(max)}${c.is_time ? "" : `, mean ${isYears(c) ? show(c.numbers.mean) : num(c.numbers.mean)}`}.`,
       columns({
         label: `${c.name}: from ${show(min)} to ${show(max)}`,
         items,
-        x: { domain: [min, max], ...labels },
+        x: { domain: [left, right], ...labels },
         yTitle: "rows",
         most: 190,
         ratio: 0.55,
-        tipText: (i) => `${show(i.from)} to ${show(i.to)}\n${count(i.value, "row")}`,
+        tipText: (i) => `${span(i)}\n${count(i.value, "row")}`,
       }),
     );
   };

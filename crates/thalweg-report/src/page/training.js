@@ -57,9 +57,17 @@ const small = (curves, place, key, name, colour, log) =>
     most: 190,
   });
 
-// What the layers were from epoch to epoch: a chart for each quantity, a line for each layer.
+// The name of a layer with its kind: `layers.0 dense`.
+function layerName(path) {
+  const kind = path.split(".").reduce((at, part) => at?.[part], data.start.network)?.name;
+  return [path, kind].filter(Boolean).join(" ");
+}
+
+// What the layers were from epoch to epoch: a chart for each quantity, a line for each layer that has it.
 function layerCharts(layers) {
-  const { names, epoch } = layers;
+  const { epoch } = layers;
+  const names = layers.names.map(layerName);
+  const hasWeights = layers.weight_norm.map((norms) => norms.some((norm) => norm > 0));
   const over = (key) =>
     layers[key]?.map((values, layer) =>
       values.map((value, i) =>
@@ -70,7 +78,7 @@ function layerCharts(layers) {
     ["Activation mean", "mean of the outputs", layers.mean, false],
     ["Activation deviation", "deviation of the outputs", layers.deviation, null],
     ["Dead units", "share that puts out 0 alone", layers.dead, false],
-    ["Weights", "‖weights‖", layers.weight_norm, null],
+    ["Weights", "‖weights‖", layers.weight_norm?.map((norms, i) => (hasWeights[i] ? norms : [])), null],
     ["Gradient to weights", "‖gradient‖ / ‖weights‖", over("gradient_norm"), null],
     ["Update to weights", "‖last update‖ / ‖weights‖", over("update_norm"), null],
   ];
@@ -84,11 +92,12 @@ function layerCharts(layers) {
     }));
   const shown = charts.filter(([, , values]) => values?.flat().some(isNumber));
   const drawn = shown.map(([title, what, values, log]) => {
-    const ends = names.map((name, i) => `${name} ${num(values[i].filter(isNumber).at(-1), 3)}`).join(", ");
+    const own = series(values).filter((one) => one.values.some(isNumber));
+    const ends = own.map((one) => `${one.name} ${num(one.values.filter(isNumber).at(-1), 3)}`).join(", ");
     const chart = lines({
       label: `${title} over the epochs; at the end ${ends}`,
       x: epoch,
-      series: series(values),
+      series: own,
       xTitle: "epoch",
       yTitle: what,
       log,
@@ -129,14 +138,16 @@ function layersSection(layers, inspection) {
 }
 
 function finalLayers(all) {
+  const dead = percents(all.map((l) => l.dead));
+  const ofWeights = (of) => column(all, (l) => (l.weight_norm > 0 ? of(l) : null));
   const cells = [
     column(all, (l) => l.mean),
     column(all, (l) => l.deviation),
-    (l) => ({ text: percent(l.dead), n: true }),
-    column(all, (l) => l.weight_norm),
-    column(all, (l) => l.gradient_norm),
+    (l) => ({ text: dead(l.dead), n: true }),
+    ofWeights((l) => l.weight_norm),
+    ofWeights((l) => l.gradient_norm),
   ];
-  return all.map((l) => [l.name, ...cells.map((cell) => cell(l))]);
+  return all.map((l) => [layerName(l.name), ...cells.map((cell) => cell(l))]);
 }
 
 function stepCards(steps) {

@@ -130,7 +130,11 @@ fn how(encoding: &Encoding) -> String {
             offset,
         } => match (scale, offset) {
             (1.0, 0.0) => shape(of),
-            _ => format!("{}, × {} + {}", shape(of), figure(*scale), figure(*offset)),
+            _ => {
+                let sign = if *offset < 0.0 { "−" } else { "+" };
+                let offset = figure(offset.abs());
+                format!("{}, × {} {sign} {offset}", shape(of), figure(*scale))
+            }
         },
         Encoding::Sparse {
             width,

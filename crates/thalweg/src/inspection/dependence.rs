@@ -9,7 +9,7 @@ use thalweg_data::Task;
 use super::columns::{Cell, Place, shortened};
 use super::judged::Judged;
 use crate::error::Result;
-use crate::scores::as_predicted;
+use crate::scores::{as_predicted, medians};
 
 /// Columns that are looked at and shown.
 const COLUMNS: usize = 24;
@@ -129,6 +129,7 @@ fn means_with(
     let mut predictions = engine.predict(&Features { width, values })?;
     if judged.preprocessing.task() == Task::Regression {
         as_predicted(judged.preprocessing, &mut predictions);
+        predictions = medians(judged.preprocessing, predictions);
     }
     let mean = |output| {
         let values = predictions.iter().skip(output).step_by(judged.outputs);
