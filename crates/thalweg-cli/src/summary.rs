@@ -10,7 +10,7 @@ use thalweg::text::{count, figure, short};
 use thalweg::train::StoppedBy;
 
 use crate::terminal::Terminal;
-use crate::wrap::columns;
+use crate::wrap::{self, columns};
 
 /// Prints how training ended, the scores of every part, and the choices if there were any.
 pub fn print(terminal: &Terminal, ended: &Ended) {
@@ -101,8 +101,8 @@ fn ending(outcome: &Outcome, seconds: f64, gradient_norm: f64) -> String {
     };
     format!(
         "{} of {} epochs{why} in {} s{weights}",
-        outcome.epochs,
-        outcome.last_epoch.unwrap_or(outcome.epochs),
+        figure(outcome.epochs as f64),
+        figure(outcome.last_epoch.unwrap_or(outcome.epochs) as f64),
         match seconds < 0.01 {
             true => "less than 0.01".to_owned(),
             false => format!("{seconds:.2}"),
@@ -204,8 +204,10 @@ pub fn targets(scores: &Scores) -> Vec<String> {
     }
 }
 
-/// Characters of a choice that has its reason beside it; that of a longer one stands below.
-const CHOICE: usize = 24;
+/// A reason stands beside its choice if there is so much room on the terminal; else those of choices of
+/// more than so many characters stand below them.
+const REASON: usize = 40;
+const CHOICE: usize = 20;
 
 /// What the preset chose, a line each.
 pub fn choices(reasons: &[Reason]) -> Vec<String> {
@@ -213,10 +215,14 @@ pub fn choices(reasons: &[Reason]) -> Vec<String> {
     let width = |text: &dyn Fn(&Reason) -> usize| reasons.iter().map(text).max().unwrap_or(0);
     let flag = width(&|reason| name(reason).map_or(0, str::len));
     let length = |reason: &Reason| reason.choice.chars().count();
-    let choice = width(&|reason| Some(length(reason)).filter(|n| *n <= CHOICE).unwrap_or(0));
+    let most = match wrap::width() >= flag + width(&length) + REASON {
+        true => usize::MAX,
+        false => CHOICE,
+    };
+    let choice = width(&|reason| Some(length(reason)).filter(|n| *n <= most).unwrap_or(0));
     let lines = |reason: &Reason| {
         let name = name(reason).unwrap_or_default();
-        let below = match length(reason) > CHOICE {
+        let below = match length(reason) > most {
             true => format!("\n{}", " ".repeat(flag + choice + 6)),
             false => String::new(),
         };

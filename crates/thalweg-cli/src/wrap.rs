@@ -35,13 +35,15 @@ pub fn print(output: &mut impl Write, lines: impl IntoIterator<Item = String>) -
 
 /// Texts in columns, the first to the left; on a terminal in blocks that are no wider than it.
 pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
-    blocks(
-        rows,
-        match Term::stdout().is_term() {
-            true => size().0,
-            false => usize::MAX,
-        },
-    )
+    blocks(rows, width())
+}
+
+/// Characters that a line of standard output may have.
+pub fn width() -> usize {
+    match Term::stdout().is_term() {
+        true => size().0,
+        false => usize::MAX,
+    }
 }
 
 /// As many columns as fit into `width`, below them the others, each time with the first column.
