@@ -41,13 +41,13 @@ const fixed = (x, decimals) =>
         .toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
         .replace("-", "−")
     : "–";
+// The power of ten of a number; a share of 1 is written as the shares below it.
+const magnitude = (x) => (Math.abs(x) === 1 ? -1 : Math.floor(Math.log10(Math.abs(x))));
 // How numbers that stand beneath or beside one another are written: with the decimals of the largest. A
 // number that would have no digits left is written by itself, but for what rounding made of a 0.
 function alike(values, digits = 4) {
-  // A share of 1 is written as the shares below it.
-  const size = (x) => (Math.abs(x) === 1 ? -1 : Math.floor(Math.log10(Math.abs(x))));
   const own = values.filter((x) => isNumber(x) && x !== 0);
-  const most = Math.max(...own.map(size));
+  const most = Math.max(...own.map(magnitude));
   if (!own.length || most < -3 || most >= 9 || values.every(Number.isInteger)) return (x) => num(x, digits);
   const decimals = Math.max(digits - 1 - most, 0);
   return (x) => {
@@ -57,8 +57,8 @@ function alike(values, digits = 4) {
 }
 // Written beside a number, with no more decimals than it has.
 const beside = (number) => (x) => {
-  const size = isNumber(number) && number !== 0 ? Math.floor(Math.log10(Math.abs(number))) : 0;
-  return isNumber(x) && Math.abs(x) < 10 * Math.abs(number) ? num(+x.toFixed(Math.min(Math.max(3 - size, 0), 8))) : num(x);
+  if (!isNumber(x) || Math.abs(x) >= 10 * Math.abs(number)) return num(x);
+  return num(+x.toFixed(Math.min(Math.max(3 - magnitude(number), 0), 8)));
 };
 // The cells of a column of numbers, each of an item.
 const column = (items, of, digits) => {

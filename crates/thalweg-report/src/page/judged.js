@@ -16,7 +16,9 @@ function judged(inspection, task, importance) {
     );
   importanceSection(importance);
   dependenceSection(inspection.dependence || [], task);
-  errorsSection(inspection.by_column || [], ERRORS[task] || "share of wrong rows");
-  worstSection(inspection.worst || [], task);
+  // Over several targets, errors are in the deviations of each.
+  const what = several ? "mean error in deviations" : ERRORS[task] || "share of wrong rows";
+  errorsSection(inspection.by_column || [], what);
+  worstSection(inspection.worst || [], task, several);
   filtersSection(inspection.filters);
 }

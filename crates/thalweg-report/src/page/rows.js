@@ -2,7 +2,7 @@
 
 const COUNTED = "Rows are counted from 1, without the header and without rows that were left out.";
 
-function worstSection(worst, task) {
+function worstSection(worst, task, several) {
   if (!worst.length) return;
   const what =
     task === "regression" ? "farthest from their truth" : "most surprising to the model by their truth";
@@ -10,7 +10,7 @@ function worstSection(worst, task) {
     "worst",
     "Worst rows",
     `The rows that are ${what}. ${COUNTED}`,
-    worst.some((row) => row.image) ? worstImages(worst) : worstTable(worst, task),
+    worst.some((row) => row.image) ? worstImages(worst) : worstTable(worst, task, several),
   );
 }
 
@@ -31,7 +31,7 @@ function worstImages(worst) {
   return el("div", { class: "pictures" }, worst.map(one));
 }
 
-function worstTable(worst, task) {
+function worstTable(worst, task, several) {
   const isNumeric = (j) => worst.every((row) => !row.cells[j][1].trim() || isNumber(Number(row.cells[j][1])));
   const numeric = worst[0].cells.map((_, j) => isNumeric(j));
   const cells = worst[0].cells.map(([name], j) => ({ text: name, n: numeric[j] }));
@@ -42,7 +42,7 @@ function worstTable(worst, task) {
     { text: "Row", n: true },
     value("True"),
     value("Predicted"),
-    { text: proba ? "p of the truth" : "Error", n: true },
+    { text: proba ? "p of the truth" : several ? "Error in deviations" : "Error", n: true },
     ...cells,
   ];
   const far = column(worst, (row) => (proba ? row.probability : row.error), 3);

@@ -116,8 +116,8 @@ function scoresTable(title, all, judged, intervals, named, note) {
   const style = (part) => ({ n: true, class: part === judged ? "judged" : null });
   const row = (name) => {
     const own = Math.abs(all[judged]?.[name]) || Infinity;
-    // What is ten times as large, such as a constant's loss, does not set the decimals.
-    const isFar = (x) => Math.abs(x) >= 10 * own;
+    // What is much larger, such as a constant's loss, does not set the decimals.
+    const isFar = (x) => Math.abs(x) >= 3 * own;
     const written = alike(parts.map((part) => all[part][name]).filter((x) => !isFar(x)));
     const cell = (part) => {
       const interval = part === judged && intervalOf(intervals, name);

@@ -59,7 +59,8 @@ const small = (curves, place, key, name, colour, log) =>
 
 // The name of a layer with its kind: `layers.0 dense`.
 function layerName(path) {
-  const kind = path.split(".").reduce((at, part) => at?.[part], data.start.network)?.name;
+  const own = path.replace(/^members\.\d+\./, "");
+  const kind = own.split(".").reduce((at, part) => at?.[part], data.start.network)?.name;
   return [path, kind].filter(Boolean).join(" ");
 }
 
@@ -268,7 +269,7 @@ function membersSection(members, curves) {
   const text = (of) => (m, i) => ({ text: of(m), n: i !== 4 });
   const cells = [
     text((m) => whole(m.member + 1)),
-    text((m) => whole(m.seed)),
+    text((m) => m.seed ?? "–"),
     text((m) => whole(m.epochs)),
     text((m) => whole(m.best_epoch)),
     text((m) => m.stopped_by.replaceAll("_", " ")),
