@@ -52,7 +52,7 @@ function scoresSection(end, part, intervals) {
 function runFacts(start, end) {
   const facts = [
     ["Epochs", whole(end?.epochs)],
-    ["Best epoch", whole(end?.best_epoch)],
+    ...(end?.ensemble?.length ? [] : [["Best epoch", whole(end?.best_epoch)]]),
     ["Stopped by", (end?.stopped_by || "–").replaceAll("_", " ")],
     ["Seconds", num(end?.seconds, 3)],
     ["Threads", start.threads],

@@ -24,11 +24,12 @@ function averagedLines(curves, place, named, { label, colours = COLOURS, ...opti
 }
 
 function lossCurves(curves, end) {
+  // The curves of an ensemble are those of its first member.
+  const epoch = end?.ensemble?.length ? end.ensemble[0].best_epoch : end?.best_epoch;
   const best =
     // That of a continued run may be an epoch before it.
-    (curves.series.epoch || []).includes(end?.best_epoch) &&
-    (curves.series.validation_loss || []).some(isNumber)
-      ? { x: end.best_epoch, name: `best: epoch ${whole(end.best_epoch)}` }
+    (curves.series.epoch || []).includes(epoch) && (curves.series.validation_loss || []).some(isNumber)
+      ? { x: epoch, name: `best: epoch ${whole(epoch)}` }
       : null;
   return averagedLines(
     curves,
