@@ -78,7 +78,10 @@ fn by_column(summaries: &[ColumnSummary], most: usize) -> Vec<String> {
         .into_iter()
         .chain(summaries.iter().map(row))
         .collect();
-    if summaries.iter().all(|summary| summary.correlation.is_none()) {
+    if summaries
+        .iter()
+        .all(|summary| summary.correlation.is_none())
+    {
         rows.iter_mut().for_each(|row| drop(row.pop()));
     }
     let mut aligned = columns(&rows).into_iter();

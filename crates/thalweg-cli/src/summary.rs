@@ -227,7 +227,10 @@ pub fn choices(reasons: &[Reason]) -> Vec<String> {
             false => String::new(),
         };
         let chosen = &reason.choice;
-        format!("  --{name:<flag$}  {chosen:<choice$}{below}  {}", reason.why)
+        format!(
+            "  --{name:<flag$}  {chosen:<choice$}{below}  {}",
+            reason.why
+        )
     };
     reasons.iter().map(lines).collect()
 }
