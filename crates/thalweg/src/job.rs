@@ -17,7 +17,6 @@ use crate::interval;
 use crate::leaks;
 use crate::load::{self, Tables};
 use crate::log;
-use crate::model::Description;
 use crate::network_file::NetworkFile;
 pub use crate::options::{Base, Ingesting, Member, Options, Output};
 use crate::origin::Before;
@@ -144,10 +143,7 @@ impl<'a> Job<'a> {
         let (mut base, model) = options.beginning(request, stored.as_ref())?;
         let race = preset::best::budget(request)?.filter(|_| base.is_none());
         let (mut data, ensemble) = options.data(request, base.as_ref(), borrowed.is_some())?;
-        let start = Start::of(request, base.as_ref(), model.is_some());
-        if let Some(scaling) = start.scaling().filter(|_| borrowed.is_none()) {
-            data.fit.scaling = scaling;
-        }
+        let start = Start::of(request, base.as_ref(), model.is_some(), &mut data);
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| model.preprocessing());
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
@@ -172,11 +168,7 @@ impl<'a> Job<'a> {
         if let (Some(base), Some(model)) = (&mut base, &model) {
             model.fit_loss(base, rows.preprocessing.task());
         }
-        let begun_with = model
-            .as_ref()
-            .map(Continuation::description)
-            .or(start.model());
-        let origins = begun_with.map_or(Vec::new(), Description::as_origins);
+        let origins = start.origins(model.as_ref());
         rows.before = Before::new(origins, &rows.preprocessing, dtype);
         let is_standard = model.is_none() && data.fit.scaling == Scaling::Standard;
         let tables = tables.or(read.as_ref());
@@ -197,9 +189,7 @@ impl<'a> Job<'a> {
         let own = folder.as_ref().zip(stored.as_ref());
         let finished = own.map(|(folder, stored)| finished(folder, stored, &config));
         let finished = finished.transpose()?.flatten();
-        if finished.is_some() {
-            storage::leave(folder.as_ref(), &options);
-        }
+        storage::leave(folder.as_ref().filter(|_| finished.is_some()), &options);
         let stored_file = own.map(|(folder, _)| folder.file(CONFIG));
         Ok(Self {
             config_file: stored_file.or(file.map(Path::to_owned)),

@@ -119,25 +119,16 @@ pub(crate) fn config(
     if has_other_data {
         numbers::forget_all(&mut config.network);
     }
-    let of_start = start.apply(&mut config.network, preprocessing.input_width());
-    if of_start.is_some() {
-        reasons.retain(|reason| !reason.field.starts_with("mlp."));
-    }
+    let of_start = start.apply(&mut config.network, rows, &mut reasons);
     let file = network::apply(request, &mut config.network, rows)?;
     if let Some(ensemble) = &mut config.ensemble {
         ensemble::fit_recipes(ensemble, request, has_other_data, rows)?;
     }
     loss(request, &mut config, is_new, rows, &mut reasons)?;
     let mut notes = training(request, &mut config, &facts, &mut reasons)?;
-    let network = &mut config.network;
-    notes.extend(
-        of_start
-            .into_iter()
-            .chain(network::note_on_numbers(request, network)),
-    );
-    if !config.training.augment.is_empty() {
-        set_image(network, preprocessing)?;
-    }
+    let of_numbers = network::note_on_numbers(request, &config.network);
+    notes.extend(of_numbers.into_iter().chain(of_start));
+    set_image(&mut config, preprocessing)?;
     request.apply_weights(&mut config);
     // Where an output begins depends on what its loss makes of it.
     let has_new_loss = earlier_loss.is_none_or(|earlier| config.network.loss.name != earlier);
@@ -170,10 +161,11 @@ pub(crate) fn config(
     })
 }
 
-/// The size of the images that are augmented, where the network does not say it.
-fn set_image(network: &mut NetworkSpec, preprocessing: &Preprocessing) -> Result<()> {
+/// The size of the images that are augmented, if they are, where the network does not say it.
+fn set_image(config: &mut Config, preprocessing: &Preprocessing) -> Result<()> {
+    let (network, augment) = (&mut config.network, &config.training.augment);
     let is_image = |image: [usize; 3]| image.iter().product::<usize>() == network.inputs;
-    if !network.image.is_some_and(is_image) {
+    if !augment.is_empty() && !network.image.is_some_and(is_image) {
         network.image = preprocessing.image()?;
     }
     Ok(())

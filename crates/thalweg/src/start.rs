@@ -4,9 +4,13 @@
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::{Encoding, Note, Scaling};
 
-use crate::config::Config;
+use crate::config::{Config, DataConfig, IN_MEMORY};
+use crate::continuation::Continuation;
 use crate::model::{Description, Model};
+use crate::origin::Origin;
+use crate::preset::Reason;
 use crate::request::Request;
+use crate::rows::RunRows;
 
 /// Fields that say what the network is.
 const OF_LAYERS: [&str; 6] = [
@@ -21,15 +25,20 @@ const OF_LAYERS: [&str; 6] = [
 /// See the module's text.
 pub(crate) struct Start {
     model: Option<Model>,
-    /// Whether the network, and the scaling of columns, are those of the model.
+    /// Whether the network is that of the model.
     gives_network: bool,
-    gives_scaling: bool,
 }
 
 impl Start {
-    /// Of a run that is requested, over a config or over a model that it `continues`. Weights of other
-    /// programs say nothing of rows and layers, and a file that is damaged is refused where its weights are read.
-    pub fn of(request: &Request, base: Option<&Config>, continues: bool) -> Self {
+    /// Of a run that is requested, over a config or over a model that it `continues`; columns of a file are
+    /// scaled as the model scales them. Weights of other programs say nothing of rows and layers, and a file that
+    /// is damaged is refused where its weights are read.
+    pub fn of(
+        request: &Request,
+        base: Option<&Config>,
+        continues: bool,
+        data: &mut DataConfig,
+    ) -> Self {
         let path = (request.path("initial_weights"))
             .or_else(|| base.and_then(|base| base.initial_weights.clone()));
         let model = path
@@ -38,50 +47,60 @@ impl Start {
         let has_layers = request.has_network()
             || request.has_settings("activation")
             || OF_LAYERS.iter().any(|path| request.has(path));
-        let is_single = |model: &Model| model.description().members.is_empty();
-        let gives_network = base.is_none() && !has_layers && model.as_ref().is_some_and(is_single);
+        let is_single = |model: &&Model| model.description().members.is_empty();
+        let may_give = base.is_none() && !has_layers;
+        let giving = model.as_ref().filter(is_single).filter(|_| may_give);
+        if let Some(scaling) = giving.and_then(scaling)
+            && data.source != IN_MEMORY
+            && !request.has("data.fit.scaling")
+        {
+            data.fit.scaling = scaling;
+        }
         Self {
+            gives_network: giving.is_some(),
             model,
-            gives_network,
-            gives_scaling: gives_network && !request.has("data.fit.scaling"),
         }
     }
 
-    /// The description of the model.
-    pub fn model(&self) -> Option<&Description> {
-        self.model.as_ref().map(Model::description)
-    }
-
-    /// How the model scales columns, where the run is to scale them alike.
-    pub fn scaling(&self) -> Option<Scaling> {
-        let model = self.model().filter(|_| self.gives_scaling)?;
-        let numbers =
-            model
-                .preprocessing
-                .inputs
-                .iter()
-                .find_map(|input| match &input.encoding {
-                    Encoding::Numeric(numbers) => Some(numbers),
-                    _ => None,
-                })?;
-        match (numbers.clip, &numbers.curve) {
-            (true, _) => Some(Scaling::Robust),
-            (_, Some(_)) => Some(Scaling::Quantile),
-            _ => None,
-        }
+    /// What the model, or the one that the run `continues`, knows of its training rows.
+    pub fn origins(&self, continues: Option<&Continuation>) -> Vec<Origin> {
+        let own = self.model.as_ref().map(Model::description);
+        let begun_with = continues.map(Continuation::description).or(own);
+        begun_with.map_or(Vec::new(), Description::as_origins)
     }
 
     /// Gives a network of as many inputs the layers of the model, if it is to have these.
-    pub fn apply(&self, network: &mut NetworkSpec, inputs: usize) -> Option<Note> {
+    pub fn apply(
+        &self,
+        network: &mut NetworkSpec,
+        rows: &RunRows,
+        reasons: &mut Vec<Reason>,
+    ) -> Option<Note> {
         let model = self.model.as_ref().filter(|_| self.gives_network)?;
         let theirs = &model.description().network;
+        let inputs = rows.preprocessing.input_width();
         if theirs.inputs != inputs || theirs.layers == network.layers {
             return None;
         }
         (network.image, network.layers) = (theirs.image, theirs.layers.clone());
+        reasons.retain(|reason| !reason.field.starts_with("mlp."));
         let path = model.path().display();
         Some(Note::info(format!(
             "the layers are those of {path}, with whose weights they begin"
         )))
+    }
+}
+
+/// How a model scales columns, where that is not the usual way.
+fn scaling(model: &Model) -> Option<Scaling> {
+    let inputs = &model.description().preprocessing.inputs;
+    let numbers = inputs.iter().find_map(|input| match &input.encoding {
+        Encoding::Numeric(numbers) => Some(numbers),
+        _ => None,
+    })?;
+    match (numbers.clip, &numbers.curve) {
+        (true, _) => Some(Scaling::Robust),
+        (_, Some(_)) => Some(Scaling::Quantile),
+        _ => None,
     }
 }
