@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from problem import wave
 
-ROWS, FEATURES = 40, 2
+ROWS, FEATURES = 64, 2
 L2 = 0.1
 
 
