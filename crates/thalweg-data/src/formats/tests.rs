@@ -159,23 +159,38 @@ fn a_sparse_matrix_of_scipy_is_sparse_rows() {
         array("<i4", &format!("{},", all.len()), bytes)
     };
     let load = |format: &[u8], ends: &[i32], options: &ReadOptions| {
-        let numbers: Vec<u8> = [0.5f64, 2.0, 1.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let numbers: Vec<u8> = [0.5f64, 2.0, 1.0]
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
         let members = [
             ("indices.npy", integers(&[6, 1, 0])),
             ("indptr.npy", integers(ends)),
             ("format.npy", array("|S3", "", format.to_vec())),
-            ("shape.npy", array("<i8", "2,", [3u64, 7].map(u64::to_le_bytes).concat())),
+            (
+                "shape.npy",
+                array("<i8", "2,", [3u64, 7].map(u64::to_le_bytes).concat()),
+            ),
             ("data.npy", array("<f8", "3,", numbers)),
         ];
-        let members: Vec<(&str, &[u8])> = members.iter().map(|(name, all)| (*name, &all[..])).collect();
-        read(Input::bytes("t.npz", crate::testing::packed::zip(&members)).unwrap(), options)
+        let members: Vec<(&str, &[u8])> = members
+            .iter()
+            .map(|(name, all)| (*name, &all[..]))
+            .collect();
+        read(
+            Input::bytes("t.npz", crate::testing::packed::zip(&members)).unwrap(),
+            options,
+        )
     };
     let sparse = ReadOptions {
         sparse: Some(true),
         ..ReadOptions::default()
     };
     let loaded = load(b"csr", &[0, 2, 2, 3], &sparse).unwrap();
-    assert_eq!((loaded.train.rows, loaded.train.sparse_width()), (3, Some(7)));
+    assert_eq!(
+        (loaded.train.rows, loaded.train.sparse_width()),
+        (3, Some(7))
+    );
     let crate::table::ColumnData::Block(block) = &loaded.train.columns[0].data else {
         panic!("no block")
     };
@@ -186,8 +201,13 @@ fn a_sparse_matrix_of_scipy_is_sparse_rows() {
     // So few cells are a table where nothing is said.
     let table = load(b"csr", &[0, 2, 2, 3], &ReadOptions::default()).unwrap();
     assert_eq!(table.train.sparse_width(), None);
-    let refused = load(b"csc", &[0, 2, 2, 3], &sparse).unwrap_err().to_string();
-    assert!(refused.contains("a sparse matrix in \"csc\"") && refused.contains("tocsr()"), "{refused}");
+    let refused = load(b"csc", &[0, 2, 2, 3], &sparse)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("a sparse matrix in \"csc\"") && refused.contains("tocsr()"),
+        "{refused}"
+    );
     for ends in [[0, 2, 1, 3], [1, 2, 2, 3], [0, 2, 2, 4]] {
         assert!(load(b"csr", &ends, &sparse).is_err(), "{ends:?}");
     }
