@@ -9,7 +9,7 @@ use thalweg_core::losses::{Comparison, LOSSES, Link};
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_core::solvers::{self, is_solver};
-use thalweg_core::spec::{InSolver, NetworkSpec, Sampling, TrainingSpec};
+use thalweg_core::spec::{InSolver, Sampling, TrainingSpec};
 use thalweg_data::{Note, Preprocessing, Source, Task};
 
 use crate::config::{Config, DataConfig, FORMAT, IN_MEMORY, OutputBias};
