@@ -350,6 +350,10 @@ fn sparse_rows_from_disk_have_the_bits_of_memory_and_go_on_when_they_are_killed(
     place.write("few.svm", few);
     let last = place.succeed("predict disk few.svm").stdout;
     assert!(last.lines().skip(1).eq(predicted.lines().skip(29_991)));
+    // Rows to test on that are beside those on disk are sparse too.
+    let ended = place.succeed(&format!("{line} --test few.svm --out beside"));
+    assert!(ended.stderr.contains("rows are kept on disk"), "{ended:?}");
+    assert!(ended.stdout.contains("test (10 rows)"), "{ended:?}");
     let scores = place.succeed("evaluate disk t.svm --json").stdout;
     let scores: serde_json::Value = serde_json::from_str(&scores).unwrap();
     assert!(scores["accuracy"].as_f64().unwrap() > 0.9, "{scores}");
@@ -359,16 +363,18 @@ fn sparse_rows_from_disk_have_the_bits_of_memory_and_go_on_when_they_are_killed(
 fn sparse_rows_of_a_format_that_has_none_are_refused() {
     let place = Workplace::new();
     place.write("t.csv", table(300, false));
-    for flag in ["--sparse", "--hash-columns 9"] {
-        let told = place.refused(&format!("train t.csv {flag}"));
-        let name = flag.split(' ').next().unwrap();
-        assert!(
-            told.starts_with(&format!(
-                "thalweg: t.csv: found {name} for a file of format csv"
-            )),
-            "{told}"
-        );
-        assert!(told.ends_with(&format!("leave out {name}")), "{told}");
+    for source in ["t.csv", "builtin:iris"] {
+        for flag in ["--sparse", "--hash-columns 9"] {
+            let told = place.refused(&format!("train {source} {flag}"));
+            let name = flag.split(' ').next().unwrap();
+            assert!(
+                told.starts_with(&format!(
+                    "thalweg: {source}: found {name} for a file of format csv"
+                )),
+                "{told}"
+            );
+            assert!(told.ends_with(&format!("leave out {name}")), "{told}");
+        }
     }
 }
 

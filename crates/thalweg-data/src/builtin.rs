@@ -78,9 +78,15 @@ pub fn find(name: &str) -> Result<&'static Builtin> {
 }
 
 impl Builtin {
-    pub(crate) fn read(&self) -> Result<Loaded> {
+    pub(crate) fn read(&self, options: &ReadOptions) -> Result<Loaded> {
         let input = Input::bytes(&format!("builtin:{}", self.name), self.bytes)?;
-        let mut loaded = formats::read(input, &ReadOptions::default())?;
+        // How it is written is known; rows of another kind are refused as those of a file are.
+        let options = ReadOptions {
+            sparse: options.sparse,
+            hash_columns: options.hash_columns,
+            ..ReadOptions::default()
+        };
+        let mut loaded = formats::read(input, &options)?;
         if let Some([height, width]) = self.image {
             gather_pixels(&mut loaded.train, height, width);
         }

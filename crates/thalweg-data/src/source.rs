@@ -111,7 +111,7 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
         Source::Path(path) => read_path(path, options)?,
         Source::Files(text) => parts::read(text, &files(text)?, options)?,
         Source::Stdin => formats::read(Input::stdin()?, options)?,
-        Source::Builtin(set) => set.read()?,
+        Source::Builtin(set) => set.read(options)?,
     };
     if let Some(labels) = &options.labels {
         attach_labels(&mut loaded, labels)?;

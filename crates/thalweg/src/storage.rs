@@ -245,13 +245,13 @@ fn place(source: &Source, read: &ReadOptions, folder: &Path) -> Result<PathBuf> 
 
 /// The parts of a cache, as the network sees them.
 fn streamed(
-    cache: Cache<File>,
+    mut cache: Cache<File>,
     data: &DataConfig,
     wanted: &Wanted,
     block: Option<usize>,
     (folder, cap, direct): (&Path, u64, bool),
 ) -> Result<RunRows<'static>> {
-    let schema = cache.description_table();
+    let schema = cache.schema()?;
     let part = |path: &Option<PathBuf>| {
         let read = |path: &Path| load::read_part(path, data, &schema);
         path.as_deref().map(read).transpose()

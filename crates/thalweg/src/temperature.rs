@@ -2,9 +2,11 @@
 //! T that gives the validation rows the least cross-entropy (Guo, Pleiss, Sun & Weinberger 2017);
 //! the last layer takes it up, W ← W/T and b ← b/T, so that whatever reads the model has it.
 //!
-//! Classes are told apart as before. So that a few rows without an error do not make T tiny, a label
-//! of n rows counts with probability (n + 1)/(n + 2) (Platt 1999). The derivative of the
-//! cross-entropy by β = 1/T, Σ w·(Σ p·z − Σ t·z), rises with β: its zero is found by bisection.
+//! Classes are told apart as before. So that a few rows, perhaps without an error, do not make T tiny
+//! or large, ln T has a normal prior around 0: what is least is the sum of cross-entropies plus
+//! (ln T)²/2σ². So the cross-entropy of these rows is never above that at T = 1. The derivative by
+//! u = ln β, β = 1/T, is β·Σ w·(Σ p·z − z of the class that holds) + u/σ²: its zero is found by
+//! bisection, on the side of 0 to which it falls there.
 
 use std::ops::Range;
 
@@ -19,6 +21,8 @@ use crate::error::Result;
 
 /// T is between this and its reciprocal.
 const LEAST: f64 = 0.05;
+/// σ, the deviation of ln T before any row is seen.
+const PRIOR: f64 = 0.5;
 /// Where a probability is less than this, it is not told from 0.
 const TINY: f64 = 1e-300;
 
@@ -203,27 +207,25 @@ impl Bets {
         self.each().map(of).sum::<f64>() / self.weights.iter().sum::<f64>()
     }
 
-    /// The β of the least cross-entropy, with labels softened as Platt does.
+    /// The β of the least cross-entropy with the prior.
     fn best(&self) -> f64 {
-        let mut rows = vec![0.0; self.width];
-        self.each().for_each(|(_, held, _)| rows[held] += 1.0);
-        let others = (self.width.max(2) - 1) as f64;
-        let slope = |beta: f64| {
+        let slope = |u: f64| {
+            let beta = u.exp();
             let of = |(logits, held, weight): (&[f64], usize, f64)| {
                 let (largest, sum) = exponentials(logits, beta);
                 let p = |z: f64| (beta * (z - largest)).exp() / sum;
                 let expected: f64 = logits.iter().map(|z| z * p(*z)).sum();
-                let certain = (rows[held] + 1.0) / (rows[held] + 2.0);
-                let total: f64 = logits.iter().sum();
-                let rest = (total - logits[held]) * (1.0 - certain) / others;
-                weight * (expected - certain * logits[held] - rest)
+                weight * (expected - logits[held])
             };
-            self.each().map(of).sum::<f64>()
+            beta * self.each().map(of).sum::<f64>() + u / (PRIOR * PRIOR)
         };
-        let (mut low, mut high) = (LEAST.ln(), -LEAST.ln());
+        let (mut low, mut high) = match slope(0.0) > 0.0 {
+            true => (LEAST.ln(), 0.0),
+            false => (0.0, -LEAST.ln()),
+        };
         for _ in 0..60 {
             let middle = 0.5 * (low + high);
-            match slope(middle.exp()) > 0.0 {
+            match slope(middle) > 0.0 {
                 true => high = middle,
                 false => low = middle,
             }
@@ -245,8 +247,7 @@ mod tests {
 
     #[test]
     fn the_temperature_is_that_of_the_least_cross_entropy() {
-        // Of n rows each with the logits (0, z), a share σ(z/2) holds: T = 2, but for what Platt
-        // takes off.
+        // Of n rows each with the logits (0, z), a share σ(z/2) holds: T = 2, but for the prior.
         let mut bets = Bets {
             width: 2,
             logits: Vec::new(),
@@ -258,30 +259,39 @@ mod tests {
             bets.push([0.0, z].into_iter(), 1, 1e4 * share);
             bets.push([0.0, z].into_iter(), 0, 1e4 * (1.0 - share));
         }
-        // As if of many rows: weights alone say so here.
-        bets.held = bets.held.repeat(1000);
-        bets.logits = bets.logits.repeat(1000);
-        bets.weights = bets.weights.repeat(1000);
         let best = bets.best();
         assert!((best - 0.5).abs() < 2e-3, "{best}");
         assert!(bets.loss(best) < bets.loss(0.9 * best).min(bets.loss(1.1 * best)));
     }
 
     #[test]
-    fn rows_without_an_error_do_not_make_it_tiny() {
-        let mut bets = Bets {
-            width: 3,
-            logits: Vec::new(),
-            held: Vec::new(),
-            weights: Vec::new(),
+    fn a_few_rows_leave_it_near_1_and_never_have_a_higher_loss() {
+        let of = |count: usize, logit: f64, errors: usize| {
+            let mut bets = Bets {
+                width: 3,
+                logits: Vec::new(),
+                held: Vec::new(),
+                weights: Vec::new(),
+            };
+            (0..count).for_each(|row| {
+                let logits = (0..3).map(|class| if class == row % 3 { logit } else { 0.0 });
+                bets.push(logits, (row + usize::from(row < errors)) % 3, 1.0);
+            });
+            bets
         };
-        (0..9).for_each(|row| {
-            let logits = (0..3).map(|class| if class == row % 3 { 4.0 } else { 0.0 });
-            bets.push(logits, row % 3, 1.0);
-        });
-        // Three rows of each: (3 + 1)/(3 + 2) for the right class, 0.1 for each other, so that
-        // β·4 = ln 8.
-        assert!((bets.best() - 8f64.ln() / 4.0).abs() < 1e-12);
+        // Nine rows without an error: 36·β·2/(e^(4β) + 2) = ln β/σ² at its zero.
+        let sure = of(9, 4.0, 0);
+        let beta = sure.best();
+        let zero = 36.0 * beta * 2.0 / ((4.0 * beta).exp() + 2.0) - 4.0 * beta.ln();
+        assert!(zero.abs() < 1e-9 && beta > 1.0 && beta < 1.25, "{beta}");
+        for (count, logit, errors) in [(9, 4.0, 0), (15, 12.0, 0), (15, 12.0, 2), (6, 0.5, 3)] {
+            let bets = of(count, logit, errors);
+            let beta = bets.best();
+            assert!(
+                bets.loss(beta) <= bets.loss(1.0),
+                "{count} {logit} {errors}: {beta}"
+            );
+        }
     }
 
     #[test]

@@ -109,8 +109,8 @@ pub(super) const ENTRY: Entry<Box<dyn AnyLoss>> = Entry {
     build: |arguments, ()| {
         let mut quantiles = arguments.numbers("quantiles").to_vec();
         quantiles.sort_unstable_by(f64::total_cmp);
-        if let Some([twice, _]) = quantiles.array_windows().find(|[a, b]| a == b) {
-            let found = format!("quantiles with {twice} twice");
+        if let Some(pair) = quantiles.windows(2).find(|pair| pair[0] == pair[1]) {
+            let found = format!("quantiles with {} twice", pair[0]);
             return Err(Error::invalid("loss quantile", found, "each once").at("quantiles"));
         }
         Ok(Box::new(Quantile { quantiles }))

@@ -19,7 +19,7 @@ use std::path::Path;
 pub(crate) use writer::example;
 
 use crate::error::{Error, Location, Note, Result, quote};
-use crate::table::{Column, ColumnData, Table};
+use crate::table::{Column, Table};
 use growing::Growing;
 use layout::{Beginning, Columns, Description, ENTRY, HEADER, Header, MAGIC};
 use piece::{Directory, Joined, Piece, Reading, directory_bytes};
@@ -166,17 +166,6 @@ impl<R: Read + Seek> Cache<R> {
     /// The seed of the order of its rows; none where it is that of the source.
     pub fn shuffle(&self) -> Option<u64> {
         self.description.shuffle
-    }
-
-    /// A table without rows and values: names, roles and readings.
-    pub fn description_table(&self) -> Table {
-        let mut table = self.description.columns.table(&self.file, 0);
-        let column = |info: &layout::ColumnInfo| Column {
-            name: info.name.clone(),
-            data: ColumnData::Numeric(Vec::new()),
-        };
-        table.columns = self.description.columns.all.iter().map(column).collect();
-        table
     }
 
     /// Some of its columns.

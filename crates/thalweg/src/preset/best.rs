@@ -106,8 +106,9 @@ pub(crate) fn ensemble(
         None => given.find(|path| is_own(path)),
     };
     if let Some(path) = given.or(is_none.then_some(fraction)) {
-        let found = "beside `preset` best, which compares networks and rates on validation rows";
-        let error = Error::invalid(format!("`{path}`"), found, "one of them");
+        let expected =
+            "none beside `preset` best, which compares networks and rates on validation rows";
+        let error = Error::invalid(format!("`{path}`"), "a setting", expected);
         let remedy = format!("leave out `{path}`, or take `ensemble.members` without it");
         return Err(error.remedy(remedy).at(path).into());
     }
