@@ -57,15 +57,15 @@ pub(crate) fn on_disk(
     if has_folds || wanted.is_whole {
         let [need, cap] = [need, cap].map(text_of);
         tell(&Note::warning(format!(
-            "{}: its table takes about {need} in memory, more than the {cap} that may be taken: folds and ensembles hold \
-             all rows",
+            "{}: with its table the process takes about {need} of memory, more than the {cap} that it may take: folds and \
+             ensembles hold all rows",
             data.source
         )));
         return Ok(None);
     }
     let (need, cap_text) = (text_of(need), text_of(cap));
     tell(&Note::info(format!(
-        "{}: its table takes about {need} in memory, and {cap_text} may be taken: rows are kept on disk",
+        "{}: with its table the process takes about {need} of memory, and may take {cap_text}: rows are kept on disk",
         data.source
     )));
     check(wanted)?;
@@ -111,7 +111,7 @@ pub(crate) fn on_disk(
     Ok(Some(rows))
 }
 
-/// What the rows take in memory and what may be taken, if that is less.
+/// What the process takes in memory with the rows and what it may take, if that is less.
 fn too_large(
     source: &Source,
     data: &DataConfig,
@@ -127,7 +127,8 @@ fn too_large(
     let Some(cap) = cap.or_else(budget::available) else {
         return Ok(None);
     };
-    Ok((need.saturating_add(taken) > cap).then_some((need, cap)))
+    let need = need.saturating_add(taken);
+    Ok((need > cap).then_some((need, cap)))
 }
 
 fn is_cache(source: &Source) -> bool {

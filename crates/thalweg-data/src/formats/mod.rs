@@ -111,12 +111,9 @@ fn check_sparse(format: &Format, input: &Input, options: &ReadOptions) -> Result
         return Ok(());
     }
     let location = Location::file(input.file.clone());
-    let found = format!("`{field}` for a file of format {name}");
-    let error = Error::invalid(
-        location,
-        found,
-        "rows of libsvm, or sparse ones of SciPy (.npz)",
-    );
+    let found = format!("rows of format {name}");
+    let expected = format!("those of libsvm, or sparse ones of SciPy (.npz), for `{field}`");
+    let error = Error::invalid(location, found, expected);
     Err(error.remedy(format!("leave out `{field}`")))
 }
 
