@@ -534,7 +534,7 @@ mod tests {
         let values = (0..46).map(f64::from).collect();
         let rows = rows(23, Targets::Values { width: 2, values });
         let expected = seen(&Batch::all(&rows));
-        for pieces in [&[0..23][..], &[0..1, 1..9, 9..9, 9..23]] {
+        for pieces in [&[0..9, 9..23][..], &[0..1, 1..9, 9..9, 9..23]] {
             let (bytes, index) = written(&rows, pieces);
             let reader = || Cursor::new(bytes.clone());
             let mut file = SparseFile::open(reader(), reader(), &index);
@@ -567,7 +567,7 @@ mod tests {
                 values: vec![0.5; 9],
             },
         );
-        let (bytes, index) = written(&rows, &[0..9]);
+        let (bytes, index) = written(&rows, &[0..4, 4..9]);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 4;
