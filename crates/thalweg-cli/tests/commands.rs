@@ -162,6 +162,11 @@ fn answers_go_through_links_and_into_pipes() {
         answers
     );
     place.succeed("predict m new.csv -o /dev/null");
+    // A pipe in the place of a file is read once.
+    let (pipe, rows) = (place.path("pipe"), place.text("new.csv"));
+    let writer = std::thread::spawn(move || std::fs::write(pipe, rows).unwrap());
+    assert_eq!(place.succeed("predict m pipe").stdout, answers);
+    writer.join().unwrap();
 }
 
 #[test]

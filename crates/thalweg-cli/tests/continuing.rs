@@ -32,6 +32,22 @@ fn a_continued_models_epochs_are_counted_with_those_before() {
 }
 
 /// What a model file holds beside the number of epochs that the config asks for, and metrics.
+#[test]
+fn what_validation_rows_chose_before_is_not_asked_of_a_continued_run_without_them() {
+    let place = Workplace::new();
+    place.write("d.csv", csv(0, 200));
+    place.write("few.csv", csv(200, 3));
+    place.succeed("train d.csv --epochs 2 --metric auc --threshold f1 --quiet --out a");
+    assert!(place.text("a/config.toml").contains("temperature = true"));
+    let line = "--continue a --epochs 1 --quiet --out";
+    place.succeed(&format!("train few.csv {line} b"));
+    place.succeed(&format!("train d.csv {line} c --no-validation"));
+    let told = place.refused(&format!(
+        "train d.csv {line} d --no-validation --temperature"
+    ));
+    assert!(told.contains("leave out --temperature"), "{told}");
+}
+
 fn weights(place: &Workplace, folder: &str) -> Vec<u8> {
     let bytes = place.read(&format!("{folder}/model.safetensors"));
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;

@@ -320,7 +320,11 @@ fn rows_without_the_weights_of_a_model_are_not_what_it_goes_on_with() {
         "{message}"
     );
     // To judge it, rows count the same.
-    place.succeed("evaluate run bare.csv");
+    let told = place.succeed("evaluate run bare.csv").stderr;
+    let warning = "no column \"w\", by which training weighted the rows";
+    assert_eq!(told.matches(warning).count(), 1, "{told}");
+    let told = place.succeed("evaluate run w.csv").stderr;
+    assert!(!told.contains(warning), "{told}");
 }
 
 #[test]

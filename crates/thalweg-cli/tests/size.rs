@@ -137,6 +137,10 @@ fn sorted_rows_are_learned_as_well_as_others() {
         on_disk > low - 2.0 * noise && on_disk < high + 2.0 * noise,
         "{on_disk} beside {in_memory:?}"
     );
+    // Without the shuffle of an epoch there are no blocks to shuffle.
+    place.train(&format!("sorted.csv {SMALL} {HOW} --no-shuffle --out c"));
+    place.train("--config c/config.toml --out d");
+    assert!(weights(&place, "c") == weights(&place, "d"));
 }
 
 fn start(place: &Workplace, line: &str) -> Child {

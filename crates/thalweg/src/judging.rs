@@ -46,10 +46,19 @@ pub(crate) fn resolve(
             format!("leave out `{path}`, or choose a larger `data.split.validation_fraction`");
         Err(error.remedy(remedy).into())
     };
+    judging.temperature |= request.has("judging.temperature");
+    if request.has("continue_from") && !has_validation {
+        // What the model before had chosen on rows of its own, nobody asks of a run that has none.
+        let is_asked = |path: &str| request.has(path);
+        judging.metric = judging.metric.take().filter(|_| is_asked("judging.metric"));
+        judging.temperature &= is_asked("judging.temperature");
+        judging.threshold = judging.threshold.filter(|threshold| {
+            matches!(threshold, Threshold::At(_)) || is_asked("judging.threshold")
+        });
+    }
     if judging.metric.is_some() && !has_validation {
         return no_rows("judging.metric");
     }
-    judging.temperature |= request.has("judging.temperature");
     if judging.temperature {
         let path = "judging.temperature";
         let link = LOSSES.build(&config.network.loss, &())?.link();

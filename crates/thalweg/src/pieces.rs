@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use thalweg_core::dataset::{Dataset, DatasetRef, FeaturesRef, Targets, ValuesRef};
 use thalweg_core::engine::{Batch, Engine, LossSums};
+use thalweg_data::error::quote;
 use thalweg_data::preprocess::Unseen;
 use thalweg_data::usable::LeftOut;
 use thalweg_data::{Note, Preprocessing, Table};
@@ -79,6 +80,8 @@ impl Gathered {
 pub(crate) struct Unusual<'a> {
     model: &'a Description,
     pub left_out: LeftOut,
+    /// Whether the rows to judge by have none of the weights that the model was trained with.
+    pub lacks_weights: bool,
     unseen: Vec<Unseen>,
     far: Option<FarOut>,
     /// Rows that the model was trained on.
@@ -93,6 +96,7 @@ impl<'a> Unusual<'a> {
         Self {
             model,
             left_out: LeftOut::default(),
+            lacks_weights: false,
             unseen: Vec::new(),
             far: None,
             known: Found::default(),
@@ -141,6 +145,13 @@ impl<'a> Unusual<'a> {
         } = &self.model.preprocessing;
         let weights = sample_weight.as_deref();
         let mut notes = self.left_out.notes(weights, &target.columns)?;
+        let missed = weights.filter(|_| self.lacks_weights);
+        notes.extend(missed.map(|name| {
+            let name = quote(name);
+            Note::warning(format!(
+                "no column {name}, by which training weighted the rows: in these scores all count alike"
+            ))
+        }));
         notes.extend(self.unseen.iter().filter_map(Unseen::note));
         notes.extend(self.far.and_then(|far| far.note()));
         let own = (self.model.fingerprint.iter()).map(|fingerprint| (fingerprint, self.known));

@@ -284,6 +284,7 @@ impl Model {
         let preprocessing = &description.preprocessing;
         let (targets, classes) = (&preprocessing.target.columns, preprocessing.classes());
         let weights = preprocessing.sample_weight.as_deref();
+        unusual.lacks_weights |= weights.is_some_and(|name| loaded.train.column(name).is_none());
         let table = (unusual.left_out).keep(&loaded.train, weights, targets, Some(classes))?;
         let (table, dtype) = (&*table, description.training.dtype);
         let (rows, bound) = (table.all_rows(), preprocessing.bind(table)?);

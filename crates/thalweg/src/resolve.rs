@@ -143,8 +143,9 @@ pub(crate) fn config(
     network::check_outputs(&config, preprocessing.output_width())?;
     notes.extend(range::check(&config.network, rows.train.view().targets)?);
     let batches = &mut config.training.batches;
-    if is_new && batches.sampling == Sampling::Uniform && !request.has("training.batches.block") {
-        batches.block = rows.block;
+    let is_shuffled = batches.sampling == Sampling::Uniform && config.training.shuffle;
+    if is_new && is_shuffled && !request.has("training.batches.block") {
+        config.training.batches.block = rows.block;
     }
     config.training = config.training.resolve()?;
     notes.extend(note_on_sparse(&config.training, preprocessing)?);

@@ -28,10 +28,9 @@ use stamp::Origin;
 /// Whether a file is a cache, whole or not.
 pub fn is_cache_file(path: &Path) -> bool {
     let mut head = [0; MAGIC.len()];
-    File::open(path)
-        .and_then(|mut file| file.read_exact(&mut head))
-        .is_ok()
-        && is_cache(&head)
+    let mut read = || File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    // The first bytes of a pipe would be lost.
+    path.is_file() && read().is_ok() && is_cache(&head)
 }
 
 /// The CRC-32 of some bytes, of which names of caches are made.

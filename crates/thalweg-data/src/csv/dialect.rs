@@ -196,11 +196,12 @@ fn numbers_are_names(
 }
 
 /// The decimal sign of a file, where it is the comma, and the first cell of a column whose points
-/// are rather between thousands.
+/// may be between thousands.
 ///
 /// A column of numbers shows a sign where a cell can only be so: `1,5` and `0.25`, but not `1,250`
 /// or `1.250`. One sign holds for the file. Where none is shown and the delimiter is no comma,
-/// `1,250` is read with a decimal comma, and `1.250` beside `950` as thousands.
+/// `1,250` is read with a decimal comma, and `1.250` beside `950` as thousands. Beside `;` it is in
+/// doubt where all numbers of a column are like `1.250`.
 pub fn decimal_sign(
     sample: &[u8],
     complete: bool,
@@ -224,9 +225,11 @@ pub fn decimal_sign(
         _ if points => false,
         _ => shows(|signs| signs.commas + signs.unclear_commas) || grouped.is_some(),
     };
+    let unclear = columns.iter().filter(|_| delimiter == b';');
+    let doubtful = grouped.or_else(|| unclear.into_iter().find_map(Signs::all_unclear));
     (
         is_comma.then_some(','),
-        grouped.filter(|_| !is_comma && !points),
+        doubtful.filter(|_| !is_comma && !points),
     )
 }
 
@@ -276,6 +279,12 @@ impl Signs {
         let are_all = self.unclear_points + self.small == self.numbers;
         let are_some = self.unclear_points >= LEAST_GROUPED && self.small > 0;
         self.unclear.clone().filter(|_| are_all && are_some)
+    }
+
+    /// A cell, where all numbers have a point before three digits.
+    fn all_unclear(&self) -> Option<String> {
+        let are_all = self.unclear_points == self.numbers && self.numbers >= LEAST_GROUPED;
+        self.unclear.clone().filter(|_| are_all)
     }
 }
 
@@ -380,6 +389,8 @@ mod tests {
                 b',',
                 (None, true),
             ),
+            ("a;y\n1.250;1\n12.500;3\n1.000;4\n", b';', (None, true)),
+            ("a,y\n1.250,1\n12.500,3\n1.000,4\n", b',', (None, false)),
             (
                 "a;y\n950;0.5\n1.250;1.5\n12.500;2.5\n1.000;3.5\n",
                 b';',

@@ -219,13 +219,16 @@ struct Reader {
 }
 
 impl Reader {
-    /// None if a file cannot be read in pieces.
+    /// None if a file cannot be read in pieces; a pipe is read once, and not looked at before.
     fn of(source: &Source, options: &ReadOptions) -> Result<Option<Self>> {
         let paths = match source {
-            Source::Path(path) if !path.is_dir() => vec![path.clone()],
+            Source::Path(path) => vec![path.clone()],
             Source::Files(text) => files(text)?,
             _ => return Ok(None),
         };
+        if !paths.iter().all(|path| path.is_file()) {
+            return Ok(None);
+        }
         let mut all = Vec::new();
         for path in paths {
             match formats::chunks(&Input::open(&path)?, options)? {
