@@ -29,7 +29,7 @@ pub const OF_RUN: &[Own] = &[
             "--budget",
             TRAINING,
             "With --preset best: what may be spent, in trainings of a network, such as 20, or in seconds, such as 60s \
-             [default: 12]",
+             [default: 10]",
         ),
         "COST",
         Values::Text,

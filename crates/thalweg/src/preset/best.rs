@@ -18,7 +18,7 @@ use crate::rows::RunRows;
 const MEMBERS: std::ops::RangeInclusive<usize> = 4..=16;
 const RACE: usize = 4;
 /// Default budget, in full trainings.
-const TRAININGS: f64 = 12.0;
+const TRAININGS: f64 = 10.0;
 /// Deviation of the frequencies of the periodic embedding: some periods within a column.
 const FREQUENCIES: f64 = 0.3;
 const PENALTY: f64 = 1e-3;
