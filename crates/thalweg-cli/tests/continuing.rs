@@ -42,9 +42,7 @@ fn what_validation_rows_chose_before_is_not_asked_of_a_continued_run_without_the
     let line = "--continue a --epochs 1 --quiet --out";
     place.succeed(&format!("train few.csv {line} b"));
     place.succeed(&format!("train d.csv {line} c --no-validation"));
-    let told = place.refused(&format!(
-        "train d.csv {line} d --no-validation --temperature"
-    ));
+    let told = place.refused(&format!("train few.csv {line} d --temperature"));
     assert!(told.contains("leave out --temperature"), "{told}");
 }
 
