@@ -48,7 +48,8 @@ pub(crate) fn resolve(
     };
     judging.temperature |= request.has("judging.temperature");
     if request.has("continue_from") && !has_validation {
-        // What the model before had chosen on rows of its own, nobody asks of a run that has none.
+        // Metric, threshold and temperature of the first run need validation rows: without any, they are kept only
+        // if they are set again.
         let is_asked = |path: &str| request.has(path);
         judging.metric = judging.metric.take().filter(|_| is_asked("judging.metric"));
         judging.temperature &= is_asked("judging.temperature");

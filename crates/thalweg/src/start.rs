@@ -30,9 +30,9 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// Of a run that is requested, over a config or over a model that it `continues`; columns of a file are
-    /// scaled as the model scales them. Weights of other programs say nothing of rows and layers, and a file that
-    /// is damaged is refused where its weights are read.
+    /// The model of `initial_weights` in the request or in its base config; none for a run that `continues` another.
+    /// Columns of a file get the scaling of the model. A file of another program has no layers or scaling to take, and
+    /// a damaged file is refused when its weights are loaded.
     pub fn of(
         request: &Request,
         base: Option<&Config>,

@@ -2,9 +2,9 @@
 //! T that gives the validation rows the least cross-entropy (Guo, Pleiss, Sun & Weinberger 2017);
 //! the last layer takes it up, W ← W/T and b ← b/T, so that whatever reads the model has it.
 //!
-//! Classes are told apart as before. So that a few rows, perhaps without an error, do not make T tiny
-//! or large, ln T has a normal prior around 0: what is least is the sum of cross-entropies plus
-//! (ln T)²/2σ². So the cross-entropy of these rows is never above that at T = 1. The derivative by
+//! The predicted classes stay the same. ln T has a normal prior around 0, so that a small validation
+//! part, perhaps without an error, does not make T tiny or large: T minimizes the sum of cross-entropies
+//! plus (ln T)²/2σ². So the cross-entropy of these rows is never above that at T = 1. The derivative by
 //! u = ln β, β = 1/T, is β·Σ w·(Σ p·z − z of the class that holds) + u/σ²: its zero is found by
 //! bisection, on the side of 0 to which it falls there.
 

@@ -2,7 +2,7 @@
 
 use thalweg_core::registry::Description;
 
-use super::format::{Chunks, Format, size_of_text};
+use super::format::{Chunks, Format, size_of_text, whole};
 use crate::compression::Room;
 use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::layout::is_total;
@@ -38,17 +38,7 @@ pub static FORMAT: Format = Format {
 };
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let mut all = None;
-    let notes = chunks(input, options, usize::MAX, &mut |table| {
-        all = Some(table);
-        Ok(())
-    })?;
-    let train =
-        all.ok_or_else(|| Error::invalid(Location::default(), "no rows", "rows of data"))?;
-    Ok(Loaded {
-        notes,
-        ..train.into()
-    })
+    whole(chunks, input, options, "rows of data")
 }
 
 fn chunks(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use thalweg_core::registry::Description;
 
-use crate::error::{Note, Result};
+use crate::error::{Error, Location, Note, Result};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
@@ -26,6 +26,28 @@ pub struct Chunks {
 /// See [`Chunks::read`].
 pub type ReadChunks =
     fn(Input, &ReadOptions, usize, &mut dyn FnMut(Table) -> Result<()>) -> Result<Vec<Note>>;
+
+/// All rows of a file in one table, by what reads it in pieces; `rows` names what it should hold.
+///
+/// # Errors
+/// Those of `chunks`; if it visits no piece.
+pub fn whole(
+    chunks: ReadChunks,
+    input: Input,
+    options: &ReadOptions,
+    rows: &str,
+) -> Result<Loaded> {
+    let mut all = None;
+    let notes = chunks(input, options, usize::MAX, &mut |table| {
+        all = Some(table);
+        Ok(())
+    })?;
+    let train = all.ok_or_else(|| Error::invalid(Location::default(), "no rows", rows))?;
+    Ok(Loaded {
+        notes,
+        ..train.into()
+    })
+}
 
 /// Rows and cells of a text file, by its first lines.
 ///

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use thalweg_core::registry::Description;
 
-use super::format::{Chunks, Format, size_of_text};
+use super::format::{Chunks, Format, size_of_text, whole};
 use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
 use crate::loaded::Loaded;
@@ -58,17 +58,7 @@ pub static FORMAT: Format = Format {
 };
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let mut all = None;
-    let notes = chunks(input, options, usize::MAX, &mut |table| {
-        all = Some(table);
-        Ok(())
-    })?;
-    let train =
-        all.ok_or_else(|| Error::invalid(Location::default(), "no rows", "objects of values"))?;
-    Ok(Loaded {
-        notes,
-        ..train.into()
-    })
+    whole(chunks, input, options, "objects of values")
 }
 
 /// Lines in pieces; an array as one.

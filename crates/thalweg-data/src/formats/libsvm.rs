@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::text_lines::LineBlocks;
 use crate::threads;
 use rows::{CORRECT, LABELS, Rows, known_columns, pair, without_label};
-pub(crate) use rows::{HASHED, MOST_COLUMNS, SPARSE_COLUMN, is_sparse};
+pub(crate) use rows::{HASHED, MOST_COLUMNS, SPARSE_COLUMN, ignored, is_sparse};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -301,7 +301,7 @@ mod tests {
         let loaded = load_by(text, &options).unwrap();
         assert_eq!(sparse(&loaded, "features")[0], [(3, 0.5)]);
         assert_eq!(loaded.train.sparse_width(), Some(5));
-        assert!(loaded.notes[0].text.starts_with("1 values at indices"));
+        assert!(loaded.notes[0].text.starts_with("1 value at indices"));
         // One of columns has no sparse rows.
         options.expected = Some(ExpectedColumns::default());
         assert_eq!(load_by(text, &options).unwrap().train.columns.len(), 4);

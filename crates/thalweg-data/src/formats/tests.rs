@@ -198,7 +198,7 @@ fn a_sparse_matrix_of_scipy_is_sparse_rows() {
     let mut expected = [0.0; 21];
     (expected[1], expected[6], expected[14]) = (2.0, 0.5, 1.0);
     assert_eq!(values, expected);
-    // So few cells are a table where nothing is said.
+    // By default so few cells make a dense table.
     let table = load(b"csr", &[0, 2, 2, 3], &ReadOptions::default()).unwrap();
     assert_eq!(table.train.sparse_width(), None);
     let refused = load(b"csc", &[0, 2, 2, 3], &sparse)

@@ -21,11 +21,20 @@ const SPARSE: u64 = 10;
 /// The most columns of sparse rows.
 pub(crate) const MOST_COLUMNS: usize = 1 << 28;
 
-/// Whether so many rows stay sparse where nothing else is said: a table of so many columns, that have so many values,
-/// would be much more.
+/// Whether rows stay sparse by default: where a dense table is large, and at most a tenth of its cells have values.
 pub(crate) fn is_sparse(rows: u64, columns: u64, values: u64) -> bool {
     let cells = rows.saturating_mul(columns);
     cells > SMALL_TABLE && cells / SPARSE > values
+}
+
+/// Says that so many values are ignored, which stand at indices or columns that the model does not know.
+pub(crate) fn ignored(count: usize, places: &str) -> Note {
+    let (values, are) = match count {
+        1 => ("value", "is"),
+        _ => ("values", "are"),
+    };
+    let text = format!("{count} {values} at {places} that the model does not know {are} ignored");
+    Note::info(text)
 }
 
 /// The columns that a model of a table or of sparse rows knows.
@@ -150,10 +159,7 @@ impl Rows {
             notes.push(Note::info("the groups of rows (qid) are not used"));
         }
         if self.beyond > 0 {
-            notes.push(Note::info(format!(
-                "{} values at indices that the model does not know are ignored",
-                self.beyond
-            )));
+            notes.push(ignored(self.beyond, "indices"));
         }
         notes
     }

@@ -5,8 +5,8 @@ use thalweg_core::sparse::{Csr, Numbers};
 
 use crate::block::{Block, to_f64};
 use crate::compression::is_bomb;
-use crate::error::{Error, Location, Note, Result, quote};
-use crate::formats::libsvm::{MOST_COLUMNS, SPARSE_COLUMN, is_sparse};
+use crate::error::{Error, Location, Result, quote};
+use crate::formats::libsvm::{MOST_COLUMNS, SPARSE_COLUMN, ignored, is_sparse};
 use crate::loaded::Loaded;
 use crate::numpy::{Array, Elements};
 use crate::options::ReadOptions;
@@ -151,13 +151,7 @@ impl Rows {
             shape: vec![width],
             values,
         });
-        let beyond = (self.beyond > 0).then(|| {
-            let text = format!(
-                "{} values at columns that the model does not know are ignored",
-                self.beyond
-            );
-            Note::info(text)
-        });
+        let beyond = (self.beyond > 0).then(|| ignored(self.beyond, "columns"));
         let table = Table::without_lines(file.to_owned(), rows, vec![Column { name, data }]);
         Ok(Loaded {
             notes: beyond.into_iter().collect(),
