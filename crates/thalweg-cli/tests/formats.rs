@@ -338,7 +338,9 @@ fn sparse_rows_train_to_the_model_of_their_dense_table() {
     let rows: Vec<&str> = predicted.stdout.lines().skip(1).collect();
     assert!(rows.len() == 2 && rows[0] == rows[1], "{predicted:?}");
     assert!(
-        predicted.stderr.contains("does not know are ignored"),
+        predicted
+            .stderr
+            .contains("1 value at indices that the model does not know is ignored"),
         "{predicted:?}"
     );
     place.succeed("convert rows.libsvm rows.cache --sparse --no-shuffle");

@@ -207,7 +207,9 @@ impl Observer for Recorder<'_> {
             return Ok(flow);
         }
         let mut written = self.write_steps();
-        if flow == Flow::Stop || (is_look && self.saved.elapsed() >= self.pause) {
+        // Behind the last update of an epoch its end saves, which knows the update that was watched.
+        let is_within = run.sums().steps < run.steps_per_epoch();
+        if flow == Flow::Stop || (is_within && is_look && self.saved.elapsed() >= self.pause) {
             written = written.and_then(|()| self.save(run));
         }
         self.recorded(run, flow, written)
