@@ -101,6 +101,15 @@ impl Watch for Progress<'_> {
             .map_err(|error| thalweg::Error::Running(format!("signals: {error}")))
     }
 
+    fn race(&mut self, recipes: usize, part: usize) {
+        let share = match part {
+            1 => "all".to_owned(),
+            part => format!("1/{part}"),
+        };
+        let line = format!("racing {}, each for {share} of its epochs", count(recipes, "recipe"));
+        self.terminal.line(&line);
+    }
+
     fn member(&mut self, member: usize, report: Option<&EpochReport>) -> thalweg::Result<Flow> {
         if let (Some(report), Some(epoch)) = (report, self.members.get_mut(member)) {
             *epoch = report.epoch;

@@ -68,16 +68,33 @@ pub fn print(terminal: &Terminal, ended: &Ended) {
     terminal.line("");
 }
 
-/// The models that were raced, in a line below an empty one.
-fn raced(raced: &[Raced]) -> Option<String> {
-    let one = |one: &Raced| {
-        let taken = if one.is_taken { ", taken" } else { "" };
-        let loss = one.validation_loss.map_or("–".to_owned(), figure);
-        format!("{} {loss}{taken}", one.name)
+/// The models that were raced, below an empty line: in a line or, where their cost is known, in a table.
+fn raced(raced: &[Raced]) -> Vec<String> {
+    let loss = |one: &Raced| one.validation_loss.map_or("–".to_owned(), figure);
+    if raced.is_empty() {
+        return Vec::new();
+    }
+    if raced.iter().all(|one| one.seconds.is_none()) {
+        let one = |one: &Raced| {
+            let taken = if one.is_taken { ", taken" } else { "" };
+            format!("{} {}{taken}", one.name, loss(one))
+        };
+        let all: Vec<String> = raced.iter().map(one).collect();
+        return vec![format!("\nraced by validation loss: {}", all.join("; "))];
+    }
+    let head = ["raced", "epochs", "validation loss", "seconds", ""].map(str::to_owned);
+    let row = |one: &Raced| {
+        let taken = if one.is_taken { "taken" } else { "" };
+        vec![
+            one.name.clone(),
+            one.epochs.map_or("–".to_owned(), |epochs| figure(epochs as f64)),
+            loss(one),
+            one.seconds.map_or("–".to_owned(), |seconds| format!("{seconds:.2}")),
+            taken.to_owned(),
+        ]
     };
-    let all: Vec<String> = raced.iter().map(one).collect();
-    let all = all.join("; ");
-    (!raced.is_empty()).then(|| format!("\nraced by validation loss: {all}"))
+    let rows: Vec<Vec<String>> = std::iter::once(head.to_vec()).chain(raced.iter().map(row)).collect();
+    std::iter::once(String::new()).chain(columns(&rows)).collect()
 }
 
 /// How training ended, in a line. The norm of the gradient is that of the last epoch.

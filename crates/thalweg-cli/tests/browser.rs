@@ -121,10 +121,22 @@ fn scores(page: &str) -> Vec<String> {
 
 /// The page in a wide and a narrow window, in light and dark: `expected` is in its text.
 fn check(place: &Workplace, name: &str, figures: u64, expected: &[&str]) {
-    for (size, is_dark) in [("1280,900", false), ("500,900", true)] {
+    for (size, is_dark) in [
+        ("1280,900", false),
+        ("1280,900", true),
+        ("500,900", false),
+        ("500,900", true),
+    ] {
         let found = probed(place, name, size, is_dark);
         let is_empty = |field: &str| found[field].as_array().is_some_and(Vec::is_empty);
-        for field in ["problems", "requests", "unnamed", "silent", "faint"] {
+        for field in [
+            "problems",
+            "requests",
+            "unnamed",
+            "silent",
+            "unreached",
+            "faint",
+        ] {
             assert!(is_empty(field), "{name} {size}: {field}: {}", found[field]);
         }
         assert_eq!(found["dark"], is_dark, "{name}");
@@ -179,11 +191,30 @@ fn the_page_of_a_regression_works_in_a_browser() {
     );
 }
 
+/// Precision, recall, F1 and lift of a threshold of 0.5, from the scores of the run: precision and recall
+/// of the class that is looked for.
+fn at_one_half(page: &str) -> [f64; 4] {
+    let data = thalweg_report::data(page).unwrap();
+    let classes = &data["inspection"]["classes"];
+    let counts = |row: usize, column: usize| classes["confusion"][row][column].as_f64().unwrap();
+    let is_it = |class: &Value| class["name"] == classes["curves"][0]["name"];
+    let own = classes["classes"].as_array().unwrap();
+    let own = own.iter().position(is_it).unwrap();
+    let (found, all) = (counts(own, own), counts(own, 0) + counts(own, 1));
+    let predicted = counts(0, own) + counts(1, own);
+    let rows = data["inspection"]["rows"].as_f64().unwrap();
+    let (precision, recall) = (found / predicted, found / all);
+    let f1 = 2.0 * precision * recall / (precision + recall);
+    [precision, recall, f1, precision / (all / rows)]
+}
+
 #[test]
 #[ignore = "needs Chromium"]
 fn the_page_of_two_classes_works_in_a_browser() {
     let place = Workplace::new();
     place.train("builtin:breast-cancer --epochs 20 --out a");
+    let [precision, recall, f1, lift] = at_one_half(&place.text("a/report.html"));
+    let row = format!("0.50\t{precision:.3}\t{recall:.3}\t{f1:.3}\t");
     check(
         &place,
         "a/report.html",
@@ -194,6 +225,8 @@ fn the_page_of_two_classes_works_in_a_browser() {
             "ROC",
             "Calibration",
             "Lift",
+            &row,
+            &format!(" %\t{lift:.2}\n"),
         ],
     );
     place.succeed("evaluate a builtin:breast-cancer --report e.html");
@@ -282,6 +315,12 @@ fn the_page_of_an_ensemble_works_in_a_browser() {
     place.train("builtin:iris --or-linear --epochs 20 --out b");
     let expected = ["Raced on the validation rows", "linear model (l2 0.01)"];
     check(&place, "b/report.html", 10, &expected);
+    let mut text = "a,b,target\n".to_owned();
+    (0..60).for_each(|i| text.push_str(&format!("{},{},{}.5\n", i % 7, i % 11, (i * i) % 13)));
+    place.write("t.csv", text);
+    place.train("t.csv --preset best --budget 6 --out c");
+    let expected = ["Raced on the validation rows", "periodic", "(taken)"];
+    check(&place, "c/report.html", 10, &expected);
 }
 
 #[test]

@@ -299,3 +299,44 @@ fn a_model_of_quantiles_depends_on_a_column_by_its_median() {
         "{means:?}"
     );
 }
+
+#[test]
+fn importance_reasons_and_notes_are_those_that_the_commands_print() {
+    let place = Workplace::new();
+    let rows = |count: usize| {
+        let mut text = "a,b,c,y\n".to_owned();
+        for i in 0..count {
+            let (a, b, c) = ((i * 7) % 11, (i * 5) % 13, (i * 3) % 17);
+            writeln!(text, "{a},{b},{c},{}.5", 3 * a + b).unwrap();
+        }
+        text
+    };
+    place.write("d.csv", rows(300));
+    place.write("t.csv", rows(40));
+    let run = "train d.csv --target y --task regression --test t.csv --preset fast --epochs 120";
+    let said = place.succeed(&format!("{run} --patience 120 --out a"));
+    let data = page(&place, "a/report.html");
+    let told = place.succeed("importance a t.csv --json").stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let drawn = &data["inspection"]["importance"];
+    for field in ["score", "metric", "columns"] {
+        assert_eq!(drawn[field], told[field], "{field}: {drawn}");
+    }
+    assert_eq!(drawn["score"], data["end"]["test"][drawn["metric"].as_str().unwrap()]);
+    let reasons = list(&data["reasons"]);
+    assert!(reasons.len() > 4, "{data}");
+    for reason in reasons {
+        let of = |field: &str| reason[field].as_str().unwrap();
+        let line = said.stdout.lines().find(|line| {
+            line.trim_start().starts_with(&format!("--{} ", of("flag")))
+        });
+        let line = line.unwrap_or_else(|| panic!("{reason}: {}", said.stdout));
+        assert!(line.contains(of("choice")) && line.ends_with(of("why")), "{line}: {reason}");
+    }
+    let notes = list(&data["notes"]);
+    assert!(!notes.is_empty());
+    for note in notes {
+        let text = note["text"].as_str().unwrap();
+        assert!(said.stderr.contains(text), "{text}: {}", said.stderr);
+    }
+}

@@ -189,6 +189,29 @@ fn the_best_of_a_race_is_trained_again_from_its_config_and_says_what_was_tried()
     ] {
         assert!(said.contains(tried), "{tried}: {said}");
     }
+    // The log has each training of the race, with what it cost, and which recipes were taken.
+    let log = events(&place.text("a/log.jsonl"));
+    let end = &log[log.len() - 1];
+    let raced = end["raced"].as_array().unwrap();
+    let epochs = |one: &Value| one["epochs"].as_u64().unwrap();
+    let full = raced.iter().map(epochs).max().unwrap();
+    let (whole, part): (Vec<&Value>, Vec<&Value>) =
+        raced.iter().partition(|one| epochs(one) == full);
+    assert!(whole.len() < part.len() && part.len() >= 5, "{raced:?}");
+    for heat in [&whole, &part] {
+        let losses: Vec<f64> = heat
+            .iter()
+            .filter_map(|one| one["validation_loss"].as_f64())
+            .collect();
+        assert!(losses.is_sorted() && losses.len() == heat.len(), "{heat:?}");
+        assert!(heat.iter().all(|one| one["seconds"].is_number()));
+    }
+    let chosen = whole.iter().filter(|one| one["is_taken"] == true);
+    let chosen: Vec<&str> = chosen.filter_map(|one| one["name"].as_str()).collect();
+    assert!(part.iter().all(|one| one["is_taken"] == false));
+    assert!(chosen.contains(&whole[0]["name"].as_str().unwrap()));
+    let choice = format!(" {} ", chosen.join(" + "));
+    assert!(said.contains(&choice), "{choice}: {said}");
     let model = |run: &str| place.read(&format!("{run}/model.safetensors"));
     place.succeed(&format!("{command} b --threads 2"));
     assert_eq!(

@@ -1,9 +1,11 @@
 //! The page of a run.
 
 use serde_json::{Value, json};
+use thalweg::Model;
 use thalweg::data::Note;
 use thalweg::fields::{field, paths_by_flags};
 use thalweg::fit::Ended;
+use thalweg::model::EnsembleMember;
 use thalweg::preset::Reason;
 use thalweg::run_folder::{CONFIG, RunFolder};
 
@@ -37,8 +39,38 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
             "notes": self::notes(notes),
             "config": std::fs::read_to_string(folder.file(CONFIG))?,
             "inspection": ended.inspection,
+            "networks": ended.model.as_ref().map(networks),
         }),
     )))
+}
+
+/// The kinds of the layers of a model, which may be another than the network that was trained: of each
+/// member of an ensemble its own.
+fn networks(model: &Model) -> Value {
+    let description = model.description();
+    let recipes = match description.networks.as_slice() {
+        [] => std::slice::from_ref(&description.network),
+        several => several,
+    };
+    let kinds: Vec<Value> = recipes.iter().map(|network| kinds(&json!(network))).collect();
+    let of_member = |member: &EnsembleMember| kinds.get(member.recipe);
+    match description.members.as_slice() {
+        [] => json!(kinds),
+        members => members.iter().map(|member| json!(of_member(member))).collect(),
+    }
+}
+
+/// The names of layers and of those inside them.
+fn kinds(of: &Value) -> Value {
+    match of {
+        Value::Array(all) => all.iter().map(kinds).collect(),
+        Value::Object(fields) => {
+            let named = ["name", "layers", "projection"].into_iter();
+            let named = named.filter_map(|name| Some((name.to_owned(), kinds(fields.get(name)?))));
+            Value::Object(named.collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// What the preset chose, and why.

@@ -81,6 +81,10 @@ impl Watch for Events<'_> {
         self.inner.begin(beginning)
     }
 
+    fn race(&mut self, recipes: usize, part: usize) {
+        self.inner.race(recipes, part);
+    }
+
     fn member(&mut self, member: usize, report: Option<&EpochReport>) -> thalweg::Result<Flow> {
         self.inner.member(member, report)
     }

@@ -97,6 +97,7 @@ pub(crate) fn train(mut job: Job, ensemble: &Ensemble, watch: &mut dyn Watch) ->
     let mut ended = parts.average(ensemble, &mut members, threads)?;
     ended.notes.extend(note);
     ended.reasons.clone_from(&job.reasons);
+    ended.end.raced.clone_from(&job.raced);
     if let (Some(folder), Some(log)) = (&folder, &mut log) {
         for number in 0..ensemble.members {
             copy_log(&folder.member(number), number, log)?;

@@ -107,6 +107,8 @@ pub struct Job<'a> {
     finished: Option<Value>,
     /// What may be spent to find the best recipes, if they are to be found.
     pub(crate) race: Option<Budget>,
+    /// What was tried for that.
+    pub(crate) raced: Vec<log::Raced>,
     /// The layers of the request, or the file of the config that has them.
     layers: Option<NetworkFile>,
     config_file: Option<PathBuf>,
@@ -207,6 +209,7 @@ impl<'a> Job<'a> {
             finished,
             // Sparse rows have one recipe.
             race: race.filter(|_| !are_sparse),
+            raced: Vec::new(),
         })
     }
 
@@ -233,6 +236,7 @@ impl<'a> Job<'a> {
             lines: Vec::new(),
             finished: None,
             race: None,
+            raced: Vec::new(),
         })
     }
 

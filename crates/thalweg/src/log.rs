@@ -161,7 +161,13 @@ pub struct Raced {
     pub name: String,
     /// Its loss there.
     pub validation_loss: Option<f64>,
-    /// Whether it is the model of the run.
+    /// Epochs that it was trained for, where all were trained for the race alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Seconds that this took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// Whether it is the model of the run, or its recipe that of members of its ensemble.
     pub is_taken: bool,
 }
 
@@ -170,6 +176,8 @@ impl Raced {
         Self {
             name,
             validation_loss,
+            epochs: None,
+            seconds: None,
             is_taken: false,
         }
     }

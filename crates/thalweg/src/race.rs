@@ -17,12 +17,12 @@ use crate::ensemble;
 use crate::error::Result;
 use crate::fit::{Ended, Watch};
 use crate::job::{Job, Options};
+use crate::log::Raced;
 use crate::model::Model;
 use crate::preset::Reason;
 use crate::preset::best::{Budget, Candidate, portfolio};
 use crate::rows::{Part, RunRows};
 use crate::side_by_side::side_by_side;
-use crate::text::figure;
 use crate::threads::threads_or_all;
 
 /// The part of the epochs that all candidates get: one of so many.
@@ -43,7 +43,7 @@ impl Job<'_> {
     /// written.
     pub fn train(mut self, watch: &mut dyn Watch) -> Result<Ended> {
         if let Some(budget) = self.race.take() {
-            race(&mut self, budget)?;
+            race(&mut self, budget, watch)?;
         }
         match self.config.ensemble.clone() {
             Some(ensemble) => ensemble::train(self, &ensemble, watch),
@@ -58,10 +58,22 @@ struct Tried {
     model: Model,
     /// On the validation rows.
     loss: f64,
+    epochs: usize,
+    seconds: f64,
+}
+
+impl Tried {
+    fn raced(&self) -> Raced {
+        Raced {
+            epochs: Some(self.epochs),
+            seconds: Some(self.seconds),
+            ..Raced::new(self.candidate.name.to_owned(), Some(self.loss))
+        }
+    }
 }
 
 /// Takes the recipes that win into the config of a job, with the reason.
-fn race(job: &mut Job, budget: Budget) -> Result<()> {
+fn race(job: &mut Job, budget: Budget, watch: &mut dyn Watch) -> Result<()> {
     let Some(ensemble) = job.config.ensemble.clone() else {
         return Ok(());
     };
@@ -69,6 +81,7 @@ fn race(job: &mut Job, budget: Budget) -> Result<()> {
     let rows = ensemble::rows(&job.rows, ensemble.fold(0));
     let candidates = portfolio(&job.config, &job.rows)?;
     let all = candidates.len();
+    watch.race(all, PART);
     let begun = Instant::now();
     let first = train_all(job, &rows, candidates, PART, threads)?;
     let spent = all as f64 / PART as f64;
@@ -76,7 +89,9 @@ fn race(job: &mut Job, budget: Budget) -> Result<()> {
         Budget::Trainings(trainings) => trainings,
         Budget::Seconds(seconds) => seconds / begun.elapsed().as_secs_f64() * spent,
     };
-    let mut heats = vec![words(&first, &format!("at 1/{PART} of the epochs"))];
+    let mut heats = vec![format!("at 1/{PART} of the epochs")];
+    let mut raced: Vec<Raced> = first.iter().map(Tried::raced).collect();
+    let mut last_heat = 0..raced.len();
     let members = ensemble.members as f64;
     let left = trainings - spent;
     let finalists = (left - members).clamp(1.0, FINALISTS as f64) as usize;
@@ -86,8 +101,11 @@ fn race(job: &mut Job, budget: Budget) -> Result<()> {
     let chosen = match finalists.len() {
         0 | 1 => finalists,
         _ => {
+            watch.race(finalists.len(), 1);
             let last = train_all(job, &rows, finalists, 1, threads)?;
-            heats.push(words(&last, "in full"));
+            heats.push("in full".to_owned());
+            last_heat = raced.len()..raced.len() + last.len();
+            raced.extend(last.iter().map(Tried::raced));
             let is_even = ensemble.members.is_multiple_of(RECIPES);
             let most = if is_even { RECIPES } else { 1 };
             select(&last, most, &rows, &job.config.network.loss, threads)?
@@ -101,23 +119,20 @@ fn race(job: &mut Job, budget: Budget) -> Result<()> {
         Budget::Seconds(_) => "; the clock decided how many were tried",
     };
     let names: Vec<&str> = chosen.iter().map(|candidate| candidate.name).collect();
+    for one in &mut raced[last_heat] {
+        one.is_taken = names.contains(&one.name.as_str());
+    }
+    job.raced = raced;
     take(job, ensemble, &chosen);
     job.reasons.insert(
         0,
         Reason {
             field: "preset",
             choice: names.join(" + "),
-            why: format!("by validation loss {}{clock}", heats.join("; ")).into(),
+            why: format!("by validation loss {}{clock}", heats.join(" and ")).into(),
         },
     );
     Ok(())
-}
-
-/// Candidates with their losses, as a reason has them.
-fn words(all: &[Tried], how: &str) -> String {
-    let one = |tried: &Tried| format!("{} {}", tried.candidate.name, figure(tried.loss));
-    let all: Vec<String> = all.iter().map(one).collect();
-    format!("{how}: {}", all.join(", "))
 }
 
 /// The recipes as those of equal parts of the members, whose folds stay as they were dealt.
@@ -171,16 +186,19 @@ fn train_all(
             .member(config, ensemble::rows(rows, None), options)?
             .train_single(&mut ())?;
         let loss = ended.end.validation.and_then(|scores| scores.loss);
-        Ok(Some(ended.model.zip(loss)))
+        let cost = (ended.end.epochs, ended.end.seconds);
+        Ok(Some(ended.model.zip(loss).zip(Some(cost))))
     };
     let trained = side_by_side(candidates.len(), threads, train)?;
     let mut all: Vec<Tried> = (candidates.into_iter().zip(trained))
         .filter_map(|(candidate, trained)| {
-            let (model, loss) = trained.flatten()?;
+            let ((model, loss), (epochs, seconds)) = trained.flatten()?;
             Some(Tried {
                 candidate,
                 model,
                 loss,
+                epochs,
+                seconds,
             })
         })
         .collect();

@@ -17,6 +17,9 @@ pub trait Watch: Observer {
         Ok(())
     }
 
+    /// Before it begins, if recipes are raced: so many are trained, each for one of `part` parts of its epochs.
+    fn race(&mut self, _recipes: usize, _part: usize) {}
+
     /// Lines that the log of the run has got: updates, or an epoch before [`Observer::epoch`].
     fn logged(&mut self, _lines: &str) {}
 

@@ -1,7 +1,7 @@
 // After the page's own script: uses the page as a reader does, and leaves what it found in an
 // attribute of the page.
 (() => {
-  const found = { figures: 0, tips: 0, silent: [], unnamed: [], faint: [], clicked: 0, copied: null };
+  const found = { figures: 0, tips: 0, silent: [], unreached: [], unnamed: [], faint: [], clicked: 0, copied: null };
 
   const rgb = (text) => (text.match(/[\d.]+/g) || []).map(Number);
   const over = ([r, g, b, a = 1], below) => [r, g, b].map((c, i) => c * a + below[i] * (1 - a));
@@ -74,6 +74,20 @@
       hit.dispatchEvent(new PointerEvent("pointerleave"));
       if (/\d/.test(told) && !/NaN|undefined|Infinity/.test(told)) found.tips++;
       else found.silent.push(`${figure.firstChild.getAttribute("aria-label")}: ${told}`);
+      // Whoever has no pointer reaches the same by the keyboard.
+      const svg = hit.ownerSVGElement;
+      svg.focus();
+      const reached = ["ArrowRight", "ArrowRight", "ArrowDown"].map((key) => {
+        svg.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+        return tip.classList.contains("on") && tip.textContent;
+      });
+      if (document.activeElement !== svg || !/\d/.test(reached[0]) || /NaN|undefined/.test(reached.join()))
+        found.unreached.push(`${svg.getAttribute("aria-label")}: ${reached}`);
+      svg.blur();
+      if (tip.classList.contains("on")) found.unreached.push(`${svg.getAttribute("aria-label")}: stays`);
+    }
+    for (const part of document.querySelectorAll("button, summary, nav a, input, .scroll, pre")) {
+      if (part.tabIndex < 0) found.unreached.push(part.outerHTML.slice(0, 80));
     }
     const copy = document.querySelector(".copy");
     if (copy) {

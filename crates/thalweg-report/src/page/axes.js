@@ -85,6 +85,9 @@ function apart(marks, at) {
   });
 }
 
+// Whether the page is being printed: charts are then as wide as paper, and lower.
+const onPaper = () => document.documentElement.classList.contains("paper");
+
 // Draws when its place is known, and again when that changes.
 function responsive(draw, label, ratio = 0.56, most = 340) {
   const figure = el("figure", {});
@@ -93,7 +96,8 @@ function responsive(draw, label, ratio = 0.56, most = 340) {
     const width = Math.max(Math.round(figure.clientWidth), 240);
     if (always !== true && Math.abs(width - last) < 2) return;
     last = width;
-    const height = Math.round(Math.min(Math.max(width * ratio, 190), most));
+    const least = onPaper() ? 150 : 190;
+    const height = Math.round(Math.min(Math.max(width * ratio * (least / 190), least), most));
     const svg = svgEl("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
     draw(svg, width, height);
     figure.replaceChildren(svg);
@@ -114,7 +118,11 @@ function axes(svg, width, height, { x, y, left = null }) {
   const area = { left: left ?? Math.max(30, 12 + 6.6 * Math.max(...texts, 1)), right, top, bottom };
   const sx = scale(x, [area.left, area.right], x.domain === y.domain ? wanted : across);
   const sy = scale(y, [area.bottom, area.top], wanted);
+  let last = Infinity;
   for (const t of sy.ticks) {
+    // Multiples of a power of ten come closer and closer.
+    if (Math.abs(last - sy.at(t.x)) < 13) continue;
+    last = sy.at(t.x);
     svg.append(
       svgEl("line", { class: "grid-line", x1: area.left, x2: area.right, y1: sy.at(t.x), y2: sy.at(t.x) }),
     );
@@ -156,37 +164,72 @@ const path = (points, sx, sy) => {
 };
 
 // What lies under the pointer: `find(x, y)` gives { text, marks: [[x, y]], cross: x } in places of the chart.
+// Arrow keys go from one to the next.
 function hovering(svg, width, height, find) {
   const layer = svgEl("g", { "pointer-events": "none" });
   const hit = svgEl("rect", { class: "hit", x: 0, y: 0, width, height });
-  hit.addEventListener("pointermove", (event) => {
-    const box = svg.getBoundingClientRect();
-    const k = width / box.width;
-    const found = find((event.clientX - box.left) * k, (event.clientY - box.top) * k);
+  const show = (found, x, y) => {
     layer.replaceChildren();
     if (!found) return hideTip();
     if (found.cross !== undefined)
       layer.append(
         svgEl("line", { class: "cross", x1: found.cross, x2: found.cross, y1: 10, y2: height - 26 }),
       );
-    for (const [x, y, colour] of found.marks || [])
+    for (const [cx, cy, colour] of found.marks || [])
       layer.append(
         svgEl("circle", {
-          cx: x,
-          cy: y,
+          cx,
+          cy,
           r: 4,
           fill: colour || "var(--ink)",
           stroke: "var(--paper)",
           "stroke-width": 1.5,
         }),
       );
-    showTip(event, found.text);
+    const box = svg.getBoundingClientRect();
+    const k = box.width / width;
+    showTip(box.left + x * k, box.top + y * k, found.text);
+  };
+  const leave = () => show(null);
+  hit.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    const k = width / box.width;
+    const [x, y] = [(event.clientX - box.left) * k, (event.clientY - box.top) * k];
+    show(find(x, y), x, y);
   });
-  hit.addEventListener("pointerleave", () => {
-    layer.replaceChildren();
-    hideTip();
+  hit.addEventListener("pointerleave", leave);
+  let at = null;
+  svg.setAttribute("tabindex", 0);
+  svg.addEventListener("blur", leave);
+  svg.addEventListener("keydown", (event) => {
+    const way = ARROWS[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const next = ahead(find, width, height, at, way);
+    if (!next) return;
+    at = next.found.marks?.[0] || next.at;
+    show(next.found, at[0], at[1]);
   });
   svg.append(layer, hit);
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// The first that `find` has from a place (at first an edge) into a direction: straight on, else beside.
+function ahead(find, width, height, at, [dx, dy]) {
+  const before = at && find(at[0], at[1])?.text;
+  const begin = (d, most) => (d ? (d > 0 ? 0 : most) : most / 2);
+  const [x, y] = at || [begin(dx, width), begin(dy, height)];
+  const most = Math.max(width, height);
+  for (let aside = 0; aside < most; aside += 10)
+    for (let far = 0; far < most; far += 3)
+      for (const off of aside ? [aside, -aside] : [0]) {
+        const place = [x + dx * far + Math.abs(dy) * off, y + dy * far + Math.abs(dx) * off];
+        if (place[0] < 0 || place[0] > width || place[1] < 0 || place[1] > height) continue;
+        const found = find(place[0], place[1]);
+        if (found && found.text !== before) return { found, at: place };
+      }
+  return null;
 }
 
 function nearest(sorted, x) {
@@ -207,7 +250,7 @@ const extent = (values) => {
 
 // Labels that fit beside each other: the others are told by the pointer.
 function labelled(labels, width) {
-  const room = Math.max(Math.floor((width - 60) / labels.length / 6.6), 0);
+  const room = Math.max(Math.floor(((width - 60) / labels.length - 8) / 6.6), 0);
   return labels.map((text) => (text.length <= room ? text : room > 3 ? `${text.slice(0, room - 1)}…` : ""));
 }
 

@@ -39,7 +39,7 @@ function lines({
         domain: xDomain || extent(x),
         title: xTitle,
         log: xLog,
-        whole: !xDomain,
+        whole: !xDomain || (!labels && x.every(Number.isInteger)),
         labels: labels && labelled(labels, width),
         places,
       },
@@ -75,7 +75,7 @@ function lines({
       svg.append(
         svgEl(
           "text",
-          { x: sx.at(mark.x) + (left ? -5 : 5), y: area.top + 9, "text-anchor": left ? "end" : "start" },
+          { x: sx.at(mark.x) + (left ? 3 : -3), y: area.top - 5, "text-anchor": left ? "end" : "start" },
           mark.name,
         ),
       );
@@ -143,12 +143,12 @@ function bars({
   tipText = null,
   most = 100000,
 }) {
-  const lineHeight = dot ? 34 : 28;
   const written = alike(
     items.map((i) => i.value),
     3,
   );
   const draw = (svg, width) => {
+    const lineHeight = (dot ? 34 : 28) * (onPaper() ? 0.65 : 1);
     const longest = Math.max(...items.map((i) => i.name.length), 4);
     const left = Math.min(Math.max(longest * 7 + 12, 54), width * 0.42);
     const room = Math.floor((left - 10) / 6.7);
@@ -196,8 +196,8 @@ function bars({
           svgEl("rect", {
             x: from,
             width: Math.max(to - from, 1),
-            y: y - 7,
-            height: 14,
+            y: y - lineHeight / 4,
+            height: lineHeight / 2,
             rx: 3,
             fill: own,
           }),
@@ -240,10 +240,12 @@ function columns({ label, items, colour = "var(--a)", xTitle, yTitle, x = null, 
       if (!x) {
         const room = (area.right - area.left) / items.length;
         const fits = Math.max(...items.map((i) => i.name.length)) * 7.4 + 6 < room;
-        const most = Math.floor((area.right - area.left) / 2 / 6.6);
+        const most = Math.floor(((area.right - area.left) / 2 - 5) / 6.6);
         items.forEach((item, i) => {
           if (!fits && i > 0 && i < items.length - 1) return;
-          const text = fits || item.name.length <= most ? item.name : `${item.name.slice(0, most - 1)}…`;
+          // Of ranges that are too long the outer ends are left.
+          const end = item.name.length > most ? item.name.split(" to ").at(i === 0 ? 0 : -1) : item.name;
+          const text = fits ? item.name : end.length <= most ? end : `${end.slice(0, most - 1)}…`;
           const anchor = fits ? "middle" : i === 0 ? "start" : "end";
           const place = fits ? sx.at(i) : i === 0 ? area.left : area.right;
           svg.append(svgEl("text", { x: place, y: area.bottom + 17, "text-anchor": anchor }, text));
@@ -289,7 +291,7 @@ function cloud({ label, points, xTitle, yTitle, tipText, diagonal = true }) {
           }),
         );
       const places = points.map(([x, y]) => [sx.at(x), sy.at(y)]);
-      const opacity = Math.min(0.75, Math.max(0.3, 180 / points.length));
+      const opacity = Math.min(0.75, Math.max(0.45, 180 / points.length));
       const dots = svgEl("g", { fill: "var(--a)", opacity });
       for (const [x, y] of places)
         dots.append(

@@ -23,39 +23,37 @@ function importanceCards(importance) {
     column(all, (c) => c.loss, 3),
   ];
   const rows = all.map((c) => [c.column, ...cells.map((cell) => cell(c))]);
-  const cards = [
-    [6, drawn],
+  const beside = table(
+    "Importance",
     [
-      6,
-      table(
-        "Importance",
-        [
-          "Column",
-          { text: `Worse ${inText(importance.metric)}`, n: true },
-          { text: "±", n: true },
-          { text: "Worse loss", n: true },
-        ],
-        rows,
-        { tall: rows.length > 14 },
-      ),
+      "Column",
+      { text: `Worse ${inText(importance.metric)}`, n: true },
+      { text: "±", n: true },
+      { text: "Worse loss", n: true },
     ],
+    rows,
+    { tall: rows.length > 14 },
+  );
+  return [
+    el(
+      "div",
+      { class: "stack w6" },
+      [drawn, coefficients(importance)].map((content) => content && card(12, null, null, content)),
+    ),
+    card(6, null, null, beside),
   ];
-  if (importance.coefficients)
-    cards.push([
-      6,
-      table(
-        "Coefficients, in the units of the file",
-        ["Input", ...(importance.outputs || ["Value"]).map((text) => ({ text, n: true }))],
-        importance.coefficients.map((c) => [
-          c.input,
-          ...c.values.map((v) => ({ text: num(v, 5), n: true })),
-        ]),
-        { tall: importance.coefficients.length > 14 },
-      ),
-    ]);
-  const why = importance.no_coefficients;
-  if (why) cards.push([6, el("p", { class: "soft" }, `No coefficients in the units of the file: ${why}`)]);
-  return cards;
+}
+
+// What a linear model adds up, or why that cannot be told.
+function coefficients({ coefficients: all, outputs, no_coefficients: why }) {
+  if (!all)
+    return why && el("p", { class: "soft" }, `No coefficients in the units of the file: ${why}`);
+  return table(
+    "Coefficients, in the units of the file",
+    ["Input", ...(outputs || ["Value"]).map((text) => ({ text, n: true }))],
+    all.map((c) => [c.input, ...c.values.map((v) => ({ text: num(v, 5), n: true }))]),
+    { tall: all.length > 14 },
+  );
 }
 
 function dependenceCard(dependence, task) {
@@ -150,7 +148,7 @@ function importanceSection(importance) {
     "importance",
     "Importance",
     `How much worse ${inText(importance.metric)} is on the ${importance.part} when the values of a column are shuffled among them, over several shuffles.`,
-    grid(importanceCards(importance).map(([width, content]) => card(width, null, null, content))),
+    grid(importanceCards(importance)),
   );
 }
 

@@ -36,8 +36,8 @@ function crossValidationPage() {
   main.append(...alerts(), el("div", { class: "tiles" }, judged.slice(0, 8).map(tile)));
   const dots = ([n, s]) => {
     const base = [
-      ["best constant", s.best_constant],
       ["linear model", s.linear_model],
+      ["best constant", s.best_constant],
     ]
       .filter(([, v]) => isNumber(v))
       .map(([text, value]) => ({ name: text, value, colour: "var(--f)" }));

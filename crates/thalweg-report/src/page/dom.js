@@ -81,12 +81,12 @@ const percents = (values) => {
 const amount = (x) => (isNumber(x) && Number.isInteger(x) ? whole(x) : num(x));
 
 const tip = el("div", { id: "tip", role: "status" });
-function showTip(event, text) {
+function showTip(left, top, text) {
   tip.textContent = text;
   tip.classList.add("on");
   const { width, height } = tip.getBoundingClientRect();
-  const x = event.clientX + 14 + width > innerWidth ? event.clientX - width - 14 : event.clientX + 14;
-  const y = Math.min(Math.max(event.clientY - height - 10, 4), innerHeight - height - 4);
+  const x = left + 14 + width > innerWidth ? left - width - 14 : left + 14;
+  const y = Math.min(Math.max(top - height - 10, 4), innerHeight - height - 4);
   tip.style.left = `${Math.max(x, 4)}px`;
   tip.style.top = `${y}px`;
 }

@@ -107,7 +107,7 @@ function configBlock(text) {
   copy.addEventListener("click", () => copyText(text, copy));
   return el(
     "details",
-    { style: "margin-top:14px" },
+    { class: "config", style: "margin-top:14px" },
     el("summary", {}, "config.toml"),
     copy,
     el("pre", { tabindex: "0" }, text),

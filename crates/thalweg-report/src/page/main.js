@@ -34,13 +34,32 @@ document.body.append(
 
 const redraw = () => document.querySelectorAll("figure").forEach((figure) => figure.redraw());
 redraw();
-// Charts are drawn as wide as paper is while it is printed.
+// On paper nothing scrolls or unfolds: the config is open, its lists are cut, and of a table that is too
+// wide the last columns are left out, and counted.
+function fit(scroll, isPaper) {
+  const rows = [...scroll.querySelectorAll("tr")].map((row) => [...row.cells]);
+  rows.flat().forEach((cell) => (cell.hidden = false));
+  scroll.parentElement.querySelector(".left-out")?.remove();
+  const all = rows[0].length;
+  let shown = all;
+  while (isPaper && shown > 2 && scroll.scrollWidth > scroll.clientWidth) {
+    shown -= 1;
+    rows.forEach((row) => (row[shown].hidden = true));
+  }
+  if (shown < all)
+    scroll.after(el("p", { class: "soft small left-out" }, `${count(all - shown, "more column")} on the screen.`));
+}
 for (const [event, isPaper] of [
   ["beforeprint", true],
   ["afterprint", false],
 ])
   addEventListener(event, () => {
     document.documentElement.classList.toggle("paper", isPaper);
+    document.querySelectorAll(".config").forEach((config) => {
+      config.open = isPaper;
+      config.querySelector("pre").textContent = isPaper ? data.config.replace(/^(.{90}).{150,}$/gm, "$1…") : data.config;
+    });
+    document.querySelectorAll(".scroll").forEach((scroll) => fit(scroll, isPaper));
     redraw();
   });
 

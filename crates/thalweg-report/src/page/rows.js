@@ -35,8 +35,11 @@ function worstTable(worst, task, several) {
   const isNumeric = (j) => worst.every((row) => !row.cells[j][1].trim() || isNumber(Number(row.cells[j][1])));
   const numeric = worst[0].cells.map((_, j) => isNumeric(j));
   const cells = worst[0].cells.map(([name], j) => ({ text: name, n: numeric[j] }));
-  const value = (text) =>
-    task === "regression" ? { text: isNumber(Number(text)) ? num(Number(text), 6) : text, n: true } : text;
+  const isValue = task === "regression";
+  const value = (text) => (isValue ? { text, n: true } : text);
+  // Predictions have the decimals of one another; truths those of the file.
+  const written = alike(worst.map((row) => Number(row.predicted)), 5);
+  const predicted = (text) => value(isValue && isNumber(Number(text)) ? written(Number(text)) : text);
   const proba = worst.some((row) => isNumber(row.probability));
   const head = [
     { text: "Row", n: true },
@@ -48,8 +51,8 @@ function worstTable(worst, task, several) {
   const far = column(worst, (row) => (proba ? row.probability : row.error), 3);
   const line = (row) => [
     { text: whole(row.row), n: true },
-    value(row.truth),
-    value(row.predicted),
+    value(isValue && isNumber(Number(row.truth)) ? num(Number(row.truth), 7) : row.truth),
+    predicted(row.predicted),
     far(row),
     ...row.cells.map(([, value], j) => ({ text: minus(value), n: numeric[j] })),
   ];

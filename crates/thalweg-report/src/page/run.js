@@ -13,18 +13,26 @@ function layerText(network) {
     : units.join(" → ");
 }
 
-// The models that were raced on the validation rows.
+// The models that were raced on the validation rows, with what each cost where that is known.
 function raceCard(raced) {
   if (!raced?.length) return null;
-  const loss = column(raced, (one) => one.validation_loss);
-  const rows = raced.map((one) => [one.is_taken ? `${one.name} (taken)` : one.name, loss(one)]);
+  const known = (field) => raced.some((one) => isNumber(one[field]));
+  const columns = [
+    ["Loss", column(raced, (one) => one.validation_loss)],
+    known("epochs") && ["Epochs", (one) => ({ text: whole(one.epochs), n: true })],
+    known("seconds") && ["Seconds", column(raced, (one) => one.seconds, 3)],
+  ].filter(Boolean);
+  const name = (one) => (one.is_taken ? `${one.name} (taken)` : one.name);
   return card(
     12,
     null,
     null,
-    table("Raced on the validation rows", ["Model", { text: "Loss", n: true }], rows, {
-      mark: (_, i) => raced[i].is_taken,
-    }),
+    table(
+      "Raced on the validation rows",
+      ["Model", ...columns.map(([text]) => ({ text, n: true }))],
+      raced.map((one) => [name(one), ...columns.map(([, cell]) => cell(one))]),
+      { mark: (_, i) => raced[i].is_taken, tall: raced.length > 14 },
+    ),
   );
 }
 
@@ -32,8 +40,8 @@ function raceCard(raced) {
 function scoresSection(end, part, intervals) {
   const own = metricsOf(end[part]).map(([name]) => name);
   const first = ["accuracy", "r2", "auc", "rmse", "f1", "mae"].filter((name) => own.includes(name));
-  // As many as stand beside the table.
-  const drawn = (first.length ? first : own).slice(0, own.length > 5 ? 2 : 1);
+  // As many as stand beside the tables.
+  const drawn = (first.length ? first : own).slice(0, own.length > 5 || end.raced ? 2 : 1);
   const note = `Judged on the ${partName(part)} rows; in brackets 95 % intervals, over other rows of the same kind. A dash: not defined there.`;
   const beside = (name) =>
     card(12, `${metricName(name)}, beside the baselines`, null, scoreDots(end, intervals, name));
@@ -42,8 +50,13 @@ function scoresSection(end, part, intervals) {
     "Scores",
     null,
     grid(
-      el("div", { class: "stack w5" }, drawn.map(beside), raceCard(end.raced)),
-      card(7, null, null, scoresTable("Scores", end, part, intervals, partName, note)),
+      el("div", { class: "stack w5 dots" }, drawn.map(beside)),
+      el(
+        "div",
+        { class: "stack w7" },
+        card(12, null, null, scoresTable("Scores", end, part, intervals, partName, note)),
+        raceCard(end.raced),
+      ),
     ),
   );
 }
@@ -75,11 +88,12 @@ function runPage() {
   const part = judgedPart(end);
   const rows = inspection?.rows ?? start?.rows?.[part];
   const title = headline(part && end[part], part, rows) || (data.failure ? "Training failed" : "No model");
+  const other = end?.raced?.find((one) => one.is_taken && one.name.startsWith("linear model"));
   const top = head(title, [
     start.task,
     start.data,
     `${whole(start.rows.train)} rows to train, ${whole(start.rows.validation)} to validate, ${whole(start.rows.test)} to test`,
-    count(start.parameters, "parameter"),
+    count(start.parameters, "parameter") + (other ? `, in whose place a ${other.name} is taken` : ""),
   ]);
   main.append(...alerts());
   if (part) {

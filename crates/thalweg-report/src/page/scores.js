@@ -37,10 +37,7 @@ const smallerIsBetter = (name) =>
 // The part that is judged by: what the intervals and the baselines are of.
 const judgedPart = (end) => ["test", "validation", "train"].find((part) => isScores(end?.[part]));
 const intervalOf = (intervals, metric) => (intervals || []).find((i) => i.metric === metric);
-const range = (i) => {
-  const written = alike([i.low, i.high]);
-  return `${written(i.low)} to ${written(i.high)}`;
-};
+const range = (i) => `${num(i.low)} to ${num(i.high)}`;
 
 // A bar from the best constant to the score, with the interval.
 function gauge(interval, constant, perfect) {

@@ -86,7 +86,7 @@ function tablePage() {
           text: c.numbers ? (part === "deviation" && c.is_time ? "–" : value(c)(c.numbers[part])) : "",
           n: true,
         })),
-        { text: c.top.map(([text, n]) => `${text} (${whole(n)})`).join(", "), class: "prose" },
+        { text: c.top.map(([text, n]) => `${text} (${whole(n)})`).join(", "), class: "list" },
       ]),
       { tall: all.length > 30 },
     ),

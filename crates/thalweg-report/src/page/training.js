@@ -59,16 +59,21 @@ const small = (curves, place, key, name, colour, log) =>
   });
 
 // The name of a layer with its kind: `layers.0 dense`.
-function layerName(path) {
+function layerName(path, network) {
   const own = path.replace(/^members\.\d+\./, "");
-  const kind = own.split(".").reduce((at, part) => at?.[part], data.start.network)?.name;
+  const kind = own.split(".").reduce((at, part) => at?.[part], network)?.name;
   return [path, kind].filter(Boolean).join(" ");
+}
+// The same in the model, which may be another than the network that was trained.
+function finalName(path) {
+  const member = Number(path.match(/^members\.(\d+)\./)?.[1] ?? 0);
+  return layerName(path, data.networks?.[member] ?? data.start.network);
 }
 
 // What the layers were from epoch to epoch: a chart for each quantity, a line for each layer that has it.
 function layerCharts(layers) {
   const { epoch } = layers;
-  const names = layers.names.map(layerName);
+  const names = layers.names.map((name) => layerName(name, data.start.network));
   const hasWeights = layers.weight_norm.map((norms) => norms.some((norm) => norm > 0));
   const over = (key) =>
     layers[key]?.map((values, layer) =>
@@ -149,7 +154,7 @@ function finalLayers(all) {
     ofWeights((l) => l.weight_norm),
     ofWeights((l) => l.gradient_norm),
   ];
-  return all.map((l) => [layerName(l.name), ...cells.map((cell) => cell(l))]);
+  return all.map((l) => [finalName(l.name), ...cells.map((cell) => cell(l))]);
 }
 
 function stepCards(steps) {

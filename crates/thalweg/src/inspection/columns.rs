@@ -166,7 +166,10 @@ fn how(encoding: &Encoding) -> String {
 fn scaling(numeric: &Numeric) -> String {
     let mut text = match (numeric.center, numeric.scale) {
         (0.0, 1.0) => "as it is".to_owned(),
-        (center, scale) => format!("(x − {}) ÷ {}", figure(center), figure(1.0 / scale)),
+        (center, scale) => {
+            let sign = if center < 0.0 { "+" } else { "−" };
+            format!("(x {sign} {}) ÷ {}", figure(center.abs()), figure(1.0 / scale))
+        }
     };
     if numeric.clip {
         text.push_str(", outliers compressed to ±3");
