@@ -139,7 +139,8 @@ impl Observer for Progress<'_> {
             let done = step.saturating_sub(1) / self.steps_per_epoch.max(1);
             let epoch = self.origin.epoch as u64 + done + 1;
             let loss = figure(self.smoothed.value().unwrap_or(report.loss));
-            let message = format!("epoch {epoch}/{}  loss {loss}{rate}", self.epochs);
+            let width = self.epochs.to_string().len();
+            let message = format!("epoch {epoch:>width$}/{}  loss {loss}{rate}", self.epochs);
             self.terminal.advance(step, message);
         }
         Ok(interrupt::flow())

@@ -21,7 +21,8 @@ pub fn run(args: &WatchArgs) -> Result<()> {
     let log = folder.file(LOG);
     let mut live = Live::open(folder).map_err(|error| {
         let found = format!("no log: {error}");
-        Error::invalid(log.display().to_string(), found, "the folder of a run")
+        let error = Error::invalid(log.display().to_string(), found, "the folder of a run");
+        error.remedy("check the path; while --preset best races, there is no log yet")
     })?;
     let mut out = io::stdout().lock();
     let is_seen = io::stdout().is_terminal();

@@ -10,7 +10,7 @@ use thalweg::run_folder::{CONFIG, RunFolder};
 use thalweg::text::figure;
 
 use crate::history::{EPOCHS, History};
-use crate::page::{of_kind, page};
+use crate::page::{described, of_kind, page};
 
 /// Epochs of all curves together, so that many runs have a page too.
 const POINTS: usize = 2_000;
@@ -36,7 +36,7 @@ pub fn comparison(folders: &[PathBuf]) -> thalweg::Result<(String, Value)> {
     let run = |run: &Compared| {
         json!({
             "name": run.name,
-            "start": run.history.start,
+            "start": described(&run.history.start),
             "curves": run.history.curves(most),
             "end": run.history.end,
         })

@@ -6,7 +6,7 @@ use thalweg::data::Note;
 use thalweg::inspection::Inspection;
 use thalweg::scores::Scores;
 
-use crate::page::{of_kind, page};
+use crate::page::{described, of_kind, page};
 use crate::run::notes as noted;
 
 /// The page of a model that was evaluated on `data`.
@@ -34,10 +34,10 @@ pub fn evaluation(
 /// How a model was trained, as a run's first event has it.
 pub(crate) fn trained(model: &Model) -> Value {
     let description = model.description();
-    json!({
+    described(&json!({
         "task": description.preprocessing.task(),
         "rows": description.outcome.rows,
         "network": description.network,
         "training": description.training,
-    })
+    }))
 }

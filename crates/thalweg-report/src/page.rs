@@ -31,19 +31,24 @@ const SCRIPTS: [&str; 19] = [
 
 /// No page is larger.
 pub const MOST_BYTES: usize = 1_000_000;
+/// From so many bytes on, parts are left out.
+const FULL: usize = 800_000;
+/// Numbers of a list in a network that say something to a reader.
+const NUMBERS: usize = 16;
 
 /// What is left out of a page that would be too large, first to last: a path in its data, and how
 /// many entries of the list there stay.
 const LEFT_OUT: [(&str, usize); 16] = [
     ("/columns", 1_000),
     ("/inspection/by_column", 40),
+    // It stands beside the page.
+    ("/config", 0),
     ("/members", 0),
     ("/layers", 0),
     ("/steps", 0),
     ("/columns", 200),
     ("/columns", 50),
     ("/inspection/worst", 4),
-    ("/config", 0),
     ("/inspection/columns", 200),
     ("/inspection/by_column", 4),
     ("/inspection/classes/curves", 3),
@@ -60,11 +65,35 @@ pub(crate) fn of_kind(kind: &str, mut data: Value) -> Value {
     data
 }
 
+/// The start of a run without what fills pages and says nothing there: the edges of bins of each column.
+pub(crate) fn described(start: &Value) -> Value {
+    match start {
+        Value::Object(fields) => {
+            let is_short = |value: &Value| match value {
+                Value::Array(all) => all.len() <= NUMBERS || !all.iter().all(is_numeric),
+                _ => true,
+            };
+            let kept = fields.iter().filter(|(_, value)| is_short(value));
+            Value::Object(kept.map(|(name, value)| (name.clone(), described(value))).collect())
+        }
+        Value::Array(all) => all.iter().map(described).collect(),
+        other => other.clone(),
+    }
+}
+
+/// A number, or a list of them.
+fn is_numeric(value: &Value) -> bool {
+    match value {
+        Value::Array(all) => all.iter().all(is_numeric),
+        other => other.is_number(),
+    }
+}
+
 /// The page of these data, under [`MOST_BYTES`].
 pub(crate) fn page(mut data: Value) -> String {
     let mut page = filled(&data);
     for (path, most) in LEFT_OUT {
-        if page.len() <= MOST_BYTES {
+        if page.len() <= FULL {
             break;
         }
         match data.pointer_mut(path) {
@@ -149,5 +178,15 @@ mod tests {
         let data = data(&page).unwrap();
         assert_eq!(data["left_out"], true);
         assert_eq!(data["inspection"]["columns"].as_array().unwrap().len(), 200);
+    }
+
+    #[test]
+    fn the_start_of_a_run_has_no_long_lists_of_numbers() {
+        let edges = vec![json!([0.5, 1.5]); 40];
+        let layer = json!({ "name": "piecewise_linear", "bins": 2, "edges": edges, "of": [1, 2] });
+        let start = json!({ "rows": { "train": 5 }, "network": { "layers": [layer] } });
+        let layer = json!({ "name": "piecewise_linear", "bins": 2, "of": [1, 2] });
+        let expected = json!({ "rows": { "train": 5 }, "network": { "layers": [layer] } });
+        assert_eq!(described(&start), expected);
     }
 }

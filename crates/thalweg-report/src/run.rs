@@ -10,7 +10,7 @@ use thalweg::preset::Reason;
 use thalweg::run_folder::{CONFIG, RunFolder};
 
 use crate::history::{EPOCHS, History};
-use crate::page::{of_kind, page};
+use crate::page::{described, of_kind, page};
 
 /// Notes and their lengths that a page has.
 const NOTES: usize = 60;
@@ -27,7 +27,7 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
         "run",
         json!({
             "name": folder.to_string(),
-            "start": history.start,
+            "start": described(&history.start),
             "curves": history.curves(EPOCHS),
             "steps": history.steps(),
             "layers": history.layers(),

@@ -2,8 +2,8 @@
 
 const COLOURS = ["var(--a)", "var(--b)", "var(--c)", "var(--d)", "var(--e)", "var(--f)"];
 
-// Steps of 1, 2 or 5 that cut [low, high] into about `wanted` parts, and at least two of them.
-function ticks(low, high, wanted) {
+// Steps of 1, 2 or 5, and of `least`, that cut [low, high] into about `wanted` parts, and at least two of them.
+function ticks(low, high, wanted, least = 0) {
   const raw = (high - low) / Math.max(wanted, 2);
   const power = 10 ** Math.floor(Math.log10(raw));
   const [, factor] = [
@@ -12,7 +12,7 @@ function ticks(low, high, wanted) {
     [1.41, 2],
     [0, 1],
   ].find(([from]) => raw / power >= from);
-  const step = factor * power;
+  const step = Math.max(factor * power, least);
   const found = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
   const decimals = Math.min(Math.max(-Math.floor(Math.log10(step) + 1e-9), 0), 8);
@@ -61,7 +61,6 @@ function scale({ domain, log = false, whole: isWhole = false, labels = null, pla
   const f = log ? Math.log10 : (x) => x;
   const [a, b] = [f(low), f(high)];
   const at = (x) => range[0] + ((f(x) - a) / (b - a)) * (range[1] - range[0]);
-  const isShown = ({ x }) => !isWhole || Number.isInteger(Math.round(x * 1e6) / 1e6);
   let marks;
   if (labels) marks = labels.map((text, x) => ({ x, text }));
   else if (places)
@@ -70,7 +69,7 @@ function scale({ domain, log = false, whole: isWhole = false, labels = null, pla
       at,
     );
   else if (log) marks = logTicks(low, high, wanted);
-  else marks = ticks(low, high, wanted).filter(isShown);
+  else marks = ticks(low, high, wanted, isWhole ? 1 : 0);
   return { at, ticks: marks, domain: [low, high] };
 }
 
@@ -105,6 +104,12 @@ function responsive(draw, label, ratio = 0.56, most = 340) {
   figure.redraw = () => render(true);
   new ResizeObserver(() => requestAnimationFrame(render)).observe(figure);
   return figure;
+}
+
+// A text of at most so many characters.
+function cut(text, most) {
+  const all = [...text];
+  return all.length > most ? `${all.slice(0, Math.max(Math.floor(most) - 1, 1)).join("")}…` : text;
 }
 
 // Axes with titles and grid; gives the scales and the area inside.
@@ -143,10 +148,10 @@ function axes(svg, width, height, { x, y, left = null }) {
       svgEl(
         "text",
         { class: "axis-title", x: area.right, y: area.bottom + 35, "text-anchor": "end" },
-        x.title,
+        cut(x.title, area.right / 7.6),
       ),
     );
-  if (y.title) svg.append(svgEl("text", { class: "axis-title", x: 0, y: 11 }, y.title));
+  if (y.title) svg.append(svgEl("text", { class: "axis-title", x: 0, y: 11 }, cut(y.title, width / 7.6)));
   return { sx, sy, area };
 }
 
@@ -251,7 +256,7 @@ const extent = (values) => {
 // Labels that fit beside each other: the others are told by the pointer.
 function labelled(labels, width) {
   const room = Math.max(Math.floor(((width - 60) / labels.length - 8) / 6.6), 0);
-  return labels.map((text) => (text.length <= room ? text : room > 3 ? `${text.slice(0, room - 1)}…` : ""));
+  return labels.map((text) => (text.length <= room || room > 3 ? cut(text, room) : ""));
 }
 
 // Names of series that switch them on and off; a series goes with the one it is `of`.

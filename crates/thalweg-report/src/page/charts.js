@@ -170,7 +170,7 @@ function bars({
       );
     items.forEach((item, i) => {
       const y = i * lineHeight + lineHeight / 2 + 2;
-      const name = item.name.length > room ? `${item.name.slice(0, room - 1)}…` : item.name;
+      const name = cut(item.name, room);
       svg.append(svgEl("text", { class: "strong", x: left - 8, y: y + 4, "text-anchor": "end" }, name));
       if (!isNumber(item.value)) return;
       const own = item.colour || colour;
@@ -245,7 +245,7 @@ function columns({ label, items, colour = "var(--a)", xTitle, yTitle, x = null, 
           if (!fits && i > 0 && i < items.length - 1) return;
           // Of ranges that are too long the outer ends are left.
           const end = item.name.length > most ? item.name.split(" to ").at(i === 0 ? 0 : -1) : item.name;
-          const text = fits ? item.name : end.length <= most ? end : `${end.slice(0, most - 1)}…`;
+          const text = fits ? item.name : cut(end, most);
           const anchor = fits ? "middle" : i === 0 ? "start" : "end";
           const place = fits ? sx.at(i) : i === 0 ? area.left : area.right;
           svg.append(svgEl("text", { x: place, y: area.bottom + 17, "text-anchor": anchor }, text));
@@ -321,8 +321,7 @@ function heat({ label, rows, columns: across, shade, text, tipText, rowTitle, co
       const longest = Math.max(...rows.map((r) => r.length), 3);
       const left = Math.min(longest * 6.6 + 28, width * 0.36);
       const size = Math.min((width - left - 6) / across.length, Math.max(58, 300 / across.length));
-      const room = Math.floor((left - 26) / 6.4);
-      const cut = (name, most) => (name.length > most ? `${name.slice(0, Math.max(most - 1, 1))}…` : name);
+      const room = Math.floor((left - 26) / 7.2);
       const steep = Math.max(...across.map((c) => c.length)) * 6.4 > size;
       const top = steep ? Math.min(Math.max(...across.map((c) => c.length)) * 5 + 30, 110) : 40;
       const high = Math.min(size, Math.max(40, 150 / rows.length));

@@ -14,10 +14,13 @@ function fill(node, attributes, children) {
   }
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
-    node.append(child instanceof Node ? child : document.createTextNode(String(child)));
+    node.append(child instanceof Node ? child : document.createTextNode(plain(child)));
   }
   return node;
 }
+
+// A text whose marks of direction do not turn what stands around it.
+const plain = (text) => String(text).replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 
 const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
 
@@ -82,7 +85,7 @@ const amount = (x) => (isNumber(x) && Number.isInteger(x) ? whole(x) : num(x));
 
 const tip = el("div", { id: "tip", role: "status" });
 function showTip(left, top, text) {
-  tip.textContent = text;
+  tip.textContent = plain(text);
   tip.classList.add("on");
   const { width, height } = tip.getBoundingClientRect();
   const x = left + 14 + width > innerWidth ? left - width - 14 : left + 14;
@@ -117,14 +120,14 @@ function table(title, head, rows, { tall = false, mark = () => false, note = nul
       sub && [" ", el("span", { class: "interval" }, sub)],
     );
   };
-  const plain = (value) => {
+  const copied = (value) => {
     const { text, sub } = typeof value === "object" && value !== null ? value : { text: value };
     return [text ?? "", sub ?? ""].join(" ").trim().replace(/\s+/g, " ");
   };
   const body = rows.map((row, i) => el("tr", { class: mark(row, i) ? "judged" : null }, row.map(cell("td"))));
   const copy = el("button", { class: "copy", type: "button" }, "Copy");
   copy.addEventListener("click", () =>
-    copyText([head, ...rows].map((row) => row.map(plain).join("\t")).join("\n"), copy),
+    copyText([head, ...rows].map((row) => row.map(copied).join("\t")).join("\n"), copy),
   );
   return el(
     "div",
