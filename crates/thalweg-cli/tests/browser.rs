@@ -207,7 +207,7 @@ fn at_one_half(page: &str) -> [f64; 4] {
 #[ignore = "needs Chromium"]
 fn the_page_of_two_classes_works_in_a_browser() {
     let place = Workplace::new();
-    place.train("builtin:breast-cancer --epochs 20 --out a");
+    place.train("builtin:breast-cancer --epochs 20 --metric auc --out a");
     let [precision, recall, f1, lift] = at_one_half(&place.text("a/report.html"));
     let row = format!("0.50\t{precision:.3}\t{recall:.3}\t{f1:.3}\t");
     check(
@@ -220,6 +220,7 @@ fn the_page_of_two_classes_works_in_a_browser() {
             "ROC",
             "Calibration",
             "Lift",
+            "AUC of the validation rows",
             &row,
             &format!(" %\t{lift:.2}\n"),
         ],

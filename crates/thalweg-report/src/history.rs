@@ -17,9 +17,10 @@ const MEMBER_EPOCHS: usize = 120;
 /// Fewer points are shown as they are.
 const FEWEST_TO_AVERAGE: usize = 30;
 /// What is averaged.
-const AVERAGED: [&str; 4] = [
+const AVERAGED: [&str; 5] = [
     "train_loss",
     "validation_loss",
+    "validation_score",
     "gradient_norm",
     "rows_per_second",
 ];

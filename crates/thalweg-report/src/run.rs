@@ -34,6 +34,7 @@ pub fn run(folder: &RunFolder, ended: &Ended, notes: &[Note]) -> std::io::Result
             "members": history.member_curves(),
             "end": history.end,
             "gradient_norm": ended.gradient_norm,
+            "metric": ended.config.judging.metric.as_ref().map(|metric| &metric.name),
             "failure": ended.failure.as_ref().map(|text| cut(&paths_by_flags(text), CHARACTERS)),
             "reasons": reasons(&ended.reasons),
             "notes": self::notes(notes),

@@ -243,6 +243,20 @@ function trainingCards(curves, end, facts) {
       lossCurves(curves, end),
     ),
     facts,
+    is("validation_score") &&
+      card(
+        12,
+        `${metricName(data.metric)} of the validation rows`,
+        "It chooses the best epoch.",
+        averagedLines(curves, "epoch", [["validation_score", inText(data.metric)]], {
+          label: `${metricName(data.metric)} over the epochs`,
+          colours: [COLOURS[1]],
+          yTitle: inText(data.metric),
+          log: false,
+          ratio: 0.25,
+          most: 220,
+        }),
+      ),
     is("lr") &&
       card(
         4,
