@@ -193,10 +193,12 @@ fn the_best_of_a_race_is_trained_again_from_its_config_and_says_what_was_tried()
     let log = events(&place.text("a/log.jsonl"));
     let end = &log[log.len() - 1];
     let raced = end["raced"].as_array().unwrap();
-    let epochs = |one: &Value| one["epochs"].as_u64().unwrap();
-    let full = raced.iter().map(epochs).max().unwrap();
-    let (whole, part): (Vec<&Value>, Vec<&Value>) =
-        raced.iter().partition(|one| epochs(one) == full);
+    let name = |one: &Value| one["name"].as_str().unwrap().to_owned();
+    let is_again = |at: &usize| raced[..*at].iter().any(|one| name(one) == name(&raced[*at]));
+    let (whole, part): (Vec<usize>, Vec<usize>) = (0..raced.len()).partition(is_again);
+    let [whole, part] = [whole, part].map(|heat| -> Vec<&Value> {
+        heat.into_iter().map(|at| &raced[at]).collect()
+    });
     assert!(whole.len() < part.len() && part.len() >= 5, "{raced:?}");
     for heat in [&whole, &part] {
         let losses: Vec<f64> = heat
@@ -205,11 +207,12 @@ fn the_best_of_a_race_is_trained_again_from_its_config_and_says_what_was_tried()
             .collect();
         assert!(losses.is_sorted() && losses.len() == heat.len(), "{heat:?}");
         assert!(heat.iter().all(|one| one["seconds"].is_number()));
+        assert!(heat.iter().all(|one| one["epochs"].as_u64() > Some(0)));
     }
     let chosen = whole.iter().filter(|one| one["is_taken"] == true);
-    let chosen: Vec<&str> = chosen.filter_map(|one| one["name"].as_str()).collect();
+    let chosen: Vec<String> = chosen.map(|one| name(one)).collect();
     assert!(part.iter().all(|one| one["is_taken"] == false));
-    assert!(chosen.contains(&whole[0]["name"].as_str().unwrap()));
+    assert_eq!(chosen[0], name(whole[0]));
     let choice = format!(" {} ", chosen.join(" + "));
     assert!(said.contains(&choice), "{choice}: {said}");
     let model = |run: &str| place.read(&format!("{run}/model.safetensors"));

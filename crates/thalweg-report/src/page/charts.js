@@ -319,7 +319,7 @@ function heat({ label, rows, columns: across, shade, text, tipText, rowTitle, co
   return responsive(
     (svg, width) => {
       const longest = Math.max(...rows.map((r) => r.length), 3);
-      const left = Math.min(longest * 6.6 + 28, width * 0.36);
+      const left = Math.min(longest * 7.2 + 28, width * 0.4);
       const size = Math.min((width - left - 6) / across.length, Math.max(58, 300 / across.length));
       const room = Math.floor((left - 26) / 7.2);
       const steep = Math.max(...across.map((c) => c.length)) * 6.4 > size;
