@@ -236,7 +236,9 @@ fn ended(end: &Value) -> String {
     let why = end["stopped_by"].as_str().unwrap_or_default();
     let why = why.replace('_', " ");
     let epochs = end["epochs"].as_u64().unwrap_or(0) as usize;
-    let best = end["best_epoch"].as_u64();
+    // Each member of an ensemble has its own.
+    let is_single = end["ensemble"].is_null();
+    let best = end["best_epoch"].as_u64().filter(|_| is_single);
     let best = best.map_or(String::new(), |best| format!("; weights of epoch {best}"));
     let seconds = figure(end["seconds"].as_f64().unwrap_or(0.0));
     format!(
