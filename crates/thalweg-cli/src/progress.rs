@@ -106,7 +106,10 @@ impl Watch for Progress<'_> {
             1 => "all".to_owned(),
             part => format!("1/{part}"),
         };
-        let line = format!("racing {}, each for {share} of its epochs", count(recipes, "recipe"));
+        let line = format!(
+            "racing {}, each for {share} of its epochs",
+            count(recipes, "recipe")
+        );
         self.terminal.line(&line);
     }
 

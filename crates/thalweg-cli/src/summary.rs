@@ -87,14 +87,20 @@ fn raced(raced: &[Raced]) -> Vec<String> {
         let taken = if one.is_taken { "taken" } else { "" };
         vec![
             one.name.clone(),
-            one.epochs.map_or("–".to_owned(), |epochs| figure(epochs as f64)),
+            one.epochs
+                .map_or("–".to_owned(), |epochs| figure(epochs as f64)),
             loss(one),
-            one.seconds.map_or("–".to_owned(), |seconds| format!("{seconds:.2}")),
+            one.seconds
+                .map_or("–".to_owned(), |seconds| format!("{seconds:.2}")),
             taken.to_owned(),
         ]
     };
-    let rows: Vec<Vec<String>> = std::iter::once(head.to_vec()).chain(raced.iter().map(row)).collect();
-    std::iter::once(String::new()).chain(columns(&rows)).collect()
+    let rows: Vec<Vec<String>> = std::iter::once(head.to_vec())
+        .chain(raced.iter().map(row))
+        .collect();
+    std::iter::once(String::new())
+        .chain(columns(&rows))
+        .collect()
 }
 
 /// How training ended, in a line. The norm of the gradient is that of the last epoch.

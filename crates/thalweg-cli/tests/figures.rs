@@ -322,16 +322,23 @@ fn importance_reasons_and_notes_are_those_that_the_commands_print() {
     for field in ["score", "metric", "columns"] {
         assert_eq!(drawn[field], told[field], "{field}: {drawn}");
     }
-    assert_eq!(drawn["score"], data["end"]["test"][drawn["metric"].as_str().unwrap()]);
+    assert_eq!(
+        drawn["score"],
+        data["end"]["test"][drawn["metric"].as_str().unwrap()]
+    );
     let reasons = list(&data["reasons"]);
     assert!(reasons.len() > 4, "{data}");
     for reason in reasons {
         let of = |field: &str| reason[field].as_str().unwrap();
-        let line = said.stdout.lines().find(|line| {
-            line.trim_start().starts_with(&format!("--{} ", of("flag")))
-        });
+        let line = said
+            .stdout
+            .lines()
+            .find(|line| line.trim_start().starts_with(&format!("--{} ", of("flag"))));
         let line = line.unwrap_or_else(|| panic!("{reason}: {}", said.stdout));
-        assert!(line.contains(of("choice")) && line.ends_with(of("why")), "{line}: {reason}");
+        assert!(
+            line.contains(of("choice")) && line.ends_with(of("why")),
+            "{line}: {reason}"
+        );
     }
     let notes = list(&data["notes"]);
     assert!(!notes.is_empty());

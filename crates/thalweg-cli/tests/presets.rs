@@ -194,11 +194,14 @@ fn the_best_of_a_race_is_trained_again_from_its_config_and_says_what_was_tried()
     let end = &log[log.len() - 1];
     let raced = end["raced"].as_array().unwrap();
     let name = |one: &Value| one["name"].as_str().unwrap().to_owned();
-    let is_again = |at: &usize| raced[..*at].iter().any(|one| name(one) == name(&raced[*at]));
+    let is_again = |at: &usize| {
+        raced[..*at]
+            .iter()
+            .any(|one| name(one) == name(&raced[*at]))
+    };
     let (whole, part): (Vec<usize>, Vec<usize>) = (0..raced.len()).partition(is_again);
-    let [whole, part] = [whole, part].map(|heat| -> Vec<&Value> {
-        heat.into_iter().map(|at| &raced[at]).collect()
-    });
+    let [whole, part] = [whole, part]
+        .map(|heat| -> Vec<&Value> { heat.into_iter().map(|at| &raced[at]).collect() });
     assert!(whole.len() < part.len() && part.len() >= 5, "{raced:?}");
     for heat in [&whole, &part] {
         let losses: Vec<f64> = heat

@@ -74,7 +74,10 @@ pub(crate) fn described(start: &Value) -> Value {
                 _ => true,
             };
             let kept = fields.iter().filter(|(_, value)| is_short(value));
-            Value::Object(kept.map(|(name, value)| (name.clone(), described(value))).collect())
+            Value::Object(
+                kept.map(|(name, value)| (name.clone(), described(value)))
+                    .collect(),
+            )
         }
         Value::Array(all) => all.iter().map(described).collect(),
         other => other.clone(),

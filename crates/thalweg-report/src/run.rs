@@ -53,11 +53,17 @@ fn networks(model: &Model) -> Value {
         [] => std::slice::from_ref(&description.network),
         several => several,
     };
-    let kinds: Vec<Value> = recipes.iter().map(|network| kinds(&json!(network))).collect();
+    let kinds: Vec<Value> = recipes
+        .iter()
+        .map(|network| kinds(&json!(network)))
+        .collect();
     let of_member = |member: &EnsembleMember| kinds.get(member.recipe);
     match description.members.as_slice() {
         [] => json!(kinds),
-        members => members.iter().map(|member| json!(of_member(member))).collect(),
+        members => members
+            .iter()
+            .map(|member| json!(of_member(member)))
+            .collect(),
     }
 }
 

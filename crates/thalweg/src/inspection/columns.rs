@@ -168,7 +168,11 @@ fn scaling(numeric: &Numeric) -> String {
         (0.0, 1.0) => "as it is".to_owned(),
         (center, scale) => {
             let sign = if center < 0.0 { "+" } else { "−" };
-            format!("(x {sign} {}) ÷ {}", figure(center.abs()), figure(1.0 / scale))
+            format!(
+                "(x {sign} {}) ÷ {}",
+                figure(center.abs()),
+                figure(1.0 / scale)
+            )
         }
     };
     if numeric.clip {
