@@ -186,6 +186,12 @@ fn missing_numbers_among_several_are_masked() {
             let r2 = number(&result["test"]["targets"][target]["r2"]);
             assert!(r2 > 0.9, "{line} {target}: {result}");
         }
+        // Of scaled targets the squared error is what R² lacks, over the cells that are known.
+        if options.is_empty() {
+            let train = &result["train"];
+            let share = number(&train["loss"]) / (1.0 - number(&train["r2"]));
+            assert!((share - 1.0).abs() < 0.05, "{share}: {result}");
+        }
     }
     let refused = place.refused("train t.csv --target ya,yb --optimizer closed_form --hidden none");
     assert!(refused.contains("without one of its targets"), "{refused}");

@@ -28,12 +28,12 @@ pub struct StepReport {
 pub struct LossSums {
     /// Σ w·l.
     pub loss: f64,
-    /// Σ w.
+    /// Σ w, each times the share of the row's targets that is not missing.
     pub weight: f64,
 }
 
 impl LossSums {
-    /// The weighted mean loss; 0 where no row has a weight.
+    /// The weighted mean loss, of several targets over those that are not missing; 0 where no row has a weight.
     pub fn mean(&self) -> f64 {
         match self.weight > 0.0 {
             true => self.loss / self.weight,
@@ -88,7 +88,8 @@ pub trait Engine: Send {
     /// gradient or a parameter is not finite although the loss is; go back to a saved state then.
     fn step(&mut self, batch: &Batch, time: Time) -> Result<StepReport>;
 
-    /// Weighted mean loss of the rows in training, and its gradient (that of Σ w·l, if the run's reduction is the sum):
+    /// Weighted mean loss of the rows in training, to which a missing target adds 0, and its gradient (that of Σ w·l, if
+    /// the run's reduction is the sum):
     /// as they are, without augmentation and without an update; in the order of [`State::parameters`].
     fn loss_and_gradient(&mut self, batch: &Batch) -> Result<(f64, Vec<f64>)>;
 
@@ -136,7 +137,7 @@ pub trait Engine: Send {
     /// Rows that are evaluated together: see [`Engine::add_losses`].
     fn evaluation_rows(&self) -> usize;
 
-    /// The weighted mean loss over any number of rows, and into `predictions`, if given, the network's outputs for
+    /// The [mean loss](LossSums::mean) over any number of rows, and into `predictions`, if given, the network's outputs for
     /// each of them (through the loss's link), row-major.
     ///
     /// # Errors

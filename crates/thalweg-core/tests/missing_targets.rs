@@ -5,9 +5,11 @@ use thalweg_core::dataset::{Dataset, Features, Targets, Values};
 use thalweg_core::engine::Batch;
 use thalweg_core::losses::{LOSSES, Link};
 use thalweg_core::metrics::{Answers, scores, scores_of_outputs};
+use thalweg_core::observe::EpochReport;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_core::train::{Flow, Observer, Run, train};
 
 const NAN: f64 = f64::NAN;
 
@@ -94,6 +96,75 @@ fn loss_and_gradient_are_those_of_what_is_known() {
             }
         }
         assert!((value - sum).abs() < 1e-13, "{loss}: {value} {sum}");
+    }
+}
+
+#[test]
+fn reported_losses_are_means_over_what_is_known() {
+    struct Told(f64, f64);
+    impl Observer for Told {
+        fn epoch(&mut self, _: &mut Run, report: &EpochReport) -> thalweg_core::Result<Flow> {
+            *self = Told(report.train_loss, report.validation_loss.unwrap());
+            Ok(Flow::Continue)
+        }
+    }
+    // Row 2 has no target, rows 0, 3, 4 and 5 lack one.
+    let missing = [0, 4, 5, 7, 8, 11];
+    let target = |i: usize| if missing.contains(&i) { NAN } else { i as f64 };
+    let targets: Vec<f64> = (0..2 * ROWS).map(target).collect();
+    let all: Vec<usize> = (0..ROWS).collect();
+    let network = NetworkSpec::mlp(3, &[], "identity", 2, Choice::new("mse"));
+    let runs = ["sgd", "lbfgs"].map(|optimizer| [1, 3, ROWS].map(|size| (optimizer, size)));
+    let runs = runs.iter().flatten();
+    let runs = runs.flat_map(|run| [(false, run), (true, run)]);
+    for (weighted, &(optimizer, batch_size)) in runs {
+        let mut rows = dataset(&all, targets.clone(), 2);
+        let weight = |row: usize| if weighted { 1.0 + row as f64 } else { 1.0 };
+        rows.weights = weighted.then(|| all.iter().map(|row| weight(*row) as f32).collect());
+        let Values::F64(x) = &rows.features.values else {
+            unreachable!()
+        };
+        let (mut sum, mut known) = (0.0, 0.0);
+        for (i, y) in targets.iter().enumerate().filter(|(_, y)| !y.is_nan()) {
+            let (row, [a, b, c, bias]) = (i / 2, THETA[i % 2]);
+            let z = a * x[3 * row] + b * x[3 * row + 1] + c * x[3 * row + 2] + bias;
+            sum += weight(row) * (z - y).powi(2);
+            known += weight(row);
+        }
+        // So small a rate that the loss of every batch is that of the first weights.
+        let spec = TrainingSpec {
+            optimizer: Choice::new(optimizer),
+            learning_rate: 1e-16,
+            batch_size,
+            epochs: 1,
+            dtype: Dtype::F64,
+            ..TrainingSpec::default()
+        };
+        let mut engine = cpu::engine(&network, &spec, 1).unwrap();
+        let weights = THETA.iter().flat_map(|theta| &theta[..3]);
+        let theta: Vec<f64> = weights
+            .chain(THETA.iter().map(|theta| &theta[3]))
+            .copied()
+            .collect();
+        engine.load_parameters(&theta).unwrap();
+        let mut run = Run::new(engine, &spec, &rows, Some(&rows)).unwrap();
+        let mut told = Told(NAN, NAN);
+        train(&mut run, &mut told).unwrap();
+        let case = format!("{optimizer} {batch_size} {weighted}");
+        assert!(
+            (told.0 / (sum / known) - 1.0).abs() < 1e-12,
+            "{case}: {} {}",
+            told.0,
+            sum / known
+        );
+        // A solver's first step is not small.
+        if optimizer == "sgd" {
+            assert!(
+                (told.1 / (sum / known) - 1.0).abs() < 1e-12,
+                "{case}: {}",
+                told.1
+            );
+        }
     }
 }
 

@@ -29,11 +29,12 @@ pub(crate) fn of_constants(
         let weight = judged
             .weights
             .map_or(1.0, |weights| f64::from(weights[row]));
-        total += weight;
         for (output, (y, z)) in targets.iter().zip(&constants).enumerate() {
             let (error, share) = (y - z, quantiles[output % quantiles.len()]);
             if !error.is_nan() {
-                sum += weight * f64::max(share * error, (share - 1.0) * error) / width as f64;
+                let of_row = weight / width as f64;
+                sum += of_row * f64::max(share * error, (share - 1.0) * error);
+                total += of_row;
             }
         }
     }

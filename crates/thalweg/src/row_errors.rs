@@ -50,7 +50,9 @@ impl RowErrors {
                     }
                     false => (p - y).abs(),
                 });
-                each.sum::<f64>() / width.max(1) as f64
+                let (sum, count) =
+                    each.fold((0.0, 0), |(sum, count), error| (sum + error, count + 1));
+                sum / f64::from(count.max(1))
             }
         };
         let errors: Vec<f64> = (predictions.chunks(outputs).enumerate())

@@ -123,7 +123,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             }
         });
         sums.loss = losses.iter().fold(sums.loss, |sum, loss| sum + loss);
-        sums.weight = batch.add_weights(sums.weight);
+        sums.weight = batch.add_known_weights(sums.weight);
         Ok(())
     }
 

@@ -29,6 +29,11 @@ pub struct Batch<'a> {
     pub generation: u64,
 }
 
+/// Whether some targets of a row may be missing: one of several numbers.
+fn may_miss(targets: &TargetsRef) -> bool {
+    matches!(targets, TargetsRef::Values { width, .. } if *width > 1)
+}
+
 /// A number for [`Batch::generation`] that no other buffer of the program has.
 pub fn new_generation() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
@@ -172,6 +177,25 @@ impl<'a> Batch<'a> {
     /// Σ of the weights of the rows.
     pub fn total_weight(&self) -> f64 {
         self.add_weights(0.0)
+    }
+
+    /// Σ of the weights of the rows, each times the share of its targets that is not missing: what a
+    /// reported mean loss divides by.
+    pub fn known_weight(&self) -> f64 {
+        self.add_known_weights(0.0)
+    }
+
+    /// `sum` plus these, one after the other.
+    pub(crate) fn add_known_weights(&self, sum: f64) -> f64 {
+        let Some(TargetsRef::Values { width, values }) = self.targets.filter(may_miss) else {
+            return self.add_weights(sum);
+        };
+        let known = |row: usize| {
+            let targets = values[row * width..][..width].iter();
+            targets.filter(|y| !y.is_nan()).count() as f64 / width as f64
+        };
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| f64::from(weights[row]));
+        (self.rows.iter()).fold(sum, |sum, row| sum + weight(row) * known(row))
     }
 
     /// `sum` plus the weights of the rows, one after the other.

@@ -15,6 +15,8 @@ pub struct Point {
     pub parameters: Vec<f64>,
     /// C(θ).
     pub loss: f64,
+    /// The same where the mean is over the targets that are not missing.
+    pub reported_loss: f64,
     /// ∇C(θ).
     pub gradient: Vec<f64>,
 }
@@ -73,26 +75,31 @@ impl<'a> Objective<'a> {
     /// If the data do not fit the network.
     pub fn here(&mut self) -> Result<Point> {
         let parameters = self.engine.save_parameters()?;
-        let (mut loss, mut total) = (0.0, 0.0);
+        let (mut loss, mut total, mut known) = (0.0, 0.0, 0.0);
         let mut gradient = zeros(parameters.len())?;
         scan::chunks_of(self.source, self.batch_size, |batch, _| {
             let weight = batch.total_weight();
             let (mean, slope) = self.engine.loss_and_gradient(batch)?;
             loss += weight * mean;
             total += weight;
+            known = batch.add_known_weights(known);
             add(&mut gradient, weight, &slope);
             Ok(())
         })?;
         gradient.iter_mut().for_each(|g| *g /= total);
+        let mut reported_loss = loss / known;
         loss /= total;
         for range in &self.decaying {
             let weights = &parameters[range.clone()];
             add(&mut gradient[range.clone()], self.l2, weights);
-            loss += weights.iter().map(|p| 0.5 * self.l2 * p * p).sum::<f64>();
+            let penalty = weights.iter().map(|p| 0.5 * self.l2 * p * p).sum::<f64>();
+            loss += penalty;
+            reported_loss += penalty;
         }
         Ok(Point {
             parameters,
             loss,
+            reported_loss,
             gradient,
         })
     }
@@ -106,7 +113,7 @@ impl<'a> Objective<'a> {
         self.here()
     }
 
-    /// C(θ) alone, with these parameters, where the engine then stays.
+    /// C(θ) alone, as it is reported, with these parameters, where the engine then stays.
     ///
     /// # Errors
     /// As [`Objective::here`].

@@ -19,7 +19,7 @@ pub struct EpochSums {
     pub steps: u64,
     /// Rows of their batches.
     pub rows: usize,
-    /// Σ w of these rows.
+    /// Σ w of these rows, each times the share of its targets that is not missing.
     pub weight: f64,
     /// Σ w·l, each row before the update of its batch.
     pub loss: f64,
@@ -86,8 +86,13 @@ impl Run<'_> {
             dropout: self.dropout_schedule.factor(progress),
         };
         let epoch = self.epoch + 1;
-        let report = (self.engine.step(&batch, time)).map_err(|e| in_epoch(e, epoch))?;
-        (self.sums).add(rows, batch.total_weight(), time.rate, &report);
+        let mut report = (self.engine.step(&batch, time)).map_err(|e| in_epoch(e, epoch))?;
+        let (weight, known) = (batch.total_weight(), batch.known_weight());
+        // Missing targets have no loss: the mean that is reported is that of the others.
+        if 0.0 < known && known < weight {
+            report.loss *= weight / known;
+        }
+        self.sums.add(rows, known, time.rate, &report);
         if let (Some(before), Some(now)) = (before, self.training.waited()) {
             self.sums.waiting += (now - before).as_secs_f64();
         }
@@ -112,7 +117,7 @@ impl Run<'_> {
         // No iteration follows the last one that would report where it led.
         let reported = (to.as_ref()).filter(|_| end.is_some()).unwrap_or(&from);
         let report = StepReport {
-            loss: reported.loss,
+            loss: reported.reported_loss,
             gradient_norm: reported.gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
             change: to.as_ref().map(|to| {
                 let pairs = to.parameters.iter().zip(&from.parameters);
