@@ -277,6 +277,31 @@ fn what_a_random_split_would_hide_is_said_with_the_flag_to_use() {
         !told("grouped.csv", csv("city,x,y", 300, line), "--group city")
             .contains("to judge by new")
     );
+    let numbered = |i: usize| format!("p{},{},{}", i % 6, noise(i), noise(i + 400));
+    let by_number = told("numbered.csv", csv("patient,x,y", 300, numbered), "");
+    assert!(by_number.contains(r#"--group "patient""#), "{by_number}");
+    // Ordinary categories, whatever the name of their column; and a few rows that decide all differences.
+    let words = ["phone", "tablet", "desktop", "watch", "car", "tv"];
+    let random = |i: usize, of: usize| (noise(i + 7000).abs() * of as f64) as usize;
+    let device = |i: usize| format!("{},{},{}", words[random(i, 6)], noise(i), noise(i + 400));
+    let far = |i: usize| {
+        let y = if i % 97 == 5 { 1e6 } else { noise(i + 400) };
+        let word = if i % 97 == 5 { i } else { i % 130 };
+        format!("w{word}x,{},{y}", noise(i))
+    };
+    let single = |i: usize| {
+        let is = i % 50 == 3;
+        let word = if is { i } else { i % 130 };
+        format!("w{word}x,{},{}", noise(i), ["no", "yes"][usize::from(is)])
+    };
+    for (name, text) in [
+        ("device.csv", csv("device,x,y", 300, device)),
+        ("far.csv", csv("word,x,y", 300, far)),
+        ("single.csv", csv("word,x,y", 300, single)),
+    ] {
+        let told = told(name, text, "");
+        assert!(!told.contains("--group"), "{name}: {told}");
+    }
 
     let copies = |i: usize| {
         format!(
@@ -497,4 +522,43 @@ fn a_refit_trains_on_all_rows_for_the_epochs_found_and_keeps_the_scores() {
     };
     assert!(far(&refit, &all) < 1e-6, "{}", far(&refit, &all));
     assert!(far(&part, &all) > 1e-4, "{}", far(&part, &all));
+}
+
+#[test]
+fn what_needs_validation_rows_says_where_they_come_from() {
+    let place = Workplace::new();
+    let part = |i: usize| if i % 5 == 0 { "test" } else { "train" };
+    let line = |i: usize| {
+        format!(
+            "{},{},{},{}",
+            part(i),
+            noise(i),
+            noise(i + 300),
+            noise(i + 600)
+        )
+    };
+    place.write("t.csv", csv("part,a,b,y", 120, line));
+    let (by_column, by_switch) = (
+        "write \"validation\" in more rows of column \"part\"",
+        "choose a larger --validation-fraction (in the place of --no-validation)",
+    );
+    for flag in [
+        "--patience 3",
+        "--interval 0.5",
+        "--or-linear",
+        "--metric mae",
+    ] {
+        let told = place.refused(&format!("train t.csv --split part {flag} --out a"));
+        assert!(told.contains(by_column), "{flag}: {told}");
+    }
+    for flag in ["--interval 0.5", "--or-linear"] {
+        let told = place.refused(&format!(
+            "train t.csv --drop part --no-validation {flag} --out a"
+        ));
+        assert!(told.contains(by_switch), "{flag}: {told}");
+    }
+    let changed = place.text("t.csv").replacen("train", "validation", 12);
+    place.write("t.csv", changed);
+    place
+        .succeed("train t.csv --split part --patience 3 --interval 0.5 --epochs 1 --quiet --out b");
 }

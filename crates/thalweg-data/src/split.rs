@@ -1,6 +1,7 @@
 //! Which rows train, which validate and which test.
 
 mod folds;
+mod groups;
 mod look;
 mod table;
 

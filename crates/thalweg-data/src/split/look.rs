@@ -1,15 +1,14 @@
 //! What a look at the rows says against a random split: an order in time, values of an identifier
 //! in several parts, copies of rows; and against a split in order: dates that fall, or are in none.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::Range;
+use std::collections::HashSet;
 
-use foldhash::fast::RandomState;
 use thalweg_core::dataset::Targets;
 
+use super::groups::{Parts, group, last_word, values_of};
 use super::{Split, SplitOptions};
 use crate::error::{Note, quote};
-use crate::table::{Column, ColumnData, MISSING, Table};
+use crate::table::{Column, ColumnData, Table};
 use crate::target::Target;
 use crate::threads;
 
@@ -304,141 +303,6 @@ fn chance(classes: &[u32], count: usize) -> f64 {
         .sum()
 }
 
-/// Which rows are held out.
-struct Parts {
-    is_held_out: Vec<bool>,
-    held_out: usize,
-}
-
-impl Parts {
-    fn of(rows: usize, split: &Split) -> Self {
-        let mut is_held_out = vec![false; rows];
-        for &row in split.validation.iter().chain(&split.test) {
-            is_held_out[row] = true;
-        }
-        let held_out = split.validation.len() + split.test.len();
-        Self {
-            is_held_out,
-            held_out,
-        }
-    }
-
-    /// How many held-out rows have a key of training rows.
-    fn shared(&self, keys: &[u64]) -> usize {
-        let rows = || keys.iter().zip(&self.is_held_out);
-        // Of the held-out rows there are fewer: with each of their keys whether a row that trains has it.
-        let mut held_out: HashMap<u64, (usize, bool), RandomState> = HashMap::default();
-        for (key, _) in rows().filter(|(_, out)| **out) {
-            held_out.entry(*key).or_default().0 += 1;
-        }
-        for (key, _) in rows().filter(|(_, out)| !**out) {
-            if let Some((_, is_trained)) = held_out.get_mut(key) {
-                *is_trained = true;
-            }
-        }
-        let shared = held_out.values().filter(|(_, is_trained)| *is_trained);
-        shared.map(|(rows, _)| rows).sum()
-    }
-}
-
-/// A note on a column whose repeating values stand for something that several rows belong to.
-fn group(column: &Column, targets: &Targets, parts: &Parts) -> Option<Note> {
-    /// Last words of the names of identifiers.
-    const IDENTIFIERS: [&str; 14] = [
-        "id",
-        "uuid",
-        "guid",
-        "patient",
-        "subject",
-        "user",
-        "customer",
-        "client",
-        "person",
-        "participant",
-        "household",
-        "session",
-        "speaker",
-        "device",
-    ];
-    let is_named = last_word(&column.name).is_some_and(|word| IDENTIFIERS.contains(&&*word));
-    let (rows, count) = match &column.data {
-        ColumnData::Text(text) => {
-            // Missing values and words for them have the highest codes.
-            let mut occurs = vec![false; text.levels.len() + text.words.len() + 1];
-            for code in &text.codes {
-                let place = (*code as usize).min(text.levels.len() + (MISSING - code) as usize);
-                occurs[place] = true;
-            }
-            let count = occurs.into_iter().filter(|occurs| *occurs).count();
-            (text.codes.len(), count)
-        }
-        ColumnData::Numeric(values) if is_named => {
-            let bits = values.iter().map(|x| x.to_bits());
-            (
-                values.len(),
-                bits.collect::<HashSet<u64, RandomState>>().len(),
-            )
-        }
-        _ => return None,
-    };
-    let keys = || values_of(column, 0..rows).collect::<Vec<u64>>();
-    let repeats = count >= 5 && 2 * count <= rows;
-    let decides = || count >= 10 && 50 * count >= rows && is_same_within(&keys(), targets);
-    if !repeats || !(is_named || decides()) {
-        return None;
-    }
-    let shared = parts.shared(&keys());
-    (shared > 0).then(|| {
-        let name = quote(&column.name);
-        Note::warning(format!(
-            "column {name}: {count} values repeat, and {shared} of {} validation and test rows share theirs with \
-             training rows; to judge by new ones, set `data.split.group` {name}",
-            parts.held_out
-        ))
-    })
-}
-
-/// Whether the targets of one key vary less than a tenth of what all vary.
-fn is_same_within(keys: &[u64], targets: &Targets) -> bool {
-    let rows = keys.len();
-    let mut sums: HashMap<u64, (f64, f64, f64), RandomState> = HashMap::default();
-    let (within, all) = match targets {
-        Targets::Values { width, values } => {
-            let first = values.iter().step_by((*width).max(1));
-            let (mut sum, mut square) = (0.0, 0.0);
-            let middle = values.first().copied().unwrap_or(0.0);
-            for (&key, x) in keys.iter().zip(first).filter(|(_, x)| x.is_finite()) {
-                let x = x - middle;
-                let of_key = sums.entry(key).or_default();
-                *of_key = (of_key.0 + 1.0, of_key.1 + x, of_key.2 + x * x);
-                (sum, square) = (sum + x, square + x * x);
-            }
-            let within: f64 = sums
-                .values()
-                .map(|(n, sum, square)| square - sum * sum / n)
-                .sum();
-            (within, square - sum * sum / rows as f64)
-        }
-        Targets::Classes(classes) => {
-            let mut counts: HashMap<(u64, u32), usize, RandomState> = HashMap::default();
-            let mut of_class: HashMap<u32, usize> = HashMap::new();
-            for (&key, &class) in keys.iter().zip(classes) {
-                *counts.entry((key, class)).or_default() += 1;
-                *of_class.entry(class).or_default() += 1;
-            }
-            for ((key, _), count) in counts {
-                let largest = sums.entry(key).or_default();
-                largest.0 = largest.0.max(count as f64);
-            }
-            let kept: f64 = sums.values().map(|(largest, ..)| largest).sum();
-            let most = of_class.values().max().copied().unwrap_or(0);
-            (rows as f64 - kept, (rows - most) as f64)
-        }
-    };
-    let free = (rows - sums.len()) as f64;
-    all > 0.0 && within / free < 0.1 * all / (rows - 1) as f64
-}
-
 /// A note on held-out rows that are copies of training rows, unless columns of few values make
 /// copies likely.
 fn copies(table: &Table, parts: &Parts) -> Option<Note> {
@@ -491,28 +355,4 @@ fn mix(keys: &mut [u64], values: impl Iterator<Item = u64>) {
         let mixed = (key.rotate_left(7) ^ value).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         *key = (mixed ^ (mixed >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb);
     }
-}
-
-/// A number for the value of each of some rows; of several numbers a row none.
-fn values_of(column: &Column, rows: Range<usize>) -> impl Iterator<Item = u64> {
-    let (numbers, codes): (&[f64], &[u32]) = match &column.data {
-        ColumnData::Numeric(numbers) | ColumnData::Time(numbers) => (&numbers[rows], &[]),
-        ColumnData::Text(text) => (&[], &text.codes[rows]),
-        ColumnData::Block(_) => (&[], &[]),
-    };
-    let numbers = numbers.iter().map(|number| number.to_bits());
-    numbers.chain(codes.iter().map(|code| u64::from(*code)))
-}
-
-/// The last word of a name, in lower case: `id` of `patient_id` and of `PatientId`.
-fn last_word(name: &str) -> Option<String> {
-    let name = name.trim_end_matches(|c: char| !c.is_alphanumeric());
-    let chars: Vec<char> = name.chars().collect();
-    let starts = |i: &usize| {
-        let (before, here) = (chars[i - 1], chars[*i]);
-        !before.is_alphanumeric() || (here.is_uppercase() && before.is_lowercase())
-    };
-    let start = (1..chars.len()).rev().find(starts).unwrap_or(0);
-    let word: String = chars.get(start..)?.iter().collect();
-    (!word.is_empty()).then(|| word.to_lowercase())
 }
