@@ -36,6 +36,36 @@ fn columns_that_give_the_target_away_are_named_with_the_flag_that_drops_them() {
     );
     assert!(!dropped.contains("--drop"), "{dropped}");
 
+    // All of them at once, with those that are dropped already.
+    let line = |i: usize| {
+        let (casual, registered) = of(i);
+        let cnt = casual + registered;
+        format!(
+            "{},{},{casual},{registered},{},{},{cnt}",
+            noise(i + 300),
+            noise(i + 600),
+            2.0 * cnt,
+            7.0 - cnt
+        )
+    };
+    place.write(
+        "many.csv",
+        csv("temp,wind,casual,registered,double,left,cnt", 300, line),
+    );
+    let all = told(&place, "many.csv --drop wind --epochs 1 --out many");
+    let named = r#""cnt" is decided by the column "double", and is decided by the column "left", and is 1·casual"#;
+    assert!(
+        all.contains(named) && all.matches("--drop").count() == 1,
+        "{all}"
+    );
+    let list = all.split("--drop ").nth(1).unwrap().lines().next().unwrap();
+    assert_eq!(list, "wind,double,left,casual,registered");
+    let none = told(
+        &place,
+        &format!("many.csv --drop {list} --epochs 1 --out none"),
+    );
+    assert!(!none.contains("--drop"), "{none}");
+
     // An amount that is there only after the outcome.
     let line = |i: usize| {
         let yes = noise(i + 77) > 0.2;

@@ -174,7 +174,13 @@ impl<'a> Job<'a> {
         rows.before = Before::new(origins, &rows.preprocessing, dtype);
         let is_standard = model.is_none() && data.fit.scaling == Scaling::Standard;
         let tables = tables.or(read.as_ref());
-        let notes = notes(&mut rows, tables, base.as_ref(), is_standard);
+        let notes = notes(
+            &mut rows,
+            tables,
+            base.as_ref(),
+            is_standard,
+            &data.fit.drop,
+        );
         notes.iter().for_each(&mut *tell);
         let file = match (&stored, &options.base) {
             (None, Base::File(path)) => Some(path.as_path()),
@@ -378,6 +384,7 @@ fn notes(
     tables: Option<&Tables>,
     base: Option<&Config>,
     is_standard: bool,
+    dropped: &[String],
 ) -> Vec<Note> {
     let known = load::known(rows, tables);
     let outliers = match is_standard {
@@ -388,7 +395,7 @@ fn notes(
     notes.extend(
         outliers
             .into_iter()
-            .chain(leaks::warnings(rows))
+            .chain(leaks::warnings(rows, dropped))
             .chain(known),
     );
     notes.extend(note_on_weights(base, rows));

@@ -23,9 +23,12 @@ const R2: f64 = 0.9999;
 /// Columns among which pairs are tried.
 const PAIRED: usize = 30;
 
-/// A warning for a target that a few of the columns give away. Where these are all columns, to
-/// find that out is the task.
-pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
+/// Findings of one target, at most.
+const FINDINGS: usize = 16;
+
+/// A warning for every target that a few of the columns give away, and what leaves all of them out, with
+/// those that are `dropped` already. Where these are all columns, to find that out is the task.
+pub(crate) fn warnings(rows: &RunRows, dropped: &[String]) -> Vec<Note> {
     let (train, preprocessing) = (rows.train.view(), &rows.preprocessing);
     let count = train.features.rows();
     let places = places(preprocessing);
@@ -39,8 +42,8 @@ pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
     let values = columns(train.features, &places, &sample);
     let names = &preprocessing.target.columns;
     let task = preprocessing.task();
-    let look = |y: &[f64]| giving_away(&places, train.features, &values, (&sample, y), task);
-    let found: Vec<(usize, Option<Found>)> = match train.targets {
+    let look = |y: &[f64]| all_giving_away(&places, train.features, &values, (&sample, y), task);
+    let found: Vec<(usize, Vec<Found>)> = match train.targets {
         TargetsRef::Classes(classes) => {
             let y: Vec<f64> = sample.iter().map(|&row| f64::from(classes[row])).collect();
             vec![(0, look(&y))]
@@ -56,16 +59,26 @@ pub(crate) fn warnings(rows: &RunRows) -> Vec<Note> {
             (0..width).step_by(each).map(of).collect()
         }
     };
-    let warning = |(j, found): (usize, Option<Found>)| {
-        let Found { columns, how } = found.filter(|found| found.columns.len() < places.len())?;
-        let listed = list_argument(&columns);
-        let (target, names) = (
-            quote(names.get(j)?),
-            quote_list(columns.iter().map(String::as_str)),
-        );
+    let leaking = found
+        .iter()
+        .flat_map(|(_, found)| found)
+        .flat_map(|found| &found.columns);
+    let mut all = dropped.to_vec();
+    for column in leaking {
+        if !all.contains(column) {
+            all.push(column.clone());
+        }
+    }
+    let listed = list_argument(&all);
+    let warning = |(j, found): (usize, Vec<Found>)| {
+        let target = quote(names.get(j).filter(|_| !found.is_empty())?);
+        let how = |Found { columns, how }: &Found| {
+            format!("{how} {}", quote_list(columns.iter().map(String::as_str)))
+        };
+        let how: Vec<String> = found.iter().map(how).collect();
         Some(Note::warning(format!(
-            "target {target} {how} {names}: if that is not known where the model is to predict, set `data.fit.drop` \
-             {listed}"
+            "target {target} {}: if that is not known where the model is to predict, set `data.fit.drop` {listed}",
+            how.join(", and ")
         )))
     };
     found.into_iter().filter_map(warning).collect()
@@ -76,6 +89,34 @@ struct Found {
     columns: Vec<String>,
     /// Between target and columns, in a sentence.
     how: String,
+}
+
+/// All that gives the target `y` of some rows away: each without the columns of those before it, as long
+/// as others are left.
+fn all_giving_away(
+    places: &[Place],
+    features: FeaturesRef,
+    values: &[Vec<f64>],
+    (sample, y): (&[usize], &[f64]),
+    task: Task,
+) -> Vec<Found> {
+    let (mut places, mut values) = (places.to_vec(), values.to_vec());
+    let mut all: Vec<Found> = Vec::new();
+    while let Some(found) = giving_away(&places, features, &values, (sample, y), task) {
+        if found.columns.len() >= places.len() || all.len() == FINDINGS {
+            break;
+        }
+        let is_left: Vec<bool> = places
+            .iter()
+            .map(|place| !found.columns.contains(&place.name))
+            .collect();
+        let mut left = is_left.iter();
+        places.retain(|_| left.next().copied().unwrap_or(true));
+        let mut left = is_left.iter();
+        values.retain(|_| left.next().copied().unwrap_or(true));
+        all.push(found);
+    }
+    all
 }
 
 /// What gives the target `y` of some rows away, by those rows of them where it is known.
