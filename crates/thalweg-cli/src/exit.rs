@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use console::{Term, style};
 use thalweg::fields::{by_flags, paths_by_flags};
 
+use crate::in_place;
 use crate::wrap;
 
 /// The result of a command.
@@ -34,7 +35,8 @@ impl Failure {
             Failure::OutputClosed => return ExitCode::SUCCESS,
         };
         // Standard error may be closed, too.
-        let line = wrap::on(&Term::stderr(), &format!("thalweg: {line}"));
+        let line = in_place::worded(&format!("thalweg: {line}"));
+        let line = wrap::on(&Term::stderr(), &line);
         let text = line.strip_prefix("thalweg:").unwrap_or_default();
         let name = style("thalweg:").red().bold().for_stderr();
         let _ = writeln!(io::stderr(), "{name}{text}");

@@ -12,6 +12,7 @@ mod exit;
 mod export;
 mod flags;
 mod importance;
+mod in_place;
 mod info;
 mod interrupt;
 mod learning_curve;

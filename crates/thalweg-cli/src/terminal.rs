@@ -11,6 +11,7 @@ use console::{Term, style};
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use thalweg::fields::paths_by_flags;
 
+use crate::in_place;
 use crate::wrap;
 
 /// Where lines go.
@@ -123,7 +124,8 @@ impl Terminal {
 
 /// Prints a note of the libraries on standard error, in the words of the command line.
 pub fn note(text: &str) -> io::Result<()> {
-    let text = wrap::on(&Term::stderr(), &paths_by_flags(text));
+    let text = in_place::worded(&paths_by_flags(text));
+    let text = wrap::on(&Term::stderr(), &text);
     match text.split_once(':') {
         Some((kind @ "warning", rest)) => {
             writeln!(

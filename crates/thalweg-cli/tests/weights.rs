@@ -1,6 +1,6 @@
 //! Weights of other programs as a start, and what of them does not fit.
 
-use crate::common::{Ended, Workplace};
+use crate::common::{Ended, Workplace, csv, noise};
 use serde_json::{Map, Value, json};
 
 /// A safetensors file of tensors of one kind; values go up from `start`.
@@ -370,5 +370,43 @@ fn an_exported_model_is_a_start_again() {
     ] {
         let message = place.refused(line);
         assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn what_has_no_module_in_pytorch_brings_the_flags_that_train_what_has_one() {
+    let place = Workplace::new();
+    let line = |i: usize| {
+        format!(
+            "{},{},c{},{}",
+            noise(i),
+            noise(i + 400),
+            i % 30,
+            noise(i + 900)
+        )
+    };
+    place.write("t.csv", csv("a,b,city,y", 400, line));
+    for (index, flags) in [
+        "",
+        "--preset fast",
+        "--preset fast --embed-numbers periodic",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let train = |flags: &str, name: &str| {
+            place.succeed(&format!("train t.csv --target y --hidden 8 --no-validation --epochs 1 {flags} --quiet --out {name}"));
+        };
+        train(flags, &format!("a{index}"));
+        let refused = place.refused(&format!("export a{index} w.safetensors --layout torch"));
+        let remedy = refused.split("train a plain network by ").nth(1).unwrap();
+        let remedy = remedy.split(", or").next().unwrap().replace(" and ", " ");
+        // A flag that was given is given otherwise.
+        let name = remedy.split(' ').next().unwrap();
+        let flags = flags.split(name).next().unwrap();
+        train(&format!("{flags} {remedy}"), &format!("b{index}"));
+        place.succeed(&format!(
+            "export b{index} w{index}.safetensors --layout torch"
+        ));
     }
 }

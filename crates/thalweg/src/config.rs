@@ -8,7 +8,8 @@ use thalweg_core::error::Error;
 use thalweg_core::metrics::Threshold;
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::{Batches, NetworkSpec, TrainingSpec};
-use thalweg_data::{Extend, FitOptions, ReadOptions, SplitOptions, TargetOptions};
+use thalweg_data::error::quote;
+use thalweg_data::{Extend, FitOptions, ReadOptions, SplitBy, SplitOptions, TargetOptions};
 
 use crate::error::Error::Settings;
 use crate::error::{Result, input};
@@ -212,6 +213,19 @@ struct Versioned {
 }
 
 impl DataConfig {
+    /// How to get more validation rows.
+    pub(crate) fn more_validation(&self) -> String {
+        match &self.split.by {
+            SplitBy::Column(column) => {
+                format!(
+                    "write \"validation\" in more rows of column {}",
+                    quote(column)
+                )
+            }
+            _ => "choose a larger `data.split.validation_fraction`".to_owned(),
+        }
+    }
+
     /// The rows of a source, with every option at its default.
     pub fn of(source: impl Into<String>) -> Self {
         Self {

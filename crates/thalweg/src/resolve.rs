@@ -152,7 +152,7 @@ pub(crate) fn config(
     check_loss(facts.task, &config.network.loss)?;
     judging::resolve(request, &mut config, facts.task, facts.has_validation)?;
     config.format = FORMAT;
-    check_patience(request, &facts)?;
+    check_patience(request, &config.data, &facts)?;
     reasons.retain(|reason| !request.chooses(reason.field));
     reasons.splice(0..0, preset.reason());
     Ok(Resolved {
@@ -210,10 +210,10 @@ fn facts<'a>(
     }
 }
 
-fn check_patience(request: &Request, facts: &Facts) -> Result<()> {
+fn check_patience(request: &Request, data: &DataConfig, facts: &Facts) -> Result<()> {
     if request.has("training.patience") && !facts.has_validation {
-        let remedy = "leave out `patience`, or choose a larger `data.split.validation_fraction`";
-        return Err(no_validation(remedy).into());
+        let remedy = format!("leave out `patience`, or {}", data.more_validation());
+        return Err(no_validation(&remedy).into());
     }
     Ok(())
 }
@@ -255,7 +255,7 @@ fn loss(
     }
     config.interval = (request.get("interval").and_then(Value::as_f64)).or(config.interval);
     if let Some(coverage) = config.interval {
-        check_interval(coverage, rows)?;
+        check_interval(coverage, &config.data, rows)?;
         if is_new && !request.chooses("network.loss") {
             preset::interval(&config.network.loss, reasons);
         }
@@ -272,7 +272,7 @@ fn loss(
 }
 
 /// Refuses an interval of what is no number, or without the rows to calibrate it on.
-fn check_interval(coverage: f64, rows: &RunRows) -> Result<()> {
+fn check_interval(coverage: f64, data: &DataConfig, rows: &RunRows) -> Result<()> {
     let refuse = |found: String, expected: String, remedy: &str| {
         let error = Error::invalid("`interval`", found, expected);
         Err(error.remedy(remedy).at("interval").into())
@@ -288,8 +288,8 @@ fn check_interval(coverage: f64, rows: &RunRows) -> Result<()> {
     );
     if found < least {
         let found = format!("{found} validation rows with a target, to calibrate {coverage} on");
-        let remedy = "choose a larger `data.split.validation_fraction`, or a smaller interval";
-        return refuse(found, format!("at least {least}"), remedy);
+        let remedy = format!("{}, or a smaller interval", data.more_validation());
+        return refuse(found, format!("at least {least}"), &remedy);
     }
     Ok(())
 }

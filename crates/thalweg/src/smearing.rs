@@ -2,7 +2,7 @@
 //! are asked for and not chosen: of heavy tails a few rows decide on the factor, and medians have the
 //! smaller absolute error.
 
-use thalweg_core::dataset::TargetsRef;
+use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::engine::{Batch, Engine};
 use thalweg_core::error::Error;
 use thalweg_data::error::quote;
@@ -11,7 +11,7 @@ use thalweg_data::{Note, Preprocessing};
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::rows::RunRows;
+use crate::rows::{Part, RunRows};
 use crate::text::{count, figure};
 
 fn is_log(scaling: &TargetScaling) -> bool {
@@ -31,28 +31,55 @@ fn is_squared(config: &Config) -> bool {
     ["mse", "half_mse"].contains(&config.network.loss.name.as_str())
 }
 
+/// The least target of any row, in the units of the file.
+fn least(rows: &RunRows) -> f64 {
+    let parts = [
+        Some(&rows.train),
+        rows.validation.as_ref(),
+        rows.test.as_ref(),
+    ];
+    let views = parts.into_iter().flatten().map(Part::view);
+    let of_part = |part: DatasetRef| {
+        let TargetsRef::Values { width, values } = part.targets else {
+            return f64::NEG_INFINITY;
+        };
+        let targets = values.iter().enumerate().filter(|(_, y)| !y.is_nan());
+        targets
+            .map(|(i, y)| rows.preprocessing.in_user_units(i % width, *y))
+            .fold(f64::INFINITY, f64::min)
+    };
+    views.map(of_part).fold(f64::INFINITY, f64::min)
+}
+
 /// Refuses to make means of predictions that are no medians, or without the rows for it.
 pub(crate) fn check(config: &Config, rows: &RunRows) -> Result<()> {
     let scaling = &rows.preprocessing.target_scaling;
     let (found, remedy) = if !scaling.iter().any(is_log) {
+        let remedy = match least(rows) {
+            least if least > 1e-9 => {
+                "leave it out, or set `data.fit.target_transform` to log or log1p"
+            }
+            least if least > -1.0 => "leave it out, or set `data.fit.target_transform` to log1p",
+            _ => "leave it out: a target of -1 or less has no logarithm",
+        };
         (
             "no target that is learned as a logarithm".to_owned(),
-            "leave it out, or set `data.fit.target_transform` to log or log1p",
+            remedy.to_owned(),
         )
     } else if !is_squared(config) {
         (
             format!("the loss {}", config.network.loss.name),
-            "leave it out: what this loss predicts is no mean of logarithms",
+            "leave it out: what this loss predicts is no mean of logarithms".to_owned(),
         )
     } else if config.interval.is_some() {
         (
             "an interval beside it".to_owned(),
-            "leave out one of both: an interval is around a median",
+            "leave out one of both: an interval is around a median".to_owned(),
         )
     } else if rows.validation.is_none() {
         (
             "no validation rows".to_owned(),
-            "choose a larger `data.split.validation_fraction`",
+            config.data.more_validation(),
         )
     } else {
         return Ok(());

@@ -160,7 +160,7 @@ pub fn check_used(request: &Request, data: &DataConfig, rows: &RunRows) -> Resul
     if request.has("or_linear") && rows.validation.is_none() {
         let expected = "validation rows, which choose between the two";
         let error = Error::invalid("`or_linear`", "no validation rows", expected);
-        let remedy = "leave out `or_linear`, or choose a larger `data.split.validation_fraction`";
+        let remedy = format!("leave out `or_linear`, or {}", data.more_validation());
         return Err(error.remedy(remedy).at("or_linear").into());
     }
     let task = rows.preprocessing.task();

@@ -52,8 +52,10 @@ pub fn to_torch(model: &Model) -> Result<Torch> {
             let subject = format!("layer {} ({})", index + 1, layer.name);
             let expected = "one that torch.nn.Sequential has a module for";
             let error = Error::invalid(subject, layer.to_string(), expected);
-            let remedy = "train a plain network by `preset` fast, or read the tensors layers.I.weight of the model \
-                          file, which is safetensors";
+            let remedy = format!(
+                "{}, or read the tensors layers.I.weight of the model file, which is safetensors",
+                plain(network)
+            );
             error.remedy(remedy).at(&format!("network.layers.{index}"))
         })?;
         // The tensors belong to the module that is neither the flattening before nor the activation.
@@ -101,6 +103,24 @@ pub fn to_torch(model: &Model) -> Result<Torch> {
         bytes: safetensors::serialize(views, Some(metadata)).map_err(unfit)?,
         module,
     })
+}
+
+/// How to train a network of modules alone, in the place of this one.
+fn plain(network: &NetworkSpec) -> String {
+    let has = |names: &[&str]| {
+        let mut layers = network.layers.iter();
+        layers.any(|layer| names.contains(&layer.name.as_str()))
+    };
+    let embeds = has(&["embedding"]).then_some("`data.fit.embed_above` none");
+    let of_numbers = has(&["piecewise_linear", "periodic"]).then_some("`mlp.embed_numbers` none");
+    let of_preset = has(&["scale", "parametric"]).then_some("`preset` fast");
+    let all: Vec<&str> = (of_preset.or(of_numbers).into_iter())
+        .chain(embeds)
+        .collect();
+    match all[..] {
+        [] => "train a network without that layer".to_owned(),
+        _ => format!("train a plain network by {}", all.join(" and ")),
+    }
 }
 
 fn bytes_of(values: &[f64], dtype: FileDtype) -> Result<Vec<u8>, Error> {
