@@ -286,12 +286,12 @@ fn what_a_random_split_would_hide_is_said_with_the_flag_to_use() {
     let device = |i: usize| format!("{},{},{}", words[random(i, 6)], noise(i), noise(i + 400));
     let far = |i: usize| {
         let y = if i % 97 == 5 { 1e6 } else { noise(i + 400) };
-        let word = if i % 97 == 5 { i } else { i % 130 };
+        let word = if i % 97 == 5 { 1000 + i } else { i % 130 };
         format!("w{word}x,{},{y}", noise(i))
     };
     let single = |i: usize| {
         let is = i % 50 == 3;
-        let word = if is { i } else { i % 130 };
+        let word = if is { 1000 + i } else { i % 130 };
         format!("w{word}x,{},{}", noise(i), ["no", "yes"][usize::from(is)])
     };
     for (name, text) in [
