@@ -32,7 +32,7 @@ fn a_class_that_is_never_found_brings_a_hint_and_a_threshold_finds_it() {
     let place = Workplace::new();
     place.write("f.csv", frauds());
     let plain = place.succeed(&format!("train f.csv {LINEAR} --out plain"));
-    let hint = "is never found: try --threshold f1, or --class-weight balanced";
+    let hint = "is never found: try --threshold f1, or youden, which finds more of its rows";
     assert!(plain.stderr.contains(hint), "{}", plain.stderr);
     let last = |name: &str| {
         events(&place.text(&format!("{name}/log.jsonl")))
@@ -252,7 +252,7 @@ fn a_rare_class_of_several_brings_a_hint_too_and_no_threshold() {
         }),
     );
     let plain = place.succeed(&format!("train m.csv {LINEAR} --out plain"));
-    let hint = "is never found: try --class-weight balanced";
+    let hint = "is never found: its probability is never the largest: --class-weight balanced answers it more often";
     assert!(
         plain.stderr.contains("class \"rare\" (") && plain.stderr.contains(hint),
         "{}",
@@ -299,4 +299,89 @@ fn a_rare_class_of_several_brings_a_hint_too_and_no_threshold() {
         message.contains("the task multiclass, expected binary or multilabel"),
         "{message}"
     );
+}
+
+#[test]
+fn the_linear_model_beside_a_run_is_weighted_corrected_and_decided_as_the_run_is() {
+    let place = Workplace::new();
+    place.write("f.csv", frauds());
+    let three = table(1500, |score, i| match (score > 1.5, i % 2) {
+        (true, _) => "rare".to_owned(),
+        (_, even) => ["x", "y"][even].to_owned(),
+    });
+    place.write("m.csv", three);
+    let by_lbfgs = "--hidden none --optimizer lbfgs --l2 1e-4 --epochs 60 --patience 60";
+    for (index, (line, sampled)) in [
+        ("f.csv --class-weight balanced", false),
+        ("f.csv --class-weight 1=20,0=1 --no-prior-correction", false),
+        ("f.csv --threshold f1", false),
+        ("f.csv --threshold 0.05", false),
+        ("m.csv --class-weight balanced", false),
+        ("m.csv --sampling balanced", true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let network =
+            format!("{line} --target fraud --preset fast --hidden 8 --epochs 3 --out n{index}");
+        let beside = &place.train(&network)["linear_model"];
+        // A solver samples nothing: weights of the classes do the same.
+        let line = if sampled {
+            line.replace("--sampling", "--class-weight")
+        } else {
+            line.to_owned()
+        };
+        let own = &place.train(&format!("{line} --target fraud {by_lbfgs} --out l{index}"))["test"];
+        for name in ["accuracy", "balanced_accuracy", "f1", "auc", "log_loss"] {
+            let [a, b] = [beside, own].map(|scores| scores[name].as_f64().unwrap());
+            assert!((a - b).abs() < 0.03, "{line}: {name} {a} {b}");
+        }
+    }
+    // One that takes the place of the network is fitted to what was sampled, before it is corrected.
+    place.train("f.csv --target fraud --preset fast --hidden 4 --lr 1e-6 --epochs 1 --or-linear --sampling balanced --out r");
+    let shown = place.succeed("predict r f.csv --proba").stdout;
+    let mean = shown
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap().parse::<f64>().unwrap());
+    let share = place
+        .text("f.csv")
+        .lines()
+        .filter(|line| line.ends_with(",1"))
+        .count() as f64;
+    let mean = mean.sum::<f64>() / share;
+    assert!((0.7..1.4).contains(&mean), "{mean}");
+}
+
+#[test]
+fn a_hint_on_a_rare_class_leads_to_what_can_be_done() {
+    let place = Workplace::new();
+    place.write("f.csv", frauds());
+    let hint = |line: &str| {
+        let told = place
+            .succeed(&format!("train f.csv {LINEAR} {line}"))
+            .stderr;
+        let told = told.lines().find(|line| line.contains("is never found"));
+        told.unwrap_or_default().to_owned()
+    };
+    // Without validation rows no threshold is chosen; without probabilities there is none.
+    let told = hint("--no-validation --out a");
+    let at = told
+        .split("--threshold ")
+        .nth(1)
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap();
+    assert_eq!(
+        hint(&format!("--no-validation --threshold {at} --out b")),
+        ""
+    );
+    let told = hint("--loss hinge --out c");
+    assert!(told.contains("--class-weight balanced"), "{told}");
+    assert_eq!(hint("--loss hinge --class-weight balanced --out d"), "");
+    // Columns that tell nothing are no matter of thresholds.
+    let told =
+        place.succeed("train f.csv --target fraud --drop a --epochs 3 --preset fast --out e");
+    assert!(!told.stderr.contains("--threshold"), "{}", told.stderr);
 }

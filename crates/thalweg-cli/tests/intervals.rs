@@ -180,6 +180,56 @@ fn quantiles_are_judged_by_their_own_loss_beside_those_of_constants() {
         assert!(loss("test") < loss("best_constant"), "{result}");
         assert_eq!(result["linear_model"], Value::Null);
     }
+    // Metrics are those of the middle of the quantiles, the coverage that between them; both are said.
+    let truth: Vec<f64> = columns(&place.text("t.csv"))
+        .1
+        .iter()
+        .map(|row| row[2])
+        .collect();
+    for (name, told) in [
+        (
+            "q0",
+            "are of the value at 0.5 on the line between the quantiles 0.1 and 0.9; loss is",
+        ),
+        (
+            "q1",
+            "are of the quantile 0.9, and not of the middle; loss is",
+        ),
+        (
+            "q2",
+            "coverage is the share of targets up to it, to be 0.05",
+        ),
+    ] {
+        let evaluated = place.succeed(&format!("evaluate {name} t.csv --json"));
+        assert!(
+            evaluated.stderr.contains(told),
+            "{name}: {}",
+            evaluated.stderr
+        );
+        let scores: Value = serde_json::from_str(&evaluated.stdout).unwrap();
+        let rows = columns(&place.succeed(&format!("predict {name} t.csv")).stdout).1;
+        let pairs = || rows.iter().zip(&truth);
+        let middle = |row: &[f64]| 0.5 * (row[0] + row[row.len() - 1]);
+        let square = pairs()
+            .map(|(row, y)| (middle(row) - y).powi(2))
+            .sum::<f64>();
+        let rmse = (square / truth.len() as f64).sqrt();
+        let error = scores["rmse"].as_f64().unwrap() / rmse - 1.0;
+        assert!(error.abs() < 1e-9, "{name}: {scores} {rmse}");
+        let below = |row: &[f64]| {
+            if row.len() > 1 {
+                row[0]
+            } else {
+                f64::NEG_INFINITY
+            }
+        };
+        let held = pairs().filter(|(row, y)| below(row) <= **y && **y <= row[row.len() - 1]);
+        let held = held.count() as f64 / truth.len() as f64;
+        assert!(
+            (scores["coverage"].as_f64().unwrap() - held).abs() < 1e-9,
+            "{name}: {scores} {held}"
+        );
+    }
     // A model that learns nothing is warned of.
     let still = "train t.csv --target y --loss quantile --set loss.quantiles=0.1,0.9 --lr 1e-9 --epochs 2 --out still";
     let told = place.succeed(still).stderr;

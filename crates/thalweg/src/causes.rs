@@ -12,28 +12,12 @@ use thalweg_data::{Scaling, SplitBy};
 
 use crate::advice::{smaller_rate, smaller_setting};
 use crate::config::Config;
-use crate::fields::list_argument;
-use crate::places::{Place, PlaceKind, places};
+use crate::drift::{has_file, linear_instead, moved, order_of_rows};
+use crate::facts::Facts;
+use crate::places::{PlaceKind, places};
 use crate::preset;
 use crate::rows::RunRows;
 use crate::text::figure;
-
-/// What the causes look at.
-pub(crate) struct Facts<'a> {
-    pub config: &'a Config,
-    pub rows: &'a RunRows<'a>,
-    /// Why training ended.
-    pub stopped_by: Option<StoppedBy>,
-    /// Whether the training rows themselves are predicted no better than by a constant.
-    pub fails_in_training: bool,
-    /// Rows that are not trained on and are predicted no better, such as `test`.
-    pub held_out: Option<(&'static str, DatasetRef<'a>)>,
-    /// The largest share of units of a hidden layer that are 0 in every row.
-    pub dead: f64,
-    pub parameters: usize,
-    /// Whether a linear model does better than a constant, if one was fitted.
-    pub linear_is_better: Option<bool>,
-}
 
 /// Where a cause applies.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,6 +48,7 @@ const CAUSES: &[(Where, Cause)] = &[
     (InTraining, dead_units),
     (InTraining, solver),
     (InTraining, small_rate),
+    (InTraining, moved),
     (InTraining, large_rate),
     (InTraining, over_early),
     (HeldOut, order_of_rows),
@@ -248,14 +233,6 @@ pub(crate) fn one_class(
     ))
 }
 
-/// Whether a part has a file of its own.
-fn has_file(config: &Config, rows: &RunRows, name: &str) -> bool {
-    match name {
-        "test" => rows.has_own_test,
-        _ => config.data.validation.is_some(),
-    }
-}
-
 /// Columns in units of the file that are far from 1, or far from each other.
 fn unscaled(facts: &Facts) -> Option<String> {
     const LARGE: f64 = 10.0;
@@ -280,8 +257,8 @@ fn unscaled(facts: &Facts) -> Option<String> {
     );
     (most.1 > LARGE || most.1 > APART * least.1).then(|| {
         format!(
-            "columns stay in the units of the file, up to {} in column {}: standardize them (`data.fit.scaling` \
-             standard in the place of none)",
+            "columns stay in the units of the file, up to {} in column {}: standardize them by `data.fit.scaling` \
+             standard",
             figure(most.1),
             quote(&most.0)
         )
@@ -461,55 +438,6 @@ fn over_early(facts: &Facts) -> Option<String> {
     Some(format!("training was over early: raise `{field}`"))
 }
 
-/// Rows that are not like the training rows because of where they stand.
-fn order_of_rows(facts: &Facts) -> Option<String> {
-    let (name, _) = facts.held_out?;
-    let words = match (
-        has_file(facts.config, facts.rows, name),
-        &facts.config.data.split.by,
-    ) {
-        (true, _) => format!(
-            "the {name} rows have a file of their own and may not be like the training rows"
-        ),
-        (false, SplitBy::Ordered) => format!(
-            "the {name} rows are the later ones, and what held before them does not hold there"
-        ),
-        (false, SplitBy::Column(column)) => {
-            format!(
-                "the {name} rows are those that column {} names, and may not be like the others",
-                quote(column)
-            )
-        }
-        (false, SplitBy::Random) => return None,
-    };
-    let remedy = match (&facts.config.data.split.by, counter(facts)) {
-        (SplitBy::Ordered, Some(counter)) => format!(
-            "leave out the column that counts the rows by `data.fit.drop` {}, or give columns that repeat, such as the month",
-            list_argument(&[counter])
-        ),
-        (SplitBy::Ordered, None) => {
-            "expect such scores for later rows, or give columns that say what changed".to_owned()
-        }
-        _ => "compare their columns (`thalweg info DATA`)".to_owned(),
-    };
-    Some(format!("{words}: {remedy}"))
-}
-
-/// A column that rises, or falls, from row to row.
-fn counter(facts: &Facts) -> Option<String> {
-    let train = facts.rows.train.view();
-    let rows = train.features.rows();
-    let numbers = places(&facts.rows.preprocessing).into_iter();
-    let mut numbers = numbers.filter(|place| matches!(place.kind, PlaceKind::Number(_)));
-    let counts = |place: &Place| {
-        let value = |row| train.features.row(row).nth(place.inputs.start);
-        let goes =
-            |order| (1..rows).all(|row| value(row).partial_cmp(&value(row - 1)) == Some(order));
-        rows > 2 && (goes(std::cmp::Ordering::Greater) || goes(std::cmp::Ordering::Less))
-    };
-    numbers.find(counts).map(|place| place.name)
-}
-
 /// More parameters than rows, and rows that are remembered rather than understood.
 fn memory(facts: &Facts) -> Option<String> {
     let rows = facts.rows.train.rows();
@@ -539,7 +467,7 @@ fn few_updates(facts: &Facts) -> Option<String> {
 
 fn linear(facts: &Facts) -> Option<String> {
     (facts.linear_is_better == Some(true) && facts.config.network.layers.len() > 1)
-        .then(|| "a linear model does better: try `mlp.hidden` none".to_owned())
+        .then(|| format!("a linear model does better: {}", linear_instead(facts)))
 }
 
 /// When nothing else is found.

@@ -12,34 +12,43 @@ use thalweg_core::dataset::{DatasetRef, TargetsRef};
 use thalweg_core::engine::{Batch, Engine, ParameterInfo};
 use thalweg_core::initializers::output_bias;
 use thalweg_core::losses::{LOSSES, Link};
-use thalweg_core::metrics::Decision;
+use thalweg_core::metrics::{Decision, Threshold};
 use thalweg_core::source::{Request, RowSource, Schema};
 use thalweg_core::spec::{NetworkSpec, Sampling};
 use thalweg_data::error::quote;
-use thalweg_data::{Note, Preprocessing, Task};
+use thalweg_data::{Note, Task};
 
 use crate::config::Config;
 use crate::error::Result;
 use crate::rows::RunRows;
 use crate::scores::Scores;
+use crate::text::figure;
 
-/// vₖ of each class; none where all are the same.
-fn factors(config: &Config, rows: &RunRows) -> Option<Vec<f64>> {
-    let TargetsRef::Classes(_) = rows.train.view().targets else {
+/// What balanced sampling multiplies each class by.
+fn sampled(config: &Config, rows: &RunRows) -> Option<Vec<f64>> {
+    let (TargetsRef::Classes(_), Sampling::Balanced) =
+        (rows.train.view().targets, config.training.batches.sampling)
+    else {
         return None;
     };
-    let count = rows.preprocessing.classes().len();
-    let of_weights = rows.preprocessing.class_weights.clone();
-    let mut factors = of_weights.unwrap_or_else(|| vec![1.0; count]);
-    if config.training.batches.sampling == Sampling::Balanced {
-        let mut rows = rows.train.class_rows();
-        rows.resize(count, 0);
-        let all: usize = rows.iter().sum();
-        let present = rows.iter().filter(|rows| **rows > 0).count();
-        for (factor, rows) in factors.iter_mut().zip(rows).filter(|(_, rows)| *rows > 0) {
-            *factor *= all as f64 / (present * rows) as f64;
-        }
-    }
+    let mut of_class = rows.train.class_rows();
+    of_class.resize(rows.preprocessing.classes().len(), 0);
+    let all: usize = of_class.iter().sum();
+    let present = of_class.iter().filter(|rows| **rows > 0).count();
+    let factor = |rows: usize| match rows {
+        0 => 1.0,
+        rows => all as f64 / (present * rows) as f64,
+    };
+    Some(of_class.into_iter().map(factor).collect())
+}
+
+/// vₖ of each class; none where all are the same.
+fn factors(rows: &RunRows, sampled: Option<&[f64]>) -> Option<Vec<f64>> {
+    let factors = match (&rows.preprocessing.class_weights, sampled) {
+        (Some(weights), Some(sampled)) => weights.iter().zip(sampled).map(|(a, b)| a * b).collect(),
+        (Some(weights), None) => weights.clone(),
+        (None, sampled) => sampled?.to_vec(),
+    };
     let is_same = factors.iter().all(|factor| *factor == factors[0]);
     (!is_same).then_some(factors)
 }
@@ -129,6 +138,8 @@ pub(crate) struct Correction {
 pub(crate) struct Weighting {
     /// None where all are the same.
     pub factors: Option<Vec<f64>>,
+    /// Those of balanced sampling alone, which the weights of the rows do not have.
+    pub sampled: Option<Vec<f64>>,
     pub correction: Option<Correction>,
 }
 
@@ -140,7 +151,8 @@ impl Weighting {
         rows: &RunRows,
         tensors: &[ParameterInfo],
     ) -> Result<(Self, Option<Note>)> {
-        let factors = factors(config, rows);
+        let sampled = sampled(config, rows);
+        let factors = factors(rows, sampled.as_deref());
         let link = LOSSES.build(&config.network.loss, &())?.link();
         let correction = match &factors {
             Some(factors) if config.data.fit.prior_correction => Correction::of(factors, link),
@@ -156,6 +168,7 @@ impl Weighting {
         let correction = correction.filter(|_| has_bias);
         let weighting = Self {
             factors,
+            sampled,
             correction,
         };
         Ok((weighting, note))
@@ -164,7 +177,7 @@ impl Weighting {
 
 impl Correction {
     /// None for a loss without probabilities.
-    fn of(factors: &[f64], link: Link) -> Option<Self> {
+    pub fn of(factors: &[f64], link: Link) -> Option<Self> {
         let (shift, decision) = match (link, factors) {
             (Link::Sigmoid, [zero, one]) => (
                 vec![(zero / one).ln()],
@@ -216,10 +229,33 @@ impl Correction {
     }
 }
 
+/// What makes a model answer a rare class of two: a threshold, where its probabilities tell the classes
+/// apart. It does what weights of the classes do, and leaves the probabilities as they are.
+fn by_threshold(config: &Config, judged: &Scores, share: f64, has_validation: bool) -> String {
+    /// An area under the curve that few rows give by chance.
+    const BY_CHANCE: f64 = 0.55;
+    if let Some(auc) = judged.metric("auc").filter(|auc| *auc < BY_CHANCE) {
+        let auc = figure(auc);
+        return format!("no column tells it from the other (auc {auc}): look at the columns");
+    }
+    let has_probabilities =
+        (LOSSES.build(&config.network.loss, &())).is_ok_and(|loss| loss.link() == Link::Sigmoid);
+    let wanted = match (config.judging.threshold, has_validation) {
+        _ if !has_probabilities => "`data.fit.class_weight` balanced".to_owned(),
+        (Some(Threshold::Youden), _) => {
+            return "give more rows of it, or look at the columns".to_owned();
+        }
+        (None, true) => "`judging.threshold` f1, or youden".to_owned(),
+        (Some(_), true) => "`judging.threshold` youden".to_owned(),
+        (_, false) => format!("`judging.threshold` {}", figure(share)),
+    };
+    format!("try {wanted}, which finds more of its rows with more false alarms")
+}
+
 /// A hint where a rare class is never answered rightly, and what to try.
 pub(crate) fn rare(
     config: &Config,
-    preprocessing: &Preprocessing,
+    rows: &RunRows,
     training: DatasetRef,
     judged: &Scores,
 ) -> Option<Note> {
@@ -228,6 +264,7 @@ pub(crate) fn rare(
     let (TargetsRef::Classes(classes), Some(matrix)) = (training.targets, &judged.confusion) else {
         return None;
     };
+    let (preprocessing, has_validation) = (&rows.preprocessing, rows.validation.is_some());
     let mut shares = vec![0.0; matrix.len()];
     for (row, class) in classes.iter().enumerate() {
         shares[*class as usize] += training
@@ -258,19 +295,19 @@ pub(crate) fn rare(
         2 => "and another class are never found".to_owned(),
         count => format!("and {} more classes are never found", count - 1),
     };
-    let by_threshold = match preprocessing.task() {
-        Task::Binary if config.judging.threshold.is_none() => "`judging.threshold` f1, or ",
-        _ => "",
-    };
-    let remedy = match (&config.data.fit.class_weight, by_threshold) {
-        (Some(_), _) if !is_rare(rarest) => {
+    let has_weights = config.data.fit.class_weight.is_some();
+    let remedy = match preprocessing.task() {
+        _ if has_weights && !is_rare(rarest) => {
             "its `data.fit.class_weight` is small beside those of the others: give it a larger one"
                 .to_owned()
         }
-        (Some(_), "") => {
+        Task::Binary => by_threshold(config, judged, shares[rarest] / all, has_validation),
+        _ if has_weights => {
             "give it a larger `data.fit.class_weight`, or look at the columns".to_owned()
         }
-        _ => format!("try {by_threshold}`data.fit.class_weight` balanced"),
+        _ => "its probability is never the largest: `data.fit.class_weight` balanced answers it more often, at the cost \
+              of the others"
+            .to_owned(),
     };
     let name = quote(preprocessing.class(rarest)?);
     let share = 100.0 * shares[rarest] / all;

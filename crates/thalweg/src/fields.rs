@@ -318,7 +318,10 @@ pub fn by_flags(text: &str) -> String {
 /// As [`by_flags`] for a line that may quote the user or the data, such as a note: only a whole path
 /// with its table, `training.batch_size`, is a field there, for a bare `seed` may be a value.
 pub fn paths_by_flags(text: &str) -> String {
-    worded(text, |name| argument(name).filter(|_| name.contains('.')))
+    worded(text, |name| {
+        // No cell says `or_linear`.
+        argument(name).filter(|_| name.contains('.') || name == "or_linear")
+    })
 }
 
 /// The argument for the field at `path`; `options` are those of a [`Job`](crate::job::Job).

@@ -295,7 +295,13 @@ impl Training<'_> {
         let note = model.and_then(|model| model.not_better(&mut outcome, origin.epoch));
         let mut engine = run.into_engine();
         let is_through = failure.is_none() && outcome.stopped_by != INTERRUPTED;
-        let race = or_linear::race(is_through, self.config, self.rows, &mut *engine)?;
+        let race = or_linear::race(
+            is_through,
+            self.config,
+            self.rows,
+            self.weighting,
+            &mut *engine,
+        )?;
         let mut ended = match race.linear {
             Some(linear) => {
                 engine = linear.engine;
@@ -303,13 +309,13 @@ impl Training<'_> {
                     config: &linear.config,
                     ..*self
                 };
-                let mut ended = own.judge(&mut *engine, outcome, recorder.seconds, has_model)?;
+                let mut ended = own.judge(&mut *engine, outcome, &recorder, has_model)?;
                 ended.notes.push(linear.note);
                 // What trains it again is the race.
                 ended.config = self.config.clone();
                 ended
             }
-            None => self.judge(&mut *engine, outcome, recorder.seconds, has_model)?,
+            None => self.judge(&mut *engine, outcome, &recorder, has_model)?,
         };
         ended.end.raced = race.raced;
         ended.notes.extend(note);
@@ -464,10 +470,11 @@ impl Training<'_> {
         &self,
         engine: &mut dyn Engine,
         outcome: Outcome,
-        seconds: f64,
+        recorder: &Recorder,
         has_model: bool,
     ) -> Result<Ended> {
-        let mut ended = self.ended(outcome, seconds);
+        let mut ended = self.ended(outcome, recorder.seconds);
+        ended.end.kept_learning = recorder.kept_learning();
         if !has_model {
             return Ok(ended);
         }
@@ -492,7 +499,14 @@ impl Training<'_> {
             engine,
             held_out: held_out.as_deref_mut(),
         };
-        let notes = verdict::score(config, rows, &settled, &mut engines, &mut ended.end)?;
+        let notes = verdict::score(
+            config,
+            rows,
+            self.weighting,
+            &settled,
+            &mut engines,
+            &mut ended.end,
+        )?;
         let end = &mut ended.end;
         if end.not_finite.is_some() {
             (end.best_epoch, end.stopped_by) = (None, "diverged".to_owned());
@@ -555,22 +569,10 @@ impl Training<'_> {
             end: End {
                 event: "end",
                 epochs: outcome.epochs,
-                best_epoch: None,
                 stopped_by: outcome.stopped_by.clone(),
                 seconds,
-                train: None,
-                validation: None,
-                test: None,
-                best_constant: None,
-                intervals: Vec::new(),
-                linear_model: None,
-                raced: Vec::new(),
-                refit: None,
-                importance: None,
-                ensemble: Vec::new(),
                 out: self.folder.map(RunFolder::to_string),
-                interval: None,
-                not_finite: None,
+                ..End::default()
             },
             outcome,
             model: None,

@@ -18,6 +18,7 @@ use thalweg_core::registry::{Choice, Setting};
 use thalweg_data::{Note, Preprocessing, SplitBy, SplitOptions};
 
 use crate::error::Result;
+use crate::middle::{Middle, each_known, row_of, shares};
 use crate::rows::{Calibration, Part, RunRows, selected};
 use crate::text::{count, figure};
 
@@ -177,11 +178,6 @@ pub(crate) fn known_rows(part: &Part) -> usize {
     (0..width).map(known).min().unwrap_or(0)
 }
 
-/// The output of each target that is nearest to its median.
-pub(crate) fn middle(quantiles: &[f64]) -> usize {
-    nearest(quantiles, 0.5)
-}
-
 fn nearest(quantiles: &[f64], to: f64) -> usize {
     let distance = |i: &usize| (quantiles[*i] - to).abs();
     let all = 0..quantiles.len();
@@ -208,15 +204,11 @@ impl PredictionInterval {
         let mut margins = Vec::new();
         for target in 0..interval.margins.len() {
             let mut scores = Vec::new();
-            interval.each(
-                preprocessing,
-                predictions,
-                rows,
-                target,
-                |[low, high], y, weight| {
-                    scores.push((f64::max(low - y, y - high), weight));
-                },
-            );
+            each_known(preprocessing, rows, target, |row, y, weight| {
+                let [low, high] =
+                    interval.bounds(preprocessing, row_of(predictions, rows, row), target);
+                scores.push((f64::max(low - y, y - high), weight));
+            });
             margins.push(margin(coverage, scores).ok_or_else(|| {
                 let found = "too few validation rows with a target and a weight";
                 let expected = format!("at least {}", fewest_rows(coverage));
@@ -246,21 +238,8 @@ impl PredictionInterval {
         predictions: &[f64],
         rows: DatasetRef,
     ) -> Vec<Option<f64>> {
-        let one = |target| {
-            let (mut held, mut all) = (0.0, 0.0);
-            self.each(
-                preprocessing,
-                predictions,
-                rows,
-                target,
-                |[low, high], y, weight| {
-                    all += weight;
-                    held += if low <= y && y <= high { weight } else { 0.0 };
-                },
-            );
-            (all > 0.0).then(|| held / all)
-        };
-        (0..self.margins.len()).map(one).collect()
+        let bounds = |outputs: &[f64], target| self.bounds(preprocessing, outputs, target);
+        shares(preprocessing, predictions, rows, bounds)
     }
 
     /// The interval, around the prediction itself, in the scale in which the network learns.
@@ -268,32 +247,10 @@ impl PredictionInterval {
         let quantiles = &preprocessing.target.quantiles;
         let at = |i: usize| outputs[target * preprocessing.target.each() + i];
         let tail = 0.5 * (1.0 - self.coverage);
-        let (margin, answer) = (self.margins[target], at(middle(quantiles)));
+        let (margin, answer) = (self.margins[target], Middle::of(quantiles).value(at));
         let low = at(nearest(quantiles, tail)) - margin;
         let high = at(nearest(quantiles, 1.0 - tail)) + margin;
         [low.min(answer), high.max(answer)]
-    }
-
-    /// Calls `visit` with the interval, the target and the weight of every row whose target is known.
-    fn each(
-        &self,
-        preprocessing: &Preprocessing,
-        predictions: &[f64],
-        rows: DatasetRef,
-        target: usize,
-        mut visit: impl FnMut([f64; 2], f64, f64),
-    ) {
-        let TargetsRef::Values { width, values } = rows.targets else {
-            return;
-        };
-        let own = target * preprocessing.target.each();
-        let outputs = predictions.chunks_exact(width.max(1));
-        for (row, (outputs, y)) in outputs.zip(values.chunks_exact(width.max(1))).enumerate() {
-            let weight = rows.weights.map_or(1.0, |weights| f64::from(weights[row]));
-            if !y[own].is_nan() && weight > 0.0 {
-                visit(self.bounds(preprocessing, outputs, target), y[own], weight);
-            }
-        }
     }
 }
 
@@ -340,8 +297,6 @@ mod tests {
         for (coverage, wanted) in [(0.9, "[0.05, 0.5, 0.95]"), (0.8, "[0.1, 0.5, 0.9]")] {
             assert_eq!(loss(coverage).settings["quantiles"].to_string(), wanted);
         }
-        assert_eq!(middle(&[0.1, 0.4, 0.9]), 1);
-        assert_eq!(middle(&[]), 0);
     }
 
     #[test]

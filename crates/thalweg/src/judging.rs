@@ -16,7 +16,7 @@ use crate::classes::{Correction, Weighting};
 use crate::config::Config;
 use crate::error::Result;
 use crate::request::Request;
-use crate::rows::RunRows;
+use crate::rows::{Part, RunRows};
 use crate::scores::{Judge, user_weights};
 use crate::smearing;
 use crate::temperature;
@@ -29,6 +29,7 @@ pub(crate) fn resolve(
     task: Task,
     has_validation: bool,
 ) -> Result<()> {
+    let more = config.data.more_validation();
     let judging = &mut config.judging;
     if let Some(metric) = request.choice("judging.metric").or(judging.metric.take()) {
         let metric = request.with_settings(metric, "metric")?;
@@ -42,9 +43,9 @@ pub(crate) fn resolve(
     };
     let no_rows = |path: &str| {
         let error = refuse(path, "no validation rows".to_owned(), "a validation part");
-        let remedy =
-            format!("leave out `{path}`, or choose a larger `data.split.validation_fraction`");
-        Err(error.remedy(remedy).into())
+        Err(error
+            .remedy(format!("leave out `{path}`, or {more}"))
+            .into())
     };
     judging.temperature |= request.has("judging.temperature");
     if request.has("continue_from") && !has_validation {
@@ -295,6 +296,27 @@ fn temper(
     Ok(())
 }
 
+/// The threshold of each of so many outputs: as asked for, or chosen on validation rows, whose predictions
+/// `predict` makes.
+pub(crate) fn choose(
+    threshold: Threshold,
+    judge: &Judge,
+    validation: Option<DatasetRef>,
+    outputs: usize,
+    predict: impl FnOnce(DatasetRef) -> Result<Vec<f64>>,
+) -> Result<Vec<f64>> {
+    let validation = match (threshold, validation) {
+        (Threshold::At(at), _) => return Ok(vec![at; outputs]),
+        (_, None) => return Ok(vec![0.5; outputs]),
+        (_, Some(validation)) => validation,
+    };
+    let chosen = judge.answers(predict(validation)?, validation, |answers| {
+        let one = |output| threshold.choose(answers, output).unwrap_or(0.5);
+        (0..outputs).map(one).collect()
+    })?;
+    Ok(chosen)
+}
+
 /// The thresholds of each output that the config asks for, and a note on them.
 fn thresholds(
     engine: &mut dyn Engine,
@@ -303,22 +325,26 @@ fn thresholds(
     rows: &RunRows,
 ) -> Result<(Decision, Note)> {
     let preprocessing = &rows.preprocessing;
-    let outputs = preprocessing.output_width();
-    let (chosen, by) = match (threshold, &rows.validation) {
-        (Threshold::At(at), _) => (vec![at; outputs], "as asked for".to_owned()),
-        (_, None) => (vec![0.5; outputs], "for want of validation rows".to_owned()),
+    let validation = rows.validation.as_ref().map(Part::view);
+    let judge = Judge::new(preprocessing, &config.network.loss)?;
+    let predict = |rows: DatasetRef| {
+        let mut predictions = Vec::new();
+        engine.evaluate(&Batch::all(rows), Some(&mut predictions))?;
+        Ok(predictions)
+    };
+    let chosen = choose(
+        threshold,
+        &judge,
+        validation,
+        preprocessing.output_width(),
+        predict,
+    )?;
+    let by = match (threshold, validation) {
+        (Threshold::At(_), _) => "as asked for".to_owned(),
+        (_, None) => "for want of validation rows".to_owned(),
         (_, Some(validation)) => {
-            let validation = validation.view();
-            let mut predictions = Vec::new();
-            engine.evaluate(&Batch::all(validation), Some(&mut predictions))?;
-            let judge = Judge::new(preprocessing, &config.network.loss)?;
-            let chosen = judge.answers(predictions, validation, |answers| {
-                (0..outputs)
-                    .map(|output| threshold.choose(answers, output).unwrap_or(0.5))
-                    .collect()
-            })?;
             let rows = count(validation.features.rows(), "validation row");
-            (chosen, format!("the best by {threshold} on {rows}"))
+            format!("the best by {threshold} on {rows}")
         }
     };
     let shown: Vec<String> = chosen.iter().map(|threshold| figure(*threshold)).collect();

@@ -102,7 +102,7 @@ pub struct Step {
 }
 
 /// The last line, and the result of `--json`.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct End {
     /// `start`, `step`, `epoch` or `end`.
     pub event: &'static str,
@@ -152,6 +152,9 @@ pub struct End {
     /// The loss of the final model that is no finite number: there is no model.
     #[serde(skip)]
     pub not_finite: Option<(&'static str, f64)>,
+    /// Whether the training rows were predicted much better after the epoch that was chosen.
+    #[serde(skip)]
+    pub kept_learning: bool,
 }
 
 /// A model that was raced on the validation rows.

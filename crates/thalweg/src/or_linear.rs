@@ -2,6 +2,7 @@
 //! its loss on the validation rows is lower. It is fitted by L-BFGS with the penalties tried.
 
 use thalweg_core::cpu;
+use thalweg_core::dataset::DatasetRef;
 use thalweg_core::engine::Engine;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::{Choice, Setting};
@@ -9,6 +10,7 @@ use thalweg_core::spec::{NetworkSpec, TrainingSpec};
 use thalweg_core::train::{Run, train};
 use thalweg_data::Note;
 
+use crate::classes::{self, Weighting};
 use crate::config::Config;
 use crate::error::Result;
 use crate::log::Raced;
@@ -46,11 +48,18 @@ pub(crate) fn race(
     is_through: bool,
     config: &Config,
     rows: &RunRows,
+    weighting: &Weighting,
     engine: &mut dyn Engine,
 ) -> Result<Race> {
     let validation = rows.validation.as_ref().map(Part::view);
     let Some(validation) = validation.filter(|_| is_through && config.or_linear) else {
         return Ok(Race::default());
+    };
+    // By the loss that chose the best epoch: probabilities are not corrected yet.
+    let weights = classes::weights(validation, weighting.factors.as_deref());
+    let validation = DatasetRef {
+        weights: weights.as_deref(),
+        ..validation
     };
     let judge = Judge::new(&rows.preprocessing, &config.network.loss)?;
     let of_network = judge.model(engine, validation)?.loss;
@@ -62,7 +71,7 @@ pub(crate) fn race(
     for l2 in PENALTIES {
         let mut config = linear(config, rows, l2);
         config.network = config.network.resolve()?;
-        let Some(fitted) = fit(&config, rows, engine.threads())? else {
+        let Some(fitted) = fit(&config, rows, weighting, engine.threads())? else {
             continue;
         };
         // Solved in double precision, it answers in that of the run, as which its rows are prepared.
@@ -128,8 +137,15 @@ pub(crate) fn linear(config: &Config, rows: &RunRows, l2: f64) -> Config {
 }
 
 /// None where it cannot be fitted.
-fn fit(config: &Config, rows: &RunRows, threads: usize) -> Result<Option<Box<dyn Engine>>> {
+fn fit(
+    config: &Config,
+    rows: &RunRows,
+    weighting: &Weighting,
+    threads: usize,
+) -> Result<Option<Box<dyn Engine>>> {
     let engine = cpu::engine(&config.network, &config.training, threads)?;
-    let mut run = Run::with_sources(engine, &config.training, rows.train.source()?, None)?;
+    // A solver sees every row once: what the run samples more often weighs more.
+    let source = classes::reweighted(rows.train.source()?, weighting.sampled.as_deref());
+    let mut run = Run::with_sources(engine, &config.training, source, None)?;
     Ok(train(&mut run, &mut ()).is_ok().then(|| run.into_engine()))
 }

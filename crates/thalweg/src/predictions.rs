@@ -15,9 +15,10 @@ use thalweg_data::{
 use crate::error::Result;
 use crate::inspection::{Inspect, Inspection, Subject, inspect};
 use crate::load;
+use crate::middle::{self, medians};
 use crate::model::Model;
 use crate::pieces::{Gathered, News, Unusual};
-use crate::scores::{Scores, medians};
+use crate::scores::Scores;
 use crate::threads::threads_or_all;
 
 mod columns;
@@ -232,6 +233,7 @@ impl Model {
         })?;
         notes.extend(more.into_iter().filter(|note| news.is_new(note)));
         notes.extend(unusual.notes()?);
+        notes.extend(self.note_on_scores());
         Ok((gathered.scores(&self.judge()?)?, notes))
     }
 
@@ -254,6 +256,7 @@ impl Model {
         let mut unusual = Unusual::of(description);
         let (dataset, mut notes) = self.rows_of(loaded, &mut unusual)?;
         notes.extend(unusual.notes()?);
+        notes.extend(self.note_on_scores());
         let mut engine = self.engine(threads_or_all(self.threads()))?;
         let subject = Subject {
             part: "rows",
@@ -272,6 +275,12 @@ impl Model {
             what,
         )?;
         Ok((self.evaluate(&dataset)?, notes, Some(inspection)))
+    }
+
+    /// What the metrics of a model of quantiles are of.
+    fn note_on_scores(&self) -> Option<Note> {
+        let description = self.description();
+        middle::note(&description.preprocessing, description.interval.is_some())
     }
 
     /// Rows with their targets, as the network sees them, and notes on them; what is unusual is counted.

@@ -49,6 +49,8 @@ pub(crate) struct Recorder<'a> {
     pub steps: Option<Steps>,
     /// ‖g‖ of the last epoch.
     pub gradient_norm: f64,
+    /// The training loss of the best epoch and of the last.
+    losses: [f64; 2],
     /// The file that could not be written, and why: the run ended there.
     pub failure: Option<String>,
     saved: Instant,
@@ -127,6 +129,7 @@ impl<'a> Recorder<'a> {
             health: None,
             steps: None,
             gradient_norm: f64::NAN,
+            losses: [f64::NAN; 2],
             failure: None,
             saved: Instant::now(),
             looked: Instant::now(),
@@ -136,6 +139,13 @@ impl<'a> Recorder<'a> {
             },
             pause: BETWEEN_CHECKPOINTS,
         }
+    }
+
+    /// Whether the training loss fell much further after the best epoch.
+    pub fn kept_learning(&self) -> bool {
+        const MUCH: f64 = 0.2;
+        let [best, last] = self.losses;
+        best - last > MUCH * best.abs()
     }
 
     /// Whether it is time to look at the clock.
@@ -218,6 +228,10 @@ impl Observer for Recorder<'_> {
     fn epoch(&mut self, run: &mut Run, report: &EpochReport) -> Result<Flow> {
         self.seconds += report.seconds;
         self.gradient_norm = report.gradient_norm;
+        self.losses[1] = report.train_loss;
+        if report.is_best {
+            self.losses[0] = report.train_loss;
+        }
         let mut layers = None;
         if let Some(health) = &self.health {
             layers = health.after_epoch(run)?;

@@ -15,7 +15,8 @@ use thalweg_core::registry::Choice;
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::Result;
-use crate::interval::{self, PredictionInterval};
+use crate::interval::PredictionInterval;
+use crate::middle::{self, medians};
 use crate::row_errors::RowErrors;
 
 /// Loss and metrics.
@@ -76,7 +77,7 @@ impl Scores {
 }
 
 impl Scores {
-    /// Adds the share of each target that an interval holds, and their mean.
+    /// Adds the share of each target that an interval, or quantiles, hold, and their mean.
     fn add_coverage(&mut self, held: &[Option<f64>]) {
         const NAME: &str = "coverage";
         let known: Vec<f64> = held.iter().copied().flatten().collect();
@@ -172,8 +173,10 @@ impl<'a> Judge<'a> {
         dataset: DatasetRef,
         loss: f64,
     ) -> Result<Scores> {
-        let held = (self.interval.as_ref())
-            .map(|interval| interval.coverage_of(self.preprocessing, &predictions, dataset));
+        let held = match &self.interval {
+            Some(interval) => Some(interval.coverage_of(self.preprocessing, &predictions, dataset)),
+            None => middle::coverage(self.preprocessing, &predictions, dataset),
+        };
         let mut scores = self.score(predictions, dataset)?;
         scores.loss = Some(loss);
         if let Some(held) = held {
@@ -259,18 +262,6 @@ impl<'a> Judge<'a> {
             &predictions,
             targets,
         ))
-    }
-}
-
-/// Of several quantiles of each number those that are nearest to the median.
-pub(crate) fn medians(preprocessing: &Preprocessing, values: Vec<f64>) -> Vec<f64> {
-    let target = &preprocessing.target;
-    match target.each() {
-        1 => values,
-        each => {
-            let middle = interval::middle(&target.quantiles);
-            values.into_iter().skip(middle).step_by(each).collect()
-        }
     }
 }
 

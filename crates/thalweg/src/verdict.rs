@@ -10,15 +10,18 @@ use thalweg_data::preprocess::{Curve, TargetScaling};
 use thalweg_data::{Note, Preprocessing, SplitBy};
 
 use crate::averaged::Averaged;
-use crate::causes::{self, Facts};
-use crate::classes;
+use crate::causes;
+use crate::classes::{self, Weighting};
 use crate::config::Config;
+use crate::drift;
 use crate::error::Result;
+use crate::facts::Facts;
 use crate::fingerprint::Fingerprint;
 use crate::interval;
 use crate::judging::Settled;
-use crate::linear;
+use crate::linear::{self, Beside};
 use crate::log::End;
+use crate::middle;
 use crate::model::for_rows;
 use crate::pinball;
 use crate::rows::{Part, RunRows};
@@ -60,6 +63,7 @@ impl Engines<'_> {
 pub(crate) fn score(
     config: &Config,
     rows: &RunRows,
+    weighting: &Weighting,
     settled: &Settled,
     engines: &mut Engines,
     end: &mut End,
@@ -107,11 +111,16 @@ pub(crate) fn score(
     };
     end.best_constant = Some(constant(judged)?);
     let cost = 3.0 * (parameters(engine) * training.features.rows()) as f64 * end.epochs as f64;
-    let preprocessing = &rows.preprocessing;
-    let (loss, threads) = (&config.network.loss, engine.threads());
     // A linear model predicts means, which are about medians and no other quantiles.
     if quantiles.is_empty() || quantiles.contains(&0.5) {
-        end.linear_model = linear::scores(preprocessing, loss, training, judged, cost, threads)?;
+        let beside = Beside {
+            config,
+            rows,
+            weighting,
+            cost,
+            threads: engine.threads(),
+        };
+        end.linear_model = linear::scores(&beside, judged)?;
     }
     let parts = [
         ("training", Some(training), &end.train),
@@ -194,10 +203,11 @@ fn notes(
     let judged = (end.test.as_ref().or(end.validation.as_ref())).or(end.train.as_ref());
     let judged = judged.filter(|_| !is_sick);
     let preprocessing = &rows.preprocessing;
-    notes.extend(judged.and_then(|scores| classes::rare(config, preprocessing, training, scores)));
+    notes.extend(judged.and_then(|scores| classes::rare(config, rows, training, scores)));
     notes.extend(
         (end.interval.as_ref()).map(|interval| interval::note(interval, rows, &config.data.split)),
     );
+    notes.extend(middle::note(preprocessing, end.interval.is_some()));
     notes.extend(far_apart(config, rows, end));
     notes.extend(trained_on(rows));
     notes
@@ -300,6 +310,8 @@ fn useless(
         || failing().any(|part| part.name == "training"),
         |behind| behind.is_in_training,
     );
+    // Where the validation rows chose an epoch before anything was learned, they are what is unlike.
+    let fails_in_training = fails_in_training && !(end.kept_learning && held_out.is_some());
     let linear = end.linear_model.as_ref().zip(end.best_constant.as_ref());
     let facts = Facts {
         config,
@@ -313,6 +325,12 @@ fn useless(
         },
         parameters: parameters(engine),
         linear_is_better: linear.map(|(linear, constant)| linear.beats(constant)),
+        linear_holds: linear.is_some_and(|(linear, _)| holds(linear, parts)),
+        has_moved: has_moved(parts),
+        counter: match (held_out, &config.data.split.by) {
+            (Some(part), SplitBy::Ordered) => drift::counter(rows, part.rows, engine)?,
+            _ => None,
+        },
     };
     if let Some(behind) = behind {
         let remedy = match behind.is_far {
@@ -337,6 +355,38 @@ fn useless(
         ),
     };
     Ok(Some(Note::warning(text)))
+}
+
+/// Whether a linear model does better than the model on the rows that judge both, and well.
+fn holds(linear: &Scores, parts: &[Judged]) -> bool {
+    /// An R² that says so.
+    const WELL: f64 = 0.1;
+    let judged = parts.last().filter(|part| part.name != "training");
+    judged.is_some_and(|part| {
+        let gain = |name, least: f64| {
+            let (ours, theirs) = (part.scores.metric(name)?, linear.metric(name)?);
+            Some(theirs > ours && theirs > least)
+        };
+        let most = part.constant.metric("accuracy").unwrap_or(0.0);
+        gain("r2", WELL).or(gain("accuracy", most)).unwrap_or(false)
+    })
+}
+
+/// Whether the rows that judge are of another level, or of other classes, than the training rows.
+fn has_moved(parts: &[Judged]) -> bool {
+    /// The R² of the mean of the training rows: half a deviation beside that of these rows.
+    const R2: f64 = -0.25;
+    const ACCURACY: f64 = 0.2;
+    let constant = |part: &Judged, name| part.constant.metric(name);
+    let judged = parts
+        .last()
+        .filter(|part| part.name != "training" && part.scores.rows >= FEW);
+    judged.zip(parts.first()).is_some_and(|(judged, training)| {
+        let of_class = |part| constant(part, "accuracy");
+        constant(judged, "r2").is_some_and(|r2| r2 < R2)
+            || (of_class(judged).zip(of_class(training)))
+                .is_some_and(|(here, there)| here < there - ACCURACY)
+    })
 }
 
 /// A model that is better than a constant, and far from what a linear model finds.

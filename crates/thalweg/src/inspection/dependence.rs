@@ -9,7 +9,8 @@ use thalweg_data::Task;
 use super::columns::{Cell, Place, shortened};
 use super::judged::Judged;
 use crate::error::Result;
-use crate::scores::{as_predicted, medians};
+use crate::middle::medians;
+use crate::scores::as_predicted;
 
 /// Columns that are looked at and shown.
 const COLUMNS: usize = 24;

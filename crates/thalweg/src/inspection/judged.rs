@@ -8,7 +8,8 @@ use thalweg_core::metrics::{Answers, Decision};
 use thalweg_data::{Preprocessing, Task};
 
 use crate::error::Result;
-use crate::scores::{as_predicted, medians, to_user_units, without_quantiles};
+use crate::middle::medians;
+use crate::scores::{as_predicted, to_user_units, without_quantiles};
 
 /// See the module's text. Numbers are in the units of the file.
 pub(super) struct Judged<'a> {
