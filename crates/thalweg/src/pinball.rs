@@ -80,6 +80,11 @@ mod tests {
         let expected = (0.2 + 0.4 + 1.0 + 1.6) / 4.0;
         let loss = of_constants(&[0.2, 0.8], training, judged).unwrap();
         assert!((loss - expected).abs() < 1e-12, "{loss}");
+        // A row without a target is none.
+        const NAN: f64 = f64::NAN;
+        let with_gap = part(&[2.0, 2.0, NAN, NAN, 6.0, 6.0], None);
+        let same = of_constants(&[0.2, 0.8], training, with_gap).unwrap();
+        assert!((same - expected).abs() < 1e-12, "{same}");
         // A row of weight 3 is three rows.
         let weighted = part(&[1.0, 1.0, 2.0, 2.0], Some(&[1.0, 3.0]));
         let repeated = part(&[1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0], None);
