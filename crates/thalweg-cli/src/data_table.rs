@@ -6,6 +6,10 @@ use thalweg_data::summary::{ColumnSummary, NumberSummary, Summary, TargetSummary
 
 /// More classes are not listed.
 const CLASSES: usize = 20;
+/// Of more columns only the first and the last are listed on a terminal.
+const COLUMNS: usize = 100;
+/// Intervals of a histogram at most.
+const INTERVALS: usize = 10;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// The lines: sizes, a line a column, how columns are read, the target, and pairs of columns. Lines
@@ -21,7 +25,18 @@ pub fn table(summary: &Summary, test: Option<&Table>, width: usize) -> Vec<Strin
         lines.push(format!("and {} to test on", count(test.rows, "row")));
     }
     lines.push(String::new());
-    lines.extend(by_column(&summary.columns, width));
+    let hidden = match width {
+        usize::MAX => 0,
+        _ => summary.columns.len().saturating_sub(COLUMNS),
+    };
+    let mut listed = by_column(&summary.columns, width);
+    if hidden > 0 {
+        // Below the head.
+        let from = 1 + COLUMNS / 2;
+        let text = format!("… {} more, which --json lists …", count(hidden, "column"));
+        listed.splice(from..from + hidden, [text]);
+    }
+    lines.extend(listed);
     let said = summary.columns.iter().filter(|column| is_said(column));
     let how: Vec<String> = said
         .map(|column| format!("  {}: {}", short(&column.name), column.read))
@@ -111,7 +126,7 @@ fn values(summary: &ColumnSummary, room: usize) -> String {
     let mut shown: Vec<String> = Vec::new();
     let remarked = remark.as_slice();
     for part in parts(summary) {
-        if !shown.is_empty()
+        if (!shown.is_empty() || remark.is_some())
             && lengths(&shown) + lengths(std::slice::from_ref(&part)) + lengths(remarked) > room + 2
         {
             break;
@@ -126,6 +141,12 @@ fn values(summary: &ColumnSummary, room: usize) -> String {
 fn parts(summary: &ColumnSummary) -> Vec<String> {
     match (&summary.numbers, &summary.dates) {
         (Some(numbers), Some((first, last))) => {
+            // Days are enough where they differ.
+            let day = |date: &str| date.split(' ').next().unwrap_or_default().to_owned();
+            let (first, last) = match day(first) == day(last) {
+                true => (first.clone(), last.clone()),
+                false => (day(first), day(last)),
+            };
             vec![histogram(numbers), format!("{first} to {last}")]
         }
         (Some(numbers), None) => {
@@ -162,7 +183,8 @@ fn histogram(numbers: &NumberSummary) -> String {
         0 => ' ',
         count => BARS[(count * BARS.len()).div_ceil(most).clamp(1, BARS.len()) - 1],
     };
-    numbers.histogram.iter().map(bar).collect()
+    let bars: String = numbers.histogram.iter().map(bar).collect();
+    format!("{bars:<INTERVALS$}")
 }
 
 fn of_target(target: &TargetSummary) -> Vec<String> {
@@ -185,7 +207,10 @@ fn of_target(target: &TargetSummary) -> Vec<String> {
         vec![
             format!("  {}", short(class)),
             whole(*count),
-            format!("{share:.1} %"),
+            match share < 0.1 && *count > 0 {
+                true => "< 0.1 %".to_owned(),
+                false => format!("{share:.1} %"),
+            },
         ]
     };
     let shown = &target.classes[..target.classes.len().min(CLASSES)];
@@ -197,4 +222,65 @@ fn of_target(target: &TargetSummary) -> Vec<String> {
         lines.push(format!("  and {} more", target.classes.len() - CLASSES));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use thalweg_data::{Input, ReadOptions, TargetOptions, read_input, summarize};
+
+    use super::*;
+
+    fn lines(text: String, width: usize) -> Vec<String> {
+        let input = Input::bytes("t.csv", text.into_bytes()).unwrap();
+        let loaded = read_input(input, &ReadOptions::default()).unwrap();
+        table(
+            &summarize(&loaded.train, &TargetOptions::default()),
+            None,
+            width,
+        )
+    }
+
+    #[test]
+    fn a_terminal_shows_some_of_many_columns_and_what_fits() {
+        let cells = |cell: fn(usize) -> String| (0..300).map(cell).collect::<Vec<_>>().join(",");
+        let rows: String = (0..12)
+            .map(|row| format!("{row}{}\n", ",1".repeat(299)))
+            .collect();
+        let wide = format!("{}\n{rows}", cells(|i| format!("c{i}")));
+        let shown = lines(wide.clone(), 80);
+        assert!(
+            shown.len() < 120
+                && shown
+                    .iter()
+                    .any(|line| line.starts_with("… 200 columns more"))
+        );
+        for name in ["c0 ", "c49 ", "c250 ", "c299 "] {
+            assert!(shown.iter().any(|line| line.starts_with(name)), "{name}");
+        }
+        assert!(lines(wide, usize::MAX).len() > 300);
+        let rows: String = (0..12)
+            .map(|i| {
+                format!(
+                    "a text of many letters {i},2024-01-{:02} 0{}:00,1\n",
+                    i + 1,
+                    i % 9
+                )
+            })
+            .collect();
+        let shown = lines(format!("a,when,y\n{rows}"), 80);
+        assert!(
+            shown.iter().all(|line| line.chars().count() <= 80),
+            "{shown:?}"
+        );
+        assert!(
+            shown.iter().any(|line| line.ends_with("  [all different]")),
+            "{shown:?}"
+        );
+        assert!(
+            shown
+                .iter()
+                .any(|line| line.ends_with("2024-01-01 to 2024-01-12")),
+            "{shown:?}"
+        );
+    }
 }

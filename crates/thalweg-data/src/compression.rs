@@ -18,7 +18,7 @@ pub fn is_bomb(packed: u64, unpacked: u64) -> bool {
 /// What is found in such a file.
 pub const BOMB: &str = "data that expand more than 250 times, beyond 256 MiB";
 
-/// The bytes so far of a compressed file, by which its table may be large; any table may without.
+/// The bytes so far of a file as it is stored, by which its table may be large; any table may without.
 #[derive(Debug, Clone, Default)]
 pub struct Room(Option<Arc<AtomicU64>>);
 
@@ -128,6 +128,13 @@ pub fn plain_name(name: &str) -> &str {
     endings.find_map(bare).unwrap_or(name)
 }
 
+/// The bytes of `reader`, and the room for a table of them.
+pub fn counted<R: BufRead>(inner: R) -> (Counted<R>, Room) {
+    let count = Arc::new(AtomicU64::new(0));
+    let room = Room(Some(count.clone()));
+    (Counted { inner, count }, room)
+}
+
 impl Compression {
     /// What is compressed in `reader`, and the room for its table.
     ///
@@ -137,12 +144,8 @@ impl Compression {
         &self,
         reader: Box<dyn BufRead + Send>,
     ) -> io::Result<(impl Read + Send + use<>, Room)> {
-        let packed = Arc::new(AtomicU64::new(0));
-        let counted = Counted {
-            inner: reader,
-            count: packed.clone(),
-        };
-        let room = Room(Some(packed.clone()));
+        let (counted, room) = counted(reader);
+        let packed = counted.count.clone();
         let bounded = Bounded {
             inner: (self.decoder)(Box::new(counted))?,
             packed,
@@ -153,7 +156,7 @@ impl Compression {
 }
 
 /// Counts the bytes that are taken from a reader.
-struct Counted<R> {
+pub struct Counted<R> {
     inner: R,
     count: Arc<AtomicU64>,
 }

@@ -97,7 +97,8 @@ impl Input {
             room,
         };
         let Some(compression) = compression::find(&head) else {
-            return input(head, Box::new(reader), whole, Room::default())
+            let (reader, room) = compression::counted(reader);
+            return input(head, Box::new(reader), whole, room)
                 .extracted()?
                 .decoded();
         };

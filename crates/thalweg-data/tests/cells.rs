@@ -337,3 +337,92 @@ fn another_file_is_read_as_the_first() {
         assert!(error.starts_with(&found), "{error}");
     }
 }
+
+#[test]
+fn two_units_in_one_column_are_doubted() {
+    let doubt = |cells: &[&str]| notes(&read(&column(cells))).join(" ");
+    let percent = ["12%", "7.5%", "30%", "18%", "7", "25%"];
+    let expected = "t.csv: column \"x\": \"12%\" and \"7\" are numbers in two units";
+    assert!(doubt(&percent).contains(expected), "{}", doubt(&percent));
+    let money = ["$12", "$7.5", "€30", "$18", "$9", "$25"];
+    let expected = "t.csv: column \"x\": \"$12\" and \"€30\" are numbers in two units";
+    assert!(doubt(&money).contains(expected), "{}", doubt(&money));
+    for cells in [
+        ["$12", "7.5", "$30", "$18", "9", "$25"],
+        ["12%", "7.5%", "30%", "18%", "-", "25%"],
+        ["12%", "a", "30%", "b", "c", "25%"],
+    ] {
+        assert!(!doubt(&cells).contains("two units"), "{}", doubt(&cells));
+    }
+}
+
+#[test]
+fn shares_without_a_sign_are_doubted_where_training_had_it() {
+    let train = read("share,n\n18.2%,1\n7%,2\n30%,3\n").train;
+    let told = |text: &str| {
+        let options = ReadOptions {
+            columns: train.readings.clone(),
+            ..ReadOptions::default()
+        };
+        notes(&read_with(text, &options).unwrap()).join(" ")
+    };
+    let expected = "t.csv:2: column \"share\": \"0.182\" has no %, which the cells of training have; it is read as 0.182 %";
+    assert!(told("share,n\n0.182,1\n0.07,2\n").contains(expected));
+    let expected = "t.csv:3: column \"share\": \"0.07\" has no %";
+    assert!(told("share,n\n18.2%,1\n0.07,2\n").contains(expected));
+    assert_eq!(told("share,n\n18%,1\n,2\n"), "");
+}
+
+#[test]
+fn times_of_day_are_not_lengths_of_time_and_months_have_names() {
+    let first = |cells: &[&str]| {
+        let loaded = read(&column(cells));
+        (
+            shown(&loaded.train, "x")[0].clone(),
+            notes(&loaded).join(" "),
+        )
+    };
+    let (_, note) = first(&["08:30", "17:45", "12:00"]);
+    assert!(
+        note.contains("as in \"08:30\", a time of day; `data.read.numeric` reads lengths of time"),
+        "{note}"
+    );
+    for (cells, seconds) in [
+        (["08:30", "27:45", "12:00"], "30600"),
+        (["08:30", "24:30", "12:00"], "30600"),
+        (["0:08:30", "-0:05:00", "0:12:00"], "510"),
+        (["1:08.5", "2:05.25", "0:12.0"], "68.5"),
+        (
+            ["0 days 00:05:00", "0 days 00:07:30", "0 days 01:00:00"],
+            "300",
+        ),
+    ] {
+        let (value, note) = first(&cells);
+        assert_eq!(value, seconds, "{cells:?}");
+        assert!(
+            note.contains("read as numbers") && note.contains("seconds"),
+            "{note}"
+        );
+    }
+    let options = ReadOptions {
+        numeric: vec!["x".into()],
+        ..ReadOptions::default()
+    };
+    let lengths = read_with(&column(&["08:30", "17:45", "12:00"]), &options).unwrap();
+    assert_eq!(numbers(&lengths.train, "x")[0], Some(30_600.0));
+    for cells in [
+        ["5. März 2022", "1. Oktober 2022", "24. Dez. 2022"],
+        ["5 mars 2022", "1er octobre 2022", "24 déc. 2022"],
+        ["5 de marzo de 2022", "1 de octubre de 2022", "24 dic 2022"],
+        ["sabato 5 marzo 2022", "1 ottobre 2022", "24 dic 2022"],
+        ["Sa., 05.03.2022", "Sa., 01.10.2022", "Sa., 24.12.2022"],
+        ["March 5th, 2022", "October 1st, 2022", "December 24, 2022"],
+    ] {
+        let days = shown(&read(&column(&cells)).train, "x");
+        assert_eq!(
+            days,
+            ["2022-03-05", "2022-10-01", "2022-12-24"],
+            "{cells:?}"
+        );
+    }
+}

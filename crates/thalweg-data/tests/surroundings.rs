@@ -103,6 +103,76 @@ fn what_is_not_the_table_is_skipped_and_said() {
 }
 
 #[test]
+fn a_row_of_sums_is_left_out_whatever_stands_around_its_numbers() {
+    let kinds = ["north", "south", "east"];
+    let table = |sums: &str, amounts: [&str; 3], delimiter: char, is_first: bool| {
+        let rows = kinds.iter().zip(amounts).zip(["b", "b", "a"]);
+        let rows: String = rows
+            .map(|((kind, amount), class)| format!("{kind};\"{amount}\";{class}\n"))
+            .collect();
+        let text = match is_first {
+            true => format!("{sums}\n{rows}"),
+            false => format!("{rows}{sums}\n"),
+        };
+        format!("u;v;kind\n{text}").replace(';', &delimiter.to_string())
+    };
+    let dollars = ["$1,200", "$800", "$2,000"];
+    for (sums, amounts, delimiter) in [
+        ("Total;\"$4,000\";", dollars, ','),
+        ("Grand total:;\"4,000\";", dollars, ','),
+        (" Total ;$4000.00;", dollars, ','),
+        (";Total;", ["$1", "$2", "$3"], ','),
+        (
+            "Total général;4 000,5 €;",
+            ["1 000,5 €", "2 000 €", "1 000 €"],
+            ';',
+        ),
+        (
+            "Gesamt;4.000,50;",
+            ["1.000,50", "2.000,00", "1.000,00"],
+            ';',
+        ),
+        ("Insgesamt;100 %;", ["20 %", "30,5 %", "49,5 %"], ';'),
+        ("Summe;(6);", ["(1)", "2", "(7)"], ','),
+        ("Moyenne;2;", ["1", "2", "3"], ','),
+        ("Average;20.1%;", ["10.1%", "20.2%", "30.0%"], ','),
+    ] {
+        for is_first in [false, true] {
+            if is_first && sums.starts_with(';') {
+                continue;
+            }
+            let text = table(sums, amounts, delimiter, is_first);
+            let loaded = read(&text);
+            assert_eq!(loaded.train.rows, 3, "{text}");
+            assert_eq!(loaded.train.column("u").unwrap().text(0).unwrap(), "north");
+            let which = if is_first {
+                "t.csv:2: the first"
+            } else {
+                "t.csv:5: the last"
+            };
+            let note = notes(&loaded);
+            assert!(
+                note.contains(&format!("{which} row is left out as one of sums")),
+                "{text}: {note}"
+            );
+        }
+    }
+    // What only the row of sums made text are numbers, as without it.
+    let loaded = read("n,x\n1,5\n2,7\n3,9.5\nTotal,21.5\n");
+    assert_eq!(shown(&loaded), ["n,x", "1,5", "2,7", "3,9.5"]);
+    assert_eq!(loaded.train.column("n").unwrap().kind(), Kind::Numeric);
+    assert_eq!(loaded.notes.len(), 1, "{}", notes(&loaded));
+    for text in [
+        // Neither a sum nor the mean of each column.
+        "u,v,w\nShell,5,1\nBP,7,2\nTotal,9,5\n",
+        "u,v,w\na,5,1\nb,7,2\nmean,6,9\n",
+        "u,v\nTotal,2\nb,2\n",
+    ] {
+        assert!(read(text).notes.is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn names_of_rows_as_r_writes_them_are_a_column() {
     let loaded = read("\"a\",\"b\"\n\"1\",5,x\n\"2\",6,y\n\"3\",7,x\n");
     assert_eq!(shown(&loaded), ["rownames,a,b", "1,5,x", "2,6,y", "3,7,x"]);
@@ -129,6 +199,11 @@ fn an_error_blames_the_line_that_differs_from_the_others() {
         (
             format!("a,b,c,d\n{rows}"),
             "t.csv:1: found 4 cells, expected 3, as in the lines below",
+        ),
+        (
+            // Names of rows are all different.
+            "a,b\nx,1,2\nx,2,3\ny,3,4\n".to_owned(),
+            "t.csv:1: found 2 cells, expected 3, as in the lines below",
         ),
         (
             format!("1,2\n{rows}"),

@@ -34,11 +34,14 @@ pub fn decimal(bytes: &[u8], length: usize) -> Option<Decimal> {
     if is_cut || is_redundant || point + fraction > DIGITS {
         return None;
     }
-    let value = mantissa as f64 / POWERS[fraction];
-    // From 1e-5 down a number is written with an exponent, and 0 without sign.
-    let is_short = is_whole || (digits[length - 1] != b'0' && value >= 1e-5);
+    // At most 15 digits: the conversion of a signed integer is one instruction.
+    let whole = mantissa as i64 as f64;
+    // From 1e-5 down a number is written with an exponent, and 0 without sign. The quotient is not waited for.
+    let is_large = whole >= POWERS[fraction.saturating_sub(5)];
+    let is_short = is_whole | ((digits[length - 1] != b'0') & is_large);
+    let sign = u64::from(is_negative) << 63;
     Some(Decimal {
-        value: if is_negative { -value } else { value },
+        value: f64::from_bits((whole / POWERS[fraction]).to_bits() | sign),
         is_shortest: is_short && !(is_negative && mantissa == 0),
     })
 }

@@ -1,6 +1,6 @@
 //! Where cells of many records end, found 64 bytes at a time.
 
-use super::records::Cell;
+use super::records::{Cell, MAX_CELLS};
 
 /// Cuts records with plain quotes; others are left to [`scan`](super::records::scan).
 pub struct Ends<'a> {
@@ -58,8 +58,11 @@ impl<'a> Ends<'a> {
             }
             from = end + 1;
             let byte = self.bytes[end];
-            if byte == self.delimiter {
+            if byte == self.delimiter && cells.len() <= MAX_CELLS {
                 continue;
+            }
+            if byte == self.delimiter {
+                return None;
             }
             if byte == b'\r' && *self.bytes.get(from)? == b'\n' {
                 self.take(&mut next)?;

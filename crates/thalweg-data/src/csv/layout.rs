@@ -58,7 +58,7 @@ pub struct Layout {
     pub width: Option<usize>,
     /// Records before the table.
     pub titles: usize,
-    /// The header has one cell less than the rows: the first column has the names of the rows.
+    /// The header has one cell less than the rows: the first column has the names of the rows, all different.
     pub row_names: bool,
     /// Each row ends in a delimiter that begins no cell.
     pub trailing: bool,
@@ -103,6 +103,8 @@ impl Layout {
         let rows = || rows.iter().filter(|record| record.len() == width);
         let ends_empty = rows().all(|record| record.last().is_some_and(String::is_empty));
         let shorter = head.len() + 1 == width;
+        let names: Vec<&String> = rows().filter_map(|record| record.first()).collect();
+        let are_different = names.iter().collect::<BTreeSet<_>>().len() == names.len();
         let is_number = |cell: &String| matches!(parse(cell, words), Parsed::Number(_));
         let trailing = width > 1
             && ends_empty
@@ -111,7 +113,7 @@ impl Layout {
         Self {
             width: Some(width),
             titles,
-            row_names: shorter && !trailing && !head.iter().any(is_number),
+            row_names: shorter && !trailing && are_different && !head.iter().any(is_number),
             trailing,
         }
     }
@@ -185,28 +187,6 @@ pub fn joined(above: &[String], below: &[String]) -> Option<Vec<String>> {
     (is_over_several && above.len() == below.len() && distinct(&names)).then_some(names)
 }
 
-/// Whether a row is one of sums: `Total`, `Summe`, ….
-pub fn is_total(cells: &[String]) -> bool {
-    const WORDS: [&str; 10] = [
-        "total",
-        "totals",
-        "grand total",
-        "sum",
-        "summe",
-        "gesamt",
-        "gesamtsumme",
-        "insgesamt",
-        "average",
-        "mean",
-    ];
-    let is_word = |cell: &String| {
-        let cell = cell.trim_end_matches([':', '.']).to_lowercase();
-        WORDS.contains(&cell.as_str())
-    };
-    let filled: Vec<&String> = cells.iter().filter(|cell| !cell.is_empty()).collect();
-    filled.first().is_some_and(|cell| is_word(cell))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,6 +214,7 @@ mod tests {
                 of(2, false, false, 3),
             ),
             ("b,c\n1,2,3\n4,5,6\n7,8,9\n", of(0, true, false, 3)),
+            ("b,c\nu,2,3\nv,5,6\nu,8,9\n", of(0, false, false, 3)),
             ("a,b\n1,2,\n4,5,\n7,8,\n", of(0, false, true, 3)),
             ("a,b,\n1,2,\n4,5,\n7,8,\n", of(0, false, true, 3)),
             ("a,b\n1,2\n4,\n7,\n", of(0, false, false, 2)),

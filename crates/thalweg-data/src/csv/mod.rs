@@ -8,4 +8,5 @@ pub mod layout;
 pub mod parallel;
 pub mod records;
 pub mod start;
+pub mod total;
 pub mod write;

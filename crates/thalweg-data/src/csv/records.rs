@@ -11,6 +11,8 @@ use crate::error::{Error, Location, Result, quote};
 /// A record (a line, or several where a quoted cell holds newlines) may have at most this many
 /// bytes.
 pub const MAX_RECORD: usize = 64 << 20;
+/// A table may have at most this many columns.
+pub const MAX_CELLS: usize = 1 << 20;
 /// How much is read before the dialect is decided.
 pub const SAMPLE: usize = 1 << 18;
 /// As many lines are read before.
@@ -37,6 +39,8 @@ pub enum Scan {
     Incomplete,
     /// The quote at this byte, in this cell, is never closed.
     Unterminated(usize, usize),
+    /// There are more than [`MAX_CELLS`].
+    TooWide,
     /// There is text at this byte, after the closing quote of this cell.
     AfterQuote(usize, usize),
 }
@@ -122,6 +126,7 @@ fn scan_until<const N: usize>(
                 None if !at_end => return Scan::Incomplete,
                 _ => i + 1,
             },
+            Some(_) if cells.len() > MAX_CELLS => return Scan::TooWide,
             Some(_) => {
                 i += 1;
                 continue;
@@ -440,6 +445,7 @@ impl Records {
                 match rest[searched..].iter().position(|&b| b == b'\n') {
                     Some(at) => break searched + at + 1,
                     None if self.at_end => break rest.len(),
+                    None if rest.len() >= MAX_RECORD => return Err(self.too_long()),
                     None => searched = rest.len(),
                 }
                 self.fill(SAMPLE)?;
@@ -462,6 +468,7 @@ impl Records {
                 return Ok(None);
             }
             match scan(rest, self.delimiter, self.at_end, &mut self.cells) {
+                Scan::TooWide => return Err(too_wide(self.location())),
                 Scan::Incomplete if rest.len() >= MAX_RECORD => return Err(self.too_long()),
                 Scan::Record(length, _) if length > MAX_RECORD => return Err(self.too_long()),
                 Scan::Incomplete => self.fill(SAMPLE.max(self.buffer.len() - self.start))?,
@@ -497,10 +504,13 @@ impl Records {
         }
     }
 
+    fn location(&self) -> Location {
+        Location::file(self.file.clone()).line(self.line)
+    }
+
     fn too_long(&self) -> Error {
-        let location = Location::file(self.file.clone()).line(self.line);
         let found = format!("a line of more than {MAX_RECORD} bytes");
-        let error = Error::invalid(location, found, "shorter lines");
+        let error = Error::invalid(self.location(), found, "shorter lines");
         error.remedy("check the quotes and that this is a text file")
     }
 
@@ -511,6 +521,13 @@ impl Records {
         Error::invalid(location, format!("{found} in cell {}", cell + 1), expected)
             .remedy("double the quotes inside quoted cells")
     }
+}
+
+/// The error for more columns than [`MAX_CELLS`].
+pub fn too_wide(location: Location) -> Error {
+    let found = format!("more than {MAX_CELLS} columns");
+    let error = Error::invalid(location, found, "a table with fewer");
+    error.remedy("check the delimiter, and that a row of the file is a row of the table")
 }
 
 /// Bytes that were taken from a file.

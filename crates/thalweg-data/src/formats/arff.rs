@@ -1,8 +1,11 @@
 //! ARFF: the format of Weka and OpenML, a table whose header declares the types.
 
+use std::collections::{BTreeSet, HashSet};
+
 use thalweg_core::registry::Description;
 
 use super::format::Format;
+use crate::csv::records::{MAX_CELLS, too_wide};
 use crate::csv::start::counted;
 use crate::error::{Error, Location, Result, did_you_mean, quote};
 use crate::input::Input;
@@ -58,11 +61,17 @@ enum Kind {
     /// Dates with their parts in this order.
     Date(DateOrder),
     /// One of these values.
-    Nominal(Vec<String>),
+    Nominal(Nominal),
+}
+
+/// Declared values.
+struct Nominal {
+    all: BTreeSet<String>,
+    first: Option<String>,
 }
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let file = input.file.clone();
+    let (file, room) = (input.file.clone(), input.room.clone());
     let mut text = TextLines::new(input.text(options)?);
     let attributes = header(&mut text)?;
     let column = |attribute: &Attribute| match attribute.kind {
@@ -80,11 +89,19 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         let cells = cells(line, delimiter).and_then(|cells| row(cells, &attributes));
         let cells = cells.map_err(|fault| fault.at(text.location()))?;
         for ((cell, column), attribute) in cells.iter().zip(&mut columns).zip(&attributes) {
-            let pushed = push(cell.as_deref(), column, attribute, &options.missing);
+            let pushed = push(cell, column, attribute, &options.missing);
             pushed.map_err(|fault| fault.at(text.location().column(&attribute.name)))?;
         }
         lines.push(rows, text.number());
         rows += 1;
+        if room.check(rows, columns.len()).is_err() {
+            let found = format!(
+                "{} rows of {} columns with hardly any cell",
+                rows,
+                columns.len()
+            );
+            return Err(Fault::new(found, "a table that is not so sparse").at(text.location()));
+        }
     }
     let readings = attributes
         .iter()
@@ -156,7 +173,7 @@ impl Fault {
 
 /// Reads up to the line `@data`.
 fn header(text: &mut TextLines) -> Result<Vec<Attribute>> {
-    let mut attributes: Vec<Attribute> = Vec::new();
+    let (mut attributes, mut names) = (Vec::new(), HashSet::new());
     loop {
         let location = text.location();
         let Some(line) = text.next()? else {
@@ -175,7 +192,10 @@ fn header(text: &mut TextLines) -> Result<Vec<Attribute>> {
             false => Err(Fault::new(quote(line), "@attribute NAME TYPE or @data")),
         };
         let attribute = attribute.map_err(|fault| fault.at(text.location()))?;
-        if attributes.iter().any(|other| other.name == attribute.name) {
+        if attributes.len() == MAX_CELLS {
+            return Err(too_wide(text.location()));
+        }
+        if !names.insert(attribute.name.clone()) {
             let found = format!("the attribute {} twice", quote(&attribute.name));
             return Err(Fault::new(found, "different names").at(text.location()));
         }
@@ -204,8 +224,13 @@ fn attribute(text: &str) -> Result<Attribute, Fault> {
                 .strip_prefix('{')
                 .and_then(|kind| kind.strip_suffix('}'));
             let inside = inside.ok_or_else(|| Fault::new(quote(kind), "values in braces"))?;
-            let values = cells(inside, ',')?.into_iter().map(|cell| cell.text);
-            Kind::Nominal(values.collect())
+            let values: Vec<String> = cells(inside, ',')?
+                .into_iter()
+                .map(|cell| cell.text)
+                .collect();
+            let first = values.first().cloned();
+            let all = values.into_iter().collect();
+            Kind::Nominal(Nominal { all, first })
         }
         "numeric" | "real" | "integer" => Kind::Number,
         "string" => Kind::Text,
@@ -216,6 +241,15 @@ fn attribute(text: &str) -> Result<Attribute, Fault> {
         }
     };
     Ok(Attribute { name, kind })
+}
+
+/// What a row has of an attribute.
+#[derive(Clone)]
+enum Value {
+    Text(String),
+    Missing,
+    /// Nothing, in a sparse row.
+    Absent,
 }
 
 /// A cell, and whether it is quoted.
@@ -280,13 +314,13 @@ fn quoted(text: &str, quote: char) -> Result<(String, &str), Fault> {
     ))
 }
 
-/// The cells of a row, `None` where missing: as many as there are attributes, those of a sparse
-/// row (`{INDEX VALUE, …}`) filled up.
-fn row(mut cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<String>>, Fault> {
+/// The cells of a row, as many as there are attributes; those of a sparse row (`{INDEX VALUE, …}`)
+/// filled up.
+fn row(mut cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Value>, Fault> {
     let is_sparse =
         (cells.first()).is_some_and(|first| !first.quoted && first.text.starts_with('{'));
     if is_sparse {
-        return sparse_row(cells, attributes);
+        return sparse_row(cells, attributes.len());
     }
     if cells.len() == attributes.len() + 1
         && let Some(last) = cells.last()
@@ -306,17 +340,15 @@ fn row(mut cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<Stri
     Ok(cells.drain(..).map(value).collect())
 }
 
-fn value(cell: Cell) -> Option<String> {
-    (cell.quoted || !(cell.text.is_empty() || cell.text == "?")).then_some(cell.text)
+fn value(cell: Cell) -> Value {
+    match cell.quoted || !(cell.text.is_empty() || cell.text == "?") {
+        true => Value::Text(cell.text),
+        false => Value::Missing,
+    }
 }
 
-fn sparse_row(cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<String>>, Fault> {
-    // What is left out is 0, or the first value of its attribute.
-    let absent = |attribute: &Attribute| match &attribute.kind {
-        Kind::Nominal(values) => values.first().cloned(),
-        Kind::Number | Kind::Text | Kind::Date(_) => Some("0".to_owned()),
-    };
-    let mut row: Vec<Option<String>> = attributes.iter().map(absent).collect();
+fn sparse_row(cells: Vec<Cell>, attributes: usize) -> Result<Vec<Value>, Fault> {
+    let mut row = vec![Value::Absent; attributes];
     let count = cells.len();
     for (i, cell) in cells.into_iter().enumerate() {
         let mut text = cell.text.as_str();
@@ -334,26 +366,33 @@ fn sparse_row(cells: Vec<Cell>, attributes: &[Attribute]) -> Result<Vec<Option<S
         let (index, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
         let index: Option<usize> = index.parse().ok();
         let Some(place) = index.and_then(|index| row.get_mut(index)) else {
-            let last = attributes.len() - 1;
+            let last = attributes - 1;
             return Err(Fault::new(
                 quote(text),
                 format!("an index from 0 to {last} and a value"),
             ));
         };
         let mut inner = self::cells(rest, ',')?.into_iter();
-        *place = inner.next().and_then(value);
+        *place = inner.next().map_or(Value::Missing, value);
     }
     Ok(row)
 }
 
 fn push(
-    cell: Option<&str>,
+    value: &Value,
     column: &mut TypedColumn,
     attribute: &Attribute,
     missing: &[String],
 ) -> Result<(), Fault> {
-    let is_missing = |text: &&str| missing.iter().any(|word| word.eq_ignore_ascii_case(text));
-    let Some(text) = cell.filter(|text| !is_missing(text)) else {
+    let is_missing = |text: &str| missing.iter().any(|word| word.eq_ignore_ascii_case(text));
+    let text = match (value, &attribute.kind) {
+        (Value::Missing, _) => None,
+        (Value::Text(text), _) => Some(text.as_str()),
+        // What is left out is 0, or the first value of its attribute.
+        (Value::Absent, Kind::Nominal(values)) => values.first.as_deref(),
+        (Value::Absent, Kind::Number | Kind::Text | Kind::Date(_)) => Some("0"),
+    };
+    let Some(text) = text.filter(|text| !is_missing(text)) else {
         column.push_missing();
         return Ok(());
     };
@@ -363,9 +402,9 @@ fn push(
             (_, Ok(number)) => column.push_number(number),
             _ => return Err(Fault::new(quote(text), "a number, as declared")),
         },
-        Kind::Nominal(values) if !values.iter().any(|value| value == text) => {
+        Kind::Nominal(values) if !values.all.contains(text) => {
             let mut fault = Fault::new(quote(text), "a value that the @attribute declares");
-            fault.remedy = did_you_mean(text, values.iter().map(String::as_str));
+            fault.remedy = did_you_mean(text, values.all.iter().map(String::as_str));
             return Err(fault);
         }
         Kind::Nominal(_) | Kind::Text | Kind::Date(_) => column.push_text(text),

@@ -93,9 +93,15 @@ fn size_of(input: &mut Input, bytes: u64) -> Result<(u64, u64)> {
 /// Visits the batches; their schema.
 fn each(mut input: Input, visit: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<Arc<Schema>> {
     let mut decoder = StreamDecoder::new();
-    let is_file = begin(&mut input)?;
+    let (is_file, mut rows) = (begin(&mut input)?, 0usize);
     while let Some(batches) = batches(&mut input, &mut decoder)? {
-        batches.into_iter().try_for_each(&mut *visit)?;
+        for batch in batches {
+            // Columns of nothing but missing values take no bytes.
+            rows = rows.saturating_add(batch.num_rows());
+            let has_room = input.room.check(rows, batch.num_columns());
+            has_room.map_err(|error| Error::reading(&input.file, error))?;
+            visit(batch)?;
+        }
     }
     end(&mut input, is_file)?;
     decoder

@@ -5,15 +5,15 @@ use thalweg_core::registry::Description;
 use super::format::{Chunks, Format, size_of_text, whole};
 use crate::compression::Room;
 use crate::csv::builder::{ColumnBuilder, Words};
-use crate::csv::layout::is_total;
 use crate::csv::parallel::{Blocks, Sink};
 use crate::csv::records::{Record, Records};
 use crate::csv::start::{Start, check_unique, count_error, counted, numbered, start, words};
+use crate::csv::total::Totals;
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::table::{Column, ColumnData, Lines, Table};
+use crate::table::{Column, Lines, Table};
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -52,6 +52,7 @@ fn chunks(
     let mut records = Records::new(input.file, input.reader)?;
     let start = start(&mut records, options)?;
     records.keeps_blank = start.names.as_ref().is_some_and(|names| names.len() == 1);
+    let totals = Totals::new(options.decimal.or(start.decimal));
     let mut rows = Rows {
         file: Location::file(records.file.clone()),
         options,
@@ -62,12 +63,15 @@ fn chunks(
         before: 0,
         comments: 0,
         blank: Vec::new(),
+        totals,
         room,
     };
     let mut blocks = Blocks::new();
     while let Some(record) = records.next()? {
         if rows.count >= size {
-            visit(rows.chunk()?)?;
+            let piece = rows.chunk()?;
+            rows.totals.add(&piece);
+            visit(piece)?;
         }
         let has_room = rows.room.check(rows.count, rows.builders.len());
         has_room.map_err(|error| Error::reading(&rows.file.to_string(), error))?;
@@ -94,6 +98,7 @@ struct Rows<'a> {
     comments: usize,
     /// Blank lines, which are missing values of a file of one column if another row follows.
     blank: Vec<u64>,
+    totals: Totals,
     room: Room,
 }
 
@@ -211,11 +216,11 @@ impl Rows<'_> {
             return Err(Error::invalid(self.file, found, "rows of data")
                 .remedy("check that this is the right file"));
         }
-        let is_first = self.before == 0;
         let (last, note) = match self.count {
             0 => (None, None),
             _ => {
-                let (table, note) = without_total(self.chunk()?, is_first);
+                let piece = self.chunk()?;
+                let (table, note) = self.totals.without(piece, self.options);
                 (Some(table), note)
             }
         };
@@ -233,49 +238,7 @@ impl Rows<'_> {
     }
 }
 
-/// Sums and means may be rounded.
-const ROUNDING: f64 = 0.005;
 const CHECK: &str = "check this line for missing or extra delimiters and quotes";
-
-/// The table without a last row of sums or means: one that is called so, and is so in some column
-/// or has nothing else. Behind other pieces there are no columns to sum up.
-fn without_total(table: Table, is_first: bool) -> (Table, Option<Note>) {
-    let last = table.rows - 1;
-    let cells: Vec<String> = (table.columns.iter())
-        .map(|column| column.text(last).unwrap_or_default())
-        .collect();
-    if (last < 2 && is_first) || cells.len() < 2 || !is_total(&cells) {
-        return (table, None);
-    }
-    let is_sum = |column: &Column| match &column.data {
-        ColumnData::Numeric(numbers) => is_sum_or_mean(&numbers[..last], numbers[last]),
-        _ => false,
-    };
-    let is_alone = cells.iter().filter(|cell| !cell.is_empty()).count() == 1;
-    let has_sums = || table.columns.iter().any(is_sum);
-    if !(is_alone || is_first && has_sums()) {
-        return (table, None);
-    }
-    let place = table.line_of(last);
-    let first = cells
-        .iter()
-        .find(|cell| !cell.is_empty())
-        .map_or("", String::as_str);
-    let text = format!(
-        "{place}: the last row is left out as one of sums: {}, …",
-        quote(first)
-    );
-    let rows: Vec<usize> = (0..last).collect();
-    (table.keep(&rows), Some(Note::warning(text)))
-}
-
-/// Whether a number is the sum or the mean of others, as far as it is written.
-fn is_sum_or_mean(numbers: &[f64], total: f64) -> bool {
-    let present = || numbers.iter().filter(|x| !x.is_nan());
-    let sum: f64 = present().sum();
-    let is = |value: f64| (total - value).abs() <= ROUNDING * value.abs();
-    present().count() > 1 && sum != 0.0 && (is(sum) || is(sum / present().count() as f64))
-}
 
 /// Adds the cells of a record to its columns.
 fn push(
@@ -296,4 +259,57 @@ fn push(
         builder.push(text, words);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_all_pieces_are_found_at_the_end_and_told_of_at_the_start() {
+        let read = |text: &str, size: usize| {
+            let (mut rows, mut notes) = (0, Vec::new());
+            let input = Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
+            notes.extend(
+                chunks(input, &ReadOptions::default(), size, &mut |table| {
+                    rows += table.rows;
+                    Ok(())
+                })
+                .unwrap(),
+            );
+            (
+                rows,
+                notes
+                    .iter()
+                    .map(|note| note.text.clone())
+                    .collect::<String>(),
+            )
+        };
+        // Of more than a block: a piece has at least one.
+        let long = "z".repeat(200_000);
+        let rows: String = (1..=9).map(|i| format!("a{i}{long},$1.{i}0\n")).collect();
+        let (first, last) = (
+            format!("x,y\nTotal,13.50\n{rows}"),
+            format!("x,y\n{rows}Total,13.50\n"),
+        );
+        for size in [1, 2, 3, 5, 100] {
+            let (count, note) = read(&last, size);
+            assert!(
+                count == 9 && note.contains("t.csv:11: the last row is left out"),
+                "{size}: {note}"
+            );
+        }
+        let (count, note) = read(&first, 100);
+        assert!(
+            count == 9 && note.contains("t.csv:2: the first row is left out"),
+            "{note}"
+        );
+        // It was visited before the sums were known.
+        let (count, note) = read(&first, 3);
+        assert!(
+            count == 10
+                && note.contains("t.csv:2: the first row seems to be one of sums; remove it"),
+            "{note}"
+        );
+    }
 }

@@ -4,12 +4,16 @@ mod rows;
 mod write;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
+use std::io::{BufRead, Read};
+use std::rc::Rc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use thalweg_core::registry::Description;
 
 use super::format::{Chunks, Format, size_of_text, whole};
+use crate::csv::records::MAX_RECORD;
 use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
 use crate::loaded::Loaded;
@@ -76,7 +80,7 @@ fn chunks(
         notes: Vec::new(),
         visit,
     };
-    let mut rows = Rows::new(&options.missing);
+    let mut rows = Rows::new(&options.missing, input.room.clone());
     let head = input
         .head
         .strip_prefix(b"\xef\xbb\xbf")
@@ -152,9 +156,7 @@ fn read_lines(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
     let mut lines = Lines::default();
     while let Some(line) = text.next()? {
         if rows.count >= size {
-            let missing = rows.missing;
-            let full = std::mem::replace(&mut rows, Rows::new(missing));
-            pieces.add(full, Some(std::mem::take(&mut lines)))?;
+            pieces.add(rows.take(), Some(std::mem::take(&mut lines)))?;
         }
         let mut json = serde_json::Deserializer::from_str(line);
         let read = Row(&mut rows)
@@ -174,16 +176,62 @@ fn read_lines(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
 
 fn read_array(input: Input, rows: &mut Rows) -> Result<()> {
     let file = input.file;
-    let mut json = serde_json::Deserializer::from_reader(input.reader);
-    let read = Array(rows).deserialize(&mut json).and_then(|()| json.end());
+    let reader = OfRow {
+        reader: input.reader,
+        block: Vec::new(),
+        at: 0,
+        read: Rc::default(),
+    };
+    let read = reader.read.clone();
+    let mut json = serde_json::Deserializer::from_reader(reader);
+    let read = Array { rows, read }
+        .deserialize(&mut json)
+        .and_then(|()| json.end());
     read.map_err(|error| match error.io_error_kind() {
         Some(_) => Error::reading(&file, error.into()),
         None => rows.refusal(&error, Location::file(&file).line(error.line() as u64)),
     })
 }
 
+/// Bytes of an array, so many at most for a row; the parser asks for one at a time.
+struct OfRow {
+    reader: Box<dyn BufRead + Send>,
+    block: Vec<u8>,
+    at: usize,
+    read: Rc<Cell<usize>>,
+}
+
+impl OfRow {
+    const BLOCK: u64 = 1 << 16;
+}
+
+impl Read for OfRow {
+    #[inline]
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        if self.at == self.block.len() {
+            self.block.clear();
+            self.at = 0;
+            let blocks = (&mut self.reader)
+                .take(Self::BLOCK)
+                .read_to_end(&mut self.block)?;
+            self.read.set(self.read.get() + blocks);
+            if self.read.get() > MAX_RECORD {
+                let found = format!("a row of more than {MAX_RECORD} bytes");
+                return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, found));
+            }
+        }
+        let count = (&self.block[self.at..]).read(to)?;
+        self.at += count;
+        Ok(count)
+    }
+}
+
 /// An array of rows.
-struct Array<'a, 'b>(&'a mut Rows<'b>);
+struct Array<'a, 'b> {
+    rows: &'a mut Rows<'b>,
+    /// Bytes of the row so far.
+    read: Rc<Cell<usize>>,
+}
 
 impl<'de> DeserializeSeed<'de> for Array<'_, '_> {
     type Value = ();
@@ -201,7 +249,9 @@ impl<'de> Visitor<'de> for Array<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        while rows.next_element_seed(Row(self.0))?.is_some() {}
+        while rows.next_element_seed(Row(self.rows))?.is_some() {
+            self.read.set(0);
+        }
         Ok(())
     }
 }
@@ -215,8 +265,7 @@ impl<'de> DeserializeSeed<'de> for Row<'_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         let rows = self.0;
         json.deserialize_map(Object { rows, name: "" })?;
-        rows.end_row();
-        Ok(())
+        rows.end_row().map_err(|Fault| D::Error::custom("a row"))
     }
 }
 

@@ -65,9 +65,10 @@ fn recognizes(head: &[u8]) -> bool {
 }
 
 fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
-    let (file, mut all) = (input.file.clone(), Rows::new(options));
+    let (file, room, mut all) = (input.file.clone(), input.room.clone(), Rows::new(options));
     each(input, options, usize::MAX, &mut |rows| {
         all = rows;
+        all.room.clone_from(&room);
         Ok(())
     })?;
     let notes = all.notes();

@@ -71,7 +71,40 @@ pub fn is_amount(cell: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+        #[test]
+        fn amounts_in_every_notation_are_read_back(
+            whole in 0u64..1_000_000_000_000,
+            cents in 0u32..100,
+            notation in prop::sample::select(Notation::ALL.to_vec()),
+            (before, after) in prop::sample::select(vec![("", ""), ("$", ""), ("-", " €"), ("(", ")"), ("USD ", "*"), ("", " %"), ("\u{2212}", "")]),
+        ) {
+            let digits = whole.to_string();
+            let mut grouped = String::new();
+            for (i, digit) in digits.chars().enumerate() {
+                let is_between = i > 0 && (digits.len() - i).is_multiple_of(3);
+                grouped.extend(notation.thousands.filter(|_| is_between));
+                grouped.push(digit);
+            }
+            let cell = format!("{before}{grouped}{}{cents:02}{after}", notation.decimal);
+            let value: f64 = format!("{whole}.{cents:02}").parse().unwrap();
+            let value = if before.starts_with(['-', '(', '\u{2212}']) { -value } else { value };
+            prop_assert_eq!(number(&cell, notation).map(|number| number.value), Some(value), "{}", cell);
+        }
+
+        #[test]
+        fn no_text_makes_a_cell_panic(text in "[-0-9.,()$€% 'eE+:/TZa-z\u{2212}]{0,24}") {
+            for notation in Notation::ALL {
+                let _ = number(&text, notation);
+            }
+        }
+    }
 
     #[test]
     fn every_mark_reads_its_example() {

@@ -3,6 +3,7 @@
 use super::calendar::{DAY, date_text, days};
 use super::evidence::Evidence;
 use super::markers::{MOST_MARKERS, are_markers};
+use super::months::{is_weekday, month};
 use super::stored::{DateOrder, ReadAs, Reading};
 use crate::error::quote;
 
@@ -17,9 +18,12 @@ const ORDERS: [DateOrder; 3] = [DateOrder::Ymd, DateOrder::Dmy, DateOrder::Mdy];
 /// Two-digit years below it are of this century.
 const PIVOT: i64 = 70;
 
-const MONTHS: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+/// Behind the number of a day.
+const ORDINALS: [&str; 5] = ["st", "nd", "rd", "th", "er"];
+/// Words between day, month and year.
+const FILLERS: [&str; 8] = ["de", "del", "of", "den", "le", "el", "the", "do"];
+/// What is said of times without a date.
+pub(super) const OF_DAY: &str = ", a time of day";
 
 /// A text cut into what may be a date.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,7 +71,11 @@ pub(super) fn look(evidence: &Evidence<'_>, kept: &[String]) -> Option<(Vec<f64>
     let seconds: Vec<f64> = (0..levels.len()).map(second).collect::<Option<_>>()?;
     let first = seconds.iter().position(|second| !second.is_nan())?;
     let (text, shown) = (&levels[first], date_text(seconds[first]));
+    let is_of_day = seconds
+        .iter()
+        .all(|second| second.is_nan() || (0.0..DAY).contains(second));
     let why = match shown == *text {
+        _ if is_of_day => format!("as in {}{OF_DAY}", quote(text)),
         true => format!("as in {}", quote(text)),
         false => format!("{} is {shown}{why}", quote(text)),
     };
@@ -127,8 +135,8 @@ fn order(parts: &[Parts]) -> Option<(DateOrder, &'static str)> {
         [DateOrder::Ymd, ..] if parts.iter().all(|one| one.year_first) => {
             Some((DateOrder::Ymd, ""))
         }
-        _ if parts.iter().all(|one| one.points) => Some((DateOrder::Dmy, ", day first")),
         _ if parts.iter().any(|one| one.month_at.is_some()) => Some((DateOrder::Dmy, "")),
+        _ if parts.iter().all(|one| one.points) => Some((DateOrder::Dmy, ", day first")),
         _ => {
             let ascends = |order: &DateOrder| {
                 let all: Vec<f64> = parts.iter().filter_map(|p| seconds(p, *order)).collect();
@@ -174,8 +182,8 @@ fn seconds(parts: &Parts, order: DateOrder) -> Option<f64> {
 /// Cuts `DATE`, `DATE TIME` or `DATETTIME`.
 fn parts(text: &str) -> Option<Parts> {
     let text = text.trim();
-    // Shortest 9:30, longest Wednesday, 30 September 2020 12:00:00.123456 +02:00.
-    if text.len() < 4 || text.len() > 48 {
+    // Shortest 9:30, longest Miércoles, 30 de septiembre de 2020 12:00:00.123456 +02:00.
+    if text.len() < 4 || text.len() > 64 {
         return None;
     }
     let at = text.find(':').map_or(text.len(), |colon| {
@@ -202,7 +210,7 @@ fn parts(text: &str) -> Option<Parts> {
     }
     let words: Vec<&str> = date
         .split([' ', '-', '/', '.', ','])
-        .filter(|word| !word.is_empty())
+        .filter(|word| !word.is_empty() && !FILLERS.contains(word))
         .collect();
     let words = match words.as_slice() {
         // The day of the week says nothing new.
@@ -215,6 +223,10 @@ fn parts(text: &str) -> Option<Parts> {
         if let Some(month) = month(word) {
             return month_at.replace(at).is_none().then_some(month);
         }
+        let word = ORDINALS
+            .iter()
+            .find_map(|end| word.strip_suffix(end))
+            .unwrap_or(word);
         let short = matches!(word.len(), 1 | 2 | 4);
         (short && word.bytes().all(|b| b.is_ascii_digit())).then(|| word.parse().ok())?
     };
@@ -234,40 +246,6 @@ fn parts(text: &str) -> Option<Parts> {
         points: date.contains('.'),
         seconds,
     })
-}
-
-fn month(word: &str) -> Option<i64> {
-    let lower = word.to_ascii_lowercase();
-    let index = MONTHS.iter().position(|month| lower.starts_with(month))?;
-    const NAMES: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
-    (NAMES[index].starts_with(&lower) || lower == "sept").then_some(index as i64 + 1)
-}
-
-fn is_weekday(word: &str) -> bool {
-    const DAYS: [&str; 7] = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ];
-    let lower = word.to_ascii_lowercase();
-    lower.len() >= 3 && DAYS.iter().any(|day| day.starts_with(&lower))
 }
 
 /// `HH:MM`, `HH:MM:SS.fff`, with `am` or `pm`, with `Z` or an offset to UTC.
@@ -297,10 +275,8 @@ fn time_of_day(text: &str) -> Option<f64> {
         Some(_) if !(1.0..=12.0).contains(&hour) => return None,
         Some(pm) => hour % 12.0 + if pm { 12.0 } else { 0.0 },
     };
-    fields
-        .next()
-        .is_none()
-        .then_some(hour * 3600.0 + minute * 60.0 + second - offset)
+    let seconds = hour * 3600.0 + minute * 60.0 + second;
+    (fields.next().is_none() && seconds <= DAY).then_some(seconds - offset)
 }
 
 /// A clock without its zone, and the zone's offset in seconds.
@@ -326,7 +302,36 @@ fn zone(text: &str) -> Option<(&str, f64)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+        #[test]
+        fn days_in_every_form_are_read_back(day in 0i64..60_000) {
+            let iso = date_text(day as f64 * DAY);
+            let [year, month, date] = <[&str; 3]>::try_from(iso.split('-').collect::<Vec<_>>()).unwrap();
+            let at = month.parse::<usize>().unwrap() - 1;
+            for (text, order) in [
+                (iso.clone(), DateOrder::Ymd),
+                (format!("{date}.{month}.{year} 00:00"), DateOrder::Dmy),
+                (format!("{month}/{date}/{year}"), DateOrder::Mdy),
+                (format!("{date} {} {year}", ["Jan", "févr.", "März", "abr", "mai", "giugno", "Juli", "août", "Sept", "Okt", "nov", "diciembre"][at]), DateOrder::Dmy),
+            ] {
+                prop_assert_eq!(read(&text, order), Some(day as f64 * DAY), "{}", text);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_a_date_panic(text in "[-0-9.,:/ TZapm+\u{e4}\u{e9}Marzoct]{0,30}") {
+            for order in ORDERS {
+                let _ = read(&text, order);
+            }
+            let _ = super::super::durations::asked(&Evidence::counted(&[text], vec![1]), &[]);
+        }
+    }
 
     fn column(texts: &[&str]) -> Option<(Vec<String>, DateOrder)> {
         let levels: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
@@ -359,6 +364,12 @@ mod tests {
             ("06", "June 3, 2022"),
             ("07", "3-July-2022"),
             ("06", "Friday, 03 June 2022"),
+            ("03", "3. März 2022"),
+            ("03", "Do., 3. Mrz. 2022"),
+            ("08", "3 août 2022"),
+            ("10", "Lunes, 3 de octubre de 2022"),
+            ("05", "3 maggio 2022"),
+            ("05", "May 3rd, 2022"),
         ] {
             let read = read(text, DateOrder::Dmy).map(date_text);
             assert_eq!(read, Some(format!("2022-{month}-03")), "{text}");
@@ -373,6 +384,8 @@ mod tests {
             "123-456-7890",
             "1.5.2",
             "5/6/7",
+            "24:30",
+            "3 jui 2022",
         ] {
             assert_eq!(
                 read(text, DateOrder::Ymd).or(read(text, DateOrder::Dmy)),

@@ -2,7 +2,8 @@
 
 use super::evidence::Evidence;
 use super::extremes::{Extremes, marker};
-use super::interpret::{Looked, asked, asked_reading, known, likely, look_at, notes};
+use super::interpret::{Looked, asked, asked_reading, known, likely, look_at};
+use super::notes::notes;
 use super::numbers::Hints;
 use super::stored::{Reading, Readings};
 use crate::error::{Note, Result};

@@ -6,12 +6,13 @@ use super::durations;
 use super::evidence::Evidence;
 use super::extremes::{Extremes, marker};
 use super::notation::Notation;
+use super::notes::{Found, doubts, notes, unmarked};
 use super::numbers::{self, Hints};
 use super::stored::{DateOrder, ReadAs, Reading};
-use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
+use crate::error::{Error, Location, Result, did_you_mean, quote, quote_list};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::table::{Column, ColumnData, Kind, Table, number_text, text_of_numbers, truth_word};
+use crate::table::{Column, ColumnData, Kind, Table, number_text, text_of_numbers};
 use crate::threads;
 
 /// So many texts of each column are looked at for the decimal sign of the file.
@@ -20,6 +21,7 @@ const LEVELS_FOR_SIGN: usize = 1000;
 /// Reads the columns of all tables; the test part as the training part.
 pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()> {
     check_names(&loaded.train, options)?;
+    loaded.notes.extend(unmarked(&loaded.train, options));
     let readings = read_table(&mut loaded.train, options)?;
     loaded.notes.extend(notes(&readings, options));
     loaded.notes.extend(doubts(&loaded.train));
@@ -34,9 +36,6 @@ pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()
     }
     Ok(())
 }
-
-/// A column, how it is read, and whether that was found by looking.
-pub(super) type Found = (String, Reading, bool);
 
 fn read_table(table: &mut Table, options: &ReadOptions) -> Result<Vec<Found>> {
     let hints = Hints {
@@ -198,6 +197,7 @@ pub(super) fn asked_reading(
         (Asked::Numbers, None) => Reading::of(ReadAs::Numbers, why),
         (Asked::Numbers, Some(evidence)) => match numbers::look(evidence, hints) {
             Some(found) if found.reading.kind == ReadAs::Numbers => found.reading,
+            _ if let Some(found) = durations::asked(evidence, hints.kept) => found.reading,
             _ => {
                 let notation = numbers::notation(evidence, hints).unwrap_or(Notation::PLAIN);
                 Reading {
@@ -246,11 +246,11 @@ pub(super) fn known(table: &Table, column: &Column, reading: &Reading) -> Result
                 let mut own = number.units.iter();
                 units.is_empty() || own.all(|unit| units.iter().any(|known| known == unit))
             };
-            let are_durations = reading.marks.iter().any(|mark| mark == durations::MARK);
-            let value = |cell: &str| match is_missing(cell) {
-                true => Some(f64::NAN),
-                false if are_durations => durations::read(cell),
-                false => number(cell, notation)
+            let lengths = durations::Form::of(&reading.marks);
+            let value = |cell: &str| match (is_missing(cell), lengths) {
+                (true, _) => Some(f64::NAN),
+                (false, Some(form)) => form.read(cell),
+                (false, None) => number(cell, notation)
                     .filter(is_in_unit)
                     .map(|number| number.value),
             };
@@ -367,10 +367,11 @@ pub(super) fn look_at(evidence: &Evidence, hints: Hints<'_>, has_types: bool) ->
     if let Some(found) = found {
         return Some(Looked::Numbers(found));
     }
-    match dates::look(evidence, hints.kept) {
-        Some((seconds, reading)) => Some(Looked::Dates(seconds, reading)),
-        None => durations::look(evidence, hints.kept).map(Looked::Numbers),
+    if let Some(found) = durations::look(evidence, hints.kept) {
+        return Some(Looked::Numbers(found));
     }
+    let (seconds, reading) = dates::look(evidence, hints.kept)?;
+    Some(Looked::Dates(seconds, reading))
 }
 
 /// The distinct texts of each column of text.
@@ -382,50 +383,6 @@ fn texts(table: &Table) -> impl Iterator<Item = &[String]> {
             ColumnData::Text(text) => Some(text.levels.as_slice()),
             _ => None,
         })
-}
-
-/// A warning for each column of texts that would be one of dates but for a few cells, or one of
-/// numbers but for two notations.
-fn doubts(table: &Table) -> Vec<Note> {
-    let warning = |column: &Column| {
-        let ColumnData::Text(text) = &column.data else {
-            return None;
-        };
-        if table.readings.contains_key(&column.name) {
-            return None;
-        }
-        let of = |is: bool| {
-            let levels = text.levels.iter().map(String::as_str);
-            quote_list(levels.filter(|level| truth_word(level) == Some(is)))
-        };
-        let are_truths = text.levels.iter().all(|level| truth_word(level).is_some());
-        if are_truths && text.levels.len() > 2 && column.kind() == Kind::Categorical {
-            let (place, name, yes, no) =
-                (table.location(), quote(&column.name), of(true), of(false));
-            return Some(Note::warning(format!(
-                "{place}: column {name}: {yes} mean true, {no} false, and each is a category; write each in one way"
-            )));
-        }
-        let evidence = Evidence::of(text);
-        if let Some([one, other]) = numbers::two_notations(&evidence) {
-            let (place, name) = (table.location(), quote(&column.name));
-            let (one, other) = (quote(one), quote(other));
-            return Some(Note::warning(format!(
-                "{place}: column {name}: {one} and {other} are numbers in two notations, so the \
-                 column is read as categories; write all in one"
-            )));
-        }
-        let (level, rows) = dates::odd(&evidence)?;
-        let row = text.codes.iter().position(|&code| code as usize == level)?;
-        let (place, found) = (table.cell(row, &column.name), quote(&text.levels[level]));
-        let dates = evidence.rows() - rows;
-        let all = evidence.rows();
-        Some(Note::warning(format!(
-            "{place}: {dates} of {all} cells are dates, {found} is none, so the column is read as \
-             categories; correct the cell, or add it to `data.read.missing`"
-        )))
-    };
-    table.columns.iter().filter_map(warning).collect()
 }
 
 /// The decimal sign of the columns that leave no doubt: those that read the same whichever sign is
@@ -449,75 +406,4 @@ pub(super) fn likely<'a>(columns: impl Iterator<Item = &'a [String]>) -> Option<
         }
     }
     (commas > points).then_some(',')
-}
-
-/// What should be known of the readings that were found by looking.
-pub(super) fn notes(found: &[Found], options: &ReadOptions) -> Vec<Note> {
-    let mut notes = Vec::new();
-    let mut seen: Vec<Reading> = Vec::new();
-    let shape = |reading: &Reading| Reading {
-        why: match reading.kind {
-            // Codes may be so for several reasons.
-            ReadAs::Text => reading
-                .why
-                .split_once("\" ")
-                .map_or("", |(_, why)| why)
-                .to_owned(),
-            _ => String::new(),
-        },
-        ..reading.clone()
-    };
-    for (_, reading, looked) in found {
-        if !looked || seen.contains(&shape(reading)) {
-            continue;
-        }
-        seen.push(shape(reading));
-        let like = |(_, other, looked): &&Found| *looked && shape(other) == shape(reading);
-        let names: Vec<&str> = found
-            .iter()
-            .filter(like)
-            .map(|(name, ..)| &**name)
-            .collect();
-        notes.push(note(&names, reading, options));
-    }
-    notes
-}
-
-fn note(names: &[&str], reading: &Reading, options: &ReadOptions) -> Note {
-    let columns = match names {
-        [_] => "column",
-        _ => "columns",
-    };
-    let (names, why) = (quote_list(names.iter().copied()), &reading.why);
-    let missing = reading.missing.iter().map(String::as_str);
-    let missing = match reading.missing.as_slice() {
-        [] => String::new(),
-        _ => format!("; missing where {}", quote_list(missing)),
-    };
-    let take_back = "; `data.read.not_missing` takes that back";
-    match reading.kind {
-        ReadAs::Text => {
-            let remedy = "`data.read.numeric` reads numbers";
-            Note::info(format!("{columns} {names} read as text: {why}; {remedy}"))
-        }
-        ReadAs::Dates => {
-            let text = format!("{columns} {names} read as dates: {why}{missing}");
-            match why.ends_with("do not tell") {
-                _ if !missing.is_empty() => Note::warning(format!("{text}{take_back}")),
-                true => Note::warning(format!("{text}; `data.read.date` COL=dmy says otherwise")),
-                false => Note::info(format!("{text}; `data.read.categorical` keeps the texts")),
-            }
-        }
-        ReadAs::Numbers => {
-            let text = format!("{columns} {names} read as numbers: {why}{missing}");
-            match (missing.as_str(), options.decimal) {
-                ("", None) if reading.decimal == ',' || reading.thousands.is_some() => {
-                    let remedy = "`data.read.decimal` and `data.read.thousands` set the signs";
-                    Note::info(format!("{text}; {remedy}"))
-                }
-                ("", _) => Note::info(format!("{text}; `data.read.categorical` keeps the texts")),
-                _ => Note::warning(format!("{text}{take_back}")),
-            }
-        }
-    }
 }

@@ -15,7 +15,9 @@ mod extremes;
 mod interpret;
 mod markers;
 mod marks;
+mod months;
 mod notation;
+mod notes;
 mod numbers;
 mod stored;
 
@@ -26,4 +28,5 @@ pub(crate) use evidence::Evidence;
 pub(crate) use extremes::Extremes;
 pub(crate) use interpret::interpret;
 pub(crate) use notation::Notation;
+pub(crate) use numbers::amounts;
 pub use stored::{DateOrder, ReadAs, Reading, Readings};

@@ -1,5 +1,6 @@
 //! Whether a column of text is one of numbers, on the evidence of all its cells.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::cell::{Number, is_amount, number};
@@ -9,12 +10,17 @@ use super::notation::Notation;
 use super::stored::{ReadAs, Reading};
 use crate::csv::builder::{is_code, is_inexact};
 use crate::error::quote;
-use crate::table::number_text;
+use crate::table::{ColumnData, number_text};
 
 /// With fewer there is no telling.
 const VALUES_TO_JUDGE: usize = 20;
 /// So many different texts show whether it is worth to look at all.
 const PROBE: usize = 300;
+
+/// With fewer different amounts, two units may be two kinds.
+const UNITS_TO_JUDGE: usize = 5;
+/// At most one row in so many is no amount by mistake.
+const ROWS_PER_ODD: usize = 20;
 
 /// A column that is one of numbers.
 #[derive(Debug)]
@@ -82,6 +88,45 @@ pub fn look(evidence: &Evidence<'_>, hints: Hints<'_>) -> Option<Found> {
         .map(|n| n.as_ref().map_or(f64::NAN, |n| n.value))
         .collect();
     Some(Found { values, reading })
+}
+
+/// The numbers of a column, whatever stands around them: NaN where a cell is none, and no values where none
+/// may be one.
+pub(crate) fn amounts(data: &ColumnData, likely: Option<char>) -> Cow<'_, [f64]> {
+    let text = match data {
+        ColumnData::Numeric(numbers) => return Cow::Borrowed(numbers),
+        ColumnData::Text(text) => text,
+        ColumnData::Time(_) | ColumnData::Block(_) => return Cow::default(),
+    };
+    let hints = Hints {
+        likely,
+        ..Hints::default()
+    };
+    let value = |cell: &str, notation| number(cell, notation).map_or(f64::NAN, |one| one.value);
+    match notation(&Evidence::of(text), hints) {
+        Some(notation) => text
+            .map_levels(f64::NAN, |cell| value(cell, notation))
+            .into(),
+        None => Cow::default(),
+    }
+}
+
+/// A cell with the unit of most and one with another or none, where nearly all cells are numbers.
+pub fn two_units<'a>(evidence: &Evidence<'a>) -> Option<[&'a str; 2]> {
+    let notation = notation(evidence, Hints::default())?;
+    let levels = evidence.levels;
+    let all: Vec<Option<Number>> = levels.iter().map(|cell| number(cell, notation)).collect();
+    let odd = evidence.rows_where(|i| all[i].is_none());
+    if levels.len() < UNITS_TO_JUDGE || ROWS_PER_ODD * odd > evidence.rows() {
+        return None;
+    }
+    let mut most = all.clone();
+    one_unit(evidence, &mut most);
+    let one = most
+        .iter()
+        .position(|one| one.as_ref().is_some_and(|one| !one.units.is_empty()))?;
+    let other = (0..levels.len()).find(|&i| all[i].is_some() && most[i].is_none())?;
+    Some([&levels[one], &levels[other]])
 }
 
 /// Two cells that are numbers in two notations, where nearly all cells are numbers in one of some.

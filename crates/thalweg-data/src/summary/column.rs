@@ -9,7 +9,7 @@ use crate::reading::writer_of;
 use crate::table::{Block, Column, ColumnData, Kind, Table};
 
 const TOP: usize = 5;
-/// Intervals of a histogram.
+/// Intervals of a histogram at most.
 const BINS: usize = 10;
 /// The quantiles that are shown.
 const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
@@ -61,7 +61,8 @@ pub struct NumberSummary {
     /// The quantiles 0.05, 0.25, 0.5, 0.75 and 0.95, linear between neighbours; none for blocks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quantiles: Vec<f64>,
-    /// Values in ten intervals of equal width from the smallest to the largest.
+    /// Values in ten intervals of equal width from the smallest to the largest; in fewer of whole numbers, where
+    /// there are at most 30 of them.
     pub histogram: Vec<usize>,
 }
 
@@ -175,12 +176,11 @@ fn numbers(values: impl Iterator<Item = f64> + Clone) -> Option<NumberSummary> {
     let fit = NumericFit::of(values.clone(), Scaling::Standard);
     let (mean, deviation) = fit.mean_and_deviation();
     let (min, max) = (fit.least, fit.most);
-    let mut histogram = vec![0; BINS];
+    let intervals = Intervals::of(min, max, values.clone());
+    let mut histogram = vec![0; intervals.count];
     let present = values.filter(|x| !x.is_nan());
     for x in present.filter(|_| fit.present() > 0) {
-        // Halves do not overflow.
-        let at = (x / 2.0 - min / 2.0) / (max / 2.0 - min / 2.0) * BINS as f64;
-        histogram[(at as usize).min(BINS - 1)] += 1;
+        histogram[intervals.place(x)] += 1;
     }
     (fit.present() > 0).then_some(NumberSummary {
         mean,
@@ -190,6 +190,39 @@ fn numbers(values: impl Iterator<Item = f64> + Clone) -> Option<NumberSummary> {
         quantiles: Vec::new(),
         histogram,
     })
+}
+
+/// The intervals of a histogram.
+struct Intervals {
+    min: f64,
+    /// Half of it, which does not overflow.
+    half_width: f64,
+    count: usize,
+}
+
+impl Intervals {
+    /// Ten, or fewer where few whole numbers would be shared out unequally.
+    fn of(min: f64, max: f64, values: impl Iterator<Item = f64>) -> Self {
+        let mut whole = values.filter(|x| !x.is_nan()).map(|x| x.fract() == 0.0);
+        let (most, numbers) = (BINS as f64, max - min + 1.0);
+        let (half_width, count) = match numbers <= 3.0 * most && whole.all(|is_whole| is_whole) {
+            true => {
+                let width = (numbers / most).ceil();
+                (width / 2.0, (numbers / width).ceil() as usize)
+            }
+            false => ((max / 2.0 - min / 2.0) / most, BINS),
+        };
+        Self {
+            min,
+            half_width,
+            count,
+        }
+    }
+
+    fn place(&self, x: f64) -> usize {
+        let at = (x / 2.0 - self.min / 2.0) / self.half_width;
+        (at as usize).min(self.count - 1)
+    }
 }
 
 /// Quantile of sorted values, linear between neighbours (NumPy's default).
@@ -202,5 +235,23 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
         (Some(a), Some(b)) if a == b => *a,
         (Some(a), Some(b)) => a + (b - a) * at.fract(),
         _ => f64::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_whole_numbers_share_intervals_equally() {
+        let histogram = |values: &[f64]| numbers(values.iter().copied()).unwrap().histogram;
+        let hours: Vec<f64> = (0..24).map(f64::from).collect();
+        assert_eq!(histogram(&hours), [3; 8]);
+        assert_eq!(histogram(&[1.0, 2.0, 2.0, 4.0]), [1, 2, 0, 1]);
+        assert_eq!(histogram(&[7.0, f64::NAN, 7.0]), [2]);
+        assert_eq!(histogram(&[0.0, 0.5, 9.0]).len(), BINS);
+        let many: Vec<f64> = (0..100).map(f64::from).collect();
+        assert_eq!(histogram(&many), [10; 10]);
+        assert_eq!(histogram(&[-1e308, 1e308]), [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use thalweg_core::dataset::Values;
 
+use crate::compression::Room;
+use crate::csv::records::MAX_CELLS;
 use crate::error::{Error, Location, Result};
 use crate::loaded::Loaded;
 use crate::table::{Block, Column, ColumnData, Lines, Table};
@@ -29,6 +31,7 @@ pub struct Rows<'a> {
     /// Where the column of the next key is likely to be.
     next: usize,
     pub missing: &'a [String],
+    room: Room,
     /// What is wrong with a cell: its column, what was found, and what was expected.
     fault: Option<(String, String, &'static str)>,
 }
@@ -58,12 +61,19 @@ impl Cells {
 }
 
 impl<'a> Rows<'a> {
-    /// No rows yet; these words mean "missing".
-    pub fn new(missing: &'a [String]) -> Self {
+    /// No rows yet; these words mean "missing", and the table may be so large.
+    pub fn new(missing: &'a [String], room: Room) -> Self {
         Self {
             missing,
+            room,
             ..Self::default()
         }
+    }
+
+    /// The same without the rows so far.
+    pub fn take(&mut self) -> Self {
+        let fresh = Self::new(self.missing, self.room.clone());
+        std::mem::replace(self, fresh)
     }
 
     /// The column of a cell, filled up to this row.
@@ -72,6 +82,10 @@ impl<'a> Rows<'a> {
             Some((next, _)) if next == name => self.next,
             _ => match self.index.get(name) {
                 Some(&at) => at,
+                None if self.columns.len() == MAX_CELLS => {
+                    let found = format!("more than {MAX_CELLS} columns");
+                    return Err(self.fail(name, found, "a table with fewer"));
+                }
                 None => {
                     let column = Cells::Single(TypedColumn::missing(self.count));
                     self.columns.push((name.to_owned(), column));
@@ -82,18 +96,7 @@ impl<'a> Rows<'a> {
         };
         self.next = at + 1;
         self.present += 1;
-        let cells = self.columns.len().saturating_mul(self.count);
-        if cells
-            > MAX_SPARSITY
-                .saturating_mul(self.present)
-                .saturating_add(FREE_CELLS)
-        {
-            return Err(self.fail(
-                name,
-                "names that hardly any row shares",
-                "the same names in most rows",
-            ));
-        }
+        self.check(at)?;
         let rows = self.count;
         if self.columns[at].1.rows() > rows {
             return Err(self.fail(name, "the name twice in one object", "different names"));
@@ -158,9 +161,25 @@ impl<'a> Rows<'a> {
         }
     }
 
-    pub fn end_row(&mut self) {
+    pub fn end_row(&mut self) -> Result<(), Fault> {
         self.count += 1;
         self.next = 0;
+        self.check(self.columns.len().saturating_sub(1))
+    }
+
+    /// Whether the columns, filled up to this row, are not far more than what is there.
+    fn check(&mut self, column: usize) -> Result<(), Fault> {
+        let cells = self.columns.len().saturating_mul(self.count);
+        let most = (MAX_SPARSITY.saturating_mul(self.present)).saturating_add(FREE_CELLS);
+        if cells <= most && self.room.check(self.count, self.columns.len()).is_ok() {
+            return Ok(());
+        }
+        let name = self
+            .columns
+            .get(column)
+            .map_or(String::new(), |(name, _)| name.clone());
+        let found = "names that hardly any row shares";
+        Err(self.fail(&name, found, "the same names in most rows"))
     }
 
     /// The error for a row that could not be read.

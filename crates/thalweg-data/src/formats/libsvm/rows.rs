@@ -3,7 +3,7 @@
 use thalweg_core::dataset::Values;
 use thalweg_core::sparse::{Csr, Numbers};
 
-use crate::compression::is_bomb;
+use crate::compression::{Room, is_bomb};
 use crate::csv::decimal::decimal;
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::options::ReadOptions;
@@ -76,6 +76,8 @@ pub(super) struct Rows {
     beyond: usize,
     /// The row that is read.
     row: Vec<(u64, f64)>,
+    /// How large a dense table of them may be.
+    pub room: Room,
 }
 
 /// What is expected of an index, and of labels.
@@ -359,7 +361,7 @@ impl Rows {
         let dense = (rows as u64)
             .saturating_mul(8)
             .saturating_mul(indices.len() as u64);
-        if is_bomb(self.bytes / 4, dense) {
+        if is_bomb(self.bytes / 4, dense) || self.room.check(rows, indices.len()).is_err() {
             let found = format!(
                 "{rows} rows of {} indices, {} MiB as a dense table",
                 indices.len(),
