@@ -9,7 +9,7 @@ rows weigh the same), and the sum over its outputs for half_mse and half_mse_sig
     half_mse_sigmoid  1/2 (y - h)^2, h = sigmoid(z)              sum over outputs
     mae               |h - y|                                    derivative 0 at h = y
     huber             F.huber_loss, delta 1
-    logistic          F.binary_cross_entropy_with_logits
+    logistic          F.binary_cross_entropy_with_logits; label smoothing 0 or 0.1 (y becomes 0.9 y + 0.05)
     cross_entropy     F.cross_entropy; targets are class indices, or probabilities; label smoothing 0 or 0.1
     poisson           F.poisson_nll_loss(log_input=True, full=False): e^z - y z       mean over outputs
 
@@ -58,6 +58,7 @@ LOSSES = {
     "mae": lambda z, y: F.l1_loss(z, y, reduction="none").mean(1),
     "huber": lambda z, y: F.huber_loss(z, y, reduction="none", delta=1.0).mean(1),
     "logistic": lambda z, y: F.binary_cross_entropy_with_logits(z, y, reduction="none").mean(1),
+    "logistic_smoothed": lambda z, y: F.binary_cross_entropy_with_logits(z, 0.9 * y + 0.05, reduction="none").mean(1),
     "cross_entropy": lambda z, y: F.cross_entropy(z, y, reduction="none"),
     "cross_entropy_smoothed": lambda z, y: F.cross_entropy(z, y, reduction="none", label_smoothing=0.1),
     "huber_delta_2": lambda z, y: F.huber_loss(z, y, reduction="none", delta=2.0).mean(1),
@@ -74,7 +75,7 @@ LOSSES = {
 
 
 CLASSES = ("cross_entropy", "cross_entropy_smoothed", "multiclass_hinge", "multiclass_focal", "multiclass_focal_gamma_half")
-LABELS = ("logistic", "half_mse_sigmoid", "hinge", "squared_hinge", "perceptron", "focal", "focal_gamma_half")
+LABELS = ("logistic", "logistic_smoothed", "half_mse_sigmoid", "hinge", "squared_hinge", "perceptron", "focal", "focal_gamma_half")
 
 
 def weighted_mean(rows, weights):

@@ -91,6 +91,7 @@ fn choice_of(case: &Value) -> Choice {
     let number =
         |name: &str, setting: &str, value| Choice::new(name).with(setting, Setting::Number(value));
     match case["loss"].as_str().unwrap() {
+        "logistic_smoothed" => number("logistic", "label_smoothing", 0.1),
         "cross_entropy_smoothed" => number("cross_entropy", "label_smoothing", 0.1),
         "huber_delta_2" => number("huber", "delta", 2.0),
         "focal_gamma_half" => number("focal", "gamma", 0.5),
