@@ -99,7 +99,9 @@ def complete(x):
     return fill, [name for name in x.columns if name not in numeric]
 
 
-def pytabkit(kind):
+def pytabkit(kind, folds=None):
+    """A network of pytabkit; with `folds` the mean of one a fold, each of which validates the network that has not seen it."""
+
     def peer(task, x, y, is_validation, seed):
         from pytabkit.models.sklearn import sklearn_interfaces
 
@@ -108,11 +110,10 @@ def pytabkit(kind):
         if task == "binary" and kind.startswith("RealMLP"):
             settings |= dict(val_metric_name="cross_entropy", use_ls=False)
         suffix = "Regressor" if task == "regression" else "Classifier"
-        model = getattr(sklearn_interfaces, f"{kind}_{suffix}")(**settings)
+        validation = None if folds else np.flatnonzero(is_validation)
+        model = getattr(sklearn_interfaces, f"{kind}_{suffix}")(**settings, n_cv=folds or 1)
         fill, categorical = complete(x)
-        model.fit(
-            fill(x), y, val_idxs=np.flatnonzero(is_validation), cat_col_names=categorical
-        )
+        model.fit(fill(x), y, val_idxs=validation, cat_col_names=categorical)
         predict = model.predict if task == "regression" else model.predict_proba
         return lambda rows: predict(fill(rows))
 
@@ -125,5 +126,6 @@ PEERS = {
     "boosting": boosting,
     "realmlp-td-s": pytabkit("RealMLP_TD_S"),
     "realmlp-td": pytabkit("RealMLP_TD"),
+    "realmlp-td-4": pytabkit("RealMLP_TD", folds=4),
     "tabm": pytabkit("TabM_D"),
 }
