@@ -23,7 +23,8 @@ impl Elementwise for Logistic {
 
     #[inline(always)]
     fn value_slope<A: Arch, T: Scalar>(self, z: T, y: T) -> (T, T) {
-        let y = T::from_f64(1.0 - self.label_smoothing) * y + T::from_f64(0.5 * self.label_smoothing);
+        let y =
+            T::from_f64(1.0 - self.label_smoothing) * y + T::from_f64(0.5 * self.label_smoothing);
         let e = math::exp::<A, T>(-z.abs());
         let value = z.maximum(T::ZERO) - y * z + math::ln_1p::<A, T>(e);
         // σ − y from the small tail of σ, so that it does not vanish where σ rounds to 1.
