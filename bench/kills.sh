@@ -34,10 +34,10 @@ sparse() {
         }
     }'
 }
-small="--memory 40M" rest="--epochs 6 --no-report --quiet"
+small="--memory 40M" one="--threads 1" rest="--epochs 30 --patience 30 --batch-size 500 --no-report --quiet"
 case $kind in
-    dense) data=t.csv cached="" how="--target y --hidden 32 --batch-size 100 $rest" ;;
-    sparse) data=t.svm cached=--sparse how="--sparse --batch-size 100 $rest" ;;
+    dense) data=t.csv cached="" how="--target y --hidden 32 $rest" ;;
+    sparse) data=t.svm cached=--sparse how="--sparse $rest" ;;
 esac
 $kind > $data
 tensors() { tail -c "+$((9 + $(od -An -N8 -tu8 "$1/model.safetensors")))" "$1/model.safetensors" | sha256sum | cut -c1-16; }
@@ -47,7 +47,7 @@ moment() { echo $((RANDOM * RANDOM % $1)); }
 wait_ms() { sleep "$(awk -v ms="$1" 'BEGIN { print ms / 1000 }')"; }
 
 begun=$(now)
-"$program" train $data $how $small --out whole 2> err.txt
+"$program" train $data $how $small $one --out whole 2> err.txt
 whole=$((($(now) - begun) / 1000000))
 expected=$(tensors whole)
 echo "a run from disk: $whole ms, tensors $expected"
@@ -56,11 +56,11 @@ compare() {
     all=$((all + 1))
     if [ "$2" = "$expected" ]; then same=$((same + 1)); else echo "DIFFERENT: $1: $2"; fi
 }
-"$program" train --config whole/config.toml --no-report --quiet --out memory
+"$program" train --config whole/config.toml --no-report --quiet $one --out memory
 compare "in memory" "$(tensors memory)"
 "$program" convert $data t.cache $cached $small > /dev/null 2>&1
 cache=$(sha256sum < t.cache)
-"$program" train t.cache $how $small --out cached
+"$program" train t.cache $how $small $one --out cached
 compare "from a cache" "$(tensors cached)"
 for threads in 1 2 5; do
     "$program" train $data $how $small --threads $threads --out "threads-$threads"
@@ -71,14 +71,14 @@ echo "in memory, from a cache, 1, 2 and 5 threads: $same of $all the same"
 same=0 all=0 during=""
 for k in $(seq "$kills"); do
     ms=$(moment "$whole")
-    "$program" train $data $how $small --out "killed-$k" &
+    "$program" train $data $how $small $one --out "killed-$k" &
     child=$!
     wait_ms "$ms"
     kill -9 $child 2> /dev/null || true
     wait $child 2> /dev/null || true
     [ -f "killed-$k/log.jsonl" ] && at=$(grep -c '"event":"epoch"' "killed-$k/log.jsonl" || true) || at=ingest
     during="$during $at"
-    "$program" train $data $how $small --out "killed-$k" --resume
+    "$program" train $data $how $small $one --out "killed-$k" --resume
     compare "killed after $ms ms" "$(tensors "killed-$k")"
     [ -z "$(ls -A "killed-$k" | grep -E 'tmp|spill|rows|^cache$')" ] || echo "LEFT: $(ls -A "killed-$k")"
     rm -r "killed-$k"

@@ -79,7 +79,7 @@ dd if=size.cache of=/dev/null bs=1M iflag=direct 2>&1 | tail -n 1 | sed 's/^/the
 
 if [ -n "$python" ]; then
     echo
-    for peer in sgd xgboost vw; do
+    for peer in sgd xgboost vw vw-nn; do
         measured "$peer" 0 "$python" "$peers" $peer mixed.csv "$epochs"
         cat out.txt
     done

@@ -11,7 +11,6 @@ scikit-learn and vowpalwabbit, at the versions of requirements-sparse.txt.
 
 import gzip
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -42,7 +41,7 @@ def click_log(path, rows, seed):
         for start in range(0, rows, 10_000):
             count = min(10_000, rows - start)
             value = (per_field ** random.random((count, FIELDS)) - 1).astype(np.int64)
-            column = value * FIELDS + np.arange(FIELDS)
+            column = np.sort(value * FIELDS + np.arange(FIELDS))
             p = 1 / (1 + np.exp(1 - weights[column].sum(1)))
             label = np.where(random.random(count) < p, 1, -1)
             for y, row in zip(label, column):
@@ -59,14 +58,12 @@ def to_vw(source, path):
             out.write(f"{label} |f " + " ".join(p.removesuffix(":1") for p in pairs) + "\n")
 
 
-def peak(command, **how):
-    """Seconds and the most memory of a process, in MiB."""
-    before = time.perf_counter()
-    process = subprocess.Popen(command, **how)
-    usage = os.wait4(process.pid, 0)
-    if usage[1] != 0:
-        raise SystemExit(f"failed: {command}")
-    return time.perf_counter() - before, usage[2].ru_maxrss / 1024
+def peak(folder, command):
+    """Seconds and the most memory of a process, in MiB; a child of this one would begin with its memory."""
+    before, report = time.perf_counter(), folder / "memory.txt"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(["/usr/bin/time", "-f", "%M", "-o", report, *command], check=True, **quiet)
+    return time.perf_counter() - before, int(report.read_text()) / 1024
 
 
 def thalweg(program, folder, train, test, passes, how):
@@ -74,7 +71,7 @@ def thalweg(program, folder, train, test, passes, how):
     subprocess.run(["rm", "-rf", out], check=True)
     command = [program, "train", str(train), "--test", str(test), "--no-validation", "--sparse",
                "--hidden", "none", "--epochs", str(passes), "--no-report", "--quiet", "--out", str(out)]
-    seconds, memory = peak(command + how, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seconds, memory = peak(folder, command + how)
     log = [json.loads(line) for line in open(out / "log.jsonl")]
     rate = np.median([e["rows_per_second"] for e in log if e["event"] == "epoch"])
     end = log[-1]
@@ -142,9 +139,10 @@ def main():
         rate, accuracy, loss = vw(folder, *files, name.split()[0], passes)
         base = rate * rows
         line = "| {} | {} | {:,.0f} | {} | {:.4f} | {} |"
-        for label, how in (("Thalweg, adagrad, batches of 256", []),
-                           ("Thalweg, gd, batches of 256", ["--optimizer", "gd", "--lr", "0.5"])):
-            how = how + ["--batch-size", "256"]
+        for label, how in (("Thalweg, adagrad, batches of 256", ["--batch-size", "256"]),
+                           ("Thalweg, adagrad, batches of 1,024", ["--batch-size", "1024"]),
+                           ("Thalweg, gd, batches of 256",
+                            ["--optimizer", "gd", "--lr", "0.5", "--batch-size", "256"])):
             r, a, l, seconds, memory = thalweg(program, folder, train, test, passes, how)
             print(line.format(name, label, r, f"{r / base:.1f}", a, f"{l:.4f}"), flush=True)
         print(line.format(name, "Vowpal Wabbit, from its cache", base, "1", accuracy, f"{loss:.4f}"))

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use thalweg::budget::room_to_ingest;
+use thalweg::budget::{note_on_whole, room_to_ingest};
 use thalweg::text::count;
 use thalweg_data::ingest::{Ingest, ingest};
 use thalweg_data::{Source, Table, formats, read};
@@ -55,6 +55,9 @@ fn to_cache(args: &ConvertArgs, source: &Source) -> Result<()> {
         memory: room_to_ingest(args.memory),
     };
     let mut terminal = Terminal::new(false, false);
+    if let Some(note) = note_on_whole(source, &read, args.memory)? {
+        terminal.note(&note);
+    }
     terminal.start_spinner();
     let mut pace = Pace::default();
     let made = ingest(source, &args.output, &how, &mut |progress| {

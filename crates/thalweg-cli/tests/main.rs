@@ -6,6 +6,7 @@ mod awkward_tables;
 mod bad_arguments;
 mod bad_input;
 mod bench;
+mod caches;
 mod catalogue;
 mod choices;
 mod clamping;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::common::{Ended, Workplace, events, noise};
 
 /// Numbers with missing ones, categories, classes and weights: about 24 MB in memory.
-fn table(rows: usize, is_sorted: bool) -> String {
+pub fn table(rows: usize, is_sorted: bool) -> String {
     let names: Vec<String> = (0..24).map(|j| format!("x{j}")).collect();
     let mut lines: Vec<(bool, String)> = (0..rows)
         .map(|i| {
@@ -42,7 +42,7 @@ const SMALL: &str = "--memory 40M";
 const HOW: &str = "--sample-weight w --hidden 8 --epochs 2 --batch-size 500";
 
 /// The tensors of a model, as bytes.
-fn weights(place: &Workplace, run: &str) -> Vec<u8> {
+pub fn weights(place: &Workplace, run: &str) -> Vec<u8> {
     let file = place.read(&format!("{run}/model.safetensors"));
     let header = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     file[8 + header..].to_vec()
@@ -205,10 +205,18 @@ fn two_runs_at_once_share_a_cache() {
 fn an_ingest_beyond_the_limit_on_the_size_of_files_says_so_and_leaves_nothing() {
     let place = Workplace::new();
     place.write("t.csv", table(20_000, false));
-    for kilobytes in [0, 1, 700] {
+    place.write("t.svm", sparse(2_000));
+    let cases = [
+        ("t.csv", 0),
+        ("t.csv", 1),
+        ("t.csv", 700),
+        ("t.svm --sparse", 0),
+        ("t.svm --sparse", 100),
+    ];
+    for (source, kilobytes) in cases {
         let program = env!("CARGO_BIN_EXE_thalweg");
         let script =
-            format!("ulimit -f {kilobytes}; exec {program} convert t.csv t.cache --memory 40M");
+            format!("ulimit -f {kilobytes}; exec {program} convert {source} t.cache --memory 40M");
         let mut command = std::process::Command::new("bash");
         command.args(["-c", &script]).current_dir(place.path(""));
         let ended = Ended::from(command.output().unwrap());
@@ -220,7 +228,7 @@ fn an_ingest_beyond_the_limit_on_the_size_of_files_says_so_and_leaves_nothing() 
                 && ended.stderr.contains("too large"),
             "{ended:?}"
         );
-        assert_eq!(place.files("."), ["t.csv"]);
+        assert_eq!(place.files("."), ["t.csv", "t.svm"]);
     }
     place.succeed("convert t.csv t.cache --memory 40M");
 }

@@ -112,6 +112,8 @@ pub struct ExpectedColumns {
     pub image: Option<Vec<usize>>,
     /// The columns of sparse rows, where these are all there is.
     pub sparse: Option<usize>,
+    /// Whether the first of these had values in the rows that a model was trained on.
+    pub has_first: bool,
 }
 
 fn is_zero(count: &usize) -> bool {

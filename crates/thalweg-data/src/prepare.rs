@@ -9,7 +9,7 @@ mod streamed;
 mod tests;
 
 pub use on_disk::{Placed, RowsOnDisk, append};
-pub use streamed::{Streamed, Streaming, prepare_streamed};
+pub use streamed::{Check, Streamed, Streaming, prepare_streamed};
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -259,13 +259,13 @@ fn prepare_by(
         notes.extend(unseen.iter().filter_map(Unseen::note));
     }
     let train = bound.training_dataset(train, dtype)?;
-    notes.extend(bound.unused(&[]));
+    notes.extend(bound.notes(&[]));
     let mut part = |own: Option<&Table>, rows: &[usize], name| -> Result<Option<Dataset>> {
         Ok(Some(match own {
             Some(own) => {
                 let bound = preprocessing.bind(own)?;
                 let dataset = bound.dataset(Part::new(name, own.all_rows()), dtype)?;
-                notes.extend(bound.unused(&[]));
+                notes.extend(bound.notes(&[]));
                 dataset
             }
             None if rows.is_empty() => return Ok(None),

@@ -11,7 +11,7 @@ use crate::options::ReadOptions;
 use crate::parts;
 use crate::reading::interpret;
 use crate::shuffled;
-use crate::table::{Column, ColumnData};
+use crate::table::{Column, ColumnData, Table};
 
 /// The DATA of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +114,11 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
         Source::Builtin(set) => set.read(options)?,
     };
     if let Some(labels) = &options.labels {
-        attach_labels(&mut loaded, labels)?;
+        let (mut labels, table) = (Labels::read(labels)?, &mut loaded.train);
+        if labels.rows != table.rows {
+            return Err(labels.other_number(&table.file, &table.rows.to_string()));
+        }
+        labels.add_to(table)?;
     }
     finish(loaded, options)
 }
@@ -185,30 +189,81 @@ fn read_path(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     }
 }
 
-/// Adds the only column of the file `labels` to the table, as its target.
-fn attach_labels(loaded: &mut Loaded, labels: &Path) -> Result<()> {
-    let table = read_path(labels, &ReadOptions::default())?.train;
-    let (location, rows) = (table.location(), loaded.train.rows);
-    if table.rows != rows {
-        let found = format!("{} labels", table.rows);
-        let expected = format!("{rows}, one for each row of {}", loaded.train.file);
-        return Err(Error::invalid(location, found, expected)
-            .remedy("give the labels that belong to these data"));
+/// The only column of a file of labels, for the rows of others in their order.
+pub(crate) struct Labels {
+    /// The file, for messages.
+    file: Location,
+    data: ColumnData,
+    rows: usize,
+    are_classes: bool,
+    /// How many rows have theirs.
+    at: usize,
+}
+
+impl Labels {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is none of labels.
+    pub fn read(path: &Path) -> Result<Self> {
+        let table = read_path(path, &ReadOptions::default())?.train;
+        let (file, rows) = (table.location(), table.rows);
+        let found = format!("{} columns", table.columns.len());
+        let Ok([Column { data, .. }]) = <[Column; 1]>::try_from(table.columns) else {
+            return Err(Error::invalid(file, found, "one column of labels"));
+        };
+        let are_classes = match &data {
+            ColumnData::Block(_) => {
+                let error = Error::invalid(file, "several numbers a row", "one label a row");
+                return Err(error.remedy(
+                    "give the images as `data.source` and the labels as `data.read.labels`",
+                ));
+            }
+            ColumnData::Numeric(numbers) => {
+                (numbers.iter()).all(|x| x.fract() == 0.0 || x.is_nan())
+            }
+            ColumnData::Text(_) | ColumnData::Time(_) => true,
+        };
+        Ok(Self {
+            file,
+            data,
+            rows,
+            are_classes,
+            at: 0,
+        })
     }
-    let found = format!("{} columns", table.columns.len());
-    let Ok([Column { data, .. }]) = <[Column; 1]>::try_from(table.columns) else {
-        return Err(Error::invalid(location, found, "one column of labels"));
-    };
-    let classes = match &data {
-        ColumnData::Block(_) => {
-            let error = Error::invalid(location, "several numbers a row", "one label a row");
-            return Err(error
-                .remedy("give the images as `data.source` and the labels as `data.read.labels`"));
+
+    /// Adds those of the next rows as their target.
+    ///
+    /// # Errors
+    /// If there are not as many.
+    pub fn add_to(&mut self, table: &mut Table) -> Result<()> {
+        let rows = self.at..self.at + table.rows;
+        if rows.end > self.rows {
+            return Err(self.other_number(&table.file, "more of them"));
         }
-        ColumnData::Numeric(numbers) => (numbers.iter()).all(|x| x.fract() == 0.0 || x.is_nan()),
-        ColumnData::Text(_) | ColumnData::Time(_) => true,
-    };
-    loaded.train.add_target("label", data)?;
-    loaded.train.roles.classes = Some(classes);
-    Ok(())
+        self.at = rows.end;
+        let rows: Vec<usize> = rows.collect();
+        table.add_target("label", self.data.keep(&rows))?;
+        table.roles.classes = Some(self.are_classes);
+        Ok(())
+    }
+
+    /// Whether all belong to rows of this file.
+    ///
+    /// # Errors
+    /// If there are more.
+    pub fn finish(&self, file: &str) -> Result<()> {
+        match self.at == self.rows {
+            true => Ok(()),
+            false => Err(self.other_number(file, &self.at.to_string())),
+        }
+    }
+
+    fn other_number(&self, file: &str, expected: &str) -> Error {
+        let found = format!("{} labels", self.rows);
+        let expected = format!("{expected}, one for each row of {file}");
+        Error::invalid(self.file.clone(), found, expected)
+            .remedy("give the labels that belong to these data")
+    }
 }

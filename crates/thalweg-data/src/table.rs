@@ -89,7 +89,7 @@ pub struct TextColumn {
 
 impl ColumnData {
     /// The values of some rows; texts that none of them has are gone.
-    fn keep(&self, rows: &[usize]) -> Self {
+    pub(crate) fn keep(&self, rows: &[usize]) -> Self {
         match self {
             ColumnData::Numeric(values) => ColumnData::Numeric(gather(values, 1, rows)),
             ColumnData::Time(seconds) => ColumnData::Time(gather(seconds, 1, rows)),

@@ -3,6 +3,11 @@
 use std::fs::read_to_string;
 use std::path::Path;
 
+use thalweg_data::ingest::need;
+use thalweg_data::{Note, ReadOptions, Source};
+
+use crate::error::Result;
+
 /// Bytes that can be had without swapping, within the limits of the process and of its control group; none where the
 /// system does not report it.
 pub fn available() -> Option<u64> {
@@ -32,7 +37,7 @@ pub fn resident() -> Option<u64> {
 ///
 /// # Errors
 /// Says what is expected.
-pub fn parse(text: &str) -> Result<u64, String> {
+pub fn parse(text: &str) -> std::result::Result<u64, String> {
     let fail = || "expected a size such as 2G or 500M".to_owned();
     let split = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -76,6 +81,40 @@ pub fn room_to_ingest(cap: Option<u64>) -> u64 {
         None => available().unwrap_or(1 << 30).min(1 << 30),
     };
     room.max(LEAST / 4)
+}
+
+/// A warning where a source is read whole, so that a cap, or what is free, will not hold.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn note_on_whole(
+    source: &Source,
+    read: &ReadOptions,
+    cap: Option<u64>,
+) -> Result<Option<Note>> {
+    let is_stream = match source {
+        Source::Path(path) => path.exists() && !path.is_file() && !path.is_dir(),
+        source => *source == Source::Stdin,
+    };
+    if is_stream {
+        return Ok(cap.map(|_| {
+            Note::warning(format!(
+                "{source}: what is read but once is held whole, whatever `options.memory` says; save it as a file, which is read \
+                 in pieces"
+            ))
+        }));
+    }
+    let found = need(source, read, 4)?.filter(|need| !need.in_pieces);
+    let Some((need, cap)) = found.zip(cap.or_else(available)) else {
+        return Ok(None);
+    };
+    let [bytes, most] = [need.bytes, cap].map(text_of);
+    Ok((need.bytes > cap).then(|| {
+        Note::warning(format!(
+            "{source}: files of its format are read whole: the process will take about {bytes} of memory, and may take {most}; \
+             save the rows as CSV, JSON lines, Parquet or .npy, which are read in pieces"
+        ))
+    }))
 }
 
 /// A number of kibibytes in a file of the system, in bytes.

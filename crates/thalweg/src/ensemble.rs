@@ -343,6 +343,8 @@ pub(crate) fn rows<'a>(all: &'a RunRows, own: Option<usize>) -> RunRows<'a> {
         has_own_validation: false,
         notes: Vec::new(),
         block: None,
+        held: 0,
+        own_folder: None,
     }
 }
 

@@ -62,6 +62,8 @@ impl Job<'_> {
         let threads = threads_or_all(self.options.threads);
         let located = |error| self.locate(error);
         footprint::check(&self.config.network, &self.config.training, threads).map_err(located)?;
+        let least = footprint::note_on_least(&self.config, &self.rows, self.options.memory)?;
+        self.lines.extend(least.map(|note| note.to_string()));
         let training = for_rows(&self.config.training, self.rows.train.rows());
         let engine = self.engine(&training, threads)?;
         let (weighting, note) = Weighting::new(&self.config, &self.rows, &engine.parameters())?;

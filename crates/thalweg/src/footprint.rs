@@ -6,8 +6,11 @@ use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Setting;
 use thalweg_core::solvers::{self, is_solver};
 use thalweg_core::spec::{NetworkSpec, TrainingSpec};
+use thalweg_data::Note;
 
 use crate::budget;
+use crate::config::Config;
+use crate::rows::RunRows;
 
 /// Refuses a network that needs more memory than there is when a checkpoint of it is written: after
 /// some time, and when a run is interrupted.
@@ -30,6 +33,32 @@ pub fn check(
         format!("at most the {} of free memory", gigabytes(available)),
     )
     .remedy("choose smaller layers"))
+}
+
+/// A warning where rows on disk, a network and what the process has are more than a cap of memory.
+///
+/// # Errors
+/// If the optimizer is none.
+pub fn note_on_least(
+    config: &Config,
+    rows: &RunRows,
+    cap: Option<u64>,
+) -> thalweg_core::Result<Option<Note>> {
+    let (Some(cap), Some(block), Some(now)) = (cap, rows.block, budget::resident()) else {
+        return Ok(None);
+    };
+    let weights = weights(&config.network, config.training.dtype)
+        .saturating_mul(per_weight(&config.training)?);
+    let least = now.saturating_add(rows.held).saturating_add(weights);
+    let [least_text, cap_text, now, held, weights] =
+        [least, cap, now, rows.held, weights].map(budget::text_of);
+    Ok((least > cap).then(|| {
+        Note::warning(format!(
+            "the run will take about {least_text} of memory, more than the {cap_text} of `options.memory`: {now} are there \
+             already, {held} go to blocks of {block} rows, of which an epoch holds up to 24, {weights} to the network; set it to \
+             {least_text}, or choose a smaller `training.batches.block` or smaller layers"
+        ))
+    }))
 }
 
 /// Bytes that a run holds for a weight when it holds most: in the engine its value, what is derived

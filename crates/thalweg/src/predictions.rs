@@ -202,7 +202,7 @@ impl Model {
             values,
             intervals,
             notes: (loaded.notes.into_iter())
-                .chain(bound.unused(keep))
+                .chain(bound.notes(keep))
                 .collect(),
             spread,
             preprocessing,
@@ -305,9 +305,7 @@ impl Model {
             Ok(dataset)
         });
         let dataset = dataset.map_err(|error| load::to_correct(error, &preprocessing.target))?;
-        let notes = (loaded.notes.into_iter())
-            .chain(bound.unused(&[]))
-            .collect();
+        let notes = (loaded.notes.into_iter()).chain(bound.notes(&[])).collect();
         unusual.add_unseen(bound.unseen(&rows));
         unusual.add_far(dataset.features.view());
         unusual.add_known(&loaded.train, dataset.view());

@@ -144,7 +144,9 @@ pub(crate) fn config(
     notes.extend(range::check(&config.network, rows.train.view().targets)?);
     let batches = &mut config.training.batches;
     let is_shuffled = batches.sampling == Sampling::Uniform && config.training.shuffle;
-    if is_new && is_shuffled && !request.has("training.batches.block") {
+    // A solver sees all rows at once.
+    let has_batches = !is_solver(&config.training.optimizer);
+    if is_new && is_shuffled && has_batches && !request.has("training.batches.block") {
         config.training.batches.block = rows.block;
     }
     config.training = config.training.resolve()?;

@@ -1,5 +1,7 @@
 //! The rows of a run, as the network sees them: read from files, or borrowed from the caller.
 
+use std::sync::Arc;
+
 use thalweg_core::dataset::{
     Dataset, DatasetRef, Features, FeaturesRef, Targets, TargetsRef, Values, ValuesRef,
 };
@@ -14,6 +16,7 @@ use thalweg_data::{Encoding, Note, Prepared, Preprocessing, Task};
 
 use crate::error::Result;
 use crate::origin::Before;
+use crate::run_folder::OwnFolder;
 
 /// Rows of the caller, which are trained on as they are.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +132,10 @@ pub struct RunRows<'a> {
     pub notes: Vec<Note>,
     /// Rows of a block, where the training rows are on disk.
     pub block: Option<usize>,
+    /// Bytes of the rows on disk that an epoch holds at once, about.
+    pub held: u64,
+    /// The folder that holds rows on disk while the run is prepared, where it is its own.
+    pub(crate) own_folder: Option<Arc<OwnFolder>>,
 }
 
 impl From<Prepared> for RunRows<'_> {
@@ -152,6 +159,8 @@ impl From<Prepared> for RunRows<'_> {
             before: Before::default(),
             notes: prepared.notes,
             block: None,
+            held: 0,
+            own_folder: None,
         }
     }
 }
@@ -170,6 +179,8 @@ impl From<Streamed> for RunRows<'_> {
             validation_groups: streamed.validation_groups,
             notes: streamed.notes,
             block: Some(streamed.block_rows),
+            held: streamed.held,
+            own_folder: None,
             calibration: Calibration::None,
             before: Before::default(),
             folds: None,
@@ -278,6 +289,8 @@ impl<'a> RunRows<'a> {
             before: Before::default(),
             notes,
             block: None,
+            held: 0,
+            own_folder: None,
         })
     }
 
@@ -415,6 +428,7 @@ fn as_they_are(features: FeaturesRef) -> Encoding {
         ValuesRef::Sparse(_) => Encoding::Sparse {
             width: features.width,
             hashed: false,
+            first: None,
             scales: Vec::new(),
         },
         _ => Encoding::Image {

@@ -210,3 +210,25 @@ pub fn unwritable(path: &Path, error: &io::Error) -> crate::Error {
     let error = error.strip_prefix(&format!("{path}: ")).unwrap_or(&error);
     input(format!("{path}: cannot be written: {error}; {remedy}"))
 }
+
+/// The folder of rows within that of a run, which goes with this if nothing is there to go on with.
+#[derive(Debug)]
+pub(crate) struct OwnFolder(PathBuf);
+
+impl OwnFolder {
+    /// One that is made there.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for OwnFolder {
+    fn drop(&mut self) {
+        let run = self.0.parent().unwrap_or(Path::new(""));
+        if !run.join(CONFIG).exists() {
+            // What stays behind does no harm. A folder with other files in it stays.
+            let _ = fs::remove_dir_all(&self.0);
+            let _ = fs::remove_dir(run);
+        }
+    }
+}

@@ -4,15 +4,20 @@
 //! a block into its config, and the same config gives the same bits in memory.
 
 use std::fs::{self, File};
+use std::iter::once;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use thalweg_core::dataset::Dataset;
 use thalweg_core::error::Error;
 use thalweg_core::precision::Dtype;
 use thalweg_core::registry::Choice;
 use thalweg_data::cache::Cache;
 use thalweg_data::ingest::{Ingest, State, ingest, state};
 use thalweg_data::prepare::{Streaming, prepare_streamed};
-use thalweg_data::{Extend, Note, PrepareOptions, Preprocessing, ReadOptions, Source, SplitBy};
+use thalweg_data::{
+    Extend, Note, PrepareOptions, Preprocessing, ReadOptions, Source, SplitBy, Table,
+};
 
 use crate::budget::{self, room_to_ingest, text_of};
 use crate::config::{Config, DataConfig};
@@ -21,7 +26,7 @@ use crate::load;
 use crate::options::{Ingesting, Options, Output};
 use crate::request::Request;
 use crate::rows::{Part, RunRows};
-use crate::run_folder::{CACHE, RunFolder, unwritable};
+use crate::run_folder::{CACHE, OwnFolder, RunFolder, unwritable};
 use crate::text::count;
 
 /// What a run is loaded by.
@@ -48,6 +53,9 @@ pub(crate) fn on_disk(
     tell: &mut dyn FnMut(&Note),
 ) -> Result<Option<RunRows<'static>>> {
     let source = Source::parse(&data.source)?;
+    if let Some(note) = budget::note_on_whole(&source, &data.read, options.memory)? {
+        tell(&note);
+    }
     let Some((need, cap)) = too_large(&source, data, wanted.dtype, options.memory)? else {
         return Ok(None);
     };
@@ -69,38 +77,29 @@ pub(crate) fn on_disk(
         data.source
     )));
     check(wanted)?;
-    let folder = folder(data, options)?;
-    let cache = match is_cache(&source) && data.read.shuffle.is_none() {
-        true => PathBuf::from(&data.source),
-        false => {
-            let is_ordered = data.split.by == SplitBy::Ordered;
-            if wanted.base.is_none() && data.read.shuffle.is_none() && !is_ordered {
-                data.read.shuffle = Some(data.split.seed);
-            }
-            cached(&source, &data.read, &folder, options, tell)?
-        }
-    };
-    let file = File::open(&cache)
-        .map_err(|error| input(format!("{}: cannot be read: {error}", cache.display())))?;
-    let cache = Cache::open(file, &cache.display().to_string())?;
-    if let Some(how) = cache.stale() {
-        tell(&Note::warning(format!(
-            "{}: {how}; `thalweg convert` makes it anew",
-            data.source
-        )));
+    let (folder, own) = folder(data, options)?;
+    let is_cache = is_cache(&source) && data.read.shuffle.is_none();
+    let is_ordered = data.split.by == SplitBy::Ordered;
+    if !is_cache && wanted.base.is_none() && data.read.shuffle.is_none() && !is_ordered {
+        data.read.shuffle = Some(data.split.seed);
     }
-    let block = (wanted.request.count("training.batches.block"))
-        .or(wanted.base.and_then(|base| base.training.batches.block));
-    let shuffled = cache.shuffle().is_some();
-    let is_drawn = data.split.by == SplitBy::Random && data.split.group.is_none();
-    data.split.in_order |= wanted.base.is_none() && shuffled && is_drawn;
-    let rows = streamed(
-        cache,
-        data,
-        wanted,
-        block,
-        (&folder, cap, options.direct_reads),
-    )?;
+    let cache = match is_cache {
+        true => PathBuf::from(&data.source),
+        false => cached(&source, &data.read, &folder, options, tell)?,
+    };
+    let to = (&*folder, cap, options.direct_reads);
+    let (mut rows, shuffled) = match from_cache(&cache, data, wanted, to, tell) {
+        Err(error) => {
+            // One that was there may be damaged where nothing has looked yet.
+            let damage = damage(&cache).filter(|_| !is_cache).ok_or(error)?;
+            tell(&made_anew(&cache, &damage));
+            fs::remove_file(&cache).map_err(|error| unwritable(&cache, &error))?;
+            let cache = cached(&source, &data.read, &folder, options, tell)?;
+            from_cache(&cache, data, wanted, to, tell)?
+        }
+        Ok(found) => found,
+    };
+    rows.own_folder = own;
     tell(&Note::info(on_rows(&rows, &folder)));
     if !shuffled && data.split.by != SplitBy::Ordered {
         tell(&Note::warning(
@@ -111,6 +110,44 @@ pub(crate) fn on_disk(
     Ok(Some(rows))
 }
 
+/// The parts of a cache, as the network sees them, and whether its rows are shuffled.
+fn from_cache(
+    path: &Path,
+    data: &mut DataConfig,
+    wanted: &Wanted,
+    to: (&Path, u64, bool),
+    tell: &mut dyn FnMut(&Note),
+) -> Result<(RunRows<'static>, bool)> {
+    let name = path.display().to_string();
+    let file =
+        File::open(path).map_err(|error| input(format!("{name}: cannot be read: {error}")))?;
+    let cache = Cache::open(file, &name)?;
+    if let Some(how) = cache.stale() {
+        tell(&Note::warning(format!(
+            "{}: {how}; `thalweg convert` makes it anew",
+            data.source
+        )));
+    }
+    let shuffled = cache.shuffle().is_some();
+    let is_drawn = data.split.by == SplitBy::Random && data.split.group.is_none();
+    data.split.in_order |= wanted.base.is_none() && shuffled && is_drawn;
+    Ok((streamed(cache, data, wanted, to)?, shuffled))
+}
+
+/// What is wrong with the blocks of a cache.
+fn damage(path: &Path) -> Option<String> {
+    let file = File::open(path).ok()?;
+    let checked = Cache::open(file, "").and_then(|mut cache| cache.check());
+    match checked.err()? {
+        thalweg_data::Error::Invalid(invalid) => Some(invalid.found),
+        error => Some(error.to_string()),
+    }
+}
+
+fn made_anew(path: &Path, why: &str) -> Note {
+    Note::info(format!("{}: {why}: it is made anew", path.display()))
+}
+
 /// What the process takes in memory with the rows and what it may take, if that is less.
 fn too_large(
     source: &Source,
@@ -119,7 +156,8 @@ fn too_large(
     cap: Option<u64>,
 ) -> Result<Option<(u64, u64)>> {
     let value = if dtype == Dtype::F64 { 8 } else { 4 };
-    let Some(need) = thalweg_data::ingest::need(source, &data.read, value)? else {
+    let need = thalweg_data::ingest::need(source, &data.read, value)?;
+    let Some(need) = need.filter(|need| need.in_pieces) else {
         return Ok(None);
     };
     // What is free is beside what the process has.
@@ -127,7 +165,7 @@ fn too_large(
     let Some(cap) = cap.or_else(budget::available) else {
         return Ok(None);
     };
-    let need = need.saturating_add(taken);
+    let need = need.bytes.saturating_add(taken);
     Ok((need > cap).then_some((need, cap)))
 }
 
@@ -157,7 +195,7 @@ fn refuse(path: &str, found: &str) -> Error {
 }
 
 /// Where files of the run's rows go: the folder that the user names, or one within the run folder, which is made for it.
-fn folder(data: &DataConfig, options: &mut Options) -> Result<PathBuf> {
+fn folder(data: &DataConfig, options: &mut Options) -> Result<(PathBuf, Option<Arc<OwnFolder>>)> {
     let folder = match (&options.cache, &options.output) {
         (Some(folder), _) => folder.clone(),
         (None, Output::Folder(path)) => path.join(CACHE),
@@ -178,8 +216,12 @@ fn folder(data: &DataConfig, options: &mut Options) -> Result<PathBuf> {
                 .into());
         }
     };
+    let own = options
+        .cache
+        .is_none()
+        .then(|| Arc::new(OwnFolder::at(&folder)));
     fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
-    Ok(folder)
+    Ok((folder, own))
 }
 
 /// The cache of a source in a folder: made here unless it is there and fresh.
@@ -214,10 +256,7 @@ fn cached(
             )));
             return Ok(path);
         }
-        State::Stale(why) => tell(&Note::info(format!(
-            "{}: {why}: it is made anew",
-            path.display()
-        ))),
+        State::Stale(why) => tell(&made_anew(&path, &why)),
         State::Missing => {}
     }
     let mut silent: Ingesting = Box::new(|_| {});
@@ -249,9 +288,10 @@ fn streamed(
     mut cache: Cache<File>,
     data: &DataConfig,
     wanted: &Wanted,
-    block: Option<usize>,
     (folder, cap, direct): (&Path, u64, bool),
 ) -> Result<RunRows<'static>> {
+    let block = (wanted.request.count("training.batches.block"))
+        .or(wanted.base.and_then(|base| base.training.batches.block));
     let schema = cache.schema()?;
     let part = |path: &Option<PathBuf>| {
         let read = |path: &Path| load::read_part(path, data, &schema);
@@ -265,7 +305,14 @@ fn streamed(
         dtype: wanted.dtype,
         extend: wanted.extend,
     };
+    let check = |preprocessing: &Preprocessing, rows: &Dataset, table: &Table| {
+        let Some(loss) = wanted.loss else {
+            return Ok(());
+        };
+        load::check_domain(preprocessing, once(rows), once(table), loss)
+    };
     let how = Streaming {
+        check: &check,
         block_rows: block,
         memory: cap
             .saturating_sub(budget::resident().unwrap_or(0))

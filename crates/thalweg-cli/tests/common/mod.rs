@@ -100,7 +100,8 @@ impl Workplace {
 }
 
 fn is_note(line: &str) -> bool {
-    line.starts_with("note: ") || line.starts_with("warning: ")
+    let is_progress = ["looking at rows", "reading rows", "shuffling rows"].contains(&line);
+    is_progress || line.starts_with("note: ") || line.starts_with("warning: ")
 }
 
 impl From<Output> for Ended {

@@ -49,6 +49,8 @@ pub struct Cache<R> {
     from: R,
     /// The file, as the user named it.
     file: String,
+    /// What it was made of, which messages on its rows name with the lines there.
+    source: String,
     description: Description,
     rows: u64,
     /// Where each block begins, and its rows.
@@ -120,6 +122,7 @@ impl<R: Read + Seek> Cache<R> {
         Ok(Self {
             from,
             file: file.to_owned(),
+            source: description.origin.source.clone(),
             description,
             rows: numbers.rows,
             blocks,
@@ -162,6 +165,14 @@ impl<R: Read + Seek> Cache<R> {
         self.end / self.rows.max(1)
     }
 
+    /// Reads all blocks.
+    ///
+    /// # Errors
+    /// As [`Self::block`].
+    pub fn check(&mut self) -> Result<()> {
+        (0..self.blocks()).try_for_each(|block| self.piece(block, None).map(drop))
+    }
+
     /// The seed of the order of its rows; none where it is that of the source.
     pub fn shuffle(&self) -> Option<u64> {
         self.description.shuffle
@@ -174,6 +185,23 @@ impl<R: Read + Seek> Cache<R> {
             all: columns.iter().map(|at| all.all[*at].clone()).collect(),
             ..all.clone()
         }
+    }
+
+    /// The file, as the user named it.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Where a row is in the source; none if there is no such row, or it cannot be read.
+    pub(crate) fn location(&mut self, row: u64) -> Option<Location> {
+        let mut start = 0;
+        let block = self.blocks.iter().position(|(_, rows)| {
+            start += u64::from(*rows);
+            row < start
+        })?;
+        let first = start - u64::from(self.blocks[block].1);
+        let table = self.block(block, Some(&[])).ok()?;
+        Some(table.line_of((row - first) as usize))
     }
 
     /// What it was made of.
@@ -221,8 +249,11 @@ impl<R: Read + Seek> Cache<R> {
             .blocks
             .get(block + 1)
             .map_or(self.end, |(start, _)| *start);
-        let wrong =
-            |what: String| damaged(&self.file, &format!("{what} of block {block} is wrong"));
+        let wrong = |what: String| {
+            let error = damaged(&self.file, &format!("{what} of block {block} is wrong"));
+            let (source, file) = (&self.source, &self.file);
+            error.remedy(format!("make it anew by `thalweg convert {source} {file}`"))
+        };
         let directory_length = directory_bytes(count) as u64;
         read(&mut self.from, start, directory_length, &mut self.bytes)
             .map_err(|error| Error::reading(&self.file, error))?;
@@ -234,7 +265,7 @@ impl<R: Read + Seek> Cache<R> {
                     == Some(next)
             })
             .ok_or_else(|| wrong("the directory".to_owned()))?;
-        let mut reading = Reading::new(&self.file, &self.description.columns, rows as usize);
+        let mut reading = Reading::new(&self.source, &self.description.columns, rows as usize);
         let each = 0..count;
         let wanted: Vec<usize> = columns.map_or_else(|| each.collect(), <[usize]>::to_vec);
         for segment in std::iter::once(0).chain(wanted.into_iter().map(|column| column + 1)) {
@@ -313,7 +344,7 @@ impl<R: Read + Seek> Cache<R> {
     /// # Errors
     /// As [`Self::block`].
     pub fn table(&mut self, blocks: Range<usize>) -> Result<Table> {
-        let mut joined = Joined::new(&self.file, &self.description.columns);
+        let mut joined = Joined::new(&self.source, &self.description.columns);
         for block in blocks {
             let piece = self.piece(block, None)?;
             if !joined.add(piece) {

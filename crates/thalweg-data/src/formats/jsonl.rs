@@ -65,7 +65,7 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     whole(chunks, input, options, "objects of values")
 }
 
-/// Lines in pieces; an array as one.
+/// Lines, or the elements of an array, in pieces.
 fn chunks(
     input: Input,
     options: &ReadOptions,
@@ -80,16 +80,13 @@ fn chunks(
         notes: Vec::new(),
         visit,
     };
-    let mut rows = Rows::new(&options.missing, input.room.clone());
+    let rows = Rows::new(&options.missing, input.room.clone());
     let head = input
         .head
         .strip_prefix(b"\xef\xbb\xbf")
         .unwrap_or(&input.head);
     match head.trim_ascii_start().starts_with(b"[") {
-        true => {
-            read_array(input, &mut rows)?;
-            pieces.add(rows, None)?;
-        }
+        true => read_array(input, rows, size, &mut pieces)?,
         false => read_lines(input, rows, size, &mut pieces)?,
     }
     Ok(pieces.finish())
@@ -174,7 +171,7 @@ fn read_lines(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
     pieces.add(rows, Some(lines))
 }
 
-fn read_array(input: Input, rows: &mut Rows) -> Result<()> {
+fn read_array(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) -> Result<()> {
     let file = input.file;
     let reader = OfRow {
         reader: input.reader,
@@ -182,15 +179,27 @@ fn read_array(input: Input, rows: &mut Rows) -> Result<()> {
         at: 0,
         read: Rc::default(),
     };
-    let read = reader.read.clone();
+    let (read, mut failure) = (reader.read.clone(), None);
     let mut json = serde_json::Deserializer::from_reader(reader);
-    let read = Array { rows, read }
-        .deserialize(&mut json)
-        .and_then(|()| json.end());
+    let array = Array {
+        rows: &mut rows,
+        read,
+        size,
+        pieces: &mut *pieces,
+        failure: &mut failure,
+    };
+    let read = array.deserialize(&mut json).and_then(|()| json.end());
+    if let Some(error) = failure {
+        return Err(error);
+    }
     read.map_err(|error| match error.io_error_kind() {
         Some(_) => Error::reading(&file, error.into()),
         None => rows.refusal(&error, Location::file(&file).line(error.line() as u64)),
-    })
+    })?;
+    match rows.count > 0 || pieces.absent.is_none() {
+        true => pieces.add(rows, None),
+        false => Ok(()),
+    }
 }
 
 /// Bytes of an array, so many at most for a row; the parser asks for one at a time.
@@ -226,14 +235,18 @@ impl Read for OfRow {
     }
 }
 
-/// An array of rows.
-struct Array<'a, 'b> {
+/// An array of rows, which go to a visitor so many at a time.
+struct Array<'a, 'b, 'c> {
     rows: &'a mut Rows<'b>,
     /// Bytes of the row so far.
     read: Rc<Cell<usize>>,
+    size: usize,
+    pieces: &'a mut Pieces<'c>,
+    /// An error of the visitor.
+    failure: &'a mut Option<Error>,
 }
 
-impl<'de> DeserializeSeed<'de> for Array<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Array<'_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -241,7 +254,7 @@ impl<'de> DeserializeSeed<'de> for Array<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Array<'_, '_> {
+impl<'de> Visitor<'de> for Array<'_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -251,6 +264,13 @@ impl<'de> Visitor<'de> for Array<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while rows.next_element_seed(Row(self.rows))?.is_some() {
             self.read.set(0);
+            if self.rows.count >= self.size {
+                let full = self.rows.take();
+                self.pieces.add(full, None).map_err(|error| {
+                    *self.failure = Some(error);
+                    serde::de::Error::custom("a piece")
+                })?;
+            }
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use thalweg_core::registry::Description;
 
-use super::format::Format;
+use super::format::{Chunks, Format};
+use crate::error::Result;
 use crate::numpy::{Array, MAGIC};
 use crate::table::Table;
 
@@ -19,12 +20,17 @@ pub static FORMAT: Format = Format {
     recognizes: |head| head.starts_with(MAGIC),
     read: |mut input, _| {
         let array = Array::read(&mut input)?;
-        let rows = array.rows();
-        let column = array.into_column("X", &input.file)?;
-        Ok(Table::without_lines(input.file, rows, vec![column]).into())
+        Ok(table(&input.file, array)?.into())
     },
     write: None,
-    chunks: None,
+    chunks: Some(Chunks {
+        read: |mut input, _, size, visit| {
+            let file = input.file.clone();
+            Array::each(&mut input, size, &mut |array| visit(table(&file, array)?))?;
+            Ok(Vec::new())
+        },
+        size: |input, _| Array::size(input),
+    }),
     folder: None,
     #[cfg(test)]
     example: || {
@@ -41,3 +47,9 @@ pub static FORMAT: Format = Format {
         .concat()
     },
 };
+
+fn table(file: &str, array: Array) -> Result<Table> {
+    let rows = array.rows();
+    let column = array.into_column("X", file)?;
+    Ok(Table::without_lines(file.to_owned(), rows, vec![column]))
+}

@@ -110,12 +110,21 @@ pub fn each_piece(
     pieces::each_piece(source, options, size, visit)
 }
 
-/// Bytes that the rows of a source take in memory, with inputs of so many bytes, about; none where it is not known
-/// before they are read.
+/// What a source takes in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Bytes of the process with all of its rows, about.
+    pub bytes: u64,
+    /// Whether it can be read in pieces instead.
+    pub in_pieces: bool,
+}
+
+/// What the rows of a source take in memory, with inputs of so many bytes; none where it is not known before they are
+/// read.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn need(source: &Source, options: &ReadOptions, value: u64) -> Result<Option<u64>> {
+pub fn need(source: &Source, options: &ReadOptions, value: u64) -> Result<Option<Need>> {
     /// Target, split and order of a row.
     const ROW: u64 = 40;
     /// The program, its network, windows of a file and a report.
@@ -129,7 +138,20 @@ pub fn need(source: &Source, options: &ReadOptions, value: u64) -> Result<Option
         }
         _ => pieces::size(source, options)?,
     };
-    Ok(cells_and_rows.map(|(cells, rows)| BASE + cells * (8 + value) + rows * ROW))
+    if let Some((cells, rows)) = cells_and_rows {
+        let bytes = BASE + cells * (8 + value) + rows * ROW;
+        return Ok(Some(Need {
+            bytes,
+            in_pieces: true,
+        }));
+    }
+    // The file, its table and its inputs.
+    let bytes = BASE + pieces::bytes_of(&paths(source)?)? * 5 / 2;
+    let is_of_files = matches!(source, Source::Path(_) | Source::Files(_));
+    Ok(is_of_files.then_some(Need {
+        bytes,
+        in_pieces: false,
+    }))
 }
 
 impl Ingest<'_> {
@@ -192,7 +214,14 @@ pub fn ingest(
 
 /// What a source is now.
 fn origin(source: &Source, options: &ReadOptions) -> Result<Origin> {
-    let mut paths = match source {
+    let mut paths = paths(source)?;
+    paths.extend(options.labels.clone());
+    Origin::of(source.to_string(), &paths, options)
+}
+
+/// The files of a source.
+fn paths(source: &Source) -> Result<Vec<PathBuf>> {
+    Ok(match source {
         Source::Path(folder) if folder.is_dir() => {
             let fail = |error| Error::reading(&folder.display().to_string(), error);
             let entries = fs::read_dir(folder).map_err(fail)?.flatten();
@@ -204,9 +233,7 @@ fn origin(source: &Source, options: &ReadOptions) -> Result<Origin> {
         Source::Path(path) => vec![path.clone()],
         Source::Files(text) => files(text)?,
         Source::Stdin | Source::Builtin(_) => Vec::new(),
-    };
-    paths.extend(options.labels.clone());
-    Origin::of(source.to_string(), &paths, options)
+    })
 }
 
 /// Writes a cache to `out`, with `spill` as room on disk.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,13 +13,14 @@ use super::survey::Survey;
 use crate::cache::layout::Columns;
 use crate::cache::piece::Piece;
 use crate::cache::{Cache, is_cache_file};
+use crate::compression::plain_name;
 use crate::error::{Error, Note, Result, quote};
 use crate::formats::{self, Chunks};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::{ExpectedColumns, ReadOptions};
 use crate::reading::{Readings, apply, interpret};
-use crate::source::{Source, files, read};
+use crate::source::{Labels, Source, files, read};
 use crate::table::{ColumnData, Table, text_of_numbers};
 
 /// Rows of a piece of the first pass, and the most of one.
@@ -194,26 +196,40 @@ fn bytes(data: &ColumnData) -> u64 {
 /// # Errors
 /// If it cannot be read.
 pub(super) fn size(source: &Source, options: &ReadOptions) -> Result<Option<(u64, u64)>> {
-    /// Bytes of a byte of a compressed file, about.
-    const PACKED: u64 = 5;
     let Some(reader) = Reader::of(source, options)? else {
         return Ok(None);
     };
     let (mut cells, mut rows) = (0, 0);
     for (path, chunks) in &reader.files {
-        let mut input = Input::open(path)?;
-        let fail = |error| Error::reading(&input.file, error);
-        let packed = input.name != input.file;
-        let bytes = std::fs::metadata(path).map_err(fail)?.len() * if packed { PACKED } else { 1 };
+        let (mut input, bytes) = (Input::open(path)?, bytes_of(slice::from_ref(path))?);
         let (own_rows, own_cells) = (chunks.size)(&mut input, bytes)?;
         (rows, cells) = (rows + own_rows, cells + own_cells);
     }
     Ok(Some((cells, rows)))
 }
 
+/// Bytes of the contents of files, about.
+///
+/// # Errors
+/// If one is not there.
+pub(super) fn bytes_of(paths: &[PathBuf]) -> Result<u64> {
+    /// Bytes of a byte of a compressed file.
+    const PACKED: u64 = 5;
+    let of_file = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let bytes = std::fs::metadata(path)
+            .map_err(|error| Error::reading(&name, error))?
+            .len();
+        Ok(bytes * if plain_name(&name) != name { PACKED } else { 1 })
+    };
+    paths.iter().map(of_file).sum()
+}
+
 /// Files with what reads them.
 struct Reader {
     files: Vec<(PathBuf, Chunks)>,
+    /// The file of their labels, which are held: 4 or 8 bytes a row.
+    labels: Option<PathBuf>,
     /// Bytes read so far.
     read: Arc<AtomicU64>,
 }
@@ -232,12 +248,13 @@ impl Reader {
         let mut all = Vec::new();
         for path in paths {
             match formats::chunks(&Input::open(&path)?, options)? {
-                Some(chunks) if options.labels.is_none() => all.push((path, chunks)),
-                _ => return Ok(None),
+                Some(chunks) => all.push((path, chunks)),
+                None => return Ok(None),
             }
         }
         Ok(Some(Self {
             files: all,
+            labels: options.labels.clone(),
             read: Arc::default(),
         }))
     }
@@ -252,14 +269,18 @@ impl Reader {
         let mut options = options.clone();
         let mut notes: Vec<Note> = Vec::new();
         self.read.store(0, Ordering::Relaxed);
+        let mut labels = self.labels.as_deref().map(Labels::read).transpose()?;
         for (path, chunks) in &self.files {
             let input = Input::open_counted(path, &self.read)?;
             let mut first = None;
-            let more = (chunks.read)(input, &options, size, &mut |table| {
+            let more = (chunks.read)(input, &options, size, &mut |mut table| {
                 // The next file may have more columns of sparse rows.
                 let is_dense = table.sparse_width().is_none();
                 let names = || table.names().map(str::to_owned).collect::<Vec<_>>();
                 first.get_or_insert_with(|| is_dense.then(names));
+                if let Some(labels) = &mut labels {
+                    labels.add_to(&mut table)?;
+                }
                 visit(table, self.read.load(Ordering::Relaxed))
             })?;
             if let Some(names) = first.flatten()
@@ -275,6 +296,9 @@ impl Reader {
                     .filter(|note| !notes.contains(note))
                     .collect::<Vec<_>>(),
             );
+        }
+        if let (Some(labels), [(path, _), ..]) = (labels, &self.files[..]) {
+            labels.finish(&path.display().to_string())?;
         }
         Ok(notes)
     }

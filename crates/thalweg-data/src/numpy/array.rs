@@ -40,30 +40,89 @@ fn damaged(input: &Input, found: impl Into<String>, expected: impl Into<String>)
         .remedy("write the file again with numpy.save")
 }
 
+/// The error for data of another length than the header says.
+fn other_length(input: &Input, length: usize, bytes: usize) -> Error {
+    let found = match length < bytes {
+        true => format!("{length} bytes of data"),
+        false => "more bytes than that".to_owned(),
+    };
+    let expected = format!("{bytes} bytes, as its header says");
+    damaged(input, found, expected)
+}
+
 impl Array {
     /// Reads an array to the end of the input.
     pub fn read(input: &mut Input) -> Result<Self> {
         let header = Self::header(input)?;
-        let Some((count, bytes)) = header.count() else {
-            return Err(damaged(
-                input,
-                "an impossible shape",
-                "the shape of the data",
-            ));
-        };
+        let (count, bytes) = Self::count(input, &header)?;
         let data = input.take((bytes as u64).saturating_add(1))?;
         if data.len() != bytes {
-            let found = match data.len() < bytes {
-                true => format!("{} bytes of data", data.len()),
-                false => "more bytes than that".to_owned(),
-            };
-            let expected = format!("{bytes} bytes, as its header says");
-            return Err(damaged(input, found, expected));
+            return Err(other_length(input, data.len(), bytes));
         }
         // Elements of no bytes would allow any number of rows in an empty file.
         if header.size == 0 && count > 0 {
             return Err(damaged(input, "elements of no bytes", "numbers or strings"));
         }
+        Ok(Self::of(header, data))
+    }
+
+    /// Visits the rows to the end of the input, `size` at a time; as a whole where they do not lie one behind the other, or
+    /// where the type of all depends on the values of all.
+    ///
+    /// # Errors
+    /// As [`Self::read`], or if `visit` fails.
+    pub fn each(
+        input: &mut Input,
+        size: usize,
+        visit: &mut dyn FnMut(Self) -> Result<()>,
+    ) -> Result<()> {
+        let header = Self::header(input)?;
+        let (count, bytes) = Self::count(input, &header)?;
+        let (rows, size) = (header.rows(), size.max(1));
+        let row_bytes = bytes / rows.max(1);
+        if !header.has_rows_apart() || row_bytes == 0 {
+            let data = input.take((bytes as u64).saturating_add(1))?;
+            return match data.len() == bytes && (header.size > 0 || count == 0) {
+                true => visit(Self::of(header, data)),
+                false => Err(other_length(input, data.len(), bytes)),
+            };
+        }
+        for start in (0..rows).step_by(size) {
+            let count = size.min(rows - start);
+            let data = input.take((count * row_bytes) as u64)?;
+            if data.len() < count * row_bytes {
+                return Err(other_length(input, start * row_bytes + data.len(), bytes));
+            }
+            visit(Self::of(header.of_rows(count), data))?;
+        }
+        match input.take(1)?.is_empty() {
+            true => Ok(()),
+            false => Err(other_length(input, bytes + 1, bytes)),
+        }
+    }
+
+    /// Rows and elements of the array that the input holds.
+    ///
+    /// # Errors
+    /// If it begins as none.
+    pub fn size(input: &mut Input) -> Result<(u64, u64)> {
+        let header = Self::header(input)?;
+        let elements = Self::count(input, &header)?.0 as u64;
+        // A byte of a matrix stays one.
+        let is_bytes = header.kind == b'u' && header.size == 1;
+        Ok((
+            header.rows() as u64,
+            if is_bytes { elements / 4 } else { elements },
+        ))
+    }
+
+    /// Elements and bytes of an array.
+    fn count(input: &Input, header: &Header) -> Result<(usize, usize)> {
+        let count = header.count();
+        count.ok_or_else(|| damaged(input, "an impossible shape", "the shape of the data"))
+    }
+
+    fn of(header: Header, data: Vec<u8>) -> Self {
         let integer = matches!(header.kind, b'i' | b'u' | b'b');
         let elements = match header.kind {
             b'U' | b'S' => Elements::Text(strings(&header, &data)),
@@ -71,7 +130,7 @@ impl Array {
             _ => Elements::Numbers(numbers(&header, data)),
         };
         let (shape, fortran) = (header.shape, header.fortran_order);
-        Ok(Self {
+        Self {
             elements: if fortran {
                 elements.in_c_order(&shape)
             } else {
@@ -79,7 +138,7 @@ impl Array {
             },
             shape,
             integer,
-        })
+        }
     }
 
     /// Reads the magic bytes, the version and the header.

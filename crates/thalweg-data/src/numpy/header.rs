@@ -39,6 +39,31 @@ impl Header {
         })
     }
 
+    /// Length of the first dimension.
+    pub fn rows(&self) -> usize {
+        self.shape.first().copied().unwrap_or(1)
+    }
+
+    /// Whether rows lie one behind the other, and each can be read for itself: integers of 64 bits become texts where f64 does
+    /// not hold all of them, and texts are numbered.
+    pub fn has_rows_apart(&self) -> bool {
+        let is_vector = self.shape.len() < 2;
+        let is_plain = matches!(self.kind, b'f' | b'b') || self.size < 8 && self.kind != b'U';
+        !self.shape.is_empty()
+            && (is_vector || !self.fortran_order)
+            && is_plain
+            && self.kind != b'S'
+    }
+
+    /// That of so many of the rows.
+    pub fn of_rows(&self, rows: usize) -> Self {
+        let rest = self.shape.get(1..).unwrap_or_default();
+        Self {
+            shape: [&[rows], rest].concat(),
+            ..*self
+        }
+    }
+
     /// Number of elements, and of their bytes; `None` if a `usize` does not hold them.
     pub fn count(&self) -> Option<(usize, usize)> {
         let product = |product: usize, &n: &usize| product.checked_mul(n);

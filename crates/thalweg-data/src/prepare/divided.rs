@@ -8,14 +8,14 @@ use std::borrow::Cow;
 use super::condensed::Condensed;
 use super::rows_of_cache::{NONE, PartOf, RowsOfCache};
 use super::{PrepareOptions, target_of, usable, weights_and_targets};
-use crate::error::{Error, Note, Result};
+use crate::error::{Error, Location, Note, Result};
 use crate::preprocess::Preprocessing;
 use crate::split::{
     Drawn, SplitBy, SplitOptions, group_numbers, newest_first, notes_on_order, split, split_table,
     times,
 };
 use crate::table::{Column, ColumnData, Table};
-use crate::target::{Target, Unlabelled, has_target, target_names};
+use crate::target::{Target, Unlabelled, find, has_target, target_names};
 use crate::weights::{note_on_zeros, row_weights};
 use thalweg_core::dataset::Targets;
 
@@ -32,6 +32,9 @@ impl RowsOfCache {
         notes: &mut Vec<Note>,
     ) -> Result<Target> {
         let (weights, names) = weights_and_targets(fitted, &self.schema, options)?;
+        names
+            .iter()
+            .try_for_each(|name| find(&self.schema, name).map(drop))?;
         if self.schema.columns.len() == names.len() {
             let found = "only target columns";
             let expected = "at least one column of features";
@@ -64,7 +67,7 @@ impl RowsOfCache {
             notes.extend(more);
             return Ok(target);
         }
-        self.by_columns(&what, &by, notes)
+        (self.by_columns(&what, &by, notes)).map_err(|error| self.by_line(error))
     }
 
     /// The same with two bits a row; none where the choice of the target needs the targets of all rows.
@@ -152,6 +155,23 @@ impl RowsOfCache {
         })?;
         self.part_of = part_of;
         Ok(notes)
+    }
+
+    /// An error of columns of all rows, which have no lines, with the line of its row in the source.
+    fn by_line(&self, mut error: Error) -> Error {
+        let mut cache = self.cache.borrow_mut();
+        if let Error::Invalid(invalid) = &mut error
+            && let Some(row) = invalid.location.row
+            && let Some(at) = cache
+                .location(row - 1)
+                .filter(|_| invalid.location.file == cache.file())
+        {
+            invalid.location = Location {
+                column: invalid.location.column.take(),
+                ..at
+            };
+        }
+        error
     }
 
     /// With the columns that decide in memory.

@@ -22,9 +22,14 @@ use thalweg_core::dataset::Dataset;
 /// Bytes of a sample, and the most of its rows.
 const SAMPLE_BYTES: usize = 8 << 20;
 const SAMPLE_ROWS: usize = 50_000;
+/// Blocks of rows that an epoch holds: two windows, and one that is read ahead.
+const BLOCKS: u64 = 24;
+
+/// Refuses rows of a table as the network sees them, by their cells.
+pub type Check<'a> = dyn Fn(&Preprocessing, &Dataset, &Table) -> Result<()> + 'a;
 
 /// How rows are kept on disk.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Streaming<'a> {
     /// Rows of a block, those of the order of the rows; none for about 1 MiB.
     pub block_rows: Option<usize>,
@@ -34,6 +39,8 @@ pub struct Streaming<'a> {
     pub folder: &'a Path,
     /// Whether training rows are read from the device in every epoch, and leave nothing in the system's page cache.
     pub direct: bool,
+    /// What a run does not take, which each block is looked at for.
+    pub check: &'a Check<'a>,
 }
 
 /// Parts of a table that does not fit into memory.
@@ -55,6 +62,8 @@ pub struct Streamed {
     pub validation_groups: Option<Vec<usize>>,
     /// Rows of a block.
     pub block_rows: usize,
+    /// Bytes of the blocks that an epoch holds at once, about.
+    pub held: u64,
     /// What the user should know.
     pub notes: Vec<Note>,
 }
@@ -90,6 +99,7 @@ pub fn prepare_streamed(
         rows.write(&preprocessing, options.dtype, how, block_rows, row_bytes)?;
     let train = train
         .ok_or_else(|| Error::invalid(Location::default(), "no training rows", "at least one"))?;
+    let train_rows = rows.part_of.counts()[0];
     let split = Split {
         train: Vec::new(),
         validation: rows.held(1, own_validation.as_ref()),
@@ -100,7 +110,10 @@ pub fn prepare_streamed(
     let validation_groups = validation.map_or(rows.validation_groups.take(), own_groups);
     let mut part = |own: Option<&Table>, drawn, name| match own {
         None => Ok(drawn),
-        Some(table) => in_memory(&preprocessing, table, name, options.dtype, &mut notes).map(Some),
+        Some(table) => {
+            let to = (name, options.dtype, how.check);
+            in_memory(&preprocessing, table, to, &mut notes).map(Some)
+        }
     };
     let validation = part(validation, own_validation, PARTS[1])?;
     let test = part(test, own_test, PARTS[2])?;
@@ -113,6 +126,7 @@ pub fn prepare_streamed(
         own,
         validation_groups,
         block_rows,
+        held: (BLOCKS * block_rows as u64).min(2 * train_rows as u64) * row_bytes,
         notes,
     })
 }
@@ -121,8 +135,7 @@ pub fn prepare_streamed(
 fn in_memory(
     preprocessing: &Preprocessing,
     table: &Table,
-    name: &'static str,
-    dtype: Dtype,
+    (name, dtype, check): (&'static str, Dtype, &Check),
     notes: &mut Vec<Note>,
 ) -> Result<Placed> {
     let (weights, targets) = (
@@ -137,10 +150,10 @@ fn in_memory(
         notes,
     )?;
     let bound = preprocessing.bind(&table)?;
-    notes.extend(bound.unused(&[]));
-    Ok(Placed::InMemory(
-        bound.dataset(Part::new(name, table.all_rows()), dtype)?,
-    ))
+    notes.extend(bound.notes(&[]));
+    let rows = bound.dataset(Part::new(name, table.all_rows()), dtype)?;
+    check(preprocessing, &rows, &table)?;
+    Ok(Placed::InMemory(rows))
 }
 
 impl RowsOfCache {
@@ -232,10 +245,12 @@ impl RowsOfCache {
                         _ => bound.dataset(Part::new(name, rows), dtype),
                     }
                 };
+                let rows = dataset(rows)?;
+                (how.check)(preprocessing, &rows, table)?;
                 let sampled = (!sampled.is_empty())
                     .then(|| dataset(sampled))
                     .transpose()?;
-                sinks[part].add(dataset(rows)?, sampled)?;
+                sinks[part].add(rows, sampled)?;
             }
             Ok(())
         })?;

@@ -50,6 +50,7 @@ fn compare(text: &str, shuffle: Option<u64>, options: &PrepareOptions) {
         memory: 64 << 20,
         folder: at.parent().unwrap(),
         direct: true,
+        check: &|_, _, _| Ok(()),
     };
     let streamed = prepare_streamed(cache, None, [None, None], options, &how).unwrap();
     let json = |of: &Preprocessing| serde_json::to_string(of).unwrap();

@@ -116,8 +116,24 @@ impl Preprocessing {
 }
 
 impl Bound<'_> {
-    /// A note on the columns that are not used, but for those that are `kept` for another purpose.
-    pub fn unused(&self, kept: &[String]) -> Option<Note> {
+    /// What should be known of the columns as a whole: which are not used, but for those that are `kept` for another
+    /// purpose, and whether sparse ones seem to be shifted.
+    pub fn notes(&self, kept: &[String]) -> Vec<Note> {
+        let shifted = match (&self.columns[..], &self.preprocessing.inputs[..]) {
+            ([BoundColumn::Sparse(all, _)], [input]) => match input.encoding {
+                Encoding::Sparse {
+                    hashed: false,
+                    first: Some(first),
+                    ..
+                } => sparse::note_on_first(all.view(), first),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.unused(kept).into_iter().chain(shifted).collect()
+    }
+
+    fn unused(&self, kept: &[String]) -> Option<Note> {
         let used: HashSet<&str> = self.raw.iter().map(|column| column.name.as_str()).collect();
         let extra: Vec<&str> = (self.table.names())
             .filter(|name| !used.contains(name) && !self.preprocessing.is_no_feature(name))

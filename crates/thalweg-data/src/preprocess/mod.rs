@@ -127,6 +127,9 @@ pub enum Encoding {
         /// What multiplies each column, as 1 over its largest absolute value; empty: nothing does.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         scales: Vec<f64>,
+        /// The first column that has a value in some training row.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<usize>,
     },
 }
 
@@ -343,6 +346,17 @@ impl Preprocessing {
                 ] => Some(shape.clone()),
                 _ => None,
             },
+            has_first: matches!(
+                self.inputs.as_slice(),
+                [InputColumn {
+                    encoding: Encoding::Sparse {
+                        first: Some(0),
+                        hashed: false,
+                        ..
+                    },
+                    ..
+                }]
+            ),
             sparse: match self.inputs.as_slice() {
                 [
                     InputColumn {

@@ -17,6 +17,8 @@ pub(super) struct SparseFit {
     largest: Vec<f64>,
     /// A bit a column: whether it is in rows of which all numbers are 1.
     ones: Vec<u64>,
+    /// The first column that has a value.
+    first: Option<usize>,
 }
 
 /// Columns a word of bits.
@@ -29,11 +31,13 @@ impl SparseFit {
             scaling,
             largest: Vec::new(),
             ones: Vec::new(),
+            first: None,
         }
     }
 
     /// Adds some rows.
     pub fn add(&mut self, all: CsrRef, rows: &[usize]) {
+        self.first = self.first.into_iter().chain(first_column(all, rows)).min();
         if self.scaling == Scaling::None {
             return;
         }
@@ -73,8 +77,26 @@ impl SparseFit {
             width: self.width,
             hashed: name == HASHED,
             scales,
+            first: self.first,
         }
     }
+}
+
+/// The first column that has a value in some of the rows; columns of a row ascend.
+fn first_column(all: CsrRef, rows: &[usize]) -> Option<usize> {
+    let firsts = rows.iter().filter_map(|row| all.row(*row).0.first());
+    firsts.min().map(|column| *column as usize)
+}
+
+/// A warning where columns before the first one of training have values: indices of libsvm begin at 1 in most files, those
+/// of SciPy at 0.
+pub(super) fn note_on_first(all: CsrRef, first: usize) -> Option<Note> {
+    let rows: Vec<usize> = (0..all.rows()).collect();
+    let found = first_column(all, &rows).filter(|found| *found < first)?;
+    Some(Note::warning(format!(
+        "the first column with values is {found}, and {first} in the rows that the model was trained on: columns are shifted if \
+         one file counts from 0, as SciPy's .npz, and the other from 1, as most of libsvm"
+    )))
 }
 
 /// Refuses numbers that are not finite.

@@ -225,7 +225,11 @@ impl Target {
     }
 }
 
-fn find<'a>(table: &'a Table, name: &str) -> Result<&'a Column> {
+/// The column of that name.
+///
+/// # Errors
+/// If there is none; names those that there are.
+pub(crate) fn find<'a>(table: &'a Table, name: &str) -> Result<&'a Column> {
     table.column(name).ok_or_else(|| {
         let names = table.names();
         let found = format!("no column {}", quote(name));

@@ -106,7 +106,7 @@ fn columns_are_found_by_name_in_any_order() {
     let other = table("extra,weight,ok,age,city\n7,1,no,40,Lima\n8,2,YES,20,?\n");
     let values = features(&p, &other);
     assert_eq!(
-        p.bind(&other).unwrap().unused(&[]).unwrap().to_string(),
+        p.bind(&other).unwrap().notes(&[])[0].to_string(),
         "note: t.csv: columns that the model does not know are ignored: \"extra\""
     );
     // Lima is in no training row and the second city is missing: both are "other".

@@ -140,6 +140,7 @@ fn how(encoding: &Encoding) -> String {
             width,
             hashed,
             scales,
+            ..
         } => format!(
             "{width} columns{}, {}",
             if *hashed {

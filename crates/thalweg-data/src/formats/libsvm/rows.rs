@@ -74,6 +74,11 @@ pub(super) struct Rows {
     /// Columns of a model of sparse rows, and how many values were beyond them.
     known: Option<usize>,
     beyond: usize,
+    /// How many of these were at the first index beyond them, and whether some row has the index 0.
+    just_beyond: usize,
+    has_zero: bool,
+    /// Whether rows of the model had it.
+    model_has_zero: bool,
     /// The row that is read.
     row: Vec<(u64, f64)>,
     /// How large a dense table of them may be.
@@ -102,6 +107,7 @@ impl Rows {
         Self {
             hashed: options.hash_columns.map(|columns| columns.max(1) as u64),
             known: expected.and_then(|expected| expected.sparse),
+            model_has_zero: expected.is_some_and(|expected| expected.has_first),
             ..Self::default()
         }
     }
@@ -134,6 +140,7 @@ impl Rows {
     /// Adds the rows of later lines.
     pub fn append(&mut self, other: Self) {
         let (rows, entries) = (self.count(), self.indices.len());
+        self.count_on(&other);
         if self.values.len() + other.values.len() > 0 {
             self.values.resize(entries, 1.0);
             self.values.extend(other.values);
@@ -144,14 +151,14 @@ impl Rows {
         self.indices.extend(other.indices);
         self.lines.append(rows, 0, &other.lines);
         self.bytes += other.bytes;
-        self.has_qid |= other.has_qid;
-        self.beyond += other.beyond;
     }
 
     /// Remembers of rows what belongs to a file.
     pub fn count_on(&mut self, rows: &Self) {
         self.has_qid |= rows.has_qid;
+        self.has_zero |= rows.has_zero;
         self.beyond += rows.beyond;
+        self.just_beyond += rows.just_beyond;
     }
 
     /// What the user should know.
@@ -163,7 +170,18 @@ impl Rows {
         if self.beyond > 0 {
             notes.push(ignored(self.beyond, "indices"));
         }
+        if let Some(known) = self.known.filter(|_| self.is_from_one()) {
+            notes.push(Note::warning(format!(
+                "the rows have no index 0, and the index {known} is one beyond those of the model: columns are shifted if its \
+                 rows counted from 0, as those of SciPy's .npz, and these from 1"
+            )));
+        }
         notes
+    }
+
+    /// Whether indices look as if they counted from 1, and those of the model from 0.
+    fn is_from_one(&self) -> bool {
+        self.beyond > 0 && self.beyond == self.just_beyond && !self.has_zero && self.model_has_zero
     }
 
     pub fn count(&self) -> usize {
@@ -227,8 +245,10 @@ impl Rows {
             let (index, value) = self.row[at];
             if index >= known {
                 self.beyond += 1;
+                self.just_beyond += usize::from(index == known);
                 continue;
             }
+            self.has_zero |= index == 0;
             let Some(column) = u32::try_from(index).ok().filter(|index| *index < u32::MAX) else {
                 return Err((format!("the index {index}"), SMALL));
             };
@@ -273,7 +293,7 @@ impl Rows {
         let labels = std::mem::take(&mut self.labels);
         table.columns = match is_sparse {
             true => vec![self.sparse(&table)?],
-            false => self.dense(&table, known_columns(options).unwrap_or_default())?,
+            false => self.dense(&table, known_columns(options), options.expected.is_some())?,
         };
         if !labels.is_empty() {
             table.add_target(LABEL, ColumnData::Numeric(labels))?;
@@ -353,8 +373,13 @@ impl Rows {
     }
 
     /// A column for each index that occurs or is `known`, named by it.
-    fn dense(&self, table: &Table, known: Vec<u32>) -> Result<Vec<Column>> {
-        let mut indices = [self.distinct(), known].concat();
+    fn dense(
+        &self,
+        table: &Table,
+        known: Option<Vec<u32>>,
+        is_for_model: bool,
+    ) -> Result<Vec<Column>> {
+        let mut indices = [self.distinct(), known.unwrap_or_default()].concat();
         indices.sort_unstable();
         indices.dedup();
         let rows = self.count();
@@ -368,7 +393,10 @@ impl Rows {
                 dense >> 20
             );
             let error = Error::invalid(table.location(), found, "a table that is not so sparse");
-            return Err(error.remedy("let them stay sparse: `data.read.sparse` true"));
+            return Err(error.remedy(match is_for_model {
+                true => "train the model on rows that stay sparse, by `data.read.sparse`",
+                false => "let them stay sparse: `data.read.sparse` true",
+            }));
         }
         let mut columns = vec![vec![0.0; rows]; indices.len()];
         let mut start = 0;

@@ -1,0 +1,220 @@
+//! Caches that are damaged are made anew, and messages on rows on disk speak of the user's file; what cannot be kept
+//! within a cap is said before it is tried.
+
+use std::process::{Command, Stdio};
+
+use crate::common::{Ended, Workplace};
+use crate::size::{table, weights};
+
+/// Two blocks of a cache, which no such cap holds in memory.
+const ROWS: usize = 9_000;
+const HOW: &str =
+    "--sample-weight w --hidden 8 --epochs 1 --batch-size 500 --memory 32M --no-report";
+
+#[test]
+fn a_cache_with_a_damaged_block_is_made_anew_and_trained_on_to_the_same_bits() {
+    let place = Workplace::new();
+    place.write("t.csv", table(ROWS, false));
+    let line = format!("train t.csv {HOW} --cache kept");
+    place.succeed(&format!("{line} --out whole"));
+    let [name] = &place.files("kept")[..] else {
+        panic!("one cache")
+    };
+    let name = format!("kept/{name}");
+    let (made, expected) = (place.read(&name), weights(&place, "whole"));
+    // In the first block, which is read first, and in later ones.
+    for part in 1..=4 {
+        let mut flipped = made.clone();
+        flipped[made.len() * part / 5] ^= 16;
+        place.write(&name, &flipped);
+        let run = format!("flipped-{part}");
+        let told = place.succeed(&format!("{line} --out {run}")).stderr;
+        let is_said = told.contains("a damaged cache (the checksum of")
+            && told.contains("is wrong): it is made anew");
+        assert!(is_said, "{part}: {told}");
+        assert!(place.read(&name) == made, "{part}");
+        assert!(weights(&place, &run) == expected, "{part}");
+        if part == 4 {
+            // As DATA it has no source beside it.
+            place.write(&name, &flipped);
+            let told = place.refused(&format!("train {name} {HOW} --out refused"));
+            let remedy = format!("make it anew by `thalweg convert t.csv {name}`");
+            assert!(
+                told.contains("of block 1 is wrong") && told.ends_with(&remedy),
+                "{told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn faults_of_rows_on_disk_are_named_by_file_and_line_and_leave_nothing() {
+    let place = Workplace::new();
+    let whole = table(600, false);
+    let with = |line: usize, change: &dyn Fn(&str) -> String| {
+        let lines = whole.lines().zip(1..);
+        let lines: Vec<String> = lines
+            .map(|(text, at)| {
+                if at == line {
+                    change(text)
+                } else {
+                    text.to_owned()
+                }
+            })
+            .collect();
+        place.write("t.csv", lines.join("\n") + "\n");
+    };
+    let weight = |text: &str| {
+        let cells: Vec<&str> = text.split(',').collect();
+        [&cells[..cells.len() - 2], &["-1", "yes"]]
+            .concat()
+            .join(",")
+    };
+    let number = |text: &str| format!("-7{}", &text[text.find(',').unwrap()..]);
+    let count = "--target x0 --task regression --loss poisson --drop y";
+    let counts = whole.lines().map(|line| {
+        let (first, rest) = line.split_once(',').unwrap();
+        let first = first
+            .parse::<f64>()
+            .map_or(first.to_owned(), |x| (x.abs() * 9.0).round().to_string());
+        format!("{first},{rest}\n")
+    });
+    for (line, change, how, expected) in [
+        (
+            400,
+            &weight as &dyn Fn(&str) -> String,
+            "",
+            "t.csv:400: column \"w\": found \"-1\"",
+        ),
+        (
+            400,
+            &weight,
+            "--group colour",
+            "t.csv:400: column \"w\": found \"-1\"",
+        ),
+        (
+            0,
+            &weight,
+            "--target z",
+            "t.csv: found no column \"z\", expected one of \"x0\", \"x1\"",
+        ),
+    ] {
+        with(line, change);
+        let told = place.refused(&format!("train t.csv {HOW} {how} --out run"));
+        assert!(told.starts_with(&format!("thalweg: {expected}")), "{told}");
+        assert!(!place.path("run").exists(), "{how}");
+    }
+    let text: String = counts.collect();
+    let lines: Vec<String> = (text.lines().zip(1..))
+        .map(|(text, at)| {
+            if at == 123 {
+                number(text)
+            } else {
+                text.to_owned()
+            }
+        })
+        .collect();
+    place.write("t.csv", lines.join("\n"));
+    let told = place.refused(&format!("train t.csv {HOW} {count} --out run"));
+    let expected = "thalweg: t.csv:123: column \"x0\": found -7, expected numbers ≥ 0";
+    assert!(told.starts_with(expected), "{told}");
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn a_solver_sees_all_rows_on_disk_as_in_memory() {
+    let place = Workplace::new();
+    place.write("t.csv", table(600, false));
+    let line = "train t.csv --hidden 4 --optimizer lbfgs --epochs 4 --memory 32M --no-report";
+    let told = place.succeed(&format!("{line} --out disk")).stderr;
+    assert!(told.contains("rows are kept on disk"), "{told}");
+    place.succeed("train --config disk/config.toml --no-report --out memory");
+    assert!(weights(&place, "disk") == weights(&place, "memory"));
+}
+
+#[test]
+fn what_no_cap_holds_is_said_before_it_is_read() {
+    let place = Workplace::new();
+    let rows: String = (0..90).map(|i| format!("{i},{}\n", i % 2)).collect();
+    let comments = "% A long line of comments.\n".repeat(200_000);
+    let head = "@relation t\n@attribute a numeric\n@attribute y {0,1}\n@data\n";
+    place.write("t.arff", format!("{head}{comments}{rows}"));
+    let told = place
+        .succeed("train t.arff --epochs 1 --memory 32M --out a")
+        .stderr;
+    let expected =
+        "warning: t.arff: files of its format are read whole: the process will take about 3";
+    assert!(told.starts_with(expected), "{told}");
+    let told = place.succeed("convert t.arff t.cache --memory 32M").stderr;
+    assert!(told.starts_with(expected), "{told}");
+    // What is read but once.
+    place.write("t.csv", table(90, false));
+    let script = format!(
+        "cat t.csv | {} train - --epochs 1 --memory 32M --out b",
+        env!("CARGO_BIN_EXE_thalweg")
+    );
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", &script])
+        .current_dir(place.path(""))
+        .stdin(Stdio::null());
+    let told = Ended::from(command.output().unwrap()).stderr;
+    assert!(
+        told.starts_with("warning: -: what is read but once is held whole"),
+        "{told}"
+    );
+    // A network that is too large beside the rows.
+    let ended = place.succeed(&format!(
+        "train t.csv {} --out c",
+        HOW.replace("--hidden 8", "--hidden 3000")
+    ));
+    let least = ended
+        .stdout
+        .find("the run will take about")
+        .expect(&ended.stdout);
+    assert!(least < ended.stdout.find("epoch 1/1").unwrap(), "{ended:?}");
+    assert!(
+        ended.stdout.contains("to the network; set it to"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn sparse_rows_that_count_from_elsewhere_are_warned_of() {
+    let place = Workplace::new();
+    let rows = |first: usize, last: usize| -> String {
+        (0..60)
+            .map(|i| format!("{} {}:1 {}:0.5\n", i % 2, first + i % 3, last - i % 4))
+            .collect()
+    };
+    place.write("one.svm", rows(1, 20));
+    place.write("zero.svm", rows(0, 19));
+    for model in ["one", "zero"] {
+        place.succeed(&format!(
+            "train {model}.svm --sparse --epochs 1 --no-report --out {model}"
+        ));
+        let own = place
+            .succeed(&format!("predict {model} {model}.svm"))
+            .stderr;
+        assert!(!own.contains("shifted"), "{own}");
+    }
+    let told = place.succeed("predict one zero.svm").stderr;
+    let expected = "warning: the first column with values is 0, and 1 in the rows";
+    assert!(
+        told.starts_with(expected) && told.contains("shifted"),
+        "{told}"
+    );
+    let told = place.succeed("predict zero one.svm").stderr;
+    let expected = "the rows have no index 0, and the index 20 is one beyond those of the model";
+    assert!(
+        told.contains(expected) && told.contains("shifted"),
+        "{told}"
+    );
+    // One more column in a file that counts alike.
+    place.write("more.svm", rows(1, 21));
+    let told = place.succeed("predict one more.svm").stderr;
+    assert!(
+        told.contains("are ignored") && !told.contains("shifted"),
+        "{told}"
+    );
+}
