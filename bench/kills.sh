@@ -34,7 +34,7 @@ sparse() {
         }
     }'
 }
-small="--memory 40M" one="--threads 1" rest="--epochs 30 --patience 30 --batch-size 500 --no-report --quiet"
+small="--memory 40M" one="--threads 1" rest="--epochs 60 --patience 60 --batch-size 500 --no-report --quiet"
 case $kind in
     dense) data=t.csv cached="" how="--target y --hidden 32 $rest" ;;
     sparse) data=t.svm cached=--sparse how="--sparse $rest" ;;

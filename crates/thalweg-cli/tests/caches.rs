@@ -180,6 +180,21 @@ fn what_no_cap_holds_is_said_before_it_is_read() {
 }
 
 #[test]
+fn a_run_that_was_killed_before_it_had_a_config_begins_anew() {
+    let place = Workplace::new();
+    for (run, how) in [("a", ""), ("b", "--resume")] {
+        std::fs::create_dir_all(place.path(run).join("cache")).unwrap();
+        place.write(&format!("{run}/.config.toml.tmp"), "format = ");
+        place.succeed(&format!(
+            "train builtin:iris --epochs 1 --no-report --out {run} {how}"
+        ));
+        assert!(!place.files(run).contains(&".config.toml.tmp".to_owned()));
+    }
+    place.write("a/notes.txt", "mine");
+    place.refused("train builtin:iris --epochs 1 --out a");
+}
+
+#[test]
 fn sparse_rows_that_count_from_elsewhere_are_warned_of() {
     let place = Workplace::new();
     let rows = |first: usize, last: usize| -> String {

@@ -455,6 +455,14 @@ impl Lines {
         }
     }
 
+    /// Numbers of rows that follow one another, the first counted from 0.
+    pub(crate) fn rows_from(first: u64) -> Self {
+        Self {
+            jumps: vec![(0, first + 1)],
+            are_rows: true,
+        }
+    }
+
     /// Whether these are numbers of rows and not lines.
     pub(crate) fn are_rows(&self) -> bool {
         self.are_rows

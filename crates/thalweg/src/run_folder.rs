@@ -45,10 +45,13 @@ impl RunFolder {
         }
     }
 
-    /// Refuses a place where something is already.
+    /// Refuses a place where something is already, but for what a run leaves that is killed before it has a config.
     pub fn check_free(path: &Path) -> Result<()> {
-        let is_own =
-            |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == CACHE);
+        let is_own = |entry: io::Result<fs::DirEntry>| {
+            let name = entry.map(|entry| entry.file_name()).unwrap_or_default();
+            let name = name.to_string_lossy();
+            name == CACHE || name.starts_with('.') && name.ends_with(".tmp")
+        };
         match fs::read_dir(path).map(|mut entries| entries.all(is_own)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(unwritable(path, &error)),

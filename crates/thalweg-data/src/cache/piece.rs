@@ -24,11 +24,8 @@ impl Piece {
     /// A table whose first row is this one of the source.
     pub fn new(mut table: Table, first: u32) -> Self {
         let rows = (first..first.saturating_add(table.rows as u32)).collect();
-        table.lines.get_or_insert_with(|| {
-            let mut numbers = Lines::numbers(true);
-            numbers.push(0, u64::from(first) + 1);
-            numbers
-        });
+        let lines = &mut table.lines;
+        lines.get_or_insert_with(|| Lines::rows_from(first.into()));
         Self { table, rows }
     }
 

@@ -21,7 +21,7 @@ use crate::loaded::Loaded;
 use crate::options::{ExpectedColumns, ReadOptions};
 use crate::reading::{Readings, apply, interpret};
 use crate::source::{Labels, Source, files, read};
-use crate::table::{ColumnData, Table, text_of_numbers};
+use crate::table::{ColumnData, Lines, Table, text_of_numbers};
 
 /// Rows of a piece of the first pass, and the most of one.
 const PIECE: usize = 1 << 14;
@@ -272,12 +272,14 @@ impl Reader {
         let mut labels = self.labels.as_deref().map(Labels::read).transpose()?;
         for (path, chunks) in &self.files {
             let input = Input::open_counted(path, &self.read)?;
-            let mut first = None;
+            let (mut first, mut rows) = (None, 0);
             let more = (chunks.read)(input, &options, size, &mut |mut table| {
                 // The next file may have more columns of sparse rows.
                 let is_dense = table.sparse_width().is_none();
                 let names = || table.names().map(str::to_owned).collect::<Vec<_>>();
                 first.get_or_insert_with(|| is_dense.then(names));
+                let before = std::mem::replace(&mut rows, rows + table.rows as u64);
+                table.lines.get_or_insert_with(|| Lines::rows_from(before));
                 if let Some(labels) = &mut labels {
                     labels.add_to(&mut table)?;
                 }
