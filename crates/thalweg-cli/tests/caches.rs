@@ -166,7 +166,7 @@ fn what_no_cap_holds_is_said_before_it_is_read() {
     // A network that is too large beside the rows.
     let ended = place.succeed(&format!(
         "train t.csv {} --out c",
-        HOW.replace("--hidden 8", "--hidden 3000")
+        HOW.replace("--hidden 8", "--hidden 12000")
     ));
     let least = ended
         .stdout

@@ -278,8 +278,8 @@ impl Reader {
                 let is_dense = table.sparse_width().is_none();
                 let names = || table.names().map(str::to_owned).collect::<Vec<_>>();
                 first.get_or_insert_with(|| is_dense.then(names));
-                let before = std::mem::replace(&mut rows, rows + table.rows as u64);
-                table.lines.get_or_insert_with(|| Lines::rows_from(before));
+                table.lines.get_or_insert_with(|| Lines::rows_from(rows));
+                rows += table.rows as u64;
                 if let Some(labels) = &mut labels {
                     labels.add_to(&mut table)?;
                 }
