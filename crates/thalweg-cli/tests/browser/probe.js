@@ -81,7 +81,7 @@
         svg.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
         return tip.classList.contains("on") && tip.textContent;
       });
-      if (document.activeElement !== svg || !/\d/.test(reached[0]) || /NaN|undefined/.test(reached.join()))
+      if (svg.tabIndex < 0 || document.activeElement !== svg || !/\d/.test(reached[0]) || /NaN|undefined/.test(reached.join()))
         found.unreached.push(`${svg.getAttribute("aria-label")}: ${reached}`);
       svg.blur();
       if (tip.classList.contains("on")) found.unreached.push(`${svg.getAttribute("aria-label")}: stays`);

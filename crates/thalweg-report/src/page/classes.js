@@ -291,7 +291,12 @@ function classesSection({ classes, rows }, task, part) {
             { tall: true },
           ),
         ),
-      card(classes.confusion && names.length > 6 ? 5 : 6, null, null, classTable(classes, isLabels ? "Each label" : "Each class")),
+      card(
+        classes.confusion && names.length > 6 ? 5 : 6,
+        null,
+        null,
+        classTable(classes, isLabels ? "Each label" : "Each class"),
+      ),
       binary &&
         card(
           6,
@@ -299,20 +304,8 @@ function classesSection({ classes, rows }, task, part) {
           null,
           thresholdCard(classes.curves[0], names.find((n) => n !== classes.curves[0].name) || "the other"),
         ),
-      classes.curves.length > 0 &&
-        card(
-          third,
-          "ROC",
-          against,
-          rocChart(classes.curves),
-        ),
-      classes.curves.length > 0 &&
-        card(
-          third,
-          "Precision and recall",
-          against,
-          recallChart(classes.curves),
-        ),
+      classes.curves.length > 0 && card(third, "ROC", against, rocChart(classes.curves)),
+      classes.curves.length > 0 && card(third, "Precision and recall", against, recallChart(classes.curves)),
       classes.calibration.length > 0 &&
         card(
           third,

@@ -46,8 +46,7 @@ function importanceCards(importance) {
 
 // What a linear model adds up, or why that cannot be told.
 function coefficients({ coefficients: all, outputs, no_coefficients: why }) {
-  if (!all)
-    return why && el("p", { class: "soft" }, `No coefficients in the units of the file: ${why}`);
+  if (!all) return why && el("p", { class: "soft" }, `No coefficients in the units of the file: ${why}`);
   return table(
     "Coefficients, in the units of the file",
     ["Input", ...(outputs || ["Value"]).map((text) => ({ text, n: true }))],

@@ -106,7 +106,11 @@ function differencesSection(runs, all) {
   const rows = (differences) =>
     differences.map((d) => [
       { node: el("code", {}, d.name), text: d.name },
-      ...d.values.map((v) => ({ text: v ?? "–", node: v?.length > LONG ? `${v.slice(0, LONG)}…` : null, class: "any" })),
+      ...d.values.map((v) => ({
+        text: v ?? "–",
+        node: v?.length > LONG ? `${v.slice(0, LONG)}…` : null,
+        class: "any",
+      })),
     ]);
   const head = ["Name", ...runs.map((run) => run.name)];
   section(

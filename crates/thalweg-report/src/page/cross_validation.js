@@ -30,8 +30,10 @@ function crossValidationPage() {
       el("div", { class: "value" }, num(s.mean)),
       isNumber(s.standard_error) &&
         el("div", { class: "note" }, `± ${num(s.standard_error, 2)}, the standard error`),
-      isNumber(s.linear_model) && el("div", { class: "note" }, `linear model: ${beside(s.mean)(s.linear_model)}`),
-      isNumber(s.best_constant) && el("div", { class: "note" }, `best constant: ${beside(s.mean)(s.best_constant)}`),
+      isNumber(s.linear_model) &&
+        el("div", { class: "note" }, `linear model: ${beside(s.mean)(s.linear_model)}`),
+      isNumber(s.best_constant) &&
+        el("div", { class: "note" }, `best constant: ${beside(s.mean)(s.best_constant)}`),
     );
   main.append(...alerts(), el("div", { class: "tiles" }, judged.slice(0, 8).map(tile)));
   const dots = ([n, s]) => {

@@ -69,7 +69,8 @@ const column = (items, of, digits) => {
   return (item) => ({ text: written(of(item)), n: true });
 };
 // Numbers that come as text have the sign of the others.
-const minus = (text) => (/^-?[\d.,e-]+( to -?[\d.,e-]+)?$/.test(text) ? text.replace(/(^|\s|e)-/g, "$1−") : text);
+const minus = (text) =>
+  /^-?[\d.,e-]+( to -?[\d.,e-]+)?$/.test(text) ? text.replace(/(^|\s|e)-/g, "$1−") : text;
 const whole = (n) => (isNumber(n) ? Math.round(n).toLocaleString("en-US") : "–");
 const count = (n, noun, plural = `${noun}s`) => `${whole(n)} ${n === 1 ? noun : plural}`;
 const percent = (x) => (isNumber(x) ? `${num(100 * x, 3)} %` : "–");

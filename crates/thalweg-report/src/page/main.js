@@ -47,7 +47,9 @@ function fit(scroll, isPaper) {
     rows.forEach((row) => (row[shown].hidden = true));
   }
   if (shown < all)
-    scroll.after(el("p", { class: "soft small left-out" }, `${count(all - shown, "more column")} on the screen.`));
+    scroll.after(
+      el("p", { class: "soft small left-out" }, `${count(all - shown, "more column")} on the screen.`),
+    );
 }
 for (const [event, isPaper] of [
   ["beforeprint", true],
@@ -57,7 +59,9 @@ for (const [event, isPaper] of [
     document.documentElement.classList.toggle("paper", isPaper);
     document.querySelectorAll(".config").forEach((config) => {
       config.open = isPaper;
-      config.querySelector("pre").textContent = isPaper ? data.config.replace(/^(.{90}).{150,}$/gm, "$1…") : data.config;
+      config.querySelector("pre").textContent = isPaper
+        ? data.config.replace(/^(.{90}).{150,}$/gm, "$1…")
+        : data.config;
     });
     document.querySelectorAll(".scroll").forEach((scroll) => fit(scroll, isPaper));
     redraw();

@@ -38,7 +38,10 @@ function worstTable(worst, task, several) {
   const isValue = task === "regression";
   const value = (text) => (isValue ? { text, n: true } : text);
   // Predictions have the decimals of one another; truths those of the file.
-  const written = alike(worst.map((row) => Number(row.predicted)), 5);
+  const written = alike(
+    worst.map((row) => Number(row.predicted)),
+    5,
+  );
   const predicted = (text) => value(isValue && isNumber(Number(text)) ? written(Number(text)) : text);
   const proba = worst.some((row) => isNumber(row.probability));
   const head = [
