@@ -105,7 +105,7 @@ fn each(
 ) -> Result<()> {
     /// Bytes of lines that a thread reads at once.
     const BLOCK: usize = 1 << 19;
-    let file = input.file.clone();
+    let (file, room) = (input.file.clone(), input.room.clone());
     let mut blocks = LineBlocks::new(input.text(options)?);
     let threads = threads::available();
     let (mut rows, mut is_labelled) = (Rows::new(options), None);
@@ -134,6 +134,9 @@ fn each(
             is_empty &= added.indices.is_empty();
             rows.append(added);
         }
+        // A row takes its label and its end at least.
+        let has_room = room.check(rows.count(), 2);
+        has_room.map_err(|error| Error::reading(&file, error))?;
         if is_end && is_empty && known_columns(options).is_none() {
             let location = Location::file(&file);
             return Err(Error::invalid(
