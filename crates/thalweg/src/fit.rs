@@ -297,13 +297,8 @@ impl Training<'_> {
         let note = model.and_then(|model| model.not_better(&mut outcome, origin.epoch));
         let mut engine = run.into_engine();
         let is_through = failure.is_none() && outcome.stopped_by != INTERRUPTED;
-        let race = or_linear::race(
-            is_through,
-            self.config,
-            self.rows,
-            self.weighting,
-            &mut *engine,
-        )?;
+        let (parts, weighting) = (self.rows, self.weighting);
+        let race = or_linear::race(is_through, self.config, parts, weighting, &mut *engine)?;
         let mut ended = match race.linear {
             Some(linear) => {
                 engine = linear.engine;

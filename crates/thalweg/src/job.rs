@@ -8,7 +8,7 @@ use thalweg_core::error::Error;
 use thalweg_core::losses::LOSSES;
 use thalweg_core::registry::Choice;
 use thalweg_core::spec::NetworkSpec;
-use thalweg_data::{Note, Scaling, Source};
+use thalweg_data::{FitOptions, Note, Scaling, Source};
 
 use crate::config::{Config, DataConfig, Ensemble, FULL_WEIGHTS, IN_MEMORY};
 use crate::continuation::Continuation;
@@ -174,13 +174,7 @@ impl<'a> Job<'a> {
         rows.before = Before::new(origins, &rows.preprocessing, dtype);
         let is_standard = model.is_none() && data.fit.scaling == Scaling::Standard;
         let tables = tables.or(read.as_ref());
-        let notes = notes(
-            &mut rows,
-            tables,
-            base.as_ref(),
-            is_standard,
-            &data.fit.drop,
-        );
+        let notes = notes(&mut rows, tables, base.as_ref(), is_standard, &data.fit);
         notes.iter().for_each(&mut *tell);
         let file = match (&stored, &options.base) {
             (None, Base::File(path)) => Some(path.as_path()),
@@ -384,7 +378,7 @@ fn notes(
     tables: Option<&Tables>,
     base: Option<&Config>,
     is_standard: bool,
-    dropped: &[String],
+    fit: &FitOptions,
 ) -> Vec<Note> {
     let known = load::known(rows, tables);
     let outliers = match is_standard {
@@ -395,7 +389,7 @@ fn notes(
     notes.extend(
         outliers
             .into_iter()
-            .chain(leaks::warnings(rows, dropped))
+            .chain(leaks::warnings(rows, &fit.drop))
             .chain(known),
     );
     notes.extend(note_on_weights(base, rows));

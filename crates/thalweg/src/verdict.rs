@@ -110,16 +110,9 @@ pub(crate) fn score(
         Ok(scores)
     };
     end.best_constant = Some(constant(judged)?);
-    let cost = 3.0 * (parameters(engine) * training.features.rows()) as f64 * end.epochs as f64;
     // A linear model predicts means, which are about medians and no other quantiles.
     if quantiles.is_empty() || quantiles.contains(&0.5) {
-        let beside = Beside {
-            config,
-            rows,
-            weighting,
-            cost,
-            threads: engine.threads(),
-        };
+        let beside = beside(config, rows, weighting, engine, end.epochs);
         end.linear_model = linear::scores(&beside, judged)?;
     }
     let parts = [
@@ -144,6 +137,24 @@ pub(crate) fn score(
     let behind = behind(&all, end, comparable(&quantiles, settled));
     let useless = useless(config, rows, &all, behind, engine, end)?;
     Ok(notes(config, rows, training, &all, useless, end))
+}
+
+/// What a linear model is fitted to beside a run of so many epochs.
+fn beside<'a>(
+    config: &'a Config,
+    rows: &'a RunRows,
+    weighting: &'a Weighting,
+    engine: &dyn Engine,
+    epochs: usize,
+) -> Beside<'a> {
+    let passes = 3.0 * epochs as f64;
+    Beside {
+        config,
+        rows,
+        weighting,
+        cost: passes * (parameters(engine) * rows.train.view().features.rows()) as f64,
+        threads: engine.threads(),
+    }
 }
 
 /// The parameters of an engine.
