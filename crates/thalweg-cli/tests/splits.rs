@@ -527,7 +527,7 @@ fn a_refit_trains_on_all_rows_for_the_epochs_found_and_keeps_the_scores() {
 #[test]
 fn what_needs_validation_rows_says_where_they_come_from() {
     let place = Workplace::new();
-    let part = |i: usize| if i % 5 == 0 { "test" } else { "train" };
+    let part = |i: usize| if i.is_multiple_of(5) { "test" } else { "train" };
     let line = |i: usize| {
         format!(
             "{},{},{},{}",
