@@ -40,7 +40,10 @@ fn clause(line: &str, name: &str) -> Option<usize> {
     let is_within = |c: char| c == '-' || c.is_alphanumeric();
     let (start, _) = line.match_indices(name).find(|(start, _)| {
         let after = &line[start + name.len()..];
-        !after.starts_with(is_within) && !line[..*start].ends_with("leave out ")
+        // What was found wrong is what was given, also where a switch gave it.
+        let is_asked =
+            |before: &str| !before.ends_with("leave out ") && !before.ends_with("thalweg: ");
+        !after.starts_with(is_within) && is_asked(&line[..*start])
     })?;
     let ends = [", ", "; ", ": ", ")"];
     let ends = ends.iter().filter_map(|end| line[start..].find(end));
@@ -75,7 +78,11 @@ mod tests {
             assert_eq!(beside(line, given), told);
             assert_eq!(beside(line, "--epochs"), line);
         }
-        let line = "leave out --validation-fraction";
-        assert_eq!(beside(line, "--no-validation"), line);
+        for line in [
+            "leave out --validation-fraction",
+            "thalweg: --validation-fraction: found",
+        ] {
+            assert_eq!(beside(line, "--no-validation"), line);
+        }
     }
 }
