@@ -122,7 +122,7 @@ fn missing_labels_are_masked_and_rows_without_any_are_left_out() {
     assert!(
         ended
             .stderr
-            .contains("900 of 2700 values of the targets are missing"),
+            .contains("900 of 2,700 values of the targets are missing"),
         "{}",
         ended.stderr
     );

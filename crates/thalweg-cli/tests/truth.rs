@@ -485,7 +485,7 @@ fn a_file_of_several_pieces_is_scored_and_counted_as_a_whole() {
     let told = place.succeed("predict m new.csv -o out.csv").stderr;
     for note in [
         "2 of 100,000 rows lie far outside the ranges of the training rows",
-        "column \"k\": 2 of 100000 rows hold values that training never saw, such as \"green\"",
+        "column \"k\": 2 of 100,000 rows hold values that training never saw, such as \"green\"",
     ] {
         assert_eq!(told.matches(note).count(), 1, "{told}");
     }
@@ -498,7 +498,7 @@ fn a_file_of_several_pieces_is_scored_and_counted_as_a_whole() {
             ended.stderr
         );
     };
-    said("45000 of 100000 rows are left out, this one first: no target in \"y\"");
+    said("45,000 of 100,000 rows are left out, this one first: no target in \"y\"");
     said("1 of 55,000 rows lies far outside");
     let found = ended
         .stderr

@@ -48,7 +48,7 @@ pub static BUILTINS: &[Builtin] = &[
     ),
     builtin!(
         "digits",
-        "handwritten digits of 8×8 pixels; 1797 rows, 10 classes",
+        "handwritten digits of 8×8 pixels; 1,797 rows, 10 classes",
         Some([8, 8])
     ),
     builtin!(

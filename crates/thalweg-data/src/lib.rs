@@ -55,6 +55,7 @@ pub mod table;
 pub mod target;
 #[cfg(test)]
 mod testing;
+pub mod text;
 mod text_lines;
 mod threads;
 mod typed;

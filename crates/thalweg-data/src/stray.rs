@@ -3,6 +3,7 @@
 use crate::error::{Location, Note, quote};
 use crate::reading::ReadAs;
 use crate::table::{Column, ColumnData, Table, TextColumn};
+use crate::text::whole;
 
 /// With fewer cells there is no telling what the others should be.
 const CELLS_TO_JUDGE: usize = 20;
@@ -97,7 +98,9 @@ impl StrayCells {
         Some(Note::warning(format!(
             "{}: {} of {} cells {are} {text}, so the column is read as categories; \
              add {text} to `data.read.missing` if it means a missing value, or correct the {noun}",
-            stray.location, stray.count, stray.cells,
+            stray.location,
+            whole(stray.count),
+            whole(stray.cells),
         )))
     }
 }

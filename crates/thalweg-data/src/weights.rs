@@ -7,6 +7,7 @@ use crate::error::{Error, Location, Note, Result, quote};
 use crate::stray::spelled_numbers;
 use crate::table::{ColumnData, Table};
 use crate::target::not_a_number;
+use crate::text::whole;
 
 /// The weights of `rows` in the column `name`; none where the table has no such column.
 ///
@@ -71,6 +72,7 @@ pub(crate) fn note_on_zeros(
         Location::file(&table.file),
         if zeros == 1 { "row" } else { "rows" },
     );
+    let [zeros, rows] = [zeros, rows].map(whole);
     let text = format!("{file}: {zeros} of {rows} rows left out: {noun} of weight 0");
     Ok(Some(Note::info(text)))
 }

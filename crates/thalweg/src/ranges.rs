@@ -6,7 +6,7 @@ use thalweg_data::error::quote;
 use thalweg_data::{Encoding, Note, Preprocessing};
 
 use crate::places::places;
-use crate::text::count;
+use crate::text::{count, whole};
 
 /// Columns that a note names.
 const NAMED: usize = 5;
@@ -104,7 +104,7 @@ impl FarOut {
         named.sort_by_key(|(found, _)| std::cmp::Reverse(*found));
         let more = named.len().saturating_sub(NAMED);
         let list: Vec<String> = (named.iter().take(NAMED))
-            .map(|(found, name)| format!("{} ({found})", quote(name)))
+            .map(|(found, name)| format!("{} ({})", quote(name), whole(*found)))
             .collect();
         let more = match more {
             0 => String::new(),
@@ -112,7 +112,8 @@ impl FarOut {
         };
         let lie = if far == 1 { "lies" } else { "lie" };
         Some(Note::warning(format!(
-            "{far} of {} {lie} far outside the ranges of the training rows, where predictions mean little: column {}{more}",
+            "{} of {} {lie} far outside the ranges of the training rows, where predictions mean little: column {}{more}",
+            whole(far),
             count(rows, "row"),
             list.join(", ")
         )))

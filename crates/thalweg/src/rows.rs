@@ -17,6 +17,7 @@ use thalweg_data::{Encoding, Note, Prepared, Preprocessing, Task};
 use crate::error::Result;
 use crate::origin::Before;
 use crate::run_folder::OwnFolder;
+use crate::text::whole;
 
 /// Rows of the caller, which are trained on as they are.
 #[derive(Debug, Clone, Copy)]
@@ -371,6 +372,7 @@ fn weighty<'a>(part: DatasetRef<'a>, notes: &mut Vec<Note>) -> Result<Part<'a>> 
         return Err(Error::invalid("weights", found, "at least one above 0").into());
     }
     let left = count - rows.len();
+    let [left, count] = [left, count].map(whole);
     let text = format!("{left} of {count} rows left out: rows of weight 0");
     notes.push(Note::info(text));
     Ok(Part::Held(selected(part, &rows)))

@@ -1,5 +1,8 @@
 //! Numbers and names as people read them: in notes, tables and summaries.
 
+use thalweg_data::text::grouped;
+pub use thalweg_data::text::whole;
+
 /// A number with about five significant digits, without zeros at the end: `0.98889`, `4`, `13,903`.
 pub fn figure(x: f64) -> String {
     if x == 0.0 {
@@ -34,18 +37,6 @@ pub fn figure(x: f64) -> String {
 /// Decimals without the zeros at their end, and without the point where nothing is left.
 fn without_zeros(decimals: &str) -> &str {
     decimals.trim_end_matches('0').trim_end_matches('.')
-}
-
-/// Digits in groups of three.
-fn grouped(digits: &str) -> String {
-    let mut grouped = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// At most 24 characters, on one line.
@@ -84,11 +75,6 @@ pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
 pub fn count(n: usize, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", whole(n))
-}
-
-/// `1`, `1,797`.
-pub fn whole(n: usize) -> String {
-    grouped(&n.to_string())
 }
 
 #[cfg(test)]

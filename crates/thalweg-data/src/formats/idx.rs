@@ -13,6 +13,7 @@ use crate::error::{Error, Location, Note, Result};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::table::{Block, Column, ColumnData, Table};
+use crate::text::whole;
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -167,11 +168,8 @@ fn read_folder(folder: &Path) -> Result<Loaded> {
     let train = part("train")?.ok_or_else(|| error("no train-images-idx3-ubyte".to_owned()))?;
     let test = part("t10k")?;
     let note = |test: &Table| {
-        let rows = (train.rows, test.rows);
-        Note::info(format!(
-            "{} training rows, {} official test rows",
-            rows.0, rows.1
-        ))
+        let [train, test] = [train.rows, test.rows].map(whole);
+        Note::info(format!("{train} training rows, {test} official test rows"))
     };
     let notes = test.iter().map(note).collect();
     Ok(Loaded { train, test, notes })

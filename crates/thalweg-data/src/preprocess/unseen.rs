@@ -4,6 +4,7 @@ use super::bind::BoundColumn;
 use super::{Encoding, FitOptions, InputColumn};
 use crate::error::{Note, quote};
 use crate::table::Column;
+use crate::text::whole;
 
 /// The values of a column of some rows that are no category of the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +73,10 @@ impl Unseen {
         };
         (count > 0).then(|| {
             Note::info(format!(
-                "column {}: {count} of {of} {noun} {hold} {why}, such as {}",
+                "column {}: {} of {} {noun} {hold} {why}, such as {}",
                 quote(&self.column),
+                whole(count),
+                whole(of),
                 quote(&self.example)
             ))
         })

@@ -117,7 +117,7 @@ fn of_form(evidence: &Evidence<'_>, kept: &[String], form: Form) -> Option<Found
     }
     let lengths = (0..levels.len()).filter(|&i| !values[i].is_nan());
     let longest = lengths.max_by(|&a, &b| f64::total_cmp(&values[a].abs(), &values[b].abs()))?;
-    let all = evidence.rows();
+    let [rows, all] = [rows, evidence.rows()].map(crate::text::whole);
     let why = format!(
         "{} is {} seconds; {rows} of {all} cells are so",
         quote(&levels[longest]),

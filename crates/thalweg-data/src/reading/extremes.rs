@@ -3,6 +3,7 @@
 use super::numbers::Hints;
 use super::stored::{ReadAs, Reading};
 use crate::table::number_text;
+use crate::text::whole;
 
 /// The least numbers of a column, and the largest.
 #[derive(Debug, Clone)]
@@ -87,6 +88,7 @@ pub(super) fn marker(extremes: &Extremes, hints: Hints<'_>) -> Option<(f64, Read
         return None;
     }
     let [low, high] = [low, high].map(number_text);
+    let [count, rows] = [count, rows].map(whole);
     let why = format!("{cell} in {count} of {rows} cells is far below the others, {low} to {high}");
     let reading = Reading {
         missing: vec![cell],

@@ -8,6 +8,7 @@ use super::stored::{ReadAs, Reading};
 use crate::error::{Note, quote, quote_list};
 use crate::options::ReadOptions;
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn, truth_word};
+use crate::text::whole;
 
 /// A column, how it is read, and whether that was found by looking.
 pub(super) type Found = (String, Reading, bool);
@@ -79,11 +80,10 @@ fn odd_date(
     let (level, rows) = dates::odd(evidence)?;
     let row = text.codes.iter().position(|&code| code as usize == level)?;
     let (place, found) = (table.cell(row, &column.name), quote(&text.levels[level]));
-    let all = evidence.rows();
+    let [dates, all] = [evidence.rows() - rows, evidence.rows()].map(whole);
     Some(Note::warning(format!(
-        "{place}: {} of {all} cells are dates, {found} is none, so the column is read as \
-         categories; correct the cell, or add it to `data.read.missing`",
-        all - rows
+        "{place}: {dates} of {all} cells are dates, {found} is none, so the column is read as \
+         categories; correct the cell, or add it to `data.read.missing`"
     )))
 }
 

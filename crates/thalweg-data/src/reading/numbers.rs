@@ -11,6 +11,7 @@ use super::stored::{ReadAs, Reading};
 use crate::csv::builder::{is_code, is_inexact};
 use crate::error::quote;
 use crate::table::{ColumnData, number_text};
+use crate::text::whole;
 
 /// With fewer there is no telling.
 const VALUES_TO_JUDGE: usize = 20;
@@ -251,7 +252,8 @@ fn as_found(
     let shown = cells.filter_map(|(cell, number)| Some((cell, number.as_ref()?)));
     let best = shown.rev().max_by_key(|(_, number)| shows(number));
     let why = best.map_or(String::new(), |(cell, number)| {
-        let (value, rows) = (number_text(number.value), evidence.rows());
+        let value = number_text(number.value);
+        let [read, rows] = [read, evidence.rows()].map(whole);
         match value == *cell {
             true => format!("{read} of {rows} cells are"),
             false => format!("{} is {value}; {read} of {rows} cells are so", quote(cell)),

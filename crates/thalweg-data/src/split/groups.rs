@@ -9,6 +9,7 @@ use thalweg_core::dataset::Targets;
 use super::Split;
 use crate::error::{Note, quote};
 use crate::table::{Column, ColumnData, MISSING};
+use crate::text::whole;
 
 /// Which rows are held out.
 pub(super) struct Parts {
@@ -103,10 +104,10 @@ pub(super) fn group(column: &Column, targets: &Targets, parts: &Parts) -> Option
     let shared = parts.shared(&keys());
     (shared > 0).then(|| {
         let name = quote(&column.name);
+        let [count, shared, held_out] = [count, shared, parts.held_out].map(whole);
         Note::warning(format!(
-            "column {name}: {count} values repeat, and {shared} of {} validation and test rows share theirs with \
-             training rows; to judge by new ones, set `data.split.group` {name}",
-            parts.held_out
+            "column {name}: {count} values repeat, and {shared} of {held_out} validation and test rows share theirs \
+             with training rows; to judge by new ones, set `data.split.group` {name}"
         ))
     })
 }

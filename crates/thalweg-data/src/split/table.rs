@@ -9,6 +9,7 @@ use super::{Split, SplitBy, SplitOptions, sizes, split};
 use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
 use crate::table::Table;
 use crate::target::Target;
+use crate::text::whole;
 
 /// Values of a column that name the part of a row, in lower case: training, validation, test.
 const PARTS: [(&str, &[&str]); 3] = [
@@ -226,10 +227,11 @@ impl Groups<'_> {
             .count();
         (rows > 1).then(|| {
             Note::warning(format!(
-                "column {}: {rows} of {} rows have no value, and count as one group: fill in the cells, or leave \
+                "column {}: {} of {} rows have no value, and count as one group: fill in the cells, or leave \
                  out these rows",
                 quote(self.name),
-                self.of_row.len()
+                whole(rows),
+                whole(self.of_row.len())
             ))
         })
     }
@@ -248,8 +250,9 @@ impl Groups<'_> {
                     .map_or("no value".to_owned(), |value| quote(value));
                 (
                     format!(
-                        "{} of {rows} rows with {value} in column {name}",
-                        members.len()
+                        "{} of {} rows with {value} in column {name}",
+                        whole(members.len()),
+                        whole(rows)
                     ),
                     "groups that are small enough to make up the training, validation and test rows",
                 )
@@ -330,12 +333,12 @@ pub(super) fn by_groups(groups: &Groups, options: &SplitOptions) -> Result<(Spli
     notes.push(Note::info(format!(
         "split by groups of {}: {} train ({} rows), {} validate ({}), {} test ({})",
         quote(groups.name),
-        counts[0],
-        split.train.len(),
-        counts[1],
-        split.validation.len(),
-        counts[2],
-        split.test.len()
+        whole(counts[0]),
+        whole(split.train.len()),
+        whole(counts[1]),
+        whole(split.validation.len()),
+        whole(counts[2]),
+        whole(split.test.len())
     )));
     Ok((split, notes))
 }

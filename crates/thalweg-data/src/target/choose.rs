@@ -11,6 +11,7 @@ use crate::error::{Error, Note, Result, quote, quote_list};
 use crate::reading::{ReadAs, Reading};
 use crate::stray::{StrayCells, spelled_numbers};
 use crate::table::{Column, ColumnData, Table, TextColumn, number_text, truth, truth_word};
+use crate::text::whole;
 
 /// Names that mark a column as the target when no target is given.
 const TARGET_NAMES: [&str; 4] = ["target", "label", "class", "y"];
@@ -123,7 +124,7 @@ fn note_on_missing(values: &[f64]) -> Option<Note> {
     let missing = values.iter().filter(|value| value.is_nan()).count();
     let text =
         "values of the targets are missing: they count neither in the loss nor in the scores";
-    (missing > 0).then(|| Note::info(format!("{missing} of {} {text}", values.len())))
+    (missing > 0).then(|| Note::info(format!("{} of {} {text}", whole(missing), whole(values.len()))))
 }
 
 /// The target columns: of the options, of the format, by name, or the last one.
@@ -306,8 +307,8 @@ fn check_stray(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
         {
             let expected = format!(
                 "a number, as in {} of {} cells",
-                stray.cells - stray.count,
-                stray.cells
+                whole(stray.cells - stray.count),
+                whole(stray.cells)
             );
             let error = Error::invalid(stray.location.clone(), quote(stray.text), expected);
             Err(error.remedy(
@@ -412,7 +413,11 @@ fn classes(table: &Table, column: &Column, task: Task) -> Result<Vec<String>> {
                 .remedy("set `data.target.task` to multiclass"))
         }
         (_, all) if all.len() == table.rows && table.rows >= ROWS_TO_JUDGE => {
-            let found = format!("{} different values in {} rows", all.len(), table.rows);
+            let found = format!(
+                "{} different values in {} rows",
+                whole(all.len()),
+                whole(table.rows)
+            );
             Err(Error::invalid(location(), found, "classes that repeat")
                 .remedy("choose another target"))
         }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::find;
 use crate::error::{Error, Location, Note, Result, quote, quote_list};
 use crate::table::{Column, ColumnData, Table, truth_word};
+use crate::text::whole;
 
 /// A word for "missing" is a class of a text target where at least one row in so many has it.
 const ROWS_A_WORD: usize = 20;
@@ -106,8 +107,9 @@ impl Unlabelled {
     pub fn note(self, table: &Table, names: &[String], rows: usize) -> Result<Option<Note>> {
         let (left, place) = (self.count, self.first);
         let columns = quote_list(names.iter().map(String::as_str));
+        let [lost, all] = [left, rows].map(whole);
         if 2 * left > rows {
-            let found = format!("{left} of {rows} rows without a target in {columns}");
+            let found = format!("{lost} of {all} rows without a target in {columns}");
             let expected = "a target in at least half of the rows";
             let remedy = "choose another target, remove the rows without one, or add a word that is a \
                           class to `data.read.not_missing`";
@@ -119,7 +121,7 @@ impl Unlabelled {
             _ => ("rows are", ", this one first"),
         };
         let text =
-            format!("{place}: {left} of {rows} {are} left out{first}: no target in {columns}");
+            format!("{place}: {lost} of {all} {are} left out{first}: no target in {columns}");
         Ok(Some(Note::warning(text)))
     }
 }
