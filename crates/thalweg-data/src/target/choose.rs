@@ -124,7 +124,13 @@ fn note_on_missing(values: &[f64]) -> Option<Note> {
     let missing = values.iter().filter(|value| value.is_nan()).count();
     let text =
         "values of the targets are missing: they count neither in the loss nor in the scores";
-    (missing > 0).then(|| Note::info(format!("{} of {} {text}", whole(missing), whole(values.len()))))
+    (missing > 0).then(|| {
+        Note::info(format!(
+            "{} of {} {text}",
+            whole(missing),
+            whole(values.len())
+        ))
+    })
 }
 
 /// The target columns: of the options, of the format, by name, or the last one.
