@@ -49,7 +49,7 @@ pub struct Cache<R> {
     from: R,
     /// The file, as the user named it.
     file: String,
-    /// What it was made of, which messages on its rows name with the lines there.
+    /// What it was made of, if it knows, which messages on its rows name with the lines there.
     source: String,
     description: Description,
     rows: u64,
@@ -57,6 +57,12 @@ pub struct Cache<R> {
     blocks: Vec<(u64, u32)>,
     end: u64,
     bytes: Vec<u8>,
+}
+
+/// The source, or the file itself where none is known.
+fn named(source: &str, file: &str) -> String {
+    let name = if source.is_empty() { file } else { source };
+    name.to_owned()
 }
 
 impl<R: Read + Seek> Cache<R> {
@@ -122,7 +128,7 @@ impl<R: Read + Seek> Cache<R> {
         Ok(Self {
             from,
             file: file.to_owned(),
-            source: description.origin.source.clone(),
+            source: named(&description.origin.source, file),
             description,
             rows: numbers.rows,
             blocks,
