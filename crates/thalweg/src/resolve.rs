@@ -142,12 +142,8 @@ pub(crate) fn config(
     config.network = config.network.resolve().map_err(located)?;
     network::check_outputs(&config, preprocessing.output_width())?;
     notes.extend(range::check(&config.network, rows.train.view().targets)?);
-    let batches = &mut config.training.batches;
-    let is_shuffled = batches.sampling == Sampling::Uniform && config.training.shuffle;
-    // A solver sees all rows at once.
-    let has_batches = !is_solver(&config.training.optimizer);
-    if is_new && is_shuffled && has_batches && !request.has("training.batches.block") {
-        config.training.batches.block = rows.block;
+    if is_new && !request.has("training.batches.block") {
+        set_block(&mut config.training, rows.block);
     }
     config.training = config.training.resolve()?;
     notes.extend(note_on_sparse(&config.training, preprocessing)?);
@@ -162,6 +158,14 @@ pub(crate) fn config(
         reasons,
         notes,
     })
+}
+
+/// Batches of rows on disk are drawn by blocks, where they are shuffled. A solver sees all rows at once.
+fn set_block(training: &mut TrainingSpec, block: Option<usize>) {
+    let is_shuffled = training.batches.sampling == Sampling::Uniform && training.shuffle;
+    if is_shuffled && !is_solver(&training.optimizer) {
+        training.batches.block = block;
+    }
 }
 
 /// The size of the images that are augmented, if they are, where the network does not say it.
