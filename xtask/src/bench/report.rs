@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use thalweg::text::whole;
 use thalweg_bench::products::Rates;
 use thalweg_bench::trainer::Rate;
 use thalweg_bench::{Goal, Limits, Peer, Workload, machine};
@@ -330,15 +331,7 @@ pub fn with_reading(results: &str, section: &str) -> String {
 
 /// 12,725,300
 pub fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (k, digit) in digits.chars().enumerate() {
-        if k > 0 && (digits.len() - k).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    whole(number.round() as usize)
 }
 
 #[cfg(test)]
