@@ -371,6 +371,7 @@ fn shares_without_a_sign_are_doubted_where_training_had_it() {
     let expected = "t.csv:3: column \"share\": \"0.07\" has no %";
     assert!(told("share,n\n18.2%,1\n0.07,2\n").contains(expected));
     assert_eq!(told("share,n\n18%,1\n,2\n"), "");
+    assert_eq!(told("share,n\n18%,1\n0,2\n"), "");
 }
 
 #[test]
@@ -403,6 +404,15 @@ fn times_of_day_are_not_lengths_of_time_and_months_have_names() {
             note.contains("read as numbers") && note.contains("seconds"),
             "{note}"
         );
+    }
+    // 0 is 0 in every unit.
+    for cells in [
+        ["5%", "7.5%", "0"],
+        ["75:49:00", "30:00:00", "0"],
+        ["€5", "€7", "0"],
+    ] {
+        let table = read(&column(&cells)).train;
+        assert_eq!(numbers(&table, "x")[2], Some(0.0), "{cells:?}");
     }
     let options = ReadOptions {
         numeric: vec!["x".into()],

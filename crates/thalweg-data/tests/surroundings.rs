@@ -167,9 +167,43 @@ fn a_row_of_sums_is_left_out_whatever_stands_around_its_numbers() {
         "u,v,w\nShell,5,1\nBP,7,2\nTotal,9,5\n",
         "u,v,w\na,5,1\nb,7,2\nmean,6,9\n",
         "u,v\nTotal,2\nb,2\n",
+        // A class or a category that other rows have, too.
+        "u,v,w\nTotal,5,1\nBP,7,2\nTotal,12,3\n",
+        "u,w\nAverage,2\nGood,4\nAverage,3\n",
     ] {
         assert!(read(text).notes.is_empty(), "{text}");
     }
+}
+
+#[test]
+fn rows_for_a_model_and_rows_that_are_kept_are_no_sums() {
+    let text = "u,v\nShell,1\nGas,2\nTotal,3\n";
+    let note = notes(&read(text));
+    assert!(
+        note.contains("if it is none, add \"Total\" to `data.read.not_missing`"),
+        "{note}"
+    );
+    let kept = ReadOptions {
+        not_missing: vec!["Total".into()],
+        ..ReadOptions::default()
+    };
+    let loaded = read_with(text, &kept).unwrap();
+    assert!(
+        loaded.train.rows == 3 && loaded.notes.is_empty(),
+        "{}",
+        notes(&loaded)
+    );
+    let expected = ExpectedColumns {
+        names: vec!["u".into(), "v".into()],
+        ..Default::default()
+    };
+    let of_a_model = ReadOptions {
+        expected: Some(expected),
+        ..ReadOptions::default()
+    };
+    let loaded = read_with(text, &of_a_model).unwrap();
+    assert_eq!(loaded.train.rows, 3);
+    assert!(notes(&loaded).contains("t.csv:4: the last row seems to be one of sums: \"Total\""));
 }
 
 #[test]

@@ -231,7 +231,12 @@ impl Correction {
 
 /// What makes a model answer a rare class of two: a threshold, where its probabilities tell the classes
 /// apart. It does what weights of the classes do, and leaves the probabilities as they are.
-fn by_threshold(config: &Config, judged: &Scores, share: f64, has_validation: bool) -> String {
+fn by_threshold(
+    config: &Config,
+    judged: &Scores,
+    (share, is_positive): (f64, bool),
+    has_validation: bool,
+) -> String {
     /// An area under the curve that few rows give by chance.
     const BY_CHANCE: f64 = 0.55;
     if let Some(auc) = judged.metric("auc").filter(|auc| *auc < BY_CHANCE) {
@@ -245,9 +250,13 @@ fn by_threshold(config: &Config, judged: &Scores, share: f64, has_validation: bo
         (Some(Threshold::Youden), _) => {
             return "give more rows of it, or look at the columns".to_owned();
         }
-        (None, true) => "`judging.threshold` f1, or youden".to_owned(),
-        (Some(_), true) => "`judging.threshold` youden".to_owned(),
-        (_, false) => format!("`judging.threshold` {}", figure(share)),
+        // F1 is that of the positive class.
+        (None, true) if is_positive => "`judging.threshold` f1, or youden".to_owned(),
+        (_, true) => "`judging.threshold` youden".to_owned(),
+        (_, false) => {
+            let least = if is_positive { share } else { 1.0 - share };
+            format!("`judging.threshold` {}", figure(least))
+        }
     };
     format!("try {wanted}, which finds more of its rows with more false alarms")
 }
@@ -301,7 +310,10 @@ pub(crate) fn rare(
             "its `data.fit.class_weight` is small beside those of the others: give it a larger one"
                 .to_owned()
         }
-        Task::Binary => by_threshold(config, judged, shares[rarest] / all, has_validation),
+        Task::Binary => {
+            let share = (shares[rarest] / all, rarest == 1);
+            by_threshold(config, judged, share, has_validation)
+        },
         _ if has_weights => {
             "give it a larger `data.fit.class_weight`, or look at the columns".to_owned()
         }

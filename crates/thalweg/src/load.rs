@@ -37,22 +37,26 @@ impl Tables {
             Some(preprocessing) => preprocessing.read_options(config.read.clone()),
             None => config.read.clone(),
         };
-        let loaded = thalweg_data::read(&Source::parse(&config.source)?, &read)?;
+        let mut loaded = thalweg_data::read(&Source::parse(&config.source)?, &read)?;
         if let Some(fitted) = preprocessing {
             check_weights(&loaded.train, fitted)?;
         }
-        let part = |path: &Option<std::path::PathBuf>| {
+        let mut notes = Vec::new();
+        let mut part = |path: &Option<std::path::PathBuf>| {
             path.as_deref()
-                .map(|path| read_part(path, config, &loaded.train))
+                .map(|path| read_part(path, config, &loaded.train, &mut notes))
                 .transpose()
         };
+        let validation = part(&config.validation)?;
+        let test = match config.split.fold {
+            Some(_) => None,
+            None => part(&config.test)?,
+        };
+        loaded.notes.extend(notes);
         Ok(Self {
-            validation: part(&config.validation)?,
-            test: match config.split.fold {
-                Some(_) => None,
-                None => part(&config.test)?,
-            },
             loaded,
+            validation,
+            test,
         })
     }
 
@@ -274,8 +278,14 @@ fn for_loss(fit: &mut FitOptions, choice: &Choice) -> Result<()> {
     }
 }
 
-/// A file beside the training file: read in the same way, knowing the training file's columns.
-pub(crate) fn read_part(path: &Path, config: &DataConfig, training: &Table) -> Result<Table> {
+/// A file beside the training file: read in the same way, knowing the training file's columns. What is
+/// doubtful of it is added to `notes`.
+pub(crate) fn read_part(
+    path: &Path,
+    config: &DataConfig,
+    training: &Table,
+    notes: &mut Vec<Note>,
+) -> Result<Table> {
     let mut options = config.read.clone();
     (options.labels, options.shuffle) = (None, None);
     options.columns.extend(training.readings.clone());
@@ -285,7 +295,9 @@ pub(crate) fn read_part(path: &Path, config: &DataConfig, training: &Table) -> R
         sparse: training.sparse_width(),
         ..Default::default()
     });
-    Ok(thalweg_data::read(&Source::Path(path.to_owned()), &options)?.train)
+    let loaded = thalweg_data::read(&Source::Path(path.to_owned()), &options)?;
+    notes.extend(loaded.notes.into_iter().filter(|note| note.warning));
+    Ok(loaded.train)
 }
 
 /// The rows that a trained model is to predict. Where a source has an official test part, that is

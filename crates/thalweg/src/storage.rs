@@ -293,8 +293,9 @@ fn streamed(
     let block = (wanted.request.count("training.batches.block"))
         .or(wanted.base.and_then(|base| base.training.batches.block));
     let schema = cache.schema()?;
-    let part = |path: &Option<PathBuf>| {
-        let read = |path: &Path| load::read_part(path, data, &schema);
+    let mut notes = Vec::new();
+    let mut part = |path: &Option<PathBuf>| {
+        let read = |path: &Path| load::read_part(path, data, &schema, &mut notes);
         path.as_deref().map(read).transpose()
     };
     let (validation, test) = (part(&data.validation)?, part(&data.test)?);
@@ -322,7 +323,8 @@ fn streamed(
     };
     let own = [validation.as_ref(), test.as_ref()];
     let streamed = prepare_streamed(cache, wanted.fitted, own, &prepare, &how)?;
-    let rows: RunRows = streamed.into();
+    let mut rows: RunRows = streamed.into();
+    rows.notes.extend(notes);
     let by_validation = ["judging.metric", "judging.threshold", "interval"];
     let is_asked = |path: &&str| {
         let of_base = |base: &Config| match *path {

@@ -258,7 +258,9 @@ impl<R: Read + Seek> Cache<R> {
         let wrong = |what: String| {
             let error = damaged(&self.file, &format!("{what} of block {block} is wrong"));
             let (source, file) = (&self.source, &self.file);
-            error.remedy(format!("make it anew by `thalweg convert {source} {file}`"))
+            error.remedy(format!(
+                "make it anew by `thalweg convert {source} {file}`, with the options that made it"
+            ))
         };
         let directory_length = directory_bytes(count) as u64;
         read(&mut self.from, start, directory_length, &mut self.bytes)

@@ -18,8 +18,10 @@ const LEAST_ROWS: usize = 2;
 const ROUNDING: f64 = 0.005;
 
 /// What is known of the rows before a piece of a table, to find a row of sums at an end.
-pub struct Totals {
+pub struct Totals<'a> {
     decimal: Option<char>,
+    /// Texts that mean what they say.
+    kept: &'a [String],
     rows: usize,
     /// The sum and the count of the numbers of each column.
     sums: Vec<(f64, usize)>,
@@ -33,11 +35,12 @@ struct Row {
     numbers: Vec<f64>,
 }
 
-impl Totals {
-    /// Of a file with this decimal sign.
-    pub fn new(decimal: Option<char>) -> Self {
+impl<'a> Totals<'a> {
+    /// Of a file with this decimal sign, where some texts mean what they say.
+    pub fn new(decimal: Option<char>, kept: &'a [String]) -> Self {
         Self {
             decimal,
+            kept,
             rows: 0,
             sums: Vec::new(),
             first: None,
@@ -56,7 +59,8 @@ impl Totals {
         self.rows += table.rows;
     }
 
-    /// The last piece without a row of sums at the end, or at the start of a table that is one piece.
+    /// The last piece without a row of sums at the end, or at the start of a table that is one piece. Rows for a
+    /// model stay: they have an answer each.
     pub fn without(&self, table: Table, options: &ReadOptions) -> (Table, Option<Note>) {
         let last = table.rows - 1;
         if self.rows + last < LEAST_ROWS || table.columns.len() < 2 {
@@ -77,17 +81,17 @@ impl Totals {
                 .first
                 .as_ref()
                 .filter(|row| self.has_sums(row, &table, None));
-            return (
-                table,
-                first.map(|row| row.note("first", "seems to be one of sums; remove it")),
-            );
+            return (table, first.map(|row| row.seems("first")));
         };
+        if options.expected.is_some() {
+            return (table, Some(row.seems(which)));
+        }
         let others: Vec<usize> = (0..table.rows).filter(|row| *row != at).collect();
         let mut kept = table.keep(&others);
         for (column, whole) in kept.columns.iter_mut().zip(&table.columns) {
             as_without(column, whole, options, self.decimal);
         }
-        (kept, Some(row.note(which, "is left out as one of sums")))
+        (kept, Some(row.left_out(which)))
     }
 
     /// A row that is called one of sums.
@@ -95,7 +99,10 @@ impl Totals {
         let cell = |column: &Column| column.text(at).unwrap_or_default();
         let cells: Vec<String> = table.columns.iter().map(cell).collect();
         let number = |column: &Column| amounts(&column.data, self.decimal).get(at).copied();
-        cells.iter().any(|cell| is_total(cell)).then(|| Row {
+        let is_one = |(column, cell): (&Column, &String)| {
+            is_total(cell) && !self.kept.contains(cell) && !is_repeated(column, at)
+        };
+        table.columns.iter().zip(&cells).any(is_one).then(|| Row {
             place: table.line_of(at),
             cells,
             numbers: (table.columns.iter())
@@ -104,10 +111,9 @@ impl Totals {
         })
     }
 
-    /// Whether a row has the sum of a column, or the means of all that it has numbers of; `at` is its place
-    /// in this piece.
+    /// Whether all numbers of a row are sums or means of their columns; `at` is its place in this piece.
     fn has_sums(&self, row: &Row, table: &Table, at: Option<usize>) -> bool {
-        let (mut sums, mut means, mut others) = (0, 0, 0);
+        let mut found = 0;
         for (j, column) in table.columns.iter().enumerate() {
             let total = row.numbers[j];
             if total.is_nan() {
@@ -119,12 +125,11 @@ impl Totals {
             }
             let is = |value: f64| (total - value).abs() <= ROUNDING * value.abs();
             match count > 1 && sum != 0.0 {
-                true if is(sum) => sums += 1,
-                true if is(sum / count as f64) => means += 1,
-                _ => others += 1,
+                true if is(sum) || is(sum / count as f64) => found += 1,
+                _ => return false,
             }
         }
-        sums > 0 || (means > 0 && others == 0)
+        found > 0
     }
 
     /// The sum and the count of the numbers of a column so far and of these, but for one.
@@ -136,11 +141,35 @@ impl Totals {
 }
 
 impl Row {
-    fn note(&self, which: &str, what: &str) -> Note {
-        let shown = self.cells.iter().find(|cell| is_total(cell));
-        let (place, shown) = (&self.place, quote(shown.map_or("", String::as_str)));
-        Note::warning(format!("{place}: the {which} row {what}: {shown}, …"))
+    fn seems(&self, which: &str) -> Note {
+        let (place, text) = (&self.place, quote(self.text()));
+        Note::warning(format!(
+            "{place}: the {which} row seems to be one of sums: {text}, …; remove it if it is"
+        ))
     }
+
+    fn left_out(&self, which: &str) -> Note {
+        let (place, text) = (&self.place, quote(self.text()));
+        Note::warning(format!(
+            "{place}: the {which} row is left out as one of sums: {text}, …; if it is none, add {text} to \
+             `data.read.not_missing`"
+        ))
+    }
+
+    /// The text that calls it so.
+    fn text(&self) -> &str {
+        let cell = self.cells.iter().find(|cell| is_total(cell));
+        cell.map_or("", String::as_str)
+    }
+}
+
+/// Whether other rows have the text of a cell, too: then it is a category.
+fn is_repeated(column: &Column, at: usize) -> bool {
+    let ColumnData::Text(text) = &column.data else {
+        return false;
+    };
+    let code = text.codes[at];
+    text.codes.iter().filter(|other| **other == code).count() > 1
 }
 
 /// Whether a cell calls its row one of sums: `Total`, `Grand total`, `Total général`, `Summe:`.

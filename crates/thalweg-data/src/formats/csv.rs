@@ -52,7 +52,7 @@ fn chunks(
     let mut records = Records::new(input.file, input.reader)?;
     let start = start(&mut records, options)?;
     records.keeps_blank = start.names.as_ref().is_some_and(|names| names.len() == 1);
-    let totals = Totals::new(options.decimal.or(start.decimal));
+    let totals = Totals::new(options.decimal.or(start.decimal), &options.not_missing);
     let mut rows = Rows {
         file: Location::file(records.file.clone()),
         options,
@@ -98,7 +98,7 @@ struct Rows<'a> {
     comments: usize,
     /// Blank lines, which are missing values of a file of one column if another row follows.
     blank: Vec<u64>,
-    totals: Totals,
+    totals: Totals<'a>,
     room: Room,
 }
 

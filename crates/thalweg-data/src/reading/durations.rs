@@ -40,6 +40,9 @@ impl Form {
     pub fn read(self, text: &str) -> Option<f64> {
         let text = text.trim();
         let unsigned = text.strip_prefix('-').unwrap_or(text);
+        if unsigned == "0" {
+            return Some(0.0);
+        }
         let (days, clock) = match unsigned.split_once("day") {
             Some((days, rest)) => {
                 let rest = rest.strip_prefix('s').unwrap_or(rest);

@@ -87,7 +87,7 @@ fn odd_date(
     )))
 }
 
-/// A warning for each column of shares whose cells have no `%` here, where those of training had it.
+/// A warning for each column of shares whose cells have no `%` here, where those of training had it; 0 needs none.
 pub(super) fn unmarked(table: &Table, options: &ReadOptions) -> Vec<Note> {
     const PERCENT: &str = "%";
     let warning = |column: &Column| {
@@ -96,9 +96,12 @@ pub(super) fn unmarked(table: &Table, options: &ReadOptions) -> Vec<Note> {
             return None;
         }
         let row = match &column.data {
-            ColumnData::Numeric(numbers) => numbers.iter().position(|x| !x.is_nan())?,
+            ColumnData::Numeric(numbers) => {
+                numbers.iter().position(|x| !x.is_nan() && *x != 0.0)?
+            }
             ColumnData::Text(text) => {
-                let is_bare = |cell: &String| is_amount(cell) && !cell.contains(PERCENT);
+                let is_bare =
+                    |cell: &String| is_amount(cell) && !cell.contains(PERCENT) && cell != "0";
                 let level = text.levels.iter().position(is_bare)? as u32;
                 text.codes.iter().position(|code| *code == level)?
             }

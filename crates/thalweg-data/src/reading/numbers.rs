@@ -179,7 +179,7 @@ pub fn notation(evidence: &Evidence<'_>, hints: Hints<'_>) -> Option<Notation> {
 }
 
 /// Among several units (some with `%` and some without, `$` beside `€`) only the most frequent one
-/// is of numbers.
+/// is of numbers, and 0, which is the same in all.
 fn one_unit(evidence: &Evidence<'_>, numbers: &mut [Option<Number>]) {
     let mut rows: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
     for (number, count) in numbers.iter().zip(evidence.counts()) {
@@ -200,7 +200,7 @@ fn one_unit(evidence: &Evidence<'_>, numbers: &mut [Option<Number>]) {
     for number in numbers.iter_mut() {
         if number
             .as_ref()
-            .is_some_and(|number| Some(number.units.clone()) != most)
+            .is_some_and(|number| number.value != 0.0 && Some(number.units.clone()) != most)
         {
             *number = None;
         }
