@@ -308,7 +308,7 @@ mod tests {
         let (count, note) = read(&first, 3);
         assert!(
             count == 10
-                && note.contains("t.csv:2: the first row seems to be one of sums; remove it"),
+                && note.contains("t.csv:2: the first row seems to be one of sums: \"Total\""),
             "{note}"
         );
     }
