@@ -1,5 +1,5 @@
-//! Caches that are damaged are made anew, and messages on rows on disk speak of the user's file; what cannot be kept
-//! within a cap is said before it is tried.
+//! Caches that are damaged are made anew, and messages on rows on disk speak of the user's file; a cap
+//! of memory that is too small is warned of before the rows are read.
 
 use std::process::{Command, Stdio};
 

@@ -22,7 +22,7 @@ const PIVOT: i64 = 70;
 const ORDINALS: [&str; 5] = ["st", "nd", "rd", "th", "er"];
 /// Words between day, month and year.
 const FILLERS: [&str; 8] = ["de", "del", "of", "den", "le", "el", "the", "do"];
-/// What is said of times without a date.
+/// How the note on a column names times without a date.
 pub(super) const OF_DAY: &str = ", a time of day";
 
 /// A text cut into what may be a date.
