@@ -180,7 +180,7 @@ fn quantiles_are_judged_by_their_own_loss_beside_those_of_constants() {
         assert!(loss("test") < loss("best_constant"), "{result}");
         assert_eq!(result["linear_model"], Value::Null);
     }
-    // Point metrics are of the value at 0.5 between the quantiles, coverage is of the outer ones; a note names both.
+    // Point metrics are of the value at 0.5, coverage is of the outer quantiles; a note names both.
     let truth: Vec<f64> = columns(&place.text("t.csv"))
         .1
         .iter()
