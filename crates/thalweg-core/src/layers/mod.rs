@@ -164,10 +164,12 @@ pub struct Block<'a> {
     pub isa: Isa,
     /// Rows in the block.
     pub rows: usize,
-    /// The network's input, of which the block has the rows `listed`.
-    pub features: FeaturesRef<'a>,
+    /// The network's input, of which the block has the rows `listed`, from `start` on.
+    pub features: &'a FeaturesRef<'a>,
     /// See `features`.
-    pub listed: Rows<'a>,
+    pub listed: &'a Rows<'a>,
+    /// See `features`.
+    pub start: usize,
     /// Position of the first in the batch.
     pub first: usize,
     /// What the pass is for.

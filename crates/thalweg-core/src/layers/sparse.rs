@@ -227,8 +227,8 @@ impl<T: LayerScalar> Layer<T> for Sparse {
 
 fn non_zeros(block: Block<'_>) -> NonZeros<'_> {
     NonZeros {
-        features: block.features,
-        rows: block.listed,
+        features: *block.features,
+        rows: block.listed.part(block.start..block.start + block.rows),
     }
 }
 

@@ -24,8 +24,9 @@ impl<T: Precision> Forward<'_, T> {
         Block {
             isa: self.isa,
             rows: block.rows.len(),
-            features: self.batch.features,
-            listed: self.batch.rows.part(block.rows.clone()),
+            features: &self.batch.features,
+            listed: &self.batch.rows,
+            start: block.rows.start,
             first: self.first + block.rows.start,
             mode: self.mode,
             stash: planned.stash_stride,
