@@ -130,11 +130,13 @@ impl Bench {
         );
         let stash_stride = self.plan.stash;
         let layer: &dyn Layer<f32> = &*self.layer;
+        let (features, listed) = (FeaturesRef::f32(0, &[]), Rows::NONE);
         let block = |first: usize, rows: usize| Block {
             isa: Isa::detect(),
             rows,
-            features: FeaturesRef::f32(0, &[]),
-            listed: Rows::NONE,
+            features: &features,
+            listed: &listed,
+            start: 0,
             first,
             mode: Mode::Evaluation,
             stash: stash_stride,
