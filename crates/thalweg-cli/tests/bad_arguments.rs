@@ -285,7 +285,7 @@ fn choices_of_arguments_that_there_are_not_are_told_with_those_that_there_are() 
         ),
         (
             "--preset x",
-            "--preset: found x, expected fast or auto or best",
+            "--preset: found x, expected fast or auto or best or tabm",
         ),
         (
             "--reduction maen",

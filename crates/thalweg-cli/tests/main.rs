@@ -26,6 +26,7 @@ mod interrupt;
 mod intervals;
 mod judging;
 mod logs;
+mod members;
 mod network;
 mod numbers;
 mod optimizers;

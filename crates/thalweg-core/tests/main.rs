@@ -19,6 +19,7 @@ mod inspection;
 mod interrupted;
 mod layers;
 mod learning;
+mod members;
 mod metrics;
 mod missing_targets;
 mod models;

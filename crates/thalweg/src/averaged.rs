@@ -15,7 +15,7 @@ use thalweg_core::engine::{
     Batch, Engine, LayerReport, LossSums, ParameterInfo, Rows, State, StepReport,
 };
 use thalweg_core::error::{Error, Result};
-use thalweg_core::losses::{AnyLoss, LOSSES, Link, Loss, LossRows, TargetRows};
+use thalweg_core::losses::{AnyLoss, LOSSES, Loss, LossRows, TargetRows};
 use thalweg_core::memory;
 use thalweg_core::optimizers::Time;
 use thalweg_core::registry::Choice;
@@ -130,7 +130,7 @@ impl Averaged {
             let of_block = predictions[rows.start * outputs..rows.end * outputs].chunks(outputs);
             for (z, predictions) in z.chunks_mut(stride).zip(of_block) {
                 for (z, prediction) in z.iter_mut().zip(predictions) {
-                    *z = before_link(link, *prediction);
+                    *z = link.inverse(*prediction);
                 }
             }
             let row = |position: usize| batch.rows.at(position);
@@ -169,19 +169,6 @@ impl Averaged {
     fn refused<T>(what: &str) -> Result<T> {
         let found = format!("an ensemble, whose networks {what} together");
         Err(Error::invalid("engine", found, "a single network"))
-    }
-}
-
-/// What the link makes a prediction of. Rounding may have made a probability 0 or 1, whose logit is
-/// infinite.
-fn before_link(link: Link, prediction: f64) -> f64 {
-    match link {
-        Link::Identity | Link::Quantiles(_) | Link::Margin | Link::Scores => prediction,
-        Link::Softmax | Link::Exponential => prediction.max(f64::MIN_POSITIVE).ln(),
-        Link::Sigmoid => {
-            let p = prediction.clamp(f64::MIN_POSITIVE, 1.0 - 0.5 * f64::EPSILON);
-            p.ln() - (-p).ln_1p()
-        }
     }
 }
 

@@ -202,7 +202,7 @@ impl Correction {
             let mut parameters = engine.save_parameters()?;
             let biases = parameters[biases].iter_mut();
             biases
-                .zip(&self.shift)
+                .zip(self.shift.iter().cycle())
                 .for_each(|(bias, shift)| *bias += shift);
             engine.load_parameters(&parameters)?;
         }

@@ -21,6 +21,7 @@ use crate::checkpoint::Stored;
 use crate::config::{Config, DataConfig};
 use crate::error::Result;
 use crate::model::{Description, Model, Outcome};
+use crate::network_file::MEMBERS;
 use crate::numbers;
 use crate::run_folder::RunFolder;
 use crate::smearing;
@@ -167,7 +168,7 @@ impl Continuation {
         parameters: &[ParameterInfo],
         mut drawn: Vec<f64>,
     ) -> Result<(Checkpoint, String)> {
-        self.check_inputs(config)?;
+        self.check_grows(config)?;
         let mut rest = &mut drawn[..];
         let is_from_two = self.is_grown_from_two(config);
         for info in parameters {
@@ -193,20 +194,26 @@ impl Continuation {
     }
 
     /// Refuses more inputs in front of layers that put values of their own behind them, or a factor
-    /// before each.
-    fn check_inputs(&self, config: &Config) -> Result<()> {
+    /// before each; and more of either for members, whose tensors lie one behind the other.
+    fn check_grows(&self, config: &Config) -> Result<()> {
         let ours = &config.network;
-        let is_fixed = |layer: &&Choice| numbers::embeds(layer) || layer.name == "scale";
-        match ours.layers.iter().find(is_fixed) {
-            Some(layer) if ours.inputs != self.description().network.inputs => {
-                let found = format!("a network with the layer {}", layer.name);
-                let expected = "one whose first dense layer reads the inputs";
-                let error = Error::invalid("`extend.columns`", found, expected);
-                let error = error.at("extend.columns");
-                Err(error.remedy("leave it out, or train a new model").into())
-            }
-            _ => Ok(()),
-        }
+        let (field, expected) = match ours.inputs == self.description().network.inputs {
+            true => ("extend.classes", "one whose last layer is a dense one"),
+            false => (
+                "extend.columns",
+                "one whose first dense layer reads the inputs",
+            ),
+        };
+        let is_fixed = |layer: &&Choice| {
+            let has_values = numbers::embeds(layer) || layer.name == "scale";
+            layer.name == MEMBERS || (has_values && field == "extend.columns")
+        };
+        let Some(layer) = ours.layers.iter().find(is_fixed) else {
+            return Ok(());
+        };
+        let found = format!("a network with the layer {}", layer.name);
+        let error = Error::invalid(format!("`{field}`"), found, expected).at(field);
+        Err(error.remedy("leave it out, or train a new model").into())
     }
 
     fn beginning_at(&self, parameters: Vec<f64>) -> Checkpoint {
@@ -242,7 +249,8 @@ impl Continuation {
         let shift = self.description().prior_shift.as_ref();
         if let (Some(shift), Some((biases, _))) = (shift, output_bias(parameters, network)?) {
             let biases = values[biases].iter_mut().skip(first);
-            biases.zip(shift).for_each(|(bias, shift)| *bias -= shift);
+            let each = biases.zip(shift.iter().cycle());
+            each.for_each(|(bias, shift)| *bias -= shift);
         }
         Ok(())
     }

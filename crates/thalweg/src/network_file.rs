@@ -17,7 +17,7 @@
 //! layers = [{ name = "conv2d", channels = 6, kernel = 3, padding = 1, activation = "relu" }]
 //!
 //! [[layers]]
-//! name = "dense"                 # the last one may leave `units` to the data
+//! name = "dense"                 # the last one may leave `units` to the data, as `batch_ensemble` may
 //! ```
 //!
 //! Any entry of `thalweg list layers` is a layer. `normalization` and `dropout` are short for
@@ -59,6 +59,9 @@ struct Contents {
 
 /// The layer that reads codes.
 pub const EMBEDDING: &str = "embedding";
+
+/// The layer of members that share their weights.
+pub const MEMBERS: &str = "batch_ensemble";
 
 /// The short form for a layer that normalizes.
 const NORMALIZATION: &str = "normalization";
@@ -156,13 +159,13 @@ impl NetworkFile {
             }
             choice = of_data(choice, &all).map_err(fail)?;
             let is_last = index + 1 == self.layers.len();
-            if is_last && choice.name == "dense" && !choice.settings.contains_key("units") {
+            if is_last && has_units(&choice.name) && !choice.settings.contains_key("units") {
                 choice = choice.with("units", Setting::Integer(outputs as i64));
             }
             all.extend(expand(choice).map_err(fail)?);
             let nodes = layers::build(shape, &all, Dtype::default());
             let nodes = nodes.map_err(|error| self.locate(error))?;
-            let found = nodes.last().map_or(0, |node| node.output.size());
+            let found = nodes.last().map_or(0, |node| node.outputs());
             if is_last && found != outputs {
                 let expected = format!("{outputs}, as the data and the task ask for");
                 let error = Error::invalid("outputs", found.to_string(), expected).at("units");
@@ -187,6 +190,25 @@ impl NetworkFile {
         let layer = format!("layer {} ({})", index + 1, self.layers[index].name);
         let error = error.within(layer).at(&format!("layers.{index}"));
         self.within_file(error)
+    }
+}
+
+/// Whether a last layer of this name may leave its `units` to the data.
+pub(crate) fn has_units(name: &str) -> bool {
+    ["dense", MEMBERS].contains(&name)
+}
+
+/// Divides a network of dense layers among members that share the weights of the hidden ones; each has
+/// an output layer of its own.
+pub(crate) fn divide(layers: &mut [Choice], members: usize) {
+    let last = layers.iter().rposition(|layer| has_units(&layer.name));
+    for (index, layer) in layers.iter_mut().enumerate() {
+        if has_units(&layer.name) {
+            layer.name = MEMBERS.to_owned();
+            let mut set = |name: &str, setting| layer.settings.insert(name.to_owned(), setting);
+            set("members", Setting::Integer(members as i64));
+            set("shared", Setting::Flag(Some(index) != last));
+        }
     }
 }
 

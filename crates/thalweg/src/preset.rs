@@ -17,6 +17,7 @@ use crate::text::{count, short};
 mod auto;
 pub(crate) mod best;
 mod fast;
+mod tabm;
 
 /// Which preset chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ enum Name {
     Fast,
     /// The best recipe that is known at a low cost: `auto.rs`.
     Auto,
+    /// TabM as published: `tabm.rs`.
+    Tabm,
 }
 
 /// Fields beside which `auto` leaves everything to `fast`. Layers, initial weights, optimizer and
@@ -73,6 +76,12 @@ impl Chooser {
         let is_plain = has_any(&OF_A_PLAIN_NETWORK) || request.has_settings("activation");
         let why = match preset {
             Some("fast") => return Self::PLAIN,
+            Some("tabm") => {
+                return Self {
+                    name: Name::Tabm,
+                    why: None,
+                };
+            }
             _ if is_in_hand => "the recipe of auto does not go with the settings that are given",
             None if is_plain => {
                 "layers are described: they get a training that suits any plain network"
@@ -93,7 +102,7 @@ impl Chooser {
     /// The preset for rows on disk, at which it does not look.
     pub fn on_disk(self) -> Self {
         match self.name {
-            Name::Fast => self,
+            Name::Fast | Name::Tabm => self,
             Name::Auto => Self {
                 name: Name::Fast,
                 why: Some("rows on disk, which the recipe of auto would pass over too often"),
@@ -106,6 +115,10 @@ impl Chooser {
     pub fn settle(self, request: &Request, table: &Table, fit: &mut FitOptions) -> Self {
         match self.name {
             Name::Fast => self,
+            Name::Tabm => {
+                tabm::prepare(request, fit);
+                self
+            }
             Name::Auto if table.sparse_width().is_some() => Self {
                 name: Name::Fast,
                 why: Some("sparse rows, whose columns are many and are not embedded"),
@@ -126,6 +139,7 @@ impl Chooser {
         match self.name {
             Name::Fast => fast::choose(facts),
             Name::Auto => auto::choose(facts),
+            Name::Tabm => tabm::choose(facts),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::buffer::{Buffer, Shared};
 use super::engine::{CpuEngine, Records, Watched};
-use super::pass::{Extent, Upcoming};
+use super::pass::Extent;
 use super::precision::Precision;
 use super::team::Member;
 use super::twin::{self, Twin};
@@ -111,7 +111,7 @@ impl<T: Precision> Engine for CpuEngine<T> {
             for block in pass.row_blocks(pass.plan.evaluation, member, None) {
                 // SAFETY: each member works in rows of its own; parameters do not change.
                 unsafe {
-                    let z = pass.forward(&block, Upcoming::UNKNOWN);
+                    let z = pass.answer(link, &block);
                     if has_predictions {
                         let range = block.rows.start * outputs..block.rows.end * outputs;
                         pass.link(link, z, prediction_views.write(range));

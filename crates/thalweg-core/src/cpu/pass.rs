@@ -27,7 +27,7 @@ use crate::dataset::TargetsRef;
 use crate::engine::{Batch, Rows};
 use crate::kernels::Isa;
 use crate::layers::{Direction, Mode, Order};
-use crate::losses::{AnyLoss, LossRows, TargetRows};
+use crate::losses::{AnyLoss, LossRows, TargetRows, members};
 
 /// What a forward pass over a batch reads and writes: enough for predictions.
 #[derive(Clone, Copy)]
@@ -265,19 +265,19 @@ impl<T: Precision> Pass<'_, T> {
         augmenting.is_some_and(|augmenting| augmenting.augmenter.mixes())
     }
 
-    /// Σ w·l of a block that went forward; leaves the gradient of the last layer's output in the
-    /// arena.
+    /// Σ w·l of a block that went forward, of several members the mean; leaves the gradient of the
+    /// last layer's output in the arena.
     ///
     /// # Safety
     /// No other thread works on these rows of the arena.
     pub unsafe fn loss(&self, block: &RowBlock) -> f64 {
-        let stride = self.plan.output_stride;
+        let (stride, count) = (self.plan.output_stride, self.plan.ensemble);
         // SAFETY: the caller's promise.
         unsafe {
             let dz = self
                 .arena
                 .write(block.values(self.plan.output_gradient, stride));
-            T::loss(self.loss).value_grad(self.loss_rows(block), dz)
+            members::value_grad(T::loss(self.loss), count, self.loss_rows(block), dz)
         }
     }
 

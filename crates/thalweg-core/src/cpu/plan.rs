@@ -230,7 +230,10 @@ pub(super) struct Plan {
     /// nothing that is left in the arena.
     pub caller_updates: bool,
     pub inputs: usize,
+    /// Of a member, where the network ends in several.
     pub outputs: usize,
+    /// Members whose outputs the last layer puts out: see [`Facts::members`].
+    pub ensemble: usize,
     /// Whether features are copied into the arena: the first layer does not read them itself.
     pub gathers_features: bool,
 }
@@ -412,6 +415,7 @@ impl Plan {
             caller_updates: false,
             inputs: network.inputs,
             outputs: network.inputs,
+            ensemble: 1,
             gathers_features: true,
         };
         let built = layers::build(network.shape(), &network.layers, dtype)?;
@@ -425,6 +429,7 @@ impl Plan {
         {
             plan.gathers_features = !first.facts().reads_features;
         }
+        plan.ensemble = built.last().map_or(1, |last| last.members);
         if plan.gathers_features {
             plan.arena = capacity * stride(network.inputs);
         }
@@ -437,11 +442,8 @@ impl Plan {
         let output = plan.unfold::<T>(isa, "", built, input);
         let output = plan.reorder::<T>(isa, output, Order::Rows);
         plan.output = output.values;
-        plan.outputs = output.size;
-        let last = plan
-            .layers
-            .last()
-            .filter(|last| last.output == output.values);
+        plan.outputs = output.size / plan.ensemble;
+        let last = (plan.layers.last()).filter(|last| last.output == output.values);
         plan.output_stride = last.map_or(stride(output.size), |last| last.output_stride);
         // Without parameters the loss still has to leave its gradient somewhere.
         plan.output_gradient = match output.gradient {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::network::{Gathered, Room, Weights};
-use super::pass::{Upcoming, row_block};
+use super::pass::row_block;
 use super::plan::{Cut, Plan};
 use super::precision::Precision;
 use super::team::Team;
@@ -88,7 +88,7 @@ impl Predictor {
 
     /// Writes the predictions of all rows, through the loss's link, row-major: rows ×
     /// [`Predictor::outputs`]. Works in the calling thread, and allocates nothing once as many
-    /// calls as run at the same time have been made.
+    /// calls as run at the same time have been made, unless the network has members to average.
     ///
     /// # Errors
     /// If the width of a row or the length of `predictions` does not fit, a feature is not finite,
@@ -258,7 +258,7 @@ impl<T: Precision> Predict for CpuPredictor<T> {
             let block = row_block(&self.plan, blocking, count, index, 0);
             let range = block.rows.start * self.plan.outputs..block.rows.end * self.plan.outputs;
             // SAFETY: this call alone works in its room, and no thread writes the weights.
-            let z = unsafe { forward.forward(&block, Upcoming::UNKNOWN) };
+            let z = unsafe { forward.answer(self.link, &block) };
             forward.link(self.link, z, &mut predictions[range]);
         }
         pool().push((room, gathered));
@@ -283,7 +283,7 @@ mod tests {
     }
 
     /// Networks with every kind of step: dense, packs and rows, prepared and tracked layers, a
-    /// residual block.
+    /// residual block, members.
     fn networks() -> Vec<NetworkSpec> {
         let network = |image, layers| NetworkSpec {
             inputs: 36,
@@ -311,6 +311,13 @@ mod tests {
                     Choice::new("batch_norm"),
                     residual,
                     layer("dense", &[("units", 3)]),
+                ],
+            ),
+            network(
+                None,
+                vec![
+                    layer("batch_ensemble", &[("members", 4), ("units", 7)]),
+                    layer("batch_ensemble", &[("members", 4), ("units", 3)]),
                 ],
             ),
         ]

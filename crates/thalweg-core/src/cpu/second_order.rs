@@ -9,7 +9,7 @@ use super::pass::{Pass, RowBlock};
 use super::plan::{Item, PlannedLayer, Step};
 use super::team::Member;
 use crate::layers::{Direction, Layer, LayerScalar, SecondOrder, Site, Weights};
-use crate::losses::LossScalar;
+use crate::losses::{LossScalar, members};
 
 /// The pass of the values and that of their derivatives.
 pub(super) struct Passes<'a> {
@@ -223,7 +223,13 @@ impl Passes<'_> {
             let direction = arena.read(block.values(plan.output, stride));
             let product = arena.write(block.values(plan.output_gradient, stride));
             let rows = self.first.loss_rows(block);
-            f64::loss(self.first.loss).hvp(rows, direction, product);
+            members::hvp(
+                f64::loss(self.first.loss),
+                plan.ensemble,
+                rows,
+                direction,
+                product,
+            );
         }
     }
 

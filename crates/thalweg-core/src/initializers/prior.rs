@@ -13,9 +13,12 @@ use crate::engine::{Engine, ParameterInfo};
 use crate::error::Result;
 use crate::losses::{LOSSES, Link};
 use crate::metrics::best_constant;
-use crate::registry::{Default, Description, Domain, Parameter};
+use crate::registry::{Default, Description, Domain, Parameter, Setting};
 use crate::source::RowSource;
 use crate::spec::NetworkSpec;
+
+/// Layers whose last tensor is what is added to their outputs.
+const WITH_BIAS: [&str; 3] = ["dense", "sparse", "batch_ensemble"];
 
 /// Its description in lists.
 pub const OUTPUT_BIAS: Description = Description {
@@ -60,16 +63,24 @@ pub fn start_at_prior(
         return Ok(false);
     }
     let mut parameters = engine.save_parameters()?;
-    let constant = best_constant(training, link, range.len())?;
-    for (bias, p) in parameters[range].iter_mut().zip(constant) {
-        *bias = prior(p);
+    let outputs = match network
+        .layers
+        .last()
+        .and_then(|last| last.settings.get("units"))
+    {
+        Some(Setting::Integer(units)) => *units as usize,
+        _ => range.len(),
+    };
+    let constant = best_constant(training, link, outputs)?;
+    for (bias, p) in parameters[range].iter_mut().zip(constant.iter().cycle()) {
+        *bias = prior(*p);
     }
     engine.load_parameters(&parameters)?;
     Ok(true)
 }
 
-/// Where θ has the biases of a linear last layer, and the link of the loss; none if the last layer
-/// has no bias, or an activation. `tensors` are those of an engine made from `network`.
+/// Where θ has the biases of a linear last layer, of members one's behind the other's, and the link of
+/// the loss; none if the last layer has no bias, or an activation. `tensors` are those of an engine made from `network`.
 ///
 /// # Errors
 /// If `network` is not valid.
@@ -80,8 +91,8 @@ pub fn output_bias(
     let network = network.resolve()?;
     let link = LOSSES.build(&network.loss, &())?.link();
     let name = format!("layers.{}.bias", network.layers.len() - 1);
-    let is_dense = (network.layers.last())
-        .is_some_and(|last| ["dense", "sparse"].contains(&last.name.as_str()));
+    let is_dense =
+        (network.layers.last()).is_some_and(|last| WITH_BIAS.contains(&last.name.as_str()));
     let activation = (network.layers.last()).and_then(|last| last.settings.get("activation"));
     let is_linear = (activation.and_then(|activation| activation.choice()))
         .is_some_and(|activation| activation.name == "identity");

@@ -15,6 +15,8 @@ pub struct Context {
     pub index: usize,
     /// The shape of its input.
     pub input: Shape,
+    /// The members of an ensemble among which its input is divided: see [`Facts::members`].
+    pub members: usize,
     /// What the network is computed in.
     pub dtype: Dtype,
     /// Whether a layer before it is trained, so that the gradient of its input is needed.
@@ -141,6 +143,9 @@ pub struct Facts {
     pub output_stride: usize,
     /// The order of the rows that it reads and writes.
     pub order: Order,
+    /// The members of an ensemble among which its output is divided, that of one behind that of the
+    /// other. None: as its input, unless it mixes values.
+    pub members: Option<usize>,
     /// Multiply-adds per row of the forward pass.
     pub cost: usize,
     /// How often a row uses a parameter: once, or at every position of an image.
@@ -170,6 +175,7 @@ impl Facts {
             output,
             output_stride: stride(output.size()),
             order: Order::Rows,
+            members: None,
             cost,
             reuse: 1,
             prepared: 0,

@@ -29,6 +29,7 @@ use crate::registry::entries;
 #[cfg(doc)]
 use crate::shape::stride;
 
+mod diagonal;
 mod example;
 mod facts;
 mod network;
@@ -74,6 +75,7 @@ entries! {
     residual,
     embedding,
     sparse,
+    batch_ensemble,
     piecewise_linear,
     periodic,
     scale,

@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use super::Facts;
-use super::{AnyLayer, Context, LAYERS};
+use super::{AnyLayer, Context, LAYERS, Segment};
 use crate::error::{Error, Result};
 use crate::precision::Dtype;
 use crate::registry::Choice;
@@ -36,6 +36,15 @@ pub struct Node {
     pub input: Shape,
     /// What goes out.
     pub output: Shape,
+    /// The members among which that is divided: see [`Facts::members`].
+    pub members: usize,
+}
+
+impl Node {
+    /// Values of one member that go out.
+    pub fn outputs(&self) -> usize {
+        self.output.size() / self.members
+    }
 }
 
 impl Part {
@@ -81,9 +90,18 @@ impl Part {
 /// The context after a part.
 pub(super) fn after(context: Context, part: &Part) -> Context {
     let layers = part.layers();
+    let (mut members, mut size) = (context.members, context.input.size());
+    for layer in &layers {
+        let facts = layer.facts();
+        let mixes = |segment: &Segment| segment.role.is_matrix();
+        let is_divided = size == facts.output.size() && !layer.segments().iter().any(mixes);
+        members = (facts.members).unwrap_or(if is_divided { members } else { 1 });
+        size = facts.output.size();
+    }
     Context {
         index: context.index + layers.len(),
         input: part.output(context.input),
+        members,
         has_gradient: context.has_gradient || layers.into_iter().any(|layer| layer.is_trained()),
         ..context
     }
@@ -101,6 +119,7 @@ pub fn build(input: Shape, choices: &[Choice], dtype: Dtype) -> Result<Vec<Node>
     let context = Context {
         index: 0,
         input,
+        members: 1,
         dtype,
         has_gradient: false,
         is_last: false,
@@ -139,6 +158,7 @@ fn with_last(mut context: Context, choices: &[Choice], last: usize) -> Result<Ve
             part,
             input,
             output: context.input,
+            members: context.members,
         })
     };
     choices.iter().enumerate().map(node).collect()

@@ -40,19 +40,16 @@ pub(super) const INITIALIZER: Parameter = Parameter {
     domain: Domain::ChoiceOrAuto(|| &INITIALIZERS),
 };
 
+/// How many units there are.
+pub(super) const UNITS: Parameter = Parameter {
+    name: "units",
+    summary: "output values per row",
+    default: Default::Required,
+    domain: Domain::Integer(1, 1 << 24),
+};
+
 /// The settings of layers whose units see every input.
-pub(super) const DENSE: &[Parameter] = &[
-    Parameter {
-        name: "units",
-        summary: "output values per row",
-        default: Default::Required,
-        domain: Domain::Integer(1, 1 << 24),
-    },
-    ACTIVATION,
-    BIAS,
-    INITIALIZER,
-    CONSTRAINT,
-];
+pub(super) const DENSE: &[Parameter] = &[UNITS, ACTIVATION, BIAS, INITIALIZER, CONSTRAINT];
 
 /// Units (output channels) with weights of one shape.
 pub(super) struct Units {

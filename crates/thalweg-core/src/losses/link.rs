@@ -60,6 +60,23 @@ impl Link {
         }
     }
 
+    /// An output of which the link makes this prediction, of a single one or of a row of them. Rounding
+    /// may have made a probability 0 or 1, whose logit is infinite: one that is finite.
+    pub fn inverse(self, prediction: f64) -> f64 {
+        match self {
+            Link::Identity | Link::Quantiles(_) | Link::Margin | Link::Scores => prediction,
+            // NaN stays NaN.
+            Link::Softmax | Link::Exponential if prediction < f64::MIN_POSITIVE => {
+                f64::MIN_POSITIVE.ln()
+            }
+            Link::Softmax | Link::Exponential => prediction.ln(),
+            Link::Sigmoid => {
+                let p = prediction.clamp(f64::MIN_POSITIVE, 1.0 - 0.5 * f64::EPSILON);
+                p.ln() - (-p).ln_1p()
+            }
+        }
+    }
+
     /// Whether predictions are probabilities.
     pub fn makes_probabilities(self) -> bool {
         matches!(self, Link::Sigmoid | Link::Softmax)

@@ -16,6 +16,7 @@
 mod custom;
 mod elementwise;
 mod link;
+pub(crate) mod members;
 
 pub use custom::{CUSTOM, Custom, Target};
 pub use elementwise::Elementwise;

@@ -9,6 +9,7 @@ mod initializers;
 mod layers;
 mod linear;
 mod losses;
+mod members;
 mod networks;
 mod optimizers;
 mod schedules;

@@ -17,10 +17,10 @@ pub const OF_RUN: &[Own] = &[
             "--preset",
             TRAINING,
             "How what is not set is chosen: fast, a plain network; auto, the best recipe that is known at a low cost; \
-             best, an ensemble of the recipes that win a race [default: auto; fast beside --hidden, --lr and others]",
+             best, an ensemble of the recipes that win a race; tabm, TabM as published [default: auto; fast beside --hidden, --lr and others]",
         ),
         "NAME",
-        Values::In(Domain::Word(&["fast", "auto", "best"])),
+        Values::In(Domain::Word(&["fast", "auto", "best", "tabm"])),
     )
     .excludes(&["--config", "--continue"]),
     own(
@@ -77,6 +77,7 @@ pub const OF_RUN: &[Own] = &[
         "--hidden",
         "--activation",
         "--dropout",
+        "--members",
         "--initializer",
         "--embed-numbers",
         "--scale-layer",
@@ -120,6 +121,18 @@ pub const OF_RUN: &[Own] = &[
         "X",
         Values::In(Domain::DECAY),
     ),
+    own(
+        "mlp.members",
+        Flag::new(
+            "--members",
+            NETWORK,
+            "Make of the network so many that share the weights of their hidden layers (BatchEnsemble, as in TabM); their \
+             predictions are averaged",
+        ),
+        "N",
+        Values::In(Domain::Integer(2, 4096)),
+    )
+    .of_model(),
     own(
         "mlp.initializer",
         Flag::new(

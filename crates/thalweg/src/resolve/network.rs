@@ -11,7 +11,7 @@ use thalweg_data::{Note, Preprocessing};
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::network_file::{EMBEDDING, NetworkFile, dense, embedding};
+use crate::network_file::{EMBEDDING, NetworkFile, dense, divide, embedding, has_units};
 use crate::numbers;
 use crate::request::{NONE, Request};
 use crate::rows::RunRows;
@@ -60,26 +60,22 @@ fn read_rows(network: &mut NetworkSpec, are_sparse: bool) {
 /// Refuses to change the hidden layers of a network that are not all alike: it would reach some of
 /// them alone.
 pub fn check_plain(request: &Request, network: Option<&NetworkSpec>) -> Result<()> {
-    let is_alike = |layer: &Choice| {
-        is_front(layer) || layers::is_dense(&layer.name) || layer.name == "dropout"
-    };
+    let is_alike =
+        |layer: &Choice| is_front(layer) || is_of_units(layer) || layer.name == "dropout";
     let other = network.and_then(|network| network.layers.iter().find(|layer| !is_alike(layer)));
     let is_linear = !request.has("mlp.hidden")
         && network.is_some_and(|network| {
-            let dense = network
-                .layers
-                .iter()
-                .filter(|layer| layers::is_dense(&layer.name));
-            dense.count() <= 1
+            let layers = network.layers.iter();
+            layers.filter(|layer| is_of_units(layer)).count() <= 1
         });
     let changes = |name: &&str| request.has(&format!("mlp.{name}")) || request.has_settings(name);
-    let names = ["activation", "dropout", "initializer", "hidden"];
+    let names = ["activation", "dropout", "members", "initializer", "hidden"];
     let Some(name) = names.iter().find(|name| changes(name)) else {
         return Ok(());
     };
     let path = format!("`mlp.{name}`");
     match other {
-        None if is_linear && ["activation", "dropout"].contains(name) => {
+        None if is_linear && ["activation", "dropout", "members"].contains(name) => {
             let found = "a network without hidden layers";
             let error = Error::invalid(path, found, "hidden layers");
             Err(error
@@ -146,9 +142,7 @@ pub fn check_fits(network: &NetworkSpec, preprocessing: &Preprocessing, path: &P
 pub fn check_outputs(config: &Config, expected: usize) -> Result<()> {
     let network = &config.network;
     let nodes = layers::build(network.shape(), &network.layers, config.training.dtype)?;
-    let found = nodes
-        .last()
-        .map_or(network.inputs, |node| node.output.size());
+    let found = nodes.last().map_or(network.inputs, |node| node.outputs());
     if found != expected {
         let found = format!("a network of {found} outputs");
         let expected = format!("{expected}, as the data and the task ask for");
@@ -170,6 +164,11 @@ fn of_data(layer: Choice, before: &[Choice], rows: &RunRows) -> thalweg_core::Re
         let found = "rows without numbers of more than two values";
         Error::invalid(subject, found, "such numbers").remedy("leave the layer out")
     })
+}
+
+/// Whether a layer is one of units that see every input, or of such units of members.
+fn is_of_units(layer: &Choice) -> bool {
+    has_units(&layer.name) || layers::is_dense(&layer.name)
 }
 
 /// Whether a layer stands in front of the hidden layers: an embedding, or a scale.
@@ -250,7 +249,7 @@ fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result
         let model = network
             .layers
             .iter()
-            .find(|layer| layer.name == "dense")
+            .find(|layer| has_units(&layer.name))
             .cloned();
         let model = model.unwrap_or_else(|| plain(1).with("activation", "relu".into()));
         let layer = |&units: &usize| {
@@ -267,15 +266,24 @@ fn shape(network: &mut NetworkSpec, request: &Request, outputs: usize) -> Result
         network.layers.retain(|layer| layer.name != "dropout");
         let layers = network.layers.drain(..).collect::<Vec<Choice>>();
         for layer in layers {
-            let is_hidden = layer.name == "dense";
+            let is_hidden = has_units(&layer.name);
             network.layers.push(layer);
             network.layers.extend(is_hidden.then(|| dropout.clone()));
         }
     }
-    network.layers.push(match last.name.as_str() {
-        "dense" => last.with("units", Setting::Integer(outputs as i64)),
-        _ => last,
+    network.layers.push(match has_units(&last.name) {
+        true => last.with("units", Setting::Integer(outputs as i64)),
+        false => last,
     });
+    if let Some(members) = request.count("mlp.members") {
+        let layers = network.layers.iter();
+        if layers.filter(|layer| has_units(&layer.name)).count() < 2 {
+            let found = "a network without hidden layers";
+            let error = Error::invalid("`mlp.members`", found, "hidden layers");
+            return Err(error.remedy("leave it out, or `mlp.hidden`").into());
+        }
+        divide(&mut network.layers, members);
+    }
     for layer in &mut network.layers {
         change(layer, "initializer", request)?;
     }

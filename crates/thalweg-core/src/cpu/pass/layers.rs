@@ -65,19 +65,58 @@ impl<T: Precision> Forward<'_, T> {
         }
     }
 
-    /// Gathers a block and takes it through all layers. Returns the output of the last.
+    /// Gathers a block and takes it through all layers.
     ///
     /// # Safety
     /// No other thread works on these rows of the arena, and none writes parameters.
-    pub unsafe fn forward(&self, block: &RowBlock, next: Upcoming) -> &[T] {
+    pub unsafe fn forward(&self, block: &RowBlock, next: Upcoming) {
         // SAFETY: the caller's promise.
         unsafe {
             self.gather_plain(block, next);
             for step in &self.plan.steps {
                 self.step_forward(step, block);
             }
-            self.arena
-                .read(block.values(self.plan.output, self.plan.output_stride))
+        }
+    }
+
+    /// Takes a block through all layers. Of several members, each then has the outputs of which the link
+    /// makes the mean of their predictions: so the loss is that of the mean. Returns the outputs.
+    ///
+    /// # Safety
+    /// As for [`Forward::forward`].
+    pub unsafe fn answer(&self, link: Link, block: &RowBlock) -> &[T] {
+        let place = block.values(self.plan.output, self.plan.output_stride);
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.forward(block, Upcoming::UNKNOWN);
+            if self.plan.ensemble > 1 {
+                self.average(link, self.arena.write(place.clone()));
+            }
+            self.arena.read(place)
+        }
+    }
+
+    /// See [`Forward::answer`].
+    fn average(&self, link: Link, z: &mut [T]) {
+        let (outputs, count) = (self.plan.outputs, self.plan.ensemble as f64);
+        let mut room = vec![0.0; 2 * outputs];
+        let (own, mean) = room.split_at_mut(outputs);
+        for z in z.chunks_exact_mut(self.plan.output_stride) {
+            mean.fill(0.0);
+            for z in z.chunks_exact(outputs).take(self.plan.ensemble) {
+                for (own, z) in own.iter_mut().zip(z) {
+                    *own = z.to_f64();
+                }
+                link.apply(own);
+                for (mean, own) in mean.iter_mut().zip(&*own) {
+                    *mean += own / count;
+                }
+            }
+            for z in z.chunks_exact_mut(outputs).take(self.plan.ensemble) {
+                for (z, mean) in z.iter_mut().zip(&*mean) {
+                    *z = T::from_f64(link.inverse(*mean));
+                }
+            }
         }
     }
 

@@ -8,10 +8,13 @@
 //! units and on the dtype: see `panels.rs` for the usual case, `unit_rows.rs` for a few units, and
 //! `pair_panels.rs` for bf16.
 
+mod members;
 mod one_row;
 mod pair_panels;
 mod panels;
 mod unit_rows;
+
+pub(super) use members::Members;
 
 use super::units::{self, Units, WEIGHT};
 use super::{
