@@ -9,12 +9,12 @@
 //! Source: Wen, Tran & Ba 2020 (BatchEnsemble); Gorishniy, Kotelnikov & Babenko 2025 (TabM), from
 //! where the start is: r of the first layer at random, r and s of all others 1.
 
+#[cfg(doc)]
+use super::Facts;
 use super::dense::Members;
 use super::diagonal::{Begin, Diagonal};
 use super::units::{ACTIVATION, BIAS, INITIALIZER, UNITS};
 use super::{Context, Example, Part, Pointwise};
-#[cfg(doc)]
-use super::Facts;
 use crate::activations::ACTIVATIONS;
 use crate::constraints::CONSTRAINT;
 use crate::error::{Error, Result};

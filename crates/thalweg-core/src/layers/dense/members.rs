@@ -78,7 +78,11 @@ impl Members {
 
     /// Lengths of a matrix in θ and among the derived values, and of a bias.
     fn lengths<T: LayerScalar>(&self, sizes: Sizes) -> [usize; 3] {
-        let bias = if self.units.has_bias { sizes.padded_units } else { 0 };
+        let bias = if self.units.has_bias {
+            sizes.padded_units
+        } else {
+            0
+        };
         [
             Storage::<T>::weights(&Panels, sizes),
             Storage::<T>::derived(&Panels, sizes),
@@ -155,7 +159,10 @@ impl<T: LayerScalar> Layer<T> for Members {
             parameters: self.matrices * (weights + bias),
             derived: self.matrices * derived,
             stash: 0,
-            tiles: (0..self.matrices).flat_map(of_matrix).chain(biases).collect(),
+            tiles: (0..self.matrices)
+                .flat_map(of_matrix)
+                .chain(biases)
+                .collect(),
         }
     }
 
@@ -168,9 +175,7 @@ impl<T: LayerScalar> Layer<T> for Members {
         };
         let (matrix, unit) = (unit / self.units.count, unit % self.units.count);
         match segment {
-            WEIGHT => {
-                matrix * weights + Storage::<T>::position(&Panels, sizes, unit, input)
-            }
+            WEIGHT => matrix * weights + Storage::<T>::position(&Panels, sizes, unit, input),
             _ => self.matrices * weights + matrix * bias + unit,
         }
     }
