@@ -47,11 +47,6 @@ def twice_as_wide(config):
         layer["units"] *= 2
 
 
-def without_dropout(config):
-    without_layer("dropout")(config)
-    config["training"].pop("dropout_schedule", None)
-
-
 def without_temperature(config):
     config.pop("judging", None)
 
@@ -64,9 +59,8 @@ PARTS = {
     "narrow layers (256-256 for 128-128)": twice_as_wide,
     "coslog4 (cosine)": training(schedule={"name": "cosine"}),
     "β₂ = 0.95 (0.999)": training(optimizer={"beta2": 0.999}),
-    "rates of biases and scale": training(rate_factors=None),
-    "falling decay and dropout": training(decay_schedule=None, dropout_schedule=None),
-    "dropout": without_dropout,
+    "rate of the scale": training(rate_factors=None),
+    "dropout": without_layer("dropout"),
     "temperature": without_temperature,
 }
 

@@ -23,7 +23,7 @@ const NUMBERS: &str = "piecewise_linear";
 const BINS: i64 = 64;
 const UPDATES: usize = 1_000;
 const FEWEST_UPDATES: usize = 256;
-const RATE_FACTORS: &str = "bias=0.1,scale=6";
+const RATE_FACTORS: &str = "scale=6";
 const DECAY: f64 = 0.02;
 const DROPOUT: f64 = 0.15;
 /// Dropout helped on 4,000 rows, by 2 %, and hurt on a thousand, by 9 %.
@@ -90,7 +90,7 @@ pub fn choose(facts: &Facts) -> Preset {
     let why = "about 1,000 updates, within 32 to 128 epochs where rows allow; the best is kept";
     reasons.say("training.epochs", epochs, why);
     if facts.rows >= ROWS_FOR_DROPOUT {
-        let why = "less at the end; fewer rows do better without it";
+        let why = "fewer rows do better without it";
         reasons.say("mlp.dropout", DROPOUT, why);
     }
     if or_linear {
@@ -111,8 +111,6 @@ pub fn choose(facts: &Facts) -> Preset {
             schedule: Choice::new(SCHEDULE),
             rate_factors: RATE_FACTORS.parse().unwrap_or_default(),
             parametrization: Parametrization::Ntk,
-            decay_schedule: Choice::new("flat_cosine"),
-            dropout_schedule: Choice::new("flat_cosine"),
             ..TrainingSpec::default()
         },
         or_linear,
@@ -197,13 +195,7 @@ mod tests {
     #[test]
     fn factors_are_read() {
         let factors = RATE_FACTORS.parse::<Factors>().unwrap();
-        assert_eq!(
-            (
-                factors.of("layers.1.weight", "scale"),
-                factors.of("layers.2.bias", "bias")
-            ),
-            (6.0, 0.1)
-        );
+        assert_eq!(factors.of("layers.1.weight", "scale"), 6.0);
     }
 
     #[test]

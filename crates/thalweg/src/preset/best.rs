@@ -20,7 +20,7 @@ const RACE: usize = 4;
 /// Default budget, in full trainings.
 const TRAININGS: f64 = 10.0;
 /// Deviation of the frequencies of the periodic embedding: some periods within a column.
-const FREQUENCIES: f64 = 0.3;
+const FREQUENCIES: f64 = 0.6;
 const PENALTY: f64 = 1e-3;
 
 /// What a race and the trainings after it may cost.
