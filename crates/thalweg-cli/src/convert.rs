@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use thalweg::budget::{note_on_whole, room_to_ingest};
+use thalweg::fields::convert_arguments;
 use thalweg::text::count;
 use thalweg_data::ingest::{Ingest, ingest};
 use thalweg_data::{Source, Table, formats, read};
@@ -48,11 +49,13 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
 fn to_cache(args: &ConvertArgs, source: &Source) -> Result<()> {
     output::check("OUT", &args.output, None, source)?;
     let read = args.read.options()?;
+    let shuffle = (!args.no_shuffle).then_some(args.seed);
     let how = Ingest {
         read: &read,
-        shuffle: (!args.no_shuffle).then_some(args.seed),
+        shuffle,
         block_rows: None,
         memory: room_to_ingest(args.memory),
+        again: Some(convert_arguments(source, &read, shuffle)),
     };
     let mut terminal = Terminal::new(false, false);
     if let Some(note) = note_on_whole(source, &read, args.memory)? {

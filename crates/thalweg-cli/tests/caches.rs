@@ -3,7 +3,8 @@
 
 use std::process::{Command, Stdio};
 
-use crate::common::{Ended, Workplace};
+use crate::common::{Ended, Workplace, noise};
+use crate::formats::packed::gzip;
 use crate::size::{table, weights};
 
 /// Two blocks of a cache, which no such cap holds in memory.
@@ -38,7 +39,11 @@ fn a_cache_with_a_damaged_block_is_made_anew_and_trained_on_to_the_same_bits() {
             // As DATA it has no source beside it.
             place.write(&name, &flipped);
             let told = place.refused(&format!("train {name} {HOW} --out refused"));
-            let remedy = format!("make it anew by `thalweg convert t.csv {name}`");
+            let source = place.path("t.csv");
+            let remedy = format!(
+                "make it anew by `thalweg convert {} {name}`",
+                source.display()
+            );
             assert!(
                 told.contains("of block 1 is wrong") && told.contains(&remedy),
                 "{told}"
@@ -135,18 +140,26 @@ fn a_solver_sees_all_rows_on_disk_as_in_memory() {
 #[test]
 fn what_no_cap_holds_is_said_before_it_is_read() {
     let place = Workplace::new();
-    let rows: String = (0..90).map(|i| format!("{i},{}\n", i % 2)).collect();
-    let comments = "% A long line of comments.\n".repeat(200_000);
-    let head = "@relation t\n@attribute a numeric\n@attribute y {0,1}\n@data\n";
-    place.write("t.arff", format!("{head}{comments}{rows}"));
-    let told = place
-        .succeed("train t.arff --epochs 1 --memory 32M --out a")
-        .stderr;
+    // By columns, and packed: what comes next is no row.
+    let (rows, columns) = (250_000, 4);
+    let header =
+        format!("{{'descr': '|u1', 'fortran_order': True, 'shape': ({rows}, {columns}), }}");
+    let length = (header.len() as u16).to_le_bytes();
+    let bytes: Vec<u8> = (0..rows * columns)
+        .map(|i| (127.0 + 127.0 * noise(i)) as u8)
+        .collect();
+    let array = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &bytes].concat();
+    place.write("x.npy.gz", gzip(&array));
     let expected =
-        "warning: t.arff: files of its format are read whole: the process will take about 3";
+        "warning: x.npy.gz: files of its format are read whole: the process will take about ";
+    let told = place
+        .succeed("convert x.npy.gz t.cache --memory 32M")
+        .stderr;
     assert!(told.starts_with(expected), "{told}");
-    let told = place.succeed("convert t.arff t.cache --memory 32M").stderr;
-    assert!(told.starts_with(expected), "{told}");
+    assert!(
+        told.contains("save the rows as CSV, JSON lines, Parquet or .npy in C order"),
+        "{told}"
+    );
     // What is read but once.
     place.write("t.csv", table(90, false));
     let script = format!(

@@ -1,7 +1,7 @@
 //! Files as people have them: every format to a run, and from one to another.
 
 #[path = "../../thalweg-data/src/testing/packed.rs"]
-mod packed;
+pub mod packed;
 
 use std::io::Write;
 

@@ -33,6 +33,7 @@ mod optimizers;
 mod presets;
 mod refusals;
 mod report;
+mod resuming;
 mod row_weights;
 mod search;
 mod several_targets;

@@ -14,6 +14,7 @@ use crate::archive;
 use crate::compression::{self, Room};
 use crate::encoding::{self, Whole};
 use crate::error::{Error, Location, Result, quote};
+use crate::numpy::zip;
 use crate::options::ReadOptions;
 use crate::shared_file::SharedFile;
 
@@ -74,6 +75,11 @@ impl Input {
         Self::new("standard input".to_owned(), std::io::stdin(), None)
     }
 
+    /// What a reader gives, under a name for messages.
+    pub(crate) fn stream(name: &str, reader: impl Read + Send + 'static) -> Result<Self> {
+        Self::new(name.to_owned(), reader, None)
+    }
+
     /// Bytes in memory, under a name for messages.
     pub fn bytes(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
         Self::new(name.to_owned(), Cursor::new(bytes.into()), None)
@@ -116,9 +122,16 @@ impl Input {
             .decoded()
     }
 
+    /// Whether it is a file that is an archive of NumPy arrays, which is a format of its own.
+    fn is_of_arrays(&self) -> bool {
+        let members = self.whole.as_ref().map(zip::in_file);
+        let is_array = |member: &zip::InFile| member.name.ends_with(".npy");
+        members.is_some_and(|members| members.is_ok_and(|all| all.iter().any(is_array)))
+    }
+
     /// The only file of a ZIP archive.
     fn extracted(mut self) -> Result<Self> {
-        if !archive::is_zip(&self.head) {
+        if !archive::is_zip(&self.head) || self.is_of_arrays() {
             return Ok(self);
         }
         let packed = self.take(u64::MAX)?;

@@ -49,6 +49,7 @@ mod shared_file;
 mod shuffled;
 pub mod source;
 pub mod split;
+pub mod stamp;
 mod stray;
 pub mod summary;
 pub mod table;

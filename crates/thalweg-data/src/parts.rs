@@ -92,14 +92,23 @@ fn has_numbers(column: &Column) -> bool {
 }
 
 /// Reads a folder as one data set: one that a format knows, or one of files with the rows of one
-/// table. Hidden files and those that begin with `_` do not count: programs leave them as marks.
+/// table.
 ///
 /// # Errors
-/// As [`read`], and if the folder is none of these.
+/// As [`read`] and [`in_folder`].
 pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Loaded> {
-    if let Some(loaded) = formats::read_folder(folder, options)? {
-        return Ok(loaded);
+    match formats::read_folder(folder, options)? {
+        Some(loaded) => Ok(loaded),
+        None => read(&folder.display().to_string(), &in_folder(folder)?, options),
     }
+}
+
+/// The files of a folder that no format knows, with the rows of one table, by name. Hidden files and those that
+/// begin with `_` do not count: programs leave them as marks.
+///
+/// # Errors
+/// If there are folders in it, no files, or files of several kinds.
+pub fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     let name = folder.display().to_string();
     let entries = std::fs::read_dir(folder).map_err(|error| Error::reading(&name, error))?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -150,7 +159,7 @@ pub fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Loaded> {
             "give the file itself, or a pattern such as FOLDER/*.csv",
         );
     }
-    read(&name, &files, options)
+    Ok(files)
 }
 
 fn first_file(folder: &Path) -> Option<PathBuf> {

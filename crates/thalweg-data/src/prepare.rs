@@ -5,11 +5,13 @@ mod divided;
 mod on_disk;
 mod rows_of_cache;
 mod streamed;
+mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use on_disk::{Placed, RowsOnDisk, append};
 pub use streamed::{Check, Streamed, Streaming, prepare_streamed};
+pub use sums::RowsSum;
 
 use std::borrow::Cow;
 use std::collections::HashSet;

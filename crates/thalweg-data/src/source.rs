@@ -1,5 +1,7 @@
 //! Where data come from: paths, standard input, or a built-in set; and reading them.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::builtin::{self, BUILTINS};
@@ -60,6 +62,21 @@ impl Source {
             formats::help(),
             names.join(", ")
         )
+    }
+
+    /// The files that it reads; of a folder all in it and in the folders inside, of pipes and what is built in none.
+    ///
+    /// # Errors
+    /// If a pattern matches no file, or a folder cannot be read.
+    pub fn paths(&self) -> Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        match self {
+            Source::Path(path) => within(path, &mut paths)
+                .map_err(|error| Error::reading(&path.display().to_string(), error))?,
+            Source::Files(text) => paths = files(text)?,
+            Source::Stdin | Source::Builtin(_) => {}
+        }
+        Ok(paths)
     }
 
     /// A short name for run folders and reports: `adult` for `data/adult.csv.gz`.
@@ -180,6 +197,20 @@ pub fn files(text: &str) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+/// Adds a file, or those of a folder by their names.
+fn within(path: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+    if !path.is_dir() {
+        // What is read but once is not looked at; what is not there is said when it is read.
+        paths.extend((path.is_file() || !path.exists()).then(|| path.to_owned()));
+        return Ok(());
+    }
+    let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    entries
+        .iter()
+        .try_for_each(|entry| within(&entry.path(), paths))
 }
 
 fn read_path(path: &Path, options: &ReadOptions) -> Result<Loaded> {

@@ -1,8 +1,17 @@
-//! Counts as people read them.
+//! Counts as people read them, and words as a shell does.
 
 /// `1`, `1,797`.
 pub fn whole(n: usize) -> String {
     grouped(&n.to_string())
+}
+
+/// A text as one word of a shell.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-.,:/+%@".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 /// Digits in groups of three.

@@ -112,7 +112,7 @@ pub fn note_on_whole(
     Ok((need.bytes > cap).then(|| {
         Note::warning(format!(
             "{source}: files of its format are read whole: the process will take about {bytes} of memory, and may take {most}; \
-             save the rows as CSV, JSON lines, Parquet or .npy, which are read in pieces"
+             save the rows as CSV, JSON lines, Parquet or .npy in C order, which are read in pieces"
         ))
     }))
 }

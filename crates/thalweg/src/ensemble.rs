@@ -345,6 +345,7 @@ pub(crate) fn rows<'a>(all: &'a RunRows, own: Option<usize>) -> RunRows<'a> {
         block: None,
         held: 0,
         own_folder: None,
+        provenance: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! others here. To add one: the field of a config with its default, and a declaration in `of_data.rs` or `of_run.rs`; what
 //! remains is the code that acts on it.
 
+mod command;
 mod declaration;
 mod of_data;
 mod of_run;
@@ -17,7 +18,9 @@ use serde_json::Value;
 use thalweg_core::augmentations::AUGMENTATIONS;
 use thalweg_core::registry::{Choice, Domain, Setting, did_you_mean};
 use thalweg_core::spec::{Flag, InSolver, RunRule};
+use thalweg_data::text::shell_word;
 
+pub use command::convert_arguments;
 use declaration::Own;
 use of_data::OF_DATA;
 use of_run::OF_RUN;
@@ -420,12 +423,7 @@ pub(crate) fn list_argument(names: &[String]) -> String {
         true => format!("\"{name}\""),
         false => name.clone(),
     };
-    let list = names.iter().map(item).collect::<Vec<_>>().join(",");
-    let is_plain = |c: char| c.is_alphanumeric() || "_-.,:/+%@".contains(c);
-    match list.chars().all(is_plain) {
-        true => list,
-        false => format!("'{}'", list.replace('\'', "'\\''")),
-    }
+    shell_word(&names.iter().map(item).collect::<Vec<_>>().join(","))
 }
 
 #[cfg(test)]

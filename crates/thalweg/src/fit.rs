@@ -75,7 +75,8 @@ impl Job<'_> {
             weighting: &weighting,
             folder: None,
         };
-        let mut ended = parts.run(&self, lock, engine, &training, threads, watch)?;
+        let mut ended = (parts.run(&self, lock, engine, &training, threads, watch))
+            .map_err(|error| storage::explain(error, &self.rows, &self.options))?;
         if !ended.is_interrupted() {
             storage::leave(ended.folder.as_ref(), &self.options);
         }
@@ -280,6 +281,7 @@ impl Training<'_> {
             cpu: Isa::detect().name(),
             network: &config.network,
             training: &config.training,
+            provenance: rows.provenance.as_ref(),
         }
     }
 

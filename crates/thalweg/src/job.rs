@@ -23,6 +23,7 @@ use crate::origin::Before;
 use crate::outliers;
 use crate::preset::best::Budget;
 use crate::preset::{self, Reason};
+use crate::provenance::Provenance;
 use crate::request::Request;
 use crate::resolve::{self, Beside};
 use crate::rows::{Borrowed, RunRows};
@@ -164,9 +165,18 @@ impl<'a> Job<'a> {
                     extend,
                     is_whole: ensemble.is_some() || tables.is_some(),
                 };
-                loaded(tables, &mut data, &wanted, &mut preset, &mut options, tell)?
+                let own = folder.as_ref().filter(|_| stored.is_some());
+                loaded(tables, &mut data, &wanted, &mut preset, &mut options, tell)
+                    .map_err(|error| cause(own, &data).unwrap_or(error))?
             }
         };
+        if !matches!(options.output, Output::None) {
+            let now = Provenance::of(&data, rows.sums(), &weights(request, base.as_ref()));
+            let own = folder.as_ref().filter(|_| stored.is_some());
+            let note = own.map(|folder| check_resumed(&now, &data, folder));
+            note.transpose()?.flatten().iter().for_each(&mut *tell);
+            rows.provenance = Some(now);
+        }
         if let (Some(base), Some(model)) = (&mut base, &model) {
             model.fit_loss(base, rows.preprocessing.task());
         }
@@ -413,6 +423,33 @@ fn quantiles(loss: Option<&Choice>) -> Vec<f64> {
     built.map_or(Vec::new(), |loss| loss.quantiles().to_vec())
 }
 
+/// Refuses rows of `data`, or weights, with which the run in a folder did not begin. One that is over has nothing to go
+/// on with: then there is a warning.
+fn check_resumed(now: &Provenance, data: &DataConfig, folder: &RunFolder) -> Result<Option<Note>> {
+    let Some(before) = log::provenance(folder) else {
+        return Ok(None);
+    };
+    match (now.check(&before, data, folder), over(folder)?) {
+        (Err(error), Some(_)) => Ok(Some(Note::warning(error.to_string()))),
+        (checked, _) => Ok(checked.map(|()| None)?),
+    }
+}
+
+/// What rows that cannot be prepared for the run in a folder come from: a file that has changed.
+fn cause(folder: Option<&RunFolder>, data: &DataConfig) -> Option<crate::Error> {
+    let before = log::provenance(folder?)?;
+    before.cause(data, folder?).map(crate::Error::from)
+}
+
+/// The files of weights that a run begins with.
+fn weights(request: &Request, base: Option<&Config>) -> Vec<PathBuf> {
+    let own = base.map(|base| [&base.initial_weights, &base.continue_from]);
+    let of = |(path, own): (&str, Option<PathBuf>)| request.path(path).or(own);
+    let [initial, before] = own.map_or([None, None], |own| own.map(Clone::clone));
+    let all = [("initial_weights", initial), ("continue_from", before)];
+    all.into_iter().filter_map(of).collect()
+}
+
 /// The config of the run in the folder that a run goes on with; none when there is nothing yet.
 /// Unless it goes on, nothing may be there.
 fn stored_config(request: &Request, options: &Options) -> Result<Option<Config>> {
@@ -424,10 +461,16 @@ fn stored_config(request: &Request, options: &Options) -> Result<Option<Config>>
         return Config::read(&file).map(Some);
     }
     if options.resume && request.source.is_none() {
-        let error = Error::invalid(file.display().to_string(), "no run", "a run to go on with");
-        return Err(error
-            .remedy("check `options.output`, or give `data.source`")
-            .into());
+        let is_begun = RunFolder::at(path).is_begun();
+        let (found, remedy) = match is_begun {
+            true => (
+                "a run that ended before it had a config",
+                "nothing was trained yet: begin it anew, with its `data.source` and settings",
+            ),
+            false => ("no run", "check `options.output`, or give `data.source`"),
+        };
+        let error = Error::invalid(file.display().to_string(), found, "a run to go on with");
+        return Err(error.remedy(remedy).into());
     }
     RunFolder::check_free(path)?;
     Ok(None)
@@ -439,6 +482,11 @@ fn stored_config(request: &Request, options: &Options) -> Result<Option<Config>>
 /// If `config` is not the one that is stored there.
 fn finished(folder: &RunFolder, stored: &Config, config: &Config) -> Result<Option<Value>> {
     refuse_changes(stored, config, folder)?;
+    over(folder)
+}
+
+/// The last event of the log in the folder of a run, if the run is over.
+fn over(folder: &RunFolder) -> Result<Option<Value>> {
     Ok(log::end(folder)?.filter(|end| end["stopped_by"] != INTERRUPTED))
 }
 

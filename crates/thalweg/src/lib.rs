@@ -110,6 +110,7 @@ mod pinball;
 mod places;
 pub mod predictions;
 pub mod preset;
+pub mod provenance;
 mod race;
 pub mod ranges;
 mod recorder;

@@ -1,7 +1,7 @@
 //! `log.jsonl`: what happened, one JSON object a line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::health::Layer;
 use crate::importance::Importance;
 use crate::inspection::interval::Interval;
 use crate::interval::PredictionInterval;
+use crate::provenance::Provenance;
 use crate::run_folder::{LOG, RunFolder, named, unwritable};
 use crate::scores::Scores;
 
@@ -51,6 +52,9 @@ pub struct Start<'a> {
     pub network: &'a NetworkSpec,
     /// How it is trained.
     pub training: &'a TrainingSpec,
+    /// What it was begun on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<&'a Provenance>,
 }
 
 /// How many rows each part has.
@@ -301,6 +305,15 @@ impl Log {
         written.map_err(|error| named(&self.path, &error))?;
         Ok(&self.lines)
     }
+}
+
+/// What the run in a folder was begun on, if its log says so: those of earlier versions do not.
+pub(crate) fn provenance(folder: &RunFolder) -> Option<Provenance> {
+    let mut line = String::new();
+    let file = File::open(folder.file(LOG)).ok()?;
+    BufReader::new(file).read_line(&mut line).ok()?;
+    let start: Value = serde_json::from_str(&line).ok()?;
+    serde_json::from_value(start.get("provenance")?.clone()).ok()
 }
 
 /// The last event of a folder's log, if it has ended.

@@ -8,7 +8,7 @@ use thalweg_core::dataset::{
 use thalweg_core::error::Error;
 use thalweg_core::source::RowSource;
 use thalweg_core::sparse::NumbersRef;
-use thalweg_data::prepare::{Placed, RowsOnDisk, Streamed};
+use thalweg_data::prepare::{Placed, RowsOnDisk, RowsSum, Streamed};
 use thalweg_data::preprocess::{InputColumn, TargetScaling};
 use thalweg_data::split::Split;
 use thalweg_data::target::Target;
@@ -16,6 +16,7 @@ use thalweg_data::{Encoding, Note, Prepared, Preprocessing, Task};
 
 use crate::error::Result;
 use crate::origin::Before;
+use crate::provenance::Provenance;
 use crate::run_folder::OwnFolder;
 use crate::text::whole;
 
@@ -137,6 +138,8 @@ pub struct RunRows<'a> {
     pub held: u64,
     /// The folder that holds rows on disk while the run is prepared, where it is its own.
     pub(crate) own_folder: Option<Arc<OwnFolder>>,
+    /// By what a run that goes on sees that its rows are others now, where it writes.
+    pub(crate) provenance: Option<Provenance>,
 }
 
 impl From<Prepared> for RunRows<'_> {
@@ -162,6 +165,7 @@ impl From<Prepared> for RunRows<'_> {
             block: None,
             held: 0,
             own_folder: None,
+            provenance: None,
         }
     }
 }
@@ -182,6 +186,7 @@ impl From<Streamed> for RunRows<'_> {
             block: Some(streamed.block_rows),
             held: streamed.held,
             own_folder: None,
+            provenance: None,
             calibration: Calibration::None,
             before: Before::default(),
             folds: None,
@@ -292,7 +297,18 @@ impl<'a> RunRows<'a> {
             block: None,
             held: 0,
             own_folder: None,
+            provenance: None,
         })
+    }
+
+    /// By what the rows to train, to validate and to test on are known again.
+    pub(crate) fn sums(&self) -> [Option<RowsSum>; 3] {
+        let sum = |part: &Part| match part {
+            Part::OnDisk(rows) => rows.sum,
+            _ => RowsSum::of(part.view()),
+        };
+        let others = [&self.validation, &self.test].map(|part| part.as_ref().map(sum));
+        [Some(sum(&self.train)), others[0], others[1]]
     }
 
     /// Rows that a model is trained on: of a member by folds at least so many.

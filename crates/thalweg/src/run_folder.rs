@@ -45,14 +45,15 @@ impl RunFolder {
         }
     }
 
+    /// Whether it holds what a run leaves that is killed before it has a config, and nothing else.
+    pub(crate) fn is_begun(&self) -> bool {
+        let entries: Vec<_> = fs::read_dir(&self.path).into_iter().flatten().collect();
+        !entries.is_empty() && entries.into_iter().all(is_left)
+    }
+
     /// Refuses a place where something is already, but for what a run leaves that is killed before it has a config.
     pub fn check_free(path: &Path) -> Result<()> {
-        let is_own = |entry: io::Result<fs::DirEntry>| {
-            let name = entry.map(|entry| entry.file_name()).unwrap_or_default();
-            let name = name.to_string_lossy();
-            name == CACHE || name.starts_with('.') && name.ends_with(".tmp")
-        };
-        match fs::read_dir(path).map(|mut entries| entries.all(is_own)) {
+        match fs::read_dir(path).map(|mut entries| entries.all(is_left)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(unwritable(path, &error)),
             Ok(true) => Ok(()),
@@ -142,6 +143,13 @@ impl RunFolder {
         // What stays behind does no harm.
         let _ = fs::remove_file(self.file(name));
     }
+}
+
+/// Whether a run that is killed before it has a config leaves that.
+fn is_left(entry: io::Result<fs::DirEntry>) -> bool {
+    let name = entry.map(|entry| entry.file_name()).unwrap_or_default();
+    let name = name.to_string_lossy();
+    name == CACHE || name.starts_with('.') && name.ends_with(".tmp")
 }
 
 impl std::fmt::Display for RunFolder {

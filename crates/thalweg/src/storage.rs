@@ -4,6 +4,7 @@
 //! a block into its config, and the same config gives the same bits in memory.
 
 use std::fs::{self, File};
+use std::io::ErrorKind::UnexpectedEof;
 use std::iter::once;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use thalweg_data::{
 use crate::budget::{self, room_to_ingest, text_of};
 use crate::config::{Config, DataConfig};
 use crate::error::{Result, input};
+use crate::fields::convert_arguments;
 use crate::load;
 use crate::options::{Ingesting, Options, Output};
 use crate::request::Request;
@@ -124,8 +126,9 @@ fn from_cache(
     let cache = Cache::open(file, &name)?;
     if let Some(how) = cache.stale() {
         tell(&Note::warning(format!(
-            "{}: {how}; `thalweg convert` makes it anew",
-            data.source
+            "{}: {how}; {} makes it anew",
+            data.source,
+            cache.command()
         )));
     }
     let shuffled = cache.shuffle().is_some();
@@ -237,6 +240,7 @@ fn cached(
         shuffle: read.shuffle,
         block_rows: None,
         memory: room_to_ingest(options.memory),
+        again: Some(convert_arguments(source, read, read.shuffle)),
     };
     // That of a run which decided how columns are read, as a config of such a run says.
     let undecided = ReadOptions {
@@ -355,6 +359,25 @@ fn on_rows(rows: &RunRows, folder: &Path) -> String {
         count(rows.train.rows(), "row"),
         folder.display()
     )
+}
+
+/// The error of a run whose rows on disk were changed while it trained on them, with what to do.
+pub(crate) fn explain(error: crate::Error, rows: &RunRows, options: &Options) -> crate::Error {
+    let what = match &error {
+        crate::Error::Engine(Error::Damaged(what)) => what.clone(),
+        crate::Error::Engine(Error::Io(cause)) if cause.kind() == UnexpectedEof => {
+            "block file: it is cut off".to_owned()
+        }
+        _ => return error,
+    };
+    match (&options.output, rows.train.is_on_disk()) {
+        (Output::Folder(path), true) => input(format!(
+            "{what}: the rows on disk were changed, or the disk is damaged; `thalweg train --resume --out {}` writes them anew \
+             and goes on from the last checkpoint",
+            path.display()
+        )),
+        _ => error,
+    }
 }
 
 /// Removes the rows in the folder of a run that is over; one that can go on needs them.

@@ -254,3 +254,35 @@ fn errors_tell_bad_input_from_failures_and_name_the_field() {
         "{error}"
     );
 }
+
+#[test]
+fn a_run_on_borrowed_rows_goes_on_with_these_alone() {
+    let (x, y) = line();
+    let folder = tempfile::tempdir().unwrap();
+    let stopping = |report: &thalweg::observe::EpochReport| match report.epoch {
+        3 => Flow::Stop,
+        _ => Flow::Continue,
+    };
+    let begun = of_line(&x, &y)
+        .folder(folder.path())
+        .on_epoch(stopping)
+        .train();
+    assert!(begun.unwrap().is_interrupted());
+    let resumed = |x: &[f32], y: &[f64]| of_line(x, y).folder(folder.path()).resume().train();
+    let (mut other, mut targets) = (x.clone(), y.clone());
+    other[40] += 1e-6;
+    targets[0] = 0.0;
+    for (x, y) in [
+        (&other, &y),
+        (&x, &targets),
+        (&x[..63].to_vec(), &y[..63].to_vec()),
+    ] {
+        let told = resumed(x, y).err().unwrap().to_string();
+        assert!(
+            told.contains("found other training rows, expected those"),
+            "{told}"
+        );
+    }
+    let ended = resumed(&x, &y).unwrap();
+    assert_eq!(ended.outcome.epochs, 200);
+}

@@ -18,7 +18,7 @@
 use serde::{Deserialize, Serialize};
 use thalweg_core::dataset::Values;
 
-use super::stamp::Origin;
+use super::origin::Origin;
 use crate::block::to_f64;
 use crate::error::{Error, Result, quote};
 use crate::reading::Readings;

@@ -6,8 +6,8 @@
 mod column;
 mod growing;
 pub(crate) mod layout;
+pub(crate) mod origin;
 pub(crate) mod piece;
-pub(crate) mod stamp;
 pub(crate) mod writer;
 
 use std::fs::File;
@@ -20,10 +20,11 @@ pub(crate) use writer::example;
 
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::table::{Column, Table};
+use crate::text::shell_word;
 use growing::Growing;
 use layout::{Beginning, Columns, Description, ENTRY, HEADER, Header, MAGIC};
+use origin::Origin;
 use piece::{Directory, Joined, Piece, Reading, directory_bytes};
-use stamp::Origin;
 
 /// Whether a file is a cache, whole or not.
 pub fn is_cache_file(path: &Path) -> bool {
@@ -87,9 +88,10 @@ impl<R: Read + Seek> Cache<R> {
                 let location = Location::file(file);
                 let found = format!("a cache of version {version}");
                 let expected = format!("version {}", layout::VERSION);
-                return Err(Error::invalid(location, found, expected).remedy(
-                    "make it anew with this program, by `thalweg convert DATA OUT.cache`",
-                ));
+                return Err(Error::invalid(location, found, expected).remedy(format!(
+                    "make it anew with this program, by {}",
+                    of_unknown_source(file)
+                )));
             }
         };
         let index = u64::from(numbers.blocks) * ENTRY as u64;
@@ -240,6 +242,11 @@ impl<R: Read + Seek> Cache<R> {
         ))
     }
 
+    /// The command that makes it anew.
+    pub fn command(&self) -> String {
+        self.description.origin.command(&self.file)
+    }
+
     /// The rows of a block: all columns, or those of these indices.
     ///
     /// # Errors
@@ -257,10 +264,8 @@ impl<R: Read + Seek> Cache<R> {
             .map_or(self.end, |(start, _)| *start);
         let wrong = |what: String| {
             let error = damaged(&self.file, &format!("{what} of block {block} is wrong"));
-            let (source, file) = (&self.source, &self.file);
-            error.remedy(format!(
-                "make it anew by `thalweg convert {source} {file}`, with the options that made it"
-            ))
+            let command = self.description.origin.command(&self.file);
+            error.remedy(format!("make it anew by {command}"))
         };
         let directory_length = directory_bytes(count) as u64;
         read(&mut self.from, start, directory_length, &mut self.bytes)
@@ -342,8 +347,9 @@ impl<R: Read + Seek> Cache<R> {
     pub(crate) fn note_on_source(&self) -> Option<Note> {
         let how = self.stale()?;
         Some(Note::warning(format!(
-            "{}: {how}; `thalweg convert` makes it anew",
-            self.file
+            "{}: {how}; {} makes it anew",
+            self.file,
+            self.command()
         )))
     }
 
@@ -382,9 +388,14 @@ fn read<R: Read + Seek>(
     }
 }
 
+/// The command that makes a cache anew that does not say of what it is.
+fn of_unknown_source(file: &str) -> String {
+    format!("`thalweg convert DATA {}`", shell_word(file))
+}
+
 /// The error for a cache that is not whole.
 fn damaged(file: &str, what: &str) -> Error {
     let found = format!("a damaged cache ({what})");
     let error = Error::invalid(Location::file(file), found, "a whole one");
-    error.remedy("make it anew by `thalweg convert DATA OUT.cache`")
+    error.remedy(format!("make it anew by {}", of_unknown_source(file)))
 }

@@ -143,7 +143,7 @@ pub(crate) fn unwritable(file: &str, error: std::io::Error) -> Error {
 /// The bytes of a cache of a few rows.
 #[cfg(test)]
 pub(crate) fn example() -> Vec<u8> {
-    use super::stamp::Origin;
+    use super::origin::Origin;
     use crate::table::{Column, ColumnData, Table};
 
     let columns = [

@@ -4,14 +4,13 @@ use std::collections::{BTreeSet, HashSet};
 
 use thalweg_core::registry::Description;
 
-use super::format::Format;
+use super::format::{Chunks, Format, always, size_of_text, whole};
 use crate::csv::records::{MAX_CELLS, too_wide};
 use crate::csv::start::counted;
-use crate::error::{Error, Location, Result, did_you_mean, quote};
+use crate::error::{Error, Location, Note, Result, did_you_mean, quote};
 use crate::input::Input;
-use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::reading::{DateOrder, ReadAs, Reading};
+use crate::reading::{DateOrder, ReadAs, Reading, Readings};
 use crate::table::{Lines, Table};
 use crate::text_lines::TextLines;
 use crate::typed::{self, TypedColumn};
@@ -32,9 +31,13 @@ pub static FORMAT: Format = Format {
             .find(|line| !line.is_empty() && line[0] != b'%');
         first.is_some_and(|line| keyword(line, "@relation"))
     },
-    read,
+    read: |input, options| whole(chunks, input, options, "rows after @data"),
     write: None,
-    chunks: None,
+    chunks: Some(Chunks {
+        read: chunks,
+        fits: always,
+        size,
+    }),
     folder: None,
     #[cfg(test)]
     example: || {
@@ -70,19 +73,38 @@ struct Nominal {
     first: Option<String>,
 }
 
-fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
+/// Rows in pieces, with the columns of the header.
+fn chunks(
+    input: Input,
+    options: &ReadOptions,
+    size: usize,
+    visit: &mut dyn FnMut(Table) -> Result<()>,
+) -> Result<Vec<Note>> {
     let (file, room) = (input.file.clone(), input.room.clone());
     let mut text = TextLines::new(input.text(options)?);
     let attributes = header(&mut text)?;
-    let column = |attribute: &Attribute| match attribute.kind {
-        Kind::Number => TypedColumn::missing(0),
-        Kind::Text | Kind::Date(_) | Kind::Nominal(_) => TypedColumn::text(),
+    let readings: Readings = (attributes.iter())
+        .filter_map(|attribute| Some((attribute.name.clone(), attribute.kind.reading()?)))
+        .collect();
+    let empty = || attributes.iter().map(Attribute::column).collect::<Vec<_>>();
+    let mut notes: Vec<Note> = Vec::new();
+    let mut add = |columns: Vec<TypedColumn>, lines: Lines, rows| {
+        let names = attributes.iter().map(|attribute| attribute.name.clone());
+        let (columns, note) = typed::finish(names.zip(columns).collect());
+        notes.extend(note.filter(|note| !notes.contains(note)));
+        let mut table = Table::without_lines(file.clone(), rows, columns);
+        (table.lines, table.readings, table.has_types) = (Some(lines), readings.clone(), true);
+        visit(table)
     };
-    let mut columns: Vec<TypedColumn> = attributes.iter().map(column).collect();
-    let (mut lines, mut rows) = (Lines::default(), 0);
+    let (mut columns, mut lines, mut rows, mut all) = (empty(), Lines::default(), 0, 0);
     while let Some(line) = text.next()? {
         if line.starts_with('%') {
             continue;
+        }
+        if rows >= size {
+            let full = std::mem::replace(&mut columns, empty());
+            add(full, std::mem::take(&mut lines), rows)?;
+            rows = 0;
         }
         // Weka reads white space as a comma; here tabs alone, where no comma is.
         let delimiter = if line.contains([',', '{']) { ',' } else { '\t' };
@@ -93,29 +115,41 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
             pushed.map_err(|fault| fault.at(text.location().column(&attribute.name)))?;
         }
         lines.push(rows, text.number());
-        rows += 1;
-        if room.check(rows, columns.len()).is_err() {
-            let found = format!(
-                "{} rows of {} columns with hardly any cell",
-                rows,
-                columns.len()
-            );
+        (rows, all) = (rows + 1, all + 1);
+        if room.check(all, columns.len()).is_err() {
+            let count = columns.len();
+            let found = format!("{all} rows of {count} columns with hardly any cell");
             return Err(Fault::new(found, "a table that is not so sparse").at(text.location()));
         }
     }
-    let readings = attributes
-        .iter()
-        .filter_map(|attribute| Some((attribute.name.clone(), attribute.kind.reading()?)));
-    let readings = readings.collect();
-    let names = attributes.into_iter().map(|attribute| attribute.name);
-    let (columns, note) = typed::finish(names.zip(columns).collect());
-    let mut train = Table::without_lines(file, rows, columns);
-    (train.lines, train.readings, train.has_types) = (Some(lines), readings, true);
-    Ok(Loaded {
-        train,
-        test: None,
-        notes: note.into_iter().collect(),
-    })
+    add(columns, lines, rows)?;
+    Ok(notes)
+}
+
+/// Rows and cells of a file of so many bytes, by its first lines.
+fn size(input: &mut Input, bytes: u64) -> Result<(u64, u64)> {
+    const LOOK: u64 = 1 << 18;
+    let first = input.take(LOOK)?;
+    let mut text = TextLines::new(Input::bytes(&input.file, first)?);
+    let Ok(attributes) = header(&mut text) else {
+        return size_of_text(input, bytes);
+    };
+    let (mut lines, mut length) = (0, 0);
+    while let Ok(Some(line)) = text.next() {
+        (lines, length) = (lines + 1, length + line.len() as u64 + 1);
+    }
+    let rows = bytes * lines / length.max(1);
+    Ok((rows, rows * attributes.len() as u64))
+}
+
+impl Attribute {
+    /// Its values, none yet.
+    fn column(&self) -> TypedColumn {
+        match self.kind {
+            Kind::Number => TypedColumn::missing(0),
+            Kind::Text | Kind::Date(_) | Kind::Nominal(_) => TypedColumn::text(),
+        }
+    }
 }
 
 impl Kind {
@@ -415,10 +449,11 @@ fn push(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loaded::Loaded;
 
     fn load(text: &str) -> Result<Loaded> {
         let options = ReadOptions::default();
-        read(Input::bytes("t.arff", text.as_bytes().to_vec())?, &options)
+        (FORMAT.read)(Input::bytes("t.arff", text.as_bytes().to_vec())?, &options)
     }
 
     fn cells(loaded: &Loaded) -> Vec<Vec<Option<String>>> {

@@ -7,7 +7,7 @@ use arrow_ipc::reader::StreamDecoder;
 use arrow_schema::Schema;
 use thalweg_core::registry::Description;
 
-use super::format::{Chunks, Format};
+use super::format::{Chunks, Format, always};
 use crate::columnar::{Pieces, append, arrow_refusal, collectors, finish, guarded, refusal};
 use crate::compression::{BOMB, is_bomb};
 use crate::error::{Error, Location, Note, Result};
@@ -33,6 +33,7 @@ pub static FORMAT: Format = Format {
         read: |input, options, size, visit| {
             guarded(&input.file.clone(), || chunks(input, options, size, visit))
         },
+        fits: always,
         size: |input, bytes| guarded(&input.file.clone(), || size_of(input, bytes)),
     }),
     folder: None,

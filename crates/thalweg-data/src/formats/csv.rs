@@ -2,7 +2,7 @@
 
 use thalweg_core::registry::Description;
 
-use super::format::{Chunks, Format, size_of_text, whole};
+use super::format::{Chunks, Format, always, size_of_text, whole};
 use crate::compression::Room;
 use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::parallel::{Blocks, Sink};
@@ -30,6 +30,7 @@ pub static FORMAT: Format = Format {
     write: Some(crate::csv::write::write),
     chunks: Some(Chunks {
         read: chunks,
+        fits: always,
         size: size_of_text,
     }),
     folder: None,

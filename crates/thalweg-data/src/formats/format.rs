@@ -19,6 +19,8 @@ pub struct Chunks {
     /// Reads pieces of about so many rows, in their order, and visits each; what the user should know. Types are those of
     /// each piece, and where the format has types, so are the columns.
     pub read: ReadChunks,
+    /// Whether this file can be: some are of one piece.
+    pub fits: fn(&mut Input) -> Result<bool>,
     /// Rows and cells of a file, about, before it is read. Its bytes are those of the file, compressed or not.
     pub size: fn(&mut Input, u64) -> Result<(u64, u64)>,
 }
@@ -26,6 +28,14 @@ pub struct Chunks {
 /// See [`Chunks::read`].
 pub type ReadChunks =
     fn(Input, &ReadOptions, usize, &mut dyn FnMut(Table) -> Result<()>) -> Result<Vec<Note>>;
+
+/// Any file can be read in pieces.
+///
+/// # Errors
+/// Never.
+pub fn always(_: &mut Input) -> Result<bool> {
+    Ok(true)
+}
 
 /// All rows of a file in one table, by what reads it in pieces; `rows` names what it should hold.
 ///

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use thalweg_core::dataset::Values;
 use thalweg_core::registry::Description;
 
-use super::format::{Folder, Format};
+use super::format::{Chunks, Folder, Format, always};
 use crate::error::{Error, Location, Note, Result};
 use crate::input::Input;
 use crate::loaded::Loaded;
@@ -28,7 +28,18 @@ pub static FORMAT: Format = Format {
     recognizes: |head| matches!(head, [0, 0, kind, 1..=8, ..] if element_size(*kind).is_some()),
     read: |input, _| read(input).map(Loaded::from),
     write: None,
-    chunks: None,
+    chunks: Some(Chunks {
+        read: |input, _, size, visit| each(input, size, visit).map(|()| Vec::new()),
+        fits: always,
+        size: |input, _| {
+            let Header {
+                kind, rows, bytes, ..
+            } = Header::read(input)?;
+            let cells = (bytes / element_size(kind).unwrap_or(1)) as u64;
+            // A byte of an image stays one.
+            Ok((rows as u64, if kind == 0x08 { cells / 4 } else { cells }))
+        },
+    }),
     folder: Some(Folder {
         summary: "the four MNIST-named files",
         recognizes: |folder| {
@@ -57,75 +68,116 @@ fn element_size(kind: u8) -> Option<usize> {
     }
 }
 
-/// Reads one file: a column `label` when it has one dimension, else a column `pixels`.
-fn read(mut input: Input) -> Result<Table> {
+/// What stands before the values.
+struct Header {
+    kind: u8,
+    rows: usize,
+    /// The shape of a row; empty for labels.
+    shape: Vec<usize>,
+    /// Bytes of all values.
+    bytes: usize,
+}
+
+fn damaged(input: &Input, found: impl Into<String>, expected: &str) -> Error {
     let location = Location::file(input.file.clone());
-    let damaged = |found: String, expected: &str| {
-        Error::invalid(location.clone(), found, expected).remedy("fetch the file again")
-    };
-    let start = input.take(4)?;
-    let (&[0, 0, kind, dimensions], false) = (start.as_slice(), start.ends_with(&[0])) else {
-        return Err(damaged("no IDX header".to_owned(), "an IDX file"));
-    };
-    let Some(size) = element_size(kind) else {
-        return Err(damaged(
-            format!("IDX type 0x{kind:02x}"),
-            "0x08, 0x09 or 0x0B to 0x0E",
-        ));
-    };
-    let header = input.take(4 * u64::from(dimensions))?;
-    let shape: Vec<usize> = (header.chunks_exact(4))
-        .map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize)
-        .collect();
-    let bytes = (shape.iter()).try_fold(size, |product, &n| product.checked_mul(n));
-    let (Some(bytes), true) = (bytes, shape.len() == usize::from(dimensions)) else {
-        return Err(damaged(
-            "an impossible IDX header".to_owned(),
-            "the dimensions of the data",
-        ));
-    };
-    let data = input.take((bytes as u64).saturating_add(1))?;
-    if data.len() != bytes {
-        let than = if data.len() < bytes {
-            format!("{} bytes of data", data.len())
-        } else {
-            "more bytes than that".to_owned()
+    Error::invalid(location, found, expected).remedy("fetch the file again")
+}
+
+impl Header {
+    fn read(input: &mut Input) -> Result<Self> {
+        let start = input.take(4)?;
+        let (&[0, 0, kind, dimensions], false) = (start.as_slice(), start.ends_with(&[0])) else {
+            return Err(damaged(input, "no IDX header", "an IDX file"));
         };
-        return Err(damaged(than, &format!("{bytes} bytes, as its header says")));
-    }
-    let (rows, row_shape) = (shape[0], shape[1..].to_vec());
-    if row_shape.contains(&0) {
-        return Err(damaged(
-            "images without pixels".to_owned(),
-            "at least one value a row",
-        ));
-    }
-    let column = if row_shape.is_empty() {
-        Column {
-            name: "label".to_owned(),
-            data: ColumnData::Numeric(numbers(kind, &data)),
+        let Some(size) = element_size(kind) else {
+            let found = format!("IDX type 0x{kind:02x}");
+            return Err(damaged(input, found, "0x08, 0x09 or 0x0B to 0x0E"));
+        };
+        let header = input.take(4 * u64::from(dimensions))?;
+        let shape: Vec<usize> = (header.chunks_exact(4))
+            .map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize)
+            .collect();
+        let bytes = (shape.iter()).try_fold(size, |product, &n| product.checked_mul(n));
+        let (Some(bytes), true) = (bytes, shape.len() == usize::from(dimensions)) else {
+            let found = "an impossible IDX header";
+            return Err(damaged(input, found, "the dimensions of the data"));
+        };
+        if shape[1..].contains(&0) {
+            return Err(damaged(
+                input,
+                "images without pixels",
+                "at least one value a row",
+            ));
         }
-    } else {
-        let values = match kind {
-            0x08 => Values::U8 {
-                bytes: data,
-                scale: 1.0,
-                offset: 0.0,
-            },
-            0x09 | 0x0B | 0x0D => {
-                Values::F32(numbers(kind, &data).iter().map(|&x| x as f32).collect())
+        Ok(Self {
+            kind,
+            rows: shape[0],
+            shape: shape[1..].to_vec(),
+            bytes,
+        })
+    }
+
+    /// Some rows: a column `label` where there is one value a row, else a column `pixels`.
+    fn table(&self, file: &str, rows: usize, data: Vec<u8>) -> Table {
+        let column = if self.shape.is_empty() {
+            Column {
+                name: "label".to_owned(),
+                data: ColumnData::Numeric(numbers(self.kind, &data)),
             }
-            _ => Values::F64(numbers(kind, &data)),
+        } else {
+            let values = match self.kind {
+                0x08 => Values::U8 {
+                    bytes: data,
+                    scale: 1.0,
+                    offset: 0.0,
+                },
+                0x09 | 0x0B | 0x0D => {
+                    let single = |&x: &f64| x as f32;
+                    Values::F32(numbers(self.kind, &data).iter().map(single).collect())
+                }
+                _ => Values::F64(numbers(self.kind, &data)),
+            };
+            Column {
+                name: "pixels".to_owned(),
+                data: ColumnData::Block(Block {
+                    shape: self.shape.clone(),
+                    values,
+                }),
+            }
         };
-        Column {
-            name: "pixels".to_owned(),
-            data: ColumnData::Block(Block {
-                shape: row_shape,
-                values,
-            }),
+        Table::without_lines(file.to_owned(), rows, vec![column])
+    }
+}
+
+/// Visits the rows of one file, `size` at a time; of one without rows once.
+fn each(mut input: Input, size: usize, visit: &mut dyn FnMut(Table) -> Result<()>) -> Result<()> {
+    let header = Header::read(&mut input)?;
+    let (rows, bytes) = (header.rows, header.bytes);
+    let row_bytes = bytes / rows.max(1);
+    let expected = format!("{bytes} bytes, as its header says");
+    for start in (0..rows.max(1)).step_by(size) {
+        let count = size.min(rows - start);
+        let data = input.take((count * row_bytes) as u64)?;
+        if data.len() < count * row_bytes {
+            let found = format!("{} bytes of data", start * row_bytes + data.len());
+            return Err(damaged(&input, found, &expected));
         }
-    };
-    Ok(Table::without_lines(input.file, rows, vec![column]))
+        if start + count == rows && !input.take(1)?.is_empty() {
+            return Err(damaged(&input, "more bytes than that", &expected));
+        }
+        visit(header.table(&input.file, count, data))?;
+    }
+    Ok(())
+}
+
+/// All rows of one file.
+fn read(input: Input) -> Result<Table> {
+    let mut all = Table::without_lines(input.file.clone(), 0, Vec::new());
+    each(input, usize::MAX, &mut |table| {
+        all = table;
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 fn numbers(kind: u8, data: &[u8]) -> Vec<f64> {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use thalweg_core::registry::Description;
 
-use super::format::{Chunks, Format, size_of_text, whole};
+use super::format::{Chunks, Format, always, size_of_text, whole};
 use crate::csv::records::MAX_RECORD;
 use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
@@ -51,6 +51,7 @@ pub static FORMAT: Format = Format {
     write: Some(write::write),
     chunks: Some(Chunks {
         read: chunks,
+        fits: always,
         size: size_of_text,
     }),
     folder: None,
@@ -72,7 +73,7 @@ fn chunks(
     size: usize,
     visit: &mut dyn FnMut(Table) -> Result<()>,
 ) -> Result<Vec<Note>> {
-    let input = input.text(options)?;
+    let mut input = input.text(options)?;
     let mut pieces = Pieces {
         file: input.file.clone(),
         options,
@@ -81,11 +82,16 @@ fn chunks(
         visit,
     };
     let rows = Rows::new(&options.missing, input.room.clone());
-    let head = input
-        .head
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(&input.head);
-    match head.trim_ascii_start().starts_with(b"[") {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let text = input.head.strip_prefix(MARK).unwrap_or(&input.head);
+    let (is_array, is_marked) = (
+        text.trim_ascii_start().starts_with(b"["),
+        text.len() < input.head.len(),
+    );
+    if is_array && is_marked {
+        input.take(MARK.len() as u64)?;
+    }
+    match is_array {
         true => read_array(input, rows, size, &mut pieces)?,
         false => read_lines(input, rows, size, &mut pieces)?,
     }

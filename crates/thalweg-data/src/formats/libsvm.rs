@@ -4,7 +4,7 @@ mod rows;
 
 use thalweg_core::registry::Description;
 
-use super::format::{Chunks, Format, size_of_text};
+use super::format::{Chunks, Format, always, size_of_text};
 use crate::error::{Error, Location, Note, Result};
 use crate::input::{HEAD, Input};
 use crate::loaded::Loaded;
@@ -30,6 +30,7 @@ pub static FORMAT: Format = Format {
     write: None,
     chunks: Some(Chunks {
         read: chunks,
+        fits: always,
         size: size_of_text,
     }),
     folder: None,

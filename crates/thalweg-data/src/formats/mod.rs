@@ -84,14 +84,17 @@ pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     (format.read)(input, options)
 }
 
-/// What reads a file in pieces, if its format can be read so.
+/// What reads a file in pieces, if it can be read so.
 ///
 /// # Errors
-/// If no format fits.
-pub(crate) fn chunks(input: &Input, options: &ReadOptions) -> Result<Option<Chunks>> {
-    let format = find(input, options)?;
-    check_sparse(format, input, options)?;
-    Ok(format.chunks)
+/// If no format fits, or the file begins as none of its format.
+pub(crate) fn chunks(mut input: Input, options: &ReadOptions) -> Result<Option<Chunks>> {
+    let format = find(&input, options)?;
+    check_sparse(format, &input, options)?;
+    Ok(match format.chunks {
+        Some(chunks) if (chunks.fits)(&mut input)? => Some(chunks),
+        _ => None,
+    })
 }
 
 /// Refuses sparse rows of a format that has none.
@@ -186,6 +189,11 @@ fn writer(name: &str) -> Result<(String, Writer)> {
 pub fn read_folder(path: &Path, options: &ReadOptions) -> Result<Option<Loaded>> {
     let known = folders().find(|folder| (folder.recognizes)(path));
     known.map(|folder| (folder.read)(path, options)).transpose()
+}
+
+/// Whether a format knows a folder as one data set.
+pub(crate) fn knows_folder(path: &Path) -> bool {
+    folders().any(|folder| (folder.recognizes)(path))
 }
 
 fn folders() -> impl Iterator<Item = &'static Folder> {

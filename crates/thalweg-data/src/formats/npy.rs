@@ -29,6 +29,7 @@ pub static FORMAT: Format = Format {
             Array::each(&mut input, size, &mut |array| visit(table(&file, array)?))?;
             Ok(Vec::new())
         },
+        fits: Array::is_in_pieces,
         size: |input, _| Array::size(input),
     }),
     folder: None,

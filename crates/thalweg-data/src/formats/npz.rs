@@ -1,12 +1,13 @@
 //! NumPy's `.npz`: arrays `X` and `y` by the names that people give them, and optionally
 //! `X_test`, `y_test` and `sample_weight`.
 
+mod pieces;
 mod sparse;
 
 use thalweg_core::dataset::Values;
 use thalweg_core::registry::Description;
 
-use super::format::Format;
+use super::format::{Chunks, Format};
 use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
 use crate::loaded::Loaded;
@@ -27,7 +28,11 @@ pub static FORMAT: Format = Format {
     recognizes: |head| head.starts_with(b"PK\x03\x04"),
     read,
     write: None,
-    chunks: None,
+    chunks: Some(Chunks {
+        read: pieces::chunks,
+        fits: pieces::fits,
+        size: pieces::size,
+    }),
     folder: None,
     #[cfg(test)]
     example: || include_bytes!("../../tests/small.npz").to_vec(),
@@ -120,17 +125,18 @@ fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
         Some(x) => Some(table(&file, x, array(Role::Targets, true)?, None, "_test")?),
         None => None,
     };
-    let unused: Vec<String> = members
-        .iter()
-        .map(name)
-        .filter(|name| role(name).is_none())
-        .collect();
-    let note = || {
-        let names = quote_list(unused.iter().map(String::as_str));
-        Note::warning(format!("arrays that are not used: {names}"))
-    };
-    let notes = (!unused.is_empty()).then(note).into_iter().collect();
+    let names: Vec<String> = members.iter().map(name).collect();
+    let notes = note_on_unused(&names).into_iter().collect();
     Ok(Loaded { train, test, notes })
+}
+
+fn note_on_unused(names: &[String]) -> Option<Note> {
+    let unused = names.iter().filter(|name| role(name).is_none());
+    let unused: Vec<&str> = unused.map(String::as_str).collect();
+    (!unused.is_empty()).then(|| {
+        let names = quote_list(unused);
+        Note::warning(format!("arrays that are not used: {names}"))
+    })
 }
 
 fn table(
@@ -141,6 +147,20 @@ fn table(
     part: &str,
 ) -> Result<Table> {
     let rows = x.rows();
+    let x = x.into_column("X", file)?;
+    let mut table = beside(file, rows, y, weights, part)?;
+    table.columns.insert(0, x);
+    Ok(table)
+}
+
+/// The targets and weights of so many rows.
+fn beside(
+    file: &str,
+    rows: usize,
+    y: Option<Array>,
+    weights: Option<Array>,
+    part: &str,
+) -> Result<Table> {
     let same_rows = |array: &Array, name: &str| {
         if array.rows() == rows && !array.shape.is_empty() {
             return Ok(());
@@ -152,8 +172,7 @@ fn table(
             format!("{rows} rows, as X{part} has"),
         ))
     };
-    let x = x.into_column("X", file)?;
-    let mut table = Table::without_lines(file.to_owned(), rows, vec![x]);
+    let mut table = Table::without_lines(file.to_owned(), rows, Vec::new());
     if let Some(y) = y {
         same_rows(&y, "y")?;
         let classes = y.integer || matches!(y.elements, Elements::Text(_));

@@ -13,7 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use thalweg_core::registry::Description;
 
-use super::format::{Chunks, Format};
+use super::format::{Chunks, Format, always};
 use crate::columnar::{Collector, Pieces, collectors, finish, guarded, refusal};
 use crate::compression::{BOMB, is_bomb};
 use crate::error::{Error, Location, Note, Result};
@@ -41,6 +41,7 @@ pub static FORMAT: Format = Format {
         read: |input, options, size, visit| {
             guarded(&input.file.clone(), || chunks(input, options, size, visit))
         },
+        fits: always,
         size: |input, _| guarded(&input.file.clone(), || size_of(input)),
     }),
     folder: None,

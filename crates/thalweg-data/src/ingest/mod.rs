@@ -18,13 +18,13 @@ use std::path::{Path, PathBuf};
 pub use pieces::{Phase, Progress};
 
 use crate::cache::layout::Description;
-use crate::cache::stamp::Origin;
+use crate::cache::origin::Origin;
 use crate::cache::writer::{Writer, unwritable};
 use crate::cache::{Cache, is_cache_file};
 use crate::error::{Error, Location, Note, Result};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
-use crate::source::{Source, files};
+use crate::source::Source;
 use pieces::{Rows, Teller};
 use spill::Spill;
 
@@ -46,6 +46,8 @@ pub struct Ingest<'a> {
     pub block_rows: Option<usize>,
     /// Bytes of memory that it may take, about.
     pub memory: u64,
+    /// The arguments of `thalweg convert` that make it again: those before and after its name, for messages.
+    pub again: Option<[String; 2]>,
 }
 
 /// What an ingest made.
@@ -146,7 +148,7 @@ pub fn need(source: &Source, options: &ReadOptions, value: u64) -> Result<Option
         }));
     }
     // The file, its table and its inputs.
-    let bytes = BASE + pieces::bytes_of(&paths(source)?)? * 5 / 2;
+    let bytes = BASE + pieces::bytes_of(&source.paths()?)? * 5 / 2;
     let is_of_files = matches!(source, Source::Path(_) | Source::Files(_));
     Ok(is_of_files.then_some(Need {
         bytes,
@@ -178,7 +180,8 @@ pub fn ingest(
 ) -> Result<Ingested> {
     let name = to.display().to_string();
     let options = how.options();
-    let before = origin(source, &options)?;
+    let mut before = origin(source, &options)?;
+    before.again.clone_from(&how.again);
     let own = Temporary::new(to);
     let fail = |error| unwritable(&name, error);
     let (out, spill) = (
@@ -195,7 +198,9 @@ pub fn ingest(
     )?;
     let mut teller = Teller::new(tell, before.bytes());
     let out = write(&rows, &before, (out, spill), &name, how, &mut teller)?;
-    if origin(source, &options)? != before {
+    let mut after = origin(source, &options)?;
+    after.again.clone_from(&how.again);
+    if after != before {
         let found = "a file that changed while it was read";
         let error = Error::invalid(
             Location::file(source.to_string()),
@@ -214,26 +219,9 @@ pub fn ingest(
 
 /// What a source is now.
 fn origin(source: &Source, options: &ReadOptions) -> Result<Origin> {
-    let mut paths = paths(source)?;
+    let mut paths = source.paths()?;
     paths.extend(options.labels.clone());
     Origin::of(source.to_string(), &paths, options)
-}
-
-/// The files of a source.
-fn paths(source: &Source) -> Result<Vec<PathBuf>> {
-    Ok(match source {
-        Source::Path(folder) if folder.is_dir() => {
-            let fail = |error| Error::reading(&folder.display().to_string(), error);
-            let entries = fs::read_dir(folder).map_err(fail)?.flatten();
-            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-            paths.retain(|path| path.is_file());
-            paths.sort();
-            paths
-        }
-        Source::Path(path) => vec![path.clone()],
-        Source::Files(text) => files(text)?,
-        Source::Stdin | Source::Builtin(_) => Vec::new(),
-    })
 }
 
 /// Writes a cache to `out`, with `spill` as room on disk.

@@ -19,6 +19,7 @@ use crate::formats::{self, Chunks};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::{ExpectedColumns, ReadOptions};
+use crate::parts;
 use crate::reading::{Readings, apply, interpret};
 use crate::source::{Labels, Source, files, read};
 use crate::table::{ColumnData, Lines, Table, text_of_numbers};
@@ -213,14 +214,19 @@ pub(super) fn size(source: &Source, options: &ReadOptions) -> Result<Option<(u64
 /// # Errors
 /// If one is not there.
 pub(super) fn bytes_of(paths: &[PathBuf]) -> Result<u64> {
-    /// Bytes of a byte of a compressed file.
+    /// Bytes of a byte of a compressed file or image.
     const PACKED: u64 = 5;
     let of_file = |path: &PathBuf| {
         let name = path.display().to_string();
         let bytes = std::fs::metadata(path)
             .map_err(|error| Error::reading(&name, error))?
             .len();
-        Ok(bytes * if plain_name(&name) != name { PACKED } else { 1 })
+        let lower = name.to_lowercase();
+        let is_image = [".png", ".jpg", ".jpeg"]
+            .iter()
+            .any(|ending| lower.ends_with(ending));
+        let is_packed = is_image || plain_name(&name) != name;
+        Ok(bytes * if is_packed { PACKED } else { 1 })
     };
     paths.iter().map(of_file).sum()
 }
@@ -238,6 +244,9 @@ impl Reader {
     /// None if a file cannot be read in pieces; a pipe is read once, and not looked at before.
     fn of(source: &Source, options: &ReadOptions) -> Result<Option<Self>> {
         let paths = match source {
+            Source::Path(folder) if folder.is_dir() && !formats::knows_folder(folder) => {
+                parts::in_folder(folder)?
+            }
             Source::Path(path) => vec![path.clone()],
             Source::Files(text) => files(text)?,
             _ => return Ok(None),
@@ -247,7 +256,7 @@ impl Reader {
         }
         let mut all = Vec::new();
         for path in paths {
-            match formats::chunks(&Input::open(&path)?, options)? {
+            match formats::chunks(Input::open(&path)?, options)? {
                 Some(chunks) => all.push((path, chunks)),
                 None => return Ok(None),
             }

@@ -81,12 +81,35 @@ fn objects(rows: usize) -> String {
     (0..rows).map(row).collect()
 }
 
+/// Rows of ARFF: numbers, declared values, dates and texts, some missing, some rows sparse.
+fn arff(rows: usize) -> String {
+    let head = "% A comment.\n@relation t\n@attribute x real\n@attribute kind {a,'b c'}\n\
+                @attribute day date \"yyyy-MM-dd\"\n@attribute word string\n@data\n";
+    let row = |i: usize| match i % 7 {
+        0 => format!("{{0 {i}, 2 2024-01-02}}\n"),
+        1 => "?,?,?,?\n".to_owned(),
+        _ => format!(
+            "{i}.5,{},2024-02-{:02},{}\n",
+            ["a", "'b c'"][i % 2],
+            1 + i % 28,
+            // Numbers alone, until there is text.
+            if i < 16_900 {
+                i.to_string()
+            } else {
+                format!("w{i}")
+            }
+        ),
+    };
+    format!("{head}{}", (0..rows).map(row).collect::<String>())
+}
+
 fn make(source: &Path, to: &Path, shuffle: Option<u64>, memory: u64) -> Result<Ingested> {
     let how = Ingest {
         read: &ReadOptions::default(),
         shuffle,
         block_rows: Some(300),
         memory,
+        again: None,
     };
     ingest(&Source::Path(source.to_owned()), to, &how, &mut |_| {})
 }
@@ -150,8 +173,16 @@ fn a_cache_holds_what_reading_the_file_holds_in_the_order_of_the_seed() {
     assert_eq!(block.line_of(4), all.line_of(604));
 }
 
-/// A cache of a file is what reading it gives, in the order of the file and in one by a seed.
+/// A cache of a file is what reading it gives, in pieces.
 fn is_what_is_read(name: &str, bytes: Vec<u8>, options: &ReadOptions) {
+    assert!(
+        holds_what_is_read(name, bytes, options),
+        "{name} is read whole"
+    );
+}
+
+/// A cache of a file is what reading it gives, in the order of the file and in one by a seed; whether it came in pieces.
+fn holds_what_is_read(name: &str, bytes: Vec<u8>, options: &ReadOptions) -> bool {
     let place = Place::new(&format!("ingest-{name}"), &[(name, bytes)]);
     let (file, cache) = (place.path().join(name), place.path().join("t.cache"));
     let source = Source::Path(file);
@@ -166,6 +197,7 @@ fn is_what_is_read(name: &str, bytes: Vec<u8>, options: &ReadOptions) {
             shuffle,
             block_rows: None,
             memory,
+            again: None,
         };
         ingest(&source, &cache, &how, &mut |_| {}).unwrap();
         let made = whole(&cache);
@@ -174,12 +206,9 @@ fn is_what_is_read(name: &str, bytes: Vec<u8>, options: &ReadOptions) {
             "{name} {shuffle:?} {memory}"
         );
         assert_eq!(made.roles, expected.roles, "{name}");
-        let pieces = pieces::Rows::of(&source, options, &mut Teller::new(&mut |_| {}, 1));
-        assert!(
-            matches!(pieces.unwrap().0, Rows::Files(_)),
-            "{name} is read whole"
-        );
     }
+    let pieces = pieces::Rows::of(&source, options, &mut Teller::new(&mut |_| {}, 1));
+    matches!(pieces.unwrap().0, Rows::Files(_))
 }
 
 #[test]
@@ -204,7 +233,10 @@ fn caches_of_other_formats_hold_what_reading_the_file_holds() {
     is_what_is_read("t.jsonl", objects(17_000).into_bytes(), &options(None));
     let array: Vec<String> = objects(17_000).lines().map(str::to_owned).collect();
     let array = format!("[{}]", array.join(",\n"));
+    let marked = [b"\xef\xbb\xbf \n", array.as_bytes()].concat();
     is_what_is_read("t.json", array.into_bytes(), &options(None));
+    is_what_is_read("marked.json", marked, &options(None));
+    is_what_is_read("t.arff", arff(17_000).into_bytes(), &options(None));
     let csv = Place::new(
         "ingest-as-parquet",
         &[("t.csv", table(17_000).into_bytes())],
@@ -234,6 +266,7 @@ fn several_files_of_sparse_rows_have_the_columns_of_all() {
         shuffle: None,
         block_rows: None,
         memory: 1 << 20,
+        again: None,
     };
     let to = place.path().join("a.cache");
     ingest(&source, &to, &how, &mut |_| {}).unwrap();
@@ -254,24 +287,32 @@ fn several_files_are_one_cache() {
             ("a-2.csv", b"b,a\nx,5\n7.0,6\n".to_vec()),
         ],
     );
-    let source = Source::parse(&format!("{}/a-*.csv", place.path().display())).unwrap();
-    let how = Ingest {
-        read: &ReadOptions::default(),
-        shuffle: None,
-        block_rows: None,
-        memory: 1 << 20,
-    };
-    let to = place.path().join("a.cache");
-    ingest(&source, &to, &how, &mut |_| {}).unwrap();
-    let (made, expected) = (
-        whole(&to),
-        read(&source, &ReadOptions::default()).unwrap().train,
-    );
-    assert_eq!(
-        format!("{:?}", made.columns),
-        format!("{:?}", expected.columns)
-    );
-    assert_eq!(made.line_of(2).row, Some(3));
+    let place_of = |name: &str| place.path().join(name);
+    std::fs::write(place_of("_SUCCESS"), "").unwrap();
+    let pattern = Source::parse(&format!("{}/a-*.csv", place.path().display())).unwrap();
+    let other = Place::new("ingest-of-parts", &[("none", Vec::new())]);
+    let to = other.path().join("a.cache");
+    let (plain, mut made) = (ReadOptions::default(), Vec::new());
+    for source in [pattern, Source::Path(place.path().to_owned())] {
+        let how = Ingest {
+            read: &plain,
+            shuffle: None,
+            block_rows: None,
+            memory: 1 << 20,
+            again: None,
+        };
+        ingest(&source, &to, &how, &mut |_| {}).unwrap();
+        let (made_of, expected) = (whole(&to), read(&source, &plain).unwrap().train);
+        assert_eq!(
+            format!("{:?}", made_of.columns),
+            format!("{:?}", expected.columns)
+        );
+        assert_eq!(made_of.line_of(2).row, Some(3));
+        made.push(format!("{:?}", made_of.columns));
+        let rows = Rows::of(&source, &plain, &mut Teller::new(&mut |_| {}, 1));
+        assert!(matches!(rows.unwrap().0, Rows::Files(_)), "{source}");
+    }
+    assert_eq!(made[0], made[1]);
 }
 
 #[test]
@@ -283,6 +324,7 @@ fn a_file_that_changes_meanwhile_makes_no_cache_and_one_that_changed_since_is_no
         shuffle: Some(0),
         block_rows: None,
         memory: 1 << 20,
+        again: None,
     };
     let mut changes = 0;
     let failed = ingest(&Source::Path(csv.clone()), &cache, &how, &mut |_| {
@@ -367,6 +409,7 @@ fn fails_at_every_byte(name: &str, text: String, sparse: Option<bool>) {
         shuffle: Some(1),
         block_rows: Some(16),
         memory: 1 << 20,
+        again: None,
     };
     let mut write_with = |room: usize, spill: usize| {
         let (mut out, mut on_disk) = (
@@ -438,6 +481,7 @@ fn every_change_is_noticed(name: &str, text: String, sparse: Option<bool>) {
         shuffle: Some(1),
         block_rows: Some(12),
         memory: 1 << 20,
+        again: None,
     };
     ingest(
         &Source::Path(place.path().join(name)),

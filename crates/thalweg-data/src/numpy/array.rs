@@ -41,7 +41,7 @@ fn damaged(input: &Input, found: impl Into<String>, expected: impl Into<String>)
 }
 
 /// The error for data of another length than the header says.
-fn other_length(input: &Input, length: usize, bytes: usize) -> Error {
+pub(super) fn other_length(input: &Input, length: usize, bytes: usize) -> Error {
     let found = match length < bytes {
         true => format!("{length} bytes of data"),
         false => "more bytes than that".to_owned(),
@@ -66,41 +66,6 @@ impl Array {
         Ok(Self::of(header, data))
     }
 
-    /// Visits the rows to the end of the input, `size` at a time; as a whole where they do not lie one behind the other, or
-    /// where the type of all depends on the values of all.
-    ///
-    /// # Errors
-    /// As [`Self::read`], or if `visit` fails.
-    pub fn each(
-        input: &mut Input,
-        size: usize,
-        visit: &mut dyn FnMut(Self) -> Result<()>,
-    ) -> Result<()> {
-        let header = Self::header(input)?;
-        let (count, bytes) = Self::count(input, &header)?;
-        let (rows, size) = (header.rows(), size.max(1));
-        let row_bytes = bytes / rows.max(1);
-        if !header.has_rows_apart() || row_bytes == 0 {
-            let data = input.take((bytes as u64).saturating_add(1))?;
-            return match data.len() == bytes && (header.size > 0 || count == 0) {
-                true => visit(Self::of(header, data)),
-                false => Err(other_length(input, data.len(), bytes)),
-            };
-        }
-        for start in (0..rows).step_by(size) {
-            let count = size.min(rows - start);
-            let data = input.take((count * row_bytes) as u64)?;
-            if data.len() < count * row_bytes {
-                return Err(other_length(input, start * row_bytes + data.len(), bytes));
-            }
-            visit(Self::of(header.of_rows(count), data))?;
-        }
-        match input.take(1)?.is_empty() {
-            true => Ok(()),
-            false => Err(other_length(input, bytes + 1, bytes)),
-        }
-    }
-
     /// Rows and elements of the array that the input holds.
     ///
     /// # Errors
@@ -117,12 +82,12 @@ impl Array {
     }
 
     /// Elements and bytes of an array.
-    fn count(input: &Input, header: &Header) -> Result<(usize, usize)> {
+    pub(super) fn count(input: &Input, header: &Header) -> Result<(usize, usize)> {
         let count = header.count();
         count.ok_or_else(|| damaged(input, "an impossible shape", "the shape of the data"))
     }
 
-    fn of(header: Header, data: Vec<u8>) -> Self {
+    pub(super) fn of(header: Header, data: Vec<u8>) -> Self {
         let integer = matches!(header.kind, b'i' | b'u' | b'b');
         let elements = match header.kind {
             b'U' | b'S' => Elements::Text(strings(&header, &data)),
@@ -142,7 +107,7 @@ impl Array {
     }
 
     /// Reads the magic bytes, the version and the header.
-    fn header(input: &mut Input) -> Result<Header> {
+    pub(super) fn header(input: &mut Input) -> Result<Header> {
         let complete = "a complete .npy file";
         let start = input.take(8)?;
         let version = match (start.starts_with(MAGIC), start.get(6..)) {
@@ -172,7 +137,9 @@ impl Array {
             let found = "a damaged header: a negative shape";
             return Err(damaged(input, found, "the shape of the data"));
         }
-        Header::parse(&text).ok_or_else(|| {
+        let start = 8 + if version == 1 { 2 } else { 4 } + length;
+        let header = Header::parse(&text).map(|header| Header { start, ..header });
+        header.ok_or_else(|| {
             let found = format!("array header {}", quote(&text));
             let expected = "numbers or strings in one array";
             Error::invalid(Location::file(&input.file), found, expected)
@@ -260,14 +227,28 @@ fn each<const N: usize, T>(data: &[u8], big: bool, value: impl Fn([u8; N]) -> T)
     data.as_chunks::<N>().0.iter().map(convert).collect()
 }
 
-/// Integers of 64 bits; texts where `f64` does not hold all of them.
-fn integers(header: &Header, data: &[u8]) -> Elements {
-    const EXACT: i128 = 1 << 53;
-    let integers: Vec<i128> = match header.kind {
+/// Integers of 64 bits.
+fn longs(header: &Header, data: &[u8]) -> Vec<i128> {
+    match header.kind {
         b'i' => each(data, header.big_endian, |b| i64::from_le_bytes(b).into()),
         _ => each(data, header.big_endian, |b| u64::from_le_bytes(b).into()),
-    };
-    match integers.iter().all(|x| (-EXACT..=EXACT).contains(x)) {
+    }
+}
+
+/// Whether f64 holds all integers of 64 bits.
+pub(super) fn are_exact(header: &Header, data: &[u8]) -> bool {
+    longs(header, data).iter().all(is_exact)
+}
+
+fn is_exact(x: &i128) -> bool {
+    const EXACT: i128 = 1 << 53;
+    (-EXACT..=EXACT).contains(x)
+}
+
+/// Integers of 64 bits; texts where `f64` does not hold all of them.
+fn integers(header: &Header, data: &[u8]) -> Elements {
+    let integers = longs(header, data);
+    match integers.iter().all(is_exact) {
         true => Elements::Numbers(Values::F64(integers.iter().map(|&x| x as f64).collect())),
         false => Elements::Text(integers.iter().map(i128::to_string).collect()),
     }

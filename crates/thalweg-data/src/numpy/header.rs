@@ -12,6 +12,8 @@ pub struct Header {
     pub fortran_order: bool,
     /// Length of each dimension.
     pub shape: Vec<usize>,
+    /// Where the elements begin in the file.
+    pub start: u64,
 }
 
 impl Header {
@@ -36,6 +38,7 @@ impl Header {
             big_endian: order == b'>',
             fortran_order: value(text, "fortran_order")?.starts_with("True"),
             shape: lengths.collect::<Option<_>>()?,
+            start: 0,
         })
     }
 
@@ -44,15 +47,14 @@ impl Header {
         self.shape.first().copied().unwrap_or(1)
     }
 
-    /// Whether rows lie one behind the other, and each can be read for itself: integers of 64 bits become texts where f64 does
-    /// not hold all of them, and texts are numbered.
-    pub fn has_rows_apart(&self) -> bool {
-        let is_vector = self.shape.len() < 2;
-        let is_plain = matches!(self.kind, b'f' | b'b') || self.size < 8 && self.kind != b'U';
-        !self.shape.is_empty()
-            && (is_vector || !self.fortran_order)
-            && is_plain
-            && self.kind != b'S'
+    /// Whether the elements of a row do not lie side by side.
+    pub fn is_by_columns(&self) -> bool {
+        self.fortran_order && self.shape.len() > 1
+    }
+
+    /// Whether there are integers that f64 may not hold.
+    pub fn is_long(&self) -> bool {
+        matches!(self.kind, b'i' | b'u') && self.size == 8
     }
 
     /// That of so many of the rows.

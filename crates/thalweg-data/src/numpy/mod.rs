@@ -2,6 +2,7 @@
 
 mod array;
 mod header;
+mod pieces;
 pub mod zip;
 
 pub use array::{Array, Elements, MAGIC};

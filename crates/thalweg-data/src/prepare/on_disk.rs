@@ -10,6 +10,7 @@ use thalweg_core::source::block_file::{
     BlockFile, BlockWriter, Layout, SparseFile, SparseIndex, SparseWriter,
 };
 
+use super::sums::{RowsSum, Summing};
 use crate::error::{Error, Location, Result};
 use crate::preprocess::Dtype;
 use crate::shared_file::SharedFile;
@@ -25,6 +26,8 @@ pub struct RowsOnDisk {
     pub sample: Dataset,
     /// The rows of each class.
     pub class_rows: Vec<usize>,
+    /// By what they are known again.
+    pub sum: RowsSum,
 }
 
 impl RowsOnDisk {
@@ -62,6 +65,7 @@ pub(super) struct Writing {
     rows: usize,
     sample: Option<Dataset>,
     class_rows: Vec<usize>,
+    summing: Summing,
 }
 
 enum Writer {
@@ -136,6 +140,7 @@ impl Sink {
             rows: 0,
             sample: None,
             class_rows: Vec::new(),
+            summing: Summing::default(),
         })))
     }
 
@@ -152,6 +157,7 @@ impl Sink {
             Self::Disk(to) => to,
         };
         to.rows += rows.rows();
+        to.summing.add(rows.view());
         if let Targets::Classes(classes) = &rows.targets {
             for class in classes.iter().map(|class| *class as usize) {
                 to.class_rows.resize(to.class_rows.len().max(class + 1), 0);
@@ -197,6 +203,7 @@ impl Sink {
             rows: written.rows,
             sample,
             class_rows: written.class_rows,
+            sum: written.summing.finish(),
         })))
     }
 }

@@ -105,11 +105,30 @@ impl RowsOfCache {
         Ok(())
     }
 
-    /// The rows of a part in a block that begins with this row.
-    pub fn of_block(&self, part: u8, table: &Table, start: usize) -> Vec<usize> {
-        let is_in = |row: &usize| self.part_of.of(start + row) == part;
-        (0..table.rows).filter(is_in).collect()
+    /// The same with the rows of each block that are in a part, and the part of each: no other row is looked at, as of
+    /// a table in memory.
+    pub fn each_usable(
+        &self,
+        columns: Option<&[usize]>,
+        visit: &mut dyn FnMut(&Table, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        self.each_block(columns, &mut |table, start| {
+            let parts: Vec<u8> = (start..start + table.rows)
+                .map(|row| self.part_of.of(row))
+                .collect();
+            if !parts.contains(&NONE) {
+                return visit(table, &parts);
+            }
+            let kept: Vec<usize> = rows_where(&parts, |part| part != NONE);
+            let parts: Vec<u8> = kept.iter().map(|row| parts[*row]).collect();
+            visit(&table.keep(&kept), &parts)
+        })
     }
+}
+
+/// The rows whose part is as it should be.
+pub(super) fn rows_where(parts: &[u8], is: impl Fn(u8) -> bool) -> Vec<usize> {
+    (0..parts.len()).filter(|row| is(parts[*row])).collect()
 }
 
 impl Blocks for RowsOfCache {
@@ -126,8 +145,9 @@ impl Blocks for RowsOfCache {
         wanted.extend(&self.always);
         wanted.sort_unstable();
         wanted.dedup();
-        self.each_block(Some(&wanted), &mut |table, start| {
-            visit(table, &Part::new(PARTS[0], self.of_block(0, table, start)))
+        self.each_usable(Some(&wanted), &mut |table, parts| {
+            let rows = rows_where(parts, |part| part == 0);
+            visit(table, &Part::new(PARTS[0], rows))
         })
     }
 

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::on_disk::{Placed, Sink};
-use super::rows_of_cache::{PARTS, RowsOfCache};
+use super::rows_of_cache::{PARTS, RowsOfCache, rows_where};
 use super::{PrepareOptions, usable, without};
 use crate::cache::Cache;
 use crate::error::{Error, Location, Note, Result};
@@ -225,10 +225,10 @@ impl RowsOfCache {
         let mut sinks = [sink(0, "train")?, sink(1, "validation")?, sink(2, "test")?];
         let most = (SAMPLE_BYTES / row_bytes as usize).clamp(1, SAMPLE_ROWS);
         let mut seen = [0usize; 3];
-        self.each_block(None, &mut |table, start| {
+        self.each_usable(None, &mut |table, parts| {
             let bound = preprocessing.bind(table)?;
             for (part, name) in PARTS.into_iter().enumerate() {
-                let rows = self.of_block(part as u8, table, start);
+                let rows = rows_where(parts, |of| usize::from(of) == part);
                 if rows.is_empty() {
                     continue;
                 }

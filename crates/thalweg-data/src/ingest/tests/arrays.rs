@@ -4,7 +4,12 @@ use super::*;
 
 /// An array of NumPy.
 fn array(kind: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
-    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
+    array_by(kind, shape, "False", bytes)
+}
+
+fn array_by(kind: &str, shape: &str, is_fortran: &str, bytes: &[u8]) -> Vec<u8> {
+    let header =
+        format!("{{'descr': '{kind}', 'fortran_order': {is_fortran}, 'shape': ({shape}), }}");
     let length = (header.len() as u16).to_le_bytes();
     [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), bytes].concat()
 }
@@ -36,13 +41,48 @@ fn arrays_and_their_labels_come_in_pieces() {
         &plain,
     );
     is_what_is_read("images.npy", array("|u1", "17000, 2, 3", &bytes), &labelled);
+    let head = |kind: u8, dimensions: &[u32]| {
+        let lengths: Vec<[u8; 4]> = dimensions.iter().map(|n| n.to_be_bytes()).collect();
+        let start = [0, 0, kind, dimensions.len() as u8];
+        [&start[..], lengths.as_flattened()].concat()
+    };
+    let idx = [head(0x08, &[17_000, 2, 3]), bytes.clone()].concat();
+    is_what_is_read("images.idx3-ubyte", idx, &labelled);
+    let idx = [head(0x0D, &[17_000, 6]), singles.as_flattened().to_vec()].concat();
+    is_what_is_read("numbers.idx", idx, &plain);
+    let y = array("|u1", "17000,", &bytes[..17_000]);
+    let w = array(">f4", "17000,", singles[1..17_001].as_flattened());
+    let x = array("|u1", "17000, 2, 3", &bytes);
+    let members = [("X.npy", &x[..]), ("notes.npy", &w), ("y.npy", &y)];
+    let npz = crate::testing::packed::zip(&members);
+    is_what_is_read("some.npz", npz, &plain);
+    let members = [("sample_weight.npy", &w[..]), ("y.npy", &y), ("x.npy", &x)];
+    let npz = crate::testing::packed::zip(&members);
+    is_what_is_read("weighted.npz", npz, &plain);
+    let members = [("X.npy", &x[..]), ("y.npy", &y), ("X_test.npy", &x)];
+    let npz = crate::testing::packed::zip(&members);
+    let parts = Place::new("ingest-parts-of-npz", &[("parts.npz", npz)]);
+    let source = Source::Path(parts.path().join("parts.npz"));
+    assert!(pieces::size(&source, &plain).unwrap().is_none());
     is_what_is_read("vector.npy", array("<i4", "25500,", &bytes), &plain);
-    // Texts, where f64 does not hold the numbers.
+    // By columns: of three dimensions, too.
+    for (name, kind, shape, bytes) in [
+        ("columns.npy", ">f4", "17000, 6", singles.as_flattened()),
+        ("pixels.npy", "|u1", "17000, 2, 3", &bytes),
+    ] {
+        is_what_is_read(name, array_by(kind, shape, "True", bytes), &labelled);
+    }
+    let small: Vec<[u8; 8]> = (0..34_000i64).map(|i| (i * i - 9).to_le_bytes()).collect();
     is_what_is_read(
-        "long.npy",
-        array("<i8", "900,", longs.as_flattened()),
+        "small.npy",
+        array("<i8", "17000, 2", small.as_flattened()),
         &plain,
     );
+    // Texts, where f64 does not hold the numbers; and by columns where only what comes next can be read.
+    let long = array("<i8", "900,", longs.as_flattened());
+    assert!(!holds_what_is_read("long.npy", long, &plain));
+    let packed = crate::testing::packed::gzip(&array_by("|u1", "17000, 6", "True", &bytes));
+    assert!(!holds_what_is_read("packed.npy.gz", packed, &plain));
     is_what_is_read("t.csv", table(17_000).into_bytes(), &labelled);
 
     for (rows, expected) in [
@@ -56,6 +96,7 @@ fn arrays_and_their_labels_come_in_pieces() {
             shuffle: None,
             block_rows: None,
             memory: 1 << 20,
+            again: None,
         };
         let (source, to) = (
             Source::Path(file.path().join("x.npy")),

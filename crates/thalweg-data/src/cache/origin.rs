@@ -1,18 +1,14 @@
 //! What a cache was made of, and whether that is still the same.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::options::ReadOptions;
 use crate::reading::Readings;
-
-/// Bytes at the beginning and at the end of a file that are compared.
-const ENDS: u64 = 1 << 16;
+use crate::stamp::Stamp;
+use crate::text::shell_word;
 
 /// The source of a cache and how it was read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,17 +17,9 @@ pub(crate) struct Origin {
     pub source: String,
     files: Vec<Stamp>,
     pub read: ReadOptions,
-}
-
-/// By what a file is known again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    path: PathBuf,
-    bytes: u64,
-    /// Nanoseconds since 1970.
-    modified: u64,
-    /// CRC-32 of its ends.
-    ends: u32,
+    /// The arguments of `thalweg convert` that make it again: those before and after its own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<[String; 2]>,
 }
 
 impl Origin {
@@ -47,6 +35,7 @@ impl Origin {
             source,
             files: paths.iter().map(stamp).collect::<Result<_>>()?,
             read: read.clone(),
+            again: None,
         })
     }
 
@@ -54,6 +43,7 @@ impl Origin {
     /// same way, or by the readings that were decided here.
     pub fn makes_the_same(&self, other: &Self, decided: &Readings) -> bool {
         let mut alike = other.clone();
+        alike.again.clone_from(&self.again);
         if !self.files.is_empty() {
             alike.source.clone_from(&self.source);
         }
@@ -67,43 +57,28 @@ impl Origin {
 
     /// The first file that is no longer what it was: its path and how it differs. A file that is gone says nothing.
     pub fn changed(&self) -> Option<(PathBuf, &'static str)> {
-        self.files.iter().find_map(|stamp| {
-            let now = Stamp::of(&stamp.path).ok()?;
-            let how = match &now {
-                now if now.bytes != stamp.bytes => "has another size",
-                now if now.ends != stamp.ends => "holds other bytes",
-                now if now.modified != stamp.modified => "was written anew",
-                _ => return None,
-            };
-            Some((stamp.path.clone(), how))
-        })
+        let mut files = self.files.iter();
+        files.find_map(|stamp| Some((stamp.path.clone(), stamp.change()?)))
     }
 
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|stamp| stamp.bytes).sum()
     }
-}
 
-impl Stamp {
-    fn of(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
-        let bytes = metadata.len();
-        let mut hasher = crc32fast::Hasher::new();
-        let mut ends = Vec::new();
-        file.by_ref().take(ENDS).read_to_end(&mut ends)?;
-        hasher.update(&ends);
-        ends.clear();
-        file.seek(SeekFrom::Start(bytes.saturating_sub(ENDS)))?;
-        file.take(ENDS).read_to_end(&mut ends)?;
-        hasher.update(&ends);
-        Ok(Self {
-            path: std::path::absolute(path)?,
-            bytes,
-            modified: modified.map_or(0, |time| time.as_nanos() as u64),
-            ends: hasher.finalize(),
-        })
+    /// The command that makes the cache `file` of it again.
+    pub fn command(&self, file: &str) -> String {
+        let file = shell_word(file);
+        match &self.again {
+            Some([before, after]) if after.is_empty() => {
+                format!("`thalweg convert {before} {file}`")
+            }
+            Some([before, after]) => format!("`thalweg convert {before} {file} {after}`"),
+            // One of an earlier version.
+            None => format!(
+                "`thalweg convert {} {file}`, with the options that made it",
+                self.source
+            ),
+        }
     }
 }
