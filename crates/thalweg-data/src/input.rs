@@ -140,6 +140,7 @@ impl Input {
             Some((name, bytes)) => {
                 self.name = name;
                 self.head = bytes.iter().copied().take(HEAD).collect();
+                self.whole = None;
                 bytes
             }
         };

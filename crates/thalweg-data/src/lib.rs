@@ -59,6 +59,7 @@ mod testing;
 pub mod text;
 mod text_lines;
 mod threads;
+mod totals;
 mod typed;
 pub mod usable;
 mod weights;

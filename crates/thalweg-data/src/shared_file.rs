@@ -39,6 +39,11 @@ impl SharedFile {
         Ok(shared)
     }
 
+    /// Its bytes, where the system knows how many.
+    pub fn size(&self) -> Option<u64> {
+        self.file.metadata().ok().map(|metadata| metadata.len())
+    }
+
     /// Drops so many bytes from the page cache; all behind `at` for 0.
     fn drop_pages(&self, at: u64, bytes: u64) {
         #[cfg(target_os = "linux")]

@@ -14,6 +14,7 @@ use crate::parts;
 use crate::reading::interpret;
 use crate::shuffled;
 use crate::table::{Column, ColumnData, Table};
+use crate::text::whole;
 
 /// The DATA of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +134,7 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
     if let Some(labels) = &options.labels {
         let (mut labels, table) = (Labels::read(labels)?, &mut loaded.train);
         if labels.rows != table.rows {
-            return Err(labels.other_number(&table.file, &table.rows.to_string()));
+            return Err(labels.other_number(&table.file, &whole(table.rows)));
         }
         labels.add_to(table)?;
     }
@@ -239,7 +240,7 @@ impl Labels {
     pub fn read(path: &Path) -> Result<Self> {
         let table = read_path(path, &ReadOptions::default())?.train;
         let (file, rows) = (table.location(), table.rows);
-        let found = format!("{} columns", table.columns.len());
+        let found = format!("{} columns", whole(table.columns.len()));
         let Ok([Column { data, .. }]) = <[Column; 1]>::try_from(table.columns) else {
             return Err(Error::invalid(file, found, "one column of labels"));
         };
@@ -287,12 +288,12 @@ impl Labels {
     pub fn finish(&self, file: &str) -> Result<()> {
         match self.at == self.rows {
             true => Ok(()),
-            false => Err(self.other_number(file, &self.at.to_string())),
+            false => Err(self.other_number(file, &whole(self.at))),
         }
     }
 
     fn other_number(&self, file: &str, expected: &str) -> Error {
-        let found = format!("{} labels", self.rows);
+        let found = format!("{} labels", whole(self.rows));
         let expected = format!("{expected}, one for each row of {file}");
         Error::invalid(self.file.clone(), found, expected)
             .remedy("give the labels that belong to these data")

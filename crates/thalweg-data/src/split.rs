@@ -14,6 +14,7 @@ use thalweg_core::dataset::Targets;
 use thalweg_core::random::{Purpose, Stream};
 
 use crate::error::{Error, Location, Note, Result};
+use crate::text::whole;
 
 /// The note on strata that are too small to be split.
 const ONE_ROW: &str = "a class has only one row: rows are split at random, not by class";
@@ -317,6 +318,7 @@ fn sizes(rows: usize, options: &SplitOptions, notes: &mut Vec<Note>) -> Result<(
         share(options.validation_fraction),
     );
     if test + validation >= rows {
+        let [test, validation, rows] = [test, validation, rows].map(whole);
         let found = format!("{test} test and {validation} validation rows of {rows}");
         return Err(
             Error::invalid(Location::default(), found, "at least one row to train on")

@@ -5,6 +5,7 @@ use std::io::{BufRead, Read};
 use crate::csv::records::MAX_RECORD;
 use crate::error::{Error, Location, Result, quote};
 use crate::input::Input;
+use crate::text::whole;
 
 /// Reads a file line by line.
 pub struct TextLines {
@@ -45,7 +46,7 @@ impl TextLines {
             match read.map_err(|source| Error::reading(&self.file, source))? {
                 0 => return Ok(None),
                 MAX_RECORD => {
-                    let found = format!("a line of more than {MAX_RECORD} bytes");
+                    let found = format!("a line of more than {} bytes", whole(MAX_RECORD));
                     let error = Error::invalid(self.location(), found, "shorter lines");
                     return Err(error.remedy("check that this is a text file"));
                 }
@@ -112,7 +113,7 @@ impl LineBlocks {
                 None if read == 0 => break,
                 None if bytes.len() >= MAX_RECORD => {
                     let location = Location::file(&self.file).line(self.lines + 1);
-                    let found = format!("a line of more than {MAX_RECORD} bytes");
+                    let found = format!("a line of more than {} bytes", whole(MAX_RECORD));
                     let error = Error::invalid(location, found, "shorter lines");
                     return Err(error.remedy("check that this is a text file"));
                 }

@@ -64,7 +64,7 @@ pub(crate) fn note_on_zeros(
     };
     if zeros == rows {
         let location = table.location().column(name);
-        let found = format!("a weight of 0 for all rows ({rows})");
+        let found = format!("a weight of 0 for all rows ({})", whole(rows));
         let remedy = "correct the weights, or choose another `data.fit.sample_weight`";
         return Err(Error::invalid(location, found, "at least one weight above 0").remedy(remedy));
     }

@@ -375,6 +375,37 @@ fn shares_without_a_sign_are_doubted_where_training_had_it() {
 }
 
 #[test]
+fn a_sign_of_shares_that_training_had_not_is_doubted() {
+    let names = || vec!["share".to_owned(), "n".to_owned()];
+    let told = |text: &str| {
+        let options = ReadOptions {
+            expected: Some(ExpectedColumns {
+                names: names(),
+                ..Default::default()
+            }),
+            ..ReadOptions::default()
+        };
+        let loaded = read_with(text, &options).unwrap();
+        let notes = loaded.notes.iter().filter(|note| note.warning);
+        notes.map(Note::to_string).collect::<String>()
+    };
+    let expected = "t.csv:3: column \"share\": \"18.2 %\" has %, which the cells of training have not; it is read \
+                    as 18.2: divide by 100 if those are fractions";
+    let found = told("share,n\n,1\n18.2 %,1\n7%,2\n9%,3\n");
+    assert!(found.contains(expected), "{found}");
+    // Numbers as in training, and texts that are no numbers.
+    assert_eq!(told("share,n\n0.182,1\n0.07,2\n"), "");
+    assert_eq!(told("share,n\n5% off,1\nnew,2\n"), "");
+    // Without a model there is nothing to compare with.
+    assert!(
+        read("share,n\n18.2%,1\n7%,2\n")
+            .notes
+            .iter()
+            .all(|note| !note.warning)
+    );
+}
+
+#[test]
 fn times_of_day_are_not_lengths_of_time_and_months_have_names() {
     let first = |cells: &[&str]| {
         let loaded = read(&column(cells));
@@ -387,6 +418,11 @@ fn times_of_day_are_not_lengths_of_time_and_months_have_names() {
     assert!(
         note.contains("as in \"08:30\", a time of day; `data.read.numeric` reads lengths of time"),
         "{note}"
+    );
+    let (midnight, note) = first(&["24:00", "08:30", "12:00"]);
+    assert!(
+        midnight == "1970-01-01" && note.contains("a time of day"),
+        "{midnight}: {note}"
     );
     for (cells, seconds) in [
         (["08:30", "27:45", "12:00"], "30600"),

@@ -89,23 +89,23 @@ fn what_claims_more_than_it_holds_is_refused_in_bounded_memory() {
     let claims = [
         (
             Claim("endless.csv", b"a,b\n1,2\n", (b"x", long), b""),
-            "more than 67108864 bytes",
+            "more than 67,108,864 bytes",
         ),
         (
             Claim("quote.csv", b"a,b\n1,2\n1,\"", (b"x\n", long), b""),
-            "more than 67108864 bytes",
+            "more than 67,108,864 bytes",
         ),
         (
             Claim("header.csv", b"a", (b",", 40 * MIB), b"\n"),
-            "more than 1048576 columns",
+            "more than 1,048,576 columns",
         ),
         (
             Claim("names.csv", &names, (b"", 0), b"\n1\n"),
-            "more than 1048576 columns",
+            "more than 1,048,576 columns",
         ),
         (
             Claim("row.csv", b"a,b\n1,2\n", (b",", 40 * MIB), b"\n"),
-            "more than 1048576 columns",
+            "more than 1,048,576 columns",
         ),
         (
             Claim(
@@ -114,7 +114,7 @@ fn what_claims_more_than_it_holds_is_refused_in_bounded_memory() {
                 (b"x", long),
                 b"",
             ),
-            "more than 67108864 bytes",
+            "more than 67,108,864 bytes",
         ),
         (
             Claim(
@@ -123,7 +123,7 @@ fn what_claims_more_than_it_holds_is_refused_in_bounded_memory() {
                 (b"x", long),
                 b"",
             ),
-            "more than 67108864 bytes",
+            "more than 67,108,864 bytes",
         ),
         (
             Claim("wide.jsonl", &wide, (b"{}\n", 3 * MIB), b""),
@@ -131,7 +131,7 @@ fn what_claims_more_than_it_holds_is_refused_in_bounded_memory() {
         ),
         (
             Claim("names.arff", &attributes, (b"", 0), b""),
-            "more than 1048576 columns",
+            "more than 1,048,576 columns",
         ),
         (
             Claim(
@@ -140,7 +140,7 @@ fn what_claims_more_than_it_holds_is_refused_in_bounded_memory() {
                 (b"x,", long),
                 b"",
             ),
-            "more than 67108864 bytes",
+            "more than 67,108,864 bytes",
         ),
         (
             Claim("sparse.arff", &sparse, (b"{}\n", 3 * MIB), b""),
@@ -148,7 +148,7 @@ fn what_claims_more_than_it_holds_is_refused_in_bounded_memory() {
         ),
         (
             Claim("endless.svm", b"1 1:1\n1 ", (b"1", long), b""),
-            "more than 67108864 bytes",
+            "more than 67,108,864 bytes",
         ),
         (
             Claim("index.svm", b"1 1:1\n1 1000000000000:1\n", (b"", 0), b""),

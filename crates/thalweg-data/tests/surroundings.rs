@@ -176,6 +176,86 @@ fn a_row_of_sums_is_left_out_whatever_stands_around_its_numbers() {
 }
 
 #[test]
+fn several_rows_of_sums_are_left_out_if_each_is_one() {
+    for (text, rows, note) in [
+        (
+            "u,v,w\na,1,10\nb,2,20\nc,6,60\nTotal,9,90\nAverage,3,30\n",
+            ["a", "b", "c"].as_slice(),
+            "t.csv:5: 2 rows, this the first, are left out as ones of sums: \"Average\", \"Total\"; if they are none, add",
+        ),
+        // Each below its group, and one of all.
+        (
+            "u,v,w\na,1,10\nb,2,20\nSubtotal,3,30\nc,6,60\nd,4,5\nSubtotal,10,65\nGrand total,13,95\n",
+            &["a", "b", "c", "d"],
+            "t.csv:4: 3 rows, this the first, are left out",
+        ),
+        // Each above its group.
+        (
+            "u,v\nTotal,13\nSum of x,3\na,1\nb,2\nSum of y,10\nc,6\nd,4\n",
+            &["a", "b", "c", "d"],
+            "t.csv:2: 3 rows, this the first, are left out",
+        ),
+        // At both ends.
+        (
+            "u,v\nTotal,13\na,1\nb,2\nc,10\nTotal,13\n",
+            &["a", "b", "c"],
+            "t.csv:2: 2 rows, this the first, are left out as ones of sums: \"Total\"; if",
+        ),
+        // Behind it nothing but empty cells.
+        (
+            "u,v\na,1\nb,2\nc,10\nTotal,13\n,\n,\n",
+            &["a", "b", "c", "", ""],
+            "t.csv:5: the last row is left out as one of sums: \"Total\"",
+        ),
+    ] {
+        let loaded = read(text);
+        let first: Vec<String> = (shown(&loaded).iter().skip(1))
+            .map(|row| row.split(',').next().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(first, rows, "{text}");
+        assert!(notes(&loaded).contains(note), "{text}: {}", notes(&loaded));
+    }
+    for text in [
+        // One of them is none, and the last has a text that others have, too.
+        "u,v\na,1\nb,2\nSubtotal,4\nc,6\nd,4\nSubtotal,10\n",
+        // More of them than of others.
+        "u,v\na,1\nTotal,1\nb,2\nTotal,2\nTotal,3\n",
+    ] {
+        assert!(
+            read(text).notes.is_empty(),
+            "{text}: {}",
+            notes(&read(text))
+        );
+    }
+}
+
+#[test]
+fn rows_of_sums_are_found_in_formats_with_types() {
+    let text = "{\"u\":\"a\",\"v\":1}\n{\"u\":\"b\",\"v\":2}\n{\"u\":\"c\",\"v\":10}\n{\"u\":\"Total\",\"v\":13}\n";
+    let load = |name: &str, bytes: Vec<u8>| {
+        let input = Input::bytes(name, bytes).unwrap();
+        read_input(input, &ReadOptions::default()).unwrap()
+    };
+    let loaded = load("t.jsonl", text.as_bytes().to_vec());
+    assert_eq!(shown(&loaded), ["u,v", "a,1", "b,2", "c,10"]);
+    let note = "t.jsonl:4: the last row is left out as one of sums: \"Total\"";
+    assert!(notes(&loaded).contains(note), "{}", notes(&loaded));
+    let kept = ReadOptions {
+        not_missing: vec!["Total".into()],
+        ..ReadOptions::default()
+    };
+    let whole = read_with(text, &kept).unwrap().train;
+    assert_eq!(whole.rows, 4);
+    #[cfg(feature = "columnar")]
+    {
+        let loaded = load("t.parquet", formats::write(&whole, "t.parquet").unwrap());
+        assert_eq!(shown(&loaded), ["u,v", "a,1", "b,2", "c,10"]);
+        let note = "t.parquet: row 4: the last row is left out as one of sums: \"Total\"";
+        assert!(notes(&loaded).contains(note), "{}", notes(&loaded));
+    }
+}
+
+#[test]
 fn rows_for_a_model_and_rows_that_are_kept_are_no_sums() {
     let text = "u,v\nShell,1\nGas,2\nTotal,3\n";
     let note = notes(&read(text));

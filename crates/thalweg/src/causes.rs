@@ -17,7 +17,7 @@ use crate::facts::Facts;
 use crate::places::{PlaceKind, places};
 use crate::preset;
 use crate::rows::RunRows;
-use crate::text::figure;
+use crate::text::{figure, whole};
 
 /// Where a cause applies.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -449,8 +449,9 @@ fn memory(facts: &Facts) -> Option<String> {
     };
     (facts.parameters > rows).then(|| {
         format!(
-            "{} parameters remember {rows} training rows, and find nothing that holds for others: {remedy}",
-            facts.parameters
+            "{} parameters remember {} training rows, and find nothing that holds for others: {remedy}",
+            whole(facts.parameters),
+            whole(rows)
         )
     })
 }

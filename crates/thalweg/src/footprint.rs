@@ -11,6 +11,7 @@ use thalweg_data::Note;
 use crate::budget;
 use crate::config::Config;
 use crate::rows::RunRows;
+use crate::text::whole;
 
 /// Refuses a network that needs more memory than there is when a checkpoint of it is written: after
 /// some time, and when a run is interrupted.
@@ -52,6 +53,7 @@ pub fn note_on_least(
     let least = now.saturating_add(rows.held).saturating_add(weights);
     let [least_text, cap_text, now, held, weights] =
         [least, cap, now, rows.held, weights].map(budget::text_of);
+    let block = whole(block);
     Ok((least > cap).then(|| {
         Note::warning(format!(
             "the run will take about {least_text} of memory, more than the {cap_text} of `options.memory`: {now} are there \

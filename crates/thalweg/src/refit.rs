@@ -21,6 +21,7 @@ use crate::fingerprint::Fingerprint;
 use crate::model::{Description, Outcome};
 use crate::rows::RunRows;
 use crate::scores::Judge;
+use crate::text::whole;
 
 /// What a refit begins with, and how long it trains.
 pub(crate) struct Refit {
@@ -107,11 +108,12 @@ pub(crate) fn describe(
 
 /// What should be known of a model that was trained anew on so many rows.
 pub(crate) fn note(description: &Description, rows: usize) -> Note {
+    let rows = whole(rows);
     let which = match &description.interval {
         Some(interval) => {
             format!(
                 "{rows} rows, all but the {} that calibrate its interval,",
-                interval.rows
+                whole(interval.rows)
             )
         }
         None => format!("all {rows} rows"),
@@ -128,7 +130,7 @@ pub(crate) fn note(description: &Description, rows: usize) -> Note {
     Note::info(format!(
         "the model is trained anew on {which} for {best_epoch} epochs; the scores are those of the selected model, \
          which was trained on {}{threshold}",
-        before.train
+        whole(before.train)
     ))
 }
 

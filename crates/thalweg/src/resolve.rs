@@ -23,6 +23,7 @@ use crate::request::{Request, no_validation};
 use crate::rows::RunRows;
 use crate::smearing;
 use crate::start::Start;
+use crate::text::whole;
 
 mod data;
 mod ensemble;
@@ -293,9 +294,10 @@ fn check_interval(coverage: f64, data: &DataConfig, rows: &RunRows) -> Result<()
         interval::fewest_rows(coverage),
     );
     if found < least {
+        let found = whole(found);
         let found = format!("{found} validation rows with a target, to calibrate {coverage} on");
         let remedy = format!("{}, or a smaller interval", data.more_validation());
-        return refuse(found, format!("at least {least}"), &remedy);
+        return refuse(found, format!("at least {}", whole(least)), &remedy);
     }
     Ok(())
 }

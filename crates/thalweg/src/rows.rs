@@ -384,7 +384,7 @@ fn weighty<'a>(part: DatasetRef<'a>, notes: &mut Vec<Note>) -> Result<Part<'a>> 
     }
     let rows: Vec<usize> = (0..count).filter(|row| weights[*row] != 0.0).collect();
     if rows.is_empty() {
-        let found = format!("0 for all {count} rows");
+        let found = format!("0 for all {} rows", whole(count));
         return Err(Error::invalid("weights", found, "at least one above 0").into());
     }
     let left = count - rows.len();

@@ -29,7 +29,7 @@ use crate::options::{Ingesting, Options, Output};
 use crate::request::Request;
 use crate::rows::{Part, RunRows};
 use crate::run_folder::{CACHE, OwnFolder, RunFolder, unwritable};
-use crate::text::count;
+use crate::text::{count, whole};
 
 /// What a run is loaded by.
 pub(crate) struct Wanted<'a> {
@@ -348,10 +348,11 @@ fn streamed(
 
 /// What is on disk, and what was looked at in a sample alone.
 fn on_rows(rows: &RunRows, folder: &Path) -> String {
-    let (block, sample) = (
+    let [block, sample] = [
         rows.block.unwrap_or_default(),
         rows.train.view().features.rows(),
-    );
+    ]
+    .map(whole);
     format!(
         "{} to train on are read from {} in blocks of {block}; leaks, importance, ranges, the linear model, the report and \
          the metrics (not the loss) of the training rows are of {sample} of them, evenly spaced; copies and groups of \

@@ -1,14 +1,20 @@
 //! Columns that infer their type from their cells.
 
 mod append;
+mod spelled;
+
+use std::ops::Range;
 
 pub use append::Part;
 
-use super::decimal::decimal;
+use spelled::Spelled;
+
+use super::decimal::{decimal, with_decimals};
+use super::ends::trimmed;
 use super::records::Cell;
 use crate::levels::Levels;
 use crate::options::PlainNumbers;
-use crate::table::{ColumnData, MISSING, TextColumn, number_text};
+use crate::table::{ColumnData, MISSING, TextColumn};
 
 /// Cells that mean "missing", in lower case.
 const MISSING_WORDS: [&str; 13] = [
@@ -105,13 +111,14 @@ pub struct ColumnBuilder {
     before: Before,
 }
 
-/// What cells of the same column before leave: how many a block has, so that it need not grow, and their
-/// texts.
+/// What cells of the same column before leave: how many a block has, so that it need not grow, their
+/// texts, and how much of spelling was kept.
 #[derive(Debug, Default)]
 pub struct Before {
     is_text: bool,
     rows: usize,
     levels: Levels,
+    spelled: usize,
 }
 
 #[derive(Debug)]
@@ -122,20 +129,9 @@ enum State {
         levels: Levels,
         /// Levels of cells before.
         first: usize,
-        /// Bytes of spelling that were kept when it became text.
+        /// The size of the spelling that was kept when it became text.
         spelled: usize,
     },
-}
-
-/// How the numbers are spelled that are not in their shortest form, and which words for "missing"
-/// stand in which rows.
-#[derive(Debug, Default)]
-struct Spelled {
-    rows: Vec<u32>,
-    ends: Vec<u32>,
-    bytes: Vec<u8>,
-    words: Vec<(u32, u32)>,
-    is_full: bool,
 }
 
 impl Default for ColumnBuilder {
@@ -155,37 +151,79 @@ impl ColumnBuilder {
         let rows = if before.is_text { 0 } else { before.rows };
         Self {
             plain,
-            state: State::Numeric(Vec::with_capacity(rows), Spelled::default()),
+            state: State::Numeric(Vec::with_capacity(rows), Spelled::after(before.spelled)),
             words: Vec::new(),
             before,
         }
     }
 
-    /// Adds a cell of a text, whose bytes are the first of `bytes`.
+    /// Adds what stands between two places of `text`, which is the start of `bytes`.
     #[inline]
-    pub fn push_cell(&mut self, cell: Cell, text: &str, bytes: &[u8], words: Words<'_>) {
-        let usual = cell.with_rest(bytes).filter(|_| words.missing.is_empty());
-        if let Some((bytes, length)) = usual {
+    pub fn push_between(
+        &mut self,
+        range: Range<usize>,
+        (text, bytes): (&str, &[u8]),
+        delimiter: u8,
+        words: Words<'_>,
+    ) {
+        if !self.push_decimal(range.clone(), (text, bytes), words) {
+            self.push_cell(trimmed(bytes, range, delimiter), (text, bytes), words);
+        }
+    }
+
+    /// Adds a cell of `text`, which is the start of `bytes`.
+    #[inline]
+    pub fn push_cell(&mut self, cell: Cell, (text, bytes): (&str, &[u8]), words: Words<'_>) {
+        if let Some(range) = cell.plain()
+            && words.missing.is_empty()
+        {
             match &mut self.state {
-                State::Numeric(numbers, spelled) if self.plain == PlainNumbers::All => {
-                    if let Some(decimal) = decimal(bytes, length) {
-                        if !decimal.is_shortest {
-                            spelled.add(numbers.len(), &cell.text(text));
-                        }
-                        return numbers.push(decimal.value);
+                State::Numeric(..) => {
+                    if self.push_decimal(range, (text, bytes), words) {
+                        return;
                     }
                 }
-                State::Numeric(..) => {}
-                State::Text { codes, .. } if length == 0 => return codes.push(MISSING),
+                State::Text { codes, .. } if range.is_empty() => return codes.push(MISSING),
                 // A text that is there means neither "missing" nor anything new.
                 State::Text { codes, levels, .. } => {
-                    if let Some(code) = levels.known(bytes, length) {
+                    if let Some(code) = levels.known(&bytes[range.start..], range.len()) {
                         return codes.push(code);
                     }
                 }
             }
         }
         self.push(&cell.text(text), words);
+    }
+
+    /// Adds a short decimal; whether it is one, of a column of numbers.
+    #[inline(always)]
+    fn push_decimal(
+        &mut self,
+        range: Range<usize>,
+        (text, bytes): (&str, &[u8]),
+        words: Words<'_>,
+    ) -> bool {
+        let State::Numeric(numbers, spelled) = &mut self.state else {
+            return false;
+        };
+        if self.plain != PlainNumbers::All || !words.missing.is_empty() {
+            return false;
+        }
+        // Most columns have the same number of decimals in each row.
+        if let Some(decimals) = spelled.decimals()
+            && let Some(value) = with_decimals(bytes, range.clone(), decimals)
+        {
+            numbers.push(value);
+            return true;
+        }
+        match decimal(bytes, range.clone()) {
+            Some(decimal) => {
+                spelled.add_decimal(numbers.len(), decimal, &text[range]);
+                numbers.push(decimal.value);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Adds a cell.
@@ -200,10 +238,9 @@ impl ColumnBuilder {
         }
         match (&mut self.state, parsed) {
             (State::Numeric(numbers, spelled), Parsed::Number(number)) => {
-                let is_shortest =
-                    decimal(cell.as_bytes(), cell.len()).is_some_and(|one| one.is_shortest);
-                if !is_shortest {
-                    spelled.add(numbers.len(), cell);
+                match decimal(cell.as_bytes(), 0..cell.len()) {
+                    Some(decimal) => spelled.add_decimal(numbers.len(), decimal, cell),
+                    None => spelled.add(numbers.len(), cell),
                 }
                 numbers.push(number);
             }
@@ -250,39 +287,6 @@ impl ColumnBuilder {
     }
 }
 
-impl Spelled {
-    /// More bytes are not kept; then all numbers of a column that becomes text are in their
-    /// shortest form.
-    const MOST: usize = 4 << 20;
-
-    fn add(&mut self, row: usize, cell: &str) {
-        if self.is_full {
-            return;
-        }
-        if self.bytes.len() + cell.len() > Self::MOST {
-            return self.forget();
-        }
-        self.bytes.extend_from_slice(cell.as_bytes());
-        self.rows.push(row as u32);
-        self.ends.push(self.bytes.len() as u32);
-    }
-
-    fn forget(&mut self) {
-        let words = std::mem::take(&mut self.words);
-        *self = Self {
-            words,
-            is_full: true,
-            ..Self::default()
-        };
-    }
-
-    fn cell(&self, i: usize) -> &str {
-        let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let bytes = &self.bytes[start as usize..self.ends[i] as usize];
-        std::str::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
 /// The code of a word for "missing" that may mean something: it has letters, and the user did not
 /// say what it means.
 fn word_code(words: &mut Vec<String>, cell: &str, of_user: Words<'_>) -> Option<u32> {
@@ -320,34 +324,49 @@ pub fn text_column(texts: &[String]) -> TextColumn {
 fn to_text(numbers: &[f64], spelled: &Spelled, before: &mut Before) -> State {
     let mut levels = std::mem::take(&mut before.levels);
     let first = levels.len();
-    let mut odd = spelled.rows.iter().enumerate().peekable();
     let mut codes: Vec<u32> = Vec::with_capacity(numbers.len().max(before.rows));
-    for (row, number) in numbers.iter().enumerate() {
-        let own = odd.next_if(|(_, at)| **at as usize == row);
-        codes.push(match own {
-            Some((i, _)) => levels.code(spelled.cell(i)),
-            None if number.is_nan() => MISSING,
-            None => levels.code(&number_text(*number)),
-        });
-    }
+    spelled.each(numbers, |cell| {
+        codes.push(cell.map_or(MISSING, |cell| levels.code(cell)));
+    });
     for &(row, word) in &spelled.words {
         codes[row as usize] = word;
     }
-    let spelled = match spelled.is_full {
-        true => usize::MAX,
-        false => spelled.bytes.len(),
-    };
     State::Text {
         codes,
         levels,
         first,
-        spelled,
+        spelled: spelled.size(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+        #[test]
+        fn cells_in_a_line_are_those_that_stand_alone(
+            numbers in proptest::collection::vec("-?[0-9]{1,3}(\\.[0-9]{1,3})?| ?[0-9.]{1,4} |-?[0-9]{6,9}\\.[0-9]{3,9}|[-+.e0-9]{0,9}|NA", 0..12),
+            end in prop::sample::select(vec!["", "x"]),
+        ) {
+            let cells: Vec<&str> = numbers.iter().map(String::as_str).chain([end]).collect();
+            let line = cells.join(",");
+            let (mut alone, mut between, mut start) = (ColumnBuilder::default(), ColumnBuilder::default(), 0);
+            for cell in cells {
+                alone.push(cell.trim(), Words::default());
+                let range = start..start + cell.len();
+                start = range.end + 1;
+                between.push_between(range, (&line, line.as_bytes()), b',', Words::default());
+            }
+            // NaN is not equal to itself.
+            let [alone, between] = [alone, between].map(|column| format!("{:?}", column.finish()));
+            prop_assert_eq!(alone, between);
+        }
+    }
 
     fn column(cells: &[&str]) -> ColumnData {
         let mut builder = ColumnBuilder::default();

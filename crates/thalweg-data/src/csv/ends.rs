@@ -1,37 +1,53 @@
 //! Where cells of many records end, found 64 bytes at a time.
 
+use std::ops::Range;
+
 use super::records::{Cell, MAX_CELLS};
 
 /// Cuts records with plain quotes; others are left to [`scan`](super::records::scan).
 pub struct Ends<'a> {
     bytes: &'a [u8],
     delimiter: u8,
+    /// All delimiters, line ends and quotes, and the first of them that comes next.
+    places: &'a [u32],
+    next: usize,
     /// Before it everything is cut.
     start: usize,
-    next: Next,
-}
-
-/// The places of delimiters, line ends and quotes that come next.
-#[derive(Clone, Copy)]
-struct Next {
-    /// The number of 64 bytes, and a bit for each place that comes next in them.
-    chunk: usize,
-    places: u64,
 }
 
 impl<'a> Ends<'a> {
-    /// From the first of these bytes on.
-    pub fn of(bytes: &'a [u8], delimiter: u8) -> Self {
-        let next = Next {
-            chunk: 0,
-            places: places(bytes, delimiter),
-        };
+    /// From the first of these bytes on; `room` is for the places.
+    pub fn of(bytes: &'a [u8], delimiter: u8, room: &'a mut Vec<u32>) -> Self {
         Self {
             bytes,
             delimiter,
+            places: find(bytes, delimiter, room),
+            next: 0,
             start: 0,
-            next,
         }
+    }
+
+    /// Where each cell of the record that begins at `start` ends, and the record, if it is that many cells on a line,
+    /// without quotes.
+    #[inline]
+    pub fn plain(&mut self, start: usize, cells: usize) -> Option<(&'a [u32], usize)> {
+        if start != self.start {
+            return None;
+        }
+        let places = self.places.get(self.next..self.next + cells)?;
+        let (&last, others) = places.split_last()?;
+        let is_delimiter = |place: &u32| self.bytes[*place as usize] == self.delimiter;
+        // Nearly all are: a guess at each would be one too many.
+        if !others
+            .iter()
+            .fold(true, |all, place| all & is_delimiter(place))
+        {
+            return None;
+        }
+        let mut next = self.next + cells;
+        let end = self.after_line(last as usize, &mut next)?;
+        (self.start, self.next) = (end, next);
+        Some((places, end))
     }
 
     /// Cuts the record that begins at `start` into `cells`, which are counted from the first byte,
@@ -39,13 +55,12 @@ impl<'a> Ends<'a> {
     #[inline]
     pub fn cut(&mut self, start: usize, cells: &mut Vec<Cell>) -> Option<(usize, u64)> {
         cells.clear();
-        let mut next = self.next;
-        if start != self.start {
-            let chunk = start / 64;
-            let all = places(self.bytes.get(64 * chunk..)?, self.delimiter);
-            let places = all & (u64::MAX << (start % 64));
-            next = Next { chunk, places };
-        }
+        let mut next = match start == self.start {
+            true => self.next,
+            false => self
+                .places
+                .partition_point(|place| (*place as usize) < start),
+        };
         let (mut from, mut lines) = (start, 1);
         loop {
             let mut end = self.take(&mut next)?;
@@ -54,39 +69,40 @@ impl<'a> Ends<'a> {
                 cells.push(cell);
                 end = after;
             } else {
-                cells.push(trimmed(&self.bytes[from..end], from, self.delimiter));
+                cells.push(trimmed(self.bytes, from..end, self.delimiter));
             }
-            from = end + 1;
-            let byte = self.bytes[end];
-            if byte == self.delimiter && cells.len() <= MAX_CELLS {
-                continue;
+            if self.bytes[end] != self.delimiter {
+                let end = self.after_line(end, &mut next)?;
+                (self.start, self.next) = (end, next);
+                return Some((end - start, lines));
             }
-            if byte == self.delimiter {
+            if cells.len() > MAX_CELLS {
                 return None;
             }
-            if byte == b'\r' && *self.bytes.get(from)? == b'\n' {
-                self.take(&mut next)?;
-                from += 1;
+            from = end + 1;
+        }
+    }
+
+    /// Behind the line that ends at a place; none where it is no line end, or may be half of one.
+    #[inline]
+    fn after_line(&self, place: usize, next: &mut usize) -> Option<usize> {
+        match self.bytes[place] {
+            b'\n' => Some(place + 1),
+            b'\r' if *self.bytes.get(place + 1)? == b'\n' => {
+                *next += 1;
+                Some(place + 2)
             }
-            (self.start, self.next) = (from, next);
-            return Some((from - start, lines));
+            b'\r' => Some(place + 1),
+            _ => None,
         }
     }
 
     /// The next place; none at the end.
     #[inline]
-    fn take(&self, next: &mut Next) -> Option<usize> {
-        while next.places == 0 {
-            next.chunk += 1;
-            let rest = self.bytes.get(64 * next.chunk..)?;
-            if rest.is_empty() {
-                return None;
-            }
-            next.places = places(rest, self.delimiter);
-        }
-        let place = 64 * next.chunk + next.places.trailing_zeros() as usize;
-        next.places &= next.places - 1;
-        Some(place)
+    fn take(&self, next: &mut usize) -> Option<usize> {
+        let place = *self.places.get(*next)?;
+        *next += 1;
+        Some(place as usize)
     }
 
     /// The cell from `from` on that the quote at `open` opens, and where it ends.
@@ -95,7 +111,7 @@ impl<'a> Ends<'a> {
         &self,
         from: usize,
         open: usize,
-        next: &mut Next,
+        next: &mut usize,
         lines: &mut u64,
     ) -> Option<(Cell, usize)> {
         let is_blank = |bytes: &[u8]| bytes.iter().all(|byte| is_blank(*byte, self.delimiter));
@@ -130,18 +146,43 @@ fn is_blank(byte: u8, delimiter: u8) -> bool {
     byte == b' ' || (byte == b'\t' && byte != delimiter)
 }
 
-/// The cell of these bytes, from `start` on, without blanks around it.
+/// The cell between two places, without blanks around it.
 #[inline]
-fn trimmed(bytes: &[u8], start: usize, delimiter: u8) -> Cell {
-    match bytes {
-        [first, .., last] if *first > b' ' && *last > b' ' => Cell::new(start, start + bytes.len()),
+pub fn trimmed(bytes: &[u8], range: Range<usize>, delimiter: u8) -> Cell {
+    let Range { start, end } = range;
+    match &bytes[range] {
+        [first, .., last] if *first > b' ' && *last > b' ' => Cell::new(start, end),
         bytes => {
             let is_blank = |byte: &&u8| is_blank(**byte, delimiter);
             let before = bytes.iter().take_while(is_blank).count();
             let after = bytes[before..].iter().rev().take_while(is_blank).count();
-            Cell::new(start + before, start + bytes.len() - after)
+            Cell::new(start + before, end - after)
         }
     }
+}
+
+/// All places at which a cell may end.
+fn find<'a>(bytes: &[u8], delimiter: u8, room: &'a mut Vec<u32>) -> &'a [u32] {
+    let mut count = 0;
+    for start in (0..bytes.len()).step_by(64) {
+        let mut bits = places(&bytes[start..], delimiter);
+        let here = bits.count_ones() as usize;
+        if room.len() < count + 64 {
+            room.resize(2 * room.len() + 64, 0);
+        }
+        // Eight at once, though there may be fewer: how many there are is hard to guess.
+        for eight in room[count..count + here.next_multiple_of(8)]
+            .as_chunks_mut::<8>()
+            .0
+        {
+            for place in eight {
+                *place = start as u32 + bits.trailing_zeros();
+                bits &= bits.wrapping_sub(1);
+            }
+        }
+        count += here;
+    }
+    &room[..count]
 }
 
 /// A bit for each of the first 64 bytes, that of the first the lowest: 1 for those at which a cell may end.
@@ -178,13 +219,34 @@ mod tests {
     /// Whether every record is cut as one by one, as far as it is cut; how many are.
     fn cut(text: &str, delimiter: u8) -> Result<usize, TestCaseError> {
         let bytes = text.as_bytes();
-        let mut ends = Ends::of(bytes, delimiter);
+        let (mut room, mut also) = (vec![7; 3], Vec::new());
+        let mut ends = Ends::of(bytes, delimiter, &mut room);
+        let mut plain = Ends::of(bytes, delimiter, &mut also);
         let (mut own, mut others, mut start, mut count) = (Vec::new(), Vec::new(), 0, 0);
         while let Scan::Record(length, lines) = scan(&bytes[start..], delimiter, false, &mut others)
         {
             others
                 .iter_mut()
                 .for_each(|cell| *cell = cell.shifted(start));
+            (plain.start, plain.next) = (
+                start,
+                ends.places.partition_point(|at| (*at as usize) < start),
+            );
+            let record = &text[start..start + length];
+            if let Some((places, end)) = plain.plain(start, others.len()) {
+                let from = std::iter::once(start).chain(places.iter().map(|at| *at as usize + 1));
+                let cells = from
+                    .zip(places)
+                    .map(|(from, at)| trimmed(bytes, from..*at as usize, delimiter));
+                prop_assert!(
+                    cells.eq(others.iter().copied())
+                        && end == start + length
+                        && !record.contains('"')
+                );
+                prop_assert_eq!(plain.plain(end, usize::MAX / 2), None);
+            } else {
+                prop_assert!(record.contains('"'), "{:?}", record);
+            }
             match ends.cut(start, &mut own) {
                 Some(cut) => {
                     prop_assert_eq!(
@@ -197,7 +259,6 @@ mod tests {
                     count += 1;
                 }
                 None => {
-                    let record = &text[start..start + length];
                     prop_assert!(record.contains('"') || start + length == text.len());
                 }
             }

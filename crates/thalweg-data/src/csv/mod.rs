@@ -8,5 +8,4 @@ pub mod layout;
 pub mod parallel;
 pub mod records;
 pub mod start;
-pub mod total;
 pub mod write;

@@ -19,6 +19,8 @@ use crate::error::{Error, Result};
 use crate::table::Lines;
 use crate::threads::{self, lock};
 
+/// Room for so many times the rows that are expected by those of the first block.
+const MORE: f64 = 1.0625;
 /// Bytes of a block: with its columns it stays in a core's cache.
 const BLOCK: usize = 1 << 19;
 /// An open record of more bytes is left to the caller.
@@ -89,6 +91,7 @@ impl Blocks {
         let order = Order {
             plan: &plan,
             line: records.line(),
+            left: records.left(),
             sink,
             next: 0,
             waiting: BTreeMap::new(),
@@ -187,6 +190,8 @@ struct Order<'a> {
     readers: Vec<Reader>,
     /// The line on which the next record begins.
     line: u64,
+    /// Bytes of all blocks, where that is known and there is no room for their rows yet.
+    left: Option<u64>,
     /// Whether the rest is for the caller.
     is_over: bool,
     /// Whether that is so because there are rows enough.
@@ -262,6 +267,16 @@ impl Order<'_> {
         let fits = pairs.all(|(builder, added)| builder.fits(added));
         let mut end = 0;
         if fits {
+            if piece.rows > 0
+                && let Some(left) = self.left.take()
+            {
+                let share = left as f64 / piece.end as f64;
+                let more = (share * MORE * piece.rows as f64) as usize;
+                let expected = most.saturating_sub(**rows).min(more) + **rows;
+                builders
+                    .iter_mut()
+                    .for_each(|builder| builder.reserve(expected));
+            }
             let pairs = builders.iter_mut().zip(piece.columns).zip(known);
             pairs.for_each(|((builder, added), known)| builder.append(added, known));
             lines.append(**rows, self.line - 1, &piece.lines);
@@ -312,9 +327,27 @@ impl Plan<'_> {
             is_plain: true,
             ..Piece::default()
         };
-        let mut cells = Vec::new();
-        let mut ends = (self.delimiter != b' ').then(|| Ends::of(bytes, self.delimiter));
+        let (mut cells, mut room) = (Vec::new(), Vec::new());
+        let mut ends = (self.delimiter != b' ').then(|| Ends::of(bytes, self.delimiter, &mut room));
         while piece.end < bytes.len() && piece.is_plain {
+            let plain = ends
+                .as_mut()
+                .filter(|_| !self.trailing)
+                .and_then(|ends| ends.plain(piece.end, builders.len()))
+                .filter(|(_, end)| *end <= text.len() && bytes[piece.end] != b'#');
+            if let Some((places, end)) = plain {
+                let mut start = piece.end;
+                for (place, builder) in places.iter().zip(&mut builders) {
+                    let place = *place as usize;
+                    builder.push_between(start..place, (text, bytes), self.delimiter, self.words);
+                    start = place + 1;
+                }
+                piece.lines.push(piece.rows, 1 + piece.line_ends);
+                piece.rows += 1;
+                piece.line_ends += 1;
+                piece.end = end;
+                continue;
+            }
             let cut = ends
                 .as_mut()
                 .and_then(|ends| ends.cut(piece.end, &mut cells));
@@ -370,7 +403,7 @@ impl Plan<'_> {
             return false;
         }
         for (cell, builder) in cells.iter().zip(builders) {
-            builder.push_cell(*cell, text, bytes, self.words);
+            builder.push_cell(*cell, (text, bytes), self.words);
         }
         piece.lines.push(piece.rows, 1 + piece.line_ends);
         piece.rows += 1;

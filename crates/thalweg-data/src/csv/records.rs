@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::io::BufRead;
+use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::error::{Error, Location, Result, quote};
+use crate::text::whole;
 
 /// A record (a line, or several where a quoted cell holds newlines) may have at most this many
 /// bytes.
@@ -227,7 +229,7 @@ impl Cell {
         }
     }
 
-    fn range(self) -> std::ops::Range<usize> {
+    fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
@@ -258,12 +260,10 @@ impl Cell {
         Cow::Owned(bytes)
     }
 
-    /// Its bytes in `bytes`, and what follows; and how many are its own. None where quotes must be undone.
+    /// Where its bytes are, unless quotes must be undone.
     #[inline]
-    pub fn with_rest(self, bytes: &[u8]) -> Option<(&[u8], usize)> {
-        let rest = bytes.get(self.start as usize..)?;
-        let length = (self.end - self.start) as usize;
-        (!self.escaped && length <= rest.len()).then_some((rest, length))
+    pub fn plain(self) -> Option<Range<usize>> {
+        (!self.escaped).then(|| self.range())
     }
 
     /// The text of the cell, quotes undone.
@@ -295,6 +295,9 @@ pub struct Records {
     at_end: bool,
     line: u64,
     cells: Vec<Cell>,
+    /// Bytes of the file, where that is known, and those that were read.
+    pub size: Option<u64>,
+    read: u64,
     /// Whether a blank line is a record: a missing value of a file with one column.
     pub keeps_blank: bool,
 }
@@ -341,6 +344,8 @@ impl Records {
             at_end: false,
             line: 1,
             cells: Vec::new(),
+            size: None,
+            read: 0,
             keeps_blank: false,
         };
         records.fill(SAMPLE)?;
@@ -374,19 +379,20 @@ impl Records {
     fn fill(&mut self, more: usize) -> Result<()> {
         self.buffer.drain(..self.start);
         self.start = 0;
-        let want = self.buffer.len() + more;
-        self.buffer.reserve(more);
-        while self.buffer.len() < want && !self.at_end {
-            let bytes = match self.reader.fill_buf() {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+        let mut filled = self.buffer.len();
+        self.buffer.resize(filled + more, 0);
+        while filled < self.buffer.len() && !self.at_end {
+            match self.reader.read(&mut self.buffer[filled..]) {
+                Ok(count) => {
+                    self.at_end = count == 0;
+                    self.read += count as u64;
+                    filled += count;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(Error::reading(&self.file, error)),
-            };
-            self.at_end = bytes.is_empty();
-            self.buffer.extend_from_slice(bytes);
-            let used = bytes.len();
-            self.reader.consume(used);
+            }
         }
+        self.buffer.truncate(filled);
         Ok(())
     }
 
@@ -429,6 +435,12 @@ impl Records {
     pub fn put_back(&mut self, mut bytes: Vec<u8>, line: u64) {
         bytes.extend_from_slice(&self.buffer[self.start..]);
         (self.buffer, self.start, self.line) = (bytes, 0, line);
+    }
+
+    /// Bytes of the records that come next, where that is known.
+    pub fn left(&self) -> Option<u64> {
+        let taken = self.read - (self.buffer.len() - self.start) as u64;
+        self.size?.checked_sub(taken)
     }
 
     /// The line on which the next record begins.
@@ -509,7 +521,7 @@ impl Records {
     }
 
     fn too_long(&self) -> Error {
-        let found = format!("a line of more than {MAX_RECORD} bytes");
+        let found = format!("a line of more than {} bytes", whole(MAX_RECORD));
         let error = Error::invalid(self.location(), found, "shorter lines");
         error.remedy("check the quotes and that this is a text file")
     }
@@ -525,7 +537,7 @@ impl Records {
 
 /// The error for more columns than [`MAX_CELLS`].
 pub fn too_wide(location: Location) -> Error {
-    let found = format!("more than {MAX_CELLS} columns");
+    let found = format!("more than {} columns", whole(MAX_CELLS));
     let error = Error::invalid(location, found, "a table with fewer");
     error.remedy("check the delimiter, and that a row of the file is a row of the table")
 }

@@ -9,6 +9,7 @@ use super::records::{Record, Records};
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::options::ReadOptions;
 use crate::table::number_text;
+use crate::text::whole;
 
 /// What is known before the first row; the records go on with it.
 pub struct Start {
@@ -195,7 +196,7 @@ fn note_on_points(cell: &str, file: &Location, options: &ReadOptions) -> Option<
 pub fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
-        n => format!("{n} {noun}s"),
+        n => format!("{} {noun}s", whole(n)),
     }
 }
 
@@ -266,7 +267,7 @@ pub fn count_error(
 ) -> Error {
     let found = match record.cells.len() {
         1 => "1 cell".to_owned(),
-        n => format!("{n} cells"),
+        n => format!("{} cells", whole(n)),
     };
     let location = file.clone().line(record.line);
     Error::invalid(location, found, format!("{expected}, {why}")).remedy(remedy)

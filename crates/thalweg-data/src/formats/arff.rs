@@ -12,6 +12,7 @@ use crate::input::Input;
 use crate::options::ReadOptions;
 use crate::reading::{DateOrder, ReadAs, Reading, Readings};
 use crate::table::{Lines, Table};
+use crate::text;
 use crate::text_lines::TextLines;
 use crate::typed::{self, TypedColumn};
 
@@ -37,6 +38,7 @@ pub static FORMAT: Format = Format {
         read: chunks,
         fits: always,
         size,
+        sums: false,
     }),
     folder: None,
     #[cfg(test)]
@@ -117,8 +119,8 @@ fn chunks(
         lines.push(rows, text.number());
         (rows, all) = (rows + 1, all + 1);
         if room.check(all, columns.len()).is_err() {
-            let count = columns.len();
-            let found = format!("{all} rows of {count} columns with hardly any cell");
+            let [rows, columns] = [all, columns.len()].map(text::whole);
+            let found = format!("{rows} rows of {columns} columns with hardly any cell");
             return Err(Fault::new(found, "a table that is not so sparse").at(text.location()));
         }
     }

@@ -35,6 +35,7 @@ pub static FORMAT: Format = Format {
         },
         fits: always,
         size: |input, bytes| guarded(&input.file.clone(), || size_of(input, bytes)),
+        sums: true,
     }),
     folder: None,
     #[cfg(test)]

@@ -8,7 +8,6 @@ use crate::csv::builder::{ColumnBuilder, Words};
 use crate::csv::parallel::{Blocks, Sink};
 use crate::csv::records::{Record, Records};
 use crate::csv::start::{Start, check_unique, count_error, counted, numbered, start, words};
-use crate::csv::total::Totals;
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
@@ -32,6 +31,7 @@ pub static FORMAT: Format = Format {
         read: chunks,
         fits: always,
         size: size_of_text,
+        sums: true,
     }),
     folder: None,
     #[cfg(test)]
@@ -51,9 +51,9 @@ fn chunks(
     let input = input.text(options)?;
     let room = input.room.clone();
     let mut records = Records::new(input.file, input.reader)?;
+    records.size = input.whole.and_then(|file| file.size());
     let start = start(&mut records, options)?;
     records.keeps_blank = start.names.as_ref().is_some_and(|names| names.len() == 1);
-    let totals = Totals::new(options.decimal.or(start.decimal), &options.not_missing);
     let mut rows = Rows {
         file: Location::file(records.file.clone()),
         options,
@@ -64,15 +64,12 @@ fn chunks(
         before: 0,
         comments: 0,
         blank: Vec::new(),
-        totals,
         room,
     };
     let mut blocks = Blocks::new();
     while let Some(record) = records.next()? {
         if rows.count >= size {
-            let piece = rows.chunk()?;
-            rows.totals.add(&piece);
-            visit(piece)?;
+            visit(rows.chunk()?)?;
         }
         let has_room = rows.room.check(rows.count, rows.builders.len());
         has_room.map_err(|error| Error::reading(&rows.file.to_string(), error))?;
@@ -99,7 +96,6 @@ struct Rows<'a> {
     comments: usize,
     /// Blank lines, which are missing values of a file of one column if another row follows.
     blank: Vec<u64>,
-    totals: Totals<'a>,
     room: Room,
 }
 
@@ -217,14 +213,9 @@ impl Rows<'_> {
             return Err(Error::invalid(self.file, found, "rows of data")
                 .remedy("check that this is the right file"));
         }
-        let (last, note) = match self.count {
-            0 => (None, None),
-            _ => {
-                let piece = self.chunk()?;
-                let (table, note) = self.totals.without(piece, self.options);
-                (Some(table), note)
-            }
-        };
+        if self.count > 0 {
+            visit(self.chunk()?)?;
+        }
         let mut notes = self.start.notes;
         if self.comments > 0 {
             let comments = counted(self.comments, "comment");
@@ -233,8 +224,6 @@ impl Rows<'_> {
                 self.file
             )));
         }
-        notes.extend(note);
-        last.filter(|table| table.rows > 0).map_or(Ok(()), visit)?;
         Ok(notes)
     }
 }
@@ -260,57 +249,4 @@ fn push(
         builder.push(text, words);
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sums_of_all_pieces_are_found_at_the_end_and_told_of_at_the_start() {
-        let read = |text: &str, size: usize| {
-            let (mut rows, mut notes) = (0, Vec::new());
-            let input = Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
-            notes.extend(
-                chunks(input, &ReadOptions::default(), size, &mut |table| {
-                    rows += table.rows;
-                    Ok(())
-                })
-                .unwrap(),
-            );
-            (
-                rows,
-                notes
-                    .iter()
-                    .map(|note| note.text.clone())
-                    .collect::<String>(),
-            )
-        };
-        // Of more than a block: a piece has at least one.
-        let long = "z".repeat(200_000);
-        let rows: String = (1..=9).map(|i| format!("a{i}{long},$1.{i}0\n")).collect();
-        let (first, last) = (
-            format!("x,y\nTotal,13.50\n{rows}"),
-            format!("x,y\n{rows}Total,13.50\n"),
-        );
-        for size in [1, 2, 3, 5, 100] {
-            let (count, note) = read(&last, size);
-            assert!(
-                count == 9 && note.contains("t.csv:11: the last row is left out"),
-                "{size}: {note}"
-            );
-        }
-        let (count, note) = read(&first, 100);
-        assert!(
-            count == 9 && note.contains("t.csv:2: the first row is left out"),
-            "{note}"
-        );
-        // It was visited before the sums were known.
-        let (count, note) = read(&first, 3);
-        assert!(
-            count == 10
-                && note.contains("t.csv:2: the first row seems to be one of sums: \"Total\""),
-            "{note}"
-        );
-    }
 }

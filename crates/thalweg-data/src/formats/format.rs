@@ -9,6 +9,7 @@ use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::table::Table;
+use crate::totals::Totals;
 
 /// Makes the bytes of a file that holds a table; the text is the ending of its name.
 pub type Writer = fn(&Table, &str) -> Result<Vec<u8>>;
@@ -23,6 +24,42 @@ pub struct Chunks {
     pub fits: fn(&mut Input) -> Result<bool>,
     /// Rows and cells of a file, about, before it is read. Its bytes are those of the file, compressed or not.
     pub size: fn(&mut Input, u64) -> Result<(u64, u64)>,
+    /// Whether such tables may have rows of sums, as people write them.
+    pub sums: bool,
+}
+
+impl Chunks {
+    /// Reads pieces as [`Self::read`], without rows of sums.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or `visit` fails.
+    pub fn each(
+        &self,
+        input: Input,
+        options: &ReadOptions,
+        size: usize,
+        visit: &mut dyn FnMut(Table) -> Result<()>,
+    ) -> Result<Vec<Note>> {
+        if !self.sums {
+            return (self.read)(input, options, size, visit);
+        }
+        let (mut totals, mut last) = (Totals::new(options), None);
+        let mut notes = (self.read)(input, options, size, &mut |piece| {
+            let before = last.replace(piece);
+            before.map_or(Ok(()), |before: Table| {
+                totals.add(&before);
+                visit(before)
+            })
+        })?;
+        if let Some(last) = last {
+            let (table, note) = totals.without(last);
+            notes.extend(note);
+            if table.rows > 0 {
+                visit(table)?;
+            }
+        }
+        Ok(notes)
+    }
 }
 
 /// See [`Chunks::read`].

@@ -39,6 +39,7 @@ pub static FORMAT: Format = Format {
             // A byte of an image stays one.
             Ok((rows as u64, if kind == 0x08 { cells / 4 } else { cells }))
         },
+        sums: false,
     }),
     folder: Some(Folder {
         summary: "the four MNIST-named files",
@@ -243,8 +244,12 @@ fn pair(images: &Path, labels: &Path) -> Result<Table> {
     if labels.rows != table.rows {
         return Err(Error::invalid(
             labels.location(),
-            format!("{} labels", labels.rows),
-            format!("{}, one for each image of {}", table.rows, table.file),
+            format!("{} labels", whole(labels.rows)),
+            format!(
+                "{}, one for each image of {}",
+                whole(table.rows),
+                table.file
+            ),
         )
         .remedy("give the labels that belong to these images"));
     }

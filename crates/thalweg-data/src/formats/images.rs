@@ -14,6 +14,7 @@ use crate::images::{Image, JPEG, PNG};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::table::{Block, Column, ColumnData, Table};
+use crate::text::whole;
 
 /// How it is recognized and read.
 pub static FORMAT: Format = Format {
@@ -240,6 +241,7 @@ fn pixels(images: Vec<Image>, shape: Option<Vec<usize>>, notes: &mut Vec<Note>) 
     });
     let others = images.iter().filter(is_other).count();
     if others > 0 {
+        let [others, all] = [others, all].map(whole);
         let text = format!("{others} of {all} images are resized to {width}×{height} pixels");
         notes.push(Note::warning(text));
     }
@@ -248,6 +250,7 @@ fn pixels(images: Vec<Image>, shape: Option<Vec<usize>>, notes: &mut Vec<Note>) 
         .filter(|image| image.channels > channels)
         .count();
     if in_color > 0 {
+        let [in_color, all] = [in_color, all].map(whole);
         let text = format!("{in_color} of {all} images are in color and are turned gray");
         notes.push(Note::warning(text));
     }

@@ -19,6 +19,7 @@ use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::{ExpectedColumns, ReadOptions};
 use crate::table::{Column, Lines, Table};
+use crate::text;
 use crate::text_lines::TextLines;
 use crate::typed::TypedColumn;
 use rows::{Fault, Rows};
@@ -53,6 +54,7 @@ pub static FORMAT: Format = Format {
         read: chunks,
         fits: always,
         size: size_of_text,
+        sums: true,
     }),
     folder: None,
     #[cfg(test)]
@@ -231,7 +233,7 @@ impl Read for OfRow {
                 .read_to_end(&mut self.block)?;
             self.read.set(self.read.get() + blocks);
             if self.read.get() > MAX_RECORD {
-                let found = format!("a row of more than {MAX_RECORD} bytes");
+                let found = format!("a row of more than {} bytes", text::whole(MAX_RECORD));
                 return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, found));
             }
         }

@@ -32,6 +32,7 @@ pub static FORMAT: Format = Format {
         read: chunks,
         fits: always,
         size: size_of_text,
+        sums: false,
     }),
     folder: None,
     #[cfg(test)]
@@ -263,7 +264,7 @@ mod tests {
         };
         let message = load_by(&rows, &dense).unwrap_err().to_string();
         assert!(
-            message.contains("9000 rows of 9000 indices, 617 MiB"),
+            message.contains("9,000 rows of 9,000 indices, 617 MiB"),
             "{message}"
         );
         let loaded = load_by(&rows, &ReadOptions::default()).unwrap();

@@ -37,6 +37,7 @@ use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::table::Table;
+use crate::totals::Totals;
 
 /// All formats; the last one is used for text that no other format recognizes.
 pub static FORMATS: &[&Format] = &[
@@ -81,7 +82,13 @@ pub fn help() -> String {
 pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     let format = find(&input, options)?;
     check_sparse(format, &input, options)?;
-    (format.read)(input, options)
+    let mut loaded = (format.read)(input, options)?;
+    if format.chunks.is_some_and(|chunks| chunks.sums) {
+        let (table, note) = Totals::new(options).without(loaded.train);
+        loaded.train = table;
+        loaded.notes.extend(note);
+    }
+    Ok(loaded)
 }
 
 /// What reads a file in pieces, if it can be read so.

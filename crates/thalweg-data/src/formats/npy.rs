@@ -31,6 +31,7 @@ pub static FORMAT: Format = Format {
         },
         fits: Array::is_in_pieces,
         size: |input, _| Array::size(input),
+        sums: false,
     }),
     folder: None,
     #[cfg(test)]

@@ -32,6 +32,7 @@ pub static FORMAT: Format = Format {
         read: pieces::chunks,
         fits: pieces::fits,
         size: pieces::size,
+        sums: false,
     }),
     folder: None,
     #[cfg(test)]

@@ -43,6 +43,7 @@ pub static FORMAT: Format = Format {
         },
         fits: always,
         size: |input, _| guarded(&input.file.clone(), || size_of(input)),
+        sums: true,
     }),
     folder: None,
     #[cfg(test)]

@@ -282,7 +282,7 @@ impl Reader {
         for (path, chunks) in &self.files {
             let input = Input::open_counted(path, &self.read)?;
             let (mut first, mut rows) = (None, 0);
-            let more = (chunks.read)(input, &options, size, &mut |mut table| {
+            let more = chunks.each(input, &options, size, &mut |mut table| {
                 // The next file may have more columns of sparse rows.
                 let is_dense = table.sparse_width().is_none();
                 let names = || table.names().map(str::to_owned).collect::<Vec<_>>();

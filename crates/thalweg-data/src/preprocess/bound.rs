@@ -17,6 +17,7 @@ use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_lis
 use crate::part::Part;
 use crate::table::{Column, ColumnData, Table, gather};
 use crate::target::Task;
+use crate::text::whole;
 use crate::threads;
 use crate::weights::row_weights;
 
@@ -101,7 +102,7 @@ impl Preprocessing {
             "{} without {}",
             match table.columns.len() {
                 1 => "1 column".to_owned(),
-                n => format!("{n} columns"),
+                n => format!("{} columns", whole(n)),
             },
             quote_list(absent.iter().copied())
         );
@@ -222,6 +223,7 @@ impl Bound<'_> {
         let is_too_much = |count| Vec::<T>::new().try_reserve_exact(count).is_err();
         if count.is_none_or(is_too_much) {
             let rows = rows.len();
+            let [rows, width] = [rows, width].map(whole);
             let found = format!("{rows} rows of {width} inputs, which do not fit into memory");
             return Err(Error::invalid(Location::default(), found, "fewer of them")
                 .remedy("leave out text columns of many categories, or use fewer rows"));

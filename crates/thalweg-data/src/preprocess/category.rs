@@ -9,6 +9,7 @@ use crate::error::{Error, Location, Note, Result, quote};
 use crate::stray::StrayCells;
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn, truth};
 use crate::target::{TargetOptions, target_names};
+use crate::text::whole;
 
 /// Texts that never repeat in this many rows are identifiers.
 const ROWS_TO_JUDGE: usize = 10;
@@ -115,8 +116,8 @@ impl CategoryFit {
             notes.push(Note::info(format!(
                 "column {} has {} categories: the {} most frequent keep an input each, the rest share one",
                 quote(name),
-                levels.len(),
-                options.max_categories
+                whole(levels.len()),
+                whole(options.max_categories)
             )));
             levels.truncate(options.max_categories);
         }
@@ -169,8 +170,9 @@ fn check_codes(name: &str, codes: usize) -> Result<()> {
     if codes <= MOST_CODES {
         return Ok(());
     }
-    let found = format!("{codes} categories");
-    let expected = format!("at most {MOST_CODES}, which single precision represents exactly");
+    let [found, most] = [codes, MOST_CODES].map(whole);
+    let found = format!("{found} categories");
+    let expected = format!("at most {most}, which single precision represents exactly");
     let error = Error::invalid(Location::default().column(name), found, expected);
     Err(error.remedy("add the column to `data.fit.drop`, or group its categories"))
 }
@@ -180,7 +182,8 @@ fn note_on_few_rows(name: &str, levels: &[(Count, String)]) -> Option<Note> {
     let (number, name) = (levels.len(), quote(name));
     let rows: usize = levels.iter().map(|(count, _)| count.rows).sum();
     let note = || {
-        let each = (rows as f64 / number as f64).round();
+        let each = whole((rows as f64 / number as f64).round() as usize);
+        let number = whole(number);
         Note::info(format!(
             "column {name} has {number} categories with a code, of about {each} rows each, which may be memorized: \
              compare with `data.fit.drop` {name}"
@@ -220,7 +223,7 @@ mod tests {
         assert_eq!(((1u32 << 24) + 1) as f32, (1u32 << 24) as f32);
         check_codes("word", 1 << 24).unwrap();
         let error = check_codes("word", (1 << 24) + 1).unwrap_err().to_string();
-        let expected = "16777217 categories, expected at most 16777216";
+        let expected = "16,777,217 categories, expected at most 16,777,216";
         assert!(error.contains(expected), "{error}");
     }
 }

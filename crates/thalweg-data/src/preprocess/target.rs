@@ -12,6 +12,7 @@ use crate::error::{Error, Location, Note, Result, quote, quote_list};
 use crate::part::Part;
 use crate::table::{ColumnData, Table, number_text};
 use crate::target::{Target, Task};
+use crate::text::whole;
 
 /// Takes the statistics of targets block by block.
 #[derive(Debug)]
@@ -257,7 +258,7 @@ fn far_away(
         .count()
     {
         1 => String::new(),
-        count => format!(", {count} values more than {FAR}"),
+        count => format!(", {} values more than {FAR}", whole(count)),
     };
     let found = format!(
         "target {name}: {value} ({location}) lies {ranges:.0} quartile ranges from the median{all}"

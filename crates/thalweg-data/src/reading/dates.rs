@@ -198,14 +198,14 @@ fn parts(text: &str) -> Option<Parts> {
         time_of_day(time)?
     };
     if date.is_empty() {
-        // A time without a date is one of the first day.
+        // A time without a date is one of the first day, 24:00 too.
         return Some(Parts {
             numbers: [1970, 1, 1],
             month_at: None,
             year_first: true,
             year_last: false,
             points: false,
-            seconds,
+            seconds: seconds.rem_euclid(DAY),
         });
     }
     let words: Vec<&str> = date
@@ -289,6 +289,9 @@ fn zone(text: &str) -> Option<(&str, f64)> {
     };
     let (clock, zone) = text.split_at(at);
     let digits: String = zone[1..].chars().filter(|&c| c != ':').collect();
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let whole = |range: &str| range.parse::<u32>().ok();
     let (hours, minutes) = match digits.len() {
         2 => (whole(&digits)?, 0),
@@ -385,6 +388,7 @@ mod tests {
             "1.5.2",
             "5/6/7",
             "24:30",
+            "12:30+1\u{e9}0",
             "3 jui 2022",
         ] {
             assert_eq!(
@@ -423,6 +427,18 @@ mod tests {
         assert_eq!(read(&["13/1/22", "1/13/22"]), None);
         assert_eq!(read(&["2022-01-01", "2022-01-02", "soon"]), None);
     }
+
+    #[test]
+    fn times_alone_are_of_one_day_and_midnight_may_be_its_end() {
+        let levels = ["24:00", "08:30", "23:30-02:00", "00:15+01:00"].map(str::to_owned);
+        let evidence = Evidence::counted(&levels, vec![1; 4]);
+        let (seconds, reading) = look(&evidence, &[]).unwrap();
+        assert_eq!(seconds, [0.0, 30_600.0, 5_400.0, 83_700.0]);
+        assert!(reading.why.ends_with(OF_DAY), "{}", reading.why);
+        let midnight = read("2022-03-04 24:00", DateOrder::Ymd).map(date_text);
+        assert_eq!(midnight.as_deref(), Some("2022-03-05"));
+    }
+
     #[test]
     fn what_is_no_date_among_dates_means_missing_if_it_says_nothing() {
         let days = (1..29).map(|day| format!("2022-02-{day:02}"));

@@ -6,10 +6,10 @@ use super::durations;
 use super::evidence::Evidence;
 use super::extremes::{Extremes, marker};
 use super::notation::Notation;
-use super::notes::{Found, doubts, notes, unmarked};
+use super::notes::{Found, doubts, newly_marked, notes, unmarked};
 use super::numbers::{self, Hints};
 use super::stored::{DateOrder, ReadAs, Reading};
-use crate::error::{Error, Location, Result, did_you_mean, quote, quote_list};
+use crate::error::{Error, Location, Note, Result, did_you_mean, quote, quote_list};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::table::{Column, ColumnData, Kind, Table, number_text, text_of_numbers};
@@ -22,7 +22,18 @@ const LEVELS_FOR_SIGN: usize = 1000;
 pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()> {
     check_names(&loaded.train, options)?;
     loaded.notes.extend(unmarked(&loaded.train, options));
+    let marked = newly_marked(&loaded.train, options);
     let readings = read_table(&mut loaded.train, options)?;
+    let is_number = |name: &String| {
+        let mut of_numbers = readings
+            .iter()
+            .filter(|(_, one, _)| one.kind == ReadAs::Numbers);
+        of_numbers.any(|(other, ..)| other == name)
+    };
+    let marked = marked.into_iter().filter(|(name, _)| is_number(name));
+    loaded
+        .notes
+        .extend(marked.map(|(_, warning)| Note::warning(warning)));
     loaded.notes.extend(notes(&readings, options));
     loaded.notes.extend(doubts(&loaded.train));
     if let Some(test) = &mut loaded.test {

@@ -10,6 +10,8 @@ use crate::options::ReadOptions;
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn, truth_word};
 use crate::text::whole;
 
+const PERCENT: &str = "%";
+
 /// A column, how it is read, and whether that was found by looking.
 pub(super) type Found = (String, Reading, bool);
 
@@ -89,7 +91,6 @@ fn odd_date(
 
 /// A warning for each column of shares whose cells have no `%` here, where those of training had it; 0 needs none.
 pub(super) fn unmarked(table: &Table, options: &ReadOptions) -> Vec<Note> {
-    const PERCENT: &str = "%";
     let warning = |column: &Column| {
         let reading = options.columns.get(&column.name)?;
         if !reading.marks.iter().any(|mark| mark == PERCENT) {
@@ -114,6 +115,32 @@ pub(super) fn unmarked(table: &Table, options: &ReadOptions) -> Vec<Note> {
         )))
     };
     table.columns.iter().filter_map(warning).collect()
+}
+
+/// The first cell with `%` of each column that was plain in training, with its place; read as numbers, it is worth a warning.
+pub(super) fn newly_marked(table: &Table, options: &ReadOptions) -> Vec<(String, String)> {
+    let found = |column: &Column| {
+        let (ColumnData::Text(text), None) = (&column.data, options.columns.get(&column.name))
+        else {
+            return None;
+        };
+        let is_one = |cell: &String| cell.contains(PERCENT) && is_amount(cell);
+        let level = text.levels.iter().position(is_one)?;
+        let row = text.codes.iter().position(|code| *code as usize == level)?;
+        let (place, cell) = (table.cell(row, &column.name), &text.levels[level]);
+        let number = cell.replace(PERCENT, "");
+        let warning = format!(
+            "{place}: {} has %, which the cells of training have not; it is read as {}: divide by 100 if those \
+             are fractions",
+            quote(cell),
+            number.trim()
+        );
+        Some((column.name.clone(), warning))
+    };
+    match options.expected {
+        Some(_) => table.columns.iter().filter_map(found).collect(),
+        None => Vec::new(),
+    }
 }
 
 /// What should be known of the readings that were found by looking.

@@ -16,6 +16,7 @@ use super::{Fold, Share, Split, SplitBy, SplitOptions, split, split_table};
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::table::{Table, gather};
 use crate::target::Target;
+use crate::text::whole;
 
 /// The substream from which on shares are drawn.
 const DRAWS: u64 = 1 << 20;
@@ -313,10 +314,10 @@ impl Units {
         let found = match groups {
             Some(groups) => format!(
                 "{} groups in column {}",
-                self.sizes.len(),
+                whole(self.sizes.len()),
                 quote(groups.name)
             ),
-            None => format!("{} rows", self.sizes.len()),
+            None => format!("{} rows", whole(self.sizes.len())),
         };
         let expected = format!("at least {needed} for {} folds", fold.count);
         let error = Error::invalid(Location::field(field), found, expected);
@@ -375,8 +376,9 @@ fn few(units: &Units, target: &Target, fold: Fold, options: &SplitOptions) -> Op
     let name = target.classes.get(class)?;
     (options.by != SplitBy::Ordered).then(|| {
         Note::warning(format!(
-            "class {}: {rows} rows are fewer than the {} folds, so that some folds have none of them",
+            "class {}: {} rows are fewer than the {} folds, so that some folds have none of them",
             quote(name),
+            whole(*rows),
             fold.count
         ))
     })

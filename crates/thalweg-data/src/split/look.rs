@@ -10,6 +10,7 @@ use super::{Split, SplitOptions};
 use crate::error::{Note, quote};
 use crate::table::{Column, ColumnData, Table};
 use crate::target::Target;
+use crate::text::whole;
 use crate::threads;
 
 /// Fewer rows show nothing.
@@ -157,10 +158,11 @@ pub fn notes_on_order(
         .first()
         .filter(|_| all.iter().all(|(_, early)| is_much(*early)))?;
     Some(Note::warning(format!(
-        "rows are in no order of column {}: {early} of {} validation and test rows are earlier than a quarter of the \
+        "rows are in no order of column {}: {} of {} validation and test rows are earlier than a quarter of the \
          training rows; to judge by later rows, sort the file by it",
         quote(name),
-        held_out.len()
+        whole(*early),
+        whole(held_out.len())
     )))
 }
 
@@ -342,9 +344,10 @@ fn copies(table: &Table, parts: &Parts) -> Option<Note> {
     let is_many = shared >= 5 && shared as f64 >= COPIES * parts.held_out as f64;
     is_many.then(|| {
         Note::warning(format!(
-            "{shared} of {} validation and test rows are copies of training rows: scores on them show memory; remove \
+            "{} of {} validation and test rows are copies of training rows: scores on them show memory; remove \
              the copies, or number those of one row alike in a column and set `data.split.group` to it",
-            parts.held_out
+            whole(shared),
+            whole(parts.held_out)
         ))
     })
 }

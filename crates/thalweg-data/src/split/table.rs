@@ -54,7 +54,7 @@ pub fn notes_on_groups(
     let of_both = (0..other.rows).filter(|&row| known.contains(&theirs.text(row)));
     let count = of_both.count();
     (count > 0).then(|| {
-        let of = other.rows;
+        let [count, of] = [count, other.rows].map(whole);
         Note::warning(format!(
             "{}: {count} of {of} {part} belong to groups of the training rows, by column {}",
             Location::file(&other.file),
@@ -182,14 +182,14 @@ fn by_column(
         if fraction == 0.0 && !rows.is_empty() {
             let found = format!(
                 "{} {part} rows where none are wanted or a file has them",
-                rows.len()
+                whole(rows.len())
             );
             let location = table.location().column(name);
             let error = Error::invalid(location, found, "one source of them");
             return Err(error.remedy("leave out the file or the option, or the rows"));
         }
     }
-    let counts = [&split.train, &split.validation, &split.test].map(Vec::len);
+    let counts = [&split.train, &split.validation, &split.test].map(|rows| whole(rows.len()));
     let note = Note::info(format!(
         "split by column {}: {} training, {} validation and {} test rows",
         quote(name),

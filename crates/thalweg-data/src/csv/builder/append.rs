@@ -1,5 +1,7 @@
 //! A column after another, as if its cells had been added one by one.
 
+use thalweg_core::memory;
+
 use super::{Before, ColumnBuilder, Spelled, State, to_text};
 use crate::levels::Texts;
 use crate::table::{MISSING, TextColumn};
@@ -47,6 +49,7 @@ impl ColumnBuilder {
                     is_text: false,
                     rows: more(numbers.len()),
                     levels: std::mem::take(&mut self.before.levels),
+                    spelled: self.before.spelled + spelled.kept(),
                 };
                 (Cells::Numbers(numbers, spelled), before)
             }
@@ -64,6 +67,7 @@ impl ColumnBuilder {
                     is_text: true,
                     rows: more(codes.len()),
                     levels,
+                    ..self.before
                 };
                 let cells = Cells::Texts {
                     codes,
@@ -78,13 +82,36 @@ impl ColumnBuilder {
         (Part { cells, words }, before)
     }
 
+    /// Makes room for so many rows in all, on huge pages.
+    pub fn reserve(&mut self, rows: usize) {
+        fn enlarge<T: Copy>(values: &mut Vec<T>, rows: usize) {
+            if rows > values.capacity()
+                && let Ok(mut room) = memory::room(rows)
+            {
+                memory::prefer_huge_pages(&mut room);
+                room.extend_from_slice(values);
+                *values = room;
+            }
+        }
+        match &mut self.state {
+            State::Numeric(numbers, _) => enlarge(numbers, rows),
+            State::Text { codes, .. } => enlarge(codes, rows),
+        }
+    }
+
     /// Whether [`append`](Self::append) gives what adding the cells one by one gives: not where
     /// numbers before a text have more bytes of spelling than are kept.
     pub fn fits(&self, other: &Part) -> bool {
         match (&self.state, &other.cells) {
+            (
+                _,
+                Cells::Texts {
+                    spelled: usize::MAX,
+                    ..
+                },
+            ) => false,
             (State::Numeric(_, own), Cells::Texts { spelled, .. }) => {
-                let kept = own.bytes.len().saturating_add(*spelled) <= Spelled::MOST;
-                *spelled == 0 || (kept && !own.is_full)
+                *spelled == 0 || own.size().saturating_add(*spelled) <= Spelled::MOST
             }
             (State::Text { .. }, Cells::Numbers(_, spelled)) => !spelled.is_full,
             _ => true,
@@ -105,7 +132,8 @@ impl ColumnBuilder {
         }
         match (&mut self.state, other.cells) {
             (State::Numeric(numbers, spelled), Cells::Numbers(added, others)) => {
-                spelled.append(numbers.len(), others, &words);
+                let of_word = |code: u32| words[(MISSING - 1 - code) as usize];
+                spelled.append(numbers.len(), others, of_word);
                 numbers.extend(added);
             }
             (State::Text { .. }, Cells::Numbers(numbers, spelled)) => {
@@ -152,23 +180,6 @@ impl ColumnBuilder {
     }
 }
 
-impl Spelled {
-    fn append(&mut self, rows: usize, other: Self, words: &[u32]) {
-        let of_word = |code: u32| words[(MISSING - 1 - code) as usize];
-        let others = other.words.iter();
-        self.words
-            .extend(others.map(|&(row, code)| (rows as u32 + row, of_word(code))));
-        if self.is_full || other.is_full || self.bytes.len() + other.bytes.len() > Self::MOST {
-            return self.forget();
-        }
-        let bytes = self.bytes.len() as u32;
-        self.rows
-            .extend(other.rows.iter().map(|row| rows as u32 + row));
-        self.ends.extend(other.ends.iter().map(|end| bytes + end));
-        self.bytes.extend(other.bytes);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -191,7 +202,7 @@ mod tests {
         #[test]
         fn two_columns_one_after_the_other_are_one(
             cells in proptest::collection::vec(
-                prop::sample::select(vec!["1", "2.50", "", "None", "na", "x", "007", "-1e3", "1.0", "?", "y"]), 0..12),
+                prop::sample::select(vec!["1", "2.50", "3.75", "-0.00", "", "None", "na", "x", "007", "-1e3", "1.0", "?", "y"]), 0..12),
             cut in any::<prop::sample::Index>(),
             plain in prop::sample::select(vec![PlainNumbers::All, PlainNumbers::WithoutPoint, PlainNumbers::None]),
         ) {

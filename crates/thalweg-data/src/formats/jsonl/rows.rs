@@ -9,6 +9,7 @@ use crate::csv::records::MAX_CELLS;
 use crate::error::{Error, Location, Result};
 use crate::loaded::Loaded;
 use crate::table::{Block, Column, ColumnData, Lines, Table};
+use crate::text::whole;
 use crate::typed::{self, TypedColumn};
 
 /// Absent cells are missing ones; this many of them for one that is there are no table.
@@ -83,7 +84,7 @@ impl<'a> Rows<'a> {
             _ => match self.index.get(name) {
                 Some(&at) => at,
                 None if self.columns.len() == MAX_CELLS => {
-                    let found = format!("more than {MAX_CELLS} columns");
+                    let found = format!("more than {} columns", whole(MAX_CELLS));
                     return Err(self.fail(name, found, "a table with fewer"));
                 }
                 None => {

@@ -8,6 +8,7 @@ use crate::csv::decimal::decimal;
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::options::ReadOptions;
 use crate::table::{Block, Column, ColumnData, Lines, Table};
+use crate::text::{grouped, whole};
 use crate::text_lines::LineBlock;
 
 const LABEL: &str = "label";
@@ -33,6 +34,7 @@ pub(crate) fn ignored(count: usize, places: &str) -> Note {
         1 => ("value", "is"),
         _ => ("values", "are"),
     };
+    let count = whole(count);
     let text = format!("{count} {values} at {places} that the model does not know {are} ignored");
     Note::info(text)
 }
@@ -52,7 +54,7 @@ pub(super) fn pair(word: &str) -> Option<(Option<u64>, f64)> {
         "qid" => None,
         index => Some(index.parse().ok()?),
     };
-    let short = decimal(value.as_bytes(), value.len()).map(|short| short.value);
+    let short = decimal(value.as_bytes(), 0..value.len()).map(|short| short.value);
     Some((index, short.or_else(|| value.parse().ok())?))
 }
 
@@ -347,7 +349,7 @@ impl Rows {
         };
         if width > MOST_COLUMNS {
             let found = format!("the index {}", width - 1);
-            let expected = format!("indices below {MOST_COLUMNS}");
+            let expected = format!("indices below {}", whole(MOST_COLUMNS));
             let error = Error::invalid(table.location(), found, expected);
             return Err(error.remedy("hash them into fewer columns by `data.read.hash_columns`"));
         }
@@ -388,9 +390,10 @@ impl Rows {
             .saturating_mul(indices.len() as u64);
         if is_bomb(self.bytes / 4, dense) || self.room.check(rows, indices.len()).is_err() {
             let found = format!(
-                "{rows} rows of {} indices, {} MiB as a dense table",
-                indices.len(),
-                dense >> 20
+                "{} rows of {} indices, {} MiB as a dense table",
+                whole(rows),
+                whole(indices.len()),
+                grouped(&(dense >> 20).to_string())
             );
             let error = Error::invalid(table.location(), found, "a table that is not so sparse");
             return Err(error.remedy(match is_for_model {

@@ -11,6 +11,7 @@ use crate::loaded::Loaded;
 use crate::numpy::{Array, Elements};
 use crate::options::ReadOptions;
 use crate::table::{Column, ColumnData, Table};
+use crate::text::{grouped, whole};
 
 /// The arrays of a matrix that are not those of its format.
 const ARRAYS: [&str; 4] = ["shape", "indptr", "indices", "data"];
@@ -57,7 +58,11 @@ pub(super) fn read(
     );
     let width = known.unwrap_or(own);
     if width > MOST_COLUMNS {
-        return Err(fail(format!("{width} columns (at most {MOST_COLUMNS})")));
+        return Err(fail(format!(
+            "{} columns (at most {})",
+            whole(width),
+            whole(MOST_COLUMNS)
+        )));
     }
     let mut made = Rows::default();
     let are_ends = ends.windows(2).all(|pair| pair[0] <= pair[1]) && ends.first() == Some(&0.0);
@@ -137,8 +142,10 @@ impl Rows {
             let dense = 8 * rows as u64 * width as u64;
             if is_bomb(8 * count as u64, dense) {
                 let found = format!(
-                    "{rows} rows of {width} columns, {} MiB as dense ones",
-                    dense >> 20
+                    "{} rows of {} columns, {} MiB as dense ones",
+                    whole(rows),
+                    whole(width),
+                    grouped(&(dense >> 20).to_string())
                 );
                 let error =
                     Error::invalid(Location::file(file), found, "rows that are not so sparse");

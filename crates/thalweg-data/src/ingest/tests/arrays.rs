@@ -86,7 +86,7 @@ fn arrays_and_their_labels_come_in_pieces() {
     is_what_is_read("t.csv", table(17_000).into_bytes(), &labelled);
 
     for (rows, expected) in [
-        (16_999, "expected 16999, one for each row"),
+        (16_999, "expected 16,999, one for each row"),
         (17_001, "expected more of them"),
     ] {
         let x = array("|u1", &format!("{rows}, 6"), &vec![1; rows * 6]);
@@ -106,7 +106,7 @@ fn arrays_and_their_labels_come_in_pieces() {
             .unwrap_err()
             .to_string();
         assert!(
-            told.contains("found 17000 labels") && told.contains(expected),
+            told.contains("found 17,000 labels") && told.contains(expected),
             "{told}"
         );
     }
