@@ -9,9 +9,9 @@ pub use append::Part;
 
 use spelled::Spelled;
 
+use super::cell::Cell;
 use super::decimal::{decimal, with_decimals};
 use super::ends::trimmed;
-use super::records::Cell;
 use crate::levels::Levels;
 use crate::options::PlainNumbers;
 use crate::table::{ColumnData, MISSING, TextColumn};

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::records::{Cell, MAX_CELLS};
+use super::cell::Cell;
+use super::records::MAX_CELLS;
 
 /// Cuts records with plain quotes; others are left to [`scan`](super::records::scan).
 pub struct Ends<'a> {

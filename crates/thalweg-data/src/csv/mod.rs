@@ -1,6 +1,7 @@
 //! Delimited text: records, dialect, and typed columns.
 
 pub mod builder;
+pub mod cell;
 pub mod decimal;
 pub mod dialect;
 mod ends;

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::builder::{Before, ColumnBuilder, Part, Words};
+use super::cell::Cell;
 use super::ends::Ends;
-use super::records::{Block, Cell, Records, Scan, scan};
+use super::records::{Block, Records, Scan, scan};
 use crate::compression::Room;
 use crate::error::{Error, Result};
 use crate::table::Lines;
