@@ -38,7 +38,7 @@ enum Task {
 /// Presets that are compared anew, unless others are named.
 const PRESETS: &str = "fast auto";
 /// Peers in the order of their cost.
-const PEERS: &str = "linear mlp boosting realmlp-td-s realmlp-td tabm";
+const PEERS: &str = "linear mlp boosting realmlp-td-s realmlp-td realmlp-td-4 tabm";
 
 #[derive(Debug, Clone)]
 struct Options {
