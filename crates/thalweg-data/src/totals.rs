@@ -433,9 +433,9 @@ mod tests {
     fn sums_of_all_pieces_are_found_at_the_end_and_told_of_at_the_start() {
         let read = |text: &str, size: usize| {
             let (mut rows, options) = (0, ReadOptions::default());
-            let input = Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
-            let chunks = formats::chunks(&input, &options).unwrap().unwrap();
-            let notes = chunks.each(input, &options, size, &mut |table| {
+            let input = || Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
+            let chunks = formats::chunks(input(), &options).unwrap().unwrap();
+            let notes = chunks.each(input(), &options, size, &mut |table| {
                 rows += table.rows;
                 Ok(())
             });
