@@ -3,9 +3,9 @@
 //!
 //! # To add a field, and with it a flag of `thalweg train`
 //!
-//! In the file of the table that it belongs to (`training.rs`, `penalties.rs`, `batches.rs`,
-//! `rate.rs`, `stop.rs`): the struct field with its serde default, a [`RunRule`] that declares it,
-//! and a line in the file's `RULES`. From the declaration follow the argument, its help, the config
+//! In the file of the table that it belongs to (`batches.rs`, `rate.rs`, `stop.rs`): the struct
+//! field with its serde default, a [`RunRule`] that declares it, and a line in the file's `RULES`. A
+//! field of no table stands in `TrainingSpec` and its `Default` (`training.rs`). From the declaration follow the argument, its help, the config
 //! field, the range check, what solvers refuse and `thalweg list`. What remains is the code that
 //! acts on it.
 //!

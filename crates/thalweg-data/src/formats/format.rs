@@ -114,7 +114,7 @@ pub struct Format {
     pub description: Description,
     /// Endings of file names, before `.gz`.
     pub endings: &'static [&'static str],
-    /// Whether a file with these first bytes (up to 16) is surely of this format.
+    /// Whether a file with these first bytes (up to 4,096) is surely of this format.
     pub recognizes: fn(&[u8]) -> bool,
     /// Reads a file.
     pub read: fn(Input, &ReadOptions) -> Result<Loaded>,
