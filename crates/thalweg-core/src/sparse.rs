@@ -7,6 +7,8 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
+use crate::kernels::gather::{prefetch, prefetch_value};
+use crate::memory::prefer_huge_pages;
 
 /// Rows of few non-zeros.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +121,15 @@ impl Csr {
         own.is_sorted_by(|a, b| a < b) && own.last().is_none_or(is_inside)
     }
 
+    /// The same rows with other numbers.
+    ///
+    /// # Errors
+    /// If there is not one for each entry.
+    pub fn with_numbers(self, numbers: Numbers) -> Result<Self> {
+        check_count(self.columns.len(), numbers.view())?;
+        Ok(Self { numbers, ..self })
+    }
+
     /// Gives the rows at least so many columns.
     pub fn widen(&mut self, width: usize) {
         self.width = self.width.max(width);
@@ -207,15 +218,7 @@ impl<'a> CsrRef<'a> {
             let found = "starts that do not ascend from 0 to the number of entries";
             return refuse(found.into(), "one for each row, and the end".into());
         }
-        let count = match numbers {
-            NumbersRef::Ones => columns.len(),
-            NumbersRef::F32(numbers) => numbers.len(),
-            NumbersRef::F64(numbers) => numbers.len(),
-        };
-        if count != columns.len() {
-            let found = format!("{count} numbers for {} columns", columns.len());
-            return refuse(found, "one for each".into());
-        }
+        check_count(columns.len(), numbers)?;
         for (row, pair) in starts.windows(2).enumerate() {
             let own = &columns[pair[0]..pair[1]];
             if let Some(pair) = own.windows(2).find(|pair| pair[0] >= pair[1]) {
@@ -236,28 +239,83 @@ impl<'a> CsrRef<'a> {
     }
 
     /// Columns.
+    #[inline]
     pub fn width(self) -> usize {
         self.width
     }
 
     /// Rows.
+    #[inline]
     pub fn rows(self) -> usize {
         self.starts.len() - 1
     }
 
     /// Entries of all rows.
+    #[inline]
     pub fn non_zeros(self) -> usize {
         self.columns.len()
     }
 
     /// Columns of all entries, row by row.
+    #[inline]
     pub fn columns(self) -> &'a [u32] {
         self.columns
     }
 
     /// Numbers of all entries, row by row.
+    #[inline]
     pub fn numbers(self) -> NumbersRef<'a> {
         self.numbers
+    }
+
+    /// Prefetches what says where a row's entries are, or nothing if there is no such row.
+    #[inline(always)]
+    pub(crate) fn prefetch_start(self, row: usize) {
+        if let Some(start) = self.starts.get(row) {
+            prefetch_value(start);
+        }
+    }
+
+    /// Prefetches a row's entries, or nothing if there is no such row.
+    #[inline(always)]
+    pub(crate) fn prefetch(self, row: usize) {
+        let Some([start, end]) = self.starts.get(row..row + 2) else {
+            return;
+        };
+        prefetch(&self.columns[*start..*end]);
+        match self.numbers {
+            NumbersRef::Ones => {}
+            NumbersRef::F32(numbers) => prefetch(&numbers[*start..*end]),
+            NumbersRef::F64(numbers) => prefetch(&numbers[*start..*end]),
+        }
+    }
+
+    /// Where a row's entries are among those of all rows.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline(always)]
+    fn range(self, row: usize) -> Range<usize> {
+        self.starts[row]..self.starts[row + 1]
+    }
+
+    /// The same, of those entries that are within some columns.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline(always)]
+    pub(crate) fn range_within(self, row: usize, within: &Range<usize>) -> Range<usize> {
+        let Range { start, end } = self.range(row);
+        let columns = &self.columns[start..end];
+        let before = |limit: usize| columns.partition_point(|column| (*column as usize) < limit);
+        let first = match within.start {
+            0 => 0,
+            limit => before(limit),
+        };
+        match within.end >= self.width {
+            true => start + first..end,
+            false => start + first..start + before(within.end),
+        }
     }
 
     /// The columns of a row's entries, and their numbers.
@@ -266,28 +324,8 @@ impl<'a> CsrRef<'a> {
     /// If there is no such row.
     #[inline(always)]
     pub fn row(self, row: usize) -> (&'a [u32], NumbersRef<'a>) {
-        let range = self.starts[row]..self.starts[row + 1];
+        let range = self.range(row);
         (&self.columns[range.clone()], self.numbers.part(range))
-    }
-
-    /// The same, of those entries that are within some columns.
-    ///
-    /// # Panics
-    /// If there is no such row.
-    #[inline(always)]
-    pub fn row_within(self, row: usize, within: &Range<usize>) -> (&'a [u32], NumbersRef<'a>) {
-        let (columns, numbers) = self.row(row);
-        let before = |limit: usize| columns.partition_point(|column| (*column as usize) < limit);
-        let first = if within.start == 0 {
-            0
-        } else {
-            before(within.start)
-        };
-        let end = match within.end >= self.width {
-            true => columns.len(),
-            false => before(within.end),
-        };
-        (&columns[first..end], numbers.part(first..end))
     }
 
     /// Columns and numbers of a row's entries.
@@ -316,13 +354,16 @@ impl<'a> CsrRef<'a> {
     /// # Panics
     /// If there is no such row.
     pub fn gather(self, rows: impl Iterator<Item = usize> + Clone, is_double: bool) -> Csr {
-        let mut starts = vec![0];
+        let mut starts = Vec::with_capacity(rows.clone().count() + 1);
+        prefer_huge_pages(&mut starts);
+        starts.push(0);
         let mut end = 0;
         starts.extend(rows.clone().map(|row| {
             end += self.row(row).0.len();
             end
         }));
         let mut columns = Vec::with_capacity(end);
+        prefer_huge_pages(&mut columns);
         rows.clone()
             .for_each(|row| columns.extend_from_slice(self.row(row).0));
         let numbers = rows.flat_map(|row| self.entries(row).map(|(_, number)| number));
@@ -337,6 +378,20 @@ impl<'a> CsrRef<'a> {
             },
         }
     }
+}
+
+/// Checks that there is a number for each of so many columns.
+fn check_count(columns: usize, numbers: NumbersRef) -> Result<()> {
+    let count = match numbers {
+        NumbersRef::Ones => columns,
+        NumbersRef::F32(numbers) => numbers.len(),
+        NumbersRef::F64(numbers) => numbers.len(),
+    };
+    if count != columns {
+        let found = format!("{count} numbers for {columns} columns");
+        return Err(Error::invalid("sparse rows", found, "one for each"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -354,11 +409,11 @@ mod tests {
         let rows = example();
         let all: Vec<f64> = (0..9).map(|i| rows.view().value(i / 3, i % 3)).collect();
         assert_eq!(all, [0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 3.0]);
-        let within = |range| rows.view().row_within(2, &range).0.to_vec();
-        assert_eq!(within(0..3), [0, 2]);
-        assert_eq!(within(0..2), [0]);
-        assert_eq!(within(1..3), [2]);
-        assert_eq!(within(1..2), [] as [u32; 0]);
+        let within = |range| rows.view().range_within(2, &range);
+        assert_eq!(within(0..3), 1..3);
+        assert_eq!(within(0..2), 1..2);
+        assert_eq!(within(1..3), 2..3);
+        assert_eq!(within(1..2), 2..2);
     }
 
     #[test]

@@ -181,6 +181,27 @@ fn threads_change_no_bit_of_sparse_rows() {
     }
 }
 
+/// Single weights of many inputs, most of which no batch has.
+#[test]
+fn rows_of_many_columns_train_as_dense_ones_and_threads_change_no_bit() {
+    let targets = Targets::Classes((0..90).map(|row| row % 2).collect());
+    let rows = pair(40_000, 1_500, 90, targets);
+    let network = NetworkSpec::mlp(40_000, &[], "tanh", 1, Choice::new("logistic"));
+    for name in ["gd", "adagrad"] {
+        let spec = TrainingSpec {
+            optimizer: Choice::new(name),
+            shuffle: true,
+            ..descent(0.05, 48, 2)
+        };
+        check(&network, &spec, &rows);
+        let states = [1, 3, 7].map(|threads| {
+            let engine = trained(&sparse(&network), &spec, &rows[1], threads);
+            bits(&engine.save().unwrap().parameters)
+        });
+        assert!(states[0] == states[1] && states[0] == states[2], "{name}");
+    }
+}
+
 #[test]
 fn a_saved_state_goes_on_with_the_same_bits() {
     let (network, [_, rows]) = large();

@@ -26,6 +26,7 @@ impl<T: Scalar> Buffer<T> {
     pub fn new(length: usize) -> Result<Self> {
         let count = length.div_ceil(LINE);
         let mut lines = memory::room(count)?;
+        memory::prefer_huge_pages(&mut lines);
         lines.resize(count, Line([T::ZERO; LINE]));
         Ok(Self { lines, length })
     }

@@ -8,6 +8,7 @@ pub mod dot;
 pub mod gather;
 pub mod gemm;
 pub mod isa;
+pub mod marks;
 pub mod math;
 pub mod moments;
 pub mod normal;

@@ -3,15 +3,21 @@
 
 use std::ops::Range;
 
+use super::gather::prefetch_value;
 use super::isa::{Isa, Kernel};
+use super::marks::Marks;
 use super::simd::{Arch, Scalar, Vector};
 use crate::dataset::{FeaturesRef, Rows, ValuesRef};
+use crate::sparse::{CsrRef, NumbersRef};
 
 /// Independent partial sums of a dot product.
 const SUMS: usize = 8;
 
 /// Vectors of outputs that are added up at once.
 const VECTORS: usize = 4;
+
+/// By so many rows it is known ahead where a row's entries are; twice as far ahead it is prefetched.
+pub const AHEAD: usize = 8;
 
 /// Widths up to this one are no vectors.
 pub const NARROW: usize = 4;
@@ -26,35 +32,36 @@ pub struct NonZeros<'a> {
 }
 
 impl NonZeros<'_> {
-    /// Calls `visit` with column and value of what is not 0 within some columns of the row at a
-    /// position, in the order of the columns.
+    /// Prefetches the row that comes some rows after a position, and where one after it begins.
     #[inline(always)]
-    fn each<T: Scalar>(
-        &self,
-        position: usize,
-        within: &Range<usize>,
-        mut visit: impl FnMut(usize, T),
-    ) {
+    fn prefetch(&self, position: usize) {
+        let (ValuesRef::Sparse(rows), Rows::Listed(listed)) = (self.features.values, self.rows)
+        else {
+            return;
+        };
+        let at = |position: usize| listed.get(position).map(|row| *row as usize);
+        if let Some(row) = at(position + 3 * AHEAD) {
+            rows.prefetch_start(row);
+        }
+        if let Some(row) = at(position + 2 * AHEAD) {
+            rows.prefetch(row);
+        }
+    }
+
+    /// Calls `visit` with column and value of what is not 0 in the row at a position, in the order
+    /// of the columns.
+    #[inline(always)]
+    fn each<T: Scalar>(&self, position: usize, mut visit: impl FnMut(usize, T)) {
         let row = self.rows.at(position);
         let sparse = match self.features.values {
-            ValuesRef::Sparse(rows) => Some(rows.row_within(row, within)),
+            ValuesRef::Sparse(rows) => Some(rows.row(row)),
             _ => None,
         };
-        let count = match sparse {
-            Some((columns, _)) => columns.len(),
-            None => within
-                .end
-                .min(self.features.width)
-                .saturating_sub(within.start),
-        };
         // One call, so that it is always compiled into the loop.
-        for index in 0..count {
+        for index in 0..sparse.map_or(self.features.width, |(columns, _)| columns.len()) {
             let (column, value) = match sparse {
                 Some((columns, numbers)) => (columns[index] as usize, numbers.at(index)),
-                None => {
-                    let column = within.start + index;
-                    (column, self.features.value(row, column))
-                }
+                None => (index, self.features.value(row, index)),
             };
             if value != 0.0 {
                 visit(column, T::from_f64(value));
@@ -66,8 +73,8 @@ impl NonZeros<'_> {
     #[inline(always)]
     fn dot<A: Arch, T: Scalar>(&self, position: usize, weights: &[T], start: T) -> T {
         let ValuesRef::Sparse(rows) = self.features.values else {
-            let (all, mut sum) = (0..self.features.width, start);
-            self.each(position, &all, |column, x: T| {
+            let mut sum = start;
+            self.each(position, |column, x: T| {
                 sum = x.mul_add::<A>(weights[column], sum);
             });
             return sum;
@@ -125,8 +132,8 @@ impl<T: Scalar> Kernel for Forward<'_, T> {
     #[inline(always)]
     fn run<A: Arch>(self) {
         let (width, weights, start) = (self.width, self.weights, self.start);
-        let all = 0..self.non_zeros.features.width;
         for (position, y) in self.y.chunks_exact_mut(self.stride).enumerate() {
+            self.non_zeros.prefetch(position);
             if width == 1 {
                 let start = start.map_or(T::ZERO, |start| start[0]);
                 y[0] = (self.non_zeros).dot::<A, T>(position, weights, start);
@@ -135,7 +142,7 @@ impl<T: Scalar> Kernel for Forward<'_, T> {
                 if let Some(start) = start {
                     sums[..width].copy_from_slice(&start[..width]);
                 }
-                (self.non_zeros).each(position, &all, |column, x: T| {
+                (self.non_zeros).each(position, |column, x: T| {
                     let own = &weights[column * width..][..width];
                     for (sum, w) in sums.iter_mut().zip(own) {
                         *sum = x.mul_add::<A>(*w, *sum);
@@ -150,7 +157,7 @@ impl<T: Scalar> Kernel for Forward<'_, T> {
                     if let Some(start) = start {
                         load::<A, T>(&mut sums[..count], &start[first..]);
                     }
-                    (self.non_zeros).each(position, &all, |column, x: T| {
+                    (self.non_zeros).each(position, |column, x: T| {
                         let own = &weights[column * width + first..][..count * lanes];
                         let x = T::Vector::<A>::splat(x);
                         for (sum, own) in sums.iter_mut().zip(own.chunks_exact(lanes)) {
@@ -194,9 +201,8 @@ pub struct Backward<'a, T> {
     pub stride: usize,
     /// dW of these inputs.
     pub gradient: &'a mut [T],
-    /// A bit for each of these inputs, which becomes 1 where a row is not 0; empty: they are not
-    /// marked.
-    pub marks: &'a mut [u64],
+    /// For these inputs: those that are not 0 in some row are marked.
+    pub marks: Marks<'a>,
 }
 
 impl<T: Scalar> Backward<'_, T> {
@@ -206,30 +212,77 @@ impl<T: Scalar> Backward<'_, T> {
     }
 }
 
+impl<T: Scalar> Backward<'_, T> {
+    /// Adds rows of non-zeros. Where the entries of a row begin and end that are of these inputs is
+    /// looked up some rows before they are added, and what is read then is prefetched.
+    #[inline(always)]
+    fn add_sparse<A: Arch>(mut self, rows: CsrRef, number: impl Fn(usize) -> T) {
+        let (listed, count, columns) = (self.non_zeros.rows, self.rows, self.columns.clone());
+        let at = |position: usize| (position < count).then(|| listed.at(position));
+        let piece =
+            |position: usize| at(position).map_or(0..0, |row| rows.range_within(row, &columns));
+        let mut pieces: [Range<usize>; AHEAD] = std::array::from_fn(piece);
+        let dz = self.dz.chunks_exact(self.stride).take(count);
+        for (position, dz) in dz.enumerate() {
+            self.non_zeros.prefetch(position);
+            let ahead = piece(position + AHEAD);
+            for column in &rows.columns()[ahead.clone()] {
+                if let Some(sum) = self
+                    .gradient
+                    .get((*column as usize - columns.start) * self.width)
+                {
+                    prefetch_value(sum);
+                }
+            }
+            let own = std::mem::replace(&mut pieces[position % AHEAD], ahead);
+            let entries = rows.columns()[own.clone()].iter().zip(own);
+            entries.for_each(|(column, index)| self.add::<A>(*column as usize, number(index), dz));
+        }
+    }
+
+    /// dW += dz·x for one input.
+    #[inline(always)]
+    fn add<A: Arch>(&mut self, column: usize, x: T, dz: &[T]) {
+        if x == T::ZERO {
+            return;
+        }
+        let input = column - self.columns.start;
+        self.marks.set(input);
+        if self.width == 1 {
+            self.gradient[input] = x.mul_add::<A>(dz[0], self.gradient[input]);
+            return;
+        }
+        let own = &mut self.gradient[input * self.width..][..self.width];
+        for (sum, dz) in own.iter_mut().zip(&dz[..self.width]) {
+            *sum = x.mul_add::<A>(*dz, *sum);
+        }
+    }
+}
+
 impl<T: Scalar> Kernel for Backward<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arch>(self) {
-        let (width, columns, gradient, marks) =
-            (self.width, self.columns, self.gradient, self.marks);
-        let is_marked = !marks.is_empty();
-        let rows = self.dz.chunks_exact(self.stride).take(self.rows);
-        for (position, dz) in rows.enumerate() {
-            self.non_zeros.each(position, &columns, |column, x: T| {
-                let column = column - columns.start;
-                if is_marked {
-                    marks[column / 64] |= 1 << (column % 64);
+    fn run<A: Arch>(mut self) {
+        let (non_zeros, columns) = (self.non_zeros, self.columns.clone());
+        match non_zeros.features.values {
+            ValuesRef::Sparse(rows) => match rows.numbers() {
+                NumbersRef::Ones => self.add_sparse::<A>(rows, |_| T::ONE),
+                NumbersRef::F32(all) => {
+                    self.add_sparse::<A>(rows, |index| T::from_f64(all[index].into()));
                 }
-                if width == 1 {
-                    gradient[column] = x.mul_add::<A>(dz[0], gradient[column]);
-                    return;
+                NumbersRef::F64(all) => self.add_sparse::<A>(rows, |index| T::from_f64(all[index])),
+            },
+            _ => {
+                let dz = self.dz.chunks_exact(self.stride).take(self.rows);
+                for (position, dz) in dz.enumerate() {
+                    let row = non_zeros.rows.at(position);
+                    for column in columns.start..columns.end.min(non_zeros.features.width) {
+                        let x = T::from_f64(non_zeros.features.value(row, column));
+                        self.add::<A>(column, x, dz);
+                    }
                 }
-                let own = &mut gradient[column * width..][..width];
-                for (sum, dz) in own.iter_mut().zip(&dz[..width]) {
-                    *sum = x.mul_add::<A>(*dz, *sum);
-                }
-            });
+            }
         }
     }
 }
@@ -239,36 +292,53 @@ mod tests {
     use super::*;
     use crate::sparse::{Csr, Numbers};
 
+    const WIDTH: usize = 7;
+    /// More rows than are looked up ahead, with repetitions.
+    const ORDER: [u32; 3 * AHEAD] = {
+        let mut order = [0; _];
+        let mut at = 0;
+        while at < order.len() {
+            order[at] = (at * at % 9) as u32;
+            at += 1;
+        }
+        order
+    };
+
     /// Rows of seven columns, sparse and the same dense; the numbers are whole, so sums are exact.
-    fn rows() -> (Csr, Vec<f64>) {
-        let dense: Vec<f64> = (0..7 * 9)
-            .map(|i: i32| {
-                if i % 3 == 0 {
-                    f64::from(i % 5 - 2)
-                } else {
-                    0.0
-                }
-            })
-            .collect();
+    fn rows(are_ones: bool, is_double: bool) -> (Csr, Vec<f64>) {
+        let number = |i: i32| match (i % 3, are_ones) {
+            (0, true) => 1.0,
+            (0, false) => f64::from(i % 5 - 2),
+            _ => 0.0,
+        };
+        let dense: Vec<f64> = (0..9 * WIDTH as i32).map(number).collect();
         let (mut starts, mut columns, mut numbers) = (vec![0], Vec::new(), Vec::new());
-        for row in dense.chunks_exact(7) {
+        for row in dense.chunks_exact(WIDTH) {
             for (column, value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
                 columns.push(column as u32);
-                numbers.push(*value as f32);
+                numbers.push(*value);
+            }
+            // A zero that is stored is one that is not.
+            if row[WIDTH - 1] == 0.0 && !are_ones {
+                columns.push(WIDTH as u32 - 1);
+                numbers.push(0.0);
             }
             starts.push(columns.len());
         }
-        let sparse = Csr::new(7, starts, columns, Numbers::F32(numbers)).unwrap();
-        (sparse, dense)
+        let numbers = match (are_ones, is_double) {
+            (true, _) => Numbers::Ones,
+            (false, true) => Numbers::F64(numbers),
+            (false, false) => Numbers::F32(numbers.iter().map(|x| *x as f32).collect()),
+        };
+        (Csr::new(WIDTH, starts, columns, numbers).unwrap(), dense)
     }
 
     fn check<T: Scalar>(isa: Isa, width: usize, non_zeros: NonZeros, dense: &[f64]) {
-        let order = [4usize, 0, 8, 4];
         let stride = width.next_multiple_of(16);
         let whole = |i: usize| T::from_f64((i % 11) as f64 - 5.0);
-        let weights: Vec<T> = (0..7 * width).map(whole).collect();
+        let weights: Vec<T> = (0..WIDTH * width).map(whole).collect();
         let start: Vec<T> = (0..width).map(whole).collect();
-        let mut y = vec![T::ONE; 4 * stride];
+        let mut y = vec![T::ONE; ORDER.len() * stride];
         Forward {
             non_zeros,
             width,
@@ -278,14 +348,14 @@ mod tests {
             stride,
         }
         .run(isa);
-        let x = |position: usize, column: usize| dense[order[position] * 7 + column];
+        let x = |position: usize, column: usize| dense[ORDER[position] as usize * WIDTH + column];
         for (position, y) in y.chunks_exact(stride).enumerate() {
             for (unit, y) in y.iter().enumerate() {
                 let sum = |sum: f64, column: usize| {
                     sum + x(position, column) * weights[column * width + unit].to_f64()
                 };
                 let expected = match unit < width {
-                    true => (0..7).fold(start[unit].to_f64(), sum),
+                    true => (0..WIDTH).fold(start[unit].to_f64(), sum),
                     false => 0.0,
                 };
                 assert_eq!(
@@ -295,41 +365,49 @@ mod tests {
                 );
             }
         }
-        let dz: Vec<T> = (0..4 * stride).map(whole).collect();
-        let (columns, mut marks) = (2..6, [0]);
-        let mut gradient = vec![T::ONE; 4 * width];
-        Backward {
-            non_zeros,
-            columns: columns.clone(),
-            width,
-            rows: 4,
-            dz: &dz,
-            stride,
-            gradient: &mut gradient,
-            marks: &mut marks,
-        }
-        .run(isa);
-        for column in columns {
-            let is_marked = (0..4).any(|position| x(position, column) != 0.0);
-            assert_eq!(marks[0] >> (column - 2) & 1 == 1, is_marked);
-            for unit in 0..width {
-                let sum = |sum: f64, position: usize| {
-                    sum + x(position, column) * dz[position * stride + unit].to_f64()
-                };
-                let expected = (0..4).fold(1.0, sum);
-                assert_eq!(gradient[(column - 2) * width + unit].to_f64(), expected);
+        let dz: Vec<T> = (0..ORDER.len() * stride).map(whole).collect();
+        for (columns, count) in [(2..6, 4), (0..WIDTH, ORDER.len()), (3..9, ORDER.len() - 1)] {
+            let (mut bits, mut words) = ([0], [0]);
+            let mut gradient = vec![T::ONE; columns.len() * width];
+            Backward {
+                non_zeros,
+                columns: columns.clone(),
+                width,
+                rows: count,
+                dz: &dz,
+                stride,
+                gradient: &mut gradient,
+                marks: Marks {
+                    bits: &mut bits,
+                    words: &mut words,
+                },
+            }
+            .run(isa);
+            for (at, column) in columns.filter(|column| *column < WIDTH).enumerate() {
+                let is_marked = (0..count).any(|position| x(position, column) != 0.0);
+                assert_eq!(bits[0] >> at & 1 == 1, is_marked, "column {column}");
+                for unit in 0..width {
+                    let sum = |sum: f64, position: usize| {
+                        sum + x(position, column) * dz[position * stride + unit].to_f64()
+                    };
+                    let expected = (0..count).fold(1.0, sum);
+                    assert_eq!(gradient[at * width + unit].to_f64(), expected);
+                }
             }
         }
     }
 
     #[test]
     fn products_are_those_of_the_dense_rows() {
-        let (sparse, dense) = rows();
-        let values = [ValuesRef::Sparse(sparse.view()), ValuesRef::F64(&dense)];
-        for isa in Isa::available() {
-            for values in values {
-                let features = FeaturesRef { width: 7, values };
-                let rows = Rows::Listed(&[4, 0, 8, 4]);
+        for (are_ones, is_double) in [(false, false), (false, true), (true, false)] {
+            let (sparse, dense) = rows(are_ones, is_double);
+            let values = [ValuesRef::Sparse(sparse.view()), ValuesRef::F64(&dense)];
+            for (isa, values) in Isa::available().flat_map(|isa| values.map(|v| (isa, v))) {
+                let features = FeaturesRef {
+                    width: WIDTH,
+                    values,
+                };
+                let rows = Rows::Listed(&ORDER);
                 let non_zeros = NonZeros { features, rows };
                 for width in [1, 2, 3, 4, 16, 48, 64, 80, 144] {
                     check::<f32>(isa, width, non_zeros, &dense);

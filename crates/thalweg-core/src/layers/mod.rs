@@ -93,7 +93,7 @@ pub(crate) use activation::Pointwise;
 pub(crate) use dense::Stored;
 pub use embedding::{MOST_LEVELS, usual_width};
 pub(crate) use pack::Reorder;
-pub(crate) use sparse::{USUAL_NON_ZEROS, WORD};
+pub(crate) use sparse::USUAL_NON_ZEROS;
 
 /// What a layer is, whatever the precision.
 pub trait Geometry: Send + Sync {

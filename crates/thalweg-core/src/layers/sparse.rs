@@ -17,6 +17,7 @@ use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::Constraint;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
+use crate::kernels::marks::{Marks, WORD};
 use crate::kernels::sparse::{Backward, Forward, NARROW, NonZeros};
 use crate::layers::LayerScalar;
 use crate::random::Sequence;
@@ -27,8 +28,6 @@ use crate::shape::{Shape, stride};
 pub(crate) const USUAL_NON_ZEROS: usize = 32;
 /// About this many parameters make a tile: few tiles, because each looks at every row.
 const TILE: usize = 16384;
-/// Inputs of a tile are a multiple of the bits of a word, so that no two tiles share one.
-pub(crate) const WORD: usize = u64::BITS as usize;
 /// Inputs are padded to whole cache lines.
 const LINE: usize = 16;
 const BIAS: usize = 1;
@@ -130,6 +129,7 @@ impl<T: LayerScalar> Layer<T> for Sparse {
         let (width, weights) = (self.width::<T>(isa), self.weights::<T>(isa));
         let (inputs, rows) = (
             weights / width,
+            // No two tiles share a word of marks.
             (TILE / width).next_multiple_of(WORD).max(WORD),
         );
         let tile = |row: usize| Tile {
@@ -219,7 +219,7 @@ impl<T: LayerScalar> Layer<T> for Sparse {
             dz,
             stride: self.row,
             gradient,
-            marks: &mut [],
+            marks: Marks::none(),
         }
         .run(batch.isa);
     }

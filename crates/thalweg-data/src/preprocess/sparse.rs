@@ -125,7 +125,7 @@ pub(super) fn gather(
     if view.numbers() == NumbersRef::Ones {
         return Ok(gathered);
     }
-    let (mut starts, mut numbers) = (vec![0], Vec::with_capacity(view.non_zeros()));
+    let mut numbers = Vec::with_capacity(view.non_zeros());
     for (at, row) in rows.iter().enumerate() {
         for (column, x) in all.entries(*row) {
             let x = x * scales.get(column).copied().unwrap_or(1.0);
@@ -138,14 +138,12 @@ pub(super) fn gather(
             }
             numbers.push(x);
         }
-        starts.push(numbers.len());
     }
     let numbers = match dtype {
         Dtype::F64 => Numbers::F64(numbers),
         Dtype::F32 | Dtype::Bf16 => Numbers::F32(numbers.into_iter().map(|x| x as f32).collect()),
     };
-    let columns = view.columns().to_vec();
-    Csr::new(all.width(), starts, columns, numbers).map_err(|_| 0)
+    gathered.with_numbers(numbers).map_err(|_| 0)
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use crate::cpu::queues;
 use crate::cpu::team::Member;
 use crate::dataset::{TargetsRef, ValuesRef};
 use crate::engine::{Batch, Rows};
-use crate::kernels::gather::{Gather, prefetch};
+use crate::kernels::gather::Gather;
+use crate::kernels::sparse::AHEAD;
 use crate::shape::stride;
-use crate::sparse::{CsrRef, NumbersRef};
+use crate::sparse::CsrRef;
 
 impl<T: Precision> Pass<'_, T> {
     /// Copies features, targets and weights of a block into the arena, unless they are there, and
@@ -150,7 +151,7 @@ impl<T: Precision> Forward<'_, T> {
             )
         };
         match self.batch.features.values {
-            ValuesRef::Sparse(from) if width == 0 => prefetch_rows(from, block, next),
+            ValuesRef::Sparse(from) if width == 0 => prefetch_rows(from, next),
             _ if width == 0 => {}
             ValuesRef::F32(from) => {
                 self.gather_rows(block, next, from, width, x, |v| T::from_f64(v.into()));
@@ -234,16 +235,11 @@ impl<T: Precision> Forward<'_, T> {
     }
 }
 
-/// Prefetches as many sparse rows of `next` as the block has.
-fn prefetch_rows(from: CsrRef, block: &RowBlock, next: Upcoming) {
-    let next = next.0.iter().take(block.rows.len());
-    for row in (next.map(|row| *row as usize)).filter(|row| *row < from.rows()) {
-        let (columns, numbers) = from.row(row);
-        prefetch(columns);
-        match numbers {
-            NumbersRef::Ones => {}
-            NumbersRef::F32(numbers) => prefetch(numbers),
-            NumbersRef::F64(numbers) => prefetch(numbers),
-        }
-    }
+/// Prefetches the first sparse rows of `next`; the others are, when these are read.
+fn prefetch_rows(from: CsrRef, next: Upcoming) {
+    let next = || next.0.iter().map(|row| *row as usize);
+    next()
+        .take(3 * AHEAD)
+        .for_each(|row| from.prefetch_start(row));
+    next().take(2 * AHEAD).for_each(|row| from.prefetch(row));
 }

@@ -19,36 +19,45 @@ use crate::cpu::update::{RUINED, Sums, Update};
 use crate::dataset::ValuesRef;
 use crate::error::Result;
 use crate::kernels::descend::descend;
+use crate::kernels::marks::{Marks, WORD};
 use crate::kernels::reduce;
 use crate::kernels::sparse::{Backward, NonZeros};
-use crate::layers::WORD;
 use crate::memory;
 use crate::optimizers::{Chain, MAX_SLOTS, Strip, WholeTensor};
 
 /// Entries of the batch by which its inputs are shared among the members.
 const SAMPLES: usize = 128;
+/// How many entries take as much time as the update of an input.
+const UPDATE: usize = 8;
+/// About so many weights are updated together.
+const PART: usize = 1024;
 
 pub(super) struct Touched<T> {
-    /// The gradient of W, 0 between steps, and a mark for each input.
+    /// The gradient of W, 0 between steps, and marks of the inputs: see [`Marks`].
     gradient: Buffer<T>,
-    marks: Vec<u64>,
-    /// For each member the marked inputs of an item, counted from its first, and room for their
-    /// gradients, weights and slots; the room of an item's gradient, too.
+    bits: Vec<u64>,
+    words: Vec<u8>,
+    /// For each member the marked inputs of an item, counted from its first, and room: for the
+    /// gradient of an item, and for weights and slots of a part of these inputs.
     inputs: Vec<u32>,
     room: Buffer<T>,
     /// Lengths of the latter two for one member.
     most_inputs: usize,
     length: usize,
+    /// How many inputs of each item were updated in the last step.
+    listed: Vec<u32>,
 }
 
 /// The members' views of [`Touched`].
 struct Views<'a, T> {
     gradient: Shared<'a, T>,
-    marks: Shared<'a, u64>,
+    bits: Shared<'a, u64>,
+    words: Shared<'a, u8>,
     inputs: Shared<'a, u32>,
     room: Shared<'a, T>,
     most_inputs: usize,
     length: usize,
+    listed: Shared<'a, u32>,
 }
 
 /// The items of W in a plan.
@@ -73,15 +82,21 @@ impl<T: Precision> Touched<T> {
         let items = items(plan);
         let last = items.last().map_or(0..0, |item| inputs(plan, item));
         let most_inputs = items.first().map_or(0, |item| inputs(plan, item).len());
+        let width = items
+            .first()
+            .map_or(1, |item| item.range.len() / most_inputs);
+        let most_inputs = Marks::room(most_inputs);
         let end = items.last().map_or(0, |item| item.range.end);
-        let length = (2 + chain.stage_slots()) * plan.item_length();
+        let length = plan.item_length() + (1 + chain.stage_slots()) * part(width);
         Ok(Self {
             gradient: Buffer::new(end)?,
-            marks: memory::collect(std::iter::repeat_n(0, last.end.div_ceil(WORD)))?,
+            bits: memory::collect(std::iter::repeat_n(0, last.end.div_ceil(WORD)))?,
+            words: memory::collect(std::iter::repeat_n(0, last.end.div_ceil(WORD)))?,
             inputs: vec![0; most_inputs * plan.members],
             room: Buffer::new(length * plan.members)?,
             most_inputs,
             length,
+            listed: vec![0; items.len()],
         })
     }
 }
@@ -97,21 +112,24 @@ impl<T: Precision> Strategy<T> for Touched<T> {
         let pass = &*pass;
         let views = Views {
             gradient: self.gradient.share(),
-            marks: Shared::new(&mut self.marks),
+            bits: Shared::new(&mut self.bits),
+            words: Shared::new(&mut self.words),
             inputs: Shared::new(&mut self.inputs),
             room: self.room.share(),
             most_inputs: self.most_inputs,
             length: self.length,
+            listed: Shared::new(&mut self.listed),
         };
         let (weights, members) = (items(pass.plan).len(), pass.plan.members);
         team.run(&|member| {
+            let index = member.index;
+            // SAFETY: no member updates an item before all have passed the barrier.
+            let own = share(pass, unsafe { views.listed.read(0..weights) }, index);
             pass.run(member, sums.losses);
             member.barrier();
             if !sums.loss(pass).is_finite() {
                 return;
             }
-            let index = member.index;
-            let own = share(pass, index);
             // SAFETY: all rows are done; the members' shares do not overlap.
             unsafe {
                 views.add_up(pass, own.clone());
@@ -133,33 +151,63 @@ impl<T: Precision> Strategy<T> for Touched<T> {
     }
 }
 
-/// The items of W of a member: those of an equal share of some entries of the batch.
-fn share<T: Precision>(pass: &Pass<T>, member: usize) -> Range<usize> {
-    let (plan, members) = (pass.plan, pass.plan.members);
-    let items = items(plan);
-    let mut samples = [0u32; SAMPLES];
+/// The items of W of a member: an equal share of the work on some entries of the batch, and on the
+/// inputs of the step before. It decides who computes a number, and never how.
+fn share<T: Precision>(pass: &Pass<T>, listed: &[u32], member: usize) -> Range<usize> {
+    let (plan, rows) = (pass.plan, pass.batch.rows);
+    let most = match items(plan).first() {
+        Some(item) => inputs(plan, item).len(),
+        None => return 0..0,
+    };
+    let (mut samples, mut entries) = ([0u32; SAMPLES], 0);
     for (index, sample) in samples.iter_mut().enumerate() {
-        let row = pass.batch.rows.at(index * pass.batch.rows.len() / SAMPLES);
-        *sample = match pass.batch.features.values {
+        let row = rows.at(index * rows.len() / SAMPLES);
+        let (input, length) = match pass.batch.features.values {
             ValuesRef::Sparse(rows) => {
                 let columns = rows.row(row).0;
                 // A multiplier that meets early and late entries of rows of any length.
-                (columns.get(index * 61 % columns.len().max(1))).map_or(0, |column| *column)
+                let column = columns.get(index * 61 % columns.len().max(1));
+                (column.map_or(0, |column| *column as usize), columns.len())
             }
-            _ => (index * plan.inputs / SAMPLES) as u32,
+            _ => (index * plan.inputs / SAMPLES, plan.inputs),
         };
+        (*sample, entries) = ((input / most) as u32, entries + length);
     }
     samples.sort_unstable();
-    let most = items.first().map_or(1, |item| inputs(plan, item).len());
-    let cut = |member: usize| match member {
-        0 => 0,
-        _ if member == members => items.len(),
-        _ => (samples[member * SAMPLES / members % SAMPLES] as usize).div_ceil(most),
-    };
-    cut(member)..cut(member + 1).min(items.len())
+    let of_sample = (entries * rows.len()).div_ceil(SAMPLES * SAMPLES);
+    let of_inputs = |listed: &u32| *listed as usize * UPDATE;
+    let total = of_sample * SAMPLES + listed.iter().map(of_inputs).sum::<usize>();
+    let (members, total) = (plan.members, total.max(1));
+    // An item is of the member in whose share of the work its middle is.
+    let (mut work, mut samples) = (0, &samples[..]);
+    let mut own = 0..0;
+    for (index, listed) in listed.iter().enumerate() {
+        let (here, rest) = samples.split_at(samples.partition_point(|item| *item <= index as u32));
+        let of_item = here.len() * of_sample + of_inputs(listed);
+        let middle = ((work + of_item / 2) * members / total).min(members - 1);
+        own.start += usize::from(middle < member);
+        own.end += usize::from(middle <= member);
+        (work, samples) = (work + of_item, rest);
+    }
+    own
 }
 
 impl<T: Precision> Views<'_, T> {
+    /// The marks of some inputs, which begin with a word.
+    ///
+    /// # Safety
+    /// No other thread touches them.
+    unsafe fn marks(&self, inputs: &Range<usize>) -> Marks<'_> {
+        let words = inputs.start / WORD..inputs.end.div_ceil(WORD);
+        // SAFETY: the caller's promise.
+        unsafe {
+            Marks {
+                bits: self.bits.write(words.clone()),
+                words: self.words.write(words),
+            }
+        }
+    }
+
     /// The gradient of the weights of some items, along the rows of the batch.
     ///
     /// # Safety
@@ -184,9 +232,7 @@ impl<T: Precision> Views<'_, T> {
                 dz: pass.arena.read(dz),
                 stride: first.output_stride,
                 gradient: self.gradient.write(start.range.start..end.range.end),
-                marks: self
-                    .marks
-                    .write(columns.start / WORD..columns.end.div_ceil(WORD)),
+                marks: self.marks(&columns),
                 columns,
             }
             .run(pass.isa);
@@ -208,58 +254,59 @@ impl<T: Precision> Views<'_, T> {
         let item = &pass.plan.items[index];
         let own = inputs(pass.plan, item);
         let width = item.range.len() / own.len();
+        let of_member = |length: usize| member * length..(member + 1) * length;
         // SAFETY: the caller's promise; each member has room of its own.
-        let (marks, list, room, square, change) = unsafe {
+        let (mut marks, list, room, gradient, weights) = unsafe {
             (
-                self.marks.write(own.start / WORD..own.end.div_ceil(WORD)),
-                self.inputs
-                    .write(member * self.most_inputs..(member + 1) * self.most_inputs),
-                self.room
-                    .write(member * self.length..(member + 1) * self.length),
+                self.marks(&own),
+                self.inputs.write(of_member(self.most_inputs)),
+                self.room.write(of_member(self.length)),
+                self.gradient.write(item.range.clone()),
+                pass.parameters.write(item.range.clone()),
+            )
+        };
+        // SAFETY: as above.
+        let (listed, square, change) = unsafe {
+            (
+                &mut self.listed.write(index..index + 1)[0],
                 &mut sums.squares.write(index..index + 1)[0],
                 &mut sums.changes.write(index..index + 1)[0],
             )
         };
         let picked = Picked {
-            inputs: take_marked(marks, list),
+            inputs: marks.take(list),
             width,
         };
+        *listed = picked.inputs.len() as u32;
         (*square, *change) = (0.0, 0.0);
-        if picked.inputs.is_empty() {
-            return;
-        }
-        let mut parts = room
-            .chunks_exact_mut(pass.plan.item_length())
-            .map(|part| &mut part[..picked.inputs.len() * width]);
-        let (Some(u), Some(p)) = (parts.next(), parts.next()) else {
-            return;
-        };
-        // SAFETY: as above.
-        let (gradient, weights) = unsafe {
-            (
-                self.gradient.write(item.range.clone()),
-                pass.parameters.write(item.range.clone()),
-            )
-        };
-        picked.gather(gradient, u);
-        picked.clear(gradient);
+        let (u, room) = room.split_at_mut(pass.plan.item_length());
+        let u = &mut u[..picked.inputs.len() * width];
+        picked.take(gradient, u);
         *square = reduce::sum_of_squares(pass.isa, u);
         if !square.is_finite() {
             // The step reports divergence; what is not a number stays out of the parameters.
             return;
         }
-        picked.gather(weights, p);
-        // SAFETY: as above.
-        unsafe { transform(pass, item, update, picked, (p, u), parts) };
-        let rate = update.rate * item.factors.rate;
-        *change = match descend(pass.isa, rate, p, u) {
+        let (rate, mut is_finite) = (update.rate * item.factors.rate, true);
+        for (picked, u) in picked.parts().zip(u.chunks_mut(part(width))) {
+            let length = u.len();
+            let mut room = room
+                .chunks_exact_mut(part(width))
+                .map(|room| &mut room[..length]);
+            let Some(p) = room.next() else { return };
+            picked.gather(weights, p);
+            // SAFETY: as above.
+            unsafe { transform(pass, item, update, picked, (p, u), room) };
+            is_finite &= descend(pass.isa, rate, p, u);
+            picked.scatter(p, weights);
+        }
+        *change = match is_finite {
             false => RUINED,
             true if update.chain.around.measures_change => {
                 rate * rate * reduce::sum_of_squares(pass.isa, u)
             }
             true => 0.0,
         };
-        picked.scatter(p, weights);
     }
 }
 
@@ -308,17 +355,9 @@ unsafe fn transform<'a, T: Precision>(
     }
 }
 
-/// Lists the marked inputs, and takes their marks away.
-fn take_marked<'a>(marks: &mut [u64], list: &'a mut [u32]) -> &'a [u32] {
-    let mut count = 0;
-    for (word, marks) in marks.iter_mut().enumerate() {
-        while *marks != 0 {
-            list[count] = (word * WORD) as u32 + marks.trailing_zeros();
-            *marks &= *marks - 1;
-            count += 1;
-        }
-    }
-    &list[..count]
+/// Values of `width` for each of some inputs that are updated together, in the first-level cache.
+fn part(width: usize) -> usize {
+    (PART / width).max(1) * width
 }
 
 /// Some inputs of an item, counted from its first, which has so many values for each.
@@ -328,8 +367,16 @@ struct Picked<'a> {
     width: usize,
 }
 
-impl Picked<'_> {
+impl<'a> Picked<'a> {
+    /// As many of them as are updated together.
+    fn parts(self) -> impl Iterator<Item = Picked<'a>> {
+        let width = self.width;
+        let parts = self.inputs.chunks(part(width) / width);
+        parts.map(move |inputs| Picked { inputs, width })
+    }
+
     /// The values of these inputs, side by side.
+    #[inline]
     fn gather<T: Copy>(self, from: &[T], to: &mut [T]) {
         if self.width == 1 {
             let pairs = to.iter_mut().zip(self.inputs);
@@ -351,10 +398,18 @@ impl Picked<'_> {
         }
     }
 
-    /// 0 for these inputs.
-    fn clear<T: Precision>(self, values: &mut [T]) {
-        for input in self.inputs {
-            values[*input as usize * self.width..][..self.width].fill(T::ZERO);
+    /// [`Picked::gather`] that leaves 0 behind.
+    fn take<T: Precision>(self, from: &mut [T], to: &mut [T]) {
+        if self.width == 1 {
+            for (to, input) in to.iter_mut().zip(self.inputs) {
+                *to = std::mem::replace(&mut from[*input as usize], T::ZERO);
+            }
+            return;
+        }
+        for (to, input) in to.chunks_exact_mut(self.width).zip(self.inputs) {
+            let from = &mut from[*input as usize * self.width..][..self.width];
+            to.copy_from_slice(from);
+            from.fill(T::ZERO);
         }
     }
 }
