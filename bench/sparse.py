@@ -141,6 +141,8 @@ def main():
         line = "| {} | {} | {:,.0f} | {} | {:.4f} | {} |"
         for label, how in (("Thalweg, adagrad, batches of 256", ["--batch-size", "256"]),
                            ("Thalweg, adagrad, batches of 1,024", ["--batch-size", "1024"]),
+                           ("Thalweg, adagrad, batches of 2,048",
+                            ["--batch-size", "2048", "--lr", "0.08"]),
                            ("Thalweg, gd, batches of 256",
                             ["--optimizer", "gd", "--lr", "0.5", "--batch-size", "256"])):
             r, a, l, seconds, memory = thalweg(program, folder, train, test, passes, how)

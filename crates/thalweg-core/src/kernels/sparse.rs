@@ -3,9 +3,8 @@
 
 use std::ops::Range;
 
-use super::gather::prefetch_value;
 use super::isa::{Isa, Kernel};
-use super::marks::Marks;
+use super::marks::{Marks, Ranks};
 use super::simd::{Arch, Scalar, Vector};
 use crate::dataset::{FeaturesRef, Rows, ValuesRef};
 use crate::sparse::{CsrRef, NumbersRef};
@@ -185,6 +184,40 @@ fn load<A: Arch, T: Scalar>(to: &mut [T::Vector<A>], from: &[T]) {
     }
 }
 
+/// Marks the inputs that are not 0 in some rows, those whose number is stored as 0 too.
+pub struct Mark<'a> {
+    /// x.
+    pub non_zeros: NonZeros<'a>,
+    /// Positions of the rows.
+    pub rows: Range<usize>,
+    /// For all inputs.
+    pub marks: Marks<'a>,
+}
+
+impl Mark<'_> {
+    /// Marks them.
+    pub fn run(self, isa: Isa) {
+        isa.run(self);
+    }
+}
+
+impl Kernel for Mark<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arch>(mut self) {
+        for position in self.rows {
+            match self.non_zeros.features.values {
+                ValuesRef::Sparse(rows) => {
+                    let columns = rows.row(self.non_zeros.rows.at(position)).0.iter();
+                    columns.for_each(|column| self.marks.set(*column as usize));
+                }
+                _ => (self.non_zeros).each(position, |column, _: f64| self.marks.set(column)),
+            }
+        }
+    }
+}
+
 /// dW += dzᵀ·x for the inputs of some columns, row by row.
 pub struct Backward<'a, T> {
     /// x.
@@ -201,8 +234,9 @@ pub struct Backward<'a, T> {
     pub stride: usize,
     /// dW of these inputs.
     pub gradient: &'a mut [T],
-    /// For these inputs: those that are not 0 in some row are marked.
-    pub marks: Marks<'a>,
+    /// Where all non-zeros are marked, those of marked inputs alone may stand side by side: an
+    /// input's place, the first of these being at `columns.start`, is the number of marks before it.
+    pub ranks: Option<Ranks<'a>>,
 }
 
 impl<T: Scalar> Backward<'_, T> {
@@ -210,49 +244,72 @@ impl<T: Scalar> Backward<'_, T> {
     pub fn run(self, isa: Isa) {
         isa.run(self);
     }
-}
 
-impl<T: Scalar> Backward<'_, T> {
-    /// Adds rows of non-zeros. Where the entries of a row begin and end that are of these inputs is
-    /// looked up some rows before they are added, and what is read then is prefetched.
+    /// An input's gradient is at a place.
     #[inline(always)]
-    fn add_sparse<A: Arch>(mut self, rows: CsrRef, number: impl Fn(usize) -> T) {
+    fn add_at<A: Arch>(mut self, place: impl Fn(usize) -> usize) {
+        let (non_zeros, columns) = (self.non_zeros, self.columns.clone());
+        match non_zeros.features.values {
+            ValuesRef::Sparse(rows) => match rows.numbers() {
+                NumbersRef::Ones => self.add_sparse::<A>(rows, place, |_| T::ONE),
+                NumbersRef::F32(all) => {
+                    self.add_sparse::<A>(rows, place, |index| T::from_f64(all[index].into()));
+                }
+                NumbersRef::F64(all) => {
+                    self.add_sparse::<A>(rows, place, |index| T::from_f64(all[index]));
+                }
+            },
+            _ => {
+                let dz = self.dz.chunks_exact(self.stride).take(self.rows);
+                for (position, dz) in dz.enumerate() {
+                    let row = non_zeros.rows.at(position);
+                    for column in columns.start..columns.end.min(non_zeros.features.width) {
+                        let x = T::from_f64(non_zeros.features.value(row, column));
+                        if x != T::ZERO {
+                            self.add::<A>(place(column - columns.start), x, dz);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds rows of non-zeros. Where the entries of a row begin and end that are of these inputs is
+    /// looked up some rows before they are added.
+    #[inline(always)]
+    fn add_sparse<A: Arch>(
+        mut self,
+        rows: CsrRef,
+        place: impl Fn(usize) -> usize,
+        number: impl Fn(usize) -> T,
+    ) {
         let (listed, count, columns) = (self.non_zeros.rows, self.rows, self.columns.clone());
-        let at = |position: usize| (position < count).then(|| listed.at(position));
-        let piece =
-            |position: usize| at(position).map_or(0..0, |row| rows.range_within(row, &columns));
+        let piece = |position: usize| match position < count {
+            true => rows.range_within(listed.at(position), &columns),
+            false => 0..0,
+        };
         let mut pieces: [Range<usize>; AHEAD] = std::array::from_fn(piece);
         let dz = self.dz.chunks_exact(self.stride).take(count);
         for (position, dz) in dz.enumerate() {
             self.non_zeros.prefetch(position);
-            let ahead = piece(position + AHEAD);
-            for column in &rows.columns()[ahead.clone()] {
-                if let Some(sum) = self
-                    .gradient
-                    .get((*column as usize - columns.start) * self.width)
-                {
-                    prefetch_value(sum);
+            let own = std::mem::replace(&mut pieces[position % AHEAD], piece(position + AHEAD));
+            for (column, index) in rows.columns()[own.clone()].iter().zip(own) {
+                let x = number(index);
+                if x != T::ZERO {
+                    self.add::<A>(place(*column as usize - columns.start), x, dz);
                 }
             }
-            let own = std::mem::replace(&mut pieces[position % AHEAD], ahead);
-            let entries = rows.columns()[own.clone()].iter().zip(own);
-            entries.for_each(|(column, index)| self.add::<A>(*column as usize, number(index), dz));
         }
     }
 
-    /// dW += dz·x for one input.
+    /// dW += dz·x for the input at a place.
     #[inline(always)]
-    fn add<A: Arch>(&mut self, column: usize, x: T, dz: &[T]) {
-        if x == T::ZERO {
-            return;
-        }
-        let input = column - self.columns.start;
-        self.marks.set(input);
+    fn add<A: Arch>(&mut self, place: usize, x: T, dz: &[T]) {
         if self.width == 1 {
-            self.gradient[input] = x.mul_add::<A>(dz[0], self.gradient[input]);
+            self.gradient[place] = x.mul_add::<A>(dz[0], self.gradient[place]);
             return;
         }
-        let own = &mut self.gradient[input * self.width..][..self.width];
+        let own = &mut self.gradient[place * self.width..][..self.width];
         for (sum, dz) in own.iter_mut().zip(&dz[..self.width]) {
             *sum = x.mul_add::<A>(*dz, *sum);
         }
@@ -263,26 +320,11 @@ impl<T: Scalar> Kernel for Backward<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arch>(mut self) {
-        let (non_zeros, columns) = (self.non_zeros, self.columns.clone());
-        match non_zeros.features.values {
-            ValuesRef::Sparse(rows) => match rows.numbers() {
-                NumbersRef::Ones => self.add_sparse::<A>(rows, |_| T::ONE),
-                NumbersRef::F32(all) => {
-                    self.add_sparse::<A>(rows, |index| T::from_f64(all[index].into()));
-                }
-                NumbersRef::F64(all) => self.add_sparse::<A>(rows, |index| T::from_f64(all[index])),
-            },
-            _ => {
-                let dz = self.dz.chunks_exact(self.stride).take(self.rows);
-                for (position, dz) in dz.enumerate() {
-                    let row = non_zeros.rows.at(position);
-                    for column in columns.start..columns.end.min(non_zeros.features.width) {
-                        let x = T::from_f64(non_zeros.features.value(row, column));
-                        self.add::<A>(column, x, dz);
-                    }
-                }
-            }
+    fn run<A: Arch>(self) {
+        let start = self.columns.start;
+        match self.ranks {
+            None => self.add_at::<A>(|input| input),
+            Some(ranks) => self.add_at::<A>(|input| ranks.before(input) - start),
         }
     }
 }
@@ -290,6 +332,7 @@ impl<T: Scalar> Kernel for Backward<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::marks::Ranked;
     use crate::sparse::{Csr, Numbers};
 
     const WIDTH: usize = 7;
@@ -367,25 +410,23 @@ mod tests {
         }
         let dz: Vec<T> = (0..ORDER.len() * stride).map(whole).collect();
         for (columns, count) in [(2..6, 4), (0..WIDTH, ORDER.len()), (3..9, ORDER.len() - 1)] {
-            let (mut bits, mut words) = ([0], [0]);
-            let mut gradient = vec![T::ONE; columns.len() * width];
-            Backward {
-                non_zeros,
-                columns: columns.clone(),
-                width,
-                rows: count,
-                dz: &dz,
-                stride,
-                gradient: &mut gradient,
-                marks: Marks {
-                    bits: &mut bits,
-                    words: &mut words,
-                },
-            }
-            .run(isa);
-            for (at, column) in columns.filter(|column| *column < WIDTH).enumerate() {
-                let is_marked = (0..count).any(|position| x(position, column) != 0.0);
-                assert_eq!(bits[0] >> at & 1 == 1, is_marked, "column {column}");
+            let backward = |ranks| {
+                let mut gradient = vec![T::ONE; columns.len() * width];
+                Backward {
+                    non_zeros,
+                    columns: columns.clone(),
+                    width,
+                    rows: count,
+                    dz: &dz,
+                    stride,
+                    gradient: &mut gradient,
+                    ranks,
+                }
+                .run(isa);
+                gradient
+            };
+            let gradient = backward(None);
+            for (at, column) in columns.clone().filter(|column| *column < WIDTH).enumerate() {
                 for unit in 0..width {
                     let sum = |sum: f64, position: usize| {
                         sum + x(position, column) * dz[position * stride + unit].to_f64()
@@ -393,6 +434,38 @@ mod tests {
                     let expected = (0..count).fold(1.0, sum);
                     assert_eq!(gradient[at * width + unit].to_f64(), expected);
                 }
+            }
+            if columns.start > 0 {
+                continue;
+            }
+            let (mut bits, mut words) = ([0], [0]);
+            let mut marks = || Marks {
+                bits: &mut bits,
+                words: &mut words,
+            };
+            Mark {
+                non_zeros,
+                rows: 1..count,
+                marks: marks(),
+            }
+            .run(isa);
+            Mark {
+                non_zeros,
+                rows: 0..1,
+                marks: marks(),
+            }
+            .run(isa);
+            let (mut ranks, mut list) = ([Ranked::default()], [0; WIDTH + 64]);
+            let listed = marks().list(isa, &mut ranks, 0, &mut list);
+            let has_some = |input: &u32| (0..count).any(|row| x(row, *input as usize) != 0.0);
+            assert!(
+                (0..WIDTH as u32)
+                    .filter(has_some)
+                    .all(|input| listed.contains(&input))
+            );
+            let ranked = backward(Some(Ranks(&ranks)));
+            for (ranked, input) in ranked.chunks_exact(width).zip(listed) {
+                assert!(ranked == &gradient[*input as usize * width..][..width]);
             }
         }
     }

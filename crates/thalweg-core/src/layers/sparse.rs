@@ -17,7 +17,7 @@ use crate::activations::{AnyActivation, RowShape};
 use crate::constraints::Constraint;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::kernels::marks::{Marks, WORD};
+use crate::kernels::marks::WORD;
 use crate::kernels::sparse::{Backward, Forward, NARROW, NonZeros};
 use crate::layers::LayerScalar;
 use crate::random::Sequence;
@@ -219,7 +219,7 @@ impl<T: LayerScalar> Layer<T> for Sparse {
             dz,
             stride: self.row,
             gradient,
-            marks: Marks::none(),
+            ranks: None,
         }
         .run(batch.isa);
     }
