@@ -439,24 +439,23 @@ mod tests {
                 continue;
             }
             let (mut bits, mut words) = ([0], [0]);
-            let mut marks = || Marks {
+            for rows in [1..count, 0..1] {
+                Mark {
+                    non_zeros,
+                    rows,
+                    marks: Marks {
+                        bits: &mut bits,
+                        words: &mut words,
+                    },
+                }
+                .run(isa);
+            }
+            let marks = Marks {
                 bits: &mut bits,
                 words: &mut words,
             };
-            Mark {
-                non_zeros,
-                rows: 1..count,
-                marks: marks(),
-            }
-            .run(isa);
-            Mark {
-                non_zeros,
-                rows: 0..1,
-                marks: marks(),
-            }
-            .run(isa);
             let (mut ranks, mut list) = ([Ranked::default()], [0; WIDTH + 64]);
-            let listed = marks().list(isa, &mut ranks, 0, &mut list);
+            let listed = marks.list(isa, &mut ranks, 0, &mut list);
             let has_some = |input: &u32| (0..count).any(|row| x(row, *input as usize) != 0.0);
             assert!(
                 (0..WIDTH as u32)
