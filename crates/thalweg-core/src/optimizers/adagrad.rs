@@ -52,7 +52,11 @@ impl Rule for ScaleByHistory {
         state: &mut [T; MAX_SLOTS],
     ) -> T {
         state[0] += g * g;
-        let history = if self.mean { state[0] / count } else { state[0] };
+        let history = if self.mean {
+            state[0] / count
+        } else {
+            state[0]
+        };
         let scale = history.sqrt() + T::from_f64(self.epsilon);
         if scale > T::ZERO { g / scale } else { T::ZERO }
     }
