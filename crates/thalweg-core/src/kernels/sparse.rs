@@ -376,11 +376,18 @@ mod tests {
         (Csr::new(WIDTH, starts, columns, numbers).unwrap(), dense)
     }
 
-    fn check<T: Scalar>(isa: Isa, width: usize, non_zeros: NonZeros, dense: &[f64]) {
+    fn whole<T: Scalar>(i: usize) -> T {
+        T::from_f64((i % 11) as f64 - 5.0)
+    }
+
+    fn at(dense: &[f64], position: usize, column: usize) -> f64 {
+        dense[ORDER[position] as usize * WIDTH + column]
+    }
+
+    fn check_forward<T: Scalar>(isa: Isa, width: usize, non_zeros: NonZeros, dense: &[f64]) {
         let stride = width.next_multiple_of(16);
-        let whole = |i: usize| T::from_f64((i % 11) as f64 - 5.0);
-        let weights: Vec<T> = (0..WIDTH * width).map(whole).collect();
-        let start: Vec<T> = (0..width).map(whole).collect();
+        let weights: Vec<T> = (0..WIDTH * width).map(whole::<T>).collect();
+        let start: Vec<T> = (0..width).map(whole::<T>).collect();
         let mut y = vec![T::ONE; ORDER.len() * stride];
         Forward {
             non_zeros,
@@ -391,7 +398,7 @@ mod tests {
             stride,
         }
         .run(isa);
-        let x = |position: usize, column: usize| dense[ORDER[position] as usize * WIDTH + column];
+        let x = |position: usize, column: usize| at(dense, position, column);
         for (position, y) in y.chunks_exact(stride).enumerate() {
             for (unit, y) in y.iter().enumerate() {
                 let sum = |sum: f64, column: usize| {
@@ -408,7 +415,12 @@ mod tests {
                 );
             }
         }
-        let dz: Vec<T> = (0..ORDER.len() * stride).map(whole).collect();
+    }
+
+    fn check_backward<T: Scalar>(isa: Isa, width: usize, non_zeros: NonZeros, dense: &[f64]) {
+        let stride = width.next_multiple_of(16);
+        let x = |position: usize, column: usize| at(dense, position, column);
+        let dz: Vec<T> = (0..ORDER.len() * stride).map(whole::<T>).collect();
         for (columns, count) in [(2..6, 4), (0..WIDTH, ORDER.len()), (3..9, ORDER.len() - 1)] {
             let backward = |ranks| {
                 let mut gradient = vec![T::ONE; columns.len() * width];
@@ -482,8 +494,10 @@ mod tests {
                 let rows = Rows::Listed(&ORDER);
                 let non_zeros = NonZeros { features, rows };
                 for width in [1, 2, 3, 4, 16, 48, 64, 80, 144] {
-                    check::<f32>(isa, width, non_zeros, &dense);
-                    check::<f64>(isa, width, non_zeros, &dense);
+                    check_forward::<f32>(isa, width, non_zeros, &dense);
+                    check_forward::<f64>(isa, width, non_zeros, &dense);
+                    check_backward::<f32>(isa, width, non_zeros, &dense);
+                    check_backward::<f64>(isa, width, non_zeros, &dense);
                 }
             }
         }
