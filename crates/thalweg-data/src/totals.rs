@@ -343,7 +343,7 @@ impl Row {
 fn note_on_several(rows: &[(usize, Row)], are_kept: bool) -> Note {
     let (place, count) = (&rows[0].1.place, whole(rows.len()));
     let texts: BTreeSet<&str> = rows.iter().map(|(_, row)| &*row.text).collect();
-    let texts = quote_list(texts.into_iter());
+    let texts = quote_list(texts);
     Note::warning(match are_kept {
         true => format!(
             "{place}: {count} rows, this the first, seem to be ones of sums: {texts}; remove them if they are"
