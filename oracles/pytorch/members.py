@@ -129,6 +129,7 @@ def golden():
         ("labels", "logistic", 1, 4),
         ("several_labels", "logistic", 3, 2),
         ("classes", "cross_entropy", 3, 3),
+        ("many_classes", "cross_entropy", 7, 3),
     ]:
         layers, module = tabm(members, 4, outputs, bias=name != "numbers")
         cases.append(case(name, 4, layers, loss, module, outputs))
