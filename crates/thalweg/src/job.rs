@@ -150,30 +150,28 @@ impl<'a> Job<'a> {
         let dtype = resolve::dtype(request, base.as_ref().map(|base| base.training.dtype))?;
         let fitted = (model.as_ref()).map(|model| model.preprocessing());
         let loss = request.loss(base.as_ref().map(|base| &base.network.loss))?;
+        let goes_on = folder.as_ref().filter(|_| stored.is_some());
         let mut preset = preset::Chooser::PLAIN;
         let of_loss = quantiles(loss.as_ref());
         let (mut rows, read) = match borrowed {
             Some(rows) => (RunRows::borrowed(rows, data.target.task, &of_loss)?, None),
             None => {
-                let extend = base.as_ref().map(|base| base.extend).unwrap_or_default();
                 let wanted = Wanted {
                     request,
                     base: base.as_ref(),
                     loss: loss.as_ref(),
                     dtype,
                     fitted: fitted.as_ref(),
-                    extend,
+                    extend: base.as_ref().map(|base| base.extend).unwrap_or_default(),
                     is_whole: ensemble.is_some() || tables.is_some(),
                 };
-                let own = folder.as_ref().filter(|_| stored.is_some());
                 loaded(tables, &mut data, &wanted, &mut preset, &mut options, tell)
-                    .map_err(|error| cause(own, &data).unwrap_or(error))?
+                    .map_err(|error| cause(goes_on, &data).unwrap_or(error))?
             }
         };
         if !matches!(options.output, Output::None) {
             let now = Provenance::of(&data, rows.sums(), &weights(request, base.as_ref()));
-            let own = folder.as_ref().filter(|_| stored.is_some());
-            let note = own.map(|folder| check_resumed(&now, &data, folder));
+            let note = goes_on.map(|folder| check_resumed(&now, &data, folder));
             note.transpose()?.flatten().iter().for_each(&mut *tell);
             rows.provenance = Some(now);
         }
@@ -186,10 +184,7 @@ impl<'a> Job<'a> {
         let tables = tables.or(read.as_ref());
         let notes = notes(&mut rows, tables, base.as_ref(), is_standard, &data.fit);
         notes.iter().for_each(&mut *tell);
-        let file = match (&stored, &options.base) {
-            (None, Base::File(path)) => Some(path.as_path()),
-            _ => None,
-        };
+        let file = options.base.file().filter(|_| stored.is_none());
         let resolved = resolve::config(request, base, (preset, &start), file, data, &rows)?;
         let (mut config, mut reasons) = (resolved.config, resolved.reasons);
         resolved.notes.iter().for_each(&mut *tell);
@@ -197,12 +192,13 @@ impl<'a> Job<'a> {
         config.training.seed = options.member.seed(config.training.seed);
         (model.as_ref().map(|model| model.check(&config))).transpose()?;
         interval::set_apart(&mut rows, config.interval, &config.data.split);
-        let are_sparse = rows.preprocessing.is_sparse();
-        let own = folder.as_ref().zip(stored.as_ref());
+        // Sparse rows have one recipe.
+        let race = race.filter(|_| !rows.preprocessing.is_sparse());
+        let own = goes_on.zip(stored.as_ref());
         let finished = own.map(|(folder, stored)| finished(folder, stored, &config));
         let finished = finished.transpose()?.flatten();
         storage::leave(folder.as_ref().filter(|_| finished.is_some()), &options);
-        let stored_file = own.map(|(folder, _)| folder.file(CONFIG));
+        let stored_file = goes_on.map(|folder| folder.file(CONFIG));
         Ok(Self {
             config_file: stored_file.or(file.map(Path::to_owned)),
             layers: request.network()?,
@@ -217,8 +213,7 @@ impl<'a> Job<'a> {
             lock,
             lines: Vec::new(),
             finished,
-            // Sparse rows have one recipe.
-            race: race.filter(|_| !are_sparse),
+            race,
             raced: Vec::new(),
         })
     }

@@ -1,6 +1,6 @@
 //! How a run is carried out, beside what determines its model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thalweg_core::losses::AnyLoss;
 use thalweg_core::random::{Purpose, Stream};
@@ -39,6 +39,14 @@ pub enum Base {
 }
 
 impl Base {
+    /// The config file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Base::File(path) => Some(path),
+            _ => None,
+        }
+    }
+
     /// The config, if there is one.
     pub(crate) fn config(&self) -> Result<Option<Config>> {
         Ok(match self {

@@ -212,6 +212,35 @@ impl RunRows<'_> {
     }
 }
 
+/// The task of borrowed rows and how many classes there are.
+fn task_of(rows: &Borrowed, task: Option<Task>) -> Result<(Task, usize)> {
+    let parts = [Some(rows.train), rows.validation, rows.test];
+    Ok(match (rows.train.targets, task) {
+        (TargetsRef::Classes(_), None | Some(Task::Binary | Task::Multiclass)) => {
+            let of = |part: DatasetRef| match part.targets {
+                TargetsRef::Classes(classes) => classes.iter().copied().max(),
+                TargetsRef::Values { .. } => None,
+            };
+            let most = parts.into_iter().flatten().filter_map(of).max();
+            let count = most.map_or(0, |most| most as usize + 1).max(2);
+            let by_count = if count == 2 {
+                Task::Binary
+            } else {
+                Task::Multiclass
+            };
+            (task.unwrap_or(by_count), count)
+        }
+        (TargetsRef::Values { .. }, None | Some(Task::Regression)) => (Task::Regression, 0),
+        (TargetsRef::Values { .. }, Some(Task::Multilabel)) => (Task::Multilabel, 0),
+        (_, Some(task)) => {
+            let expected =
+                "classes for binary and multiclass, numbers for regression and multilabel";
+            let error = Error::invalid("`data.target.task`", task.to_string(), expected);
+            return Err(error.at("data.target.task").into());
+        }
+    })
+}
+
 impl<'a> RunRows<'a> {
     /// Borrowed rows of a task; else classes are binary or multiclass by their number, and numbers
     /// are amounts.
@@ -225,31 +254,7 @@ impl<'a> RunRows<'a> {
         quantiles: &[f64],
     ) -> Result<Self> {
         let train = rows.train;
-        let parts = [Some(train), rows.validation, rows.test];
-        let (task, classes) = match (train.targets, task) {
-            (TargetsRef::Classes(_), None | Some(Task::Binary | Task::Multiclass)) => {
-                let of = |part: DatasetRef| match part.targets {
-                    TargetsRef::Classes(classes) => classes.iter().copied().max(),
-                    TargetsRef::Values { .. } => None,
-                };
-                let most = parts.into_iter().flatten().filter_map(of).max();
-                let count = most.map_or(0, |most| most as usize + 1).max(2);
-                let by_count = if count == 2 {
-                    Task::Binary
-                } else {
-                    Task::Multiclass
-                };
-                (task.unwrap_or(by_count), count)
-            }
-            (TargetsRef::Values { .. }, None | Some(Task::Regression)) => (Task::Regression, 0),
-            (TargetsRef::Values { .. }, Some(Task::Multilabel)) => (Task::Multilabel, 0),
-            (_, Some(task)) => {
-                let expected =
-                    "classes for binary and multiclass, numbers for regression and multilabel";
-                let error = Error::invalid("`data.target.task`", task.to_string(), expected);
-                return Err(error.at("data.target.task").into());
-            }
-        };
+        let (task, classes) = task_of(&rows, task)?;
         let targets = target_names(train.targets, quantiles.len().max(1))?;
         let input = InputColumn {
             name: "X".to_owned(),

@@ -84,7 +84,19 @@ fn arrays_and_their_labels_come_in_pieces() {
     let packed = crate::testing::packed::gzip(&array_by("|u1", "17000, 6", "True", &bytes));
     assert!(!holds_what_is_read("packed.npy.gz", packed, &plain));
     is_what_is_read("t.csv", table(17_000).into_bytes(), &labelled);
+}
 
+#[test]
+fn labels_are_as_many_as_rows() {
+    let labels = "no\nyes\nno\n".repeat(5_666) + "no\nyes\n";
+    let place = Place::new(
+        "ingest-labels-of-others",
+        &[("y.csv", format!("y\n{labels}").into_bytes())],
+    );
+    let labelled = ReadOptions {
+        labels: Some(place.path().join("y.csv")),
+        ..ReadOptions::default()
+    };
     for (rows, expected) in [
         (16_999, "expected 16,999, one for each row"),
         (17_001, "expected more of them"),
