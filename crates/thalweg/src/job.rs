@@ -171,15 +171,12 @@ impl<'a> Job<'a> {
         };
         if !matches!(options.output, Output::None) {
             let now = Provenance::of(&data, rows.sums(), &weights(request, base.as_ref()));
-            let note = goes_on.map(|folder| check_resumed(&now, &data, folder));
-            note.transpose()?.flatten().iter().for_each(&mut *tell);
-            rows.provenance = Some(now);
+            rows.provenance = Some(known(now, &data, goes_on, tell)?);
         }
         if let (Some(base), Some(model)) = (&mut base, &model) {
             model.fit_loss(base, rows.preprocessing.task());
         }
-        let origins = start.origins(model.as_ref());
-        rows.before = Before::new(origins, &rows.preprocessing, dtype);
+        rows.before = Before::new(start.origins(model.as_ref()), &rows.preprocessing, dtype);
         let is_standard = model.is_none() && data.fit.scaling == Scaling::Standard;
         let tables = tables.or(read.as_ref());
         let notes = notes(&mut rows, tables, base.as_ref(), is_standard, &data.fit);
@@ -198,9 +195,8 @@ impl<'a> Job<'a> {
         let finished = own.map(|(folder, stored)| finished(folder, stored, &config));
         let finished = finished.transpose()?.flatten();
         storage::leave(folder.as_ref().filter(|_| finished.is_some()), &options);
-        let stored_file = goes_on.map(|folder| folder.file(CONFIG));
         Ok(Self {
-            config_file: stored_file.or(file.map(Path::to_owned)),
+            config_file: (goes_on.map(|folder| folder.file(CONFIG))).or(file.map(Path::to_owned)),
             layers: request.network()?,
             asked: request.fields().map(|field| field.path.as_str()).collect(),
             asks_for_prior: request.text("output_bias") == Some("prior"),
@@ -416,6 +412,19 @@ fn note_on_weights(base: Option<&Config>, rows: &RunRows) -> Option<Note> {
 fn quantiles(loss: Option<&Choice>) -> Vec<f64> {
     let built = loss.and_then(|loss| LOSSES.build(loss, &()).ok());
     built.map_or(Vec::new(), |loss| loss.quantiles().to_vec())
+}
+
+/// Where the rows come from; a run that goes on is held against where they came from.
+fn known(
+    now: Provenance,
+    data: &DataConfig,
+    goes_on: Option<&RunFolder>,
+    tell: &mut dyn FnMut(&Note),
+) -> Result<Provenance> {
+    if let Some(folder) = goes_on {
+        check_resumed(&now, data, folder)?.iter().for_each(tell);
+    }
+    Ok(now)
 }
 
 /// Refuses rows of `data`, or weights, with which the run in a folder did not begin. One that is over has nothing to go
