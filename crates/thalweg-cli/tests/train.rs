@@ -54,7 +54,8 @@ fn small_sets_are_learned_much_better_than_by_a_constant() {
         ("breast-cancer", "accuracy"),
         ("diabetes", "r2"),
     ] {
-        let end = place.train(&format!("builtin:{name} --threads 1"));
+        // Of diabetes a network or a linear model wins by the draw of 44 validation rows.
+        let end = place.train(&format!("builtin:{name} --seed 1 --threads 1"));
         let of = |part: &str| end[part][metric].as_f64().unwrap();
         assert!(of("test") > of("best_constant") + 0.25, "{name}: {end}");
     }
