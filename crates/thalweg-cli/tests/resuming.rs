@@ -79,7 +79,7 @@ fn a_run_does_not_go_on_with_rows_or_weights_that_changed() {
     place.write("test.csv", &test);
     place.succeed("train --resume --out run");
     assert!(weights(&place, "run") == expected);
-    // One that is over is told of, and stays.
+    // A finished run gets a warning, and its model is left as it is.
     place.write("t.csv", format!("{text}0.5,0.25,yes\n"));
     let told = place.succeed("train --resume --out run").stderr;
     assert!(

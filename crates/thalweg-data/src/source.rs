@@ -203,7 +203,7 @@ pub fn files(text: &str) -> Result<Vec<PathBuf>> {
 /// Adds a file, or those of a folder by their names.
 fn within(path: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     if !path.is_dir() {
-        // What is read but once is not looked at; what is not there is said when it is read.
+        // Pipes are read once and have no stamp; a missing file is an error when it is read.
         paths.extend((path.is_file() || !path.exists()).then(|| path.to_owned()));
         return Ok(());
     }

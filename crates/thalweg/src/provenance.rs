@@ -116,7 +116,7 @@ impl Provenance {
         found.map(|(stamp, how)| (short(&stamp.path), how))
     }
 
-    /// The first file of weights that has changed; one that is gone is said where it is read.
+    /// The first file of weights that has changed; a missing one is an error when it is read.
     fn other_weights<'a>(&'a self, before: &Self) -> Option<&'a Path> {
         let pairs = self.weights.iter().zip(&before.weights);
         let mut others = pairs.filter(|(ours, theirs)| ours.1 != theirs.1);
