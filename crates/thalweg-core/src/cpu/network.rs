@@ -118,7 +118,7 @@ impl<T: Precision> Room<T> {
         &'a mut self,
         isa: Isa,
         plan: &'a Plan,
-        batch: Batch<'a>,
+        batch: &'a Batch<'a>,
         mode: Mode,
         weights: WeightViews<'a, T>,
         gathered: GatheredViews<'a, T>,
@@ -158,7 +158,7 @@ impl<T: Precision> Memory<T> {
         &'a mut self,
         isa: Isa,
         plan: &'a Plan,
-        batch: Batch<'a>,
+        batch: &'a Batch<'a>,
         mode: Mode,
         gathered: GatheredViews<'a, T>,
     ) -> Forward<'a, T> {
@@ -214,7 +214,7 @@ impl<T: Precision> Network<T> {
     #[inline(always)]
     pub fn pass<'a>(
         &'a mut self,
-        batch: &Batch<'a>,
+        batch: &'a Batch<'a>,
         extent: Extent,
         mode: Mode,
         is_update: bool,
@@ -225,7 +225,7 @@ impl<T: Precision> Network<T> {
             false => 0.0,
         };
         let (plan, gathered) = (&self.plan, self.gathered.share());
-        let forward = (self.memory).forward(self.isa, plan, *batch, mode, gathered);
+        let forward = (self.memory).forward(self.isa, plan, batch, mode, gathered);
         let forward = Forward {
             first: extent.first,
             ..forward

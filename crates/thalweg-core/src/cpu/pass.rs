@@ -34,7 +34,7 @@ use crate::losses::{AnyLoss, LossRows, TargetRows, members};
 pub(super) struct Forward<'a, T> {
     pub isa: Isa,
     pub plan: &'a Plan,
-    pub batch: Batch<'a>,
+    pub batch: &'a Batch<'a>,
     /// Position of its first row among those of all ranks.
     pub first: usize,
     pub mode: Mode,
@@ -310,12 +310,12 @@ impl<T: Precision> Pass<'_, T> {
         }
     }
 
-    /// The pass over some of its rows.
-    pub fn part(&self, rows: Range<usize>) -> Self {
-        Self {
+    /// The pass over a part of its batch that begins at position `start`.
+    pub fn part<'a>(&'a self, batch: &'a Batch<'a>, start: usize) -> Pass<'a, T> {
+        Pass {
             forward: Forward {
-                first: self.first + rows.start,
-                batch: self.batch.part(rows),
+                first: self.first + start,
+                batch,
                 ..self.forward
             },
             ..*self

@@ -193,7 +193,7 @@ impl<T: Precision> CpuPredictor<T> {
         let (mut room, mut gathered) = (Room::new(&plan)?, Gathered::new(&plan)?);
         let no_rows = Batch::unlabelled(FeaturesRef::f32(plan.inputs, &[]));
         let (mode, views) = (Mode::Evaluation, weights.share());
-        let forward = room.forward(isa, &plan, no_rows, mode, views, gathered.share());
+        let forward = room.forward(isa, &plan, &no_rows, mode, views, gathered.share());
         // SAFETY: this thread alone works on the weights.
         unsafe { forward.refresh_all() };
         Team::new(1)?.run(&|member| forward.prepare(member));
@@ -252,7 +252,7 @@ impl<T: Precision> Predict for CpuPredictor<T> {
             ..Batch::unlabelled(features)
         };
         let (mode, weights) = (Mode::Evaluation, self.weights.share_constant());
-        let forward = room.forward(self.isa, &self.plan, batch, mode, weights, gathered.share());
+        let forward = room.forward(self.isa, &self.plan, &batch, mode, weights, gathered.share());
         let (blocking, count) = (self.plan.evaluation, rows.len());
         for index in 0..blocking.count(count) {
             let block = row_block(&self.plan, blocking, count, index, 0);

@@ -11,6 +11,7 @@ const ROOM: usize = 256;
 const MOST: usize = 16;
 
 /// See [`Loss::value_grad`], of so many members.
+#[inline]
 pub(crate) fn value_grad<T: Scalar>(
     loss: &dyn Loss<T>,
     members: usize,
@@ -46,6 +47,7 @@ pub(crate) fn hvp<T: Scalar>(
 
 /// Calls `of` with members of a row as rows of their own, padded as rows are; with what `beside` has
 /// for them, if it is not empty, and with room for what goes to `to`.
+#[inline(never)]
 fn each<T: Scalar>(
     rows: &LossRows<T>,
     members: usize,

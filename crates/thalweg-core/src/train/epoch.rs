@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Run, Selection, StoppedBy};
-use crate::engine::{Batch, Engine, StepReport};
+use crate::engine::{Engine, StepReport};
 use crate::error::{Error, Result};
 use crate::observe::{Best, EpochReport};
 use crate::optimizers::Time;
@@ -74,10 +74,8 @@ impl Run<'_> {
         let request = self.order.batch(self.epoch, self.sums.steps as usize);
         let rows = request.rows.len();
         let before = self.training.waited();
-        let batch = Batch {
-            mean_weight: self.memory.mean_weight.unwrap_or(1.0),
-            ..self.training.batch(request)?
-        };
+        let mut batch = self.training.batch(request)?;
+        batch.mean_weight = self.memory.mean_weight.unwrap_or(1.0);
         self.step += 1;
         let time = Time {
             step: self.step,

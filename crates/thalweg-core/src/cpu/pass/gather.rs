@@ -85,12 +85,13 @@ impl<T: Precision> Pass<'_, T> {
         if own.is_empty() || self.augmenting.is_some() {
             return;
         }
+        let batch = Batch {
+            rows: Rows::Listed(rows),
+            upcoming: Rows::Listed(upcoming),
+            ..*self.batch
+        };
         let next = Forward {
-            batch: Batch {
-                rows: Rows::Listed(rows),
-                upcoming: Rows::Listed(upcoming),
-                ..self.batch
-            },
+            batch: &batch,
             ..self.forward
         };
         let blocking = self.plan.blocking;

@@ -256,7 +256,8 @@ impl<T: Precision> Views<'_, T> {
             return;
         }
         let rows = collective::part(pass.batch.rows.len(), groups.start, self.count);
-        let pass = pass.part(rows.clone());
+        let batch = pass.batch.part(rows.clone());
+        let pass = pass.part(&batch, rows.start);
         let mut loss = 0.0;
         if rows.is_empty() {
             own().for_each(|item| room(level, &item.range).fill(T::ZERO));
