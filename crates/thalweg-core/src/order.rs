@@ -127,6 +127,7 @@ impl RowOrder {
     ///
     /// # Panics
     /// If the epoch has no such batch.
+    #[inline]
     pub fn batch(&mut self, epoch: usize, batch: usize) -> Request<'_> {
         let start = batch * self.spec.batch_size;
         let end = self.rows.min(start + self.spec.batch_size);
@@ -143,7 +144,10 @@ impl RowOrder {
         }
         let listed = &self.listed[start - self.first..];
         let (rows, upcoming) = listed.split_at(end - start);
-        let from = self.ends.partition_point(|end| *end <= start);
+        let from = match self.ends.is_empty() {
+            true => 0,
+            false => self.ends.partition_point(|end| *end <= start),
+        };
         Request {
             rows: Rows::Listed(rows),
             upcoming: Rows::Listed(upcoming),

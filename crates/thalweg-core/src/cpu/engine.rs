@@ -172,7 +172,7 @@ impl<T: Precision> CpuEngine<T> {
     }
 
     /// Checks that a batch of at most so many rows can be trained on.
-    #[inline]
+    #[inline(always)]
     pub fn check_batch(&self, batch: &Batch, most: usize) -> Result<()> {
         if !self.is_trainable {
             self.check_layers()?;

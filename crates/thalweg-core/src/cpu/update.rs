@@ -47,6 +47,7 @@ pub(super) struct Update<'a, T> {
 
 impl<'a, T: Precision> Update<'a, T> {
     /// The constants of stage number `index`; λ is multiplied by `decay`.
+    #[inline]
     pub fn constants_of(&self, index: usize, decay: f64) -> Constants {
         match decay != 1.0 && self.chain.stages[index].is_decay() {
             true => self.constants[index].map(|constant| constant * decay),
@@ -59,6 +60,7 @@ impl<'a, T: Precision> Update<'a, T> {
     ///
     /// # Safety
     /// No other thread touches this range of its slots.
+    #[inline]
     pub unsafe fn strip<'b>(
         &'b self,
         pass: &Pass<T>,
@@ -167,6 +169,7 @@ impl<T: Precision> Pass<'_, T> {
     ///
     /// # Safety
     /// No other thread touches the item's parameters.
+    #[inline]
     pub unsafe fn descend(&self, item: &Item, update: &Update<T>, u: &[T]) -> f64 {
         // SAFETY: the caller's promise.
         let parameters = unsafe { self.parameters.write(item.range.clone()) };

@@ -175,17 +175,20 @@ impl<'a> Batch<'a> {
     }
 
     /// Σ of the weights of the rows.
+    #[inline]
     pub fn total_weight(&self) -> f64 {
         self.add_weights(0.0)
     }
 
     /// Σ of the weights of the rows, each times the share of its targets that is not missing: what a
     /// reported mean loss divides by.
+    #[inline]
     pub fn known_weight(&self) -> f64 {
         self.add_known_weights(0.0)
     }
 
     /// `sum` plus these, one after the other.
+    #[inline]
     pub(crate) fn add_known_weights(&self, sum: f64) -> f64 {
         let Some(TargetsRef::Values { width, values }) = self.targets.filter(may_miss) else {
             return self.add_weights(sum);
@@ -199,6 +202,7 @@ impl<'a> Batch<'a> {
     }
 
     /// `sum` plus the weights of the rows, one after the other.
+    #[inline]
     pub(crate) fn add_weights(&self, sum: f64) -> f64 {
         match self.weights {
             None => sum + self.rows.len() as f64,

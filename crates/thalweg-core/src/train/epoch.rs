@@ -91,7 +91,9 @@ impl Run<'_> {
             report.loss *= weight / known;
         }
         self.sums.add(rows, known, time.rate, &report);
-        if let (Some(before), Some(now)) = (before, self.training.waited()) {
+        if let Some(before) = before
+            && let Some(now) = self.training.waited()
+        {
             self.sums.waiting += (now - before).as_secs_f64();
         }
         Ok(report)
