@@ -252,7 +252,14 @@ impl<T: Precision> Predict for CpuPredictor<T> {
             ..Batch::unlabelled(features)
         };
         let (mode, weights) = (Mode::Evaluation, self.weights.share_constant());
-        let forward = room.forward(self.isa, &self.plan, &batch, mode, weights, gathered.share());
+        let forward = room.forward(
+            self.isa,
+            &self.plan,
+            &batch,
+            mode,
+            weights,
+            gathered.share(),
+        );
         let (blocking, count) = (self.plan.evaluation, rows.len());
         for index in 0..blocking.count(count) {
             let block = row_block(&self.plan, blocking, count, index, 0);
