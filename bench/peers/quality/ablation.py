@@ -61,6 +61,7 @@ PARTS = {
     "β₂ = 0.95 (0.999)": training(optimizer={"beta2": 0.999}),
     "rate of the scale": training(rate_factors=None),
     "dropout": without_layer("dropout"),
+    "average of the weights": training(ema=None),
     "temperature": without_temperature,
 }
 

@@ -25,6 +25,8 @@ const UPDATES: usize = 1_000;
 const FEWEST_UPDATES: usize = 256;
 const RATE_FACTORS: &str = "scale=6";
 const DECAY: f64 = 0.02;
+/// Of 400 rows 4 % less error by it, of 1,000 1.6 %, of 5,000 0.6 %.
+const EMA: f64 = 0.98;
 const DROPOUT: f64 = 0.15;
 /// Dropout helped on 4,000 rows, by 2 %, and hurt on a thousand, by 9 %.
 const ROWS_FOR_DROPOUT: usize = 2_000;
@@ -85,6 +87,8 @@ pub fn choose(facts: &Facts) -> Preset {
     reasons.say("training.learning_rate", learning_rate, why);
     let why = "it falls four times: early falls find models, the last settles the weights";
     reasons.say("training.schedule", SCHEDULE, why);
+    let why = "what is kept is a mean over about 50 updates, steadier than where the last one led";
+    reasons.say("training.ema", EMA, why);
     let why = "small for few rows, so that an epoch has enough updates";
     reasons.say("training.batch_size", batch_size, why);
     let why = "about 1,000 updates, within 32 to 128 epochs where rows allow; the best is kept";
@@ -111,6 +115,7 @@ pub fn choose(facts: &Facts) -> Preset {
             schedule: Choice::new(SCHEDULE),
             rate_factors: RATE_FACTORS.parse().unwrap_or_default(),
             parametrization: Parametrization::Ntk,
+            ema: Some(EMA),
             ..TrainingSpec::default()
         },
         or_linear,
