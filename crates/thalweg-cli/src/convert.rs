@@ -7,7 +7,7 @@ use thalweg::budget::{note_on_whole, room_to_ingest};
 use thalweg::fields::convert_arguments;
 use thalweg::text::count;
 use thalweg_data::ingest::{Ingest, ingest};
-use thalweg_data::{Source, Table, formats, read};
+use thalweg_data::{Source, Table, formats, notes_on_stray_cells, read};
 
 use crate::args::ConvertArgs;
 use crate::exit::Result;
@@ -31,7 +31,8 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
         formats::check_written(&args.output.to_string_lossy())?;
     }
     let loaded = read(&source, &args.read.options()?)?;
-    for note in &loaded.notes {
+    let stray = notes_on_stray_cells(&loaded.train);
+    for note in loaded.notes.iter().chain(&stray) {
         let _ = terminal::note(&note.to_string());
     }
     if to_stdout {
@@ -79,10 +80,7 @@ fn to_cache(args: &ConvertArgs, source: &Source) -> Result<()> {
 
 fn write(table: &Table, path: &Path) -> Result<()> {
     output::write(path, &formats::write(table, &path.to_string_lossy())?)?;
-    let (rows, columns) = (
-        count(table.rows, "row"),
-        count(table.columns.len(), "column"),
-    );
+    let (rows, columns) = (count(table.rows, "row"), count(table.width(), "column"));
     let _ = writeln!(io::stderr(), "{}: {rows} of {columns}", path.display());
     Ok(())
 }

@@ -55,6 +55,93 @@ fn info_warns_of_the_cells_that_make_categories_of_numbers() {
         ),
         "{warned}"
     );
+    // So does a conversion, of the last column too, which training would take as its target.
+    place.write(
+        "late.csv",
+        crate::common::csv("x,y", 60, |i| match i {
+            50 => "1,n. d.".to_owned(),
+            i => format!("{},{i}.5", i % 7),
+        }),
+    );
+    for line in ["info late.csv", "convert late.csv late.parquet"] {
+        let warned = place.succeed(line).stderr;
+        let found = "late.csv:52: column \"y\": 1 of 60 cells is no number: \"n. d.\"";
+        assert!(warned.contains(found), "{line}: {warned}");
+    }
+}
+
+#[test]
+fn a_number_beyond_f64_is_refused_by_its_cell_in_every_command() {
+    let place = Workplace::new();
+    place.write(
+        "t.csv",
+        crate::common::csv("x,y", 60, |i| format!("{i},{}", i % 7)),
+    );
+    place.succeed("train t.csv --epochs 1 --out run");
+    place.write(
+        "odd.csv",
+        crate::common::csv("x,y", 60, |i| match i {
+            40 => "-1e400,3".to_owned(),
+            i => format!("{i},{}", i % 7),
+        }),
+    );
+    for line in [
+        "convert odd.csv out.csv",
+        "convert odd.csv out.cache",
+        "info odd.csv",
+        "train odd.csv --out other",
+        "predict run odd.csv",
+        "evaluate run odd.csv",
+    ] {
+        let message = place.refused(line);
+        let found =
+            "odd.csv:42: column \"x\": found \"-1e400\", expected a number of at most 1.8e308";
+        assert!(message.contains(found), "{line}: {message}");
+    }
+    // The remedy.
+    place.succeed("convert odd.csv out.csv --missing=-1e400");
+    assert!(
+        place.text("out.csv").contains("\n39,4\n,3\n41,6\n"),
+        "{}",
+        place.text("out.csv")
+    );
+}
+
+#[test]
+fn a_row_of_sums_whose_name_has_a_comma_is_kept_by_the_remedy() {
+    let place = Workplace::new();
+    place.write("t.csv", "u,v\na,1\nb,2\nc,3\nd,5\n\"Total, all\",11\n");
+    let told = place.succeed("convert t.csv out.csv").stderr;
+    let remedy = "if it is none, add '\"Total, all\"' to --not-missing";
+    assert!(
+        told.contains(remedy) && told.contains("4 rows of 2 columns"),
+        "{told}"
+    );
+    let line = [
+        "convert",
+        "t.csv",
+        "out.csv",
+        "--not-missing",
+        "\"Total, all\"",
+    ];
+    let told = String::from_utf8(place.command(line).output().unwrap().stderr).unwrap();
+    assert_eq!(told, "out.csv: 5 rows of 2 columns\n");
+}
+
+#[test]
+fn a_matrix_counts_as_many_columns_as_it_has() {
+    let place = Workplace::new();
+    place.write(
+        "m.jsonl",
+        "{\"X\": [1, 2, 3], \"y\": 1}\n{\"X\": [4, 5, 6], \"y\": 2}\n",
+    );
+    for out in ["m.csv", "m.parquet", "m.cache"] {
+        let told = place.succeed(&format!("convert m.jsonl {out}")).stderr;
+        assert!(
+            told.contains(&format!("{out}: 2 rows of 4 columns")),
+            "{told}"
+        );
+    }
 }
 
 #[test]

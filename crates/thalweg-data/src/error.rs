@@ -228,6 +228,14 @@ pub fn quote(text: &str) -> String {
     format!("\"{}\"", escape(text, MAX_TEXT))
 }
 
+/// `text` as an item of a list of the command line, in quotes for a shell: one with a comma stands in quotes of its own.
+pub(crate) fn quote_item(text: &str) -> String {
+    match text.contains(',') {
+        true => format!("'{}'", quote(text)),
+        false => quote(text),
+    }
+}
+
 /// What is wrong with the end of a text.
 #[derive(Debug, thiserror::Error)]
 #[error("text in UTF-16 that ends inside a character")]

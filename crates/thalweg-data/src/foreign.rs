@@ -41,6 +41,16 @@ static FOREIGN: &[Foreign] = foreign! {
         };
         lines.next().is_some_and(|names| names.contains(&b'|')) && lines.next().is_some_and(is_rule)
     };
+    "a table drawn with lines, as psql, mysql and SAP print it", "write it as text: psql --csv, mysql --batch, in SAP with tabs", |head| {
+        let mut lines = text_start(head).split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let is_rule = |line: &[u8], ends: &[u8]| {
+            let is_drawn = line.iter().all(|byte| b"-+|".contains(byte)) && line.len() > 8;
+            is_drawn && ends.iter().any(|end| line.first() == Some(end))
+        };
+        let (first, second) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+        let is_boxed = is_rule(first, b"+-") && second.starts_with(b"|");
+        is_boxed || (first.contains(&b'|') && is_rule(second, b"-") && second.windows(3).any(|three| three == b"-+-"))
+    };
     "a Git LFS pointer, not the file that it points to", "fetch the file with git lfs pull", |head| {
         head.starts_with(b"version https://git-lfs.github.com/spec/")
     };

@@ -76,6 +76,7 @@ pub use preprocess::{
 pub use reading::{ReadAs, Reading, Readings};
 pub use source::{Source, read, read_input};
 pub use split::{Fold, Share, Split, SplitBy, SplitOptions};
+pub use stray::notes_on_stray_cells;
 pub use summary::summarize;
 pub use table::{Column, ColumnData, Kind, Table};
 pub use target::{Target, TargetOptions, Task};

@@ -114,6 +114,8 @@ pub struct ExpectedColumns {
     pub sparse: Option<usize>,
     /// Whether the first of these had values in the rows that a model was trained on.
     pub has_first: bool,
+    /// Whether these are the columns of another file with rows of the same table, and no model's.
+    pub is_of_part: bool,
 }
 
 fn is_zero(count: &usize) -> bool {

@@ -36,6 +36,7 @@ pub fn read(name: &str, files: &[PathBuf], options: &ReadOptions) -> Result<Load
             options.expected.get_or_insert_with(|| ExpectedColumns {
                 names: part.train.names().map(str::to_owned).collect(),
                 image: part.train.image_shape(),
+                is_of_part: true,
                 ..Default::default()
             });
         }

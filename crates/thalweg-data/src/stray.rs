@@ -1,8 +1,8 @@
 //! Columns of numbers that other cells turn into text.
 
-use crate::error::{Location, Note, quote};
+use crate::error::{Location, Note, quote, quote_item};
 use crate::reading::ReadAs;
-use crate::table::{Column, ColumnData, Table, TextColumn};
+use crate::table::{Column, ColumnData, Kind, Table, TextColumn};
 use crate::text::whole;
 
 /// With fewer cells there is no telling what the others should be.
@@ -94,15 +94,27 @@ impl StrayCells {
             1 => ("is no number:", "cell"),
             _ => ("are no numbers, the first", "cells"),
         };
-        let text = quote(stray.text);
+        let (text, item) = (quote(stray.text), quote_item(stray.text));
         Some(Note::warning(format!(
             "{}: {} of {} cells {are} {text}, so the column is read as categories; \
-             add {text} to `data.read.missing` if it means a missing value, or correct the {noun}",
+             add {item} to `data.read.missing` if it means a missing value, or correct the {noun}",
             stray.location,
             whole(stray.count),
             whole(stray.cells),
         )))
     }
+}
+
+/// A warning for each column of categories that would be one of numbers but for a few cells, with the first of these.
+pub fn notes_on_stray_cells(table: &Table) -> Vec<Note> {
+    let warning = |column: &Column| {
+        let mut stray = StrayCells::default();
+        stray.add(table, column);
+        stray.warning()
+    };
+    let columns = table.columns.iter();
+    let of_categories = columns.filter(|column| column.kind() == Kind::Categorical);
+    of_categories.filter_map(warning).collect()
 }
 
 /// The number that each row of a text column spells, NaN where it spells none.

@@ -317,6 +317,15 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// Values of a row: a column of several counts as many.
+    pub fn width(&self) -> usize {
+        let width = |column: &Column| match &column.data {
+            ColumnData::Block(block) => block.width(),
+            _ => 1,
+        };
+        self.columns.iter().map(width).sum()
+    }
+
     /// The shape of a row, where a column of images or the like is the only feature.
     pub fn image_shape(&self) -> Option<Vec<usize>> {
         let Roles { target, names, .. } = &self.roles;

@@ -1,68 +1,37 @@
 //! Rows of sums or means in a table, as spreadsheets and reports have them.
 
+mod sums;
+#[cfg(test)]
+mod tests;
+mod words;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::csv::builder::{ColumnBuilder, Parsed, Words, parse};
 use crate::csv::start::words;
-use crate::error::{Location, Note, quote, quote_list};
+use crate::error::{Location, Note, quote, quote_item, quote_list};
 use crate::options::ReadOptions;
 use crate::reading::amounts;
 use crate::table::{Column, ColumnData, Table};
 use crate::text::whole;
+use sums::{Agreement, Sums};
+use words::{is_plain_total, is_total};
 
-/// Words for it.
-const WORDS: [&str; 33] = [
-    "total",
-    "totals",
-    "totale",
-    "totales",
-    "totaal",
-    "subtotal",
-    "sum",
-    "sums",
-    "summe",
-    "summen",
-    "gesamt",
-    "gesamtsumme",
-    "gesamtergebnis",
-    "insgesamt",
-    "zusammen",
-    "zwischensumme",
-    "somme",
-    "suma",
-    "somma",
-    "soma",
-    "average",
-    "averages",
-    "avg",
-    "mean",
-    "durchschnitt",
-    "mittelwert",
-    "moyenne",
-    "promedio",
-    "media",
-    "média",
-    "итого",
-    "合计",
-    "合計",
-];
-/// Other texts are longer.
-const MOST_WORDS: usize = 4;
 /// Beside fewer rows anything may be a sum.
-const LEAST_ROWS: usize = 2;
-/// Sums and means may be rounded.
-const ROUNDING: f64 = 0.005;
+const LEAST_ROWS: usize = 4;
 /// With more such texts in a table they are its contents.
 const MOST_TEXTS: usize = 1000;
+/// More rows behind one of sums are no footnotes.
+const MOST_FOOTNOTES: usize = 20;
 
 /// What is known of the rows before a piece of a table, to find rows of sums.
 pub struct Totals<'a> {
     options: &'a ReadOptions,
     rows: usize,
-    /// The sum and the count of the numbers of each column.
-    sums: Vec<(f64, usize)>,
+    /// The numbers of each column, but for those of `first`.
+    sums: Vec<Sums>,
     /// Columns and texts that call a row one of sums.
     texts: BTreeSet<(usize, String)>,
     first: Option<Row>,
@@ -80,6 +49,19 @@ struct Piece<'a> {
     table: &'a Table,
     numbers: Vec<Cow<'a, [f64]>>,
     called: Vec<usize>,
+    /// The last row that is filled, but for footnotes behind it.
+    last: usize,
+}
+
+/// What is found in the last piece.
+#[derive(Default)]
+struct Found {
+    /// Rows of sums with their places.
+    rows: Vec<(usize, Row)>,
+    /// Rows of words behind the last of these.
+    footnotes: Vec<usize>,
+    /// What should be known where a row that is called one of sums stays.
+    doubt: Option<Note>,
 }
 
 impl<'a> Totals<'a> {
@@ -96,11 +78,14 @@ impl<'a> Totals<'a> {
 
     /// Adds a piece behind which others come.
     pub fn add(&mut self, table: &Table) {
-        let piece = self.piece(table);
-        if self.rows == 0 && piece.called.first() == Some(&0) && !piece.is_repeated(0) {
+        let piece = self.piece(table, table.rows.saturating_sub(1));
+        let is_first = self.rows == 0 && piece.called.first() == Some(&0) && !piece.is_repeated(0);
+        if is_first {
             self.first = Some(self.row(&piece, 0));
         }
-        let sums = (0..table.columns.len()).map(|j| self.sum(&piece, j, &[]));
+        let but: &[usize] = if is_first { &[0] } else { &[] };
+        let sums =
+            (0..table.columns.len()).map(|j| piece.sum(self.of_column(j), j, 0..table.rows, but));
         self.sums = sums.collect();
         for &at in &piece.called {
             if self.texts.len() < MOST_TEXTS {
@@ -113,26 +98,36 @@ impl<'a> Totals<'a> {
 
     /// The last piece without rows of sums: one at the end, or at the start of a table that is one piece, and with it all
     /// others if each of them is one. Rows for a model stay: they have an answer each.
-    pub fn without(&self, table: Table) -> (Table, Option<Note>) {
+    pub fn without(&self, table: Table) -> (Table, Vec<Note>) {
         let found = self.found(&table);
-        let is_kept = self.options.expected.is_some();
-        let note = match found.as_slice() {
-            [] => self.first_of_all(&table).map(|row| row.seems("first")),
+        let is_kept = self
+            .options
+            .expected
+            .as_ref()
+            .is_some_and(|expected| !expected.is_of_part);
+        let mut notes: Vec<Note> = found.doubt.into_iter().collect();
+        match found.rows.as_slice() {
+            [] => notes.extend(self.first_of_all(&table).map(|row| row.seems("first"))),
             [(at, row)] => {
                 let which = if *at == 0 { "first" } else { "last" };
-                Some(if is_kept {
+                notes.push(if is_kept {
                     row.seems(which)
                 } else {
                     row.left_out(which)
-                })
+                });
             }
-            several => Some(note_on_several(several, is_kept)),
+            several => notes.push(note_on_several(several, is_kept)),
         };
-        if found.is_empty() || is_kept {
-            return (table, note);
+        if found.rows.is_empty() || is_kept {
+            return (table, notes);
         }
-        let is_other = |row: &usize| found.iter().all(|(at, _)| at != row);
-        let others: Vec<usize> = (0..table.rows).filter(is_other).collect();
+        notes.extend(note_on_footnotes(&table, &found.footnotes));
+        let last = found.footnotes.first().and(found.rows.last());
+        let left_out = |row: &usize| {
+            let is_behind = last.is_some_and(|(last, _)| row > last);
+            is_behind || found.rows.iter().any(|(at, _)| at == row)
+        };
+        let others: Vec<usize> = (0..table.rows).filter(|row| !left_out(row)).collect();
         let mut kept = table.keep(&others);
         // A format with types says what its columns are.
         if !table.has_types {
@@ -140,14 +135,14 @@ impl<'a> Totals<'a> {
                 as_without(column, whole, self.options, self.decimal(&table));
             }
         }
-        (kept, note)
+        (kept, notes)
     }
 
     fn decimal(&self, table: &Table) -> Option<char> {
         self.options.decimal.or(table.decimal)
     }
 
-    fn piece<'b>(&self, table: &'b Table) -> Piece<'b> {
+    fn piece<'b>(&self, table: &'b Table, last: usize) -> Piece<'b> {
         let decimal = self.decimal(table);
         let mut called = BTreeSet::new();
         for column in &table.columns {
@@ -166,6 +161,7 @@ impl<'a> Totals<'a> {
             table,
             numbers: table.columns.iter().map(numbers).collect(),
             called: called.into_iter().collect(),
+            last,
         }
     }
 
@@ -196,66 +192,141 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// The rows of sums of the last piece, with their places in it.
-    fn found(&self, table: &Table) -> Vec<(usize, Row)> {
-        let is_filled = |row: &usize| table.columns.iter().any(|column| column.is_present(*row));
-        let Some(last) = (0..table.rows).rev().find(is_filled) else {
-            return Vec::new();
+    /// The last row that is filled, and those behind it with nothing but some words in their first column.
+    fn end(&self, table: &Table) -> Option<(usize, Vec<usize>)> {
+        let filled = |row: usize| {
+            let mut columns = table.columns.iter().enumerate();
+            let first = columns.find(|(_, column)| column.is_present(row))?;
+            Some((first.0, columns.any(|(_, column)| column.is_present(row))))
+        };
+        let is_footnote = |row: usize| {
+            let text = (table.columns.first()).and_then(|column| match &column.data {
+                ColumnData::Text(text) => text.levels.get(*text.codes.get(row)? as usize),
+                _ => None,
+            });
+            text.is_some_and(|text| text.contains(' ') && !self.is_total(text))
+        };
+        let mut footnotes = Vec::new();
+        for row in (0..table.rows).rev() {
+            match filled(row) {
+                None => {}
+                Some((0, false)) if footnotes.len() < MOST_FOOTNOTES && is_footnote(row) => {
+                    footnotes.push(row);
+                }
+                Some(_) => return Some((row, footnotes)),
+            }
+        }
+        None
+    }
+
+    /// The rows of sums of the last piece.
+    fn found(&self, table: &Table) -> Found {
+        let Some((last, footnotes)) = self.end(table) else {
+            return Found::default();
         };
         let is_end = |at: usize| at == last || (at == 0 && self.rows == 0);
         let is_called = |at: usize| is_end(at) && self.called(table, at).next().is_some();
         if table.columns.len() < 2 || !(is_called(last) || is_called(0)) {
-            return Vec::new();
+            return Found::default();
         }
-        let piece = self.piece(table);
-        let is_new = |at: usize| {
-            let mut texts = self.called(table, at);
-            self.texts.len() < MOST_TEXTS && texts.all(|text| !self.texts.contains(&text))
-        };
-        let are_sums = |rows: &[usize]| {
-            let others = self.rows + table.rows - rows.len();
-            let is_alone = |at: usize| at == last && piece.filled(at) == 1;
-            let whole: Vec<(f64, usize)> = (0..table.columns.len())
-                .map(|j| self.sum(&piece, j, rows))
-                .collect();
-            others >= LEAST_ROWS.max(rows.len())
-                && rows.iter().all(|at| is_new(*at))
-                && (0..rows.len()).all(|i| is_alone(rows[i]) || piece.has_sums(rows, i, &whole))
-        };
+        let piece = self.piece(table, last);
+        let mut ends = [last, 0]
+            .into_iter()
+            .filter(|&at| is_called(at) && !piece.is_repeated(at));
         let rows = match &piece.called {
-            all if are_sums(all) => all.clone(),
-            _ => [last, 0]
-                .into_iter()
-                .find(|&at| is_called(at) && !piece.is_repeated(at) && are_sums(&[at]))
-                .into_iter()
-                .collect(),
+            all if self.are_sums(&piece, all) => all.clone(),
+            _ => (ends
+                .clone()
+                .find(|at| self.are_sums(&piece, &[*at]))
+                .into_iter())
+            .collect(),
         };
-        rows.into_iter()
-            .map(|at| (at, self.row(&piece, at)))
-            .collect()
+        let doubt = match rows.is_empty() {
+            true => ends
+                .find_map(|at| self.doubt(&piece, at))
+                .or_else(|| self.doubt_of_several(&piece)),
+            false => None,
+        };
+        let is_before = rows.contains(&last);
+        Found {
+            footnotes: footnotes.into_iter().filter(|_| is_before).collect(),
+            rows: (rows.into_iter().map(|at| (at, self.row(&piece, at)))).collect(),
+            doubt,
+        }
+    }
+
+    /// Whether all of these rows are ones of sums: their texts are of no other row, their numbers sums or means, one of them
+    /// of numbers that differ, and there are rows enough beside them.
+    fn are_sums(&self, piece: &Piece, rows: &[usize]) -> bool {
+        let others = self.rows + piece.last + 1 - rows.len();
+        let is_alone = |at: usize| at == piece.last && piece.filled(at) == 1;
+        let whole = self.whole(piece, rows);
+        let agreements: Vec<Agreement> = (0..rows.len())
+            .filter(|&i| !is_alone(rows[i]))
+            .map(|i| piece.agreement(rows, i, &whole))
+            .collect();
+        others >= LEAST_ROWS.max(rows.len())
+            && rows.iter().all(|at| self.is_new(piece.table, *at))
+            && agreements.iter().all(Agreement::is_whole)
+            && (agreements.is_empty() || agreements.iter().any(|one| one.is_telling))
+    }
+
+    /// Whether no earlier piece has the texts that call a row so.
+    fn is_new(&self, table: &Table, at: usize) -> bool {
+        let mut texts = self.called(table, at);
+        self.texts.len() < MOST_TEXTS && texts.all(|text| !self.texts.contains(&text))
+    }
+
+    /// A warning on a row at an end that is called one of sums and stays, if that may be a mistake.
+    fn doubt(&self, piece: &Piece, at: usize) -> Option<Note> {
+        let agreement = piece.agreement(&[at], 0, &self.whole(piece, &[at]));
+        let (row, which) = (self.row(piece, at), if at == 0 { "first" } else { "last" });
+        let is_likely = agreement.agree > 0 || is_plain_total(&row.text);
+        match agreement.not {
+            _ if !self.is_new(piece.table, at) => None,
+            None => (agreement.agree > 0 || piece.filled(at) == 1).then(|| row.seems(which)),
+            Some(j) => is_likely.then(|| row.may_be(which, &piece.table.columns[j].name)),
+        }
+    }
+
+    /// A warning where the last of several rows that are called ones of sums is one of its group, and others are none.
+    fn doubt_of_several(&self, piece: &Piece) -> Option<Note> {
+        let rows = &piece.called;
+        let i = rows.len().checked_sub(2)? + 1;
+        let agreement = piece.agreement(rows, i, &self.whole(piece, rows));
+        let is_one = rows[i] == piece.last && agreement.is_whole() && agreement.is_telling;
+        let all = || {
+            rows.iter()
+                .map(|&at| (at, self.row(piece, at)))
+                .collect::<Vec<_>>()
+        };
+        (is_one && self.is_new(piece.table, rows[i])).then(|| note_on_several(&all(), true))
     }
 
     /// The first row of all pieces, if it is one of sums of all others.
     fn first_of_all(&self, table: &Table) -> Option<&Row> {
         let row = self.first.as_ref()?;
-        let piece = self.piece(table);
-        let mut columns = row
-            .numbers
-            .iter()
-            .enumerate()
-            .filter(|(_, total)| !total.is_nan());
-        let sum = |j: usize, total: f64| {
-            let (sum, count) = self.sum(&piece, j, &[]);
-            (sum - total, count - 1)
-        };
-        let has = !row.numbers.iter().all(|total| total.is_nan());
-        (has && columns.all(|(j, total)| is_sum(*total, sum(j, *total), LEAST_ROWS))).then_some(row)
+        let piece = self.piece(table, table.rows.saturating_sub(1));
+        let sum = |j: usize| piece.sum(self.of_column(j), j, 0..table.rows, &[]);
+        let numbers = row.numbers.iter().copied().enumerate();
+        let agreement = Agreement::of(numbers, &sum);
+        let has_rows = self.rows + table.rows > LEAST_ROWS;
+        (has_rows && agreement.is_whole() && agreement.is_telling).then_some(row)
     }
 
-    /// The sum and the count of the numbers of a column so far and of a piece, but for some rows.
-    fn sum(&self, piece: &Piece, column: usize, but: &[usize]) -> (f64, usize) {
-        let before = self.sums.get(column).copied().unwrap_or_default();
-        piece.sum(before, column, 0..piece.table.rows, but)
+    /// The numbers of a column in earlier pieces, without those of a first row that is called one of sums.
+    fn of_column(&self, column: usize) -> Sums {
+        self.sums.get(column).copied().unwrap_or_default()
+    }
+
+    /// The numbers of each column so far and of a piece, but for some rows.
+    fn whole(&self, piece: &Piece, but: &[usize]) -> Vec<Sums> {
+        let first = |j: usize| self.first.as_ref().map_or(f64::NAN, |row| row.numbers[j]);
+        let sum = |j: usize| {
+            let before = self.of_column(j).with(first(j));
+            piece.sum(before, j, 0..piece.table.rows, but)
+        };
+        (0..piece.table.columns.len()).map(sum).collect()
     }
 }
 
@@ -281,46 +352,39 @@ impl Piece<'_> {
         others.any(|other| has_it(*other))
     }
 
-    /// Whether all numbers of row `i` of these are sums or means: of all other rows, which are in `whole`, or of those
-    /// between it and the row of sums before or behind it.
-    fn has_sums(&self, rows: &[usize], i: usize, whole: &[(f64, usize)]) -> bool {
+    /// How the numbers of row `i` of these stand to those of all other rows, which are in `whole`, or of those between it and
+    /// the row of sums before or behind it.
+    fn agreement(&self, rows: &[usize], i: usize, whole: &[Sums]) -> Agreement {
         let at = rows[i];
         let before = i.checked_sub(1).map_or(0, |before| rows[before] + 1)..at;
         let behind = at + 1..rows.get(i + 1).copied().unwrap_or(self.table.rows);
-        let totals = || {
-            let numbers = self
-                .numbers
-                .iter()
-                .map(move |numbers| numbers.get(at).copied());
-            (numbers.enumerate()).filter_map(|(j, total)| Some((j, total.filter(|x| !x.is_nan())?)))
+        let numbers = || {
+            let number = |numbers: &Cow<[f64]>| numbers.get(at).copied().unwrap_or(f64::NAN);
+            self.numbers.iter().map(number).enumerate()
         };
-        let of = |range: &Range<usize>, j| self.sum((0.0, 0), j, range.clone(), rows);
-        let are = |sum: &dyn Fn(usize) -> (f64, usize), least: usize| {
-            totals().all(|(j, total)| is_sum(total, sum(j), least))
+        let of_all = Agreement::of(numbers(), &|j| whole[j]);
+        if rows.len() == 1 || of_all.is_whole() {
+            return of_all;
+        }
+        let of_group = |range: Range<usize>| {
+            let sum = |j| self.sum(Sums::default(), j, range.clone(), rows);
+            Agreement::of(numbers(), &sum)
         };
-        totals().next().is_some()
-            && (are(&|j| whole[j], LEAST_ROWS)
-                || (rows.len() > 1 && (are(&|j| of(&before, j), 1) || are(&|j| of(&behind, j), 1))))
+        let groups = [of_group(before), of_group(behind)];
+        groups
+            .into_iter()
+            .find(Agreement::is_whole)
+            .unwrap_or(of_all)
     }
 
-    fn sum(
-        &self,
-        start: (f64, usize),
-        column: usize,
-        range: Range<usize>,
-        but: &[usize],
-    ) -> (f64, usize) {
+    fn sum(&self, start: Sums, column: usize, range: Range<usize>, but: &[usize]) -> Sums {
         let numbers = self.numbers[column].get(range.clone()).unwrap_or_default();
-        let numbers = numbers.iter().zip(range).filter(|(x, _)| !x.is_nan());
-        let others = numbers.filter(|(_, row)| but.binary_search(row).is_err());
-        others.fold(start, |(sum, count), (x, _)| (sum + x, count + 1))
+        let others = numbers
+            .iter()
+            .zip(range)
+            .filter(|(_, row)| but.binary_search(row).is_err());
+        others.fold(start, |sums, (x, _)| sums.with(*x))
     }
-}
-
-/// Whether a number is the sum or the mean of at least so many.
-fn is_sum(total: f64, (sum, count): (f64, usize), least: usize) -> bool {
-    let is = |value: f64| (total - value).abs() <= ROUNDING * value.abs();
-    count >= least && sum != 0.0 && (is(sum) || is(sum / count as f64))
 }
 
 impl Row {
@@ -331,10 +395,18 @@ impl Row {
         ))
     }
 
-    fn left_out(&self, which: &str) -> Note {
-        let (place, text) = (&self.place, quote(&self.text));
+    fn may_be(&self, which: &str, column: &str) -> Note {
+        let (place, text, column) = (&self.place, quote(&self.text), quote(column));
         Note::warning(format!(
-            "{place}: the {which} row is left out as one of sums: {text}, …; if it is none, add {text} to \
+            "{place}: the {which} row may be one of sums: {text}, …; it stays, for its {column} is neither the sum nor the \
+             mean of the others; remove it if it is"
+        ))
+    }
+
+    fn left_out(&self, which: &str) -> Note {
+        let (place, text, item) = (&self.place, quote(&self.text), quote_item(&self.text));
+        Note::warning(format!(
+            "{place}: the {which} row is left out as one of sums: {text}, …; if it is none, add {item} to \
              `data.read.not_missing`"
         ))
     }
@@ -343,35 +415,32 @@ impl Row {
 fn note_on_several(rows: &[(usize, Row)], are_kept: bool) -> Note {
     let (place, count) = (&rows[0].1.place, whole(rows.len()));
     let texts: BTreeSet<&str> = rows.iter().map(|(_, row)| &*row.text).collect();
-    let texts = quote_list(texts);
+    let items: Vec<String> = texts.iter().map(|text| quote_item(text)).collect();
+    let (texts, items) = (quote_list(texts), items.join(" and "));
     Note::warning(match are_kept {
         true => format!(
             "{place}: {count} rows, this the first, seem to be ones of sums: {texts}; remove them if they are"
         ),
         false => format!(
             "{place}: {count} rows, this the first, are left out as ones of sums: {texts}; if they are none, \
-             add the texts to `data.read.not_missing`"
+             add {items} to `data.read.not_missing`"
         ),
     })
 }
 
-/// Whether a cell calls its row one of sums: `Total`, `Grand total`, `Total général`, `Summe:`.
-fn is_total(cell: &str) -> bool {
-    let mut words = cell
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty());
-    let is_one = |word: &str| {
-        let is = |one: &str| match word.is_ascii() {
-            true => word.eq_ignore_ascii_case(one),
-            false => word.to_lowercase() == one,
-        };
-        WORDS.into_iter().any(is)
+/// A warning on the rows behind one of sums.
+fn note_on_footnotes(table: &Table, rows: &[usize]) -> Option<Note> {
+    let first = *rows.iter().min()?;
+    let (place, count) = (table.line_of(first), whole(rows.len()));
+    let text = quote(&table.columns.first()?.text(first)?);
+    let (rows, are) = if rows.len() == 1 {
+        ("row", "is")
+    } else {
+        ("rows", "are")
     };
-    let Some(first) = words.next() else {
-        return false;
-    };
-    let rest: Vec<&str> = words.take(MOST_WORDS).collect();
-    rest.len() < MOST_WORDS && (is_one(first) || rest.last().is_some_and(|last| is_one(last)))
+    Some(Note::warning(format!(
+        "{place}: {count} {rows} behind the row of sums {are} left out as footnotes: {text}, …"
+    )))
 }
 
 /// Makes numbers of a column that only the rows that are left out had made text.
@@ -393,93 +462,4 @@ fn as_without(column: &mut Column, whole: &Column, options: &ReadOptions, decima
         builder.push(level.or(text.word(row)).unwrap_or_default(), words);
     }
     column.data = builder.finish();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::formats;
-    use crate::input::Input;
-
-    #[test]
-    fn words_call_a_row_one_of_sums() {
-        for cell in [
-            "Total",
-            " TOTAL:",
-            "Grand total",
-            "Total général",
-            "Gesamt",
-            "Summe.",
-            "Gesamt (alle)",
-            "Sub-total",
-            "ИТОГО",
-            "Moyenne",
-        ] {
-            assert!(is_total(cell), "{cell}");
-        }
-        for cell in [
-            "",
-            "totally",
-            "the total of all five parts",
-            "Gesamtschule",
-            "summer",
-            "12",
-        ] {
-            assert!(!is_total(cell), "{cell}");
-        }
-    }
-
-    #[test]
-    fn sums_of_all_pieces_are_found_at_the_end_and_told_of_at_the_start() {
-        let read = |text: &str, size: usize| {
-            let (mut rows, options) = (0, ReadOptions::default());
-            let input = || Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
-            let chunks = formats::chunks(input(), &options).unwrap().unwrap();
-            let notes = chunks.each(input(), &options, size, &mut |table| {
-                rows += table.rows;
-                Ok(())
-            });
-            let notes = notes.unwrap();
-            let texts = notes.iter().map(|note| note.text.clone());
-            (rows, texts.collect::<String>())
-        };
-        // Of more than a block: a piece has at least one.
-        let long = "z".repeat(200_000);
-        let row = |i: usize| format!("a{i}{long},$1.{i}0\n");
-        let rows: String = (1..=9).map(row).collect();
-        let (first, last) = (
-            format!("x,y\nTotal,13.50\n{rows}"),
-            format!("x,y\n{rows}Total,13.50\n"),
-        );
-        for size in [1, 2, 3, 5, 100] {
-            let (count, note) = read(&last, size);
-            let is_found = note.contains("t.csv:11: the last row is left out");
-            assert!(count == 9 && is_found, "{size}: {note}");
-        }
-        let (count, note) = read(&first, 100);
-        assert!(
-            count == 9 && note.contains("t.csv:2: the first row is left out"),
-            "{note}"
-        );
-        // It was visited before the sums were known.
-        let (count, note) = read(&first, 3);
-        assert!(
-            count == 10
-                && note.contains("t.csv:2: the first row seems to be one of sums: \"Total\""),
-            "{note}"
-        );
-        // A category of an earlier piece, and one of each piece.
-        for text in [
-            format!("x,y\nTotal,1.50\n{rows}Total,15.00\n"),
-            format!("x,y\nTotal,1\n{}Total,4\n{}Total,7\n", row(1), row(2)),
-        ] {
-            assert_eq!(
-                read(&text, 3),
-                (
-                    text.matches('$').count() + text.matches("Total").count(),
-                    String::new()
-                )
-            );
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Columns of cells that have a type of their own, as those of JSON, ARFF and Arrow have: text
 //! stays text, and an integer keeps all of its digits.
 
+use crate::csv::builder::{is_beyond, is_inexact};
 use crate::error::{Note, quote_list};
 use crate::levels::Levels;
 use crate::table::{Column, ColumnData, MISSING, TextColumn, number_text};
@@ -24,8 +25,14 @@ enum State {
     Text { codes: Vec<u32>, levels: Levels },
 }
 
-/// The largest integer up to which f64 holds every one.
-const EXACT: i128 = 1 << 53;
+/// An integer as f64, if that holds it to its last digit.
+pub fn exact(integer: i128) -> Option<f64> {
+    /// Up to it f64 holds every one.
+    const EXACT: i128 = 1 << 53;
+    let number = integer as f64;
+    let is_exact = integer.abs() <= EXACT || (number.abs() < 1e38 && number as i128 == integer);
+    is_exact.then_some(number)
+}
 
 impl TypedColumn {
     /// A column of `rows` missing cells.
@@ -120,16 +127,27 @@ impl TypedColumn {
 
     /// Adds an integer.
     pub fn push_integer(&mut self, integer: i128) {
-        let number = integer as f64;
-        let exact = integer.abs() <= EXACT || (number.abs() < 1e38 && number as i128 == integer);
-        match &mut self.state {
-            State::Numbers(numbers) if exact => numbers.push(number),
-            State::Numbers(_) => {
-                self.wide = true;
-                self.push_text(&integer.to_string());
-            }
-            State::Text { .. } => self.push_text(&integer.to_string()),
+        match (&mut self.state, exact(integer)) {
+            (State::Numbers(numbers), Some(number)) => numbers.push(number),
+            _ => self.push_wide(&integer.to_string()),
         }
+    }
+
+    /// Adds an integer of more digits than f64 has, or one of a column of text.
+    fn push_wide(&mut self, integer: &str) {
+        self.wide |= matches!(self.state, State::Numbers(_));
+        self.push_text(integer);
+    }
+
+    /// Adds a number as it is spelled: an integer keeps all of its digits. Whether it is one that is not beyond f64.
+    pub fn push_spelled(&mut self, number: &str) -> bool {
+        match (number.parse::<i128>(), number.parse::<f64>()) {
+            (Ok(integer), _) => self.push_integer(integer),
+            (_, Ok(_)) if is_inexact(number) => self.push_wide(number),
+            (_, Ok(value)) if !is_beyond(number, value) => self.push_number(value),
+            _ => return false,
+        }
+        true
     }
 
     /// Adds a truth value, as the text `true` or `false`.
@@ -246,6 +264,21 @@ mod tests {
                 digits("170141183460469231731687303715884105727")
             ]
         );
+    }
+
+    #[test]
+    fn spelled_numbers_are_exact_or_refused() {
+        let mut column = TypedColumn::missing(0);
+        let wide = "1".repeat(45);
+        for number in ["1.5", "-inf", "NaN", &wide] {
+            assert!(column.push_spelled(number), "{number}");
+        }
+        for number in ["1e400", "-1e999", "x", ""] {
+            assert!(!column.push_spelled(number), "{number}");
+        }
+        assert!(column.is_wide());
+        let expected = [Some("1.5"), Some("-inf"), None, Some(&*wide)];
+        assert_eq!(texts(column), expected.map(|text| text.map(str::to_owned)));
     }
 
     #[test]

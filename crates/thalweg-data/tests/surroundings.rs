@@ -74,14 +74,6 @@ fn what_is_not_the_table_is_skipped_and_said() {
             "u,v,kind\n(cm),kg,\n45,43,b\n18,76,b\n68,10,a\n",
             "a line of units",
         ),
-        (
-            "u,v,kind\n45,43,b\n18,76,b\n68,10,a\nTotal,129,\n",
-            "t.csv:5: the last row is left out",
-        ),
-        (
-            "u,v,kind\n45,43,b\n18,76,b\n68,10,a\n,,Summe:\n",
-            "one of sums: \"Summe:\"",
-        ),
         ("u;v;kind;\n45;43;b;\n18;76;b;\n68;10;a;\n", ""),
         ("u;v;kind\n45;43;b;\n18;76;b;\n68;10;a;\n", ""),
         ("u,v,kind\n\n45,43,b\n\n18,76,b\n68,10,a\n\n\n", ""),
@@ -104,9 +96,9 @@ fn what_is_not_the_table_is_skipped_and_said() {
 
 #[test]
 fn a_row_of_sums_is_left_out_whatever_stands_around_its_numbers() {
-    let kinds = ["north", "south", "east"];
-    let table = |sums: &str, amounts: [&str; 3], delimiter: char, is_first: bool| {
-        let rows = kinds.iter().zip(amounts).zip(["b", "b", "a"]);
+    let kinds = ["north", "south", "east", "west"];
+    let table = |sums: &str, amounts: [&str; 4], delimiter: char, is_first: bool| {
+        let rows = kinds.iter().zip(amounts).zip(["b", "b", "a", "a"]);
         let rows: String = rows
             .map(|((kind, amount), class)| format!("{kind};\"{amount}\";{class}\n"))
             .collect();
@@ -116,26 +108,26 @@ fn a_row_of_sums_is_left_out_whatever_stands_around_its_numbers() {
         };
         format!("u;v;kind\n{text}").replace(';', &delimiter.to_string())
     };
-    let dollars = ["$1,200", "$800", "$2,000"];
+    let dollars = ["$1,200", "$800", "$2,000", "$500"];
     for (sums, amounts, delimiter) in [
-        ("Total;\"$4,000\";", dollars, ','),
-        ("Grand total:;\"4,000\";", dollars, ','),
-        (" Total ;$4000.00;", dollars, ','),
-        (";Total;", ["$1", "$2", "$3"], ','),
+        ("Total;\"$4,500\";", dollars, ','),
+        ("Grand total:;\"4,500\";", dollars, ','),
+        (" Total ;$4500.00;", dollars, ','),
+        (";Total;", ["$1", "$2", "$3", "$4"], ','),
         (
-            "Total général;4 000,5 €;",
-            ["1 000,5 €", "2 000 €", "1 000 €"],
+            "Total général;4 500,5 €;",
+            ["1 000,5 €", "2 000 €", "1 000 €", "500 €"],
             ';',
         ),
         (
-            "Gesamt;4.000,50;",
-            ["1.000,50", "2.000,00", "1.000,00"],
+            "Gesamt;4.500,50;",
+            ["1.000,50", "2.000,00", "1.000,00", "500,00"],
             ';',
         ),
-        ("Insgesamt;100 %;", ["20 %", "30,5 %", "49,5 %"], ';'),
-        ("Summe;(6);", ["(1)", "2", "(7)"], ','),
-        ("Moyenne;2;", ["1", "2", "3"], ','),
-        ("Average;20.1%;", ["10.1%", "20.2%", "30.0%"], ','),
+        ("Insgesamt;100 %;", ["20 %", "30,5 %", "40 %", "9,5 %"], ';'),
+        ("Summe;(3);", ["(1)", "2", "(7)", "3"], ','),
+        ("Moyenne;2.5;", ["1", "2", "3", "4"], ','),
+        ("Average;20.1%;", ["10.1%", "20.2%", "30.0%", "20.1%"], ','),
     ] {
         for is_first in [false, true] {
             if is_first && sums.starts_with(';') {
@@ -143,12 +135,12 @@ fn a_row_of_sums_is_left_out_whatever_stands_around_its_numbers() {
             }
             let text = table(sums, amounts, delimiter, is_first);
             let loaded = read(&text);
-            assert_eq!(loaded.train.rows, 3, "{text}");
+            assert_eq!(loaded.train.rows, 4, "{text}");
             assert_eq!(loaded.train.column("u").unwrap().text(0).unwrap(), "north");
             let which = if is_first {
                 "t.csv:2: the first"
             } else {
-                "t.csv:5: the last"
+                "t.csv:6: the last"
             };
             let note = notes(&loaded);
             assert!(
@@ -158,15 +150,15 @@ fn a_row_of_sums_is_left_out_whatever_stands_around_its_numbers() {
         }
     }
     // What only the row of sums made text are numbers, as without it.
-    let loaded = read("n,x\n1,5\n2,7\n3,9.5\nTotal,21.5\n");
-    assert_eq!(shown(&loaded), ["n,x", "1,5", "2,7", "3,9.5"]);
+    let loaded = read("n,x\n1,5\n2,7\n3,9.5\n4,1\nTotal,22.5\n");
+    assert_eq!(shown(&loaded), ["n,x", "1,5", "2,7", "3,9.5", "4,1"]);
     assert_eq!(loaded.train.column("n").unwrap().kind(), Kind::Numeric);
     assert_eq!(loaded.notes.len(), 1, "{}", notes(&loaded));
     for text in [
-        // Neither a sum nor the mean of each column.
-        "u,v,w\nShell,5,1\nBP,7,2\nTotal,9,5\n",
-        "u,v,w\na,5,1\nb,7,2\nmean,6,9\n",
-        "u,v\nTotal,2\nb,2\n",
+        // Other things are called so, too.
+        "u,v,w\nShell,5,1\nBP,7,2\nPress,9,5\nTV,1,1\nMedia,7,4\n",
+        "u,v\nGood,5\nPoor,7\nBad,1\nFair,2\nAverage,9\n",
+        "u,v\nAlien,5\nBrazil,7\nHeat,1\nTotal recall,9\n",
         // A class or a category that other rows have, too.
         "u,v,w\nTotal,5,1\nBP,7,2\nTotal,12,3\n",
         "u,w\nAverage,2\nGood,4\nAverage,3\n",
@@ -176,12 +168,145 @@ fn a_row_of_sums_is_left_out_whatever_stands_around_its_numbers() {
 }
 
 #[test]
+fn a_row_of_sums_stays_with_a_warning_where_it_may_be_none() {
+    let seems = "the last row seems to be one of sums: \"Total\", …; remove it if it is";
+    for (text, note) in [
+        // Too few rows beside it, or none that differ.
+        ("u,v\na,1\nb,2\nc,3\nTotal,6\n", format!("t.csv:5: {seems}")),
+        ("u,v\na,2\nTotal,2\n", format!("t.csv:3: {seems}")),
+        ("u,v\na,1\nb,2\nTotal,\n", format!("t.csv:4: {seems}")),
+        ("u,v\na,2\nb,2\nc,2\nd,2\nTotal,2\n", format!("t.csv:6: {seems}")),
+        (
+            "u,v,w\na,0,2\nb,0,2\nc,0,2\nd,0,2\nTotal,0,8\n",
+            format!("t.csv:6: {seems}"),
+        ),
+        (
+            "u,v\nTotal,2\nb,2\n",
+            "t.csv:2: the first row seems to be one of sums".to_owned(),
+        ),
+        // A column contradicts.
+        (
+            "u,v,w\na,1,1\nb,2,1\nc,3,1\nd,4,1\nTotal,10,7\n",
+            "t.csv:6: the last row may be one of sums: \"Total\", …; it stays, for its \"w\" is neither the sum nor the mean \
+             of the others; remove it if it is"
+                .to_owned(),
+        ),
+        (
+            "u,v,w\na,5,1\nb,7,2\nmean,6,9\n",
+            "t.csv:4: the last row may be one of sums: \"mean\"".to_owned(),
+        ),
+        // All of them do, and it is called so outright.
+        (
+            "u,v\na,5\nb,7\nc,9\nGesamt:,9\n",
+            "t.csv:5: the last row may be one of sums: \"Gesamt:\"".to_owned(),
+        ),
+        // One of several contradicts, or there are too many of them.
+        (
+            "u,v\na,1\nb,2\nSubtotal,4\nc,6\nd,4\nSubtotal,10\n",
+            "t.csv:4: 2 rows, this the first, seem to be ones of sums: \"Subtotal\"".to_owned(),
+        ),
+        (
+            "u,v\na,1\nTotal,1\nb,2\nTotal,2\nTotal,3\n",
+            "t.csv:3: 3 rows, this the first, seem to be ones of sums: \"Total\"".to_owned(),
+        ),
+    ] {
+        let loaded = read(text);
+        assert_eq!(loaded.train.rows, text.lines().count() - 1, "{text}");
+        let notes = notes(&loaded);
+        assert!(loaded.notes.len() == 1 && notes.contains(&note), "{text}: {notes}");
+    }
+    // Sums of nothing, and of what adds up to 0, contradict nothing.
+    let loaded = read("u,v,w,x\na,1,0,2\nb,2,0,-3\nc,3,0,1\nd,4,0,0\nTotal,10,0,0\n");
+    assert_eq!(loaded.train.rows, 4, "{}", notes(&loaded));
+}
+
+#[test]
+fn footnotes_hide_no_row_of_sums() {
+    let rows = "u,v,w\na,1,3\nb,2,5\nc,3,9\nd,4,2\nTotal,10,19\n";
+    let kept = ["u,v,w", "a,1,3", "b,2,5", "c,3,9", "d,4,2"];
+    // A line of its own, and a row of the table.
+    for (footnotes, note) in [
+        (
+            "* preliminary\n",
+            "t.csv:7: skipped below the table: 1 line of footnotes: \"* preliminary\"",
+        ),
+        (
+            "\nData of the office\nSource: the office, 2024\n",
+            "t.csv:8: skipped below the table: 2 lines of footnotes",
+        ),
+        (
+            "\"one, two\"\n",
+            "t.csv:7: skipped below the table: 1 line of footnotes: \"one, two\"",
+        ),
+        (
+            "Data of the office,,\n,,\nof 2024 and later,,\n",
+            "t.csv:7: 2 rows behind the row of sums are left out as footnotes: \"Data of the office\"",
+        ),
+    ] {
+        let loaded = read(&format!("{rows}{footnotes}"));
+        assert_eq!(shown(&loaded), kept, "{footnotes}");
+        let notes = notes(&loaded);
+        assert!(
+            notes.contains("t.csv:6: the last row is left out") && notes.contains(note),
+            "{notes}"
+        );
+    }
+    // A row is no footnote, and no error is lost by one before it.
+    let loaded = read("u,v,w\na,1,3\nb,2,5\nc,3,9\nof 2024,,\n");
+    assert!(
+        loaded.train.rows == 4 && loaded.notes.is_empty(),
+        "{}",
+        notes(&loaded)
+    );
+    for (end, found) in [
+        (
+            "* preliminary\ne,5,6\n",
+            "t.csv:7: found 1 cell, expected 3",
+        ),
+        ("* preliminary\n5,6\n", "t.csv:7: found 1 cell, expected 3"),
+        ("e\n", "t.csv:7: found 1 cell, expected 3"),
+        ("12 000\n", "t.csv:7: found 1 cell, expected 3"),
+        ("e f,5\n", "t.csv:7: found 2 cells, expected 3"),
+    ] {
+        let error = read_with(&format!("{rows}{end}"), &ReadOptions::default()).unwrap_err();
+        assert!(error.to_string().starts_with(found), "{error}");
+    }
+}
+
+#[test]
+fn numbers_in_the_first_line_are_names_or_a_row_by_looking_and_by_option() {
+    let years = "country,2019,2020\nDE,5,6\nFR,5,7\nIT,7,8\n";
+    let numbers = "1,2,3\n4,1,9\n7,5,8\n9,2,2\n";
+    let with = |text: &str, header| {
+        let loaded = read_with(
+            text,
+            &ReadOptions {
+                header,
+                ..ReadOptions::default()
+            },
+        )
+        .unwrap();
+        (loaded.train.rows, notes(&loaded))
+    };
+    assert_eq!(
+        with(years, None),
+        (3, "note: t.csv: the numbers of the first line, 2019, 2020, …, are read as names; `data.read.header` false reads them as a row".to_owned())
+    );
+    assert_eq!(
+        with(numbers, None),
+        (4, "warning: t.csv: the numbers of the first line, 1, 2, …, are read as a row; set `data.read.header` true if they are names".to_owned())
+    );
+    assert_eq!(with(years, Some(false)).0, 4);
+    assert_eq!(with(numbers, Some(true)), (3, String::new()));
+}
+
+#[test]
 fn several_rows_of_sums_are_left_out_if_each_is_one() {
     for (text, rows, note) in [
         (
-            "u,v,w\na,1,10\nb,2,20\nc,6,60\nTotal,9,90\nAverage,3,30\n",
-            ["a", "b", "c"].as_slice(),
-            "t.csv:5: 2 rows, this the first, are left out as ones of sums: \"Average\", \"Total\"; if they are none, add",
+            "u,v,w\na,1,10\nb,2,20\nc,6,60\nd,3,30\nTotal,12,120\nAverage,3,30\n",
+            ["a", "b", "c", "d"].as_slice(),
+            "t.csv:6: 2 rows, this the first, are left out as ones of sums: \"Average\", \"Total\"; if they are none, add",
         ),
         // Each below its group, and one of all.
         (
@@ -197,15 +322,15 @@ fn several_rows_of_sums_are_left_out_if_each_is_one() {
         ),
         // At both ends.
         (
-            "u,v\nTotal,13\na,1\nb,2\nc,10\nTotal,13\n",
-            &["a", "b", "c"],
+            "u,v\nTotal,15\na,1\nb,2\nc,10\nd,2\nTotal,15\n",
+            &["a", "b", "c", "d"],
             "t.csv:2: 2 rows, this the first, are left out as ones of sums: \"Total\"; if",
         ),
         // Behind it nothing but empty cells.
         (
-            "u,v\na,1\nb,2\nc,10\nTotal,13\n,\n,\n",
-            &["a", "b", "c", "", ""],
-            "t.csv:5: the last row is left out as one of sums: \"Total\"",
+            "u,v\na,1\nb,2\nc,10\nd,4\nTotal,17\n,\n,\n",
+            &["a", "b", "c", "d", "", ""],
+            "t.csv:6: the last row is left out as one of sums: \"Total\"",
         ),
     ] {
         let loaded = read(text);
@@ -215,49 +340,41 @@ fn several_rows_of_sums_are_left_out_if_each_is_one() {
         assert_eq!(first, rows, "{text}");
         assert!(notes(&loaded).contains(note), "{text}: {}", notes(&loaded));
     }
-    for text in [
-        // One of them is none, and the last has a text that others have, too.
-        "u,v\na,1\nb,2\nSubtotal,4\nc,6\nd,4\nSubtotal,10\n",
-        // More of them than of others.
-        "u,v\na,1\nTotal,1\nb,2\nTotal,2\nTotal,3\n",
-    ] {
-        assert!(
-            read(text).notes.is_empty(),
-            "{text}: {}",
-            notes(&read(text))
-        );
-    }
+    // Of one with a comma the remedy is an item of a list.
+    let loaded = read("u,v\na,1\nb,2\nc,10\nd,4\n\"Total, all\",17\n");
+    let note = "if it is none, add '\"Total, all\"' to `data.read.not_missing`";
+    assert!(notes(&loaded).contains(note), "{}", notes(&loaded));
 }
 
 #[test]
 fn rows_of_sums_are_found_in_formats_with_types() {
-    let text = "{\"u\":\"a\",\"v\":1}\n{\"u\":\"b\",\"v\":2}\n{\"u\":\"c\",\"v\":10}\n{\"u\":\"Total\",\"v\":13}\n";
+    let text = "{\"u\":\"a\",\"v\":1}\n{\"u\":\"b\",\"v\":2}\n{\"u\":\"c\",\"v\":10}\n{\"u\":\"d\",\"v\":3}\n{\"u\":\"Total\",\"v\":16}\n";
     let load = |name: &str, bytes: Vec<u8>| {
         let input = Input::bytes(name, bytes).unwrap();
         read_input(input, &ReadOptions::default()).unwrap()
     };
     let loaded = load("t.jsonl", text.as_bytes().to_vec());
-    assert_eq!(shown(&loaded), ["u,v", "a,1", "b,2", "c,10"]);
-    let note = "t.jsonl:4: the last row is left out as one of sums: \"Total\"";
+    assert_eq!(shown(&loaded), ["u,v", "a,1", "b,2", "c,10", "d,3"]);
+    let note = "t.jsonl:5: the last row is left out as one of sums: \"Total\"";
     assert!(notes(&loaded).contains(note), "{}", notes(&loaded));
     let kept = ReadOptions {
         not_missing: vec!["Total".into()],
         ..ReadOptions::default()
     };
     let whole = read_with(text, &kept).unwrap().train;
-    assert_eq!(whole.rows, 4);
+    assert_eq!(whole.rows, 5);
     #[cfg(feature = "columnar")]
     {
         let loaded = load("t.parquet", formats::write(&whole, "t.parquet").unwrap());
-        assert_eq!(shown(&loaded), ["u,v", "a,1", "b,2", "c,10"]);
-        let note = "t.parquet: row 4: the last row is left out as one of sums: \"Total\"";
+        assert_eq!(shown(&loaded), ["u,v", "a,1", "b,2", "c,10", "d,3"]);
+        let note = "t.parquet: row 5: the last row is left out as one of sums: \"Total\"";
         assert!(notes(&loaded).contains(note), "{}", notes(&loaded));
     }
 }
 
 #[test]
 fn rows_for_a_model_and_rows_that_are_kept_are_no_sums() {
-    let text = "u,v\nShell,1\nGas,2\nTotal,3\n";
+    let text = "u,v\nShell,1\nGas,2\nOil,4\nCoal,3\nTotal,10\n";
     let note = notes(&read(text));
     assert!(
         note.contains("if it is none, add \"Total\" to `data.read.not_missing`"),
@@ -269,7 +386,7 @@ fn rows_for_a_model_and_rows_that_are_kept_are_no_sums() {
     };
     let loaded = read_with(text, &kept).unwrap();
     assert!(
-        loaded.train.rows == 3 && loaded.notes.is_empty(),
+        loaded.train.rows == 5 && loaded.notes.is_empty(),
         "{}",
         notes(&loaded)
     );
@@ -282,8 +399,8 @@ fn rows_for_a_model_and_rows_that_are_kept_are_no_sums() {
         ..ReadOptions::default()
     };
     let loaded = read_with(text, &of_a_model).unwrap();
-    assert_eq!(loaded.train.rows, 3);
-    assert!(notes(&loaded).contains("t.csv:4: the last row seems to be one of sums: \"Total\""));
+    assert_eq!(loaded.train.rows, 5);
+    assert!(notes(&loaded).contains("t.csv:6: the last row seems to be one of sums: \"Total\""));
 }
 
 #[test]

@@ -126,6 +126,15 @@ impl ColumnInfo {
 }
 
 impl Columns {
+    /// Values of a row: a column of several counts as many.
+    pub fn width(&self) -> usize {
+        let width = |column: &ColumnInfo| match &column.kind {
+            Kind::Block { shape, .. } => shape.iter().product(),
+            Kind::Numbers | Kind::Text | Kind::Time => 1,
+        };
+        self.all.iter().map(width).sum()
+    }
+
     /// Those of a table.
     pub fn of(table: &Table) -> Self {
         let each = |column: &crate::table::Column| ColumnInfo::of(&column.name, &column.data);

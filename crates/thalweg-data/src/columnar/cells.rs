@@ -8,6 +8,7 @@ use arrow_array::types::*;
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_schema::{DataType, TimeUnit};
 
+use crate::reading::seconds_of;
 use crate::table::{ColumnData, number_text};
 use crate::typed::TypedColumn;
 
@@ -16,6 +17,8 @@ use crate::typed::TypedColumn;
 pub struct Faults {
     /// Decimals of more digits than f64 has.
     pub rounded: bool,
+    /// Points in time with nanoseconds.
+    pub nanoseconds: bool,
 }
 
 /// Every whole number below it is a f64.
@@ -309,6 +312,12 @@ pub fn is_time(kind: &DataType) -> bool {
     }
 }
 
+/// Whether points in time have more digits than microseconds.
+pub fn has_nanoseconds(array: &dyn Array) -> bool {
+    let times = array.as_primitive_opt::<TimestampNanosecondType>();
+    times.is_some_and(|times| times.iter().flatten().any(|time| time % 1000 != 0))
+}
+
 /// Adds points in time, as seconds since 1970-01-01 (UTC).
 pub fn append_times(seconds: &mut Vec<f64>, array: &dyn Array) {
     fn each<T: ArrowPrimitiveType>(
@@ -322,16 +331,16 @@ pub fn append_times(seconds: &mut Vec<f64>, array: &dyn Array) {
     use TimeUnit::*;
     match array.data_type() {
         DataType::Date32 => each::<Date32Type>(seconds, array, |days| f64::from(days) * 86_400.0),
-        DataType::Date64 => each::<Date64Type>(seconds, array, |x| x as f64 / 1e3),
+        DataType::Date64 => each::<Date64Type>(seconds, array, |x| seconds_of(x, 1_000)),
         DataType::Timestamp(Second, _) => each::<TimestampSecondType>(seconds, array, |x| x as f64),
         DataType::Timestamp(Millisecond, _) => {
-            each::<TimestampMillisecondType>(seconds, array, |x| x as f64 / 1e3);
+            each::<TimestampMillisecondType>(seconds, array, |x| seconds_of(x, 1_000));
         }
         DataType::Timestamp(Microsecond, _) => {
-            each::<TimestampMicrosecondType>(seconds, array, |x| x as f64 / 1e6);
+            each::<TimestampMicrosecondType>(seconds, array, |x| seconds_of(x, 1_000_000));
         }
         DataType::Timestamp(Nanosecond, _) => {
-            each::<TimestampNanosecondType>(seconds, array, |x| x as f64 / 1e9);
+            each::<TimestampNanosecondType>(seconds, array, |x| seconds_of(x, 1_000_000_000));
         }
         _ => {
             let dictionary = array.as_any_dictionary();

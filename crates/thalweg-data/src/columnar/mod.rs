@@ -103,7 +103,10 @@ impl<'a> Collector<'a> {
         match &mut self.content {
             Content::LeftOut(_) => {}
             Content::Struct(columns) => append_struct(columns, array.as_struct(), file)?,
-            Content::Time(seconds) => cells::append_times(seconds, array),
+            Content::Time(seconds) => {
+                self.faults.nanoseconds |= cells::has_nanoseconds(array);
+                cells::append_times(seconds, array);
+            }
             Content::List(list) => {
                 if let Err((row, found)) = list.append(array) {
                     return fail(row, found, "lists of numbers of one length");
@@ -140,7 +143,12 @@ impl<'a> Collector<'a> {
                         .push(format!("{} (empty lists)", quote(&name)));
                 }
             },
-            Content::Time(seconds) => ColumnData::Time(seconds),
+            Content::Time(seconds) => {
+                if self.faults.nanoseconds {
+                    notes.nanoseconds.push(name.clone());
+                }
+                ColumnData::Time(seconds)
+            }
             Content::Single(column) => {
                 if column.is_wide() {
                     notes.wide.push(name.clone());
@@ -182,6 +190,7 @@ struct Notes {
     left_out: Vec<String>,
     wide: Vec<String>,
     rounded: Vec<String>,
+    nanoseconds: Vec<String>,
     categories: Vec<String>,
 }
 
@@ -247,6 +256,11 @@ pub fn finish(file: String, collectors: Vec<Collector>) -> Result<Loaded> {
         let names = quote_list(notes.rounded.iter().map(String::as_str));
         let text = format!("decimals of more than 15 digits are rounded: columns {names}");
         all.push(Note::warning(text));
+    }
+    if !notes.nanoseconds.is_empty() {
+        let names = quote_list(notes.nanoseconds.iter().map(String::as_str));
+        let text = format!("times are rounded to microseconds: columns {names}");
+        all.push(Note::info(text));
     }
     Ok(Loaded {
         train,

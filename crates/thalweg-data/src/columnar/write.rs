@@ -17,6 +17,7 @@ use parquet::file::properties::WriterProperties;
 use thalweg_core::dataset::Values;
 
 use crate::error::{Error, Location, Result};
+use crate::reading::micros;
 use crate::table::{Block, ColumnData, Table, TextColumn};
 
 /// Seconds.
@@ -79,14 +80,11 @@ fn array(data: &ColumnData) -> Result<ArrayRef, ArrowError> {
                         .map(|x| x.map(|x| (x / DAY) as i32))
                         .collect::<Date32Array>(),
                 ),
-                false => {
-                    let micro = |x: f64| (x * 1e6).round() as i64;
-                    Arc::new(
-                        present()
-                            .map(|x| x.map(micro))
-                            .collect::<TimestampMicrosecondArray>(),
-                    )
-                }
+                false => Arc::new(
+                    present()
+                        .map(|x| x.map(micros))
+                        .collect::<TimestampMicrosecondArray>(),
+                ),
             }
         }
         ColumnData::Text(text) => texts(text)?,

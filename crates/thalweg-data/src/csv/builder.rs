@@ -98,6 +98,14 @@ pub fn is_inexact(cell: &str) -> bool {
         && digits.parse().is_ok_and(is_another)
 }
 
+/// What is expected where a number is beyond f64.
+pub const FINITE: &str = "a number of at most 1.8e308";
+
+/// Whether a cell is a number that is infinite only because f64 does not reach so far.
+pub fn is_beyond(cell: &str, number: f64) -> bool {
+    number.is_infinite() && cell.bytes().any(|byte| byte.is_ascii_digit())
+}
+
 /// Collects cells: numbers as long as all are numbers, else categories.
 ///
 /// A column with any text is text throughout, wherever the text is, and every cell keeps its
@@ -242,6 +250,9 @@ impl ColumnBuilder {
                     Some(decimal) => spelled.add_decimal(numbers.len(), decimal, cell),
                     None => spelled.add(numbers.len(), cell),
                 }
+                if is_beyond(cell, number) {
+                    spelled.add_beyond(numbers.len(), cell);
+                }
                 numbers.push(number);
             }
             (State::Numeric(numbers, spelled), _) => {
@@ -264,6 +275,14 @@ impl ColumnBuilder {
             PlainNumbers::None => true,
             PlainNumbers::WithoutPoint if cell.contains('.') => true,
             _ => is_code(cell) || (cell.len() > 15 && is_inexact(cell)),
+        }
+    }
+
+    /// The first row of a column of numbers with one beyond f64, and how that is spelled.
+    pub fn beyond(&self) -> Option<(usize, &str)> {
+        match &self.state {
+            State::Numeric(_, spelled) => spelled.beyond(),
+            State::Text { .. } => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::builder::{Parsed, Words, parse};
+use super::counting;
 use super::records::{Scan, scan};
 use crate::reading::{Notation, Number, number};
 
@@ -141,7 +142,7 @@ pub fn header(
             _ => {}
         }
     }
-    if numbers_are_names(first, &parsed, rest, words) {
+    if numbers_are_names(first, &parsed, rest, words) || counting::are_names(first, rest, words) {
         return true;
     }
     // pandas names columns 0, 1, …; lines that begin with 1, 2, … are more likely data.
@@ -159,8 +160,7 @@ pub fn header(
 }
 
 /// Whether numbers in the first line, which count up, are names: as pandas writes them, beside an
-/// empty cell above its index; from 0, or years, above other numbers than counts and years; or from
-/// 0 above texts.
+/// empty cell above its index; from 0 above fractions; or from 0 above texts.
 fn numbers_are_names(
     first: &[String],
     parsed: &[Parsed],
@@ -179,7 +179,6 @@ fn numbers_are_names(
     else {
         return false;
     };
-    let is_year = |number: f64| (1900.0..2100.0).contains(&number);
     let all = |is: &dyn Fn(&Parsed) -> bool, least: usize| {
         rest.iter().all(|record| {
             let cells = record.iter().map(|cell| parse(cell, words));
@@ -187,12 +186,24 @@ fn numbers_are_names(
         })
     };
     let is_fraction = |cell: &Parsed| matches!(cell, Parsed::Number(x) if x.fract() != 0.0);
-    let is_no_year = |cell: &Parsed| !matches!(cell, Parsed::Number(x) if is_year(*x));
     let is_text = |cell: &Parsed| *cell == Parsed::Text;
-    let is_number = |cell: &Parsed| matches!(cell, Parsed::Number(_));
     (start == 0.0 && all(&is_fraction, parsed.len() / 2 + 1))
-        || (is_year(start) && parsed.iter().all(is_number) && all(&is_no_year, parsed.len()))
         || (are_from_0(parsed) && rest.len() > 1 && all(&is_text, 1))
+}
+
+/// The first two of the numbers in the first line of the sample, if they count up and may be names.
+pub fn numbers_that_may_be_names(
+    sample: &[u8],
+    complete: bool,
+    delimiter: u8,
+    words: Words<'_>,
+) -> Option<[String; 2]> {
+    let mut records: Vec<Vec<String>> = Vec::new();
+    each_record(sample, complete, delimiter, RECORDS_FOR_HEADER, |cells| {
+        records.push(cells.to_vec());
+    });
+    let (first, rest) = records.split_first()?;
+    counting::may_be_names(first, rest, words)
 }
 
 /// The decimal sign of a file, where it is the comma, and the first cell of a column whose points
@@ -351,6 +362,11 @@ mod tests {
             ",0,1,2\n0,5,1,2\n1,7,7,1\n",
             ",0,1\n0,-1.2,a\n1,0.5,2\n",
             "0,1,2\n5,a,7\n6,b,8\n",
+            "country,2019,2020,2021\nDE,5,6,7\nFR,5.5,1950,\nIT,7,8,9\nES,1,1,1\n",
+            "country,code,2019,2020\nDE,D,5,6\nFR,F,5,7\n",
+            "1,2,3\n4,0.5,6\n7,1.5,6\n9,2.5,6\n",
+            "1,2,3\n0.5,0.25,4.5\n2.5,1.5,6.5\n1.5,2.25,3.5\n",
+            "city,1,2,3,4\nA,10,12,15,20\nB,9,9,14,18\nC,5,5,5,22\n",
             "color,shape\nred,round\nblue,square\n",
             "a,b\n",
         ] {
@@ -364,6 +380,11 @@ mod tests {
             "1,2,3\n4,5,6\n",
             "1,2,3\n",
             "0,1,2\n5,2000,7\n6,2001,8\n",
+            "1,2,3\n4,5,6\n7,8,9\n10,11,12\n",
+            "1,2,3\n2,5,9\n3,7,8\n4,9,6\n",
+            "car,1999,2000\nbus,2001,2005\nvan,1995,1997\n",
+            "A,1,2,3\nB,5,1,9\nC,7,8,2\nD,2,3,4\n",
+            "1,2,3\n5,1,x\n7,9,y\n8,1,x\n",
             ",0,1\n,5,1\n,7,2\n",
         ] {
             assert!(!has_header(text), "{text:?}");

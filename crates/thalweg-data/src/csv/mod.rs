@@ -2,6 +2,7 @@
 
 pub mod builder;
 pub mod cell;
+mod counting;
 pub mod decimal;
 pub mod dialect;
 mod ends;

@@ -18,6 +18,8 @@ pub const MAX_CELLS: usize = 1 << 20;
 pub const SAMPLE: usize = 1 << 18;
 /// As many lines are read before.
 const LINES: usize = 20;
+/// With more bytes of 0 or the like a file is no text.
+const BYTES_PER_ZERO: usize = 8;
 /// Lines that are longer are left to whom reads record by record.
 const MOST_BLOCK: usize = 16 << 20;
 
@@ -205,6 +207,20 @@ pub struct Records {
     pub keeps_blank: bool,
 }
 
+/// The error for the first bytes of a file, with a 0 at a place: text with a stray one, or no text.
+fn zero_byte(file: String, bytes: &[u8], at: usize) -> Error {
+    let is_control = |byte: &&u8| **byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let location = Location::file(file);
+    match bytes.iter().filter(is_control).count() * BYTES_PER_ZERO <= bytes.len() {
+        true => {
+            let line = 1 + memchr_iter(b'\n', &bytes[..at]).count() as u64;
+            let error = Error::invalid(location.line(line), "a byte 0 (NUL)", "text");
+            error.remedy("remove it, as tr -d '\\0' does, or write the file again")
+        }
+        false => Error::invalid(location, "binary data of no known format", "text"),
+    }
+}
+
 /// A record in the buffer.
 pub struct Record<'a> {
     /// The line on which it starts.
@@ -259,13 +275,8 @@ impl Records {
         {
             records.fill(records.buffer.len())?;
         }
-        if records.buffer.contains(&0) {
-            let location = Location::file(records.file);
-            return Err(Error::invalid(
-                location,
-                "binary data of no known format",
-                "text",
-            ));
+        if let Some(at) = memchr(0, &records.buffer) {
+            return Err(zero_byte(records.file, &records.buffer, at));
         }
         if records.buffer.starts_with(&[0xef, 0xbb, 0xbf]) {
             records.start = 3;

@@ -74,6 +74,10 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     let row_names = layout.row_names && options.names.is_empty();
     let two = below_header(sample, complete, delimiter, words);
     let header = (options.header).unwrap_or_else(|| row_names || looks() || two.is_some());
+    if options.header.is_none() && expected.is_empty() {
+        let numbers = dialect::numbers_that_may_be_names(sample, complete, delimiter, words);
+        notes.extend(numbers.map(|numbers| note_on_numbers(&numbers, header, &file)));
+    }
     let commented = (preamble.commented.filter(|_| !header))
         .and_then(|text| dialect::first_record(&text, delimiter))
         .filter(|names| names.len() > 1 && Some(names.len()) == layout.width);
@@ -138,6 +142,19 @@ fn delimiter(records: &Records, options: &ReadOptions, named: Option<u8>) -> Res
             let (sample, complete) = records.sample();
             Ok(dialect::delimiter(sample, complete))
         }
+    }
+}
+
+/// What numbers in the first line, of which these are the first, are read as.
+fn note_on_numbers([one, two]: &[String; 2], are_names: bool, file: &Location) -> Note {
+    let first = format!("{file}: the numbers of the first line, {one}, {two}, …, are read as");
+    match are_names {
+        true => Note::info(format!(
+            "{first} names; `data.read.header` false reads them as a row"
+        )),
+        false => Note::warning(format!(
+            "{first} a row; set `data.read.header` true if they are names"
+        )),
     }
 }
 

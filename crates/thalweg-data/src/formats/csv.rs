@@ -4,7 +4,7 @@ use thalweg_core::registry::Description;
 
 use super::format::{Chunks, Format, always, size_of_text, whole};
 use crate::compression::Room;
-use crate::csv::builder::{ColumnBuilder, Words};
+use crate::csv::builder::{ColumnBuilder, FINITE, Parsed, Words, parse};
 use crate::csv::parallel::{Blocks, Sink};
 use crate::csv::records::{Record, Records};
 use crate::csv::start::{Start, check_unique, count_error, counted, numbered, start, words};
@@ -12,6 +12,7 @@ use crate::error::{Error, Location, Note, Result, quote};
 use crate::input::Input;
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
+use crate::reading::is_amount;
 use crate::table::{Column, Lines, Table};
 
 /// How it is recognized and read.
@@ -64,6 +65,7 @@ fn chunks(
         before: 0,
         comments: 0,
         blank: Vec::new(),
+        footnotes: Footnotes::default(),
         room,
     };
     let mut blocks = Blocks::new();
@@ -75,7 +77,7 @@ fn chunks(
         has_room.map_err(|error| Error::reading(&rows.file.to_string(), error))?;
         rows.add(record)?;
         records.keeps_blank |= rows.builders.len() == 1;
-        if rows.builders.len() > 1 {
+        if rows.builders.len() > 1 && rows.footnotes.count == 0 {
             blocks.advance(&mut records, rows.sink(size))?;
         }
     }
@@ -96,6 +98,8 @@ struct Rows<'a> {
     comments: usize,
     /// Blank lines, which are missing values of a file of one column if another row follows.
     blank: Vec<u64>,
+    /// Lines that are footnotes if no row follows, else an error.
+    footnotes: Footnotes,
     room: Room,
 }
 
@@ -127,13 +131,15 @@ impl Rows<'_> {
                 ),
                 false => ("as in the lines before", CHECK),
             };
-            return Err(count_error(
-                &self.file,
-                &record,
-                self.builders.len(),
-                why,
-                remedy,
-            ));
+            let error = count_error(&self.file, &record, self.builders.len(), why, remedy);
+            let has_rows = self.before + self.count > 0;
+            return match has_rows && cells < self.builders.len() && is_footnote(&record) {
+                true => Ok(self.footnotes.add(&record, error)),
+                false => Err(self.footnotes.error.take().unwrap_or(error)),
+            };
+        }
+        if let Some(error) = self.footnotes.error.take() {
+            return Err(error);
         }
         let words = words(self.options);
         if let [column] = self.builders.as_mut_slice() {
@@ -191,6 +197,11 @@ impl Rows<'_> {
         check_unique(names, &self.file)?;
         let fresh = self.builders.iter().map(ColumnBuilder::fresh).collect();
         let builders = std::mem::replace(&mut self.builders, fresh);
+        let mut beyond = builders.iter().zip(names).filter_map(|(builder, name)| {
+            let (row, cell) = builder.beyond()?;
+            Some((row, name.clone(), quote(cell)))
+        });
+        let beyond = beyond.next();
         let column = |(name, builder): (&String, ColumnBuilder)| Column {
             name: name.clone(),
             data: builder.finish(),
@@ -199,6 +210,12 @@ impl Rows<'_> {
         let mut table = Table::without_lines(self.file.file.clone(), self.count, columns);
         table.lines = Some(std::mem::take(&mut self.lines));
         table.decimal = self.start.decimal;
+        if let Some((row, name, cell)) = beyond {
+            let error = Error::invalid(table.cell(row, &name), cell, FINITE);
+            return Err(error.remedy(
+                "correct the cell, or add it to `data.read.missing` if it means a missing value",
+            ));
+        }
         self.before += self.count;
         self.count = 0;
         Ok(table)
@@ -217,6 +234,7 @@ impl Rows<'_> {
             visit(self.chunk()?)?;
         }
         let mut notes = self.start.notes;
+        notes.extend(self.footnotes.note(&self.file));
         if self.comments > 0 {
             let comments = counted(self.comments, "comment");
             notes.push(Note::info(format!(
@@ -226,6 +244,47 @@ impl Rows<'_> {
         }
         Ok(notes)
     }
+}
+
+/// Lines with fewer cells than the rows before them.
+#[derive(Default)]
+struct Footnotes {
+    count: usize,
+    /// The line and the text of the first.
+    first: Option<(u64, String)>,
+    /// What is wrong with it if a row follows.
+    error: Option<Error>,
+}
+
+impl Footnotes {
+    fn add(&mut self, record: &Record<'_>, error: Error) {
+        self.count += 1;
+        let text = || record.lossy().swap_remove(0);
+        self.first.get_or_insert_with(|| (record.line, text()));
+        self.error.get_or_insert(error);
+    }
+
+    fn note(&self, file: &Location) -> Option<Note> {
+        let (line, text) = self.first.as_ref()?;
+        let (place, text) = (file.clone().line(*line), quote(text));
+        let lines = counted(self.count, "line");
+        Some(Note::warning(format!(
+            "{place}: skipped below the table: {lines} of footnotes: {text}"
+        )))
+    }
+}
+
+/// Whether a record with too few cells may stand below the table: one cell of several words, or cells behind a sign or
+/// behind a word with a colon.
+fn is_footnote(record: &Record<'_>) -> bool {
+    let cells = record.lossy();
+    let Some(first) = cells.first() else {
+        return false;
+    };
+    let is_text = matches!(parse(first, Words::default()), Parsed::Text) && !is_amount(first);
+    let word = first.split(' ').next().unwrap_or_default();
+    let is_marked = first.starts_with(['*', '†', '‡', '¹']) || word.ends_with(':');
+    is_text && (is_marked || (cells.len() == 1 && first.contains(' ')))
 }
 
 const CHECK: &str = "check this line for missing or extra delimiters and quotes";

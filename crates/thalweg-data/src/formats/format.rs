@@ -52,8 +52,8 @@ impl Chunks {
             })
         })?;
         if let Some(last) = last {
-            let (table, note) = totals.without(last);
-            notes.extend(note);
+            let (table, more) = totals.without(last);
+            notes.extend(more);
             if table.rows > 0 {
                 visit(table)?;
             }

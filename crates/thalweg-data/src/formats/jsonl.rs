@@ -1,6 +1,9 @@
 //! JSON lines: an object a row; also one array of objects.
 
+mod integers;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::borrow::Cow;
@@ -9,10 +12,14 @@ use std::fmt;
 use std::io::{BufRead, Read};
 use std::rc::Rc;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess,
+    Visitor,
+};
 use thalweg_core::registry::Description;
 
 use super::format::{Chunks, Format, always, size_of_text, whole};
+use crate::csv::builder::is_inexact;
 use crate::csv::records::MAX_RECORD;
 use crate::error::{Error, Location, Note, Result, quote_list};
 use crate::input::Input;
@@ -21,7 +28,8 @@ use crate::options::{ExpectedColumns, ReadOptions};
 use crate::table::{Column, Lines, Table};
 use crate::text;
 use crate::text_lines::TextLines;
-use crate::typed::TypedColumn;
+use crate::typed::{TypedColumn, exact};
+use integers::{Marker, marked, unmarked};
 use rows::{Fault, Rows};
 
 /// How it is recognized and read.
@@ -163,11 +171,15 @@ fn read_lines(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
         if rows.count >= size {
             pieces.add(rows.take(), Some(std::mem::take(&mut lines)))?;
         }
-        let mut json = serde_json::Deserializer::from_str(line);
+        let marked = marked(line);
+        let mut json = serde_json::Deserializer::from_str(marked.as_deref().unwrap_or(line));
         let read = Row(&mut rows)
             .deserialize(&mut json)
             .and_then(|()| json.end());
         if let Err(error) = read {
+            // The place is that in the line as it is.
+            let syntax = marked.and_then(|_| serde_json::from_str::<IgnoredAny>(line).err());
+            let error = syntax.unwrap_or(error);
             let mut refusal = rows.refusal(&error, text.location());
             if error.is_eof() {
                 refusal = refusal.remedy("write each object on one line");
@@ -183,6 +195,7 @@ fn read_array(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
     let file = input.file;
     let reader = OfRow {
         reader: input.reader,
+        marker: Marker::default(),
         block: Vec::new(),
         at: 0,
         read: Rc::default(),
@@ -213,6 +226,7 @@ fn read_array(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
 /// Bytes of an array, so many at most for a row; the parser asks for one at a time.
 struct OfRow {
     reader: Box<dyn BufRead + Send>,
+    marker: Marker,
     block: Vec<u8>,
     at: usize,
     read: Rc<Cell<usize>>,
@@ -220,22 +234,34 @@ struct OfRow {
 
 impl OfRow {
     const BLOCK: u64 = 1 << 16;
+
+    /// Reads the next block, or to the end.
+    fn fill(&mut self) -> std::io::Result<()> {
+        self.block.clear();
+        self.at = 0;
+        while self.block.is_empty() {
+            let mut raw = Vec::new();
+            let count = (&mut self.reader).take(Self::BLOCK).read_to_end(&mut raw)?;
+            self.read.set(self.read.get() + count);
+            if self.read.get() > MAX_RECORD {
+                let found = format!("a row of more than {} bytes", text::whole(MAX_RECORD));
+                return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, found));
+            }
+            self.marker.copy(&raw, &mut self.block);
+            if count == 0 {
+                self.marker.finish(&mut self.block);
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Read for OfRow {
     #[inline]
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
         if self.at == self.block.len() {
-            self.block.clear();
-            self.at = 0;
-            let blocks = (&mut self.reader)
-                .take(Self::BLOCK)
-                .read_to_end(&mut self.block)?;
-            self.read.set(self.read.get() + blocks);
-            if self.read.get() > MAX_RECORD {
-                let found = format!("a row of more than {} bytes", text::whole(MAX_RECORD));
-                return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, found));
-            }
+            self.fill()?;
         }
         let count = (&self.block[self.at..]).read(to)?;
         self.at += count;
@@ -370,6 +396,11 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        if let Some(integer) = unmarked(text) {
+            return self.push(|column| {
+                column.push_spelled(integer);
+            });
+        }
         let is = |word: &String| word.eq_ignore_ascii_case(text);
         let missing = text.is_empty() || self.rows.missing.iter().any(is);
         self.push(|column| match missing {
@@ -396,15 +427,16 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let mut numbers = Vec::new();
         loop {
-            match list.next_element::<Option<f64>>() {
-                Ok(Some(number)) => numbers.push(number.unwrap_or(f64::NAN)),
+            match list.next_element::<Option<Element>>() {
+                Ok(Some(number)) => numbers.push(number.map_or(f64::NAN, |Element(number)| number)),
                 Ok(None) => break,
                 Err(error) => {
-                    self.rows.fail(
-                        self.name,
-                        "a list with something else than numbers",
-                        "a single value or a list of numbers",
-                    );
+                    let found = match error.to_string().starts_with(WIDE) {
+                        true => WIDE,
+                        false => "a list with something else than numbers",
+                    };
+                    self.rows
+                        .fail(self.name, found, "a single value or a list of numbers");
                     return Err(error);
                 }
             }
@@ -413,139 +445,46 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use thalweg_core::dataset::Values;
+/// A number of a list.
+struct Element(f64);
 
-    use super::*;
-    use crate::table::ColumnData;
+/// What is found where f64 does not hold one.
+const WIDE: &str = "an integer of more than 53 bits in a list";
 
-    fn load(text: &str) -> Result<Loaded> {
-        let options = ReadOptions {
-            missing: vec!["unknown".to_owned()],
-            ..ReadOptions::default()
-        };
-        read(Input::bytes("t.jsonl", text.as_bytes().to_vec())?, &options)
-    }
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Number;
 
-    fn cells(loaded: &Loaded, name: &str) -> Vec<Option<String>> {
-        let column = loaded.train.column(name).unwrap();
-        (0..loaded.train.rows).map(|row| column.text(row)).collect()
-    }
+        impl Visitor<'_> for Number {
+            type Value = Element;
 
-    fn texts(cells: &[Option<&str>]) -> Vec<Option<String>> {
-        cells.iter().map(|cell| cell.map(str::to_owned)).collect()
-    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
 
-    const ROWS: [&str; 3] = [
-        r#"{"x": 1, "ok": true, "name": "007", "in": {"a": 1e3}, "v": [1, 2.5]}"#,
-        r#"{"name": "unknown", "x": null, "v": null}"#,
-        r#"{"x": -2.5, "in": {"a": 2, "b": "z"}, "v": [3, null], "late": 5}"#,
-    ];
+            fn visit_i64<E: serde::de::Error>(self, integer: i64) -> Result<Element, E> {
+                exact(integer.into())
+                    .ok_or_else(|| E::custom(WIDE))
+                    .map(Element)
+            }
 
-    #[test]
-    fn cells_keep_their_types_and_absent_ones_are_missing() {
-        let lines = load(&ROWS.join("\n\n")).unwrap();
-        let names: Vec<&str> = lines.train.names().collect();
-        assert_eq!(names, ["x", "ok", "name", "in.a", "v", "in.b", "late"]);
-        assert_eq!(cells(&lines, "x"), texts(&[Some("1"), None, Some("-2.5")]));
-        assert_eq!(cells(&lines, "ok"), texts(&[Some("true"), None, None]));
-        assert_eq!(cells(&lines, "name"), texts(&[Some("007"), None, None]));
-        assert_eq!(
-            cells(&lines, "in.a"),
-            texts(&[Some("1000"), None, Some("2")])
-        );
-        assert_eq!(cells(&lines, "late"), texts(&[None, None, Some("5")]));
-        let ColumnData::Block(block) = &lines.train.column("v").unwrap().data else {
-            panic!("no block");
-        };
-        let Values::F64(values) = &block.values else {
-            panic!("not f64");
-        };
-        assert_eq!(block.shape, [2]);
-        assert_eq!(values[..2], [1.0, 2.5]);
-        assert!(values[2].is_nan() && values[3].is_nan() && values[4] == 3.0 && values[5].is_nan());
-        // Blank lines count.
-        assert_eq!(lines.train.cell(2, "x").line, Some(5));
-        let array = load(&format!("[{}]", ROWS.join(",\n"))).unwrap();
-        let bits = |loaded: &Loaded| format!("{:?}", loaded.train.columns);
-        assert_eq!(bits(&array), bits(&lines));
-    }
+            fn visit_u64<E: serde::de::Error>(self, integer: u64) -> Result<Element, E> {
+                exact(integer.into())
+                    .ok_or_else(|| E::custom(WIDE))
+                    .map(Element)
+            }
 
-    #[test]
-    fn wide_integers_lose_no_digit_and_are_noted() {
-        let loaded = load("{\"id\": 9007199254740993}\n{\"id\": 5}\n").unwrap();
-        assert_eq!(
-            cells(&loaded, "id"),
-            texts(&[Some("9007199254740993"), Some("5")])
-        );
-        assert!(
-            loaded.notes[0].text.contains("\"id\""),
-            "{:?}",
-            loaded.notes
-        );
-    }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Element, E> {
+                Ok(Element(number))
+            }
 
-    #[test]
-    fn faults_are_named_with_line_and_place() {
-        for (text, expected) in [
-            (
-                "{\"a\": 1}\n\n{\"a\": 1,}\n",
-                "t.jsonl:3: found trailing comma at character 9, expected a JSON object",
-            ),
-            (
-                "{\"a\": 1}\n[1]\n",
-                "t.jsonl:2: found a row that is no object, expected a JSON object",
-            ),
-            (
-                "{\"a\": 1} x\n",
-                "t.jsonl:1: found trailing characters at character 10",
-            ),
-            (
-                "{\"a\": 1, \"a\": 2}",
-                "t.jsonl:1: column \"a\": found the name twice in one object",
-            ),
-            (
-                "{\"a\": [1]}\n{\"a\": [1, 2]}",
-                "t.jsonl:2: column \"a\": found a list of 2 numbers, where earlier rows have 1",
-            ),
-            (
-                "{\"a\": [1]}\n{\"a\": 2}",
-                "t.jsonl:2: column \"a\": found a single value",
-            ),
-            (
-                "{\"a\": 2}\n{\"a\": [1]}",
-                "t.jsonl:2: column \"a\": found a list, expected a single value",
-            ),
-            (
-                "{\"a\": [\"x\"]}",
-                "t.jsonl:1: column \"a\": found a list with something else",
-            ),
-            (
-                "{\n\"a\": 1\n}",
-                "t.jsonl:1: found EOF while parsing an object at character 1, expected a JSON object; write each object on one line",
-            ),
-            (
-                "{\"a\": [1, 2], \"b\": [1, 2]}",
-                "t.jsonl: found one object of columns",
-            ),
-            (
-                "[{\"a\": 1},\n{\"a\": }]",
-                "t.jsonl:2: found no JSON value at character 7",
-            ),
-        ] {
-            let message = load(text).unwrap_err().to_string();
-            assert!(message.starts_with(expected), "{message}");
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Element, E> {
+                let integer = unmarked(text).ok_or_else(|| E::custom("a text"))?;
+                let number = integer.parse().ok().filter(|_| !is_inexact(integer));
+                number.map(Element).ok_or_else(|| E::custom(WIDE))
+            }
         }
-    }
 
-    #[test]
-    fn rows_of_ever_new_names_are_no_table() {
-        let rows: String = (0..5000).map(|i| format!("{{\"a{i}\": 1}}\n")).collect();
-        let message = load(&rows).unwrap_err().to_string();
-        assert!(
-            message.contains("names that hardly any row shares"),
-            "{message}"
-        );
+        json.deserialize_any(Number)
     }
 }

@@ -226,10 +226,28 @@ mod tests {
             ),
             ("1,2 1:2\n", "t.svm:1: found several labels \"1,2\""),
             ("1\n2\n", "t.svm: found no value"),
+            (
+                "1 1:2\n1 1:1e400\n",
+                "t.svm:2: found \"1:1e400\", expected a number of at most 1.8e308",
+            ),
+            (
+                "-1e999 1:2\n",
+                "t.svm:1: found \"-1e999\", expected a number of at most 1.8e308",
+            ),
         ] {
             let message = load(text, &[]).unwrap_err().to_string();
             assert!(message.starts_with(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn numbers_of_too_many_digits_are_told_of() {
+        let text = "1 1:2\n12345678901234567890123 3:9007199254740993 4:100000000000000000000\n-1 3:9007199254740995\n";
+        let loaded = load(text, &[]).unwrap();
+        let notes: Vec<&str> = loaded.notes.iter().map(|note| &*note.text).collect();
+        let note = "line 2: 3 numbers of more digits than a number keeps are rounded, the first \"12345678901234567890123\"";
+        assert_eq!(notes, [note]);
+        assert!(loaded.notes[0].warning);
     }
 
     #[test]

@@ -84,9 +84,9 @@ pub fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
     check_sparse(format, &input, options)?;
     let mut loaded = (format.read)(input, options)?;
     if format.chunks.is_some_and(|chunks| chunks.sums) {
-        let (table, note) = Totals::new(options).without(loaded.train);
+        let (table, notes) = Totals::new(options).without(loaded.train);
         loaded.train = table;
-        loaded.notes.extend(note);
+        loaded.notes.extend(notes);
     }
     Ok(loaded)
 }

@@ -55,7 +55,7 @@ pub struct Ingest<'a> {
 pub struct Ingested {
     /// Number of rows.
     pub rows: u64,
-    /// Number of columns.
+    /// Values of a row: a column of several counts as many.
     pub columns: usize,
     /// What the user should know.
     pub notes: Vec<Note>,
@@ -212,7 +212,7 @@ pub fn ingest(
     out.sync_all().and_then(|()| own.put(to)).map_err(fail)?;
     Ok(Ingested {
         rows: rows.count(),
-        columns: rows.columns().all.len(),
+        columns: rows.columns().width(),
         notes,
     })
 }

@@ -299,6 +299,7 @@ impl Reader {
             {
                 options.expected = Some(ExpectedColumns {
                     names,
+                    is_of_part: true,
                     ..ExpectedColumns::default()
                 });
             }

@@ -1,6 +1,7 @@
 //! Caches hold what the files hold, in the promised order; and nothing damaged is taken for one.
 
 mod arrays;
+mod sums;
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

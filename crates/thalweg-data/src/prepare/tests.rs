@@ -154,7 +154,7 @@ fn rows_that_are_left_out_are_looked_at_no_more() {
     };
     // Infinite in rows of weight 0.
     let of_line = |(at, line): (usize, &str)| match line.split_once(',') {
-        Some((_, rest)) if at % 10 == 1 => format!("1e999,{rest}\n"),
+        Some((_, rest)) if at % 10 == 1 => format!("inf,{rest}\n"),
         _ => format!("{line}\n"),
     };
     let infinite: String = table("y", numbers)

@@ -6,7 +6,7 @@ use super::left_out::LeftOut;
 use super::options::FitOptions;
 use super::{Encoding, Numeric};
 use crate::error::{Error, Location, Note, Result, quote};
-use crate::stray::StrayCells;
+use crate::stray::notes_on_stray_cells;
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn, truth};
 use crate::target::{TargetOptions, target_names};
 use crate::text::whole;
@@ -192,8 +192,8 @@ fn note_on_few_rows(name: &str, levels: &[(Count, String)]) -> Option<Note> {
     (rows < FEW_ROWS * number).then(note)
 }
 
-/// The notes of fitting on columns of many categories, and on those that few cells make categories, if all
-/// rows were training rows and the target the one that is chosen where none is named.
+/// The notes of fitting on columns of many categories, if all rows were training rows and the target the one that is chosen
+/// where none is named; and those on columns, the target too, that few cells make categories.
 pub fn notes_on_categories(table: &Table, options: &FitOptions) -> Vec<Note> {
     let mut notes = Vec::new();
     let target = target_names(table, &TargetOptions::default(), &mut Vec::new());
@@ -206,11 +206,9 @@ pub fn notes_on_categories(table: &Table, options: &FitOptions) -> Vec<Note> {
             fit.add(text, &rows, None);
             // Too many codes for a column are an error of training alone.
             let _ = fit.finish(&column.name, options, &mut notes);
-            let mut stray = StrayCells::default();
-            stray.add(table, column);
-            notes.extend(stray.warning());
         }
     }
+    notes.extend(notes_on_stray_cells(table));
     notes
 }
 

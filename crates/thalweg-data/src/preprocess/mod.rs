@@ -369,6 +369,7 @@ impl Preprocessing {
                 }
                 _ => None,
             },
+            is_of_part: false,
         });
         options
     }

@@ -4,20 +4,59 @@
 /// Seconds of a day.
 pub const DAY: f64 = 86_400.0;
 
+/// Microseconds of a day.
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// The point in time of a whole number of units since 1970, of which a second has so many; rounded, but not to the next
+/// second.
+pub(crate) fn seconds_of(units: i64, per_second: i64) -> f64 {
+    let next = units.div_euclid(per_second) + 1;
+    below(units as f64 / per_second as f64, next as f64)
+}
+
+/// A time of a day since 1970, which rounding does not make one of the next.
+pub(super) fn on_day(days: i64, time: f64) -> f64 {
+    let start = days as f64 * DAY;
+    match (0.0..DAY).contains(&time) {
+        true => below(start + time, start + DAY),
+        false => start + time,
+    }
+}
+
+fn below(x: f64, end: f64) -> f64 {
+    if x < end { x } else { end.next_down() }
+}
+
+/// The day since 1970 and its microseconds, rounded, but not to the next day.
+fn day_and_micros(seconds: f64) -> (i64, i64) {
+    let days = (seconds / DAY).floor();
+    let micros = ((seconds - days * DAY) * 1e6).round() as i64;
+    (days as i64, micros.min(DAY_MICROS - 1))
+}
+
+/// Microseconds since 1970, rounded, but not to the next day.
+pub(crate) fn micros(seconds: f64) -> i64 {
+    let (days, of_day) = day_and_micros(seconds);
+    days.saturating_mul(DAY_MICROS).saturating_add(of_day)
+}
+
 /// A date as ISO 8601, with the time where it is not midnight.
 pub(crate) fn date_text(seconds: f64) -> String {
-    let days = (seconds / DAY).floor();
-    let (year, month, day) = civil(days as i64);
+    let (day, micros) = day_and_micros(seconds);
+    let (year, month, day) = civil(day);
     let date = format!("{year:04}-{month:02}-{day:02}");
-    match seconds - days * DAY {
-        0.0 => date,
-        time => format!("{date} {}", time_text(time)),
+    match micros {
+        0 => date,
+        time => format!("{date} {}", clock(time)),
     }
 }
 
 /// A time of day, with as many digits of the second as a microsecond has.
 fn time_text(seconds: f64) -> String {
-    let micros = (seconds * 1e6).round() as i64;
+    clock(day_and_micros(seconds).1)
+}
+
+fn clock(micros: i64) -> String {
     let (whole, fraction) = (micros / 1_000_000, micros % 1_000_000);
     let clock = format!(
         "{:02}:{:02}:{:02}",
@@ -90,6 +129,33 @@ fn civil(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_time_becomes_one_of_the_next_day() {
+        // The last microseconds of 9999, of which f64 holds one in 30, and the last 400 ns of a day.
+        for (seconds, text) in [
+            (
+                seconds_of(253_402_300_799_999_999, 1_000_000),
+                "9999-12-31 23:59:59.999969",
+            ),
+            (
+                on_day(2_932_896, 86_399.999_999),
+                "9999-12-31 23:59:59.999969",
+            ),
+            (86_399.999_999_6, "1970-01-01 23:59:59.999999"),
+            (-0.000_000_4, "1969-12-31 23:59:59.999999"),
+            (seconds_of(-1, 1_000_000_000), "1969-12-31 23:59:59.999999"),
+            (
+                seconds_of(1_700_000_000_123_456_789, 1_000_000_000),
+                "2023-11-14 22:13:20.123457",
+            ),
+            (on_day(1, DAY), "1970-01-03"),
+        ] {
+            assert_eq!(date_text(seconds), text);
+        }
+        assert_eq!(time_text(86_399.999_999_6), "23:59:59.999999");
+        assert_eq!(micros(1.5), 1_500_000);
+    }
 
     #[test]
     fn days_are_those_of_the_calendar_and_back() {

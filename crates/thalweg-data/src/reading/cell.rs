@@ -13,6 +13,8 @@ pub struct Number {
     pub units: Vec<&'static str>,
     pub grouped: bool,
     pub fractional: bool,
+    /// Whether it is a whole number that f64 does not hold to its last digit.
+    pub inexact: bool,
 }
 
 /// Reads a cell, with a sign before or behind its marks.
@@ -54,6 +56,7 @@ pub fn number(cell: &str, notation: Notation) -> Option<Number> {
         units,
         grouped: digits.grouped,
         fractional: digits.fractional,
+        inexact: digits.inexact,
     })
 }
 

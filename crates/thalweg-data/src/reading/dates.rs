@@ -1,6 +1,6 @@
 //! Dates and times of day in the forms that people write.
 
-use super::calendar::{DAY, date_text, days};
+use super::calendar::{DAY, date_text, days, on_day};
 use super::evidence::Evidence;
 use super::markers::{MOST_MARKERS, are_markers};
 use super::months::{is_weekday, month};
@@ -176,7 +176,7 @@ fn seconds(parts: &Parts, order: DateOrder) -> Option<f64> {
         year => 1900 + year,
     };
     let days = days(year, month, day)?;
-    Some(days as f64 * DAY + parts.seconds)
+    Some(on_day(days, parts.seconds))
 }
 
 /// Cuts `DATE`, `DATE TIME` or `DATETTIME`.

@@ -21,7 +21,7 @@ mod notes;
 mod numbers;
 mod stored;
 
-pub(crate) use calendar::{date_text, day_of_year, writer_of};
+pub(crate) use calendar::{date_text, day_of_year, micros, seconds_of, writer_of};
 pub(crate) use cell::{Number, is_amount, number};
 pub(crate) use decide::{Seen, apply, decide};
 pub(crate) use evidence::Evidence;

@@ -1,5 +1,7 @@
 //! Digits with a decimal sign and thousands separators, in every convention.
 
+use crate::csv::builder::is_inexact;
+
 /// How digits are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notation {
@@ -17,6 +19,8 @@ pub struct Digits {
     pub grouped: bool,
     /// Whether there is a decimal sign.
     pub fractional: bool,
+    /// Whether it is a whole number that f64 does not hold to its last digit.
+    pub inexact: bool,
 }
 
 impl Notation {
@@ -74,10 +78,13 @@ impl Notation {
             text.push_str(fraction_digits);
         }
         text.push_str(exponent);
+        // What is beyond f64 is no number.
+        let value = text.parse().ok().filter(|value: &f64| value.is_finite())?;
         Some(Digits {
-            value: text.parse().ok()?,
+            value,
             grouped,
             fractional: fraction.is_some(),
+            inexact: is_inexact(&text),
         })
     }
 

@@ -8,7 +8,7 @@ use super::evidence::Evidence;
 use super::markers::are_markers;
 use super::notation::Notation;
 use super::stored::{ReadAs, Reading};
-use crate::csv::builder::{is_code, is_inexact};
+use crate::csv::builder::is_code;
 use crate::error::quote;
 use crate::table::{ColumnData, number_text};
 use crate::text::whole;
@@ -216,7 +216,8 @@ fn code(evidence: &Evidence<'_>, numbers: &[Option<Number>]) -> Option<String> {
             .zip(numbers)
             .filter(|(_, n)| n.is_some())
     };
-    if let Some((cell, _)) = cells().find(|(cell, _)| is_inexact(cell)) {
+    let is_inexact = |number: &Option<Number>| number.as_ref().is_some_and(|one| one.inexact);
+    if let Some((cell, _)) = cells().find(|(_, number)| is_inexact(number)) {
         return Some(format!(
             "{} has more digits than a number keeps",
             quote(cell)

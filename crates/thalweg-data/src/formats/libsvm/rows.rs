@@ -4,6 +4,7 @@ use thalweg_core::dataset::Values;
 use thalweg_core::sparse::{Csr, Numbers};
 
 use crate::compression::{Room, is_bomb};
+use crate::csv::builder::{FINITE, is_beyond, is_inexact};
 use crate::csv::decimal::decimal;
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::options::ReadOptions;
@@ -81,12 +82,17 @@ pub(super) struct Rows {
     has_zero: bool,
     /// Whether rows of the model had it.
     model_has_zero: bool,
+    /// How many numbers have digits that f64 does not hold, and the first of them with its line.
+    rounded: usize,
+    first_rounded: Option<(u64, String)>,
     /// The row that is read.
     row: Vec<(u64, f64)>,
     /// How large a dense table of them may be.
     pub room: Room,
 }
 
+/// Shorter pairs have no number of too many digits, and none beyond f64.
+const LEAST_ODD: usize = "0:1e309".len() - 1;
 /// What is expected of an index, and of labels.
 const SMALL: &str = "an index below 4294967295";
 pub(super) const LABELS: &str = "a label in every row or in none";
@@ -126,7 +132,7 @@ impl Rows {
                 return Ok(());
             }
             rows.bytes += line.len() as u64;
-            rows.add(row).map_err(|(found, expected)| {
+            rows.add(row, number).map_err(|(found, expected)| {
                 let location = Location::file(file).line(number);
                 Error::invalid(location, found, expected).remedy(match expected {
                     SMALL => "hash them into fewer columns by `data.read.hash_columns`",
@@ -161,6 +167,9 @@ impl Rows {
         self.has_zero |= rows.has_zero;
         self.beyond += rows.beyond;
         self.just_beyond += rows.just_beyond;
+        self.rounded += rows.rounded;
+        let first = &mut self.first_rounded;
+        *first = first.take().or_else(|| rows.first_rounded.clone());
     }
 
     /// What the user should know.
@@ -171,6 +180,16 @@ impl Rows {
         }
         if self.beyond > 0 {
             notes.push(ignored(self.beyond, "indices"));
+        }
+        if let Some((line, digits)) = &self.first_rounded {
+            let (numbers, are) = match self.rounded {
+                1 => ("number", "is"),
+                _ => ("numbers", "are"),
+            };
+            let (count, digits) = (whole(self.rounded), quote(digits));
+            notes.push(Note::warning(format!(
+                "line {line}: {count} {numbers} of more digits than a number keeps {are} rounded, the first {digits}"
+            )));
         }
         if let Some(known) = self.known.filter(|_| self.is_from_one()) {
             notes.push(Note::warning(format!(
@@ -196,7 +215,7 @@ impl Rows {
     }
 
     /// Adds a row, or says what was found and expected.
-    fn add(&mut self, row: &str) -> Result<(), (String, &'static str)> {
+    fn add(&mut self, row: &str, line: u64) -> Result<(), (String, &'static str)> {
         let mut words = row.split_ascii_whitespace().peekable();
         let label = words.next_if(|word| !word.contains(':'));
         if let Some(label) = label {
@@ -209,6 +228,7 @@ impl Rows {
             let number = label
                 .parse::<f64>()
                 .map_err(|_| (quote(label), "a number as the label"))?;
+            self.check(label, label, number, line)?;
             self.labels.push(number);
         }
         if ![0, self.count() + 1].contains(&self.labels.len()) {
@@ -217,7 +237,13 @@ impl Rows {
         self.row.clear();
         for word in words {
             match pair(word) {
-                Some((Some(index), value)) => self.row.push((index, value)),
+                Some((Some(index), value)) => {
+                    if word.len() > LEAST_ODD {
+                        let digits = word.split_once(':').map_or(word, |(_, digits)| digits);
+                        self.check(word, digits, value, line)?;
+                    }
+                    self.row.push((index, value));
+                }
                 Some((None, _)) => self.has_qid = true,
                 None => {
                     return Err((
@@ -234,6 +260,25 @@ impl Rows {
             return Err((format!("the index {} twice", pair[0].0), "each index once"));
         }
         self.end_row()
+    }
+
+    /// Refuses a number beyond f64, and remembers one of more digits than it has.
+    fn check(
+        &mut self,
+        word: &str,
+        digits: &str,
+        number: f64,
+        line: u64,
+    ) -> Result<(), (String, &'static str)> {
+        if is_beyond(digits, number) {
+            return Err((quote(word), FINITE));
+        }
+        if is_inexact(digits) {
+            self.rounded += 1;
+            self.first_rounded
+                .get_or_insert_with(|| (line, digits.to_owned()));
+        }
+        Ok(())
     }
 
     /// Puts the row that is read behind the others.

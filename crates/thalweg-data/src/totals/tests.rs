@@ -1,0 +1,58 @@
+//! Rows of sums in pieces of a table.
+
+use super::*;
+use crate::formats;
+use crate::input::Input;
+
+#[test]
+fn sums_of_all_pieces_are_found_at_the_end_and_told_of_at_the_start() {
+    let read = |text: &str, size: usize| {
+        let (mut rows, options) = (0, ReadOptions::default());
+        let input = || Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
+        let chunks = formats::chunks(input(), &options).unwrap().unwrap();
+        let notes = chunks.each(input(), &options, size, &mut |table| {
+            rows += table.rows;
+            Ok(())
+        });
+        let notes = notes.unwrap();
+        let texts = notes.iter().map(|note| note.text.clone());
+        (rows, texts.collect::<String>())
+    };
+    // Of more than a block: a piece has at least one.
+    let long = "z".repeat(200_000);
+    let row = |i: usize| format!("a{i}{long},$1.{i}0\n");
+    let rows: String = (1..=9).map(row).collect();
+    let (first, last) = (
+        format!("x,y\nTotal,13.50\n{rows}"),
+        format!("x,y\n{rows}Total,13.50\n"),
+    );
+    for size in [1, 2, 3, 5, 100] {
+        let (count, note) = read(&last, size);
+        let is_found = note.contains("t.csv:11: the last row is left out");
+        assert!(count == 9 && is_found, "{size}: {note}");
+    }
+    let (count, note) = read(&first, 100);
+    assert!(
+        count == 9 && note.contains("t.csv:2: the first row is left out"),
+        "{note}"
+    );
+    // It was visited before the sums were known.
+    let (count, note) = read(&first, 3);
+    assert!(
+        count == 10 && note.contains("t.csv:2: the first row seems to be one of sums: \"Total\""),
+        "{note}"
+    );
+    // A category of an earlier piece, and one of each piece.
+    for text in [
+        format!("x,y\nTotal,1.50\n{rows}Total,15.00\n"),
+        format!("x,y\nTotal,1\n{}Total,4\n{}Total,7\n", row(1), row(2)),
+    ] {
+        assert_eq!(
+            read(&text, 3),
+            (
+                text.matches('$').count() + text.matches("Total").count(),
+                String::new()
+            )
+        );
+    }
+}
