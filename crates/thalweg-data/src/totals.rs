@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::csv::builder::{ColumnBuilder, Parsed, Words, parse};
-use crate::csv::start::words;
+use crate::csv::start::{counted, words};
 use crate::error::{Location, Note, quote, quote_item, quote_list};
 use crate::options::ReadOptions;
 use crate::reading::amounts;
@@ -97,7 +97,8 @@ impl<'a> Totals<'a> {
     }
 
     /// The last piece without rows of sums: one at the end, or at the start of a table that is one piece, and with it all
-    /// others if each of them is one. Rows for a model stay: they have an answer each.
+    /// others if each of them is one; and without rows of empty cells at the end of a text file. Rows for a model stay: they
+    /// have an answer each.
     pub fn without(&self, table: Table) -> (Table, Vec<Note>) {
         let found = self.found(&table);
         let is_kept = self
@@ -118,16 +119,18 @@ impl<'a> Totals<'a> {
             }
             several => notes.push(note_on_several(several, is_kept)),
         };
-        if found.rows.is_empty() || is_kept {
+        let end = end_of(&table);
+        if is_kept || (found.rows.is_empty() && end == table.rows) {
             return (table, notes);
         }
         notes.extend(note_on_footnotes(&table, &found.footnotes));
+        notes.extend((end < table.rows).then(|| note_on_empty(&table, end)));
         let last = found.footnotes.first().and(found.rows.last());
-        let left_out = |row: &usize| {
+        let is_left_out = |row: &usize| {
             let is_behind = last.is_some_and(|(last, _)| row > last);
             is_behind || found.rows.iter().any(|(at, _)| at == row)
         };
-        let others: Vec<usize> = (0..table.rows).filter(|row| !left_out(row)).collect();
+        let others: Vec<usize> = (0..end).filter(|row| !is_left_out(row)).collect();
         let mut kept = table.keep(&others);
         // A format with types says what its columns are.
         if !table.has_types {
@@ -426,6 +429,22 @@ fn note_on_several(rows: &[(usize, Row)], are_kept: bool) -> Note {
              add {items} to `data.read.not_missing`"
         ),
     })
+}
+
+/// How many rows of a table there are, without those of empty cells at the end of a text file of several columns.
+fn end_of(table: &Table) -> usize {
+    let is_filled = |row: &usize| table.columns.iter().any(|column| column.is_present(*row));
+    match (0..table.rows).rev().find(is_filled) {
+        Some(last) if table.columns.len() > 1 && !table.has_types => last + 1,
+        _ => table.rows,
+    }
+}
+
+fn note_on_empty(table: &Table, from: usize) -> Note {
+    let (place, count) = (table.line_of(from), counted(table.rows - from, "row"));
+    Note::info(format!(
+        "{place}: skipped below the table: {count} of empty cells"
+    ))
 }
 
 /// A warning on the rows behind one of sums.

@@ -94,7 +94,7 @@ fn what_stands_around_a_table() {
         ("units", "t.csv", b"a,b\nkg,m\n1,2\n3,4\n5,6\n", "a=1,3,5 b=2,4,6"),
         ("a row of sums", "t.csv", b"a,b\nx,1\ny,2\nz,4\nw,1\nTotal,8\n", "a=x,y,z,w b=1,2,4,1"),
         ("a small table with a last row Total", "t.csv", b"a,b\nx,1\ny,2\nTotal,3\n", "a=x,y,Total b=1,2,3"),
-        ("a table of psql", "t.txt", b" a | b\n---+---\n 1 | x\n(1 row)\n", "t.txt: found a table drawn with lines, as psql, mysql and SAP print it, expected a table; write it as text"),
+        ("a table of psql", "t.txt", b" id | name\n----+------\n  1 | x\n(1 row)\n", "t.txt: found a table drawn with lines, as psql, mysql and SAP print it, expected a table; write it as text"),
         ("a table of mysql", "t.txt", b"+---+---+\n| a | b |\n+---+---+\n| 1 | x |\n+---+---+\n", "t.txt: found a table drawn with lines"),
         ("a list of SAP", "t.txt", b"---------\n|a |  b |\n---------\n|1 |2,50|\n---------\n", "t.txt: found a table drawn with lines"),
         ("a footnote", "t.csv", b"a,b,c\n1,2,x\n3,4,y\nSource: the office\n", "a=1,3 b=2,4 c=x,y"),

@@ -8,8 +8,8 @@ use super::builder::{Parsed, Words, parse};
 const LEAST_NUMBERS: usize = 3;
 /// Below fewer rows there is no telling.
 const LEAST_ROWS: usize = 3;
-/// At most one value in so many may look like a year below years.
-const VALUES_PER_YEAR: usize = 10;
+/// At most one value in so many may look like a year below years, or be no number.
+const VALUES_PER_ODD: usize = 10;
 /// At most one row in so many counts up by chance.
 const ROWS_PER_COUNT: usize = 10;
 
@@ -67,26 +67,35 @@ fn is_year(number: f64) -> bool {
     (1900.0..2100.0).contains(&number)
 }
 
+/// Whether numbers of a line count up.
+pub fn count_up(first: &[String], words: Words<'_>) -> bool {
+    Run::of(first, words).is_some()
+}
+
 /// Whether the first line has names that are numbers: years above other numbers, or numbers most of which are none of their
 /// columns: beyond all below them, or whole above fractions.
 pub fn are_names(first: &[String], rest: &[Vec<String>], words: Words<'_>) -> bool {
     let Some(run) = Run::of(first, words) else {
         return false;
     };
-    let mut below: Vec<Vec<f64>> = vec![Vec::new(); run.columns.len()];
-    for row in rest {
+    let (mut below, mut texts) = (vec![Vec::<f64>::new(); run.columns.len()], 0);
+    // What has other cells is no row.
+    for row in rest.iter().filter(|row| row.len() == first.len()) {
         for (values, cell) in below.iter_mut().zip(row.iter().skip(run.columns.start)) {
             match parse(cell, words) {
                 Parsed::Number(number) => values.push(number),
                 Parsed::Missing => {}
-                Parsed::Text => return false,
+                Parsed::Text => texts += 1,
             }
         }
     }
     let all: usize = below.iter().map(Vec::len).sum();
+    if texts * VALUES_PER_ODD > all {
+        return false;
+    }
     if run.are_years() && (first.len() > run.columns.len() || first.len() >= LEAST_NUMBERS) {
         let years = below.iter().flatten().filter(|value| is_year(**value));
-        return all > 0 && years.count() * VALUES_PER_YEAR <= all;
+        return all > 0 && years.count() * VALUES_PER_ODD <= all;
     }
     let is_other = |(values, at): (&Vec<f64>, usize)| {
         let top = run.start + at as f64;

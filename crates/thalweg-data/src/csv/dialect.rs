@@ -198,10 +198,17 @@ pub fn numbers_that_may_be_names(
     delimiter: u8,
     words: Words<'_>,
 ) -> Option<[String; 2]> {
-    let mut records: Vec<Vec<String>> = Vec::new();
-    each_record(sample, complete, delimiter, RECORDS_FOR_HEADER, |cells| {
-        records.push(cells.to_vec());
-    });
+    let records = |limit: usize| {
+        let mut records: Vec<Vec<String>> = Vec::new();
+        each_record(sample, complete, delimiter, limit, |cells| {
+            records.push(cells.to_vec())
+        });
+        records
+    };
+    if !counting::count_up(records(1).first()?, words) {
+        return None;
+    }
+    let records = records(RECORDS_FOR_HEADER);
     let (first, rest) = records.split_first()?;
     counting::may_be_names(first, rest, words)
 }

@@ -73,7 +73,7 @@ fn read(input: Input, options: &ReadOptions) -> Result<Loaded> {
         all.room.clone_from(&room);
         Ok(())
     })?;
-    let notes = all.notes();
+    let notes = all.notes(&file);
     let is_sparse = all.is_sparse(options);
     Ok(Loaded {
         notes,
@@ -95,7 +95,7 @@ fn chunks(
         all.count_on(&rows);
         visit(rows.into_table(file.clone(), options, is_sparse)?)
     })?;
-    Ok(all.notes())
+    Ok(all.notes(&file))
 }
 
 /// Visits the rows of a file, about `size` at a time; lines are read on all threads.
@@ -245,7 +245,7 @@ mod tests {
         let text = "1 1:2\n12345678901234567890123 3:9007199254740993 4:100000000000000000000\n-1 3:9007199254740995\n";
         let loaded = load(text, &[]).unwrap();
         let notes: Vec<&str> = loaded.notes.iter().map(|note| &*note.text).collect();
-        let note = "line 2: 3 numbers of more digits than a number keeps are rounded, the first \"12345678901234567890123\"";
+        let note = "t.svm:2: 3 numbers of more digits than a number keeps are rounded, the first \"12345678901234567890123\"";
         assert_eq!(notes, [note]);
         assert!(loaded.notes[0].warning);
     }

@@ -172,8 +172,8 @@ impl Rows {
         *first = first.take().or_else(|| rows.first_rounded.clone());
     }
 
-    /// What the user should know.
-    pub fn notes(&self) -> Vec<Note> {
+    /// What the user should know of a file.
+    pub fn notes(&self, file: &str) -> Vec<Note> {
         let mut notes = Vec::new();
         if self.has_qid {
             notes.push(Note::info("the groups of rows (qid) are not used"));
@@ -187,8 +187,9 @@ impl Rows {
                 _ => ("numbers", "are"),
             };
             let (count, digits) = (whole(self.rounded), quote(digits));
+            let place = Location::file(file).line(*line);
             notes.push(Note::warning(format!(
-                "line {line}: {count} {numbers} of more digits than a number keeps {are} rounded, the first {digits}"
+                "{place}: {count} {numbers} of more digits than a number keeps {are} rounded, the first {digits}"
             )));
         }
         if let Some(known) = self.known.filter(|_| self.is_from_one()) {
