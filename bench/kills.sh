@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Kills runs from disk at random moments of ingest and of training, goes on with each, and compares the bits; and runs
-# in memory, from a cache and on 1, 2 and 5 threads.
-# usage: bench/kills.sh PROGRAM FOLDER [ROWS] [KILLS] [dense|sparse]
+# Kills runs from disk at random moments, KILLS of the ingest and as many of the training, goes on with each, and compares
+# the bits; and runs in memory, from a cache and on 1, 2 and 5 threads. A kill that falls outside is tried again.
+# usage: bench/kills.sh PROGRAM FOLDER [ROWS] [KILLS] [dense|sparse] [EPOCHS]
 set -euo pipefail
-program=$(realpath "$1") folder=$2 rows=${3:-100000} kills=${4:-20} kind=${5:-dense}
+program=$(realpath "$1") folder=$2 rows=${3:-100000} kills=${4:-20} kind=${5:-dense} epochs=${6:-60}
 rm -rf "$folder"
 mkdir -p "$folder"
 cd "$folder"
@@ -34,7 +34,7 @@ sparse() {
         }
     }'
 }
-small="--memory 40M" one="--threads 1" rest="--epochs 60 --patience 60 --batch-size 500 --no-report --quiet"
+small="--memory 40M" one="--threads 1" rest="--epochs $epochs --patience $epochs --batch-size 500 --no-report --quiet"
 case $kind in
     dense) data=t.csv cached="" how="--target y --hidden 32 $rest" ;;
     sparse) data=t.svm cached=--sparse how="--sparse $rest" ;;
@@ -42,15 +42,23 @@ esac
 $kind > $data
 tensors() { tail -c "+$((9 + $(od -An -N8 -tu8 "$1/model.safetensors")))" "$1/model.safetensors" | sha256sum | cut -c1-16; }
 now() { date +%s%N; }
-# A random number of milliseconds below that.
-moment() { echo $((RANDOM * RANDOM % $1)); }
+# A random number of milliseconds from the first to the second.
+moment() { echo $(($1 + RANDOM * RANDOM % ($2 - $1 + 1))); }
+# Epochs that the run in a folder has done; none before its training begins.
+done_of() { [ -f "$1/log.jsonl" ] && grep -c '"event":"epoch"' "$1/log.jsonl" || true; }
 wait_ms() { sleep "$(awk -v ms="$1" 'BEGIN { print ms / 1000 }')"; }
 
+# When the training of a run begins and when its last epoch is over, in milliseconds after its start.
 begun=$(now)
-"$program" train $data $how $small $one --out whole 2> err.txt
-whole=$((($(now) - begun) / 1000000))
+"$program" train $data $how $small $one --out whole 2> err.txt &
+child=$!
+until [ -f whole/log.jsonl ]; do sleep 0.005; done
+ingested=$((($(now) - begun) / 1000000))
+until [ "$(done_of whole)" = "$epochs" ]; do sleep 0.005; done
+trained=$((($(now) - begun) / 1000000))
+wait $child
 expected=$(tensors whole)
-echo "a run from disk: $whole ms, tensors $expected"
+echo "a run from disk: $ingested ms to the first update, $trained ms to the end of epoch $epochs, tensors $expected"
 same=0 all=0
 compare() {
     all=$((all + 1))
@@ -68,22 +76,32 @@ for threads in 1 2 5; do
 done
 echo "in memory, from a cache, 1, 2 and 5 threads: $same of $all the same"
 
-same=0 all=0 during=""
-for k in $(seq "$kills"); do
-    ms=$(moment "$whole")
-    "$program" train $data $how $small $one --out "killed-$k" &
+# Starts a run and kills it after so many milliseconds.
+killed() {
+    rm -rf killed
+    "$program" train $data $how $small $one --out killed 2> err.txt &
     child=$!
-    wait_ms "$ms"
+    wait_ms "$1"
     kill -9 $child 2> /dev/null || true
     wait $child 2> /dev/null || true
-    [ -f "killed-$k/log.jsonl" ] && at=$(grep -c '"event":"epoch"' "killed-$k/log.jsonl" || true) || at=ingest
-    during="$during $at"
-    "$program" train $data $how $small $one --out "killed-$k" --resume
-    compare "killed after $ms ms" "$(tensors "killed-$k")"
-    [ -z "$(ls -A "killed-$k" | grep -E 'tmp|spill|rows|^cache$')" ] || echo "LEFT: $(ls -A "killed-$k")"
-    rm -r "killed-$k"
+}
+for phase in ingest training; do
+    same=0 all=0 during="" outside=0
+    while [ "$all" -lt "$kills" ] && [ "$outside" -lt $((5 * kills)) ]; do
+        [ $phase = ingest ] && ms=$(moment 0 "$ingested") || ms=$(moment "$ingested" "$trained")
+        killed "$ms"
+        at=$(done_of killed)
+        case $phase:$at in
+            ingest:) during="$during $((100 * ms / ingested))%" ;;
+            ingest:* | training:) outside=$((outside + 1)) && continue ;;
+            training:*) [ "$at" -lt "$epochs" ] || { outside=$((outside + 1)) && continue; }; during="$during $at" ;;
+        esac
+        "$program" train $data $how $small $one --out killed --resume
+        compare "killed after $ms ms" "$(tensors killed)"
+        [ -z "$(ls -A killed | grep -E 'tmp|spill|rows|^cache$')" ] || echo "LEFT: $(ls -A killed)"
+    done
+    echo "runs killed in $phase and gone on with: $same of $all the same; when they were killed ($([ $phase = ingest ] && echo "share of its time" || echo "epochs done")):$during; outside, tried again: $outside"
 done
-echo "runs killed and gone on with: $same of $all the same; when they were killed (epochs done):$during"
 
 begun=$(now)
 "$program" convert $data other.cache $cached $small > /dev/null 2>&1
@@ -91,7 +109,7 @@ whole=$((($(now) - begun) / 1000000))
 same=0 all=0 expected=$cache
 for k in $(seq "$kills"); do
     rm -f t.cache
-    ms=$(moment "$whole")
+    ms=$(moment 0 "$whole")
     "$program" convert $data t.cache $cached $small > /dev/null 2>&1 &
     child=$!
     wait_ms "$ms"

@@ -127,6 +127,56 @@ fn faults_of_rows_on_disk_are_named_by_file_and_line_and_leave_nothing() {
 }
 
 #[test]
+fn doubtful_rows_on_disk_are_named_in_the_order_of_their_file_as_in_memory() {
+    let place = Workplace::new();
+    let whole = table(600, false);
+    // Lines without targets, and such whose cell is no number.
+    let changed = |line: usize, text: &str| {
+        let mut cells: Vec<&str> = text.split(',').collect();
+        let count = cells.len();
+        match line {
+            51 | 300 | 402 | 590 => cells[count - 1] = "",
+            120 | 333 => (cells[0], cells[1]) = ("", ""),
+            77 | 200 | 410 => cells[5] = "much",
+            _ => {}
+        }
+        cells.join(",") + "\n"
+    };
+    let lines: Vec<String> = (whole.lines().zip(1..))
+        .map(|(text, line)| changed(line, text))
+        .collect();
+    place.write("t.csv", lines.concat());
+    std::fs::create_dir(place.path("parts")).unwrap();
+    place.write("parts/a.csv", lines[..60].concat());
+    place.write("parts/b.csv", [&lines[..1], &lines[60..]].concat().concat());
+    let all = "--no-validation --test-fraction 0 --hidden none --epochs 1 --no-report";
+    let left = "4 of 600 rows are left out, this one first: no target in \"y\"";
+    let stray = "3 of 600 cells are no numbers, the first \"much\"";
+    for (at, (data, how, expected)) in [
+        ("t.csv", "", [format!("t.csv:51: column \"y\": {left}"), format!("t.csv:77: column \"x5\": {stray}")]),
+        ("t.csv", "--group colour", [format!("t.csv:51: column \"y\": {left}"), String::new()]),
+        (
+            "t.csv",
+            "--target x0,x1",
+            ["t.csv:120: 2 of 600 rows are left out, this one first: no target in \"x0\", \"x1\"".to_owned(), String::new()],
+        ),
+        ("parts", "", [format!("parts/a.csv:51: column \"y\": {left}"), format!("parts/b.csv:18: column \"x5\": {stray}")]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let disk = place.succeed(&format!("train {data} {how} {all} --memory 32M --out disk-{at}"));
+        assert!(disk.stderr.contains("rows are kept on disk"), "{disk:?}");
+        let memory = place.succeed(&format!("train {data} {how} {all} --out memory-{at}"));
+        let again = format!("train --config disk-{at}/config.toml --no-report --out again-{at}");
+        for told in [disk, memory, place.succeed(&again)] {
+            let has = |text: &String| told.stderr.contains(text.as_str());
+            assert!(expected.iter().all(has), "{expected:?}: {}", told.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_solver_sees_all_rows_on_disk_as_in_memory() {
     let place = Workplace::new();
     place.write("t.csv", table(600, false));

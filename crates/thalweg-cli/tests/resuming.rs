@@ -101,6 +101,43 @@ fn a_run_does_not_go_on_with_rows_or_weights_that_changed() {
 }
 
 #[test]
+fn a_run_does_not_go_on_with_other_columns_that_the_network_does_not_see() {
+    let place = Workplace::new();
+    let text = rows(0, 600);
+    let with = |name: &str| {
+        let lines = text.lines().zip(0..);
+        let line = |(line, at)| format!("{},{line}\n", if at == 0 { name } else { "1" });
+        lines.map(line).collect::<String>()
+    };
+    for (run, how) in [("memory", ""), ("disk", "--memory 32M")] {
+        let file = format!("{run}.csv");
+        place.write(&file, with("c"));
+        begin(&place, &format!("{file} {how}"), run);
+        let expected = weights(&place, run);
+        for (changed, found) in [
+            (
+                with("d"),
+                "the column \"d\" and no column \"c\": it holds other bytes since",
+            ),
+            (text.clone(), "no column \"c\": it has another size since"),
+            (
+                with("d,c").replace("\n1", "\n1,1"),
+                "one more column, \"d\": it has another size since",
+            ),
+        ] {
+            place.write(&file, changed);
+            assert_eq!(
+                refused(&place, run),
+                format!("thalweg: {file}: found {found}")
+            );
+        }
+        place.write(&file, with("c"));
+        place.succeed(&format!("train --resume --out {run}"));
+        assert!(weights(&place, run) == expected);
+    }
+}
+
+#[test]
 fn a_run_does_not_go_on_with_more_or_fewer_files() {
     let place = Workplace::new();
     std::fs::create_dir(place.path("parts")).unwrap();

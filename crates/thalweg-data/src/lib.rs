@@ -36,6 +36,7 @@ mod images;
 pub mod ingest;
 mod input;
 mod levels;
+mod lines;
 pub mod listed;
 mod loaded;
 mod numpy;

@@ -13,6 +13,7 @@ use crate::options::ReadOptions;
 use crate::parts;
 use crate::reading::interpret;
 use crate::shuffled;
+use crate::stamp::Meanwhile;
 use crate::table::{Column, ColumnData, Table};
 use crate::text::whole;
 
@@ -125,12 +126,16 @@ impl std::fmt::Display for Source {
 /// When a file cannot be read or is not what its format demands; the error names file, line and
 /// column.
 pub fn read(source: &Source, options: &ReadOptions) -> Result<Loaded> {
-    let mut loaded = match source {
-        Source::Path(path) => read_path(path, options)?,
-        Source::Files(text) => parts::read(text, &files(text)?, options)?,
-        Source::Stdin => formats::read(Input::stdin()?, options)?,
-        Source::Builtin(set) => set.read(options)?,
+    let meanwhile = Meanwhile::of(source.paths()?);
+    let read = match source {
+        Source::Path(path) => read_path(path, options),
+        Source::Files(text) => parts::read(text, &files(text)?, options),
+        Source::Stdin => formats::read(Input::stdin()?, options),
+        Source::Builtin(set) => set.read(options),
     };
+    // What was found may be a row that was cut.
+    meanwhile.check()?;
+    let mut loaded = read?;
     if let Some(labels) = &options.labels {
         let (mut labels, table) = (Labels::read(labels)?, &mut loaded.train);
         if labels.rows != table.rows {

@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Location, Result};
 
 /// Bytes at the beginning and at the end of a file that are compared.
 const ENDS: u64 = 1 << 16;
@@ -58,4 +60,45 @@ impl Stamp {
             _ => None,
         }
     }
+}
+
+/// Files that are being read, by which it is noticed that one changes meanwhile: rows may be cut then.
+pub(crate) struct Meanwhile(Vec<(PathBuf, Option<(u64, SystemTime)>)>);
+
+impl Meanwhile {
+    /// Looks at files before they are read; of a folder of images there may be very many.
+    pub fn of(paths: Vec<PathBuf>) -> Self {
+        const MOST: usize = 1000;
+        let each = paths.into_iter().take(MOST);
+        Self(
+            each.map(|path| (path.clone(), size_and_time(&path)))
+                .collect(),
+        )
+    }
+
+    /// Looks at them again.
+    ///
+    /// # Errors
+    /// Names the first that has changed.
+    pub fn check(&self) -> Result<()> {
+        let is_other = |(path, before): &&(PathBuf, Option<(u64, SystemTime)>)| {
+            before.is_some() && size_and_time(path) != *before
+        };
+        match self.0.iter().find(is_other) {
+            Some((path, _)) => Err(changed_meanwhile(path.display().to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn size_and_time(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
+}
+
+/// The error for a file that something writes to while it is read.
+pub(crate) fn changed_meanwhile(file: String) -> Error {
+    let found = "a file that changed while it was read";
+    let error = Error::invalid(Location::file(file), found, "one that stays as it is");
+    error.remedy("run it again when nothing writes to it, or on a copy")
 }

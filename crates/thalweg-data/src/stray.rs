@@ -1,6 +1,7 @@
 //! Columns of numbers that other cells turn into text.
 
 use crate::error::{Location, Note, quote, quote_item};
+use crate::lines::FirstRow;
 use crate::reading::ReadAs;
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn};
 use crate::text::whole;
@@ -21,7 +22,8 @@ pub(crate) struct StrayCells {
     count: usize,
     /// Cells that are not missing.
     cells: usize,
-    first: Option<(Location, String)>,
+    first: FirstRow,
+    text: String,
     /// Whether there are many different numbers.
     are_many: bool,
 }
@@ -54,15 +56,12 @@ impl StrayCells {
             .filter(|level| level.parse::<f64>().is_ok());
         self.are_many |= spelled.take(FEW_NUMBERS + 1).count() > FEW_NUMBERS;
         let is_stray = |row: &usize| numbers[*row].is_nan() && column.is_present(*row);
-        let mut stray = (0..numbers.len()).filter(is_stray);
-        if let Some(row) = stray.next() {
-            let count = 1 + stray.count();
-            self.count += count;
-            self.cells += count;
-            (self.first).get_or_insert_with(|| {
-                let text = column.text(row).unwrap_or_default();
-                (table.cell(row, &column.name), text)
-            });
+        for row in (0..numbers.len()).filter(is_stray) {
+            self.count += 1;
+            self.cells += 1;
+            if self.first.add(table, row, Some(&column.name)) {
+                self.text = column.text(row).unwrap_or_default();
+            }
         }
         self.cells += numbers.iter().filter(|x| !x.is_nan()).count();
     }
@@ -75,13 +74,12 @@ impl StrayCells {
     }
 
     fn all(&self) -> Option<Stray<'_>> {
-        let (location, text) = self.first.as_ref()?;
         let (count, cells) = (self.count, self.cells);
-        (cells >= CELLS_TO_JUDGE).then_some(Stray {
+        (count > 0 && cells >= CELLS_TO_JUDGE).then_some(Stray {
             count,
             cells,
-            location,
-            text,
+            location: &self.first.location,
+            text: &self.text,
         })
     }
 

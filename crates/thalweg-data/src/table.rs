@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::block::Block;
 pub(crate) use crate::block::gather;
 use crate::error::{Error, Location, Result, quote};
+pub use crate::lines::Lines;
+use crate::lines::Sources;
 use crate::reading::{Readings, date_text};
 
 /// The code of a missing value in [`TextColumn::codes`].
@@ -35,6 +37,8 @@ pub struct Table {
     pub(crate) has_types: bool,
     /// Where the rows come from several files: the first row of each, and its name.
     pub(crate) parts: Vec<(usize, String)>,
+    /// The same of rows that are in no order.
+    pub(crate) sources: Option<Sources>,
 }
 
 /// The roles of columns that a format fixes: the labels of IDX, `y` of an `.npz` file.
@@ -294,6 +298,7 @@ impl Table {
             readings: Readings::new(),
             has_types: false,
             parts: Vec::new(),
+            sources: None,
         }
     }
 
@@ -377,7 +382,7 @@ impl Table {
     pub fn line_of(&self, row: usize) -> Location {
         let mut location = Location::file(self.part(row).1);
         match &self.lines {
-            Some(lines) if !lines.are_rows => location.line = Some(lines.of_row(row)),
+            Some(lines) if !lines.are_rows() => location.line = Some(lines.of_row(row)),
             _ => location.row = Some(self.number(row)),
         }
         location
@@ -389,8 +394,17 @@ impl Table {
         (self.lines.as_ref()).map_or(of_file as u64 + 1, |lines| lines.of_row(row))
     }
 
+    /// By what rows of one file, or of all, are in the order of their source.
+    pub(crate) fn place_in_source(&self, row: usize) -> u64 {
+        let sources = self.sources.as_ref();
+        sources.map_or_else(|| self.number(row), |sources| sources.rows[row].into())
+    }
+
     /// The first row of the file that a row comes from, and the file.
-    fn part(&self, row: usize) -> (usize, &str) {
+    pub(crate) fn part(&self, row: usize) -> (usize, &str) {
+        if let Some(file) = self.sources.as_ref().map(|sources| sources.file(row)) {
+            return (0, file);
+        }
         let after = self.parts.partition_point(|&(first, _)| first <= row);
         match after.checked_sub(1).and_then(|part| self.parts.get(part)) {
             Some((first, file)) => (*first, file),
@@ -416,13 +430,10 @@ impl Table {
     /// If there is no such row.
     #[must_use]
     pub fn keep(&self, rows: &[usize]) -> Self {
-        let mut lines = Lines {
-            are_rows: self.lines.as_ref().is_none_or(|lines| lines.are_rows),
-            ..Lines::default()
-        };
+        let are_rows = self.lines.as_ref().is_none_or(Lines::are_rows);
+        let lines = Lines::of(rows.iter().map(|row| self.number(*row)), are_rows);
         let mut parts: Vec<(usize, String)> = Vec::new();
-        for (to, &row) in rows.iter().enumerate() {
-            lines.push(to, self.number(row));
+        for (to, &row) in rows.iter().enumerate().filter(|_| !self.parts.is_empty()) {
             let (_, file) = self.part(row);
             if parts.last().map_or(&self.file, |(_, last)| last) != file {
                 parts.push((to, file.to_owned()));
@@ -442,61 +453,7 @@ impl Table {
             readings: self.readings.clone(),
             has_types: self.has_types,
             parts,
-        }
-    }
-}
-
-/// The line of each row. Stored are the rows that do not start on the line after the row before.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Lines {
-    /// (row, its line), sorted; rows in between are on consecutive lines.
-    jumps: Vec<(usize, u64)>,
-    /// Whether these are numbers of rows in a file without lines, of which some are left out.
-    are_rows: bool,
-}
-
-impl Lines {
-    /// None yet, of lines or of numbers of rows.
-    pub(crate) fn numbers(are_rows: bool) -> Self {
-        Self {
-            are_rows,
-            ..Self::default()
-        }
-    }
-
-    /// Numbers of rows that follow one another, the first counted from 0.
-    pub(crate) fn rows_from(first: u64) -> Self {
-        Self {
-            jumps: vec![(0, first + 1)],
-            are_rows: true,
-        }
-    }
-
-    /// Whether these are numbers of rows and not lines.
-    pub(crate) fn are_rows(&self) -> bool {
-        self.are_rows
-    }
-
-    /// Records that `row` starts on `line`. Rows must come in order.
-    pub fn push(&mut self, row: usize, line: u64) {
-        if self.jumps.is_empty() || self.of_row(row) != line {
-            self.jumps.push((row, line));
-        }
-    }
-
-    /// Adds the lines of rows that follow after `rows`, and after so many lines.
-    pub(crate) fn append(&mut self, rows: usize, lines: u64, other: &Self) {
-        for &(row, line) in &other.jumps {
-            self.push(rows + row, lines + line);
-        }
-    }
-
-    /// The line on which `row` starts, counted from 1.
-    pub fn of_row(&self, row: usize) -> u64 {
-        let after = self.jumps.partition_point(|&(start, _)| start <= row);
-        match after.checked_sub(1).and_then(|i| self.jumps.get(i)) {
-            Some(&(start, line)) => line + (row - start) as u64,
-            None => row as u64 + 1,
+            sources: self.sources.as_ref().map(|sources| sources.keep(rows)),
         }
     }
 }
@@ -504,18 +461,6 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_remembered_across_blank_lines_and_quoted_newlines() {
-        let mut lines = Lines::default();
-        let starts = [2, 3, 6, 7, 10];
-        for (row, &line) in starts.iter().enumerate() {
-            lines.push(row, line);
-        }
-        let read: Vec<u64> = (0..starts.len()).map(|row| lines.of_row(row)).collect();
-        assert_eq!(read, starts);
-        assert_eq!(lines.jumps.len(), 3);
-    }
 
     #[test]
     fn rows_that_are_kept_have_their_texts_and_their_lines() {

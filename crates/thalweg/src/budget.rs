@@ -19,7 +19,9 @@ pub(crate) fn available_beside(address_space: u64) -> Option<u64> {
     let free = kibibytes("/proc/meminfo", "MemAvailable:")?;
     let taken = kibibytes("/proc/self/status", "VmSize:").unwrap_or(0) + address_space;
     let limit = limit("Max address space").map(|limit| limit.saturating_sub(taken));
-    let all = [Some(free), limit, of_group(Path::new("/sys/fs/cgroup"))];
+    let groups = read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let group = of_group(&groups, Path::new("/sys/fs/cgroup"));
+    let all = [Some(free), limit, group];
     all.into_iter().flatten().min()
 }
 
@@ -133,9 +135,8 @@ fn field(path: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// What the control group of the process and those around it leave, of either version.
-fn of_group(root: &Path) -> Option<u64> {
-    let groups = read_to_string("/proc/self/cgroup").ok()?;
+/// What the control groups of a process and those around them leave, of either version.
+fn of_group(groups: &str, root: &Path) -> Option<u64> {
     let left = groups.lines().filter_map(|line| {
         let mut parts = line.splitn(3, ':');
         let (controllers, path) = (parts.nth(1)?, parts.next()?.trim_start_matches('/'));
@@ -159,11 +160,30 @@ fn of_group(root: &Path) -> Option<u64> {
             .take_while(|folder| folder.starts_with(&root));
         let of = |folder: &Path| {
             let most = number(&folder.join(most))?;
-            Some(most.saturating_sub(number(&folder.join(current)).unwrap_or(0)))
+            let taken = number(&folder.join(current)).unwrap_or(0);
+            Some(most.saturating_sub(taken.saturating_sub(reclaimable(folder))))
         };
         within.filter_map(of).min()
     });
     left.min()
+}
+
+/// Bytes of files in the page cache that a group counts as its own, which the system takes back where memory is wanted.
+fn reclaimable(group: &Path) -> u64 {
+    let text = read_to_string(group.join("memory.stat")).unwrap_or_default();
+    let pairs: Vec<(&str, &str)> = (text.lines())
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    let number = |name: &str| -> Option<u64> {
+        let (_, value) = pairs.iter().find(|(key, _)| *key == name)?;
+        value.parse().ok()
+    };
+    // In the first version those of the groups within have a name of their own.
+    let all = ["inactive_file", "active_file"].map(|name| {
+        let with_others = number(&format!("total_{name}"));
+        with_others.or(number(name)).unwrap_or(0)
+    });
+    all.iter().sum()
 }
 
 #[cfg(test)]
@@ -187,6 +207,39 @@ mod tests {
             [text_of(5), text_of(148 << 20), text_of(3 << 29)],
             ["5 B", "148 MiB", "1.5 GiB"]
         );
+    }
+
+    #[test]
+    fn a_control_group_leaves_what_it_and_those_around_it_do_not_take_but_for_the_page_cache() {
+        let root = std::env::temp_dir().join(format!("thalweg-groups-{}", std::process::id()));
+        let write = |file: &str, text: &str| {
+            let path = root.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("a/memory.max", "1000\n");
+        write("a/memory.current", "900\n");
+        write(
+            "a/memory.stat",
+            "anon 300\ninactive_file 350\nactive_file 250\n",
+        );
+        write("a/b/memory.max", "max\n");
+        let first = "memory/memory";
+        write(&format!("{first}.limit_in_bytes"), "5000\n");
+        write(&format!("{first}.usage_in_bytes"), "1000\n");
+        write(
+            &format!("{first}.stat"),
+            "active_file 7\ntotal_active_file 400\n",
+        );
+        let left = [
+            "0::/a/b",
+            "4:memory:/elsewhere",
+            "0::/\n4:memory:/",
+            "3:cpu:/",
+        ];
+        let left = left.map(|groups| of_group(groups, &root));
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!(left, [Some(700), Some(4400), Some(4400), None]);
     }
 
     #[test]

@@ -12,7 +12,9 @@ use thalweg_data::Preprocessing;
 use crate::config::{self, Config};
 use crate::error::{Result, input};
 use crate::format;
+use crate::log;
 use crate::model::{metadata, tensors, values};
+use crate::provenance::other_columns;
 use crate::run_folder::{CHECKPOINT, RunFolder};
 
 /// The contents of the file beside its tensors.
@@ -106,11 +108,9 @@ impl Owner<'_> {
                 .remedy("train with these settings into another `options.output`")
                 .into());
         }
-        if stored.header.preprocessing != *self.preprocessing {
-            let error = Error::invalid(name, "a run on other data", "the data of this run");
-            return Err(error
-                .remedy("the file has changed: train into another `options.output`")
-                .into());
+        if let Some(found) = self.preprocessing.difference(&stored.header.preprocessing) {
+            let (before, data) = (log::provenance(folder), &self.config.data);
+            return Err(other_columns(before.as_ref(), data, found, folder).into());
         }
         stored.checkpoint(self.parameters).map(Some)
     }

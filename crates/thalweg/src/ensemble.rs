@@ -32,6 +32,7 @@ use crate::leave::leave;
 use crate::log::{self, Log, MemberEnd};
 use crate::model::{EnsembleMember, Model, Outcome, for_rows};
 use crate::predictions::{Columns, Predictions};
+use crate::provenance::other_columns;
 use crate::rows::{Calibration, Part, RunRows, selected};
 use crate::run_folder::{LOG, MEMBERS, MODEL, RunFolder};
 use crate::side_by_side::side_by_side;
@@ -271,12 +272,11 @@ impl Shared<'_> {
             return Ok(None);
         };
         let model = Model::load(&path)?;
-        if model.description().preprocessing != self.rows.preprocessing {
-            let name = path.display().to_string();
-            let found = "a run on other data";
-            let error = thalweg_core::Error::invalid(name, found, "the data of this run");
-            let remedy = "the file has changed: train into another `options.output`";
-            return Err(error.remedy(remedy).into());
+        let fitted = &model.description().preprocessing;
+        if let Some(found) = self.rows.preprocessing.difference(fitted) {
+            let folder = self.folder.unwrap_or(place);
+            let before = log::provenance(folder);
+            return Err(other_columns(before.as_ref(), &self.config.data, found, folder).into());
         }
         Ok(Some(Done {
             model: Some(model),

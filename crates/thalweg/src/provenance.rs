@@ -91,12 +91,17 @@ impl Provenance {
     /// The reason why the rows of a run in `folder` cannot be prepared as they were: a file that has changed, if there is
     /// one.
     pub(crate) fn cause(&self, data: &DataConfig, folder: &RunFolder) -> Option<Error> {
+        let (place, how) = self.changed(data)?;
+        Some(other(place, format!("other rows: it {how} since"), folder))
+    }
+
+    /// The first file of `data` that has changed, and how.
+    fn changed(&self, data: &DataConfig) -> Option<(String, &'static str)> {
         let now = Self {
             files: stamps(data),
             ..Self::default()
         };
-        let (place, how) = now.other_file(self, None)?;
-        Some(other(place, format!("other rows: it {how} since"), folder))
+        now.other_file(self, None)
     }
 
     /// The first file that has changed, come or gone, and how; `first` is looked at first.
@@ -122,6 +127,20 @@ impl Provenance {
         let mut others = pairs.filter(|(ours, theirs)| ours.1 != theirs.1);
         others.next().map(|(ours, _)| ours.0.as_path())
     }
+}
+
+/// The error for columns of `data` that are not those with which the run in `folder` began, `before`, though the network
+/// sees the same rows.
+pub(crate) fn other_columns(
+    before: Option<&Provenance>,
+    data: &DataConfig,
+    found: String,
+    folder: &RunFolder,
+) -> Error {
+    let (place, how) = before.and_then(|before| before.changed(data)).unzip();
+    let place = place.unwrap_or_else(|| short(Path::new(&data.source)));
+    let how = how.map_or_else(String::new, |how| format!(": it {how} since"));
+    other(place, found + &how, folder)
 }
 
 /// The error for what is other than that with which a run began.

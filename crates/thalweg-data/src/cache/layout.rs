@@ -21,8 +21,9 @@ use thalweg_core::dataset::Values;
 use super::origin::Origin;
 use crate::block::to_f64;
 use crate::error::{Error, Result, quote};
+use crate::lines::{Files, Lines};
 use crate::reading::Readings;
-use crate::table::{Block, Column, ColumnData, Lines, Roles, Table, text_of_numbers};
+use crate::table::{Block, Column, ColumnData, Roles, Table, text_of_numbers};
 
 pub(crate) const MAGIC: &[u8; 8] = b"thalwegT";
 pub(crate) const VERSION: u32 = 1;
@@ -47,6 +48,9 @@ pub(crate) struct Columns {
     /// Whether the format of the source has types.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_types: bool,
+    /// The files of rows that come from several.
+    #[serde(default, skip_serializing_if = "Files::is_empty")]
+    pub files: Files,
 }
 
 /// A column.
@@ -145,6 +149,7 @@ impl Columns {
             readings: table.readings.clone(),
             are_rows: table.lines.as_ref().is_none_or(Lines::are_rows),
             has_types: table.has_types,
+            files: Files::default(),
         }
     }
 
@@ -161,11 +166,9 @@ impl Columns {
                 .position(|other| other.name == column.name)
             else {
                 let found = format!("no column {}", quote(&column.name));
-                return Err(Error::invalid(
-                    table.location(),
-                    found,
-                    "the columns of the first pass",
-                ));
+                let expected = "the columns of the first pass";
+                let error = Error::invalid(table.location(), found, expected);
+                return Err(error.remedy("run it again when nothing writes to the file"));
             };
             columns.push(table.columns.swap_remove(at));
         }

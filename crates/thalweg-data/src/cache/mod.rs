@@ -11,6 +11,7 @@ pub(crate) mod piece;
 pub(crate) mod writer;
 
 use std::fs::File;
+use std::io::ErrorKind::UnexpectedEof;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
@@ -19,6 +20,7 @@ use std::path::Path;
 pub(crate) use writer::example;
 
 use crate::error::{Error, Location, Note, Result, quote};
+use crate::lines::Lines;
 use crate::table::{Column, Table};
 use crate::text::shell_word;
 use growing::Growing;
@@ -195,23 +197,6 @@ impl<R: Read + Seek> Cache<R> {
         }
     }
 
-    /// The file, as the user named it.
-    pub(crate) fn file(&self) -> &str {
-        &self.file
-    }
-
-    /// Where a row is in the source; none if there is no such row, or it cannot be read.
-    pub(crate) fn location(&mut self, row: u64) -> Option<Location> {
-        let mut start = 0;
-        let block = self.blocks.iter().position(|(_, rows)| {
-            start += u64::from(*rows);
-            row < start
-        })?;
-        let first = start - u64::from(self.blocks[block].1);
-        let table = self.block(block, Some(&[])).ok()?;
-        Some(table.line_of((row - first) as usize))
-    }
-
     /// What it was made of.
     pub(crate) fn origin(&self) -> &Origin {
         &self.description.origin
@@ -262,14 +247,16 @@ impl<R: Read + Seek> Cache<R> {
             .blocks
             .get(block + 1)
             .map_or(self.end, |(start, _)| *start);
-        let wrong = |what: String| {
-            let error = damaged(&self.file, &format!("{what} of block {block} is wrong"));
-            let command = self.description.origin.command(&self.file);
-            error.remedy(format!("make it anew by {command}"))
+        let (file, origin) = (&self.file, &self.description.origin);
+        let wrong =
+            |what: String| damaged_of(file, origin, &format!("{what} of block {block} is wrong"));
+        // It has lost bytes since it was opened.
+        let unread = |error: std::io::Error| match error.kind() {
+            UnexpectedEof => wrong("the length".to_owned()),
+            _ => Error::reading(file, error),
         };
         let directory_length = directory_bytes(count) as u64;
-        read(&mut self.from, start, directory_length, &mut self.bytes)
-            .map_err(|error| Error::reading(&self.file, error))?;
+        read(&mut self.from, start, directory_length, &mut self.bytes).map_err(unread)?;
         let directory = Directory::read(block as u32, &self.bytes)
             .filter(|directory| {
                 directory
@@ -289,7 +276,7 @@ impl<R: Read + Seek> Cache<R> {
                 length,
                 &mut self.bytes,
             )
-            .map_err(|error| Error::reading(&self.file, error))?;
+            .map_err(unread)?;
             let taken = directory
                 .fits(segment, &self.bytes)
                 .then(|| reading.take(segment, &self.bytes))
@@ -308,26 +295,33 @@ impl<R: Read + Seek> Cache<R> {
         Ok(reading.piece())
     }
 
-    /// Some columns of all rows, which have no lines.
+    /// Some columns of all rows.
     ///
     /// # Errors
     /// As [`Self::block`].
     pub(crate) fn columns(&mut self, columns: &[usize]) -> Result<Table> {
         let mut all: Vec<Growing> = columns.iter().map(|_| Growing::default()).collect();
+        let (mut lines, mut numbers) = (Vec::with_capacity(self.rows()), Vec::new());
         for block in 0..self.blocks.len() {
-            let table = self.block(block, Some(columns))?;
+            let piece = self.piece(block, Some(columns))?;
+            let table = piece.table;
+            lines.extend((0..table.rows).map(|row| table.number(row) as u32));
+            if table.sources.is_some() {
+                numbers.extend(piece.rows);
+            }
             let pairs = all.iter_mut().zip(table.columns);
             if !pairs.fold(true, |fits, (all, column)| all.add(column.data) && fits) {
-                return Err(damaged(
-                    &self.file,
-                    "its blocks have columns of several kinds",
-                ));
+                return Err(damaged_of(&self.file, self.origin(), SEVERAL_KINDS));
             }
         }
-        let mut table = self.description.columns.table(&self.file, self.rows());
+        let described = &self.description.columns;
+        let mut table = described.table(&self.source, self.rows());
+        let lines = lines.iter().map(|line| u64::from(*line));
+        table.lines = Some(Lines::of(lines, described.are_rows));
+        table.sources = described.files.of_rows(&numbers);
         table.columns = (columns.iter().zip(all))
             .map(|(&column, data)| Column {
-                name: self.description.columns.all[column].name.clone(),
+                name: described.all[column].name.clone(),
                 data: data.finish(),
             })
             .collect();
@@ -362,10 +356,7 @@ impl<R: Read + Seek> Cache<R> {
         for block in blocks {
             let piece = self.piece(block, None)?;
             if !joined.add(piece) {
-                return Err(damaged(
-                    &self.file,
-                    "its blocks have columns of several kinds",
-                ));
+                return Err(damaged_of(&self.file, self.origin(), SEVERAL_KINDS));
             }
         }
         Ok(joined.piece(&self.description.columns).table)
@@ -384,13 +375,21 @@ fn read<R: Read + Seek>(
     from.take(count).read_to_end(bytes)?;
     match bytes.len() as u64 == count {
         true => Ok(()),
-        false => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        false => Err(UnexpectedEof.into()),
     }
 }
 
 /// The command that makes a cache anew that does not say of what it is.
 fn of_unknown_source(file: &str) -> String {
     format!("`thalweg convert DATA {}`", shell_word(file))
+}
+
+const SEVERAL_KINDS: &str = "its blocks have columns of several kinds";
+
+/// The error for a cache that is not whole, of which it is known what it was made of.
+fn damaged_of(file: &str, origin: &Origin, what: &str) -> Error {
+    let command = origin.command(file);
+    damaged(file, what).remedy(format!("make it anew by {command}"))
 }
 
 /// The error for a cache that is not whole.

@@ -7,7 +7,8 @@
 use super::column::{decode, encode, values};
 use super::growing::Growing;
 use super::layout::Columns;
-use crate::table::{Column, Lines, Table};
+use crate::lines::Lines;
+use crate::table::{Column, Table};
 
 /// Bytes of a segment in the directory.
 const ENTRY: usize = 12;
@@ -149,6 +150,7 @@ impl<'a> Reading<'a> {
                 .for_each(|(row, (_, line))| lines.push(row, u64::from(*line)));
             self.table.lines = Some(lines);
             self.numbers = pairs.into_iter().map(|(number, _)| number).collect();
+            self.table.sources = self.columns.files.of_rows(&self.numbers);
             return Some(());
         };
         let described = &self.columns.all[column];
@@ -202,6 +204,10 @@ impl Joined {
             .get_or_insert_with(|| Lines::numbers(self.are_rows));
         (0..table.rows).for_each(|row| lines.push(before + row, table.number(row)));
         self.rows.extend(piece.rows);
+        match (&mut self.table.sources, table.sources) {
+            (Some(all), Some(more)) => all.rows.extend(more.rows),
+            (all, more) => *all = more.filter(|_| before == 0),
+        }
         let pairs = self.columns.iter_mut().zip(table.columns);
         pairs.fold(true, |fits, (all, column)| all.add(column.data) && fits)
     }

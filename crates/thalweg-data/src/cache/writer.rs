@@ -82,14 +82,7 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
     fn add(&self, joined: &mut Joined, piece: Piece) -> Result<()> {
         match joined.add(piece) {
             true => Ok(()),
-            false => {
-                let found = "rows whose columns have other types than those before";
-                Err(Error::invalid(
-                    Location::file(self.file),
-                    found,
-                    "one type a column",
-                ))
-            }
+            false => Err(other_types(self.file)),
         }
     }
 
@@ -131,6 +124,13 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
             .map_err(|error| unwritable(self.file, error))?;
         Ok(self.to)
     }
+}
+
+/// The error for rows of columns of several types, as of a source that changes.
+pub(crate) fn other_types(file: &str) -> Error {
+    let found = "rows whose columns have other types than those before";
+    let error = Error::invalid(Location::file(file), found, "one type a column");
+    error.remedy("run it again when nothing writes to the source")
 }
 
 /// The error for a cache that cannot be written.

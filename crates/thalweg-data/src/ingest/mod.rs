@@ -14,6 +14,7 @@ mod tests;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 pub use pieces::{Phase, Progress};
 
@@ -21,10 +22,11 @@ use crate::cache::layout::Description;
 use crate::cache::origin::Origin;
 use crate::cache::writer::{Writer, unwritable};
 use crate::cache::{Cache, is_cache_file};
-use crate::error::{Error, Location, Note, Result};
+use crate::error::{Error, Note, Result};
 use crate::loaded::Loaded;
 use crate::options::ReadOptions;
 use crate::source::Source;
+use crate::stamp::{Meanwhile, changed_meanwhile};
 use pieces::{Rows, Teller};
 use spill::Spill;
 
@@ -34,6 +36,8 @@ const BLOCK: u64 = 1 << 20;
 const MOST_BUCKETS: u64 = 1 << 12;
 /// The most rows of a piece.
 const MOST_ROWS: u64 = 1 << 16;
+/// Pieces that are held at once: one is visited when the next is read (`Chunks::each`).
+const PIECES: u64 = 2;
 
 /// How a cache is made.
 #[derive(Debug, Clone)]
@@ -180,6 +184,9 @@ pub fn ingest(
 ) -> Result<Ingested> {
     let name = to.display().to_string();
     let options = how.options();
+    let files = Meanwhile::of(source.paths()?);
+    // What was found may be a row that was cut.
+    let by_change = |error| files.check().err().unwrap_or(error);
     let mut before = origin(source, &options)?;
     before.again.clone_from(&how.again);
     let own = Temporary::new(to);
@@ -195,19 +202,16 @@ pub fn ingest(
             ..options.clone()
         },
         &mut Teller::new(tell, before.bytes()),
-    )?;
+    )
+    .map_err(by_change)?;
     let mut teller = Teller::new(tell, before.bytes());
-    let out = write(&rows, &before, (out, spill), &name, how, &mut teller)?;
+    let to_files = (out, spill);
+    let out = write(&rows, &before, to_files, &name, how, &mut teller).map_err(by_change)?;
     let mut after = origin(source, &options)?;
     after.again.clone_from(&how.again);
     if after != before {
-        let found = "a file that changed while it was read";
-        let error = Error::invalid(
-            Location::file(source.to_string()),
-            found,
-            "one that stays as it is",
-        );
-        return Err(error.remedy("run it again when nothing writes to it"));
+        files.check()?;
+        return Err(changed_meanwhile(source.to_string()));
     }
     out.sync_all().and_then(|()| own.put(to)).map_err(fail)?;
     Ok(Ingested {
@@ -240,7 +244,7 @@ fn write<O: Write + Seek, S: Read + Write + Seek>(
         shuffle: how.shuffle,
         origin: origin.clone(),
     };
-    let size = (how.memory / 16 / row_bytes).clamp(256, MOST_ROWS) as usize;
+    let size = (how.memory / 16 / PIECES / row_bytes).clamp(256, MOST_ROWS) as usize;
     let mut writer = Writer::new(out, name, &description)?;
     match how.shuffle {
         None => rows.each(size, teller, &mut |piece| writer.write(piece))?,
@@ -274,33 +278,38 @@ pub fn usual_block(row_bytes: u64) -> usize {
     1 << rows.ilog2()
 }
 
-/// Files beside a cache that is made, with the number of this process in their names.
+/// Files beside a cache that is made, with names of their own. Who writes one holds its lock, also in another container.
 struct Temporary {
     path: PathBuf,
 }
 
 impl Temporary {
     fn new(to: &Path) -> Self {
-        let name = to.file_name().unwrap_or_default().to_string_lossy();
-        let path = to.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
         remove_left(to);
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        let now = UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
+        let path = to.with_file_name(format!(".{name}.{}-{now}.tmp", std::process::id()));
         Self { path }
     }
 
     /// A new file, which [`Self::put`] gives its name.
     fn create(&self) -> io::Result<File> {
-        File::create(&self.path)
+        loop {
+            let file = File::create_new(&self.path)?;
+            // Where the system has no locks, none is taken for one that is left.
+            let _ = file.lock();
+            // Before it was locked, another process may have taken it for one.
+            if self.path.exists() {
+                return Ok(file);
+            }
+        }
     }
 
     /// A file that is gone with its handle, where the system has such files.
     fn create_nameless(&self) -> io::Result<File> {
         let path = self.path.with_extension("spill");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
+        let mut options = OpenOptions::new();
+        let file = (options.read(true).write(true).create(true).truncate(true)).open(&path)?;
         // Elsewhere it goes with the next ingest.
         let _ = fs::remove_file(&path);
         Ok(file)
@@ -323,29 +332,25 @@ impl Drop for Temporary {
     }
 }
 
-/// Removes what processes that are no more left beside a cache.
+/// Removes what processes that are no more left beside a cache: files that nobody has locked.
 fn remove_left(to: &Path) {
-    let name = to
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.");
     let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty());
     let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else {
         return;
     };
     for entry in entries.flatten() {
         let file = entry.file_name().to_string_lossy().into_owned();
-        let process = (file.strip_prefix(&format!(".{name}.")))
-            .and_then(|rest| {
-                rest.strip_suffix(".tmp")
-                    .or_else(|| rest.strip_suffix(".spill"))
-            })
-            .and_then(|process| process.parse::<u32>().ok());
-        let is_over = |process: u32| {
-            Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{process}")).exists()
-        };
-        if process.is_some_and(is_over) {
+        let own = file.strip_prefix(&prefix).and_then(|rest| {
+            rest.strip_suffix(".tmp")
+                .or_else(|| rest.strip_suffix(".spill"))
+        });
+        let is_number = |own: &str| own.bytes().all(|c| c.is_ascii_digit() || c == b'-');
+        if own.is_some_and(is_number)
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -22,6 +22,7 @@ use crate::options::{ExpectedColumns, ReadOptions};
 use crate::parts;
 use crate::reading::{Readings, apply, interpret};
 use crate::source::{Labels, Source, files, read};
+use crate::stamp::Meanwhile;
 use crate::table::{ColumnData, Lines, Table, text_of_numbers};
 
 /// Rows of a piece of the first pass, and the most of one.
@@ -328,11 +329,16 @@ pub(super) fn each_piece(
     visit: &mut dyn FnMut(Loaded) -> Result<()>,
 ) -> Result<Vec<Note>> {
     match (source, Reader::of(source, options)?) {
-        (_, Some(reader)) => reader.each(options, size, &mut |table, _| {
-            let mut loaded = table.into();
-            interpret(&mut loaded, options)?;
-            visit(loaded)
-        }),
+        (_, Some(reader)) => {
+            let files = Meanwhile::of(source.paths()?);
+            let read = reader.each(options, size, &mut |table, _| {
+                let mut loaded = table.into();
+                interpret(&mut loaded, options)?;
+                visit(loaded)
+            });
+            // What was found may be a row that was cut.
+            files.check().and(read)
+        }
         (Source::Path(path), None) if is_cache_file(path) && options.shuffle.is_none() => {
             let name = path.display().to_string();
             let file = File::open(path).map_err(|error| Error::reading(&name, error))?;
@@ -402,7 +408,7 @@ impl Files {
         notes.extend(more);
         raw.columns.clone_from(&readings);
         (raw.categorical, raw.numeric, raw.date) = (survey.texts(), Vec::new(), Vec::new());
-        let columns = survey.columns(&readings, reader.files.len() > 1);
+        let columns = survey.columns(&readings);
         let files = Self {
             reader,
             columns,
@@ -428,10 +434,6 @@ impl Files {
                     self.columns.fill_up(&mut table);
                 }
                 let mut table = self.columns.arranged(table)?;
-                if self.columns.are_rows {
-                    // Lines of several files are no numbers of rows.
-                    table.lines = None;
-                }
                 apply(&mut table, &self.readings)?;
                 self.columns.fit(&mut table);
                 let first = u32::try_from(rows)
@@ -439,7 +441,7 @@ impl Files {
                     .filter(|_| rows + table.rows as u64 <= u64::from(u32::MAX));
                 let first = first.ok_or_else(|| {
                     let found = format!("more than {} rows", u32::MAX);
-                    Error::invalid(table.location(), found, "fewer")
+                    Error::invalid(table.location(), found, "fewer").remedy("use a part of them")
                 })?;
                 rows += table.rows as u64;
                 if let Some(column) = self.columns.misfit(&table) {

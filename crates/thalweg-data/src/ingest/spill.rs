@@ -1,10 +1,11 @@
 //! Rows on their way into a random order: kept on disk by the bucket of their key, taken back a bucket at a time.
 
+use std::io::ErrorKind::UnexpectedEof;
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use crate::cache::layout::Columns;
 use crate::cache::piece::{Directory, Joined, Piece, Reading, directory_bytes};
-use crate::cache::writer::unwritable;
+use crate::cache::writer::{other_types, unwritable};
 use crate::error::{Error, Location, Result};
 use crate::shuffled::{Keys, bucket};
 
@@ -69,12 +70,7 @@ impl<'a, F: Read + Write + Seek> Spill<'a, F> {
             for (at, number, rows) in pieces {
                 let piece = self.read(at, number, rows)?;
                 if !joined.add(piece) {
-                    let found = "a column whose type changes from row to row";
-                    return Err(Error::invalid(
-                        Location::file(self.file),
-                        found,
-                        "one type a column",
-                    ));
+                    return Err(other_types(self.file));
                 }
             }
             let piece = joined.piece(self.columns);
@@ -89,14 +85,15 @@ impl<'a, F: Read + Write + Seek> Spill<'a, F> {
     }
 
     fn read(&mut self, at: u64, number: u32, rows: usize) -> Result<Piece> {
-        let fail = |error: std::io::Error| Error::reading(self.file, error);
         let changed = || {
             let found = "rows on disk that are not those that were written there";
-            Error::invalid(
-                Location::file(self.file),
-                found,
-                "a disk that keeps what it is given",
-            )
+            let expected = "a disk that keeps what it is given";
+            let error = Error::invalid(Location::file(self.file), found, expected);
+            error.remedy("run it again, or with the cache on another disk")
+        };
+        let fail = |error: std::io::Error| match error.kind() {
+            UnexpectedEof => changed(),
+            _ => Error::reading(self.file, error),
         };
         let directory = directory_bytes(self.columns.all.len());
         self.bytes.resize(directory, 0);

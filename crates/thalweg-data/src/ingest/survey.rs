@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use super::several::Several;
 use crate::cache::layout::{ColumnInfo, Columns, Kind};
 use crate::error::{Error, Note, Result, quote};
+use crate::lines::{Files, Lines};
 use crate::options::{ExpectedColumns, ReadOptions};
 use crate::reading::{Evidence, Extremes, ReadAs, Reading, Readings, Seen, decide};
-use crate::table::{ColumnData, Lines, Roles, Table};
+use crate::table::{ColumnData, Roles, Table};
 
 /// Distinct texts of a column that are kept.
 const TEXTS: usize = 1 << 16;
@@ -25,6 +26,8 @@ pub(super) struct Survey {
     has_types: bool,
     are_rows: bool,
     pub rows: u64,
+    /// The first row of each file.
+    files: Vec<(u64, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -76,12 +79,20 @@ impl Survey {
         if let Some(name) = missing.find(|name| !self.may_lack && table.column(name).is_none()) {
             return Err(misfit(table, format!("no column {}", quote(name))));
         }
+        if self
+            .files
+            .last()
+            .is_none_or(|(_, last)| *last != table.file)
+        {
+            self.files.push((self.rows, table.file.clone()));
+        }
         self.rows += table.rows as u64;
         for surveyed in &mut self.columns {
             if let Some(column) = table.column(&surveyed.name) {
                 surveyed.add(&column.data).map_err(|expected| {
                     let location = table.location().column(&surveyed.name);
-                    Error::invalid(location, "values of another kind", expected)
+                    let error = Error::invalid(location, "values of another kind", expected);
+                    error.remedy("write the column in one way in all rows")
                 })?;
                 let known = table.readings.get(&surveyed.name);
                 surveyed.known = surveyed.known.take().or_else(|| known.cloned());
@@ -116,7 +127,7 @@ impl Survey {
     }
 
     /// The columns, read so.
-    pub fn columns(&self, readings: &Readings, are_rows: bool) -> Columns {
+    pub fn columns(&self, readings: &Readings) -> Columns {
         let info = |column: &Surveyed| {
             let reading = readings.get(&column.name).map(|reading| reading.kind);
             let kind = match (&column.several, reading) {
@@ -137,8 +148,12 @@ impl Survey {
             roles: self.roles.clone(),
             decimal: self.decimal,
             readings: readings.clone(),
-            are_rows: are_rows || self.are_rows,
+            are_rows: self.are_rows,
             has_types: self.has_types,
+            files: match &self.files[..] {
+                [_] => Files::default(),
+                several => several.to_vec().into(),
+            },
         }
     }
 

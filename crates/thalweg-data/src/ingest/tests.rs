@@ -294,21 +294,29 @@ fn several_files_are_one_cache() {
     let other = Place::new("ingest-of-parts", &[("none", Vec::new())]);
     let to = other.path().join("a.cache");
     let (plain, mut made) = (ReadOptions::default(), Vec::new());
-    for source in [pattern, Source::Path(place.path().to_owned())] {
+    let folder = || Source::Path(place.path().to_owned());
+    for (source, shuffle) in [(pattern, None), (folder(), None), (folder(), Some(3))] {
+        let read_options = ReadOptions {
+            shuffle,
+            ..plain.clone()
+        };
         let how = Ingest {
             read: &plain,
-            shuffle: None,
+            shuffle,
             block_rows: None,
             memory: 1 << 20,
             again: None,
         };
         ingest(&source, &to, &how, &mut |_| {}).unwrap();
-        let (made_of, expected) = (whole(&to), read(&source, &plain).unwrap().train);
+        let (made_of, expected) = (whole(&to), read(&source, &read_options).unwrap().train);
         assert_eq!(
             format!("{:?}", made_of.columns),
             format!("{:?}", expected.columns)
         );
-        assert_eq!(made_of.line_of(2).row, Some(3));
+        let places = |table: &Table| (0..4).map(|row| table.line_of(row)).collect::<Vec<_>>();
+        assert_eq!(places(&made_of), places(&expected));
+        let all = open(&to).unwrap().columns(&[1]).unwrap();
+        assert_eq!(places(&all), places(&expected));
         made.push(format!("{:?}", made_of.columns));
         let rows = Rows::of(&source, &plain, &mut Teller::new(&mut |_| {}, 1));
         assert!(matches!(rows.unwrap().0, Rows::Files(_)), "{source}");
@@ -520,21 +528,23 @@ fn every_change_is_noticed(name: &str, text: String, sparse: Option<bool>) {
 fn what_killed_processes_left_is_removed() {
     let place = Place::new("ingest-left", &[("t.csv", table(9).into_bytes())]);
     let path = |name: &str| place.path().join(name);
-    // No process has this number.
-    for name in [
-        ".t.cache.4294967.tmp",
-        ".t.cache.4294967.spill",
-        ".u.cache.4294967.tmp",
-        ".t.cache.1.tmp",
-    ] {
+    let (left, others) = (
+        [
+            ".t.cache.1-77.tmp",
+            ".t.cache.1-77.spill",
+            ".t.cache.42.tmp",
+        ],
+        [".u.cache.1-77.tmp", ".t.cache.a.tmp", ".t.cache.1-78.tmp"],
+    );
+    for name in left.iter().chain(&others) {
         std::fs::write(path(name), "x").unwrap();
     }
+    // One that is being written, maybe by a process of the same number in another container.
+    let written = std::fs::File::open(path(others[2])).unwrap();
+    written.lock().unwrap();
     make(&path("t.csv"), &path("t.cache"), None, 1 << 20).unwrap();
-    let is_there = |name: &str| path(name).exists();
-    let on_linux = cfg!(target_os = "linux");
-    assert_eq!(is_there(".t.cache.4294967.tmp"), !on_linux);
-    assert_eq!(is_there(".t.cache.4294967.spill"), !on_linux);
-    assert!(is_there(".u.cache.4294967.tmp") && is_there(".t.cache.1.tmp"));
+    let is_there = |name: &&str| path(name).exists();
+    assert!(!left.iter().any(is_there) && others.iter().all(is_there));
 }
 
 #[test]

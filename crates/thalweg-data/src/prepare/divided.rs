@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::condensed::Condensed;
 use super::rows_of_cache::{NONE, PartOf, RowsOfCache};
 use super::{PrepareOptions, target_of, usable, weights_and_targets};
-use crate::error::{Error, Location, Note, Result};
+use crate::error::{Error, Note, Result};
 use crate::preprocess::Preprocessing;
 use crate::split::{
     Drawn, SplitBy, SplitOptions, group_numbers, newest_first, notes_on_order, split, split_table,
@@ -67,7 +67,7 @@ impl RowsOfCache {
             notes.extend(more);
             return Ok(target);
         }
-        (self.by_columns(&what, &by, notes)).map_err(|error| self.by_line(error))
+        self.by_columns(&what, &by, notes)
     }
 
     /// The same with two bits a row; none where the choice of the target needs the targets of all rows.
@@ -157,23 +157,6 @@ impl RowsOfCache {
         Ok(notes)
     }
 
-    /// An error of columns of all rows, which have no lines, with the line of its row in the source.
-    fn by_line(&self, mut error: Error) -> Error {
-        let mut cache = self.cache.borrow_mut();
-        if let Error::Invalid(invalid) = &mut error
-            && let Some(row) = invalid.location.row
-            && let Some(at) = cache
-                .location(row - 1)
-                .filter(|_| invalid.location.file == cache.file())
-        {
-            invalid.location = Location {
-                column: invalid.location.column.take(),
-                ..at
-            };
-        }
-        error
-    }
-
     /// With the columns that decide in memory.
     fn by_columns(
         &mut self,
@@ -192,11 +175,9 @@ impl RowsOfCache {
             Cow::Borrowed(_) => None,
             Cow::Owned(left) => Some(left),
         };
-        // Of a table without lines, the kept rows have numbers, counted from 1.
         let kept: Option<Vec<u32>> = (left.as_ref()).map(|left| {
-            (0..left.rows)
-                .map(|row| left.number(row) as u32 - 1)
-                .collect()
+            let rows = left.rows_in(&all).into_iter();
+            rows.map(|row| row as u32).collect()
         });
         let mut table = left.unwrap_or(all);
         // Stands for the features, which are not looked at.

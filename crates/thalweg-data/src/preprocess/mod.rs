@@ -8,6 +8,7 @@ mod column;
 mod curve;
 mod date;
 mod dense;
+mod difference;
 mod element;
 mod extend;
 mod fit;

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find;
-use crate::error::{Error, Location, Note, Result, quote, quote_list};
+use crate::error::{Error, Note, Result, quote, quote_list};
+use crate::lines::FirstRow;
 use crate::table::{Column, ColumnData, Table, truth_word};
 use crate::text::whole;
 
@@ -85,18 +86,17 @@ pub(crate) fn has_target(
 #[derive(Debug, Default)]
 pub(crate) struct Unlabelled {
     count: usize,
-    first: Location,
+    first: FirstRow,
 }
 
 impl Unlabelled {
     /// Adds a row of a table.
     pub fn add(&mut self, table: &Table, row: usize, names: &[String]) {
-        if self.count == 0 {
-            self.first = match names {
-                [name] => table.cell(row, name),
-                _ => table.line_of(row),
-            };
-        }
+        let column = match names {
+            [name] => Some(name.as_str()),
+            _ => None,
+        };
+        self.first.add(table, row, column);
         self.count += 1;
     }
 
@@ -105,7 +105,7 @@ impl Unlabelled {
     /// # Errors
     /// When there are more than half.
     pub fn note(self, table: &Table, names: &[String], rows: usize) -> Result<Option<Note>> {
-        let (left, place) = (self.count, self.first);
+        let (left, place) = (self.count, self.first.location);
         let columns = quote_list(names.iter().map(String::as_str));
         let [lost, all] = [left, rows].map(whole);
         if 2 * left > rows {
