@@ -9,7 +9,7 @@
 //! number of cells, a fault, text that is not UTF-8) ends it; the caller reads it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::builder::{Before, ColumnBuilder, Part, Words};
 use super::cell::Cell;
@@ -26,6 +26,8 @@ const MORE: f64 = 1.0625;
 const BLOCK: usize = 1 << 19;
 /// An open record of more bytes is left to the caller.
 const MOST_OPEN: usize = 4 << 20;
+/// Blocks a thread that may wait for one which the system holds up, before no others are read.
+const MOST_WAITING: usize = 4;
 /// More threads only wait for the reading of the file.
 const MOST_THREADS: usize = 16;
 /// Records that the caller reads after one that is not plain, before the next blocks.
@@ -111,14 +113,18 @@ impl Blocks {
             }),
             Mutex::new(order),
         );
+        let added = Condvar::new();
         let work = |reader: usize| {
             let (mut before, mut round) = (Vec::new(), 0);
+            let _leaving = Leaving(&order, &added);
             let next = || lock(&feed).take();
             while let Some((number, block)) = next() {
                 let (piece, left) = plan.read(&block, std::mem::take(&mut before));
                 let by = (reader, round);
                 let mut order = lock(&order);
-                if order.add(number, Waiting { block, piece, by }) {
+                let is_over = order.add(number, Waiting { block, piece, by });
+                added.notify_all();
+                if is_over {
                     break;
                 }
                 let now = order.readers[reader].round;
@@ -126,6 +132,9 @@ impl Blocks {
                     before = left;
                 }
                 round = now;
+                while order.waiting.len() > MOST_WAITING * threads && !order.is_over {
+                    order = added.wait(order).unwrap_or_else(PoisonError::into_inner);
+                }
             }
         };
         std::thread::scope(|scope| {
@@ -151,6 +160,18 @@ impl Blocks {
         };
         self.wait = self.pause;
         Ok(())
+    }
+}
+
+/// A thread that ends by a panic leaves no others waiting for its block.
+struct Leaving<'a, 'b>(&'a Mutex<Order<'b>>, &'a Condvar);
+
+impl Drop for Leaving<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            lock(self.0).is_over = true;
+            self.1.notify_all();
+        }
     }
 }
 
