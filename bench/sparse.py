@@ -158,7 +158,7 @@ def compare(program, folder, name, train, test):
         if turn < 3:
             rate, accuracy = sgd(train, test, passes)
             rates["SGD"].append(rate)
-    accuracy_of_vw, loss = wabbit.judge(test)
+    accuracy_of_vw, loss = wabbit.judge(files[1])
     for label, how in BY_BATCH.items():
         a, l, seconds, memory = ends[label]
         print(line(name, label, rates[label], rates["VW"], a, f"{l:.4f}", f"{memory:,.0f} MiB"), flush=True)

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use serde::Serialize;
-use thalweg_core::dataset::{DatasetRef, FeaturesRef, ValuesRef};
+use thalweg_core::dataset::{DatasetRef, Features, FeaturesRef, Values, ValuesRef};
 use thalweg_core::engine::{Batch, Engine, new_generation};
 use thalweg_core::losses::Link;
 use thalweg_core::metrics::is_better;
@@ -124,7 +124,7 @@ pub fn importance(
                 .shuffle(&mut order);
             permuted.permute(&inputs, &order);
             let permuted = DatasetRef {
-                features: permuted.view(),
+                features: permuted.changed.view(),
                 ..rows
             };
             let mut predictions = Vec::new();
@@ -168,36 +168,38 @@ fn by_importance(a: &ColumnImportance, b: &ColumnImportance) -> Ordering {
 }
 
 /// Features of which some are permuted, row-major.
-struct Permuted {
-    width: usize,
-    original: Vec<f64>,
-    changed: Vec<f64>,
+struct Permuted<'a> {
+    original: FeaturesRef<'a>,
+    changed: Features,
 }
 
-impl Permuted {
-    fn of(features: FeaturesRef) -> Self {
-        let rows = 0..features.rows();
-        let original: Vec<f64> = rows.flat_map(|row| features.row(row)).collect();
+impl<'a> Permuted<'a> {
+    fn of(original: FeaturesRef<'a>) -> Self {
+        let all = || (0..original.rows()).flat_map(|row| original.row(row));
+        let values = match original.values {
+            ValuesRef::F64(_) => Values::F64(all().collect()),
+            // All others have values of single precision.
+            _ => Values::F32(all().map(|x| x as f32).collect()),
+        };
+        let width = original.width;
         Self {
-            width: features.width,
-            changed: original.clone(),
             original,
+            changed: Features { width, values },
         }
     }
 
     /// Gives each row the inputs of the row that `order` has in its place.
     fn permute(&mut self, inputs: &Range<usize>, order: &[usize]) {
-        for (row, &from) in order.iter().enumerate() {
-            let (to, from) = (row * self.width, from * self.width);
-            let original = &self.original[from + inputs.start..from + inputs.end];
-            self.changed[to + inputs.start..to + inputs.end].copy_from_slice(original);
-        }
-    }
-
-    fn view(&self) -> FeaturesRef<'_> {
-        FeaturesRef {
-            width: self.width,
-            values: ValuesRef::F64(&self.changed),
+        let (original, width) = (self.original, self.original.width);
+        let cells = (order.iter().enumerate())
+            .flat_map(|(row, from)| inputs.clone().map(move |input| (row, *from, input)));
+        for (row, from, input) in cells {
+            let (value, to) = (original.value(from, input), row * width + input);
+            match &mut self.changed.values {
+                Values::F32(values) => values[to] = value as f32,
+                Values::F64(values) => values[to] = value,
+                _ => {}
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Rows as the network sees them in a file of their own, with a sample of them in memory.
 
 use std::fs::{self, File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use thalweg_core::dataset::{Dataset, Targets, Values};
 use thalweg_core::engine::Batch;
@@ -58,6 +59,7 @@ pub(super) enum Sink {
 /// Rows on their way to disk.
 pub(super) struct Writing {
     file: File,
+    folder: PathBuf,
     writer: Option<Writer>,
     direct: bool,
     is_double: bool,
@@ -119,20 +121,23 @@ impl Sink {
         dtype: Dtype,
         block_rows: usize,
     ) -> Result<Self> {
-        let path = folder.join(format!(".{name}.{}.rows", std::process::id()));
+        // In another container a process may have the same number.
+        let now = UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
+        let path = folder.join(format!(".{name}.{}-{now}.rows", std::process::id()));
         let create = || {
-            let file = OpenOptions::new()
+            let mut options = OpenOptions::new();
+            let file = options
                 .read(true)
                 .write(true)
-                .create(true)
-                .truncate(true)
+                .create_new(true)
                 .open(&path)?;
             // Its handles keep it; a process that is killed leaves nothing.
             fs::remove_file(&path)?;
             Ok(file)
         };
         Ok(Self::Disk(Box::new(Writing {
-            file: create().map_err(|error: std::io::Error| unwritable(&error.into()))?,
+            file: create().map_err(|error: std::io::Error| unwritable(folder, &error.into()))?,
+            folder: folder.to_owned(),
             writer: None,
             direct,
             is_double: dtype == Dtype::F64,
@@ -168,12 +173,13 @@ impl Sink {
             let file = to
                 .file
                 .try_clone()
-                .map_err(|error| unwritable(&error.into()))?;
+                .map_err(|error| unwritable(&to.folder, &error.into()))?;
             let writer = Writer::new(file, &rows, to.is_double, to.block_rows);
-            to.writer = Some(writer.map_err(|error| unwritable(&error))?);
+            to.writer = Some(writer.map_err(|error| unwritable(&to.folder, &error))?);
         }
         if let Some(writer) = &mut to.writer {
-            writer.write(&rows).map_err(|error| unwritable(&error))?;
+            let written = writer.write(&rows);
+            written.map_err(|error| unwritable(&to.folder, &error))?;
         }
         if let Some(sample) = sample {
             append(&mut to.sample, sample);
@@ -193,10 +199,11 @@ impl Sink {
         let (Some(writer), Some(sample)) = (written.writer, written.sample) else {
             return Ok(None);
         };
-        let (file, index) = writer.finish().map_err(|error| unwritable(&error))?;
+        let fail = |error| unwritable(&written.folder, &error);
+        let (file, index) = writer.finish().map_err(fail)?;
         Ok(Some(Placed::OnDisk(RowsOnDisk {
             file: match written.direct {
-                true => SharedFile::direct(file).map_err(|error| unwritable(&error.into()))?,
+                true => SharedFile::direct(file).map_err(|error| fail(error.into()))?,
                 false => SharedFile::new(file),
             },
             index,
@@ -243,8 +250,9 @@ pub fn append(all: &mut Option<Dataset>, added: Dataset) {
     }
 }
 
-fn unwritable(error: &thalweg_core::Error) -> Error {
+fn unwritable(folder: &Path, error: &thalweg_core::Error) -> Error {
     let found = format!("no room for the rows on disk ({error})");
-    let error = Error::invalid(Location::default(), found, "a place for them");
+    let place = Location::file(folder.display().to_string());
+    let error = Error::invalid(place, found, "a place for them");
     error.remedy("free space there, or choose another place by `options.cache`")
 }
