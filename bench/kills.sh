@@ -76,11 +76,14 @@ for threads in 1 2 5; do
 done
 echo "in memory, from a cache, 1, 2 and 5 threads: $same of $all the same"
 
-# Starts a run and kills it after so many milliseconds.
+# Starts a run, and kills it so many milliseconds after it has done so many epochs; none: after its start.
 killed() {
     rm -rf killed
     "$program" train $data $how $small $one --out killed 2> err.txt &
     child=$!
+    if [ -n "$2" ]; then
+        until [ "0$(done_of killed)" -ge "$2" ] || ! kill -0 $child 2> /dev/null; do sleep 0.002; done
+    fi
     wait_ms "$1"
     kill -9 $child 2> /dev/null || true
     wait $child 2> /dev/null || true
@@ -88,19 +91,21 @@ killed() {
 for phase in ingest training; do
     same=0 all=0 during="" outside=0
     while [ "$all" -lt "$kills" ] && [ "$outside" -lt $((5 * kills)) ]; do
-        [ $phase = ingest ] && ms=$(moment 0 "$ingested") || ms=$(moment "$ingested" "$trained")
-        killed "$ms"
+        case $phase in
+            ingest) killed "$(moment 0 "$ingested")" "" ;;
+            training) killed "$(moment 0 $(((trained - ingested) / epochs)))" $((RANDOM % epochs)) ;;
+        esac
         at=$(done_of killed)
         case $phase:$at in
-            ingest:) during="$during $((100 * ms / ingested))%" ;;
-            ingest:* | training:) outside=$((outside + 1)) && continue ;;
-            training:*) [ "$at" -lt "$epochs" ] || { outside=$((outside + 1)) && continue; }; during="$during $at" ;;
+            ingest:) ;;
+            ingest:* | training: | training:"$epochs") outside=$((outside + 1)) && continue ;;
+            *) during="$during $at" ;;
         esac
         "$program" train $data $how $small $one --out killed --resume
-        compare "killed after $ms ms" "$(tensors killed)"
+        compare "killed in $phase" "$(tensors killed)"
         [ -z "$(ls -A killed | grep -E 'tmp|spill|rows|^cache$')" ] || echo "LEFT: $(ls -A killed)"
     done
-    echo "runs killed in $phase and gone on with: $same of $all the same; when they were killed ($([ $phase = ingest ] && echo "share of its time" || echo "epochs done")):$during; outside, tried again: $outside"
+    echo "runs killed in $phase and gone on with: $same of $all the same; epochs done:${during:- none}; outside, tried again: $outside"
 done
 
 begun=$(now)

@@ -162,7 +162,8 @@ fn finish(mut loaded: Loaded, options: &ReadOptions) -> Result<Loaded> {
     }
     interpret(&mut loaded, options)?;
     if let Some(seed) = options.shuffle {
-        loaded.train = loaded.train.keep(&shuffled::order(seed, loaded.train.rows));
+        let order = shuffled::order(seed, loaded.train.rows);
+        loaded.train = loaded.train.with_sources().keep(&order);
     }
     Ok(loaded)
 }

@@ -10,7 +10,7 @@ pub use crate::block::Block;
 pub(crate) use crate::block::gather;
 use crate::error::{Error, Location, Result, quote};
 pub use crate::lines::Lines;
-use crate::lines::Sources;
+use crate::lines::{Files, Sources};
 use crate::reading::{Readings, date_text};
 
 /// The code of a missing value in [`TextColumn::codes`].
@@ -422,6 +422,20 @@ impl Table {
         (0..self.rows)
             .filter_map(|row| all.find(|other| is_same(row, *other)))
             .collect()
+    }
+
+    /// The same rows; of several files each knows its own, in whatever order they are put.
+    pub(crate) fn with_sources(mut self) -> Self {
+        if !self.parts.is_empty() {
+            let are_rows = self.lines.as_ref().is_none_or(Lines::are_rows);
+            let lines = Lines::of((0..self.rows).map(|row| self.number(row)), are_rows);
+            let files = std::mem::take(&mut self.parts).into_iter();
+            let files: Vec<(u64, String)> = files.map(|(row, file)| (row as u64, file)).collect();
+            let rows: Vec<u32> = (0..self.rows as u32).collect();
+            self.sources = Files::from(files).of_rows(&rows);
+            self.lines = Some(lines);
+        }
+        self
     }
 
     /// The table of some of its rows. Messages go on to name the lines and rows of the file.
