@@ -29,6 +29,7 @@ mod compression;
 mod csv;
 mod encoding;
 pub mod error;
+mod first_row;
 mod foreign;
 pub mod formats;
 #[cfg(feature = "images")]

@@ -1,7 +1,7 @@
 //! Columns of numbers that other cells turn into text.
 
 use crate::error::{Location, Note, quote, quote_item};
-use crate::lines::FirstRow;
+use crate::first_row::FirstRow;
 use crate::reading::ReadAs;
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn};
 use crate::text::whole;

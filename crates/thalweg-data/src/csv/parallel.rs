@@ -143,10 +143,15 @@ impl Blocks {
             work(0);
         });
         let feed = feed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.settle(feed, order)
+    }
+
+    /// Gives back what was read and is not added, and decides when the next blocks come.
+    fn settle(&mut self, feed: Feed, order: Order) -> Result<()> {
         if let Some(error) = feed.error {
             return Err(error);
         }
-        let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut rest = order.open;
         for waiting in order.waiting.values() {
             rest.extend_from_slice(waiting.block.bytes());

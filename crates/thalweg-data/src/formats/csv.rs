@@ -134,7 +134,10 @@ impl Rows<'_> {
             let error = count_error(&self.file, &record, self.builders.len(), why, remedy);
             let has_rows = self.before + self.count > 0;
             return match has_rows && cells < self.builders.len() && is_footnote(&record) {
-                true => Ok(self.footnotes.add(&record, error)),
+                true => {
+                    self.footnotes.add(&record, error);
+                    Ok(())
+                }
                 false => Err(self.footnotes.error.take().unwrap_or(error)),
             };
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::find;
 use crate::error::{Error, Note, Result, quote, quote_list};
-use crate::lines::FirstRow;
+use crate::first_row::FirstRow;
 use crate::table::{Column, ColumnData, Table, truth_word};
 use crate::text::whole;
 

@@ -135,7 +135,7 @@ mod tests {
             unmarked("\0-12345678901234567890"),
             Some("-12345678901234567890")
         );
-        assert_eq!(unmarked("\012"), None);
+        assert_eq!(unmarked("\x0012"), None);
         // What is no JSON stays none.
         assert_eq!(
             marked("00012345678901234567890").as_deref(),
