@@ -129,6 +129,19 @@ fn a_row_of_sums_whose_name_has_a_comma_is_kept_by_the_remedy() {
 }
 
 #[test]
+fn columns_of_delimiters_alone_are_no_target() {
+    let place = Workplace::new();
+    let rows = crate::common::csv("x;y;;;", 60, |i| format!("{};{}.5;;;", i % 7, i % 9));
+    place.write("t.csv", format!("{rows}{}", ";;;;\n".repeat(100)));
+    let told = place.succeed("train t.csv --epochs 1 --out run").stderr;
+    assert!(told.contains("target: \"y\" (the last column;"), "{told}");
+    assert!(
+        told.contains("t.csv:62: skipped below the table: 100 rows of empty cells"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_matrix_counts_as_many_columns_as_it_has() {
     let place = Workplace::new();
     place.write(

@@ -472,3 +472,28 @@ fn times_of_day_are_not_lengths_of_time_and_months_have_names() {
         );
     }
 }
+
+#[test]
+fn many_fractions_in_texts_of_a_format_with_types_are_numbers() {
+    let read = |cell: &dyn Fn(usize) -> String| {
+        let rows = (0..50).map(|i| format!("{{\"x\": \"{}\", \"n\": {i}}}\n", cell(i)));
+        let text = rows.collect::<String>().into_bytes();
+        read_input(
+            Input::bytes("t.jsonl", text).unwrap(),
+            &ReadOptions::default(),
+        )
+        .unwrap()
+    };
+    let loaded = read(&|i| format!("{}.{:02}", i * 7, i));
+    assert_eq!(numbers(&loaded.train, "x")[3], Some(21.03));
+    let note = "note: column \"x\" read as numbers: \"0.00\" is 0; 50 of 50 cells are so; `data.read.categorical` keeps the texts";
+    assert_eq!(notes(&loaded), [note]);
+    // Codes and versions are none.
+    for cell in [&|i| format!("{}", 10_000 + i), &|i| format!("1.{}", i % 15)]
+        as [&dyn Fn(usize) -> String; 2]
+    {
+        let loaded = read(cell);
+        assert_eq!(shown(&loaded.train, "x")[3], cell(3));
+        assert_eq!(loaded.train.column("x").unwrap().kind(), Kind::Categorical);
+    }
+}

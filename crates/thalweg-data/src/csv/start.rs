@@ -74,10 +74,7 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     let row_names = layout.row_names && options.names.is_empty();
     let two = below_header(sample, complete, delimiter, words);
     let header = (options.header).unwrap_or_else(|| row_names || looks() || two.is_some());
-    if options.header.is_none() && expected.is_empty() {
-        let numbers = dialect::numbers_that_may_be_names(sample, complete, delimiter, words);
-        notes.extend(numbers.map(|numbers| note_on_numbers(&numbers, header, &file)));
-    }
+    notes.extend(note_on_numbers(records, options, &expected, header, &file));
     let commented = (preamble.commented.filter(|_| !header))
         .and_then(|text| dialect::first_record(&text, delimiter))
         .filter(|names| names.len() > 1 && Some(names.len()) == layout.width);
@@ -145,17 +142,29 @@ fn delimiter(records: &Records, options: &ReadOptions, named: Option<u8>) -> Res
     }
 }
 
-/// What numbers in the first line, of which these are the first, are read as.
-fn note_on_numbers([one, two]: &[String; 2], are_names: bool, file: &Location) -> Note {
-    let first = format!("{file}: the numbers of the first line, {one}, {two}, …, are read as");
-    match are_names {
+/// What numbers in the first line that count up are read as, where nothing says what it holds.
+fn note_on_numbers(
+    records: &Records,
+    options: &ReadOptions,
+    expected: &[String],
+    are_names: bool,
+    file: &Location,
+) -> Option<Note> {
+    if options.header.is_some() || !expected.is_empty() {
+        return None;
+    }
+    let ((sample, complete), words) = (records.sample(), words(options));
+    let numbers =
+        dialect::numbers_that_may_be_names(sample, complete, records.delimiter, words)?.join(", ");
+    let first = format!("{file}: the numbers of the first line, {numbers}, …, are read as");
+    Some(match are_names {
         true => Note::info(format!(
             "{first} names; `data.read.header` false reads them as a row"
         )),
         false => Note::warning(format!(
             "{first} a row; set `data.read.header` true if they are names"
         )),
-    }
+    })
 }
 
 fn note_on_titles(lines: usize, file: &Location) -> Option<Note> {

@@ -133,13 +133,11 @@ impl Rows<'_> {
             };
             let error = count_error(&self.file, &record, self.builders.len(), why, remedy);
             let has_rows = self.before + self.count > 0;
-            return match has_rows && cells < self.builders.len() && is_footnote(&record) {
-                true => {
-                    self.footnotes.add(&record, error);
-                    Ok(())
-                }
-                false => Err(self.footnotes.error.take().unwrap_or(error)),
-            };
+            if has_rows && cells < self.builders.len() && is_footnote(&record) {
+                self.footnotes.add(&record, error);
+                return Ok(());
+            }
+            return Err(self.footnotes.error.take().unwrap_or(error));
         }
         if let Some(error) = self.footnotes.error.take() {
             return Err(error);

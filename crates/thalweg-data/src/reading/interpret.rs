@@ -18,6 +18,9 @@ use crate::threads;
 /// So many texts of each column are looked at for the decimal sign of the file.
 const LEVELS_FOR_SIGN: usize = 1000;
 
+/// So many different texts may be codes such as `1.10`.
+const MOST_CODES: usize = 20;
+
 /// Reads the columns of all tables; the test part as the training part.
 pub(crate) fn interpret(loaded: &mut Loaded, options: &ReadOptions) -> Result<()> {
     check_names(&loaded.train, options)?;
@@ -371,9 +374,14 @@ impl Looked {
     }
 }
 
-/// Reads texts by looking at them; where the format has types, texts that are plain numbers stay texts.
+/// Reads texts by looking at them; where the format has types, texts that are plain numbers stay texts, but for many
+/// different ones with a fraction each, which are no codes.
 pub(super) fn look_at(evidence: &Evidence, hints: Hints<'_>, has_types: bool) -> Option<Looked> {
-    let is_meant = |reading: &Reading| !has_types || reading.is_marked();
+    let are_fractions = || {
+        let levels = evidence.levels;
+        levels.len() > MOST_CODES && levels.iter().all(|cell| cell.contains('.'))
+    };
+    let is_meant = |reading: &Reading| !has_types || reading.is_marked() || are_fractions();
     let found = numbers::look(evidence, hints).filter(|found| is_meant(&found.reading));
     if let Some(found) = found {
         return Some(Looked::Numbers(found));

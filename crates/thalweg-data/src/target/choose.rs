@@ -133,6 +133,18 @@ fn note_on_missing(values: &[f64]) -> Option<Note> {
     })
 }
 
+/// The last column, but for those without name and values, which delimiters at the ends of lines make.
+fn last_column(table: &Table) -> Option<&str> {
+    let is_none = |(j, column): &(usize, &Column)| {
+        let is_empty = !(0..table.rows).any(|row| column.is_present(row));
+        table.rows > 0 && is_empty && column.name == format!("column_{}", j + 1)
+    };
+    let columns = || table.columns.iter().enumerate().rev();
+    let last = columns().find(|column| !is_none(column));
+    last.or_else(|| columns().next())
+        .map(|(_, column)| column.name.as_str())
+}
+
 /// The target columns: of the options, of the format, by name, or the last one.
 pub(crate) fn target_names(
     table: &Table,
@@ -178,7 +190,7 @@ pub(crate) fn target_names(
         .filter(|name| TARGET_NAMES.iter().any(|word| is(name, word)))
         .filter(|name| !(coordinates && is(name, "y")))
         .collect();
-    let (name, why) = match (named.as_slice(), table.names().last()) {
+    let (name, why) = match (named.as_slice(), last_column(table)) {
         ([name], _) => (*name, "by its name"),
         (_, Some(last)) => (last, "the last column"),
         (_, None) => return Err(Error::invalid(table.location(), "no columns", "columns")),

@@ -132,10 +132,10 @@ mod tests {
         assert_eq!(marked(line).as_deref(), Some(&*expected));
         assert_eq!(marked(r#"{"a": 123456789012345678, "b": 0.1}"#), None);
         assert_eq!(
-            unmarked("\0-12345678901234567890"),
+            unmarked("\u{0}-12345678901234567890"),
             Some("-12345678901234567890")
         );
-        assert_eq!(unmarked("\x0012"), None);
+        assert_eq!(unmarked("\u{0}12"), None);
         // What is no JSON stays none.
         assert_eq!(
             marked("00012345678901234567890").as_deref(),
