@@ -274,12 +274,19 @@ pub(crate) fn text_of_numbers(numbers: &[f64]) -> TextColumn {
     text
 }
 
-/// A number as text: the shortest that reads back as the same number.
+/// Whole numbers below this magnitude are written with all digits, so that an identifier is spelled
+/// as in its file. It is the power of ten from which on f64 does not hold all of them.
+pub const ALL_DIGITS: f64 = 1e22;
+
+/// A number as text that reads back as the same number: the shortest, or all digits of a large
+/// whole number.
 pub fn number_text(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()
-    } else if value.abs() < 1e-5 || value.abs() >= 1e16 {
+    } else if value.abs() < 1e-5 || value.abs() >= ALL_DIGITS {
         format!("{value:e}")
+    } else if value.abs() >= 1e16 {
+        format!("{value:.0}")
     } else {
         format!("{value}")
     }
@@ -519,8 +526,14 @@ mod tests {
             (0.1, "0.1"),
             (1e300, "1e300"),
             (-2.5, "-2.5"),
+            // Shorter ones read back, too, but an identifier is not spelled so.
+            (1152921504606846976.0, "1152921504606846976"),
+            (-1e20, "-100000000000000000000"),
+            (1e22, "1e22"),
+            (f64::INFINITY, "inf"),
         ] {
             assert_eq!(number_text(value), text);
+            assert_eq!(text.parse(), Ok(value));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Columns of cells that have a type of their own, as those of JSON, ARFF and Arrow have: text
 //! stays text, and an integer keeps all of its digits.
 
-use crate::csv::builder::{is_beyond, is_inexact};
+use crate::csv::builder::is_beyond;
 use crate::error::{Note, quote_list};
 use crate::levels::Levels;
-use crate::table::{Column, ColumnData, MISSING, TextColumn, number_text};
+use crate::table::{ALL_DIGITS, Column, ColumnData, MISSING, TextColumn, number_text};
 
 /// A column that grows by a cell: numbers as long as all cells are, else text.
 ///
@@ -13,8 +13,6 @@ use crate::table::{Column, ColumnData, MISSING, TextColumn, number_text};
 #[derive(Debug, Clone)]
 pub struct TypedColumn {
     state: State,
-    /// Whether every number so far is an integer.
-    integers: bool,
     /// Whether it is text because of integers that f64 cannot hold.
     wide: bool,
 }
@@ -25,12 +23,13 @@ enum State {
     Text { codes: Vec<u32>, levels: Levels },
 }
 
-/// An integer as f64, if that holds it to its last digit.
+/// An integer as f64, if that holds it to its last digit and [`number_text`] writes all digits.
 pub fn exact(integer: i128) -> Option<f64> {
     /// Up to it f64 holds every one.
-    const EXACT: i128 = 1 << 53;
+    const EXACT: u128 = 1 << 53;
     let number = integer as f64;
-    let is_exact = integer.abs() <= EXACT || (number.abs() < 1e38 && number as i128 == integer);
+    let is_small = integer.unsigned_abs() <= EXACT;
+    let is_exact = is_small || (number.abs() < ALL_DIGITS && number as i128 == integer);
     is_exact.then_some(number)
 }
 
@@ -39,7 +38,6 @@ impl TypedColumn {
     pub fn missing(rows: usize) -> Self {
         Self {
             state: State::Numbers(vec![f64::NAN; rows]),
-            integers: true,
             wide: false,
         }
     }
@@ -80,10 +78,7 @@ impl TypedColumn {
     /// Adds a number; NaN is missing.
     pub fn push_number(&mut self, number: f64) {
         match &mut self.state {
-            State::Numbers(numbers) => {
-                self.integers &= number.is_nan();
-                numbers.push(number);
-            }
+            State::Numbers(numbers) => numbers.push(number),
             State::Text { .. } if number.is_nan() => self.push_missing(),
             State::Text { .. } => self.push_text(&number_text(number)),
         }
@@ -91,12 +86,9 @@ impl TypedColumn {
 
     /// Adds numbers, NaN where missing.
     #[cfg(feature = "columnar")]
-    pub fn extend(&mut self, numbers: impl Iterator<Item = f64>, integers: bool) {
+    pub fn extend(&mut self, numbers: impl Iterator<Item = f64>) {
         match &mut self.state {
-            State::Numbers(all) => {
-                self.integers &= integers;
-                all.extend(numbers);
-            }
+            State::Numbers(all) => all.extend(numbers),
             State::Text { .. } => numbers.for_each(|number| self.push_number(number)),
         }
     }
@@ -139,11 +131,12 @@ impl TypedColumn {
         self.push_text(integer);
     }
 
-    /// Adds a number as it is spelled: an integer keeps all of its digits. Whether it is one that is not beyond f64.
+    /// Adds a number as it is spelled: an integer keeps all of its digits. Whether it is a number
+    /// that is not beyond f64.
     pub fn push_spelled(&mut self, number: &str) -> bool {
         match (number.parse::<i128>(), number.parse::<f64>()) {
             (Ok(integer), _) => self.push_integer(integer),
-            (_, Ok(_)) if is_inexact(number) => self.push_wide(number),
+            (_, Ok(_)) if is_integer(number) => self.push_wide(number),
             (_, Ok(value)) if !is_beyond(number, value) => self.push_number(value),
             _ => return false,
         }
@@ -168,10 +161,8 @@ impl TypedColumn {
             return;
         };
         let mut levels = Levels::default();
-        let integers = self.integers;
         let code = |&number: &f64| match number.is_nan() {
             true => MISSING,
-            false if integers => levels.code(&format!("{number:.0}")),
             false => levels.code(&number_text(number)),
         };
         let codes = numbers.iter().map(code).collect();
@@ -194,6 +185,12 @@ impl TypedColumn {
             }),
         }
     }
+}
+
+/// Whether a spelled number is a sign, if any, and digits alone.
+fn is_integer(number: &str) -> bool {
+    let digits = number.strip_prefix(['-', '+']).unwrap_or(number);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl ColumnData {
@@ -279,6 +276,51 @@ mod tests {
         assert!(column.is_wide());
         let expected = [Some("1.5"), Some("-inf"), None, Some(&*wide)];
         assert_eq!(texts(column), expected.map(|text| text.map(str::to_owned)));
+    }
+
+    #[test]
+    fn exact_wide_integers_become_texts_with_all_digits() {
+        let integers = [1 << 60, 100_000_000_000_000_000_000, -(1 << 70)];
+        let digits = integers.map(|integer| Some(integer.to_string()));
+        // Before and behind what makes text of the column, and beside a fraction.
+        let mut before = TypedColumn::missing(0);
+        integers
+            .iter()
+            .for_each(|integer| before.push_integer(*integer));
+        before.push_number(0.5);
+        assert!(!before.is_wide());
+        before.push_text("x");
+        assert_eq!(texts(before)[..3], digits);
+        let mut behind = TypedColumn::text();
+        integers
+            .iter()
+            .for_each(|integer| behind.push_number(*integer as f64));
+        assert_eq!(texts(behind)[..3], digits);
+        // f64 holds these to the last digit, and writes them otherwise.
+        let mut longer = TypedColumn::missing(0);
+        longer.push_integer(1 << 100);
+        longer.push_integer(i128::MIN);
+        assert!(longer.is_wide());
+        let digits = [1 << 100, i128::MIN].map(|integer| Some(integer.to_string()));
+        assert_eq!(texts(longer)[..2], digits);
+    }
+
+    #[test]
+    fn integers_beyond_128_bits_are_texts_with_all_digits() {
+        // f64 holds 2^200; the shortest text of its 10^40 has these digits.
+        let power = format!("{:.0}", 2f64.powi(200));
+        let integers = [
+            "12345678901234567890",
+            &format!("1{}", "0".repeat(40)),
+            &power,
+        ];
+        for first in 0..3 {
+            let mut column = TypedColumn::missing(0);
+            let order = [0, 1, 2].map(|i| integers[(first + i) % 3]);
+            assert!(order.iter().all(|integer| column.push_spelled(integer)));
+            assert!(column.is_wide());
+            assert_eq!(texts(column)[..3], order.map(|text| Some(text.to_owned())));
+        }
     }
 
     #[test]

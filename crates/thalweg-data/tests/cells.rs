@@ -497,3 +497,51 @@ fn many_fractions_in_texts_of_a_format_with_types_are_numbers() {
         assert_eq!(loaded.train.column("x").unwrap().kind(), Kind::Categorical);
     }
 }
+
+#[test]
+fn a_byte_0_is_refused_with_its_line_wherever_it_is() {
+    let expected = "t.csv:LINE: found a byte 0 (NUL), expected text; remove it";
+    for columns in [1, 2] {
+        for (place, cell) in [
+            (3, "x\0"),
+            (200_000, "x\0y"),
+            (200_000, "\"a\nb\0\""),
+            (399_999, "\0"),
+        ] {
+            let row = |i: usize| match (i == place, columns) {
+                (true, 1) => format!("{cell}\n"),
+                (true, _) => format!("7,{cell}\n"),
+                (_, 1) => format!("{i}\n"),
+                _ => format!("{i},{}\n", i % 13),
+            };
+            let names = if columns == 1 { "b\n" } else { "a,b\n" };
+            let text = names.to_owned() + &(0..400_000).map(row).collect::<String>();
+            let error = read_with(&text, &ReadOptions::default()).unwrap_err();
+            let line = place + 2 + usize::from(cell.contains('\n'));
+            let expected = expected.replace("LINE", &line.to_string());
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+    }
+}
+
+#[test]
+fn exact_wide_integers_of_json_are_spelled_and_written_with_all_digits() {
+    let ids = ["1152921504606846976", "100000000000000000000", "5"];
+    let rows = ids.map(|id| format!("{{\"id\": {id}, \"n\": 1}}\n"));
+    let read = |text: &str| {
+        let input = Input::bytes("t.jsonl", text.as_bytes().to_vec()).unwrap();
+        read_input(input, &ReadOptions::default()).unwrap().train
+    };
+    let numeric = read(&rows.concat());
+    assert_eq!(numeric.column("id").unwrap().kind(), Kind::Numeric);
+    assert_eq!(shown(&numeric, "id"), ids);
+    for text in [
+        "\"A\"",
+        "9007199254740993",
+        "0.5, \"n\": 2}\n{\"id\": \"A\"",
+    ] {
+        let beside = read(&format!("{}{{\"id\": {text}, \"n\": 3}}\n", rows.concat()));
+        assert_eq!(beside.column("id").unwrap().kind(), Kind::Categorical);
+        assert_eq!(shown(&beside, "id")[..3], ids, "{text}");
+    }
+}

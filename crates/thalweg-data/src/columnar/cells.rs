@@ -51,24 +51,17 @@ pub fn append(
     match array.data_type() {
         Null => column.fill(column.len() + array.len()),
         Boolean => each(column, array.as_boolean().iter(), TypedColumn::push_truth),
-        Int8 => numbers(column, array.as_primitive::<Int8Type>(), true, f64::from),
-        Int16 => numbers(column, array.as_primitive::<Int16Type>(), true, f64::from),
-        Int32 => numbers(column, array.as_primitive::<Int32Type>(), true, f64::from),
-        UInt8 => numbers(column, array.as_primitive::<UInt8Type>(), true, f64::from),
-        UInt16 => numbers(column, array.as_primitive::<UInt16Type>(), true, f64::from),
-        UInt32 => numbers(column, array.as_primitive::<UInt32Type>(), true, f64::from),
+        Int8 => numbers(column, array.as_primitive::<Int8Type>(), f64::from),
+        Int16 => numbers(column, array.as_primitive::<Int16Type>(), f64::from),
+        Int32 => numbers(column, array.as_primitive::<Int32Type>(), f64::from),
+        UInt8 => numbers(column, array.as_primitive::<UInt8Type>(), f64::from),
+        UInt16 => numbers(column, array.as_primitive::<UInt16Type>(), f64::from),
+        UInt32 => numbers(column, array.as_primitive::<UInt32Type>(), f64::from),
         Int64 => integers(column, array.as_primitive::<Int64Type>(), |x| x as f64),
         UInt64 => integers(column, array.as_primitive::<UInt64Type>(), |x| x as f64),
-        Float16 => numbers(column, array.as_primitive::<Float16Type>(), false, |x| {
-            x.to_f64()
-        }),
-        Float32 => numbers(
-            column,
-            array.as_primitive::<Float32Type>(),
-            false,
-            f64::from,
-        ),
-        Float64 => numbers(column, array.as_primitive::<Float64Type>(), false, |x| x),
+        Float16 => numbers(column, array.as_primitive::<Float16Type>(), |x| x.to_f64()),
+        Float32 => numbers(column, array.as_primitive::<Float32Type>(), f64::from),
+        Float64 => numbers(column, array.as_primitive::<Float64Type>(), |x| x),
         Utf8 => texts(column, array.as_string::<i32>().iter(), missing),
         LargeUtf8 => texts(column, array.as_string::<i64>().iter(), missing),
         Utf8View => texts(column, array.as_string_view().iter(), missing),
@@ -90,52 +83,38 @@ pub fn append(
 fn seconds(column: &mut TypedColumn, array: &dyn Array) {
     use DataType::*;
     match array.data_type() {
-        Time32(unit) if *unit == TimeUnit::Second => numbers(
-            column,
-            array.as_primitive::<Time32SecondType>(),
-            true,
-            f64::from,
-        ),
-        Time32(_) => numbers(
-            column,
-            array.as_primitive::<Time32MillisecondType>(),
-            false,
-            |x| f64::from(x) / 1e3,
-        ),
-        Time64(TimeUnit::Microsecond) => numbers(
-            column,
-            array.as_primitive::<Time64MicrosecondType>(),
-            false,
-            |x| x as f64 / 1e6,
-        ),
-        Time64(_) => numbers(
-            column,
-            array.as_primitive::<Time64NanosecondType>(),
-            false,
-            |x| x as f64 / 1e9,
-        ),
-        Duration(TimeUnit::Second) => numbers(
-            column,
-            array.as_primitive::<DurationSecondType>(),
-            true,
-            |x| x as f64,
-        ),
+        Time32(unit) if *unit == TimeUnit::Second => {
+            numbers(column, array.as_primitive::<Time32SecondType>(), f64::from)
+        }
+        Time32(_) => numbers(column, array.as_primitive::<Time32MillisecondType>(), |x| {
+            f64::from(x) / 1e3
+        }),
+        Time64(TimeUnit::Microsecond) => {
+            numbers(column, array.as_primitive::<Time64MicrosecondType>(), |x| {
+                x as f64 / 1e6
+            })
+        }
+        Time64(_) => numbers(column, array.as_primitive::<Time64NanosecondType>(), |x| {
+            x as f64 / 1e9
+        }),
+        Duration(TimeUnit::Second) => {
+            numbers(column, array.as_primitive::<DurationSecondType>(), |x| {
+                x as f64
+            })
+        }
         Duration(TimeUnit::Millisecond) => numbers(
             column,
             array.as_primitive::<DurationMillisecondType>(),
-            false,
             |x| x as f64 / 1e3,
         ),
         Duration(TimeUnit::Microsecond) => numbers(
             column,
             array.as_primitive::<DurationMicrosecondType>(),
-            false,
             |x| x as f64 / 1e6,
         ),
         Duration(TimeUnit::Nanosecond) => numbers(
             column,
             array.as_primitive::<DurationNanosecondType>(),
-            false,
             |x| x as f64 / 1e9,
         ),
         _ => column.fill(column.len() + array.len()),
@@ -159,15 +138,11 @@ fn each<T>(
 fn numbers<T: ArrowPrimitiveType>(
     column: &mut TypedColumn,
     array: &PrimitiveArray<T>,
-    integers: bool,
     number: impl Fn(T::Native) -> f64,
 ) {
     match array.null_count() {
-        0 => column.extend(array.values().iter().map(|&value| number(value)), integers),
-        _ => column.extend(
-            array.iter().map(|value| value.map_or(f64::NAN, &number)),
-            integers,
-        ),
+        0 => column.extend(array.values().iter().map(|&value| number(value))),
+        _ => column.extend(array.iter().map(|value| value.map_or(f64::NAN, &number))),
     }
 }
 
@@ -178,7 +153,7 @@ fn integers<T: ArrowPrimitiveType<Native: Into<i128>>>(
 ) {
     let small = |&value: &T::Native| number(value).abs() < EXACT;
     match array.values().iter().all(small) {
-        true => numbers(column, array, true, number),
+        true => numbers(column, array, number),
         false => each(column, array.iter(), |column, value| {
             column.push_integer(value.into())
         }),
@@ -290,7 +265,7 @@ fn texts_of(
             let is_null = |row: usize| dictionary.keys().is_null(row);
             let number =
                 |(row, key): (usize, usize)| if is_null(row) { f64::NAN } else { values[key] };
-            column.extend(keys.map(number), false);
+            column.extend(keys.map(number));
             Ok(None)
         }
         ColumnData::Numeric(values) => {

@@ -203,6 +203,8 @@ pub struct Records {
     /// Bytes of the file, where that is known, and those that were read.
     pub size: Option<u64>,
     read: u64,
+    /// Whether a byte 0 was read.
+    has_zero: bool,
     /// Whether a blank line is a record: a missing value of a file with one column.
     pub keeps_blank: bool,
 }
@@ -214,11 +216,15 @@ fn zero_byte(file: String, bytes: &[u8], at: usize) -> Error {
     match bytes.iter().filter(is_control).count() * BYTES_PER_ZERO <= bytes.len() {
         true => {
             let line = 1 + memchr_iter(b'\n', &bytes[..at]).count() as u64;
-            let error = Error::invalid(location.line(line), "a byte 0 (NUL)", "text");
-            error.remedy("remove it, as tr -d '\\0' does, or write the file again")
+            stray_zero(location.line(line))
         }
         false => Error::invalid(location, "binary data of no known format", "text"),
     }
+}
+
+fn stray_zero(location: Location) -> Error {
+    let error = Error::invalid(location, "a byte 0 (NUL)", "text");
+    error.remedy("remove it, as tr -d '\\0' does, or write the file again")
 }
 
 /// A record in the buffer.
@@ -265,6 +271,7 @@ impl Records {
             cells: Vec::new(),
             size: None,
             read: 0,
+            has_zero: false,
             keeps_blank: false,
         };
         records.fill(SAMPLE)?;
@@ -293,7 +300,7 @@ impl Records {
     fn fill(&mut self, more: usize) -> Result<()> {
         self.buffer.drain(..self.start);
         self.start = 0;
-        let mut filled = self.buffer.len();
+        let (before, mut filled) = (self.buffer.len(), self.buffer.len());
         self.buffer.resize(filled + more, 0);
         while filled < self.buffer.len() && !self.at_end {
             match self.reader.read(&mut self.buffer[filled..]) {
@@ -307,11 +314,13 @@ impl Records {
             }
         }
         self.buffer.truncate(filled);
+        self.has_zero |= memchr(0, &self.buffer[before..]).is_some();
         Ok(())
     }
 
     /// Takes about so many bytes, up to the end of a line where by the number of quotes no cell is
-    /// open, or of the file; none where a line is too long.
+    /// open, or of the file; none where a line is too long, or one has a byte 0, whose place is
+    /// known only record by record.
     pub fn take_block(&mut self, size: usize) -> Result<Option<Block>> {
         let mut wanted = size;
         loop {
@@ -328,6 +337,9 @@ impl Records {
             } else {
                 line_end(bytes)
             };
+            if self.has_zero && memchr(0, &bytes[..end]).is_some() {
+                return Ok(None);
+            }
             if end > 0 {
                 let carried = self.buffer.split_off(self.start + end);
                 let bytes = std::mem::replace(&mut self.buffer, carried);
@@ -415,6 +427,12 @@ impl Records {
                 Scan::Record(length, lines) => {
                     let line = self.line;
                     let range = self.start..self.start + length;
+                    if self.has_zero
+                        && let Some(at) = memchr(0, &self.buffer[range.clone()])
+                    {
+                        let inside = memchr_iter(b'\n', &self.buffer[range][..at]).count();
+                        return Err(stray_zero(self.location_of(line + inside as u64)));
+                    }
                     self.start += length;
                     self.line += lines;
                     let blank = matches!(self.cells.as_slice(), [cell] if cell.is_blank());
@@ -431,7 +449,11 @@ impl Records {
     }
 
     fn location(&self) -> Location {
-        Location::file(self.file.clone()).line(self.line)
+        self.location_of(self.line)
+    }
+
+    fn location_of(&self, line: u64) -> Location {
+        Location::file(self.file.clone()).line(line)
     }
 
     fn too_long(&self) -> Error {
@@ -443,7 +465,7 @@ impl Records {
     fn quote_error(&self, at: usize, cell: usize, found: &str, expected: &str) -> Error {
         let before = &self.buffer[self.start..self.start + at];
         let line = self.line + before.iter().filter(|&&b| b == b'\n').count() as u64;
-        let location = Location::file(self.file.clone()).line(line);
+        let location = self.location_of(line);
         Error::invalid(location, format!("{found} in cell {}", cell + 1), expected)
             .remedy("double the quotes inside quoted cells")
     }

@@ -7,7 +7,7 @@ mod tests;
 mod write;
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{BufRead, Read};
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use crate::table::{Column, Lines, Table};
 use crate::text;
 use crate::text_lines::TextLines;
 use crate::typed::{TypedColumn, exact};
-use integers::{Marker, marked, unmarked};
+use integers::{Marker, Places, Unmarked, marked, unmarked};
 use rows::{Fault, Rows};
 
 /// How it is recognized and read.
@@ -180,7 +180,7 @@ fn read_lines(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
             // The place is that in the line as it is.
             let syntax = marked.and_then(|_| serde_json::from_str::<IgnoredAny>(line).err());
             let error = syntax.unwrap_or(error);
-            let mut refusal = rows.refusal(&error, text.location());
+            let mut refusal = rows.refusal(&error, error.column(), text.location());
             if error.is_eof() {
                 refusal = refusal.remedy("write each object on one line");
             }
@@ -199,8 +199,9 @@ fn read_array(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
         block: Vec::new(),
         at: 0,
         read: Rc::default(),
+        places: Rc::default(),
     };
-    let (read, mut failure) = (reader.read.clone(), None);
+    let (read, places, mut failure) = (reader.read.clone(), reader.places.clone(), None);
     let mut json = serde_json::Deserializer::from_reader(reader);
     let array = Array {
         rows: &mut rows,
@@ -215,7 +216,11 @@ fn read_array(input: Input, mut rows: Rows, size: usize, pieces: &mut Pieces) ->
     }
     read.map_err(|error| match error.io_error_kind() {
         Some(_) => Error::reading(&file, error.into()),
-        None => rows.refusal(&error, Location::file(&file).line(error.line() as u64)),
+        None => {
+            let column = places.borrow().in_file(error.line(), error.column());
+            let location = Location::file(&file).line(error.line() as u64);
+            rows.refusal(&error, column, location)
+        }
     })?;
     match rows.count > 0 || pieces.absent.is_none() {
         true => pieces.add(rows, None),
@@ -230,6 +235,7 @@ struct OfRow {
     block: Vec<u8>,
     at: usize,
     read: Rc<Cell<usize>>,
+    places: Rc<RefCell<Places>>,
 }
 
 impl OfRow {
@@ -253,6 +259,8 @@ impl OfRow {
                 break;
             }
         }
+        let added = self.marker.added.drain(..);
+        self.places.borrow_mut().advance(&self.block, added);
         Ok(())
     }
 }
@@ -396,11 +404,14 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        if let Some(integer) = unmarked(text) {
-            return self.push(|column| {
-                column.push_spelled(integer);
-            });
-        }
+        let text = match unmarked(text) {
+            Unmarked::Text(text) => text,
+            Unmarked::Integer(integer) => {
+                return self.push(|column| {
+                    column.push_spelled(integer);
+                });
+            }
+        };
         let is = |word: &String| word.eq_ignore_ascii_case(text);
         let missing = text.is_empty() || self.rows.missing.iter().any(is);
         self.push(|column| match missing {
@@ -479,7 +490,9 @@ impl<'de> Deserialize<'de> for Element {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Element, E> {
-                let integer = unmarked(text).ok_or_else(|| E::custom("a text"))?;
+                let Unmarked::Integer(integer) = unmarked(text) else {
+                    return Err(E::custom("a text"));
+                };
                 let number = integer.parse().ok().filter(|_| !is_inexact(integer));
                 number.map(Element).ok_or_else(|| E::custom(WIDE))
             }

@@ -9,7 +9,7 @@ use thalweg_core::sparse::Csr;
 use super::column::{check_block, check_finite};
 use super::sparse::check_sparse;
 use super::{DateParts, Encoding, Numeric};
-use crate::csv::builder::is_code;
+use crate::csv::builder::{is_code, is_inexact};
 use crate::error::{Error, Result, quote};
 use crate::reading::date_text;
 use crate::stray::spelled_numbers;
@@ -174,10 +174,14 @@ fn truths(text: &TextColumn) -> Vec<f64> {
 fn categories(column: &Column, levels: &[String], of_slot: impl Fn(u32) -> u32) -> Vec<u32> {
     let other = levels.len() as u32;
     let index: HashMap<&str, u32> = levels.iter().map(String::as_str).zip(0..).collect();
-    // Programs write 250 as 250.0, too; 00250 is another code.
+    // Programs write 250 as 250.0, and 10^20 as 1e20, too; 00250 is another code, and so is an
+    // integer of which f64 lacks digits.
+    let is_another = |text: &str| is_code(text) || is_inexact(text.trim_end_matches(".0"));
     let spelled = |text: &str| {
-        let number: f64 = text.parse().ok().filter(|_| !is_code(text))?;
-        index.get(number_text(number).as_str())
+        let number: f64 = text.parse().ok().filter(|_| !is_another(text))?;
+        let short = || (number.abs() >= 1e16).then(|| format!("{number:e}"));
+        let known = index.get(number_text(number).as_str());
+        known.or_else(|| index.get(short()?.as_str()))
     };
     let same_truth = |text: &str| {
         let [a, b] = levels else { return None };

@@ -18,6 +18,37 @@ fn numbers_match_the_categories_that_they_spell() {
 }
 
 #[test]
+fn wide_integers_are_their_categories_alone_and_beside_others() {
+    let read = |name: &str, text: &str| {
+        let input = Input::bytes(name, text.as_bytes().to_vec()).unwrap();
+        read_input(input, &ReadOptions::default()).unwrap().train
+    };
+    let ids = ["1152921504606846976", "100000000000000000000"];
+    let json = |id: &str| format!("{{\"k\": {id}, \"y\": {}.5}}\n", id.len());
+    let csv = |id: &str| format!("{id},{}.5\n", id.len());
+    let cells = [ids[0], "\"A\"", ids[1], ids[0]];
+    let train_json = read("t.jsonl", &cells.map(json).concat());
+    let train_csv = read("t.csv", &format!("k,y\n{}", cells.map(csv).concat()));
+    for train in [train_json, train_csv] {
+        let (p, _) = fit(&train, "y", &FitOptions::default());
+        let beside = features(&p, &train);
+        let width = p.input_names().len();
+        assert_eq!((width, beside[width - 1]), (4, 0.0));
+        for (row, id) in [(0, ids[0]), (2, ids[1]), (2, "1e20")] {
+            let expected = &beside[row * width..(row + 1) * width];
+            near(&features(&p, &read("t.jsonl", &json(id))), expected);
+            near(
+                &features(&p, &read("t.csv", &format!("k,y\n{}", csv(id)))),
+                expected,
+            );
+        }
+        // Another identifier is another category, though f64 does not tell them apart.
+        let other = format!("k,y\n{}", csv("1152921504606846977"));
+        near(&features(&p, &read("t.csv", &other)), &[0., 0., 0., 1.]);
+    }
+}
+
+#[test]
 fn the_rarest_categories_share_an_input() {
     let options = FitOptions {
         max_categories: 2,

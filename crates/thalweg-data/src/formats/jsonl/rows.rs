@@ -183,8 +183,13 @@ impl<'a> Rows<'a> {
         Err(self.fail(&name, found, "the same names in most rows"))
     }
 
-    /// The error for a row that could not be read.
-    pub fn refusal(&mut self, error: &serde_json::Error, location: Location) -> Error {
+    /// The error for a row that could not be read, at a character of the line.
+    pub fn refusal(
+        &mut self,
+        error: &serde_json::Error,
+        place: usize,
+        location: Location,
+    ) -> Error {
         if let Some((column, found, expected)) = self.fault.take() {
             let error = Error::invalid(location.column(column), found, expected);
             return if self.count == 0 {
@@ -195,7 +200,6 @@ impl<'a> Rows<'a> {
         }
         let text = error.to_string();
         let text = text.split(" at line ").next().unwrap_or_default();
-        let place = error.column();
         let (found, remedy) = match text {
             "expected value" => (
                 format!("no JSON value at character {place}"),

@@ -105,6 +105,69 @@ fn wide_integers_lose_no_digit_and_are_noted() {
 }
 
 #[test]
+fn wide_integers_are_no_keys_and_texts_with_a_nul_are_no_integers() {
+    const KEY: &str = "{12345678901234567890123:1,\"y\":1}";
+    for (text, place) in [(KEY.to_owned(), 2), (format!("[{KEY}]"), 3)] {
+        let message = load(&text).unwrap_err().to_string();
+        let found = format!("t.jsonl:1: found key must be a string at character {place},");
+        assert!(message.starts_with(&found), "{message}");
+    }
+    // Digits as they are, after one NUL and two, and as escapes.
+    let digits = "1234567890123456789";
+    let escapes: String = digits.chars().map(|c| format!("\\u003{c}")).collect();
+    for (before, spelled) in [("", digits), ("\\u0000", digits), ("", &escapes), ("", "")] {
+        let row = format!("{{\"k\": \"\\u0000{before}{spelled}\", \"n\": 1}}");
+        let spelled = if spelled.is_empty() { "" } else { digits };
+        let text = format!("\0{}{spelled}", before.replace("\\u0000", "\0"));
+        for row in [row.clone(), format!("[{row}]")] {
+            let loaded = load(&row).unwrap();
+            assert_eq!(cells(&loaded, "k"), texts(&[Some(&text)]), "{row}");
+            assert!(loaded.notes.is_empty());
+        }
+        let list = format!("{{\"k\": [\"\\u0000{before}{spelled}\"], \"n\": 1}}");
+        let message = load(&list).unwrap_err().to_string();
+        assert!(message.contains("a list with something else"), "{message}");
+    }
+}
+
+#[test]
+fn the_place_of_a_fault_in_an_array_is_that_in_the_file() {
+    let wide = "12345678901234567890";
+    let nul = "\\u0000";
+    // Also behind many blocks, on one line and on several.
+    for (separator, count) in [(",", 3), (",", 5000), (",\n", 5000)] {
+        let row = format!("{{\"id\": {wide}, \"t\": \"{nul}\", \"n\": -{wide}}}");
+        let before = format!("[{}{separator}", vec![row; count].join(separator));
+        let last = format!("{{\"id\": {wide}, \"a\": }}]");
+        let text = format!("{before}{last}");
+        let (line, rest) = match separator {
+            "," => (1, text.as_str()),
+            _ => (count + 1, last.as_str()),
+        };
+        let found = format!(
+            "t.jsonl:{line}: found no JSON value at character {},",
+            rest.len() - 1
+        );
+        let message = load(&text).unwrap_err().to_string();
+        assert!(message.starts_with(&found), "{message} {found}");
+    }
+}
+
+#[test]
+fn integers_beyond_128_bits_keep_their_digits_beside_others() {
+    let power = format!("{:.0}", 2f64.powi(200));
+    let ids = [
+        "12345678901234567890",
+        &format!("1{}", "0".repeat(40)),
+        &power,
+    ];
+    let rows = ids.map(|id| format!("{{\"id\": {id}}}"));
+    for text in [rows.join("\n"), format!("[{}]", rows.join(","))] {
+        assert_eq!(cells(&load(&text).unwrap(), "id"), texts(&ids.map(Some)));
+    }
+}
+
+#[test]
 fn faults_are_named_with_line_and_place() {
     for (text, expected) in [
         (
