@@ -123,6 +123,11 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl ReadOptions {
+    /// Whether the rows are for a model, which answers each of them.
+    pub(crate) fn are_for_model(&self) -> bool {
+        (self.expected.as_ref()).is_some_and(|expected| !expected.is_of_part)
+    }
+
     /// What is set to read a text file, or was set before.
     pub fn of_text(&self) -> TextOptions {
         let before = &self.before;

@@ -2,7 +2,7 @@
 
 use crate::error::{Location, Note, quote, quote_item};
 use crate::first_row::FirstRow;
-use crate::reading::ReadAs;
+use crate::reading::{ReadAs, is_amount};
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn};
 use crate::text::whole;
 
@@ -49,21 +49,18 @@ impl StrayCells {
         {
             return;
         }
-        let numbers = spelled_numbers(text);
-        let spelled = text
-            .levels
-            .iter()
-            .filter(|level| level.parse::<f64>().is_ok());
+        let are_numbers = text.map_levels(false, is_number);
+        let spelled = text.levels.iter().filter(|level| is_number(level));
         self.are_many |= spelled.take(FEW_NUMBERS + 1).count() > FEW_NUMBERS;
-        let is_stray = |row: &usize| numbers[*row].is_nan() && column.is_present(*row);
-        for row in (0..numbers.len()).filter(is_stray) {
+        let is_stray = |row: &usize| !are_numbers[*row] && column.is_present(*row);
+        for row in (0..are_numbers.len()).filter(is_stray) {
             self.count += 1;
             self.cells += 1;
             if self.first.add(table, row, Some(&column.name)) {
                 self.text = column.text(row).unwrap_or_default();
             }
         }
-        self.cells += numbers.iter().filter(|x| !x.is_nan()).count();
+        self.cells += are_numbers.iter().filter(|is_number| **is_number).count();
     }
 
     /// The stray cells; `None` if there are none, or too many for a column of numbers.
@@ -100,6 +97,14 @@ impl StrayCells {
             whole(stray.count),
             whole(stray.cells),
         )))
+    }
+}
+
+/// Whether a cell is a number, plain or as amounts are written; none is what is beyond f64.
+fn is_number(cell: &str) -> bool {
+    match cell.parse::<f64>() {
+        Ok(number) => number.is_finite(),
+        Err(_) => is_amount(cell),
     }
 }
 

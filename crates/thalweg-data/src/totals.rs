@@ -101,11 +101,7 @@ impl<'a> Totals<'a> {
     /// have an answer each.
     pub fn without(&self, table: Table) -> (Table, Vec<Note>) {
         let found = self.found(&table);
-        let is_kept = self
-            .options
-            .expected
-            .as_ref()
-            .is_some_and(|expected| !expected.is_of_part);
+        let is_kept = self.options.are_for_model();
         let mut notes: Vec<Note> = found.doubt.into_iter().collect();
         match found.rows.as_slice() {
             [] => notes.extend(self.first_of_all(&table).map(|row| row.seems("first"))),
@@ -259,7 +255,7 @@ impl<'a> Totals<'a> {
     }
 
     /// Whether all of these rows are ones of sums: their texts are of no other row, their numbers sums or means, one of them
-    /// of numbers that differ, and there are rows enough beside them.
+    /// hardly so by chance, and there are rows enough beside them.
     fn are_sums(&self, piece: &Piece, rows: &[usize]) -> bool {
         let others = self.rows + piece.last + 1 - rows.len();
         let is_alone = |at: usize| at == piece.last && piece.filled(at) == 1;
@@ -271,7 +267,7 @@ impl<'a> Totals<'a> {
         others >= LEAST_ROWS.max(rows.len())
             && rows.iter().all(|at| self.is_new(piece.table, *at))
             && agreements.iter().all(Agreement::is_whole)
-            && (agreements.is_empty() || agreements.iter().any(|one| one.is_telling))
+            && (agreements.is_empty() || agreements.iter().any(Agreement::is_significant))
     }
 
     /// Whether no earlier piece has the texts that call a row so.
@@ -297,7 +293,7 @@ impl<'a> Totals<'a> {
         let rows = &piece.called;
         let i = rows.len().checked_sub(2)? + 1;
         let agreement = piece.agreement(rows, i, &self.whole(piece, rows));
-        let is_one = rows[i] == piece.last && agreement.is_whole() && agreement.is_telling;
+        let is_one = rows[i] == piece.last && agreement.is_whole() && agreement.is_significant();
         let all = || {
             rows.iter()
                 .map(|&at| (at, self.row(piece, at)))
@@ -314,7 +310,7 @@ impl<'a> Totals<'a> {
         let numbers = row.numbers.iter().copied().enumerate();
         let agreement = Agreement::of(numbers, &sum);
         let has_rows = self.rows + table.rows > LEAST_ROWS;
-        (has_rows && agreement.is_whole() && agreement.is_telling).then_some(row)
+        (has_rows && agreement.is_whole() && agreement.is_significant()).then_some(row)
     }
 
     /// The numbers of a column in earlier pieces, without those of a first row that is called one of sums.
@@ -324,7 +320,8 @@ impl<'a> Totals<'a> {
 
     /// The numbers of each column so far and of a piece, but for some rows.
     fn whole(&self, piece: &Piece, but: &[usize]) -> Vec<Sums> {
-        let first = |j: usize| self.first.as_ref().map_or(f64::NAN, |row| row.numbers[j]);
+        let first = |j: usize| self.first.as_ref().and_then(|row| row.numbers.get(j));
+        let first = |j: usize| first(j).copied().unwrap_or(f64::NAN);
         let sum = |j: usize| {
             let before = self.of_column(j).with(first(j));
             piece.sum(before, j, 0..piece.table.rows, but)

@@ -221,6 +221,28 @@ fn a_row_of_sums_stays_with_a_warning_where_it_may_be_none() {
 }
 
 #[test]
+fn what_may_be_a_sum_or_a_mean_by_chance_stays() {
+    for text in [
+        "rating,score\naverage,3\nexcellent,5\ngood,4\npoor,2\nterrible,1\n",
+        "brand,ev\nShell,0\nBP,0\nEsso,0\nAgip,1\nTotal,1\n",
+        "brand,price\nShell,1.5\nBP,1.7\nEsso,1.4\nAgip,1.8\nTotal,1.6\n",
+    ] {
+        let loaded = read(text);
+        assert_eq!(loaded.train.rows, 5, "{text}");
+        let notes = notes(&loaded);
+        assert!(notes.contains("row seems to be one of sums"), "{notes}");
+    }
+    // Beyond all others, or a fraction of whole numbers, or in two columns.
+    for text in [
+        "u,v\na,1\nb,2\nc,3\nd,4\nTotal,10\n",
+        "u,v\na,1\nb,2\nc,3\nd,4\nMean,2.5\n",
+        "u,v,w\na,1.5,8\nb,2.5,6\nc,3.5,4\nd,4.5,2\nMean,3,5\n",
+    ] {
+        assert_eq!(read(text).train.rows, 4, "{text}");
+    }
+}
+
+#[test]
 fn footnotes_hide_no_row_of_sums() {
     let rows = "u,v,w\na,1,3\nb,2,5\nc,3,9\nd,4,2\nTotal,10,19\n";
     let kept = ["u,v,w", "a,1,3", "b,2,5", "c,3,9", "d,4,2"];
@@ -235,8 +257,8 @@ fn footnotes_hide_no_row_of_sums() {
             "t.csv:8: skipped below the table: 2 lines of footnotes",
         ),
         (
-            "\"one, two\"\n",
-            "t.csv:7: skipped below the table: 1 line of footnotes: \"one, two\"",
+            "\"of the office, 2024\"\n",
+            "t.csv:7: skipped below the table: 1 line of footnotes: \"of the office, 2024\"",
         ),
         (
             "Data of the office,,\n,,\nof 2024 and later,,\n",
@@ -267,6 +289,11 @@ fn footnotes_hide_no_row_of_sums() {
         ("e\n", "t.csv:7: found 1 cell, expected 3"),
         ("12 000\n", "t.csv:7: found 1 cell, expected 3"),
         ("e f,5\n", "t.csv:7: found 2 cells, expected 3"),
+        // Of a row that was cut.
+        ("New York\n", "t.csv:7: found 1 cell, expected 3"),
+        ("12 May 2020\n", "t.csv:7: found 1 cell, expected 3"),
+        ("2020-01-01 10:02\n", "t.csv:7: found 1 cell, expected 3"),
+        ("10:02:\n", "t.csv:7: found 1 cell, expected 3"),
     ] {
         let error = read_with(&format!("{rows}{end}"), &ReadOptions::default()).unwrap_err();
         assert!(error.to_string().starts_with(found), "{error}");

@@ -133,7 +133,8 @@ impl Rows<'_> {
             };
             let error = count_error(&self.file, &record, self.builders.len(), why, remedy);
             let has_rows = self.before + self.count > 0;
-            if has_rows && cells < self.builders.len() && is_footnote(&record) {
+            let may_be = has_rows && cells < self.builders.len() && !self.options.are_for_model();
+            if may_be && is_footnote(&record) {
                 self.footnotes.add(&record, error);
                 return Ok(());
             }
@@ -275,6 +276,9 @@ impl Footnotes {
     }
 }
 
+/// Cells of fewer words may be names or dates, of a row that was cut.
+const WORDS_OF_FOOTNOTE: usize = 4;
+
 /// Whether a record with too few cells may stand below the table: one cell of several words, or cells behind a sign or
 /// behind a word with a colon.
 fn is_footnote(record: &Record<'_>) -> bool {
@@ -284,8 +288,11 @@ fn is_footnote(record: &Record<'_>) -> bool {
     };
     let is_text = matches!(parse(first, Words::default()), Parsed::Text) && !is_amount(first);
     let word = first.split(' ').next().unwrap_or_default();
-    let is_marked = first.starts_with(['*', '†', '‡', '¹']) || word.ends_with(':');
-    is_text && (is_marked || (cells.len() == 1 && first.contains(' ')))
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(char::is_alphabetic);
+    let is_marked =
+        first.starts_with(['*', '†', '‡', '¹']) || word.strip_suffix(':').is_some_and(is_word);
+    let is_long = cells.len() == 1 && first.split_whitespace().count() >= WORDS_OF_FOOTNOTE;
+    is_text && (is_marked || is_long)
 }
 
 const CHECK: &str = "check this line for missing or extra delimiters and quotes";

@@ -181,7 +181,8 @@ pub(crate) fn identifier_note(name: &str, numbers: &[f64]) -> Option<String> {
 
 /// The greatest common divisor of whole numbers.
 fn gcd(mut a: f64, mut b: f64) -> f64 {
-    while b != 0.0 {
+    // What is beyond f64 has a remainder that is no number.
+    while b > 0.0 {
         (a, b) = (b, a % b);
     }
     a
@@ -195,6 +196,13 @@ mod tests {
         let mut column = Identifier::new(name);
         numbers.chunks(7).for_each(|block| column.add(block));
         (column.left_out(), column.seems())
+    }
+
+    #[test]
+    fn numbers_at_both_ends_of_f64_are_looked_at_in_finite_time() {
+        let mut numbers: Vec<f64> = (0..58).map(f64::from).collect();
+        numbers.extend([-1e308, 1.7e308, 1e308]);
+        assert!(of("a", &numbers).0.is_none());
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(crate) use identifier::identifier_note;
 pub(crate) use numeric::NumericFit;
 pub use numeric::{Numeric, Scaling};
 pub use options::{Balanced, ClassWeight, FitOptions, TargetTransform};
+pub(crate) use sorted::between;
 pub use sorted::quantile_edges;
 pub use target_scaling::TargetScaling;
 pub use thalweg_core::precision::Dtype;

@@ -92,8 +92,13 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 }
 
 /// What lies this share of the way from `a` to `b`.
-pub(super) fn between(a: f64, b: f64, share: f64) -> f64 {
-    if a == b { a } else { a + (b - a) * share }
+pub(crate) fn between(a: f64, b: f64, share: f64) -> f64 {
+    match b - a {
+        _ if a == b => a,
+        // Of numbers near both ends of f64.
+        width if width.is_infinite() => a * (1.0 - share) + b * share,
+        width => a + width * share,
+    }
 }
 
 /// The value below which the standard normal distribution has the share `p`, by bisection.
@@ -113,6 +118,12 @@ pub(super) fn normal_quantile(p: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_at_both_ends_of_f64_have_a_finite_median() {
+        assert_eq!(quantile(&[-1e308, 1e308], 0.5), 0.0);
+        assert_eq!(quantile(&[-1.5e308, 1.5e308], 0.75), 7.5e307);
+    }
 
     #[test]
     fn edges_are_quantiles_and_whole_weights_repeat_values() {

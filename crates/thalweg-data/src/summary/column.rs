@@ -4,7 +4,7 @@ use serde::Serialize;
 use thalweg_core::sparse::Csr;
 
 use super::reading;
-use crate::preprocess::{NumericFit, Scaling, identifier_note};
+use crate::preprocess::{NumericFit, Scaling, between, identifier_note};
 use crate::reading::writer_of;
 use crate::table::{Block, Column, ColumnData, Kind, Table};
 
@@ -232,8 +232,7 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
         sorted.get(at.floor() as usize),
         sorted.get(at.ceil() as usize),
     ) {
-        (Some(a), Some(b)) if a == b => *a,
-        (Some(a), Some(b)) => a + (b - a) * at.fract(),
+        (Some(a), Some(b)) => between(*a, *b, at.fract()),
         _ => f64::NAN,
     }
 }

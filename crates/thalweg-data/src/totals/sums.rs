@@ -14,6 +14,7 @@ pub struct Sums {
     count: usize,
     least: f64,
     most: f64,
+    has_fractions: bool,
 }
 
 /// How the numbers of a row that is called one of sums stand to the others of their columns.
@@ -23,8 +24,10 @@ pub struct Agreement {
     pub agree: usize,
     /// The first column in which one is neither.
     pub not: Option<usize>,
-    /// Whether one is the sum or the mean of numbers that differ.
-    pub is_telling: bool,
+    /// How many are those of numbers that differ.
+    of_different: usize,
+    /// Whether one of them is hardly a sum or a mean by chance.
+    is_certain: bool,
 }
 
 impl Default for Sums {
@@ -35,6 +38,7 @@ impl Default for Sums {
             count: 0,
             least: f64::INFINITY,
             most: f64::NEG_INFINITY,
+            has_fractions: false,
         }
     }
 }
@@ -50,6 +54,7 @@ impl Sums {
                 count: self.count + 1,
                 least: self.least.min(x),
                 most: self.most.max(x),
+                has_fractions: self.has_fractions || x.fract() != 0.0,
             },
         }
     }
@@ -61,9 +66,15 @@ impl Sums {
         self.count > 0 && (is(self.sum) || is(self.sum / self.count as f64))
     }
 
-    /// Whether a number that is their sum or mean is hardly so by chance.
-    fn are_telling(&self) -> bool {
+    /// Whether they differ, and do not cancel.
+    fn differ(&self) -> bool {
         self.least < self.most && self.sum.abs() > NEAR_ZERO * self.size
+    }
+
+    /// Whether a number that is their sum or mean is none that one of them might be.
+    fn is_unlike(&self, total: f64) -> bool {
+        let is_outside = !(self.least..=self.most).contains(&total);
+        is_outside || (!self.has_fractions && total.fract() != 0.0)
     }
 }
 
@@ -76,7 +87,8 @@ impl Agreement {
             match sums.has(number) {
                 true => {
                     agreement.agree += 1;
-                    agreement.is_telling |= sums.are_telling();
+                    agreement.of_different += usize::from(sums.differ());
+                    agreement.is_certain |= sums.differ() && sums.is_unlike(number);
                 }
                 false => {
                     agreement.not.get_or_insert(j);
@@ -84,6 +96,12 @@ impl Agreement {
             }
         }
         agreement
+    }
+
+    /// Whether it is hardly one by chance: a number is unlike the others of its column, or two are sums or means. The mean of
+    /// a few small numbers is often one of them.
+    pub fn is_significant(&self) -> bool {
+        self.is_certain || self.of_different > 1
     }
 
     /// Whether there are numbers, and all of them are sums or means.

@@ -56,3 +56,22 @@ fn sums_of_all_pieces_are_found_at_the_end_and_told_of_at_the_start() {
         );
     }
 }
+
+#[test]
+fn pieces_may_have_columns_that_the_first_row_lacks() {
+    let long = "z".repeat(200_000);
+    let mut text = "{\"g\":\"Total\",\"v\":10}\n".to_owned();
+    for v in 1..=4 {
+        let late = if v > 2 { ",\"late\":1.5" } else { "" };
+        text += &format!("{{\"g\":\"{v}{long}\",\"v\":{v}{late}}}\n");
+    }
+    text += "{\"g\":\"Average\",\"v\":2.5,\"late\":1.5}\n";
+    let (mut rows, options) = (0, ReadOptions::default());
+    let input = || Input::bytes("t.jsonl", text.as_bytes().to_vec()).unwrap();
+    let chunks = formats::chunks(input(), &options).unwrap().unwrap();
+    let read = chunks.each(input(), &options, 1, &mut |table| {
+        rows += table.rows;
+        Ok(())
+    });
+    assert!(read.is_ok() && (5..=6).contains(&rows), "{rows}: {read:?}");
+}

@@ -154,6 +154,18 @@ fn a_few_stray_cells_among_numbers_are_pointed_out() {
         &FitOptions::default(),
     );
     assert!(notes.iter().all(|note| !note.text.contains("oops")));
+    // Amounts are numbers too, and what is beyond f64 is none.
+    let digits = "9".repeat(400);
+    for (mark, stray) in [("$", "n.d."), ("$", "$1e400"), ("", &digits)] {
+        let row = |i: usize| match i {
+            6 => format!("{stray},{i}\n"),
+            _ => format!("{mark}{i}.50,{i}\n"),
+        };
+        let text = format!("x,y\n{}", (0..60).map(row).collect::<String>());
+        let (_, notes) = fit(&table(&text), "y", &FitOptions::default());
+        let is_named = |note: &Note| note.text.contains("1 of 60 cells is no number");
+        assert!(notes.iter().any(is_named), "{stray}: {notes:?}");
+    }
 }
 
 #[test]
