@@ -133,8 +133,8 @@ impl Rows<'_> {
             };
             let error = count_error(&self.file, &record, self.builders.len(), why, remedy);
             let has_rows = self.before + self.count > 0;
-            let may_be = has_rows && cells < self.builders.len() && !self.options.are_for_model();
-            if may_be && is_footnote(&record) {
+            let may_be = has_rows && cells < self.builders.len();
+            if may_be && is_footnote(&record, self.options.are_for_model()) {
                 self.footnotes.add(&record, error);
                 return Ok(());
             }
@@ -280,8 +280,8 @@ impl Footnotes {
 const WORDS_OF_FOOTNOTE: usize = 4;
 
 /// Whether a record with too few cells may stand below the table: one cell of several words, or cells behind a sign or
-/// behind a word with a colon.
-fn is_footnote(record: &Record<'_>) -> bool {
+/// behind a word with a colon. Of rows for a model, which all have answers, it is marked so.
+fn is_footnote(record: &Record<'_>, are_for_model: bool) -> bool {
     let cells = record.lossy();
     let Some(first) = cells.first() else {
         return false;
@@ -291,7 +291,8 @@ fn is_footnote(record: &Record<'_>) -> bool {
     let is_word = |word: &str| !word.is_empty() && word.chars().all(char::is_alphabetic);
     let is_marked =
         first.starts_with(['*', '†', '‡', '¹']) || word.strip_suffix(':').is_some_and(is_word);
-    let is_long = cells.len() == 1 && first.split_whitespace().count() >= WORDS_OF_FOOTNOTE;
+    let is_long =
+        !are_for_model && cells.len() == 1 && first.split_whitespace().count() >= WORDS_OF_FOOTNOTE;
     is_text && (is_marked || is_long)
 }
 
