@@ -260,14 +260,17 @@ impl<'a> Totals<'a> {
         let others = self.rows + piece.last + 1 - rows.len();
         let is_alone = |at: usize| at == piece.last && piece.filled(at) == 1;
         let whole = self.whole(piece, rows);
-        let agreements: Vec<Agreement> = (0..rows.len())
+        let agreements: Vec<(bool, Agreement)> = (0..rows.len())
             .filter(|&i| !is_alone(rows[i]))
-            .map(|i| piece.agreement(rows, i, &whole))
+            .map(|i| (piece.has_gaps(rows[i]), piece.agreement(rows, i, &whole)))
             .collect();
         others >= LEAST_ROWS.max(rows.len())
             && rows.iter().all(|at| self.is_new(piece.table, *at))
-            && agreements.iter().all(Agreement::is_whole)
-            && (agreements.is_empty() || agreements.iter().any(Agreement::is_significant))
+            && agreements.iter().all(|(_, one)| one.is_whole())
+            && (agreements.is_empty()
+                || agreements
+                    .iter()
+                    .any(|(has_gaps, one)| one.is_significant(*has_gaps)))
     }
 
     /// Whether no earlier piece has the texts that call a row so.
@@ -293,7 +296,8 @@ impl<'a> Totals<'a> {
         let rows = &piece.called;
         let i = rows.len().checked_sub(2)? + 1;
         let agreement = piece.agreement(rows, i, &self.whole(piece, rows));
-        let is_one = rows[i] == piece.last && agreement.is_whole() && agreement.is_significant();
+        let is_significant = agreement.is_significant(piece.has_gaps(rows[i]));
+        let is_one = rows[i] == piece.last && agreement.is_whole() && is_significant;
         let all = || {
             rows.iter()
                 .map(|&at| (at, self.row(piece, at)))
@@ -310,7 +314,7 @@ impl<'a> Totals<'a> {
         let numbers = row.numbers.iter().copied().enumerate();
         let agreement = Agreement::of(numbers, &sum);
         let has_rows = self.rows + table.rows > LEAST_ROWS;
-        (has_rows && agreement.is_whole() && agreement.is_significant()).then_some(row)
+        (has_rows && agreement.is_whole() && agreement.is_significant(false)).then_some(row)
     }
 
     /// The numbers of a column in earlier pieces, without those of a first row that is called one of sums.
@@ -335,6 +339,11 @@ impl Piece<'_> {
     fn filled(&self, at: usize) -> usize {
         let columns = self.table.columns.iter();
         columns.filter(|column| column.is_present(at)).count()
+    }
+
+    /// Whether a row has empty cells.
+    fn has_gaps(&self, at: usize) -> bool {
+        self.filled(at) < self.table.columns.len()
     }
 
     /// Whether other rows have the text that calls a row one of sums, too: then it is a category.

@@ -98,10 +98,10 @@ impl Agreement {
         agreement
     }
 
-    /// Whether it is hardly one by chance: a number is unlike the others of its column, or two are sums or means. The mean of
-    /// a few small numbers is often one of them.
-    pub fn is_significant(&self) -> bool {
-        self.is_certain || self.of_different > 1
+    /// Whether it is hardly one by chance: a number is unlike the others of its column, or two are sums or means, or one
+    /// where the row has empty cells. The mean of a few small numbers is often one of them.
+    pub fn is_significant(&self, has_gaps: bool) -> bool {
+        self.is_certain || self.of_different > usize::from(!has_gaps)
     }
 
     /// Whether there are numbers, and all of them are sums or means.

@@ -158,10 +158,10 @@ fn a_few_stray_cells_among_numbers_are_pointed_out() {
     let digits = "9".repeat(400);
     for (mark, stray) in [("$", "n.d."), ("$", "$1e400"), ("", &digits)] {
         let row = |i: usize| match i {
-            6 => format!("{stray},{i}\n"),
-            _ => format!("{mark}{i}.50,{i}\n"),
+            6 => format!("{stray},0,{i}\n"),
+            _ => format!("{mark}{i}.50,{},{i}\n", i % 3),
         };
-        let text = format!("x,y\n{}", (0..60).map(row).collect::<String>());
+        let text = format!("x,k,y\n{}", (0..60).map(row).collect::<String>());
         let (_, notes) = fit(&table(&text), "y", &FitOptions::default());
         let is_named = |note: &Note| note.text.contains("1 of 60 cells is no number");
         assert!(notes.iter().any(is_named), "{stray}: {notes:?}");
