@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_too_many_digits_are_told_of() {
+    fn numbers_of_too_many_digits_are_a_warning() {
         let text = "1 1:2\n12345678901234567890123 3:9007199254740993 4:100000000000000000000\n-1 3:9007199254740995\n";
         let loaded = load(text, &[]).unwrap();
         let notes: Vec<&str> = loaded.notes.iter().map(|note| &*note.text).collect();

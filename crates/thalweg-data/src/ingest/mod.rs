@@ -332,7 +332,7 @@ impl Drop for Temporary {
     }
 }
 
-/// Removes what processes that are no more left beside a cache: files that nobody has locked.
+/// Removes temporary files of processes that have ended: those beside a cache that nobody has locked.
 fn remove_left(to: &Path) {
     let name = to.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.");

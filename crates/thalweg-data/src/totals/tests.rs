@@ -5,7 +5,7 @@ use crate::formats;
 use crate::input::Input;
 
 #[test]
-fn sums_of_all_pieces_are_found_at_the_end_and_told_of_at_the_start() {
+fn sums_of_all_pieces_are_left_out_at_the_end_and_a_warning_at_the_start() {
     let read = |text: &str, size: usize| {
         let (mut rows, options) = (0, ReadOptions::default());
         let input = || Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();

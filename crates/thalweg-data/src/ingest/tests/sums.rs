@@ -33,7 +33,7 @@ fn rows_of_sums_of_every_part_are_left_out_alike_in_memory_and_on_disk() {
         let texts = |notes: &[Note]| -> String {
             notes.iter().map(|note| note.text.clone() + "\n").collect()
         };
-        let are_told = |notes: &str| {
+        let are_reported = |notes: &str| {
             let [one, two, three] = ["p1.csv", "p2.csv", "p3.csv"].map(path);
             [
                 format!("{one}:7: the last row is left out as one of sums"),
@@ -44,7 +44,7 @@ fn rows_of_sums_of_every_part_are_left_out_alike_in_memory_and_on_disk() {
             .iter()
             .all(|note| notes.contains(note))
         };
-        assert!(are_told(&texts(&loaded.notes)), "{}", texts(&loaded.notes));
+        assert!(are_reported(&texts(&loaded.notes)), "{}", texts(&loaded.notes));
         for size in [1, 3, 100] {
             let mut read = Vec::new();
             let notes = each_piece(source, &options, size, &mut |piece| {
@@ -52,7 +52,7 @@ fn rows_of_sums_of_every_part_are_left_out_alike_in_memory_and_on_disk() {
                 Ok(())
             });
             assert_eq!(read, expected, "{size}");
-            assert!(are_told(&texts(&notes.unwrap())));
+            assert!(are_reported(&texts(&notes.unwrap())));
         }
         let cache = place_of_cache.path().join("t.cache");
         let how = Ingest {
@@ -63,7 +63,7 @@ fn rows_of_sums_of_every_part_are_left_out_alike_in_memory_and_on_disk() {
             again: None,
         };
         let made = ingest(source, &cache, &how, &mut |_| {}).unwrap();
-        assert!(made.rows == 16 && are_told(&texts(&made.notes)));
+        assert!(made.rows == 16 && are_reported(&texts(&made.notes)));
         assert_eq!(names(&whole(&cache)), expected);
     }
     // For a model all rows stay, of every file.
