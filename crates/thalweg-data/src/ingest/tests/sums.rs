@@ -44,7 +44,11 @@ fn rows_of_sums_of_every_part_are_left_out_alike_in_memory_and_on_disk() {
             .iter()
             .all(|note| notes.contains(note))
         };
-        assert!(are_reported(&texts(&loaded.notes)), "{}", texts(&loaded.notes));
+        assert!(
+            are_reported(&texts(&loaded.notes)),
+            "{}",
+            texts(&loaded.notes)
+        );
         for size in [1, 3, 100] {
             let mut read = Vec::new();
             let notes = each_piece(source, &options, size, &mut |piece| {
