@@ -1,5 +1,6 @@
 //! The arguments as a user types them.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -276,7 +277,7 @@ struct Names(Vec<String>);
 
 fn names(text: &str) -> std::result::Result<Names, std::convert::Infallible> {
     let names = thalweg::fields::items(text).into_iter();
-    Ok(Names(names.map(str::to_owned).collect()))
+    Ok(Names(names.map(Cow::into_owned).collect()))
 }
 
 impl PredictArgs {

@@ -71,25 +71,39 @@ fn info_warns_of_the_cells_that_make_categories_of_numbers() {
 }
 
 #[test]
-fn a_number_beyond_f64_is_refused_by_its_cell_in_every_command() {
+fn rows_for_a_model_without_names_have_none_though_the_first_counts_up() {
+    let place = Workplace::new();
+    let row = |i: usize| format!("{},{}.5,{},{}\n", i % 7, i % 5, i % 4, i % 3);
+    place.write("t.csv", (3..63).map(row).collect::<String>());
+    place.succeed("train t.csv --epochs 1 --out run");
+    place.write("new.csv", "1,2,3\n4,0.5,6\n7,1.5,6\n9,2.5,6\n");
+    let answers = place.succeed("predict run new.csv").stdout;
+    assert_eq!(answers.lines().count(), 5, "{answers}");
+    // Names that no model asks for are recognized.
+    let read = place.succeed("info new.csv --json").stdout;
+    assert!(read.contains("\"rows\":3"), "{read}");
+}
+
+#[test]
+fn a_number_beyond_f64_is_refused_by_its_cell_where_the_column_is_used() {
     let place = Workplace::new();
     place.write(
         "t.csv",
-        crate::common::csv("x,y", 60, |i| format!("{i},{}", i % 7)),
+        crate::common::csv("x,z,y", 60, |i| format!("{i},{},{}", i % 5, i % 7)),
     );
     place.succeed("train t.csv --epochs 1 --out run");
     place.write(
         "odd.csv",
-        crate::common::csv("x,y", 60, |i| match i {
-            40 => "-1e400,3".to_owned(),
-            i => format!("{i},{}", i % 7),
+        crate::common::csv("x,z,y", 60, |i| match i {
+            40 => "-1e400,0,3".to_owned(),
+            i => format!("{i},{},{}", i % 5, i % 7),
         }),
     );
+    place.succeed("convert odd.csv out.cache");
     for line in [
-        "convert odd.csv out.csv",
-        "convert odd.csv out.cache",
-        "info odd.csv",
         "train odd.csv --out other",
+        "train odd.csv --memory 64M --cache cache --out other",
+        "train out.cache --out other",
         "predict run odd.csv",
         "evaluate run odd.csv",
     ] {
@@ -98,10 +112,22 @@ fn a_number_beyond_f64_is_refused_by_its_cell_in_every_command() {
             "odd.csv:42: column \"x\": found \"-1e400\", expected a number of at most 1.8e308";
         assert!(message.contains(found), "{line}: {message}");
     }
-    // The remedy.
+    for line in ["info odd.csv", "convert odd.csv out.csv"] {
+        let warned = place.succeed(line).stderr;
+        let found = "odd.csv:42: column \"x\": 1 of 60 cells is no number: \"-1e400\"";
+        assert!(warned.contains(found), "{line}: {warned}");
+    }
+    assert!(
+        place
+            .text("out.csv")
+            .contains("\n39,4,4\n-1e400,0,3\n41,1,6\n")
+    );
+    place.succeed("train odd.csv --drop x --epochs 1 --out without");
+    // The remedies.
+    place.succeed("train odd.csv --categorical x --epochs 1 --out as-text");
     place.succeed("convert odd.csv out.csv --missing=-1e400");
     assert!(
-        place.text("out.csv").contains("\n39,4\n,3\n41,6\n"),
+        place.text("out.csv").contains("\n39,4,4\n,0,3\n41,1,6\n"),
         "{}",
         place.text("out.csv")
     );

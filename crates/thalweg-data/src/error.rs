@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::text::{list_item, shell_word};
+
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -228,11 +230,14 @@ pub fn quote(text: &str) -> String {
     format!("\"{}\"", escape(text, MAX_TEXT))
 }
 
-/// `text` as an item of a list of the command line, in quotes for a shell: one with a comma stands in quotes of its own.
+/// `text` as an item of a list of the command line, in quotes for a shell, as far as it fits on a line.
 pub(crate) fn quote_item(text: &str) -> String {
-    match text.contains(',') {
-        true => format!("'{}'", quote(text)),
-        false => quote(text),
+    let is_plain =
+        text.chars().count() <= MAX_TEXT && !text.contains(['"', '$', '`', '\\', '!', ',']);
+    let item = list_item(text);
+    match is_plain || escape(&item, MAX_PATH) != item {
+        true => quote(text),
+        false => shell_word(&item),
     }
 }
 
@@ -294,6 +299,22 @@ mod tests {
             error.to_string(),
             r#"adult.csv:17: column "age": found "abc", expected a number; correct the cell"#
         );
+    }
+
+    #[test]
+    fn items_of_remedies_are_words_of_a_shell() {
+        let long = "x".repeat(100);
+        for (text, expected) in [
+            ("n. d.", "\"n. d.\"".to_owned()),
+            ("5$", "'5$'".to_owned()),
+            ("it's `5`", "'it'\\''s `5`'".to_owned()),
+            ("a, b", "'\"a, b\"'".to_owned()),
+            ("\"a\", b", "'\"\"\"a\"\", b\"'".to_owned()),
+            (&long, long.clone()),
+        ] {
+            assert_eq!(quote_item(text), expected);
+        }
+        assert!(!quote_item("a\nb, c").contains('\n'));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Columns of numbers that other cells turn into text.
 
-use crate::error::{Location, Note, quote, quote_item};
+use crate::csv::builder::{FINITE, is_beyond};
+use crate::error::{Error, Location, Note, Result, quote, quote_item};
 use crate::first_row::FirstRow;
 use crate::reading::{ReadAs, is_amount};
 use crate::table::{Column, ColumnData, Kind, Table, TextColumn};
@@ -24,6 +25,8 @@ pub(crate) struct StrayCells {
     cells: usize,
     first: FirstRow,
     text: String,
+    /// How many of these are numbers beyond f64.
+    beyond: usize,
     /// Whether there are many different numbers.
     are_many: bool,
 }
@@ -61,6 +64,25 @@ impl StrayCells {
             }
         }
         self.cells += are_numbers.iter().filter(|is_number| **is_number).count();
+        let beyond = text.map_levels(false, is_too_large);
+        self.beyond += beyond.iter().filter(|is_beyond| **is_beyond).count();
+    }
+
+    /// Refuses a column that would be one of numbers but for cells beyond f64.
+    ///
+    /// # Errors
+    /// Names the first of them.
+    pub fn check(&self) -> Result<()> {
+        if self.beyond == 0 || self.beyond < self.count {
+            return Ok(());
+        }
+        let (location, found) = (self.first.location.clone(), quote(&self.text));
+        let item = quote_item(&self.text);
+        let error = Error::invalid(location, found, FINITE);
+        Err(error.remedy(format!(
+            "correct the cell, add {item} to `data.read.missing` if it means a missing value, or the column to \
+             `data.read.categorical` if it holds no numbers"
+        )))
     }
 
     /// The stray cells; `None` if there are none, or too many for a column of numbers.
@@ -106,6 +128,10 @@ fn is_number(cell: &str) -> bool {
         Ok(number) => number.is_finite(),
         Err(_) => is_amount(cell),
     }
+}
+
+fn is_too_large(cell: &str) -> bool {
+    cell.parse().is_ok_and(|number| is_beyond(cell, number))
 }
 
 /// A warning for each column of categories that would be one of numbers but for a few cells, with the first of these.

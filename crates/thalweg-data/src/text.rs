@@ -14,6 +14,14 @@ pub fn shell_word(text: &str) -> String {
     }
 }
 
+/// An item of a list that is separated by commas: in double quotes where it has a comma or begins with a quote.
+pub fn list_item(text: &str) -> String {
+    match text.contains(',') || text.starts_with('"') {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}
+
 /// Digits in groups of three.
 pub fn grouped(digits: &str) -> String {
     let mut grouped = String::new();

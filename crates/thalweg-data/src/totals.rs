@@ -1,5 +1,6 @@
 //! Rows of sums or means in a table, as spreadsheets and reports have them.
 
+mod groups;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::options::ReadOptions;
 use crate::reading::amounts;
 use crate::table::{Column, ColumnData, Table};
 use crate::text::whole;
+use groups::Groups;
 use sums::{Agreement, Sums};
 use words::{is_plain_total, is_total};
 
@@ -35,6 +37,7 @@ pub struct Totals<'a> {
     /// Columns and texts that call a row one of sums.
     texts: BTreeSet<(usize, String)>,
     first: Option<Row>,
+    groups: Groups,
 }
 
 /// A row that is called one of sums, with its numbers, NaN where a cell is none.
@@ -73,6 +76,7 @@ impl<'a> Totals<'a> {
             sums: Vec::new(),
             texts: BTreeSet::new(),
             first: None,
+            groups: Groups::default(),
         }
     }
 
@@ -83,10 +87,14 @@ impl<'a> Totals<'a> {
         if is_first {
             self.first = Some(self.row(&piece, 0));
         }
-        let but: &[usize] = if is_first { &[0] } else { &[] };
-        let sums =
-            (0..table.columns.len()).map(|j| piece.sum(self.of_column(j), j, 0..table.rows, but));
-        self.sums = sums.collect();
+        self.sums
+            .resize(table.columns.len().max(self.sums.len()), Sums::default());
+        self.add_groups(&piece);
+        for &at in piece.called.iter().filter(|at| !(is_first && **at == 0)) {
+            for (sums, numbers) in self.sums.iter_mut().zip(&piece.numbers) {
+                *sums = sums.with(numbers.get(at).copied().unwrap_or(f64::NAN));
+            }
+        }
         for &at in &piece.called {
             if self.texts.len() < MOST_TEXTS {
                 let texts: Vec<_> = self.called(table, at).collect();
@@ -96,10 +104,29 @@ impl<'a> Totals<'a> {
         self.rows += table.rows;
     }
 
+    /// Adds the rows that are called ones of sums to the groups, and the numbers of the others to these and to the sums.
+    fn add_groups(&mut self, piece: &Piece) {
+        let (mut from, end) = (0, piece.table.rows.min(piece.last + 1));
+        for &at in piece.called.iter().chain([&end]) {
+            let columns = 0..piece.table.columns.len();
+            let numbers: Vec<Sums> = columns
+                .map(|j| piece.sum(Sums::default(), j, from..at, &[]))
+                .collect();
+            self.groups.add(&numbers, at - from);
+            let sums = self.sums.iter_mut().zip(&numbers);
+            sums.for_each(|(sums, more)| *sums = sums.and(more));
+            if at < end {
+                self.groups
+                    .add_called(self.row(piece, at), piece.has_gaps(at));
+            }
+            from = at + 1;
+        }
+    }
+
     /// The last piece without rows of sums: one at the end, or at the start of a table that is one piece, and with it all
     /// others if each of them is one; and without rows of empty cells at the end of a text file. Rows for a model stay: they
     /// have an answer each.
-    pub fn without(&self, table: Table) -> (Table, Vec<Note>) {
+    pub fn without(mut self, table: Table) -> (Table, Vec<Note>) {
         let found = self.found(&table);
         let is_kept = self.options.are_for_model();
         let mut notes: Vec<Note> = found.doubt.into_iter().collect();
@@ -113,19 +140,24 @@ impl<'a> Totals<'a> {
                     row.left_out(which)
                 });
             }
-            several => notes.push(note_on_several(several, is_kept)),
+            several => notes.push(note_of_rows(several, is_kept)),
         };
-        let end = end_of(&table);
-        if is_kept || (found.rows.is_empty() && end == table.rows) {
-            return (table, notes);
+        if notes.is_empty() && self.rows > 0 {
+            notes.extend(self.several_of_all(&table));
         }
-        notes.extend(note_on_footnotes(&table, &found.footnotes));
-        notes.extend((end < table.rows).then(|| note_on_empty(&table, end)));
         let last = found.footnotes.first().and(found.rows.last());
         let is_left_out = |row: &usize| {
             let is_behind = last.is_some_and(|(last, _)| row > last);
             is_behind || found.rows.iter().any(|(at, _)| at == row)
         };
+        let end = end_of(&table, is_left_out);
+        if is_kept || (found.rows.is_empty() && end == table.rows) {
+            return (table, notes);
+        }
+        notes.extend(note_on_footnotes(&table, &found.footnotes));
+        let is_empty = |row: &usize| !is_left_out(row);
+        let empty: Vec<usize> = (end..table.rows).filter(is_empty).collect();
+        notes.extend((!empty.is_empty()).then(|| note_on_empty(&table, &empty)));
         let others: Vec<usize> = (0..end).filter(|row| !is_left_out(row)).collect();
         let mut kept = table.keep(&others);
         // A format with types says what its columns are.
@@ -303,7 +335,7 @@ impl<'a> Totals<'a> {
                 .map(|&at| (at, self.row(piece, at)))
                 .collect::<Vec<_>>()
         };
-        (is_one && self.is_new(piece.table, rows[i])).then(|| note_on_several(&all(), true))
+        (is_one && self.is_new(piece.table, rows[i])).then(|| note_of_rows(&all(), true))
     }
 
     /// The first row of all pieces, if it is one of sums of all others.
@@ -315,6 +347,14 @@ impl<'a> Totals<'a> {
         let agreement = Agreement::of(numbers, &sum);
         let has_rows = self.rows + table.rows > LEAST_ROWS;
         (has_rows && agreement.is_whole() && agreement.is_significant(false)).then_some(row)
+    }
+
+    /// A warning on rows of sums in all pieces, of which earlier ones were visited before the sums were known.
+    fn several_of_all(&mut self, table: &Table) -> Option<Note> {
+        let (last, _) = self.end(table)?;
+        let piece = self.piece(table, last);
+        self.add_groups(&piece);
+        self.groups.note()
     }
 
     /// The numbers of a column in earlier pieces, without those of a first row that is called one of sums.
@@ -421,11 +461,21 @@ impl Row {
     }
 }
 
-fn note_on_several(rows: &[(usize, Row)], are_kept: bool) -> Note {
-    let (place, count) = (&rows[0].1.place, whole(rows.len()));
-    let texts: BTreeSet<&str> = rows.iter().map(|(_, row)| &*row.text).collect();
+fn note_of_rows(rows: &[(usize, Row)], are_kept: bool) -> Note {
+    let texts = rows.iter().map(|(_, row)| row.text.clone()).collect();
+    note_on_several(&rows[0].1.place, rows.len(), &texts, are_kept)
+}
+
+/// A warning on so many rows of sums with these texts, the first of which stands at this place.
+fn note_on_several(
+    place: &Location,
+    count: usize,
+    texts: &BTreeSet<String>,
+    are_kept: bool,
+) -> Note {
     let items: Vec<String> = texts.iter().map(|text| quote_item(text)).collect();
-    let (texts, items) = (quote_list(texts), items.join(" and "));
+    let texts = quote_list(texts.iter().map(String::as_str));
+    let (count, items) = (whole(count), items.join(" and "));
     Note::warning(match are_kept {
         true => format!(
             "{place}: {count} rows, this the first, seem to be ones of sums: {texts}; remove them if they are"
@@ -437,17 +487,20 @@ fn note_on_several(rows: &[(usize, Row)], are_kept: bool) -> Note {
     })
 }
 
-/// How many rows of a table there are, without those of empty cells at the end of a text file of several columns.
-fn end_of(table: &Table) -> usize {
+/// Behind the last row of a table that stays, without those of empty cells at the end of a text file of several columns.
+fn end_of(table: &Table, is_left_out: impl Fn(&usize) -> bool) -> usize {
     let is_filled = |row: &usize| table.columns.iter().any(|column| column.is_present(*row));
-    match (0..table.rows).rev().find(is_filled) {
+    match (0..table.rows)
+        .rev()
+        .find(|row| is_filled(row) && !is_left_out(row))
+    {
         Some(last) if table.columns.len() > 1 && !table.has_types => last + 1,
         _ => table.rows,
     }
 }
 
-fn note_on_empty(table: &Table, from: usize) -> Note {
-    let (place, count) = (table.line_of(from), counted(table.rows - from, "row"));
+fn note_on_empty(table: &Table, rows: &[usize]) -> Note {
+    let (place, count) = (table.line_of(rows[0]), counted(rows.len(), "row"));
     Note::info(format!(
         "{place}: skipped below the table: {count} of empty cells"
     ))

@@ -10,6 +10,7 @@ mod declaration;
 mod of_data;
 mod of_run;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -18,7 +19,7 @@ use serde_json::Value;
 use thalweg_core::augmentations::AUGMENTATIONS;
 use thalweg_core::registry::{Choice, Domain, Setting, did_you_mean};
 use thalweg_core::spec::{Flag, InSolver, RunRule};
-use thalweg_data::text::shell_word;
+use thalweg_data::text::{list_item, shell_word};
 
 pub use command::convert_arguments;
 use declaration::Own;
@@ -396,34 +397,44 @@ fn worded(text: &str, find: impl Fn(&str) -> Option<&'static str>) -> String {
     line
 }
 
-/// The items of a list: separated by commas, and in double quotes where one has a comma itself.
-pub fn items(text: &str) -> Vec<&str> {
+/// The items of a list: separated by commas, and in double quotes where one has a comma itself; a quote inside is doubled.
+pub fn items(text: &str) -> Vec<Cow<'_, str>> {
     let (mut items, mut rest) = (Vec::new(), Some(text));
     while let Some(text) = rest {
-        let inside = text
-            .strip_prefix('"')
-            .and_then(|inside| inside.split_once('"'));
-        let quoted = inside.filter(|(_, after)| after.is_empty() || after.starts_with(','));
-        let (item, after) = match quoted {
-            Some((item, after)) => (item, after.strip_prefix(',')),
-            None => match text.split_once(',') {
-                Some((item, after)) => (item, Some(after)),
-                None => (text, None),
-            },
-        };
+        let (item, after) = quoted(text).unwrap_or_else(|| {
+            let (item, after) = text
+                .split_once(',')
+                .map_or((text, None), |(item, after)| (item, Some(after)));
+            (Cow::Borrowed(item), after)
+        });
         items.push(item);
         rest = after;
     }
     items
 }
 
+/// The first item if it stands in quotes, and what is behind its comma.
+fn quoted(text: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
+    let inside = text.strip_prefix('"')?;
+    let mut quotes = inside.match_indices('"').map(|(at, _)| at).peekable();
+    while let Some(at) = quotes.next() {
+        if quotes.next_if_eq(&(at + 1)).is_none() {
+            let after = &inside[at + 1..];
+            let is_end = after.is_empty() || after.starts_with(',');
+            let item = match inside[..at].contains('"') {
+                true => Cow::Owned(inside[..at].replace("\"\"", "\"")),
+                false => Cow::Borrowed(&inside[..at]),
+            };
+            return is_end.then_some((item, after.strip_prefix(',')));
+        }
+    }
+    None
+}
+
 /// Names as the argument of a list in a shell.
 pub(crate) fn list_argument(names: &[String]) -> String {
-    let item = |name: &String| match name.contains(',') {
-        true => format!("\"{name}\""),
-        false => name.clone(),
-    };
-    shell_word(&names.iter().map(item).collect::<Vec<_>>().join(","))
+    let items: Vec<String> = names.iter().map(|name| list_item(name)).collect();
+    shell_word(&items.join(","))
 }
 
 #[cfg(test)]
@@ -531,6 +542,8 @@ mod tests {
             ("a,\"b,c\",d", &["a", "b,c", "d"]),
             ("5\" disk,b", &["5\" disk", "b"]),
             ("\"a,b", &["\"a", "b"]),
+            (r#""say ""x"", y",d"#, &[r#"say "x", y"#, "d"]),
+            (r#""a""b"#, &[r#""a""b"#]),
             ("", &[""]),
         ] {
             assert_eq!(items(text), expected, "{text}");
@@ -542,5 +555,6 @@ mod tests {
         assert_eq!(argument(&["a", "b_c"]), "a,b_c");
         assert_eq!(argument(&["Price, USD", "a"]), "'\"Price, USD\",a'");
         assert_eq!(argument(&["it's"]), "'it'\\''s'");
+        assert_eq!(argument(&[r#"say "x", y"#]), r#"'"say ""x"", y"'"#);
     }
 }

@@ -110,7 +110,7 @@ pub fn is_beyond(cell: &str, number: f64) -> bool {
 ///
 /// A column with any text is text throughout, wherever the text is, and every cell keeps its
 /// spelling, so that the type and the categories do not depend on the order of the rows. Numbers
-/// such as `00123`, or of more digits than a `f64` holds, are text at first.
+/// such as `00123`, of more digits than a `f64` holds, or beyond it, are text at first.
 #[derive(Debug)]
 pub struct ColumnBuilder {
     plain: PlainNumbers,
@@ -238,7 +238,7 @@ impl ColumnBuilder {
     pub fn push(&mut self, cell: &str, words: Words<'_>) {
         let parsed = parse(cell, words);
         let parsed = match parsed {
-            Parsed::Number(_) if self.is_text(cell) => Parsed::Text,
+            Parsed::Number(number) if self.is_text(cell, number) => Parsed::Text,
             parsed => parsed,
         };
         if let (State::Numeric(numbers, spelled), Parsed::Text) = (&self.state, parsed) {
@@ -249,9 +249,6 @@ impl ColumnBuilder {
                 match decimal(cell.as_bytes(), 0..cell.len()) {
                     Some(decimal) => spelled.add_decimal(numbers.len(), decimal, cell),
                     None => spelled.add(numbers.len(), cell),
-                }
-                if is_beyond(cell, number) {
-                    spelled.add_beyond(numbers.len(), cell);
                 }
                 numbers.push(number);
             }
@@ -270,19 +267,11 @@ impl ColumnBuilder {
     }
 
     /// Whether a cell that a program reads as a number is text at first.
-    fn is_text(&self, cell: &str) -> bool {
+    fn is_text(&self, cell: &str, number: f64) -> bool {
         match self.plain {
             PlainNumbers::None => true,
             PlainNumbers::WithoutPoint if cell.contains('.') => true,
-            _ => is_code(cell) || (cell.len() > 15 && is_inexact(cell)),
-        }
-    }
-
-    /// The first row of a column of numbers with one beyond f64, and how that is spelled.
-    pub fn beyond(&self) -> Option<(usize, &str)> {
-        match &self.state {
-            State::Numeric(_, spelled) => spelled.beyond(),
-            State::Text { .. } => None,
+            _ => is_code(cell) || (cell.len() > 15 && is_inexact(cell)) || is_beyond(cell, number),
         }
     }
 

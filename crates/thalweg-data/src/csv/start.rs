@@ -70,7 +70,13 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     let (sample, complete) = records.sample();
     let mut expected = options.names.clone();
     expected.extend(options.expected.iter().flat_map(|e| e.names.clone()));
-    let looks = || dialect::header(sample, complete, delimiter, words, &expected);
+    // The rows that a model knows without names have none here either, though a row may count up.
+    let are_unnamed = !expected.is_empty() && expected == numbered(expected.len());
+    let count_up = || dialect::numbers_that_may_be_names(sample, complete, delimiter, words);
+    let looks = || {
+        dialect::header(sample, complete, delimiter, words, &expected)
+            && !(are_unnamed && count_up().is_some())
+    };
     let row_names = layout.row_names && options.names.is_empty();
     let two = below_header(sample, complete, delimiter, words);
     let header = (options.header).unwrap_or_else(|| row_names || looks() || two.is_some());

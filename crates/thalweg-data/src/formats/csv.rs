@@ -4,7 +4,7 @@ use thalweg_core::registry::Description;
 
 use super::format::{Chunks, Format, always, size_of_text, whole};
 use crate::compression::Room;
-use crate::csv::builder::{ColumnBuilder, FINITE, Parsed, Words, parse};
+use crate::csv::builder::{ColumnBuilder, Parsed, Words, parse};
 use crate::csv::parallel::{Blocks, Sink};
 use crate::csv::records::{Record, Records};
 use crate::csv::start::{Start, check_unique, count_error, counted, numbered, start, words};
@@ -199,11 +199,6 @@ impl Rows<'_> {
         check_unique(names, &self.file)?;
         let fresh = self.builders.iter().map(ColumnBuilder::fresh).collect();
         let builders = std::mem::replace(&mut self.builders, fresh);
-        let mut beyond = builders.iter().zip(names).filter_map(|(builder, name)| {
-            let (row, cell) = builder.beyond()?;
-            Some((row, name.clone(), quote(cell)))
-        });
-        let beyond = beyond.next();
         let column = |(name, builder): (&String, ColumnBuilder)| Column {
             name: name.clone(),
             data: builder.finish(),
@@ -212,12 +207,6 @@ impl Rows<'_> {
         let mut table = Table::without_lines(self.file.file.clone(), self.count, columns);
         table.lines = Some(std::mem::take(&mut self.lines));
         table.decimal = self.start.decimal;
-        if let Some((row, name, cell)) = beyond {
-            let error = Error::invalid(table.cell(row, &name), cell, FINITE);
-            return Err(error.remedy(
-                "correct the cell, or add it to `data.read.missing` if it means a missing value",
-            ));
-        }
         self.before += self.count;
         self.count = 0;
         Ok(table)

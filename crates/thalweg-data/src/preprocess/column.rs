@@ -10,7 +10,8 @@ use super::numeric::NumericFit;
 use super::options::FitOptions;
 use super::sparse::{SparseFit, check_sparse};
 use super::{Encoding, Scaling};
-use crate::error::{Error, Note, Result};
+use crate::csv::builder::{FINITE, is_beyond};
+use crate::error::{Error, Note, Result, quote};
 use crate::stray::StrayCells;
 use crate::table::{Block, Column, ColumnData, Table};
 
@@ -165,6 +166,7 @@ impl<'a> ColumnFit<'a> {
         options: &FitOptions,
         notes: &mut Vec<Note>,
     ) -> Result<Result<Encoding, LeftOut>> {
+        self.stray.check()?;
         notes.extend(self.stray.warning());
         Ok(match self.fit {
             Fit::Numbers(identifier, fit) => match identifier.left_out() {
@@ -274,11 +276,15 @@ pub(super) fn check_finite(table: &Table, column: &Column, numbers: &[f64]) -> R
     match numbers.iter().position(|x| x.is_infinite()) {
         None => Ok(()),
         Some(row) => {
-            let location = table.cell(row, &column.name);
-            Err(
-                Error::invalid(location, "an infinite value", "a finite number")
-                    .remedy("correct the cell or leave it empty"),
-            )
+            let cell = column
+                .text(row)
+                .filter(|cell| is_beyond(cell, numbers[row]));
+            let (found, expected) = match cell {
+                Some(cell) => (quote(&cell), FINITE),
+                None => ("an infinite value".to_owned(), "a finite number"),
+            };
+            let error = Error::invalid(table.cell(row, &column.name), found, expected);
+            Err(error.remedy("correct the cell or leave it empty"))
         }
     }
 }
@@ -297,7 +303,7 @@ pub(super) fn check_single(table: &Table, column: &Column) -> Result<()> {
         found,
         "a number below 3.4e38",
     );
-    Err(error.remedy("correct the cell or leave it empty; with `training.dtype` f64 it is read"))
+    Err(error.remedy("correct the cell or leave it empty"))
 }
 
 /// Refuses infinities, and missing values too where they cannot be filled.

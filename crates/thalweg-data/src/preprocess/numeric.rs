@@ -329,16 +329,11 @@ impl Numeric {
         let x = if x.is_nan() { self.fill } else { x };
         let x = self.curve.as_ref().map_or(x, |curve| curve.apply(x));
         let z = (x - self.center) * self.scale;
-        if self.clip {
-            // Written for |z| → ∞, where z² overflows and the limit is ±3.
-            let r = z / 3.0;
-            if r.abs() > 1e100 {
-                3.0 * r.signum()
-            } else {
-                z / (1.0 + r * r).sqrt()
-            }
-        } else {
-            z
+        match self.clip {
+            // What single precision does not hold is no outlier, but a mistake to refuse.
+            true if z.abs() > f64::from(f32::MAX) => f64::INFINITY,
+            true => z / (1.0 + (z / 3.0).powi(2)).sqrt(),
+            false => z,
         }
     }
 
@@ -383,7 +378,8 @@ mod tests {
         let numeric = fit(&[0.0, 1.0, 2.0, 3.0, 100.0], Scaling::Robust).unwrap();
         assert_eq!((numeric.center, numeric.scale), (2.0, 0.5));
         assert!((numeric.apply(4.0) - 1.0 / (1.0f64 + 1.0 / 9.0).sqrt()).abs() < 1e-15);
-        assert_eq!(numeric.apply(f64::MAX), 3.0);
+        assert_eq!(numeric.apply(1e38), 3.0);
+        assert!(numeric.apply(-1e39).is_infinite() && numeric.apply(f64::MAX).is_infinite());
         let mostly_equal = fit(&[0.0, 0.0, 0.0, 0.0, 4.0], Scaling::Robust).unwrap();
         assert_eq!(mostly_equal.scale, 0.5);
     }

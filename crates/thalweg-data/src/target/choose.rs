@@ -319,6 +319,7 @@ fn number_task(numbers: &[f64]) -> Task {
 fn check_stray(table: &Table, column: &Column, numbers: &[f64]) -> Result<()> {
     let mut stray = StrayCells::default();
     stray.add(table, column);
+    stray.check()?;
     match stray.few() {
         Some(stray)
             if table.roles.classes != Some(true) && number_task(numbers) == Task::Regression =>

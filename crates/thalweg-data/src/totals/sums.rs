@@ -59,6 +59,18 @@ impl Sums {
         }
     }
 
+    /// These and others.
+    pub fn and(self, other: &Self) -> Self {
+        Self {
+            sum: self.sum + other.sum,
+            size: self.size + other.size,
+            count: self.count + other.count,
+            least: self.least.min(other.least),
+            most: self.most.max(other.most),
+            has_fractions: self.has_fractions || other.has_fractions,
+        }
+    }
+
     /// Whether a number is their sum or their mean.
     fn has(&self, total: f64) -> bool {
         let is =

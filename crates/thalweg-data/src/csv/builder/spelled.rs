@@ -15,8 +15,6 @@ pub struct Spelled {
     bytes: Vec<u8>,
     pub words: Vec<(u32, u32)>,
     pub is_full: bool,
-    /// The first number beyond f64, with its row.
-    beyond: Option<(u32, String)>,
 }
 
 /// Modes beside a number of decimals: in the shortest form, and of no number yet.
@@ -33,7 +31,6 @@ impl Default for Spelled {
             bytes: Vec::new(),
             words: Vec::new(),
             is_full: false,
-            beyond: None,
         }
     }
 }
@@ -98,21 +95,9 @@ impl Spelled {
         self.ends.push(self.bytes.len() as u32);
     }
 
-    /// Remembers the number of a row that is beyond f64.
-    pub fn add_beyond(&mut self, row: usize, cell: &str) {
-        (self.beyond).get_or_insert_with(|| (row as u32, cell.to_owned()));
-    }
-
-    /// The first number beyond f64, with its row.
-    pub fn beyond(&self) -> Option<(usize, &str)> {
-        let (row, cell) = self.beyond.as_ref()?;
-        Some((*row as usize, cell))
-    }
-
     fn forget(&mut self) {
         *self = Self {
             words: std::mem::take(&mut self.words),
-            beyond: self.beyond.take(),
             mode: SHORTEST,
             is_full: true,
             ..Self::default()
@@ -122,9 +107,6 @@ impl Spelled {
     /// Adds those of the rows behind so many, where the words have these codes.
     pub fn append(&mut self, rows: usize, other: Self, code_of_word: impl Fn(u32) -> u32) {
         let others = other.words.iter();
-        if let Some((row, cell)) = other.beyond() {
-            self.add_beyond(rows + row, cell);
-        }
         self.words
             .extend(others.map(|&(row, code)| (rows as u32 + row, code_of_word(code))));
         if self.is_full || other.is_full || self.bytes.len() + other.bytes.len() > Self::MOST {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use thalweg_core::dataset::Values;
 
 use crate::compression::Room;
+use crate::csv::builder::FINITE;
 use crate::csv::records::MAX_CELLS;
 use crate::error::{Error, Location, Result};
 use crate::loaded::Loaded;
@@ -200,6 +201,10 @@ impl<'a> Rows<'a> {
         }
         let text = error.to_string();
         let text = text.split(" at line ").next().unwrap_or_default();
+        let expected = match text {
+            "number out of range" => FINITE,
+            _ => "a JSON object",
+        };
         let (found, remedy) = match text {
             "expected value" => (
                 format!("no JSON value at character {place}"),
@@ -210,7 +215,7 @@ impl<'a> Rows<'a> {
             }
             text => (format!("{text} at character {place}"), "correct the line"),
         };
-        Error::invalid(location, found, "a JSON object").remedy(remedy)
+        Error::invalid(location, found, expected).remedy(remedy)
     }
 
     /// The rows as a table; `is_first` where none came before them.

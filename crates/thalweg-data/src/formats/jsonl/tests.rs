@@ -105,6 +105,20 @@ fn wide_integers_lose_no_digit_and_are_noted() {
 }
 
 #[test]
+fn numbers_beyond_f64_are_refused_by_their_place() {
+    for text in [
+        "{\"a\": 1e308}\n{\"a\": -1e400}\n",
+        "[{\"a\": 1e308},\n {\"a\":-1e400}]",
+    ] {
+        let message = load(text).unwrap_err().to_string();
+        let found = "t.jsonl:2: found number out of range at character";
+        assert!(message.starts_with(found), "{message}");
+        let expected = "expected a number of at most 1.8e308; correct the line";
+        assert!(message.ends_with(expected), "{message}");
+    }
+}
+
+#[test]
 fn wide_integers_are_no_keys_and_texts_with_a_nul_are_no_integers() {
     const KEY: &str = "{12345678901234567890123:1,\"y\":1}";
     for (text, place) in [(KEY.to_owned(), 2), (format!("[{KEY}]"), 3)] {
