@@ -39,6 +39,9 @@ enum Task {
 const PRESETS: &str = "fast auto";
 /// Peers in the order of their cost.
 const PEERS: &str = "linear mlp boosting realmlp-td-s realmlp-td realmlp-td-4 tabm";
+/// The peer that is timed again with every run of presets, on these tables.
+const TIMED: &str = "realmlp-td-s";
+const TIMED_ON: &str = "concrete,california,adult";
 
 #[derive(Debug, Clone)]
 struct Options {
@@ -114,14 +117,26 @@ fn presets(names: &str, options: &Options) -> Result<()> {
     let contestants: Vec<String> = names.split(' ').map(contestant).collect();
     let mut scorer = scorer("quality-venv", "requirements.txt")?;
     run_in(&mut scorer, "thalweg.json", &contestants, options);
-    check(scorer.arg("--again"))
+    check(scorer.arg("--again"))?;
+    let mut timer = peer_scorer()?;
+    let options = Options {
+        tables: Some(TIMED_ON.to_owned()),
+        seeds: "0".to_owned(),
+        ..options.clone()
+    };
+    run_in(&mut timer, "timing.json", &[TIMED.to_owned()], &options);
+    check(timer.arg("--again"))
+}
+
+fn peer_scorer() -> Result<Command> {
+    scorer("quality-peers-venv", "requirements-peers.txt")
 }
 
 /// The peers of these names, or all; those of minutes on fewer seeds.
 fn peers(names: &str, options: &Options) -> Result<()> {
     let names = if names == "all" { PEERS } else { names };
     for name in names.split(' ') {
-        let mut scorer = scorer("quality-peers-venv", "requirements-peers.txt")?;
+        let mut scorer = peer_scorer()?;
         run_in(&mut scorer, "peers.json", &[name.to_owned()], options);
         check(&mut scorer)?;
     }
@@ -177,13 +192,22 @@ fn write() -> Result<()> {
     for (name, file) in [("Thalweg", "thalweg.json"), ("peers", "peers.json")] {
         stores.extend(Store::read(file)?.map(|store| (name, store)));
     }
-    let runs = Runs::new(stores.iter().map(|(_, store)| store.clone()));
+    let timing = Store::read("timing.json")?;
+    let slowdown = timing
+        .as_ref()
+        .and_then(|timing| stores.last()?.1.slowdown(timing));
+    if let Some((_, peers)) = stores.last_mut() {
+        peers.take_longer(slowdown.unwrap_or(1.0));
+    }
+    stores.extend(timing.map(|timing| ("timed again", timing)));
+    let compared = stores.iter().filter(|(name, _)| *name != "timed again");
+    let runs = Runs::new(compared.map(|(_, store)| store.clone()));
     let without = Store::read("ablation.json")?;
     let ablated = without.map_or_else(Vec::new, |store| report::ablated(&runs, store));
     for (name, text) in [
         (
             "QUALITY.md",
-            report::text(&runs, &stores, &ablated) + &cv::section()?,
+            report::text(&runs, &stores, slowdown, &ablated) + &cv::section()?,
         ),
         ("quality.svg", report::picture(&runs)),
     ] {

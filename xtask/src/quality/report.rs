@@ -27,10 +27,22 @@ const KINDS: [(&str, &str); 2] = [
 ];
 
 /// The text of `bench/QUALITY.md`.
-pub fn text(runs: &Runs, stores: &[(&str, Store)], ablated: &[(String, Comparison)]) -> String {
+pub fn text(
+    runs: &Runs,
+    stores: &[(&str, Store)],
+    slowdown: Option<f64>,
+    ablated: &[(String, Comparison)],
+) -> String {
     let mut text = HEAD.to_owned();
     for (name, store) in stores {
         let _ = writeln!(text, "- {name}: {}", store.words());
+    }
+    if let Some(slowdown) = slowdown {
+        let _ = writeln!(
+            text,
+            "\nSeconds of peers are those that are stored times {slowdown:.3}: so much longer three fits of RealMLP-TD-S took \
+             beside the runs of Thalweg."
+        );
     }
     let contestants = runs.contestants(&CONTESTANTS);
     let ours: Vec<&str> = contestants

@@ -73,6 +73,25 @@ impl Store {
         names
     }
 
+    /// How much longer the runs of another store took than those of here: geometric mean over the runs that both have.
+    pub fn slowdown(&self, other: &Self) -> Option<f64> {
+        let same = |a: &Run, b: &Run| {
+            (&a.contestant, &a.table, a.seed) == (&b.contestant, &b.table, b.seed)
+        };
+        let logs: Vec<f64> = (other.runs.iter())
+            .filter_map(|run| {
+                let own = self.runs.iter().find(|own| same(own, run))?;
+                Some((run.cpu / own.cpu).ln())
+            })
+            .collect();
+        (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
+    }
+
+    /// Multiplies the seconds of all runs.
+    pub fn take_longer(&mut self, factor: f64) {
+        self.runs.iter_mut().for_each(|run| run.cpu *= factor);
+    }
+
     /// Date, processor and versions in one line.
     pub fn words(&self) -> String {
         let pairs = self
@@ -142,5 +161,33 @@ impl Runs {
 impl From<Vec<Run>> for Runs {
     fn from(runs: Vec<Run>) -> Self {
         Self(runs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_of_peers_follow_the_runs_that_are_timed_again() {
+        let store = |runs: &[(&str, u64, f64)]| {
+            let run = |&(table, seed, cpu): &(&str, u64, f64)| {
+                serde_json::json!({"contestant": "p", "table": table, "kind": "tune", "task": "regression", "seed": seed,
+                    "error": 1.0, "tests": 9, "cpu": cpu})
+            };
+            let runs: Vec<_> = runs.iter().map(run).collect();
+            serde_json::from_value::<Store>(serde_json::json!({"head": {}, "runs": runs})).unwrap()
+        };
+        let mut peers = store(&[("t", 0, 1.0), ("t", 1, 5.0), ("u", 0, 2.0)]);
+        assert_eq!(peers.slowdown(&store(&[("v", 0, 1.0)])), None);
+        // √(8/1 · 4/2)
+        let slowdown = peers
+            .slowdown(&store(&[("t", 0, 8.0), ("u", 0, 4.0)]))
+            .unwrap();
+        assert!((slowdown - 4.0).abs() < 1e-12);
+        peers.take_longer(slowdown);
+        let runs = Runs::new([peers]);
+        let seconds: Vec<f64> = runs.of("p", "t").map(Run::seconds).collect();
+        assert!((seconds[1] - 20.0).abs() < 1e-9, "{seconds:?}");
     }
 }
