@@ -1,6 +1,6 @@
 //! Temperature: probabilities that mean what they say, in the model and in whatever reads it.
 
-use crate::common::{Workplace, csv, noise};
+use crate::common::{Workplace, csv, events, noise};
 
 /// Classes that depend on two numbers with noise, which a long training memorizes.
 fn noisy(place: &Workplace, rows: usize) {
@@ -59,6 +59,33 @@ fn overconfident_probabilities_are_tempered_and_the_answers_stay() {
         first > 1.1 && (second - first).abs() < 0.02 * first,
         "{first}, {second}"
     );
+}
+
+#[test]
+fn members_of_one_network_have_a_temperature_and_keep_it() {
+    let place = Workplace::new();
+    noisy(&place, 600);
+    let line = "noisy.csv --members 3 --hidden 64 --epochs 60 --patience 60 --metric accuracy --optimizer adam --lr 0.05 --validation-fraction 0.3";
+    let plain = place.train(&format!("{line} --out a"));
+    let ended = place.succeed(&format!("train {line} --temperature --out b"));
+    let told = ended.stdout + &ended.stderr;
+    assert!(told.contains("logits are divided by "), "{told}");
+    let tempered = events(&place.text("b/log.jsonl")).pop().unwrap();
+    let (before, after) = (validation_loss(&plain), validation_loss(&tempered));
+    assert!(after < before, "{after} beside {before}");
+    // The note says what the scores of the model in the file are.
+    let (_, stated) = told.split_once("goes from ").unwrap();
+    let stated: Vec<f64> = (stated.lines().next().unwrap().split(" to "))
+        .map(|number| number.trim().parse().unwrap())
+        .collect();
+    let close = |a: f64, b: f64| (a - b).abs() < 1e-3 * b;
+    assert!(
+        close(stated[0], before) && close(stated[1], after),
+        "{stated:?} {before} {after}"
+    );
+    place.train("--config b/config.toml --out c --threads 2");
+    let model = |run: &str| place.read(&format!("{run}/model.safetensors"));
+    assert!(model("b") == model("c"));
 }
 
 #[test]

@@ -280,7 +280,7 @@ fn temper(
     let (network, view) = (&config.network, validation.view());
     if !temperature::has_one(&engine.parameters(), network, view.targets)? {
         settled.notes.push(Note::warning(
-            "probabilities have no temperature: the last layer is not dense and linear, by which they get one",
+            "probabilities have no temperature: the last layer is neither dense nor of members, or not linear",
         ));
         return Ok(());
     }

@@ -126,12 +126,12 @@ impl Model {
 
     /// Refuses to say how far the members of a single network are apart.
     fn check_spread(&self) -> Result<()> {
-        if self.description().members.is_empty() {
-            let found = "a single network";
-            let error = Error::invalid("`spread`", found, "an ensemble, whose members differ");
-            return Err(error.remedy("train one by `ensemble.members`").into());
+        if self.has_members()? {
+            return Ok(());
         }
-        Ok(())
+        let found = "a single network";
+        let error = Error::invalid("`spread`", found, "an ensemble, whose members differ");
+        Err(error.remedy("train one by `ensemble.members`").into())
     }
 
     /// The same in pieces, in the order of the rows, so that a file of any size is predicted: delimited text and caches.

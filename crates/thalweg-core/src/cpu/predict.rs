@@ -86,6 +86,11 @@ impl Predictor {
         self.0.outputs()
     }
 
+    /// Members of the network: see the layer `batch_ensemble`. 1 if it has none.
+    pub fn members(&self) -> usize {
+        self.0.members()
+    }
+
     /// Writes the predictions of all rows, through the loss's link, row-major: rows ×
     /// [`Predictor::outputs`]. Works in the calling thread, and allocates nothing once as many
     /// calls as run at the same time have been made, unless the network has members to average.
@@ -100,7 +105,8 @@ impl Predictor {
     ) -> Result<()> {
         let features = features.into();
         self.check(features, predictions.len())?;
-        self.0.predict(features, 0..features.rows(), predictions)
+        let rows = 0..features.rows();
+        self.0.predict(features, rows, Answer::Mean, predictions)
     }
 
     /// The predictions of all rows, computed by up to `threads` threads. Their number changes no
@@ -113,16 +119,31 @@ impl Predictor {
         features: impl Into<FeaturesRef<'a>>,
         threads: usize,
     ) -> Result<Vec<f64>> {
-        let features = features.into();
-        let (rows, outputs) = (features.rows(), self.outputs());
-        let mut predictions = memory::collect(std::iter::repeat_n(0.0, rows * outputs))?;
-        self.check(features, predictions.len())?;
+        self.in_parts(features.into(), threads, Answer::Mean)
+    }
+
+    /// As [`Predictor::predict`], but of each member: rows × [`Predictor::members`] × [`Predictor::outputs`].
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    pub fn predict_members<'a>(
+        &self,
+        features: impl Into<FeaturesRef<'a>>,
+        threads: usize,
+    ) -> Result<Vec<f64>> {
+        self.in_parts(features.into(), threads, Answer::OfMembers)
+    }
+
+    fn in_parts(&self, features: FeaturesRef, threads: usize, answer: Answer) -> Result<Vec<f64>> {
+        let (rows, width) = (features.rows(), self.0.width(answer));
+        let mut predictions = memory::collect(std::iter::repeat_n(0.0, rows * width))?;
+        self.check(features, rows * self.outputs())?;
         let share = rows.div_ceil(threads.max(1)).next_multiple_of(ROWS).max(1);
-        let mut parts = predictions.chunks_mut(share * outputs.max(1)).enumerate();
+        let mut parts = predictions.chunks_mut(share * width.max(1)).enumerate();
         let job = |(part, predictions): (usize, &mut [f64])| {
             let first = part * share;
             let range = first..rows.min(first + share);
-            self.0.predict(features, range, predictions)
+            self.0.predict(features, range, answer, predictions)
         };
         if rows <= share {
             parts.try_for_each(job)?;
@@ -149,15 +170,33 @@ impl Predictor {
     }
 }
 
+/// What a network with members predicts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Answer {
+    Mean,
+    OfMembers,
+}
+
 /// A [`Predictor`] of some precision.
 trait Predict: Send + Sync {
     fn inputs(&self) -> usize;
     fn outputs(&self) -> usize;
+    fn members(&self) -> usize;
+
+    /// Predictions a row.
+    fn width(&self, answer: Answer) -> usize {
+        match answer {
+            Answer::Mean => self.outputs(),
+            Answer::OfMembers => self.members() * self.outputs(),
+        }
+    }
+
     /// The predictions of some of the rows.
     fn predict(
         &self,
         features: FeaturesRef,
         rows: Range<usize>,
+        answer: Answer,
         predictions: &mut [f64],
     ) -> Result<()>;
 }
@@ -234,10 +273,15 @@ impl<T: Precision> Predict for CpuPredictor<T> {
         self.plan.outputs
     }
 
+    fn members(&self) -> usize {
+        self.plan.ensemble
+    }
+
     fn predict(
         &self,
         features: FeaturesRef,
         rows: Range<usize>,
+        answer: Answer,
         predictions: &mut [f64],
     ) -> Result<()> {
         self.check(features, rows.clone())?;
@@ -263,10 +307,18 @@ impl<T: Precision> Predict for CpuPredictor<T> {
         let (blocking, count) = (self.plan.evaluation, rows.len());
         for index in 0..blocking.count(count) {
             let block = row_block(&self.plan, blocking, count, index, 0);
-            let range = block.rows.start * self.plan.outputs..block.rows.end * self.plan.outputs;
+            let width = self.width(answer);
+            let to = &mut predictions[block.rows.start * width..block.rows.end * width];
             // SAFETY: this call alone works in its room, and no thread writes the weights.
-            let z = unsafe { forward.answer(self.link, &block) };
-            forward.link(self.link, z, &mut predictions[range]);
+            unsafe {
+                match answer {
+                    Answer::Mean => forward.link(self.link, forward.answer(self.link, &block), to),
+                    Answer::OfMembers => {
+                        let z = forward.outputs(&block);
+                        forward.link_members(self.link, z, self.plan.ensemble, to);
+                    }
+                }
+            }
         }
         pool().push((room, gathered));
         Ok(())
@@ -354,8 +406,24 @@ mod tests {
                 let predictions = predictor.predict(&features, threads).unwrap();
                 assert_eq!(bits(&predictions), expected, "{network:?} {dtype}");
             }
+            // The mean of the members is the prediction, but for the rounding of its logits.
+            let (members, outputs) = (predictor.members(), predictor.outputs());
+            let apart = predictor.predict_members(&features, 1).unwrap();
+            assert_eq!(
+                bits(&predictor.predict_members(&features, 3).unwrap()),
+                bits(&apart)
+            );
+            for (at, expected) in expected.iter().enumerate() {
+                let first = at / outputs * members * outputs + at % outputs;
+                let of_members = apart[first..].iter().step_by(outputs).take(members);
+                let mean = of_members.sum::<f64>() / members as f64;
+                assert!(
+                    (mean - f64::from_bits(*expected)).abs() < 1e-6,
+                    "{network:?} {at}"
+                );
+            }
+            assert!(members == 1 || apart.len() == 4 * expected.len());
             // Row by row, from several threads at once, through one reference.
-            let outputs = predictor.outputs();
             thread::scope(|scope| {
                 for offset in 0..3 {
                     let (predictor, values, expected) = (&predictor, &values, &expected);

@@ -60,32 +60,43 @@ impl Model {
         }
     }
 
-    /// How far the members of an ensemble are apart in each prediction: the standard deviation of what
-    /// they predict, s² = Σ(yₘ − ȳ)²/(members − 1), in the units of [`Model::predict`]. None of a single
-    /// model.
+    /// How far the members of an ensemble, or of a network of members, are apart in each prediction: the standard
+    /// deviation of what they predict, s² = Σ(yₘ − ȳ)²/(members − 1), in the units of [`Model::predict`]. None of
+    /// a model without members.
     ///
     /// # Errors
     /// As [`Model::predict`].
     pub fn predict_spread<'a>(&self, rows: impl Into<FeaturesRef<'a>>) -> Result<Option<Vec<f64>>> {
-        let count = self.description.members.len();
-        if count < 2 {
+        if !self.has_members()? {
             return Ok(None);
         }
         let (threads, rows) = (threads_or_all(self.threads), rows.into());
         let (first, others) = self.predictors()?;
-        let mut members = Vec::with_capacity(count);
+        let outputs = first.outputs();
+        let mut networks = Vec::new();
         for predictor in std::iter::once(first).chain(others) {
-            let mut own = predictor.predict(rows, threads)?;
+            let mut own = predictor.predict_members(rows, threads)?;
             self.to_user_units(&mut own);
-            members.push(own);
+            networks.push((own, predictor.members()));
         }
         let deviation = |at: usize| {
-            let all = members.iter().map(|member| member[at]);
-            let mean = all.clone().sum::<f64>() / count as f64;
+            let (row, output) = (at / outputs, at % outputs);
+            let all = networks.iter().flat_map(|(own, members)| {
+                let own = own[row * members * outputs..].chunks_exact(outputs);
+                own.take(*members).map(|member| member[output])
+            });
+            let count = all.clone().count() as f64;
+            let mean = all.clone().sum::<f64>() / count;
             let squares: f64 = all.map(|y| (y - mean).powi(2)).sum();
-            (squares / (count - 1) as f64).sqrt()
+            (squares / (count - 1.0)).sqrt()
         };
-        Ok(Some((0..members[0].len()).map(deviation).collect()))
+        Ok(Some((0..rows.rows() * outputs).map(deviation).collect()))
+    }
+
+    /// Whether it is an ensemble, or a network of members.
+    pub(crate) fn has_members(&self) -> Result<bool> {
+        let (first, others) = self.predictors()?;
+        Ok(first.members() + others.len() > 1)
     }
 
     /// The intervals of rows of such outputs.

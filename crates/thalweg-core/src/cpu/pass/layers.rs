@@ -79,8 +79,20 @@ impl<T: Precision> Forward<'_, T> {
         }
     }
 
-    /// Takes a block through all layers. Of several members, each then has the outputs of which the link
-    /// makes the mean of their predictions: so the loss is that of the mean. Returns the outputs.
+    /// Takes a block through all layers. Returns what the last one puts out, of several members one behind the other.
+    ///
+    /// # Safety
+    /// As for [`Forward::forward`].
+    pub unsafe fn outputs(&self, block: &RowBlock) -> &[T] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.forward(block, Upcoming::UNKNOWN);
+            (self.arena).read(block.values(self.plan.output, self.plan.output_stride))
+        }
+    }
+
+    /// As [`Forward::outputs`]; but each of several members has the outputs of which the link makes
+    /// the mean of their predictions: so the loss is that of the mean.
     ///
     /// # Safety
     /// As for [`Forward::forward`].
@@ -88,10 +100,11 @@ impl<T: Precision> Forward<'_, T> {
         let place = block.values(self.plan.output, self.plan.output_stride);
         // SAFETY: the caller's promise.
         unsafe {
-            self.forward(block, Upcoming::UNKNOWN);
-            if self.plan.ensemble > 1 {
-                self.average(link, self.arena.write(place.clone()));
+            let z = self.outputs(block);
+            if self.plan.ensemble == 1 {
+                return z;
             }
+            self.average(link, self.arena.write(place.clone()));
             self.arena.read(place)
         }
     }
@@ -122,12 +135,21 @@ impl<T: Precision> Forward<'_, T> {
 
     /// The predictions of rows whose last layer puts out `z`, row-major.
     pub fn link(&self, link: Link, z: &[T], predictions: &mut [f64]) {
-        let predictions = predictions.chunks_exact_mut(self.plan.outputs);
-        for (prediction, z) in predictions.zip(z.chunks_exact(self.plan.output_stride)) {
-            for (value, z) in prediction.iter_mut().zip(z) {
-                *value = z.to_f64();
+        self.link_members(link, z, 1, predictions);
+    }
+
+    /// The predictions of so many members in each row, one behind the other.
+    pub fn link_members(&self, link: Link, z: &[T], members: usize, predictions: &mut [f64]) {
+        let outputs = self.plan.outputs;
+        let rows = predictions.chunks_exact_mut(members * outputs);
+        for (row, z) in rows.zip(z.chunks_exact(self.plan.output_stride)) {
+            let each = row.chunks_exact_mut(outputs).zip(z.chunks_exact(outputs));
+            for (prediction, z) in each {
+                for (value, z) in prediction.iter_mut().zip(z) {
+                    *value = z.to_f64();
+                }
+                link.apply(prediction);
             }
-            link.apply(prediction);
         }
     }
 
