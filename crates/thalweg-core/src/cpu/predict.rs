@@ -88,7 +88,7 @@ impl Predictor {
 
     /// Members of the network: see the layer `batch_ensemble`. 1 if it has none.
     pub fn members(&self) -> usize {
-        self.0.members()
+        self.0.ensemble()
     }
 
     /// Writes the predictions of all rows, through the loss's link, row-major: rows ×
@@ -181,13 +181,14 @@ enum Answer {
 trait Predict: Send + Sync {
     fn inputs(&self) -> usize;
     fn outputs(&self) -> usize;
-    fn members(&self) -> usize;
+    /// Members of the network.
+    fn ensemble(&self) -> usize;
 
     /// Predictions a row.
     fn width(&self, answer: Answer) -> usize {
         match answer {
             Answer::Mean => self.outputs(),
-            Answer::OfMembers => self.members() * self.outputs(),
+            Answer::OfMembers => self.ensemble() * self.outputs(),
         }
     }
 
@@ -273,7 +274,7 @@ impl<T: Precision> Predict for CpuPredictor<T> {
         self.plan.outputs
     }
 
-    fn members(&self) -> usize {
+    fn ensemble(&self) -> usize {
         self.plan.ensemble
     }
 

@@ -4,20 +4,21 @@ use super::*;
 use crate::formats;
 use crate::input::Input;
 
+/// How many rows there are in pieces of this size, and what is to be known.
+fn read(text: &str, size: usize) -> (usize, String) {
+    let (mut rows, options) = (0, ReadOptions::default());
+    let input = || Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
+    let chunks = formats::chunks(input(), &options).unwrap().unwrap();
+    let notes = chunks.each(input(), &options, size, &mut |table| {
+        rows += table.rows;
+        Ok(())
+    });
+    let texts = notes.unwrap().into_iter().map(|note| note.text);
+    (rows, texts.collect())
+}
+
 #[test]
 fn sums_of_all_pieces_are_left_out_at_the_end_and_a_warning_at_the_start() {
-    let read = |text: &str, size: usize| {
-        let (mut rows, options) = (0, ReadOptions::default());
-        let input = || Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
-        let chunks = formats::chunks(input(), &options).unwrap().unwrap();
-        let notes = chunks.each(input(), &options, size, &mut |table| {
-            rows += table.rows;
-            Ok(())
-        });
-        let notes = notes.unwrap();
-        let texts = notes.iter().map(|note| note.text.clone());
-        (rows, texts.collect::<String>())
-    };
     // Of more than a block: a piece has at least one.
     let long = "z".repeat(200_000);
     let row = |i: usize| format!("a{i}{long},$1.{i}0\n");
@@ -59,17 +60,6 @@ fn sums_of_all_pieces_are_left_out_at_the_end_and_a_warning_at_the_start() {
 
 #[test]
 fn sums_of_groups_in_pieces_are_warned_of() {
-    let read = |text: &str, size: usize| {
-        let (mut rows, options) = (0, ReadOptions::default());
-        let input = || Input::bytes("t.csv", text.as_bytes().to_vec()).unwrap();
-        let chunks = formats::chunks(input(), &options).unwrap().unwrap();
-        let notes = chunks.each(input(), &options, size, &mut |table| {
-            rows += table.rows;
-            Ok(())
-        });
-        let texts = notes.unwrap().into_iter().map(|note| note.text);
-        (rows, texts.collect::<String>())
-    };
     // Of more than a block: a piece has at least one.
     let long = "z".repeat(200_000);
     let group = |name: &str, rows: std::ops::Range<u32>| {
