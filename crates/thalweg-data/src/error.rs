@@ -123,9 +123,11 @@ impl fmt::Display for Invalid {
         if self.location != Location::default() {
             write!(f, "{}: ", self.location)?;
         }
-        write!(f, "found {}, expected {}", self.found, self.expected)?;
+        // What a library says of a damaged file may have bytes of that file.
+        let [found, expected] = [&self.found, &self.expected].map(|text| escape(text, MAX_PART));
+        write!(f, "found {found}, expected {expected}")?;
         if !self.remedy.is_empty() {
-            write!(f, "; {}", self.remedy)?;
+            write!(f, "; {}", escape(&self.remedy, MAX_PART))?;
         }
         Ok(())
     }
@@ -223,6 +225,7 @@ impl fmt::Display for Note {
 
 const MAX_TEXT: usize = 60;
 const MAX_PATH: usize = 400;
+const MAX_PART: usize = 1000;
 const MAX_NAMES: usize = 10;
 
 /// `text` in double quotes, on one line, shortened to about 60 characters.
@@ -322,6 +325,10 @@ mod tests {
         let cell = format!("a\nb\r\u{1b}[31m{}", "x".repeat(1_000_000));
         let message = Error::invalid(Location::file("f\n"), quote(&cell), "a number").to_string();
         assert!(message.chars().count() < 200, "{message}");
+        assert!(!message.chars().any(char::is_control), "{message}");
+        let said = format!("damaged data (a field named a\0\u{6}\n{cell})");
+        let message = Error::invalid(Location::file("f"), said, "a complete file").to_string();
+        assert!(message.chars().count() < 1100, "{message}");
         assert!(!message.chars().any(char::is_control), "{message}");
     }
 }

@@ -1,7 +1,8 @@
 //! What columns have to do with one another, and rows.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
+use std::iter::once;
 
 use serde::Serialize;
 use thalweg_core::dataset::Values;
@@ -28,41 +29,43 @@ pub struct Correlation {
 
 /// Rows that are equal to an earlier one.
 pub(super) fn duplicates(table: &Table) -> usize {
+    if table.rows < 2 {
+        return 0;
+    }
     let mut hashes = vec![0u64; table.rows];
-    let mut mix = |row: usize, value: u64| {
+    let mut mix = |row: usize, values: &mut dyn Iterator<Item = u64>| {
         let mut hasher = DefaultHasher::new();
-        (hashes[row], value).hash(&mut hasher);
+        hasher.write_u64(hashes[row]);
+        values.for_each(|value| hasher.write_u64(value));
         hashes[row] = hasher.finish();
     };
     for column in &table.columns {
         match &column.data {
             ColumnData::Numeric(values) | ColumnData::Time(values) => {
-                values
-                    .iter()
-                    .enumerate()
-                    .for_each(|(row, x)| mix(row, (x + 0.0).to_bits()));
+                let all = values.iter().enumerate();
+                all.for_each(|(row, x)| mix(row, &mut once((x + 0.0).to_bits())));
             }
             ColumnData::Text(text) => {
-                text.codes
-                    .iter()
-                    .enumerate()
-                    .for_each(|(row, &code)| mix(row, u64::from(code)));
+                let all = text.codes.iter().enumerate();
+                all.for_each(|(row, &code)| mix(row, &mut once(u64::from(code))));
             }
             ColumnData::Block(Block {
                 values: Values::Sparse(rows),
                 ..
             }) => {
                 for row in 0..table.rows {
-                    for (column, value) in rows.view().entries(row) {
-                        mix(row, column as u64);
-                        mix(row, value.to_bits());
-                    }
+                    let entries = rows.view().entries(row);
+                    mix(
+                        row,
+                        &mut entries.flat_map(|(column, value)| [column as u64, value.to_bits()]),
+                    );
                 }
             }
             ColumnData::Block(block) => {
                 let width = block.width();
-                for i in 0..table.rows * width {
-                    mix(i / width.max(1), block.value(i).to_bits());
+                for row in 0..table.rows {
+                    let places = row * width..(row + 1) * width;
+                    mix(row, &mut places.map(|i| block.value(i).to_bits()));
                 }
             }
         }
