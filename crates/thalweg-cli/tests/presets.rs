@@ -188,7 +188,7 @@ fn the_best_of_a_race_is_trained_again_from_its_config_and_says_what_was_tried()
     let said = place.succeed(&format!("{command} a --threads 1")).stdout;
     for tried in [
         "at 1/4 of the epochs",
-        "in full",
+        " and at 1/2",
         "linear",
         "periodic",
         "plain",

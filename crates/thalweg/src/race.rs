@@ -1,7 +1,8 @@
-//! The race of `--preset best`. All candidates (`preset/best.rs`) are trained for a quarter of their
-//! epochs, the best of them in full. Of these the members of an ensemble are selected greedily: a
-//! recipe joins where the mean with it is better on both halves of the validation rows, so that
-//! none joins by the luck of a few rows. A linear model is among the candidates.
+//! The race of `--preset best`, by successive halving. All candidates (`preset/best.rs`) are trained
+//! for a quarter of their epochs, the best half of them for half of them. Of these the members of an
+//! ensemble are selected greedily: a recipe joins where the mean with it is better on both halves of
+//! the validation rows, so that none joins by the luck of a few rows. A linear model is among the
+//! candidates.
 //!
 //! A race ends before anything is written: the run is one of the recipes that it finds, which
 //! `config.toml` holds.
@@ -25,9 +26,10 @@ use crate::rows::{Part, RunRows};
 use crate::side_by_side::side_by_side;
 use crate::threads::threads_or_all;
 
-/// The part of the epochs that all candidates get: one of so many.
+/// The part of the epochs that all candidates get, and that the finalists get: one of so many.
 const PART: usize = 4;
-/// Candidates that are trained in full, and recipes of the ensemble, at most.
+const LAST_PART: usize = 2;
+/// Candidates of the second heat, and recipes of the ensemble, at most.
 const FINALISTS: usize = 4;
 const RECIPES: usize = 2;
 
@@ -93,17 +95,17 @@ fn race(job: &mut Job, budget: Budget, watch: &mut dyn Watch) -> Result<()> {
     let mut raced: Vec<Raced> = first.iter().map(Tried::raced).collect();
     let mut last_heat = 0..raced.len();
     let members = ensemble.members as f64;
-    let left = trainings - spent;
-    let finalists = (left - members).clamp(1.0, FINALISTS as f64) as usize;
+    let left = (trainings - spent - members) * LAST_PART as f64;
+    let finalists = left.clamp(1.0, FINALISTS as f64) as usize;
     let finalists: Vec<Candidate> = (first.into_iter().map(|tried| tried.candidate))
         .take(finalists)
         .collect();
     let chosen = match finalists.len() {
         0 | 1 => finalists,
         _ => {
-            watch.race(finalists.len(), 1);
-            let last = train_all(job, &rows, finalists, 1, threads)?;
-            heats.push("in full".to_owned());
+            watch.race(finalists.len(), LAST_PART);
+            let last = train_all(job, &rows, finalists, LAST_PART, threads)?;
+            heats.push(format!("at 1/{LAST_PART}"));
             last_heat = raced.len()..raced.len() + last.len();
             raced.extend(last.iter().map(Tried::raced));
             let is_even = ensemble.members.is_multiple_of(RECIPES);

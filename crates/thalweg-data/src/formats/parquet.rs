@@ -1,5 +1,7 @@
 //! Apache Parquet.
 
+mod dictionaries;
+
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -60,6 +62,7 @@ fn read(mut input: Input, options: &ReadOptions) -> Result<Loaded> {
     let (bytes, metadata) = open(&mut input)?;
     let file = input.file;
     let mut columns = collectors(metadata.schema(), options);
+    check_dictionaries(&file, &bytes, &metadata)?;
     let metadata = with_dictionaries(metadata);
     // Each column for itself, so that threads change nothing.
     let read_column = |at: usize, column: &mut Collector| -> Result<()> {
@@ -90,6 +93,7 @@ fn chunks(
 ) -> Result<Vec<Note>> {
     let (bytes, metadata) = open(&mut input)?;
     let (file, schema) = (input.file, metadata.schema().clone());
+    check_dictionaries(&file, &bytes, &metadata)?;
     let metadata = with_dictionaries(metadata);
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
     let reader = builder.with_batch_size(size.clamp(1, BATCH)).build();
@@ -100,6 +104,11 @@ fn chunks(
         pieces.add(&batch, visit)?;
     }
     pieces.finish(visit)
+}
+
+fn check_dictionaries(file: &str, bytes: &Content, metadata: &ArrowReaderMetadata) -> Result<()> {
+    let checked = dictionaries::check(bytes, metadata.metadata());
+    checked.map_err(|error| refusal(file, &error.to_string()))
 }
 
 /// The bytes of a file, and what is in them.

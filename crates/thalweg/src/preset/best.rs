@@ -22,6 +22,8 @@ const TRAININGS: f64 = 10.0;
 /// Deviation of the frequencies of the periodic embedding: some periods within a column.
 const FREQUENCIES: f64 = 0.6;
 const PENALTY: f64 = 1e-3;
+/// Of the weights of the recipe `l2 penalty`.
+const SHRINKAGE: f64 = 3e-4;
 
 /// What a race and the trainings after it may cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -165,9 +167,14 @@ pub(crate) fn portfolio(config: &Config, rows: &RunRows) -> Result<Vec<Candidate
         }),
         changed("periodic", &periodic),
         changed("wide", &|network| widen(network, |units| 2 * units)),
-        changed("small", &|network| {
-            widen(network, |units| (units / 2).max(1))
-        }),
+        Candidate {
+            name: "no dropout",
+            recipe: without_dropout(&own, 0.0),
+        },
+        Candidate {
+            name: "l2 penalty",
+            recipe: without_dropout(&own, SHRINKAGE),
+        },
         Candidate {
             name: "plain",
             recipe: plain(config, rows),
@@ -206,6 +213,18 @@ fn periodic(network: &mut NetworkSpec) {
             .with("sigma", Setting::Number(FREQUENCIES))
             .with("width", Setting::Integer(3));
     }
+}
+
+/// Without dropout, of which signals without much noise have more harm than use; with a penalty on the weights, where
+/// few of many columns matter.
+fn without_dropout(recipe: &Recipe, l2: f64) -> Recipe {
+    let mut recipe = recipe.clone();
+    recipe
+        .network
+        .layers
+        .retain(|layer| layer.name != "dropout");
+    recipe.training.l2 = l2;
+    recipe
 }
 
 /// Other widths of the hidden layers.
