@@ -412,6 +412,13 @@ fn sparse_row(cells: Vec<Cell>, attributes: usize) -> Result<Vec<Value>, Fault> 
                 format!("an index from 0 to {last} and a value"),
             ));
         };
+        if !matches!(place, Value::Absent) {
+            let index = index.unwrap_or_default();
+            return Err(Fault::new(
+                format!("the index {index} twice"),
+                "each index once",
+            ));
+        }
         let mut inner = self::cells(rest, ',')?.into_iter();
         *place = inner.next().map_or(Value::Missing, value);
     }

@@ -291,9 +291,16 @@ fn half(bits: u16) -> f32 {
 fn strings(header: &Header, data: &[u8]) -> Vec<String> {
     let text = |bytes: &[u8]| -> String {
         if header.kind == b'S' {
-            return String::from_utf8_lossy(bytes)
-                .trim_end_matches('\0')
-                .to_owned();
+            let end = bytes
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |last| last + 1);
+            let bytes = &bytes[..end];
+            // Bytes that are no text are spelled as Python spells them, so that they stay different.
+            return match std::str::from_utf8(bytes) {
+                Ok(text) => text.to_owned(),
+                Err(_) => bytes.escape_ascii().to_string(),
+            };
         }
         let point = |b: &[u8; 4]| match header.big_endian {
             true => u32::from_be_bytes(*b),
@@ -370,6 +377,11 @@ mod tests {
         let header = "{'descr': '<U2', 'fortran_order': False, 'shape': (2,), }";
         let text = array(header, b"a\0\0\0\0\0\0\0b\0\0\0c\0\0\0").unwrap();
         assert!(matches!(text.elements, Elements::Text(texts) if texts == ["a", "bc"]));
+        // Bytes that are no text stay different.
+        let header = "{'descr': '|S2', 'fortran_order': False, 'shape': (3,), }";
+        let bytes = array(header, b"a\0\xff\0\xfe\0").unwrap();
+        let expected = ["a", r"\xff", r"\xfe"];
+        assert!(matches!(bytes.elements, Elements::Text(texts) if texts == expected));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{Encoding, Scaling};
 use crate::csv::builder::{FINITE, is_beyond};
 use crate::error::{Error, Note, Result, quote};
 use crate::stray::StrayCells;
-use crate::table::{Block, Column, ColumnData, Table};
+use crate::table::{Block, Column, ColumnData, Table, number_text};
 
 /// Fits the encoding of one column to blocks of rows.
 #[derive(Debug)]
@@ -290,20 +290,33 @@ pub(super) fn check_finite(table: &Table, column: &Column, numbers: &[f64]) -> R
 }
 
 /// Refuses numbers that a run in single precision does not hold.
-pub(super) fn check_single(table: &Table, column: &Column) -> Result<()> {
-    let ColumnData::Numeric(numbers) = &column.data else {
-        return Ok(());
+pub(super) fn check_single(table: &Table, column: &Column, remedy: &str) -> Result<()> {
+    let is_beyond = |x: f64| x.is_finite() && x.abs() > f64::from(f32::MAX);
+    let refuse = |row: usize, name: &str, found: String, remedy: &str| {
+        let error = Error::invalid(table.cell(row, name), found, "a number below 3.4e38");
+        Err(error.remedy(remedy))
     };
-    let Some(row) = numbers.iter().position(|x| x.abs() > f64::from(f32::MAX)) else {
-        return Ok(());
-    };
-    let found = column.text(row).unwrap_or_default();
-    let error = Error::invalid(
-        table.cell(row, &column.name),
-        found,
-        "a number below 3.4e38",
-    );
-    Err(error.remedy("correct the cell or leave it empty"))
+    match &column.data {
+        ColumnData::Numeric(numbers) => match numbers.iter().position(|x| is_beyond(*x)) {
+            Some(row) => {
+                let found = column.text(row).unwrap_or_default();
+                refuse(row, &column.name, found, remedy)
+            }
+            None => Ok(()),
+        },
+        ColumnData::Block(block) if matches!(block.values, Values::F64(_)) => {
+            let width = block.width();
+            match (0..table.rows * width).find(|i| is_beyond(block.value(*i))) {
+                Some(at) => {
+                    let name = format!("{}[{}]", column.name, at % width);
+                    let found = number_text(block.value(at));
+                    refuse(at / width, &name, found, "correct the array")
+                }
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses infinities, and missing values too where they cannot be filled.

@@ -155,17 +155,35 @@ fn a_few_stray_cells_among_numbers_are_pointed_out() {
     );
     assert!(notes.iter().all(|note| !note.text.contains("oops")));
     // Amounts are numbers too, and what is beyond f64 is none.
-    let digits = "9".repeat(400);
-    for (mark, stray) in [("$", "n.d."), ("$", "$1e400"), ("", &digits)] {
+    let with = |stray: &str, mark: &str| {
         let row = |i: usize| match i {
             6 => format!("{stray},0,{i}\n"),
             _ => format!("{mark}{i}.50,{},{i}\n", i % 3),
         };
-        let text = format!("x,k,y\n{}", (0..60).map(row).collect::<String>());
-        let (_, notes) = fit(&table(&text), "y", &FitOptions::default());
+        table(&format!("x,k,y\n{}", (0..60).map(row).collect::<String>()))
+    };
+    for stray in ["n.d.", "$1e400"] {
+        let (_, notes) = fit(&with(stray, "$"), "y", &FitOptions::default());
         let is_named = |note: &Note| note.text.contains("1 of 60 cells is no number");
         assert!(notes.iter().any(is_named), "{stray}: {notes:?}");
     }
+    // Among plain numbers it is refused.
+    let table = with(&"9".repeat(400), "");
+    let target = TargetOptions {
+        column: Some("y".to_owned()),
+        task: None,
+    };
+    let (target, ..) = Target::choose(&table, &target).unwrap();
+    let fitted = fit_rows(&table, target, &FitOptions::default(), &table.all_rows());
+    let message = fitted.unwrap_err().to_string();
+    assert!(
+        message.starts_with("t.csv:8: column \"x\": found \"999"),
+        "{message}"
+    );
+    assert!(
+        message.contains("expected a number of at most 1.8e308"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -118,6 +118,10 @@ fn faults_are_named_with_line_and_column() {
             "{7 1}\n",
             "t.arff:9: found \"7 1\", expected an index from 0 to 2",
         ),
+        (
+            "{0 1,0 2}\n",
+            "t.arff:9: found the index 0 twice, expected each index once",
+        ),
     ] {
         let message = load(&format!("{HEADER}{rows}")).unwrap_err().to_string();
         assert!(message.starts_with(expected), "{message}");
