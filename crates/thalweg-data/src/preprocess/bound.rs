@@ -33,10 +33,6 @@ pub struct Bound<'a> {
     columns: Vec<BoundColumn<'a>>,
 }
 
-/// What to do about numbers beyond single precision.
-const OF_INPUTS: &str = "correct the cell or leave it empty";
-const OF_TARGETS: &str = "correct the cell or remove the row; with `training.dtype` f64 it is read";
-
 impl Preprocessing {
     /// Binds a raw table, whose columns may come in any order.
     ///
@@ -259,17 +255,10 @@ impl Bound<'_> {
         if dtype != Dtype::F64 {
             // Scaled they may fit, but by a scale that is theirs alone.
             let threads = threads::for_rows(self.table.rows);
-            let targets = &self.preprocessing.target.columns;
-            let targets = targets.iter().filter_map(|name| self.table.column(name));
-            let inputs = self.raw.iter().map(|column| (*column, OF_INPUTS));
-            let all: Vec<_> = inputs
-                .chain(targets.map(|column| (column, OF_TARGETS)))
-                .collect();
-            threads::map(threads, all.into_iter(), |(column, remedy)| {
-                check_single(self.table, column, remedy)
-            })
-            .into_iter()
-            .collect::<Result<()>>()?;
+            let raw = self.raw.iter();
+            threads::map(threads, raw, |column| check_single(self.table, column))
+                .into_iter()
+                .collect::<Result<()>>()?;
         }
         self.weighted(part, dtype, self.preprocessing.class_weights.as_deref())
     }

@@ -290,7 +290,7 @@ pub(super) fn check_finite(table: &Table, column: &Column, numbers: &[f64]) -> R
 }
 
 /// Refuses numbers that a run in single precision does not hold.
-pub(super) fn check_single(table: &Table, column: &Column, remedy: &str) -> Result<()> {
+pub(super) fn check_single(table: &Table, column: &Column) -> Result<()> {
     let is_beyond = |x: f64| x.is_finite() && x.abs() > f64::from(f32::MAX);
     let refuse = |row: usize, name: &str, found: String, remedy: &str| {
         let error = Error::invalid(table.cell(row, name), found, "a number below 3.4e38");
@@ -300,7 +300,12 @@ pub(super) fn check_single(table: &Table, column: &Column, remedy: &str) -> Resu
         ColumnData::Numeric(numbers) => match numbers.iter().position(|x| is_beyond(*x)) {
             Some(row) => {
                 let found = column.text(row).unwrap_or_default();
-                refuse(row, &column.name, found, remedy)
+                refuse(
+                    row,
+                    &column.name,
+                    found,
+                    "correct the cell or leave it empty",
+                )
             }
             None => Ok(()),
         },
