@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::builder::Words;
 use super::dialect;
-use super::layout::{Layout, are_units, below_header, joined, preamble};
+use super::layout::{Layout, Preamble, are_units, below_header, joined, preamble};
 use super::records::{Record, Records};
 use crate::error::{Error, Location, Note, Result, quote};
 use crate::options::ReadOptions;
@@ -48,17 +48,7 @@ pub fn words(options: &ReadOptions) -> Words<'_> {
 /// If the options or the header do not fit the file.
 pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
     let (mut notes, file) = (Vec::new(), Location::file(records.file.clone()));
-    records.skip_lines(match options.skip {
-        0 => skipped_before(records, options),
-        skip => skip,
-    })?;
-    let preamble = preamble(records.sample().0);
-    records.skip_lines(preamble.lines)?;
-    if preamble.lines > 0 {
-        let lines = counted(preamble.lines, "line");
-        let text = format!("{file}: skipped before the table: {lines} (sep= or comments)");
-        notes.push(Note::info(text));
-    }
+    let preamble = skip_to_table(records, options, &file, &mut notes)?;
     records.delimiter = delimiter(records, options, preamble.delimiter)?;
     let (delimiter, words) = (records.delimiter, words(options));
     let (sample, complete) = records.sample();
@@ -130,6 +120,27 @@ pub fn start(records: &mut Records, options: &ReadOptions) -> Result<Start> {
         decimal,
         notes,
     })
+}
+
+/// Skips what stands before the table: the lines that were asked for, comments, `sep=`.
+fn skip_to_table(
+    records: &mut Records,
+    options: &ReadOptions,
+    file: &Location,
+    notes: &mut Vec<Note>,
+) -> Result<Preamble> {
+    records.skip_lines(match options.skip {
+        0 => skipped_before(records, options),
+        skip => skip,
+    })?;
+    let preamble = preamble(records.sample().0);
+    records.skip_lines(preamble.lines)?;
+    if preamble.lines > 0 {
+        let lines = counted(preamble.lines, "line");
+        let text = format!("{file}: skipped before the table: {lines} (sep= or comments)");
+        notes.push(Note::info(text));
+    }
+    Ok(preamble)
 }
 
 /// The delimiter: of the options, of the model where the first line has it, of a line `sep=`, or by looking.
