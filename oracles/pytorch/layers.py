@@ -44,6 +44,15 @@ class Embedding(nn.Module):
         return torch.cat([*vectors, x[:, len(self.columns) :]], 1)
 
 
+class Select(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        self.inputs = inputs
+
+    def forward(self, x):
+        return x[:, self.inputs]
+
+
 class Scale(nn.Module):
     def __init__(self, size):
         super().__init__()
@@ -241,6 +250,7 @@ def golden():
     edges = [[-0.9, -0.35, 0.2, 0.75], [-0.5, 0.6], [round(-1.2 + 0.13 * t, 2) for t in range(19)]]
     columns = [3, 0, 4]
     numbers = [
+        case("select", "select", {"inputs": [4, 0, 2]}, Select([4, 0, 2]), {}, [5], 4),
         case("scale", "scale", {}, Scale(5), {"weight": "weight"}, [5], 4),
         case("piecewise_linear", "piecewise_linear",
              {"columns": columns, "width": 3, "counts": [len(e) - 1 for e in edges], "edges": sum(edges, [])},

@@ -172,6 +172,48 @@ fn a_linear_model_is_chosen_where_it_validates_better_and_again_from_the_config(
     assert!(refused.stderr.contains("--or-linear"), "{refused:?}");
 }
 
+/// Two of forty numbers matter, and one of two columns of many categories.
+#[test]
+fn a_race_tries_the_best_network_on_the_columns_that_it_needs() {
+    let place = Workplace::new();
+    let mut text = (0..40).fold(String::new(), |names, j| format!("{names}x{j},")) + "a,b,target\n";
+    let mut state = 1u32;
+    let mut draw = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state >> 8) / f64::from(1 << 24)
+    };
+    for _ in 0..300 {
+        let x: Vec<f64> = (0..40).map(|_| 2.0 * draw() - 1.0).collect();
+        let [a, b] = [draw(), draw()].map(|share| (30.0 * share) as usize);
+        let target = (3.0 * x[2]).sin() + x[2] * x[7] + (a % 5) as f64;
+        let cells: Vec<String> = x.iter().map(|x| format!("{x:.4}")).collect();
+        let _ = writeln!(text, "{},a{a},b{b},{target}", cells.join(","));
+    }
+    place.write("t.csv", text);
+    let command = "train t.csv --preset best --embed-above 20 --no-report --out";
+    let said = place.succeed(&format!("{command} a --threads 1")).stdout;
+    let tried = said.lines().find(|line| line.contains(" of 42 columns "));
+    let tried = tried.unwrap_or_else(|| panic!("{said}"));
+    let kept = tried
+        .split(" on ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let kept: usize = kept.and_then(|kept| kept.parse().ok()).expect(tried);
+    assert!((3..10).contains(&kept), "{tried}");
+    assert!(tried.ends_with("taken"), "{said}");
+    assert!(place.text("a/config.toml").contains("\"select\""));
+    let model = |run: &str| place.read(&format!("{run}/model.safetensors"));
+    place.succeed(&format!("{command} b --threads 2"));
+    assert!(
+        model("a") == model("b"),
+        "the choice depends on the data alone"
+    );
+    place.succeed("train --config a/config.toml --no-report --quiet --out c");
+    assert!(model("a") == model("c"), "the config holds what was found");
+    let relied = place.succeed("importance a").stdout;
+    assert!(relied.contains("x2"), "{relied}");
+}
+
 #[test]
 fn the_best_of_a_race_is_trained_again_from_its_config_and_says_what_was_tried() {
     let place = Workplace::new();
@@ -202,9 +244,9 @@ fn the_best_of_a_race_is_trained_again_from_its_config_and_says_what_was_tried()
     let raced = end["raced"].as_array().unwrap();
     let name = |one: &Value| one["name"].as_str().unwrap().to_owned();
     let is_again = |at: &usize| {
-        raced[..*at]
-            .iter()
-            .any(|one| name(one) == name(&raced[*at]))
+        let before = &raced[..*at];
+        let one = name(&raced[*at]);
+        one.ends_with(" columns") || before.iter().any(|other| name(other) == one)
     };
     let (whole, part): (Vec<usize>, Vec<usize>) = (0..raced.len()).partition(is_again);
     let [whole, part] = [whole, part]

@@ -29,6 +29,7 @@ const LAYER_NAMES: &[&str] = &[
     "residual",   // x + f(x), with a projection where the shape changes
     "embedding",
     "sparse",
+    "select",           // some of the inputs
     "piecewise_linear", // numbers on quantile bins
     "periodic",         // numbers by waves
     "scale",

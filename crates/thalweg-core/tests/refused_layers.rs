@@ -60,6 +60,18 @@ fn what_does_not_fit_is_refused_by_the_layers_name() {
             "layer 1 (embedding): found it behind another layer or on an image",
         ),
         (
+            None,
+            vec![Choice::new("select").with("inputs", Setting::Integers(vec![0, 9]))],
+            2,
+            "found column 9, expected one of 6 inputs, counted from 0",
+        ),
+        (
+            None,
+            vec![Choice::new("select").with("inputs", Setting::Integers(vec![3, 3]))],
+            2,
+            "found column 3 twice, expected each once",
+        ),
+        (
             image,
             vec![conv(2, 5, "tanh")],
             2,

@@ -106,53 +106,38 @@ pub fn importance(
             "{name}: no metric is defined for these rows"
         )));
     };
-    let count = rows.features.rows();
-    let mut permuted = Permuted::of(rows.features);
     let sign = match is_better(metric, 1.0, 0.0)? {
         true => -1.0,
         false => 1.0,
     };
-    let mut columns = Vec::new();
-    for (index, Place { name, inputs, .. }) in places(preprocessing).into_iter().enumerate() {
-        let (mut worse, mut losses) = (Vec::new(), Vec::new());
-        for repeat in 0..REPEATS {
-            let mut order: Vec<usize> = (0..count).collect();
-            // No other stream of this purpose has such substreams.
-            let substream = 1 + (index * REPEATS + repeat) as u64;
-            Stream::new(seed, Purpose::Split, substream)
-                .sequence()
-                .shuffle(&mut order);
-            permuted.permute(&inputs, &order);
-            let permuted = DatasetRef {
-                features: permuted.changed.view(),
-                ..rows
-            };
-            let mut predictions = Vec::new();
-            let batch = Batch {
-                generation: new_generation(),
-                ..Batch::all(permuted)
-            };
-            let loss = engine.evaluate(&batch, Some(&mut predictions))?;
-            let scores = judge.score(predictions, permuted)?;
-            let difference = |scores: &Scores| Some(sign * (scores.metric(metric)? - score));
-            worse.extend(difference(&scores));
-            losses.push(loss - whole.loss.unwrap_or(0.0));
-        }
-        permuted.permute(&inputs, &(0..count).collect::<Vec<_>>());
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let difference = |scores: &Scores| Some(sign * (scores.metric(metric)? - score));
+    let places = places(preprocessing);
+    let mut found = vec![(Vec::new(), Vec::new()); places.len()];
+    permute_each(&places, rows, (seed, REPEATS), |place, permuted| {
+        let mut predictions = Vec::new();
+        let loss = engine.evaluate(&batch(permuted), Some(&mut predictions))?;
+        let scores = judge.score(predictions, permuted)?;
+        let (worse, losses) = &mut found[place];
+        worse.extend(difference(&scores));
+        losses.push(loss - whole.loss.unwrap_or(0.0));
+        Ok(())
+    })?;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let of_place = |(place, (worse, losses)): (Place, (Vec<f64>, Vec<f64>))| {
         let importance = mean(&worse);
         let squares: Vec<f64> = worse.iter().map(|x| (x - importance).powi(2)).collect();
-        columns.push(ColumnImportance {
-            column: name,
+        ColumnImportance {
+            column: place.name,
             importance,
             deviation: mean(&squares).sqrt(),
             loss: mean(&losses),
-        });
-    }
+        }
+    };
+    let mut columns: Vec<ColumnImportance> = places.into_iter().zip(found).map(of_place).collect();
     columns.sort_by(by_importance);
     Ok(Importance {
         part: name.to_owned(),
-        rows: count,
+        rows: rows.features.rows(),
         metric,
         score,
         columns,
@@ -160,6 +145,43 @@ pub fn importance(
         outputs: Vec::new(),
         no_coefficients: None,
     })
+}
+
+/// All rows, which are others than those of any batch before.
+pub(crate) fn batch(rows: DatasetRef<'_>) -> Batch<'_> {
+    Batch {
+        generation: new_generation(),
+        ..Batch::all(rows)
+    }
+}
+
+/// Calls `look` with the number of each place and rows whose values there are permuted, `repeats` times each.
+pub(crate) fn permute_each(
+    places: &[Place],
+    rows: DatasetRef,
+    (seed, repeats): (u64, usize),
+    mut look: impl FnMut(usize, DatasetRef) -> Result<()>,
+) -> Result<()> {
+    let count = rows.features.rows();
+    let mut permuted = Permuted::of(rows.features);
+    for (index, Place { inputs, .. }) in places.iter().enumerate() {
+        for repeat in 0..repeats {
+            let mut order: Vec<usize> = (0..count).collect();
+            // No other stream of this purpose has such substreams.
+            let substream = 1 + (index * repeats + repeat) as u64;
+            Stream::new(seed, Purpose::Split, substream)
+                .sequence()
+                .shuffle(&mut order);
+            permuted.permute(inputs, &order);
+            let permuted = DatasetRef {
+                features: permuted.changed.view(),
+                ..rows
+            };
+            look(index, permuted)?;
+        }
+        permuted.permute(inputs, &(0..count).collect::<Vec<_>>());
+    }
+    Ok(())
 }
 
 /// The most important first.

@@ -2,16 +2,13 @@
 //! bins, quantiles of the training rows.
 
 use thalweg_core::dataset::{FeaturesRef, ValuesRef};
-use thalweg_core::error::Error;
-use thalweg_core::layers::{self, LAYERS};
-use thalweg_core::precision::Dtype;
+use thalweg_core::layers::LAYERS;
 use thalweg_core::registry::{AUTO, Choice, Setting};
-use thalweg_core::shape::Shape;
 use thalweg_core::spec::NetworkSpec;
 use thalweg_data::preprocess::quantile_edges;
 
 use crate::error::Result;
-use crate::network_file::EMBEDDING;
+use crate::front::positions;
 use crate::rows::RunRows;
 use crate::scores::user_weights;
 
@@ -72,28 +69,13 @@ pub fn is_left(layer: &Choice) -> bool {
 /// input is a number of more than two values.
 ///
 /// # Errors
-/// If it is neither the first layer nor right behind an embedding of categories.
+/// If there are other layers before it than an embedding of categories and a selection.
 pub fn fill(
     layer: Choice,
     before: &[Choice],
     rows: &RunRows,
 ) -> thalweg_core::Result<Option<Choice>> {
-    let preprocessing = &rows.preprocessing;
-    let codes = preprocessing.codes().len();
-    let first = match before {
-        [] => 0,
-        [embedding] if embedding.name == EMBEDDING => {
-            let input = Shape::flat(preprocessing.input_width());
-            let nodes = layers::build(input, before, Dtype::default())?;
-            nodes.last().map_or(0, |node| node.output.size()) - input.size() + codes
-        }
-        _ => {
-            let found = format!("it behind {}", before[before.len() - 1].name);
-            let expected = "it as the first layer, or right behind an embedding of categories";
-            let error = Error::invalid("layer", found, expected);
-            return Err(error.remedy("write `columns` into it, or move it"));
-        }
-    };
+    let positions = positions(before, rows.preprocessing.input_width())?;
     let resolved = LAYERS.resolve(&layer)?;
     let bins = match layer.name == PIECEWISE_LINEAR {
         true => resolved.integer("bins"),
@@ -101,10 +83,13 @@ pub fn fill(
     };
     let sample = Sample::of(rows);
     let (mut columns, mut counts, mut all) = (Vec::new(), Vec::new(), Vec::new());
-    for input in preprocessing.quantities() {
+    for input in rows.preprocessing.quantities() {
+        let Some(position) = positions[input] else {
+            continue;
+        };
         let edges = sample.edges(input, bins);
         if edges.len() > 2 {
-            columns.push((input - codes + first) as i64);
+            columns.push(position as i64);
             counts.push(edges.len() as i64 - 1);
             all.extend(edges);
         }

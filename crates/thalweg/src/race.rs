@@ -21,8 +21,9 @@ use crate::job::{Job, Options};
 use crate::log::Raced;
 use crate::model::Model;
 use crate::preset::Reason;
-use crate::preset::best::{Budget, Candidate, portfolio};
+use crate::preset::best::{Budget, Candidate, on_columns, portfolio};
 use crate::rows::{Part, RunRows};
+use crate::selection::columns_to_keep;
 use crate::side_by_side::side_by_side;
 use crate::threads::threads_or_all;
 
@@ -69,7 +70,7 @@ impl Tried {
         Raced {
             epochs: Some(self.epochs),
             seconds: Some(self.seconds),
-            ..Raced::new(self.candidate.name.to_owned(), Some(self.loss))
+            ..Raced::new(self.candidate.name.to_string(), Some(self.loss))
         }
     }
 }
@@ -97,8 +98,14 @@ fn race(job: &mut Job, budget: Budget, watch: &mut dyn Watch) -> Result<()> {
     let members = ensemble.members as f64;
     let left = (trainings - spent - members) * LAST_PART as f64;
     let finalists = left.clamp(1.0, FINALISTS as f64) as usize;
+    let fewer = match finalists {
+        0 | 1 => None,
+        _ => on_fewer_columns(&first, job, &rows)?,
+    };
+    let taken = finalists - usize::from(fewer.is_some());
     let finalists: Vec<Candidate> = (first.into_iter().map(|tried| tried.candidate))
-        .take(finalists)
+        .take(taken)
+        .chain(fewer)
         .collect();
     let chosen = match finalists.len() {
         0 | 1 => finalists,
@@ -120,7 +127,7 @@ fn race(job: &mut Job, budget: Budget, watch: &mut dyn Watch) -> Result<()> {
         Budget::Trainings(_) => "",
         Budget::Seconds(_) => "; the clock decided how many were tried",
     };
-    let names: Vec<&str> = chosen.iter().map(|candidate| candidate.name).collect();
+    let names: Vec<&str> = chosen.iter().map(|candidate| &*candidate.name).collect();
     for one in &mut raced[last_heat] {
         one.is_taken = names.contains(&one.name.as_str());
     }
@@ -135,6 +142,19 @@ fn race(job: &mut Job, budget: Budget, watch: &mut dyn Watch) -> Result<()> {
         },
     );
     Ok(())
+}
+
+/// The best network on the columns that it needs on the rows of the race, if it does without some.
+fn on_fewer_columns(tried: &[Tried], job: &Job, rows: &RunRows) -> Result<Option<Candidate>> {
+    // A linear model is solved, with all columns.
+    let mut networks = (tried.iter()).filter(|tried| tried.candidate.name != "linear");
+    let Some(best) = networks.next() else {
+        return Ok(None);
+    };
+    let seed = job.config.training.seed;
+    let kept = columns_to_keep(&mut *best.model.engine(1)?, rows, seed)?;
+    let candidate = |kept: Vec<bool>| on_columns(&best.candidate, &kept, &job.rows);
+    kept.map(candidate).transpose()
 }
 
 /// The recipes as those of equal parts of the members, whose folds stay as they were dealt.

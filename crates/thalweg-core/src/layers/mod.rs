@@ -76,6 +76,7 @@ entries! {
     embedding,
     sparse,
     batch_ensemble,
+    select,
     piecewise_linear,
     periodic,
     scale,

@@ -25,29 +25,38 @@ pub(super) const WIDTH: Parameter = Parameter {
 /// # Errors
 /// If one is not there, or there twice, or the layer reads an image.
 pub(super) fn columns(name: &str, arguments: &Arguments, context: &Context) -> Result<Vec<usize>> {
+    let Some(columns) = arguments.integers(COLUMNS.name) else {
+        let expected = "the inputs to embed, where no data of a run name them";
+        let error = Error::invalid(format!("layer {name}"), AUTO, expected);
+        return Err(error.at(COLUMNS.name));
+    };
+    check(&columns, (name, COLUMNS.name), context)?;
+    Ok(columns)
+}
+
+/// Refuses inputs of a layer's setting that are not there, or there twice, and those of an image.
+pub(super) fn check(
+    inputs: &[usize],
+    (layer, setting): (&str, &'static str),
+    context: &Context,
+) -> Result<()> {
     let refuse = |found: String, expected: String| {
-        Err(Error::invalid(format!("layer {name}"), found, expected).at("columns"))
+        Err(Error::invalid(format!("layer {layer}"), found, expected).at(setting))
     };
-    let inputs = context.input.size();
-    let Some(columns) = arguments.integers("columns") else {
-        return refuse(
-            AUTO.into(),
-            "the inputs to embed, where no data of a run name them".into(),
-        );
-    };
+    let all = context.input.size();
     if !context.input.is_flat() {
         return refuse("an image".into(), "a list of numbers".into());
     }
-    if let Some(column) = columns.iter().find(|column| **column >= inputs) {
+    if let Some(input) = inputs.iter().find(|input| **input >= all) {
         return refuse(
-            format!("column {column}"),
-            format!("one of {inputs} inputs, counted from 0"),
+            format!("column {input}"),
+            format!("one of {all} inputs, counted from 0"),
         );
     }
-    let mut sorted = columns.clone();
+    let mut sorted = inputs.to_vec();
     sorted.sort_unstable();
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => refuse(format!("column {} twice", pair[0]), "each once".into()),
-        None => Ok(columns),
+        None => Ok(()),
     }
 }

@@ -1,6 +1,8 @@
 //! `--preset best`: an ensemble of the recipes that win a race (`race.rs`). Here is what is raced: the
 //! recipe of `auto`, or that of `fast` where it takes its place, and others beside it.
 
+use std::borrow::Cow;
+
 use thalweg_core::error::Error;
 use thalweg_core::registry::{Choice, Setting};
 use thalweg_core::spec::NetworkSpec;
@@ -13,6 +15,7 @@ use crate::numbers;
 use crate::or_linear;
 use crate::request::Request;
 use crate::rows::RunRows;
+use crate::selection;
 
 /// Members of the ensemble: what the race, about four trainings, leaves of the budget, an even number.
 const MEMBERS: std::ops::RangeInclusive<usize> = 4..=16;
@@ -134,7 +137,7 @@ pub(crate) fn ensemble(
 /// A recipe with its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub recipe: Recipe,
 }
 
@@ -147,10 +150,14 @@ pub(crate) fn portfolio(config: &Config, rows: &RunRows) -> Result<Vec<Candidate
         network: config.network.clone(),
         training: config.training.clone(),
     };
+    let candidate = |name: &'static str, recipe| Candidate {
+        name: name.into(),
+        recipe,
+    };
     let changed = |name, change: &dyn Fn(&mut NetworkSpec)| {
         let mut recipe = own.clone();
         change(&mut recipe.network);
-        Candidate { name, recipe }
+        candidate(name, recipe)
     };
     let linear = or_linear::linear(config, rows, PENALTY);
     let linear = Recipe {
@@ -158,31 +165,16 @@ pub(crate) fn portfolio(config: &Config, rows: &RunRows) -> Result<Vec<Candidate
         training: linear.training,
     };
     let mut all = vec![
-        Candidate {
-            name: "auto",
-            recipe: own.clone(),
-        },
+        candidate("auto", own.clone()),
         changed("scale only", &|network| {
             network.layers.retain(|layer| !numbers::embeds(layer));
         }),
         changed("periodic", &periodic),
         changed("wide", &|network| widen(network, |units| 2 * units)),
-        Candidate {
-            name: "no dropout",
-            recipe: without_dropout(&own, 0.0),
-        },
-        Candidate {
-            name: "l2 penalty",
-            recipe: without_dropout(&own, SHRINKAGE),
-        },
-        Candidate {
-            name: "plain",
-            recipe: plain(config, rows),
-        },
-        Candidate {
-            name: "linear",
-            recipe: linear,
-        },
+        candidate("no dropout", without_dropout(&own, 0.0)),
+        candidate("l2 penalty", without_dropout(&own, SHRINKAGE)),
+        candidate("plain", plain(config, rows)),
+        candidate("linear", linear),
     ];
     for candidate in &mut all {
         let recipe = &mut candidate.recipe;
@@ -200,6 +192,25 @@ pub(crate) fn portfolio(config: &Config, rows: &RunRows) -> Result<Vec<Candidate
         }
     }
     Ok(different)
+}
+
+/// A recipe on the columns (places) that are kept.
+///
+/// # Errors
+/// If it does not suit the rows.
+pub(crate) fn on_columns(
+    candidate: &Candidate,
+    kept: &[bool],
+    rows: &RunRows,
+) -> Result<Candidate> {
+    let mut recipe = candidate.recipe.clone();
+    selection::keep(&mut recipe.network, kept, rows)?;
+    recipe.network = recipe.network.resolve()?;
+    let (some, all) = (kept.iter().filter(|is_kept| **is_kept).count(), kept.len());
+    Ok(Candidate {
+        name: format!("{} on {some} of {all} columns", candidate.name).into(),
+        recipe,
+    })
 }
 
 /// The embedding of numbers by cosines in the place of the piecewise-linear one.

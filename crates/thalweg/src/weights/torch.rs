@@ -113,7 +113,7 @@ fn plain(network: &NetworkSpec) -> String {
     };
     let embeds = has(&["embedding"]).then_some("`data.fit.embed_above` none");
     let of_numbers = has(&["piecewise_linear", "periodic"]).then_some("`mlp.embed_numbers` none");
-    let of_preset = has(&["scale", "parametric"]).then_some("`preset` fast");
+    let of_preset = has(&["scale", "parametric", "select"]).then_some("`preset` fast");
     let all: Vec<&str> = (of_preset.or(of_numbers).into_iter())
         .chain(embeds)
         .collect();
