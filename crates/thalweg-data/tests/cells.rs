@@ -357,6 +357,20 @@ fn two_units_in_one_column_are_doubted() {
 }
 
 #[test]
+fn dates_in_two_orders_are_doubted() {
+    let doubt = |cells: &[&str]| notes(&read(&column(cells))).join(" ");
+    let found = doubt(&["3/4/2022", "25/12/2021", "1/2/2022", "12/31/2021"]);
+    let expected = "t.csv: column \"x\": \"25/12/2021\" and \"12/31/2021\" are dates in two orders";
+    assert!(found.contains(expected), "{found}");
+    for cells in [
+        ["3/4/2022", "25/12/2021", "1/2/2022", "31/12/2021"],
+        ["3/4/2022", "25/12/2021", "no date", "12/31/2021"],
+    ] {
+        assert!(!doubt(&cells).contains("two orders"), "{}", doubt(&cells));
+    }
+}
+
+#[test]
 fn shares_without_a_sign_are_doubted_where_training_had_it() {
     let train = read("share,n\n18.2%,1\n7%,2\n30%,3\n").train;
     let told = |text: &str| {

@@ -95,11 +95,6 @@ impl<'a> Collector<'a> {
     /// # Errors
     /// If lists differ in length.
     pub fn append(&mut self, array: &dyn Array, file: &str) -> Result<()> {
-        let fail = |row: usize, found: String, expected: &str| {
-            let mut location = Location::file(file).column(&self.name);
-            location.row = Some((self.rows + row) as u64 + 1);
-            Err(Error::invalid(location, found, expected))
-        };
         match &mut self.content {
             Content::LeftOut(_) => {}
             Content::Struct(columns) => append_struct(columns, array.as_struct(), file)?,
@@ -109,7 +104,11 @@ impl<'a> Collector<'a> {
             }
             Content::List(list) => {
                 if let Err((row, found)) = list.append(array) {
-                    return fail(row, found, "lists of numbers of one length");
+                    let mut location = Location::file(file).column(&self.name);
+                    location.row = Some((self.rows + row) as u64 + 1);
+                    let remedy = "bring all lists of the column to one length, or write it as columns of single numbers";
+                    let error = Error::invalid(location, found, "lists of numbers of one length");
+                    return Err(error.remedy(remedy));
                 }
             }
             Content::Single(column) => {

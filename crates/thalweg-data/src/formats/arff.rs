@@ -454,7 +454,10 @@ fn push(
         Kind::Number => {}
         Kind::Nominal(values) if !values.all.contains(text) => {
             let mut fault = Fault::new(quote(text), "a value that the @attribute declares");
-            fault.remedy = did_you_mean(text, values.all.iter().map(String::as_str));
+            let likely = did_you_mean(text, values.all.iter().map(String::as_str));
+            if !likely.is_empty() {
+                fault.remedy = likely;
+            }
             return Err(fault);
         }
         Kind::Nominal(_) | Kind::Text | Kind::Date(_) => column.push_text(text),

@@ -89,7 +89,10 @@ pub fn whole(
         all = Some(table);
         Ok(())
     })?;
-    let train = all.ok_or_else(|| Error::invalid(Location::default(), "no rows", rows))?;
+    let train = all.ok_or_else(|| {
+        let error = Error::invalid(Location::default(), "no rows", rows);
+        error.remedy("check that this is the right file")
+    })?;
     Ok(Loaded {
         notes,
         ..train.into()

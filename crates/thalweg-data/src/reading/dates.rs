@@ -105,6 +105,26 @@ pub(super) fn odd(evidence: &Evidence<'_>) -> Option<(usize, usize)> {
     (ROWS_PER_ODD * rows <= evidence.rows()).then_some((first, rows))
 }
 
+/// Two texts that no order makes dates both, where each text is a date by itself.
+pub(super) fn two_orders<'a>(evidence: &Evidence<'a>) -> Option<[&'a str; 2]> {
+    let levels = evidence.levels;
+    let date = |text: &String| parts(text).filter(is_date);
+    let dates: Vec<Parts> = levels.iter().map(date).collect::<Option<_>>()?;
+    let fits = |order: &DateOrder, one: &Parts| seconds(one, *order).is_some();
+    let mut left = ORDERS.to_vec();
+    let last = dates.iter().position(|one| {
+        left.retain(|order| fits(order, one));
+        left.is_empty()
+    })?;
+    let is_apart = |one: &Parts| {
+        !ORDERS
+            .iter()
+            .any(|order| fits(order, one) && fits(order, &dates[last]))
+    };
+    let first = dates[..last].iter().position(is_apart)?;
+    Some([&levels[first], &levels[last]])
+}
+
 /// Whether it is one in some order.
 fn is_date(parts: &Parts) -> bool {
     ORDERS.iter().any(|order| seconds(parts, *order).is_some())

@@ -32,24 +32,27 @@ pub(super) fn doubts(table: &Table) -> Vec<Note> {
         };
         let two = |[one, other]: [&str; 2], what: &str, remedy: &str| {
             let (one, other) = (quote(one), quote(other));
-            let found = format!(
-                "{one} and {other} are numbers in two {what}, so the column is read as categories"
-            );
+            let found =
+                format!("{one} and {other} are {what}, so the column is read as categories");
             as_categories(found, remedy)
         };
         (words_of_truth(column, text).map(|found| as_categories(found, "write each in one way")))
             .or_else(|| {
                 numbers::two_notations(&evidence)
-                    .map(|cells| two(cells, "notations", "write all in one"))
+                    .map(|cells| two(cells, "numbers in two notations", "write all in one"))
             })
             .or_else(|| {
                 numbers::two_units(&evidence).map(|cells| {
                     two(
                         cells,
-                        "units",
+                        "numbers in two units",
                         "write all in one; `data.read.numeric` reads each without its unit",
                     )
                 })
+            })
+            .or_else(|| {
+                let remedy = "write all in one, as in 2024-12-31";
+                dates::two_orders(&evidence).map(|cells| two(cells, "dates in two orders", remedy))
             })
             .or_else(|| odd_date(table, column, text, &evidence))
     };

@@ -150,10 +150,14 @@ fn summarize_sparse(block: &Block, summary: &mut ColumnSummary) {
 
 /// Where a number is infinite, which no run takes.
 fn infinite(column: &Column, table: &Table) -> Option<String> {
-    let ColumnData::Numeric(numbers) = &column.data else {
-        return None;
+    let row = match &column.data {
+        ColumnData::Numeric(numbers) => numbers.iter().position(|x| x.is_infinite())?,
+        ColumnData::Block(block) if block.sparse().is_none() => {
+            let mut values = 0..table.rows * block.width();
+            values.find(|i| block.value(*i).is_infinite())? / block.width()
+        }
+        _ => return None,
     };
-    let row = numbers.iter().position(|x| x.is_infinite())?;
     Some(format!(
         "infinite in {}, which is refused in training",
         table.line_of(row)

@@ -192,12 +192,11 @@ impl<'a> Rows<'a> {
         location: Location,
     ) -> Error {
         if let Some((column, found, expected)) = self.fault.take() {
-            let error = Error::invalid(location.column(column), found, expected);
-            return if self.count == 0 {
-                error.remedy(RECORDS)
-            } else {
-                error
+            let remedy = match self.count {
+                0 => RECORDS,
+                _ => "write the key alike in all rows: single values, or lists of one length",
             };
+            return Error::invalid(location.column(column), found, expected).remedy(remedy);
         }
         let text = error.to_string();
         let text = text.split(" at line ").next().unwrap_or_default();
