@@ -5,9 +5,7 @@
 //! be fitted by chance. Source: Guyon & Elisseeff 2003, An Introduction to Variable and Feature Selection.
 
 use super::numbers::check;
-use super::{
-    Block, Context, Example, Facts, Geometry, Layer, Part, SecondOrder, Trace, Weights,
-};
+use super::{Block, Context, Example, Facts, Geometry, Layer, Part, SecondOrder, Trace, Weights};
 use crate::layers::LayerScalar;
 use crate::registry::{Default, Description, Domain, Entry, Parameter};
 use crate::shape::{Shape, stride};
