@@ -172,11 +172,20 @@ fn damaged_binary_files_are_explained_in_one_line() {
     place.write("more", labels(21));
     place.write("cut.idx", &images[..50]);
     place.write("cut.npy", &npy[..300]);
+    // Row 2 of four numbers, the second.
+    let mut large = npy.clone();
+    let at = large.len() - 640 + 8 * 5;
+    large[at..at + 8].copy_from_slice(&1e300f64.to_le_bytes());
+    place.write("large.npy", &large);
     place.write("cut.csv.gz", &gz[..gz.len() / 2]);
     let before = place.files(".");
     for (line, expected) in [
         ("cut.idx --labels labels", "cut.idx: found 34 bytes of data"),
         ("cut.npy", "cut.npy: "),
+        (
+            "large.npy --labels labels",
+            "row 2: column \"X[1]\": found 1e300, expected a number below 3.4e38",
+        ),
         ("cut.csv.gz", "damaged or truncated compressed data"),
         ("images --labels more", "21 labels"),
         ("images", "features without targets"),

@@ -218,7 +218,8 @@ fn zero_byte(file: String, bytes: &[u8], at: usize) -> Error {
             let line = 1 + memchr_iter(b'\n', &bytes[..at]).count() as u64;
             stray_zero(location.line(line))
         }
-        false => Error::invalid(location, "binary data of no known format", "text"),
+        false => Error::invalid(location, "binary data of no known format", "text")
+            .remedy("convert the file; text is to be in UTF-8 or UTF-16"),
     }
 }
 

@@ -167,11 +167,9 @@ fn beside(
             return Ok(());
         }
         let location = Location::file(file).column(format!("{name}{part}"));
-        Err(Error::invalid(
-            location,
-            format!("an array of shape {:?}", array.shape),
-            format!("{rows} rows, as X{part} has"),
-        ))
+        let found = format!("an array of shape {:?}", array.shape);
+        let error = Error::invalid(location, found, format!("{rows} rows, as X{part} has"));
+        Err(error.remedy("save both with a value for each row"))
     };
     let mut table = Table::without_lines(file.to_owned(), rows, Vec::new());
     if let Some(y) = y {

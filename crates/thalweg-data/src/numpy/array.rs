@@ -158,11 +158,8 @@ impl Array {
         let row_shape = self.shape.get(1..).unwrap_or_default().to_vec();
         if self.shape.is_empty() || row_shape.contains(&0) {
             let found = format!("an array of shape {:?}", self.shape);
-            return Err(Error::invalid(
-                location,
-                found,
-                "rows of at least one value",
-            ));
+            let error = Error::invalid(location, found, "rows of at least one value");
+            return Err(error.remedy("save the array as [rows, columns]"));
         }
         let data = match (row_shape.is_empty(), self.elements) {
             (true, Elements::Text(texts)) => ColumnData::Text(text_column(&texts)),

@@ -43,11 +43,8 @@ impl Target {
             .remedy("choose another target"));
         }
         if table.rows < 2 {
-            return Err(Error::invalid(
-                table.location(),
-                "1 row",
-                "at least 2 rows to train on",
-            ));
+            let error = Error::invalid(table.location(), "1 row", "at least 2 rows to train on");
+            return Err(error.remedy("check that this is the right file"));
         }
         let task = match options.task {
             Some(task) => task,

@@ -260,11 +260,8 @@ impl<'a> Rows<'a> {
             return Err(error.remedy(RECORDS));
         }
         if columns.is_empty() {
-            return Err(Error::invalid(
-                Location::file(file),
-                "no named value",
-                "objects of values",
-            ));
+            let error = Error::invalid(Location::file(file), "no named value", "objects of values");
+            return Err(error.remedy(RECORDS));
         }
         let mut train = Table::without_lines(file, rows, columns);
         (train.lines, train.has_types) = (lines, true);
